@@ -9,8 +9,8 @@ from sqlalchemy import literal, select, tuple_, update
 from sqlmodel import col
 
 from backend.core.db.engine import Database
+from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
-from backend.data.secrets.errors import SecretUnreadable
 from backend.data.secrets.tables import Secret
 from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.webhook_outbox.tables import Webhook

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, field_validator
 
 from backend.config.group import Group
-from backend.skills.model_catalog.entries import address_of
+from backend.core.net.base_urls import address_of
 
 
 class Models(Group):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from backend.core.jsonb import MOST_DEPTH
@@ -56,3 +56,13 @@ def _why(value: Any) -> str | None:
     if found is None:
         return None
     return "a NUL character" if found[0] == "\x00" else "half of a character (a lone surrogate)"
+
+
+def _require_storable(text: str) -> str:
+    if unstorable(text):
+        raise ValueError("This must not hold NUL characters or halves of characters (lone surrogates)")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_require_storable)]
+"""Text that PostgreSQL can store."""

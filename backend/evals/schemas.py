@@ -8,7 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.execution.jobs.schemas import MAX_NAME, Text
+from backend.core.schemas import Text
+from backend.execution.jobs.schemas import MAX_NAME
 
 SuiteStatus = Literal["preparing", "running", "succeeded", "failed", "cancelled"]
 CaseId = Annotated[Text, Field(min_length=1, max_length=200)]

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
-from backend.execution.jobs.schemas import JobLimits
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
@@ -25,6 +24,7 @@ from backend.marketplace.service import MOST_VERSIONS, READ, own
 from backend.money.pricing import PriceList
 from backend.skills import job_ceilings
 from backend.skills.deployments import manifests
+from backend.skills.job_limits import JobLimits
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks.service import as_id
 

@@ -9,9 +9,8 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import Problem
-from backend.execution.jobs.errors import SkillNotOnKey
-from backend.execution.jobs.schemas import JobRequest
 from backend.identity.auth import skill_allowlist
+from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import (
     BadListingJob,
@@ -24,6 +23,7 @@ from backend.marketplace.errors import (
 from backend.money.pricing import PriceList, usd_to_micros
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill
+from backend.skills.job_limits import JobLimits
 from backend.skills.skillpacks.service import as_id
 
 _FIND: Final = text("""
@@ -124,17 +124,16 @@ async def find(
     )
 
 
-def check_request(offer: Offer, request: JobRequest, *, skillpack: str | None) -> None:
+def check_request(offer: Offer, *, skillpack: str | None, model: str | None, lane: str | None) -> None:
     """Refuse what a job of a listing cannot ask for: how it is run is its publisher's to say.
 
     Raises:
         BadListingJob: it does.
     """
-    lane = offer.resolved.skill.lane or "default"
     own = {
         "skillpack": skillpack is not None,
-        "model": request.model is not None,
-        "lane": request.lane not in (None, lane),
+        "model": model is not None,
+        "lane": lane not in (None, offer.resolved.skill.lane or "default"),
     }
     for name, is_given in own.items():
         if is_given:
@@ -142,7 +141,7 @@ def check_request(offer: Offer, request: JobRequest, *, skillpack: str | None) -
 
 
 async def cap_micros(
-    session: AnySession, principal: Principal, offer: Offer, request: JobRequest, prices: PriceList
+    session: AnySession, principal: Principal, offer: Offer, limits: JobLimits, prices: PriceList
 ) -> int:
     """The most that the job may cost, its price included; the job's own limit counts it too.
 
@@ -150,7 +149,7 @@ async def cap_micros(
         PriceOverLimit: that limit is below the price.
         WalletTooSmall: all that is in the wallet would not do.
     """
-    skill, price, limits = offer.resolved.skill, offer.price_micros, request.limits
+    skill, price = offer.resolved.skill, offer.price_micros
     if not price:
         return prices.cap_micros(skill, limits)
     most = price + prices.cap_micros(skill, limits.model_copy(update={"cost_usd": None}))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.execution.jobs.schemas import Text
+from backend.core.schemas import Text
 
 ListingStatus = Literal["draft", "published", "taken_down"]
 MOST_PRICE_MICROS = 1_000_000_000

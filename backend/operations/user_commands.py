@@ -14,6 +14,7 @@ import typer
 from sqlalchemy import select
 from sqlmodel import col
 
+from backend.administration.projects import creation
 from backend.config import Settings, settings
 from backend.config.quotas import CONCURRENCY
 from backend.execution.jobs import lanes
@@ -22,7 +23,6 @@ from backend.identity.auth.actors import OPERATOR_LABEL, operator
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
-from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Project
 from backend.money.ledger import service as ledger
 from backend.operations import account_commands, database, deletion_commands, limits
@@ -126,7 +126,7 @@ async def make_project(
     """
     async with database.unit_of_work(options) as session:
         limit = concurrency or options.project_concurrency
-        project = await projects.create(session, name=name, slug=slug, concurrency_limit=limit)
+        project = await creation.create(session, name=name, slug=slug, concurrency_limit=limit)
         if concurrency is not None:
             project.limits = {CONCURRENCY: concurrency}
         if credit_micros:

@@ -12,7 +12,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
-from backend.publishing import stats
+from backend.publishing import push, stats, versions
 from backend.publishing.schemas import (
     DeploymentAnswer,
     DiffAnswer,
@@ -83,7 +83,7 @@ async def push_deployment(
     once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault)
 
     async def make() -> DeploymentAnswer:
-        made = await service.push(
+        made = await push.push(
             session,
             principal,
             bundle=data,
@@ -110,7 +110,7 @@ async def validate_bundle(
 ) -> ValidationAnswer:
     """Check a bundle; nothing is stored and nothing of it is executed."""
     data = await bundle.read()
-    read, removed = await service.validate(session, principal, data, skillpack=skillpack)
+    read, removed = await push.validate(session, principal, data, skillpack=skillpack)
     return ValidationAnswer.of(read, removed)
 
 
@@ -183,7 +183,7 @@ async def activate_deployment(
 
     One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
     """
-    switched = await service.activate(session, principal, deployment, skillpack=skillpack, force=force)
+    switched = await versions.activate(session, principal, deployment, skillpack=skillpack, force=force)
     return DeploymentAnswer.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
 
 
@@ -194,7 +194,7 @@ async def delete_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> None:
     """Delete a version that is not active and has no live jobs."""
-    await service.delete(session, principal, deployment, skillpack=skillpack)
+    await versions.delete(session, principal, deployment, skillpack=skillpack)
 
 
 @router.get(

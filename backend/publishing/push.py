@@ -22,6 +22,7 @@ from backend.marketplace.activation import make_active
 from backend.skills.bundles.archive import Archive
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.deployments import manifests, removal, schema_changes
+from backend.skills.deployments.sweep import bundle_key
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
 from backend.skills.manifest.types import Manifest
@@ -145,11 +146,6 @@ async def validate(
     active = await _active(session, pack)
     read = await asyncio.to_thread(read_bundle, bundle)
     return read, removal.removed(active, read.manifest) if active else []
-
-
-def bundle_key(sha256: str) -> int:
-    """The advisory lock of a bundle's bytes: shared by who stores a reference, exclusive for who removes them."""
-    return int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)
 
 
 async def _stored(session: AsyncSession, bundle: bytes, notes: str, storage: Storage) -> ReadBundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
@@ -20,19 +21,19 @@ from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 from backend.usage import export, queries, usage
 from backend.usage.model_prices import ModelPrice
-from backend.usage.schemas import Balance, LedgerLine, PriceView, UsageRow
+from backend.usage.schemas import Balance, LedgerLine, PriceView, Receipt, UsageRow
 
-router = APIRouter(route_class=AuthorizedRoute, tags=["money"])
+router = APIRouter(route_class=AuthorizedRoute)
 
 
-@router.get("/billing/balance", summary="Read the wallet")
+@router.get("/billing/balance", summary="Read the wallet", tags=["money"])
 @permissions.needs("billing:read")
 async def get_balance(session: SessionDep, principal: PrincipalDep) -> Balance:
     """What the project's wallet holds, and what of it is reserved for running jobs."""
     return await queries.balance(session, principal)
 
 
-@router.get("/billing/ledger", summary="List the wallet's entries")
+@router.get("/billing/ledger", summary="List the wallet's entries", tags=["money"])
 @permissions.needs("billing:read")
 async def list_ledger(
     request: Request, response: Response, session: SessionDep, principal: PrincipalDep, *, page: PageDep
@@ -47,6 +48,7 @@ async def list_ledger(
     summary="Download the wallet's entries",
     response_class=StreamingResponse,
     responses={200: {"description": "Comma-separated values.", "content": {"text/csv": {}}}},
+    tags=["money"],
 )
 @permissions.needs("billing:read")
 async def export_ledger(principal: PrincipalDep, context: ContextDep) -> StreamingResponse:
@@ -62,7 +64,7 @@ async def export_ledger(principal: PrincipalDep, context: ContextDep) -> Streami
     )
 
 
-@router.get("/usage", summary="Usage by day, skill, model, key, version or listing")
+@router.get("/usage", summary="Usage by day, skill, model, key, version or listing", tags=["money"])
 @permissions.needs("billing:read")
 async def get_usage(
     request: Request,
@@ -90,7 +92,7 @@ async def get_usage(
     return list(linked(request, response, rows))
 
 
-@router.get("/pricing", summary="Prices of this instance")
+@router.get("/pricing", summary="Prices of this instance", tags=["money"])
 @permissions.needs("billing:read")
 async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PriceView:
     """What the instance charges by itself, its margins, and what each model costs with them."""
@@ -103,3 +105,10 @@ async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PriceView
         models=ModelPrice.all_of(catalog.current(), prices.text_margin_pct),
         media=MediaModelPrice.all(prices.margin_pct),
     )
+
+
+@router.get("/jobs/{job_id}/receipt", summary="What a job cost", tags=["jobs"])
+@permissions.needs("jobs:read_own")
+async def get_job_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
+    """Line by line, what the job used and what was billed."""
+    return await queries.receipt(session, principal, job_id)

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 import reflex as rx
 
+from backend.administration.projects import creation
 from backend.authoring.drafts import publishing, templates
 from backend.execution.jobs import activity
 from backend.execution.jobs.activity import Bar
 from backend.execution.jobs.queries import JobFilter, list_jobs
 from backend.identity.auth.membership import Membership, act_in, memberships
 from backend.identity.auth.principal import Principal
-from backend.identity.projects import service as projects
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks import service as skillpacks
 from backend.usage.queries import balance
@@ -103,7 +103,7 @@ class Home(rx.State):
         """Make a project, with the skills of a template if one was chosen, and go to it."""
         context, template = session.context(), str(form.get("template", ""))
         async with session.visiting(self, once=form) as visit:
-            project = await projects.create(
+            project = await creation.create(
                 visit.session,
                 name=str(form.get("name", "")),
                 created_by=visit.person,

@@ -39,7 +39,6 @@ from backend.evals.runner import drive
 from backend.execution.approvals.expiry import expire_due
 from backend.execution.approvals.worker import decisions
 from backend.execution.events.append import NewEvent, append
-from backend.execution.jobs import admission
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.recovery import send_on_unheld, sweep
@@ -53,6 +52,7 @@ from backend.identity.auth import keys, membership
 from backend.identity.auth.actors import SignedIn, operator
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
+from backend.money import admission
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import Used
 from backend.money.pricing import PriceList

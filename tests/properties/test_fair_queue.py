@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.admission import TICK
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
+from backend.money.admission import TICK
 from tests.chaos.rounds import ROUNDS
 from tests.conftest import empty
 from tests.factories.tenants import Tenant, make_job, make_tenant

@@ -35,7 +35,7 @@ ALLOWED: dict[str, str] = {
     "backend/evals/insights/queries.py": "events of the jobs that `visible` has returned",
     "backend/execution/worker_registry/service.py": "a worker counts its own running jobs, whosesoever they are",
     "backend/housekeeping.py": "forgets invitations over their time, whosesoever they are",
-    "backend/execution/jobs/admission.py": "the sweeper takes jobs whose time has come, of every project",
+    "backend/money/admission.py": "the sweeper takes jobs whose time has come, of every project",
     "backend/execution/jobs/cancel.py": "acts on the one job that `visible` has returned",
     "backend/execution/jobs/subjobs.py": "a worker serves what its own running jobs have called, whosesoever they are",
     "backend/execution/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.administration.projects import deletion, export
+from backend.administration.projects import creation, deletion, export
 from backend.identity.auth import membership, permissions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.dependencies import CallerDep, ContextDep, PrincipalDep, SessionDep, UserDep
@@ -32,6 +32,7 @@ from backend.identity.projects.schemas import (
     ProjectDetail,
 )
 from backend.identity.projects.tables import Project
+from backend.money import admission
 from backend.openapi import project as openapi
 
 router = APIRouter(route_class=AuthorizedRoute)
@@ -71,7 +72,7 @@ async def create_project(
     """Make a project; you become its owner."""
 
     async def make() -> ProjectDetail:
-        project = await service.create(
+        project = await creation.create(
             session,
             name=asked.name,
             slug=asked.slug,
@@ -239,5 +240,5 @@ async def remove_member(user_id: UUID, principal: InProjectDep, session: Session
 async def _detail(session: AsyncSession, principal: Principal, project: Project) -> ProjectDetail:
     return ProjectDetail(
         **ProjectAnswer.of(project, role_name(principal.role)).model_dump(),
-        concurrency_limit=await service.concurrency_limit(session, principal),
+        concurrency_limit=await admission.concurrency_limit(session, principal.project_id),
     )

@@ -20,15 +20,17 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlmodel import col
 
+import backend.tables  # noqa: F401 - registers every table
 from backend.administration.archives import drives
 from backend.administration.archives.drives import Drive
 from backend.administration.archives.entry import Entry
 from backend.administration.archives.size_limits import Measured
 from backend.administration.archives.writer import ArchiveWriter
-from backend.administration.projects import export_format
-from backend.administration.projects.export_format import EXPORTED, Exported
+from backend.administration.projects.export_format import EXPORTED
 from backend.context import AppContext
 from backend.core.clock import now
+from backend.core.db import row_export
+from backend.core.db.row_export import ExportedTable
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.projects import service
@@ -131,10 +133,10 @@ class Export:
             await asyncio.to_thread(self.archive.close)
         yield self.spool.take()
 
-    async def _table(self, table: Exported) -> AsyncIterator[bytes]:
+    async def _table(self, table: ExportedTable) -> AsyncIterator[bytes]:
         part, number = bytearray(), 0
         self.rows[table.name] = 0
-        async for line in export_format.lines(self.context.database, table, self.project.id):
+        async for line in row_export.lines(self.context.database, table, self.project.id):
             self.rows[table.name] += 1
             part += line
             if len(part) >= PART_BYTES:

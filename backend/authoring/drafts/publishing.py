@@ -15,6 +15,7 @@ from backend.config.quotas import Quotas
 from backend.core.errors import Problem
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth.principal import Principal, Role
+from backend.publishing import push
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.pack import pack_files, unnamed_notebooks
 from backend.skills.bundles.read import ReadBundle, read_bundle
@@ -152,7 +153,7 @@ async def run(
         Everything that `submit` raises.
     """
     bundle = await _bundle_with(session, principal, pack, other, storage)
-    draft = await deployments.push_draft(
+    draft = await push.push_draft(
         session, principal, bundle=bundle, skillpack=str(pack.id), storage=storage, quotas=quotas
     )
     exactly = replace(spec, skillpack=str(draft.skillpack_id), version=None, deployment_id=draft.id)
@@ -222,7 +223,7 @@ async def publish(
     if seen != NOTHING_SEEN:
         await _require_seen(session, principal, pack, seen)
     bundle = (await shipped(session, principal, pack)).bundle
-    deployment = await deployments.push(
+    deployment = await push.push(
         session,
         principal,
         bundle=bundle,

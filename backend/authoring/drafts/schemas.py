@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
-from backend.execution.jobs.schemas import MAX_NAME, JobRequest, Text
+from backend.core.schemas import Text
+from backend.execution.jobs.schemas import MAX_NAME, JobRequest
 from backend.publishing.schemas import FileChangeAnswer, SkillChangeAnswer
 from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
 

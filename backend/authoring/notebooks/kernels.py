@@ -11,6 +11,7 @@ from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.publishing import push
 from backend.core import notifications
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
@@ -20,7 +21,8 @@ from backend.authoring.drafts import publishing
 from backend.authoring.drafts.reading import paths_beside
 from backend.core.errors import Problem
 from backend.execution.jobs import cancel
-from backend.execution.jobs.schemas import JobLimits, JobRequest
+from backend.execution.jobs.schemas import JobRequest
+from backend.skills.job_limits import JobLimits
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job
 from backend.money.pricing import PriceList
@@ -123,7 +125,7 @@ async def _files(
     checked = await publishing.check(session, principal, pack)
     is_described = any(name.rpartition("/")[2] in SKILL_FILES for name in names)
     bundle = await publishing.bundle_of(session, principal, pack)
-    draft = await deployments.push_files(
+    draft = await push.push_files(
         session, principal, bundle=bundle, skillpack=str(pack.id), storage=storage, quotas=quotas
     )
     return _Files(draft.id, _invalid(checked.problems) if is_described else "")

@@ -11,7 +11,7 @@ from secrets import token_hex
 
 from cryptography.fernet import Fernet
 
-from backend.data.secrets.errors import BadSecretsKey
+from backend.core.vault.errors import BadSecretsKey
 
 
 class KeyFile:

@@ -11,8 +11,8 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from backend.core.vault.errors import BadSecretsKey, SecretUnreadable
 from backend.core.vault.key_file import KeyFile
-from backend.data.secrets.errors import BadSecretsKey, SecretUnreadable
 
 PREFIX = "enc:v1:"
 

@@ -7,25 +7,20 @@ the URLs of outputs. What may be read is one version of a file: what others writ
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, text
-from sqlmodel import col
+from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotAllowed
-from backend.execution.jobs.tables import Job
-from backend.identity.auth.principal import Kind, Principal, stand_in, visible
+from backend.identity.auth.principal import Principal
 from backend.storage.paths import JOBS_FOLDER, LISTINGS_FOLDER, DrivePath
 
 SCOPE: Final = "drive:read"
-MAX_SEARCHED_JOBS: Final = 1_000
-"""Newest jobs of a key in whose outputs a file is looked up that has no recorded writer."""
 _ID: Final = re.compile(
     "(?<![0-9a-f])([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32})(?![0-9a-f])"
 )
@@ -101,7 +96,7 @@ async def _jobs_of_paths(
     ids |= {known_job} if known_job is not None else set()
     if principal.kind != "publishable_key":
         ids.update(job_id for row in recorded.values() for job_id in _writing_jobs(row.written_by))
-    return await _own_jobs(session, principal, _Wanted("ids", [str(one) for one in ids]))
+    return await _own_jobs(session, principal, Wanted("ids", [str(one) for one in ids]))
 
 
 async def _found_outputs(
@@ -115,7 +110,7 @@ async def _found_outputs(
     versions: Versions = {}
     if missing and principal.kind == "publishable_key":
         raise FileNotAllowed(missing[0])
-    found = await _own_jobs(session, principal, _Wanted("paths", missing))
+    found = await _own_jobs(session, principal, Wanted("paths", missing))
     for path in missing:
         version = _version_of_output(path, recorded.get(path), found)
         if version is None:
@@ -167,7 +162,7 @@ async def readable_versions(
     if principal.kind != "publishable_key":
         replaced = [row for output, row in zip(outputs, rows, strict=True) if output.is_replaced(row)]
         ids = {str(job_id) for row in replaced for job_id in _writing_jobs(row.written_by)}
-        own = (await _own_jobs(session, principal, _Wanted("ids", list(ids)))).ids
+        own = (await _own_jobs(session, principal, Wanted("ids", list(ids)))).ids
     versions = []
     for output, row in zip(outputs, rows, strict=True):
         if not output.is_replaced(row):
@@ -224,46 +219,58 @@ class _OwnJobs(NamedTuple):
     """By their paths, as the last job has left them that names the file."""
 
 
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
     """Which of the principal's jobs matter: those with the ids, or with the paths in their outputs."""
 
     by: str
     values: list[str]
 
 
-async def _own_jobs(session: AnySession, principal: Principal, wanted: _Wanted) -> _OwnJobs:
-    """Return those of the jobs that the principal has submitted, or that such a job has called.
+class OwnJob(Protocol):
+    """A job of the principal."""
 
-    The scope `jobs:read` opens no files: it shows the outputs of jobs of others by their URLs.
+    @property
+    def id(self) -> UUID:
+        """Of the job."""
 
-    Many people share a publishable key, and each knows jobs by their ids alone. So the jobs of such a key are never
-    searched: one counts as the caller's own where its id is in the path, or is the known one.
-    """
+    @property
+    def outputs(self) -> Sequence[Mapping[str, Any]]:
+        """The files that its result names."""
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended."""
+
+
+FindOwnJobs = Callable[[AnySession, Principal, Wanted], Awaitable[Sequence[OwnJob]]]
+"""Returns those of the jobs that the principal has submitted, or that such a job has called.
+
+The scope `jobs:read` opens no files: it shows the outputs of jobs of others by their URLs.
+
+Many people share a publishable key, and each knows jobs by their ids alone. So the jobs of such a key are never
+searched: one counts as the caller's own where its id is in the path, or is the known one.
+"""
+
+
+async def _no_jobs(session: AnySession, principal: Principal, wanted: Wanted) -> Sequence[OwnJob]:
+    raise RuntimeError("access.use() was not called: nothing finds the jobs that have written files")
+
+
+_find_own_jobs: FindOwnJobs = _no_jobs
+
+
+def use(find: FindOwnJobs) -> None:
+    """Find the jobs of principals with this function: jobs are above the drive, which does not know them."""
+    global _find_own_jobs
+    _find_own_jobs = find
+
+
+async def _own_jobs(session: AnySession, principal: Principal, wanted: Wanted) -> _OwnJobs:
     if not wanted.values:
         return _OwnJobs(frozenset(), {})
-    query = _query(principal.kind, wanted.by)
-    values = {"project_id": principal.project_id, "principal_id": principal.id, "wanted": wanted.values}
-    rows = (await session.execute(query, values)).all()
+    rows = await _find_own_jobs(session, principal, wanted)
     outputs: dict[str, MadeFile] = {}
     for row in sorted(rows, key=lambda row: row.finished_at or now()):
         made = [MadeFile.of(output, row.finished_at) for output in row.outputs]
         outputs |= {output.path: output for output in made}
     return _OwnJobs(frozenset(row.id for row in rows), outputs)
-
-
-@lru_cache
-def _query(kind: Kind, by: str) -> Select[*tuple[Any, ...]]:
-    """Return the query of jobs, built once for each kind of principal so that it stays prepared."""
-    anyone = stand_in(kind, sees_own_only=True)
-    # What a run of a listing has called hides its content from the caller of the listing.
-    shown = or_(col(Job.publisher_id).is_(None), col(Job.parent_job_id).is_(None))
-    columns = (col(Job.id), col(Job.outputs), col(Job.finished_at))
-    query = visible(Job, anyone).where(shown).with_only_columns(*columns)
-    if by == "ids":
-        return query.where(text("jobs.id = any(cast(:wanted as uuid[]))"))
-    newest = query.order_by(col(Job.created_at).desc()).limit(MAX_SEARCHED_JOBS).subquery("newest")
-    names_one = text(
-        "exists (select from jsonb_array_elements(newest.outputs) as output"
-        " where output ->> 'drive_path' = any(cast(:wanted as text[])))"
-    )
-    return select(newest).where(names_one)

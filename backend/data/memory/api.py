@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from backend.administration.projects.export_format import EXPORTED, lines
+from backend.core.db.row_export import lines
 from backend.core.http.paging import PageDep, linked
 from backend.data.memory import deletion, queries, searching, writing
+from backend.data.memory.export import MEMORY_RECORDS
 from backend.data.memory.schemas import (
     MemoryChangeView,
     MemoryFilter,
@@ -77,10 +78,8 @@ async def export_memory(
     await audit.record(session, principal, "memory.exported")
 
     async def body() -> AsyncIterator[bytes]:
-        for exported in EXPORTED:
-            if exported.name == "memory_records":
-                async for line in lines(context.database, exported, reach.project_id):
-                    yield line
+        async for line in lines(context.database, MEMORY_RECORDS, reach.project_id):
+            yield line
 
     headers = {"Content-Disposition": 'attachment; filename="memory.jsonl"'}
     return StreamingResponse(body(), media_type="application/x-ndjson", headers=headers)

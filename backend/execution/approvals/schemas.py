@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.execution.jobs.schemas import Text
+from backend.core.schemas import Text
 
 ApprovalStatus = Literal["pending", "approved", "denied", "expired", "cancelled"]
 

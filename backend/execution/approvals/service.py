@@ -19,10 +19,10 @@ from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.execution.approvals.schemas import ApprovalStatus
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.money import admission
 
 Word = Literal["approved", "denied", "expired"]
 

@@ -18,9 +18,10 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.approvals.types import Wanted
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, subjobs
+from backend.execution.jobs import subjobs
 from backend.execution.jobs.cancel import cancel_by
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
+from backend.money import admission
 
 MOST_ECHOED_CHARACTERS: Final = 4_000
 """Of the input, in the event; the approval itself has the whole."""

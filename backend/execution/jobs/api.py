@@ -33,8 +33,6 @@ from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
 from backend.money.pricing import PriceList
-from backend.usage import queries as ledger
-from backend.usage.schemas import Receipt
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
@@ -251,13 +249,6 @@ async def replay_job(
             session, principal, job_id, version=version, prices=PriceList.of(context.settings)
         )
     return await _submit(context, principal, spec, once=once, response=response, wait=wait)
-
-
-@router.get("/jobs/{job_id}/receipt", summary="What a job cost")
-@permissions.needs("jobs:read_own")
-async def get_job_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
-    """Line by line, what the job used and what was billed."""
-    return await ledger.receipt(session, principal, job_id)
 
 
 @router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")

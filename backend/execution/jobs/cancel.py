@@ -12,13 +12,14 @@ from backend.core import notifications
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, subjob_events
+from backend.execution.jobs import subjob_events
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
+from backend.money import admission
 from backend.money.ledger import settlement
 
 _HOLD = text("""

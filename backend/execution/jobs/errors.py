@@ -124,19 +124,6 @@ class LaneNotGranted(NotAllowed):
         )
 
 
-class SkillNotOnKey(NotAllowed):
-    """The key may not run this skill."""
-
-    code = "skill_not_on_key"
-
-    def __init__(self, skill: str, allowed: frozenset[str]) -> None:
-        super().__init__(
-            f"This key may not run {skill!r}; it may run {', '.join(sorted(allowed)) or 'skills of its own project'}.",
-            skill=skill,
-            allowed=sorted(allowed),
-        )
-
-
 class ApiKeyEnded(Conflict):
     """The API key that submitted the job was revoked or expired before the job started."""
 

@@ -15,11 +15,12 @@ from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, subjob_events, subjobs
-from backend.execution.jobs.admission import TICK
+from backend.execution.jobs import subjob_events, subjobs
 from backend.execution.jobs.claim import Claimed
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.marketplace import sales
+from backend.money import admission
+from backend.money.admission import TICK
 from backend.money.ledger import settlement
 from backend.money.ledger.service import Used
 from backend.money.ledger.settlement import NOTHING, Bill

@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.errors import Conflict, Invalid, Problem
+from backend.core.schemas import Text
 from backend.execution.events.append import NewEvent, append_to_queued
 from backend.execution.jobs.errors import PromptNotOnKey
 from backend.execution.jobs.fork_edits import Edit, Edited, edited, kinds_shown, unmeasured, unsigned
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.replay import replayed
-from backend.execution.jobs.schemas import Text
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.errors import Invalid, Problem
-from backend.execution.jobs.schemas import Text
+from backend.core.schemas import Text
 from backend.execution.journal.service import OPENING_STEP, Entry
 
 _SIGNED: Final = frozenset({"thinking", "redacted_thinking"})

@@ -15,7 +15,6 @@ from sqlmodel import col
 from backend.core.db.engine import AnySession
 from backend.core.db.paging import Moment
 from backend.core.errors import NotAllowed
-from backend.execution.jobs.admission import is_held
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queue_reason import FOR_CONSENT, Waiting, reason
 from backend.execution.jobs.schemas import JobView
@@ -23,6 +22,7 @@ from backend.execution.jobs.simulation import described, is_simulated
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.principal import Kind, Principal, Role, stand_in, visible
+from backend.money.admission import is_held
 
 
 @dataclass(frozen=True, slots=True)

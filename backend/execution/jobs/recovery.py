@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import logs, notifications
 from backend.core.errors import PurasError
 from backend.execution.events.append import NewEvent
-from backend.execution.jobs import admission
 from backend.execution.jobs.claim import claimed_of
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.reservations import Reserved
 from backend.execution.jobs.retry import GiveUp, TryAgain, after_loss
 from backend.execution.worker_registry.service import LEASE
+from backend.money import admission
 from backend.skills import job_ceilings
 from backend.skills.deployments.active import load_deployed_skill
 

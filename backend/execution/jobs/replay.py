@@ -11,12 +11,13 @@ from backend.config.quotas import DEFAULTS
 from backend.execution.jobs.approvals import AGENT_SOURCE
 from backend.execution.jobs.errors import KernelNotReplayed
 from backend.execution.jobs.queries import get_row
-from backend.execution.jobs.schemas import JobLimits, JobRequest
+from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.marketplace.errors import ContentIsThePublishers
 from backend.money.pricing import PriceList
+from backend.skills.job_limits import JobLimits
 
 
 async def replay(

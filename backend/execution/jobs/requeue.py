@@ -13,7 +13,8 @@ from backend.core import notifications
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import admission, subjobs
+from backend.execution.jobs import subjobs
+from backend.money import admission
 
 _REQUEUE = text(f"""
 with held as (

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.core.schemas import unstorable
+from backend.core.schemas import Text
 from backend.execution.jobs.status import Status
 from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
+from backend.skills.job_limits import JobLimits
 
 MAX_NAME = 200
-
-
-def _storable(text: str) -> str:
-    if unstorable(text):
-        raise ValueError("This must not hold NUL characters or halves of characters (lone surrogates)")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-
-
-class JobLimits(BaseModel):
-    """Narrower limits for one job; what its skill declares is the most that it gets."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-    timeout_s: float | None = Field(default=None, gt=0, le=86_400)
-    """Seconds of running time."""
-    cost_usd: float | None = Field(default=None, ge=0, le=100_000)
-    """Most that the job may cost."""
-    memory_mb: int | None = Field(default=None, ge=16, le=1_048_576)
-    output_mb: int | None = Field(default=None, ge=1, le=64)
-    steps: int | None = Field(default=None, ge=1, le=10_000)
-    """Replies of the model, for an agent."""
-    tokens: int | None = Field(default=None, ge=1)
-    """Tokens of all calls of the model together, for an agent."""
 
 
 class JobRequest(BaseModel):

@@ -21,13 +21,14 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.follow import REREAD_S
 from backend.execution.jobs import approvals, queries
-from backend.execution.jobs.schemas import JobLimits, JobView
+from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subjob_target import Callee, callee_of
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
+from backend.skills.job_limits import JobLimits
 
 MOST_DEPTH: Final = 5
 MOST_LIVE: Final = 32

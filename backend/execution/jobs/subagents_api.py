@@ -9,8 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.errors import NotAllowed
+from backend.core.schemas import Text
 from backend.execution.jobs import subagents
-from backend.execution.jobs.schemas import Text
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.subagents import SubagentCall
 from backend.execution.jobs.subjob_target import Described, describe

@@ -21,14 +21,13 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
 from backend.data.drive.access import Versions
-from backend.execution.jobs import admission, approvals, input_access, recorded
+from backend.execution.jobs import approvals, input_access, recorded
 from backend.execution.jobs import guardrails as rails
 from backend.execution.jobs.errors import (
     KeyCapReached,
     LaneNotGranted,
     PromptNotOnKey,
     RunAtNotOnKey,
-    SkillNotOnKey,
     TooManyLaterJobs,
     TooManyQueuedJobs,
     WalletEmpty,
@@ -36,9 +35,11 @@ from backend.execution.jobs.errors import (
 from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.identity.auth import skill_allowlist
+from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
+from backend.money import admission
 from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
@@ -258,7 +259,7 @@ async def _offered(session: AnySession, principal: Principal, spec: JobSpec) -> 
     offer = await offers.find(
         session, principal, request.listing_id, version=spec.version, prices=spec.prices
     )
-    offers.check_request(offer, request, skillpack=spec.skillpack)
+    offers.check_request(offer, skillpack=spec.skillpack, model=request.model, lane=request.lane)
     return offer
 
 
@@ -324,7 +325,7 @@ async def _insert(session: AnySession, principal: Principal, spec: JobSpec, foun
     if spec.is_kernel:  # it may live for hours, which would take the wallet from all other jobs
         cap = min(cap, spec.prices.job_cap_micros)
     if offer is not None:
-        cap = await offers.cap_micros(session, principal, offer, request, spec.prices)
+        cap = await offers.cap_micros(session, principal, offer, request.limits, spec.prices)
     row = {
         "id": spec.job_id,
         "project_id": principal.project_id,

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Select, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, TEXT
-from sqlmodel import Column, Field, SQLModel
+from sqlmodel import Column, Field, SQLModel, col
 
 from backend.core.clock import now
 from backend.core.db.engine import Timestamp
+from backend.identity.auth.principal import Principal
 
 APPROVALS = ("none", "needed", "given")
 BILLS = ("own", "owed", "folded")
@@ -225,6 +226,19 @@ class Job(SQLModel, table=True):
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """When the running attempt began."""
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
+
+    @classmethod
+    def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
+        """Return the query without the jobs that the principal may not know of.
+
+        A publishable or restricted key sees only the jobs that it submitted itself, unless it has the scope
+        `jobs:read`; a job sees only its own row and its children.
+        """
+        if principal.sees_own_jobs_only:
+            return query.where(col(cls.api_key_id) == principal.id)
+        if principal.kind == "job":
+            return query.where((col(cls.id) == principal.id) | (col(cls.parent_job_id) == principal.id))
+        return query
 
 
 class QueuedJob(SQLModel, table=True):

@@ -9,13 +9,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.schemas import Asked
-from backend.execution.jobs.schemas import JobLimits
 from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
 from backend.execution.schedules.cron import MOST_CHARACTERS
 from backend.execution.schedules.misfires import Missed
 from backend.marketplace.schemas import MOST_PRICE_MICROS
+from backend.skills.job_limits import JobLimits
 
 Overlap = Literal["skip", "queue", "cancel_previous", "allow"]
 Outcome = Literal["submitted", "skipped", "missed", "refused", "queued"]

@@ -14,7 +14,6 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import Invalid, Problem
-from backend.execution.jobs.schemas import JobLimits
 from backend.execution.schedules import calendar, cron, target
 from backend.execution.schedules.cron import BadCron
 from backend.execution.schedules.errors import (
@@ -29,6 +28,7 @@ from backend.execution.schedules.schemas import ScheduleAsked, ScheduleChanges
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
+from backend.skills.job_limits import JobLimits
 
 MOST_SCHEDULES: Final = 200
 """Of one project."""

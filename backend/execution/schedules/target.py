@@ -7,7 +7,7 @@ from uuid import UUID
 
 from backend.core.db.engine import AnySession
 from backend.execution.jobs import input_access
-from backend.execution.jobs.schemas import JobLimits, JobRequest
+from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.execution.schedules.errors import PriceRose
@@ -18,6 +18,7 @@ from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.money.pricing import PriceList
 from backend.skills.deployments.active import resolve_skill
+from backend.skills.job_limits import JobLimits
 from backend.skills.manifest.types import Skill
 
 
@@ -156,5 +157,5 @@ async def _offered(
     skillpack: str | None = None,
 ) -> Subject:
     offer = await offers.find(session, principal, listing, version=version, prices=PriceList())
-    offers.check_request(offer, JobRequest(listing_id=listing), skillpack=skillpack)
+    offers.check_request(offer, skillpack=skillpack, model=None, lane=None)
     return Subject(offer.resolved.skill, None, offer.slug, offer.price_micros)

@@ -7,6 +7,7 @@ NotSignedIn
 NotAllowed
 ├── ForgedRequest      a write by session without its CSRF token
 ├── CurrentPasswordWrong
+├── SkillNotOnKey      the key may not run this skill
 ├── ResetClosed        the link to set a new password is used, expired or made up
 └── SetupClosed        the set-up link is used, expired or made up
 Malformed
@@ -225,4 +226,17 @@ class KeyWouldBeUnrestricted(Invalid):
                     "to give it full access.",
                 )
             ],
+        )
+
+
+class SkillNotOnKey(NotAllowed):
+    """The key may not run this skill."""
+
+    code = "skill_not_on_key"
+
+    def __init__(self, skill: str, allowed: frozenset[str]) -> None:
+        super().__init__(
+            f"This key may not run {skill!r}; it may run {', '.join(sorted(allowed)) or 'skills of its own project'}.",
+            skill=skill,
+            allowed=sorted(allowed),
         )

@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import Select, Uuid, bindparam, select
-from sqlmodel import col
 
 from backend.core.errors import NotAllowed
-from backend.execution.jobs.tables import Job
 
 
 class Role(IntEnum):
@@ -127,15 +125,19 @@ def stand_in(kind: Kind, *, sees_own_only: bool) -> Principal:
     )
 
 
-def visible(table: Any, principal: Principal) -> Select[Any]:
-    """The rows of a tenant's table that the principal may know of; the start of every query.
+class Restricted(Protocol):
+    """A table of which some principals see a part of their project's rows only."""
 
-    A publishable or restricted key sees only the jobs that it submitted itself, unless it has the scope `jobs:read`; a
-    job sees only its own row and its children.
+    @classmethod
+    def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
+        """Return the query without the rows that the principal may not know of."""
+
+
+def visible(table: Any, principal: Principal) -> Select[Any]:
+    """Return the rows of a tenant's table that the principal may know of; the start of every query.
+
+    They are those of its project, less what the table itself hides from it (`Restricted`).
     """
     query = select(table).where(table.project_id == principal.project_id)
-    if table is Job and principal.sees_own_jobs_only:
-        return query.where(col(Job.api_key_id) == principal.id)
-    if table is Job and principal.kind == "job":
-        return query.where((col(Job.id) == principal.id) | (col(Job.parent_job_id) == principal.id))
-    return query
+    restricted: type[Restricted] | None = table if hasattr(table, "restrict") else None
+    return query if restricted is None else restricted.restrict(query, principal)

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
+from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
-from backend.data.secrets.errors import SecretUnreadable
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.integrations.providers import addresses

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.execution.jobs.schemas import Text
+from backend.core.schemas import Text
 
 DEFAULT_CHARACTERS: Final = 20_000
 MOST_CHARACTERS: Final = 200_000

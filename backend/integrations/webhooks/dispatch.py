@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.core import background_tasks, logs
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
+from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
-from backend.data.secrets.errors import SecretUnreadable
 from backend.integrations.webhooks import outcomes, signing
 from backend.integrations.webhooks.sending import MOST_S, Sender, Sent
 

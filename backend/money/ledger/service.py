@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Missing
 from backend.core.jsonb import storable
-from backend.execution.jobs import admission
 from backend.identity.auth import audit
+from backend.money import admission
 
 MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger
 

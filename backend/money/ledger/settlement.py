@@ -26,7 +26,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs import admission
+from backend.money import admission
 from backend.money.budgets import usage
 from backend.money.ledger import allocation
 from backend.money.ledger import service as ledger

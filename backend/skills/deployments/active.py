@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs.errors import SkillNotOnKey
 from backend.identity.auth import skill_allowlist
+from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal
 from backend.skills.bundles import inline_skills
 from backend.skills.deployments import manifests

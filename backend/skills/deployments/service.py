@@ -1,50 +1,21 @@
-"""Deployments: listed, found, switched, deleted. Pushing is in `push`, the differences in `diff`."""
+"""Find deployments and the skills in them. `publishing` pushes, activates and deletes versions."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.core.clock import now
-from backend.evals import gates
-from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.marketplace import following
-from backend.marketplace.activation import switch
-from backend.publishing.push import push, push_draft, push_files, validate
 from backend.skills.deployments import manifests
 from backend.skills.deployments.active import MAX_VERSION, ResolvedSkill, resolve_skill
-from backend.skills.deployments.errors import (
-    DeploymentActive,
-    DeploymentInUse,
-    DeploymentListed,
-    DeploymentNotFound,
-    DraftNotActivatable,
-)
+from backend.skills.deployments.errors import DeploymentNotFound
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack, full_name
-
-__all__ = [
-    "MOST_LISTED",
-    "ActiveSkill",
-    "activate",
-    "active_skills",
-    "delete",
-    "get",
-    "get_skill",
-    "list_",
-    "push",
-    "push_draft",
-    "push_files",
-    "record_revealed",
-    "validate",
-]
 
 MOST_LISTED = 10_000
 
@@ -105,71 +76,6 @@ async def get(
     return found
 
 
-async def activate(
-    session: AsyncSession,
-    principal: Principal,
-    ref: str,
-    *,
-    skillpack: str | None = None,
-    force: bool = False,
-) -> Deployment:
-    """Make a version the one that new jobs get; jobs that exist stay on theirs.
-
-    One whose skills have gates becomes active when their suites have passed; an admin can force it.
-
-    Raises:
-        DeploymentNotFound: there is none such.
-        DraftNotActivatable: it is a draft.
-        NotAllowed: the principal may not activate, or not by force.
-    """
-    principal.require(Role.DEVELOPER, "deployments:write")
-    deployment, pack = await _held(session, principal, ref, skillpack)
-    if deployment.kind == "draft":
-        raise DraftNotActivatable
-    await gates.supersede(session, pack, by=deployment)
-    if force:
-        principal.require(Role.ADMIN, "deployments:write")
-        await gates.give_up(session, deployment, f"{principal.label} activated it without its gates.")
-    if force or pack.active_deployment_id == deployment.id:
-        await switch(session, principal, pack, deployment, is_forced=force)
-    elif not await gates.begin(session, principal, deployment):
-        await switch(session, principal, pack, deployment)
-    return deployment
-
-
-async def delete(
-    session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
-) -> None:
-    """Delete a version; its row stays for the jobs that name it, its bytes go when nothing uses them.
-
-    Raises:
-        DeploymentNotFound: there is none such.
-        DeploymentActive: it is the active one.
-        DeploymentInUse: jobs of it have not ended, those of other projects that run it as a listing among them.
-        DeploymentListed: a listing of the marketplace runs it now.
-    """
-    principal.require(Role.DEVELOPER, "deployments:write")
-    deployment, pack = await _held(session, principal, ref, skillpack)
-    if pack.active_deployment_id == deployment.id:
-        raise DeploymentActive(deployment.version)
-    listing = await following.listing_on(session, principal, deployment.id)
-    if listing is not None:
-        raise DeploymentListed(deployment.version, listing)
-    ours = (col(Job.project_id) == principal.project_id) | (col(Job.publisher_id) == principal.project_id)
-    live = await session.scalar(
-        select(func.count()).where(
-            col(Job.deployment_id) == deployment.id, ours, col(Job.finished_at).is_(None)
-        )
-    )
-    if live:
-        raise DeploymentInUse(deployment.version, live)
-    await gates.give_up(session, deployment, "It was deleted.")
-    deployment.deleted_at = now()
-    await session.flush()
-    target = f"{pack.slug} v{deployment.version}"
-    await audit.record(session, principal, "deployment.deleted", target, deployment_id=str(deployment.id))
-
-
 async def record_revealed(
     session: AsyncSession, principal: Principal, action: str, deployment: Deployment, **facts: object
 ) -> None:
@@ -218,18 +124,3 @@ def _version(ref: str) -> int:
     if not 0 < number <= MAX_VERSION:
         raise DeploymentNotFound(ref)
     return number
-
-
-class _Held(NamedTuple):
-    deployment: Deployment
-    skillpack: Skillpack
-
-
-async def _held(session: AsyncSession, principal: Principal, ref: str, skillpack: str | None) -> _Held:
-    """A deployment with its skillpack locked, read again under the lock."""
-    deployment = await get(session, principal, ref, skillpack=skillpack)
-    pack = await skillpacks.lock(session, principal, str(deployment.skillpack_id))
-    await session.refresh(deployment)
-    if deployment.deleted_at is not None:
-        raise DeploymentNotFound(ref)
-    return _Held(deployment, pack)

@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.publishing.push import bundle_key
 from backend.storage import Storage
 
 DRAFTS_KEPT: Final = timedelta(days=7)
@@ -64,3 +63,8 @@ async def remove_unless_used(
         return False
     await storage.delete_bundle(sha256)
     return True
+
+
+def bundle_key(sha256: str) -> int:
+    """The advisory lock of a bundle's bytes: shared by who stores a reference, exclusive for who removes them."""
+    return int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)

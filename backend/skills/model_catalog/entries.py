@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from backend.core.net.base_urls import Address
 
 NANOS_PER_USD = 10**9
 
@@ -49,27 +50,6 @@ class CacheRates(_Part):
     write_5m: Decimal = Field(default=Decimal(1), ge=0, le=100)
     write_1h: Decimal = Field(default=Decimal(1), ge=0, le=100)
     read: Decimal = Field(default=Decimal(1), ge=0, le=100)
-
-
-def address_of(address: str) -> str:
-    """An address in front of `/v1/messages` in the one form in which it is kept.
-
-    Raises:
-        ValueError: it is not an address, or holds a password or a query.
-    """
-    try:
-        parts = urlsplit(address)
-        is_address = parts.port is None or parts.port > 0
-    except ValueError:
-        is_address = False
-    if not is_address or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not the address of a server: write 'https://…', without /v1/messages")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("holds more than an address: a key belongs into the variable that 'key_env' names")
-    return address.rstrip("/").removesuffix("/v1")
-
-
-Address = Annotated[str, AfterValidator(address_of)]
 
 
 class Endpoint(_Part):

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import reflex as rx
 
 from backend.publishing import stats
+from backend.publishing import versions as publishing
 from backend.publishing.schemas import ListedDeployment
-from backend.skills.deployments import service
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.authors import name_keys
@@ -142,7 +142,7 @@ class Deployments(rx.State):
         """Make a version the active one, or begin its gate."""
         self.done = ""
         async with session.acting(self, self.project) as act:
-            made = await service.activate(act.session, act.principal, deployment_id)
+            made = await publishing.activate(act.session, act.principal, deployment_id)
             state = (made.gate or {}).get("state", "")
         self.gate_of = deployment_id if state == "gating" else ""
         self.done = (
@@ -162,7 +162,7 @@ class Deployments(rx.State):
     async def delete(self, deployment_id: str):
         """Delete a version."""
         async with session.acting(self, self.project) as act:
-            await service.delete(act.session, act.principal, deployment_id)
+            await publishing.delete(act.session, act.principal, deployment_id)
         self.chosen, self.done = [], "The version is deleted. Jobs that ran on it stay."
         await self._read()
 

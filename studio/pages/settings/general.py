@@ -16,6 +16,7 @@ from backend.identity.limits.schemas import defaults_of
 from backend.identity.projects import service
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.schemas import ProjectChanges
+from backend.money import admission
 from studio import session
 from studio.components.elements import field, note, section, way_out
 from studio.components.live import Confirm, Submit
@@ -43,7 +44,7 @@ class General(rx.State):
         self.reset()
         async with session.acting(self, self.project) as act:
             found = await service.get(act.session, act.principal)
-            self.window = await service.concurrency_limit(act.session, act.principal)
+            self.window = await admission.concurrency_limit(act.session, act.principal.project_id)
             default = defaults_of(session.context().settings)[CONCURRENCY]
             known = await limits.limits_of(act.session, act.principal)
             self.most_window = ceiling(known.of_operator, CONCURRENCY, default) or self.window

@@ -10,6 +10,7 @@ import psycopg
 from sqlalchemy import update
 from sqlmodel import col
 
+from backend.administration.projects import creation
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.auth import keys, sessions, users
@@ -18,7 +19,6 @@ from backend.identity.auth.keys import KeyKind
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import ApiKey, User
 from backend.identity.projects import members
-from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Project
 from backend.money.ledger import service as ledger
 from benchmarks.client import Client
@@ -79,7 +79,7 @@ class People:
     async def project(self, name: str, owner: User, *, credit_micros: int = 50_000_000) -> Project:
         """A project with credit."""
         async with self.database.transaction() as session:
-            made = await projects.create(session, name=name, owner_id=owner.id, concurrency_limit=5)
+            made = await creation.create(session, name=name, owner_id=owner.id, concurrency_limit=5)
             await ledger.top_up(
                 session, project_id=made.id, amount_micros=credit_micros, created_by="operator"
             )

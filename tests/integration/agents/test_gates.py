@@ -9,7 +9,7 @@ import pytest
 
 from backend.core.errors import NotAllowed
 from backend.identity.auth.principal import Role
-from backend.skills.deployments import service as deployments
+from backend.publishing import versions
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
 from tests.integration.agents.test_suites import DOUBLE, EVALS, MAIN, SKILL, ended, get, post, ran
@@ -94,6 +94,6 @@ async def test_only_admins_force_a_gate(agents: Agents) -> None:
     developer = replace(agents.project.principal, role=Role.DEVELOPER)
     with pytest.raises(NotAllowed):
         async with agents.instance.database.transaction() as session:
-            await deployments.activate(session, developer, version["id"], force=True)
+            await versions.activate(session, developer, version["id"], force=True)
     assert (await get(agents, f"/v1/deployments/{version['id']}"))["is_active"] is False
     assert (await ran(agents, version=version["version"]))["gate_passed"] is True

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
-from backend.execution.jobs import admission
 from backend.identity.auth import keys
+from backend.money import admission
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE, place_of

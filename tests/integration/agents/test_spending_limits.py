@@ -19,8 +19,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
-from backend.execution.jobs import admission
 from backend.identity.auth import keys
+from backend.money import admission
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from tests.doubles.messages import MessagesServer, Says, calls, says

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
+from backend.administration.projects import creation
 from backend.core.db.engine import Database
 from backend.identity.auth import keys, sessions, users
 from backend.identity.auth.actors import operator
@@ -17,7 +18,6 @@ from backend.identity.auth.keys import KeyKind, Limits
 from backend.identity.auth.principal import Role
 from backend.identity.auth.tables import User
 from backend.identity.projects import members
-from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Project
 
 PASSWORD = "three words make one"
@@ -50,7 +50,7 @@ class World:
     async def project(self, name: str, owner: User | None = None) -> Project:
         """A project."""
         async with self.database.transaction() as session:
-            return await projects.create(
+            return await creation.create(
                 session, name=name, owner_id=owner.id if owner else None, concurrency_limit=5
             )
 

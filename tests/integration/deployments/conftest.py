@@ -11,12 +11,12 @@ import httpx
 import pytest_asyncio
 from fastapi import FastAPI
 
+from backend.administration.projects import creation
 from backend.core.db.engine import Database
 from backend.identity.auth import keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import KeyKind
 from backend.identity.auth.principal import Principal
-from backend.identity.projects import service as projects
 from backend.skills.bundles.pack import pack_files
 
 SKILL = b"""
@@ -70,7 +70,7 @@ class Projects:
     async def make(self, name: str, kind: KeyKind = "secret") -> Project:
         """A new project with a key of that kind."""
         async with self.database.transaction() as session:
-            project = await projects.create(session, name=name, concurrency_limit=5)
+            project = await creation.create(session, name=name, concurrency_limit=5)
             made = await keys.create(session, None, project_id=project.id, kind=kind)
         http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),

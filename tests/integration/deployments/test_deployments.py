@@ -12,8 +12,9 @@ from backend.administration.projects import deletion
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.execution.jobs.tables import Job
+from backend.publishing import push
 from backend.skills.bundles.pack import pack_files
-from backend.skills.deployments import service, sweep
+from backend.skills.deployments import sweep
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.deployments.tables import Deployment
 
@@ -252,7 +253,7 @@ async def test_deleted_bytes_go_when_nothing_uses_them(project: Any, instance: A
 async def test_a_draft_runs_by_its_id_and_is_never_active(project: Any, instance: AppContext) -> None:
     await project.pushed(BUNDLE)
     async with instance.database.transaction() as session:
-        draft = await service.push_draft(
+        draft = await push.push_draft(
             session, project.principal, bundle=pack_files(BUNDLE), storage=instance.storage
         )
         found = await resolve_skill(session, project.principal, skill="double", deployment_id=draft.id)

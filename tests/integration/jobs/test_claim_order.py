@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.execution.jobs.admission import admit_everywhere
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.finish import Ending, finish
+from backend.money.admission import admit_everywhere
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.jobs.test_queue import worker

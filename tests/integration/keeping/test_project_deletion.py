@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, connect
 from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
-from backend.administration.projects import deletion, purge
+from backend.administration.projects import creation, deletion, purge
 from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.core.db.engine import Database
@@ -102,7 +102,7 @@ async def test_a_slug_that_somebody_took_meanwhile_needs_another_one(database: D
     tenant = await with_everything(database)
     async with database.transaction() as session:
         deleted = await deletion.delete(session, tenant.principal)
-        await projects.create(session, name="New", slug=deleted.slug, concurrency_limit=1)
+        await creation.create(session, name="New", slug=deleted.slug, concurrency_limit=1)
     with pytest.raises(SlugTaken):
         async with database.transaction() as session:
             await deletion.undelete(session, str(tenant.project_id))

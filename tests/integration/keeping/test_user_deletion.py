@@ -7,14 +7,13 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from backend.administration.projects import deletion
+from backend.administration.projects import creation, deletion
 from backend.core.db.engine import Database
 from backend.identity.auth import sessions, user_deletion, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import UserNotFound
 from backend.identity.auth.tables import AuditRow, Session, User
 from backend.identity.auth.user_deletion import StillNeeded
-from backend.identity.projects import service as projects
 from backend.identity.projects.tables import Member, Project
 
 PASSWORD = "three words make one"
@@ -86,4 +85,4 @@ async def a_user(database: Database, email: str, *, is_operator: bool = False) -
 
 async def a_project(database: Database, name: str, owner: User) -> Project:
     async with database.transaction() as session:
-        return await projects.create(session, name=name, owner_id=owner.id, concurrency_limit=1)
+        return await creation.create(session, name=name, owner_id=owner.id, concurrency_limit=1)

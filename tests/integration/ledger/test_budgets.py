@@ -14,10 +14,10 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
-from backend.execution.jobs import admission
 from backend.execution.jobs.claim import Claimed
 from backend.identity.auth import keys
 from backend.identity.auth.principal import Role
+from backend.money import admission
 from backend.money.budgets import service as budgets
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
 from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges

@@ -14,7 +14,6 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.execution.jobs import admission
 from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.claim import Claimed, claim
 from backend.execution.jobs.errors import KeyCapReached
@@ -22,6 +21,7 @@ from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.subjobs import claim_child
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import keys
+from backend.money import admission
 from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetAsked
 from backend.money.ledger import audit

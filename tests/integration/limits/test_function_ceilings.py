@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from backend.execution.jobs.schemas import JobLimits
 from backend.execution.jobs.validation import check_limits
 from backend.identity.limits.errors import LimitAboveCeiling
 from backend.skills import job_ceilings
 from backend.skills.job_ceilings import JobCeilings
+from backend.skills.job_limits import JobLimits
 from tests.factories.tenants import make_skill
 
 

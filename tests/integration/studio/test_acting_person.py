@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from redis.asyncio import Redis
 
+from backend.administration.projects import creation
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core.db.engine import Database
@@ -85,7 +86,7 @@ async def sign_in(database: Database, name: str) -> Signed:
             unit, email=f"{name}@example.org", password="three words make one", name=name, is_operator=False
         )
         begun = await sessions.begin(unit, user)
-        project = await projects.create(unit, name=name, created_by=begun.signed_in, concurrency_limit=5)
+        project = await creation.create(unit, name=name, created_by=begun.signed_in, concurrency_limit=5)
     return Signed(Browser.with_token(begun.token), begun.token, project.slug)
 
 

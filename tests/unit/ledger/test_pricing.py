@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.execution.jobs.schemas import JobLimits
 from backend.money.pricing import PriceList, billed_micros, usd_to_micros
+from backend.skills.job_limits import JobLimits
 from tests.factories.tenants import make_skill
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from backend.core.vault.errors import BadSecretsKey, SecretUnreadable
 from backend.core.vault.key_file import KeyFile
 from backend.core.vault.vault import Vault
-from backend.data.secrets.errors import BadSecretsKey, SecretUnreadable
 
 
 def new_key() -> str:

@@ -117,6 +117,9 @@ MAX_DUE: Final = 5_000
 """Jobs whose time has come that one sweep takes."""
 
 
+_LIMIT = text("select concurrency_limit from admissions where project_id = :project_id")
+
+
 async def take_due(session: AnySession) -> None:
     """Put the jobs whose time has come among those that wait for a place."""
     await session.execute(_DUE, {"most": MAX_DUE})
@@ -143,3 +146,9 @@ async def admit_everywhere(session: AnySession) -> int:
     """Fill every window that has room and something to take; what a lost race left behind is found here."""
     projects = (await session.execute(_WITH_ROOM)).all()
     return sum([await admit(session, row.project_id) for row in projects])
+
+
+async def concurrency_limit(session: AnySession, project_id: UUID) -> int:
+    """Return how many jobs of the project may be ready or running at once."""
+    limit: int = (await session.execute(_LIMIT, {"project_id": project_id})).scalar_one()
+    return limit

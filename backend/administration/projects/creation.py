@@ -1,0 +1,112 @@
+"""Create a project with everything that it needs to run its first job."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import unicodedata
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from backend.core.errors import Invalid
+from backend.execution.jobs.tables import Admission
+from backend.identity.auth import audit
+from backend.identity.auth.actors import SignedIn, operator
+from backend.identity.auth.membership import principal_of
+from backend.identity.auth.principal import Role
+from backend.identity.auth.tables import User
+from backend.identity.projects.errors import SlugTaken, TooManyProjects
+from backend.identity.projects.service import MOST_SLUG_CHARACTERS, checked_name, checked_slug
+from backend.identity.projects.tables import Member, Project
+from backend.money.ledger.tables import Wallet
+from backend.skills.skillpacks.tables import Skillpack
+
+
+async def create(
+    session: AsyncSession,
+    *,
+    name: str,
+    slug: str | None = None,
+    owner_id: UUID | None = None,
+    concurrency_limit: int,
+    created_by: SignedIn | None = None,
+    most_of_person: int | None = None,
+) -> Project:
+    """Make a project with its default skillpack, its empty wallet, its admission window and its owner.
+
+    Its owner is the one named, else who makes it, else the instance's first operator, if there is one yet.
+
+    Raises:
+        SlugTaken: another project has the slug that was asked for.
+        Invalid: the name or the slug is not a possible one.
+        TooManyProjects: who makes it owns as many as a person may.
+    """
+    name = checked_name(name)
+    if created_by is not None and most_of_person is not None:
+        await _make_room(session, created_by, most_of_person)
+    project = Project(name=name, slug=checked_slug(slug) if slug else _slug_from(name))
+    await _add(session, project, is_asked_for=slug is not None)
+    session.add(Skillpack(project_id=project.id, slug="default", name="Default", is_default=True))
+    session.add(Admission(project_id=project.id, concurrency_limit=concurrency_limit))
+    session.add(Wallet(project_id=project.id))
+    creator = created_by.user_id if created_by else None
+    owner = owner_id or creator or await _first_operator(session)
+    if owner is not None:
+        session.add(Member(project_id=project.id, user_id=owner, role="owner"))
+    await session.flush()
+    by = principal_of(created_by, project.id, Role.OWNER) if created_by else operator(project.id)
+    await audit.record(session, by, "project.created", project.slug, name=name)
+    return project
+
+
+async def _make_room(session: AsyncSession, person: SignedIn, most: int) -> None:
+    """Hold the person until the transaction ends, so that two requests at once cannot both take the last place."""
+    await session.execute(
+        select(col(User.id)).where(col(User.id) == person.user_id).with_for_update(key_share=True)
+    )
+    owned = (
+        select(func.count())
+        .select_from(Project)
+        .join(Member, col(Member.project_id) == col(Project.id))
+        .where(
+            col(Member.user_id) == person.user_id,
+            col(Member.role) == "owner",
+            col(Project.deleted_at).is_(None),
+        )
+    )
+    used = await session.scalar(owned) or 0
+    if used >= most:
+        raise TooManyProjects(most, used)
+
+
+async def _add(session: AsyncSession, project: Project, *, is_asked_for: bool) -> None:
+    """Insert the project; a slug that nobody asked for gets an ending when it is taken."""
+    base = project.slug
+    while True:
+        try:
+            async with session.begin_nested():
+                session.add(project)
+            return
+        except IntegrityError as error:
+            if is_asked_for:
+                raise SlugTaken(base) from error
+            project.slug = f"{base[: MOST_SLUG_CHARACTERS - 5]}-{secrets.token_hex(2)}"
+
+
+async def _first_operator(session: AsyncSession) -> UUID | None:
+    query = select(col(User.id)).where(col(User.is_operator), col(User.disabled_at).is_(None))
+    return await session.scalar(query.order_by(col(User.created_at)).limit(1))
+
+
+def _slug_from(name: str) -> str:
+    """The name as far as a slug can say it."""
+    ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MOST_SLUG_CHARACTERS].strip("-")
+    try:
+        return checked_slug(slug)
+    except Invalid:
+        return f"project-{uuid4().hex[:8]}"

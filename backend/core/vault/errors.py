@@ -1,0 +1,28 @@
+"""What can be wrong with the keys of the instance.
+
+PurasError
+├── BadSecretsKey      500  the instance's own encryption key cannot be used
+└── SecretUnreadable   500  a stored value was encrypted with a key that is gone
+"""
+
+from __future__ import annotations
+
+from backend.core.errors import PurasError
+
+
+class BadSecretsKey(PurasError):
+    """The instance's encryption key is malformed, or its file can be read by others."""
+
+    code = "bad_secrets_key"
+
+
+class SecretUnreadable(PurasError):
+    """A stored value cannot be decrypted with the keys that this instance has."""
+
+    code = "secret_unreadable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A stored secret cannot be decrypted with the keys of this instance. Put the key it was written "
+            "with back into SECRETS_ENC_KEY (after the newest one) or the key file, or set the secret again."
+        )

@@ -1,0 +1,43 @@
+"""Find the jobs of a principal that have written files of the drive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import Select, or_, select, text
+from sqlmodel import col
+
+from backend.core.db.engine import AnySession
+from backend.data.drive.access import OwnJob, Wanted
+from backend.execution.jobs.tables import Job
+from backend.identity.auth.principal import Kind, Principal, stand_in, visible
+
+MAX_SEARCHED_JOBS: Final = 1_000
+"""Newest jobs of a key in whose outputs a file is looked up that has no recorded writer."""
+
+
+async def find(session: AnySession, principal: Principal, wanted: Wanted) -> Sequence[OwnJob]:
+    """Return the jobs that the principal has submitted, or that such a job has called; see `FindOwnJobs`."""
+    values = {"project_id": principal.project_id, "principal_id": principal.id, "wanted": wanted.values}
+    rows: Sequence[Any] = (await session.execute(_query(principal.kind, wanted.by), values)).all()
+    return rows
+
+
+@lru_cache
+def _query(kind: Kind, by: str) -> Select[*tuple[Any, ...]]:
+    """Return the query of jobs, built once for each kind of principal so that it stays prepared."""
+    anyone = stand_in(kind, sees_own_only=True)
+    # What a run of a listing has called hides its content from the caller of the listing.
+    shown = or_(col(Job.publisher_id).is_(None), col(Job.parent_job_id).is_(None))
+    columns = (col(Job.id), col(Job.outputs), col(Job.finished_at))
+    query = visible(Job, anyone).where(shown).with_only_columns(*columns)
+    if by == "ids":
+        return query.where(text("jobs.id = any(cast(:wanted as uuid[]))"))
+    newest = query.order_by(col(Job.created_at).desc()).limit(MAX_SEARCHED_JOBS).subquery("newest")
+    names_one = text(
+        "exists (select from jsonb_array_elements(newest.outputs) as output"
+        " where output ->> 'drive_path' = any(cast(:wanted as text[])))"
+    )
+    return select(newest).where(names_one)
