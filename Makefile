@@ -42,14 +42,14 @@ chaos: pages ## The long form of the tests that kill things, attack and fuzz; pr
 	$(BIN)/python -m pytest tests/contract tests/integration tests/journeys -m slow
 
 settings: environment ## Write the pages of docs/ anew that are made from code
-	$(BIN)/python -m backend.operations.settings_page
-	$(BIN)/python -m backend.operations.kit_pages
-	$(BIN)/python -m backend.docs_site.generated
+	$(BIN)/python -m backend.generators.settings_page
+	$(BIN)/python -m backend.generators.kit_pages
+	$(BIN)/python -m backend.generators.reference
 	$(BIN)/python -m puras_mcp.reference
 
 openapi: environment ## Write tests/contract/openapi.json anew, and the TypeScript client's part that is made from it
-	$(BIN)/python -m backend.openapi > tests/contract/openapi.json
-	$(BIN)/python -m backend.openapi.typescript
+	$(BIN)/python -m backend.generators.openapi_document > tests/contract/openapi.json
+	$(BIN)/python -m backend.generators.typescript
 
 uv-pin: ## Write bootstrap-requirements.txt again, after uv.lock names another uv
 	$(BIN)/python .ci/uv_requirements.py > bootstrap-requirements.txt

@@ -44,7 +44,7 @@ LAYERS: Final[tuple[tuple[str, str], ...]] = (
         "application",
         # `startup` opens everything and `tables` and `housekeeping` list every noun, so only processes may import
         # them.
-        "administration api app docs_site housekeeping migrations openapi operations sign_in startup tables",
+        "administration api app docs_site generators housekeeping migrations openapi operations sign_in startup tables",
     ),
     ("integrations", "authoring evals integrations publishing usage"),
     ("execution", "execution"),

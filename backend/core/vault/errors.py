@@ -1,13 +1,15 @@
-"""What can be wrong with the keys of the instance.
+"""What can be wrong with the keys of the instance, and with what is to be a secret.
 
 PurasError
 ├── BadSecretsKey      500  the instance's own encryption key cannot be used
-└── SecretUnreadable   500  a stored value was encrypted with a key that is gone
+├── SecretUnreadable   500  a stored value was encrypted with a key that is gone
+└── Invalid
+    └── BadSecret      422  a name or a value that cannot be a secret
 """
 
 from __future__ import annotations
 
-from backend.core.errors import PurasError
+from backend.core.errors import Invalid, Problem, PurasError
 
 
 class BadSecretsKey(PurasError):
@@ -26,3 +28,12 @@ class SecretUnreadable(PurasError):
             "A stored secret cannot be decrypted with the keys of this instance. Put the key it was written "
             "with back into SECRETS_ENC_KEY (after the newest one) or the key file, or set the secret again."
         )
+
+
+class BadSecret(Invalid):
+    """The name or the value cannot be a secret."""
+
+    code = "bad_secret"
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message, [Problem(path=path, message=message)])

@@ -3,15 +3,13 @@
 PurasError
 ├── Missing
 │   └── SecretMissing  404
-├── Conflict
-│   └── NoRoom         409  the secrets of one place are too many, or too large together
-└── Invalid
-    └── BadSecret      422  a name or a value that cannot be a secret
+└── Conflict
+    └── NoRoom         409  the secrets of one place are too many, or too large together
 """
 
 from __future__ import annotations
 
-from backend.core.errors import Conflict, Invalid, Missing, Problem
+from backend.core.errors import Conflict, Missing
 
 
 class SecretMissing(Missing):
@@ -35,12 +33,3 @@ class NoRoom(Conflict):
             most_secrets=most_secrets,
             most_kib=most_kib,
         )
-
-
-class BadSecret(Invalid):
-    """The name or the value cannot be a secret."""
-
-    code = "bad_secret"
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message, [Problem(path=path, message=message)])

@@ -20,9 +20,9 @@ from sqlmodel import col
 from backend.config.quotas import Quota, Quotas
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
+from backend.core.vault.secret_rules import check_name, check_value
 from backend.core.vault.vault import Vault
 from backend.data.secrets.errors import NoRoom, SecretMissing
-from backend.data.secrets.rules import check_name, check_value
 from backend.data.secrets.tables import Secret
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible

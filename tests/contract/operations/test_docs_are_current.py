@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from puras_mcp import reference
 
-from backend.docs_site import generated
-from backend.operations import kit_pages, settings_page
+from backend.generators import kit_pages, settings_page
+from backend.generators import reference as generated
 
 ROOT = Path(__file__).parents[3]
 

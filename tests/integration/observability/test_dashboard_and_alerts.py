@@ -12,8 +12,8 @@ import httpx
 import pytest
 import yaml
 
-from backend.administration.monitoring import docs_page
-from backend.administration.monitoring.docs_page import exported
+from backend.generators import metrics_page
+from backend.generators.metrics_page import exported
 from tests.integration.observability.scraping import scrape
 
 FOLDER = Path(__file__).parents[3] / "docs" / "observability"
@@ -113,6 +113,6 @@ def test_panels_have_places_of_their_own() -> None:
 
 
 def test_the_table_of_the_page_is_written_from_what_is_exported() -> None:
-    written = docs_page.PAGE.read_text(encoding="utf-8")
-    assert docs_page.page(written) == written, "run `python -m backend.administration.monitoring.docs_page`"
+    written = metrics_page.PAGE.read_text(encoding="utf-8")
+    assert metrics_page.page(written) == written, "run `python -m backend.generators.metrics_page`"
     assert all(f"| `{name}` |" in written for name in KNOWN)

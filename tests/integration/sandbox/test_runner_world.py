@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.data.secrets.errors import BadSecret
-from backend.data.secrets.rules import check_name
+from backend.core.vault.errors import BadSecret
+from backend.core.vault.secret_rules import check_name
 from tests.integration.sandbox.conftest import UID, open_runner
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host import layers as sandbox_layers

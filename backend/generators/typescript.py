@@ -1,4 +1,4 @@
-"""Writes the generated part of the TypeScript client: `python -m backend.openapi.typescript`.
+"""Writes the generated part of the TypeScript client: `python -m backend.generators.typescript`.
 
 Types of all schemas, and a method for each operation, made from the checked-in description of the API alone.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from backend.data.secrets.errors import BadSecret
+from backend.core.vault.errors import BadSecret
 
 MAX_VALUE_BYTES = 64 * 1024
 MAX_NAME_CHARACTERS = 128

@@ -1,11 +1,11 @@
-"""Writes the pages of `docs/` that are made from code: `python -m backend.docs_site.generated`."""
+"""Writes the pages of `docs/` that are made from code: `python -m backend.generators.reference`."""
 
 from __future__ import annotations
 
 import sys
 
-from backend.docs_site import error_page, permission_page, rest_pages, skill_page
 from backend.docs_site.pages import FOLDER
+from backend.generators import error_page, permission_page, rest_pages, skill_page
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Prints the description of the API: `python -m backend.openapi > openapi.json`."""
+"""Prints the description of the API: `python -m backend.generators.openapi_document > openapi.json`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes `docs/settings.md` from the class of settings: `python -m backend.operations.settings_page`."""
+"""Writes `docs/settings.md` from the class of settings: `python -m backend.generators.settings_page`."""
 
 from __future__ import annotations
 

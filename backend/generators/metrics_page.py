@@ -1,6 +1,6 @@
 """Write the table of exported metrics into `docs/observability.md`.
 
-Run it with `python -m backend.administration.monitoring.docs_page`.
+Run it with `python -m backend.generators.metrics_page`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from backend.administration.monitoring.api import BUILD
 from backend.core.metrics import instruments
 from backend.core.metrics.instruments import Exported
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "observability.md"
-BEGIN: Final = "<!-- metrics: written by `python -m backend.administration.monitoring.docs_page` -->\n"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "observability.md"
+BEGIN: Final = "<!-- metrics: written by `python -m backend.generators.metrics_page` -->\n"
 END: Final = "<!-- /metrics -->\n"
 _HEAD: Final = "| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n"
 

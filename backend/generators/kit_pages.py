@@ -1,4 +1,4 @@
-"""Writes the reference parts of `docs/cli.md` and `docs/sdk.md`: `python -m backend.operations.kit_pages`."""
+"""Writes the reference parts of `docs/cli.md` and `docs/sdk.md`: `python -m backend.generators.kit_pages`."""
 
 from __future__ import annotations
 
