@@ -13,7 +13,7 @@ class Section(NamedTuple):
 
 
 SECTIONS: Final = (
-    Section("Begin", ("quickstart", "concepts", "migrating")),
+    Section("Begin", ("quickstart", "concepts", "glossary", "migrating")),
     Section(
         "Write skills",
         (
