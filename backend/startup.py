@@ -17,9 +17,7 @@ from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
-from backend.data.drive import access
 from backend.embedded import attach
-from backend.execution.jobs import own_jobs
 from backend.skills import job_ceilings
 from backend.skills.job_ceilings import JobCeilings
 from backend.skills.model_catalog import catalog
@@ -39,7 +37,6 @@ async def open_context(
         BadCatalogue: the operator's file of models is wrong.
         WrongPoolerMode: a pooler in front of the database works in another mode than its URL says.
     """
-    access.use(own_jobs.find)
     job_ceilings.use(JobCeilings.of(settings))
     catalog.use(Path(settings.models) if settings.models else None)
     servers = attach(settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import backend.execution.jobs.own_jobs  # noqa: F401 - gives the drive the search for own jobs
 from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import FileNotAllowed, Versions

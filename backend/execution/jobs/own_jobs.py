@@ -1,4 +1,7 @@
-"""Find the jobs of a principal that have written files of the drive."""
+"""Find the jobs of a principal that have written files of the drive.
+
+Importing this module gives the search to the drive, which is below jobs and does not know them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from sqlalchemy import Select, or_, select, text
 from sqlmodel import col
 
 from backend.core.db.engine import AnySession
+from backend.data.drive import access
 from backend.data.drive.access import OwnJob, Wanted
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Kind, Principal, stand_in, visible
@@ -41,3 +45,6 @@ def _query(kind: Kind, by: str) -> Select[*tuple[Any, ...]]:
         " where output ->> 'drive_path' = any(cast(:wanted as text[])))"
     )
     return select(newest).where(names_one)
+
+
+access.use(find)
