@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from backend.administration.projects import export_format as tables
+from backend.core.db import row_export
 from backend.data.drive.listing_access import Reach
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.plan import plan
@@ -175,7 +176,7 @@ async def exported(market: Market) -> str:
     """The tables of the caller's archive, as text."""
     found = []
     for one in tables.EXPORTED:
-        found += [line async for line in tables.lines(market.instance.database, one, market.caller.id)]
+        found += [line async for line in row_export.lines(market.instance.database, one, market.caller.id)]
     return b"\n".join(found).decode()
 
 
