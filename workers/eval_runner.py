@@ -29,9 +29,7 @@ class Suites:
 
     def __init__(self, context: AppContext) -> None:
         self._database = context.database
-        self._means = Means(
-            context.storage, PriceList.of(context.settings), context.settings.most_queued_jobs
-        )
+        self._means = Means(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
         self._ended = asyncio.Event()
 
     def note(self, claimed: Claimed) -> None:

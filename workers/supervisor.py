@@ -315,7 +315,7 @@ class Supervisor:
         context = self._context
         await keep_time(
             context.database,
-            Terms(PriceList.of(context.settings), context.settings.most_queued_jobs),
+            Terms(PriceList.of(context.settings), context.settings.max_queued_jobs),
         )
 
     async def _sweep(self) -> None:

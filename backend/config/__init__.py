@@ -5,9 +5,10 @@ Only the edges (processes, the CLI, the REST application) read them; domain code
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
-from pydantic import ValidationError
+from pydantic import AliasChoices, ValidationError
 
 from backend.config.keeping import Keeping
 from backend.config.limits import Limits
@@ -42,6 +43,16 @@ def settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise BadSettings([_said(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+
+
+def former_names(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are set under a name of an earlier release, each with its present name."""
+    found: dict[str, str] = {}
+    for field in Settings.model_fields.values():
+        if isinstance(field.validation_alias, AliasChoices):
+            current, *former = map(str, field.validation_alias.choices)
+            found |= {name: current for name in former if name in environ}
+    return found
 
 
 def _said(place: tuple[int | str, ...], message: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from backend.config.group import Group
 from backend.config.quotas import Quota, Quotas
@@ -21,40 +21,89 @@ class Limits(Group):
     project_requests_per_minute: int | None = Field(default=None, ge=1)
     """Requests a minute that a project's keys may send together, unless it has its own limit. Default: no limit."""
 
-    most_queued_jobs: int = Field(default=10_000, ge=0)
+    max_queued_jobs: int = Field(
+        default=10_000,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_QUEUED_JOBS", "PURAS_MOST_QUEUED_JOBS"),
+    )
     """Jobs of one project that may wait outside of its window, unless the project has its own limit."""
 
-    most_later_jobs: int = Field(default=10_000, ge=0)
+    max_later_jobs: int = Field(
+        default=10_000,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_LATER_JOBS", "PURAS_MOST_LATER_JOBS"),
+    )
     """Jobs of one project with a `run_at` that may wait for that time, unless the project has its own limit."""
 
-    most_deployments: int = Field(default=1_000, ge=1)
+    max_deployments: int = Field(
+        default=1_000,
+        ge=1,
+        validation_alias=AliasChoices("PURAS_MAX_DEPLOYMENTS", "PURAS_MOST_DEPLOYMENTS"),
+    )
     """Versions and drafts that one skillpack may keep, unless its project has its own limit."""
 
-    most_api_keys: int = Field(default=100, ge=1)
+    max_api_keys: int = Field(
+        default=100,
+        ge=1,
+        validation_alias=AliasChoices("PURAS_MAX_API_KEYS", "PURAS_MOST_API_KEYS"),
+    )
     """API keys of one project that are not revoked, unless the project has its own limit."""
 
-    most_members: int = Field(default=200, ge=1)
+    max_members: int = Field(
+        default=200,
+        ge=1,
+        validation_alias=AliasChoices("PURAS_MAX_MEMBERS", "PURAS_MOST_MEMBERS"),
+    )
     """Members of one project, unless the project has its own limit."""
 
-    most_secrets: int = Field(default=100, ge=0, le=1_000)
+    max_secrets: int = Field(
+        default=100,
+        ge=0,
+        le=1_000,
+        validation_alias=AliasChoices("PURAS_MAX_SECRETS", "PURAS_MOST_SECRETS"),
+    )
     """Secrets of one project, and again of each of its skillpacks, unless the project has its own limit."""
 
-    most_projects: int = Field(default=100, ge=0)
+    max_projects: int = Field(
+        default=100,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_PROJECTS", "PURAS_MOST_PROJECTS"),
+    )
     """Projects that one person may own; the operator makes more for them."""
 
-    most_skillpacks: int = Field(default=100, ge=1)
+    max_skillpacks: int = Field(
+        default=100,
+        ge=1,
+        validation_alias=AliasChoices("PURAS_MAX_SKILLPACKS", "PURAS_MOST_SKILLPACKS"),
+    )
     """Skillpacks of one project, unless the project has its own limit."""
 
-    most_drive_mb: int = Field(default=20_480, ge=0)
+    max_drive_mb: int = Field(
+        default=20_480,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_DRIVE_MB", "PURAS_MOST_DRIVE_MB"),
+    )
     """MiB that the drive of one project may hold, unless the project has its own limit."""
 
-    most_drive_files: int = Field(default=200_000, ge=0)
+    max_drive_files: int = Field(
+        default=200_000,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_DRIVE_FILES", "PURAS_MOST_DRIVE_FILES"),
+    )
     """Files and folders that the drive of one project may hold, unless the project has its own limit."""
 
-    most_memory_records: int = Field(default=100_000, ge=0)
+    max_memory_records: int = Field(
+        default=100_000,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_MEMORY_RECORDS", "PURAS_MOST_MEMORY_RECORDS"),
+    )
     """Records that the memory of one project may hold, unless the project has its own limit."""
 
-    most_memory_mb: int = Field(default=256, ge=0)
+    max_memory_mb: int = Field(
+        default=256,
+        ge=0,
+        validation_alias=AliasChoices("PURAS_MAX_MEMORY_MB", "PURAS_MOST_MEMORY_MB"),
+    )
     """MiB that the memory of one project may hold, unless the project has its own limit."""
 
     open_requests: int = Field(default=500, ge=1)
@@ -82,4 +131,4 @@ class Limits(Group):
     @property
     def quotas(self) -> Quotas:
         """What a project without limits of its own may have."""
-        return Quotas(**{name: getattr(self, f"most_{name}") for name in Quota})
+        return Quotas(**{name: getattr(self, f"max_{name}") for name in Quota})

@@ -37,7 +37,7 @@ Ref = Annotated[str | None, Query(max_length=64, description="A version number, 
 
 def means_of(context: AppContext) -> Means:
     """What this instance gives a suite."""
-    return Means(context.storage, PriceList.of(context.settings), context.settings.most_queued_jobs)
+    return Means(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
 
 
 @router.post(

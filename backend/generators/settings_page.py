@@ -8,7 +8,7 @@ import types
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
+from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -44,8 +44,11 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _variable(name: str, field: FieldInfo) -> str:
-    if field.validation_alias is not None:
-        return str(field.validation_alias)
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])  # the others are former names
+    if alias is not None:
+        return str(alias)
     return f"{Settings.model_config['env_prefix']}{name}".upper()
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from puras.web import WebError
     from puras.webhooks import WebhookError, verify_webhook
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 """The version of the kit; jobs import it without its package metadata."""
 
 __all__ = [

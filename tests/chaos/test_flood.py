@@ -92,7 +92,7 @@ def test_a_quiet_project_starts_its_jobs_as_fast_beside_a_flood(
     settings = {
         "PURAS_WORKER_PROCESSES": str(processes),
         "PURAS_WORKER_JOBS": str(WIDE // processes),
-        "PURAS_MOST_QUEUED_JOBS": str(2 * QUEUED),
+        "PURAS_MAX_QUEUED_JOBS": str(2 * QUEUED),
     }
     with instance(**settings) as wide, wide.client() as quiet:
         quiet.push(SKILLS)

@@ -78,7 +78,7 @@ async def create_project(
             slug=asked.slug,
             concurrency_limit=context.settings.project_concurrency,
             created_by=user,
-            most_of_person=context.settings.most_projects,
+            most_of_person=context.settings.max_projects,
         )
         return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
 

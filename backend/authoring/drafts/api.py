@@ -265,8 +265,8 @@ async def run_draft(
     spec = JobSpec(
         asked,
         prices=PriceList.of(context.settings),
-        most_queued=settings.most_queued_jobs,
-        most_later=settings.most_later_jobs,
+        most_queued=settings.max_queued_jobs,
+        most_later=settings.max_later_jobs,
     )
 
     async def make() -> DraftRunView:

@@ -51,7 +51,7 @@ async def start_kernel(
             most=context.settings.notebook_kernels,
             most_s=context.settings.notebook_kernel_s,
             prices=PriceList.of(context.settings),
-            most_queued=context.settings.most_queued_jobs,
+            most_queued=context.settings.max_queued_jobs,
             storage=context.storage,
             quotas=context.settings.quotas,
         )

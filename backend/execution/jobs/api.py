@@ -290,7 +290,7 @@ async def _submit(
     wait: Wait,
 ) -> JobView:
     settings = context.settings
-    spec = replace(spec, most_queued=settings.most_queued_jobs, most_later=settings.most_later_jobs)
+    spec = replace(spec, most_queued=settings.max_queued_jobs, most_later=settings.max_later_jobs)
     if once.key is None:
         return await _submit_and_wait(context, principal, spec, wait)
     job_id = await _submit_once(context, principal, spec, key=once.key, fingerprint=once.fingerprint)

@@ -55,7 +55,7 @@ async def fork_job(
             job_id,
             asked,
             prices=PriceList.of(context.settings),
-            most_queued=context.settings.most_queued_jobs,
+            most_queued=context.settings.max_queued_jobs,
         )
         return await queries.get_job(session, principal, new)
 
@@ -87,7 +87,7 @@ async def continue_job(
             job_id,
             asked,
             prices=PriceList.of(context.settings),
-            most_queued=context.settings.most_queued_jobs,
+            most_queued=context.settings.max_queued_jobs,
         )
         return await queries.get_job(session, principal, new)
 

@@ -108,7 +108,7 @@ async def run_schedule(
     """Submit the job of a schedule immediately, in addition to its scheduled times."""
 
     async def make() -> RunAnswer:
-        terms = Terms(PriceList.of(context.settings), context.settings.most_queued_jobs)
+        terms = Terms(PriceList.of(context.settings), context.settings.max_queued_jobs)
         return await runs.run_now(session, principal, schedule_id, terms)
 
     return await once.answer(session, principal, make)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from backend.config import Settings
+from backend.config import Settings, former_names
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
@@ -32,6 +32,7 @@ def checks(settings: Settings) -> Iterator[Check]:
     yield _space(settings.home)
     yield _port(settings)
     yield _pages()
+    yield from _former_settings()
     yield _sandbox(settings)
 
 
@@ -40,6 +41,11 @@ def _python() -> Check:
     if sys.version_info < OLDEST_PYTHON:
         return fail("Python", version, f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer.")
     return ok("Python", f"{version} at {sys.executable}")
+
+
+def _former_settings() -> Iterator[Check]:
+    for former, current in former_names(os.environ).items():
+        yield warn("settings", f"{former} is a former name", f"Rename it to {current}.")
 
 
 def _home(home: Path) -> Check:

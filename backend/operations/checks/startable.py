@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from backend.config import Settings
+from backend.config import Settings, former_names
 from backend.core import logs
 from backend.core.db.connections import DatabaseUnavailable, why_away
 from backend.core.db.engine import Database
@@ -35,6 +35,8 @@ async def require_startable(settings: Settings) -> None:
         NotMigrated: the database lacks tables of this release.
         WrongPoolerMode: the pooler works in another mode than the URL says.
     """
+    for former, current in former_names(os.environ).items():
+        log.warning("a setting has a former name; the next release ignores it", setting=former, use=current)
     _require_writable(settings.home.expanduser())
     database = Database(attach(settings).database_url, pool_size=1)
     try:

@@ -139,7 +139,7 @@ class JobPage(rx.State):
                     UUID(self.facts.id),
                     version=version,
                     prices=PriceList.of(session.context().settings),
-                    most_queued=session.context().settings.most_queued_jobs,
+                    most_queued=session.context().settings.max_queued_jobs,
                 )
                 await act.made(submitted.job_id)
             made = submitted.job_id

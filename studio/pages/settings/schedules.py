@@ -115,7 +115,7 @@ class Schedules(rx.State):
         """Submit its job at once, beside its moments."""
         self.refused = ""
         context = session.context()
-        terms = Terms(PriceList.of(context.settings), context.settings.most_queued_jobs)
+        terms = Terms(PriceList.of(context.settings), context.settings.max_queued_jobs)
         try:
             async with session.acting(self, self.project, once=key) as act:
                 await runs.run_now(act.session, act.principal, UUID(schedule_id), terms)

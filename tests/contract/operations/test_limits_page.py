@@ -15,8 +15,8 @@ PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="ut
 
 
 def test_every_quota_is_there_with_its_default() -> None:
-    told = dict(re.findall(r"`(PURAS_MOST_\w+)` \| ([\d,]+) \|", PAGE))
-    names = [f"most_{name}" for name in (*Quota, "projects")]
+    told = dict(re.findall(r"`(PURAS_MAX_\w+)` \| ([\d,]+) \|", PAGE))
+    names = [f"max_{name}" for name in (*Quota, "projects")]
     assert told == {f"PURAS_{name.upper()}": f"{Settings.model_fields[name].default:,}" for name in names}
 
 

@@ -36,7 +36,7 @@ async def used(client: httpx.AsyncClient, headers: dict[str, str]) -> tuple[int,
 async def test_what_does_not_fit_is_refused_with_the_facts_and_fits_after_something_went(
     serve: Serve, drive: Drive, tmp_path: Path
 ) -> None:
-    client = await serve(most_drive_mb=1)
+    client = await serve(max_drive_mb=1)
     assert (await put(client, drive.headers, "a.bin", b"\0" * (MIB - 100))).status_code == 201
     refused = await put(client, drive.headers, "b.bin", b"\0" * 200)
     body = refused.json()
@@ -50,7 +50,7 @@ async def test_what_does_not_fit_is_refused_with_the_facts_and_fits_after_someth
 
 
 async def test_what_does_not_say_how_long_it_is_is_refused_while_it_comes(serve: Serve, drive: Drive) -> None:
-    client = await serve(most_drive_mb=1)
+    client = await serve(max_drive_mb=1)
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -68,7 +68,7 @@ async def test_what_does_not_say_how_long_it_is_is_refused_while_it_comes(serve:
 async def test_of_many_at_once_exactly_as_many_are_stored_as_there_is_room_for(
     serve: Serve, drive: Drive
 ) -> None:
-    clients = [await serve(most_drive_files=3), await serve(most_drive_files=3)]
+    clients = [await serve(max_drive_files=3), await serve(max_drive_files=3)]
     answers = await asyncio.gather(
         *(put(clients[number % 2], drive.headers, f"{number}.txt", b"x") for number in range(10))
     )
@@ -78,7 +78,7 @@ async def test_of_many_at_once_exactly_as_many_are_stored_as_there_is_room_for(
 
 
 async def test_a_file_that_is_replaced_counts_once(serve: Serve, drive: Drive) -> None:
-    client = await serve(most_drive_mb=1)
+    client = await serve(max_drive_mb=1)
     for size in (1000, 10, 500):
         assert (await put(client, drive.headers, "a.bin", b"\0" * size)).status_code == 201
     assert await used(client, drive.headers) == (500, 1)
@@ -97,7 +97,7 @@ async def test_an_upload_that_is_refused_or_repeated_takes_no_room(drive: Drive)
 async def test_what_was_there_before_anybody_counted_counts(serve: Serve, drive: Drive) -> None:
     (drive.folder / "old").mkdir()
     (drive.folder / "old" / "a.bin").write_bytes(b"\0" * (2 * MIB))
-    client = await serve(most_drive_mb=1)
+    client = await serve(max_drive_mb=1)
     assert (await put(client, drive.headers, "b.txt", b"x")).json()["used"] == 2 * MIB
 
 
@@ -110,7 +110,7 @@ async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instan
 
 
 async def test_the_operator_gives_a_project_more(serve: Serve, instance: AppContext, drive: Drive) -> None:
-    client = await serve(most_drive_mb=0)
+    client = await serve(max_drive_mb=0)
     assert (await put(client, drive.headers, "a.txt", b"x")).status_code == 409
     async with instance.database.transaction() as session:
         await limits.change(
@@ -121,7 +121,7 @@ async def test_the_operator_gives_a_project_more(serve: Serve, instance: AppCont
 
 @pytest.mark.parametrize("kind", ["folders", "copy"])
 async def test_folders_and_copies_need_room_too(serve: Serve, drive: Drive, kind: str) -> None:
-    client = await serve(most_drive_files=1)
+    client = await serve(max_drive_files=1)
     await put(client, drive.headers, "a.txt", b"x")
     asked = {"path": "out"} if kind == "folders" else {"source": "a.txt", "target": "b.txt"}
     answer = await client.post(f"/v1/drive/{kind}", json=asked, headers=drive.headers)

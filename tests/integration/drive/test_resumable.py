@@ -165,7 +165,7 @@ async def test_only_one_request_writes_an_upload_at_a_time(drive: Drive) -> None
 
 
 async def test_an_upload_that_is_given_up_is_gone_and_gives_its_room_back(serve: Serve, drive: Drive) -> None:
-    client = await serve(most_drive_mb=1)
+    client = await serve(max_drive_mb=1)
     url = (await begin(drive, 1 << 20, client=client)).headers["Location"]
     refused = await begin(drive, 1, "b.bin", client)
     assert (refused.status_code, refused.json()["code"]) == (409, "quota_reached")
@@ -181,7 +181,7 @@ async def test_an_upload_that_is_given_up_is_gone_and_gives_its_room_back(serve:
 async def test_of_many_that_begin_at_once_exactly_as_many_do_as_there_is_room_for(
     serve: Serve, drive: Drive
 ) -> None:
-    client = await serve(most_drive_mb=1)
+    client = await serve(max_drive_mb=1)
     answers = await asyncio.gather(*(begin(drive, 300_000, f"{n}.bin", client) for n in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [409] * 5
 

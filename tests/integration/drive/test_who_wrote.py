@@ -42,7 +42,7 @@ WITHIN_S = 30.0
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
-    with instance(PURAS_WORKER_PROCESSES="1", PURAS_MOST_DRIVE_MB="4") as running:
+    with instance(PURAS_WORKER_PROCESSES="1", PURAS_MAX_DRIVE_MB="4") as running:
         with running.client() as client:
             client.push(WRITE)
         yield running

@@ -163,7 +163,7 @@ async def test_a_ceiling_that_is_lowered_later_holds_and_what_was_set_comes_back
     await client.patch(limits, json={"api_keys": 50}, headers=key)
 
     for ceiling in (10, 4, 20):
-        lower = await serve(project_concurrency=ceiling, most_api_keys=ceiling)
+        lower = await serve(project_concurrency=ceiling, max_api_keys=ceiling)
         async with database.transaction() as session:
             await hold_windows(session, concurrency=ceiling)
         held = min(15, ceiling)

@@ -41,7 +41,7 @@ async def push(client: httpx.AsyncClient, headers: Headers, where: str = "/v1") 
 
 
 async def test_a_project_has_so_many_keys_and_a_revoked_one_makes_room(serve: Serve, world: World) -> None:
-    client = await serve(most_api_keys=3)
+    client = await serve(max_api_keys=3)
     headers = await world.key(await world.project("Acme"))  # the first of the three
     made = [await make_key(client, headers) for _ in range(2)]
     assert [answer.status_code for answer in made] == [201, 201]
@@ -55,14 +55,14 @@ async def test_a_project_has_so_many_keys_and_a_revoked_one_makes_room(serve: Se
 async def test_of_many_at_once_exactly_as_many_are_made_as_there_is_room_for(
     serve: Serve, world: World
 ) -> None:
-    clients = [await serve(most_api_keys=5), await serve(most_api_keys=5)]
+    clients = [await serve(max_api_keys=5), await serve(max_api_keys=5)]
     headers = await world.key(await world.project("Acme"))
     answers = await asyncio.gather(*(make_key(clients[n % 2], headers) for n in range(16)))
     assert sorted(answer.status_code for answer in answers) == [201] * 4 + [409] * 12
 
 
 async def test_a_project_has_so_many_members_and_invitations(serve: Serve, world: World) -> None:
-    client = await serve(most_members=2)
+    client = await serve(max_members=2)
     headers = await world.key(await world.project("Acme", await world.user("ada@example.org")))
     path = f"/v1/projects/{(await client.get('/v1/me', headers=headers)).json()['project_id']}/members"
     for _ in range(2):  # inviting the same person again takes no second place
@@ -74,7 +74,7 @@ async def test_a_project_has_so_many_members_and_invitations(serve: Serve, world
 async def test_a_project_has_so_many_secrets_and_one_that_is_there_can_be_set_again(
     serve: Serve, world: World
 ) -> None:
-    client = await serve(most_secrets=1)
+    client = await serve(max_secrets=1)
     headers = await world.key(await world.project("Acme"))
 
     async def put(name: str, where: str = "") -> httpx.Response:
@@ -88,7 +88,7 @@ async def test_a_project_has_so_many_secrets_and_one_that_is_there_can_be_set_ag
 
 
 async def test_a_project_has_so_many_skillpacks_and_each_so_many_versions(serve: Serve, world: World) -> None:
-    client = await serve(most_skillpacks=2, most_deployments=2)
+    client = await serve(max_skillpacks=2, max_deployments=2)
     headers = await world.key(await world.project("Acme"))
     made = await client.post("/v1/skillpacks", json={"name": "More"}, headers=headers)
     assert made.status_code == 201
@@ -106,7 +106,7 @@ async def test_a_project_has_so_many_skillpacks_and_each_so_many_versions(serve:
 async def test_a_repeated_request_gets_its_first_answer_however_full_it_is(
     serve: Serve, world: World
 ) -> None:
-    client = await serve(most_api_keys=2)
+    client = await serve(max_api_keys=2)
     headers = await world.key(await world.project("Acme")) | {"Idempotency-Key": "once"}
     first, again = await make_key(client, headers), await make_key(client, headers)
     assert (first.status_code, again.status_code) == (201, 201)
@@ -114,7 +114,7 @@ async def test_a_repeated_request_gets_its_first_answer_however_full_it_is(
 
 
 async def test_only_an_operator_gives_a_project_limits_of_its_own(serve: Serve, world: World) -> None:
-    client = await serve(most_api_keys=1)
+    client = await serve(max_api_keys=1)
     ada = await world.user("ada@example.org", is_operator=True)
     bob = await world.user("bob@example.org")
     project = await world.project("Acme", ada)
@@ -214,7 +214,7 @@ async def test_submits_at_once_do_not_pass_the_last_place(database: Database) ->
 
 
 async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve: Serve, world: World) -> None:
-    client = await serve(most_queued_jobs=0)
+    client = await serve(max_queued_jobs=0)
     project = await world.project("Acme")
     headers = await world.key(project)
     await push(client, headers)
@@ -228,7 +228,7 @@ async def test_a_full_queue_is_429_over_rest_with_the_instances_own_limit(serve:
 async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_those_that_wait(
     serve: Serve, world: World
 ) -> None:
-    client = await serve(most_queued_jobs=1, most_later_jobs=3)
+    client = await serve(max_queued_jobs=1, max_later_jobs=3)
     project = await world.project("Acme")
     headers = await world.key(project)
     await push(client, headers)
@@ -269,7 +269,7 @@ async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_tho
 async def test_a_person_owns_so_many_projects_and_a_deleted_one_makes_room(
     serve: Serve, world: World
 ) -> None:
-    client = await serve(most_projects=2)
+    client = await serve(max_projects=2)
     ada = await world.browser(await world.user("ada@example.org"))
     client.cookies.update(ada.cookies)
     client.headers["X-CSRF-Token"] = ada.headers["X-CSRF-Token"]
