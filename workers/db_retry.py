@@ -1,36 +1,55 @@
-"""Work for which the database is needed, done through any moment in which it is away."""
+"""Repeat a step of a job while the database is unavailable.
+
+The step must be safe to repeat: it reads, or it writes under the number of its attempt. It is written as
+
+    retry = DatabaseRetry("journal not read yet", job_id=str(job_id))
+    while True:
+        async with retry:
+            async with database.reading() as session:
+                return await service.read(session, job_id)
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Any, Final
 
 from backend.core import logs
 from backend.core.db.connections import DatabaseUnavailable, why_away
 
-T = TypeVar("T")
-log = logs.get(__name__)
-
 RETRY_S: Final = 0.5
 GIVE_UP_S: Final = 120.0
-"""How long a database may be away before the process lets an attempt go: its job is sent on."""
+"""How long a database may be unavailable until the error is raised: the job then runs elsewhere."""
 
 
-async def through_absence(work: Callable[[], Awaitable[T]], what: str, **facts: object) -> T:
-    """What the work gives, begun again for as long as the database is away; doing it twice must do no harm.
+class DatabaseRetry:
+    """Swallow errors of an unavailable database, after a pause, so that the loop around the block repeats it."""
 
-    Raises:
-        OperationalError: it is unavailable for two minutes; `backend.core.db.connections.DatabaseUnavailable` lists
-            the errors that mean the same.
-    """
-    deadline = time.monotonic() + GIVE_UP_S
-    while True:
-        try:
-            return await work()
-        except DatabaseUnavailable as error:
-            if time.monotonic() > deadline:
-                raise
-            log.warning(f"{what}; trying again", error=why_away(error), **facts)
+    def __init__(self, what: str, *, give_up_s: float = GIVE_UP_S, log: Any = None, **fields: object) -> None:
+        """Start the time in which the step may be repeated.
+
+        Args:
+            what: What is not done yet, for the log.
+            give_up_s: After this time the block raises what it caught, one of `DatabaseUnavailable`.
+            log: The logger that reports each retry; that of this module by default.
+            **fields: Fields of each log line.
+        """
+        self._what = what
+        self._log = log if log is not None else logs.get(__name__)
+        self._fields = fields
+        self._deadline = time.monotonic() + give_up_s
+
+    async def __aenter__(self) -> None:
+        """Start one try."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        """Return whether the block must run again."""
+        if not isinstance(error, DatabaseUnavailable) or time.monotonic() > self._deadline:
+            return False
+        self._log.warning(f"{self._what}; trying again", error=why_away(error), **self._fields)
         await asyncio.sleep(RETRY_S)
+        return True

@@ -26,7 +26,7 @@ from backend.execution.journal.service import (
 from backend.money.ledger.service import Used
 from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_facts, result_facts, use_facts
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 from workers.drives.errors import AttemptLost
 from workers.llm.types import Reply, Tokens
 from workers.recorder import BufferedRecorder
@@ -80,7 +80,7 @@ class Journal:
         Raises:
             AttemptLost: the attempt is not the running one any more.
         """
-        read = await through_absence(self._read, "journal not read yet", job_id=str(self._claimed.job_id))
+        read = await self._read()
         entries = [self._scrubbed(kept) for kept in read.entries]
         self._kept = {(kept.entry.step, kept.entry.place): kept for kept in entries}
         self.spent_micros = read.spent_micros
@@ -265,30 +265,32 @@ class Journal:
         self.spent_micros = await _seen_through(self._until_kept(writing))
 
     async def _read(self) -> service.Journalled:
-        async with self._database.reading() as session:
-            read = await service.read(
-                session, self._claimed.job_id, reserved_micros=self._claimed.reserved_micros
-            )
-            self._decisions = await decisions(
-                session, project_id=self._claimed.project_id, job_id=self._claimed.job_id
-            )
-        return read
+        claimed = self._claimed
+        retry = DatabaseRetry("journal not read yet", job_id=str(claimed.job_id))
+        while True:
+            async with retry, self._database.reading() as session:
+                read = await service.read(session, claimed.job_id, reserved_micros=claimed.reserved_micros)
+                self._decisions = await decisions(
+                    session, project_id=claimed.project_id, job_id=claimed.job_id
+                )
+                return read
 
     async def _until_kept(self, writing: Writing) -> int:
-        async def write() -> int | None:
-            async with self._database.single() as session:
-                return await service.write(
-                    session,
-                    job_id=self._claimed.job_id,
-                    attempt=self._claimed.attempt,
-                    reserved_micros=self._claimed.reserved_micros,
-                    writing=writing,
-                )
-
-        spent = await through_absence(write, "journal not written yet", job_id=str(self._claimed.job_id))
-        if spent is None:
-            raise AttemptLost
-        return spent
+        claimed = self._claimed
+        retry = DatabaseRetry("journal not written yet", job_id=str(claimed.job_id))
+        while True:
+            async with retry:
+                async with self._database.single() as session:
+                    spent = await service.write(
+                        session,
+                        job_id=claimed.job_id,
+                        attempt=claimed.attempt,
+                        reserved_micros=claimed.reserved_micros,
+                        writing=writing,
+                    )
+                if spent is None:
+                    raise AttemptLost
+                return spent
 
 
 async def _seen_through(work: Coroutine[Any, Any, T]) -> T:

@@ -13,13 +13,14 @@ from backend.data.memory.digest import Digest, digest
 from backend.data.memory.errors import ListingHasNoMemory
 from backend.data.memory.identity import content_hash, image_key, value_key
 from backend.data.memory.scoping import job_principal
+from backend.identity.auth.principal import Principal
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.conversation import told
 from workers.agent.tools import disk, file_paths
 from workers.agent.types import ToolError, Workspace
 from workers.agent.untrusted import unclosing
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 from workers.llm.types import Block
 
 IDENTITY: Final = (
@@ -45,12 +46,8 @@ async def remembered(
         job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
     )
 
-    async def look_up() -> Digest:
-        async with context.database.transaction() as session:
-            return await digest(session, principal, keys, content_hash=content)
-
     try:
-        found = await through_absence(look_up, "memory not read yet", job_id=str(assignment.job_id))
+        found = await _read_digest(context, principal, keys, content)
     except ListingHasNoMemory:
         return []
     recorder = assignment.journal.recorder
@@ -61,6 +58,15 @@ async def remembered(
         return blocks
     recorder.record("memory_injected", found.injected)
     return [*blocks, *told(text)]
+
+
+async def _read_digest(
+    context: AppContext, principal: Principal, keys: list[str], content: str | None
+) -> Digest:
+    retry = DatabaseRetry("memory not read yet", job_id=str(principal.id))
+    while True:
+        async with retry, context.database.transaction() as session:
+            return await digest(session, principal, keys, content_hash=content)
 
 
 async def _identity(staged: Staged, keys: list[str], room: Workspace) -> dict[str, str] | None:

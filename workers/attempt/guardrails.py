@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from backend.core.db.engine import Database
-from backend.execution.approvals.worker import Decision, decisions
 from backend.skills.manifest.types import Rail, Skill
 from workers.attempt.guardrail_sandbox import checks_of
 from workers.attempt.guardrail_values import let_in, let_out
-from workers.db_retry import through_absence
+from workers.attempt.start_approval import read_decisions
 from workers.guardrails.checks import Check
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.errors import SandboxUnavailable
@@ -33,7 +32,7 @@ async def within_rails(
         return await run()
     check = _check(runners, assignment, recorder)
     asked = any(rail.action == "approve" and "input" in rail.on for rail in skill.rails)
-    decided = await _decisions(database, assignment) if asked else {}
+    decided = await read_decisions(database, assignment.project_id, assignment.job_id) if asked else {}
     stopped = await let_in(skill, assignment.inputs, check, recorder, decisions=decided)
     if stopped is not None:
         return stopped
@@ -52,11 +51,3 @@ def _check(runners: Mapping[str, Runner], assignment: Assignment, recorder: Reco
         raise SandboxUnavailable(f"This worker has no sandbox in which the rail {rail.name!r} could run.")
 
     return cannot
-
-
-async def _decisions(database: Database, assignment: Assignment) -> dict[tuple[int, int], Decision]:
-    async def read() -> dict[tuple[int, int], Decision]:
-        async with database.reading() as session:
-            return await decisions(session, project_id=assignment.project_id, job_id=assignment.job_id)
-
-    return await through_absence(read, "decisions not read yet", job_id=str(assignment.job_id))

@@ -42,7 +42,7 @@ from workers.attempt.prepare import Prepared, prepare
 from workers.attempt.result_files import kept_files
 from workers.attempt.result_validation import judged
 from workers.attempt.start_approval import await_approval
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 from workers.drives.deletions import Deletions
 from workers.drives.errors import AttemptLost
 from workers.drives.growth import watched
@@ -250,18 +250,17 @@ class Attempt:
             raise ApiKeyEnded(self.claimed.key_ended)
         if self.claimed.lowered_by and self.claimed.reserved_micros == 0:
             raise nothing_left(self.claimed.lowered_by)
-
-        async def gather() -> Prepared:
-            return await prepare(
-                self._context,
-                self.claimed,
-                self._drives,
-                journal=self._journal,
-                leaving=self._leaving,
-                look=self._look,
-            )
-
-        return await through_absence(gather, "not prepared yet", job_id=str(self.claimed.job_id))
+        retry = DatabaseRetry("not prepared yet", job_id=str(self.claimed.job_id))
+        while True:
+            async with retry:
+                return await prepare(
+                    self._context,
+                    self.claimed,
+                    self._drives,
+                    journal=self._journal,
+                    leaving=self._leaving,
+                    look=self._look,
+                )
 
     async def _store(self, skill: Skill | None, ending: Ending) -> None:
         self._is_storing = True  # broken off now, a finished job would run again, and count as lost

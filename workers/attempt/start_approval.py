@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from uuid import UUID
 
 from backend.core.db.engine import Database
 from backend.execution.approvals.types import START, Wanted
-from backend.execution.approvals.worker import decisions
+from backend.execution.approvals.worker import Decision, decisions
 from backend.execution.jobs.claim import Claimed
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 from workers.types import Failure, Measured, Postponed
 
 START_PLACE: Final = (0, 1)
@@ -22,14 +23,7 @@ async def await_approval(
     """Return why the job may not start now; None if it may."""
     if not claimed.needs_approval:
         return None
-
-    async def read() -> Any:
-        async with database.reading() as session:
-            return await decisions(session, project_id=claimed.project_id, job_id=claimed.job_id)
-
-    decided = (await through_absence(read, "decisions not read yet", job_id=str(claimed.job_id))).get(
-        START_PLACE
-    )
+    decided = (await read_decisions(database, claimed.project_id, claimed.job_id)).get(START_PLACE)
     if decided is None:
         return Postponed("approval", wanted=(Wanted(*START_PLACE, claimed.skill_name, START, inputs),))
     if decided.status == "approved":
@@ -43,3 +37,13 @@ async def await_approval(
         f"confirms less than the active one), and did not start: {why}.",
         Measured(0.0),
     )
+
+
+async def read_decisions(
+    database: Database, project_id: UUID, job_id: UUID
+) -> dict[tuple[int, int], Decision]:
+    """Return what users decided about the job's requests for approval, by step and place."""
+    retry = DatabaseRetry("decisions not read yet", job_id=str(job_id))
+    while True:
+        async with retry, database.reading() as session:
+            return await decisions(session, project_id=project_id, job_id=job_id)

@@ -13,7 +13,7 @@ from backend.context import AppContext
 from backend.authoring.notebooks import driving
 from backend.authoring.notebooks.driving import Held, Next, Wanted
 from backend.data.secrets.scrub import Scrubber
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
 from workers.agent.workspace.kernel import Kernel
 from workers.notebooks.assignment import KernelAssignment
@@ -106,8 +106,7 @@ class Session:
         return _WORKER_LEFT
 
     async def _run(self, cell: Next) -> None:
-        database, held = self._context.database, self._held
-        if self._kernel is None or not await self._through(lambda: driving.begin(database, held, cell.id)):
+        if self._kernel is None or not await self._begin(cell):
             return
         gathered, kernel = Gathered(), self._kernel
 
@@ -164,31 +163,41 @@ class Session:
         self._recorder.record(
             "log", {"stream": "system", "text": said or "The kernel of the notebook has begun."}
         )
-        await self._through(lambda: driving.booted(self._context.database, self._held, said))
+        retry = self._retry()
+        while True:
+            async with retry:
+                await driving.booted(self._context.database, self._held, said)
+                return
+
+    async def _begin(self, cell: Next) -> bool:
+        retry = self._retry()
+        while True:
+            async with retry:
+                return await driving.begin(self._context.database, self._held, cell.id)
 
     async def _give(self, cell: Next, gathered: Gathered, status: str) -> None:
         outputs = self._scrubber.scrub(list(gathered.outputs))
-
-        async def give() -> None:
-            await driving.give(
-                self._context.database,
-                self._held,
-                cell.id,
-                status=status,
-                count=gathered.count,
-                outputs=outputs,
-            )
-
-        await self._through(give)
+        retry = self._retry()
+        while True:
+            async with retry:
+                await driving.give(
+                    self._context.database,
+                    self._held,
+                    cell.id,
+                    status=status,
+                    count=gathered.count,
+                    outputs=outputs,
+                )
+                return
 
     async def _wanted(self) -> Wanted:
-        found: Wanted = await self._through(lambda: driving.wanted(self._context.database, self._held))
-        return found
+        retry = self._retry()
+        while True:
+            async with retry:
+                return await driving.wanted(self._context.database, self._held)
 
-    async def _through(self, work: Any) -> Any:
-        return await through_absence(
-            work, "a kernel waits for the database", job_id=str(self._assignment.job_id)
-        )
+    def _retry(self) -> DatabaseRetry:
+        return DatabaseRetry("a kernel waits for the database", job_id=str(self._assignment.job_id))
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from workers.agent.tools.python_tools import PythonTool
 from workers.agent.tools.subagents import SkillTool, subagent_tools
 from workers.agent.types import Tool, Workspace
 from workers.agent.workspace.workspace import open_workspace
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 from workers.llm.resolution import find_model, open_models
 from workers.llm.selection import Models
 from workers.llm.types import Model
@@ -36,18 +36,18 @@ def agentic_runner(context: AppContext, house: SandboxRuntime, models: Models) -
     """A runner that reaches these models, and closes them with itself."""
 
     async def open_model(assignment: AgentAssignment, slug: str | None) -> Model:
-        async def find() -> Model:
-            return await find_model(
-                context,
-                models,
-                project_id=assignment.project_id,
-                skill=assignment.skill,
-                inputs=assignment.inputs,
-                slug=slug,
-                is_listed=assignment.is_listed,
-            )
-
-        return await through_absence(find, "model not found yet", job_id=str(assignment.job_id))
+        retry = DatabaseRetry("model not found yet", job_id=str(assignment.job_id))
+        while True:
+            async with retry:
+                return await find_model(
+                    context,
+                    models,
+                    project_id=assignment.project_id,
+                    skill=assignment.skill,
+                    inputs=assignment.inputs,
+                    slug=slug,
+                    is_listed=assignment.is_listed,
+                )
 
     @asynccontextmanager
     async def open_room(assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Workspace]:

@@ -23,7 +23,7 @@ from workers.agent.assignment import AgentAssignment
 from workers.agent.prompt import read_text
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import Tool, ToolCall, ToolError, ToolResult, Workspace
-from workers.db_retry import through_absence
+from workers.db_retry import DatabaseRetry
 
 MOST_S: Final = 1_800.0
 MOST_SUMMARY_CHARACTERS: Final = 1_000
@@ -127,14 +127,13 @@ class Callers:
         self, workroom: Workspace, target: str | None, *, version: int | None = None
     ) -> bool:
         """Return whether a user has to approve the call: `confirm: true` binds the skill, not the way to it."""
-
-        async def ask() -> bool:
-            who = self.principal(workroom)
-            return await subagents.needs_approval(self.context, who, target, version=version)
-
-        return await through_absence(
-            ask, "not known yet whether a call needs an approval", job_id=str(workroom.assignment.job_id)
+        retry = DatabaseRetry(
+            "not known yet whether a call needs an approval", job_id=str(workroom.assignment.job_id)
         )
+        while True:
+            async with retry:
+                who = self.principal(workroom)
+                return await subagents.needs_approval(self.context, who, target, version=version)
 
 
 class RunSubagent:
