@@ -48,8 +48,10 @@ from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
 from backend.money.pricing import PriceList
 from workers.attempt import traces
+from workers.attempt.attempt import Attempt, EndedBy
 from workers.attempt.grading.graders import Graders
-from workers.attempt.run import Attempt, EndedBy
+from workers.attempt.run import run_attempt
+from workers.attempt.types import error_code_of, outcome_of
 from workers.drives.change_tracking import Looks
 from workers.drives.staged import OwnDrives
 from workers.eval_runner import Suites
@@ -182,7 +184,7 @@ class Supervisor:
         may_call = [
             attempt.claimed.job_id
             for attempt in self._attempts.values()
-            if attempt.may_call and called[attempt.claimed.job_id] < MOST_CHILDREN
+            if attempt.may_have_children and called[attempt.claimed.job_id] < MOST_CHILDREN
         ]
         if not may_call:
             return
@@ -251,7 +253,7 @@ class Supervisor:
             self._runners,
             job,
             self._drives,
-            look=self.ring,
+            poll_children=self.ring,
             graders=self._graders,
             host=self._host,
         )
@@ -267,13 +269,13 @@ class Supervisor:
         began = time.time()
         try:
             with traces.attempt(attempt.claimed, claim_began_ns=claim_began_ns) as span:
-                await attempt.run()
+                end = await run_attempt(attempt)
                 traces.ended(
                     span,
                     attempt.claimed,
-                    outcome=attempt.outcome,
-                    code=attempt.error_code,
-                    events=attempt.told,
+                    outcome=outcome_of(end),
+                    code=error_code_of(end),
+                    events=attempt.span_events,
                 )
         finally:
             claimed = attempt.claimed

@@ -37,8 +37,8 @@ class AgentAssignment(Assignment):
     """What needs an approval in this run, whichever way it is reached."""
     mocks: Mapping[str, Any] = field(default_factory=dict)
     """What tools answer, by their names, without being called: in suites of evals."""
-    look: Callable[[], None] = field(repr=False, default=lambda: None)
-    """Has this worker look for jobs that the run has called: they run here, in its place."""
+    poll_children: Callable[[], None] = field(repr=False, default=lambda: None)
+    """Lets this worker claim jobs that the run has called: they run here, in its slot."""
     guard: Guard = field(repr=False)
     """The rails of its skill."""
     is_unpaid: bool
@@ -53,7 +53,7 @@ def for_agent(
     skill: Skill,
     journal: Journal,
     leaving: asyncio.Event,
-    look: Callable[[], None],
+    poll_children: Callable[[], None],
     mocks: Mapping[str, Any] | None = None,
     confirmed: Effects = NONE,
 ) -> AgentAssignment:
@@ -77,7 +77,7 @@ def for_agent(
         journal=journal,
         guard=Guard(skill, journal.recorder),
         leaving=leaving,
-        look=look,
+        poll_children=poll_children,
         mocks=mocks or {},
         is_unpaid=claimed.cap_micros > 0 and claimed.reserved_micros == 0,
     )

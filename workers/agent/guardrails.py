@@ -44,6 +44,19 @@ class LetOut(NamedTuple):
     asks: bool = False
 
 
+class _WorkspaceChecks(NamedTuple):
+    """The checks of a run, in its workspace."""
+
+    workspace: Workspace
+    skill_dir: str
+
+    async def run(self, rail: Rail, given: dict[str, Any]) -> Outcome:
+        """Run the function of a rail with these arguments, for at most the rail's own time."""
+        file, _, function = str(rail.entrypoint).rpartition(":")
+        entry = Entrypoint(self.skill_dir, file, function)
+        return await self.workspace.call(entry, given, key=f"rail:{rail.name}", timeout_s=rail.timeout_s)
+
+
 class Guard:
     """Of one run."""
 
@@ -189,12 +202,8 @@ class Guard:
     async def _judged(
         self, rails: Sequence[Rail], value: Any, where: RailPoint, room: Workspace, *, tool: str | None = None
     ) -> Judgement:
-        async def check(rail: Rail, given: dict[str, Any]) -> Outcome:
-            file, _, function = str(rail.entrypoint).rpartition(":")
-            entry = Entrypoint(self._path, file, function)
-            return await room.call(entry, given, key=f"rail:{rail.name}", timeout_s=rail.timeout_s)
-
-        return await judged_with_checks(rails, value, where, check, tool=tool)
+        checks = _WorkspaceChecks(room, self._path)
+        return await judged_with_checks(rails, value, where, checks, tool=tool)
 
     def _tell(self, judgement: Judgement, where: RailPoint, **more: Any) -> None:
         for facts in told_by(judgement.decided, where, **more):

@@ -1,82 +1,109 @@
-"""Storing how an attempt ended: through any absence of the database, and as a fault of ours if it is refused."""
+"""Store how an attempt ended, while the database is unavailable as well."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import Final
+from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
-from structlog.typing import FilteringBoundLogger
 
 from backend.core.db.connections import DatabaseUnavailable, why_away
-from backend.core.db.engine import AnySession, Database
 from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
-from backend.execution.jobs.claim import Claimed
+from backend.execution.approvals.worker import wait_for_consent
+from backend.execution.events.append import NewEvent
 from backend.execution.jobs.finish import Ending, finish, is_one_statement
-from workers.db_retry import GIVE_UP_S, RETRY_S
-
-FAULT: Final = Ending(
-    "failed",
-    error="The worker could not run this job or store its result. The operator finds the cause in its log.",
-    error_code="internal_error",
-)
-
-Write = Callable[[], Awaitable[bool]]
-"""Stores an end; false when the attempt is not the running one any more. Its number makes a second write harmless."""
+from backend.execution.jobs.requeue import requeue
+from backend.execution.journal import service as journal
+from workers.attempt.attempt import Attempt
+from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, outcome_of
+from workers.db_retry import GIVE_UP_S, DatabaseRetry
 
 
-class Storing:
-    """The last writes of one attempt."""
+async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_UP_S) -> None:
+    """Store the end of an attempt and the events that are not stored yet.
 
-    def __init__(
-        self, database: Database, claimed: Claimed, log: FilteringBoundLogger, *, give_up_s: float = GIVE_UP_S
-    ) -> None:
-        self._database = database
-        self._claimed = claimed
-        self._log = log
-        self._give_up_s = give_up_s
-
-    def unit_for(self, ending: Ending) -> Callable[[], AbstractAsyncContextManager[AnySession]]:
-        """An end without money or a caller is one statement."""
-        return (
-            self._database.single if is_one_statement(self._claimed, ending) else self._database.transaction
-        )
-
-    async def until_stored(self, write: Write, what: str) -> None:
-        """Store an end, in a word `what`; does not raise, whatever the database says."""
-        with spans.span("finish"), JOB_FINISH.time():
-            for each, end in ((write, what), (self._write_fault, "failed")):
-                try:
-                    await self._through_absence(each, end)
-                except DBAPIError as error:  # what it would refuse again; a deadlock is one of its absences
-                    self._log.exception("the database refused an end", end=end, error=why_away(error))
-                else:
-                    return
-
-    async def _through_absence(self, write: Write, what: str) -> None:
-        deadline = time.monotonic() + self._give_up_s
-        while True:
+    An end that the database rejects becomes a fault of the worker. After `give_up_s` without a database nothing is
+    stored, and the lease of the worker lets the job run elsewhere. Raises nothing, whatever the database returns.
+    """
+    attempt.is_storing = (
+        True  # were it ended from outside now, a finished job would run again and count as lost
+    )
+    events = await attempt.recorder.rest()
+    if isinstance(end, Lost):
+        return
+    with spans.span("finish"), JOB_FINISH.time():
+        for each, its_events in ((end, events), (FAULT, [])):
             try:
-                is_ours = await write()
-            except DatabaseUnavailable as error:
-                if time.monotonic() > deadline:
-                    self._log.error(
-                        "end not stored: given up, its job is sent on", end=what, error=why_away(error)
-                    )
-                    return
-                self._log.warning("end not stored yet; trying again", error=why_away(error))
-                await asyncio.sleep(RETRY_S)
-                continue
-            if is_ours:
-                self._log.info(f"job {what}")
+                await _store(attempt, each, its_events, give_up_s)
+            except DBAPIError as error:  # it would reject that again; a deadlock counts as unavailable
+                attempt.log.exception(
+                    "the database refused an end", end=outcome_of(each), error=why_away(error)
+                )
             else:
-                self._log.warning("end refused: the job runs elsewhere or has ended", end=what)
-            return
+                return
 
-    async def _write_fault(self) -> bool:
-        async with self._database.transaction() as session:
-            return await finish(session, self._claimed, FAULT)
+
+Storable = Ending | Requeued | AwaitingApproval
+
+
+async def _store(attempt: Attempt, end: Storable, events: Sequence[NewEvent], give_up_s: float) -> None:
+    outcome = outcome_of(end)
+    try:
+        is_ours = await _write_until_stored(attempt, end, events, give_up_s)
+    except DatabaseUnavailable as error:
+        attempt.log.error("end not stored: given up, its job is sent on", end=outcome, error=why_away(error))
+        return
+    if is_ours:
+        attempt.log.info(f"job {outcome}")
+    else:
+        attempt.log.warning("end refused: the job runs elsewhere or has ended", end=outcome)
+
+
+async def _write_until_stored(
+    attempt: Attempt, end: Storable, events: Sequence[NewEvent], give_up_s: float
+) -> bool:
+    """Return whether the attempt was the running one; its number makes a second write harmless."""
+    retry = DatabaseRetry("end not stored yet", give_up_s=give_up_s, log=attempt.log)
+    while True:
+        async with retry:
+            if isinstance(end, Ending):
+                return await _finish(attempt, end, events)
+            if isinstance(end, Requeued):
+                return await _requeue(attempt, end, events)
+            return await _await_approval(attempt, end, events)
+
+
+async def _finish(attempt: Attempt, end: Ending, events: Sequence[NewEvent]) -> bool:
+    database, claimed = attempt.context.database, attempt.claimed
+    unit = database.single if is_one_statement(claimed, end) else database.transaction
+    async with unit() as session:
+        return await finish(session, claimed, end, events)
+
+
+async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[NewEvent]) -> bool:
+    claimed = attempt.claimed
+    async with attempt.context.database.transaction() as session:
+        is_ours = await requeue(
+            session,
+            job_id=claimed.job_id,
+            attempt=claimed.attempt,
+            reason=end.reason,
+            events=events,
+            is_retry=end.is_retry,
+            not_before=end.not_before,
+        )
+        if is_ours and end.is_retry:  # with its journal an agent would fail in the same way again
+            await journal.forget(session, claimed.job_id)
+        return is_ours
+
+
+async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[NewEvent]) -> bool:
+    async with attempt.context.database.transaction() as session:
+        return await wait_for_consent(
+            session,
+            job_id=attempt.claimed.job_id,
+            attempt=attempt.claimed.attempt,
+            wanted=end.wanted,
+            expires_at=end.expires_at,
+            events=events,
+        )

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import AnySession
+from backend.core.tracing import spans
 from backend.data.drive import usage
 from backend.data.drive.usage import Usage
 from backend.data.secrets import service as secrets
@@ -22,17 +21,21 @@ from backend.data.secrets.service import JobSecrets
 from backend.evals.case_of_job import EVAL, Case, case_of
 from backend.execution.jobs import approvals
 from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.errors import ApiKeyEnded
+from backend.execution.jobs.reservations import nothing_left
 from backend.identity.auth import job_tokens
 from backend.money.pricing import PriceList
 from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.bundles.inline_skills import NOTEBOOK
-from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.deployments.active import DeployedSkill, load_deployed_skill
 from backend.skills.deployments.unpacked import ensure_empty, ensure_unpacked
 from backend.skills.job_ceilings import JobCeilings
 from backend.skills.manifest.types import Skill
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.assignment import for_agent
-from workers.agent.journal import Journal
+from workers.attempt.attempt import Attempt
+from workers.attempt.types import Prepared
+from workers.db_retry import DatabaseRetry
 from workers.drives import input_versions
 from workers.drives.growth import Held, held
 from workers.drives.staged import OwnDrive, OwnDrives
@@ -49,54 +52,52 @@ TOKEN_SLACK = timedelta(minutes=5)
 """A job's token outlives its time limit by this, so that its last call is not cut off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A skill and the assignment that runs it."""
+class _Read(NamedTuple):
+    """What the database says of a job beyond its claim."""
 
-    skill: Skill
-    assignment: Assignment
-    own_drive: OwnDrive | None = None
-    """Whoever has this releases it in the end."""
-    held_drive: Held | None = None
-    """The live drive, when it holds more than it may: the job must not make it larger."""
-    case: Case | None = None
-    """The case of a suite of evals that the job runs."""
+    deployed: DeployedSkill
+    secrets: JobSecrets
+    drive_usage: Usage
+    confirmed: Effects
+    versions: dict[str, str]
+    case: Case | None
 
 
-async def prepare(
-    context: AppContext,
-    claimed: Claimed,
-    drives: OwnDrives | None = None,
-    *,
-    journal: Journal,
-    leaving: asyncio.Event,
-    look: Callable[[], None] = lambda: None,
-) -> Prepared:
-    """Gather what the attempt needs; with `drives`, a folder of its own in the place of the live drive.
+async def prepare(attempt: Attempt) -> Prepared:
+    """Gather what the attempt needs, with a folder of its own if it does not run in the live drive.
 
     Raises:
-        PurasError: something of it is gone; the sentence says what.
+        PurasError: something of it is gone, or the job must not start; the text says why.
     """
-    async with (
-        context.database.reading() as session
-    ):  # takes a connection with its first query, if it has one
-        deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
-        job_secrets = await _secrets(session, context, claimed)
-        drive_usage = await _usage(session, context, claimed)
-        confirmed = NONE
-        if deployed.skill.is_agentic:
-            confirmed = await _confirmed(session, claimed)
-        versions = await input_versions.unchecked(session, claimed)
-        case = None
-        if claimed.source == EVAL:
-            case = await case_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
-    home, skill = context.settings.home, deployed.skill
-    bundle_dir = await _bundle(context, home / "bundles", deployed.sha256)
+    claimed = attempt.claimed
+    with spans.span("prepare"):
+        if claimed.key_ended:
+            raise ApiKeyEnded(claimed.key_ended)
+        if claimed.lowered_by and claimed.reserved_micros == 0:
+            raise nothing_left(claimed.lowered_by)
+        retry = DatabaseRetry("not prepared yet", job_id=str(claimed.job_id))
+        while True:
+            async with retry:
+                return await _gather(attempt)
+
+
+def release_drive(attempt: Attempt, prepared: Prepared | None) -> None:
+    """Remove the attempt's own folder, if it has one, and note which of its files are stored."""
+    if prepared is not None and prepared.own_drive is not None and attempt.drives is not None:
+        attempt.pushed = prepared.own_drive.placed
+        attempt.drives.release(prepared.own_drive)
+
+
+async def _gather(attempt: Attempt) -> Prepared:
+    context, claimed = attempt.context, attempt.claimed
+    read = await _read(context, claimed)
+    skill = read.deployed.skill
+    bundle_dir = await _bundle(context, context.settings.home / "bundles", read.deployed.sha256)
     uid = sandbox_uid(claimed.project_number)
     limits = run_limits(skill, claimed.limits, context.settings)
-    await input_versions.require_unchanged(context.storage, claimed.project_id, versions)
-    drive_dir, own_drive = await _drive(context, claimed, drives, skill=skill, uid=uid, limits=limits)
-    held_drive = None if own_drive is not None else await _held(context, claimed, drive_usage)
+    await input_versions.require_unchanged(context.storage, claimed.project_id, read.versions)
+    drive_dir, own_drive = await _drive(context, claimed, attempt.drives, skill=skill, uid=uid, limits=limits)
+    held_drive = None if own_drive is not None else await _held(context, claimed, read.drive_usage)
     assignment = Assignment(
         job_id=claimed.job_id,
         attempt=claimed.attempt,
@@ -112,35 +113,58 @@ async def prepare(
         drive_dir=drive_dir,
         has_own_drive=own_drive is not None,
         sandbox_uid=uid,
-        secrets=job_secrets.values,
-        secrets_version=job_secrets.version,
-        token=job_tokens.mint(
-            context.vault,
-            project_id=claimed.project_id,
-            job_id=claimed.job_id,
-            attempt=claimed.attempt,
-            expires_at=now() + timedelta(seconds=limits.timeout_s) + TOKEN_SLACK,
-        ),
+        secrets=read.secrets.values,
+        secrets_version=read.secrets.version,
+        token=_token(context, claimed, limits),
         is_listed=claimed.publisher_id is not None,
         network=skill.network,
     )
+    return Prepared(skill, _of_type(attempt, assignment, read), own_drive, held_drive, read.case)
+
+
+async def _read(context: AppContext, claimed: Claimed) -> _Read:
+    # A connection is taken for the first query, if there is one.
+    async with context.database.reading() as session:
+        deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
+        job_secrets = await _secrets(session, context, claimed)
+        drive_usage = await _usage(session, context, claimed)
+        confirmed = await _confirmed(session, claimed) if deployed.skill.is_agentic else NONE
+        versions = await input_versions.unchecked(session, claimed)
+        case = None
+        if claimed.source == EVAL:
+            case = await case_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
+    return _Read(deployed, job_secrets, drive_usage, confirmed, versions, case)
+
+
+def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignment:
+    """Return the assignment with what only agents and kernels need."""
+    claimed, skill = attempt.claimed, read.deployed.skill
     if skill.name == NOTEBOOK:
-        assignment = for_kernel(
-            assignment, claimed, PriceList.of(context.settings), skill=skill, leaving=leaving
-        )
-    elif skill.is_agentic:
-        assignment = for_agent(
-            assignment,
-            deployed.manifest,
-            claimed,
-            skill=skill,
-            journal=journal,
-            leaving=leaving,
-            look=look,
-            mocks=skill.eval_mocks if case is not None else {},
-            confirmed=confirmed,
-        )
-    return Prepared(skill, assignment, own_drive, held_drive, case)
+        prices = PriceList.of(attempt.context.settings)
+        return for_kernel(assignment, claimed, prices, skill=skill, leaving=attempt.leaving)
+    if not skill.is_agentic:
+        return assignment
+    return for_agent(
+        assignment,
+        read.deployed.manifest,
+        claimed,
+        skill=skill,
+        journal=attempt.journal,
+        leaving=attempt.leaving,
+        poll_children=attempt.poll_children,
+        mocks=skill.eval_mocks if read.case is not None else {},
+        confirmed=read.confirmed,
+    )
+
+
+def _token(context: AppContext, claimed: Claimed, limits: RunLimits) -> str:
+    return job_tokens.mint(
+        context.vault,
+        project_id=claimed.project_id,
+        job_id=claimed.job_id,
+        attempt=claimed.attempt,
+        expires_at=now() + timedelta(seconds=limits.timeout_s) + TOKEN_SLACK,
+    )
 
 
 async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:

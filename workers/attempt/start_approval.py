@@ -1,31 +1,33 @@
-"""The approval that a job needs before it starts: nothing could ask for it when the job was made."""
+"""The approval that a job needs before it starts: nothing could ask for it when the job was submitted."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from backend.core.db.engine import Database
 from backend.execution.approvals.types import START, Wanted
 from backend.execution.approvals.worker import Decision, decisions
-from backend.execution.jobs.claim import Claimed
+from workers.attempt.attempt import Attempt
+from workers.attempt.types import Prepared
 from workers.db_retry import DatabaseRetry
 from workers.types import Failure, Measured, Postponed
 
 START_PLACE: Final = (0, 1)
-"""Of the approval of a start, after that of the inputs by a rail."""
+"""Step and place of the approval of a start, after that of the inputs by a guardrail."""
 CODE: Final = "approval_denied"
 
 
-async def await_approval(
-    database: Database, claimed: Claimed, inputs: dict[str, Any]
-) -> Failure | Postponed | None:
-    """Return why the job may not start now; None if it may."""
+async def require_approval(attempt: Attempt, prepared: Prepared) -> Failure | Postponed | None:
+    """Return why the job must not start now; None if it may."""
+    claimed = attempt.claimed
     if not claimed.needs_approval:
         return None
-    decided = (await read_decisions(database, claimed.project_id, claimed.job_id)).get(START_PLACE)
+    found = await read_decisions(attempt.context.database, claimed.project_id, claimed.job_id)
+    decided = found.get(START_PLACE)
     if decided is None:
-        return Postponed("approval", wanted=(Wanted(*START_PLACE, claimed.skill_name, START, inputs),))
+        wanted = Wanted(*START_PLACE, claimed.skill_name, START, prepared.assignment.inputs)
+        return Postponed("approval", wanted=(wanted,))
     if decided.status == "approved":
         return None
     why = "no user approved it in time"

@@ -52,8 +52,10 @@ async def held(storage: Storage, project_id: UUID, usage: Usage) -> Held:
     return Held(storage, project_id, usage, found.bytes, found.files)
 
 
-async def watched(drive: Held | None, run: Coroutine[Any, Any, Outcome | Postponed]) -> Outcome | Postponed:
-    """How the run ended; if a drive is given and has grown, the run is ended and has failed."""
+async def fail_on_growth(
+    drive: Held | None, run: Coroutine[Any, Any, Outcome | Postponed]
+) -> Outcome | Postponed:
+    """Return the outcome of a run; once the drive, if there is one, has grown, cancel the run and return a failure."""
     if drive is None:
         return await run
     began, pause_s = time.monotonic(), TICK_S

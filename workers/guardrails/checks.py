@@ -6,8 +6,8 @@ It runs in the sandbox, as the skill's own code does. Whatever goes wrong, it ta
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
 
 from backend.core import logs
 from backend.skills.guardrails.evaluation import Decided, Judgement, judge
@@ -19,29 +19,33 @@ log = logs.get(__name__)
 
 _FAILED: Final = {"timeout": "timeout"}
 
-Check = Callable[[Rail, dict[str, Any]], Awaitable[Outcome]]
-"""Runs the function of a rail with these inputs, for at most the rail's own time."""
+
+class Checks(Protocol):
+    """Runs the functions of the rails of one job."""
+
+    async def run(self, rail: Rail, given: dict[str, Any]) -> Outcome:
+        """Run the function of a rail with these arguments, for at most the rail's own time."""
 
 
 async def judged_with_checks(
-    rails: Sequence[Rail], value: Any, where: RailPoint, check: Check, *, tool: str | None = None
+    rails: Sequence[Rail], value: Any, where: RailPoint, checks: Checks, *, tool: str | None = None
 ) -> Judgement:
     """What all the rails decide: the functions see what the others have left."""
     judgement = await judge(rails, value)
     for rail in rails:
         if rail.entrypoint is None or judgement.blocked is not None:
             continue
-        decided = await _checked(rail, {"value": judgement.value, "on": where, "tool": tool}, check)
+        decided = await _checked(rail, {"value": judgement.value, "on": where, "tool": tool}, checks)
         if decided is not None:
             judgement.decided.append(decided)
     return judgement
 
 
-async def _checked(rail: Rail, given: dict[str, Any], check: Check) -> Decided | None:
+async def _checked(rail: Rail, given: dict[str, Any], checks: Checks) -> Decided | None:
     try:
         if len(json.dumps(given["value"], default=str)) > MOST_CHARACTERS:
             return Decided(rail, "block", {}, "too_large")
-        outcome = await check(rail, given)
+        outcome = await checks.run(rail, given)
     except Exception as error:  # noqa: BLE001 - fail closed, whatever it is
         log.warning("the check of a rail broke, and blocks", rail=rail.name, error=type(error).__name__)
         return Decided(rail, "block", {}, "broken")

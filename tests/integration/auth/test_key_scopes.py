@@ -43,9 +43,10 @@ from backend.storage.file_errors import BadDrivePath, FileReplaced
 from backend.storage.paths import parse_drive_path
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask
+from workers.attempt.attempt import Attempt
 from workers.attempt.named_files import output_files
 from workers.attempt.prepare import prepare
-from workers.attempt.run import Attempt
+from workers.attempt.run import run_attempt
 
 Needs = dict[tuple[str, str], permissions.Permission]
 
@@ -753,7 +754,7 @@ async def test_an_output_without_a_recorded_writer_is_read_in_the_version_that_t
         if is_changed:
             file.write_bytes(b"not for the key")
         claimed.append(one)
-        await Attempt(instance, {}, one).run()
+        await run_attempt(Attempt(instance, {}, one))
     jobs = [(await files.send("GET", f"/v1/jobs/{one.job_id}")).json() for one in claimed]
     assert [job["error_code"] == "input_file_changed" for job in jobs] == [False, True]
 
@@ -784,11 +785,9 @@ async def test_a_file_that_is_replaced_after_the_check_is_not_read(
         [claimed[each]] = [one for one in got if one.job_id == job_id]
     await files.upload("mine/own.txt", by_owner=True)
 
-    journal = Attempt(instance, {}, claimed["later"])._journal
-    ready = await prepare(instance, claimed["later"], journal=journal, leaving=asyncio.Event())
+    ready = await prepare(Attempt(instance, {}, claimed["later"]))
     assert ready.assignment.inputs["photo"] == "mine/later.txt"
-    attempt = Attempt(instance, {}, claimed["own"])
-    await attempt.run()
+    await run_attempt(Attempt(instance, {}, claimed["own"]))
 
     job = (await files.send("GET", f"/v1/jobs/{claimed['own'].job_id}")).json()
     assert (job["status"], job["error_code"]) == ("failed", "input_file_changed")

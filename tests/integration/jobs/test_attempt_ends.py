@@ -5,35 +5,72 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from backend import config
 from backend.context import AppContext
-from backend.core import logs
+from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.execution.approvals.types import Wanted
 from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import Ending
 from backend.execution.jobs.tables import Job
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.tables import Worker
 from backend.identity.auth import keys
 from tests.factories.tenants import make_job, make_tenant
 from workers import pool
-from workers.attempt.persist import Storing
-from workers.attempt.run import Attempt, EndedBy
+from workers.attempt.attempt import Attempt, EndedBy
+from workers.attempt.persist import persist
+from workers.attempt.run import run_attempt
+from workers.attempt.types import AttemptEnd, AwaitingApproval, Requeued
 from workers.supervisor import Supervisor
 
-log = logs.get(__name__)
+
+class Rejecting(Protocol):
+    async def __call__(self, error_code: str, *, times: int) -> None: ...
+
 
 PATIENCE_S = 20
+SERIALIZATION_FAILURE = "40001"
+DIVISION_BY_ZERO = "22012"
+_REJECT = """
+create sequence rejected_ends;;
+create function reject_end() returns trigger language plpgsql as $$
+begin
+  if nextval('rejected_ends') <= {times} then  -- a sequence counts what is rolled back, too
+    raise exception 'rejected' using errcode = '{code}';
+  end if;
+  return new;
+end $$;;
+create trigger reject_end before update on jobs for each row when (old.status = 'running') execute function reject_end()
+"""
 POSTPONED = [("requeued", {"reason": "wallet_empty"}), ("requeued", {"reason": "wallet_held"})]
 APPROVED = [("approval_required", {}), ("waiting", {"reason": "approval"}), ("approval_decided", {})]
+
+
+@pytest_asyncio.fixture
+async def rejecting(database: Database) -> AsyncIterator[Rejecting]:
+    """Makes the database reject so many writes of the end of an attempt, with an error code of PostgreSQL."""
+
+    async def reject(error_code: str, *, times: int) -> None:
+        async with database.transaction() as session:
+            for statement in _REJECT.format(code=error_code, times=times).split(";;"):
+                await session.execute(text(statement))
+
+    yield reject
+    async with database.transaction() as session:
+        await session.execute(text("drop function reject_end cascade"))
+        await session.execute(text("drop sequence rejected_ends"))
 
 
 @pytest.mark.parametrize("by", [EndedBy.CANCEL, EndedBy.DRAIN])
@@ -44,7 +81,7 @@ async def test_an_end_that_is_being_stored_is_stored(
     attempt = Attempt(instance, {}, claimed)
     async with database.transaction() as holder:
         await holder.execute(text("select from jobs for update"))
-        attempt.task = asyncio.create_task(attempt.run())
+        attempt.task = asyncio.create_task(ran(attempt))
         await somebody_waits_for_the_row(database)
         attempt.end(by)
     async with asyncio.timeout(PATIENCE_S):
@@ -58,7 +95,7 @@ async def test_an_attempt_that_is_ended_before_its_first_step_is_stored(
 ) -> None:
     claimed = await claimed_one(database)
     attempt = Attempt(instance, {}, claimed)
-    attempt.task = asyncio.create_task(attempt.run())
+    attempt.task = asyncio.create_task(ran(attempt))
     attempt.end(by)
     async with asyncio.timeout(PATIENCE_S):
         await attempt.task
@@ -94,55 +131,47 @@ async def test_a_job_that_is_cancelled_while_its_claim_is_on_its_way_ends_at_onc
 
 
 async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_time(
-    database: Database,
+    database: Database, instance: AppContext, rejecting: Rejecting
 ) -> None:
-    claimed = await claimed_one(database)
-    tries = 0
-
-    async def write() -> bool:
-        nonlocal tries
-        tries += 1
-        async with database.transaction() as session:
-            await session.execute(text("set transaction isolation level repeatable read"))
-            await session.execute(text("select from jobs"))
-            if tries == 1:
-                async with database.transaction() as other:
-                    await other.execute(text("update jobs set priority = priority"))
-            return await finish(session, claimed, Ending("succeeded", result={}))
-
-    async with asyncio.timeout(PATIENCE_S):
-        await Storing(database, claimed, log).until_stored(write, "succeeded")
-    assert (tries, await end_of(database, claimed)) == (2, ("succeeded", None))
-
-
-async def test_an_end_that_the_database_refuses_becomes_a_fault_of_the_worker(database: Database) -> None:
-    claimed = await claimed_one(database)
-
-    async def write() -> bool:
-        async with database.transaction() as session:
-            await session.execute(text("select 1 / 0"))
-        raise AssertionError("the database does not divide by zero")
-
-    await Storing(database, claimed, log).until_stored(write, "succeeded")
-    assert await end_of(database, claimed) == ("failed", "internal_error")
-
-
-async def test_a_worker_that_gives_up_storing_an_end_says_so(database: Database) -> None:
-    claimed = await claimed_one(database)
-
-    async def write() -> bool:
-        async with database.transaction() as session:
-            await session.execute(text("set local lock_timeout = '1ms'"))
-            return await finish(session, claimed, Ending("succeeded", result={}))
-
+    attempt = Attempt(instance, {}, await claimed_one(database))
+    await rejecting(SERIALIZATION_FAILURE, times=1)
     with capture_logs() as said:
-        async with database.transaction() as holder:
-            await holder.execute(text("select from jobs for update"))
-            await Storing(database, claimed, log, give_up_s=0.0).until_stored(write, "succeeded")
+        async with asyncio.timeout(PATIENCE_S):
+            await persist(attempt, Ending("succeeded", result={}))
+    assert [one["event"] for one in said] == ["end not stored yet; trying again", "job succeeded"]
+    assert await end_of(database, attempt.claimed) == ("succeeded", None)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        Ending("succeeded", result={}),
+        Requeued("drain"),
+        Requeued("exception: no", error_code="exception", is_retry=True),
+        AwaitingApproval((Wanted(0, 1, "double", "start", {}),), now() + timedelta(hours=1)),
+    ],
+    ids=["end", "hand-over", "retry", "approval"],
+)
+async def test_an_end_that_the_database_rejects_becomes_a_fault_of_the_worker(
+    database: Database, instance: AppContext, rejecting: Rejecting, end: AttemptEnd
+) -> None:
+    attempt = Attempt(instance, {}, await claimed_one(database))
+    await rejecting(DIVISION_BY_ZERO, times=1)
+    await persist(attempt, end)
+    assert await end_of(database, attempt.claimed) == ("failed", "internal_error")
+
+
+async def test_a_worker_that_gives_up_storing_an_end_says_so(
+    database: Database, instance: AppContext, rejecting: Rejecting
+) -> None:
+    attempt = Attempt(instance, {}, await claimed_one(database))
+    await rejecting(SERIALIZATION_FAILURE, times=1_000)
+    with capture_logs() as said:
+        await persist(attempt, Ending("succeeded", result={}), give_up_s=0.0)
     assert [(one["log_level"], one["event"], one["end"]) for one in said] == [
         ("error", "end not stored: given up, its job is sent on", "succeeded")
     ]
-    assert await end_of(database, claimed) == ("running", None)
+    assert await end_of(database, attempt.claimed) == ("running", None)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +223,15 @@ async def test_a_job_whose_key_has_ended_does_not_start_and_one_that_has_started
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
 
-    await Attempt(instance, {}, claimed).run()
+    await run_attempt(Attempt(instance, {}, claimed))
 
     assert await end_of(database, claimed) == ("failed", code)
     async with database.transaction() as session:
         assert words in str((await session.get_one(Job, job_id)).error)
+
+
+async def ran(attempt: Attempt) -> None:
+    await run_attempt(attempt)
 
 
 async def claimed_one(database: Database) -> Claimed:

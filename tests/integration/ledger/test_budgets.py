@@ -34,7 +34,8 @@ from tests.integration.ledger.money import (
     submitted,
     tenant_of,
 )
-from workers.attempt.run import Attempt
+from workers.attempt.attempt import Attempt
+from workers.attempt.run import run_attempt
 
 
 async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetAnswer:
@@ -130,7 +131,7 @@ async def test_a_job_for_which_no_money_is_left_does_not_begin(
     await admit_as_the_version_before(database, tenant.project_id)
     jobs = await started(database, most=4)
     assert [job.reserved_micros for job in jobs] == [1_000, 1_000, 0, 0]
-    await Attempt(instance, {}, jobs[3]).run()
+    await run_attempt(Attempt(instance, {}, jobs[3]))
     assert await how(database, jobs[3]) == ("queued", None), "it waits for the wallet to be filled"
     for job in jobs[:3]:
         assert await ended(database, job, "succeeded")
@@ -138,7 +139,7 @@ async def test_a_job_for_which_no_money_is_left_does_not_begin(
     await budget_of(database, tenant, 1)
     await forgiven_before(database, tenant)
     (late,) = await started(database)
-    await Attempt(instance, {}, late).run()
+    await run_attempt(Attempt(instance, {}, late))
     assert await how(database, late) == ("failed", "budget_reached")
 
 

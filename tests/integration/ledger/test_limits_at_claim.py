@@ -39,7 +39,8 @@ from tests.integration.ledger.money import (
     submitted,
     tenant_of,
 )
-from workers.attempt.run import Attempt
+from workers.attempt.attempt import Attempt
+from workers.attempt.run import run_attempt
 
 
 async def capped(database: Database, cap_micros: int) -> Tenant:
@@ -110,7 +111,7 @@ async def test_a_job_without_room_under_the_cap_fails_and_says_which_cap_how_muc
     tenant = await capped(database, 1_000)
     jobs = [await submitted(database, tenant) for _ in range(2)]
     _, late = await started(database, most=2)
-    await Attempt(instance, {}, late).run()
+    await run_attempt(Attempt(instance, {}, late))
     status, code, error = await how(database, late.job_id)
     assert (status, code, late.job_id in jobs) == ("failed", "key_cap_reached", True)
     assert f"The key {tenant.principal.label[4:]!r} may spend $0.001000 a day" in str(error)
@@ -233,7 +234,7 @@ async def test_a_budget_of_the_called_skill_lowers_what_its_caller_lends(
     assert (first.reserved_micros, first.lowered_by and first.lowered_by.name) == (500, "Small")
     second = await called(database, caller, worker_id)
     assert second.reserved_micros == 0
-    await Attempt(instance, {}, second).run()
+    await run_attempt(Attempt(instance, {}, second))
     assert (await how(database, second.job_id))[:2] == ("failed", "budget_reached")
     assert await ended(database, first, "succeeded", [call(400)])
     third = await called(database, caller, worker_id)

@@ -114,7 +114,7 @@ class Callers:
                 read_text, _agents(workroom), target
             )  # else the call would fail a moment later
         job_id = await subagents.call(self.context, who, asked)
-        _agents(workroom).look()
+        _agents(workroom).poll_children()
         within_s = min(MOST_S, float(given.get("timeout") or MOST_S))
         job = await subagents.ended(self.context, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:

@@ -10,7 +10,7 @@ from backend.evals.scores import Verdict
 from backend.execution.jobs.claim import Claimed
 from backend.skills.manifest.types import Grader, Skill
 from workers.agent.journal import Journal
-from workers.attempt.prepare import Prepared
+from workers.attempt.types import Prepared
 from workers.types import Recorder
 
 

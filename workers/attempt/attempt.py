@@ -1,0 +1,115 @@
+"""One attempt of one job: what its steps need, and how it is ended from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import Enum
+from typing import Final
+
+from backend.context import AppContext
+from backend.core import logs
+from backend.execution.events.append import NewEvent
+from backend.execution.jobs.claim import Claimed
+from backend.storage.paths import DrivePath
+from workers.agent.journal import Journal
+from workers.attempt import traces
+from workers.attempt.grading.graders import Graders
+from workers.drives.staged import OwnDrives
+from workers.host_resources import Host
+from workers.recorder import BufferedRecorder
+from workers.types import Runner
+
+log = logs.get(__name__)
+
+MAX_ERROR_CHARACTERS: Final = 8_000
+CALLS_AFTER_S: Final = 1.0
+"""How long a function runs until its worker checks whether it has called jobs."""
+
+
+class EndedBy(Enum):
+    """Why an attempt was ended from outside."""
+
+    CANCEL = "cancel"
+    DRAIN = "drain"
+    LOSS = "loss"
+
+
+class Attempt:
+    """One attempt; `run.run_attempt` runs it, and other tasks of the worker end it with `end`."""
+
+    def __init__(
+        self,
+        context: AppContext,
+        runners: Mapping[str, Runner],
+        claimed: Claimed,
+        drives: OwnDrives | None = None,
+        *,
+        poll_children: Callable[[], None] = lambda: None,
+        graders: Graders | None = None,
+        host: Host | None = None,
+    ) -> None:
+        """Prepare an attempt.
+
+        Args:
+            context: Of this worker process.
+            runners: By type of job.
+            claimed: The job.
+            drives: Makes the folders of jobs that do not run in the live drive.
+            poll_children: Lets the worker claim jobs that the job has called.
+            graders: Grade results; without them none is graded.
+            host: Tells whether it is short of resources that the job needed.
+        """
+        self.context = context
+        self.runners = runners
+        self.claimed = claimed
+        self.drives = drives
+        self.poll_children = poll_children
+        self.graders = graders
+        self.host = host
+        self.recorder = BufferedRecorder(context.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS))
+        self.journal = Journal(context.database, claimed, self.recorder)
+        self.leaving = asyncio.Event()
+        self.log = log.bind(
+            job_id=str(claimed.job_id),
+            attempt=claimed.attempt,
+            skill=claimed.skill_name,
+            request_id=claimed.request_id,
+            **traces.log_fields(claimed),
+        )
+        self.task: asyncio.Task[None] | None = None
+        """The task that runs it."""
+        self.has_started = False
+        self.is_storing = False
+        """Its end is being stored: from then on it cannot be ended from outside."""
+        self.ended_by: EndedBy | None = None
+        self.pushed: Collection[DrivePath] = ()
+        """The files that it has stored in a remote drive."""
+        self._created_at = time.monotonic()
+
+    @property
+    def may_have_children(self) -> bool:
+        """Whether the job can have called others by now: most functions end before they could."""
+        return self.claimed.type == "agentic" or time.monotonic() - self._created_at > CALLS_AFTER_S
+
+    @property
+    def span_events(self) -> Sequence[NewEvent]:
+        """The events of which spans are made, while tracing is on."""
+        return self.recorder.told
+
+    def end(self, by: EndedBy) -> None:
+        """End the attempt from outside; only the first reason counts, and none while its own end is being stored."""
+        is_over = self.is_storing or self.ended_by is not None
+        if not is_over and self.task is not None and not self.task.done():
+            self.ended_by = by
+            if self.has_started:  # a task that is cancelled before its first step would not store the end
+                self.task.cancel()
+
+    def leave(self) -> None:
+        """Let an agent hand its run over before its next step, since this worker drains; functions continue."""
+        self.leaving.set()
+
+    def error_text(self, text: str) -> str:
+        """Return an error as it may be stored: redacted, and shortened."""
+        return self.recorder.tellable_text(text).replace("\0", "\ufffd")[:MAX_ERROR_CHARACTERS]

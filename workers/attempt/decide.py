@@ -1,0 +1,109 @@
+"""What becomes of a job after an attempt: it ends, runs again, continues later or waits for users."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from backend.core.clock import now
+from backend.core.errors import PurasError
+from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
+from backend.execution.worker_registry.errors import HostExhausted
+from backend.skills import job_ceilings
+from backend.skills.manifest.types import Skill
+from workers import listing_redaction
+from workers.attempt.attempt import Attempt, EndedBy
+from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, failed_with
+from workers.attempt.usage import compute_used
+from workers.drives.errors import AttemptLost
+from workers.host_resources import fault_of
+from workers.types import Postponed
+
+NOTHING_LEFT: Final = (
+    "Nothing was left for this job: it is paid from what is reserved for the job that called it. Raise "
+    "`limits.cost_usd` in that one's skill.yaml; a function reserves money only where that is written."
+)
+
+
+def end_from_outside(attempt: Attempt, *, ran_s: float) -> AttemptEnd:
+    """Return the end of an attempt that was cancelled after it ran for some seconds."""
+    if attempt.ended_by is EndedBy.LOSS:
+        return Lost()
+    if attempt.ended_by is EndedBy.CANCEL:
+        used = compute_used(attempt, ran_s)
+        return Ending("cancelled", error="Cancelled while it ran.", error_code="cancelled", used=used)
+    return Requeued("drain")
+
+
+def failure_of(attempt: Attempt, error: Exception) -> Ending | Lost:
+    """Return the end of an attempt in which a step raised an error."""
+    if isinstance(error, AttemptLost):
+        attempt.log.warning("files refused: the job runs elsewhere or has ended")
+        return Lost()
+    if isinstance(error, PurasError):
+        return Ending("failed", error=attempt.error_text(error.detail), error_code=error.code)
+    attempt.log.exception("fault of the worker", error=str(error))
+    fault = fault_of(error) if isinstance(error, OSError) else None
+    return FAULT if fault is None else failed_with(fault)
+
+
+def decide(attempt: Attempt, result: Ending | Postponed | Lost, *, skill: Skill | None = None) -> AttemptEnd:
+    """Return what becomes of the job after the result of its steps; `skill` is None if they did not get that far."""
+    if isinstance(result, Lost):
+        return result
+    if isinstance(result, Postponed):
+        if result.reason != "wallet_empty" or attempt.claimed.parent_job_id is None:
+            return _after_pause(attempt, result)
+        ending = Ending("failed", error=NOTHING_LEFT, error_code="cost_capped")
+        return _redacted(attempt, ending)
+    ending = _redacted(attempt, _blame_host(attempt, result))
+    again = _retry_of(attempt, skill, ending)
+    if again is None:
+        return ending
+    return Requeued(
+        f"{ending.error_code}: {ending.error}",
+        again.not_before,
+        error_code=ending.error_code,
+        is_retry=skill is not None and ending.error_code != HostExhausted.code,
+    )
+
+
+def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval:
+    """Return how a job continues that has stopped without a failure; that counts as no retry."""
+    if not postponed.wanted:
+        not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
+        return Requeued(postponed.reason, not_before)
+    scrub = attempt.recorder.scrubber.scrub
+    wanted = tuple(replace(one, input=scrub(one.input)) for one in postponed.wanted)
+    return AwaitingApproval(wanted, now() + timedelta(seconds=attempt.context.settings.approval_timeout_s))
+
+
+def _blame_host(attempt: Attempt, ending: Ending) -> Ending:
+    """Return the ending, or the host's fault where that has caused it: the job then runs again."""
+    if attempt.host is None or ending.status != "failed":
+        return ending
+    fault = attempt.host.why_failed(ending.error_code, ending.error)
+    if fault is None:
+        return ending
+    attempt.log.error("the host has too little for this job", reason=fault.reason, code=ending.error_code)
+    return failed_with(fault)
+
+
+def _redacted(attempt: Attempt, ending: Ending) -> Ending:
+    """Return the ending as the caller of a listing may read it; that of the project's own skill is unchanged."""
+    if attempt.claimed.publisher_id is None:
+        return ending
+    return listing_redaction.ending(ending, attempt.recorder.scrubber)
+
+
+def _retry_of(attempt: Attempt, skill: Skill | None, ending: Ending) -> TryAgain | None:
+    """Return when a failed job runs again: by its own rule, or since the storage or the host was unavailable."""
+    if ending.status != "failed":
+        return None
+    code = str(ending.error_code)
+    if skill is None or code == HostExhausted.code:
+        return after_absence(code=code, attempt=attempt.claimed.attempt, at=now())
+    rule = job_ceilings.current().declared_retries(skill.retries)
+    return after_failure(rule, code=code, retries=attempt.claimed.retries, at=now())

@@ -1,0 +1,32 @@
+"""Grade a result with the graders of its skill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from backend.execution.jobs.finish import Ending
+from workers.attempt.attempt import Attempt
+from workers.attempt.grading.graded import Graded
+from workers.attempt.types import Prepared
+from workers.types import Postponed
+
+
+async def grade(attempt: Attempt, prepared: Prepared, result: Ending | Postponed) -> Ending | Postponed:
+    """Return a result with the verdicts of the skill's graders; they grade results of runs that succeeded.
+
+    Raises:
+        AttemptLost: the attempt is not the running one any more.
+    """
+    if attempt.graders is None or not prepared.skill.evals:
+        return result
+    if isinstance(result, Postponed) or result.status != "succeeded":
+        return result
+    if (
+        attempt.claimed.publisher_id is not None
+    ):  # the publisher wrote the graders: verdicts would reveal them
+        return result
+    run = Graded(prepared, attempt.claimed, result.result, attempt.journal, attempt.recorder)
+    scored = await attempt.graders.grade(run)
+    facts = attempt.recorder.scrubber.scrub(scored.as_facts())
+    attempt.recorder.record("evals", {"score": facts["score"], "graders": facts["graders"]})
+    return replace(result, evals=facts)

@@ -1,0 +1,85 @@
+"""What the steps of an attempt pass to each other: what it needs, and the end that `persist` stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from backend.core.errors import PurasError
+from backend.evals.case_of_job import Case
+from backend.execution.approvals.types import Wanted
+from backend.execution.jobs.finish import Ending
+from backend.skills.manifest.types import Skill
+from workers.drives.growth import Held
+from workers.drives.staged import OwnDrive
+from workers.types import Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A skill and the assignment that runs it."""
+
+    skill: Skill
+    assignment: Assignment
+    own_drive: OwnDrive | None = None
+    """Its folder, unless it runs in the live drive; `release_drive` removes it."""
+    held_drive: Held | None = None
+    """The live drive, when it holds more than it may: the job must not make it larger."""
+    case: Case | None = None
+    """The case of a suite of evals that the job runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """The job returns to the queue of its project."""
+
+    reason: str
+    not_before: datetime | None = None
+    error_code: str | None = None
+    """Of the failure after which the job runs again; None if it continues where it stopped."""
+    is_retry: bool = False
+    """It counts as a retry of the skill's own rule, and starts without the journal of this attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingApproval:
+    """The job waits until users have decided about calls."""
+
+    wanted: tuple[Wanted, ...]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The job runs elsewhere or has ended: nothing of this attempt is stored."""
+
+
+AttemptEnd = Ending | Requeued | AwaitingApproval | Lost
+
+FAULT: Final = Ending(
+    "failed",
+    error="The worker could not run this job or store its result. The operator finds the cause in its log.",
+    error_code="internal_error",
+)
+
+
+def failed_with(error: PurasError) -> Ending:
+    """Return the end of a job that an error has stopped."""
+    return Ending("failed", error=error.detail, error_code=error.code)
+
+
+def outcome_of(end: AttemptEnd) -> str:
+    """Return the end in a word or two, for logs and spans."""
+    if isinstance(end, Ending):
+        return end.status
+    if isinstance(end, Requeued):
+        return "handed over" if end.error_code is None else "queued again"
+    return "lost" if isinstance(end, Lost) else "waits for people"
+
+
+def error_code_of(end: AttemptEnd) -> str | None:
+    """Return the code of the failure with which the attempt ended; None if it did not fail."""
+    if isinstance(end, Ending):
+        return end.error_code if end.status == "failed" else None
+    return end.error_code if isinstance(end, Requeued) else None

@@ -1,0 +1,25 @@
+"""What an attempt has used: as numbers for its job, and as a priced line item."""
+
+from __future__ import annotations
+
+from backend.money.ledger.service import Used
+from backend.money.pricing import NANOS_PER_MICRO, PriceList
+from workers.attempt.attempt import Attempt
+from workers.types import Measured
+
+
+def usage_of(measured: Measured) -> dict[str, float]:
+    """Return the numbers that a job shows."""
+    return {
+        "wall_s": round(measured.wall_s, 4),
+        "cpu_s": round(measured.cpu_s, 4),
+        "peak_memory_mb": round(measured.peak_memory_mb, 1),
+    }
+
+
+def compute_used(attempt: Attempt, wall_s: float) -> tuple[Used, ...]:
+    """Return what the seconds of a function cost; those of an agent cost nothing, since it waits for its model."""
+    micros = PriceList.of(attempt.context.settings).compute_micros(wall_s)
+    if not micros or attempt.claimed.type == "agentic":
+        return ()
+    return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)
