@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
+from functools import partial
 from typing import Final
 
 from sqlalchemy import text
@@ -14,7 +14,8 @@ from backend.administration.projects import purge
 from backend.administration.retention import sweep as retention
 from backend.administration.retention.rules import Rules
 from backend.config.quotas import DEFAULTS
-from backend.core import background_tasks, logs
+from backend.core import logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
@@ -47,16 +48,18 @@ _EXPIRED_INVITATIONS: Final = text("delete from invitations where expires_at < n
 _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < now()")
 
 
-async def keep_tidy(database: Database, storage: Storage, rules: Rules) -> None:
-    """Tidy once an hour, and go on at once while something is left; until cancelled."""
-    while True:
-        is_more_left = False
-        with background_tasks.log_and_continue("housekeeping"):
-            try:
-                is_more_left = await tidy(database, storage, rules)
-            except (SQLAlchemyError, OSError, PurasError) as error:
-                log.warning("tidying was interrupted; trying again later", why=why_away(error))
-        await asyncio.sleep(PAUSE_S if is_more_left else EVERY_S)
+def periodic_task(database: Database, storage: Storage, rules: Rules) -> PeriodicTask:
+    """Return the task that tidies once an hour, and continues after a pause while something is left."""
+    return PeriodicTask("housekeeping", EVERY_S, partial(_tidy, database, storage, rules))
+
+
+async def _tidy(database: Database, storage: Storage, rules: Rules) -> float | None:
+    try:
+        is_more_left = await tidy(database, storage, rules)
+    except (SQLAlchemyError, OSError, PurasError) as error:
+        log.warning("tidying was interrupted; trying again later", why=why_away(error))
+        return None
+    return PAUSE_S if is_more_left else None
 
 
 async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:

@@ -1,4 +1,4 @@
-"""Takes suites of evals on: every few seconds, and at once when a job of one has ended here."""
+"""Advance eval suites: every few seconds, and immediately after a job of one has ended in this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.context import AppContext
-from backend.core import background_tasks, logs
+from backend.core import logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.evals import runner
 from backend.evals.case_of_job import EVAL
@@ -21,11 +22,11 @@ log = logs.get(__name__)
 
 EVERY_S: Final = 2.0
 TOGETHER_S: Final = 0.05
-"""How long it waits for more jobs to end, so that a round serves them all."""
+"""How long to wait for more jobs to end, so that one round serves them all."""
 
 
 class Suites:
-    """The suites that this process takes on; any process may take on any of them."""
+    """The suites that this process advances; any process can advance any of them."""
 
     def __init__(self, context: AppContext) -> None:
         self._database = context.database
@@ -33,20 +34,23 @@ class Suites:
         self._ended = asyncio.Event()
 
     def note(self, claimed: Claimed) -> None:
-        """An attempt is over here."""
+        """Note that an attempt has ended in this process."""
         if claimed.source == EVAL:
             self._ended.set()
 
-    async def keep_driving(self) -> None:
-        """Take every live suite on, again and again, until cancelled."""
-        while True:
-            with background_tasks.log_and_continue("suites of evals"):
-                try:
-                    await runner.drive(self._database, self._means)
-                except SQLAlchemyError as error:
-                    log.warning("suites wait for the database; trying again", error=why_away(error))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S):
-                    await self._ended.wait()
-                    await asyncio.sleep(TOGETHER_S)
-            self._ended.clear()
+    def periodic_task(self) -> PeriodicTask:
+        """Return the task that advances every live suite."""
+        return PeriodicTask("suites of evals", EVERY_S, self._advance, wait=self._wait_for_ended)
+
+    async def _advance(self) -> None:
+        try:
+            await runner.drive(self._database, self._means)
+        except SQLAlchemyError as error:
+            log.warning("suites wait for the database; trying again", error=why_away(error))
+
+    async def _wait_for_ended(self, most_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._ended.wait()
+                await asyncio.sleep(TOGETHER_S)
+        self._ended.clear()

@@ -1,52 +1,30 @@
-"""The life of a job in a worker process: claim, run, finish. Read this page first.
+"""Claims jobs of a worker process, starts, cancels and drains them. Read this page first.
 
-A ticket (or a sweep, or a finished job) wakes `_claim_until_full`. It claims what fairness says, as many as the process
-has room for, and starts a task for each. The task is `attempt.Attempt`: it prepares the assignment, hands it to the
-runner of its type and stores the end. Every write carries the attempt's number; one that comes too late is refused.
+A wake-up message, a sweep or the end of a job wakes `run`. It claims jobs in the order of fair admission, as many as
+the process has room for, and starts a task for each, in which `attempt.run` carries one attempt to its stored end.
+Every write carries the number of the attempt; the database rejects one that comes too late.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from backend import housekeeping
-from backend.administration.retention.rules import Rules
 from backend.context import AppContext
-from backend.core import background_tasks, logs
+from backend.core import logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
-from backend.core.db.connections import why_away
-from backend.core.metrics.instruments import (
-    CLAIM,
-    JOB_QUEUE_WAIT,
-    JOBS_LOST,
-    SWEEP,
-    SWEEP_ADMITTED,
-    WORKERS_LOST,
-)
-from backend.data.memory import embedding_queue
-from backend.data.memory.embedding import Embedder
-from backend.execution.approvals.expiry import expire_due
+from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.execution.jobs.recovery import send_on_unheld, sweep
-from backend.execution.jobs.subjobs import calling, claim_child, end_orphans
-from backend.execution.schedules.dispatcher import Terms, keep_time
+from backend.execution.jobs.recovery import send_on_unheld
+from backend.execution.jobs.subjobs import calling, claim_child
 from backend.execution.worker_registry import service as fleet
-from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.identity import worker_ids
-from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
-from backend.identity.limits import service as limits
-from backend.integrations.webhooks.addresses import Receivers
-from backend.integrations.webhooks.dispatch import Dispatcher
-from backend.integrations.webhooks.sending import Sender
-from backend.money.pricing import PriceList
+from backend.execution.worker_registry.service import SWEEP_EVERY_S
+from workers import periodic
 from workers.attempt import traces
 from workers.attempt.attempt import Attempt, EndedBy
 from workers.attempt.grading.graders import Graders
@@ -56,18 +34,19 @@ from workers.drives.change_tracking import Looks
 from workers.drives.staged import OwnDrives
 from workers.eval_runner import Suites
 from workers.host_resources import Host
+from workers.sweep import Sweeper
 from workers.types import Runner
 
 log = logs.get(__name__)
 
 BATCH = 8
-"""Most jobs of one claim: small, so that other processes get their share."""
-MOST_CHILDREN = 4
-"""Jobs that one job has called and that run at once."""
+"""Maximum of one claim: small, so that other processes get their share."""
+MAX_CHILDREN = 4
+"""Jobs that one job has called and that run concurrently."""
 
 
 class Supervisor:
-    """Runs jobs of the lanes, at most `capacity` at once, until it is told to stop."""
+    """Runs jobs of the lanes, at most `capacity` concurrently, until `stop`."""
 
     def __init__(
         self,
@@ -95,17 +74,17 @@ class Supervisor:
         self._suites = Suites(context)
         self._attempts: dict[UUID, Attempt] = {}
         self._cancelled_early: set[UUID] = set()
-        """Jobs of any worker that were cancelled while this one was claiming: one of them may be on its way to it."""
+        """Jobs of any worker that were cancelled while this one was claiming: it may be about to start one of them."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._held_lane: str | None = None
-        self._away_at = -math.inf
-        self._clock = DatabaseClock()
+        """The lane of a quarantined job that this process must run alone."""
+        self._sweeper = Sweeper(context.database)
 
     @property
     def running(self) -> int:
-        """Jobs that run here now, without those that run in the slot of one that waits for them."""
+        """How many jobs run here now, without those that run in the slot of a job that waits for them."""
         return sum(attempt.claimed.parent_job_id is None for attempt in self._attempts.values())
 
     def shortage(self) -> str | None:
@@ -121,7 +100,7 @@ class Supervisor:
         return None if shortage is None else f"its host is short of {shortage}"
 
     def ring(self) -> None:
-        """There may be something to claim."""
+        """Check whether there are jobs to claim."""
         self._wake.set()
 
     def cancel(self, job_id: UUID) -> None:
@@ -133,16 +112,16 @@ class Supervisor:
             self._cancelled_early.add(job_id)
 
     def stop(self) -> None:
-        """Claim no more; `run` then drains and returns. Agents hand over before their next step."""
+        """Stop claiming; `run` then drains and returns. Agents hand over before their next step."""
         for attempt in self._attempts.values():
             attempt.leave()
         self._stopping.set()
         self._wake.set()
 
     async def given_up(self, worker_id: UUID, layers: Sequence[str]) -> None:
-        """The instance took this process for dead and has sent its jobs on: drop them and begin anew."""
+        """Drop all jobs, which run elsewhere since the worker's lease expired, and join with another ID."""
         if worker_id != self.worker_id or self._stopping.is_set():
-            return  # it has begun anew already, or has left by itself: late writes are refused either way
+            return  # it has joined again already, or it drains: late writes are rejected either way
         log.warning("this process was given up; its jobs run elsewhere", worker_id=str(worker_id))
         for attempt in list(self._attempts.values()):
             attempt.end(EndedBy.LOSS)
@@ -150,7 +129,7 @@ class Supervisor:
         await self.join(layers)
 
     async def join(self, layers: Sequence[str]) -> None:
-        """Enter the fleet."""
+        """Enter the worker registry."""
         async with self._context.database.transaction() as session:
             await fleet.join(
                 session, self.worker_id, lanes=self._lanes, capacity=self._capacity, layers=list(layers)
@@ -158,40 +137,39 @@ class Supervisor:
 
     async def run(self, *, drain_s: float) -> None:
         """Claim and run until `stop`; then let jobs end for `drain_s`, and hand over those that have not."""
-        sweeper = asyncio.create_task(self._sweep_forever(), name="sweeper")
-        housekeeper = asyncio.create_task(self._keep_tidy(), name="housekeeper")
-        dispatcher = asyncio.create_task(self._send_webhooks(), name="webhooks")
-        timekeeper = asyncio.create_task(self._keep_time(), name="schedules")
-        driver = asyncio.create_task(self._suites.keep_driving(), name="suites")
+        sweep = PeriodicTask("sweep", SWEEP_EVERY_S, self._sweep)
+        suites = self._suites.periodic_task()
+        until_drain = periodic.start([sweep, suites, *periodic.tasks_until_drain(self._context)])
+        until_exit = periodic.start(periodic.tasks_until_exit(self._context))
         while not self._stopping.is_set():
             await self._wake.wait()
             self._wake.clear()
             self._cancelled_early.clear()
-            with self._database_may_be_away():
+            with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
                 await self._claim_children()
-        await _end(sweeper, housekeeper, timekeeper, driver)
+        await periodic.stop(until_drain)
         await self._drain(drain_s)
-        await _end(dispatcher)  # after the jobs, whose ends it may have to tell
+        await periodic.stop(until_exit)
         await self._looks.close()
-        with self._database_may_be_away():  # then the lease tells the others
+        with self._sweeper.tolerate_outage():  # otherwise the lease expires
             async with self._context.database.transaction() as session:
                 await fleet.leave(session, self.worker_id)
 
     async def _claim_children(self) -> None:
-        """Start what jobs that run here have called, beyond the capacity: its callers wait for it."""
+        """Start jobs that jobs of this process have called, beyond the capacity, since their callers wait for them."""
         called = Counter(attempt.claimed.parent_job_id for attempt in self._attempts.values())
         may_call = [
             attempt.claimed.job_id
             for attempt in self._attempts.values()
-            if attempt.may_have_children and called[attempt.claimed.job_id] < MOST_CHILDREN
+            if attempt.may_have_children and called[attempt.claimed.job_id] < MAX_CHILDREN
         ]
         if not may_call:
             return
         async with self._context.database.reading() as reader:
             parents = await calling(reader, may_call)
         for parent_id in parents:
-            while called[parent_id] < MOST_CHILDREN:
+            while called[parent_id] < MAX_CHILDREN:
                 began_ns = time.time_ns()
                 async with self._context.database.transaction() as session:
                     child = await claim_child(session, worker_id=self.worker_id, parent_id=parent_id)
@@ -213,7 +191,7 @@ class Supervisor:
                     break
 
     def _lacks_resources(self) -> bool:
-        """Whether the host has too little for another job; the next sweep looks again."""
+        """Return whether the host has too little for another job; the next sweep checks again."""
         shortage = self.shortage()
         if (shortage is not None) is not self._is_short:
             self._is_short = shortage is not None
@@ -235,7 +213,7 @@ class Supervisor:
         return claimed
 
     async def _claim_held(self, lane: str) -> None:
-        """A suspect runs alone: it waits for the process to be empty, and nothing else is claimed meanwhile."""
+        """Claim a quarantined job, which runs alone, once no other job runs; meanwhile nothing else is claimed."""
         if self.running:
             return
         began_ns = time.time_ns()
@@ -287,54 +265,19 @@ class Supervisor:
             has_siblings = claimed.parent_job_id is not None
             if (
                 was_full or has_siblings or self._held_lane is not None
-            ):  # else tickets have been answered all along
+            ):  # else each wake-up has led to a claim
                 self._wake.set()
 
-    async def _sweep_forever(self) -> None:
-        while True:
-            with background_tasks.log_and_continue("sweep"), self._database_may_be_away():
-                await self._sweep()
-            self._wake.set()
-            await asyncio.sleep(SWEEP_EVERY_S)
-
-    async def _keep_tidy(self) -> None:
-        context = self._context
-        kept = [
-            housekeeping.keep_tidy(context.database, context.storage, Rules.of(context.settings)),
-            limits.keep_windows(context.database, concurrency=context.settings.project_concurrency),
-        ]
-        embedder = Embedder.of(context.settings)
-        if embedder is not None:
-            kept.append(embedding_queue.keep_embedded(context.database, embedder))
-        await asyncio.gather(*kept)
-
-    async def _send_webhooks(self) -> None:
-        context = self._context
-        sender = Sender.to_public(Receivers.of(context.settings))
-        await Dispatcher(context.database, context.vault, sender).run()
-
-    async def _keep_time(self) -> None:
-        context = self._context
-        await keep_time(
-            context.database,
-            Terms(PriceList.of(context.settings), context.settings.max_queued_jobs),
-        )
-
     async def _sweep(self) -> None:
-        with SWEEP.time():
-            async with self._context.database.transaction() as session:
-                if await self._clock.was_set(session):
-                    self._away_at = time.monotonic()
-                    log.warning("the clock of the database was set; leases count again after one lease")
-                # A database that has not answered us has taken no beats either: they are missing for no fault of the
-                # others. After its clock was set, beats of before say nothing until each worker has beaten again.
-                are_beats_known = time.monotonic() - self._away_at > LEASE.total_seconds()
-                swept = await sweep(session, are_beats_known=are_beats_known)
-        await expire_due(self._context.database)
-        await end_orphans(self._context.database)
-        WORKERS_LOST.inc(swept.lost_workers)
-        JOBS_LOST.inc(swept.lost_jobs)
-        SWEEP_ADMITTED.inc(swept.admitted)
+        try:
+            with self._sweeper.tolerate_outage():
+                are_beats_known = await self._sweeper.recover()
+                await self._compare_with_database(are_beats_known=are_beats_known)
+        finally:
+            self._wake.set()
+
+    async def _compare_with_database(self, *, are_beats_known: bool) -> None:
+        """Requeue jobs that the database has for this process and it does not run; cancel and quarantine jobs."""
         async with self._context.database.transaction() as session:
             if are_beats_known:  # else what was claimed a moment ago may look old
                 await send_on_unheld(session, self.worker_id, list(self._attempts))
@@ -351,19 +294,3 @@ class Supervisor:
             attempt.end(EndedBy.DRAIN)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=10)
-
-    @contextlib.contextmanager
-    def _database_may_be_away(self) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            self._away_at = time.monotonic()
-            log.warning("the database does not answer; trying again", error=why_away(error))
-
-
-async def _end(*ending: asyncio.Task[None]) -> None:
-    for duty in ending:
-        duty.cancel()
-    for duty in ending:
-        with contextlib.suppress(asyncio.CancelledError):
-            await duty

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from backend.core import background_tasks, logs
+from backend.core import logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.data.memory import vectors
@@ -78,26 +78,34 @@ class Batch:
     may_be_more: bool = False
 
 
-async def keep_embedded(database: Database, embedder: Embedder) -> None:
-    """Embed what was written, as long as the process lives; one process of the instance does it at a time."""
-    is_ready = False
-    batch = Batch()
-    while True:
-        pause_s = EVERY_S
-        with background_tasks.log_and_continue("embedding of memory"):
-            try:
-                is_ready = is_ready or await make_ready(database, embedder)
-                if not is_ready:
-                    pause_s = AWAY_S
-                else:
-                    batch = await embed_some(database, embedder, after=batch.after)
-                    pause_s = 0.0 if batch.may_be_more else EVERY_S
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("memory was not embedded; trying again", why=why_away(error))
-            except EmbeddingsAway as error:
-                log.warning("memory was not embedded; trying again", why=error.detail)
-                pause_s = AWAY_S
-        await asyncio.sleep(pause_s)
+def periodic_task(database: Database, embedder: Embedder) -> PeriodicTask:
+    """Return the task that embeds what was written; one process of the instance does it at a time."""
+    return PeriodicTask("embedding of memory", EVERY_S, _Embedding(database, embedder).run)
+
+
+class _Embedding:
+    """Embeds one batch after the other."""
+
+    def __init__(self, database: Database, embedder: Embedder) -> None:
+        self._database = database
+        self._embedder = embedder
+        self._is_ready = False
+        self._batch = Batch()
+
+    async def run(self) -> float | None:
+        """Embed the next batch; return when the one after it is due, if not after the interval."""
+        try:
+            self._is_ready = self._is_ready or await make_ready(self._database, self._embedder)
+            if not self._is_ready:
+                return AWAY_S
+            self._batch = await embed_some(self._database, self._embedder, after=self._batch.after)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("memory was not embedded; trying again", why=why_away(error))
+            return None
+        except EmbeddingsAway as error:
+            log.warning("memory was not embedded; trying again", why=error.detail)
+            return AWAY_S
+        return 0.0 if self._batch.may_be_more else None
 
 
 async def embed_some(database: Database, embedder: Embedder, *, after: UUID = FIRST) -> Batch:

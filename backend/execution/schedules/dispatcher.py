@@ -7,9 +7,9 @@ moment. The reason why a job is rejected is recorded instead of it, and sent to 
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from sqlmodel import col, select
 
 from backend.config.quotas import DEFAULTS
 from backend.core import background_tasks, logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
@@ -110,15 +111,16 @@ class CameTo:
     code: str = ""
 
 
-async def keep_time(database: Database, terms: Terms) -> None:
-    """Submit what is due, once a second, until cancelled."""
-    while True:
-        with background_tasks.log_and_continue("schedules"):
-            try:
-                await fire_due(database, terms)
-            except SQLAlchemyError as error:
-                log.warning("schedules wait for the database", why=why_away(error))
-        await asyncio.sleep(EVERY_S)
+def periodic_task(database: Database, terms: Terms) -> PeriodicTask:
+    """Return the task that submits what is due, once a second."""
+    return PeriodicTask("schedules", EVERY_S, partial(_fire_due, database, terms))
+
+
+async def _fire_due(database: Database, terms: Terms) -> None:
+    try:
+        await fire_due(database, terms)
+    except SQLAlchemyError as error:
+        log.warning("schedules wait for the database", why=why_away(error))
 
 
 async def fire_due(database: Database, terms: Terms, *, at: datetime | None = None) -> int:

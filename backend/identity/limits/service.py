@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
 from sqlalchemy import select, text
@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.config.quotas import CONCURRENCY, ceiling
-from backend.core import background_tasks, logs
+from backend.core import logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import Problem
@@ -119,16 +120,17 @@ async def lower_window(
     await session.execute(_HOLD_WINDOW, {"project_id": project.id, "ceiling": defaults[CONCURRENCY]})
 
 
-async def keep_windows(database: Database, *, concurrency: int) -> None:
-    """Let the instance's ceiling hold for all windows, now and once an hour; until cancelled."""
-    while True:
-        with background_tasks.log_and_continue("windows"):
-            try:
-                async with database.transaction() as session:
-                    await hold_windows(session, concurrency=concurrency)
-            except SQLAlchemyError as error:
-                log.warning("ceilings of windows wait for the database", why=why_away(error))
-        await asyncio.sleep(EVERY_S)
+def periodic_task(database: Database, *, concurrency: int) -> PeriodicTask:
+    """Return the task that lets the instance's ceiling hold for all windows, once an hour."""
+    return PeriodicTask("windows", EVERY_S, partial(_hold_windows, database, concurrency))
+
+
+async def _hold_windows(database: Database, concurrency: int) -> None:
+    try:
+        async with database.transaction() as session:
+            await hold_windows(session, concurrency=concurrency)
+    except SQLAlchemyError as error:
+        log.warning("ceilings of windows wait for the database", why=why_away(error))
 
 
 async def hold_windows(session: AsyncSession, *, concurrency: int) -> None:

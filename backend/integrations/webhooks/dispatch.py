@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import background_tasks, logs
+from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.vault.errors import SecretUnreadable
@@ -88,21 +89,23 @@ class Dispatcher:
         self._has_room = asyncio.Event()
         self._recording = asyncio.Semaphore(RECORDING)
 
-    async def run(self) -> None:
-        """Look once a second, and again whenever a send has made room, until cancelled."""
+    def periodic_task(self) -> PeriodicTask:
+        """Return the task that sends what is due, once a second and whenever a send has made room."""
+        return PeriodicTask(
+            "webhooks", POLL_S, self._try_to_send_due, wait=self._wait_for_room, close=self.close
+        )
+
+    async def _try_to_send_due(self) -> None:
         try:
-            while True:
-                with background_tasks.log_and_continue("webhooks"):
-                    try:
-                        await self.send_due()
-                    except SQLAlchemyError as error:
-                        log.warning("webhooks wait for the database", why=why_away(error))
-                self._has_room.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_S):
-                        await self._has_room.wait()
-        finally:
-            await self.close()
+            await self.send_due()
+        except SQLAlchemyError as error:
+            log.warning("webhooks wait for the database", why=why_away(error))
+
+    async def _wait_for_room(self, most_s: float) -> None:
+        self._has_room.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(most_s):
+                await self._has_room.wait()
 
     async def send_due(self) -> int:
         """Begin to send what is due, as far as there is room; says how many that are."""

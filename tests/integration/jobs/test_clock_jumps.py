@@ -54,7 +54,7 @@ async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
     assert {busy, silent} <= await workers(movable)
 
     await beat(movable, busy, supervisor.worker_id)
-    supervisor._away_at = -math.inf  # a lease later
+    supervisor._sweeper.unavailable_at = -math.inf  # a lease later
     await supervisor._sweep()
     assert await workers(movable) == {busy, supervisor.worker_id}
     async with movable.glance() as session:

@@ -41,7 +41,7 @@ async def test_tidying_goes_on_after_any_error(
         await make_tenant(session)
         await session.execute(text("update deployments set deleted_at = now()"))
     storage = Unwilling(tmp_path, error)
-    keeping = asyncio.create_task(housekeeping.keep_tidy(database, storage, KEEP_ALL))
+    keeping = asyncio.create_task(housekeeping.periodic_task(database, storage, KEEP_ALL).repeat())
     async with asyncio.timeout(WITHIN_S):
         assert await storage.asked.get() == await storage.asked.get(), "it was tried again"
     keeping.cancel()

@@ -15,7 +15,7 @@ from backend.administration.retention import sweep
 from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.execution.schedules import dispatcher
-from backend.execution.schedules.dispatcher import keep_time
+from backend.execution.schedules.dispatcher import periodic_task
 from backend.execution.schedules.service import MOST_SCHEDULES
 from backend.identity.auth import keys
 from tests.integration.auth.conftest import browse
@@ -84,7 +84,7 @@ async def test_a_moment_that_comes_again_after_its_transaction_was_lost_is_taken
 async def test_workers_keep_time_by_themselves(times: Timetable) -> None:
     schedule = await times.make()
     await times.next_is(schedule["id"], now() - SECOND)
-    keeping = [asyncio.create_task(keep_time(times.database, TERMS)) for _ in range(2)]
+    keeping = [asyncio.create_task(periodic_task(times.database, TERMS).repeat()) for _ in range(2)]
     async with asyncio.timeout(20):
         while not await times.jobs():  # noqa: ASYNC110 - told over REST alone
             await asyncio.sleep(0.05)

@@ -20,7 +20,8 @@ async def _run() -> None:
     database = Database(os.environ["DATABASE_URL"])
     sender = Sender.to_public(Receivers(listed(os.environ["PURAS_WEBHOOK_HOSTS"])))
     vault = Vault.open(Path(sys.argv[1]), None)
-    await Dispatcher(database, vault, sender, lease=timedelta(seconds=1)).run()
+    dispatcher = Dispatcher(database, vault, sender, lease=timedelta(seconds=1))
+    await dispatcher.periodic_task().repeat()
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ async def test_a_receiver_that_hangs_delays_nobody_but_itself(hooks: Hooks) -> N
     await hooks.tested(well, 12)
     async with hooks.dispatcher(most_s=10.0) as dispatcher:
         began = time.monotonic()
-        running = asyncio.create_task(dispatcher.run())
+        running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await hooks.receiver.has(12, "/well")
         assert time.monotonic() - began < 9.9, "before the first of the others was given up"
         await asyncio.wait_for(_until_failing(hooks, hanging), 60)
@@ -325,7 +325,7 @@ async def test_what_a_killed_process_was_sending_is_sent_again_with_the_same_id(
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["attempts"], delivery["response_code"]) == ("pending", 1, None)
     async with hooks.dispatcher() as dispatcher:
-        running = asyncio.create_task(dispatcher.run())
+        running = asyncio.create_task(dispatcher.periodic_task().repeat())
         got = await hooks.receiver.has(2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -355,7 +355,7 @@ async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hook
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_process_stops_in_the_moment_that_a_send_has_ended(hooks: Hooks, turns: int) -> None:
     async with hooks.dispatcher() as dispatcher:
-        running = asyncio.create_task(dispatcher.run())
+        running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await asyncio.sleep(0.2)
         dispatcher._has_room.set()
         for _ in range(turns):
@@ -375,7 +375,7 @@ async def test_a_stopping_process_lets_open_sends_end(hooks: Hooks, receiver: Re
     receiver.answers["/"] = [slowly]
     await hooks.tested(hook)
     async with hooks.dispatcher() as dispatcher:
-        running = asyncio.create_task(dispatcher.run())
+        running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await receiver.has(1)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -1,0 +1,58 @@
+"""The periodic work of a worker process; the process does it alongside its jobs.
+
+Every process runs all of these tasks. Where one process at a time must do the work, the task takes a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Sequence
+
+from backend import housekeeping
+from backend.administration.retention.rules import Rules
+from backend.context import AppContext
+from backend.core.background_tasks import PeriodicTask
+from backend.data.memory import embedding_queue
+from backend.data.memory.embedding import Embedder
+from backend.execution.schedules import dispatcher as schedules
+from backend.execution.schedules.dispatcher import Terms
+from backend.identity.limits import service as limits
+from backend.integrations.webhooks.addresses import Receivers
+from backend.integrations.webhooks.dispatch import Dispatcher
+from backend.integrations.webhooks.sending import Sender
+from backend.money.pricing import PriceList
+
+
+def tasks_until_drain(context: AppContext) -> list[PeriodicTask]:
+    """Return the tasks that a process stops before it drains."""
+    settings, database = context.settings, context.database
+    tasks = [
+        housekeeping.periodic_task(database, context.storage, Rules.of(settings)),
+        limits.periodic_task(database, concurrency=settings.project_concurrency),
+        schedules.periodic_task(database, Terms(PriceList.of(settings), settings.max_queued_jobs)),
+    ]
+    embedder = Embedder.of(settings)
+    if embedder is not None:
+        tasks.append(embedding_queue.periodic_task(database, embedder))
+    return tasks
+
+
+def tasks_until_exit(context: AppContext) -> list[PeriodicTask]:
+    """Return the tasks that a process stops after its last job, since they may have to report how it ended."""
+    sender = Sender.to_public(Receivers.of(context.settings))
+    return [Dispatcher(context.database, context.vault, sender).periodic_task()]
+
+
+def start(tasks: Iterable[PeriodicTask]) -> list[asyncio.Task[None]]:
+    """Start to repeat tasks, immediately and after each interval."""
+    return [asyncio.create_task(task.repeat(), name=task.name) for task in tasks]
+
+
+async def stop(running: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel tasks that `start` has started, and wait until they have released what they hold."""
+    for task in running:
+        task.cancel()
+    for task in running:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,59 @@
+"""The part of a sweep that is the same for every worker process: the recovery of what lost processes held."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.core import logs
+from backend.core.db.connections import why_away
+from backend.core.db.engine import Database
+from backend.core.metrics.instruments import JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
+from backend.execution.approvals.expiry import expire_due
+from backend.execution.jobs.recovery import sweep
+from backend.execution.jobs.subjobs import end_orphans
+from backend.execution.worker_registry.database_clock import DatabaseClock
+from backend.execution.worker_registry.service import LEASE
+
+log = logs.get(__name__)
+
+
+class Sweeper:
+    """Recovers jobs of lost workers, and knows how long heartbeats may have been missing for other reasons."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._clock = DatabaseClock()
+        self.unavailable_at = -math.inf
+        """When the database was last unavailable to this process, or its clock was set."""
+
+    async def recover(self) -> bool:
+        """Recover the jobs of lost workers, and end what waits for nothing; return whether heartbeats are known."""
+        with SWEEP.time():
+            async with self._database.transaction() as session:
+                if await self._clock.was_set(session):
+                    self.unavailable_at = time.monotonic()
+                    log.warning("the clock of the database was set; leases count again after one lease")
+                # A database that was unavailable to this process has stored no heartbeats of others either, through no
+                # fault of theirs. After its clock was set, heartbeats count once each worker has sent another one.
+                are_beats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
+                swept = await sweep(session, are_beats_known=are_beats_known)
+        await expire_due(self._database)
+        await end_orphans(self._database)
+        WORKERS_LOST.inc(swept.lost_workers)
+        JOBS_LOST.inc(swept.lost_jobs)
+        SWEEP_ADMITTED.inc(swept.admitted)
+        return are_beats_known
+
+    @contextlib.contextmanager
+    def tolerate_outage(self) -> Iterator[None]:
+        """Log that the database is unavailable instead of raising it, and note when that was."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            self.unavailable_at = time.monotonic()
+            log.warning("the database does not answer; trying again", error=why_away(error))
