@@ -51,7 +51,7 @@ class _WorkspaceChecks(NamedTuple):
     skill_dir: str
 
     async def run(self, rail: Rail, given: dict[str, Any]) -> Outcome:
-        """Run the function of a rail with these arguments, for at most the rail's own time."""
+        """Run the function of a guardrail with these arguments, for at most the guardrail's own time."""
         file, _, function = str(rail.entrypoint).rpartition(":")
         entry = Entrypoint(self.skill_dir, file, function)
         return await self.workspace.call(entry, given, key=f"rail:{rail.name}", timeout_s=rail.timeout_s)

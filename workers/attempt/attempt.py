@@ -59,7 +59,7 @@ class Attempt:
             drives: Makes the folders of jobs that do not run in the live drive.
             poll_children: Lets the worker claim jobs that the job has called.
             graders: Grade results; without them none is graded.
-            host: Tells whether it is short of resources that the job needed.
+            host: Checks whether this host lacks resources that the job needed.
         """
         self.context = context
         self.runners = runners

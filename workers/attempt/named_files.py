@@ -1,4 +1,4 @@
-"""The files that a result names: where the schema says that a file is, and the drive has it."""
+"""Describe the files that a result names: those in places of the schema for files that the drive has."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from backend.storage.paths import parse_drive_path
 
 SNIFFED_BYTES = 4096
 MOST_LISTED = 10_000
-"""Paths of one result that are looked at: nobody else waits for a result that names a million."""
+"""Paths of one result that are checked, so that a result with a million of them delays no other job."""
 
 
 async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
-    """The files of a checked result, each once and so many at most, as `{name, drive_path, size_bytes, mime, version}`.
+    """Return the files of a checked result, each once, as `{name, drive_path, size_bytes, mime, version}`.
 
     Raises:
-        StorageUnavailable: nobody can tell which there are.
+        StorageUnavailable: the storage did not answer which of them exist.
     """
     found: dict[str, dict[str, Any]] = {}
     for path, name in _first_names(named_files(skill.output_schema, result)).items():
@@ -32,13 +32,13 @@ async def output_files(storage: Storage, project_id: UUID, skill: Skill, result:
         except StorageUnavailable:
             raise
         except PurasError:
-            continue  # a URL, or a file that is not there: the value stays what the skill returned
+            continue  # a URL, or a file that does not exist: the value stays what the skill returned
         found.setdefault(file["drive_path"], {"name": name, **file})
     return list(found.values())
 
 
 def _first_names(named: Iterable[NamedFile]) -> dict[str, str]:
-    """The paths, each with the first value that names it; a text that is a file in one alternative is no output."""
+    """Return each path with the first value that names it; a text that only may be a file is no output."""
     names: dict[str, str] = {}
     for file in named:
         if file.is_certain and file.drive_path is not None:

@@ -1,4 +1,4 @@
-"""Everything that a runner needs for one attempt, gathered from the database and the storage."""
+"""Gather what a runner needs for one attempt from the database and the storage."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from workers.types import Assignment, Entrypoint, RunLimits
 
 MOST_KNOWN = 256
 USAGE_S = 5.0
-"""How long what a drive holds is taken for what it held: a job that is refused may be so for as long."""
+"""For how long the usage of a drive is not read again: for as long a job may be rejected after space was freed."""
 _known_usages: dict[UUID, tuple[float, Usage]] = {}
 _known_secrets: dict[tuple[UUID, UUID, str], JobSecrets] = {}
 
@@ -168,7 +168,7 @@ def _token(context: AppContext, claimed: Claimed, limits: RunLimits) -> str:
 
 
 async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:
-    """What the jobs above declare as confirmed; one that nobody has called has its own bundle alone."""
+    """Return what the calling jobs declare as confirmed; without one, the job's own bundle alone counts."""
     if claimed.parent_job_id is None:
         return NONE
     return await approvals.confirmed_above(
@@ -177,7 +177,7 @@ async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:
 
 
 async def _bundle(context: AppContext, cache_dir: Path, sha256: str | None) -> Path:
-    """The unpacked bundle; of a prompt that runs without a deployment an empty folder."""
+    """Return the unpacked bundle; for a prompt that runs without a deployment, an empty folder."""
     if sha256 is None:
         return await asyncio.to_thread(ensure_empty, cache_dir)
     return await ensure_unpacked(context.storage, cache_dir, sha256)
@@ -202,7 +202,7 @@ async def _drive(
 
 
 async def _held(context: AppContext, claimed: Claimed, drive_usage: Usage) -> Held | None:
-    """The live drive if jobs before this one have overfilled it."""
+    """Return the live drive if earlier jobs have overfilled it."""
     if not drive_usage.is_over:
         return None
     drive_usage.refuse_far_over()
@@ -210,7 +210,7 @@ async def _held(context: AppContext, claimed: Claimed, drive_usage: Usage) -> He
 
 
 async def _usage(session: AnySession, context: AppContext, claimed: Claimed) -> Usage:
-    """What the drive holds; asked now and then, not for every job."""
+    """Return what the drive holds, at most `USAGE_S` old."""
     until, known = _known_usages.get(claimed.project_id, (0.0, None))
     if known is None or until < time.monotonic():
         known = await usage.read(session, context.settings.quotas, claimed.project_id)
@@ -221,7 +221,7 @@ async def _usage(session: AnySession, context: AppContext, claimed: Claimed) -> 
 
 
 async def _secrets(session: AnySession, context: AppContext, claimed: Claimed) -> JobSecrets:
-    """The job's secrets; read again only when the claim says that one has changed."""
+    """Return the job's secrets; they are read again only when the claim shows that one has changed."""
     key = (claimed.owner_id, claimed.skillpack_id, claimed.secrets_stamp)
     known = _known_secrets.get(key)
     if known is None:
@@ -235,7 +235,7 @@ async def _secrets(session: AnySession, context: AppContext, claimed: Claimed) -
 
 
 def run_limits(skill: Skill, own: dict[str, Any], settings: Settings) -> RunLimits:
-    """The job's limits: the skill's or the instance's, made narrower by the job's own."""
+    """Return the job's limits: those of the skill or the instance, lowered by the job's own."""
     most = JobCeilings.of(settings)
     return RunLimits(
         timeout_s=_least(most.effective_timeout_s(skill), own.get("timeout_s")),

@@ -15,7 +15,7 @@ from backend.execution.jobs.claim import Claimed
 
 @contextmanager
 def attempt(claimed: Claimed, *, claim_began_ns: int) -> Iterator[Span]:
-    """A span for all that the attempt does; what the job waited before is told too."""
+    """Open a span for all that the attempt does, and record spans for the time that the job was queued before."""
     facts: dict[str, Attribute] = {
         "puras.job.id": str(claimed.job_id),
         "puras.project.id": str(claimed.project_id),
@@ -36,7 +36,7 @@ def attempt(claimed: Claimed, *, claim_began_ns: int) -> Iterator[Span]:
 def ended(
     span: Span, claimed: Claimed, *, outcome: str, code: str | None, events: Sequence[NewEvent]
 ) -> None:
-    """Say how the attempt ended, and send the spans that its job's own events tell of."""
+    """Record how the attempt ended, and export the spans that follow from the events of its job."""
     if not span.traceparent:
         return
     span.note(puras__outcome=outcome)
@@ -48,5 +48,5 @@ def ended(
 
 
 def log_fields(claimed: Claimed) -> dict[str, str]:
-    """What a line of the log about the attempt says of its trace, if it has one."""
+    """Return the fields of log lines about the attempt that name its trace, if it has one."""
     return {"trace_id": traceparent.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}

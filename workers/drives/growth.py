@@ -21,7 +21,7 @@ from workers.types import Failure, Measured, Outcome, Postponed, Success
 
 TICK_S: Final = 0.2
 _SHARE: Final = 20
-"""A measuring that took a second is repeated after twenty."""
+"""A measurement that took a second is repeated after twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Held:
     before_files: int
 
     async def growth(self) -> DriveGrew | None:
-        """The error of whoever has made it larger, once it is."""
+        """Return the error of the job that runs in the drive, once the drive is larger than it may be."""
         found, usage = await self.storage.measure(self.project_id), self.usage
         if found.bytes > max(self.before_bytes, usage.most_bytes):
             more = found.bytes - self.before_bytes
@@ -47,7 +47,7 @@ class Held:
 
 
 async def held(storage: Storage, project_id: UUID, usage: Usage) -> Held:
-    """The drive as it is now, for a job that is about to begin in it."""
+    """Return the drive with its present size, for a job that is about to start in it."""
     found = await storage.measure(project_id)
     return Held(storage, project_id, usage, found.bytes, found.files)
 
@@ -77,5 +77,5 @@ async def fail_on_growth(
 
 def _judged(outcome: Outcome | Postponed, grew: DriveGrew | None) -> Outcome | Postponed:
     if grew is None or not isinstance(outcome, Success):
-        return outcome  # a job that failed by itself tells its own error
+        return outcome  # a job that failed by itself keeps its own error
     return Failure(grew.code, grew.detail, outcome.measured)

@@ -1,6 +1,6 @@
-"""Rails whose check is a function of the bundle: `check(value, on, tool)` says whether it may pass.
+"""Guardrails whose check is a function of the bundle: `check(value, on, tool)` returns whether a value may pass.
 
-It runs in the sandbox, as the skill's own code does. Whatever goes wrong, it takes too long included, blocks.
+The function runs in the sandbox, as the skill's own code does. Any error blocks the value, a timeout as well.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _FAILED: Final = {"timeout": "timeout"}
 
 
 class Checks(Protocol):
-    """Runs the functions of the rails of one job."""
+    """Runs the functions of the guardrails of one job."""
 
     async def run(self, rail: Rail, given: dict[str, Any]) -> Outcome:
-        """Run the function of a rail with these arguments, for at most the rail's own time."""
+        """Run the function of a guardrail with these arguments, for at most the guardrail's own time."""
 
 
 async def judged_with_checks(
     rails: Sequence[Rail], value: Any, where: RailPoint, checks: Checks, *, tool: str | None = None
 ) -> Judgement:
-    """What all the rails decide: the functions see what the others have left."""
+    """Return what all the guardrails decide: the functions receive what the others have left."""
     judgement = await judge(rails, value)
     for rail in rails:
         if rail.entrypoint is None or judgement.blocked is not None:
@@ -58,7 +58,7 @@ async def _checked(rail: Rail, given: dict[str, Any], checks: Checks) -> Decided
 
 
 def _passes(outcome: Success) -> bool | None:
-    """What the function said; none if that was neither yes nor no."""
+    """Return what the function returned; None if that was neither true nor false."""
     value = outcome.value
     if isinstance(value, dict):
         value = value.get("ok")
