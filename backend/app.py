@@ -19,7 +19,7 @@ from backend.core import logs
 from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
 from backend.core.metrics.http import Counted
-from backend.core.metrics.reporter import Reporter
+from backend.core.process_metrics.reporter import Reporter
 from backend.core.tracing.setup import tracing
 from backend.core.version import version
 from backend.identity.auth.gate import Gate

@@ -20,7 +20,7 @@ from backend.core.clock import now
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.core.metrics import store as metrics
+from backend.core.process_metrics import store as metrics
 from backend.data.drive import upload_expiry, usage
 from backend.data.drive.usage import Drives
 from backend.execution.events import partitions

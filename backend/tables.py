@@ -3,7 +3,7 @@
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.db.engine import metadata
-from backend.core.metrics.tables import ProcessMetrics
+from backend.core.process_metrics.tables import ProcessMetrics
 from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.memory.tables import MemoryChange, MemoryRecord, MemoryUsage, MemoryVector
 from backend.data.secrets.tables import Secret

@@ -17,7 +17,7 @@ import uvloop
 from backend.config import Settings, settings
 from backend.context import AppContext
 from backend.core import logs
-from backend.core.metrics.reporter import Reporter
+from backend.core.process_metrics.reporter import Reporter
 from backend.core.tracing.setup import tracing
 from backend.core.version import version
 from backend.embedded import attach

@@ -1,1 +1,1 @@
-"""Show operators the state of an instance: health, metrics."""
+"""Show operators the state of an instance: health, and metrics of all processes for Prometheus."""

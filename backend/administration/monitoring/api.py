@@ -11,15 +11,15 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from backend.administration.monitoring import queue_state
+from backend.administration.monitoring import exposition, queue_state
+from backend.administration.monitoring.errors import MetricsOff, MetricsTokenRefused
 from backend.context import AppContext
 from backend.core.errors import Unavailable
-from backend.core.metrics import exposition, store
-from backend.core.metrics.errors import MetricsOff, MetricsTokenRefused
 from backend.core.metrics.instruments import REGISTRY, Exported
-from backend.core.metrics.reporter import Reporter
-from backend.core.metrics.snapshot import added
-from backend.core.metrics.store import Books
+from backend.core.process_metrics import store
+from backend.core.process_metrics.reporter import Reporter
+from backend.core.process_metrics.snapshot import added
+from backend.core.process_metrics.store import Books
 from backend.identity.auth.dependencies import ContextDep
 
 PATIENCE_S = 5.0

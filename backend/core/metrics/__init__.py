@@ -1,1 +1,1 @@
-"""Numbers about the instance, for Prometheus: counted in every process, summed where they are asked for."""
+"""Count what a process does: the counters themselves, requests, and counts that a commit completes."""

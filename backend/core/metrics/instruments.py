@@ -1,4 +1,4 @@
-"""Everything that this process counts. What is counted here is summed over all processes by `exposition`.
+"""Everything that this process counts; `process_metrics` adds up the counts of all processes for Prometheus.
 
 Labels have few values, and none that a tenant chooses: no project, no job, no skill, no free text.
 """

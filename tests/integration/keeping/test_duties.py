@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.core.metrics import reporter as reporting
-from backend.core.metrics.reporter import Reporter
+from backend.core.process_metrics import reporter as reporting
+from backend.core.process_metrics.reporter import Reporter
 from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath
 from tests.factories.tenants import make_job, make_tenant

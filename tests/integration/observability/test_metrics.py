@@ -14,9 +14,9 @@ from sqlalchemy import text
 from backend.config import Settings
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.core.metrics import store
-from backend.core.metrics.reporter import Reporter
-from backend.core.metrics.snapshot import Snapshot, key_of
+from backend.core.process_metrics import store
+from backend.core.process_metrics.reporter import Reporter
+from backend.core.process_metrics.snapshot import Snapshot, key_of
 from backend.execution.jobs import cancel
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish

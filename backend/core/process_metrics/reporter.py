@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import background_tasks, logs
 from backend.core.db.engine import Database
-from backend.core.metrics import snapshot, store
 from backend.core.metrics.instruments import DATABASE_CONNECTIONS, REGISTRY
-from backend.core.metrics.snapshot import Samples, Snapshot
+from backend.core.process_metrics import snapshot, store
+from backend.core.process_metrics.snapshot import Samples, Snapshot
 
 log = logs.get(__name__)
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.core.metrics.snapshot import Samples, Snapshot
+from backend.core.process_metrics.snapshot import Samples, Snapshot
 
 GONE: Final = UUID(int=0)
 """The row that holds what processes counted that are gone."""

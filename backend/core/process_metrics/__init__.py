@@ -1,0 +1,1 @@
+"""Store what each process has counted in the database, and add up what all of them have."""
