@@ -18,8 +18,8 @@ from backend.core.notifications import RedisNotifier
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.embedded import attach
-from backend.skills import job_ceilings
-from backend.skills.job_ceilings import JobCeilings
+from backend.skills.manifest import job_ceilings
+from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.model_catalog import catalog
 from backend.storage.factory import chosen
 

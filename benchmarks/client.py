@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 PATIENCE_S = 90.0  # longer than the longest answer that waits for a job
 

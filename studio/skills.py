@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from backend.skills import job_ceilings
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks.tables import Skillpack, full_name
 from studio.session import Act

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.manifest.evals import MAX_DATASET_BYTES
 from backend.skills.manifest.types import Skill
 from backend.storage import Storage

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.docs_site.markdown import code, kind, table
-from backend.skills.bundles.schema_dialect import DIALECT_TYPES
 from backend.skills.manifest.json_schema import skill_json_schema
+from backend.skills.schemas.schema_dialect import DIALECT_TYPES
 
 _HEAD: Final = """\
 # skill.yaml

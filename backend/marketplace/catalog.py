@@ -22,9 +22,9 @@ from backend.marketplace.schemas import (
 )
 from backend.marketplace.service import MOST_VERSIONS, READ, own
 from backend.money.pricing import PriceList
-from backend.skills import job_ceilings
 from backend.skills.deployments import manifests
 from backend.skills.job_limits import JobLimits
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks.service import as_id
 

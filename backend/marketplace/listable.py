@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from backend.core.errors import Problem
 from backend.data.drive.file_refs import default_files
-from backend.skills.bundles import confirmed
 from backend.skills.deployments import schema_changes
+from backend.skills.manifest import confirmed
 from backend.skills.manifest.types import Manifest, Skill
 
 _SCHEMAS = ("input_schema", "output_schema")

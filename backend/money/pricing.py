@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Protocol, Self
 
 from backend.config import Settings
-from backend.skills import job_ceilings
+from backend.skills.manifest import job_ceilings
 
 NANOS_PER_MICRO = 1_000
 

@@ -15,10 +15,10 @@ from backend.identity.idempotency.service import MOST_CHARACTERS
 from backend.identity.projects import service
 from backend.identity.projects.tables import Project
 from backend.openapi.components import API_KEY, components, header, refusals
-from backend.skills.bundles.schema_dialect import Schema, map_subschemas
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.service import ActiveSkill
 from backend.skills.manifest.types import Skill
+from backend.skills.schemas.schema_dialect import Schema, map_subschemas
 
 _SCHEMAS: Final = "#/components/schemas/"
 _REFUSALS: Final = {400, 401, 402, 403, 404, 409, 413, 415, 422, 503}

@@ -29,7 +29,7 @@ from backend.identity.projects.tables import Project
 from backend.operations import database, user_commands
 from backend.operations.errors import DemoFailed
 from backend.operations.rest import Rest
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 
 log = logs.get(__name__)
 

@@ -20,7 +20,7 @@ from backend.publishing.schemas import (
     PullAnswer,
     ValidationAnswer,
 )
-from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
+from backend.skills.archives.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import files, service
 from backend.skills.deployments.diff import diff
 from backend.skills.deployments.errors import NothingActive

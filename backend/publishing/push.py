@@ -19,7 +19,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.limits.quota_check import make_room
 from backend.marketplace import following
 from backend.marketplace.activation import make_active
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.deployments import manifests, removal, schema_changes
 from backend.skills.deployments.sweep import bundle_key

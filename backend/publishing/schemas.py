@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from backend.core.errors import Problem
 from backend.evals.gates import GateView
 from backend.publishing.stats import Listed
-from backend.skills import job_ceilings
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.deployments import removal
 from backend.skills.deployments.diff import Diff, FileChange
 from backend.skills.deployments.schema_changes import Change
 from backend.skills.deployments.service import ActiveSkill
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Example, Limits, Manifest, Retries, Skill
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -22,7 +22,7 @@ from sqlalchemy import text
 
 from backend.config import Settings
 from backend.operations import database
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 TEMPLATES: Final = ROOT / "skills_kit" / "templates"
 ENDED_WITHIN_S: Final = 120.0

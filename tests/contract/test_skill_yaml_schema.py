@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.json_schema import skill_json_schema
 from backend.skills.manifest.yaml_document import read_document
 

@@ -22,7 +22,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from benchmarks import commands
 from benchmarks.instance import free_port
 from studio import build

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

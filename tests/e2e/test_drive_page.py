@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.e2e.conftest import PASSWORD, page_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]

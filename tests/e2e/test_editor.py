@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 NOTHING = b"""entrypoint: main.py:run
 description: Returns nothing.

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, expect
 
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from studio.prerender import ROOT
 
 STARTER = ROOT / "skills_kit" / "templates" / "starter"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.e2e.conftest import EMAIL
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]

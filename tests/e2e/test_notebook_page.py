@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.e2e.conftest import EMAIL
 from tests.e2e.test_accessibility import assert_usable
 

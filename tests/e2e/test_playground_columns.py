@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 

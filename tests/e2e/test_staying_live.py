@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.chaos.processes import children_called, kill
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.e2e.conftest import EMAIL, PASSWORD, Settled, page_of, settled_instance

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 

@@ -27,11 +27,11 @@ from backend.execution.events import sse
 from backend.execution.events.schemas import EventView
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
-from backend.skills.bundles.schema_dialect import to_json_schema
 from backend.skills.manifest.yaml_document import read_document
 from backend.skills.schemas.rules import schema_flaws
+from backend.skills.schemas.schema_dialect import to_json_schema
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
 from backend.storage.file_errors import BadDrivePath, BadSignature
 from backend.storage.paths import parse_drive_path, parse_folder_path

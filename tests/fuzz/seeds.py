@@ -11,7 +11,7 @@ from uuid import UUID
 from backend.core.clock import now
 from backend.data.drive import signing
 from backend.identity.auth import job_tokens
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.fuzz.doors import MAIN, NOBODY, PLAIN, VAULT
 from tests.fuzz.watching import CANARY
 

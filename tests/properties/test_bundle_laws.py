@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.core.errors import PurasError
-from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.archive import Archive
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
-from backend.skills.bundles.schema_dialect import DIALECT_TYPES, to_json_schema
 from backend.skills.manifest.functions import SourceUnreadableError, read_source
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.manifest.yaml_document import read_document
 from backend.skills.schemas.rules import schema_flaws
+from backend.skills.schemas.schema_dialect import DIALECT_TYPES, to_json_schema
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
 
 json_values = st.recursive(

@@ -11,7 +11,7 @@ import pytest
 
 from backend.core.db.paging import Page
 from backend.core.errors import Invalid, PurasError
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
 from workers.sandbox.packages.requirements import normal
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from backend.execution.jobs.claim import Claimed
-from backend.skills import job_ceilings
-from backend.skills.bundles.confirmed import NONE, Effects
+from backend.skills.manifest import job_ceilings
+from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Manifest, Skill
 from workers.agent.cost_cap import cost_cap_of
 from workers.agent.guardrails import Guard

@@ -6,7 +6,7 @@ from typing import Final, Literal, NamedTuple
 
 from backend.execution.jobs.claim import Claimed
 from backend.money.pricing import usd_to_micros
-from backend.skills import job_ceilings
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 
 Source = Literal["job_limit", "budget", "key_cap", "caller", "wallet"]

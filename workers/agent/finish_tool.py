@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from backend.skills.bundles.schema_dialect import Schema, to_json_schema
 from backend.skills.manifest.types import Skill
+from backend.skills.schemas.schema_dialect import Schema, to_json_schema
 from backend.skills.schemas.value_schemas import Checked, all_required
 from workers.llm.types import ToolSpec
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from backend.core.errors import Missing
-from backend.skills.bundles.schema_dialect import Schema, file_kind
 from backend.skills.manifest.types import Skill
+from backend.skills.schemas.schema_dialect import Schema, file_kind
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.conversation import Conversation, told

@@ -25,11 +25,11 @@ from backend.execution.jobs.errors import ApiKeyEnded
 from backend.execution.jobs.reservations import nothing_left
 from backend.identity.auth import job_tokens
 from backend.money.pricing import PriceList
-from backend.skills.bundles.confirmed import NONE, Effects
 from backend.skills.bundles.inline_skills import NOTEBOOK
 from backend.skills.deployments.active import DeployedSkill, load_deployed_skill
 from backend.skills.deployments.unpacked import ensure_empty, ensure_unpacked
-from backend.skills.job_ceilings import JobCeilings
+from backend.skills.manifest.effects import NONE, Effects
+from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.manifest.types import Skill
 from backend.storage.sandbox_uids import sandbox_uid
 from workers.agent.assignment import for_agent

@@ -34,7 +34,7 @@ from backend.identity.idempotency.dependencies import OnceDep
 from backend.money.pricing import PriceList
 from backend.publishing.api import zip_response
 from backend.publishing.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
-from backend.skills.bundles.archive import MAX_ZIPPED_BYTES
+from backend.skills.archives.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from backend.authoring.drafts.errors import DraftPathTaken, DraftPathUnusable
-from backend.skills.bundles.entry_names import Names
-from backend.skills.bundles.errors import BundleTooLarge, BundleUnreadable
+from backend.skills.archives.entry_names import Names
+from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
 
 
 def check(path: str, others: Iterable[str]) -> None:

@@ -16,14 +16,14 @@ from backend.core.errors import Problem
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth.principal import Principal, Role
 from backend.publishing import push
-from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.pack import pack_files, unnamed_notebooks
+from backend.skills.archives.pack import pack_files, unnamed_notebooks
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.deployments import manifests, removal, schema_changes
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.diff import FileChange, file_changes
 from backend.skills.deployments.schema_changes import Change
 from backend.skills.deployments.tables import Deployment
+from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.types import Manifest
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack

@@ -18,7 +18,7 @@ from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.core.clock import now
 from backend.core.errors import NotAllowed
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from backend.authoring.drafts.reading import Content, unpacked
 from backend.core.errors import Missing
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 
 TEMPLATES: Final = Path(__file__).parents[3] / "skills_kit" / "templates"
 _README: Final = "README.md"

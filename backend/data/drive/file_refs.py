@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from backend.skills.bundles.schema_dialect import FILE_KEYS, Schema, file_kind
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas import references
 from backend.skills.schemas.patterns import compiled
+from backend.skills.schemas.schema_dialect import FILE_KEYS, Schema, file_kind
 from backend.skills.schemas.value_schemas import ATTACHMENTS, FILES
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.paths import MAX_PATH_CHARACTERS, DrivePath, parse_drive_path

@@ -18,9 +18,9 @@ from backend.core.db.engine import AnySession
 from backend.execution.jobs.subjob_target import Callee
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles import confirmed
-from backend.skills.bundles.confirmed import Effects
 from backend.skills.deployments import manifests
+from backend.skills.manifest import confirmed
+from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Skill
 
 Approval = Literal["none", "needed", "given"]
@@ -92,7 +92,7 @@ async def is_confirmed_in(
     values = {"project_id": principal.project_id, "skillpack_id": skillpack_id}
     active = (await session.execute(_ACTIVE, values)).scalar_one_or_none()
     declared = await _declared_by(session, deployment_id) | await _declared_by(session, active)
-    if confirmed.of_skill(skill) & declared:
+    if skill.effects & declared:
         return True
     return bool(await _dropped(session, deployment_id, active))
 
@@ -156,7 +156,7 @@ async def _is_confirmed(
     declared = await _declared(chain, session, callee.skillpack_id) | await _declared_by(
         session, callee.deployment_id
     )
-    if confirmed.of_skill(callee.skill) & declared:
+    if callee.skill.effects & declared:
         return True
     if version is None:
         return False
@@ -173,7 +173,7 @@ async def _chain(session: AnySession, caller: Job) -> Sequence[Any]:
 async def _declared(chain: Sequence[Any], session: AnySession, skillpack_id: UUID) -> Effects:
     ids = {job.deployment_id for job in chain if job.deployment_id is not None}
     known = await manifests.of(session, ids)
-    found = confirmed.NONE
+    found = NONE
     for job in chain:
         if job.deployment_id not in known:
             continue
@@ -189,15 +189,15 @@ async def _declared(chain: Sequence[Any], session: AnySession, skillpack_id: UUI
 async def _dropped(session: AnySession, deployment_id: UUID | None, active: UUID | None) -> Effects:
     """Return what the active version confirms and the one that runs does not: its agents would not ask for that."""
     if deployment_id is None or active is None or deployment_id == active:
-        return confirmed.NONE
+        return NONE
     known = await manifests.of(session, {deployment_id, active})
     if not known.keys() >= {deployment_id, active}:
-        return confirmed.NONE
+        return NONE
     return confirmed.dropped_by(known[deployment_id].manifest, known[active].manifest)
 
 
 async def _declared_by(session: AnySession, deployment_id: UUID | None) -> Effects:
     if deployment_id is None:
-        return confirmed.NONE
+        return NONE
     known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
-    return confirmed.NONE if known is None else known.manifest.confirmed
+    return NONE if known is None else known.manifest.confirmed

@@ -24,8 +24,8 @@ from backend.execution.jobs.reservations import Reserved
 from backend.execution.jobs.retry import GiveUp, TryAgain, after_loss
 from backend.execution.worker_registry.service import LEASE
 from backend.money import admission
-from backend.skills import job_ceilings
 from backend.skills.deployments.active import load_deployed_skill
+from backend.skills.manifest import job_ceilings
 
 log = logs.get(__name__)
 

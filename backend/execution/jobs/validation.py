@@ -9,8 +9,8 @@ from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
 from backend.execution.jobs.schemas import JobRequest
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.skills import job_ceilings
 from backend.skills.job_limits import JobLimits
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.recordings import recorded_job

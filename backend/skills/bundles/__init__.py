@@ -1,1 +1,1 @@
-"""Bundles: the zip of a skillpack, read safely and checked without running anything."""
+"""Bundles: the archive of a skillpack, checked without running anything, and its manifest."""

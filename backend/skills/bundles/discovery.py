@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 
 from backend.core.errors import Problem
 from backend.core.names import MAX_NAME, as_name, is_name
-from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.errors import Findings
+from backend.skills.archives.archive import Archive
+from backend.skills.manifest.agent_skills import AGENT_SKILL_FILE
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.skill_reader import SkillFolder
 
 SKILL_FILE: Final = "skill.yaml"
-AGENT_SKILL_FILE: Final = "SKILL.md"
 PLUGIN_FILE: Final = ".claude-plugin/plugin.json"
 MAX_SKILLS: Final = 500
 

@@ -10,8 +10,8 @@ import posixpath
 from typing import Final
 
 from backend.core.errors import Invalid
-from backend.skills.bundles.schema_dialect import Schema
 from backend.skills.manifest.types import Manifest, Retries, Skill
+from backend.skills.schemas.schema_dialect import Schema
 
 INLINE: Final = "@inline"
 """Name of the agent whose prompt is the request's own; of one that a skill makes, behind `skill:`."""

@@ -9,20 +9,20 @@ from uuid import UUID
 
 from backend.core.errors import Problem, PurasError
 from backend.core.names import MAX_NAME, as_name, is_name
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.bundles.discovery import SKILL_FILE, discover
-from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.messages import shown
 from backend.skills.bundles.requirements import check_requirements, requirements_of
 from backend.skills.bundles.scripts import check_scripts
 from backend.skills.manifest import marketing
 from backend.skills.manifest.agent import readable_helpers, ways_to_run_code
 from backend.skills.manifest.agent_skills import read_agent_skill
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.grammar import read_skill
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import Reading, SkillFolder
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.manifest.yaml_document import MAX_DOCUMENT_BYTES, Document, read_document
+from backend.skills.schemas.messages import shown
 
 MAX_MANIFEST_BYTES: Final = 4 << 20
 PACK_FILE: Final = "puras.yaml"

@@ -6,10 +6,10 @@ import re
 from typing import Final
 
 from backend.core.errors import Problem, PurasError
-from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.messages import shown
+from backend.skills.archives.archive import Archive
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.skill_reader import SkillFolder
+from backend.skills.schemas.messages import shown
 
 FILE: Final = "requirements.txt"
 MAX_BYTES: Final = 256 << 10

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from backend.core.errors import Problem, PurasError
-from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.errors import Findings
+from backend.skills.archives.archive import Archive
 from backend.skills.bundles.requirements import FILE, names_in
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.functions import MAX_SOURCE_BYTES
 from backend.skills.manifest.skill_reader import SkillFolder
 

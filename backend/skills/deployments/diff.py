@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.deployments import manifests, schema_changes, service
 from backend.skills.deployments.errors import DeploymentNotFound
 from backend.skills.deployments.schema_changes import Change

@@ -7,7 +7,7 @@ import asyncio
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.deployments import service
 from backend.skills.deployments.errors import DeploymentFileNotFound
 from backend.storage import Storage

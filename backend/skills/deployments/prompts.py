@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.errors import Invalid, Problem
 from backend.identity.auth.principal import Principal, Role
-from backend.skills.bundles.archive import Archive
+from backend.skills.archives.archive import Archive
 from backend.skills.deployments import service
 from backend.storage import Storage
 

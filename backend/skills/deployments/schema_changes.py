@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-from backend.skills.bundles.messages import shown
-from backend.skills.bundles.schema_dialect import FILE_TYPES, Schema
 from backend.skills.manifest.types import Manifest, Skill
+from backend.skills.schemas.messages import shown
+from backend.skills.schemas.schema_dialect import FILE_TYPES, Schema
 
 Side = Literal["input", "output"]
 

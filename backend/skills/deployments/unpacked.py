@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from backend.skills.bundles.archive import Archive, unpack
+from backend.skills.archives.archive import Archive, unpack
 from backend.storage import Storage
 from backend.storage.cache_dir import STAMP_S, touch
 from backend.storage.removal import remove

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from backend.skills.bundles.schema_dialect import to_json_schema
 from backend.skills.guardrails.normalization import readings
 from backend.skills.guardrails.pii import FINDERS
 from backend.skills.manifest.types import Rail
 from backend.skills.schemas.patterns import compiled
+from backend.skills.schemas.schema_dialect import to_json_schema
 from backend.skills.schemas.validator import Validator
 
 HIDDEN: Final = "[redacted]"

@@ -1,1 +1,1 @@
-"""Read skill.yaml: what each key means, and where in the file it is wrong."""
+"""Read skill.yaml: what each key means, where in the file it is wrong, and the types that the rest of the code uses."""

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final, get_args
 
 from backend.core.names import as_name, is_name, suggestion
-from backend.skills.bundles.messages import shown
 from backend.skills.manifest import guardrails, mcp_servers
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import Reading
 from backend.skills.manifest.types import BuiltIn, Routing, Tool
 from backend.skills.model_catalog import catalog
+from backend.skills.schemas.messages import shown
 
 BUILT_IN_TOOLS: Final = frozenset(
     {"bash", "todo_write", "generate_image", "generate_video", "generate_audio", "transcribe", "web_search"}

@@ -7,16 +7,16 @@ from typing import Any, Final, NamedTuple
 
 from backend.core.errors import Problem, PurasError
 from backend.core.names import as_name, is_name
-from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.discovery import AGENT_SKILL_FILE
-from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.messages import shown
-from backend.skills.bundles.schema_dialect import Schema
+from backend.skills.archives.archive import Archive
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import SkillFolder
 from backend.skills.manifest.types import Skill
 from backend.skills.manifest.yaml_document import Document, read_document
+from backend.skills.schemas.messages import shown
+from backend.skills.schemas.schema_dialect import Schema
 
+AGENT_SKILL_FILE: Final = "SKILL.md"
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_DESCRIPTION: Final = 1_024
 

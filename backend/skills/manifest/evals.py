@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from backend.core.errors import Problem, PurasError
 from backend.core.names import as_name, is_name
-from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.messages import shown
-from backend.skills.bundles.schema_dialect import Schema
 from backend.skills.manifest.examples import fits
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.functions import Parameters
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import Reading
 from backend.skills.manifest.types import Gate, Grader
+from backend.skills.schemas.messages import shown
+from backend.skills.schemas.schema_dialect import Schema
 from backend.skills.schemas.value_schemas import InputSchema
 
 MAX_DATASET_BYTES: Final = 16 << 20

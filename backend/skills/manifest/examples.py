@@ -6,11 +6,11 @@ import re
 from typing import Any, Final
 
 from backend.core.errors import Problem
-from backend.skills.bundles.schema_dialect import Schema
 from backend.skills.manifest.functions import Parameters
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.types import Example
-from backend.skills.manifest.yaml_document import Path
+from backend.skills.schemas.messages import Path
+from backend.skills.schemas.schema_dialect import Schema
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
 
 MAX_EXAMPLES: Final = 100

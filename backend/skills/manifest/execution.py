@@ -6,10 +6,10 @@ from typing import Any, Final, TypeVar, get_args
 
 from backend.core.names import is_name
 from backend.core.net.host_patterns import MOST_HOSTS, parse_host
-from backend.skills import job_ceilings
-from backend.skills.bundles.messages import shown
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.types import Backoff, Limits, Retries, RetryReason
+from backend.skills.schemas.messages import shown
 
 MAX_TIMEOUT_S: Final = 86_400
 _Number = TypeVar("_Number", int | None, float | None)

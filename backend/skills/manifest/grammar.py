@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from backend.skills.bundles.messages import shown
-from backend.skills.bundles.schema_dialect import Schema
 from backend.skills.manifest import (
     agent,
     evals,
@@ -18,6 +16,8 @@ from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import FUNCTION, Reading
 from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
+from backend.skills.schemas.messages import shown
+from backend.skills.schemas.schema_dialect import Schema
 
 AGENTIC_ONLY = ("model", "text_model", "tools", "routing", "memory")
 _MEDIA_KINDS: tuple[catalog.MediaKind, ...] = ("image", "video", "audio")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final, get_args
 
 from backend.core.names import as_name, is_name, suggestion
-from backend.skills.bundles.messages import shown
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import Reading
 from backend.skills.manifest.types import Rail, RailAction, RailPoint
+from backend.skills.schemas.messages import shown
 from backend.skills.schemas.patterns import PatternRefusedError, compiled
 
 MOST_RAILS: Final = 50

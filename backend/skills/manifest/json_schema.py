@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any, Final, get_args
 
 from backend.core.names import NAME_PATTERN
-from backend.skills.bundles.schema_dialect import DIALECT_TYPES
 from backend.skills.manifest.mcp_servers import MOST_HEADERS
 from backend.skills.manifest.types import BuiltIn, RailPoint, RetryReason
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import Catalogue
+from backend.skills.schemas.schema_dialect import DIALECT_TYPES
 
 _Schema = dict[str, Any]
 

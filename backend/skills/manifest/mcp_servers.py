@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from backend.core.names import suggestion
 from backend.core.vault.errors import BadSecret
 from backend.core.vault.secret_rules import check_name
-from backend.skills.bundles.messages import shown
 from backend.skills.manifest.sections import Section
+from backend.skills.schemas.messages import shown
 
 MOST_HEADERS: Final = 16
 _MOST_VALUE: Final = 4_000

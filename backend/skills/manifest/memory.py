@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from backend.core.errors import PurasError
 from backend.core.names import suggestion
-from backend.skills.bundles.schema_dialect import Schema
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.skill_reader import Reading
 from backend.skills.manifest.types import MemoryUse
+from backend.skills.schemas.schema_dialect import Schema
 
 _TOOLS: Final = re.compile(
     rb"\bmemory_(?:(?:search|get|put|forget)\b|\*)|\b(?:workspace memory|memory tools?)\b", re.IGNORECASE

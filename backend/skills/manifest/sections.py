@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from backend.core.names import suggestion
-from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.messages import shown
-from backend.skills.manifest.yaml_document import Document, Path
+from backend.skills.manifest.findings import Findings
+from backend.skills.manifest.yaml_document import Document
+from backend.skills.schemas.messages import Path, shown
 
 MAX_TEXT = 20_000
 MAX_LIST = 1_000

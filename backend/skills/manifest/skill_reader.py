@@ -9,13 +9,13 @@ from typing import Final
 
 from backend.core.errors import Problem, PurasError
 from backend.core.names import suggestion
-from backend.skills.bundles.archive import Archive
-from backend.skills.bundles.errors import Findings
-from backend.skills.bundles.schema_dialect import Schema
+from backend.skills.archives.archive import Archive
+from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.functions import Parameters, Source, SourceUnreadableError, read_source
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.yaml_document import Document
 from backend.skills.schemas.rules import schema_flaws
+from backend.skills.schemas.schema_dialect import Schema
 
 FUNCTION: Final = re.compile(r"(?P<file>[\w./-]+\.py):(?P<function>[A-Za-z_]\w*)\Z", re.ASCII)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.skills.bundles.confirmed import Effects, of_manifest
-from backend.skills.bundles.schema_dialect import Schema, to_json_schema
+from backend.skills.manifest.effects import ANY_TOOL, Effect, Effects, function_in, prompt_in, server_tool
+from backend.skills.schemas.schema_dialect import Schema, to_json_schema
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema, all_required
 
 RetryReason = Literal["worker_lost", "timeout", "error"]
@@ -229,6 +230,16 @@ class Skill(_Part):
         return self.parent_skill is None
 
     @property
+    def effects(self) -> Effects:
+        """Return the effects of running it, under any of which it may be confirmed."""
+        prompt_or_function = prompt_in if self.is_agentic else function_in
+        return frozenset({Effect("skill", self.name), prompt_or_function(self.path, self.entrypoint)})
+
+    def function_effect(self, entrypoint: str) -> Effect:
+        """Return the effect of calling a Python function that it names relative to its folder."""
+        return function_in(self.path, entrypoint)
+
+    @property
     def input_json_schema(self) -> Schema:
         """What goes in, in plain JSON Schema 2020-12."""
         schema: Schema = to_json_schema(self.input_schema)
@@ -266,8 +277,26 @@ class Manifest(_Part):
 
     @cached_property
     def confirmed(self) -> Effects:
-        """Every effect that any of its agents declares with `confirm: true`."""
-        return of_manifest(self)
+        """Return every effect that any of its agents declares with `confirm: true`.
+
+        `builtin: python` is not among them: it is a property of the kernel of one agent.
+        """
+        found: set[Effect] = set()
+        for skill in self.skills:
+            for tool in skill.tools:
+                if tool.confirm:
+                    found.update(self._effects_of(tool, skill))
+        return frozenset(found)
+
+    def _effects_of(self, tool: Tool, skill: Skill) -> Iterable[Effect]:
+        if tool.entrypoint:
+            yield skill.function_effect(tool.entrypoint)
+        elif tool.skill:
+            called = self.find(tool.skill)
+            yield from (Effect("skill", tool.skill),) if called is None else called.effects
+        elif tool.mcp:
+            for name in (ANY_TOOL,) if tool.allow is None else tool.allow:
+                yield server_tool(tool.mcp, name)
 
     @cached_property
     def _by_name(self) -> dict[str, Skill]:

@@ -14,14 +14,12 @@ from typing import Any, NamedTuple
 import yaml
 
 from backend.core.errors import Problem
+from backend.skills.schemas.messages import Path
 
 MAX_DOCUMENT_BYTES = 512 << 10
 MAX_DEPTH = 64
 MAX_NODES = 50_000  # after anchors are followed
 MAX_DIGITS = 300
-
-Path = tuple[str | int, ...]
-"""Where something is: `("tools", 0, "name")`."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -80,17 +78,6 @@ def read_document(file: str, content: bytes, *, first_line: int = 1) -> Document
     if node is not None:
         document.value = _Reading(document, first_line).value_of(node, ())
     return document
-
-
-def spelled(path: Path, root: str = "") -> str:
-    """A path as people write it: `tools[0].name`."""
-    text = root
-    for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else part
-    return text
 
 
 def is_storable(text: str) -> bool:

@@ -1,1 +1,1 @@
-"""Check values against the JSON schemas of skills."""
+"""The dialect of JSON Schema of skills: check schemas, check values against them, and report what is wrong."""

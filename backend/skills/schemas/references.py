@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from backend.skills.bundles.schema_dialect import (
+from backend.skills.schemas.messages import Path
+from backend.skills.schemas.schema_dialect import (
     SAME_VALUE_KEYWORDS,
     SCHEMA_KEYWORDS,
     SCHEMA_LIST_KEYWORDS,
     SCHEMA_MAP_KEYWORDS,
     Schema,
 )
-from backend.skills.manifest.yaml_document import Path
 
 
 def target(root: Schema, reference: Any) -> Any:

@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from backend.core.names import suggestion
-from backend.skills.bundles.schema_dialect import DIALECT_TYPES, Schema, to_json_schema
-from backend.skills.manifest.yaml_document import Path, spelled
 from backend.skills.schemas import references
+from backend.skills.schemas.messages import Path, spelled
 from backend.skills.schemas.patterns import PatternRefusedError, compiled
+from backend.skills.schemas.schema_dialect import DIALECT_TYPES, Schema, to_json_schema
 
 _REFUSED_KEYWORDS = ("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor")
 _UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")

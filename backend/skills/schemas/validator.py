@@ -13,8 +13,8 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 from referencing import Registry
 
-from backend.skills.bundles.schema_dialect import Schema
 from backend.skills.schemas.patterns import compiled
+from backend.skills.schemas.schema_dialect import Schema
 
 MAX_STEPS: Final = 50_000  # a second at worst; ordinary inputs take dozens
 MAX_ERRORS: Final = 50

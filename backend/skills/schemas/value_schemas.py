@@ -11,11 +11,10 @@ from copy import deepcopy
 from typing import Any, Final, NamedTuple
 
 from backend.core.errors import Problem
-from backend.skills.bundles import messages
-from backend.skills.bundles.schema_dialect import Schema, map_subschemas, to_json_schema
-from backend.skills.manifest.yaml_document import spelled
-from backend.skills.schemas import references
+from backend.skills.schemas import messages, references
+from backend.skills.schemas.messages import spelled
 from backend.skills.schemas.patterns import compiled
+from backend.skills.schemas.schema_dialect import Schema, map_subschemas, to_json_schema
 from backend.skills.schemas.validator import TooManyStepsError, Validator
 
 ATTACHMENTS: Final = "attachments"

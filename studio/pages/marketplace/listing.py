@@ -11,7 +11,7 @@ from backend.core.errors import Missing
 from backend.marketplace import catalog
 from backend.marketplace.schemas import ListingView, VersionView
 from backend.money.pricing import PriceList
-from backend.skills.bundles.schema_dialect import map_subschemas
+from backend.skills.schemas.schema_dialect import map_subschemas
 from studio import session
 from studio.components.elements import link_button, note, tag
 from studio.components.live import Ago, SchemaForm

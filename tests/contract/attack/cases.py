@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from benchmarks.instance import NOOP_SKILL
 from tests.factories.description import openapi
 

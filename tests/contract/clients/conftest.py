@@ -16,7 +16,7 @@ from puras import Client
 from puras.cli.main import main
 from puras.client.forms import bundle
 
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from tests.contract.clients import skills
 from tests.integration.operations.instances import Up, new_up
 

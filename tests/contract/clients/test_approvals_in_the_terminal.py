@@ -12,7 +12,7 @@ import pytest
 from puras import Client
 from puras.client.forms import bundle
 
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from tests.contract.clients.conftest import Place, environment
 from tests.integration.operations.instances import eventually
 

@@ -23,9 +23,9 @@ from puras_mcp.world import configured
 
 from backend.generators import error_page, settings_page
 from backend.operations import commands
-from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import ReadBundle, read_bundle
+from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.json_schema import skill_json_schema
 from tests.contract.frozen.event_sources import EventSources
 from tests.factories.description import openapi

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed

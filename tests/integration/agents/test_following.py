@@ -17,7 +17,7 @@ from backend.core.notifications import RedisNotifier
 from backend.execution.events import sse
 from backend.execution.events.queries import Place
 from backend.integrations.providers.access import Access
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.skills import job_ceilings
+from backend.skills.manifest import job_ceilings
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
 

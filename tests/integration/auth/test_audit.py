@@ -26,7 +26,7 @@ from backend.identity.auth import passwords
 from backend.identity.auth.tables import AuditRow
 from backend.identity.projects.tables import Project
 from backend.sign_in import setup
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.deployments.conftest import BUNDLE
 

@@ -38,7 +38,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.auth.scopes import KeyKind
 from backend.identity.auth.tables import ApiKey
 from backend.money.ledger import service as ledger
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.storage.file_errors import BadDrivePath, FileReplaced
 from backend.storage.paths import parse_drive_path
 from tests.factories.tenants import make_skill

@@ -17,7 +17,7 @@ from backend.identity.auth import keys
 from backend.identity.auth.actors import operator
 from backend.identity.auth.keys import KeyKind
 from backend.identity.auth.principal import Principal
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 SKILL = b"""
 entrypoint: main.py:run

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 
 GOOD = {
     "skills/double/skill.yaml": b"""\

@@ -13,7 +13,7 @@ from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.execution.jobs.tables import Job
 from backend.publishing import push
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.deployments import sweep
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.deployments.tables import Deployment

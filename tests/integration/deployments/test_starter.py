@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 from PIL import ExifTags, Image
 
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from backend.skills.bundles.read import read_bundle
 from backend.skills.manifest.types import Skill
-from backend.skills.schemas.values import check_inputs, check_output
 
 ROOT = Path(__file__).parents[3]
 STARTER = ROOT / "skills_kit" / "templates" / "starter"
@@ -37,7 +36,7 @@ def starter(name: str) -> Skill:
 
 def run(skill: Skill, inputs: dict[str, Any], folder: Path) -> Any:
     """What the skill returns for the inputs, checked on both sides, in a working folder with a drive."""
-    checked = check_inputs(skill, inputs)
+    checked = skill.inputs.check(inputs)
     assert checked.problems == []
     command = [
         sys.executable,
@@ -60,7 +59,7 @@ def run(skill: Skill, inputs: dict[str, Any], folder: Path) -> Any:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    output = check_output(skill, json.loads(done.stdout))
+    output = skill.output.check(json.loads(done.stdout))
     assert output.problems == []
     return output.value
 

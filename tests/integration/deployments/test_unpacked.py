@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from backend.core.errors import PurasError
-from backend.skills.bundles.pack import pack
+from backend.skills.archives.pack import pack
 from backend.skills.deployments.unpacked import ensure_unpacked
 from backend.storage.local import LocalStorage
 

@@ -11,7 +11,7 @@ from backend.authoring.drafts.reading import MOST_FILE_BYTES
 from backend.core.db.engine import Database
 from backend.identity.auth import keys
 from backend.identity.auth.keys import Limits
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.integration.deployments.conftest import BUNDLE, SKILL
 
 FILES = "/v1/drafts/files"

@@ -17,10 +17,10 @@ from backend.core.db.engine import Database
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.limits.service import hold_windows
 from backend.money.pricing import PriceList
-from backend.skills import job_ceilings as ceilings
-from backend.skills.bundles.pack import pack_files
-from backend.skills.job_ceilings import JobCeilings
+from backend.skills.archives.pack import pack_files
 from backend.skills.job_limits import JobLimits
+from backend.skills.manifest import job_ceilings as ceilings
+from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.manifest.types import Limits, Retries, Skill
 from tests.factories.tenants import make_skill, make_tenant
 from tests.integration.auth.conftest import World

@@ -6,9 +6,9 @@ import pytest
 
 from backend.execution.jobs.validation import check_limits
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.skills import job_ceilings
-from backend.skills.job_ceilings import JobCeilings
 from backend.skills.job_limits import JobLimits
+from backend.skills.manifest import job_ceilings
+from backend.skills.manifest.job_ceilings import JobCeilings
 from tests.factories.tenants import make_skill
 
 

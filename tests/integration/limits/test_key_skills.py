@@ -9,7 +9,7 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.identity.auth.keys import Limits
 from backend.migrations import run
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE
 

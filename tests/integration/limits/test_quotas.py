@@ -15,7 +15,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.errors import TooManyQueuedJobs
 from backend.money import admission
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.auth.conftest import World
 from tests.integration.deployments.conftest import BUNDLE

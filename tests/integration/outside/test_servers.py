@@ -16,7 +16,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import ToolAnnotations
 
-from backend.skills.bundles.confirmed import Effect
+from backend.skills.manifest.effects import Effect
 from backend.skills.manifest.types import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb
 from tests.integration.outside.conftest import Room

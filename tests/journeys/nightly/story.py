@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import puras
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from benchmarks import commands
 from benchmarks.client import Client, form
 from benchmarks.instance import Running, environment, instance

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from backend.skills.bundles import archive as archives
-from backend.skills.bundles.archive import Archive, unpack
-from backend.skills.bundles.errors import BundleTooLarge, BundleUnreadable
-from backend.skills.bundles.pack import pack, pack_files
+from backend.skills.archives import archive as archives
+from backend.skills.archives.archive import Archive, unpack
+from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
+from backend.skills.archives.pack import pack, pack_files
 
 
 def zipped(*names: str | zipfile.ZipInfo, content: bytes = b"x") -> bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from backend.skills.bundles import confirmed
-from backend.skills.bundles.confirmed import Effect
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest import confirmed
+from backend.skills.manifest.effects import Effect
 from backend.skills.manifest.types import Manifest, Skill, Tool
 
 AGENT = """\

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.types import Skill
 
 FUNCTION = """\

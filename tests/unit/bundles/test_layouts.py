@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.pack import pack, pack_files
+from backend.skills.archives.pack import pack, pack_files
 from backend.skills.bundles.read import ReadBundle, read_bundle
+from backend.skills.manifest.findings import BundleInvalid
 
 SKILL = b"entrypoint: SKILL.md\ninput_schema: {}\noutput_schema: {}\n"
 AGENT_SKILL = b"---\nname: pdf\ndescription: Reads PDF files.\nlicense: MIT\n---\n\nRead it.\n"

@@ -10,7 +10,6 @@ import pytest
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas.rules import schema_flaws
 from backend.skills.schemas.value_schemas import InputSchema
-from backend.skills.schemas.values import check_inputs, check_output
 
 ONE_TEXT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -34,7 +33,7 @@ def told(checked: Any) -> dict[str, str]:
 
 def inputs(properties: dict[str, Any], value: Any, **more: Any) -> Any:
     """The value, checked as inputs of these properties."""
-    return check_inputs(skill({"type": "object", "properties": properties, **more}), value)
+    return skill({"type": "object", "properties": properties, **more}).inputs.check(value)
 
 
 @pytest.mark.parametrize("kind", ["image", "video", "audio", "file"])
@@ -71,7 +70,7 @@ def test_undeclared_inputs_are_told_with_the_nearest_name() -> None:
 @pytest.mark.parametrize("allowed", [True, {"type": "integer"}])
 def test_a_schema_may_allow_undeclared_inputs(allowed: Any) -> None:
     assert inputs({}, {"x": 3}, additionalProperties=allowed).problems == []
-    assert check_inputs(skill({"type": "object"}), {"x": 3}).problems == []
+    assert skill({"type": "object"}).inputs.check({"x": 3}).problems == []
 
 
 def test_inputs_declared_in_alternatives_are_declared() -> None:
@@ -79,8 +78,8 @@ def test_inputs_declared_in_alternatives_are_declared() -> None:
         "anyOf": [{"properties": {"a": {}}}, {"$ref": "#/$defs/b"}],
         "$defs": {"b": {"properties": {"b": {}}}},
     }
-    assert check_inputs(skill(schema), {"a": 1, "b": 2}).problems == []
-    assert list(told(check_inputs(skill(schema), {"c": 1}))) == ["inputs.c"]
+    assert skill(schema).inputs.check({"a": 1, "b": 2}).problems == []
+    assert list(told(skill(schema).inputs.check({"c": 1}))) == ["inputs.c"]
 
 
 def test_required_inputs_are_told_each_at_its_place() -> None:
@@ -102,8 +101,8 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
 
 def test_a_default_is_never_shared_between_jobs() -> None:
     one = skill({"type": "object", "properties": {"tags": {"type": "array", "default": []}}})
-    check_inputs(one, {}).value["tags"].append("x")
-    assert check_inputs(one, {}).value == {"tags": []}
+    one.inputs.check({}).value["tags"].append("x")
+    assert one.inputs.check({}).value == {"tags": []}
 
 
 def test_defaults_that_hold_themselves_end() -> None:
@@ -111,7 +110,7 @@ def test_defaults_that_hold_themselves_end() -> None:
     node = {"type": "object", "properties": {"left": again, "right": again}}
     schema = {"type": "object", "properties": {"tree": again}, "$defs": {"node": node}}
     started = time.monotonic()
-    check_inputs(skill(schema), {})
+    skill(schema).inputs.check({})
     assert time.monotonic() - started < 5
 
 
@@ -130,7 +129,7 @@ def test_defaults_that_hold_themselves_end() -> None:
 )
 def test_what_cannot_be_stored_is_refused_on_both_sides(value: Any, said: str) -> None:
     assert said in next(iter(told(inputs({"v": {}}, {"v": [value]})).values()))
-    assert said in next(iter(told(check_output(skill(), {"v": [value]})).values()))
+    assert said in next(iter(told(skill().output.check({"v": [value]})).values()))
 
 
 def test_endless_depth_is_refused() -> None:
@@ -142,7 +141,7 @@ def test_endless_depth_is_refused() -> None:
 
 @pytest.mark.parametrize("value", [None, [], "x", 3, True])
 def test_inputs_are_an_object(value: Any) -> None:
-    assert list(told(check_inputs(skill(ONE_TEXT), value))) == ["inputs"]
+    assert list(told(skill(ONE_TEXT).inputs.check(value))) == ["inputs"]
 
 
 @pytest.mark.parametrize(
@@ -193,8 +192,7 @@ def test_undeclared_outputs_are_dropped_and_declared_ones_required() -> None:
             "file": {"type": "image"},
         },
     }
-    found = check_output(
-        skill(output=schema),
+    found = skill(output=schema).output.check(
         {
             "a": "x",
             "junk": 1,
@@ -213,12 +211,12 @@ def test_undeclared_outputs_are_dropped_and_declared_ones_required() -> None:
 
 def test_an_open_output_keeps_what_it_does_not_declare() -> None:
     schema = {"type": "object", "properties": {"a": {}}, "additionalProperties": True}
-    assert check_output(skill(output=schema), {"a": 1, "b": 2}).value == {"a": 1, "b": 2}
+    assert skill(output=schema).output.check({"a": 1, "b": 2}).value == {"a": 1, "b": 2}
 
 
 def test_an_output_may_be_anything() -> None:
-    assert check_output(skill(output={"type": "string"}), "x") == ("x", [])
-    assert list(told(check_output(skill(output={"type": "string"}), 3))) == ["result"]
+    assert skill(output={"type": "string"}).output.check("x") == ("x", [])
+    assert list(told(skill(output={"type": "string"}).output.check(3))) == ["result"]
 
 
 def test_a_hostile_schema_ends_in_time() -> None:
@@ -228,7 +226,7 @@ def test_a_hostile_schema_ends_in_time() -> None:
     schema = {"type": "object", "properties": {"v": {"$ref": "#/$defs/n39"}}, "$defs": names}
     assert schema_flaws(schema).errors == []
     started = time.monotonic()
-    [message] = told(check_inputs(skill(schema), {"v": 3})).values()
+    [message] = told(skill(schema).inputs.check({"v": 3})).values()
     assert "takes too long" in message
     assert time.monotonic() - started < 10
 
@@ -253,8 +251,8 @@ def test_recursive_schemas_check_recursive_values() -> None:
         "required": ["n"],
     }
     one = skill({"type": "object", "properties": {"list": {"$ref": "#/$defs/node"}}, "$defs": {"node": node}})
-    assert check_inputs(one, {"list": {"n": 1, "next": {"n": 2}}}).problems == []
-    assert list(told(check_inputs(one, {"list": {"n": 1, "next": {}}}))) == ["inputs.list.next.n"]
+    assert one.inputs.check({"list": {"n": 1, "next": {"n": 2}}}).problems == []
+    assert list(told(one.inputs.check({"list": {"n": 1, "next": {}}}))) == ["inputs.list.next.n"]
 
 
 def test_an_agent_takes_attachments_that_its_schema_does_not_declare() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from backend.skills.bundles.errors import BundleInvalid
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.errors import BadCatalogue, UnknownModel
 

@@ -11,7 +11,7 @@ from puras.notebook.cells import CellSkill, function_cell, is_function_cell, pro
 from puras.notebook.errors import CellRefused
 from puras.notebook.hints import hinted
 
-from backend.skills.bundles.pack import pack_files
+from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
 
 FUNCTION = '''

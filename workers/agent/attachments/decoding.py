@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from backend.data.drive.file_refs import NamedFile, Source, source_of
-from backend.skills.bundles.schema_dialect import FILE_KEYS
+from backend.skills.schemas.schema_dialect import FILE_KEYS
 from workers.agent.attachments.errors import AttachmentRefused
 
 _SHAPES: Final = "Give a drive path, an address, or an object with one of drive_path, url, data and base64."

@@ -14,7 +14,8 @@ from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.rules import Rule
 from backend.core.net.host_patterns import USUAL_PORTS
 from backend.data.secrets.scrub import Scrubber
-from backend.skills.bundles.confirmed import NONE, Effects, covers_server_tool
+from backend.skills.manifest.confirmed import covers_server_tool
+from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Skill
 from backend.skills.manifest.types import Tool as Section
 from workers.agent.mcp_servers.connection import Connection, ServerAway

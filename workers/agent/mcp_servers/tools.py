@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 from mcp_types import Tool as Offered
 
 from backend.execution.approvals.servers import effect_of
-from backend.skills.bundles.schema_dialect import to_json_schema
 from backend.skills.manifest.types import Tool as Section
 from backend.skills.schemas.rules import schema_flaws
+from backend.skills.schemas.schema_dialect import to_json_schema
 from workers.agent.mcp_servers.answers import content_of
 from workers.agent.mcp_servers.connection import CallFailed, Connection, ServerAway
 from workers.agent.mcp_servers.naming import Names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.skills.bundles.confirmed import NONE, Effects
+from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Skill
 from workers.agent.tools.bash import Bash
 from workers.agent.tools.file_read import FileRead

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.skills.bundles.schema_dialect import Schema, to_json_schema
+from backend.skills.schemas.schema_dialect import Schema, to_json_schema
 from backend.skills.schemas.value_schemas import InputSchema
 from workers.agent.types import ToolCall, ToolError
 from workers.llm.types import ToolSpec

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from backend.skills.bundles.confirmed import NONE, Effect, Effects
+from backend.skills.manifest.effects import NONE, Effect, Effects
 from backend.skills.manifest.types import Skill
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import RanCell, ToolCall, ToolError, ToolResult, Workspace

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from backend.skills.bundles.confirmed import NONE, Effects, function_of
+from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Skill, Tool
 from backend.skills.schemas.value_schemas import OutputSchema
 from workers.agent.tools.arguments import Arguments, spec_of
@@ -24,9 +24,9 @@ _KINDS: Final = {
 
 def python_tools(skill: Skill, confirmed: Effects = NONE) -> list[PythonTool]:
     """The skill's tools that are functions; one whose function is confirmed anywhere needs an approval here, too."""
-    own = {function_of(skill, tool.entrypoint) for tool in skill.tools if tool.entrypoint and tool.confirm}
+    own = {skill.function_effect(tool.entrypoint) for tool in skill.tools if tool.entrypoint and tool.confirm}
     return [
-        PythonTool(tool, skill, confirm=function_of(skill, tool.entrypoint) in confirmed | own)
+        PythonTool(tool, skill, confirm=skill.function_effect(tool.entrypoint) in confirmed | own)
         for tool in skill.tools
         if tool.entrypoint and tool.name
     ]

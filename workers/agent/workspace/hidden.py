@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from backend.skills.bundles.confirmed import function_of, hidden_files
+from backend.skills.manifest.confirmed import hidden_files
 from backend.skills.manifest.types import Skill
 from workers.agent.assignment import AgentAssignment
 from workers.types import Assignment
@@ -18,7 +18,7 @@ from workers.types import Assignment
 def hidden_in(assignment: Assignment, skill: Skill) -> frozenset[str]:
     """Return the files to hide, relative to the bundle: those of confirmed functions, their bytecode and copies."""
     names = {
-        function_of(skill, tool.entrypoint).name.rpartition(":")[0]
+        skill.function_effect(tool.entrypoint).name.rpartition(":")[0]
         for tool in skill.tools
         if tool.entrypoint and tool.confirm
     }

@@ -7,7 +7,7 @@ import unicodedata
 import zipfile
 from pathlib import PurePosixPath
 
-from backend.skills.bundles.errors import BundleTooLarge, BundleUnreadable
+from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
 
 MAX_ENTRIES = 5_000
 MAX_PATH_BYTES = 1_024

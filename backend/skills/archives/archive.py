@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from backend.core.errors import PurasError
-from backend.skills.bundles.entry_names import MAX_ENTRIES, Names, decoded_name
-from backend.skills.bundles.errors import BundleTooLarge, BundleUnreadable
+from backend.skills.archives.entry_names import MAX_ENTRIES, Names, decoded_name
+from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
 
 MAX_ZIPPED_BYTES = 64 << 20
 MAX_UNZIPPED_BYTES = 256 << 20

@@ -1,4 +1,4 @@
-"""What can be wrong with a bundle, and the collector that reports all of it at once."""
+"""Collect what is wrong in a bundle, so that all of it is reported together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from backend.core.errors import Invalid, Malformed, Problem, TooLarge
+from backend.core.errors import Invalid, Problem
 
 MOST_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
 MOST_CHARACTERS = 1_000
@@ -29,18 +29,6 @@ class BundleInvalid(Invalid):
             warnings=[warning.as_body() for warning in warnings],
         )
         self.warnings = tuple(warnings)
-
-
-class BundleUnreadable(Malformed):
-    """The bytes are not a zip that can be read safely."""
-
-    code = "bundle_unreadable"
-
-
-class BundleTooLarge(TooLarge):
-    """The bundle is over a limit of size."""
-
-    code = "bundle_too_large"
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from puras import bundles
 from puras.bundles import pack_files, unnamed_notebooks
 
-from backend.skills.bundles.errors import BundleUnreadable
+from backend.skills.archives.errors import BundleUnreadable
 
 __all__ = ["pack", "pack_files", "unnamed_notebooks"]
 

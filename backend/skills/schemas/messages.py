@@ -9,8 +9,10 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from backend.core.errors import Problem
 from backend.core.names import suggestion
-from backend.skills.bundles.schema_dialect import COLOR_PATTERN, FILE_TYPES
-from backend.skills.manifest.yaml_document import spelled
+from backend.skills.schemas.schema_dialect import COLOR_PATTERN, FILE_TYPES
+
+Path = tuple[str | int, ...]
+"""Where something is: `("tools", 0, "name")`."""
 
 _MOST_SHOWN = 80
 _WORDS = {"null": None, "true": True, "false": False}
@@ -32,6 +34,17 @@ def problem_of(error: ValidationError, root: str) -> Problem:
         return Problem(f"{path}.{_missing(error)}", "This is required. Give it a value.")
     sentence = _SENTENCES.get(str(error.validator), _fallback)
     return Problem(path, sentence(error))
+
+
+def spelled(path: Path, root: str = "") -> str:
+    """A path as people write it: `tools[0].name`."""
+    text = root
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
 
 
 def undeclared(name: str, declared: frozenset[str], root: str) -> Problem:
