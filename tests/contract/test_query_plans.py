@@ -122,7 +122,7 @@ async def world(
     settings = Settings(home=tmp_path, database_url=database_url, redis_url=redis_url, log_level="ERROR")
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        instance: AppContext = app.state.instance
+        instance: AppContext = app.state.context
         async with instance.database.transaction() as session:
             made = await keys.create(session, operator(filled.project_id), project_id=filled.project_id)
         bearer = {"Authorization": f"Bearer {made.clear_text}"}

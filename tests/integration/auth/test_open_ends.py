@@ -222,7 +222,7 @@ async def test_an_export_and_a_file_break_off_when_their_caller_may_have_them_no
         for title in ("a", "b"):
             session.add(_memory(tenant.project_id, title))
         await ledger.top_up(session, project_id=tenant.project_id, amount_micros=1, created_by="test")
-    storage: Storage = app.state.instance.storage
+    storage: Storage = app.state.context.storage
     async with storage.receive() as incoming:
         await incoming.write(bytes(3 << 20))
         await incoming.settle()

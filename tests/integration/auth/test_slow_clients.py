@@ -179,7 +179,7 @@ async def test_an_upload_that_stops_is_told_so_and_leaves_nothing(
     answer = await hung_up_on(port, head.encode())
     assert answer is not None
     assert (answer.status, answer.code) == (408, "body_too_slow")
-    storage = app.state.instance.settings.home / "storage"
+    storage = app.state.context.settings.home / "storage"
     assert [file for file in storage.rglob("*") if file.is_file()] == []
 
 

@@ -49,8 +49,8 @@ async def test_without_the_token_nothing_is_told(http: httpx.AsyncClient, header
 
 
 async def test_where_no_token_is_set_there_are_no_metrics(app: FastAPI, http: httpx.AsyncClient) -> None:
-    settings = app.state.instance.settings.model_copy(update={"metrics_token": None})
-    object.__setattr__(app.state.instance, "settings", settings)
+    settings = app.state.context.settings.model_copy(update={"metrics_token": None})
+    object.__setattr__(app.state.context, "settings", settings)
     answer = await http.get("/metrics", headers=HEADERS)
     assert (answer.status_code, answer.json()["code"]) == (404, "metrics_off")
 

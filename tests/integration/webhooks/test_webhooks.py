@@ -291,7 +291,7 @@ async def test_a_port_that_the_operator_lists_is_taken_at_public_addresses_alone
     hooks: Hooks, app: FastAPI
 ) -> None:
     settings = hooks.instance.settings.model_copy(update={"webhook_ports": "8443, 9000"})
-    app.state.instance = replace(hooks.instance, settings=settings)
+    app.state.context = replace(hooks.instance, settings=settings)
     for url in ("https://example.org:8443/", "http://example.org:9000/", "https://example.org/"):
         assert (await hooks.project.http.post("/v1/webhooks", json={"url": url})).status_code == 201
     for url in ("https://10.0.0.5:8443/", "https://localhost:9000/", "https://example.org:8444/"):
