@@ -21,7 +21,8 @@ from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.integrations.media.tables import MediaCall
 from backend.integrations.providers.tables import ProviderKey
 from backend.marketplace.tables import Listing, ListingCaller, ListingVersion
-from backend.money.ledger.tables import Budget, DailySpending, LedgerEntry, UsageEvent, Wallet
+from backend.money.budgets.tables import Budget
+from backend.money.ledger.tables import DailySpending, LedgerEntry, UsageEvent, Wallet
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -17,8 +17,8 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.auth.tables import ApiKey
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, TooManyBudgets
 from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.budgets.tables import Budget
 from backend.money.budgets.usage import STANDING
-from backend.money.ledger.tables import Budget
 from backend.money.pricing import usd_to_micros
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.skillpacks import service as skillpacks

@@ -37,8 +37,9 @@ from backend.identity.projects.errors import SlugTaken
 from backend.identity.projects.tables import Invitation, Member, Project
 from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.providers.tables import ProviderKey
+from backend.money.budgets.tables import Budget
 from backend.money.ledger import audit
-from backend.money.ledger.tables import NO_KEY, Budget, DailySpending, LedgerEntry, Wallet
+from backend.money.ledger.tables import NO_KEY, DailySpending, LedgerEntry, Wallet
 from backend.skills.deployments.tables import Deployment
 from backend.storage.local import LocalStorage
 from backend.storage.removal import remove
