@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from backend.core.errors import PurasError
@@ -13,11 +13,9 @@ from backend.storage import DriveEntry
 from backend.storage.mime import HEAD_BYTES, UNKNOWN, by_name, sniff
 from backend.storage.paths import DrivePath
 from backend.storage.spool import Spooled
+from backend.storage.supabase import files
 from backend.storage.supabase.bucket import Bucket
 from backend.storage.supabase.uploads import Source, upload
-
-if TYPE_CHECKING:
-    from backend.storage.supabase.storage import SupabaseStorage
 
 WAITING: Final = "incoming/"
 """Where whole files wait to be placed; no project has that id."""
@@ -26,8 +24,7 @@ WAITING: Final = "incoming/"
 class SupabaseIncoming:
     """A file on its way in: on this machine until it is whole, then beside the drives until it is placed."""
 
-    def __init__(self, storage: SupabaseStorage, drives: Bucket, spooled: Spooled) -> None:
-        self._storage = storage
+    def __init__(self, drives: Bucket, spooled: Spooled) -> None:
         self._drives = drives
         self._spooled = spooled
         self._settled_key: str | None = None
@@ -58,8 +55,8 @@ class SupabaseIncoming:
         """See `Incoming.place`."""
         if self._settled_key is None:
             source = await source_of(self._spooled, by_name(path.name))
-            return await self._storage.put(project_id, path, source.descriptor, size_bytes=source.size_bytes)
-        return await self._storage.put_copy(project_id, path, self._settled_key)
+            return await files.put(self._drives, project_id, path, source)
+        return await files.put_copy(self._drives, project_id, path, self._settled_key)
 
     async def discard(self) -> None:
         """Remove what waits beside the drives; what cannot be removed now goes with the next day's."""

@@ -24,11 +24,11 @@ from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, Fold
 from backend.storage.mime import by_name
 from backend.storage.paths import ROOT, DrivePath
 from backend.storage.spool import Spool
-from backend.storage.supabase import folders, keys
+from backend.storage.supabase import files, folders, keys
 from backend.storage.supabase.bucket import Bucket, Connection
 from backend.storage.supabase.incoming import WAITING, SupabaseIncoming, source_of
 from backend.storage.supabase.listing import Listings, Wanted, folder_entry
-from backend.storage.supabase.reading import SupabaseOutgoing, entry_of, opened
+from backend.storage.supabase.reading import SupabaseOutgoing, opened
 from backend.storage.supabase.retries import Patience
 from backend.storage.supabase.uploads import Source, always, upload
 
@@ -107,7 +107,7 @@ class SupabaseStorage:
     async def _receiving(self, begun: Path | None) -> AsyncIterator[SupabaseIncoming]:
         async with self._spool.file(begun) as spooled:
             await self._clear_waiting()
-            incoming = SupabaseIncoming(self, self._drives, spooled)
+            incoming = SupabaseIncoming(self._drives, spooled)
             try:
                 yield incoming
             finally:
@@ -135,21 +135,8 @@ class SupabaseStorage:
         still_wanted: StillWanted = always,
     ) -> DriveEntry:
         """See `DistantStorage.put`."""
-        key = keys.object_key(project_id, path)
-        await self._require_free(project_id, path)
-        await upload(self._drives, key, Source(descriptor, size_bytes, by_name(path.name)), still_wanted)
-        return await self.stat(project_id, path)
-
-    async def put_copy(self, project_id: UUID, path: DrivePath, waiting_key: str) -> DriveEntry:
-        """Make a file that waits beside the drives the one at the path.
-
-        Raises:
-            PathTaken: a folder is there, or a part of the path is not a folder.
-        """
-        key = keys.object_key(project_id, path)
-        await self._require_free(project_id, path)
-        await self._drives.copy(waiting_key, key)
-        return await self.stat(project_id, path)
+        source = Source(descriptor, size_bytes, by_name(path.name))
+        return await files.put(self._drives, project_id, path, source, still_wanted)
 
     async def open_read(self, project_id: UUID, path: DrivePath) -> SupabaseOutgoing:
         """See `Storage.open_read`."""
@@ -157,13 +144,7 @@ class SupabaseStorage:
 
     async def stat(self, project_id: UUID, path: DrivePath) -> DriveEntry:
         """See `Storage.stat`."""
-        if path != ROOT:
-            stored = await self._drives.find(keys.object_key(project_id, path))
-            if stored is not None:
-                return entry_of(path, stored)
-            if not await self._drives.has_below(keys.folder_prefix(project_id, path)):
-                raise DriveFileMissing(str(path))
-        return folder_entry(path)
+        return await files.stat(self._drives, project_id, path)
 
     async def list(
         self,
@@ -219,7 +200,7 @@ class SupabaseStorage:
         if target.parts[: len(source.parts)] == source.parts:
             raise PathTaken(str(target), "What is to be moved there")
         found = await self.stat(project_id, source)
-        await self._require_free(project_id, target)
+        await files.require_free(self._drives, project_id, target)
         key = keys.object_key(project_id, target)
         if (found.is_folder or not is_replacing) and await self._drives.find(key) is not None:
             raise PathTaken(str(target), "Something else")
@@ -257,18 +238,6 @@ class SupabaseStorage:
         if path == ROOT:
             raise DriveFileMissing(str(path))
         return await folders.delete(self._drives, project_id, path, most=most)
-
-    async def _require_free(self, project_id: UUID, path: DrivePath) -> None:
-        """Refuse a file where a folder is, or in a file. Two writers at once may still do it: both can be deleted."""
-        folders = [DrivePath(path.parts[:depth]) for depth in range(1, len(path.parts))]
-        found = await asyncio.gather(
-            self._drives.has_below(f"{keys.object_key(project_id, path)}/"),
-            *(self._drives.find(keys.object_key(project_id, folder)) for folder in folders),
-        )
-        if found[0]:
-            raise PathTaken(str(path), "A folder")
-        if any(each is not None for each in found[1:]):
-            raise PathTaken(str(path), "A file in the place of a folder")
 
 
 def _bundle_key(sha256: str) -> str:
