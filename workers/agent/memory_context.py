@@ -17,9 +17,9 @@ from backend.identity.auth.principal import Principal
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.conversation import told
-from workers.agent.tools import disk, file_paths
 from workers.agent.types import ToolError, Workspace
 from workers.agent.untrusted import unclosing
+from workers.agent.workspace import disk, file_paths
 from workers.db_retry import DatabaseRetry
 from workers.llm.types import Block
 

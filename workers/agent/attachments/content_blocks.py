@@ -6,10 +6,11 @@ import base64
 from typing import Final, NamedTuple
 
 from backend.data.drive.file_refs import NamedFile
+from workers.agent.attachments import images, pdfs
 from workers.agent.attachments.errors import AttachmentRefused
-from workers.agent.tools import disk, images, pdfs
 from workers.agent.types import ToolError
 from workers.agent.untrusted import marked
+from workers.agent.workspace import disk
 from workers.llm.types import Block
 
 PDF: Final = "application/pdf"

@@ -16,10 +16,10 @@ from backend.storage.paths import parse_drive_path
 from workers.agent.attachments.content_blocks import Gaze
 from workers.agent.attachments.decoding import content_in, source_in
 from workers.agent.attachments.errors import AttachmentRefused
-from workers.agent.tools import disk, file_paths
 from workers.agent.types import ToolError, Workspace
 from workers.agent.web import RunEgress
 from workers.agent.web.fetching import Wanted, fetch
+from workers.agent.workspace import disk, file_paths
 from workers.llm.types import Block
 
 MOST_FILES: Final = 50

@@ -10,7 +10,7 @@ from typing import Final
 from mcp_types import CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
 
 from backend.storage.mime import HEAD_BYTES, sniff
-from workers.agent.tools import images as pictures
+from workers.agent.attachments import images as pictures
 from workers.agent.untrusted import marked
 from workers.llm.types import Block
 

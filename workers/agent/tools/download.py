@@ -8,11 +8,11 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from backend.storage.mime import HEAD_BYTES, sniff
-from workers.agent.tools import disk, file_paths
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.web import RunEgress
 from workers.agent.web.fetching import Wanted, fetch, shown
+from workers.agent.workspace import disk, file_paths
 
 MOST_BYTES: Final = 50 << 20
 DOWNLOAD_S: Final = 60.0

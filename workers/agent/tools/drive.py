@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
-from workers.agent.tools import disk, file_paths
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.workspace import disk, file_paths
 
 LEAST_S: Final = 60
 MOST_S: Final = 86_400

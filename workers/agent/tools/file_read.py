@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
 from backend.storage.mime import HEAD_BYTES, sniff
-from workers.agent.tools import disk, file_paths, images, pdfs
+from workers.agent.attachments import images, pdfs
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.workspace import disk, file_paths
 from workers.llm.types import Block
 
 MOST_PATHS: Final = 10

@@ -6,10 +6,10 @@ import asyncio
 import io
 from typing import Any, Final, NamedTuple
 
-from workers.agent.tools import disk, file_paths
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.tools.changes import difference
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.workspace import disk, file_paths
 
 _PATH: Final = {
     "type": "string",

@@ -14,9 +14,9 @@ from backend.integrations.media.generation import MediaOrder
 from backend.integrations.media.model_families import Verb
 from backend.integrations.media.schemas import MediaAnswer
 from backend.storage.paths import parse_drive_path
-from workers.agent.tools import disk, file_paths
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
+from workers.agent.workspace import disk, file_paths
 
 MOST_BROUGHT_BYTES: Final = 50 << 20
 MOST_WORDS: Final = 400

@@ -10,8 +10,8 @@ from secrets import token_hex
 from typing import Final, NamedTuple
 
 from backend.storage.tree_walk import made_folder, open_file_in, opened_folder
-from workers.agent.tools.file_paths import Place
 from workers.agent.types import ToolError
+from workers.agent.workspace.file_paths import Place
 
 MOST_BYTES: Final = 5 << 20
 _FILE_MODE: Final = 0o600  # as the agent's own code makes them
