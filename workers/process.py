@@ -35,8 +35,8 @@ from workers.runners.deterministic import DeterministicRunner
 from workers.runners.kernel import KernelRunner
 from workers.runners.lazy import AgentsLater
 from workers.sandbox.host.assets import SupplyBounds
-from workers.sandbox.host.control_groups import open_control_groups
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation.control_groups import open_control_groups
 from workers.sandbox.packages.installer import InstallLimits
 from workers.sandbox.packages.verification import EnvironmentBounds
 from workers.supervisor import Supervisor

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.core import background_tasks, logs
 from backend.core.db.engine import Database
 from backend.identity.auth.users import count
-from workers.sandbox.host.layers import Mode
+from workers.sandbox.isolation.layers import Mode
 
 LOOK_S: Final = 2.0
 

@@ -28,9 +28,11 @@ from workers.agent.tools.python_kernel import PythonKernel
 from workers.agent.types import ToolCall, ToolError
 from workers.agent.workspace.workspace import open_workspace
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import layers
-from workers.sandbox.host.errors import EnvironmentFailed, ParentLost, SandboxUnavailable
+from workers.sandbox.host.errors import ParentLost
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation import layers
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.sandbox.packages.errors import EnvironmentFailed
 from workers.types import Assignment, Entrypoint, RunLimits, Success
 
 UID = 2_041_060 if os.geteuid() == 0 else None

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.ordinary_user import USERS, environment, folder_of, python_of
-from workers.sandbox.host import layers as sandbox_layers
+from workers.sandbox.isolation import layers as sandbox_layers
 
 pytestmark = [
     pytest.mark.chaos,

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import layers
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation import layers
 
 pytestmark = pytest.mark.chaos
 WORKER = Path(__file__).parent / "worker_to_kill.py"

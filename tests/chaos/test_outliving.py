@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.ordinary_user import USERS, environment, folder_of, python_of
-from workers.sandbox.host import layers
+from workers.sandbox.isolation import layers
 
 pytestmark = [
     pytest.mark.chaos,

@@ -39,7 +39,7 @@ from backend.storage.tree_walk import made_folder
 from workers.drives.errors import AttemptLost, ChangedFilesTooMuch, InputFilesTooLarge, InputFilesTooMany
 from workers.drives.room import Counted, taken
 from workers.drives.scan import MOST_FILES, Changes, Stamp, changes, open_changed
-from workers.sandbox.host.job_folders import JobFolders
+from workers.sandbox.isolation.job_folders import JobFolders
 
 MOST_PATH_CHARACTERS: Final = 1_100
 _CHUNK_BYTES: Final = 1 << 20

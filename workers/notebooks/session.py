@@ -20,7 +20,7 @@ from workers.notebooks.assignment import KernelAssignment
 from workers.notebooks.cell_output import Gathered
 from workers.types import Failure, Measured, Outcome, Recorder, Success
 from workers.sandbox.host.exit_status import NotStarted
-from workers.sandbox.host.errors import SandboxUnavailable
+from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.staged_drive import DRIVE_GONE
 

@@ -21,9 +21,9 @@ from workers.llm.resolution import find_model, open_models
 from workers.llm.selection import Models
 from workers.llm.types import Model
 from workers.runners.agentic import AgenticRunner
-from workers.sandbox.host.errors import SandboxUnavailable
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.staged_drive import DRIVE_GONE
+from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.types import Recorder
 
 

@@ -6,20 +6,16 @@ import time
 
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.host.assets import Supplies
-from workers.sandbox.host.errors import (
-    EntrypointRefused,
-    EnvironmentFailed,
-    ParentLost,
-    RequirementsRefused,
-    SandboxUnavailable,
-)
+from workers.sandbox.host.errors import EntrypointRefused, ParentLost
 from workers.sandbox.host.events import announce_sandbox, record_refusal
 from workers.sandbox.host.execution import Execution, job_of, stay
-from workers.sandbox.host.layers import Mode
 from workers.sandbox.host.outcome import Meter
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.spec import ParentSpec, spec_of
 from workers.sandbox.host.zygote import Zygote
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.sandbox.isolation.layers import Mode
+from workers.sandbox.packages.errors import EnvironmentFailed, RequirementsRefused
 from workers.types import Assignment, Failure, Outcome, Recorder
 
 

@@ -13,7 +13,7 @@ import pytest
 from backend.config import Settings
 from backend.operations.checks import machine
 from backend.operations.checks.verdict import Check, Verdict
-from workers.sandbox.host import layers
+from workers.sandbox.isolation import layers
 
 
 def test_a_whole_sandbox_is_well_and_one_that_is_off_is_warned_of(tmp_path: Path) -> None:

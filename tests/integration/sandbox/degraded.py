@@ -24,8 +24,8 @@ if "bundled" in MISSING:
 from workers.runners.deterministic import DeterministicRunner  # noqa: E402
 from workers.sandbox.guest import confine, filters  # noqa: E402
 from workers.sandbox.guest.syscalls import ALLOWED, ARCHITECTURES  # noqa: E402
-from workers.sandbox.host import layers  # noqa: E402
 from workers.sandbox.host.runtime import SandboxRuntime  # noqa: E402
+from workers.sandbox.isolation import layers  # noqa: E402
 from workers.types import Assignment, Entrypoint, RunLimits, Success  # noqa: E402
 
 UID = 2_041_020 if os.geteuid() == 0 else None

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from workers.sandbox.host.job_folders import JobFolders
+from workers.sandbox.isolation.job_folders import JobFolders
 
 _WORKER = """
 import sys
 from pathlib import Path
-from workers.sandbox.host.job_folders import JobFolders
+from workers.sandbox.isolation.job_folders import JobFolders
 print(JobFolders(Path(sys.argv[1])).make(None), flush=True)
 sys.stdin.read()
 """

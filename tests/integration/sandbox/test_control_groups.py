@@ -14,9 +14,9 @@ from uuid import uuid4
 import pytest
 
 from tests.integration.sandbox.conftest import open_runner, until
-from workers.sandbox.host.cgroup_delegation import Delegated
-from workers.sandbox.host.control_groups import ControlGroups, Group, limits_for
-from workers.sandbox.host.process_ids import Process
+from workers.sandbox.isolation.cgroup_delegation import Delegated
+from workers.sandbox.isolation.control_groups import ControlGroups, Group, limits_for
+from workers.sandbox.isolation.process_ids import Process
 from workers.types import Assignment, Failure, RunLimits, Success
 
 Skill = Callable[..., Assignment]

@@ -20,7 +20,7 @@ import pytest
 
 from tests.integration.sandbox.no_user_namespaces import UNAVAILABLE
 from tests.ordinary_user import NOBODY, USERS, environment, folder_of, ordinary_user_python, python_of
-from workers.sandbox.host import layers as sandbox_layers
+from workers.sandbox.isolation import layers as sandbox_layers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is nothing to degrade")
 

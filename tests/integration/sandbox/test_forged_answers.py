@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import layers
+from workers.sandbox.isolation import layers
 from workers.types import Assignment, Failure, Measured, Success
 
 Skill = Callable[..., Assignment]

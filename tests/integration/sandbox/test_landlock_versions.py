@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 
 from workers.sandbox.guest import confine
-from workers.sandbox.host.layers import Layers
-from workers.sandbox.host.paths import RUNTIME
+from workers.sandbox.isolation.layers import Layers
+from workers.sandbox.isolation.paths import RUNTIME
 
 NEWEST = confine.landlock_abi()
 PROBE = """

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from workers.sandbox.host import layers
+from workers.sandbox.isolation import layers
 
 
 def test_the_report_is_json_with_the_layers_and_an_exit_code_for_their_sum() -> None:

@@ -23,8 +23,8 @@ from tests.integration.sandbox.conftest import Notebook, open_runner, until
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.egress.network_use import MOST_RECORDED, NetworkUse
 from workers.sandbox.egress.proxy import Proxy
-from workers.sandbox.host import layers as sandbox_layers
-from workers.sandbox.host.layers import Layers
+from workers.sandbox.isolation import layers as sandbox_layers
+from workers.sandbox.isolation.layers import Layers
 from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]

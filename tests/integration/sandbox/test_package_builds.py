@@ -20,8 +20,8 @@ import pytest_asyncio
 from tests.integration.sandbox.conftest import UID, open_runner, until
 from tests.integration.sandbox.packages import archive, requirements_file, source, wheel
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import layers as sandbox_layers
-from workers.sandbox.host.layers import Layers
+from workers.sandbox.isolation import layers as sandbox_layers
+from workers.sandbox.isolation.layers import Layers
 from workers.sandbox.packages.builds import BuildLimits
 from workers.types import Assignment, Failure, Success
 

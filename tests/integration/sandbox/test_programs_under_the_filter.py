@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.host.paths import RUNTIME
+from workers.sandbox.isolation.paths import RUNTIME
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no filter elsewhere")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.host import layers
+from workers.sandbox.isolation import layers
 
 PROGRAM = Path(__file__).parent / "reused_number.py"
 

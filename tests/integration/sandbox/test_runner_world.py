@@ -15,8 +15,8 @@ from backend.core.vault.errors import BadSecret
 from backend.core.vault.secret_rules import check_name
 from tests.integration.sandbox.conftest import UID, open_runner
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import layers as sandbox_layers
-from workers.sandbox.host.layers import Layers
+from workers.sandbox.isolation import layers as sandbox_layers
+from workers.sandbox.isolation.layers import Layers
 from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]

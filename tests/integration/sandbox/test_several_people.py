@@ -14,7 +14,7 @@ from backend.core.db.engine import Database
 from backend.identity.auth import users
 from tests.integration.sandbox.conftest import open_runner, until
 from workers import sandbox_policy
-from workers.sandbox.host.layers import Layers
+from workers.sandbox.isolation.layers import Layers
 from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]

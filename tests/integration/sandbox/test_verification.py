@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.errors import EnvironmentFailed
 from workers.sandbox.packages.verification import EnvironmentBounds, Skeleton, skeleton, verify
 
 BOUNDS = EnvironmentBounds(size_mb=1, files=50)

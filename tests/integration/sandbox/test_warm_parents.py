@@ -15,10 +15,10 @@ import pytest
 
 from tests.integration.sandbox.conftest import open_runner, until
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import layers as sandbox_layers
-from workers.sandbox.host.errors import SandboxMisplaced
-from workers.sandbox.host.layers import Layers
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation import layers as sandbox_layers
+from workers.sandbox.isolation.errors import SandboxMisplaced
+from workers.sandbox.isolation.layers import Layers
 from workers.types import Assignment, Failure, Success
 
 Skill = Callable[..., Assignment]

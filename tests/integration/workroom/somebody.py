@@ -17,9 +17,9 @@ from backend.skills.manifest.types import Skill, Tool
 from workers.agent.tools import workroom_tools
 from workers.agent.types import ToolCall, ToolError
 from workers.agent.workspace.workspace import open_workspace
-from workers.sandbox.host import layers
-from workers.sandbox.host.errors import SandboxUnavailable
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation import layers
+from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.types import Assignment, Entrypoint, RunLimits
 
 CODE = """import os

@@ -16,8 +16,8 @@ import pytest
 from tests.integration.workroom.conftest import SECRET, OpenAgent, running, until
 from workers.agent.types import ToolError
 from workers.agent.workspace.command_output import KEPT_CHARACTERS
-from workers.sandbox.host.layers import Layers
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation.layers import Layers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -15,9 +15,9 @@ import pytest_asyncio
 from backend.skills.manifest.types import Skill
 from tests.integration.workroom.conftest import OpenAgent, running, until, written
 from workers.agent.types import ToolError
-from workers.sandbox.host.errors import SandboxUnavailable
-from workers.sandbox.host.layers import Layers
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.sandbox.isolation.layers import Layers
 from workers.types import Assignment
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

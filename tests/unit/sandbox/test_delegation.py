@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.host.cgroup_delegation import Delegated, NotDelegated, claim
+from workers.sandbox.isolation.cgroup_delegation import Delegated, NotDelegated, claim
 
 BY_MARK = pytest.mark.skipif(os.geteuid() != 0, reason="for ordinary users what belongs to them is delegated")
 FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.type")

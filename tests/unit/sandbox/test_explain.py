@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.host import explanations
-from workers.sandbox.host.explanations import Kernel
+from workers.sandbox.isolation import explanations
+from workers.sandbox.isolation.explanations import Kernel
 
 BWRAP = Path("/bin/sh")  # any program that may be run
 REFUSED = "bwrap: No permissions to create a new namespace, likely because the kernel does not allow it"

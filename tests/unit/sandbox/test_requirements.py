@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from workers.sandbox.host.errors import RequirementsRefused
 from workers.sandbox.packages import requirements
+from workers.sandbox.packages.errors import RequirementsRefused
 
 
 def _read(tmp_path: Path, text: str) -> list[str]:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.errors import EnvironmentFailed
 from workers.sandbox.packages.slots import MAX_WAITING, Turn, Turns
 
 A, B, C = uuid4(), uuid4(), uuid4()

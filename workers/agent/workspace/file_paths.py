@@ -16,7 +16,7 @@ from backend.storage.file_errors import BadDrivePath
 from backend.storage.paths import DrivePath, parse_folder_path, parse_new_path
 from workers.agent.types import ToolError, Workspace
 from workers.agent.workspace.folder import DRIVE, skill_folder
-from workers.sandbox.host.paths import INSIDE_DEPLOYMENT, INSIDE_DRIVE, INSIDE_JOBS
+from workers.sandbox.isolation.paths import INSIDE_DEPLOYMENT, INSIDE_DRIVE, INSIDE_JOBS
 
 
 class Place(NamedTuple):

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from workers.sandbox.host.mounts import TMP
-from workers.sandbox.host.paths import JobPlaces
+from workers.sandbox.isolation.mounts import TMP
+from workers.sandbox.isolation.paths import JobPlaces
 from workers.types import Assignment
 
 DRIVE: Final = "drive"

@@ -20,9 +20,9 @@ from workers.sandbox.egress.network_use import NetworkUse
 from workers.sandbox.host.commands import Hear, Order
 from workers.sandbox.host.errors import ParentLost
 from workers.sandbox.host.kernel_packages import kernel_packages
-from workers.sandbox.host.paths import INSIDE_KERNEL, INSIDE_OURS
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.shell import run_command
+from workers.sandbox.isolation.paths import INSIDE_KERNEL, INSIDE_OURS
 from workers.types import Assignment, Recorder
 
 log = logs.get(__name__)

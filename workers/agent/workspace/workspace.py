@@ -20,17 +20,18 @@ from workers.agent.types import Ran, RanCell
 from workers.agent.workspace.command_output import Printed, Trace
 from workers.sandbox.egress.network_use import NetworkUse
 from workers.sandbox.host.commands import Hear, Order
-from workers.sandbox.host.errors import EntrypointRefused, ParentLost, SandboxUnavailable
+from workers.sandbox.host.errors import EntrypointRefused, ParentLost
 from workers.sandbox.host.events import announce_sandbox, record_refusal
 from workers.sandbox.host.execution import Execution, job_of, stay
 from workers.sandbox.host.exit_status import NotStarted
 from workers.sandbox.host.outcome import Meter
-from workers.sandbox.host.paths import HostPlaces, seen_from_inside
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.shell import run_command
 from workers.sandbox.host.spec import spec_of, tool_spec
 from workers.sandbox.host.staged_drive import DRIVE_GONE, OwnDrive
 from workers.sandbox.host.workspaces import RoomKey
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.sandbox.isolation.paths import HostPlaces, seen_from_inside
 from workers.types import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
 
 from .folder import DRIVE, furnish

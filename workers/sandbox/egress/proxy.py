@@ -19,7 +19,7 @@ from backend.core.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.gateway_handle import Doorway
 from workers.sandbox.guest import wire
-from workers.sandbox.host.paths import KIT
+from workers.sandbox.isolation.paths import KIT
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time

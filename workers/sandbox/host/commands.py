@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from workers.sandbox.guest import shell
 from workers.sandbox.guest.filters import AF_INET, AF_INET6, AF_UNIX
-from workers.sandbox.host.paths import INSIDE_KERNEL, JobPlaces
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation import masks, mounts
+from workers.sandbox.isolation.paths import INSIDE_KERNEL, JobPlaces
 from workers.types import RunLimits
 
-from . import masks, mounts
 from .launch import MEMORY_ROOM_BYTES, NO_CORE_BYTES, USER_PROCESSES, VARIABLES
 from .spec import ParentSpec
 

@@ -12,19 +12,20 @@ from typing import Any, Final
 from backend.core.metrics.instruments import JOB_RUN, SANDBOX_KILLS, SANDBOX_START
 from backend.core.tracing import spans
 from workers.sandbox.egress.network_use import NetworkUse
-from workers.sandbox.host import explanations
 from workers.sandbox.host.exit_status import Ending, NotStarted, Silent, Stopped
 from workers.sandbox.host.outcome import Meter, outcome_of
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.staged_drive import DRIVE_GONE, OwnDrive
 from workers.sandbox.host.zygote import Zygote
+from workers.sandbox.isolation import explanations
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.sandbox.isolation.watchdog import Excess, Watched
 from workers.types import Assignment, Failure, Outcome, Recorder, RunLimits, Success
 
-from .errors import ParentLost, SandboxUnavailable
+from .errors import ParentLost
 from .launch import MEMORY_ROOM_BYTES
 from .process import Child, Job
 from .spec import ParentSpec
-from .watchdog import Excess, Watched
 
 MENDS: Final[dict[Excess, str]] = {
     "memory_limit": "work in smaller pieces, or raise `limits.memory_mb` in skill.yaml",

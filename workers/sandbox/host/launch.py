@@ -18,14 +18,14 @@ from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.guest import wire
 from workers.sandbox.guest.filters import AF_INET, AF_INET6, AF_UNIX
 from workers.sandbox.guest.plan import Plan
-from workers.sandbox.host.job_folders import JobFolders
-from workers.sandbox.host.paths import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
+from workers.sandbox.isolation import mounts
+from workers.sandbox.isolation.job_folders import JobFolders
+from workers.sandbox.isolation.layers import Layers
+from workers.sandbox.isolation.paths import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
+from workers.sandbox.isolation.watchdog import Watchdog
 
-from . import mounts
 from .errors import ParentLost
-from .layers import Layers
 from .spec import ParentSpec
-from .watchdog import Watchdog
 
 NO_CORE_BYTES: Final = 1
 """Unlike 0, also no program that the host may have set to receive core dumps is started."""

@@ -10,9 +10,8 @@ from typing import Any, Final
 
 from workers.sandbox.guest import wire
 from workers.sandbox.host.exit_status import CLOSED, Answer, Ending, Silent, Stopped
+from workers.sandbox.isolation.watchdog import Watched
 from workers.types import Failure, Measured, Outcome, Recorder, Success
-
-from .watchdog import Watched
 
 _PROCESSORS: Final = os.cpu_count() or 1
 _MEMORY_KB: Final = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 10

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 from backend.core import background_tasks, logs
 from backend.core.metrics.instruments import PARENT_MEMORY, PARENTS, PARENTS_ENDED, SANDBOX_STARTS, SPARES
 from workers.sandbox.host.zygote import Zygote
+from workers.sandbox.isolation.watchdog import memory_of, strays_of
 
 from .errors import NotForkable, ParentLost
 from .launch import Ground
 from .spec import ParentKey, ParentSpec
-from .watchdog import memory_of, strays_of
 
 _KEEP_S: Final = 2.0  # between two looks at what is idle
 _MAX_REMEMBERED: Final = 1000

@@ -27,9 +27,9 @@ from workers.sandbox.host.exit_status import (
     Stopped,
     answer_of,
 )
+from workers.sandbox.isolation.process_ids import Process
 
 from .output import Output
-from .process_ids import Process
 
 _READ_BYTES: Final = 1 << 18
 _REPORT_S: Final = 2.0  # the parent needs a moment to collect its dead child and say how it ended

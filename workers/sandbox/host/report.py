@@ -7,7 +7,7 @@ import json
 import platform
 import sys
 
-from .layers import Layers, probe
+from workers.sandbox.isolation.layers import Layers, probe
 
 
 def main() -> int:

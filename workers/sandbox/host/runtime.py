@@ -7,19 +7,19 @@ from pathlib import Path
 
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.host.assets import Supplies, SupplyBounds
-from workers.sandbox.host.job_folders import JobFolders
-from workers.sandbox.host.paths import prepare_links, read_by_every_job, refuse_exposed
 from workers.sandbox.host.workspaces import Rooms
+from workers.sandbox.isolation import layers as sandbox_layers
+from workers.sandbox.isolation.control_groups import ControlGroups
+from workers.sandbox.isolation.job_folders import JobFolders
+from workers.sandbox.isolation.layers import Layers, Mode
+from workers.sandbox.isolation.paths import prepare_links, read_by_every_job, refuse_exposed
+from workers.sandbox.isolation.watchdog import Watchdog
 from workers.sandbox.packages.builds import BuildLimits, Workshop
 from workers.sandbox.packages.environments import Environments
 from workers.sandbox.packages.installer import InstallLimits
 
-from . import layers as sandbox_layers
-from .control_groups import ControlGroups
 from .launch import Ground
-from .layers import Layers, Mode
 from .pool import Pool
-from .watchdog import Watchdog
 
 
 class SandboxRuntime:

@@ -18,15 +18,15 @@ from workers.sandbox.egress.network_use import NetworkUse
 from workers.sandbox.guest import wire
 from workers.sandbox.host.commands import Order, plan_of
 from workers.sandbox.host.execution import MENDS
-from workers.sandbox.host.paths import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.isolation import mounts
+from workers.sandbox.isolation.control_groups import Group
+from workers.sandbox.isolation.paths import BASE_PYTHON, HostPlaces, JobPlaces, seen_from_inside
+from workers.sandbox.isolation.process_ids import Process, open_below_first
+from workers.sandbox.isolation.watchdog import Excess, Watched
 
-from . import mounts
-from .control_groups import Group
 from .errors import ParentLost
 from .launch import VARIABLES
-from .process_ids import Process, open_below_first
-from .watchdog import Excess, Watched
 
 _READ_BYTES: Final = 1 << 16
 _SAID_BYTES: Final = 2_000

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from workers.sandbox.isolation.process_ids import Process
+from workers.sandbox.isolation.watchdog import Watched
+
 from .errors import EntrypointRefused, NotForkable, ParentLost
 from .launch import Ground
 from .output import Output, storable
 from .process import Child
-from .process_ids import Process
 from .spec import ParentSpec
-from .watchdog import Watched
 
 _FOLDER_SHARE: Final = 16  # of the disk limit of one job, for the folder of all
 _MAX_TEXT: Final = 16_000  # of what the parent says of a failed import

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from workers.sandbox.host.job_folders import JobFolders
+from workers.sandbox.isolation.job_folders import JobFolders
 
 _MAX_IDLE: Final = 64
 

@@ -13,13 +13,13 @@ from workers.sandbox.guest import wire
 from workers.sandbox.host import skill_import
 from workers.sandbox.host.exit_status import NotStarted, is_status
 from workers.sandbox.host.gateways import Gateways
-from workers.sandbox.host.paths import HostPlaces
+from workers.sandbox.isolation.paths import HostPlaces
+from workers.sandbox.isolation.process_ids import Process, is_over, open_below_first
 
 from .errors import EntrypointRefused, ParentLost
 from .launch import Ground, Launched, launch
 from .output import Output
 from .process import Child
-from .process_ids import Process, is_over, open_below_first
 from .spec import ParentSpec
 
 IMPORT_S: Final = 60.0  # to start, confine itself and import the skill

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from backend.storage.cache_dir import size_of
 from backend.storage.removal import remove
-from workers.sandbox.host.errors import EnvironmentFailed, WheelsMissing
+from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
 
 REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
 REMEMBER_MISSING_S: Final = 3600.0  # wheels come when somebody publishes them

@@ -15,12 +15,17 @@ from backend.storage.cache_dir import touch
 from backend.storage.removal import remove
 from workers.sandbox.guest import build
 from workers.sandbox.guest.filters import AF_UNIX
-from workers.sandbox.host.errors import EnvironmentFailed
-from workers.sandbox.host.job_folders import JobFolders
-from workers.sandbox.host.layers import Layers
-from workers.sandbox.host.paths import INSIDE_ENVIRONMENT, INSIDE_JOBS, readable_by_builds, writable_by_steps
-from workers.sandbox.host.watchdog import Watchdog
+from workers.sandbox.isolation.job_folders import JobFolders
+from workers.sandbox.isolation.layers import Layers
+from workers.sandbox.isolation.paths import (
+    INSIDE_ENVIRONMENT,
+    INSIDE_JOBS,
+    readable_by_builds,
+    writable_by_steps,
+)
+from workers.sandbox.isolation.watchdog import Watchdog
 from workers.sandbox.packages import collect_artifacts, downloads, requirements
+from workers.sandbox.packages.errors import EnvironmentFailed
 
 from .build_files import locked
 from .build_log import BuildLog

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from backend.storage.removal import remove
 from workers.sandbox.guest import build
-from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.errors import EnvironmentFailed
 
 from .installer import Source
 

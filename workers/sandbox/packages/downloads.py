@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.errors import EnvironmentFailed
 
 from .installer import Source
 

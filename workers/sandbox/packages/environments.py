@@ -22,9 +22,9 @@ from uuid import UUID
 from backend.core.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
 from backend.core.tracing import spans
 from backend.storage.removal import remove
-from workers.sandbox.host.errors import EnvironmentFailed, WheelsMissing
-from workers.sandbox.host.paths import BASE_PYTHON
+from workers.sandbox.isolation.paths import BASE_PYTHON
 from workers.sandbox.packages import collect_artifacts
+from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
 from workers.sandbox.packages.slots import Turn, Turns
 from workers.types import Assignment, Recorder
 

@@ -20,17 +20,17 @@ from packaging.utils import canonicalize_name
 from backend.storage.removal import remove
 from workers.sandbox.guest.filters import AF_INET, AF_INET6, AF_UNIX
 from workers.sandbox.guest.install import Plan
-from workers.sandbox.host.errors import EnvironmentFailed, WheelsMissing
-from workers.sandbox.host.layers import Layers
-from workers.sandbox.host.mounts import bound_in_place, readable
-from workers.sandbox.host.paths import (
+from workers.sandbox.isolation.layers import Layers
+from workers.sandbox.isolation.mounts import bound_in_place, readable
+from workers.sandbox.isolation.paths import (
     BASE_PYTHON,
     INSIDE_JOBS,
     INSIDE_OURS,
     readable_by_installer,
     writable_by_steps,
 )
-from workers.sandbox.host.watchdog import Watchdog
+from workers.sandbox.isolation.watchdog import Watchdog
+from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
 from workers.sandbox.packages.redaction import Hidden
 
 from .build_log import BuildLog

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from workers.sandbox.guest.enclosure import Enclosure
-from workers.sandbox.host import mounts
-from workers.sandbox.host.layers import Layers
-from workers.sandbox.host.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
-from workers.sandbox.host.process_ids import Process, open_child
-from workers.sandbox.host.watchdog import Excess, Watchdog, Watched
+from workers.sandbox.isolation import mounts
+from workers.sandbox.isolation.layers import Layers
+from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
+from workers.sandbox.isolation.process_ids import Process, open_child
+from workers.sandbox.isolation.watchdog import Excess, Watchdog, Watched
 
 _ADDRESS_ROOM_BYTES: Final = 1 << 30  # requested and not used
 MAX_SAID_BYTES: Final = 1 << 20  # of what a step prints; it may print without end

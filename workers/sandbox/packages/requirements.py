@@ -9,7 +9,7 @@ from typing import Final
 from packaging.markers import InvalidMarker, Marker
 
 from backend.core.errors import Problem
-from workers.sandbox.host.errors import RequirementsRefused
+from workers.sandbox.packages.errors import RequirementsRefused
 
 _MAX_BYTES: Final = 256 * 1024
 _NAME: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"

@@ -7,7 +7,7 @@ from collections import deque
 from typing import Final
 from uuid import UUID
 
-from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.errors import EnvironmentFailed
 
 MAX_WAITING: Final = 20
 """Of one project, for one kind of place."""

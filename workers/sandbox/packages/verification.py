@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from workers.sandbox.host.errors import EnvironmentFailed
+from workers.sandbox.packages.errors import EnvironmentFailed
 
 _BLOCK_BYTES: Final = 512
 _MAX_DEPTH: Final = 64

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from backend.storage.removal import remove
-from workers.sandbox.host import owned_dirs
+from workers.sandbox.isolation import owned_dirs
 
 
 class JobFolders:

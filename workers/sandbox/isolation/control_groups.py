@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from backend.core import logs
-from workers.sandbox.host import owned_dirs
-from workers.sandbox.host.cgroup_delegation import Delegated, NotDelegated, claim, enable
+from workers.sandbox.isolation import owned_dirs
+from workers.sandbox.isolation.cgroup_delegation import Delegated, NotDelegated, claim, enable
 from workers.types import RunLimits
 
 from .process_ids import Process

@@ -13,8 +13,7 @@ from uuid import uuid4
 import puras
 
 from workers.sandbox import guest
-
-from .errors import SandboxMisplaced
+from workers.sandbox.isolation.errors import SandboxMisplaced
 
 INSIDE_JOBS: Final = "/jobs"
 INSIDE_DEPLOYMENT: Final = "/deployment"

