@@ -30,7 +30,7 @@ async def ask(
         return None
     paths = [str(Path(found.origin).with_name("sandbox")), *([] if library is None else [str(library)])]
     arguments = ", ".join(f"{name}={value!r}" for name, value in asked.items())
-    code = f"import sys; sys.path[:0] = {paths!r}; from inside import {reader}; {reader}.main({arguments})"
+    code = f"import sys; sys.path[:0] = {paths!r}; from guest import {reader}; {reader}.main({arguments})"
     process = await asyncio.create_subprocess_exec(
         *(str(_PYTHON), "-I", "-S", "-B", "-c", code),
         stdin=asyncio.subprocess.PIPE,

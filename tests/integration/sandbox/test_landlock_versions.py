@@ -20,7 +20,7 @@ NEWEST = confine.landlock_abi()
 PROBE = """
 import json, os, signal, socket, sys
 sys.path.insert(0, sys.argv[1])
-from inside import confine
+from guest import confine
 facts = json.loads(sys.argv[2])
 confine.landlock(
     facts["abi"],

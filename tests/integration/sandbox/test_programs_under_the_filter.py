@@ -17,8 +17,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no fil
 CONFINED = """
 import os, platform, sys
 sys.path.insert(0, {runtime!r})
-from inside import confine, filters
-from inside.syscalls import ARCHITECTURES
+from guest import confine, filters
+from guest.syscalls import ARCHITECTURES
 architecture = ARCHITECTURES[platform.machine()]
 confine.seccomp(filters.startup(architecture))
 confine.seccomp(filters.confinement(architecture, [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6]))
