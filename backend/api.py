@@ -24,6 +24,7 @@ from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.fork_api import router as going_on
 from backend.execution.jobs.subagents_api import router as subagents
 from backend.execution.schedules.api import router as schedules
+from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.integrations.media.api import router as media
@@ -51,6 +52,7 @@ router.include_router(going_on)
 router.include_router(approvals)
 router.include_router(evals)
 router.include_router(auth)
+router.include_router(api_keys)
 router.include_router(sessions)
 router.include_router(projects)
 router.include_router(limits)

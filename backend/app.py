@@ -24,10 +24,10 @@ from backend.core.tracing.setup import tracing
 from backend.core.version import version
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.rates import RateLimiter
 from backend.identity.auth.request_tracing import Traced
 from backend.identity.auth.throttle import Throttle
 from backend.identity.limits.concurrency import AtOnce
-from backend.identity.limits.rates import RateLimiter
 from backend.publishing import public_api
 from backend.sign_in import join_pages, pages, password_pages
 from backend.startup import open_context

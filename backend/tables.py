@@ -14,9 +14,18 @@ from backend.execution.jobs.tables import Admission, Feedback, Job, QueuedJob
 from backend.execution.journal.tables import JournalEntry
 from backend.execution.schedules.tables import Schedule, ScheduleRun
 from backend.execution.worker_registry.tables import Worker
-from backend.identity.auth.tables import ApiKey, AuditRow, PasswordReset, Session, SetupLink, User
 from backend.identity.idempotency.tables import IdempotencyKey
-from backend.identity.projects.tables import Invitation, Member, Project
+from backend.identity.tables import (
+    ApiKey,
+    AuditRow,
+    Invitation,
+    Member,
+    PasswordReset,
+    Project,
+    Session,
+    SetupLink,
+    User,
+)
 from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.integrations.media.tables import MediaCall
 from backend.integrations.providers.tables import ProviderKey

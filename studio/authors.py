@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from studio.session import Act
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from backend.core.errors import Invalid, Problem, PurasError
 from backend.core.http.exception_handlers import as_puras_error
-from backend.identity.auth.schemas import MOST_MICROS
+from backend.identity.api_keys.schemas import MOST_MICROS
 
 _MOST_DIGITS: Final = 18
 

@@ -27,7 +27,7 @@ from backend.evals.planning import Means, fill
 from backend.evals.tables import EvalRun, EvalSuite
 from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.submit import JobSpec, submit
-from backend.identity.auth import keys
+from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.deployments.active import load_deployed_skill
 
@@ -199,7 +199,9 @@ async def _next(session: AsyncSession, suite: EvalSuite, most: int) -> list[Eval
 async def _actor(session: AnySession, suite: EvalSuite) -> Principal | None:
     """Whoever started it, with the limits of their key as they are now; none when the key has ended."""
     if suite.actor_kind.endswith("_key"):
-        return await keys.find_principal(session, key_id=suite.actor_id, project_id=suite.project_id)
+        return await key_authentication.find_principal(
+            session, key_id=suite.actor_id, project_id=suite.project_id
+        )
     return Principal(
         kind="user",
         id=suite.actor_id,

@@ -10,10 +10,10 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.execution.jobs.schemas import JobView
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.service import MOST_CHARACTERS
-from backend.identity.projects import service
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.openapi.components import API_KEY, components, header, refusals
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.service import ActiveSkill
@@ -52,7 +52,7 @@ async def document(session: AsyncSession, principal: Principal, *, url: str) -> 
         ProjectNotFound: the project was deleted.
     """
     active = await deployments.active_skills(session, principal)
-    return describe(await service.get(session, principal), active, url=url)
+    return describe(await project_of(session, principal), active, url=url)
 
 
 def describe(project: Project, active: Sequence[ActiveSkill], *, url: str) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from sqlmodel import col
 from backend.config import Settings
 from backend.core import logs
 from backend.embedded import Servers
-from backend.identity.auth import keys
-from backend.identity.projects.tables import Project
+from backend.identity.api_keys import keys
+from backend.identity.tables import Project
 from backend.operations import database, user_commands
 from backend.operations.errors import DemoFailed
 from backend.operations.rest import Rest

@@ -17,7 +17,7 @@ from sqlmodel import col
 from backend.config import Settings, settings
 from backend.core.errors import Invalid
 from backend.identity.auth.actors import OPERATOR_LABEL
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from backend.operations import database

@@ -18,12 +18,13 @@ from backend.administration.projects import creation
 from backend.config import Settings, settings
 from backend.config.quotas import CONCURRENCY
 from backend.execution.jobs import lanes
-from backend.identity.auth import keys, users
+from backend.identity.api_keys import keys
+from backend.identity.auth import users
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.money.ledger import service as ledger
 from backend.operations import account_commands, database, deletion_commands, limits
 from backend.operations.backup import project_archive

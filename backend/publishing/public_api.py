@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from backend.identity.auth.dependencies import ContextDep, SessionDep
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.publishing.api import zip_response
 from backend.skills.deployments import pull_links
 from backend.skills.deployments.errors import BadPullLink

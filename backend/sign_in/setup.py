@@ -16,8 +16,8 @@ from backend.core.errors import Conflict
 from backend.identity.auth import audit, users
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.identity.auth.errors import SetupClosed
-from backend.identity.auth.tables import SetupLink, User
 from backend.identity.projects import service as projects
+from backend.identity.tables import SetupLink, User
 
 LIFETIME: Final = timedelta(days=1)
 _ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265231)")

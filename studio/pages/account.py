@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.identity.auth import sessions
 from backend.identity.auth.errors import SessionNotFound
-from backend.identity.auth.tables import Session
+from backend.identity.tables import Session
 from studio import session
 from studio.browsers import browser_in
 from studio.components.elements import facts, framed_table, section, tag, way_out

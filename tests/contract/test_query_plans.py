@@ -48,7 +48,8 @@ from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry, Writing
 from backend.execution.schedules.dispatcher import Terms, fire_due
 from backend.execution.worker_registry import service as fleet
-from backend.identity.auth import keys, membership
+from backend.identity.api_keys import keys
+from backend.identity.auth import membership
 from backend.identity.auth.actors import SignedIn, operator
 from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender

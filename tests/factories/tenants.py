@@ -13,7 +13,7 @@ from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Admission
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.marketplace.tables import Listing, ListingVersion
 from backend.money.ledger import service as ledger
 from backend.money.ledger.tables import Wallet

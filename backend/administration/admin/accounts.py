@@ -28,8 +28,7 @@ from backend.identity.auth import passwords, users
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.membership import named
-from backend.identity.auth.tables import User
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project, User
 from backend.money.ledger import service as ledger
 from backend.money.pricing import usd_to_micros
 

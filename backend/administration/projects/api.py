@@ -14,7 +14,7 @@ from backend.administration.projects import creation, deletion, export
 from backend.identity.auth import membership, permissions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.dependencies import CallerDep, ContextDep, PrincipalDep, SessionDep, UserDep
-from backend.identity.auth.membership import ROLES, role_name
+from backend.identity.auth.membership import ROLES, project_of, role_name
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency.dependencies import OnceDep
@@ -31,7 +31,7 @@ from backend.identity.projects.schemas import (
     ProjectChanges,
     ProjectDetail,
 )
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.money import admission
 from backend.openapi import project as openapi
 
@@ -54,7 +54,7 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectA
         found = await membership.memberships(session, caller)
         return [ProjectAnswer.of(one.project, role_name(one.role)) for one in found]
     caller.require(Role.VIEWER, "project:read")
-    return [ProjectAnswer.of(await service.get(session, caller), role_name(caller.role))]
+    return [ProjectAnswer.of(await project_of(session, caller), role_name(caller.role))]
 
 
 @router.post(
@@ -90,7 +90,7 @@ async def create_project(
 async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDetail:
     """One project."""
     principal.require(Role.VIEWER, "project:read")
-    return await _detail(session, principal, await service.get(session, principal))
+    return await _detail(session, principal, await project_of(session, principal))
 
 
 @router.get(

@@ -18,10 +18,9 @@ from backend.identity.auth import audit
 from backend.identity.auth.actors import SignedIn, operator
 from backend.identity.auth.membership import principal_of
 from backend.identity.auth.principal import Role
-from backend.identity.auth.tables import User
 from backend.identity.projects.errors import SlugTaken, TooManyProjects
 from backend.identity.projects.service import MOST_SLUG_CHARACTERS, checked_name, checked_slug
-from backend.identity.projects.tables import Member, Project
+from backend.identity.tables import Member, Project, User
 from backend.money.ledger.tables import Wallet
 from backend.skills.skillpacks.tables import Skillpack
 

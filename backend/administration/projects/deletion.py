@@ -19,11 +19,11 @@ from backend.execution.jobs.cancel_all import cancel_all
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
-from backend.identity.auth.tables import ApiKey
 from backend.identity.projects import service
 from backend.identity.projects.errors import SlugTaken
-from backend.identity.projects.tables import Project
+from backend.identity.tables import ApiKey, Project
 from backend.marketplace.following import take_down_all
 
 
@@ -43,7 +43,7 @@ async def delete(session: AsyncSession, principal: Principal) -> Deleted:
     Raises:
         ProjectNotFound: it was deleted already.
     """
-    project = await service.get(session, principal)
+    project = await project_of(session, principal)
     cancelled = await cancel_all(session, project.id, who=principal.label)
     await take_down_all(session, principal)
     slug, at = project.slug, now()

@@ -32,9 +32,9 @@ from backend.core.clock import now
 from backend.core.db import row_export
 from backend.core.db.row_export import ExportedTable
 from backend.identity.auth import audit
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.projects import service
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.skills.deployments.tables import Deployment
 from backend.storage.errors import BundleMissing
 from backend.storage.file_errors import DriveFileLocked
@@ -84,7 +84,7 @@ async def begin(context: AppContext, principal: Principal) -> Export:
     """
     principal.require(Role.OWNER, "project:read")
     async with context.database.transaction() as session:
-        project = await service.get(session, principal)
+        project = await project_of(session, principal)
         await audit.record(session, principal, "project.exported", project.slug)
         named = (
             select(col(Deployment.sha256))

@@ -25,7 +25,7 @@ from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.cancel_all import cancel_all
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.money.ledger import closure
 from backend.skills.deployments import sweep as deployments
 from backend.storage import DriveEntry, Storage

@@ -13,8 +13,7 @@ from backend.data.memory.tables import MemoryUsage
 from backend.data.secrets.tables import Secret
 from backend.execution.jobs.tables import Admission, QueuedJob
 from backend.identity.auth.principal import Principal, visible
-from backend.identity.auth.tables import ApiKey
-from backend.identity.projects.tables import Invitation, Member
+from backend.identity.tables import ApiKey, Invitation, Member
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
 

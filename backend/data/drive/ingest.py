@@ -14,8 +14,8 @@ from backend.data.drive import provenance, usage
 from backend.data.drive.upload import Received
 from backend.data.drive.usage import Drives
 from backend.identity.auth import audit
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
-from backend.identity.projects import service as projects
 from backend.storage import DriveEntry, Incoming, Storage
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import DrivePath, parse_folder_path, parse_new_path
@@ -76,7 +76,7 @@ async def put(
 
 async def owner_uid(session: AsyncSession, principal: Principal) -> int | None:
     """The user id that owns the project's drive."""
-    project = await projects.get(session, principal)
+    project = await project_of(session, principal)
     return sandbox_uid(project.number or 0)
 
 

@@ -18,7 +18,7 @@ from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked
 from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.storage import Outgoing, Storage
 from backend.storage.file_errors import BadSignature, DriveFileMissing, FileReplaced
 from backend.storage.paths import ROOT, DrivePath, parse_drive_path, parse_folder_path

@@ -13,7 +13,7 @@ from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.execution.schedules.errors import PriceRose
 from backend.execution.schedules.schemas import ScheduleAsked
 from backend.execution.schedules.tables import Schedule
-from backend.identity.auth import keys
+from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.money.pricing import PriceList
@@ -107,7 +107,7 @@ async def _reader(session: AnySession, schedule: Schedule) -> Principal | None:
     key_id = schedule.input_key_id
     if key_id is None:
         return None
-    found = await keys.find_principal(session, key_id=key_id, project_id=schedule.project_id)
+    found = await key_authentication.find_principal(session, key_id=key_id, project_id=schedule.project_id)
     return found or Principal(
         "secret_key", key_id, schedule.project_id, "key:revoked", Role.VIEWER, scopes=frozenset()
     )

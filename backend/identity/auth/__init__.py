@@ -1,1 +1,1 @@
-"""People, sessions, API keys, roles, audit, and the one gate of tenancy."""
+"""Users, sessions, authentication, roles, permissions, the audit, and the one gate of tenancy."""

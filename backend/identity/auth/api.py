@@ -1,34 +1,27 @@
-"""Routes of the caller, its keys and the audit."""
+"""Routes of the caller and of the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from backend.core.http.paging import PageDep, linked
-from backend.identity.auth import audit, keys, membership, permissions
+from backend.identity.auth import audit, membership, permissions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.audit import AuditFilter
-from backend.identity.auth.dependencies import CallerDep, ContextDep, PrincipalDep, SessionDep
+from backend.identity.auth.dependencies import CallerDep, PrincipalDep, SessionDep
 from backend.identity.auth.membership import Membership
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.schemas import (
     AuditAnswer,
-    KeyAnswer,
-    KeyChanges,
     Me,
-    NewKeyAnswer,
-    NewKeyAsked,
     ProjectMembership,
     UserAnswer,
 )
-from backend.identity.idempotency.dependencies import OnceDep
-from backend.identity.projects import service as projects
 
 router = APIRouter(route_class=AuthorizedRoute)
 
@@ -39,74 +32,8 @@ async def get_me(caller: CallerDep, session: SessionDep) -> Me:
     """Who you are, in which projects, and what you may do."""
     if isinstance(caller, SignedIn):
         return _of_user(caller, await membership.memberships(session, caller))
-    project = await projects.get(session, caller)
+    project = await membership.project_of(session, caller)
     return _of_key(caller, Membership(project, caller.role))
-
-
-@router.get("/api-keys", tags=["keys"], summary="List keys")
-@permissions.needs("keys:read", role=Role.ADMIN)
-async def list_api_keys(
-    request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
-) -> list[KeyAnswer]:
-    """The project's keys, newest first."""
-    principal.require(Role.ADMIN, "keys:read")
-    rows = linked(request, response, await keys.list_keys(session, principal, page))
-    return [KeyAnswer.of(row) for row in rows]
-
-
-@router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=NewKeyAnswer)
-@permissions.needs("keys:write", role=Role.ADMIN)
-async def create_api_key(
-    asked: NewKeyAsked,
-    principal: PrincipalDep,
-    session: SessionDep,
-    context: ContextDep,
-    once: OnceDep,
-) -> Response:
-    """Make a key; its clear text is in this answer and nowhere else."""
-    principal.require(Role.ADMIN, "keys:write")
-    limits = keys.Limits(
-        asked.scopes,
-        asked.skill_allowlist,
-        asked.daily_cap_micros,
-        asked.expires_at,
-        asked.requests_per_minute,
-    )
-
-    async def make() -> NewKeyAnswer:
-        made = await keys.create(
-            session,
-            principal,
-            project_id=principal.project_id,
-            kind=asked.kind,
-            name=asked.name,
-            limits=limits,
-            quotas=context.settings.quotas,
-            max_requests_per_minute=context.settings.key_requests_per_minute,
-        )
-        return NewKeyAnswer.of_new(made.key, made.clear_text)
-
-    return await once.answer(session, principal, make)
-
-
-@router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")
-@permissions.needs("keys:write", role=Role.ADMIN)
-async def change_api_key(
-    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep, context: ContextDep
-) -> KeyAnswer:
-    """Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may."""
-    principal.require(Role.ADMIN, "keys:write")
-    most = context.settings.key_requests_per_minute
-    changes = asked.as_changes()
-    return KeyAnswer.of(await keys.change(session, principal, key_id, changes, max_requests_per_minute=most))
-
-
-@router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)
-@permissions.needs("keys:write", role=Role.ADMIN)
-async def revoke_api_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Revoke a key: it stops working at once."""
-    principal.require(Role.ADMIN, "keys:write")
-    await keys.revoke(session, principal, key_id)
 
 
 async def _audit_filter(

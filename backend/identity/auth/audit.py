@@ -15,7 +15,7 @@ from structlog.contextvars import get_contextvars
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.identity.auth.principal import Principal, visible
-from backend.identity.auth.tables import AuditRow
+from backend.identity.tables import AuditRow
 
 
 async def record(

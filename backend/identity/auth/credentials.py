@@ -12,7 +12,7 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotSignedIn
 from backend.core.vault.vault import Vault
-from backend.identity.auth import job_tokens, keys, sessions
+from backend.identity.auth import job_tokens, key_authentication, sessions
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ForgedRequest, InvalidJobToken
 from backend.identity.auth.principal import Principal, Role
@@ -74,7 +74,7 @@ async def authenticate(reader: AnySession, vault: Vault, brought: Credentials) -
     if brought.job_token and brought.path in IN_JOB_ROUTES:
         return await _job(reader, vault, brought.job_token)
     if brought.authorization:
-        return await keys.authenticate(reader, _bearer(brought.authorization))
+        return await key_authentication.authenticate(reader, _bearer(brought.authorization))
     if brought.job_token:
         raise InvalidJobToken(f"A job token is not taken on {brought.path}. Use an API key.")
     if brought.session_token:

@@ -22,6 +22,7 @@ Conflict
 Invalid
 └── KeyWouldBeUnrestricted
 TooMany
+├── RateExceeded       more requests than the key or the project may send
 ├── TooManySignIns
 ├── TooManyBadKeys     an address has shown too many API keys that nobody has
 └── TooManyBadLinks    an address has opened too many one-time links that are not valid
@@ -208,6 +209,22 @@ class TooManySignIns(TooMany):
         super().__init__(
             f"Signing in failed too often. Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
             retry_after_s=retry_after_s,
+        )
+
+
+class RateExceeded(TooMany):
+    """More requests came than the key or the project may send."""
+
+    code = "rate_limited"
+
+    def __init__(self, whose: str, limit: int, window_s: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"This {whose} may send {limit:,} requests in {window_s} seconds and has. Wait {retry_after_s} s; the "
+            "headers RateLimit and RateLimit-Policy say how much is left.",
+            retry_after_s=retry_after_s,
+            limit=limit,
+            window_s=window_s,
+            policy=whose,
         )
 
 

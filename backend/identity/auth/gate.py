@@ -20,13 +20,12 @@ from backend.core.errors import PurasError, Unavailable
 from backend.core.http.client_ip import address_of
 from backend.core.http.exception_handlers import ServersUnavailable
 from backend.core.http.request_limits import STREAMS
-from backend.identity.auth import credentials, permissions
+from backend.identity.auth import credentials, permissions, rates
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.credentials import Credentials
 from backend.identity.auth.errors import InvalidKey
 from backend.identity.auth.last_use import LastUse
-from backend.identity.limits import rates
-from backend.identity.limits.rates import Policy
+from backend.identity.auth.rates import Policy
 
 GUARDED: Final = "/v1/"
 OPEN: Final = ("/v1/drive/signed/",)

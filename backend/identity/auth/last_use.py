@@ -14,7 +14,7 @@ from sqlmodel import col
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth.tables import ApiKey, Session
+from backend.identity.tables import ApiKey, Session
 
 log = logs.get(__name__)
 

@@ -12,7 +12,7 @@ from sqlmodel import col
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.projects.tables import Member, Project
+from backend.identity.tables import Member, Project
 
 RoleName = Literal["owner", "admin", "developer", "viewer"]
 """How the wire and the database write a role."""
@@ -62,6 +62,19 @@ async def act_in(session: AsyncSession, caller: Caller, project: str) -> Princip
     ):
         raise ProjectNotFound(project)
     return caller
+
+
+async def project_of(session: AsyncSession, principal: Principal) -> Project:
+    """Return the principal's project.
+
+    Raises:
+        ProjectNotFound: it was deleted.
+    """
+    query = select(Project).where(col(Project.id) == principal.project_id, col(Project.deleted_at).is_(None))
+    project = (await session.scalars(query)).one_or_none()
+    if project is None:
+        raise ProjectNotFound(str(principal.project_id))
+    return project
 
 
 async def memberships(session: AsyncSession, signed_in: SignedIn) -> list[Membership]:

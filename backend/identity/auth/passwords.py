@@ -18,8 +18,8 @@ from backend.core.db.engine import Database
 from backend.identity.auth import audit, sessions, users
 from backend.identity.auth.actors import OPERATOR_LABEL, SignedIn
 from backend.identity.auth.errors import CurrentPasswordWrong, ResetClosed
-from backend.identity.auth.tables import PasswordReset, User
 from backend.identity.auth.users import WrongPassword
+from backend.identity.tables import PasswordReset, User
 
 RESET_LIFETIME: Final = timedelta(hours=1)
 FIRST_LIFETIME: Final = timedelta(days=7)

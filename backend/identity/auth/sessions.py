@@ -23,7 +23,7 @@ from backend.core.http.client_ip import address_of
 from backend.identity.auth import audit
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.errors import InvalidSession, SessionNotFound
-from backend.identity.auth.tables import Session, User
+from backend.identity.tables import Session, User
 
 LIFETIME: Final = timedelta(days=30)
 """A session ends this long after the sign-in, whatever happens."""

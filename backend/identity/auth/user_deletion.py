@@ -13,9 +13,8 @@ from backend.core.errors import Conflict
 from backend.identity.auth import audit
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.identity.auth.errors import UserNotFound
-from backend.identity.auth.tables import User
 from backend.identity.auth.users import normal_email
-from backend.identity.projects.tables import Member, Project
+from backend.identity.tables import Member, Project, User
 
 _ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265232)")
 """Operators who delete each other would both see the other stay."""

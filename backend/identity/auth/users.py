@@ -20,7 +20,7 @@ from backend.identity.auth import audit
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.identity.auth.errors import EmailTaken, UserNotFound
 from backend.identity.auth.hashing import Hashers
-from backend.identity.auth.tables import User
+from backend.identity.tables import User
 
 LEAST_PASSWORD_CHARACTERS: Final = 10
 MOST_PASSWORD_CHARACTERS: Final = 256

@@ -1,1 +1,1 @@
-"""How much of everything a key or a project may have: rates of requests, and quotas of things."""
+"""Limits of projects: their ceilings, their quotas, and how much one caller may have open at once."""

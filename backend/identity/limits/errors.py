@@ -1,7 +1,6 @@
 """What a caller is told who has, or asks for, too much.
 
 TooMany
-├── RateExceeded     more requests than the key or the project may send
 └── TooManyAtOnce    more open at once than one caller may have
 Conflict
 └── QuotaReached     the project has as many of these things as it may
@@ -37,22 +36,6 @@ class CeilingExceeded(NotAllowed):
         first = problems[0]
         errors = [problem.as_body() for problem in problems]
         super().__init__(f"{first.path}: {first.message}", errors=errors)
-
-
-class RateExceeded(TooMany):
-    """More requests came than the key or the project may send."""
-
-    code = "rate_limited"
-
-    def __init__(self, whose: str, limit: int, window_s: int, retry_after_s: int) -> None:
-        super().__init__(
-            f"This {whose} may send {limit:,} requests in {window_s} seconds and has. Wait {retry_after_s} s; the "
-            "headers RateLimit and RateLimit-Policy say how much is left.",
-            retry_after_s=retry_after_s,
-            limit=limit,
-            window_s=window_s,
-            policy=whose,
-        )
 
 
 class TooManyAtOnce(TooMany):

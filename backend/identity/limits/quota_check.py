@@ -16,7 +16,7 @@ from backend.config.quotas import WORDS, Quota, Quotas
 from backend.config.quotas import quota as quota_of
 from backend.identity.auth.principal import Principal
 from backend.identity.limits.errors import QuotaReached
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 
 
 async def make_room(

@@ -21,7 +21,7 @@ from backend.identity.auth import audit
 from backend.identity.auth.errors import ProjectNotFound
 from backend.identity.auth.principal import Principal
 from backend.identity.limits.errors import CeilingExceeded
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 
 log = logs.get(__name__)
 

@@ -24,7 +24,6 @@ from backend.core.clock import now
 from backend.identity.auth import audit, membership
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.auth.tables import User
 from backend.identity.auth.users import normal_email
 from backend.identity.limits.quota_check import make_room
 from backend.identity.projects.errors import (
@@ -34,7 +33,7 @@ from backend.identity.projects.errors import (
     InvitationNotFound,
 )
 from backend.identity.projects.members import refuse_above
-from backend.identity.projects.tables import Invitation, Member, Project
+from backend.identity.tables import Invitation, Member, Project, User
 
 LIFETIME: Final = timedelta(days=7)
 

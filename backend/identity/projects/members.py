@@ -14,10 +14,9 @@ from backend.identity.auth import audit
 from backend.identity.auth.errors import UserNotFound
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.auth.tables import User
 from backend.identity.auth.users import normal_email
 from backend.identity.projects.errors import AlreadyMember, LastOwner, MemberNotFound
-from backend.identity.projects.tables import Member
+from backend.identity.tables import Member, User
 
 
 class Person(NamedTuple):

@@ -11,7 +11,7 @@ from backend.core.schemas import Asked
 from backend.identity.auth.membership import RoleName
 from backend.identity.projects.invitations import NewInvitation
 from backend.identity.projects.members import Person
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 
 
 class NewProjectAsked(Asked):

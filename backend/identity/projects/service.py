@@ -14,27 +14,14 @@ from sqlmodel import col
 
 from backend.core.errors import Invalid, Problem
 from backend.identity.auth import audit
-from backend.identity.auth.errors import ProjectNotFound
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
 from backend.identity.limits import service as limits
 from backend.identity.projects.errors import SlugTaken
-from backend.identity.projects.tables import Member, Project
+from backend.identity.tables import Member, Project
 
 MOST_SLUG_CHARACTERS: Final = 48
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
-
-
-async def get(session: AsyncSession, principal: Principal) -> Project:
-    """The principal's project.
-
-    Raises:
-        ProjectNotFound: it was deleted.
-    """
-    query = select(Project).where(col(Project.id) == principal.project_id, col(Project.deleted_at).is_(None))
-    project = (await session.scalars(query)).one_or_none()
-    if project is None:
-        raise ProjectNotFound(str(principal.project_id))
-    return project
 
 
 async def change(
@@ -55,7 +42,7 @@ async def change(
         Invalid: the name or the slug is not a possible one.
         CeilingExceeded: the limit is above the operator's ceiling.
     """
-    project = await get(session, principal)
+    project = await project_of(session, principal)
     if name is not None:
         project.name = checked_name(name)
     if slug is not None and slug != project.slug:

@@ -14,7 +14,7 @@ from sqlmodel import col
 from backend.core.errors import Invalid, Missing, Problem
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.auth.tables import ApiKey
+from backend.identity.tables import ApiKey
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, TooManyBudgets
 from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
 from backend.money.budgets.tables import Budget

@@ -14,7 +14,7 @@ from backend.core.db.paging import Page
 from backend.identity.auth import audit
 from backend.identity.auth.audit import AuditFilter
 from backend.identity.auth.principal import Role
-from backend.identity.auth.tables import AuditRow
+from backend.identity.tables import AuditRow
 from studio import session
 from studio.authors import name_keys
 from studio.components.elements import button, framed_table, section

@@ -9,6 +9,7 @@ import reflex as rx
 from backend.administration.projects import deletion
 from backend.config.quotas import CONCURRENCY, ceiling
 from backend.core.errors import Invalid
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service as limits
 from backend.identity.limits.errors import CeilingExceeded
@@ -43,7 +44,7 @@ class General(rx.State):
         """Read the project."""
         self.reset()
         async with session.acting(self, self.project) as act:
-            found = await service.get(act.session, act.principal)
+            found = await project_of(act.session, act.principal)
             self.window = await admission.concurrency_limit(act.session, act.principal.project_id)
             default = defaults_of(session.context().settings)[CONCURRENCY]
             known = await limits.limits_of(act.session, act.principal)

@@ -11,11 +11,12 @@ import reflex as rx
 from backend.core.clock import now
 from backend.core.db.paging import MOST, Page
 from backend.core.errors import Conflict, Invalid
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.schemas import KeyChanges, NewKeyAsked
+from backend.identity.auth import key_authentication
 from backend.identity.auth.errors import KeyWouldBeUnrestricted
 from backend.identity.auth.principal import Role
-from backend.identity.auth.schemas import KeyChanges, NewKeyAsked
-from backend.identity.auth.tables import ApiKey
+from backend.identity.tables import ApiKey
 from studio import session
 from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm
@@ -203,7 +204,7 @@ def _shown_scopes(key: ApiKey) -> list[str]:
 
 def _narrowed(key: ApiKey) -> str:
     """`jobs:read · skills thumbnail · $2.00 a day`."""
-    scopes = _shown_scopes(key) or sorted(keys.scopes_of(key) or ())
+    scopes = _shown_scopes(key) or sorted(key_authentication.scopes_of(key) or ())
     parts = [
         ", ".join(scopes),
         f"skills {', '.join(key.skill_allowlist)}" if key.skill_allowlist else "",

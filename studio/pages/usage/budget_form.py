@@ -7,7 +7,7 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.core.db.paging import MOST, Page
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
 from studio.components.elements import field, form_end

@@ -13,13 +13,13 @@ from sqlmodel import col
 from backend.administration.projects import creation
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth import keys, sessions, users
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import KeyKind
+from backend.identity.auth import sessions, users
 from backend.identity.auth.actors import operator
-from backend.identity.auth.keys import KeyKind
 from backend.identity.auth.principal import Role
-from backend.identity.auth.tables import ApiKey, User
 from backend.identity.projects import members
-from backend.identity.projects.tables import Project
+from backend.identity.tables import ApiKey, Project, User
 from backend.money.ledger import service as ledger
 from benchmarks.client import Client
 from benchmarks.instance import Running

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from backend.money import admission
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, says

@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from backend.money import admission
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.evals.runner import MOST_OF_A_PROJECT
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import Agents, Served, bundle

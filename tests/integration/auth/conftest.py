@@ -12,13 +12,13 @@ from fastapi import FastAPI
 
 from backend.administration.projects import creation
 from backend.core.db.engine import Database
-from backend.identity.auth import keys, sessions, users
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import KeyKind, Limits
+from backend.identity.auth import sessions, users
 from backend.identity.auth.actors import operator
-from backend.identity.auth.keys import KeyKind, Limits
 from backend.identity.auth.principal import Role
-from backend.identity.auth.tables import User
 from backend.identity.projects import members
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project, User
 
 PASSWORD = "three words make one"
 

@@ -23,8 +23,7 @@ from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth import passwords
-from backend.identity.auth.tables import AuditRow
-from backend.identity.projects.tables import Project
+from backend.identity.tables import AuditRow, Project
 from backend.sign_in import setup
 from backend.skills.archives.pack import pack_files
 from tests.integration.auth.conftest import PASSWORD, World, browse

@@ -17,8 +17,9 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.tables import Job
-from backend.identity.auth import job_tokens, keys
-from backend.identity.auth.tables import ApiKey, Session
+from backend.identity.api_keys import keys
+from backend.identity.auth import job_tokens
+from backend.identity.tables import ApiKey, Session
 
 ROUTES = ["/v1/me", "/v1/projects", "/v1/api-keys", "/v1/audit", "/v1/there-is-no-such-route"]
 

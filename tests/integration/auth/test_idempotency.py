@@ -14,9 +14,9 @@ from sqlalchemy import func, select, update
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.auth.actors import operator
-from backend.identity.auth.tables import ApiKey
 from backend.identity.idempotency import service
 from backend.identity.idempotency.tables import IdempotencyKey
+from backend.identity.tables import ApiKey
 
 
 async def count(database: Database, table: Any) -> int:

@@ -31,12 +31,13 @@ from backend.data.drive import download, provenance
 from backend.execution.jobs.claim import claim
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
-from backend.identity.auth import keys, permissions, scopes
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import Limits
+from backend.identity.auth import permissions, scopes
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.auth.scopes import KeyKind
-from backend.identity.auth.tables import ApiKey
+from backend.identity.tables import ApiKey
 from backend.money.ledger import service as ledger
 from backend.skills.archives.pack import pack_files
 from backend.storage.file_errors import BadDrivePath, FileReplaced

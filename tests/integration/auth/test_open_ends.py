@@ -20,9 +20,9 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.memory.tables import MemoryRecord
-from backend.identity.auth import gate, keys, sessions, throttle
-from backend.identity.auth.tables import ApiKey
-from backend.identity.projects.tables import Member
+from backend.identity.api_keys import keys
+from backend.identity.auth import gate, sessions, throttle
+from backend.identity.tables import ApiKey, Member
 from backend.money.ledger import service as ledger
 from backend.storage import Storage
 from backend.storage.paths import parse_drive_path

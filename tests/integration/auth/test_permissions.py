@@ -15,7 +15,7 @@ from fastapi.routing import iter_route_contexts
 from backend.api import router
 from backend.core.clock import now
 from backend.core.http import query_parameters
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys.keys import Limits
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 

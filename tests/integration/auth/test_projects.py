@@ -13,8 +13,7 @@ from sqlalchemy import select
 from backend.core.db.engine import Database
 from backend.execution.jobs.tables import Admission, Job
 from backend.identity.auth.principal import Role
-from backend.identity.auth.tables import AuditRow
-from backend.identity.projects.tables import Member
+from backend.identity.tables import AuditRow, Member
 from backend.money.ledger.tables import Wallet
 from backend.skills.skillpacks.tables import Skillpack
 

@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.auth import passwords, sessions, throttle
-from backend.identity.auth.tables import AuditRow, PasswordReset, Session, User
+from backend.identity.tables import AuditRow, PasswordReset, Session, User
 from tests.integration.auth.conftest import PASSWORD, World, browse
 
 NEW = "three other words now"

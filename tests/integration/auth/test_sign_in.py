@@ -19,7 +19,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.auth import throttle
 from backend.identity.auth.errors import TooManySignIns
-from backend.identity.auth.tables import AuditRow, Session, User
+from backend.identity.tables import AuditRow, Session, User
 from backend.sign_in import setup
 
 PASSWORD = "three words make one"

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth.tables import ApiKey
+from backend.identity.tables import ApiKey
 from tests.chaos.rounds import ROUNDS
 from tests.factories.description import openapi
 

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 
 from backend.administration.projects import creation
 from backend.core.db.engine import Database
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import KeyKind
 from backend.identity.auth.actors import operator
-from backend.identity.auth.keys import KeyKind
 from backend.identity.auth.principal import Principal
 from backend.skills.archives.pack import pack_files
 

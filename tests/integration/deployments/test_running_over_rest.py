@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from backend.core.db.engine import Database
-from backend.identity.auth import keys
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import Limits
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE
 

@@ -9,8 +9,8 @@ import pytest
 
 from backend.authoring.drafts.reading import MOST_FILE_BYTES
 from backend.core.db.engine import Database
-from backend.identity.auth import keys
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import Limits
 from backend.skills.archives.pack import pack_files
 from tests.integration.deployments.conftest import BUNDLE, SKILL
 

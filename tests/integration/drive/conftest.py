@@ -10,7 +10,7 @@ import httpx
 import pytest_asyncio
 
 from backend.context import AppContext
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.storage.sandbox_uids import sandbox_uid
 from tests.integration.auth.conftest import World, client, world
 

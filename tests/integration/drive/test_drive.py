@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from backend.data.drive import upload
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys.keys import Limits
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
 

@@ -18,7 +18,7 @@ from backend.core.clock import now
 from backend.core.vault.vault import Vault
 from backend.data.drive import signing
 from backend.identity.auth import job_tokens
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.storage.file_errors import BadSignature
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive

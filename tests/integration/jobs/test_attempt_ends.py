@@ -26,7 +26,7 @@ from backend.execution.jobs.finish import Ending
 from backend.execution.jobs.tables import Job
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.tables import Worker
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from tests.factories.tenants import make_job, make_tenant
 from workers import pool
 from workers.attempt.attempt import Attempt, EndedBy

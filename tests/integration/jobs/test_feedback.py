@@ -9,9 +9,9 @@ import pytest
 
 from backend.core.db.engine import Database
 from backend.execution.jobs import feedback
-from backend.identity.auth import keys
-from backend.identity.auth.keys import Limits
-from backend.identity.projects.tables import Member
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import Limits
+from backend.identity.tables import Member
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import World, client, world
 

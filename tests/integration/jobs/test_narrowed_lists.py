@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth import keys
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import Limits
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client
 

@@ -19,10 +19,11 @@ from backend.execution.jobs import subagents
 from backend.execution.jobs.subagents import SubagentCall
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
-from backend.identity.auth import keys
-from backend.identity.auth.keys import KeyKind, Limits
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import KeyKind, Limits
+from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.auth.tables import ApiKey
+from backend.identity.tables import ApiKey
 from backend.skills.skillpacks.tables import Skillpack
 from tests.factories.tenants import Tenant, make_deployment, make_job, make_skill, make_tenant
 from tests.integration.auth.conftest import client, world
@@ -243,7 +244,11 @@ async def test_a_job_that_plays_a_recording_is_replayed_by_a_key_that_may_read_i
         await session.execute(
             update(Job)
             .where(col(Job.id) == playing)
-            .values(api_key_id=(await keys.authenticate(session, headers["Authorization"].split()[1])).id)
+            .values(
+                api_key_id=(
+                    await key_authentication.authenticate(session, headers["Authorization"].split()[1])
+                ).id
+            )
         )
 
     refused = await client.post(f"/v1/jobs/{playing}/replay", headers=headers)
@@ -276,7 +281,7 @@ async def test_a_key_that_may_not_read_the_answer_is_refused_before_anything_is_
     canceller = await _key(database, tenant, Limits(scopes=["jobs:write"]))
     owner = await _key(database, tenant, Limits())
     async with database.transaction() as session:  # so that the key could cancel it
-        its_id = (await keys.authenticate(session, canceller["Authorization"].split()[1])).id
+        its_id = (await key_authentication.authenticate(session, canceller["Authorization"].split()[1])).id
         await session.execute(update(Job).where(col(Job.id) == job_id).values(api_key_id=its_id))
 
     for path, body, headers in (

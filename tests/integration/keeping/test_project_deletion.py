@@ -28,13 +28,13 @@ from backend.execution.jobs.tables import Job
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleAsked
 from backend.housekeeping import LOCK, tidy
-from backend.identity.auth import keys, users
+from backend.identity.api_keys import keys
+from backend.identity.auth import key_authentication, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import InvalidKey, ProjectNotFound
-from backend.identity.auth.tables import AuditRow
-from backend.identity.projects import service as projects
+from backend.identity.auth.membership import project_of
 from backend.identity.projects.errors import SlugTaken
-from backend.identity.projects.tables import Invitation, Member, Project
+from backend.identity.tables import AuditRow, Invitation, Member, Project
 from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.providers.tables import ProviderKey
 from backend.money.budgets.tables import Budget
@@ -74,11 +74,11 @@ async def test_deleting_ends_everything_at_once(database: Database) -> None:
                 event = (await session.scalars(last)).one()
                 assert (event.type, event.seq) == ("cancelled", job.event_seq)
         with pytest.raises(ProjectNotFound):
-            await projects.get(session, tenant.principal)
+            await project_of(session, tenant.principal)
         assert await audit.prove(session) == []
     async with database.reading() as reader:
         with pytest.raises(InvalidKey):
-            await keys.authenticate(reader, key)
+            await key_authentication.authenticate(reader, key)
 
 
 async def test_the_operator_brings_it_back_with_its_keys(database: Database, storage: LocalStorage) -> None:
@@ -87,16 +87,16 @@ async def test_the_operator_brings_it_back_with_its_keys(database: Database, sto
     async with database.transaction() as session:
         principal = await keys_principal(session, revoked)
         await keys.revoke(session, tenant.principal, principal)
-        slug = (await projects.get(session, tenant.principal)).slug
+        slug = (await project_of(session, tenant.principal)).slug
         await deletion.delete(session, tenant.principal)
     assert await tidy(database, storage, IN_A_WEEK) is False
     async with database.transaction() as session:
         back = await deletion.undelete(session, slug)
         assert (back.id, back.slug, back.deleted_at) == (tenant.project_id, slug, None)
     async with database.reading() as reader:
-        assert (await keys.authenticate(reader, key)).project_id == tenant.project_id
+        assert (await key_authentication.authenticate(reader, key)).project_id == tenant.project_id
         with pytest.raises(InvalidKey):
-            await keys.authenticate(reader, revoked)
+            await key_authentication.authenticate(reader, revoked)
 
 
 async def test_a_slug_that_somebody_took_meanwhile_needs_another_one(database: Database) -> None:
@@ -324,7 +324,7 @@ async def new_key(database: Database, tenant: Tenant) -> str:
 
 
 async def keys_principal(session: object, clear_text: str) -> UUID:
-    return (await keys.authenticate(session, clear_text)).id  # type: ignore[arg-type]
+    return (await key_authentication.authenticate(session, clear_text)).id  # type: ignore[arg-type]
 
 
 async def bundles(

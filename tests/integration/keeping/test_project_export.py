@@ -21,8 +21,7 @@ from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
-from backend.identity.auth.tables import AuditRow
-from backend.identity.projects.tables import Project
+from backend.identity.tables import AuditRow, Project
 from backend.money.ledger import service as ledger
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack

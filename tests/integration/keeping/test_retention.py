@@ -21,7 +21,7 @@ from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
 from backend.housekeeping import tidy
 from backend.identity.auth import audit
-from backend.identity.auth.tables import AuditRow
+from backend.identity.tables import AuditRow
 from backend.money.ledger import audit as books
 from backend.storage.local import LocalStorage
 from tests.factories.tenants import Tenant, make_job, make_tenant

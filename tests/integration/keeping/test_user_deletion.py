@@ -12,9 +12,8 @@ from backend.core.db.engine import Database
 from backend.identity.auth import sessions, user_deletion, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import UserNotFound
-from backend.identity.auth.tables import AuditRow, Session, User
 from backend.identity.auth.user_deletion import StillNeeded
-from backend.identity.projects.tables import Member, Project
+from backend.identity.tables import AuditRow, Member, Project, Session, User
 
 PASSWORD = "three words make one"
 

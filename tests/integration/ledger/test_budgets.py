@@ -15,7 +15,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
 from backend.execution.jobs.claim import Claimed
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from backend.identity.auth.principal import Role
 from backend.money import admission
 from backend.money.budgets import service as budgets

@@ -8,7 +8,7 @@ import io
 import httpx
 
 from backend.core.db.engine import Database
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys.keys import Limits
 from backend.money.ledger import service
 from backend.usage import export
 from tests.integration.auth.conftest import World, client, world

@@ -20,7 +20,7 @@ from backend.execution.jobs.errors import KeyCapReached
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.subjobs import claim_child
 from backend.execution.worker_registry import service as fleet
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from backend.money import admission
 from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetAsked

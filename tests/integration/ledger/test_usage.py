@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from tests.integration.auth.conftest import browse
 from tests.integration.ledger.money import call, ended, noted, running, spent, tenant_of
 

@@ -7,7 +7,7 @@ from backend.config.quotas import Quota
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.data.secrets import service as secrets
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from tests.factories.tenants import make_job, make_tenant
 
 

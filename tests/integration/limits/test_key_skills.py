@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.identity.auth.keys import Limits
+from backend.identity.api_keys.keys import Limits
 from backend.migrations import run
 from backend.skills.archives.pack import pack_files
 from tests.integration.auth.conftest import World

@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from backend.core.db.engine import Database
 from backend.core.version import version
-from backend.identity.auth.tables import AuditRow
+from backend.identity.tables import AuditRow
 from benchmarks import commands
 from tests.integration.auth.conftest import World, browse
 from tests.integration.auth.test_sessions_and_passwords import is_live, send

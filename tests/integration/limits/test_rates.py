@@ -14,8 +14,8 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from backend.identity.auth.keys import Limits
-from backend.identity.limits import rates
+from backend.identity.api_keys.keys import Limits
+from backend.identity.auth import rates
 from tests.integration.auth.conftest import World
 from tests.integration.limits.conftest import Serve
 

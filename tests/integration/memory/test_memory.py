@@ -21,9 +21,10 @@ from backend.data.memory.scoping import job_principal
 from backend.data.memory.search import PINNED, WEIGHTS, fused, weight_of
 from backend.data.memory.search import Ranks as Order
 from backend.data.memory.tables import MemoryRecord
-from backend.identity.auth import job_tokens, keys
+from backend.identity.api_keys import keys
+from backend.identity.api_keys.keys import Limits
+from backend.identity.auth import job_tokens
 from backend.identity.auth.actors import operator
-from backend.identity.auth.keys import Limits
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects, make_project, project
 

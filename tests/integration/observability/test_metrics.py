@@ -22,7 +22,7 @@ from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.queue_reason import REASONS
 from backend.execution.worker_registry import service as fleet
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from tests.factories.tenants import make_job, make_skill, make_tenant
 from tests.integration.observability.conftest import TOKEN
 from tests.integration.observability.scraping import HEADERS, scrape

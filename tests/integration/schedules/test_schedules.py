@@ -17,7 +17,7 @@ from backend.core.clock import now
 from backend.execution.schedules import dispatcher
 from backend.execution.schedules.dispatcher import periodic_task
 from backend.execution.schedules.service import MOST_SCHEDULES
-from backend.identity.auth import keys
+from backend.identity.api_keys import keys
 from tests.integration.auth.conftest import browse
 from tests.integration.deployments.conftest import BUNDLE, Projects
 from tests.integration.schedules.conftest import HOUR, NINE, TERMS, Timetable

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.data.secrets import service
 from backend.data.secrets.service import JobSecrets
-from backend.identity.auth.keys import Limits
-from backend.identity.projects.tables import Project
+from backend.identity.api_keys.keys import Limits
+from backend.identity.tables import Project
 from backend.skills.skillpacks.tables import Skillpack
 from tests.integration.auth.conftest import World
 

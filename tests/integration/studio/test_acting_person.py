@@ -20,6 +20,7 @@ from backend.core.wakeups import WakeUps
 from backend.identity.auth import sessions, users
 from backend.identity.auth.errors import InvalidSession, ProjectNotFound
 from backend.identity.auth.last_use import LastUse
+from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Role
 from backend.identity.projects import service as projects
 from backend.storage.local import LocalStorage
@@ -134,7 +135,7 @@ async def test_what_fails_on_a_page_changes_nothing(database: Database) -> None:
             await projects.change(act.session, act.principal, name="Changed")
             raise RuntimeError
     async with session.acting(ada.browser, ada.project) as act:
-        assert (await projects.get(act.session, act.principal)).name == "ada"
+        assert (await project_of(act.session, act.principal)).name == "ada"
 
 
 async def test_a_studio_that_is_stopping_says_so() -> None:

@@ -20,7 +20,7 @@ from backend.core.db.engine import Database
 from backend.execution.jobs.cancel import cancel
 from backend.identity.auth import sessions, users
 from backend.identity.auth.last_use import LastUse
-from backend.identity.projects.tables import Member, Project
+from backend.identity.tables import Member, Project
 from studio import session
 from studio.following import MOST_CHARACTERS, NONSENSE, following
 from tests.factories.tenants import Tenant, make_job, make_tenant

@@ -20,7 +20,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from backend.core.db.engine import Database
-from backend.identity.auth import keys, sessions, users
+from backend.identity.api_keys import keys
+from backend.identity.auth import sessions, users
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT, WEB

@@ -14,10 +14,9 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, NotAllowed
 from backend.identity.auth.last_use import LastUse
-from backend.identity.auth.membership import ROLES
-from backend.identity.auth.tables import ApiKey
+from backend.identity.auth.membership import ROLES, project_of
 from backend.identity.projects import members
-from backend.identity.projects import service as projects
+from backend.identity.tables import ApiKey
 from studio import session
 from studio.forms import end_of_day, micros, number, said
 from studio.pages.settings.general import General
@@ -68,7 +67,7 @@ async def test_whoever_forges_an_act_that_their_page_does_not_show_is_refused(da
         await refused
         assert "needs the role 'admin'" in page.problem
     async with session.acting(owner.browser, owner.project) as act:
-        assert (await projects.get(act.session, act.principal)).name == "ada"
+        assert (await project_of(act.session, act.principal)).name == "ada"
         assert {one.member.role for one in await members.list_members(act.session, act.principal)} == {
             "owner",
             "viewer",

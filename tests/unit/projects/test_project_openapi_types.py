@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from jsonschema import Draft202012Validator
 
-from backend.identity.projects.tables import Project
+from backend.identity.tables import Project
 from backend.openapi.project import describe
 from backend.skills.deployments.service import ActiveSkill
 from backend.skills.deployments.tables import Deployment

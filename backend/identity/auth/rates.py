@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 
 from backend.core import background_tasks, logs
 from backend.core.notifications import ANSWER_S, AWAY_S
-from backend.identity.limits.errors import RateExceeded
+from backend.identity.auth.errors import RateExceeded
 
 log = logs.get(__name__)
 

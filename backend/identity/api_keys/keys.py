@@ -1,14 +1,10 @@
-"""API keys: `puras_live_<prefix>.<secret>` for servers, `puras_pub_<prefix>.<secret>` for browsers.
+"""Create, change, list and revoke the API keys of a project.
 
-The prefix is kept in clear to find the key, of the secret only its SHA-256: it has 190 random bits, so a slow hash
-would protect nothing. A key is shown once, when it is made.
+A key is shown once, when it is created: `auth/key_authentication.py` says what is stored of it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
 import secrets
 import string
 from collections.abc import Iterable, Sequence
@@ -17,35 +13,25 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.config.quotas import REQUESTS, Quota, Quotas
+from backend.config.quotas import Quota, Quotas
 from backend.core.clock import now
-from backend.core.db.engine import AnySession
 from backend.core.db.paging import Moment, Page, Slice
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.identity.auth import audit, skill_allowlist
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
-from backend.identity.auth.errors import InvalidKey, KeyNotFound, KeyWouldBeUnrestricted
-from backend.identity.auth.principal import Kind, Principal, Rates, Role, visible
-from backend.identity.auth.scopes import KeyKind, effective, possible
-from backend.identity.auth.tables import ApiKey
+from backend.identity.auth.errors import KeyNotFound, KeyWouldBeUnrestricted
+from backend.identity.auth.key_authentication import LABEL, hash_secret, scopes_of
+from backend.identity.auth.principal import Principal, visible
+from backend.identity.auth.scopes import KeyKind, possible
 from backend.identity.limits.errors import LimitAboveCeiling
 from backend.identity.limits.quota_check import make_room
-from backend.identity.projects.tables import Project
+from backend.identity.tables import ApiKey
 
-_LABEL: Final = "key:"
-"""What the label of a key starts with; its prefix follows."""
 _ALPHABET: Final = string.ascii_letters + string.digits
-_WORDS: Final[dict[str, KeyKind]] = {"live": "secret", "pub": "publishable"}
-_SHAPE: Final = re.compile(r"puras_(live|pub)_([A-Za-z0-9]{8})\.([A-Za-z0-9]{32})")
-_PRINCIPAL_KINDS: Final[dict[str, Kind]] = {"secret": "secret_key", "publishable": "publishable_key"}
-_ROLES: Final = {"secret": Role.ADMIN, "publishable": Role.DEVELOPER}
-"""What a key may do at most; a publishable one is held to its two scopes besides."""
-_NOBODY_S_HASH: Final = hashlib.sha256(b"").hexdigest()
-"""Compared with when no key has the prefix, so that both cases take the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +92,7 @@ async def create(
         kind=kind,
         name=name.strip(),
         prefix=prefix,
-        secret_hash=_hash(secret),
+        secret_hash=hash_secret(secret),
         scopes=sorted(set(limits.scopes)),
         skill_allowlist=sorted(set(limits.skill_allowlist)),
         daily_cap_micros=limits.daily_cap_micros,
@@ -122,26 +108,6 @@ async def create(
     return NewKey(key, f"puras_{word}_{prefix}.{secret}")
 
 
-async def authenticate(reader: AnySession, clear_text: str) -> Principal:
-    """Who the key is.
-
-    Raises:
-        InvalidKey: it is not a key, unknown, revoked or expired.
-    """
-    shape = _SHAPE.fullmatch(clear_text)
-    if shape is None:
-        raise InvalidKey(
-            "This is not an API key. Keys look like puras_live_xxxxxxxx.… (the part after the dot too)."
-        )
-    word, prefix, secret = shape.groups()
-    key = (await reader.execute(_FIND, {"prefix": prefix})).one_or_none()
-    is_right = hmac.compare_digest(key.secret_hash if key else _NOBODY_S_HASH, _hash(secret))
-    if key is None or not is_right or key.kind != _WORDS[word]:
-        raise InvalidKey(f"No API key 'puras_{word}_{prefix}.…' is known here. Check it, or make a new one.")
-    _refuse_ended(key, prefix)
-    return _principal(key, prefix)
-
-
 async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> Slice[ApiKey]:
     """The project's keys, newest first, revoked ones included."""
     query = visible(ApiKey, principal).order_by(col(ApiKey.created_at).desc(), col(ApiKey.id).desc())
@@ -154,12 +120,12 @@ async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> 
 
 async def names_of(session: AsyncSession, principal: Principal, labels: Iterable[str]) -> dict[str, str]:
     """Return the names of the project's keys that have one, by their labels `key:PREFIX`."""
-    prefixes = {label.removeprefix(_LABEL) for label in labels if label.startswith(_LABEL)}
+    prefixes = {label.removeprefix(LABEL) for label in labels if label.startswith(LABEL)}
     if not prefixes:
         return {}
     query = visible(ApiKey, principal).where(col(ApiKey.prefix).in_(prefixes), col(ApiKey.name) != "")
     found = (await session.execute(query.with_only_columns(col(ApiKey.prefix), col(ApiKey.name)))).all()
-    return {f"{_LABEL}{prefix}": name for prefix, name in found}
+    return {f"{LABEL}{prefix}": name for prefix, name in found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,79 +198,6 @@ async def _locked(session: AsyncSession, principal: Principal, key_id: UUID) -> 
     return key
 
 
-_COLUMNS: Final[tuple[Any, ...]] = (
-    col(ApiKey.id),
-    col(ApiKey.project_id),
-    col(ApiKey.kind),
-    col(ApiKey.prefix),
-    col(ApiKey.secret_hash),
-    col(ApiKey.scopes),
-    col(ApiKey.skill_allowlist),
-    col(ApiKey.daily_cap_micros),
-    col(ApiKey.expires_at),
-    col(ApiKey.revoked_at),
-    col(ApiKey.requests_per_minute),
-    col(Project.limits).label("project_limits"),
-    col(Project.own_limits).label("own_project_limits"),
-)
-_KEYS: Final[Select[*tuple[Any, ...]]] = (
-    select(*_COLUMNS)
-    .join(Project, col(Project.id) == col(ApiKey.project_id))
-    .where(col(Project.deleted_at).is_(None))
-)
-_FIND: Final = _KEYS.where(col(ApiKey.prefix) == bindparam("prefix"))
-_FIND_BY_ID: Final = _KEYS.where(
-    col(ApiKey.id) == bindparam("key_id"), col(ApiKey.project_id) == bindparam("project_id")
-)
-
-
-def _refuse_ended(key: Row[*tuple[Any, ...]], prefix: str) -> None:
-    if key.revoked_at is not None:
-        raise InvalidKey(f"The API key {prefix!r} was revoked on {key.revoked_at:%Y-%m-%d}. Make a new one.")
-    if key.expires_at is not None and key.expires_at <= now():
-        raise InvalidKey(f"The API key {prefix!r} expired on {key.expires_at:%Y-%m-%d}. Make a new one.")
-
-
-async def find_principal(session: AnySession, *, key_id: UUID, project_id: UUID) -> Principal | None:
-    """Return who the key is now; `None` when it was revoked, has expired or is not of the project."""
-    key = (await session.execute(_FIND_BY_ID, {"key_id": key_id, "project_id": project_id})).one_or_none()
-    if key is None:
-        return None
-    try:
-        _refuse_ended(key, key.prefix)
-    except InvalidKey:
-        return None
-    return _principal(key, key.prefix)
-
-
-def scopes_of(key: ApiKey | Row[*tuple[Any, ...]]) -> frozenset[str] | None:
-    """Return what the key can do; `None`: everything."""
-    is_restricted = (
-        bool(key.skill_allowlist) or key.daily_cap_micros is not None or key.expires_at is not None
-    )
-    kind: KeyKind = "publishable" if key.kind == "publishable" else "secret"
-    return effective(kind, key.scopes, is_restricted=is_restricted)
-
-
-def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
-    return Principal(
-        kind=_PRINCIPAL_KINDS[key.kind],
-        id=key.id,
-        project_id=key.project_id,
-        label=f"{_LABEL}{prefix}",
-        role=_ROLES[key.kind],
-        scopes=scopes_of(key),
-        skill_allowlist=frozenset(key.skill_allowlist),
-        daily_cap_micros=key.daily_cap_micros,
-        expires_at=key.expires_at,
-        rates=Rates(
-            key.requests_per_minute,
-            key.project_limits.get(REQUESTS),
-            key.own_project_limits.get(REQUESTS),
-        ),
-    )
-
-
 def _refuse_widening(principal: Principal) -> None:
     """Refuse a restricted key, which must not create a key that can do more or lasts longer than itself."""
     is_key = principal.kind not in ("user", "system")
@@ -357,7 +250,3 @@ def _before(place: Moment) -> ColumnElement[bool]:
 
 def _random(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

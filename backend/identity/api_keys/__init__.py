@@ -1,0 +1,1 @@
+"""API keys of projects: create, change, list and revoke them."""

@@ -1,0 +1,132 @@
+"""Authenticate API keys: `puras_live_<prefix>.<secret>` for servers, `puras_pub_<prefix>.<secret>` for browsers.
+
+The prefix is stored in plaintext to find the key, of the secret only its SHA-256: it has 190 random bits, so a slow
+hash would protect nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, Select, bindparam, select
+from sqlmodel import col
+
+from backend.config.quotas import REQUESTS
+from backend.core.clock import now
+from backend.core.db.engine import AnySession
+from backend.identity.auth.errors import InvalidKey
+from backend.identity.auth.principal import Kind, Principal, Rates, Role
+from backend.identity.auth.scopes import KeyKind, effective
+from backend.identity.tables import ApiKey, Project
+
+LABEL: Final = "key:"
+"""What the label of a key starts with; its prefix follows."""
+_WORDS: Final[dict[str, KeyKind]] = {"live": "secret", "pub": "publishable"}
+_SHAPE: Final = re.compile(r"puras_(live|pub)_([A-Za-z0-9]{8})\.([A-Za-z0-9]{32})")
+_PRINCIPAL_KINDS: Final[dict[str, Kind]] = {"secret": "secret_key", "publishable": "publishable_key"}
+_ROLES: Final = {"secret": Role.ADMIN, "publishable": Role.DEVELOPER}
+"""What a key may do at most; a publishable one is held to its two scopes besides."""
+_NOBODY_S_HASH: Final = hashlib.sha256(b"").hexdigest()
+"""Compared with when no key has the prefix, so that both cases take the same time."""
+
+
+async def authenticate(reader: AnySession, clear_text: str) -> Principal:
+    """Who the key is.
+
+    Raises:
+        InvalidKey: it is not a key, unknown, revoked or expired.
+    """
+    shape = _SHAPE.fullmatch(clear_text)
+    if shape is None:
+        raise InvalidKey(
+            "This is not an API key. Keys look like puras_live_xxxxxxxx.… (the part after the dot too)."
+        )
+    word, prefix, secret = shape.groups()
+    key = (await reader.execute(_FIND, {"prefix": prefix})).one_or_none()
+    is_right = hmac.compare_digest(key.secret_hash if key else _NOBODY_S_HASH, hash_secret(secret))
+    if key is None or not is_right or key.kind != _WORDS[word]:
+        raise InvalidKey(f"No API key 'puras_{word}_{prefix}.…' is known here. Check it, or make a new one.")
+    _refuse_ended(key, prefix)
+    return _principal(key, prefix)
+
+
+_COLUMNS: Final[tuple[Any, ...]] = (
+    col(ApiKey.id),
+    col(ApiKey.project_id),
+    col(ApiKey.kind),
+    col(ApiKey.prefix),
+    col(ApiKey.secret_hash),
+    col(ApiKey.scopes),
+    col(ApiKey.skill_allowlist),
+    col(ApiKey.daily_cap_micros),
+    col(ApiKey.expires_at),
+    col(ApiKey.revoked_at),
+    col(ApiKey.requests_per_minute),
+    col(Project.limits).label("project_limits"),
+    col(Project.own_limits).label("own_project_limits"),
+)
+_KEYS: Final[Select[*tuple[Any, ...]]] = (
+    select(*_COLUMNS)
+    .join(Project, col(Project.id) == col(ApiKey.project_id))
+    .where(col(Project.deleted_at).is_(None))
+)
+_FIND: Final = _KEYS.where(col(ApiKey.prefix) == bindparam("prefix"))
+_FIND_BY_ID: Final = _KEYS.where(
+    col(ApiKey.id) == bindparam("key_id"), col(ApiKey.project_id) == bindparam("project_id")
+)
+
+
+def _refuse_ended(key: Row[*tuple[Any, ...]], prefix: str) -> None:
+    if key.revoked_at is not None:
+        raise InvalidKey(f"The API key {prefix!r} was revoked on {key.revoked_at:%Y-%m-%d}. Make a new one.")
+    if key.expires_at is not None and key.expires_at <= now():
+        raise InvalidKey(f"The API key {prefix!r} expired on {key.expires_at:%Y-%m-%d}. Make a new one.")
+
+
+async def find_principal(session: AnySession, *, key_id: UUID, project_id: UUID) -> Principal | None:
+    """Return who the key is now; `None` when it was revoked, has expired or is not of the project."""
+    key = (await session.execute(_FIND_BY_ID, {"key_id": key_id, "project_id": project_id})).one_or_none()
+    if key is None:
+        return None
+    try:
+        _refuse_ended(key, key.prefix)
+    except InvalidKey:
+        return None
+    return _principal(key, key.prefix)
+
+
+def scopes_of(key: ApiKey | Row[*tuple[Any, ...]]) -> frozenset[str] | None:
+    """Return what the key can do; `None`: everything."""
+    is_restricted = (
+        bool(key.skill_allowlist) or key.daily_cap_micros is not None or key.expires_at is not None
+    )
+    kind: KeyKind = "publishable" if key.kind == "publishable" else "secret"
+    return effective(kind, key.scopes, is_restricted=is_restricted)
+
+
+def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
+    return Principal(
+        kind=_PRINCIPAL_KINDS[key.kind],
+        id=key.id,
+        project_id=key.project_id,
+        label=f"{LABEL}{prefix}",
+        role=_ROLES[key.kind],
+        scopes=scopes_of(key),
+        skill_allowlist=frozenset(key.skill_allowlist),
+        daily_cap_micros=key.daily_cap_micros,
+        expires_at=key.expires_at,
+        rates=Rates(
+            key.requests_per_minute,
+            key.project_limits.get(REQUESTS),
+            key.own_project_limits.get(REQUESTS),
+        ),
+    )
+
+
+def hash_secret(secret: str) -> str:
+    """Return what is stored of the secret of a key."""
+    return hashlib.sha256(secret.encode()).hexdigest()
