@@ -11,7 +11,7 @@ from backend.core.errors import PurasError
 from backend.execution.jobs.finish import Ending
 from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
 from backend.execution.worker_registry.errors import HostExhausted
-from backend.skills import job_ceilings
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
 from workers import listing_redaction
 from workers.attempt.attempt import Attempt, EndedBy

@@ -9,11 +9,11 @@ from typing import Any, Final
 from backend.skills.manifest.types import Rail
 from workers.attempt.attempt import Attempt
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host.errors import SandboxUnavailable
 from workers.sandbox.host.execution import Execution, job_of, stay
 from workers.sandbox.host.outcome import Meter
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.spec import spec_of
+from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.types import Assignment, Entrypoint, Outcome, Recorder
 
 RAIL_BLOCKED: Final = "rail_blocked"
