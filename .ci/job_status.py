@@ -1,4 +1,4 @@
-"""Find the files that write `jobs.status`, which one module should own."""
+"""Find the files that write `jobs.status`, which one module owns."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+OWNER: Final = "backend/execution/jobs/transitions.py"
+"""The only module that may write the column; its SQL is in `OWNED_SQL`."""
+OWNED_SQL: Final = "backend/execution/jobs/sql/"
 
 # The variants `update only jobs` and `update jobs as j` included; the assignments are read by `_assigned_columns`.
 _UPDATE: Final = re.compile(
@@ -17,6 +21,11 @@ _END_OF_SET: Final = re.compile(r"\b(?:from|where|returning)\b|;", re.IGNORECASE
 _MAY_WRITE: Final = re.compile(r"\b(?:update|only|insert|into)\b(?:\W|\bf\b)+jobs?\b|\.status\b|setattr")
 """Whether a file, in lower case, is worth parsing."""
 _JOB_VARIABLE: Final = re.compile(r"(?:^|_)job$", re.IGNORECASE)
+
+
+def is_owner(path: str) -> bool:
+    """Return whether a file, by its path in the repository, may write the column."""
+    return path == OWNER or (path.startswith(OWNED_SQL) and path.endswith(".sql"))
 
 
 def writes_job_status(path: Path) -> bool:
@@ -33,7 +42,9 @@ def sql_writes_status(sql: str) -> bool:
     """Return whether an SQL text inserts jobs or assigns their status."""
     if _INSERT.search(sql):
         return True
-    return any("status" in _assigned_columns(sql[found.end() :]) for found in _UPDATE.finditer(sql))
+    columns = (_assigned_columns(sql[found.end() :]) for found in _UPDATE.finditer(sql))
+    # A placeholder of a named query, as in `update jobs set {columns}`, may name the column.
+    return any("status" in names or any(name.startswith("{") for name in names) for names in columns)
 
 
 def _assigned_columns(sql: str) -> set[str]:

@@ -17,6 +17,7 @@ from sqlmodel import SQLModel
 
 from backend import tables
 from backend.core.db.engine import metadata
+from backend.core.db.named_queries import read_entries
 
 ROOT = Path(__file__).parents[2]
 SCANNED = ("backend", "workers", "studio")
@@ -39,6 +40,7 @@ ALLOWED: dict[str, str] = {
     "backend/execution/jobs/cancel.py": "acts on the one job that `visible` has returned",
     "backend/execution/jobs/subjobs.py": "a worker serves what its own running jobs have called, whosesoever they are",
     "backend/execution/jobs/claim.py": "a worker serves every project: it claims whatever fairness says comes next",
+    "backend/execution/jobs/sql/claim.sql": "a worker serves every project: it claims in the order of fairness",
     "backend/execution/jobs/recovery.py": "the sweeper takes jobs from dead workers, whosesoever they are",
     "backend/execution/jobs/steps.py": "reads the step of the one job that `visible` has returned",
     "backend/execution/journal/service.py": "reads and writes what the one attempt that its worker holds has done",
@@ -66,10 +68,12 @@ class Query(NamedTuple):
 def queries() -> list[Query]:
     found: list[Query] = []
     for folder in SCANNED:
-        for path in sorted((ROOT / folder).rglob("*.py")):
+        paths = (path for suffix in ("py", "sql") for path in (ROOT / folder).rglob(f"*.{suffix}"))
+        for path in sorted(paths):
             name = path.relative_to(ROOT).as_posix()
             if not name.startswith(OUTSIDE):
-                found += queries_in(path.read_text(encoding="utf-8"), name)
+                read = queries_in if path.suffix == ".py" else queries_in_sql_file
+                found += read(path.read_text(encoding="utf-8"), name)
     return found
 
 
@@ -125,6 +129,14 @@ def test_a_query_of_one_project_passes(sound: str) -> None:
     assert all(one.is_scoped for one in queries_in(sound, "x.py"))
 
 
+def test_a_named_query_without_a_project_is_caught() -> None:
+    source = (
+        "-- name: a\n-- B.\nselect 1 from jobs\n\n-- name: b\n-- C.\nselect 1 from jobs where project_id = 1"
+    )
+    found = list(queries_in_sql_file(source, "x.sql"))
+    assert [(one.line, one.is_scoped) for one in found] == [(3, False), (7, True)]
+
+
 def _tenant_tables() -> dict[str, str]:
     """Class name → table name of everything that belongs to a project."""
     classes = [getattr(tables, name) for name in tables.__all__]
@@ -146,6 +158,14 @@ def queries_in(source: str, file: str) -> Iterator[Query]:
     tree = ast.parse(source)
     yield from _by_orm(tree, file)
     yield from _by_sql(tree, file)
+
+
+def queries_in_sql_file(source: str, file: str) -> Iterator[Query]:
+    """Yield the named queries that use a table of a tenant."""
+    for entry in read_entries(file, source):
+        line = source[: source.index(entry.sql)].count("\n") + 1
+        if found := _IN_SQL.search(entry.sql):
+            yield Query(file, line, f"{entry.name} of {found[1]}", "project_id" in entry.sql)
 
 
 def _by_orm(tree: ast.Module, file: str) -> Iterator[Query]:
@@ -212,11 +232,18 @@ def _looks_like_sql(written: str) -> bool:
 
 
 def test_jobs_are_made_where_the_files_that_their_inputs_name_are_checked() -> None:
-    making = {
-        path.relative_to(ROOT).as_posix()
-        for folder in SCANNED
-        for path in (ROOT / folder).rglob("*.py")
-        if re.search(r"insert\s+into\s+jobs\b|\.add(_all)?\(\[?Job\(", path.read_text(), re.IGNORECASE)
-    }
+    def files_with(pattern: str, suffix: str) -> set[str]:
+        paths = (path for folder in SCANNED for path in (ROOT / folder).rglob(f"*.{suffix}"))
+        found = (
+            path for path in paths if re.search(pattern, path.read_text(encoding="utf-8"), re.IGNORECASE)
+        )
+        return {path.relative_to(ROOT).as_posix() for path in found}
+
+    inserts = r"insert\s+into\s+jobs\b|\.add(_all)?\(\[?Job\("
+    assert files_with(inserts, "sql") == {"backend/execution/jobs/sql/submit.sql"}
+    assert not files_with(inserts, "py")
     # What a running job calls has the rights of that job, which may read the whole drive.
-    assert making == {"backend/execution/jobs/submit.py", "backend/execution/jobs/subagents.py"}
+    assert files_with(r"\btransitions\.submit", "py") == {
+        "backend/execution/jobs/submit.py",
+        "backend/execution/jobs/subagents.py",
+    }

@@ -18,7 +18,8 @@ from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.execution.approvals.schemas import ApprovalStatus
 from backend.execution.approvals.tables import Approval
-from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.execution.events.append import NewEvent
+from backend.execution.jobs import transitions
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
@@ -37,29 +38,6 @@ _HOW_IT_STANDS = text("""
 select case when status = 'pending' then 'expired' else status end from approvals
 where id = :id and project_id = :project_id
 """)
-_GO_ON = text(f"""
-with told as (
-  update jobs j
-  set event_seq = event_seq + :count,
-      status = case when exists (
-                 select from approvals a
-                 where a.project_id = :project_id and a.job_id = :job_id and a.status = 'pending'
-               )
-               then status else 'queued' end
-  where id = :job_id and project_id = :project_id and status = 'waiting'
-  returning id, project_id, lane, priority, created_at, event_seq, cap_micros, status = 'queued' as is_back,
-            status = 'queued' and parent_job_id is null as has_place
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select told.id, told.event_seq - :count + e.n, e.ts, e.type, e.payload from told, {EVENT_ROWS}
-), place as (
-  insert into job_queue (job_id, project_id, lane, priority, submitted_at, cap_micros)
-  select id, project_id, lane, priority, created_at, cap_micros from told where has_place
-), slot as (
-  update admissions a set parked = a.parked + 1 from told where a.project_id = told.project_id and told.has_place
-)
-select project_id, event_seq, lane, is_back from told
-""")  # noqa: S608 - the one interpolated value is a constant
 
 
 class Asked(NamedTuple):
@@ -163,8 +141,9 @@ async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str,
         **({"reason": reason} if reason else {}),
     }
     events = [NewEvent("approval_decided", facts)]
-    told = {**values, "count": len(events), "events": as_rows(events)}
-    job = (await session.execute(_GO_ON, told)).one_or_none()
+    job = await transitions.resume_decided(
+        session, project_id=this.project_id, job_id=this.job_id, events=events
+    )
     if job is not None:
         notifications.note(session, notifications.EventNotification(this.job_id, job.event_seq))
         transactional.note(session, EVENTS_APPENDED, len(events))

@@ -11,14 +11,13 @@ from sqlmodel import col
 from backend.core import notifications
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
-from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import subjob_events
+from backend.execution.events.append import NewEvent
+from backend.execution.jobs import subjob_events, transitions
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.money import admission
 from backend.money.ledger import settlement
 
@@ -30,29 +29,6 @@ select j.id from jobs j left join caller on true left join place on true where j
 """)
 """First the job that called it, or its place, then the job, as claims do: in the other order each would wait for the
 other's row."""
-
-_CANCEL_QUEUED = text(f"""
-with ended as (
-  update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
-                  cancel_requested_at = now(), event_seq = event_seq + 1
-  where id = :job_id and status in ('queued', 'waiting')
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
-), told as ({telling_of_jobs("(select * from ended where parent_job_id is null)")}
-), place as (
-  delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
-), slot as (
-  update admissions a set admitted = a.admitted - (select count(*) from place where stamp is not null),
-                          parked = a.parked - (select count(*) from place where stamp is null)
-  from ended where a.project_id = ended.project_id
-), undecided as (
-  update approvals p set status = 'cancelled', decided_at = clock_timestamp()
-  from ended where p.job_id = ended.id and p.status = 'pending'
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select ended.id, ended.event_seq, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
-)
-select project_id, event_seq from ended
-""")  # noqa: S608 - the one interpolated value is a constant
 
 _CHILDREN = text("""
 select id from jobs where parent_job_id = :job_id and finished_at is null and cancel_requested_at is null
@@ -99,11 +75,7 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     await session.execute(_HOLD, {"job_id": job_id})
     await settlement.settle_unstarted(session, job_id)
     event = NewEvent("cancelled", {"by": who})
-    row = (
-        await session.execute(
-            _CANCEL_QUEUED, {"job_id": job_id, "error": f"Cancelled by {who}.", "events": as_rows([event])}
-        )
-    ).one_or_none()
+    row = await transitions.cancel_pending(session, job_id=job_id, error=f"Cancelled by {who}.", event=event)
     if row is None:
         return False
     await subjob_events.tell_end(session, job_id)

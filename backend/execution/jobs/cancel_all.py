@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import notifications
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
-from backend.identity.webhook_outbox.outbox import telling_of_jobs
+from backend.execution.jobs import transitions
 from backend.money.ledger import settlement
 
 _HOLD = text("""
@@ -37,29 +37,6 @@ select (select count(*) from job_queue where project_id = :project_id) = (
          ) unfinished
        )
 """)
-
-_CANCEL_QUEUED = text(f"""
-with ended as (
-  update jobs set status = 'cancelled', error = :error, error_code = 'cancelled', finished_at = clock_timestamp(),
-                  cancel_requested_at = now(), event_seq = event_seq + 1
-  where project_id = :project_id and status in ('queued', 'waiting')
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
-), told as ({telling_of_jobs("(select * from ended where parent_job_id is null)")}
-), place as (
-  delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
-), slot as (
-  update admissions set admitted = admitted - (select count(*) from place where stamp is not null),
-                        parked = parked - (select count(*) from place where stamp is null)
-  where project_id = :project_id
-), undecided as (
-  update approvals p set status = 'cancelled', decided_at = clock_timestamp()
-  from ended where p.job_id = ended.id and p.status = 'pending'
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select id, event_seq, clock_timestamp(), 'cancelled', jsonb_build_object('by', cast(:who as text)) from ended
-)
-select id, event_seq from ended
-""")  # noqa: S608 - the one interpolated value is a constant
 _ASK_RUNNING = text("""
 update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
 where project_id = :project_id and status = 'running'
@@ -72,10 +49,11 @@ async def cancel_all(session: AsyncSession, project_id: UUID, *, who: str) -> in
 
     The project's window is held from then on, so that no job is submitted until the transaction ends.
     """
-    values = {"project_id": project_id, "who": who, "error": f"Cancelled by {who}."}
     await _hold(session, project_id)
     await settlement.settle_all_unstarted(session, project_id)
-    ended = (await session.execute(_CANCEL_QUEUED, values)).all()
+    ended = await transitions.cancel_all_pending(
+        session, project_id=project_id, who=who, error=f"Cancelled by {who}."
+    )
     notifications.note(
         session, *(notifications.EventNotification(row.id, row.event_seq, is_last=True) for row in ended)
     )

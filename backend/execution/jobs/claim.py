@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -15,7 +15,8 @@ from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import AnySession, together
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.jobs.reservations import IS_LIMITED, NONE, Reserved, reserve
+from backend.execution.jobs import transitions
+from backend.execution.jobs.reservations import NONE, Reserved, reserve
 from backend.money.budgets.usage import Limit
 
 KeyEnd = Literal["revoked", "expired"]
@@ -86,12 +87,6 @@ class Claimed:
         return self.publisher_id or self.project_id
 
 
-_KEY_ENDED: Final = """(
-  select case when k.revoked_at is not null then 'revoked' else 'expired' end from api_keys k
-  where k.id = s.api_key_id and (k.revoked_at is not null or k.expires_at <= clock_timestamp())
-)"""
-"""SQL: how the key of the started job `s` has ended; null if it has not."""
-
 _HAS_RUN = text("""
 select exists (
   select from job_events e
@@ -102,50 +97,6 @@ select exists (
 )
 """)
 """Whether code of a job may have run: not in attempts that waited for an approval of the start or for money."""
-
-_CLAIM = f"""
-with ready as (
-  select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
-  where q.lane = :lane and q.stamp is not null and {{suspects}}
-    and w.balance_micros > w.reserved_micros
-  order by q.stamp limit :most for update of q skip locked
-), next as (
-  select min(stamp) as paid_stamp from ready where cap_micros > 0 and {{leaves_paid}}
-), picked as (
-  select job_id from ready where (select paid_stamp from next) is null or stamp < (select paid_stamp from next)
-), taken as (
-  delete from job_queue q using picked p where q.job_id = p.job_id
-  returning q.job_id, q.stamp, greatest(q.submitted_at, q.not_before) as due_at
-), clock as (
-  select setval('fair_clock', greatest(max(stamp), (select last_value from fair_clock))) as at
-  from taken having count(*) > 0
-), started as (
-  update jobs j
-  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
-      event_seq = j.event_seq + 1
-  from taken t where j.id = t.job_id and j.status = 'queued'
-  returning j.id, j.attempt, j.project_id, j.skillpack_id, j.deployment_id, j.skill_name, j.type, j.inputs, j.limits,
-            j.cap_micros, j.losses, j.retries, j.event_seq, j.created_at, j.request_id, j.traceparent, j.model,
-            j.prompt, j.parent_job_id, j.source, j.listing_id, j.listing, j.listing_version, j.publisher_id,
-            j.price_micros,
-            j.earning_micros, j.approval, j.api_key_id, j.input_versions, t.stamp, t.due_at
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select id, event_seq, clock_timestamp(), 'started',
-         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
-)
-select s.*, p.number as project_number, (select at from clock) as clock, next.paid_stamp is not null as is_paid_next,
-       (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp,
-       {{is_limited}} as is_limited, {_KEY_ENDED} as key_ended
-from next left join started s on true left join projects p on p.id = s.project_id
-order by s.stamp
-"""  # noqa: S608 - the interpolated values are constants
-_CLAIM_FREE = text(_CLAIM.format(suspects="not q.suspect", leaves_paid="true", is_limited="false"))
-_CLAIM_ANY = text(_CLAIM.format(suspects="not q.suspect", leaves_paid="false", is_limited=IS_LIMITED))
-_CLAIM_SUSPECT = text(
-    _CLAIM.format(suspects="q.suspect and q.held_by = :worker_id", leaves_paid="false", is_limited=IS_LIMITED)
-)
 
 _HOLD_SUSPECT = text("""
 update job_queue set held_by = :worker_id
@@ -180,14 +131,14 @@ async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -
     and reservation are one transaction: in between, admission would count the job's cap neither among those of ready
     jobs nor in what the wallet holds, and let in one job too many.
     """
-    values = {"worker_id": worker_id, "lane": lane, "most": most}
-    rows = (await session.execute(_CLAIM_FREE, values)).all()
+    rows = await transitions.claim_free(session, worker_id=worker_id, lane=lane, limit=most)
     free = await _started(session, rows)
     if not rows[0].is_paid_next:
         return free
     try:
         async with together(session):
-            rows = (await session.execute(_CLAIM_ANY, {**values, "most": most - len(free)})).all()
+            left = most - len(free)
+            rows = await transitions.claim(session, worker_id=worker_id, lane=lane, limit=left)
             return [*free, *await _started(session, rows)]
     except DatabaseUnavailable:
         if not free:
@@ -206,8 +157,8 @@ async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]
 
 async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[Claimed]:
     """Start the suspect that this worker holds; only call it while nothing else runs here."""
-    rows = await session.execute(_CLAIM_SUSPECT, {"worker_id": worker_id, "lane": lane, "most": 1})
-    return await _started(session, rows.all())
+    rows = await transitions.claim_suspect(session, worker_id=worker_id, lane=lane)
+    return await _started(session, rows)
 
 
 async def _started(session: AnySession, found: Sequence[Any]) -> list[Claimed]:

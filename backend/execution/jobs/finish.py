@@ -7,20 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
-
 from backend.core import notifications
 from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
-from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
-from backend.execution.jobs import subjob_events, subjobs
+from backend.execution.events.append import NewEvent, as_rows
+from backend.execution.jobs import subjob_events, subjobs, transitions
 from backend.execution.jobs.claim import Claimed
-from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.marketplace import sales
 from backend.money import admission
-from backend.money.admission import TICK
 from backend.money.ledger import settlement
 from backend.money.ledger.service import Used
 from backend.money.ledger.settlement import NOTHING, Bill
@@ -42,53 +38,8 @@ class Ending:
     """What the skill's graders say: `{score, passed, graders}`."""
 
 
-def _finishing(*, unless: str = "", told: str = "") -> TextClause:
-    return text(f"""
-with ended as (
-  update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
-                  error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
-                  forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
-                  eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
-                  finished_at = clock_timestamp()
-  where id = :job_id and attempt = :attempt and status = 'running' {unless}
-  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
-){told}, event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
-), first as (
-  select q.job_id, q.cap_micros from job_queue q
-  where q.project_id = (select project_id from ended) and q.stamp is null and not q.is_later
-    and (q.not_before is null or q.not_before <= now())
-    and exists (
-      select from admissions a join wallets w on w.project_id = a.project_id
-      where a.project_id = (select project_id from ended) and a.admitted <= a.concurrency_limit
-        and w.balance_micros > w.reserved_micros
-    )
-  order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
-), next as (  -- a job that may cost something is admitted by a statement of its own
-  select job_id from first where cap_micros = 0
-), slot as (
-  update admissions a
-  set admitted = a.admitted - 1 + (select count(*) from next), parked = a.parked - (select count(*) from next),
-      tail = case when exists (select from next)
-             then greatest(a.tail, (select last_value from fair_clock)) + {TICK} / a.weight else a.tail end
-  from ended where a.project_id = ended.project_id
-  returning a.tail - {TICK} / a.weight as stamp,
-            a.parked > 0 and a.admitted < a.concurrency_limit as is_room_left
-), admitted as (
-  update job_queue q set stamp = slot.stamp from next, slot where q.job_id = next.job_id returning q.lane
-)
-select ended.event_seq, (select lane from admitted) as next_lane, (select is_room_left from slot) as is_room_left
-from ended
-""")  # noqa: S608 - interpolated values are constants
-
-
-_FINISH = _finishing(unless="and not exists (select from webhooks w where w.project_id = jobs.project_id)")
-"""Ends nothing in a project that has webhooks: what jobs of others would pay for telling nobody is saved."""
-_FINISH_AND_TELL = _finishing(told=f", told as ({telling_of_jobs('ended')})")
-"""For every project."""
 _with_webhooks: Final[set[UUID]] = set()
-"""Projects that were found to have some; for one that has them no more the long statement is right as well."""
+"""Projects that were found to have webhooks; the statement for all projects is right for one that has none any more."""
 _MOST_KEPT: Final = 10_000
 
 
@@ -155,12 +106,12 @@ async def finish(
 async def _end(session: AnySession, claimed: Claimed, values: dict[str, Any]) -> Any:
     """Move the job and store its end; gives none when the attempt is not the running one any more."""
     if claimed.parent_job_id is not None:
-        return (await session.execute(subjobs.FINISH, values)).one_or_none()
+        return await transitions.finish_subjob(session, values)
     if claimed.project_id not in _with_webhooks:
-        row = (await session.execute(_FINISH, values)).one_or_none()
+        row = await transitions.finish_without_webhooks(session, values)
         if row is not None:
             return row
-    row = (await session.execute(_FINISH_AND_TELL, values)).one_or_none()
+    row = await transitions.finish(session, values)
     if row is not None:
         if len(_with_webhooks) >= _MOST_KEPT:
             _with_webhooks.clear()

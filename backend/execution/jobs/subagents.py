@@ -20,7 +20,7 @@ from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasErr
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.follow import REREAD_S
-from backend.execution.jobs import approvals, queries
+from backend.execution.jobs import approvals, queries, transitions
 from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subjob_target import Callee, callee_of
@@ -99,42 +99,6 @@ with recursive above as (
   select j.id, j.parent_job_id, a.depth + 1 from jobs j join above a on j.id = a.parent_job_id where a.depth < 20
 )
 select max(depth), (select count(*) from jobs c where c.parent_job_id = :job_id and c.finished_at is null) from above
-""")
-
-_INSERT = text("""
-with parent as (
-  select * from jobs where project_id = :project_id and id = :parent_id and attempt = :attempt and status = 'running'
-  for update
-), shared as (
-  select greatest(1, floor((
-    p.reserved_micros - p.price_micros - p.used_micros - p.called_used_micros + coalesce((
-      select sum(c.reserved_micros) from jobs c where c.parent_job_id = p.id and c.finished_at is null
-    ), 0)
-  ) / :share)) as micros from parent p
-), child as (
-  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
-                    parent_job_id, status, inputs, lane, priority, source, metadata, limits, cap_micros,
-                    forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
-                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
-  select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
-         cast(:model as text), cast(:prompt as text), p.id, 'queued', cast(:inputs as json), p.lane, p.priority,
-         'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 then shared.micros end),
-         p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
-         p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
-         p.started_by_agent or p.source = :agent_source
-  from parent p, shared
-  on conflict (id) do nothing
-  returning id, created_at
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select id, 1, created_at, 'queued', cast(:event as jsonb) from child
-), told as (
-  update jobs p set event_seq = p.event_seq + 1 from child where p.id = :parent_id returning p.event_seq
-), start as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select :parent_id, told.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from told
-)
-select p.lane, (select event_seq from told) as event_seq from parent p
 """)
 
 
@@ -304,7 +268,7 @@ async def _insert(
         "approval": approval,
         "agent_source": approvals.AGENT_SOURCE,
     }
-    row = (await session.execute(_INSERT, values)).one_or_none()
+    row = await transitions.submit_subjob(session, values)
     if row is None:
         raise CallerGone
     notifications.note(

@@ -21,46 +21,13 @@ from backend.core import notifications
 from backend.core.db.engine import AnySession, Database
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.events.append import EVENT_ROWS
+from backend.execution.jobs import transitions
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.claim import Claimed, claimed_of
-from backend.execution.jobs.reservations import IS_LIMITED, Reserved
+from backend.execution.jobs.reservations import Reserved
 from backend.money.budgets import usage as limits
 
 MOST_ORPHANS: Final = 50
-
-_CLAIM = text(f"""
-with parent as (
-  select id, reserved_micros - price_micros - used_micros - called_used_micros as left_micros from jobs
-  where id = :parent_id and status = 'running' and worker_id = :worker_id for update
-), child as (
-  select c.id, least(c.cap_micros, greatest(0, p.left_micros)) as amount
-  from jobs c join parent p on c.parent_job_id = p.id
-  where c.status = 'queued'
-    and (c.cap_micros = 0 or p.left_micros > 0 or not exists (
-      select from jobs s where s.parent_job_id = p.id and s.status = 'running'
-    ))
-  order by c.created_at, c.id limit 1 for update of c
-), lent as (
-  update jobs p set reserved_micros = p.reserved_micros - child.amount
-  from child where p.id = :parent_id and child.amount > 0 returning 1
-), started as (
-  update jobs j
-  set status = 'running', attempt = j.attempt + 1, worker_id = :worker_id, started_at = clock_timestamp(),
-      event_seq = j.event_seq + 1, reserved_micros = child.amount
-  from child where j.id = child.id and (select count(*) from lent) >= 0
-  returning j.*
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select id, event_seq, clock_timestamp(), 'started',
-         jsonb_build_object('attempt', attempt, 'worker', cast(:worker_id as text)) from started
-)
-select s.*, p.number as project_number, 0 as stamp, s.created_at as due_at,
-       (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = coalesce(s.publisher_id, s.project_id)) as secrets_stamp,
-       {IS_LIMITED} as is_limited
-from started s join projects p on p.id = s.project_id
-""")  # noqa: S608 - the one interpolated value is a constant
 
 _CALLING = text("""
 select distinct parent_job_id from jobs
@@ -87,31 +54,12 @@ with child as (
 update jobs c set reserved_micros = 0 from child, parent where c.id = child.id
 """)
 
-_FINISH = text(f"""
-with ended as (
-  update jobs set status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
-                  error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
-                  forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
-                  eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
-                  finished_at = clock_timestamp()
-  where id = :job_id and attempt = :attempt and status = 'running'
-  returning id, project_id, event_seq
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {EVENT_ROWS}
-)
-select event_seq, cast(null as text) as next_lane, false as is_room_left from ended
-""")  # noqa: S608 - the one interpolated value is a constant
-
 _ORPHANS = text("""
 select c.id from jobs c join jobs p on p.id = c.parent_job_id
 where c.parent_job_id is not null and c.finished_at is null and p.finished_at is not null
   and c.cancel_requested_at is null
 limit :most
 """)
-
-FINISH: Final = _FINISH
-"""As the statement of other jobs, without a place in the window."""
 
 
 async def calling(session: AnySession, job_ids: Sequence[UUID]) -> list[UUID]:
@@ -121,8 +69,7 @@ async def calling(session: AnySession, job_ids: Sequence[UUID]) -> list[UUID]:
 
 async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) -> Claimed | None:
     """Start the next child of a job that runs on this worker, with what is left of its money."""
-    values = {"worker_id": worker_id, "parent_id": parent_id}
-    row = (await session.execute(_CLAIM, values)).one_or_none()
+    row = await transitions.claim_subjob(session, worker_id=worker_id, parent_id=parent_id)
     if row is None:
         return None
     notifications.note(session, notifications.EventNotification(row.id, row.event_seq))

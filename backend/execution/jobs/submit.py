@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from structlog.contextvars import get_contextvars
 
 from backend.config.quotas import DEFAULTS
@@ -21,7 +21,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
 from backend.data.drive.access import Versions
-from backend.execution.jobs import approvals, input_access, recorded
+from backend.execution.jobs import approvals, input_access, recorded, transitions
 from backend.execution.jobs import guardrails as rails
 from backend.execution.jobs.errors import (
     KeyCapReached,
@@ -39,7 +39,6 @@ from backend.identity.auth.errors import SkillNotOnKey
 from backend.identity.auth.principal import Principal, Role
 from backend.marketplace import offers
 from backend.marketplace.offers import NO_LISTING, Offer
-from backend.money import admission
 from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.bundles.inline_skills import INLINE, NOTEBOOK
@@ -92,102 +91,6 @@ class Submitted:
 MAX_RUN_AT: Final = timedelta(days=365)
 """How far ahead a job for later may be."""
 
-
-def _submitting(candidate: str, may_take: str, not_before: str, result: str) -> TextClause:
-    """Return the statement that puts a job into the queue.
-
-    Args:
-        candidate: Common table expressions up to `candidate`, which holds the project's row and says whether it has
-            room.
-        may_take: Condition for a job that has to wait.
-        not_before: Values of the columns `not_before` and `is_later`.
-        result: Columns of the result in addition to those of both forms.
-    """
-    return text(f"""
-with {candidate}, taken as (
-  update admissions a
-  set admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int),
-      tail = case when w.has_room
-             then greatest(a.tail, (select last_value from fair_clock)) + {admission.TICK} / a.weight else a.tail end
-  from candidate w
-  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or {may_take})
-  returning case when w.has_room then a.tail - {admission.TICK} / a.weight end as stamp
-), job as (
-  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
-                    parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
-                    forgivable_micros, event_seq, prompt, submitted_by, api_key_id, request_id,
-                    traceparent, created_at,
-                    listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
-                    started_by_agent, input_versions)
-  select :id, :project_id, :skillpack_id, cast(:deployment_id as uuid),
-         cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
-         cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
-         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1,
-         cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id, :traceparent,
-         cast(:created_at as timestamptz),
-         cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
-         :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
-  from taken
-  returning id, project_id, lane, priority, created_at, cap_micros
-), place as (
-  insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
-  select id, project_id, lane, priority, (select stamp from taken), {not_before}, created_at, cap_micros
-  from job
-), event as (
-  insert into job_events (job_id, seq, ts, type, payload)
-  select id, 1, created_at, 'queued', cast(:event as jsonb) from job
-)
-select exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
-       not exists (select from taken) and w.balance_micros > 0 as is_full{result}
-from candidate w
-""")  # noqa: S608 - interpolated values are constants
-
-
-_SUBMIT = _submitting(
-    candidate="""candidate as (
-  select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
-         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros as has_room,
-         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued),
-               cast(p.own_limits ->> 'queued_jobs' as int)) as most_waiting
-  from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
-  where a.project_id = :project_id for update of a
-)""",
-    may_take="w.parked < w.most_waiting",
-    not_before="null, false",
-    result="",
-)
-"""For a job that costs nothing and does not wait for its time.
-
-PostgreSQL starts a statement again, with each of its subqueries, when it has waited for the project's row. In a burst
-that is most submissions, so the usual one has the fewest subqueries. It counts jobs for later among those that wait:
-where it finds the queue full, the other statement decides.
-"""
-
-_SUBMIT_ANY = _submitting(
-    candidate=f"""project as (
-  select a.project_id, a.parked,
-         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued),
-               cast(p.own_limits ->> 'queued_jobs' as int)) as most_waiting,
-         least(coalesce(cast(p.limits ->> 'later_jobs' as int), :most_later),
-               cast(p.own_limits ->> 'later_jobs' as int)) as most_later,
-         coalesce(cast(:not_before as timestamptz) > now(), false) as is_later,
-         w.balance_micros, w.reserved_micros,
-         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
-         and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now())
-         and {admission.is_held("cast(:cap_micros as bigint)", "w")} as has_room
-  from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
-  where a.project_id = :project_id for update of a
-), candidate as (  -- jobs for later are counted only where a bound may be reached
-  select p.*, case when p.is_later or p.parked >= p.most_waiting then (
-    select count(*) from job_queue q where q.project_id = p.project_id and q.is_later
-  ) else 0 end as later
-  from project p
-)""",  # noqa: S608 - the interpolated value is a constant
-    may_take="case when w.is_later then w.later < w.most_later else w.parked - w.later < w.most_waiting end",
-    not_before="cast(:not_before as timestamptz), (select is_later from candidate)",
-    result=", w.is_later, w.later, w.parked - w.later as waiting, w.most_later, w.most_waiting",
-)
-"""For every job."""
 
 _HOLD_QUEUE = text("select from admissions where project_id = :project_id for update")
 _HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
@@ -380,12 +283,12 @@ async def _put(session: AnySession, row: Mapping[str, Any]) -> Any:
         TooManyQueuedJobs: As many as may wait do so.
     """
     if row["cap_micros"] == 0 and row["not_before"] is None:
-        done = (await session.execute(_SUBMIT, row)).one()
+        done = await transitions.submit_free(session, row)
         if not done.is_full:
             return done
     if row["not_before"] is not None:  # the statement counts what others have committed before it begins
         await session.execute(_HOLD_QUEUE, {"project_id": row["project_id"]})
-    done = (await session.execute(_SUBMIT_ANY, row)).one()
+    done = await transitions.submit(session, row)
     if done.is_full and done.is_later:
         raise TooManyLaterJobs(done.later, done.most_later)
     if done.is_full:

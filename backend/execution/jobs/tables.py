@@ -114,7 +114,7 @@ class Job(SQLModel, table=True):
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     """An agent outside of this instance has submitted it, or the job or suite that it is made of, or its caller."""
     status: str = "queued"
-    """Assigned by `jobs.status` alone."""
+    """Written by `jobs.transitions` alone."""
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """Kept as text, as is the result: `jsonb` would forget the order in which its author named things."""
     result: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))

@@ -41,6 +41,7 @@ class Module:
 
     def __init__(self, path: Path, package: str) -> None:
         self.package = package
+        self.folder = path.parent
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
         self.functions: dict[str, list[Function]] = defaultdict(list)
         self.enclosing: dict[ast.AST, Function] = {}
@@ -63,6 +64,7 @@ class EventSources:
             for path in sorted((root / package).rglob("*.py"))
             if "migrations" not in path.parts
         ]
+        self._sql_files = sorted(path for package in PACKAGES for path in (root / package).rglob("*.sql"))
         self._functions: dict[str, list[tuple[Module, Function]]] = defaultdict(list)
         for module in self._modules:
             for name, found in module.functions.items():
@@ -75,6 +77,11 @@ class EventSources:
             for node in ast.walk(module.tree):
                 for kind, fields in self._written(module, node):
                     found[kind] |= fields
+        for path in self._sql_files:  # modules beside the folder of the files run their statements
+            sql = path.read_text(encoding="utf-8")
+            users = [module for module in self._modules if module.folder == path.parents[1]]
+            for kind, payload_sql in _INSERT.findall(sql):
+                found[kind] |= self._sql_fields(users, sql, payload_sql)
         return {kind: sorted(found[kind]) for kind in sorted(found)}
 
     def job_error_codes(self) -> list[str]:
@@ -104,20 +111,21 @@ class EventSources:
             sql := _text(node)
         ):
             for kind, payload_sql in _INSERT.findall(sql):
-                yield kind, self._sql_fields(module, sql, payload_sql)
+                yield kind, self._sql_fields([module], sql, payload_sql)
 
-    def _sql_fields(self, module: Module, sql: str, payload: str) -> set[str]:
+    def _sql_fields(self, modules: list[Module], sql: str, payload: str) -> set[str]:
         parameter = re.search(r":(\w+) as jsonb", payload)
         if parameter is None:  # the keys are in this expression, or in a column of the same statement
             return set(_SQL_KEY.findall(payload if "(" in payload else sql.partition("as facts")[0]))
         values = (
-            value
+            (module, value)
+            for module in modules
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Dict)
             for key, value in zip(node.keys, node.values, strict=True)
             if isinstance(key, ast.Constant) and key.value == parameter[1]
         )
-        return set[str]().union(*(self._fields(module, value) for value in values))
+        return set[str]().union(*(self._fields(module, value) for module, value in values))
 
     def _fields(self, module: Module, node: ast.AST, depth: int = 0) -> set[str]:
         """Return the keys of the dictionary to which an expression evaluates, as far as the code shows them."""

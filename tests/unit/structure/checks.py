@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from job_status import OWNED_SQL, OWNER
 from structure import Limits
 
 COMMAND: Final = ".venv/bin/python .ci/structure.py"
@@ -39,20 +40,18 @@ def stale_entries(recorded: Limits, measured: Limits) -> list[str]:
     """Return the recorded violations that no longer exist."""
     remove = f"no longer exists. Run `{COMMAND} --write-allowed`, or remove this line from {ALLOWED}"
     imports = sorted(set(recorded.upward) - set(measured.upward))
-    writers = sorted(set(recorded.status_writers) - set(measured.status_writers))
     return [
         f'The upward import "{importer} -> {imported}" {remove} and from pyproject.toml.'
         for importer, imported in imports
-    ] + [f'The writer of jobs.status "{path}" {remove}.' for path in writers]
+    ]
 
 
-def new_status_writers(recorded: Limits, measured: Limits) -> list[str]:
-    """Return the files that write `jobs.status` and are not recorded."""
+def status_writers(paths: Iterable[str]) -> list[str]:
+    """Return the files that write `jobs.status` and do not own it."""
     return [
-        f"{path} writes jobs.status. Call the function that owns this transition, in backend/execution/jobs, instead. "
-        f"If the file was only renamed, run `{COMMAND} --write-allowed`."
-        for path in measured.status_writers
-        if path not in recorded.status_writers
+        f"{path} writes jobs.status, which only {OWNER} may do. Add a named query to {OWNED_SQL} and a function that "
+        "runs it there, and list what it changes in TRANSITIONS of status.py."
+        for path in paths
     ]
 
 

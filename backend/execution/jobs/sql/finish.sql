@@ -1,0 +1,70 @@
+-- Statements that end an attempt. `../transitions.py` runs them.
+
+-- name: finish_without_webhooks
+-- End a job and admit the next one of its project. Does nothing in a project that has webhooks: jobs of projects
+-- without webhooks do not pay for the notification.
+with ended as (
+  update jobs set {result_columns}
+  where id = :job_id and attempt = :attempt and status = 'running'
+    and not exists (select from webhooks w where w.project_id = jobs.project_id)
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+), {admit_next}
+
+-- name: finish
+-- End a job, notify the webhooks of its project, and admit the next job of the project.
+with ended as (
+  update jobs set {result_columns}
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
+), told as ({deliveries_of_ended}), {admit_next}
+
+-- name: finish_subjob
+-- End a job that another job has called: it has no place in the window of its project.
+with ended as (
+  update jobs set {result_columns}
+  where id = :job_id and attempt = :attempt and status = 'running'
+  returning id, project_id, event_seq
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {event_rows}
+)
+select event_seq, cast(null as text) as next_lane, false as is_room_left from ended
+
+-- part: result_columns
+-- Store how the attempt has ended.
+status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
+                  error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
+                  forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
+                  eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
+                  finished_at = clock_timestamp()
+
+-- part: admit_next
+-- Append the last events of the ended job, and give its place in the window to the next parked job.
+event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select ended.id, ended.event_seq - :count + e.n, e.ts, e.type, e.payload from ended, {event_rows}
+), first as (
+  select q.job_id, q.cap_micros from job_queue q
+  where q.project_id = (select project_id from ended) and q.stamp is null and not q.is_later
+    and (q.not_before is null or q.not_before <= now())
+    and exists (
+      select from admissions a join wallets w on w.project_id = a.project_id
+      where a.project_id = (select project_id from ended) and a.admitted <= a.concurrency_limit
+        and w.balance_micros > w.reserved_micros
+    )
+  order by q.priority desc, q.submitted_at, q.job_id limit 1 for update skip locked
+), next as (  -- a job that may cost something is admitted by a statement of its own
+  select job_id from first where cap_micros = 0
+), slot as (
+  update admissions a
+  set admitted = a.admitted - 1 + (select count(*) from next), parked = a.parked - (select count(*) from next),
+      tail = case when exists (select from next)
+             then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
+  from ended where a.project_id = ended.project_id
+  returning a.tail - {tick} / a.weight as stamp,
+            a.parked > 0 and a.admitted < a.concurrency_limit as is_room_left
+), admitted as (
+  update job_queue q set stamp = slot.stamp from next, slot where q.job_id = next.job_id returning q.lane
+)
+select ended.event_seq, (select lane from admitted) as next_lane, (select is_room_left from slot) as is_room_left
+from ended

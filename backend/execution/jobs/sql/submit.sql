@@ -1,0 +1,144 @@
+-- Statements that put a job into the queue. `../transitions.py` runs them.
+
+-- name: submit_free
+-- Put a job into the queue that costs nothing and does not wait for its time.
+-- PostgreSQL starts a statement again, with each of its subqueries, when it has waited for the project's row. In a
+-- burst that is most submissions, so this one has the fewest subqueries. It counts jobs for later among those that
+-- wait: where it finds the queue full, `submit` decides.
+with candidate as (
+  select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
+         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros as has_room,
+         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued),
+               cast(p.own_limits ->> 'queued_jobs' as int)) as most_waiting
+  from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
+  where a.project_id = :project_id for update of a
+), taken as (
+  update admissions a
+  set {admit_or_park}
+  from candidate w
+  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.most_waiting)
+  returning {stamp_of_admitted}
+), job as (
+  {insert_job}
+), place as (
+  insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
+  select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
+  from job
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, 1, created_at, 'queued', cast(:event as jsonb) from job
+)
+select {submit_result}
+from candidate w
+
+-- name: submit
+-- Put any job into the queue: ready if the project has room for it, else parked.
+with project as (
+  select a.project_id, a.parked,
+         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued),
+               cast(p.own_limits ->> 'queued_jobs' as int)) as most_waiting,
+         least(coalesce(cast(p.limits ->> 'later_jobs' as int), :most_later),
+               cast(p.own_limits ->> 'later_jobs' as int)) as most_later,
+         coalesce(cast(:not_before as timestamptz) > now(), false) as is_later,
+         w.balance_micros, w.reserved_micros,
+         a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
+         and (cast(:not_before as timestamptz) is null or cast(:not_before as timestamptz) <= now())
+         and {can_hold_cap} as has_room
+  from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
+  where a.project_id = :project_id for update of a
+), candidate as (  -- jobs for later are counted only where a bound may be reached
+  select p.*, case when p.is_later or p.parked >= p.most_waiting then (
+    select count(*) from job_queue q where q.project_id = p.project_id and q.is_later
+  ) else 0 end as later
+  from project p
+), taken as (
+  update admissions a
+  set {admit_or_park}
+  from candidate w
+  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or
+    case when w.is_later then w.later < w.most_later else w.parked - w.later < w.most_waiting end)
+  returning {stamp_of_admitted}
+), job as (
+  {insert_job}
+), place as (
+  insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
+  select id, project_id, lane, priority, (select stamp from taken), cast(:not_before as timestamptz),
+         (select is_later from candidate), created_at, cap_micros
+  from job
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, 1, created_at, 'queued', cast(:event as jsonb) from job
+)
+select {submit_result},
+       w.is_later, w.later, w.parked - w.later as waiting, w.most_later, w.most_waiting
+from candidate w
+
+-- part: admit_or_park
+-- Count the job among the admitted or the parked ones of its project.
+admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int),
+      tail = case when w.has_room
+             then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
+
+-- part: stamp_of_admitted
+-- Give an admitted job its place in the order of fairness; null for a parked one.
+case when w.has_room then a.tail - {tick} / a.weight end as stamp
+
+-- part: insert_job
+-- Write the row of the job.
+insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
+                    parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+                    forgivable_micros, event_seq, prompt, submitted_by, api_key_id, request_id,
+                    traceparent, created_at,
+                    listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
+                    started_by_agent, input_versions)
+  select :id, :project_id, :skillpack_id, cast(:deployment_id as uuid),
+         cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
+         cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
+         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1,
+         cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id, :traceparent,
+         cast(:created_at as timestamptz),
+         cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
+         :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
+  from taken
+  returning id, project_id, lane, priority, created_at, cap_micros
+
+-- part: submit_result
+-- Return whether the job was accepted, and why not.
+exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
+       not exists (select from taken) and w.balance_micros > 0 as is_full
+
+-- name: submit_subjob
+-- Submit the job of a call that a running job makes, once for each id, and record the call in the caller's events.
+with parent as (
+  select * from jobs where project_id = :project_id and id = :parent_id and attempt = :attempt and status = 'running'
+  for update
+), shared as (
+  select greatest(1, floor((
+    p.reserved_micros - p.price_micros - p.used_micros - p.called_used_micros + coalesce((
+      select sum(c.reserved_micros) from jobs c where c.parent_job_id = p.id and c.finished_at is null
+    ), 0)
+  ) / :share)) as micros from parent p
+), child as (
+  insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model, prompt,
+                    parent_job_id, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+                    forgivable_micros, event_seq, submitted_by, api_key_id, request_id, traceparent, created_at,
+                    listing_id, listing, listing_version, publisher_id, approval, started_by_agent)
+  select :id, p.project_id, :skillpack_id, cast(:deployment_id as uuid), cast(:version as int), :skill_name, :type,
+         cast(:model as text), cast(:prompt as text), p.id, 'queued', cast(:inputs as json), p.lane, p.priority,
+         'subagent', cast(:metadata as jsonb), '{}', least(:cap_micros, case when :share > 1 then shared.micros end),
+         p.forgivable_micros, 1, cast(:who as text), p.api_key_id, p.request_id, p.traceparent, clock_timestamp(),
+         p.listing_id, p.listing, p.listing_version, p.publisher_id, :approval,
+         p.started_by_agent or p.source = :agent_source
+  from parent p, shared
+  on conflict (id) do nothing
+  returning id, created_at
+), event as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select id, 1, created_at, 'queued', cast(:event as jsonb) from child
+), told as (
+  update jobs p set event_seq = p.event_seq + 1 from child where p.id = :parent_id returning p.event_seq
+), start as (
+  insert into job_events (job_id, seq, ts, type, payload)
+  select :parent_id, told.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from told
+)
+select p.lane, (select event_seq from told) as event_seq from parent p
