@@ -34,7 +34,10 @@ SECTIONS: Final = (
     Section(
         "Use them", ("sdk", "cli", "typescript", "mcp", "webhooks", "schedules", "notebooks", "one-skill")
     ),
-    Section("Look up", ("rest", "errors", "drive", "money", "billing", "security", "permissions", "limits")),
+    Section(
+        "Look up",
+        ("rest", "errors", "jobs", "drive", "money", "billing", "security", "permissions", "limits"),
+    ),
     Section(
         "Operate",
         (

@@ -1,24 +1,60 @@
-"""The states of a job and the moves between them. Nothing else assigns `jobs.status`."""
+"""The statuses of a job and the transitions between them."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, get_args
 
-Status = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+FinalStatus = Literal["succeeded", "failed", "cancelled"]
+Status = Literal["queued", "running", "waiting", FinalStatus]
 
-TERMINAL: Final[frozenset[str]] = frozenset({"succeeded", "failed", "cancelled"})
-
-TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "queued": frozenset({"running", "cancelled"}),
-    # To queued again: its worker was lost or drained, its own retry rule says so, or a provider is away.
-    "running": frozenset({"queued", "waiting", "succeeded", "failed", "cancelled"}),
-    "waiting": frozenset({"queued", "cancelled"}),
-    "succeeded": frozenset(),
-    "failed": frozenset(),
-    "cancelled": frozenset(),
-}
+TERMINAL: Final[frozenset[str]] = frozenset(get_args(FinalStatus))
 
 
-def sources(target: str) -> tuple[str, ...]:
-    """The states from which a job may move to the target."""
-    return tuple(source for source, targets in TRANSITIONS.items() if target in targets)
+class Transition(NamedTuple):
+    """A change of the status, and what makes it."""
+
+    source: Status | None
+    """None: the job is created."""
+    target: Status
+    queries: tuple[str, ...]
+    """The queries in the folder `sql` that make the change."""
+    when: str
+    """For the documentation: what causes the change."""
+
+
+_FINISH: Final = ("finish", "finish_without_webhooks", "finish_subjob")
+_CANCEL: Final = ("cancel_pending", "cancel_all_pending")
+
+TRANSITIONS: Final = (
+    Transition(
+        None,
+        "queued",
+        ("submit", "submit_free", "submit_subjob"),
+        "A client submits the job, or a running job calls its skill.",
+    ),
+    Transition(
+        "queued",
+        "running",
+        ("claim", "claim_free", "claim_suspect", "claim_subjob"),
+        "A worker claims the job and starts an attempt.",
+    ),
+    Transition("queued", "cancelled", _CANCEL, "The job is cancelled before a worker claims it."),
+    Transition(
+        "running",
+        "queued",
+        ("requeue",),
+        "The worker is lost or drained, the retry rule of the skill applies, or the attempt has to be postponed.",
+    ),
+    Transition(
+        "running",
+        "waiting",
+        ("await_approval",),
+        "The start of the job, or a call of its agent, needs an approval.",
+    ),
+    Transition("running", "succeeded", _FINISH, "The attempt returns a valid result."),
+    Transition("running", "failed", _FINISH, "The attempt fails, and no retry is left."),
+    Transition("running", "cancelled", _FINISH, "The job is cancelled, and its worker stops the attempt."),
+    Transition("waiting", "queued", ("resume_decided",), "The last pending approval is decided or expires."),
+    Transition("waiting", "cancelled", _CANCEL, "The job is cancelled while it waits."),
+)
+"""Every transition. The diagram in `docs/jobs.md` is generated from it, and a test compares it with the SQL."""
