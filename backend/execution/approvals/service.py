@@ -147,7 +147,7 @@ async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str,
     if job is not None:
         notifications.note(session, notifications.EventNotification(this.job_id, job.event_seq))
         transactional.note(session, EVENTS_APPENDED, len(events))
-        if job.is_back:
+        if job.is_queued:
             notifications.note(session, notifications.WorkerWakeup(job.lane))
             await admission.admit(session, job.project_id)
     return True

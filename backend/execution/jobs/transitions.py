@@ -165,7 +165,7 @@ async def resume_decided(
     """Append events of a decision, and put the job back into the queue if no approval is pending.
 
     Returns:
-        A row whose `is_back` says whether the job is queued; None if the job does not wait.
+        A row whose `is_queued` says whether the job is queued; None if the job does not wait.
     """
     values = {"project_id": project_id, "job_id": job_id, **_event_values(events)}
     return (await session.execute(QUERIES["resume_decided"], values)).one_or_none()

@@ -7,14 +7,14 @@ with ended as (
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where id = :job_id and status in ('queued', 'waiting')
   returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
-), told as ({deliveries_of_ended_roots}
-), place as (
+), delivery as ({deliveries_of_ended_roots}
+), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
-  update admissions a set admitted = a.admitted - (select count(*) from place where stamp is not null),
-                          parked = a.parked - (select count(*) from place where stamp is null)
+  update admissions a set admitted = a.admitted - (select count(*) from queue_entry where stamp is not null),
+                          parked = a.parked - (select count(*) from queue_entry where stamp is null)
   from ended where a.project_id = ended.project_id
-), undecided as (
+), pending_approval as (
   update approvals p set status = 'cancelled', decided_at = clock_timestamp()
   from ended where p.job_id = ended.id and p.status = 'pending'
 ), event as (
@@ -30,14 +30,14 @@ with ended as (
                   cancel_requested_at = now(), event_seq = event_seq + 1
   where project_id = :project_id and status in ('queued', 'waiting')
   returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
-), told as ({deliveries_of_ended_roots}
-), place as (
+), delivery as ({deliveries_of_ended_roots}
+), queue_entry as (
   delete from job_queue q using ended where q.job_id = ended.id returning q.stamp
 ), slot as (
-  update admissions set admitted = admitted - (select count(*) from place where stamp is not null),
-                        parked = parked - (select count(*) from place where stamp is null)
+  update admissions set admitted = admitted - (select count(*) from queue_entry where stamp is not null),
+                        parked = parked - (select count(*) from queue_entry where stamp is null)
   where project_id = :project_id
-), undecided as (
+), pending_approval as (
   update approvals p set status = 'cancelled', decided_at = clock_timestamp()
   from ended where p.job_id = ended.id and p.status = 'pending'
 ), event as (

@@ -71,7 +71,7 @@ picked as (
 -- part: claimed_columns
 -- Return the started jobs with the facts of their projects.
 s.*, p.number as project_number, (select at from clock) as clock, next.paid_stamp is not null as is_paid_next,
-       {secrets_stamp} as secrets_stamp
+{secrets_stamp} as secrets_stamp
 
 -- part: claimed_rows
 -- Return one row without a job if none has started.
@@ -81,7 +81,7 @@ order by s.stamp
 -- part: secrets_stamp
 -- Return a text that changes whenever a secret of the project that owns the code of the started job `s` does.
 (select count(*) || ' ' || coalesce(max(x.updated_at), 'epoch') from secrets x
-        where x.project_id = coalesce(s.publisher_id, s.project_id))
+where x.project_id = coalesce(s.publisher_id, s.project_id))
 
 -- part: key_ended
 -- Return how the API key that submitted the started job `s` has ended; null if it has not.

@@ -16,7 +16,7 @@ with ended as (
   update jobs set {result_columns}
   where id = :job_id and attempt = :attempt and status = 'running'
   returning id, project_id, event_seq, skill_name, status, error_code, source, parent_job_id
-), told as ({deliveries_of_ended}), {admit_next}
+), delivery as ({deliveries_of_ended}), {admit_next}
 
 -- name: finish_subjob
 -- End a job that another job has called: it has no place in the window of its project.
@@ -33,10 +33,10 @@ select event_seq, cast(null as text) as next_lane, false as is_room_left from en
 -- part: result_columns
 -- Store how the attempt has ended.
 status = :status, result = cast(:result as json), outputs = cast(:outputs as jsonb), error = :error,
-                  error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
-                  forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
-                  eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
-                  finished_at = clock_timestamp()
+error_code = :error_code, usage = usage || cast(:usage as jsonb), cost_micros = :cost_micros,
+forgiven_micros = :forgiven_micros, reserved_micros = 0, event_seq = event_seq + :count,
+eval_score = cast(:eval_score as int), eval_results = cast(:eval_results as jsonb),
+finished_at = clock_timestamp()
 
 -- part: admit_next
 -- Append the last events of the ended job, and give its place in the window to the next parked job.

@@ -2,50 +2,50 @@
 
 -- name: requeue
 -- Put a running job back into the queue of its project and release what was reserved for the attempt.
-with held as (
+with locked as (
   select id, reserved_micros from jobs
   where id = :job_id and attempt = :attempt and status = 'running' for update
-), back as (
+), requeued as (
   update jobs j
   set status = 'queued', worker_id = null, started_at = null, reserved_micros = 0,
       losses = j.losses + :lost, losses_alone = j.losses_alone + :lost_alone, retries = j.retries + :retried,
       event_seq = j.event_seq + :count
-  from held where j.id = held.id
+  from locked where j.id = locked.id
   returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.parent_job_id, j.cap_micros,
-            held.reserved_micros
-), place as (
+            locked.reserved_micros
+), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, :suspect, :not_before,
          coalesce(cast(:not_before as timestamptz) > now(), false), created_at, cap_micros
-  from back
+  from requeued
   where parent_job_id is null
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
-  select back.id, back.event_seq - :count + e.n, e.ts, e.type, e.payload from back, {event_rows}
+  select requeued.id, requeued.event_seq - :count + e.n, e.ts, e.type, e.payload from requeued, {event_rows}
 ), wallet as (
-  update wallets w set reserved_micros = w.reserved_micros - back.reserved_micros
-  from back where w.project_id = back.project_id and back.reserved_micros > 0
+  update wallets w set reserved_micros = w.reserved_micros - requeued.reserved_micros
+  from requeued where w.project_id = requeued.project_id and requeued.reserved_micros > 0
   returning 1
 ), slot as (
   update admissions a set admitted = a.admitted - 1, parked = a.parked + 1
-  from back where a.project_id = back.project_id and back.parent_job_id is null
+  from requeued where a.project_id = requeued.project_id and requeued.parent_job_id is null
     and (select count(*) from wallet) >= 0  -- the wallet's row first
 )
-select project_id, event_seq from back
+select project_id, event_seq from requeued
 
 -- name: await_approval
 -- Let a running job wait for approvals without a worker, a place in the window or reserved money.
-with held as (
+with locked as (
   select id, reserved_micros from jobs
   where id = :job_id and attempt = :attempt and status = 'running' for update
 ), waiting as (
   update jobs j
   set status = 'waiting', worker_id = null, started_at = null, reserved_micros = 0, event_seq = j.event_seq + :count
-  from held where j.id = held.id
-  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, held.reserved_micros,
+  from locked where j.id = locked.id
+  returning j.id, j.project_id, j.event_seq, j.cancel_requested_at, j.parent_job_id, locked.reserved_micros,
             j.skill_name, j.status, j.error_code, j.source
-), told as ({deliveries_of_waiting}
-), asked as (
+), delivery as ({deliveries_of_waiting}
+), approval as (
   insert into approvals (id, project_id, job_id, step, place, tool, tool_use_id, input, effect, status, reason,
                          decided_by, created_at, expires_at)
   select a.id, w.project_id, w.id, a.step, a.place, a.tool, a.tool_use_id, a.input, a.effect, 'pending', '', '',
@@ -68,7 +68,7 @@ select project_id, event_seq, cancel_requested_at from waiting
 
 -- name: resume_decided
 -- Append the decision of an approval, and put the job back into the queue if it was the last one.
-with told as (
+with job as (
   update jobs j
   set event_seq = event_seq + :count,
       status = case when exists (
@@ -77,15 +77,15 @@ with told as (
                )
                then status else 'queued' end
   where id = :job_id and project_id = :project_id and status = 'waiting'
-  returning id, project_id, lane, priority, created_at, event_seq, cap_micros, status = 'queued' as is_back,
-            status = 'queued' and parent_job_id is null as has_place
+  returning id, project_id, lane, priority, created_at, event_seq, cap_micros, status = 'queued' as is_queued,
+            status = 'queued' and parent_job_id is null as has_queue_entry
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
-  select told.id, told.event_seq - :count + e.n, e.ts, e.type, e.payload from told, {event_rows}
-), place as (
+  select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {event_rows}
+), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, submitted_at, cap_micros)
-  select id, project_id, lane, priority, created_at, cap_micros from told where has_place
+  select id, project_id, lane, priority, created_at, cap_micros from job where has_queue_entry
 ), slot as (
-  update admissions a set parked = a.parked + 1 from told where a.project_id = told.project_id and told.has_place
+  update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_queue_entry
 )
-select project_id, event_seq, lane, is_back from told
+select project_id, event_seq, lane, is_queued from job

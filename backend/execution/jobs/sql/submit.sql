@@ -20,7 +20,7 @@ with candidate as (
   returning {stamp_of_admitted}
 ), job as (
   {insert_job}
-), place as (
+), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), null, false, created_at, cap_micros
   from job
@@ -60,7 +60,7 @@ with project as (
   returning {stamp_of_admitted}
 ), job as (
   {insert_job}
-), place as (
+), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, stamp, not_before, is_later, submitted_at, cap_micros)
   select id, project_id, lane, priority, (select stamp from taken), cast(:not_before as timestamptz),
          (select is_later from candidate), created_at, cap_micros
@@ -76,8 +76,8 @@ from candidate w
 -- part: admit_or_park
 -- Count the job among the admitted or the parked ones of its project.
 admitted = a.admitted + cast(w.has_room as int), parked = a.parked + cast(not w.has_room as int),
-      tail = case when w.has_room
-             then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
+tail = case when w.has_room
+       then greatest(a.tail, (select last_value from fair_clock)) + {tick} / a.weight else a.tail end
 
 -- part: stamp_of_admitted
 -- Give an admitted job its place in the order of fairness; null for a parked one.
@@ -86,26 +86,26 @@ case when w.has_room then a.tail - {tick} / a.weight end as stamp
 -- part: insert_job
 -- Write the row of the job.
 insert into jobs (id, project_id, skillpack_id, deployment_id, deployment_version, skill_name, type, model,
-                    parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
-                    forgivable_micros, event_seq, prompt, submitted_by, api_key_id, request_id,
-                    traceparent, created_at,
-                    listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
-                    started_by_agent, input_versions)
-  select :id, :project_id, :skillpack_id, cast(:deployment_id as uuid),
-         cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
-         cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
-         :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1,
-         cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id, :traceparent,
-         cast(:created_at as timestamptz),
-         cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
-         :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
-  from taken
-  returning id, project_id, lane, priority, created_at, cap_micros
+                  parent_job_id, replay_of, status, inputs, lane, priority, source, metadata, limits, cap_micros,
+                  forgivable_micros, event_seq, prompt, submitted_by, api_key_id, request_id,
+                  traceparent, created_at,
+                  listing_id, listing, listing_version, publisher_id, price_micros, earning_micros, approval,
+                  started_by_agent, input_versions)
+select :id, :project_id, :skillpack_id, cast(:deployment_id as uuid),
+       cast(:deployment_version as int), :skill_name, :type, cast(:model as text),
+       cast(:parent_job_id as uuid), cast(:replay_of as uuid), 'queued', cast(:inputs as json), :lane, :priority,
+       :source, cast(:metadata as jsonb), cast(:limits as jsonb), :cap_micros, :forgivable_micros, 1,
+       cast(:prompt as text), :submitted_by, cast(:api_key_id as uuid), :request_id, :traceparent,
+       cast(:created_at as timestamptz),
+       cast(:listing_id as uuid), :listing, cast(:listing_version as int), cast(:publisher_id as uuid),
+       :price_micros, :earning_micros, :approval, :started_by_agent, cast(:input_versions as jsonb)
+from taken
+returning id, project_id, lane, priority, created_at, cap_micros
 
 -- part: submit_result
 -- Return whether the job was accepted, and why not.
 exists (select from taken) as is_accepted, w.has_room as is_ready, w.balance_micros, w.reserved_micros,
-       not exists (select from taken) and w.balance_micros > 0 as is_full
+not exists (select from taken) and w.balance_micros > 0 as is_full
 
 -- name: submit_subjob
 -- Submit the job of a call that a running job makes, once for each id, and record the call in the caller's events.
@@ -135,10 +135,10 @@ with parent as (
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select id, 1, created_at, 'queued', cast(:event as jsonb) from child
-), told as (
+), caller as (
   update jobs p set event_seq = p.event_seq + 1 from child where p.id = :parent_id returning p.event_seq
-), start as (
+), caller_event as (
   insert into job_events (job_id, seq, ts, type, payload)
-  select :parent_id, told.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from told
+  select :parent_id, caller.event_seq, clock_timestamp(), 'subagent_start', cast(:start as jsonb) from caller
 )
-select p.lane, (select event_seq from told) as event_seq from parent p
+select p.lane, (select event_seq from caller) as event_seq from parent p
