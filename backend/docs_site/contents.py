@@ -47,6 +47,7 @@ SECTIONS: Final = (
             "supabase",
             "upgrading",
             "security-tests",
+            "architecture",
             "dependencies",
         ),
     ),
