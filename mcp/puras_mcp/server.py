@@ -1,10 +1,14 @@
-"""The server: which tools there are, where. `python -m puras_mcp.server` is the same as `puras-mcp`."""
+"""The server: which tools there are, where, and the command `puras-mcp`, which serves them over stdio.
+
+`python -m puras_mcp.server` is the same command, which Cursor, Claude Code, VS Code and others start.
+"""
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import metadata
 from typing import Any, Final
@@ -13,7 +17,7 @@ from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import CallToolResult, InputRequiredResult
 from mcp_types import Tool as ToolOnTheWire
 
-from puras_mcp import skill_tools
+from puras_mcp import places, skill_tools
 from puras_mcp.api import Api
 from puras_mcp.errors import Refused
 from puras_mcp.offer import Offer
@@ -123,7 +127,22 @@ def _version() -> str:
         return "0"
 
 
-if __name__ == "__main__":
-    from puras_mcp.command import main
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve over stdio until the client disconnects."""
+    parser = argparse.ArgumentParser(
+        prog="puras-mcp",
+        description="An MCP server for Puras Studio, over stdio. Address and key: PURAS_API_BASE and PURAS_API_KEY, "
+        "else ~/.purasbackend/config.json, which the tool `configure` writes.",
+        epilog=f"{places.ROOT_VARIABLE}=/path keeps the tools from reading and writing files elsewhere.",
+    )
+    parser.add_argument(
+        "--skills-as-tools", action="store_true", help="one more tool for each deployed skill"
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    options = parser.parse_args(arguments)
+    local(skills_as_tools=options.skills_as_tools).run("stdio")
+    return 0
 
+
+if __name__ == "__main__":
     sys.exit(main())
