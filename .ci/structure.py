@@ -18,6 +18,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,8 +35,7 @@ PACKAGES: Final = {
     "puras": "skills_kit/puras",
     "puras_mcp": "mcp/puras_mcp",
 }
-"""Each import package and its folder. All are measured; cycles are searched in `CYCLE_PACKAGES`."""
-CYCLE_PACKAGES: Final = ("backend", "workers", "studio")
+"""Each import package and its folder."""
 SMALL_FILE_LINES: Final = 60
 LARGE_FILE_LINES: Final = 500
 
@@ -62,8 +62,8 @@ LAYERS: Final[tuple[tuple[str, str], ...]] = (
 )
 """The target layers of `backend`, top to bottom, each with the first-level modules that belong to it.
 
-An import may point to the same layer or to a lower one; cycles within a layer are bounded by the size of the largest
-cycle.
+An import may point to the same layer or to a lower one. Cycles within a layer are found as those within any other
+package are: by the size of the largest one among siblings.
 """
 
 _GENERATED: Final = re.compile(
@@ -92,6 +92,7 @@ class Report(NamedTuple):
     """Everything that is measured."""
 
     cycles: dict[str, list[list[str]]]
+    """Of each import package, and of each package within them that has any."""
     folder_imports: int
     same_layer: int
     upward: list[Pair]
@@ -139,13 +140,29 @@ def between_entries(imports: Iterable[Pair], package: str) -> list[Pair]:
     return [pair for pair in inside if entry_of(pair[0]) != entry_of(pair[1])]
 
 
-def cycles(imports: Iterable[Pair]) -> list[list[str]]:
-    """Return the strongly connected components of first-level entries with more than one member, largest first."""
-    edges: dict[str, set[str]] = {}
-    for pair in imports:
-        importer, imported = entry_of(pair[0]), entry_of(pair[1])
-        if importer and imported:
-            edges.setdefault(importer, set()).add(imported)
+def cycles(imports: Iterable[Pair]) -> dict[str, list[list[str]]]:
+    """Return the import cycles among the children of each package at any depth, largest first.
+
+    A cycle is a strongly connected component with more than one member. Packages without a cycle are left out.
+    """
+    found = {package: _components(edges) for package, edges in between_siblings(imports).items()}
+    return {package: groups for package, groups in sorted(found.items()) if groups}
+
+
+def between_siblings(imports: Iterable[Pair]) -> dict[str, dict[str, set[str]]]:
+    """Return, for each package, which of its children import which others, with all modules in them."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for importer, imported in imports:
+        names, others = importer.split("."), imported.split(".")
+        shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(names, others, strict=False)))
+        if 0 < shared < min(len(names), len(others)):
+            edges = found.setdefault(".".join(names[:shared]), {})
+            edges.setdefault(".".join(names[: shared + 1]), set()).add(".".join(others[: shared + 1]))
+    return found
+
+
+def _components(edges: Mapping[str, set[str]]) -> list[list[str]]:
+    """Return the strongly connected components with more than one member, largest first."""
     reach = {entry: _reachable(entry, edges) for entry in edges}
     groups = {frozenset(o for o in seen if e in reach.get(o, ())) | {e} for e, seen in reach.items()}
     return sorted(
@@ -237,7 +254,7 @@ def sources(folder: Path, suffix: str = ".py") -> list[Path]:
 
 def measure(root: Path = ROOT) -> Report:
     """Measure everything."""
-    imports = imports_of(CYCLE_PACKAGES, root)
+    imports = imports_of(PACKAGES, root)
     backend = between_entries(imports, "backend")
     rank = ranks()
     entries = {entry_of(module) or "" for pair in imports for module in pair if module.startswith("backend.")}
@@ -249,7 +266,7 @@ def measure(root: Path = ROOT) -> Report:
         folders += [_folder(f"{place}/{n}", [f for p, f in measured.items() if _row(p) == n]) for n in names]
         words.update(sum((file.words for file in measured.values()), Counter[str]()))
     return Report(
-        {package: cycles(between_entries(imports, package)) for package in CYCLE_PACKAGES},
+        {package: [] for package in PACKAGES} | cycles(imports),
         len(backend),
         sum(rank.get(a.split(".")[1]) == rank.get(b.split(".")[1]) for a, b in backend),
         upward_imports(backend, rank),
@@ -328,9 +345,14 @@ def allowed_text(limits: Limits) -> str:
         "# Rewrite with `.venv/bin/python .ci/structure.py --write-allowed`, and review what was added.\n"
         f"upward_imports = {_toml_list(imports)}\n"
     ) + "".join(
-        f"\n[{name}]\n" + "".join(f"{package} = {number}\n" for package, number in numbers.items())
+        f"\n[{name}]\n" + "".join(f"{_toml_key(package)} = {number}\n" for package, number in numbers.items())
         for name, numbers in tables.items()
     )
+
+
+def _toml_key(package: str) -> str:
+    """Return the name of a package as a key, which a dot would otherwise divide."""
+    return f'"{package}"' if "." in package else package
 
 
 def _toml_list(lines: Iterable[str]) -> str:

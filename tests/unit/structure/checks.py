@@ -15,9 +15,9 @@ LARGE_DROP: Final = 0.95
 
 
 def larger_cycles(recorded: Limits, measured: Limits) -> list[str]:
-    """Return the packages in which the largest cycle of folders has grown."""
+    """Return the packages in which the largest cycle of siblings has grown."""
     return [
-        f"The largest import cycle between folders of {package} has {size} members; {ALLOWED} allows "
+        f"The largest import cycle between modules and folders of {package} has {size} members; {ALLOWED} allows "
         f"{recorded.largest_cycle.get(package, 1)}. Move what both sides need to a lower layer, or register the "
         f"higher one through a Protocol. `{COMMAND} --json` lists the members."
         for package, size in measured.largest_cycle.items()
@@ -85,6 +85,6 @@ def _fallen(
     """Return a line for each number below the recorded one that is at most its given share."""
     return [
         f"{name} of {package} has fallen from {recorded[package]} to {number}."
-        for package, number in measured.items()
-        if package in recorded and number < recorded[package] and number <= recorded[package] * share
+        for package, number in ((package, measured.get(package, 1)) for package in recorded)
+        if number < recorded[package] and number <= recorded[package] * share
     ]

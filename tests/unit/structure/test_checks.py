@@ -25,7 +25,11 @@ UPWARD = ("backend.execution.alpha", "backend.integrations.gamma")
     ("check", "measured", "expected"),
     [
         (checks.larger_cycles, RECORDED._replace(largest_cycle={"backend": 4}), "backend has 4 members"),
-        (checks.larger_cycles, RECORDED._replace(largest_cycle={"workers": 2}), "workers has 2 members"),
+        (
+            checks.larger_cycles,
+            RECORDED._replace(largest_cycle={"workers.agent": 2}),
+            "workers.agent has 2 members",
+        ),
         (
             checks.new_upward_imports,
             RECORDED._replace(upward=[*RECORDED.upward, UPWARD]),
@@ -40,6 +44,7 @@ UPWARD = ("backend.execution.alpha", "backend.integrations.gamma")
         (checks.more_banned_words, RECORDED._replace(banned_words={"studio": 1}), "studio contains 1"),
         (checks.hints, RECORDED._replace(banned_words={"backend": 95}), "from 100 to 95"),
         (checks.hints, RECORDED._replace(largest_cycle={"backend": 2}), "from 3 to 2"),
+        (checks.hints, RECORDED._replace(largest_cycle={}), "backend has fallen from 3 to 1"),
     ],
 )
 def test_check_reports_a_change(check: object, measured: Limits, expected: str) -> None:
@@ -107,7 +112,9 @@ def test_imports_of_a_package(package: Path) -> None:
         ("sample_structure.jobs.queries", "sample_structure.money.ledger"),  # within a function
         ("sample_structure.money.ledger", "sample_structure.jobs.queries"),
     ]
-    assert structure.cycles(imports) == [["sample_structure.jobs", "sample_structure.money"]]
+    assert structure.cycles(imports) == {
+        "sample_structure": [["sample_structure.jobs", "sample_structure.money"]]
+    }
     rank = structure.ranks([("top", "app"), ("execution", "jobs"), ("money", "money"), ("core", "core")])
     assert structure.upward_imports(imports, rank) == [
         ("sample_structure.core", "sample_structure.jobs"),
@@ -118,9 +125,22 @@ def test_imports_of_a_package(package: Path) -> None:
 def test_cycles_are_strongly_connected_components() -> None:
     edges = ["ab", "bc", "ca", "cd", "de", "ed", "ef", "gg"]
     imports = [(f"p.{edge[0]}.x", f"p.{edge[1]}.y") for edge in edges]
-    assert structure.cycles(imports) == [["p.a", "p.b", "p.c"], ["p.d", "p.e"]]
-    assert structure.largest(structure.cycles(imports)) == 3
+    assert structure.cycles(imports) == {"p": [["p.a", "p.b", "p.c"], ["p.d", "p.e"]]}
+    assert structure.largest(structure.cycles(imports)["p"]) == 3
     assert structure.largest([]) == 1
+
+
+def test_cycles_are_found_at_any_depth() -> None:
+    imports = [
+        ("p.a.low.x", "p.a.high"),
+        ("p.a.high", "p.a.low.y"),
+        ("p.a.low.y", "p.b"),
+        ("p.a", "p.a.low.y"),  # a package and what is in it are no siblings
+        ("p.a.low.y", "p.a"),
+        ("q.a.low.x", "p.a.low.x"),
+        ("p.a.low.x", "q.a.low.x"),
+    ]
+    assert structure.cycles(imports) == {"p.a": [["p.a.high", "p.a.low"]]}
 
 
 def test_upward_imports_ignore_modules_without_a_layer() -> None:
@@ -217,8 +237,9 @@ def test_banned_words(text: str, expected: dict[str, int]) -> None:
 
 def test_allowed_file_is_read_as_written(tmp_path: Path) -> None:
     path = tmp_path / "allowed.toml"
-    path.write_text(structure.allowed_text(RECORDED))
-    assert structure.read_limits(path) == RECORDED
+    recorded = RECORDED._replace(largest_cycle={"backend": 3, "backend.skills.manifest": 2})
+    path.write_text(structure.allowed_text(recorded))
+    assert structure.read_limits(path) == recorded
 
 
 def test_contract_is_generated_between_the_comments() -> None:
@@ -270,6 +291,8 @@ def test_command_measures_and_records_another_tree(
         "added: banned words of studio: 0",
         "added: banned words of workers: 0",
         "added: largest cycle of backend: 2",
+        "added: largest cycle of puras: 1",
+        "added: largest cycle of puras_mcp: 1",
         "added: largest cycle of studio: 1",
         "added: largest cycle of workers: 1",
     ]
