@@ -1,0 +1,207 @@
+"""Events of an agent: its model, its memory and its tools."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from backend.execution.events.types.base import OMITTED, Event, Omitted, event_type
+
+
+@event_type
+class AgentStartEvent(Event):
+    """The agent started. In runs of a listing of another project the fields about tools are missing."""
+
+    type: ClassVar[Literal["agent_start"]] = "agent_start"
+    skill: str
+    """Name of the skill."""
+    model: str
+    """Slug of the model."""
+    has_output_schema: bool
+    """Whether the result must have certain fields."""
+    resumed: bool
+    """False: a later attempt records `resumed` instead of this event."""
+    limits: dict[str, Any]
+    """`steps`, `timeout_s`, `tokens` (`null` without a limit) and `cap_micros`."""
+    tool_count: int | Omitted = OMITTED
+    """How many tools the model is offered."""
+    tools: list[str] | Omitted = OMITTED
+    """Names of the tools."""
+    bash_enabled: bool | Omitted = OMITTED
+    """Whether `bash` is one of them."""
+    deployment_id: str | Omitted | None = OMITTED
+    """ID of the deployment; `null` without one."""
+    label: str | Omitted = OMITTED
+    """`rehearsal` or `recording` when no language model replies."""
+
+
+@event_type
+class ModelResponseEvent(Event):
+    """The model replied."""
+
+    type: ClassVar[Literal["model_response"]] = "model_response"
+    step: int
+    """Number of the step, from 1."""
+    model: str
+    """Slug of the model."""
+    stop_reason: str | None
+    """Why the reply ended: `end_turn`, `tool_use`, `max_tokens` and others."""
+    input_tokens: int
+    """Tokens of the prompt that were not cached."""
+    output_tokens: int
+    """Tokens of the reply."""
+    cache_creation_input_tokens: int
+    """Tokens of the prompt that were written to the cache."""
+    cache_read_input_tokens: int
+    """Tokens of the prompt that were read from the cache."""
+    billed_micros: int
+    """The price, in millionths of a dollar."""
+    cache_hit: bool
+    """Whether anything was read from the cache."""
+    duration_ms: float
+    """How long the model took."""
+    cleared_input_tokens: int | Omitted = OMITTED
+    """Tokens of old results that the provider removed from the prompt; present if it removed any."""
+    label: str | Omitted = OMITTED
+    """`rehearsal` or `recording` when no language model replied."""
+    blocks: list[dict[str, Any]] | Omitted = OMITTED
+    """The reply: blocks of text, of thinking and of calls of tools."""
+    blocks_bytes: int | Omitted = OMITTED
+    """Size of the reply when it is too large for an event."""
+    blocks_in: str | Omitted = OMITTED
+    """Where a reply that is too large is stored: `journal/3`."""
+    blocks_withheld: str | Omitted = OMITTED
+    """`rails`: a guardrail of the skill does not let the text of the model become known."""
+
+
+@event_type
+class ModelRetryEvent(Event):
+    """A call of the model failed and is repeated. In runs of a listing of another project only `step` is present."""
+
+    type: ClassVar[Literal["model_retry"]] = "model_retry"
+    step: int
+    """Number of the step."""
+    reason: str | Omitted = OMITTED
+    """Why the call failed."""
+    status: int | Omitted = OMITTED
+    """The HTTP status of the provider, if it sent one."""
+    model: str | Omitted = OMITTED
+    """Slug of the model."""
+    try_: int | Omitted = OMITTED
+    """Which call failed, from 1."""
+    of: int | Omitted = OMITTED
+    """How many calls are made at most."""
+    wait_s: float | Omitted = OMITTED
+    """Seconds until the next call."""
+
+
+@event_type
+class ModelEscalatedEvent(Event):
+    """A stronger model continues the run, as the skill's `routing` asks."""
+
+    type: ClassVar[Literal["model_escalated"]] = "model_escalated"
+    from_: str
+    """Slug of the model until now."""
+    to: str
+    """Slug of the model from now on."""
+    reason: str
+    """`schema_fail`: results were not valid."""
+    after: int
+    """How many results were not valid."""
+    step: int
+    """Number of the step."""
+
+
+@event_type
+class ContextCompactedEvent(Event):
+    """Old results of tools were removed from the conversation to make room."""
+
+    type: ClassVar[Literal["context_compacted"]] = "context_compacted"
+    step: int
+    """The step before which they were removed."""
+    cleared: int
+    """How many results were removed."""
+    tokens_before: int
+    """About how many tokens the conversation had before."""
+    tokens_after: int
+    """About how many tokens it has now."""
+
+
+@event_type
+class MemoryInjectedEvent(Event):
+    """Records of the memory became part of the first message."""
+
+    type: ClassVar[Literal["memory_injected"]] = "memory_injected"
+    entity_count: int
+    """How many records are about the inputs."""
+    pinned_count: int
+    """How many records are pinned."""
+    memory_ids: list[str]
+    """IDs of the records."""
+    kinds: list[str]
+    """Kinds of the records, sorted."""
+
+
+@event_type
+class MemoryMissEvent(Event):
+    """The memory has no record about some of the inputs."""
+
+    type: ClassVar[Literal["memory_miss"]] = "memory_miss"
+    keys: Sequence[str]
+    """Keys of the inputs without a record."""
+
+
+@event_type
+class ToolUseEvent(Event):
+    """The model asked for a call of a tool."""
+
+    type: ClassVar[Literal["tool_use"]] = "tool_use"
+    step: int
+    """Number of the step."""
+    name: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    label: str | Omitted = OMITTED
+    """What the call is for, in the words of the model."""
+    input: dict[str, Any] | Omitted = OMITTED
+    """The arguments."""
+    input_bytes: int | Omitted = OMITTED
+    """Size of the arguments when they are too large for an event."""
+    input_withheld: str | Omitted = OMITTED
+    """`rails`: a guardrail of the skill does not let the arguments become known."""
+
+
+@event_type
+class ToolStartedEvent(Event):
+    """A call of a tool started."""
+
+    type: ClassVar[Literal["tool_started"]] = "tool_started"
+    tool: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    step: int
+    """Number of the step."""
+
+
+@event_type
+class ToolResultEvent(Event):
+    """A call of a tool ended. Tools add fields of their own, such as `exit_code`, `path` or `media`."""
+
+    type: ClassVar[Literal["tool_result"]] = "tool_result"
+    extra: ClassVar[str] = "details"
+    step: int
+    """Number of the step."""
+    tool: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    ok: bool
+    """False: the model received an error."""
+    preview: str
+    """The first 512 characters of the result."""
+    billed_micros: int | Omitted = OMITTED
+    """The price, in millionths of a dollar, if the call used something that is billed."""
+    details: Mapping[str, Any]
+    """The fields that the tool adds."""

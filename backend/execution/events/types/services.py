@@ -1,0 +1,97 @@
+"""Events of what a job used beyond its own code: other jobs, media, the web, graders."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from backend.execution.events.types.base import OMITTED, Event, Omitted, event_type
+
+
+@event_type
+class SubagentStartEvent(Event):
+    """The job called another skill, which runs as a job of its own."""
+
+    type: ClassVar[Literal["subagent_start"]] = "subagent_start"
+    label: str
+    """What the call is for; otherwise the name of the skill."""
+    job_id: str
+    """ID of the job that was called."""
+    skill: str
+    """Name of the skill."""
+    depth: int
+    """How many calls are above it."""
+    tool_use_id: str | Omitted = OMITTED
+    """ID of the call of a tool, if an agent called it."""
+
+
+@event_type
+class SubagentEndEvent(Event):
+    """A job that this job called has ended."""
+
+    type: ClassVar[Literal["subagent_end"]] = "subagent_end"
+    label: str
+    """What the call was for; otherwise the name of the skill."""
+    job_id: str
+    """ID of the job that was called."""
+    skill: str
+    """Name of the skill."""
+    status: str
+    """`succeeded`, `failed` or `cancelled`."""
+    used_micros: int
+    """What it used, in millionths of a dollar."""
+    duration_ms: float
+    """How long it took, with the time in the queue."""
+    tool_use_id: str | Omitted = OMITTED
+    """ID of the call of a tool, if an agent called it."""
+    error_code: str | Omitted = OMITTED
+    """The error code if it failed."""
+
+
+@event_type
+class MediaEvent(Event):
+    """An image, a video, a recording or a transcript was generated."""
+
+    type: ClassVar[Literal["media"]] = "media"
+    verb: str
+    """`image`, `video`, `audio` or `transcribe`."""
+    model: str
+    """Slug of the model."""
+    kind: str
+    """`image`, `video` or `audio`."""
+    label: str
+    """`local` if it was made on this machine without a model; otherwise empty."""
+    drive_path: str | None
+    """Path in the drive of the first file; `null`: a transcript has no file."""
+    request_id: str
+    """ID of the request at the provider; may be empty."""
+    billed_micros: int
+    """The price, in millionths of a dollar."""
+    media: list[dict[str, Any]]
+    """All files, each with `drive_path` and `kind`."""
+    duration_ms: float
+    """How long it took."""
+
+
+@event_type
+class WebEvent(Event):
+    """The code of a skill searched the web."""
+
+    type: ClassVar[Literal["web"]] = "web"
+    verb: str
+    """`search`."""
+    count: int
+    """How many results were found."""
+    billed_micros: int
+    """The price, in millionths of a dollar."""
+
+
+@event_type
+class EvalsEvent(Event):
+    """The graders of the skill judged the result."""
+
+    type: ClassVar[Literal["evals"]] = "evals"
+    score: int | None
+    """0 to 100; `null` if every grader was skipped."""
+    graders: list[dict[str, Any]]
+    """What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged,
+    `label`."""
