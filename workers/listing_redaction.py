@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
-from backend.execution.events.append import NewEvent
+from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.finish import Ending
 
 _TOLD: Final[dict[str, frozenset[str] | None]] = {
@@ -24,9 +24,6 @@ _TOLD: Final[dict[str, frozenset[str] | None]] = {
     "model_retry": frozenset({"step"}),
     "resumed": frozenset({"from_step"}),
     "sandbox": None,
-    "environment_started": frozenset(),
-    "environment_ready": frozenset(),
-    "environment_failed": frozenset(),
     "function_start": frozenset({"name"}),
     "progress": None,
     "limits": None,
@@ -65,7 +62,7 @@ OWN_WORDS: Final = frozenset(
 """Codes of errors whose sentence is ours, and tells nothing of what the run did."""
 
 
-def told(event: NewEvent) -> NewEvent | None:
+def told(event: EncodedEvent) -> EncodedEvent | None:
     """The event as the caller may read it, or nothing."""
     if event.type == "log":
         return event if event.payload.get("stream") == "system" else None
@@ -75,7 +72,7 @@ def told(event: NewEvent) -> NewEvent | None:
     if names is None:
         return event
     payload: dict[str, Any] = {name: value for name, value in event.payload.items() if name in names}
-    return NewEvent(event.type, payload, event.ts)
+    return EncodedEvent(event.type, payload, event.ts)
 
 
 def ending(whole: Ending, scrubber: Scrubber) -> Ending:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,7 +16,8 @@ from backend.core.jsonb import flattened
 from backend.core.tracing import spans
 from backend.data.secrets.scrub import Scrubber, StreamScrubber
 from backend.execution.events import otel_spans
-from backend.execution.events.append import NewEvent, append
+from backend.execution.events.append import EncodedEvent, append
+from backend.execution.events.types import JobEvent, LogEvent
 from backend.execution.jobs.claim import Claimed
 from workers import listing_redaction
 from workers.guardrails.redaction import Lines, Telling
@@ -46,8 +47,8 @@ class BufferedRecorder:
         self._database = database
         self._claimed = claimed
         self._on_refused = on_refused
-        self._buffer: list[NewEvent] = []
-        self.told: list[NewEvent] = []
+        self._buffer: list[EncodedEvent] = []
+        self.told: list[EncodedEvent] = []
         """What spans are made of, while somebody wants spans."""
         self._flusher: asyncio.Task[None] | None = None
         self._flush: asyncio.Future[None] | None = None
@@ -60,31 +61,34 @@ class BufferedRecorder:
         self._printed = {stream: scrubber.stream() for stream in PRINTED}
         self._lines = {stream: self._telling.lines() for stream in PRINTED} if self._telling else {}
 
-    def tellable(self, type: str, payload: dict[str, Any]) -> dict[str, Any]:  # noqa: A002 - the word of the contract
-        """What an event may say."""
-        scrubbed = self.scrubber.scrub(payload)
-        return scrubbed if self._telling is None else self._telling.payload(type, scrubbed)
+    def encoded(self, event: JobEvent) -> EncodedEvent:
+        """Return an event as it may be stored: without secrets, and redacted as the skill asks."""
+        payload = self.scrubber.scrub(event.to_payload())
+        if self._telling is not None:
+            payload = self._telling.payload(event.type, payload)
+        return EncodedEvent(event.type, payload)
 
     def tellable_text(self, text: str) -> str:
         """What of a sentence may be told."""
         scrubbed = self.scrubber.scrub(text)
         return scrubbed if self._telling is None else self._telling.text(scrubbed)
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        """Note one event, without the job's secrets."""
-        if type == "log" and payload.get("stream") in self._printed:
-            self._print(payload["stream"], self._printed[payload["stream"]].feed(payload["text"]))
+    def record(self, event: JobEvent) -> None:
+        """Record one event, without the job's secrets."""
+        if isinstance(event, LogEvent) and event.stream in self._printed:
+            self._print(event.stream, self._printed[event.stream].feed(event.text))
         else:
-            self._keep(NewEvent(type, flattened(self.tellable(type, payload))))
+            encoded = self.encoded(event)
+            self._keep(replace(encoded, payload=flattened(encoded.payload)))
 
-    async def taken(self) -> list[NewEvent]:
+    async def taken(self) -> list[EncodedEvent]:
         """What is not stored yet, for whoever stores it with something of its own: the order stays."""
         if self._flush is not None:
             await self._flush
         taken, self._buffer = self._buffer, []
         return taken
 
-    def tell(self, events: Sequence[NewEvent]) -> None:
+    def tell(self, events: Sequence[EncodedEvent]) -> None:
         """Note what spans are made of, of events that are stored by somebody else."""
         if spans.is_on():
             self.told.extend(
@@ -92,7 +96,7 @@ class BufferedRecorder:
             )
             del self.told[MOST_TOLD:]
 
-    async def rest(self) -> list[NewEvent]:
+    async def rest(self) -> list[EncodedEvent]:
         """Stop storing; gives what is left, to be stored with the attempt's end."""
         for stream, printed in self._printed.items():
             self._print(stream, printed.end(), is_last=True)
@@ -111,19 +115,19 @@ class BufferedRecorder:
         if lines is not None:
             text = lines.feed(text) + (lines.end() if is_last else "")
         if text:
-            self._keep(NewEvent("log", {"stream": stream, "text": text}))
+            self._keep(EncodedEvent("log", LogEvent(stream=stream, text=text).to_payload()))
 
-    def shown(self, events: Sequence[NewEvent]) -> list[NewEvent]:
+    def shown(self, events: Sequence[EncodedEvent]) -> list[EncodedEvent]:
         """Of these, what whoever runs the job may read: all of it, unless the code is another project's."""
         if self._claimed.publisher_id is None:
             return list(events)
         return [told for event in events if (told := listing_redaction.told(event)) is not None]
 
-    def _keep(self, event: NewEvent) -> None:
+    def _keep(self, event: EncodedEvent) -> None:
         for shown in self.shown([event]):
             self._keep_shown(shown)
 
-    def _keep_shown(self, event: NewEvent) -> None:
+    def _keep_shown(self, event: EncodedEvent) -> None:
         self.tell([event])
         if self._buffer and (joined := _joined(self._buffer[-1], event)) is not None:
             self._buffer[-1] = joined
@@ -159,7 +163,7 @@ class BufferedRecorder:
             self._on_refused()
 
 
-def _joined(before: NewEvent, event: NewEvent) -> NewEvent | None:
+def _joined(before: EncodedEvent, event: EncodedEvent) -> EncodedEvent | None:
     if event.type != before.type or event.type not in GROWING:
         return None
     same, text = GROWING[event.type]
@@ -169,6 +173,6 @@ def _joined(before: NewEvent, event: NewEvent) -> NewEvent | None:
         return None
     if len(before.payload[text]) + len(event.payload[text]) > MOST_PIECE_CHARACTERS:
         return None
-    return NewEvent(
+    return EncodedEvent(
         event.type, {**before.payload, text: before.payload[text] + event.payload[text]}, before.ts
     )

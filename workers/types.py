@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from backend.execution.approvals.types import Wanted
+from backend.execution.events.types import JobEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,8 @@ class Postponed:
 class Recorder(Protocol):
     """Takes the events of a running job; they are stored in order, soon, and before the job's last event."""
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        """Note one event: `function_start`, `log {stream, text}`, `sandbox {layers, warm}`, `environment {log}`…"""
+    def record(self, event: JobEvent) -> None:
+        """Record one event."""
 
 
 class Runner(Protocol):

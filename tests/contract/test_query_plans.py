@@ -39,6 +39,7 @@ from backend.evals.runner import drive
 from backend.execution.approvals.expiry import expire_due
 from backend.execution.approvals.worker import decisions
 from backend.execution.events.append import NewEvent, append
+from backend.execution.events.types import LogEvent
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.recovery import send_on_unheld, sweep
@@ -313,7 +314,7 @@ async def _work(watch: Watch, world: World) -> None:
             )
     with watch.step("append events"):
         async with database.transaction() as session:
-            event = NewEvent("log", {"text": "x"})
+            event = NewEvent(LogEvent(stream="system", text="x"))
             assert await append(session, job_id=first.job_id, attempt=first.attempt, events=[event])
     await _journal(watch, world, first)
     await _look_after_called(watch, world, first)
@@ -347,7 +348,7 @@ async def _work(watch: Watch, world: World) -> None:
 
 async def _journal(watch: Watch, world: World, claimed: Claimed) -> None:
     used = [Used("model", {"input_tokens": 1}, 1_000, 1, step=1)]
-    writing = Writing([Entry(1, 0, "reply", {})], [NewEvent("model_response", {})], used)
+    writing = Writing([Entry(1, 0, "reply", {})], [NewEvent(LogEvent(stream="system", text="x"))], used)
     for step in ("write in a journal", "write in a journal what is there already"):
         with watch.step(step):
             async with world.instance.database.single() as session:

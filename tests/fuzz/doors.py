@@ -25,6 +25,7 @@ from backend.data.drive import ranges, signing
 from backend.data.drive.ranges import UnsatisfiableRangeError
 from backend.execution.events import sse
 from backend.execution.events.schemas import EventView
+from backend.execution.events.types import JobEvent
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
 from backend.skills.archives.pack import pack_files
@@ -182,8 +183,8 @@ class _Recorded(Recorder):
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
 
 DOORS: Final[dict[str, Callable[[bytes], None]]] = {

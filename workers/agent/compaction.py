@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from backend.execution.events.types import ContextCompactedEvent
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from workers.agent.journal import Cleared, Journal
 from workers.agent.long_results import keep_whole
@@ -114,8 +115,10 @@ class Compaction:
         if pointers:
             self._pointers |= pointers
             after = likely - freed
-            facts = {"step": step, "cleared": len(pointers), "tokens_before": likely, "tokens_after": after}
-            await self._journal.keep_cleared(step, Cleared(pointers, facts), is_forced=is_forced)
+            event = ContextCompactedEvent(
+                step=step, cleared=len(pointers), tokens_before=likely, tokens_after=after
+            )
+            await self._journal.keep_cleared(step, Cleared(pointers, event), is_forced=is_forced)
         return freed
 
     async def _pointer(self, old: _Old) -> str:

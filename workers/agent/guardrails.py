@@ -10,8 +10,10 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from backend.execution.approvals.worker import Decision
+from backend.execution.events.guardrail_events import rail_events
+from backend.execution.events.types import OMITTED, Omitted
 from backend.skills.guardrails.errors import sentence_of
-from backend.skills.guardrails.evaluation import Judgement, judge, rails_at, told_by, without
+from backend.skills.guardrails.evaluation import Judgement, judge, rails_at, without
 from backend.skills.manifest.types import Rail, RailPoint, Skill
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.stop_reasons import RailBlocked
@@ -149,7 +151,7 @@ class Guard:
         self._blocked += 1
         words = "" if rail is None else sentence_of(rail, "output")
         if self._blocked >= MOST_BLOCKED:
-            raise RailBlocked(rail.name if rail else "", words, self._blocked)
+            raise RailBlocked(words, self._blocked)
         return words + _TRY_AGAIN
 
     def _stopping(self, judgement: Judgement) -> Rail | None:
@@ -184,7 +186,7 @@ class Guard:
     ) -> Judgement:
         rails = rails_at(self._rails, where) if names is None else self._rails_of(where, names)
         judgement = await judge([rail for rail in rails if rail.action == "redact"], value)
-        self._tell(judgement, where, step=step, **({"tool": names[0]} if where == "tool" and names else {}))
+        self._tell(judgement, where, step=step, tool=names[0] if where == "tool" and names else OMITTED)
         return judgement
 
     def _subject(self, name: str, given: Any) -> tuple[Sequence[str], Any]:
@@ -205,6 +207,13 @@ class Guard:
         checks = _WorkspaceChecks(room, self._path)
         return await judged_with_checks(rails, value, where, checks, tool=tool)
 
-    def _tell(self, judgement: Judgement, where: RailPoint, **more: Any) -> None:
-        for facts in told_by(judgement.decided, where, **more):
-            self._recorder.record("rail", facts)
+    def _tell(
+        self,
+        judgement: Judgement,
+        where: RailPoint,
+        *,
+        step: int | Omitted = OMITTED,
+        tool: str | Omitted = OMITTED,
+    ) -> None:
+        for event in rail_events(judgement.decided, where, step=step, tool=tool):
+            self._recorder.record(event)

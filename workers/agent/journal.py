@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.worker import Decision, decisions
-from backend.execution.events.append import NewEvent
+from backend.execution.events.types import AgentStartEvent, ContextCompactedEvent, JobEvent, ToolStartedEvent
 from backend.execution.jobs.claim import Claimed
 from backend.execution.journal import service
 from backend.execution.journal.service import (
@@ -25,7 +25,7 @@ from backend.execution.journal.service import (
 )
 from backend.money.ledger.service import Used
 from workers.agent.types import ToolCall, ToolResult
-from workers.agent.usage import model_used, response_facts, result_facts, use_facts
+from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
 from workers.drives.errors import AttemptLost
 from workers.llm.types import Reply, Tokens
@@ -50,8 +50,8 @@ class Cleared(NamedTuple):
 
     pointers: dict[str, str]
     """By the id of its call, what stands in the place of each result."""
-    facts: dict[str, Any]
-    """Of the event that tells of it."""
+    event: ContextCompactedEvent
+    """What is recorded of it."""
 
 
 class Journal:
@@ -163,14 +163,12 @@ class Journal:
         place = CLEARED_PLACE + is_forced
         await self._keep(
             [Entry(step - 1, place, "note", {"cleared": cleared.pointers})],
-            events=[NewEvent("context_compacted", cleared.facts)],
+            events=[cleared.event],
         )
 
-    async def keep_opening(self, content: dict[str, Any], start: dict[str, Any]) -> None:
+    async def keep_opening(self, content: dict[str, Any], start: AgentStartEvent) -> None:
         """Write down what the run begins with."""
-        await self._keep(
-            [Entry(OPENING_STEP, 0, "opening", content)], events=[NewEvent("agent_start", start)]
-        )
+        await self._keep([Entry(OPENING_STEP, 0, "opening", content)], events=[start])
 
     async def keep_reply(
         self, step: int, reply: Reply, calls: Sequence[ToolCall], *, elapsed_s: float, took_s: float
@@ -178,9 +176,9 @@ class Journal:
         """Write down a reply with its price, and tell of it and of the calls that it asks for."""
         self._count(reply)
         content = {**asdict(reply), "elapsed_s": round(elapsed_s, 3)}
-        events = [
-            NewEvent("model_response", response_facts(step, reply, took_s=took_s)),
-            *(NewEvent("tool_use", use_facts(call, reply)) for call in calls),
+        events: list[JobEvent] = [
+            response_event(step, reply, took_s=took_s),
+            *(use_event(call, reply) for call in calls),
         ]
         usage: dict[str, Any] = {"model_calls": step, "model": reply.model}
         usage |= {f"{name}_tokens": number for name, number in asdict(self._counts).items()}
@@ -196,7 +194,7 @@ class Journal:
         """Write down that a call begins which may not be made a second time."""
         await self._keep(
             [Entry(call.step, place, "started", {"tool_use_id": call.id})],
-            events=[NewEvent("tool_started", {"tool": call.name, "tool_use_id": call.id, "step": call.step})],
+            events=[ToolStartedEvent(tool=call.name, tool_use_id=call.id, step=call.step)],
         )
 
     async def keep_result(self, finished: Finished) -> None:
@@ -210,7 +208,7 @@ class Journal:
         }
         await self._keep(
             [Entry(call.step, place, "result", content)],
-            events=[NewEvent("tool_result", result_facts(call, result))],
+            events=[result_event(call, result)],
             used=result.used,
         )
 
@@ -253,13 +251,11 @@ class Journal:
         self,
         entries: Sequence[Entry],
         *,
-        events: Sequence[NewEvent] = (),
+        events: Sequence[JobEvent] = (),
         used: Sequence[Used] = (),
         usage: dict[str, Any] | None = None,
     ) -> None:
-        tellable = self.recorder.tellable
-        whole = [NewEvent(event.type, tellable(event.type, event.payload), event.ts) for event in events]
-        told = self.recorder.shown(whole)
+        told = self.recorder.shown([self.recorder.encoded(event) for event in events])
         self.recorder.tell(told)
         writing = Writing(entries, [*await self.recorder.taken(), *told], used, usage or {})
         self.spent_micros = await _seen_through(self._until_kept(writing))

@@ -6,10 +6,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from backend.core.clock import now
 from backend.core.errors import Unavailable
+from backend.execution.events.types import OMITTED, ModelEscalatedEvent, ModelRetryEvent
 from backend.skills.manifest.types import Routing
 from workers.agent.assignment import AgentAssignment
 from workers.agent.compaction import Compaction
@@ -18,7 +19,7 @@ from workers.agent.deltas import Deltas
 from workers.agent.limits import MOST_OUTPUT_TOKENS, Budget
 from workers.agent.stop_reasons import HandedOver, ModelAway, Refused
 from workers.llm.errors import PromptTooLong
-from workers.llm.types import Measured, Model, Prompt, Reply, ToolSpec
+from workers.llm.types import Measured, Model, Prompt, Reply, Retry, ToolSpec
 from workers.recorder import BufferedRecorder
 
 FIRST_ABSENCE_S: Final = 5.0
@@ -61,7 +62,7 @@ class LLMClient:
         elif self.compaction is not None:
             self.compaction.recall(step)
         if reply.stop_reason == "refusal":
-            raise Refused(reply.model, step)
+            raise Refused(reply.model)
         self._last = reply
         return reply
 
@@ -144,9 +145,9 @@ class LLMClient:
         silent = self._assignment.is_listed
         deltas = Deltas(self._assignment.job_id, step, recorder.scrubber, is_silent=silent)
 
-        def retried(facts: dict[str, Any]) -> None:
+        def retried(retry: Retry) -> None:
             deltas.restart()
-            recorder.record("model_retry", {"step": step, **facts})
+            recorder.record(_retry_event(step, retry))
 
         try:
             tell = _tell_nobody if self._assignment.guard.is_quiet else deltas.tell
@@ -166,16 +167,26 @@ class LLMClient:
         return ModelAway(error, after_s=after_s)
 
     def _tell_escalated(self, weaker: Model, routing: Routing, step: int) -> None:
-        self._assignment.journal.recorder.record(
-            "model_escalated",
-            {
-                "from": weaker.slug,
-                "to": routing.escalate_to,
-                "reason": "schema_fail",
-                "after": self._failures,
-                "step": step,
-            },
+        escalated = ModelEscalatedEvent(
+            from_=weaker.slug,
+            to=routing.escalate_to,
+            reason="schema_fail",
+            after=self._failures,
+            step=step,
         )
+        self._assignment.journal.recorder.record(escalated)
+
+
+def _retry_event(step: int, retry: Retry) -> ModelRetryEvent:
+    return ModelRetryEvent(
+        step=step,
+        reason=retry.reason,
+        status=retry.status or OMITTED,
+        model=retry.model,
+        try_=retry.tried,
+        of=retry.max_calls,
+        wait_s=retry.wait_s,
+    )
 
 
 def _tell_nobody(piece: str) -> None:

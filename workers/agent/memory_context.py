@@ -13,6 +13,7 @@ from backend.data.memory.digest import Digest, digest
 from backend.data.memory.errors import ListingHasNoMemory
 from backend.data.memory.identity import content_hash, image_key, value_key
 from backend.data.memory.scoping import job_principal
+from backend.execution.events.types import MemoryInjectedEvent, MemoryMissEvent
 from backend.identity.auth.principal import Principal
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
@@ -52,11 +53,11 @@ async def remembered(
         return []
     recorder = assignment.journal.recorder
     if found.missed:
-        recorder.record("memory_miss", {"keys": list(found.missed)})
+        recorder.record(MemoryMissEvent(keys=list(found.missed)))
     text = await assignment.guard.remembered(found.text) if found.text else ""
     if not text:
         return blocks
-    recorder.record("memory_injected", found.injected)
+    recorder.record(MemoryInjectedEvent(**found.injected._asdict()))
     return [*blocks, *told(text)]
 
 

@@ -20,10 +20,11 @@ Pause               the run goes on later, where it stopped: its journal is kept
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from backend.core.errors import Unavailable
 from backend.execution.approvals.types import Wanted
+from backend.execution.events.types import CostCappedEvent, LimitsEvent, StopEvent, TimeoutEvent
 from backend.money.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
 
@@ -32,26 +33,24 @@ class Stop(Exception):
     """The run is over, and it failed."""
 
     code: ClassVar[str]
-    event: ClassVar[str] = ""
-    """The type of the event that tells of it before the job's last one; empty: that one says it all."""
 
-    def __init__(self, sentence: str, **facts: Any) -> None:
+    def __init__(self, sentence: str, event: StopEvent | None = None) -> None:
         super().__init__(sentence)
         self.sentence = sentence
-        self.facts = facts
+        self.event = event
+        """What is recorded before the last event of the job; none: the last event says everything."""
 
 
 class OutOfSteps(Stop):
     """The model has replied as often as it may."""
 
     code = "step_limit"
-    event = "limits"
 
     def __init__(self, limit: int) -> None:
         super().__init__(
             f"The agent did not finish in {limit} steps, its limit. Give it a smaller task, or raise `limits.steps` in "
             "skill.yaml.",
-            limit=limit,
+            LimitsEvent(kind=self.code, limit=limit),
         )
 
 
@@ -59,14 +58,12 @@ class OutOfTime(Stop):
     """The run has lasted as long as it may."""
 
     code = "timeout"
-    event = "timeout"
 
     def __init__(self, step: int, limit_s: float) -> None:
         super().__init__(
             f"The agent ran longer than its limit of {limit_s:g} s: give it less to do, or raise `timeout_s` in "
             "skill.yaml.",
-            step=step,
-            limit_s=limit_s,
+            TimeoutEvent(kind=self.code, step=step, limit_s=limit_s),
         )
 
 
@@ -74,14 +71,12 @@ class OutOfTokens(Stop):
     """The run has used as many tokens as it may."""
 
     code = "token_limit"
-    event = "limits"
 
     def __init__(self, used: int, limit: int) -> None:
         super().__init__(
             f"The agent used {used:,} tokens of the {limit:,} that it may. Raise `limits.tokens` in skill.yaml, or "
             "give it less to read.",
-            used=used,
-            limit=limit,
+            LimitsEvent(kind=self.code, used=used, limit=limit),
         )
 
 
@@ -89,15 +84,12 @@ class ContextFull(Stop):
     """The conversation does not fit into the model, and nothing is left that could be taken out of it."""
 
     code = "context_full"
-    event = "limits"
 
     def __init__(self, model: str, tokens: int, limit: int) -> None:
         super().__init__(
             f"The conversation has about {tokens:,} tokens, and the model {model!r} takes {limit:,} with its reply. "
             "Give the agent less to read at once, or name a model with a longer context.",
-            model=model,
-            tokens=tokens,
-            limit=limit,
+            LimitsEvent(kind=self.code, model=model, tokens=tokens, limit=limit),
         )
 
 
@@ -105,7 +97,6 @@ class CostCapped(Stop):
     """The next call could cost more than is left of what is reserved for the job."""
 
     code = "cost_capped"
-    event = "cost_capped"
 
     def __init__(
         self, step: int, spent_micros: int, cap_micros: int, needed_micros: int, *, cap: CostCap = JOB_LIMIT
@@ -118,11 +109,14 @@ class CostCapped(Stop):
         super().__init__(
             f"Stopped before a call that could cost {dollars(needed_micros)}: the job has spent "
             f"{dollars(spent_micros)} of {of}. {cap.fix}",
-            step=step,
-            spent_micros=spent_micros,
-            cap_micros=cap_micros,
-            needed_micros=needed_micros,
-            capped_by=cap.source,
+            CostCappedEvent(
+                kind=self.code,
+                step=step,
+                spent_micros=spent_micros,
+                cap_micros=cap_micros,
+                needed_micros=needed_micros,
+                capped_by=cap.source,
+            ),
         )
 
 
@@ -131,11 +125,9 @@ class Refused(Stop):
 
     code = "refused"
 
-    def __init__(self, model: str, step: int) -> None:
+    def __init__(self, model: str) -> None:
         super().__init__(
-            f"The model {model!r} refused to go on. Look at its last reply, and at what the skill asks of it.",
-            model=model,
-            step=step,
+            f"The model {model!r} refused to go on. Look at its last reply, and at what the skill asks of it."
         )
 
 
@@ -147,9 +139,7 @@ class Truncated(Stop):
     def __init__(self, times: int, max_tokens: int) -> None:
         super().__init__(
             f"The model's reply was cut off {times} times in a row, the last time after {max_tokens:,} tokens. Ask for "
-            "a shorter result, or let the agent write it to a file piece by piece.",
-            times=times,
-            max_tokens=max_tokens,
+            "a shorter result, or let the agent write it to a file piece by piece."
         )
 
 
@@ -158,9 +148,9 @@ class RailBlocked(Stop):
 
     code = "rail_blocked"
 
-    def __init__(self, rail: str, sentence: str, times: int) -> None:
+    def __init__(self, sentence: str, times: int) -> None:
         again = f" {times} results did not." if times > 1 else ""
-        super().__init__(f"{sentence}{again}", rail=rail)
+        super().__init__(f"{sentence}{again}")
 
 
 class NoOutput(Stop):
@@ -171,8 +161,7 @@ class NoOutput(Stop):
     def __init__(self, asked: int) -> None:
         super().__init__(
             f"The agent ended without calling set_output, though it was asked to {asked} times. Say in the skill's "
-            "prompt what the result is.",
-            asked=asked,
+            "prompt what the result is."
         )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from backend.core import logs
 from backend.core.errors import PurasError
 from backend.execution.approvals.types import Wanted
+from backend.execution.events.types import ToolStartedEvent
 from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
@@ -206,8 +207,8 @@ class Toolbox:
         if not _may_run_again(tool):
             await self._journal.keep_started(place, call)
             return
-        facts = {"tool": call.name, "tool_use_id": call.id, "step": call.step}
-        self._journal.recorder.record("tool_started", facts)
+        started = ToolStartedEvent(tool=call.name, tool_use_id=call.id, step=call.step)
+        self._journal.recorder.record(started)
 
     async def _run_tool(self, tool: Tool, call: ToolCall) -> ToolResult:
         """What the tool gives, whatever it does, without the job's secrets and not too long."""

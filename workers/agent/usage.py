@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
+from backend.execution.events.types import OMITTED, ModelResponseEvent, ToolResultEvent, ToolUseEvent
 from backend.money.ledger.service import Used
 from workers.agent.conversation import label_of
 from workers.agent.types import ToolCall, ToolResult
@@ -16,54 +17,56 @@ MOST_PREVIEW_CHARACTERS: Final = 512
 MOST_INPUT_BYTES: Final = 64_000
 
 
-def response_facts(step: int, reply: Reply, *, took_s: float) -> dict[str, Any]:
-    """Of the event `model_response`."""
-    tokens = reply.tokens
-    facts: dict[str, Any] = {
-        "step": step,
-        "model": reply.model,
-        "stop_reason": reply.stop_reason,
-        "input_tokens": tokens.input,
-        "output_tokens": tokens.output,
-        "cache_creation_input_tokens": tokens.cache_write,
-        "cache_read_input_tokens": tokens.cache_read,
-        "billed_micros": reply.billed_micros,
-        "cache_hit": reply.cache_hit,
-        "duration_ms": round(took_s * 1000, 3),
-    }
-    if reply.cleared_tokens:  # the upstream took old results of tools out of the conversation by itself
-        facts["cleared_input_tokens"] = reply.cleared_tokens
-    if reply.label:
-        facts["label"] = reply.label
-    blocks = list(reply.blocks)
+def response_event(step: int, reply: Reply, *, took_s: float) -> ModelResponseEvent:
+    """Return the event of a reply."""
+    tokens, blocks = reply.tokens, list(reply.blocks)
     size = len(json.dumps(blocks))
-    if size <= MOST_BLOCKS_BYTES:
-        return {**facts, "blocks": blocks}
-    return {**facts, "blocks_bytes": size, "blocks_in": f"journal/{step}"}
+    is_whole = size <= MOST_BLOCKS_BYTES
+    return ModelResponseEvent(
+        step=step,
+        model=reply.model,
+        stop_reason=reply.stop_reason,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cache_creation_input_tokens=tokens.cache_write,
+        cache_read_input_tokens=tokens.cache_read,
+        billed_micros=reply.billed_micros,
+        cache_hit=reply.cache_hit,
+        duration_ms=round(took_s * 1000, 3),
+        cleared_input_tokens=reply.cleared_tokens or OMITTED,
+        label=reply.label or OMITTED,
+        blocks=blocks if is_whole else OMITTED,
+        blocks_bytes=OMITTED if is_whole else size,
+        blocks_in=OMITTED if is_whole else f"journal/{step}",
+    )
 
 
-def use_facts(call: ToolCall, reply: Reply) -> dict[str, Any]:
-    """Of the event `tool_use`."""
-    facts: dict[str, Any] = {"step": call.step, "name": call.name, "tool_use_id": call.id}
+def use_event(call: ToolCall, reply: Reply) -> ToolUseEvent:
+    """Return the event of a call that the model asks for."""
     block = next((block for block in reply.blocks if block.get("id") == call.id), {})
-    label = label_of(block)
-    if label:
-        facts["label"] = label
     size = len(json.dumps(call.input))
-    return {**facts, "input": call.input} if size <= MOST_INPUT_BYTES else {**facts, "input_bytes": size}
+    is_whole = size <= MOST_INPUT_BYTES
+    return ToolUseEvent(
+        step=call.step,
+        name=call.name,
+        tool_use_id=call.id,
+        label=label_of(block) or OMITTED,
+        input=call.input if is_whole else OMITTED,
+        input_bytes=OMITTED if is_whole else size,
+    )
 
 
-def result_facts(call: ToolCall, result: ToolResult) -> dict[str, Any]:
-    """Of the event `tool_result`."""
-    facts: dict[str, Any] = {
-        "step": call.step,
-        "tool": call.name,
-        "tool_use_id": call.id,
-        "ok": result.ok,
-        "preview": _words(result)[:MOST_PREVIEW_CHARACTERS],
-    }
-    billed = sum(one.billed_micros for one in result.used)
-    return {**facts, **({"billed_micros": billed} if result.used else {}), **result.facts}
+def result_event(call: ToolCall, result: ToolResult) -> ToolResultEvent:
+    """Return the event of a call that has ended."""
+    return ToolResultEvent(
+        step=call.step,
+        tool=call.name,
+        tool_use_id=call.id,
+        ok=result.ok,
+        preview=_words(result)[:MOST_PREVIEW_CHARACTERS],
+        billed_micros=sum(one.billed_micros for one in result.used) if result.used else OMITTED,
+        details=result.facts,
+    )
 
 
 def model_used(reply: Reply) -> Used:

@@ -10,7 +10,7 @@ from typing import Final
 
 from backend.context import AppContext
 from backend.core import logs
-from backend.execution.events.append import NewEvent
+from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.claim import Claimed
 from backend.storage.paths import DrivePath
 from workers.agent.journal import Journal
@@ -94,7 +94,7 @@ class Attempt:
         return self.claimed.type == "agentic" or time.monotonic() - self._created_at > CALLS_AFTER_S
 
     @property
-    def span_events(self) -> Sequence[NewEvent]:
+    def span_events(self) -> Sequence[EncodedEvent]:
         """The events of which spans are made, while tracing is on."""
         return self.recorder.told
 

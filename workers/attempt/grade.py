@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from backend.execution.events.types import EvalsEvent
 from backend.execution.jobs.finish import Ending
 from workers.attempt.attempt import Attempt
 from workers.attempt.grading.graded import Graded
@@ -28,5 +29,5 @@ async def grade(attempt: Attempt, prepared: Prepared, result: Ending | Postponed
     run = Graded(prepared, attempt.claimed, result.result, attempt.journal, attempt.recorder)
     scored = await attempt.graders.grade(run)
     facts = attempt.recorder.scrubber.scrub(scored.as_facts())
-    attempt.recorder.record("evals", {"score": facts["score"], "graders": facts["graders"]})
+    attempt.recorder.record(EvalsEvent(score=facts["score"], graders=facts["graders"]))
     return replace(result, evals=facts)

@@ -6,8 +6,9 @@ from typing import Final
 
 from backend.execution.approvals.types import Wanted
 from backend.execution.approvals.worker import Decision
+from backend.execution.events.guardrail_events import rail_events
 from backend.skills.guardrails.errors import sentence_of
-from backend.skills.guardrails.evaluation import Judgement, rails_at, told_by
+from backend.skills.guardrails.evaluation import Judgement, rails_at
 from backend.skills.manifest.types import Rail
 from workers.attempt.attempt import Attempt
 from workers.attempt.guardrail_checks import RAIL_BLOCKED, SandboxChecks
@@ -38,8 +39,8 @@ async def guard_inputs(
     checks = SandboxChecks.of(attempt, assignment, recorder)
     judgement = await judged_with_checks(rails, assignment.inputs, "input", checks)
     if decided is None or judgement.blocked:
-        for facts in told_by(judgement.decided, "input"):
-            recorder.record("rail", facts)
+        for event in rail_events(judgement.decided, "input"):
+            recorder.record(event)
     return _stop_of(judgement, decided)
 
 

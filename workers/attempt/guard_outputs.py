@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from backend.execution.events.guardrail_events import rail_events
 from backend.skills.guardrails.errors import sentence_of
-from backend.skills.guardrails.evaluation import Judgement, rails_at, told_by
+from backend.skills.guardrails.evaluation import Judgement, rails_at
 from backend.skills.manifest.types import Rail
 from backend.skills.schemas.value_schemas import Checked
 from workers.attempt.attempt import Attempt
@@ -27,8 +28,8 @@ async def guard_outputs(
     checks = SandboxChecks.of(attempt, prepared.assignment, recorder)
     judgement = await judged_with_checks(rails, checked.value, "output", checks)
     blocking = _blocking(skill.output.check(judgement.value), judgement)
-    for facts in told_by(judgement.decided, "output"):
-        recorder.record("rail", facts)
+    for event in rail_events(judgement.decided, "output"):
+        recorder.record(event)
     if blocking is not None:
         return Failure(RAIL_BLOCKED, sentence_of(blocking, "output"), outcome.measured)
     return Success(judgement.value, outcome.measured)

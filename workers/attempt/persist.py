@@ -10,7 +10,7 @@ from backend.core.db.connections import DatabaseUnavailable, why_away
 from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
 from backend.execution.approvals.worker import wait_for_consent
-from backend.execution.events.append import NewEvent
+from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.finish import Ending, finish, is_one_statement
 from backend.execution.jobs.requeue import requeue
 from backend.execution.journal import service as journal
@@ -46,7 +46,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
 Storable = Ending | Requeued | AwaitingApproval
 
 
-async def _store(attempt: Attempt, end: Storable, events: Sequence[NewEvent], give_up_s: float) -> None:
+async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float) -> None:
     outcome = outcome_of(end)
     try:
         is_ours = await _write_until_stored(attempt, end, events, give_up_s)
@@ -60,7 +60,7 @@ async def _store(attempt: Attempt, end: Storable, events: Sequence[NewEvent], gi
 
 
 async def _write_until_stored(
-    attempt: Attempt, end: Storable, events: Sequence[NewEvent], give_up_s: float
+    attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float
 ) -> bool:
     """Return whether the attempt was the running one; its number makes a second write harmless."""
     retry = DatabaseRetry("end not stored yet", give_up_s=give_up_s, log=attempt.log)
@@ -73,14 +73,14 @@ async def _write_until_stored(
             return await _await_approval(attempt, end, events)
 
 
-async def _finish(attempt: Attempt, end: Ending, events: Sequence[NewEvent]) -> bool:
+async def _finish(attempt: Attempt, end: Ending, events: Sequence[EncodedEvent]) -> bool:
     database, claimed = attempt.context.database, attempt.claimed
     unit = database.single if is_one_statement(claimed, end) else database.transaction
     async with unit() as session:
         return await finish(session, claimed, end, events)
 
 
-async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[NewEvent]) -> bool:
+async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[EncodedEvent]) -> bool:
     claimed = attempt.claimed
     async with attempt.context.database.transaction() as session:
         is_ours = await requeue(
@@ -97,7 +97,7 @@ async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[NewEvent]) 
         return is_ours
 
 
-async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[NewEvent]) -> bool:
+async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[EncodedEvent]) -> bool:
     async with attempt.context.database.transaction() as session:
         return await wait_for_consent(
             session,

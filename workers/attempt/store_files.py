@@ -9,6 +9,7 @@ from typing import Any, Final
 from backend.core import logs
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.errors import PurasError
+from backend.execution.events.types import LogEvent
 from backend.execution.jobs.finish import Ending
 from backend.storage.errors import StorageUnavailable
 from workers.attempt.attempt import Attempt
@@ -81,7 +82,7 @@ async def _store_changes(attempt: Attempt, prepared: Prepared, value: Any, recor
         return value
     found = await drives.put_back(drive, attempt.claimed, recorder.paths)
     if found.count_left_out:
-        recorder.record("log", {"stream": "system", "level": "warning", "text": _left_out(found)})
+        recorder.record(LogEvent(stream="system", level="warning", text=_left_out(found)))
     return drive.as_placed(value)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from backend.core.tracing import spans, traceparent
 from backend.core.tracing.spans import Attribute, Span
 from backend.execution.events import otel_spans
-from backend.execution.events.append import TERMINAL_TYPES, NewEvent
+from backend.execution.events.append import TERMINAL_TYPES, EncodedEvent
 from backend.execution.jobs.claim import Claimed
 
 
@@ -34,7 +34,7 @@ def attempt(claimed: Claimed, *, claim_began_ns: int) -> Iterator[Span]:
 
 
 def ended(
-    span: Span, claimed: Claimed, *, outcome: str, code: str | None, events: Sequence[NewEvent]
+    span: Span, claimed: Claimed, *, outcome: str, code: str | None, events: Sequence[EncodedEvent]
 ) -> None:
     """Record how the attempt ended, and export the spans that follow from the events of its job."""
     if not span.traceparent:
@@ -43,7 +43,7 @@ def ended(
     if code is not None:
         span.fail(code)
     if events:
-        last = NewEvent(outcome if outcome in TERMINAL_TYPES else "requeued")
+        last = EncodedEvent(outcome if outcome in TERMINAL_TYPES else "requeued", {})
         otel_spans.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
 
 

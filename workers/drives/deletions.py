@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from backend.execution.events.types import DriveDeletedEvent, JobEvent
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.paths import DrivePath, parse_drive_path
 from workers.drives.scan import MOST_FILES
@@ -17,11 +16,11 @@ class Deletions:
         self.paths: set[DrivePath] = set()
         self._recorder = recorder
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+    def record(self, event: JobEvent) -> None:
         """See `Recorder.record`."""
-        self._recorder.record(type, payload)
-        if type == "drive_deleted" and len(self.paths) <= MOST_FILES:  # one more is refused with all of them
-            try:
-                self.paths.add(parse_drive_path(f"drive/{payload['path']}"))
+        self._recorder.record(event)
+        if isinstance(event, DriveDeletedEvent) and len(self.paths) <= MOST_FILES:
+            try:  # one more is refused with all of them
+                self.paths.add(parse_drive_path(f"drive/{event.path}"))
             except BadDrivePath:
                 return  # the kit would not have sent it

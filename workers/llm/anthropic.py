@@ -23,7 +23,7 @@ from workers.llm.provider_errors import Fault, fault_of
 from workers.llm.requests import as_request
 from workers.llm.retry_policy import USUAL, Patience
 from workers.llm.streams import Assembly, BrokenStream
-from workers.llm.types import Label, Prompt, Reply
+from workers.llm.types import Label, Prompt, Reply, Retry
 
 log = logs.get(__name__)
 
@@ -64,7 +64,7 @@ class MessagesModel:
         return ""
 
     async def reply(
-        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
         """Answer the prompt, in as many tries as patience allows; see `Model.reply`."""
         request = as_request(self.entry, prompt)
@@ -74,15 +74,9 @@ class MessagesModel:
             except _FAULTS as error:
                 fault = fault_of(error, self.entry, is_own_key=self.margin.is_own_key)
             wait_s = self._wait_s(fault, tried)
-            facts = {
-                **fault.facts,
-                "model": self.slug,
-                "try": tried,
-                "of": self.patience.tries,
-                "wait_s": wait_s,
-            }
-            log.info("model call will be tried again", **facts)
-            on_retry(facts)
+            retry = Retry(fault.reason, fault.status, self.slug, tried, self.patience.tries, wait_s)
+            log.info("model call will be repeated", **retry._asdict())
+            on_retry(retry)
             await asyncio.sleep(wait_s)
         raise AssertionError("the last try returns or raises")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import email.utils
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx2
@@ -48,7 +48,6 @@ class Fault:
     retry_after_s: float | None = None
     final: PurasError | None = None
     """What the caller is told, when trying again cannot help."""
-    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_busy(self) -> bool:
@@ -118,5 +117,4 @@ def _refused_address(error: BaseException | None) -> str | None:
 
 
 def _fault(reason: str, *, status: int | None = None, **more: Any) -> Fault:
-    facts = {"reason": reason, **({"status": status} if status else {})}
-    return Fault(reason, status=status, facts=facts, **more)
+    return Fault(reason, status=status, **more)

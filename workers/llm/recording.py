@@ -19,7 +19,7 @@ from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from backend.skills.model_catalog.recordings import slug_of
 from workers.llm.errors import RecordingMissing
-from workers.llm.types import Block, Label, Prompt, Reply, Tokens
+from workers.llm.types import Block, Label, Prompt, Reply, Retry, Tokens
 
 _REPLIES = text("""
 select e.content from journal_entries e join jobs j on j.id = e.job_id
@@ -64,7 +64,7 @@ class Recording:
         return "recording"
 
     async def reply(
-        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
         """The reply that came at this place then; behind the last one, the end of the turn."""
         place = sum(message["role"] == "assistant" for message in prompt.messages)

@@ -16,7 +16,7 @@ from backend.skills.manifest.types import Example, Skill
 from backend.skills.model_catalog.catalog import CatalogueEntry
 from backend.skills.schemas.validator import TooManyStepsError, Validator
 from workers.llm.sample_values import sample
-from workers.llm.types import Block, Label, Message, Prompt, Reply, Tokens, ToolSpec
+from workers.llm.types import Block, Label, Message, Prompt, Reply, Retry, Tokens, ToolSpec
 
 SET_OUTPUT: Final = "set_output"
 NOTICE: Final = "Simulated: no language model ran."
@@ -42,7 +42,7 @@ class Rehearsal:
         return "rehearsal"
 
     async def reply(
-        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
         """The next thing to try."""
         called = [block["name"] for block in _tool_uses(prompt.messages)]

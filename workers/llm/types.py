@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from backend.skills.model_catalog.catalog import CatalogueEntry
 
@@ -101,6 +101,20 @@ class Reply:
         return self.tokens.prompt + self.tokens.output + self.cleared_tokens
 
 
+class Retry(NamedTuple):
+    """A call of a model that failed and is repeated."""
+
+    reason: str
+    status: int | None
+    """The HTTP status of the upstream, if it sent one."""
+    model: str
+    tried: int
+    """How many calls were made."""
+    max_calls: int
+    wait_s: float
+    """Seconds until the next call."""
+
+
 class Model(Protocol):
     """A model as the agent's loop sees it."""
 
@@ -117,7 +131,7 @@ class Model(Protocol):
         """Whether it is no language model at all."""
 
     async def reply(
-        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[dict[str, Any]], None]
+        self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
         """Answer the prompt; text is told as it comes, and so is every retry with its facts.
 

@@ -8,21 +8,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from backend.core.errors import PurasError
-from backend.context import AppContext
 from backend.authoring.notebooks import driving
 from backend.authoring.notebooks.driving import Held, Next, Wanted
+from backend.execution.events.types import LogEvent
+from backend.context import AppContext
+from backend.core.errors import PurasError
 from backend.data.secrets.scrub import Scrubber
-from workers.db_retry import DatabaseRetry
-from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
 from workers.agent.workspace.kernel import Kernel
+from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
+from workers.db_retry import DatabaseRetry
 from workers.notebooks.assignment import KernelAssignment
 from workers.notebooks.cell_output import Gathered
-from workers.types import Failure, Measured, Outcome, Recorder, Success
 from workers.sandbox.host.exit_status import NotStarted
-from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.staged_drive import DRIVE_GONE
+from workers.sandbox.isolation.errors import SandboxUnavailable
+from workers.types import Failure, Measured, Outcome, Recorder, Success
 
 LOOK_S: Final = 0.25
 """How often what a cell has given is stored while it runs, and looked whether it is to be interrupted."""
@@ -160,9 +161,7 @@ class Session:
 
     async def _boot(self, said: str) -> None:
         self._kernel = await self._room.notebook_kernel()
-        self._recorder.record(
-            "log", {"stream": "system", "text": said or "The kernel of the notebook has begun."}
-        )
+        self._recorder.record(LogEvent(stream="system", text=said or "The kernel of the notebook has begun."))
         retry = self._retry()
         while True:
             async with retry:

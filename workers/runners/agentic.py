@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from backend.core.errors import PurasError
 from backend.core.metrics.instruments import JOB_RUN
+from backend.execution.events.types import OMITTED, AgentStartEvent, ResumedEvent
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
 from workers.agent.compaction import Compaction
@@ -67,8 +68,8 @@ class AgenticRunner:
         try:
             return Success(await self._result(assignment, recorder), _measured(began))
         except Stop as stop:
-            if stop.event:
-                recorder.record(stop.event, {"kind": stop.code, **stop.facts})
+            if stop.event is not None:
+                recorder.record(stop.event)
             return Failure(stop.code, stop.sentence, _measured(began))
         except ConsentNeeded as pause:
             return Postponed(pause.reason, wanted=pause.wanted)
@@ -127,7 +128,7 @@ async def _opened(
     journal = assignment.journal
     kept = journal.opening
     if kept is not None:
-        journal.recorder.record("resumed", {"from_step": journal.last_step})
+        journal.recorder.record(ResumedEvent(from_step=journal.last_step))
         return Conversation(kept["system"], tuple(kept["messages"]))
     body = await asyncio.to_thread(read_body, assignment)
     talk = open_conversation(assignment, body, finish, tools.specs, staged)
@@ -160,27 +161,26 @@ def _merged(reopening: dict[str, Any] | None, talk: Conversation) -> Conversatio
     )
 
 
-def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> dict[str, Any]:
-    """Of the event `agent_start`."""
+def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> AgentStartEvent:
     names = [spec.name for spec in tools.specs]
     budget = assignment.budget
-    start: dict[str, Any] = {
-        "skill": assignment.skill_name,
-        "model": model.slug,
-        "tool_count": len(names),
-        "tools": names,
-        "bash_enabled": "bash" in names,
-        "has_output_schema": bool(assignment.skill.output_schema.get("properties")),
-        "deployment_id": assignment.deployment_id and str(assignment.deployment_id),
-        "resumed": False,
-        "limits": {
+    return AgentStartEvent(
+        skill=assignment.skill_name,
+        model=model.slug,
+        tool_count=len(names),
+        tools=names,
+        bash_enabled="bash" in names,
+        has_output_schema=bool(assignment.skill.output_schema.get("properties")),
+        deployment_id=None if assignment.deployment_id is None else str(assignment.deployment_id),
+        resumed=False,
+        limits={
             "steps": budget.steps,
             "timeout_s": budget.timeout_s,
             "tokens": budget.tokens,
             "cap_micros": budget.cap_micros,
         },
-    }
-    return {**start, "label": model.label} if model.label else start
+        label=model.label or OMITTED,
+    )
 
 
 def _measured(began: float) -> Measured:

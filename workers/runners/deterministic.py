@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from backend.execution.events.types import FunctionStartEvent
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.host.assets import Supplies
 from workers.sandbox.host.errors import EntrypointRefused, ParentLost
@@ -105,5 +106,5 @@ class DeterministicRunner:
     def _announce(self, parent: Zygote, assignment: Assignment, recorder: Recorder) -> None:
         entry = assignment.entrypoint
         announce_sandbox(self.house, assignment, recorder, cold_reason=parent.cold_reason)
-        start = {"name": assignment.skill_name, "module": entry.file, "func": entry.function}
-        recorder.record("function_start", start)
+        start = FunctionStartEvent(name=assignment.skill_name, module=entry.file, func=entry.function)
+        recorder.record(start)

@@ -40,13 +40,24 @@ union all
 """)  # noqa: S608 - interpolated values are constants
 
 
+class Injected(NamedTuple):
+    """Which records a digest has, as the event `memory_injected` reports it."""
+
+    entity_count: int
+    """How many are about the keys or the content."""
+    pinned_count: int
+    memory_ids: list[str]
+    kinds: list[str]
+    """Sorted."""
+
+
 class Digest(NamedTuple):
     """What is told, and what the events say of it."""
 
     text: str
     """Empty: nothing is remembered."""
-    injected: dict[str, Any]
-    """Of the event `memory_injected`."""
+    injected: Injected
+    """Which records that is."""
     missed: Sequence[str]
     """Keys of which nothing is remembered."""
 
@@ -69,7 +80,7 @@ async def digest(
     known = {name for row in rows for name in (row.entity_key, row.content_hash, *row.aliases)}
     return Digest(
         text="" if not lines else f"{INTRODUCTION}\n\n<memory>\n" + "\n".join(lines) + "\n</memory>",
-        injected=_facts(ordered[: len(lines)], entities),
+        injected=_injected(ordered[: len(lines)], entities),
         missed=[key for key in asked if key not in known],
     )
 
@@ -106,10 +117,10 @@ def _line(row: MemoryRecord, *, is_stale: bool) -> str:
     return f"{line[: MOST_RECORD_CHARACTERS - 40]}… (cut; memory_get has the whole)"
 
 
-def _facts(told: Sequence[MemoryRecord], entities: set[Any]) -> dict[str, Any]:
-    return {
-        "entity_count": sum(row.id in entities for row in told),
-        "pinned_count": sum(row.id not in entities for row in told),
-        "memory_ids": [str(row.id) for row in told],
-        "kinds": sorted({row.kind for row in told}),
-    }
+def _injected(told: Sequence[MemoryRecord], entities: set[Any]) -> Injected:
+    return Injected(
+        entity_count=sum(row.id in entities for row in told),
+        pinned_count=sum(row.id not in entities for row in told),
+        memory_ids=[str(row.id) for row in told],
+        kinds=sorted({row.kind for row in told}),
+    )

@@ -19,6 +19,7 @@ from backend.execution.approvals.errors import ApprovalDecided, ApprovalNotFound
 from backend.execution.approvals.schemas import ApprovalStatus
 from backend.execution.approvals.tables import Approval
 from backend.execution.events.append import NewEvent
+from backend.execution.events.types import OMITTED, ApprovalDecidedEvent
 from backend.execution.jobs import transitions
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
@@ -131,16 +132,16 @@ async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str,
     row = (await session.execute(_DECIDE, {**values, **decision})).one_or_none()
     if row is None:
         return False
-    facts = {
-        "approval_id": str(this.id),
-        "step": row.step,
-        "tool": row.tool,
-        "tool_use_id": row.tool_use_id,
-        "decision": word,
-        "by": who,
-        **({"reason": reason} if reason else {}),
-    }
-    events = [NewEvent("approval_decided", facts)]
+    event = ApprovalDecidedEvent(
+        approval_id=str(this.id),
+        step=row.step,
+        tool=row.tool,
+        tool_use_id=row.tool_use_id,
+        decision=word,
+        by=who,
+        reason=reason or OMITTED,
+    )
+    events = [NewEvent(event)]
     job = await transitions.resume_decided(
         session, project_id=this.project_id, job_id=this.job_id, events=events
     )

@@ -17,7 +17,8 @@ from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.approvals.types import Wanted
-from backend.execution.events.append import NewEvent
+from backend.execution.events.append import NewEvent, PendingEvent
+from backend.execution.events.types import OMITTED, ApprovalRequiredEvent, WaitingEvent
 from backend.execution.jobs import subjobs, transitions
 from backend.execution.jobs.cancel import cancel_by
 from backend.money import admission
@@ -48,15 +49,15 @@ async def wait_for_consent(
     attempt: int,
     wanted: Sequence[Wanted],
     expires_at: datetime,
-    events: Sequence[NewEvent] = (),
+    events: Sequence[PendingEvent] = (),
 ) -> bool:
     """Ask people about the calls, and let the job wait without a worker, a place in the window or held money.
 
     False when the attempt is not the running one any more, and then nobody is asked.
     """
     rows = [{"id": str(uuid4()), **_as_row(one)} for one in wanted]
-    asked = [NewEvent("approval_required", _facts(row, expires_at)) for row in rows]
-    waiting = NewEvent("waiting", {"reason": "approval", "approvals": len(rows)})
+    asked = [NewEvent(_required(row, expires_at)) for row in rows]
+    waiting = NewEvent(WaitingEvent(reason="approval", approvals=len(rows)))
     everything = [*events, *asked, waiting]
     await subjobs.unlend(session, job_id=job_id, attempt=attempt)
     row = await transitions.await_approval(
@@ -96,15 +97,15 @@ def _as_row(one: Wanted) -> dict[str, Any]:
     }
 
 
-def _facts(row: dict[str, Any], expires_at: datetime) -> dict[str, Any]:
-    facts = {
-        "approval_id": row["id"],
-        "step": row["step"],
-        "tool": row["tool"],
-        "tool_use_id": row["tool_use_id"],
-        "expires_at": expires_at.isoformat(),
-    }
+def _required(row: dict[str, Any], expires_at: datetime) -> ApprovalRequiredEvent:
     written = json.dumps(row["input"], ensure_ascii=False)
-    if len(written) <= MOST_ECHOED_CHARACTERS:
-        return {**facts, "input": row["input"]}
-    return {**facts, "input_begins": written[:MOST_ECHOED_CHARACTERS]}
+    is_short = len(written) <= MOST_ECHOED_CHARACTERS
+    return ApprovalRequiredEvent(
+        approval_id=row["id"],
+        step=row["step"],
+        tool=row["tool"],
+        tool_use_id=row["tool_use_id"],
+        expires_at=expires_at.isoformat(),
+        input=row["input"] if is_short else OMITTED,
+        input_begins=OMITTED if is_short else written[:MOST_ECHOED_CHARACTERS],
+    )

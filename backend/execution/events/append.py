@@ -1,4 +1,4 @@
-"""Appending events: in the transaction of the fact that they tell, numbered from the job's own counter."""
+"""Append events in the transaction of what they report, numbered from the job's own counter."""
 
 from __future__ import annotations
 
@@ -16,17 +16,43 @@ from backend.core.clock import now
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
+from backend.execution.events.types import JobEvent
 
 TERMINAL_TYPES: Final = frozenset({"succeeded", "failed", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """A fact in the past tense that does not have its number yet."""
+    """An event that does not have its number yet."""
+
+    event: JobEvent
+    ts: datetime = field(default_factory=now)
+
+    @property
+    def type(self) -> str:
+        """Return the type of the event."""
+        return self.event.type
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """Return what is stored of the event."""
+        return self.event.to_payload()
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedEvent:
+    """A new event as it will be stored, redacted where its job requires it.
+
+    Only the code that redacts events constructs it; everything else records objects of the types.
+    """
 
     type: str
-    payload: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, Any]
     ts: datetime = field(default_factory=now)
+
+
+PendingEvent = NewEvent | EncodedEvent
+"""An event that can be appended."""
 
 
 EVENT_ROWS = (
@@ -47,7 +73,7 @@ select event_seq from job
 """)  # noqa: S608 - the one interpolated value is a constant
 
 
-def as_rows(events: Sequence[NewEvent]) -> str:
+def as_rows(events: Sequence[PendingEvent]) -> str:
     """The events as one JSON parameter for `EVENT_ROWS`."""
     return storable(
         [
@@ -57,18 +83,25 @@ def as_rows(events: Sequence[NewEvent]) -> str:
     )
 
 
-async def append(session: AsyncSession, *, job_id: UUID, attempt: int, events: Sequence[NewEvent]) -> bool:
+def as_payload(event: JobEvent) -> str:
+    """Return the payload of an event as one JSON parameter, for a statement that knows the type."""
+    return storable(event.to_payload())
+
+
+async def append(
+    session: AsyncSession, *, job_id: UUID, attempt: int, events: Sequence[PendingEvent]
+) -> bool:
     """Append to a running job; False when the attempt is not the running one any more, and then nothing is stored."""
     return await _append(session, job_id, attempt, "running", events)
 
 
-async def append_to_queued(session: AsyncSession, *, job_id: UUID, events: Sequence[NewEvent]) -> bool:
-    """Append to a job that nobody has claimed yet; False when somebody has, and then nothing is stored."""
+async def append_to_queued(session: AsyncSession, *, job_id: UUID, events: Sequence[PendingEvent]) -> bool:
+    """Append to a job that is not claimed yet; False when it is, and then nothing is stored."""
     return await _append(session, job_id, 0, "queued", events)
 
 
 async def _append(
-    session: AsyncSession, job_id: UUID, attempt: int, status: str, events: Sequence[NewEvent]
+    session: AsyncSession, job_id: UUID, attempt: int, status: str, events: Sequence[PendingEvent]
 ) -> bool:
     values = {
         "job_id": job_id,

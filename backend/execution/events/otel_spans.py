@@ -10,7 +10,7 @@ from uuid import UUID
 from backend.core.tracing import spans
 from backend.core.tracing.spans import Attribute
 from backend.execution.events import agent_spans
-from backend.execution.events.append import NewEvent
+from backend.execution.events.append import EncodedEvent, PendingEvent
 from backend.execution.events.schemas import EventView, SpanView
 from backend.execution.events.spans import CLOSES, OPENS, fold
 
@@ -33,7 +33,7 @@ _OPERATIONS: Final = {"llm": "chat", "tool": "execute_tool"}
 _MOST_CHARACTERS: Final = 200
 
 
-def export(job_id: UUID, skill_name: str, events: Sequence[NewEvent], *, parent: str) -> None:
+def export(job_id: UUID, skill_name: str, events: Sequence[PendingEvent], *, parent: str) -> None:
     """Send the spans that the events of one attempt tell of, below the attempt's own."""
     if not events or not parent:
         return
@@ -54,10 +54,10 @@ def export(job_id: UUID, skill_name: str, events: Sequence[NewEvent], *, parent:
         known[view.span_id] = made.traceparent
 
 
-def without_contents(event: NewEvent) -> NewEvent:
+def without_contents(event: EncodedEvent) -> EncodedEvent:
     """The event as spans are made of it: replies and results can be large, and wait for the job's end here."""
     facts = {name: value for name, value in event.payload.items() if name not in agent_spans.CONTENTS}
-    return NewEvent(event.type, facts, event.ts)
+    return EncodedEvent(event.type, facts, event.ts)
 
 
 def name_of(view: SpanView) -> str:

@@ -12,6 +12,7 @@ from backend.core import notifications
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import NewEvent
+from backend.execution.events.types import CancelledEvent
 from backend.execution.jobs import subjob_events, transitions
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.status import TERMINAL
@@ -74,7 +75,7 @@ async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
 async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:
     await session.execute(_HOLD, {"job_id": job_id})
     await settlement.settle_unstarted(session, job_id)
-    event = NewEvent("cancelled", {"by": who})
+    event = NewEvent(CancelledEvent(by=who))
     row = await transitions.cancel_pending(session, job_id=job_id, error=f"Cancelled by {who}.", event=event)
     if row is None:
         return False

@@ -12,14 +12,15 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
-from backend.execution.events.append import NewEvent, as_rows
+from backend.execution.events.append import NewEvent, PendingEvent, as_rows
+from backend.execution.events.types import CancelledEvent, FailedEvent, SucceededEvent
 from backend.execution.jobs import subjob_events, subjobs, transitions
 from backend.execution.jobs.claim import Claimed
 from backend.marketplace import sales
 from backend.money import admission
 from backend.money.ledger import settlement
 from backend.money.ledger.service import Used
-from backend.money.ledger.settlement import NOTHING, Bill
+from backend.money.ledger.settlement import NOTHING, Bill, PaidFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ _MOST_KEPT: Final = 10_000
 
 
 async def finish(
-    session: AnySession, claimed: Claimed, ending: Ending, events: Sequence[NewEvent] = ()
+    session: AnySession, claimed: Claimed, ending: Ending, events: Sequence[PendingEvent] = ()
 ) -> bool:
     """End the attempt; False when it is not the running one any more, and then nothing is stored.
 
@@ -132,6 +133,7 @@ def is_one_statement(claimed: Claimed, ending: Ending) -> bool:
 
 def _last_event(ending: Ending, bill: Bill) -> NewEvent:
     if ending.status == "succeeded":
-        return NewEvent("succeeded", bill.as_facts())
-    money = bill.as_facts() if bill.used_micros else {}
-    return NewEvent(ending.status, {"error": ending.error, "code": ending.error_code, **money})
+        return NewEvent(SucceededEvent(**bill.as_facts()))
+    money: PaidFields = bill.as_facts() if bill.used_micros else {}
+    end = FailedEvent if ending.status == "failed" else CancelledEvent
+    return NewEvent(end(error=ending.error, code=ending.error_code, **money))

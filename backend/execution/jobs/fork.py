@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.errors import Conflict, Invalid, Problem
 from backend.core.schemas import Text
 from backend.execution.events.append import NewEvent, append_to_queued
+from backend.execution.events.types import OMITTED, ContinuedEvent, ForkedEvent
 from backend.execution.jobs.errors import PromptNotOnKey
 from backend.execution.jobs.fork_edits import Edit, Edited, edited, kinds_shown, unmeasured, unsigned
 from backend.execution.jobs.queries import get_row
@@ -106,10 +107,15 @@ async def fork(
             f"In version {asked.version} the skill is a function, which has no steps.",
             [Problem("version", "Name a version in which the skill is an agent's.")],
         )
-    facts = {**changed, "version": asked.version, "edits": kept.told, "inputs": asked.inputs is not None}
-    told = {name: value for name, value in facts.items() if value}
-    event = NewEvent("forked", {"from_job_id": str(job_id), "from_step": asked.step, **told})
-    await append_to_queued(session, job_id=new, events=[event])
+    forked = ForkedEvent(
+        from_job_id=str(job_id),
+        from_step=asked.step,
+        inputs=asked.inputs is not None or OMITTED,
+        model=asked.model or OMITTED,
+        version=asked.version or OMITTED,
+        edits=kept.told or OMITTED,
+    )
+    await append_to_queued(session, job_id=new, events=[NewEvent(forked)])
     return new
 
 
@@ -141,8 +147,8 @@ async def go_on(
     spec = replace(spec, request=spec.request.model_copy(update={"inputs": asked.inputs}))
     kept = [Entry(OPENING_STEP, 0, "opening", opening)]
     new = await _submitted(session, principal, spec, kept, source="continue", most_queued=most_queued)
-    event = NewEvent("continued", {"from_job_id": str(job_id)})
-    await append_to_queued(session, job_id=new, events=[event])
+    continued = ContinuedEvent(from_job_id=str(job_id))
+    await append_to_queued(session, job_id=new, events=[NewEvent(continued)])
     return new
 
 

@@ -11,8 +11,9 @@ from backend.core.db.engine import AnySession
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.execution.events.guardrail_events import rail_events
 from backend.skills.guardrails.errors import RailBlocked
-from backend.skills.guardrails.evaluation import judge, rails_at, told_by
+from backend.skills.guardrails.evaluation import judge, rails_at
 from backend.skills.manifest.types import Skill
 
 _TELL = text(f"""
@@ -46,7 +47,7 @@ async def let_in(skill: Skill, inputs: dict[str, Any]) -> LetIn:
     redacted = [one.rail for one in judgement.decided if one.action == "redact"]
     if redacted and skill.inputs.check(judgement.value).problems:
         raise RailBlocked(redacted[0], "input")
-    told = [NewEvent("rail", facts) for facts in told_by(judgement.decided, "input")]
+    told = [NewEvent(event) for event in rail_events(judgement.decided, "input")]
     return LetIn(judgement.value, told)
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import logs, notifications
 from backend.core.errors import PurasError
 from backend.execution.events.append import NewEvent
+from backend.execution.events.types import LogEvent
 from backend.execution.jobs.claim import claimed_of
 from backend.execution.jobs.finish import Ending, finish
 from backend.execution.jobs.requeue import requeue
@@ -170,4 +171,4 @@ async def _fate(session: AsyncSession, row: Any) -> TryAgain | GiveUp:
 
 
 def _lost_event(worker_id: UUID) -> NewEvent:
-    return NewEvent("log", {"stream": "system", "text": f"The worker process {worker_id} was lost."})
+    return NewEvent(LogEvent(stream="system", text=f"The worker process {worker_id} was lost."))

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core import notifications
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
-from backend.execution.events.append import NewEvent
+from backend.execution.events.append import NewEvent, PendingEvent
+from backend.execution.events.types import RequeuedEvent
 from backend.execution.jobs import subjobs, transitions
 from backend.money import admission
 
@@ -22,7 +23,7 @@ async def requeue(
     job_id: UUID,
     attempt: int,
     reason: str,
-    events: Sequence[NewEvent] = (),
+    events: Sequence[PendingEvent] = (),
     is_lost: bool = False,
     was_alone: bool = False,
     is_retry: bool = False,
@@ -31,7 +32,7 @@ async def requeue(
 ) -> bool:
     """Put a running job back into its project's queue; False when the attempt is not the running one any more."""
     await subjobs.unlend(session, job_id=job_id, attempt=attempt)
-    everything = [*events, NewEvent("requeued", {"reason": reason})]
+    everything = [*events, NewEvent(RequeuedEvent(reason=reason))]
     row = await transitions.requeue(
         session,
         job_id=job_id,

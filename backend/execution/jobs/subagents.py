@@ -19,7 +19,9 @@ from backend.core.db.engine import AnySession
 from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, PurasError
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
+from backend.execution.events.append import as_payload
 from backend.execution.events.follow import REREAD_S
+from backend.execution.events.types import OMITTED, QueuedEvent, SubagentStartEvent
 from backend.execution.jobs import approvals, queries, transitions
 from backend.execution.jobs.schemas import JobView
 from backend.execution.jobs.status import TERMINAL
@@ -234,18 +236,18 @@ async def _insert(
             f"The inputs do not fit the skill {callee.skill.name!r}: {first.path}: {first.message}",
             checked.problems,
         )
-    event = {"skill": callee.skill.name, "version": callee.version, "source": "subagent"}
+    queued = QueuedEvent(skill=callee.skill.name, version=callee.version, source="subagent")
     told = (
         ("tool_use_id",) if caller.publisher_id else ("label", "tool_use_id")
     )  # a publisher's words are its own
     call_facts = {name: value for name in told if (value := getattr(asked, name))}
-    start = {
-        "label": callee.skill.name,
-        **call_facts,
-        "job_id": str(child_id),
-        "skill": callee.skill.name,
-        "depth": depth,
-    }
+    start = SubagentStartEvent(
+        label=call_facts.get("label", callee.skill.name),
+        job_id=str(child_id),
+        skill=callee.skill.name,
+        depth=depth,
+        tool_use_id=call_facts.get("tool_use_id", OMITTED),
+    )
     values = {
         "id": child_id,
         "project_id": caller.project_id,
@@ -262,8 +264,8 @@ async def _insert(
         "share": asked.share,
         "cap_micros": PriceList.of(context.settings).cap_micros(callee.skill, JobLimits()),
         "who": principal.label,
-        "event": json.dumps(event),
-        "start": json.dumps(start),
+        "event": as_payload(queued),
+        "start": as_payload(start),
         "metadata": json.dumps(call_facts),
         "approval": approval,
         "agent_source": approvals.AGENT_SOURCE,

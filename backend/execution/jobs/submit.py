@@ -21,6 +21,8 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.core.tracing import spans
 from backend.data.drive.access import Versions
+from backend.execution.events.append import as_payload
+from backend.execution.events.types import QueuedEvent
 from backend.execution.jobs import approvals, input_access, recorded, transitions
 from backend.execution.jobs import guardrails as rails
 from backend.execution.jobs.errors import (
@@ -257,8 +259,8 @@ async def _insert(session: AnySession, principal: Principal, spec: JobSpec, foun
         "not_before": _later(principal, request.run_at),
         "most_queued": spec.most_queued,
         "most_later": spec.most_later,
-        "event": json.dumps(
-            {"skill": skill.name, "version": _shown_version(found), "source": request.source}
+        "event": as_payload(
+            QueuedEvent(skill=skill.name, version=_shown_version(found), source=request.source)
         ),
         "approval": "needed" if await _asks(session, principal, spec, found) else "none",
         "started_by_agent": _is_by_agent(principal, spec),

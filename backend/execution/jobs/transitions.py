@@ -14,7 +14,7 @@ from uuid import UUID
 
 from backend.core.db.engine import AnySession
 from backend.core.db.named_queries import load_queries
-from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
 from backend.execution.jobs.reservations import IS_LIMITED
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.money.admission import TICK, is_held
@@ -113,7 +113,7 @@ async def requeue(
     *,
     job_id: UUID,
     attempt: int,
-    events: Sequence[NewEvent],
+    events: Sequence[PendingEvent],
     not_before: datetime | None,
     is_lost: bool,
     was_alone: bool,
@@ -141,7 +141,7 @@ async def await_approval(
     attempt: int,
     wanted: str,
     expires_at: datetime,
-    events: Sequence[NewEvent],
+    events: Sequence[PendingEvent],
 ) -> Any:
     """Let a running job wait for the approvals in `wanted`, a JSON array of the rows to insert.
 
@@ -160,7 +160,7 @@ async def await_approval(
 
 
 async def resume_decided(
-    session: AnySession, *, project_id: UUID, job_id: UUID, events: Sequence[NewEvent]
+    session: AnySession, *, project_id: UUID, job_id: UUID, events: Sequence[PendingEvent]
 ) -> Any:
     """Append events of a decision, and put the job back into the queue if no approval is pending.
 
@@ -183,5 +183,5 @@ async def cancel_all_pending(session: AnySession, *, project_id: UUID, who: str,
     return (await session.execute(QUERIES["cancel_all_pending"], values)).all()
 
 
-def _event_values(events: Sequence[NewEvent]) -> dict[str, Any]:
+def _event_values(events: Sequence[PendingEvent]) -> dict[str, Any]:
     return {"count": len(events), "events": as_rows(events)}

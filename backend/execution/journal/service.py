@@ -19,7 +19,7 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.events.append import EVENT_ROWS, NewEvent, as_rows
+from backend.execution.events.append import EVENT_ROWS, PendingEvent, as_rows
 from backend.money.ledger.service import Used
 
 Kind = Literal["opening", "reply", "started", "result", "note", "verdict"]
@@ -50,7 +50,7 @@ class Writing:
 
     entries: Sequence[Entry]
     """At least one; the first says whether they are there already."""
-    events: Sequence[NewEvent] = ()
+    events: Sequence[PendingEvent] = ()
     used: Sequence[Used] = ()
     """Priced things that were used for them."""
     usage: Mapping[str, Any] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from backend.core.net.public_urls import listed
 from backend.data.drive import signing
 from backend.data.drive.listing_access import Reach
 from backend.execution.events.append import NewEvent, append
+from backend.execution.events.types import MediaEvent
 from backend.identity.auth.principal import Principal
 from backend.integrations.media import calls
 from backend.integrations.media.calls import Call
@@ -165,7 +166,7 @@ class Making:
             answer = self._answer(made, placed, used)
             await calls.finish(session, self.call, used, answer.model_dump(mode="json", exclude_none=True))
             if self.asked.is_told:
-                event = NewEvent("media", _facts(answer, self.does.verb, time.monotonic() - began))
+                event = NewEvent(_event(answer, self.does.verb, time.monotonic() - began))
                 await append(session, job_id=self.call.job_id, attempt=self.call.attempt, events=[event])
             return answer
 
@@ -246,13 +247,18 @@ class Making:
             await provider_for(self.does, self.context.settings).cancel(ordered)
 
 
-def _facts(answer: MediaAnswer, verb: Verb, took_s: float) -> dict[str, Any]:
-    """Of the event `media`."""
-    facts = answer.model_dump(
-        mode="json", include={"model", "kind", "label", "drive_path", "request_id", "billed_micros"}
+def _event(answer: MediaAnswer, verb: Verb, took_s: float) -> MediaEvent:
+    return MediaEvent(
+        verb=verb,
+        model=answer.model,
+        kind=answer.kind,
+        label=answer.label,
+        drive_path=answer.drive_path,
+        request_id=answer.request_id,
+        billed_micros=answer.billed_micros,
+        media=[{"drive_path": path, "kind": answer.kind} for path in answer.drive_paths],
+        duration_ms=round(took_s * 1000, 3),
     )
-    media = [{"drive_path": path, "kind": answer.kind} for path in answer.drive_paths]
-    return {"verb": verb, **facts, "media": media, "duration_ms": round(took_s * 1000, 3)}
 
 
 async def _seen_through(work: Awaitable[None]) -> None:

@@ -16,6 +16,7 @@ from backend.core.net.egress.run_egress import RunEgress
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import NewEvent, append
+from backend.execution.events.types import NetworkRefusedEvent, WebEvent
 from backend.execution.jobs import running_job
 from backend.execution.jobs.running_job import Attempt
 from backend.identity.auth.principal import Principal, Role
@@ -161,13 +162,12 @@ async def _afford(session: AsyncSession, attempt: Attempt, needed: int) -> None:
 
 async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
     """Write down what the search cost. What came in between may have left too little: then it is not charged."""
-    facts = {"verb": "search", "count": len(found.hits), "billed_micros": found.used.billed_micros}
+    searched = WebEvent(verb="search", count=len(found.hits), billed_micros=found.used.billed_micros)
     async with context.database.transaction() as session:
         await _afford(session, attempt, found.used.billed_micros)
         if await ledger.note_used(session, attempt, [found.used]) is None:
             raise JobMovedOn
-        event = NewEvent("web", facts)
-        await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[event])
+        await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[NewEvent(searched)])
 
 
 async def _tell(context: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]) -> None:
@@ -184,7 +184,7 @@ async def _tell(context: AppContext, principal: Principal, refusals: Sequence[di
             session, context.vault, project_id=principal.project_id, skillpack_id=pack
         )
         scrub = Scrubber(own.values.values()).scrub
-        events = [NewEvent("network_refused", scrub(facts)) for facts in told]
+        events = [NewEvent(NetworkRefusedEvent(**scrub(facts))) for facts in told]
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=events)
 
 

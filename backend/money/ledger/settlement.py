@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
@@ -32,6 +32,14 @@ from backend.money.ledger import allocation
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import Running, Used
 from backend.money.ledger.tables import NO_KEY
+
+
+class PaidFields(TypedDict, total=False):
+    """What the last event of a job reports about money, in millionths of a dollar."""
+
+    used_micros: int
+    cost_micros: int
+    forgiven_micros: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,11 @@ class Bill:
     is_owed: bool = False
     """The job that called it pays, when that ends."""
 
-    def as_facts(self) -> dict[str, int]:
-        """What the job's last event says of money."""
+    def as_facts(self) -> PaidFields:
+        """Return what the job's last event reports about money."""
         if self.is_owed:
             return {"used_micros": self.used_micros}
-        facts = {"cost_micros": self.charged_micros}
+        facts: PaidFields = {"cost_micros": self.charged_micros}
         if self.forgiven_micros:
             facts["forgiven_micros"] = self.forgiven_micros
         return facts

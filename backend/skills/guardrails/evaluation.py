@@ -34,17 +34,6 @@ class Decided(NamedTuple):
     failed: str = ""
     """Why it could not judge: `broken`, `timeout` or `too_large`."""
 
-    def facts(self, where: RailPoint, **more: Any) -> dict[str, Any]:
-        """Of the event `rail`: how much of what kind, and nothing of the text."""
-        facts = {
-            "rail": self.rail.name,
-            "where": where,
-            "action": self.action,
-            "matched": self.matched,
-            **more,
-        }
-        return {**facts, "failed": self.failed} if self.failed else facts
-
 
 @dataclass(slots=True)
 class Judgement:
@@ -107,11 +96,6 @@ def _decided(rail: Rail, value: Any) -> tuple[Decided | None, Any]:
         log.warning("a rail broke, and blocks", rail=rail.name, error=type(error).__name__)
         return Decided(rail, "block", {}, "broken"), value
     return (Decided(rail, rail.action, examined.matched) if examined.matched else None), examined.value
-
-
-def told_by(decisions: Iterable[Decided], where: RailPoint, **more: Any) -> list[dict[str, Any]]:
-    """Facts of the events `rail`."""
-    return [one.facts(where, **more) for one in decisions]
 
 
 def without(rails: Iterable[Rail], value: Any) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from backend.execution.events.types import JobEvent
 from tests.chaos.network import internet
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -88,8 +89,8 @@ class _Book:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [payload for name, payload in self.events if name == kind]

@@ -21,6 +21,7 @@ from puras.cli.main import parser
 from puras_mcp.server import Server
 from puras_mcp.world import configured
 
+from backend.execution.events.types import REGISTRY
 from backend.generators import error_page, settings_page
 from backend.operations import commands
 from backend.skills.archives.pack import pack_files
@@ -50,6 +51,11 @@ def errors() -> Json:
         for code in re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE):
             found.setdefault(code, []).append(section[:3])
     return found
+
+
+def events() -> Json:
+    """Return the fields of each type of event, from its class."""
+    return {kind: sorted(one.payload_keys) for kind, one in sorted(REGISTRY.items())}
 
 
 def skill_yaml() -> Json:
@@ -211,7 +217,7 @@ def _meaning(path: Path) -> Json:
 
 CURRENT: Final[dict[str, Callable[[], Json]]] = {
     "openapi": openapi,
-    "events": lambda: EventSources().events(),
+    "events": events,
     "skill_yaml": skill_yaml,
     "mcp_tools": mcp_tools,
     "settings": settings,

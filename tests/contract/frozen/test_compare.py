@@ -254,7 +254,7 @@ def test_names_that_are_not_sent_may_change() -> None:
     assert compare_descriptions(description(), after) == []
 
 
-def test_events_are_read_from_every_form_of_writer(tmp_path: Path) -> None:
+def test_payloads_that_sql_builds_are_read_from_code_and_from_sql_files(tmp_path: Path) -> None:
     (tmp_path / "backend").mkdir()
     (tmp_path / "workers").mkdir()
     (tmp_path / "backend" / "writers.py").write_text(
@@ -262,36 +262,19 @@ def test_events_are_read_from_every_form_of_writer(tmp_path: Path) -> None:
 SQL = """insert into job_events (job_id, type, payload)
 select id, 'started', jsonb_build_object('attempt', attempt, 'worker', :worker) from started"""
 QUEUE = f"""insert into job_events (type, payload) select 'queued', cast(:event as jsonb) from {TABLE}"""
-VALUES = {"event": json.dumps({"skill": skill})}
-
-
-def facts(bill):
-    found = {"cost": bill.cost}
-    if bill.used:
-        found["used"] = bill.used
-    return {**found, **({"label": 1} if bill.label else {})}
-
-
-def write(recorder, bill):
-    recorder.record("log", {"text": "x"} | {"level": "y"})
-    return [NewEvent("succeeded", scrub(facts(bill))), NewEvent("failed", bill.payload)]
-
-
-class OutOfTime(Stop):
-    event = "timeout"
-
-    def __init__(self, step):
-        super().__init__("x", step=step)
 ''',
         encoding="utf-8",
     )
-    assert EventSources(tmp_path).events() == {
-        "failed": [],
-        "log": ["level", "text"],
-        "queued": ["skill"],
+    (tmp_path / "workers" / "writers.sql").write_text(
+        """\
+with child as (select jsonb_build_object('label', metadata ->> 'name', 'job_id', id) as facts from jobs)
+insert into job_events (type, payload) select 'subagent_end', child.facts from child;
+""",
+        encoding="utf-8",
+    )
+    assert EventSources(tmp_path).sql_payloads() == {
         "started": ["attempt", "worker"],
-        "succeeded": ["cost", "label", "used"],
-        "timeout": ["step"],
+        "subagent_end": ["job_id", "label"],
     }
 
 

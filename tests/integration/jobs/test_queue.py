@@ -15,6 +15,7 @@ from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed, PaymentRequired
 from backend.execution.events.append import NewEvent, append
 from backend.execution.events.queries import list_events
+from backend.execution.events.types import LogEvent
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs import lanes, queries
 from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
@@ -144,7 +145,10 @@ async def test_every_write_of_a_lost_attempt_is_refused(database: Database) -> N
     assert (fresh.job_id, fresh.attempt) == (job_id, 2)
     async with database.transaction() as session:
         assert not await append(
-            session, job_id=job_id, attempt=stale.attempt, events=[NewEvent("log", {"text": "late"})]
+            session,
+            job_id=job_id,
+            attempt=stale.attempt,
+            events=[NewEvent(LogEvent(stream="system", text="late"))],
         )
         assert not await finish(session, stale, Ending("succeeded", result={"late": True}))
         assert not await requeue(session, job_id=job_id, attempt=stale.attempt, reason="drain")

@@ -24,7 +24,7 @@ from workers.llm.errors import (
 )
 from workers.llm.pricing import Margin
 from workers.llm.retry_policy import Patience
-from workers.llm.types import Message, Prompt, Reply, Tokens, ToolSpec
+from workers.llm.types import Message, Prompt, Reply, Retry, Tokens, ToolSpec
 
 QUICK = Patience(tries=3, first_wait_s=0.001, most_backoff_s=0.002)
 LIST = ToolSpec("list", "Lists files.", {"type": "object", "properties": {}})
@@ -44,7 +44,7 @@ class Asking:
         self.model = model
         self.deltas: list[str] = []
         self.has_heard = asyncio.Event()
-        self.retries: list[dict[str, Any]] = []
+        self.retries: list[Retry] = []
 
     async def ask(self, messages: list[Message] = ASK, **more: Any) -> Reply:
         prompt = Prompt(system="Be brief.", messages=messages, tools=[LIST], **{"max_tokens": 500, **more})
@@ -170,7 +170,7 @@ async def test_what_passes_is_tried_again_and_told(server: MessagesServer, fault
     assert reply.blocks == ({"type": "text", "text": "whole"},)
     assert server.asked == 2
     (retry,) = it.retries
-    assert (retry["try"], retry["of"], retry["model"]) == (1, 3, "claude/sonnet-4-6")
+    assert (retry.tried, retry.max_calls, retry.model) == (1, 3, "claude/sonnet-4-6")
 
 
 async def test_a_stream_that_ends_early_is_never_half_a_reply(server: MessagesServer) -> None:

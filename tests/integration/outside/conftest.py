@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill
 from tests.doubles.web import Web
 from workers.agent.types import Tool, ToolCall, ToolError, ToolResult
@@ -25,8 +26,8 @@ class Notes:
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
     def told(self, kind: str) -> list[dict[str, Any]]:
         return [payload for type_, payload in self.events if type_ == kind]

@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from backend.execution.events.types import JobEvent
 from tests.integration.sandbox.packages import wheel
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -29,8 +30,8 @@ class Notebook:
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [payload for name, payload in self.events if name == kind]

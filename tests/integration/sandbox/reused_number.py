@@ -13,9 +13,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
+from backend.execution.events.types import JobEvent
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.types import Assignment, Entrypoint, RunLimits, Success
@@ -60,7 +60,7 @@ def run(inputs):
 
 
 class _Notes:
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+    def record(self, event: JobEvent) -> None:
         pass
 
 

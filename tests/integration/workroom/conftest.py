@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill, Tool
 from workers.agent.tools import workroom_tools
 from workers.agent.types import Tool as AgentTool
@@ -34,8 +35,8 @@ class Notes:
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
     def text(self, stream: str) -> str:
         return "".join(

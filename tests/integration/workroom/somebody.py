@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill, Tool
 from workers.agent.tools import workroom_tools
 from workers.agent.types import ToolCall, ToolError
@@ -33,8 +34,8 @@ class _Notes:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
 
 def main(folder: Path, machine: str) -> None:

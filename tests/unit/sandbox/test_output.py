@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.execution.events.types import JobEvent
 from workers.sandbox.host.output import MAX_DELETIONS, MAX_STORED_BYTES, Output
 
 
@@ -16,8 +17,8 @@ class _Notebook:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
-        self.events.append((type, payload))
+    def record(self, event: JobEvent) -> None:
+        self.events.append((event.type, event.to_payload()))
 
     def text(self, stream: str) -> str:
         return "".join(payload["text"] for _, payload in self.events if payload["stream"] == stream)

@@ -14,6 +14,7 @@ from backend.core.net.egress.dialing import Dialer
 from backend.core.net.egress.rules import Rule
 from backend.core.net.host_patterns import USUAL_PORTS
 from backend.data.secrets.scrub import Scrubber
+from backend.execution.events.types import LogEvent
 from backend.skills.manifest.confirmed import covers_server_tool
 from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Skill
@@ -74,7 +75,7 @@ async def server_tools(
                 shown = _shown_to_models(offered, hidden)
                 more = known_tools(connection, section, place, shown, vision=vision, is_confirmed=asks.of)
                 words = f"The MCP server {connection.shown} gives {_shown(section, more)}."
-            recorder.record("log", {"stream": "system", "text": words + "\n"})
+            recorder.record(LogEvent(stream="system", text=words + "\n"))
             found += more
         yield found
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from backend.execution.events.types import LogEvent
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import Ran, ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace.command_output import KEPT_CHARACTERS
@@ -64,7 +65,7 @@ class Bash:
             ran = await workroom.bash(
                 command,
                 timeout_s=timeout_s,
-                on_output=lambda stream, text: recorder.record("log", {"stream": stream, "text": text}),
+                on_output=lambda stream, text: recorder.record(LogEvent(stream=stream, text=text)),
             )
         except ParentLost as lost:
             raise ToolError(lost.detail) from None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from backend.execution.events.types import LogEvent
 from backend.skills.manifest.effects import NONE, Effect, Effects
 from backend.skills.manifest.types import Skill
 from workers.agent.tools.arguments import Arguments, spec_of
@@ -107,7 +108,7 @@ class PythonKernel:
             ran = await workroom.python(
                 code,
                 timeout_s=timeout_s,
-                on_output=lambda stream, text: recorder.record("log", {"stream": stream, "text": text}),
+                on_output=lambda stream, text: recorder.record(LogEvent(stream=stream, text=text)),
             )
         except ParentLost as lost:
             raise ToolError(lost.detail) from None

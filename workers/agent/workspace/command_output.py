@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import codecs
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from backend.data.secrets.scrub import Scrubber
+from backend.execution.events.types import JobEvent, LogEvent
 from workers.sandbox.host.output import Output
 
 KEPT_CHARACTERS: Final = 8_192
@@ -56,10 +57,10 @@ class Printed:
         if self._output.is_full:
             await asyncio.sleep(_PAUSE_S)
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+    def record(self, event: JobEvent) -> None:
         """Take a piece of the output in the size of an event."""
-        if type == "log":
-            self._trace.pass_on(payload["stream"], payload["text"], self._on_output)
+        if isinstance(event, LogEvent):
+            self._trace.pass_on(event.stream, event.text, self._on_output)
 
     def finish(self) -> str:
         """Pass on what is left; gives the end of what was printed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from backend.execution.events.types import NetworkEvent, NetworkRefusedEvent
 from workers.types import Recorder
 
 MOST_RECORDED: Final = 20  # refusals of one job that become events; the rest is counted
@@ -25,8 +26,8 @@ class NetworkUse:
         self.is_used = True
         if self._recorded < MOST_RECORDED:
             self._recorded += 1
-            self._recorder.record("network_refused", facts)
+            self._recorder.record(NetworkRefusedEvent(**facts))
 
     def counted(self, facts: dict[str, int]) -> None:
         """Note what the job used in all."""
-        self._recorder.record("network", facts)
+        self._recorder.record(NetworkEvent(**facts))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from backend.execution.events.types import OMITTED, LogEvent, SandboxEvent
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.types import Assignment, Recorder
 
@@ -20,15 +21,16 @@ def announce_sandbox(
 ) -> None:
     """Record the layers that confine a job, and what it lacks."""
     network = house.layers.network(assignment.network)
-    sandbox: dict[str, Any] = {"layers": house.names, "warm": cold_reason is None, "network": network}
-    reason = cold_reason or house.layers.reason
-    if reason:
-        sandbox["reason"] = reason
-    if house.layers.problems:
-        sandbox["missing"] = list(house.layers.problems)
-    recorder.record("sandbox", sandbox)
+    sandbox = SandboxEvent(
+        layers=house.names,
+        warm=cold_reason is None,
+        network=network,
+        reason=cold_reason or house.layers.reason or OMITTED,
+        missing=list(house.layers.problems) or OMITTED,
+    )
+    recorder.record(sandbox)
     if network == "none" and assignment.network not in ("none", []):
-        recorder.record("log", {"stream": "system", "level": "warning", "text": _NO_NAMESPACE})
+        recorder.record(LogEvent(stream="system", level="warning", text=_NO_NAMESPACE))
 
 
 def record_refusal(refusal: EntrypointRefused, recorder: Recorder) -> None:
@@ -37,4 +39,4 @@ def record_refusal(refusal: EntrypointRefused, recorder: Recorder) -> None:
         refusal.output.attach(recorder)
         refusal.output.finish()
     if refusal.trace:
-        recorder.record("log", {"stream": "stderr", "text": refusal.trace})
+        recorder.record(LogEvent(stream="stderr", text=refusal.trace))

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from backend.execution.events.types import LogEvent
 from workers.sandbox.guest import wire
 from workers.sandbox.host.exit_status import CLOSED, Answer, Ending, Silent, Stopped
 from workers.sandbox.isolation.watchdog import Watched
@@ -73,7 +74,7 @@ def _answered(answer: Answer, meter: Meter, recorder: Recorder) -> Outcome:
             "crashed", "The process of the job answered with what the runner does not know.", measured
         )
     if isinstance(trace, str) and trace:
-        recorder.record("log", {"stream": "stderr", "text": trace})
+        recorder.record(LogEvent(stream="stderr", text=trace))
     return Failure(code, message, measured)
 
 

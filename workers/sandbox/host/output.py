@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from backend.execution.events.types import DriveDeletedEvent, LogEvent, ProgressEvent
 from workers.types import Recorder
 
 MAX_STORED_BYTES: Final = 1 << 20  # of one job's output; a loop that prints must not fill the database
@@ -103,7 +104,7 @@ class Output:
         self._flush(everything=True)
         if self._dropped_bytes and self._recorder is not None:
             note = f"{self._dropped_bytes:,} bytes of further output were not stored (limit {MAX_STORED_BYTES:,})."
-            self._recorder.record("log", {"stream": "system", "text": note})
+            self._recorder.record(LogEvent(stream="system", text=note))
         self._recorder = None
 
     def _flush_soon(self) -> None:
@@ -119,37 +120,38 @@ class Output:
         for text in self._texts.values():
             whole = text.take(everything=everything)
             for start in range(0, len(whole), _MAX_TEXT):
-                self._store(
-                    "log", {"stream": text.stream, "text": storable(whole[start : start + _MAX_TEXT])}
-                )
+                piece = storable(whole[start : start + _MAX_TEXT])
+                self._store(LogEvent(stream=text.stream, text=piece), piece)
 
     def _line(self, line: bytes) -> None:
         event = _kit_event(line)
-        if event is not None and event["type"] == "drive_deleted":
-            self._delete(event["path"])
-        elif event is not None:
-            self._store(event.pop("type"), event)
-        else:
+        if event is None:
             self._useless_bytes += len(line) + _OVERHEAD_BYTES
+        elif isinstance(event, DriveDeletedEvent):
+            self._delete(event)
+        elif isinstance(event, LogEvent):
+            self._store(event, event.text, str(event.fields))
+        else:
+            self._store(event, event.text)
 
-    def _delete(self, path: str) -> None:
+    def _delete(self, event: DriveDeletedEvent) -> None:
         """A deletion is done, not only told: however much the job prints, none is dropped before there are too many."""
         self._deletions += 1
         if self._deletions > MAX_DELETIONS:
-            self._useless_bytes += len(path) + _OVERHEAD_BYTES
+            self._useless_bytes += len(event.path) + _OVERHEAD_BYTES
         elif self._recorder is not None:
-            self._recorder.record("drive_deleted", {"path": path})
+            self._recorder.record(event)
 
-    def _store(self, kind: str, payload: dict[str, Any]) -> None:
-        size = len(payload.get("text", "").encode()) + len(str(payload.get("fields", ""))) + _OVERHEAD_BYTES
+    def _store(self, event: LogEvent | ProgressEvent, text: str, fields: str = "") -> None:
+        size = len(text.encode()) + len(fields) + _OVERHEAD_BYTES
         if self._recorder is None or self._stored_bytes + size > MAX_STORED_BYTES:
             self._dropped_bytes += size
             return
         self._stored_bytes += size
-        self._recorder.record(kind, payload)
+        self._recorder.record(event)
 
 
-def _kit_event(line: bytes) -> dict[str, Any] | None:
+def _kit_event(line: bytes) -> LogEvent | ProgressEvent | DriveDeletedEvent | None:
     """The event that a line of the kit stands for; none if the kit does not write such lines."""
     try:
         body = json.loads(line, parse_constant=lambda _: None)
@@ -163,16 +165,15 @@ def _kit_event(line: bytes) -> dict[str, Any] | None:
         is_number = (
             isinstance(fraction, (int, float)) and not isinstance(fraction, bool) and 0 <= fraction <= 1
         )
-        return {"type": "progress", "fraction": fraction if is_number else None, "text": text}
+        return ProgressEvent(fraction=fraction if is_number else None, text=text)
     if body.get("type") == "drive_deleted":
         path = body.get("path")
         if isinstance(path, str) and 0 < len(path) <= _MAX_PATH:
-            return {"type": "drive_deleted", "path": storable(path)}
+            return DriveDeletedEvent(path=storable(path))
     if body.get("type") == "log":
         level = body.get("level")
-        fields = body.get("fields")
-        known = {"level": level if level in _LEVELS else "info", "text": text}
-        return {"type": "log", "stream": "log", **known, "fields": _fields(fields)}
+        level = level if level in _LEVELS else "info"
+        return LogEvent(stream="log", text=text, level=level, fields=_fields(body.get("fields")))
     return None
 
 

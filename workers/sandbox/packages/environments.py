@@ -21,6 +21,7 @@ from uuid import UUID
 
 from backend.core.metrics.instruments import ENVIRONMENT_BUILD, ENVIRONMENT_BUILDS
 from backend.core.tracing import spans
+from backend.execution.events.types import EnvironmentEvent
 from backend.storage.removal import remove
 from workers.sandbox.isolation.paths import BASE_PYTHON
 from workers.sandbox.packages import collect_artifacts
@@ -109,7 +110,7 @@ class Environments:
         else:
             with suppress(EnvironmentFailed):  # it waits already, and this project's turn may come sooner
                 turns.join(order.wanted_by, build.turn)
-        build.log.listen(lambda text: recorder.record("environment", {"log": text}))
+        build.log.listen(lambda text: recorder.record(EnvironmentEvent(log=text)))
         with spans.span("environment"):
             await asyncio.shield(build.task)
         return self._root / order.key
