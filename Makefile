@@ -47,9 +47,10 @@ settings: environment ## Write the pages of docs/ anew that are made from code
 	$(BIN)/python -m backend.generators.reference
 	$(BIN)/python -m puras_mcp.reference
 
-openapi: environment ## Write tests/contract/openapi.json anew, and the TypeScript client's part that is made from it
+openapi: environment ## Write tests/contract/openapi.json anew, and the parts of both clients that are made from it
 	$(BIN)/python -m backend.generators.openapi_document > tests/contract/openapi.json
 	$(BIN)/python -m backend.generators.typescript
+	$(BIN)/python -m backend.generators.python_client
 
 uv-pin: ## Write bootstrap-requirements.txt again, after uv.lock names another uv
 	$(BIN)/python .ci/uv_requirements.py > bootstrap-requirements.txt

@@ -36,7 +36,18 @@ SECTIONS: Final = (
     ),
     Section(
         "Look up",
-        ("rest", "errors", "jobs", "drive", "money", "billing", "security", "permissions", "limits"),
+        (
+            "rest",
+            "errors",
+            "events",
+            "jobs",
+            "drive",
+            "money",
+            "billing",
+            "security",
+            "permissions",
+            "limits",
+        ),
     ),
     Section(
         "Operate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from backend.docs_site.pages import FOLDER
-from backend.generators import error_page, job_page, permission_page, rest_pages, skill_page
+from backend.generators import error_page, event_page, job_page, permission_page, rest_pages, skill_page
 
 
 def main() -> int:
@@ -20,6 +20,7 @@ def pages() -> dict[str, str]:
     return {
         **rest_pages.pages(),
         "errors.md": error_page.page(),
+        "events.md": event_page.page(),
         "jobs.md": job_page.page(),
         "permissions.md": permission_page.page(),
         "skill-yaml.md": skill_page.page(),

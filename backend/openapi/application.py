@@ -15,6 +15,7 @@ from backend.identity.auth.credentials import IN_JOB_ROUTES
 from backend.identity.auth.gate import GUARDED, OPEN
 from backend.identity.auth.permissions import AuthorizedRoute, Permission
 from backend.identity.auth.scopes import RESTRICTED
+from backend.openapi import event_types
 from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, header, refusals
 from backend.openapi.links import add_links
 
@@ -84,7 +85,12 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         servers=[{"url": "/"}],
     )
     ours = components()
-    schemas = {**spec.get("components", {}).get("schemas", {}), **ours["schemas"]}
+    schemas = {
+        **spec.get("components", {}).get("schemas", {}),
+        **ours["schemas"],
+        **event_types.schemas(),
+    }
+    schemas[event_types.BASE]["discriminator"] = event_types.discriminator()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     spec["components"] = {**ours, "schemas": schemas}

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.core.db.engine import Database
+from backend.execution.events.types import EnvironmentEvent, decode
 from backend.execution.events import queries as events
 from backend.core.wakeups import WakeUps
 from backend.execution.jobs import queries as jobs
@@ -116,8 +117,9 @@ async def _reason(session: AsyncSession, job: JobView, *, is_starting: bool) -> 
 
 async def _installing(session: AsyncSession, job_id: UUID) -> str:
     """What is done with the packages of its requirements.txt just now."""
-    told = [one for one in await events.read_after(session, job_id, limit=MOST_STARTING) if one.type == "environment"]
-    lines = "".join(str(one.payload.get("log", "")) for one in told).split("\n")
+    rows = await events.read_after(session, job_id, limit=MOST_STARTING)
+    printed = [event.log for one in rows if isinstance(event := decode(one.type, one.payload), EnvironmentEvent)]
+    lines = "".join(printed).split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f"It installs the packages of requirements.txt: {last[:MOST_LINE]}" if last else ""
 

@@ -36,11 +36,12 @@ data: {}
 """
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One frame per event, its data an `EventView`. A comment every 15 seconds shows that the "
-        "connection lives; `event: end` is the last frame. When the caller loses the permission to read the job, "
-        "the last frame is `event: error` with `{code, detail}`. While a model replies, `event: delta` frames without "
-        "an id bring its text as it comes: `{job_id, step, text}`, with `restart: true` when the reply starts again. "
-        "They may be missed, and are not sent again: the event `model_response` has the whole reply.",
+        "description": "One frame per event, its data an `EventView`; `JobEvent` describes the known types. A comment "
+        "every 15 seconds shows that the connection lives; `event: end` is the last frame. When the caller loses the "
+        "permission to read the job, the last frame is `event: error` with `{code, detail}`. While a model replies, "
+        "`event: delta` frames without an id bring its text as it comes: `{job_id, step, text}`, with `restart: true` "
+        "when the reply starts again. They may be missed, and are not sent again: the event `model_response` has the "
+        "whole reply.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
     }
 }

@@ -28,6 +28,75 @@ export interface AdminProjectAnswer {
   slug: string;
 }
 
+/** The agent started. In runs of a listing of another project the fields about tools are missing. */
+export type AgentStartEvent = EventView & ({
+  payload: {
+    /** Whether `bash` is one of them. */
+    bash_enabled?: boolean;
+    /** ID of the deployment; `null` without one. */
+    deployment_id?: string | null;
+    /** Whether the result must have certain fields. */
+    has_output_schema: boolean;
+    /** What replies instead of a language model: a simulation or a recording. */
+    label?: string;
+    /** `steps`, `timeout_s`, `tokens` (`null` without a limit) and `cap_micros`. */
+    limits: Record<string, unknown>;
+    /** Slug of the model. */
+    model: string;
+    /** False: a later attempt records `resumed` instead of this event. */
+    resumed: boolean;
+    /** Name of the skill. */
+    skill: string;
+    /** How many tools the model is offered. */
+    tool_count?: number;
+    /** Names of the tools. */
+    tools?: string[];
+  };
+  type: "agent_start";
+});
+
+/** A person decided about a call, or the approval expired. */
+export type ApprovalDecidedEvent = EventView & {
+  payload: {
+    /** ID of the approval. */
+    approval_id: string;
+    /** Who decided. */
+    by: string;
+    /** `approved`, `denied` or `expired`. */
+    decision: string;
+    /** Why, if a reason was given. */
+    reason?: string;
+    /** Number of the step. */
+    step: number;
+    /** Name of the tool. */
+    tool: string;
+    /** ID of the call. */
+    tool_use_id: string;
+  };
+  type: "approval_decided";
+};
+
+/** A person must approve a call before it is made. */
+export type ApprovalRequiredEvent = EventView & {
+  payload: {
+    /** ID of the approval. */
+    approval_id: string;
+    /** When the approval expires. */
+    expires_at: string;
+    /** The arguments. */
+    input?: unknown;
+    /** The start of the arguments as JSON when they are long; the approval has all of them. */
+    input_begins?: string;
+    /** Number of the step; 0: before the first one. */
+    step: number;
+    /** Name of the tool. */
+    tool: string;
+    /** ID of the call. */
+    tool_use_id: string;
+  };
+  type: "approval_required";
+};
+
 /** One call of an agent's tool, and what was said to it. */
 export interface ApprovalView {
   created_at: string;
@@ -163,6 +232,25 @@ export interface CallResult {
   tool_use_id: string;
 }
 
+/** The job was canceled. No event follows. */
+export type CancelledEvent = EventView & ({
+  payload: {
+    /** Who canceled it, when it was not running. */
+    by?: string;
+    /** The error code, for programs, when the job was running. */
+    code?: string | null;
+    /** What the wallet paid, in millionths of a dollar; present if the job used anything. */
+    cost_micros?: number;
+    /** What happened, for people, when the job was running. */
+    error?: string | null;
+    /** What was used and is not charged, in millionths of a dollar; present if it is not zero. */
+    forgiven_micros?: number;
+    /** What the job used, in millionths of a dollar, when the job that called it pays. */
+    used_micros?: number;
+  };
+  type: "cancelled";
+});
+
 /** Body of `POST /v1/jobs/{id}/eval-case`. */
 export interface CaseRequest {
   /** What the output has to be; left out: the job's own result, `null`: nothing is expected. */
@@ -250,11 +338,54 @@ export interface Comparison {
   skill: string;
 }
 
+/** Old results of tools were removed from the conversation to make room. */
+export type ContextCompactedEvent = EventView & {
+  payload: {
+    /** How many results were removed. */
+    cleared: number;
+    /** The step before which they were removed. */
+    step: number;
+    /** About how many tokens it has now. */
+    tokens_after: number;
+    /** About how many tokens the conversation had before. */
+    tokens_before: number;
+  };
+  type: "context_compacted";
+};
+
 /** Body of `POST /v1/jobs/{id}/continue`. */
 export interface ContinueRequest {
   /** What it goes on with; they fit the skill's `input_schema`, as any job's do. */
   inputs?: Record<string, unknown>;
 }
+
+/** The job continues the conversation of a job that has ended. */
+export type ContinuedEvent = EventView & {
+  payload: {
+    /** ID of the other job. */
+    from_job_id: string;
+  };
+  type: "continued";
+};
+
+/** The next call could cost more than is left for the job, so it was not made. */
+export type CostCappedEvent = EventView & {
+  payload: {
+    /** What it may spend. */
+    cap_micros: number;
+    /** Which limit decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`. */
+    capped_by: string;
+    /** `cost_capped`. */
+    kind: string;
+    /** What the call could cost. */
+    needed_micros: number;
+    /** What the job has spent, in millionths of a dollar. */
+    spent_micros: number;
+    /** Number of the step. */
+    step: number;
+  };
+  type: "cost_capped";
+};
 
 /** Body of a decision. */
 export interface DecisionRequest {
@@ -465,6 +596,15 @@ export interface DraftView {
   updated_by: string;
 }
 
+/** The skill deleted a file or folder of the drive. */
+export type DriveDeletedEvent = EventView & {
+  payload: {
+    /** Path in the drive, without `drive/`. */
+    path: string;
+  };
+  type: "drive_deleted";
+};
+
 /** One change: of a call (`tool_use_id` with `content`, `input` or both), or of words (`step` with `text`). */
 export interface Edit {
   /** Which block, counted from 0, where there is more than one text. */
@@ -499,6 +639,26 @@ export interface EntryAnswer {
   written_by?: Writer | null;
 }
 
+/** The installer of the skill's packages printed text. */
+export type EnvironmentEvent = EventView & {
+  payload: {
+    /** The text. */
+    log: string;
+  };
+  type: "environment";
+};
+
+/** The graders of the skill judged the result. */
+export type EvalsEvent = EventView & ({
+  payload: {
+    /** What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged, `label`. */
+    graders: Record<string, unknown>[];
+    /** 0 to 100; `null` if every grader was skipped. */
+    score: number | null;
+  };
+  type: "evals";
+});
+
 /** A fact about a job. */
 export interface EventView {
   /** Its number within the job, from 1 without gaps. */
@@ -528,6 +688,23 @@ export interface ExampleRequest {
   skill: string;
   title: string;
 }
+
+/** The job ended without a result. No event follows. */
+export type FailedEvent = EventView & ({
+  payload: {
+    /** The error code, for programs. */
+    code: string | null;
+    /** What the wallet paid, in millionths of a dollar; present if the job used anything. */
+    cost_micros?: number;
+    /** What happened and what to do, for people. */
+    error: string | null;
+    /** What was used and is not charged, in millionths of a dollar; present if it is not zero. */
+    forgiven_micros?: number;
+    /** What the job used, in millionths of a dollar, when the job that called it pays. */
+    used_micros?: number;
+  };
+  type: "failed";
+});
 
 /** Body of `POST /v1/jobs/{id}/feedback`. */
 export interface FeedbackRequest {
@@ -617,6 +794,25 @@ export interface ForkRequest {
   version?: number | null;
 }
 
+/** The job starts from a step of another job, with changes. */
+export type ForkedEvent = EventView & {
+  payload: {
+    /** What was edited: `what` is `arguments`, `result` or `text`, with the step and the place in it. */
+    edits?: Record<string, unknown>[];
+    /** ID of the other job. */
+    from_job_id: string;
+    /** The step after which the jobs differ. */
+    from_step: number;
+    /** True: the inputs were replaced. */
+    inputs?: boolean;
+    /** Slug of the new model. */
+    model?: string;
+    /** The version of the skill that runs instead. */
+    version?: number;
+  };
+  type: "forked";
+};
+
 /** A page that was found. */
 export interface FoundPage {
   /** What the engine shows of it. */
@@ -624,6 +820,19 @@ export interface FoundPage {
   title: string;
   url: string;
 }
+
+/** The function of a deterministic skill was called. */
+export type FunctionStartEvent = EventView & {
+  payload: {
+    /** Name of the function; missing in runs of a listing of another project. */
+    func?: string;
+    /** The file, relative to the folder of the skill; missing in runs of a listing of another project. */
+    module?: string;
+    /** Name of the skill. */
+    name: string;
+  };
+  type: "function_start";
+};
 
 /** What an eval suite has to reach before a deployment is activated. */
 export interface Gate {
@@ -705,6 +914,9 @@ export interface InvitationAsked {
   email: string;
   role?: "owner" | "admin" | "developer" | "viewer";
 }
+
+/** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventView`. */
+export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
 
 /** Narrower limits for one job; what its skill declares is the most that it gets. */
 export interface JobLimits {
@@ -990,6 +1202,23 @@ export interface LimitsAnswer {
   skillpacks: LimitAnswer;
 }
 
+/** The agent reached a limit on steps or tokens. */
+export type LimitsEvent = EventView & {
+  payload: {
+    /** `step_limit`, `token_limit` or `context_full`. */
+    kind: string;
+    /** The limit. */
+    limit: number;
+    /** Slug of the model, for `context_full`. */
+    model?: string;
+    /** About how many tokens the conversation has, for `context_full`. */
+    tokens?: number;
+    /** How many tokens the run has used, for `token_limit`. */
+    used?: number;
+  };
+  type: "limits";
+};
+
 /** A version among the others of its skillpack. */
 export interface ListedDeployment {
   created_at: string;
@@ -1129,6 +1358,21 @@ export interface ListingView {
   version: number;
 }
 
+/** A piece of the job's output, or a message of the system about it. */
+export type LogEvent = EventView & {
+  payload: {
+    /** What the skill passed to `puras.log` in addition. */
+    fields?: Record<string, unknown>;
+    /** `debug`, `info`, `warning` or `error`. */
+    level?: string;
+    /** `stdout` and `stderr`: printed text, which may be cut anywhere; `log`: a call of `puras.log`; `system`. */
+    stream: string;
+    /** The text. */
+    text: string;
+  };
+  type: "log";
+};
+
 /** All skills of a bundle. */
 export interface Manifest {
   description?: string | null;
@@ -1208,6 +1452,31 @@ export interface MediaAsked {
   /** Has to be the job's own project; may be left out. */
   workspace_id?: string | null;
 }
+
+/** An image, a video, a recording or a transcript was generated. */
+export type MediaEvent = EventView & ({
+  payload: {
+    /** The price, in millionths of a dollar. */
+    billed_micros: number;
+    /** Path in the drive of the first file; `null`: a transcript has no file. */
+    drive_path: string | null;
+    /** How long it took. */
+    duration_ms: number;
+    /** `image`, `video` or `audio`. */
+    kind: string;
+    /** `local` if it was made on this machine without a model; otherwise empty. */
+    label: string;
+    /** All files, each with `drive_path` and `kind`. */
+    media: Record<string, unknown>[];
+    /** Slug of the model. */
+    model: string;
+    /** ID of the request at the provider; may be empty. */
+    request_id: string;
+    /** `image`, `video`, `audio` or `transcribe`. */
+    verb: string;
+  };
+  type: "media";
+});
 
 /** What else there is to say. */
 export interface MediaMeta {
@@ -1299,6 +1568,30 @@ export interface MemoryId {
   id: string;
   reason?: string;
 }
+
+/** Records of the memory became part of the first message. */
+export type MemoryInjectedEvent = EventView & {
+  payload: {
+    /** How many records are about the inputs. */
+    entity_count: number;
+    /** Kinds of the records, sorted. */
+    kinds: string[];
+    /** IDs of the records. */
+    memory_ids: string[];
+    /** How many records are pinned. */
+    pinned_count: number;
+  };
+  type: "memory_injected";
+};
+
+/** The memory has no record about some of the inputs. */
+export type MemoryMissEvent = EventView & {
+  payload: {
+    /** Keys of the inputs without a record. */
+    keys: string[];
+  };
+  type: "memory_miss";
+};
 
 /** Something to remember. */
 export interface MemoryPut {
@@ -1412,6 +1705,23 @@ export interface MemoryWritten {
   version: number;
 }
 
+/** A stronger model continues the run, as the skill's `routing` asks. */
+export type ModelEscalatedEvent = EventView & {
+  payload: {
+    /** How many results were not valid. */
+    after: number;
+    /** Slug of the model until now. */
+    from: string;
+    /** `schema_fail`: results were not valid. */
+    reason: string;
+    /** Number of the step. */
+    step: number;
+    /** Slug of the model from now on. */
+    to: string;
+  };
+  type: "model_escalated";
+};
+
 /** A language model: what it can do and what it costs. */
 export interface ModelPrice {
   context_tokens: number;
@@ -1428,12 +1738,102 @@ export interface ModelPrice {
   vision: boolean;
 }
 
+/** The model replied. */
+export type ModelResponseEvent = EventView & ({
+  payload: {
+    /** The price, in millionths of a dollar. */
+    billed_micros: number;
+    /** The reply: blocks of text, of thinking and of calls of tools. */
+    blocks?: Record<string, unknown>[];
+    /** Size of the reply when it is too large for an event. */
+    blocks_bytes?: number;
+    /** Where a reply that is too large is stored: `journal/3`. */
+    blocks_in?: string;
+    /** `rails`: a guardrail of the skill does not let the text of the model become known. */
+    blocks_withheld?: string;
+    /** Tokens of the prompt that were written to the cache. */
+    cache_creation_input_tokens: number;
+    /** Whether anything was read from the cache. */
+    cache_hit: boolean;
+    /** Tokens of the prompt that were read from the cache. */
+    cache_read_input_tokens: number;
+    /** Tokens of old results that the provider removed from the prompt; present if it removed any. */
+    cleared_input_tokens?: number;
+    /** How long the model took. */
+    duration_ms: number;
+    /** Tokens of the prompt that were not cached. */
+    input_tokens: number;
+    /** What replied instead of a language model: a simulation or a recording. */
+    label?: string;
+    /** Slug of the model. */
+    model: string;
+    /** Tokens of the reply. */
+    output_tokens: number;
+    /** Number of the step, from 1. */
+    step: number;
+    /** Why the reply ended: `end_turn`, `tool_use`, `max_tokens` and others. */
+    stop_reason: string | null;
+  };
+  type: "model_response";
+});
+
+/** A call of the model failed and is repeated. In runs of a listing of another project only `step` is present. */
+export type ModelRetryEvent = EventView & {
+  payload: {
+    /** Slug of the model. */
+    model?: string;
+    /** How many calls are made at most. */
+    of?: number;
+    /** Why the call failed. */
+    reason?: string;
+    /** The HTTP status of the provider, if it sent one. */
+    status?: number;
+    /** Number of the step. */
+    step: number;
+    /** Which call failed, from 1. */
+    try?: number;
+    /** Seconds until the next call. */
+    wait_s?: number;
+  };
+  type: "model_retry";
+};
+
 /** Body of a move. */
 export interface MoveRequest {
   /** A file, or a folder with `/` behind it. */
   path: string;
   to: string;
 }
+
+/** What the job used of the network in all; recorded at its end, if it used it. */
+export type NetworkEvent = EventView & {
+  payload: {
+    /** How many connections were opened. */
+    connections: number;
+    /** Bytes that the job received. */
+    received_bytes: number;
+    /** How many requests were rejected. */
+    refused: number;
+    /** Bytes that the job sent. */
+    sent_bytes: number;
+  };
+  type: "network";
+};
+
+/** A request of the job was rejected. The first 20 are recorded. */
+export type NetworkRefusedEvent = EventView & ({
+  payload: {
+    /** The host that the job asked for. */
+    host: string;
+    /** What happened and what to do, for people. */
+    message: string;
+    /** The port; `null` if the request did not name one. */
+    port: number | null;
+    /** `host_not_listed`, `port_not_allowed`, `address_not_public`, `own_address`, `malformed` or `too_many_connections`. */
+    reason: string;
+  };
+  type: "network_refused";
+});
 
 /** A new invitation, with its link. */
 export interface NewInvitationAnswer {
@@ -1673,6 +2073,17 @@ export interface ProblemView {
   path: string;
 }
 
+/** The skill reported how far it is. */
+export type ProgressEvent = EventView & ({
+  payload: {
+    /** From 0 to 1; `null`: unknown. */
+    fraction: number | null;
+    /** What it is doing; may be empty. */
+    text: string;
+  };
+  type: "progress";
+});
+
 /** A project. */
 export interface ProjectAnswer {
   created_at: string;
@@ -1787,6 +2198,19 @@ export interface PushDeploymentForm {
   notes?: string;
 }
 
+/** The job was created and waits for a worker. */
+export type QueuedEvent = EventView & ({
+  payload: {
+    /** Name of the skill. */
+    skill: string;
+    /** Where the job comes from: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others. */
+    source: string;
+    /** Version of the deployment, or of the listing of another project; `null` without a deployment. */
+    version: number | null;
+  };
+  type: "queued";
+});
+
 /** A guard on what goes in, comes out, or passes a tool. */
 export interface Rail {
   action?: "block" | "redact" | "approve" | "flag";
@@ -1809,6 +2233,27 @@ export interface Rail {
   tools?: string[];
   words?: string[];
 }
+
+/** A guardrail of the skill decided about a value. The event never contains the value. */
+export type RailEvent = EventView & {
+  payload: {
+    /** `block`, `redact`, `approve` or `flag`. */
+    action: string;
+    /** Why the guardrail could not judge: `broken`, `timeout` or `too_large`. */
+    failed?: string;
+    /** How often each kind of content was found. */
+    matched: Record<string, number>;
+    /** Name of the guardrail. */
+    rail: string;
+    /** Number of the step of an agent. */
+    step?: number;
+    /** Name of the tool that the value is for or from. */
+    tool?: string;
+    /** `input`, `tool`, `output` or `retrieval`. */
+    where: string;
+  };
+  type: "rail";
+};
 
 /** The API serves requests, and jobs can be submitted. */
 export interface Readiness {
@@ -1872,6 +2317,15 @@ export interface ReceiptLine {
   upstream_nanos: number | null;
 }
 
+/** The job went back to the queue, and another attempt follows. */
+export type RequeuedEvent = EventView & {
+  payload: {
+    /** Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is retried, as `code: message`. */
+    reason: string;
+  };
+  type: "requeued";
+};
+
 /** Body of a reset; exactly one of both. */
 export interface ResetRequest {
   /** Begin anew with a template: `GET /v1/templates` lists them. */
@@ -1879,6 +2333,15 @@ export interface ResetRequest {
   /** Begin anew with the files of this version. */
   version?: number | null;
 }
+
+/** A later attempt of an agent resumed from the journal. */
+export type ResumedEvent = EventView & {
+  payload: {
+    /** The last step that an earlier attempt completed. */
+    from_step: number;
+  };
+  type: "resumed";
+};
 
 /** When a job is tried again; `max` counts tries after the first. */
 export interface Retries {
@@ -1980,6 +2443,23 @@ export interface SalesView {
   slug: string;
   succeeded: number;
 }
+
+/** The sandbox of the job is ready. */
+export type SandboxEvent = EventView & ({
+  payload: {
+    /** The layers that confine the job on this machine. */
+    layers: string[];
+    /** The layers that are missing, with the reason of each. */
+    missing?: string[];
+    /** `none`, `public`, `unconfined`, or the hosts that the job can reach. */
+    network: string | string[];
+    /** Why it is not warm, or why layers are missing. */
+    reason?: string;
+    /** Whether a process was ready that has already imported the skill. */
+    warm: boolean;
+  };
+  type: "sandbox";
+});
 
 /** A schedule. */
 export interface ScheduleAnswer {
@@ -2316,6 +2796,17 @@ export interface SpanView {
   trace_id: string;
 }
 
+/** A worker claimed the job and started an attempt. */
+export type StartedEvent = EventView & {
+  payload: {
+    /** Number of the attempt, from 1. */
+    attempt: number;
+    /** ID of the worker process. */
+    worker: string;
+  };
+  type: "started";
+};
+
 /** A reply of an agent, and the results of the calls that it asked for. */
 export interface StepAnswer {
   /** Of the reply, as the model gave it: `text`, `tool_use`, `thinking`. */
@@ -2368,6 +2859,59 @@ export interface SubagentAsked {
   /** Default: that of the caller where it has the skill, else the active one. */
   version?: number | null;
 }
+
+/** A job that this job called has ended. */
+export type SubagentEndEvent = EventView & {
+  payload: {
+    /** How long it took, with the time in the queue. */
+    duration_ms: number;
+    /** The error code if it failed. */
+    error_code?: string;
+    /** ID of the job that was called. */
+    job_id: string;
+    /** What the call was for; otherwise the name of the skill. */
+    label: string;
+    /** Name of the skill. */
+    skill: string;
+    /** `succeeded`, `failed` or `cancelled`. */
+    status: string;
+    /** ID of the call of a tool, if an agent called it. */
+    tool_use_id?: string;
+    /** What it used, in millionths of a dollar. */
+    used_micros: number;
+  };
+  type: "subagent_end";
+};
+
+/** The job called another skill, which runs as a job of its own. */
+export type SubagentStartEvent = EventView & {
+  payload: {
+    /** How many calls are above it. */
+    depth: number;
+    /** ID of the job that was called. */
+    job_id: string;
+    /** What the call is for; otherwise the name of the skill. */
+    label: string;
+    /** Name of the skill. */
+    skill: string;
+    /** ID of the call of a tool, if an agent called it. */
+    tool_use_id?: string;
+  };
+  type: "subagent_start";
+};
+
+/** The job ended with a result. No event follows. */
+export type SucceededEvent = EventView & {
+  payload: {
+    /** What the wallet paid, in millionths of a dollar. */
+    cost_micros?: number;
+    /** What was used and is not charged, in millionths of a dollar; present if it is not zero. */
+    forgiven_micros?: number;
+    /** What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing then. */
+    used_micros?: number;
+  };
+  type: "succeeded";
+};
 
 /** Body of `POST /v1/skillpacks/{skillpack}/evals`. */
 export interface SuiteRequest {
@@ -2449,6 +2993,19 @@ export interface TileAnswer {
   told: string;
 }
 
+/** The agent ran for as long as it may. */
+export type TimeoutEvent = EventView & {
+  payload: {
+    /** `timeout`. */
+    kind: string;
+    /** The limit in seconds. */
+    limit_s: number;
+    /** Number of the step. */
+    step: number;
+  };
+  type: "timeout";
+};
+
 /** Micro-dollars per million tokens, the margin included. */
 export interface TokenPrices {
   cache_read_micros: number;
@@ -2493,6 +3050,60 @@ export interface ToolNumbers {
   slowest_job_id: string | null;
   total_ms: number;
 }
+
+/** A call of a tool ended. Tools add fields of their own, such as `exit_code`, `path` or `media`. */
+export type ToolResultEvent = EventView & {
+  payload: {
+    /** The price, in millionths of a dollar, if the call used something that is billed. */
+    billed_micros?: number;
+    /** False: the model received an error. */
+    ok: boolean;
+    /** The first 512 characters of the result. */
+    preview: string;
+    /** Number of the step. */
+    step: number;
+    /** Name of the tool. */
+    tool: string;
+    /** ID of the call. */
+    tool_use_id: string;
+    [name: string]: unknown;
+  };
+  type: "tool_result";
+};
+
+/** A call of a tool started. */
+export type ToolStartedEvent = EventView & {
+  payload: {
+    /** Number of the step. */
+    step: number;
+    /** Name of the tool. */
+    tool: string;
+    /** ID of the call. */
+    tool_use_id: string;
+  };
+  type: "tool_started";
+};
+
+/** The model asked for a call of a tool. */
+export type ToolUseEvent = EventView & {
+  payload: {
+    /** The arguments. */
+    input?: Record<string, unknown>;
+    /** Size of the arguments when they are too large for an event. */
+    input_bytes?: number;
+    /** `rails`: a guardrail of the skill does not let the arguments become known. */
+    input_withheld?: string;
+    /** What the call is for, in the words of the model. */
+    label?: string;
+    /** Name of the tool. */
+    name: string;
+    /** Number of the step. */
+    step: number;
+    /** ID of the call. */
+    tool_use_id: string;
+  };
+  type: "tool_use";
+};
 
 /** What the wallet holds now. */
 export interface TopUpAnswer {
@@ -2631,6 +3242,30 @@ export interface WaitingAnswer {
   oldest_s: number;
   reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
 }
+
+/** The job waits without a worker until a person decides. */
+export type WaitingEvent = EventView & {
+  payload: {
+    /** How many approvals are pending. */
+    approvals: number;
+    /** What it waits for: `approval`. */
+    reason: string;
+  };
+  type: "waiting";
+};
+
+/** The code of a skill searched the web. */
+export type WebEvent = EventView & {
+  payload: {
+    /** The price, in millionths of a dollar. */
+    billed_micros: number;
+    /** How many results were found. */
+    count: number;
+    /** `search`. */
+    verb: string;
+  };
+  type: "web";
+};
 
 /** A webhook; its secret is never told again. */
 export interface WebhookAnswer {

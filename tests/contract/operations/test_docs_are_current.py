@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from puras_mcp import reference
 
-from backend.generators import kit_pages, settings_page
+from backend.generators import kit_pages, python_client, settings_page
 from backend.generators import reference as generated
 
 ROOT = Path(__file__).parents[3]
@@ -29,6 +29,10 @@ def test_references_of_the_kit_are_generated_from_its_code(name: str) -> None:
 def test_pages_that_are_made_from_code_are_as_it_makes_them() -> None:
     for name, text in generated.pages().items():
         assert read(f"docs/{name}") == text, f"docs/{name}: run `make settings`"
+
+
+def test_types_of_events_in_the_python_client_are_generated_from_their_classes() -> None:
+    assert python_client.PAGE.read_text(encoding="utf-8") == python_client.page(), "run `make openapi`"
 
 
 def test_the_tools_of_the_mcp_server_are_described_as_they_are() -> None:

@@ -32,7 +32,7 @@ class AgentStartEvent(Event):
     deployment_id: str | Omitted | None = OMITTED
     """ID of the deployment; `null` without one."""
     label: str | Omitted = OMITTED
-    """`rehearsal` or `recording` when no language model replies."""
+    """What replies instead of a language model: a simulation or a recording."""
 
 
 @event_type
@@ -63,7 +63,7 @@ class ModelResponseEvent(Event):
     cleared_input_tokens: int | Omitted = OMITTED
     """Tokens of old results that the provider removed from the prompt; present if it removed any."""
     label: str | Omitted = OMITTED
-    """`rehearsal` or `recording` when no language model replied."""
+    """What replied instead of a language model: a simulation or a recording."""
     blocks: list[dict[str, Any]] | Omitted = OMITTED
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: int | Omitted = OMITTED

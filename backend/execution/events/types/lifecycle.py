@@ -37,7 +37,8 @@ class RequeuedEvent(Event):
 
     type: ClassVar[Literal["requeued"]] = "requeued"
     reason: str
-    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty`, an error code that is retried and others."""
+    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is
+    retried, as `code: message`."""
 
 
 @event_type

@@ -1,0 +1,897 @@
+"""The events of a job by their types, as dicts that type checkers know.
+
+Generated from the classes of the events by `make openapi`; changes here are lost. A later version of Puras can send
+types and fields that are not named here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class _Event(TypedDict):
+    id: int
+    job_id: str
+    ts: str
+
+
+class QueuedPayload(TypedDict):
+    """The job was created and waits for a worker."""
+
+    skill: str
+    """Name of the skill."""
+    version: int | None
+    """Version of the deployment, or of the listing of another project; `null` without a deployment."""
+    source: str
+    """Where the job comes from: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others."""
+
+
+class QueuedEvent(_Event):
+    """The job was created and waits for a worker."""
+
+    type: Literal["queued"]
+    payload: QueuedPayload
+
+
+class StartedPayload(TypedDict):
+    """A worker claimed the job and started an attempt."""
+
+    attempt: int
+    """Number of the attempt, from 1."""
+    worker: str
+    """ID of the worker process."""
+
+
+class StartedEvent(_Event):
+    """A worker claimed the job and started an attempt."""
+
+    type: Literal["started"]
+    payload: StartedPayload
+
+
+class RequeuedPayload(TypedDict):
+    """The job went back to the queue, and another attempt follows."""
+
+    reason: str
+    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that
+    is retried, as `code: message`."""
+
+
+class RequeuedEvent(_Event):
+    """The job went back to the queue, and another attempt follows."""
+
+    type: Literal["requeued"]
+    payload: RequeuedPayload
+
+
+class WaitingPayload(TypedDict):
+    """The job waits without a worker until a person decides."""
+
+    reason: str
+    """What it waits for: `approval`."""
+    approvals: int
+    """How many approvals are pending."""
+
+
+class WaitingEvent(_Event):
+    """The job waits without a worker until a person decides."""
+
+    type: Literal["waiting"]
+    payload: WaitingPayload
+
+
+class ResumedPayload(TypedDict):
+    """A later attempt of an agent resumed from the journal."""
+
+    from_step: int
+    """The last step that an earlier attempt completed."""
+
+
+class ResumedEvent(_Event):
+    """A later attempt of an agent resumed from the journal."""
+
+    type: Literal["resumed"]
+    payload: ResumedPayload
+
+
+class ForkedPayload(TypedDict):
+    """The job starts from a step of another job, with changes."""
+
+    from_job_id: str
+    """ID of the other job."""
+    from_step: int
+    """The step after which the jobs differ."""
+    inputs: NotRequired[bool]
+    """True: the inputs were replaced."""
+    model: NotRequired[str]
+    """Slug of the new model."""
+    version: NotRequired[int]
+    """The version of the skill that runs instead."""
+    edits: NotRequired[list[dict[str, Any]]]
+    """What was edited: `what` is `arguments`, `result` or `text`, with the step and the place in it."""
+
+
+class ForkedEvent(_Event):
+    """The job starts from a step of another job, with changes."""
+
+    type: Literal["forked"]
+    payload: ForkedPayload
+
+
+class ContinuedPayload(TypedDict):
+    """The job continues the conversation of a job that has ended."""
+
+    from_job_id: str
+    """ID of the other job."""
+
+
+class ContinuedEvent(_Event):
+    """The job continues the conversation of a job that has ended."""
+
+    type: Literal["continued"]
+    payload: ContinuedPayload
+
+
+class SucceededPayload(TypedDict):
+    """The job ended with a result. No event follows."""
+
+    cost_micros: NotRequired[int]
+    """What the wallet paid, in millionths of a dollar."""
+    forgiven_micros: NotRequired[int]
+    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    used_micros: NotRequired[int]
+    """What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing
+    then."""
+
+
+class SucceededEvent(_Event):
+    """The job ended with a result. No event follows."""
+
+    type: Literal["succeeded"]
+    payload: SucceededPayload
+
+
+class FailedPayload(TypedDict):
+    """The job ended without a result. No event follows."""
+
+    error: str | None
+    """What happened and what to do, for people."""
+    code: str | None
+    """The error code, for programs."""
+    cost_micros: NotRequired[int]
+    """What the wallet paid, in millionths of a dollar; present if the job used anything."""
+    forgiven_micros: NotRequired[int]
+    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    used_micros: NotRequired[int]
+    """What the job used, in millionths of a dollar, when the job that called it pays."""
+
+
+class FailedEvent(_Event):
+    """The job ended without a result. No event follows."""
+
+    type: Literal["failed"]
+    payload: FailedPayload
+
+
+class CancelledPayload(TypedDict):
+    """The job was canceled. No event follows."""
+
+    by: NotRequired[str]
+    """Who canceled it, when it was not running."""
+    error: NotRequired[str | None]
+    """What happened, for people, when the job was running."""
+    code: NotRequired[str | None]
+    """The error code, for programs, when the job was running."""
+    cost_micros: NotRequired[int]
+    """What the wallet paid, in millionths of a dollar; present if the job used anything."""
+    forgiven_micros: NotRequired[int]
+    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    used_micros: NotRequired[int]
+    """What the job used, in millionths of a dollar, when the job that called it pays."""
+
+
+class CancelledEvent(_Event):
+    """The job was canceled. No event follows."""
+
+    type: Literal["cancelled"]
+    payload: CancelledPayload
+
+
+class LogPayload(TypedDict):
+    """A piece of the job's output, or a message of the system about it."""
+
+    stream: str
+    """`stdout` and `stderr`: printed text, which may be cut anywhere; `log`: a call of `puras.log`; `system`."""
+    text: str
+    """The text."""
+    level: NotRequired[str]
+    """`debug`, `info`, `warning` or `error`."""
+    fields: NotRequired[dict[str, Any]]
+    """What the skill passed to `puras.log` in addition."""
+
+
+class LogEvent(_Event):
+    """A piece of the job's output, or a message of the system about it."""
+
+    type: Literal["log"]
+    payload: LogPayload
+
+
+class ProgressPayload(TypedDict):
+    """The skill reported how far it is."""
+
+    fraction: float | None
+    """From 0 to 1; `null`: unknown."""
+    text: str
+    """What it is doing; may be empty."""
+
+
+class ProgressEvent(_Event):
+    """The skill reported how far it is."""
+
+    type: Literal["progress"]
+    payload: ProgressPayload
+
+
+class DriveDeletedPayload(TypedDict):
+    """The skill deleted a file or folder of the drive."""
+
+    path: str
+    """Path in the drive, without `drive/`."""
+
+
+class DriveDeletedEvent(_Event):
+    """The skill deleted a file or folder of the drive."""
+
+    type: Literal["drive_deleted"]
+    payload: DriveDeletedPayload
+
+
+class EnvironmentPayload(TypedDict):
+    """The installer of the skill's packages printed text."""
+
+    log: str
+    """The text."""
+
+
+class EnvironmentEvent(_Event):
+    """The installer of the skill's packages printed text."""
+
+    type: Literal["environment"]
+    payload: EnvironmentPayload
+
+
+class SandboxPayload(TypedDict):
+    """The sandbox of the job is ready."""
+
+    layers: list[str]
+    """The layers that confine the job on this machine."""
+    warm: bool
+    """Whether a process was ready that has already imported the skill."""
+    network: str | list[str]
+    """`none`, `public`, `unconfined`, or the hosts that the job can reach."""
+    reason: NotRequired[str]
+    """Why it is not warm, or why layers are missing."""
+    missing: NotRequired[list[str]]
+    """The layers that are missing, with the reason of each."""
+
+
+class SandboxEvent(_Event):
+    """The sandbox of the job is ready."""
+
+    type: Literal["sandbox"]
+    payload: SandboxPayload
+
+
+class FunctionStartPayload(TypedDict):
+    """The function of a deterministic skill was called."""
+
+    name: str
+    """Name of the skill."""
+    module: NotRequired[str]
+    """The file, relative to the folder of the skill; missing in runs of a listing of another project."""
+    func: NotRequired[str]
+    """Name of the function; missing in runs of a listing of another project."""
+
+
+class FunctionStartEvent(_Event):
+    """The function of a deterministic skill was called."""
+
+    type: Literal["function_start"]
+    payload: FunctionStartPayload
+
+
+class NetworkPayload(TypedDict):
+    """What the job used of the network in all; recorded at its end, if it used it."""
+
+    connections: int
+    """How many connections were opened."""
+    refused: int
+    """How many requests were rejected."""
+    sent_bytes: int
+    """Bytes that the job sent."""
+    received_bytes: int
+    """Bytes that the job received."""
+
+
+class NetworkEvent(_Event):
+    """What the job used of the network in all; recorded at its end, if it used it."""
+
+    type: Literal["network"]
+    payload: NetworkPayload
+
+
+class NetworkRefusedPayload(TypedDict):
+    """A request of the job was rejected. The first 20 are recorded."""
+
+    host: str
+    """The host that the job asked for."""
+    port: int | None
+    """The port; `null` if the request did not name one."""
+    reason: str
+    """`host_not_listed`, `port_not_allowed`, `address_not_public`, `own_address`, `malformed` or
+    `too_many_connections`."""
+    message: str
+    """What happened and what to do, for people."""
+
+
+class NetworkRefusedEvent(_Event):
+    """A request of the job was rejected. The first 20 are recorded."""
+
+    type: Literal["network_refused"]
+    payload: NetworkRefusedPayload
+
+
+class AgentStartPayload(TypedDict):
+    """The agent started. In runs of a listing of another project the fields about tools are missing."""
+
+    skill: str
+    """Name of the skill."""
+    model: str
+    """Slug of the model."""
+    has_output_schema: bool
+    """Whether the result must have certain fields."""
+    resumed: bool
+    """False: a later attempt records `resumed` instead of this event."""
+    limits: dict[str, Any]
+    """`steps`, `timeout_s`, `tokens` (`null` without a limit) and `cap_micros`."""
+    tool_count: NotRequired[int]
+    """How many tools the model is offered."""
+    tools: NotRequired[list[str]]
+    """Names of the tools."""
+    bash_enabled: NotRequired[bool]
+    """Whether `bash` is one of them."""
+    deployment_id: NotRequired[str | None]
+    """ID of the deployment; `null` without one."""
+    label: NotRequired[str]
+    """What replies instead of a language model: a simulation or a recording."""
+
+
+class AgentStartEvent(_Event):
+    """The agent started. In runs of a listing of another project the fields about tools are missing."""
+
+    type: Literal["agent_start"]
+    payload: AgentStartPayload
+
+
+class ModelResponsePayload(TypedDict):
+    """The model replied."""
+
+    step: int
+    """Number of the step, from 1."""
+    model: str
+    """Slug of the model."""
+    stop_reason: str | None
+    """Why the reply ended: `end_turn`, `tool_use`, `max_tokens` and others."""
+    input_tokens: int
+    """Tokens of the prompt that were not cached."""
+    output_tokens: int
+    """Tokens of the reply."""
+    cache_creation_input_tokens: int
+    """Tokens of the prompt that were written to the cache."""
+    cache_read_input_tokens: int
+    """Tokens of the prompt that were read from the cache."""
+    billed_micros: int
+    """The price, in millionths of a dollar."""
+    cache_hit: bool
+    """Whether anything was read from the cache."""
+    duration_ms: float
+    """How long the model took."""
+    cleared_input_tokens: NotRequired[int]
+    """Tokens of old results that the provider removed from the prompt; present if it removed any."""
+    label: NotRequired[str]
+    """What replied instead of a language model: a simulation or a recording."""
+    blocks: NotRequired[list[dict[str, Any]]]
+    """The reply: blocks of text, of thinking and of calls of tools."""
+    blocks_bytes: NotRequired[int]
+    """Size of the reply when it is too large for an event."""
+    blocks_in: NotRequired[str]
+    """Where a reply that is too large is stored: `journal/3`."""
+    blocks_withheld: NotRequired[str]
+    """`rails`: a guardrail of the skill does not let the text of the model become known."""
+
+
+class ModelResponseEvent(_Event):
+    """The model replied."""
+
+    type: Literal["model_response"]
+    payload: ModelResponsePayload
+
+
+ModelRetryPayload = TypedDict(
+    "ModelRetryPayload",
+    {
+        # Number of the step.
+        "step": int,
+        # Why the call failed.
+        "reason": NotRequired[str],
+        # The HTTP status of the provider, if it sent one.
+        "status": NotRequired[int],
+        # Slug of the model.
+        "model": NotRequired[str],
+        # Which call failed, from 1.
+        "try": NotRequired[int],
+        # How many calls are made at most.
+        "of": NotRequired[int],
+        # Seconds until the next call.
+        "wait_s": NotRequired[float],
+    },
+)
+"""A call of the model failed and is repeated. In runs of a listing of another project only `step` is
+    present."""
+
+
+class ModelRetryEvent(_Event):
+    """A call of the model failed and is repeated. In runs of a listing of another project only `step` is
+    present."""
+
+    type: Literal["model_retry"]
+    payload: ModelRetryPayload
+
+
+ModelEscalatedPayload = TypedDict(
+    "ModelEscalatedPayload",
+    {
+        # Slug of the model until now.
+        "from": str,
+        # Slug of the model from now on.
+        "to": str,
+        # `schema_fail`: results were not valid.
+        "reason": str,
+        # How many results were not valid.
+        "after": int,
+        # Number of the step.
+        "step": int,
+    },
+)
+"""A stronger model continues the run, as the skill's `routing` asks."""
+
+
+class ModelEscalatedEvent(_Event):
+    """A stronger model continues the run, as the skill's `routing` asks."""
+
+    type: Literal["model_escalated"]
+    payload: ModelEscalatedPayload
+
+
+class ContextCompactedPayload(TypedDict):
+    """Old results of tools were removed from the conversation to make room."""
+
+    step: int
+    """The step before which they were removed."""
+    cleared: int
+    """How many results were removed."""
+    tokens_before: int
+    """About how many tokens the conversation had before."""
+    tokens_after: int
+    """About how many tokens it has now."""
+
+
+class ContextCompactedEvent(_Event):
+    """Old results of tools were removed from the conversation to make room."""
+
+    type: Literal["context_compacted"]
+    payload: ContextCompactedPayload
+
+
+class MemoryInjectedPayload(TypedDict):
+    """Records of the memory became part of the first message."""
+
+    entity_count: int
+    """How many records are about the inputs."""
+    pinned_count: int
+    """How many records are pinned."""
+    memory_ids: list[str]
+    """IDs of the records."""
+    kinds: list[str]
+    """Kinds of the records, sorted."""
+
+
+class MemoryInjectedEvent(_Event):
+    """Records of the memory became part of the first message."""
+
+    type: Literal["memory_injected"]
+    payload: MemoryInjectedPayload
+
+
+class MemoryMissPayload(TypedDict):
+    """The memory has no record about some of the inputs."""
+
+    keys: list[str]
+    """Keys of the inputs without a record."""
+
+
+class MemoryMissEvent(_Event):
+    """The memory has no record about some of the inputs."""
+
+    type: Literal["memory_miss"]
+    payload: MemoryMissPayload
+
+
+class ToolUsePayload(TypedDict):
+    """The model asked for a call of a tool."""
+
+    step: int
+    """Number of the step."""
+    name: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    label: NotRequired[str]
+    """What the call is for, in the words of the model."""
+    input: NotRequired[dict[str, Any]]
+    """The arguments."""
+    input_bytes: NotRequired[int]
+    """Size of the arguments when they are too large for an event."""
+    input_withheld: NotRequired[str]
+    """`rails`: a guardrail of the skill does not let the arguments become known."""
+
+
+class ToolUseEvent(_Event):
+    """The model asked for a call of a tool."""
+
+    type: Literal["tool_use"]
+    payload: ToolUsePayload
+
+
+class ToolStartedPayload(TypedDict):
+    """A call of a tool started."""
+
+    tool: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    step: int
+    """Number of the step."""
+
+
+class ToolStartedEvent(_Event):
+    """A call of a tool started."""
+
+    type: Literal["tool_started"]
+    payload: ToolStartedPayload
+
+
+class ToolResultPayload(TypedDict):
+    """A call of a tool ended. Tools add fields of their own, such as `exit_code`, `path` or `media`."""
+
+    step: int
+    """Number of the step."""
+    tool: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    ok: bool
+    """False: the model received an error."""
+    preview: str
+    """The first 512 characters of the result."""
+    billed_micros: NotRequired[int]
+    """The price, in millionths of a dollar, if the call used something that is billed."""
+
+
+class ToolResultEvent(_Event):
+    """A call of a tool ended. Tools add fields of their own, such as `exit_code`, `path` or `media`."""
+
+    type: Literal["tool_result"]
+    payload: ToolResultPayload
+
+
+class LimitsPayload(TypedDict):
+    """The agent reached a limit on steps or tokens."""
+
+    kind: str
+    """`step_limit`, `token_limit` or `context_full`."""
+    limit: int
+    """The limit."""
+    used: NotRequired[int]
+    """How many tokens the run has used, for `token_limit`."""
+    tokens: NotRequired[int]
+    """About how many tokens the conversation has, for `context_full`."""
+    model: NotRequired[str]
+    """Slug of the model, for `context_full`."""
+
+
+class LimitsEvent(_Event):
+    """The agent reached a limit on steps or tokens."""
+
+    type: Literal["limits"]
+    payload: LimitsPayload
+
+
+class TimeoutPayload(TypedDict):
+    """The agent ran for as long as it may."""
+
+    kind: str
+    """`timeout`."""
+    step: int
+    """Number of the step."""
+    limit_s: float
+    """The limit in seconds."""
+
+
+class TimeoutEvent(_Event):
+    """The agent ran for as long as it may."""
+
+    type: Literal["timeout"]
+    payload: TimeoutPayload
+
+
+class CostCappedPayload(TypedDict):
+    """The next call could cost more than is left for the job, so it was not made."""
+
+    kind: str
+    """`cost_capped`."""
+    step: int
+    """Number of the step."""
+    spent_micros: int
+    """What the job has spent, in millionths of a dollar."""
+    cap_micros: int
+    """What it may spend."""
+    needed_micros: int
+    """What the call could cost."""
+    capped_by: str
+    """Which limit decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`."""
+
+
+class CostCappedEvent(_Event):
+    """The next call could cost more than is left for the job, so it was not made."""
+
+    type: Literal["cost_capped"]
+    payload: CostCappedPayload
+
+
+class RailPayload(TypedDict):
+    """A guardrail of the skill decided about a value. The event never contains the value."""
+
+    rail: str
+    """Name of the guardrail."""
+    where: str
+    """`input`, `tool`, `output` or `retrieval`."""
+    action: str
+    """`block`, `redact`, `approve` or `flag`."""
+    matched: dict[str, int]
+    """How often each kind of content was found."""
+    step: NotRequired[int]
+    """Number of the step of an agent."""
+    tool: NotRequired[str]
+    """Name of the tool that the value is for or from."""
+    failed: NotRequired[str]
+    """Why the guardrail could not judge: `broken`, `timeout` or `too_large`."""
+
+
+class RailEvent(_Event):
+    """A guardrail of the skill decided about a value. The event never contains the value."""
+
+    type: Literal["rail"]
+    payload: RailPayload
+
+
+class ApprovalRequiredPayload(TypedDict):
+    """A person must approve a call before it is made."""
+
+    approval_id: str
+    """ID of the approval."""
+    step: int
+    """Number of the step; 0: before the first one."""
+    tool: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    expires_at: str
+    """When the approval expires."""
+    input: NotRequired[Any]
+    """The arguments."""
+    input_begins: NotRequired[str]
+    """The start of the arguments as JSON when they are long; the approval has all of them."""
+
+
+class ApprovalRequiredEvent(_Event):
+    """A person must approve a call before it is made."""
+
+    type: Literal["approval_required"]
+    payload: ApprovalRequiredPayload
+
+
+class ApprovalDecidedPayload(TypedDict):
+    """A person decided about a call, or the approval expired."""
+
+    approval_id: str
+    """ID of the approval."""
+    step: int
+    """Number of the step."""
+    tool: str
+    """Name of the tool."""
+    tool_use_id: str
+    """ID of the call."""
+    decision: str
+    """`approved`, `denied` or `expired`."""
+    by: str
+    """Who decided."""
+    reason: NotRequired[str]
+    """Why, if a reason was given."""
+
+
+class ApprovalDecidedEvent(_Event):
+    """A person decided about a call, or the approval expired."""
+
+    type: Literal["approval_decided"]
+    payload: ApprovalDecidedPayload
+
+
+class SubagentStartPayload(TypedDict):
+    """The job called another skill, which runs as a job of its own."""
+
+    label: str
+    """What the call is for; otherwise the name of the skill."""
+    job_id: str
+    """ID of the job that was called."""
+    skill: str
+    """Name of the skill."""
+    depth: int
+    """How many calls are above it."""
+    tool_use_id: NotRequired[str]
+    """ID of the call of a tool, if an agent called it."""
+
+
+class SubagentStartEvent(_Event):
+    """The job called another skill, which runs as a job of its own."""
+
+    type: Literal["subagent_start"]
+    payload: SubagentStartPayload
+
+
+class SubagentEndPayload(TypedDict):
+    """A job that this job called has ended."""
+
+    label: str
+    """What the call was for; otherwise the name of the skill."""
+    job_id: str
+    """ID of the job that was called."""
+    skill: str
+    """Name of the skill."""
+    status: str
+    """`succeeded`, `failed` or `cancelled`."""
+    used_micros: int
+    """What it used, in millionths of a dollar."""
+    duration_ms: float
+    """How long it took, with the time in the queue."""
+    tool_use_id: NotRequired[str]
+    """ID of the call of a tool, if an agent called it."""
+    error_code: NotRequired[str]
+    """The error code if it failed."""
+
+
+class SubagentEndEvent(_Event):
+    """A job that this job called has ended."""
+
+    type: Literal["subagent_end"]
+    payload: SubagentEndPayload
+
+
+class MediaPayload(TypedDict):
+    """An image, a video, a recording or a transcript was generated."""
+
+    verb: str
+    """`image`, `video`, `audio` or `transcribe`."""
+    model: str
+    """Slug of the model."""
+    kind: str
+    """`image`, `video` or `audio`."""
+    label: str
+    """`local` if it was made on this machine without a model; otherwise empty."""
+    drive_path: str | None
+    """Path in the drive of the first file; `null`: a transcript has no file."""
+    request_id: str
+    """ID of the request at the provider; may be empty."""
+    billed_micros: int
+    """The price, in millionths of a dollar."""
+    media: list[dict[str, Any]]
+    """All files, each with `drive_path` and `kind`."""
+    duration_ms: float
+    """How long it took."""
+
+
+class MediaEvent(_Event):
+    """An image, a video, a recording or a transcript was generated."""
+
+    type: Literal["media"]
+    payload: MediaPayload
+
+
+class WebPayload(TypedDict):
+    """The code of a skill searched the web."""
+
+    verb: str
+    """`search`."""
+    count: int
+    """How many results were found."""
+    billed_micros: int
+    """The price, in millionths of a dollar."""
+
+
+class WebEvent(_Event):
+    """The code of a skill searched the web."""
+
+    type: Literal["web"]
+    payload: WebPayload
+
+
+class EvalsPayload(TypedDict):
+    """The graders of the skill judged the result."""
+
+    score: int | None
+    """0 to 100; `null` if every grader was skipped."""
+    graders: list[dict[str, Any]]
+    """What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model
+    judged, `label`."""
+
+
+class EvalsEvent(_Event):
+    """The graders of the skill judged the result."""
+
+    type: Literal["evals"]
+    payload: EvalsPayload
+
+
+JobEvent = (
+    QueuedEvent
+    | StartedEvent
+    | RequeuedEvent
+    | WaitingEvent
+    | ResumedEvent
+    | ForkedEvent
+    | ContinuedEvent
+    | SucceededEvent
+    | FailedEvent
+    | CancelledEvent
+    | LogEvent
+    | ProgressEvent
+    | DriveDeletedEvent
+    | EnvironmentEvent
+    | SandboxEvent
+    | FunctionStartEvent
+    | NetworkEvent
+    | NetworkRefusedEvent
+    | AgentStartEvent
+    | ModelResponseEvent
+    | ModelRetryEvent
+    | ModelEscalatedEvent
+    | ContextCompactedEvent
+    | MemoryInjectedEvent
+    | MemoryMissEvent
+    | ToolUseEvent
+    | ToolStartedEvent
+    | ToolResultEvent
+    | LimitsEvent
+    | TimeoutEvent
+    | CostCappedEvent
+    | RailEvent
+    | ApprovalRequiredEvent
+    | ApprovalDecidedEvent
+    | SubagentStartEvent
+    | SubagentEndEvent
+    | MediaEvent
+    | WebEvent
+    | EvalsEvent
+)
+"""An event; check `type` to know which."""
