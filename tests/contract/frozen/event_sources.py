@@ -20,7 +20,9 @@ PACKAGES: Final = ("backend", "workers")
 FAILURES: Final = frozenset({"Failure", "Stopped"})
 """Callables whose first argument is the error code of a job."""
 _CODE: Final = re.compile(r"[a-z]+(_[a-z]+)*")
-_INSERT: Final = re.compile(r"insert into job_events .*?'(\w+)',\s*(.*?)\s+from\b", re.DOTALL)
+_INSERT: Final = re.compile(
+    r"insert into job_events \([^)]*\)\s+select (?:(?!\bfrom\b)[^'])*'(\w+)',\s*(.*?)\s+from\b", re.DOTALL
+)
 _SQL_KEY: Final = re.compile(r"(?<!->> )'(\w+)',")
 _PARAMETER: Final = re.compile(r"cast\(:\w+ as jsonb\)")
 """The payload of an event that a writer has encoded."""
@@ -81,7 +83,7 @@ class EventSources:
 
     def _statements(self) -> Iterator[str]:
         for path in self._sql_files:
-            yield from path.read_text(encoding="utf-8").split(";")
+            yield from re.split(r"^-- name: ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
         for module in self._modules:
             for node in ast.walk(module.tree):
                 if isinstance(node, ast.Constant | ast.JoinedStr):
