@@ -12,8 +12,7 @@ from typing import Any, Final
 from backend.core.net.egress.dialing import Dialer, Streams
 from backend.core.net.egress.refusals import Failed, Malformed, Refused, Turned
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.response import pass_answer
-from workers.sandbox.egress.response_reader import heard_apart
+from workers.sandbox.egress.response import heard_apart, pass_answer
 
 from .body import IDLE_S, pipe, send_body
 from .request import MOST_HEAD_BYTES, Request, label_of, read_request, said_host

@@ -6,6 +6,7 @@ import asyncio
 import re
 from typing import Final
 
+from backend.core.net.egress.dialing import READ_AHEAD_BYTES, Streams
 from backend.core.net.egress.refusals import Failed
 
 from .body import Count, pipe
@@ -53,3 +54,18 @@ def _closing(head: bytes) -> bytes:
     lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
     kept = [line for line in lines[1:] if line.partition(b":")[0].strip().lower() not in _OF_THIS_HOP]
     return b"\r\n".join([lines[0], *kept, b"Connection: close"]) + b"\r\n\r\n"
+
+
+async def heard_apart(upstream: Streams) -> Streams:
+    """Return the same connection, read separately: call it before anything is sent, and close both in the end.
+
+    A server may answer and close before it has read the whole request. Writing to it fails then, and the streams of
+    asyncio throw away what they have read, and read no more, as soon as a write fails: the answer would be lost.
+    """
+    upstream.writer.transport.pause_reading()  # type: ignore[attr-defined]  # that of a socket reads, too
+    socket = upstream.writer.get_extra_info("socket").dup()
+    try:
+        return Streams(*await asyncio.open_connection(sock=socket, limit=READ_AHEAD_BYTES))
+    except BaseException:
+        socket.close()
+        raise
