@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from backend.core.db.engine import Database
 from backend.execution.jobs import queries
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.queries import JobFilter
 from backend.identity.auth.principal import Principal, Role
 from benchmarks.growth_data import Size, create, fill, running_server
@@ -103,7 +103,7 @@ async def _turn(grown: Grown, times: int) -> None:
         if not jobs:
             raise RuntimeError(f"nothing was ready among {grown.size.parked:,} parked jobs")
         async with grown.database.single() as session:
-            await finish(session, jobs[0], Ending("succeeded", result={"n": 1}))
+            await finish(session, jobs[0], AttemptResult("succeeded", result={"n": 1}))
     for project_id in random.choices(grown.projects, k=times):
         principal = Principal("secret_key", uuid4(), project_id, "key:bench", Role.OWNER)
         began = time.perf_counter()

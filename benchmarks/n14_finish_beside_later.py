@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from benchmarks.growth_data import Size, create, fill, running_server
 from benchmarks.numbers import Measurement, percentile
 
@@ -71,7 +71,7 @@ async def _turn(measured: Measured, times: int) -> None:
             (job,) = await claim(session, worker_id=worker_id, lane="default", most=1)
         began = time.perf_counter()
         async with measured.database.single() as session:
-            await finish(session, job, Ending("succeeded", result={"n": 1}))
+            await finish(session, job, AttemptResult("succeeded", result={"n": 1}))
         measured.ends.append(time.perf_counter() - began)
 
 

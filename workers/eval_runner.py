@@ -15,7 +15,7 @@ from backend.core.db.connections import why_away
 from backend.evals import runner
 from backend.evals.case_of_job import EVAL
 from backend.evals.planning import Means
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.money.pricing import PriceList
 
 log = logs.get(__name__)
@@ -33,7 +33,7 @@ class Suites:
         self._means = Means(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
         self._ended = asyncio.Event()
 
-    def note(self, claimed: Claimed) -> None:
+    def note(self, claimed: JobAttempt) -> None:
         """Note that an attempt has ended in this process."""
         if claimed.source == EVAL:
             self._ended.set()

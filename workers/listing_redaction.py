@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import EncodedEvent
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.finish import AttemptResult
 
 _TOLD: Final[dict[str, frozenset[str] | None]] = {
     "agent_start": frozenset({"skill", "model", "label", "has_output_schema", "resumed", "limits"}),
@@ -75,7 +75,7 @@ def told(event: EncodedEvent) -> EncodedEvent | None:
     return EncodedEvent(event.type, payload, event.ts)
 
 
-def ending(whole: Ending, scrubber: Scrubber) -> Ending:
+def ending(whole: AttemptResult, scrubber: Scrubber) -> AttemptResult:
     """The end as the caller may read it: a result without the publisher's secrets, no words of code that failed."""
     if whole.status == "succeeded":
         return replace(whole, result=scrubber.scrub(whole.result))

@@ -18,7 +18,7 @@ from backend.data.secrets.scrub import Scrubber, StreamScrubber
 from backend.execution.events import otel_spans
 from backend.execution.events.append import EncodedEvent, append
 from backend.execution.events.types import JobEvent, LogEvent
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from workers import listing_redaction
 from workers.guardrails.redaction import Lines, Telling
 
@@ -39,7 +39,7 @@ MOST_TOLD = 2_000
 class BufferedRecorder:
     """Keeps events for a moment: those of a short job are stored with its end, in the same statement."""
 
-    def __init__(self, database: Database, claimed: Claimed, *, on_refused: Callable[[], None]) -> None:
+    def __init__(self, database: Database, claimed: JobAttempt, *, on_refused: Callable[[], None]) -> None:
         self.scrubber = Scrubber(())
         self._telling: Telling | None = None
         self._printed: dict[str, StreamScrubber] = {}

@@ -18,7 +18,7 @@ from backend.core import logs
 from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
 from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
-from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
 from backend.execution.jobs.recovery import send_on_unheld
 from backend.execution.jobs.subjobs import calling, claim_child
 from backend.execution.worker_registry import service as fleet
@@ -201,7 +201,7 @@ class Supervisor:
                 log.warning("the host has enough for jobs again; this worker claims")
         return self._is_short
 
-    async def _claim(self, lane: str, most: int) -> list[Claimed]:
+    async def _claim(self, lane: str, most: int) -> list[JobAttempt]:
         began_ns = time.time_ns()
         async with self._context.database.single() as session:
             claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most)
@@ -225,7 +225,7 @@ class Supervisor:
             self._held_lane = None
             self._wake.set()
 
-    def _start(self, job: Claimed, claim_began_ns: int) -> None:
+    def _start(self, job: JobAttempt, claim_began_ns: int) -> None:
         attempt = Attempt(
             self._context,
             self._runners,

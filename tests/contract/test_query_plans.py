@@ -40,8 +40,8 @@ from backend.execution.approvals.expiry import expire_due
 from backend.execution.approvals.worker import decisions
 from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import LogEvent
-from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import send_on_unheld, sweep
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.subjobs import calling, claim_child, end_orphans
@@ -323,7 +323,7 @@ async def _work(watch: Watch, world: World) -> None:
             assert await ledger.note_used(session, second, [Used("model", {"output_tokens": 1}, 800, 1)])
     with watch.step("finish"):
         async with database.single() as session:
-            assert await finish(session, first, Ending("succeeded", result={}))
+            assert await finish(session, first, AttemptResult("succeeded", result={}))
     sold = replace(priced[1], publisher_id=uuid4(), price_micros=2, earning_micros=2)
     async with database.transaction() as session:
         values = {"id": sold.job_id, "publisher": sold.publisher_id}
@@ -331,12 +331,12 @@ async def _work(watch: Watch, world: World) -> None:
         await session.execute(text(f"update jobs set {sale} where id = :id"), values)
     with watch.step("finish, with a price"):
         async with database.transaction() as session:
-            assert await finish(session, sold, Ending("succeeded", result={}))
+            assert await finish(session, sold, AttemptResult("succeeded", result={}))
     with watch.step("finish, with money"):
         async with database.transaction() as session:
             used = Used("compute", {"seconds": 1}, 10_000, 10)
             assert second.reserved_micros
-            assert await finish(session, second, Ending("succeeded", result={}, used=(used,)))
+            assert await finish(session, second, AttemptResult("succeeded", result={}, used=(used,)))
     with watch.step("requeue"):
         async with database.transaction() as session:
             assert await requeue(session, job_id=third.job_id, attempt=third.attempt, reason="drain")
@@ -346,7 +346,7 @@ async def _work(watch: Watch, world: World) -> None:
             await claim_held(session, worker_id=worker_id, lane="default")
 
 
-async def _journal(watch: Watch, world: World, claimed: Claimed) -> None:
+async def _journal(watch: Watch, world: World, claimed: JobAttempt) -> None:
     used = [Used("model", {"input_tokens": 1}, 1_000, 1, step=1)]
     writing = Writing([Entry(1, 0, "reply", {})], [NewEvent(LogEvent(stream="system", text="x"))], used)
     for step in ("write in a journal", "write in a journal what is there already"):
@@ -431,7 +431,7 @@ async def _keep_time(watch: Watch, world: World) -> None:
     assert answer.status_code == 204
 
 
-async def _look_after_called(watch: Watch, world: World, parent: Claimed) -> None:
+async def _look_after_called(watch: Watch, world: World, parent: JobAttempt) -> None:
     """What a worker asks for the jobs that its own have called, and for calls that people decide."""
     database = world.instance.database
     with watch.step("who has called"):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.money.admission import TICK
@@ -60,7 +60,7 @@ class Model:
     clock: int
     ready: dict[UUID, int] = field(default_factory=dict)
     """Stamp of each job that may start."""
-    running: list[tuple[Project, Claimed]] = field(default_factory=list)
+    running: list[tuple[Project, JobAttempt]] = field(default_factory=list)
     submitted: int = 0
 
     def submit(self, project: Project, job_id: UUID, priority: int) -> None:
@@ -168,5 +168,5 @@ async def take(database: Database, model: Model, worker_id: UUID, *, most: int) 
 async def end(database: Database, model: Model, at: int) -> None:
     project, job = model.running.pop(at)
     async with database.transaction() as session:
-        assert await finish(session, job, Ending("succeeded", result={}))
+        assert await finish(session, job, AttemptResult("succeeded", result={}))
     model.end(project)

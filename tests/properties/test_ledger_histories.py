@@ -16,8 +16,8 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import sweep
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.subjobs import claim_child, end_orphans
@@ -79,10 +79,10 @@ class World:
     tenant: Tenant
     worker_id: UUID
     jobs: list[UUID] = field(default_factory=list)
-    running: list[Claimed] = field(default_factory=list)
-    stale: list[Claimed] = field(default_factory=list)
+    running: list[JobAttempt] = field(default_factory=list)
+    stale: list[JobAttempt] = field(default_factory=list)
 
-    def pick(self, number: int) -> Claimed | None:
+    def pick(self, number: int) -> JobAttempt | None:
         """Some running job, taken out of the list."""
         return self.running.pop(number % len(self.running)) if self.running else None
 
@@ -144,7 +144,7 @@ async def end(world: World, number: int, status: str) -> None:
     if job := world.pick(number):
         used = (ledger.Used("compute", {"seconds": 1}, number * 1000, number),)
         async with world.database.transaction() as session:
-            await finish(session, job, Ending(status, used=used))  # type: ignore[arg-type]
+            await finish(session, job, AttemptResult(status, used=used))  # type: ignore[arg-type]
         world.stale.append(job)
 
 
@@ -176,7 +176,7 @@ async def finish_stale(world: World, number: int) -> None:
     if world.stale:
         job = world.stale[number % len(world.stale)]
         async with world.database.transaction() as session:
-            assert not await finish(session, job, Ending("succeeded", result={"late": True}))
+            assert not await finish(session, job, AttemptResult("succeeded", result={"late": True}))
 
 
 async def join(world: World) -> None:

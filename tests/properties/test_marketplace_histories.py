@@ -15,8 +15,8 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import sweep
 from backend.execution.jobs.requeue import requeue
 from backend.execution.worker_registry import service as fleet
@@ -63,8 +63,8 @@ class World:
     worker_id: UUID
     fee_pct: int = 0
     jobs: list[tuple[Tenant, UUID]] = field(default_factory=list)
-    running: list[Claimed] = field(default_factory=list)
-    stale: list[Claimed] = field(default_factory=list)
+    running: list[JobAttempt] = field(default_factory=list)
+    stale: list[JobAttempt] = field(default_factory=list)
 
     @property
     def prices(self) -> PriceList:
@@ -72,7 +72,7 @@ class World:
             compute_micros_per_second=3, job_timeout_s=10, forgiven_micros=60, market_fee_pct=self.fee_pct
         )
 
-    def pick(self, number: int) -> Claimed | None:
+    def pick(self, number: int) -> JobAttempt | None:
         """Some running job, taken out of the list."""
         return self.running.pop(number % len(self.running)) if self.running else None
 
@@ -119,7 +119,7 @@ async def end(world: World, number: int, status: Any) -> None:
     if job := world.pick(number):
         used = (ledger.Used("compute", {"seconds": 1}, number % 50 * 1000, number % 50),)
         async with world.database.transaction() as session:
-            await finish(session, job, Ending(status, used=used))
+            await finish(session, job, AttemptResult(status, used=used))
         world.stale.append(job)
 
 
@@ -152,7 +152,7 @@ async def finish_stale(world: World, number: int) -> None:
     if world.stale:
         job = world.stale[number % len(world.stale)]
         async with world.database.transaction() as session:
-            assert not await finish(session, job, Ending("succeeded", result={"late": True}))
+            assert not await finish(session, job, AttemptResult("succeeded", result={"late": True}))
 
 
 async def change_price(world: World, number: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Manifest, Skill
@@ -48,7 +48,7 @@ class AgentAssignment(Assignment):
 def for_agent(
     assignment: Assignment,
     manifest: Manifest,
-    claimed: Claimed,
+    claimed: JobAttempt,
     *,
     skill: Skill,
     journal: Journal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.money.pricing import usd_to_micros
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
@@ -25,7 +25,7 @@ class CostCap(NamedTuple):
 JOB_LIMIT: Final = CostCap("job_limit", f"Raise `limits.cost_usd`, {_OR_CHEAPER}.")
 
 
-def cost_cap_of(claimed: Claimed, skill: Skill) -> CostCap:
+def cost_cap_of(claimed: JobAttempt, skill: Skill) -> CostCap:
     """Return the limit that decided how much is reserved for a job."""
     if claimed.reserved_micros >= claimed.cap_micros:
         return CostCap("job_limit", _fix_of_job_limit(claimed, skill))
@@ -39,7 +39,7 @@ def cost_cap_of(claimed: Claimed, skill: Skill) -> CostCap:
     return CostCap("wallet", "The wallet held no more when the job started: add credit, then run it again.")
 
 
-def _fix_of_job_limit(claimed: Claimed, skill: Skill) -> str:
+def _fix_of_job_limit(claimed: JobAttempt, skill: Skill) -> str:
     """Return how to raise the limit of the job itself: of its request, its skill, or the instance."""
     asked = claimed.limits.get("cost_usd")
     if asked is not None and usd_to_micros(asked) <= claimed.cap_micros:

@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.worker import Decision, decisions
 from backend.execution.events.types import AgentStartEvent, ContextCompactedEvent, JobEvent, ToolStartedEvent
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.execution.journal import service
 from backend.execution.journal.service import (
     CLEARED_PLACE,
@@ -57,7 +57,7 @@ class Cleared(NamedTuple):
 class Journal:
     """Of one attempt; every write is refused once the attempt is not the running one any more."""
 
-    def __init__(self, database: Database, claimed: Claimed, recorder: BufferedRecorder) -> None:
+    def __init__(self, database: Database, claimed: JobAttempt, recorder: BufferedRecorder) -> None:
         self._database = database
         self._claimed = claimed
         self.recorder = recorder

@@ -11,7 +11,7 @@ from typing import Final
 from backend.context import AppContext
 from backend.core import logs
 from backend.execution.events.append import EncodedEvent
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.storage.paths import DrivePath
 from workers.agent.journal import Journal
 from workers.attempt import traces
@@ -43,7 +43,7 @@ class Attempt:
         self,
         context: AppContext,
         runners: Mapping[str, Runner],
-        claimed: Claimed,
+        claimed: JobAttempt,
         drives: OwnDrives | None = None,
         *,
         poll_children: Callable[[], None] = lambda: None,

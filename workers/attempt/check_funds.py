@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from backend.execution.jobs.claim import Claimed
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.finish import AttemptResult
 from workers.types import Postponed
 
 HELD_PAUSE_S: Final = 5.0
@@ -15,7 +15,7 @@ TOO_SMALL: Final = (
 )
 
 
-def check_funds(claimed: Claimed) -> Ending | Postponed | None:
+def check_funds(claimed: JobAttempt) -> AttemptResult | Postponed | None:
     """Return why the attempt cannot start without money; None if it can.
 
     A job whose limit another job has lowered, and one whose key has ended, fail in `prepare`. Agents check by
@@ -26,6 +26,6 @@ def check_funds(claimed: Claimed) -> Ending | Postponed | None:
         return None
     if claimed.price_micros:
         if claimed.is_wallet_too_small:
-            return Ending("failed", error=TOO_SMALL, error_code="wallet_too_small")
+            return AttemptResult("failed", error=TOO_SMALL, error_code="wallet_too_small")
         return Postponed("wallet_held", after_s=HELD_PAUSE_S)  # other runs return what they do not use
     return Postponed("wallet_empty") if claimed.type != "agentic" else None

@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.finish import AttemptResult
 from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
 from backend.execution.worker_registry.errors import HostExhausted
 from backend.skills.manifest import job_ceilings
@@ -33,30 +33,32 @@ def end_from_outside(attempt: Attempt, *, ran_s: float) -> AttemptEnd:
         return Lost()
     if attempt.ended_by is EndedBy.CANCEL:
         used = compute_used(attempt, ran_s)
-        return Ending("cancelled", error="Cancelled while it ran.", error_code="cancelled", used=used)
+        return AttemptResult("cancelled", error="Cancelled while it ran.", error_code="cancelled", used=used)
     return Requeued("drain")
 
 
-def failure_of(attempt: Attempt, error: Exception) -> Ending | Lost:
+def failure_of(attempt: Attempt, error: Exception) -> AttemptResult | Lost:
     """Return the end of an attempt in which a step raised an error."""
     if isinstance(error, AttemptLost):
         attempt.log.warning("files refused: the job runs elsewhere or has ended")
         return Lost()
     if isinstance(error, PurasError):
-        return Ending("failed", error=attempt.error_text(error.detail), error_code=error.code)
+        return AttemptResult("failed", error=attempt.error_text(error.detail), error_code=error.code)
     attempt.log.exception("fault of the worker", error=str(error))
     fault = fault_of(error) if isinstance(error, OSError) else None
     return FAULT if fault is None else failed_with(fault)
 
 
-def decide(attempt: Attempt, result: Ending | Postponed | Lost, *, skill: Skill | None = None) -> AttemptEnd:
+def decide(
+    attempt: Attempt, result: AttemptResult | Postponed | Lost, *, skill: Skill | None = None
+) -> AttemptEnd:
     """Return what becomes of the job after the result of its steps; `skill` is None if they did not get that far."""
     if isinstance(result, Lost):
         return result
     if isinstance(result, Postponed):
         if result.reason != "wallet_empty" or attempt.claimed.parent_job_id is None:
             return _after_pause(attempt, result)
-        ending = Ending("failed", error=NOTHING_LEFT, error_code="cost_capped")
+        ending = AttemptResult("failed", error=NOTHING_LEFT, error_code="cost_capped")
         return _redacted(attempt, ending)
     ending = _redacted(attempt, _blame_host(attempt, result))
     again = _retry_of(attempt, skill, ending)
@@ -80,7 +82,7 @@ def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingA
     return AwaitingApproval(wanted, now() + timedelta(seconds=attempt.context.settings.approval_timeout_s))
 
 
-def _blame_host(attempt: Attempt, ending: Ending) -> Ending:
+def _blame_host(attempt: Attempt, ending: AttemptResult) -> AttemptResult:
     """Return the ending, or the host's fault where that has caused it: the job then runs again."""
     if attempt.host is None or ending.status != "failed":
         return ending
@@ -91,14 +93,14 @@ def _blame_host(attempt: Attempt, ending: Ending) -> Ending:
     return failed_with(fault)
 
 
-def _redacted(attempt: Attempt, ending: Ending) -> Ending:
+def _redacted(attempt: Attempt, ending: AttemptResult) -> AttemptResult:
     """Return the ending as the caller of a listing may read it; that of the project's own skill is unchanged."""
     if attempt.claimed.publisher_id is None:
         return ending
     return listing_redaction.ending(ending, attempt.recorder.scrubber)
 
 
-def _retry_of(attempt: Attempt, skill: Skill | None, ending: Ending) -> TryAgain | None:
+def _retry_of(attempt: Attempt, skill: Skill | None, ending: AttemptResult) -> TryAgain | None:
     """Return when a failed job runs again: by its own rule, or since the storage or the host was unavailable."""
     if ending.status != "failed":
         return None

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backend.execution.events.types import EvalsEvent
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.finish import AttemptResult
 from workers.attempt.attempt import Attempt
 from workers.attempt.grading.graded import Graded
 from workers.attempt.types import Prepared
 from workers.types import Postponed
 
 
-async def grade(attempt: Attempt, prepared: Prepared, result: Ending | Postponed) -> Ending | Postponed:
+async def grade(
+    attempt: Attempt, prepared: Prepared, result: AttemptResult | Postponed
+) -> AttemptResult | Postponed:
     """Return a result with the verdicts of the skill's graders; they grade results of runs that succeeded.
 
     Raises:

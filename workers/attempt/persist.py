@@ -11,7 +11,7 @@ from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
 from backend.execution.approvals.worker import wait_for_consent
 from backend.execution.events.append import EncodedEvent
-from backend.execution.jobs.finish import Ending, finish, is_one_statement
+from backend.execution.jobs.finish import AttemptResult, finish, is_one_statement
 from backend.execution.jobs.requeue import requeue
 from backend.execution.journal import service as journal
 from workers.attempt.attempt import Attempt
@@ -43,7 +43,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
                 return
 
 
-Storable = Ending | Requeued | AwaitingApproval
+Storable = AttemptResult | Requeued | AwaitingApproval
 
 
 async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float) -> None:
@@ -66,14 +66,14 @@ async def _write_until_stored(
     retry = DatabaseRetry("end not stored yet", give_up_s=give_up_s, log=attempt.log)
     while True:
         async with retry:
-            if isinstance(end, Ending):
+            if isinstance(end, AttemptResult):
                 return await _finish(attempt, end, events)
             if isinstance(end, Requeued):
                 return await _requeue(attempt, end, events)
             return await _await_approval(attempt, end, events)
 
 
-async def _finish(attempt: Attempt, end: Ending, events: Sequence[EncodedEvent]) -> bool:
+async def _finish(attempt: Attempt, end: AttemptResult, events: Sequence[EncodedEvent]) -> bool:
     database, claimed = attempt.context.database, attempt.claimed
     unit = database.single if is_one_statement(claimed, end) else database.transaction
     async with unit() as session:

@@ -20,7 +20,7 @@ from backend.data.secrets import service as secrets
 from backend.data.secrets.service import JobSecrets
 from backend.evals.case_of_job import EVAL, Case, case_of
 from backend.execution.jobs import approvals
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.execution.jobs.errors import ApiKeyEnded
 from backend.execution.jobs.reservations import nothing_left
 from backend.identity.auth import job_tokens
@@ -122,7 +122,7 @@ async def _gather(attempt: Attempt) -> Prepared:
     return Prepared(skill, _of_type(attempt, assignment, read), own_drive, held_drive, read.case)
 
 
-async def _read(context: AppContext, claimed: Claimed) -> _Read:
+async def _read(context: AppContext, claimed: JobAttempt) -> _Read:
     # A connection is taken for the first query, if there is one.
     async with context.database.reading() as session:
         deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
@@ -157,7 +157,7 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
     )
 
 
-def _token(context: AppContext, claimed: Claimed, limits: RunLimits) -> str:
+def _token(context: AppContext, claimed: JobAttempt, limits: RunLimits) -> str:
     return job_tokens.mint(
         context.vault,
         project_id=claimed.project_id,
@@ -167,7 +167,7 @@ def _token(context: AppContext, claimed: Claimed, limits: RunLimits) -> str:
     )
 
 
-async def _confirmed(session: AnySession, claimed: Claimed) -> Effects:
+async def _confirmed(session: AnySession, claimed: JobAttempt) -> Effects:
     """Return what the calling jobs declare as confirmed; without one, the job's own bundle alone counts."""
     if claimed.parent_job_id is None:
         return NONE
@@ -185,7 +185,7 @@ async def _bundle(context: AppContext, cache_dir: Path, sha256: str | None) -> P
 
 async def _drive(
     context: AppContext,
-    claimed: Claimed,
+    claimed: JobAttempt,
     drives: OwnDrives | None,
     *,
     skill: Skill,
@@ -201,7 +201,7 @@ async def _drive(
     return own.folder, own
 
 
-async def _held(context: AppContext, claimed: Claimed, drive_usage: Usage) -> Held | None:
+async def _held(context: AppContext, claimed: JobAttempt, drive_usage: Usage) -> Held | None:
     """Return the live drive if earlier jobs have overfilled it."""
     if not drive_usage.is_over:
         return None
@@ -209,7 +209,7 @@ async def _held(context: AppContext, claimed: Claimed, drive_usage: Usage) -> He
     return await held(context.storage, claimed.project_id, drive_usage)
 
 
-async def _usage(session: AnySession, context: AppContext, claimed: Claimed) -> Usage:
+async def _usage(session: AnySession, context: AppContext, claimed: JobAttempt) -> Usage:
     """Return what the drive holds, at most `USAGE_S` old."""
     until, known = _known_usages.get(claimed.project_id, (0.0, None))
     if known is None or until < time.monotonic():
@@ -220,7 +220,7 @@ async def _usage(session: AnySession, context: AppContext, claimed: Claimed) -> 
     return known
 
 
-async def _secrets(session: AnySession, context: AppContext, claimed: Claimed) -> JobSecrets:
+async def _secrets(session: AnySession, context: AppContext, claimed: JobAttempt) -> JobSecrets:
     """Return the job's secrets; they are read again only when the claim shows that one has changed."""
     key = (claimed.owner_id, claimed.skillpack_id, claimed.secrets_stamp)
     known = _known_secrets.get(key)

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from backend.data.secrets.scrub import Scrubber
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.finish import AttemptResult
 from workers.attempt.attempt import Attempt
 from workers.attempt.check_funds import check_funds
 from workers.attempt.decide import decide, end_from_outside, failure_of
@@ -42,7 +42,7 @@ async def _run_steps(attempt: Attempt) -> AttemptEnd:
     """Return how the attempt ends: by its last step, by an error in one of them, or from outside."""
     started = time.monotonic()
     prepared: Prepared | None = None
-    result: Ending | Postponed | Lost
+    result: AttemptResult | Postponed | Lost
     try:
         prepared = await prepare(attempt)
         attempt.recorder.hide(Scrubber(prepared.assignment.secrets.values()), Telling(prepared.skill))

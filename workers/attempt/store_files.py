@@ -10,7 +10,7 @@ from backend.core import logs
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.errors import PurasError
 from backend.execution.events.types import LogEvent
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.finish import AttemptResult
 from backend.storage.errors import StorageUnavailable
 from workers.attempt.attempt import Attempt
 from workers.attempt.named_files import output_files
@@ -29,7 +29,7 @@ GIVE_UP_S: Final = 120.0
 
 async def store_files(
     attempt: Attempt, prepared: Prepared, outcome: Outcome | Postponed, recorder: Deletions
-) -> Ending | Postponed:
+) -> AttemptResult | Postponed:
     """Return how the run ended, after its files are stored; a run that failed changes no remote drive.
 
     Raises:
@@ -42,15 +42,15 @@ async def store_files(
     usage, used = usage_of(outcome.measured), compute_used(attempt, outcome.measured.wall_s)
     if isinstance(outcome, Failure):
         error = attempt.error_text(outcome.message)
-        return Ending("failed", error=error, error_code=outcome.code, usage=usage, used=used)
+        return AttemptResult("failed", error=error, error_code=outcome.code, usage=usage, used=used)
     try:
         value, files = await _store(attempt, prepared, outcome.value, recorder)
     except PurasError as problem:
         error = attempt.error_text(f"The job ended well, but its files were not stored: {problem.detail}")
-        return Ending(
+        return AttemptResult(
             "failed", result=outcome.value, error=error, error_code=problem.code, usage=usage, used=used
         )
-    return Ending("succeeded", result=value, outputs=files, usage=usage, used=used)
+    return AttemptResult("succeeded", result=value, outputs=files, usage=usage, used=used)
 
 
 async def _store(

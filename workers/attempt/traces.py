@@ -10,11 +10,11 @@ from backend.core.tracing import spans, traceparent
 from backend.core.tracing.spans import Attribute, Span
 from backend.execution.events import otel_spans
 from backend.execution.events.append import TERMINAL_TYPES, EncodedEvent
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 
 
 @contextmanager
-def attempt(claimed: Claimed, *, claim_began_ns: int) -> Iterator[Span]:
+def attempt(claimed: JobAttempt, *, claim_began_ns: int) -> Iterator[Span]:
     """Open a span for all that the attempt does, and record spans for the time that the job was queued before."""
     facts: dict[str, Attribute] = {
         "puras.job.id": str(claimed.job_id),
@@ -34,7 +34,7 @@ def attempt(claimed: Claimed, *, claim_began_ns: int) -> Iterator[Span]:
 
 
 def ended(
-    span: Span, claimed: Claimed, *, outcome: str, code: str | None, events: Sequence[EncodedEvent]
+    span: Span, claimed: JobAttempt, *, outcome: str, code: str | None, events: Sequence[EncodedEvent]
 ) -> None:
     """Record how the attempt ended, and export the spans that follow from the events of its job."""
     if not span.traceparent:
@@ -47,6 +47,6 @@ def ended(
         otel_spans.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
 
 
-def log_fields(claimed: Claimed) -> dict[str, str]:
+def log_fields(claimed: JobAttempt) -> dict[str, str]:
     """Return the fields of log lines about the attempt that name its trace, if it has one."""
     return {"trace_id": traceparent.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}

@@ -9,7 +9,7 @@ from typing import Final
 from backend.core.errors import PurasError
 from backend.evals.case_of_job import Case
 from backend.execution.approvals.types import Wanted
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.finish import AttemptResult
 from backend.skills.manifest.types import Skill
 from workers.drives.growth import Held
 from workers.drives.staged import OwnDrive
@@ -55,23 +55,23 @@ class Lost:
     """The job runs elsewhere or has ended: nothing of this attempt is stored."""
 
 
-AttemptEnd = Ending | Requeued | AwaitingApproval | Lost
+AttemptEnd = AttemptResult | Requeued | AwaitingApproval | Lost
 
-FAULT: Final = Ending(
+FAULT: Final = AttemptResult(
     "failed",
     error="The worker could not run this job or store its result. The operator finds the cause in its log.",
     error_code="internal_error",
 )
 
 
-def failed_with(error: PurasError) -> Ending:
+def failed_with(error: PurasError) -> AttemptResult:
     """Return the end of a job that an error has stopped."""
-    return Ending("failed", error=error.detail, error_code=error.code)
+    return AttemptResult("failed", error=error.detail, error_code=error.code)
 
 
 def outcome_of(end: AttemptEnd) -> str:
     """Return the end in a word or two, for logs and spans."""
-    if isinstance(end, Ending):
+    if isinstance(end, AttemptResult):
         return end.status
     if isinstance(end, Requeued):
         return "handed over" if end.error_code is None else "queued again"
@@ -80,6 +80,6 @@ def outcome_of(end: AttemptEnd) -> str:
 
 def error_code_of(end: AttemptEnd) -> str | None:
     """Return the code of the failure with which the attempt ended; None if it did not fail."""
-    if isinstance(end, Ending):
+    if isinstance(end, AttemptResult):
         return end.error_code if end.status == "failed" else None
     return end.error_code if isinstance(end, Requeued) else None

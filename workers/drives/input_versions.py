@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.storage import Storage
 from backend.storage.file_errors import BadDrivePath, DriveFileMissing
 from backend.storage.paths import parse_drive_path
@@ -20,7 +20,7 @@ where j.job_id = :job_id and jobs.project_id = :project_id and j.kind = 'opening
 """)
 
 
-async def unchecked(session: AnySession, claimed: Claimed) -> dict[str, str]:
+async def unchecked(session: AnySession, claimed: JobAttempt) -> dict[str, str]:
     """Return the versions that have to be checked before the attempt.
 
     An agent that is resumed has read its files in an earlier attempt, and may have changed them itself since.

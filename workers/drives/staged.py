@@ -29,7 +29,7 @@ from backend.core.errors import PurasError
 from backend.data.drive.file_refs import drive_path, input_files, path_of
 from backend.data.drive.listing_access import folder_of, reach_of
 from backend.data.drive.usage import Drives
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.skills.manifest.types import Skill
 from backend.storage import DistantStorage, DriveEntry, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable
@@ -105,7 +105,7 @@ class OwnDrives:
         self._folders = JobFolders(root)
 
     async def make(
-        self, claimed: Claimed, skill: Skill, *, owner_uid: int | None, most_bytes: int
+        self, claimed: JobAttempt, skill: Skill, *, owner_uid: int | None, most_bytes: int
     ) -> OwnDrive:
         """A folder for the attempt that has the files which its inputs name.
 
@@ -128,7 +128,7 @@ class OwnDrives:
         return drive
 
     async def put_back(
-        self, drive: OwnDrive, claimed: Claimed, deleted: Collection[DrivePath] = ()
+        self, drive: OwnDrive, claimed: JobAttempt, deleted: Collection[DrivePath] = ()
     ) -> Changes:
         """Bring what the job has changed into the storage; may be called again after it failed.
 
@@ -159,7 +159,7 @@ class OwnDrives:
         return found
 
     async def _put_all(
-        self, drive: OwnDrive, claimed: Claimed, waiting: Mapping[DrivePath, int], found: Changes
+        self, drive: OwnDrive, claimed: JobAttempt, waiting: Mapping[DrivePath, int], found: Changes
     ) -> list[PurasError]:
         """Put files into the storage; gives the errors of those that can never be there."""
         refused: list[PurasError] = []
@@ -203,7 +203,7 @@ class OwnDrives:
         """Remove every folder and wait for it."""
         self._folders.close()
 
-    async def _named(self, claimed: Claimed, skill: Skill) -> dict[DrivePath, DriveEntry]:
+    async def _named(self, claimed: JobAttempt, skill: Skill) -> dict[DrivePath, DriveEntry]:
         """The files of the drive that the inputs name; addresses, data and what is not there are left to the skill."""
         paths = {
             path
@@ -224,7 +224,7 @@ class OwnDrives:
         await _each([look(path) for path in sorted(paths)])
         return entries
 
-    async def _reached(self, claimed: Claimed, paths: set[DrivePath]) -> set[DrivePath]:
+    async def _reached(self, claimed: JobAttempt, paths: set[DrivePath]) -> set[DrivePath]:
         """Of these, what a guest may have: whatever its own code has put into the inputs of what it calls, no more."""
         if claimed.publisher_id is None:
             return paths
@@ -291,13 +291,13 @@ class OwnDrives:
             await still_wanted()
             await incoming.place(drive.project_id, place, owner_uid=drive.owner_uid)
 
-    async def _delete(self, drive: OwnDrive, claimed: Claimed, path: DrivePath) -> None:
+    async def _delete(self, drive: OwnDrive, claimed: JobAttempt, path: DrivePath) -> None:
         await self._require_running(claimed)
         with suppress(DriveFileMissing, FolderNotEmpty, BadDrivePath):  # gone already, or never a file
             await self._storage.delete(claimed.project_id, path)
         drive.counted[path] = None
 
-    async def _require_running(self, claimed: Claimed) -> None:
+    async def _require_running(self, claimed: JobAttempt) -> None:
         values = {"project_id": claimed.project_id, "job_id": claimed.job_id, "attempt": claimed.attempt}
         async with self._database.reading() as reader:
             found = await reader.execute(_IS_RUNNING, values)

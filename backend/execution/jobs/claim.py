@@ -23,7 +23,7 @@ KeyEnd = Literal["revoked", "expired"]
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class JobAttempt:
     """One attempt of one job, owned by the worker that claimed it until the attempt ends."""
 
     job_id: UUID
@@ -120,7 +120,7 @@ SUSPECT_LOSSES = 3
 """A job that was in this many lost processes runs alone from then on."""
 
 
-async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -> list[Claimed]:
+async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -> list[JobAttempt]:
     """Take up to `most` ready jobs of a lane, in the order of fairness, and start an attempt of each.
 
     The search begins at the lowest stamp each time: a job can become ready below those that were claimed before, since
@@ -155,13 +155,13 @@ async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]
     return lane
 
 
-async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[Claimed]:
+async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[JobAttempt]:
     """Start the suspect that this worker holds; only call it while nothing else runs here."""
     rows = await transitions.claim_suspect(session, worker_id=worker_id, lane=lane)
     return await _started(session, rows)
 
 
-async def _started(session: AnySession, found: Sequence[Any]) -> list[Claimed]:
+async def _started(session: AnySession, found: Sequence[Any]) -> list[JobAttempt]:
     rows = [row for row in found if row.id is not None]  # one row says that there is none
     notifications.note(session, *(notifications.EventNotification(row.id, row.event_seq) for row in rows))
     transactional.note(session, EVENTS_APPENDED, len(rows))
@@ -181,9 +181,9 @@ async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
     return None if has_run else ended
 
 
-def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> Claimed:
+def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> JobAttempt:
     """The attempt that a row of a running job tells of."""
-    return Claimed(
+    return JobAttempt(
         job_id=row.id,
         attempt=row.attempt,
         project_id=row.project_id,

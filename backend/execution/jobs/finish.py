@@ -15,7 +15,7 @@ from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINIS
 from backend.execution.events.append import NewEvent, PendingEvent, as_rows
 from backend.execution.events.types import CancelledEvent, FailedEvent, SucceededEvent
 from backend.execution.jobs import subjob_events, subjobs, transitions
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.marketplace import sales
 from backend.money import admission
 from backend.money.ledger import settlement
@@ -24,7 +24,7 @@ from backend.money.ledger.settlement import NOTHING, Bill, PaidFields
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class AttemptResult:
     """How an attempt ended, and all that is to be stored with it."""
 
     status: Literal["succeeded", "failed", "cancelled"]
@@ -45,7 +45,7 @@ _MOST_KEPT: Final = 10_000
 
 
 async def finish(
-    session: AnySession, claimed: Claimed, ending: Ending, events: Sequence[PendingEvent] = ()
+    session: AnySession, claimed: JobAttempt, ending: AttemptResult, events: Sequence[PendingEvent] = ()
 ) -> bool:
     """End the attempt; False when it is not the running one any more, and then nothing is stored.
 
@@ -104,7 +104,7 @@ async def finish(
     return True
 
 
-async def _end(session: AnySession, claimed: Claimed, values: dict[str, Any]) -> Any:
+async def _end(session: AnySession, claimed: JobAttempt, values: dict[str, Any]) -> Any:
     """Move the job and store its end; gives none when the attempt is not the running one any more."""
     if claimed.parent_job_id is not None:
         return await transitions.finish_subjob(session, values)
@@ -120,18 +120,18 @@ async def _end(session: AnySession, claimed: Claimed, values: dict[str, Any]) ->
     return row
 
 
-def is_free(claimed: Claimed, ending: Ending) -> bool:
+def is_free(claimed: JobAttempt, ending: AttemptResult) -> bool:
     """Whether the end of the attempt concerns no money and no publisher."""
     is_unpriced = claimed.cap_micros == 0 and claimed.reserved_micros == 0
     return not ending.used and is_unpriced and claimed.publisher_id is None
 
 
-def is_one_statement(claimed: Claimed, ending: Ending) -> bool:
+def is_one_statement(claimed: JobAttempt, ending: AttemptResult) -> bool:
     """Whether the end concerns neither money nor another job."""
     return claimed.parent_job_id is None and is_free(claimed, ending)
 
 
-def _last_event(ending: Ending, bill: Bill) -> NewEvent:
+def _last_event(ending: AttemptResult, bill: Bill) -> NewEvent:
     if ending.status == "succeeded":
         return NewEvent(SucceededEvent(**bill.as_facts()))
     money: PaidFields = bill.as_facts() if bill.used_micros else {}

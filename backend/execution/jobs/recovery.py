@@ -19,7 +19,7 @@ from backend.core.errors import PurasError
 from backend.execution.events.append import NewEvent
 from backend.execution.events.types import LogEvent
 from backend.execution.jobs.claim import claimed_of
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.reservations import Reserved
 from backend.execution.jobs.retry import GiveUp, TryAgain, after_loss
@@ -124,7 +124,9 @@ async def _send_all_on(session: AsyncSession, rows: Sequence[Any]) -> None:
 
 async def _send_on(session: AsyncSession, row: Any, *, is_cancelled: bool) -> None:
     if is_cancelled:
-        ending = Ending("cancelled", error="Cancelled while its worker was lost.", error_code="cancelled")
+        ending = AttemptResult(
+            "cancelled", error="Cancelled while its worker was lost.", error_code="cancelled"
+        )
         await finish(
             session,
             claimed_of(row, reserved=Reserved(row.reserved_micros)),
@@ -134,7 +136,7 @@ async def _send_on(session: AsyncSession, row: Any, *, is_cancelled: bool) -> No
         return
     fate = await _fate(session, row)
     if isinstance(fate, GiveUp):
-        ending = Ending("failed", error=fate.error, error_code=fate.code)
+        ending = AttemptResult("failed", error=fate.error, error_code=fate.code)
         await finish(
             session,
             claimed_of(row, reserved=Reserved(row.reserved_micros)),

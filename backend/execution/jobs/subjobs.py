@@ -23,7 +23,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
 from backend.execution.jobs.cancel import cancel_by
-from backend.execution.jobs.claim import Claimed, claimed_of
+from backend.execution.jobs.claim import JobAttempt, claimed_of
 from backend.execution.jobs.reservations import Reserved
 from backend.money.budgets import usage as limits
 
@@ -67,7 +67,7 @@ async def calling(session: AnySession, job_ids: Sequence[UUID]) -> list[UUID]:
     return [row.parent_job_id for row in await session.execute(_CALLING, {"job_ids": list(job_ids)})]
 
 
-async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) -> Claimed | None:
+async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) -> JobAttempt | None:
     """Start the next child of a job that runs on this worker, with what is left of its money."""
     row = await transitions.claim_subjob(session, worker_id=worker_id, parent_id=parent_id)
     if row is None:

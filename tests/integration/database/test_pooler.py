@@ -24,7 +24,7 @@ from backend.embedded import Servers
 from backend.execution.events.queries import list_events
 from backend.execution.jobs import queries
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.migrations import run as migrations
@@ -119,7 +119,7 @@ async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> Non
                 return
             for job in jobs:
                 async with pooled.single() as session:
-                    assert await finish(session, job, Ending("succeeded", result={"ok": True}))
+                    assert await finish(session, job, AttemptResult("succeeded", result={"ok": True}))
                 assert job.job_id not in ended
                 ended.add(job.job_id)
             async with pooled.transaction() as session:
@@ -207,7 +207,7 @@ async def test_a_pooler_of_sessions_as_debian_ships_it_needs_no_setting(url_of: 
     async with database.single() as session:
         (job,) = await claim(session, worker_id=worker_id, lane="default", most=3)
     async with database.single() as session:
-        assert await finish(session, job, Ending("succeeded", result={"ok": True}))
+        assert await finish(session, job, AttemptResult("succeeded", result={"ok": True}))
     await database.close()
 
 

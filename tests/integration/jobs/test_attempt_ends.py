@@ -21,8 +21,8 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.types import Wanted
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult
 from backend.execution.jobs.tables import Job
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.tables import Worker
@@ -106,9 +106,9 @@ async def test_a_job_that_is_cancelled_while_its_claim_is_on_its_way_ends_at_onc
     database: Database, instance: AppContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     supervisor = Supervisor(instance, {}, lanes=["default"], capacity=1)
-    claimed: list[Claimed] = []
+    claimed: list[JobAttempt] = []
 
-    async def and_meanwhile_the_cancel_comes(*given: Any, **more: Any) -> list[Claimed]:
+    async def and_meanwhile_the_cancel_comes(*given: Any, **more: Any) -> list[JobAttempt]:
         found = await claim(*given, **more)
         for one in found:
             supervisor.cancel(one.job_id)
@@ -137,7 +137,7 @@ async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_t
     await rejecting(SERIALIZATION_FAILURE, times=1)
     with capture_logs() as said:
         async with asyncio.timeout(PATIENCE_S):
-            await persist(attempt, Ending("succeeded", result={}))
+            await persist(attempt, AttemptResult("succeeded", result={}))
     assert [one["event"] for one in said] == ["end not stored yet; trying again", "job succeeded"]
     assert await end_of(database, attempt.claimed) == ("succeeded", None)
 
@@ -145,7 +145,7 @@ async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_t
 @pytest.mark.parametrize(
     "end",
     [
-        Ending("succeeded", result={}),
+        AttemptResult("succeeded", result={}),
         Requeued("drain"),
         Requeued("exception: no", error_code="exception", is_retry=True),
         AwaitingApproval((Wanted(0, 1, "double", "start", {}),), now() + timedelta(hours=1)),
@@ -167,7 +167,7 @@ async def test_a_worker_that_gives_up_storing_an_end_says_so(
     attempt = Attempt(instance, {}, await claimed_one(database))
     await rejecting(SERIALIZATION_FAILURE, times=1_000)
     with capture_logs() as said:
-        await persist(attempt, Ending("succeeded", result={}), give_up_s=0.0)
+        await persist(attempt, AttemptResult("succeeded", result={}), give_up_s=0.0)
     assert [(one["log_level"], one["event"], one["end"]) for one in said] == [
         ("error", "end not stored: given up, its job is sent on", "succeeded")
     ]
@@ -234,7 +234,7 @@ async def ran(attempt: Attempt) -> None:
     await run_attempt(attempt)
 
 
-async def claimed_one(database: Database) -> Claimed:
+async def claimed_one(database: Database) -> JobAttempt:
     async with database.transaction() as session:
         await make_job(session, await make_tenant(session))
     async with database.transaction() as session:
@@ -242,7 +242,7 @@ async def claimed_one(database: Database) -> Claimed:
     return claimed
 
 
-async def end_of(database: Database, claimed: Claimed) -> tuple[str, str | None]:
+async def end_of(database: Database, claimed: JobAttempt) -> tuple[str, str | None]:
     async with database.transaction() as session:
         job = await session.get_one(Job, claimed.job_id)
         return job.status, job.error_code

@@ -14,7 +14,7 @@ from backend.core.db.engine import Database
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs.cancel_all import cancel_all
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.worker_registry import service as fleet
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -81,7 +81,7 @@ async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -
 
     async def finished() -> bool:
         async with database.transaction() as session:
-            return await finish(session, running, Ending("succeeded", result={}))
+            return await finish(session, running, AttemptResult("succeeded", result={}))
 
     async with asyncio.timeout(WITHIN_S):
         async with database.transaction() as holder:

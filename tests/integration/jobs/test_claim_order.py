@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.money.admission import admit_everywhere
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
@@ -78,8 +78,8 @@ async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(data
     async with database.transaction() as session:
         tenants = [await make_tenant(session, concurrency_limit=limit) for limit in (2, 5, 50)]
     worker_id = await worker(database)
-    running: list[Claimed] = []
-    taken: list[Claimed] = []
+    running: list[JobAttempt] = []
+    taken: list[JobAttempt] = []
     for _ in range(400):
         act = numbers.choice(["submit", "submit", "claim", "finish", "money"])
         tenant = numbers.choice(tenants)
@@ -96,7 +96,7 @@ async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(data
                 taken += claimed
             elif act == "finish" and running:
                 job = running.pop(numbers.randrange(len(running)))
-                assert await finish(session, job, Ending("succeeded", result={}))
+                assert await finish(session, job, AttemptResult("succeeded", result={}))
             elif act == "money":
                 statement = numbers.choice([_WITHOUT_MONEY, _WITH_MONEY])
                 await session.execute(statement, {"id": tenant.project_id})
@@ -110,7 +110,7 @@ async def test_jobs_that_cost_nothing_and_others_are_claimed_in_one_order(databa
     async with database.transaction() as session:
         tenants = [await make_tenant(session, concurrency_limit=20, credit_micros=10_000) for _ in range(2)]
     worker_id = await worker(database)
-    batches: list[list[Claimed]] = []
+    batches: list[list[JobAttempt]] = []
     for _ in range(60):
         for _ in range(numbers.randint(1, 6)):
             async with database.transaction() as session:
@@ -124,13 +124,13 @@ async def test_jobs_that_cost_nothing_and_others_are_claimed_in_one_order(databa
         assert all(job.reserved_micros == job.cap_micros for job in batches[-1])
         for job in batches[-1]:
             async with database.transaction() as session:
-                assert await finish(session, job, Ending("succeeded", result={}))
+                assert await finish(session, job, AttemptResult("succeeded", result={}))
     assert any(len({job.cap_micros for job in batch}) == 2 for batch in batches)
     await every_job_is_claimed(database, tenants, worker_id, [])
 
 
 async def every_job_is_claimed(
-    database: Database, tenants: list[Tenant], worker_id: UUID, running: list[Claimed]
+    database: Database, tenants: list[Tenant], worker_id: UUID, running: list[JobAttempt]
 ) -> None:
     """With money and a sweep, what is left is claimed and ends."""
     async with database.transaction() as session:
@@ -141,7 +141,7 @@ async def every_job_is_claimed(
     while running:
         for job in running:
             async with database.transaction() as session:
-                assert await finish(session, job, Ending("succeeded", result={}))
+                assert await finish(session, job, AttemptResult("succeeded", result={}))
         async with database.transaction() as session:
             running = await claim(session, worker_id=worker_id, lane="default", most=8)
     async with database.transaction() as session:

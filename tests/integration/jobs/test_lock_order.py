@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import send_on_unheld, sweep
 from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
@@ -30,7 +30,7 @@ _IS_GONE = text("update workers set beat_at = to_timestamp(0)")
 _STARTED_LONG_AGO = text("update jobs set started_at = started_at - interval '1 minute'")
 
 
-async def running_jobs(database: Database, worker_id: UUID) -> list[Claimed]:
+async def running_jobs(database: Database, worker_id: UUID) -> list[JobAttempt]:
     """A job that costs nothing and one that does, of one project and one worker."""
     async with database.transaction() as session:
         tenant = await make_tenant(session)
@@ -61,7 +61,7 @@ async def test_jobs_are_sent_on_while_one_of_them_ends(database: Database, by: s
                 await ending.execute(statement, {"job_id": priced.job_id})
             sending = asyncio.create_task(send_on())
             await until_blocked(database)
-            assert await finish(ending, priced, Ending("succeeded", result={}))
+            assert await finish(ending, priced, AttemptResult("succeeded", result={}))
         await sending
     async with database.transaction() as session:
         found = (await session.execute(text("select id, status from jobs"))).all()

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.worker_registry import service as fleet
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -19,7 +19,7 @@ select exists (select from pg_stat_activity where datname = current_database() a
 """)
 
 
-async def full_window(database: Database) -> tuple[Tenant, Claimed]:
+async def full_window(database: Database) -> tuple[Tenant, JobAttempt]:
     """A project of whose window one running job takes all."""
     worker_id = uuid4()
     async with database.transaction() as session:
@@ -31,9 +31,9 @@ async def full_window(database: Database) -> tuple[Tenant, Claimed]:
     return tenant, running
 
 
-async def end(database: Database, running: Claimed, *, is_single: bool) -> None:
+async def end(database: Database, running: JobAttempt, *, is_single: bool) -> None:
     async with database.single() if is_single else database.transaction() as session:
-        assert await finish(session, running, Ending("succeeded", result={}))
+        assert await finish(session, running, AttemptResult("succeeded", result={}))
 
 
 async def is_ready(database: Database, job_id: object) -> bool:
@@ -68,7 +68,7 @@ async def test_a_submit_that_waits_for_the_place_which_comes_free_gets_it(databa
 
     async with asyncio.timeout(20):
         async with database.transaction() as session:
-            assert await finish(session, running, Ending("succeeded", result={}))
+            assert await finish(session, running, AttemptResult("succeeded", result={}))
             submitting = asyncio.create_task(submit())
             while True:
                 async with database.glance() as looking:

@@ -18,9 +18,9 @@ from backend.execution.events.queries import list_events
 from backend.execution.events.types import LogEvent
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs import lanes, queries
-from backend.execution.jobs.claim import Claimed, claim, claim_held, hold_suspect
+from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.recovery import sweep
 from backend.execution.jobs.replay import replay
@@ -52,14 +52,14 @@ async def worker(database: Database, lane: str = "default") -> UUID:
     return worker_id
 
 
-async def claimed(database: Database, worker_id: UUID, most: int = 8) -> list[Claimed]:
+async def claimed(database: Database, worker_id: UUID, most: int = 8) -> list[JobAttempt]:
     async with database.transaction() as session:
         return await claim(session, worker_id=worker_id, lane="default", most=most)
 
 
-async def ended(database: Database, job: Claimed, status: str = "succeeded") -> bool:
+async def ended(database: Database, job: JobAttempt, status: str = "succeeded") -> bool:
     async with database.transaction() as session:
-        return await finish(session, job, Ending(status, result={"ok": True}))  # type: ignore[arg-type]
+        return await finish(session, job, AttemptResult(status, result={"ok": True}))  # type: ignore[arg-type]
 
 
 async def lose(database: Database, worker_id: UUID) -> None:
@@ -150,7 +150,7 @@ async def test_every_write_of_a_lost_attempt_is_refused(database: Database) -> N
             attempt=stale.attempt,
             events=[NewEvent(LogEvent(stream="system", text="late"))],
         )
-        assert not await finish(session, stale, Ending("succeeded", result={"late": True}))
+        assert not await finish(session, stale, AttemptResult("succeeded", result={"late": True}))
         assert not await requeue(session, job_id=job_id, attempt=stale.attempt, reason="drain")
     assert await ended(database, fresh)
     assert not await ended(database, fresh), "an end is stored once"
@@ -307,7 +307,7 @@ async def test_a_priced_job_reserves_its_cap_and_pays_what_it_used(database: Dat
     assert job.reserved_micros == 500
     async with database.transaction() as session:
         used = (ledger.Used("compute", {"seconds": 2}, 200_000, 200),)
-        assert await finish(session, job, Ending("succeeded", result={}, used=used))
+        assert await finish(session, job, AttemptResult("succeeded", result={}, used=used))
     assert (await shown(database, tenant, job_id)).cost_micros == 200
     await books_are_right(database)
 
@@ -320,7 +320,7 @@ async def test_a_failed_job_costs_nothing(database: Database) -> None:
     (job,) = await claimed(database, await worker(database))
     async with database.transaction() as session:
         used = (ledger.Used("compute", {"seconds": 2}, 200_000, 200),)
-        await finish(session, job, Ending("failed", error="no", error_code="exception", used=used))
+        await finish(session, job, AttemptResult("failed", error="no", error_code="exception", used=used))
     assert (await shown(database, tenant, job_id)).cost_micros == 0
     await books_are_right(database)
 

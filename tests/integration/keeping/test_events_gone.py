@@ -12,7 +12,7 @@ from sqlmodel import col
 from backend.core.db.engine import Database
 from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from tests.factories.tenants import make_job, make_tenant
 
 
@@ -25,7 +25,7 @@ async def test_events_spans_and_stream_of_a_job_without_its_events_are_gone_and_
     headers = await world.key(_Named(tenant.project_id))
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
-        await finish(session, claimed, Ending("succeeded", result={"n": 1}), [])
+        await finish(session, claimed, AttemptResult("succeeded", result={"n": 1}), [])
     readings = ("events", "events?after=2", "spans", "stream")
     for reading in readings:
         assert (await client.get(f"/v1/jobs/{job_id}/{reading}", headers=headers)).status_code == 200

@@ -23,7 +23,7 @@ from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleAsked
@@ -291,7 +291,7 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
     await new_key(database, tenant)
     async with database.transaction() as session:
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
-        await finish(session, claimed, Ending("succeeded", result={}), [])
+        await finish(session, claimed, AttemptResult("succeeded", result={}), [])
         await write_notebook(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:

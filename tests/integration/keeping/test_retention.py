@@ -16,7 +16,7 @@ from backend.core.db.engine import Database
 from backend.execution.events import partitions
 from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
 from backend.housekeeping import tidy
@@ -194,7 +194,7 @@ async def a_job(database: Database, tenant: Tenant, *, created: datetime, finish
         (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
         assert claimed.job_id == job_id
         if finished is not None:
-            await finish(session, claimed, Ending("succeeded", result={}), [])
+            await finish(session, claimed, AttemptResult("succeeded", result={}), [])
     async with database.transaction() as session:
         await session.execute(
             update(Job).where(col(Job.id) == job_id).values(created_at=created, finished_at=finished)

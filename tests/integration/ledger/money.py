@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.schemas import JobRequest
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.worker_registry import service as fleet
@@ -48,7 +48,7 @@ async def submitted(
         return (await submit(session, by or tenant.principal, spec)).job_id
 
 
-async def started(database: Database, most: int = 1) -> list[Claimed]:
+async def started(database: Database, most: int = 1) -> list[JobAttempt]:
     """Jobs that a new worker has claimed."""
     worker_id = uuid4()
     async with database.transaction() as session:
@@ -57,23 +57,23 @@ async def started(database: Database, most: int = 1) -> list[Claimed]:
         return await claim(session, worker_id=worker_id, lane="default", most=most)
 
 
-async def running(database: Database, tenant: Tenant, skill: str = "echo") -> Claimed:
+async def running(database: Database, tenant: Tenant, skill: str = "echo") -> JobAttempt:
     """A job that runs."""
     await submitted(database, tenant, skill)
     (job,) = await started(database)
     return job
 
 
-async def noted(database: Database, job: Claimed, *used: Used) -> ledger.Noted | None:
+async def noted(database: Database, job: JobAttempt, *used: Used) -> ledger.Noted | None:
     """What it says of the job after these calls."""
     async with database.single() as session:
         return await ledger.note_used(session, job, used)
 
 
-async def ended(database: Database, job: Claimed, status: Any, used: Sequence[Used] = ()) -> bool:
+async def ended(database: Database, job: JobAttempt, status: Any, used: Sequence[Used] = ()) -> bool:
     """End it."""
     async with database.transaction() as session:
-        return await finish(session, job, Ending(status, result={}, used=tuple(used)))
+        return await finish(session, job, AttemptResult(status, result={}, used=tuple(used)))
 
 
 async def spent(database: Database, tenant: Tenant, micros: int, skill: str = "echo") -> None:

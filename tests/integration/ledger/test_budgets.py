@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.identity.api_keys import keys
 from backend.identity.auth.principal import Role
 from backend.money import admission
@@ -157,7 +157,7 @@ async def forgiven_before(database: Database, tenant: Tenant) -> None:
         await session.execute(query, {"project_id": tenant.project_id, "pack": tenant.skillpack_id})
 
 
-async def how(database: Database, job: Claimed) -> tuple[str, str | None]:
+async def how(database: Database, job: JobAttempt) -> tuple[str, str | None]:
     query = text("select status, error_code from jobs where id = :job_id")
     async with database.transaction() as session:
         row = (await session.execute(query, {"job_id": job.job_id})).one()

@@ -15,7 +15,7 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.jobs.cancel import cancel
-from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.claim import JobAttempt, claim
 from backend.execution.jobs.errors import KeyCapReached
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.subjobs import claim_child
@@ -92,7 +92,7 @@ async def test_workers_that_claim_at_the_same_moment_share_what_is_left_and_wast
         for worker_id in workers:
             await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
 
-    async def one(worker_id: UUID) -> list[Claimed]:
+    async def one(worker_id: UUID) -> list[JobAttempt]:
         async with database.single() as session:
             return await claim(session, worker_id=worker_id, lane="default", most=1)
 
@@ -206,7 +206,7 @@ from jobs where id = :caller
 """)
 
 
-async def called(database: Database, caller: Claimed, worker_id: UUID) -> Claimed:
+async def called(database: Database, caller: JobAttempt, worker_id: UUID) -> JobAttempt:
     """A job of the skill `other` that the running one has called, with money of its caller."""
     async with database.transaction() as session:
         await session.execute(CALLS, {"id": uuid4(), "caller": caller.job_id})
@@ -216,7 +216,7 @@ async def called(database: Database, caller: Claimed, worker_id: UUID) -> Claime
     return child
 
 
-async def worker_of(database: Database, job: Claimed) -> UUID:
+async def worker_of(database: Database, job: JobAttempt) -> UUID:
     query = text("select worker_id from jobs where id = :id")
     async with database.transaction() as session:
         worker_id: UUID = (await session.execute(query, {"id": job.job_id})).scalar_one()

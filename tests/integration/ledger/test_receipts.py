@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.execution.jobs.requeue import requeue
 from backend.money.ledger import service as ledger
 from backend.usage import queries
@@ -26,12 +26,12 @@ from tests.integration.ledger.money import (
 )
 
 
-async def handed_back(database: Database, job: Claimed) -> None:
+async def handed_back(database: Database, job: JobAttempt) -> None:
     async with database.transaction() as session:
         assert await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
 
 
-async def receipt_of(database: Database, tenant: Tenant, job: Claimed) -> Receipt:
+async def receipt_of(database: Database, tenant: Tenant, job: JobAttempt) -> Receipt:
     async with database.transaction() as session:
         return await queries.receipt(session, tenant.principal, job.job_id)
 

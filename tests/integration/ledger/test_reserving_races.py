@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.claim import JobAttempt, claim
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.money.ledger import audit
 from backend.money.ledger.service import Used
 from backend.money.pricing import PriceList
@@ -38,7 +38,7 @@ async def test_a_claim_that_waits_for_a_finish_reserves_what_is_left_then(
     (running,) = await claimed(database, worker_id, most=1)
     assert (running.job_id, running.reserved_micros) == (first, CAP_MICROS)
     async with database.transaction() as ending:
-        assert await finish(ending, running, Ending("succeeded", result={}, used=(bought(paid),)))
+        assert await finish(ending, running, AttemptResult("succeeded", result={}, used=(bought(paid),)))
         claiming = asyncio.create_task(claimed(database, worker_id, most=1))
         await until_blocked(database)
     (late,) = await claiming
@@ -62,7 +62,7 @@ async def test_claims_and_finishes_of_one_wallet_at_once_lose_nothing(database: 
                 cost = min(job.reserved_micros, numbers.randint(0, 20))
                 used = (bought(cost),) if cost else ()
                 async with database.single() as session:
-                    assert await finish(session, job, Ending("succeeded", result={}, used=used))
+                    assert await finish(session, job, AttemptResult("succeeded", result={}, used=used))
                 paid.append(cost)
                 jobs.discard(job.job_id)
             if not found:
@@ -89,7 +89,7 @@ async def submitted(database: Database, tenant: Tenant) -> UUID:
         return await make_job(session, tenant, prices=PRICES)
 
 
-async def claimed(database: Database, worker_id: UUID, *, most: int) -> list[Claimed]:
+async def claimed(database: Database, worker_id: UUID, *, most: int) -> list[JobAttempt]:
     """Claim as workers do."""
     async with database.single() as session:
         return await claim(session, worker_id=worker_id, lane="default", most=most)

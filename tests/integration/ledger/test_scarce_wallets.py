@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs import queries
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
@@ -96,7 +96,7 @@ async def test_as_many_jobs_are_ready_as_the_wallet_can_pay_for(database: Databa
     assert await ready(database) == 1, "the half of before and the new one pay for one more"
 
     async with database.single() as session:
-        assert await finish(session, running[0], Ending("succeeded", result={}))
+        assert await finish(session, running[0], AttemptResult("succeeded", result={}))
     assert await ready(database) == 2
 
 
@@ -125,7 +125,7 @@ async def test_a_wallet_that_is_smaller_than_the_cap_runs_one_job_at_a_time(data
         (running,) = await claimed(database, worker_id, most=8)
         assert running.reserved_micros == CAP_MICROS // 2
         async with database.single() as session:
-            assert await finish(session, running, Ending("succeeded", result={}))
+            assert await finish(session, running, AttemptResult("succeeded", result={}))
 
 
 async def test_a_job_that_costs_nothing_does_not_wait_for_money_of_others(database: Database) -> None:

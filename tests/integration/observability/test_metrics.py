@@ -19,7 +19,7 @@ from backend.core.process_metrics.reporter import Reporter
 from backend.core.process_metrics.snapshot import Snapshot, key_of
 from backend.execution.jobs import cancel
 from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.queue_reason import REASONS
 from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
@@ -117,7 +117,10 @@ async def test_jobs_count_when_their_fact_is_committed_and_only_then(
     async with database.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
         jobs = await claim(session, worker_id=worker_id, lane="default", most=8)
-    endings = [Ending("succeeded", result={}), Ending("failed", error="no", error_code="timeout")]
+    endings = [
+        AttemptResult("succeeded", result={}),
+        AttemptResult("failed", error="no", error_code="timeout"),
+    ]
     for job, ending in zip(jobs, endings, strict=True):
         for _ in range(2):  # the second is refused: the attempt is not the running one any more
             async with database.transaction() as session:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import Claimed, claim
+from backend.execution.jobs.claim import JobAttempt, claim
 from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.storage.errors import StorageUnavailable
@@ -38,7 +38,7 @@ async def drives(
 
 
 @pytest_asyncio.fixture
-async def claimed(database: Database) -> Claimed:
+async def claimed(database: Database) -> JobAttempt:
     async with database.transaction() as session:
         await make_job(session, await make_tenant(session))
     worker_id = uuid4()
@@ -49,7 +49,7 @@ async def claimed(database: Database) -> Claimed:
 
 
 @pytest.fixture
-def own(claimed: Claimed, tmp_path: Path) -> OwnDrive:
+def own(claimed: JobAttempt, tmp_path: Path) -> OwnDrive:
     folder = tmp_path / "own"
     folder.mkdir()
     return OwnDrive(folder, claimed.project_id, 64 << 20)
@@ -64,7 +64,7 @@ async def lose(database: Database) -> None:
 
 
 async def test_a_lost_attempt_puts_nothing_back(
-    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
 ) -> None:
     (own.folder / "a.txt").write_text("stale")
     await lose(database)
@@ -74,7 +74,7 @@ async def test_a_lost_attempt_puts_nothing_back(
 
 
 async def test_a_job_that_is_being_cancelled_puts_nothing_back(
-    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
 ) -> None:
     (own.folder / "a.txt").write_text("x")
     async with database.transaction() as session:
@@ -88,7 +88,7 @@ async def test_a_job_that_is_being_cancelled_puts_nothing_back(
 async def test_a_file_that_is_on_its_way_when_the_attempt_is_lost_does_not_appear(
     drives: OwnDrives,
     database: Database,
-    claimed: Claimed,
+    claimed: JobAttempt,
     own: OwnDrive,
     supabase: SupabaseServer,
     *,
@@ -109,7 +109,7 @@ async def test_a_file_that_is_on_its_way_when_the_attempt_is_lost_does_not_appea
 
 
 async def test_putting_back_goes_on_where_it_ended(
-    drives: OwnDrives, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+    drives: OwnDrives, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
 ) -> None:
     for number in range(9):
         (own.folder / f"{number}.txt").write_text(str(number))

@@ -11,7 +11,7 @@ import pytest_asyncio
 from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
 from backend.data.drive import usage
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.storage.errors import StorageUnavailable
 from backend.storage.file_errors import DriveQuotaReached, PathTaken
 from backend.storage.paths import parse_drive_path
@@ -57,7 +57,7 @@ def stored(supabase: SupabaseServer) -> dict[str, int]:
 
 
 async def test_of_what_does_not_fit_nothing_is_stored_and_nothing_counted(
-    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
 ) -> None:
     for name in ("a.bin", "b.bin"):
         (own.folder / name).write_bytes(bytes(600_000))
@@ -73,7 +73,7 @@ async def test_of_what_does_not_fit_nothing_is_stored_and_nothing_counted(
 
 
 async def test_what_is_replaced_makes_room_for_what_replaces_it(
-    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, drive: DriveOf
+    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, drive: DriveOf
 ) -> None:
     await drive.write("a.bin", bytes(900_000))
     (own.folder / "a.bin").write_bytes(bytes(1_000_000))
@@ -84,7 +84,7 @@ async def test_what_is_replaced_makes_room_for_what_replaces_it(
 async def test_a_job_makes_an_overfilled_drive_smaller_and_never_larger(
     drives: OwnDrives,
     database: Database,
-    claimed: Claimed,
+    claimed: JobAttempt,
     own: OwnDrive,
     drive: DriveOf,
     supabase: SupabaseServer,
@@ -104,7 +104,7 @@ async def test_a_job_makes_an_overfilled_drive_smaller_and_never_larger(
 
 
 async def test_what_may_have_arrived_counts_once_until_it_has(
-    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
 ) -> None:
     for name in ("a.bin", "b.bin"):
         (own.folder / name).write_bytes(bytes(500_000))
@@ -119,7 +119,7 @@ async def test_what_may_have_arrived_counts_once_until_it_has(
 
 
 async def test_what_can_never_arrive_gives_its_room_back(
-    drives: OwnDrives, database: Database, claimed: Claimed, own: OwnDrive, drive: DriveOf
+    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, drive: DriveOf
 ) -> None:
     await drive.write("taken/a.txt", b"x")
     (own.folder / "taken").write_bytes(bytes(1000))
@@ -130,7 +130,7 @@ async def test_what_can_never_arrive_gives_its_room_back(
 
 
 async def test_a_job_cannot_have_any_number_of_files_deleted(
-    drives: OwnDrives, claimed: Claimed, own: OwnDrive, supabase: SupabaseServer
+    drives: OwnDrives, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
 ) -> None:
     asked = len(supabase.requests)
     with pytest.raises(ChangedFilesTooMuch):

@@ -24,7 +24,7 @@ from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
 from backend.execution.approvals.types import Wanted
 from backend.execution.approvals.worker import wait_for_consent
-from backend.execution.jobs.finish import Ending, finish
+from backend.execution.jobs.finish import AttemptResult, finish
 from backend.integrations.webhooks.service import MOST_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects
@@ -122,12 +122,12 @@ async def test_a_fact_that_does_not_come_about_is_not_told(hooks: Hooks) -> None
     (claimed,) = await started(hooks.database)
     with pytest.raises(LookupError):
         async with hooks.database.transaction() as session:
-            assert await finish(session, claimed, Ending("succeeded", result={}))
+            assert await finish(session, claimed, AttemptResult("succeeded", result={}))
             raise LookupError("undone")
     assert await hooks.deliveries(hook) == []
     async with hooks.database.single() as single:
-        assert await finish(single, claimed, Ending("succeeded", result={}))
-        assert not await finish(single, claimed, Ending("succeeded", result={}))
+        assert await finish(single, claimed, AttemptResult("succeeded", result={}))
+        assert not await finish(single, claimed, AttemptResult("succeeded", result={}))
     assert len(await hooks.deliveries(hook)) == 1
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.evals.case_of_job import Case
 from backend.evals.scores import Verdict
-from backend.execution.jobs.claim import Claimed
+from backend.execution.jobs.claim import JobAttempt
 from backend.skills.manifest.types import Grader, Skill
 from workers.agent.journal import Journal
 from workers.attempt.types import Prepared
@@ -19,7 +19,7 @@ class Graded:
     """A run that is to be judged."""
 
     prepared: Prepared
-    claimed: Claimed
+    claimed: JobAttempt
     output: Any
     """The result, as it was checked."""
     journal: Journal
