@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -86,6 +87,13 @@ class JobAttempt:
         """The project whose code and secrets these are."""
         return self.publisher_id or self.project_id
 
+
+_COMPUTED: Final = frozenset(
+    ("job_id", "reserved_micros", "lowered_by", "is_wallet_too_small", "needs_approval", "key_ended")
+)
+_COLUMNS: Final = tuple(one.name for one in fields(JobAttempt) if one.name not in _COMPUTED)
+"""Fields that the row of a claimed job contains as columns of the same name."""
+_values: Final = attrgetter(*_COLUMNS)
 
 _HAS_RUN = text("""
 select exists (
@@ -185,38 +193,10 @@ def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None)
     """The attempt that a row of a running job tells of."""
     return JobAttempt(
         job_id=row.id,
-        attempt=row.attempt,
-        project_id=row.project_id,
-        project_number=row.project_number,
-        skillpack_id=row.skillpack_id,
-        deployment_id=row.deployment_id,
-        skill_name=row.skill_name,
-        type=row.type,
-        inputs=row.inputs,
-        limits=row.limits,
-        cap_micros=row.cap_micros,
+        **dict(zip(_COLUMNS, _values(row), strict=True)),
         reserved_micros=reserved.micros,
         lowered_by=reserved.lowered_by,
-        losses=row.losses,
-        retries=row.retries,
-        stamp=row.stamp,
-        created_at=row.created_at,
-        due_at=row.due_at,
-        secrets_stamp=row.secrets_stamp,
-        request_id=row.request_id,
-        traceparent=row.traceparent,
-        model=row.model,
-        prompt=row.prompt,
-        parent_job_id=row.parent_job_id,
-        needs_approval=row.approval == "needed",
-        source=row.source,
-        listing_id=row.listing_id,
-        listing=row.listing,
-        listing_version=row.listing_version,
-        publisher_id=row.publisher_id,
-        input_versions=row.input_versions,
-        price_micros=row.price_micros,
-        earning_micros=row.earning_micros,
-        key_ended=key_ended,
         is_wallet_too_small=reserved.is_wallet_too_small,
+        needs_approval=row.approval == "needed",
+        key_ended=key_ended,
     )
