@@ -18,9 +18,9 @@ from backend.docs_site.api import router as documents
 from backend.evals.api import router as evals
 from backend.evals.insights.api import router as findings
 from backend.execution.approvals.api import router as approvals
-from backend.execution.events.api import router as events
 from backend.execution.jobs.activity_api import router as activity
 from backend.execution.jobs.api import router as jobs
+from backend.execution.jobs.events_api import router as events
 from backend.execution.jobs.fork_api import router as going_on
 from backend.execution.jobs.subagents_api import router as subagents
 from backend.execution.schedules.api import router as schedules

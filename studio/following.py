@@ -23,7 +23,8 @@ from backend.core.errors import PurasError, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.execution.events.follow import DeltaView, follow
-from backend.execution.events.queries import MOST_SEQ, Place, place_of
+from backend.execution.events.queries import MOST_SEQ, Place
+from backend.execution.jobs.event_access import place_of
 from studio import session
 
 log = logs.get(__name__)

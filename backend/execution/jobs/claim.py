@@ -175,7 +175,7 @@ async def _started(session: AnySession, found: Sequence[Any]) -> list[JobAttempt
     transactional.note(session, EVENTS_APPENDED, len(rows))
     held = await reserve(session, rows)
     return [
-        claimed_of(row, reserved=held.get(row.id, NONE), key_ended=await _key_ended(session, row))
+        attempt_of(row, reserved=held.get(row.id, NONE), key_ended=await _key_ended(session, row))
         for row in rows
     ]
 
@@ -189,7 +189,7 @@ async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
     return None if has_run else ended
 
 
-def claimed_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> JobAttempt:
+def attempt_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> JobAttempt:
     """The attempt that a row of a running job tells of."""
     return JobAttempt(
         job_id=row.id,

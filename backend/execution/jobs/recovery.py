@@ -18,7 +18,7 @@ from backend.core import logs, notifications
 from backend.core.errors import PurasError
 from backend.execution.events.append import NewEvent
 from backend.execution.events.types import LogEvent
-from backend.execution.jobs.claim import claimed_of
+from backend.execution.jobs.claim import attempt_of
 from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.requeue import requeue
 from backend.execution.jobs.reservations import Reserved
@@ -129,7 +129,7 @@ async def _send_on(session: AsyncSession, row: Any, *, is_cancelled: bool) -> No
         )
         await finish(
             session,
-            claimed_of(row, reserved=Reserved(row.reserved_micros)),
+            attempt_of(row, reserved=Reserved(row.reserved_micros)),
             ending,
             [_lost_event(row.worker_id)],
         )
@@ -139,7 +139,7 @@ async def _send_on(session: AsyncSession, row: Any, *, is_cancelled: bool) -> No
         ending = AttemptResult("failed", error=fate.error, error_code=fate.code)
         await finish(
             session,
-            claimed_of(row, reserved=Reserved(row.reserved_micros)),
+            attempt_of(row, reserved=Reserved(row.reserved_micros)),
             ending,
             [_lost_event(row.worker_id)],
         )

@@ -23,7 +23,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
 from backend.execution.jobs.cancel import cancel_by
-from backend.execution.jobs.claim import JobAttempt, claimed_of
+from backend.execution.jobs.claim import JobAttempt, attempt_of
 from backend.execution.jobs.reservations import Reserved
 from backend.money.budgets import usage as limits
 
@@ -74,7 +74,7 @@ async def claim_child(session: AnySession, *, worker_id: UUID, parent_id: UUID) 
         return None
     notifications.note(session, notifications.EventNotification(row.id, row.event_seq))
     transactional.note(session, EVENTS_APPENDED)
-    return claimed_of(row, reserved=await _lent(session, row))
+    return attempt_of(row, reserved=await _lent(session, row))
 
 
 async def _lent(session: AnySession, row: Any) -> Reserved:

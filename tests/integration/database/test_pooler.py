@@ -21,9 +21,9 @@ from backend.core.db.engine import Database, driver_url
 from backend.core.db.liveness import Liveness
 from backend.core.db.pooler import WrongPoolerMode
 from backend.embedded import Servers
-from backend.execution.events.queries import list_events
 from backend.execution.jobs import queries
 from backend.execution.jobs.claim import claim
+from backend.execution.jobs.event_access import list_events
 from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.recovery import sweep
 from backend.execution.worker_registry import service as fleet

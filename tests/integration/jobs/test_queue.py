@@ -14,12 +14,12 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed, PaymentRequired
 from backend.execution.events.append import NewEvent, append
-from backend.execution.events.queries import list_events
 from backend.execution.events.types import LogEvent
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs import lanes, queries
 from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
+from backend.execution.jobs.event_access import list_events
 from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.recovery import sweep

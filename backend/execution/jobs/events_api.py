@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 
 from backend.execution.events import queries, spans, sse
 from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.jobs import event_access
 from backend.execution.jobs.queries import get_job
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
@@ -58,7 +59,7 @@ async def list_job_events(
     limit: Annotated[int, Query(ge=1, le=queries.MAX_EVENTS)] = queries.MAX_EVENTS,
 ) -> list[EventView]:
     """The job's events with numbers above `after`, in order."""
-    events = await queries.list_events(session, principal, job_id, after=after, limit=limit)
+    events = await event_access.list_events(session, principal, job_id, after=after, limit=limit)
     return [EventView.of(event) for event in events]
 
 
@@ -84,9 +85,10 @@ async def stream_job_events(
     """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
     after = after if last_event_id is None else last_event_id
     async with context.database.transaction() as session:
-        place = await queries.place_of(session, principal, job_id, after=after)
+        place = await event_access.place_of(session, principal, job_id, after=after)
     permissions.while_streaming(
-        request, lambda session, caller: queries.place_of(session, caller, job_id, after=queries.MOST_SEQ)
+        request,
+        lambda session, caller: event_access.place_of(session, caller, job_id, after=queries.MOST_SEQ),
     )
     frames = sse.stream(context.database, context.wakeups, job_id, place)
     return StreamingResponse(
@@ -101,5 +103,5 @@ async def stream_job_events(
 async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
     """What the job spent its time on, as a flat list."""
     job = await get_job(session, principal, job_id)
-    events = await queries.list_events(session, principal, job_id)
+    events = await event_access.list_events(session, principal, job_id)
     return spans.fold(job_id, job.skill_name, [EventView.of(event) for event in events])
