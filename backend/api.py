@@ -40,10 +40,10 @@ from backend.skills.skillpacks.api import router as skillpacks
 from backend.skills.skillpacks.hindsight_api import router as hindsight
 from backend.usage.api import router as ledger
 
-MOST_BODY_BYTES = 8 * 1024 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
 """Routes that take more (`max_body_size=`) say so themselves."""
 
-router = APIRouter(prefix="/v1", max_body_size=MOST_BODY_BYTES)
+router = APIRouter(prefix="/v1", max_body_size=MAX_BODY_BYTES)
 router.include_router(activity)  # before the jobs: `activity` would be the id of one
 router.include_router(jobs)  # early: routes are tried in order, and these are asked for most
 router.include_router(events)

@@ -16,7 +16,7 @@ from backend.skills.archives.pack import pack_files
 
 PATIENCE_S = 90.0  # longer than the longest answer that waits for a job
 
-MOST_IDLE_S = 3.0
+MAX_IDLE_S = 3.0
 """A server closes a connection that was idle for five seconds, maybe while we use it again."""
 
 
@@ -113,7 +113,7 @@ class Client:
         return job_id
 
     def _connect(self) -> None:
-        if time.monotonic() - self._used_at > MOST_IDLE_S:
+        if time.monotonic() - self._used_at > MAX_IDLE_S:
             self._connection.close()
         if self._connection.sock is None:
             self._connection.connect()

@@ -25,7 +25,7 @@ TURNS: Final = 3
 JOBS: Final = 1_000
 PEER_JOBS: Final = {"process": 300, "noop": 1_500}
 CONNECTIONS: Final = 8
-MOST_S: Final = 120.0
+MAX_S: Final = 120.0
 PEER_DATABASE: Final = "procrastinate"
 LIMITED_BY: Final = "the CPU of the stages in the measured column; clients share the two cores"
 
@@ -87,15 +87,15 @@ def _rate(command: tuple[str, ...], jobs: int, database_url: str, count: str) ->
         goal = _number(connection, count) + jobs
         clients = subprocess.Popen([sys.executable, "-m", *command])
         began, reached = time.monotonic(), 0
-        while reached < goal and time.monotonic() - began < MOST_S:
+        while reached < goal and time.monotonic() - began < MAX_S:
             if clients.poll():
                 raise RuntimeError(f"the clients ended with exit code {clients.returncode}: {command[0]}")
             time.sleep(0.05)
             reached = _number(connection, count)
         took_s = time.monotonic() - began
-        clients.wait(MOST_S)
+        clients.wait(MAX_S)
     if reached < goal:
-        raise RuntimeError(f"{goal - reached} of {jobs} jobs have not ended after {MOST_S} s: {command[0]}")
+        raise RuntimeError(f"{goal - reached} of {jobs} jobs have not ended after {MAX_S} s: {command[0]}")
     return jobs / took_s
 
 

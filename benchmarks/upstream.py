@@ -29,8 +29,8 @@ from tests.doubles.messages import Answer, MessagesServer, calls, says
 
 STAMP: Final = 12
 """Characters of the moment at which a reply was begun, with which it begins: the double's first delta."""
-MOST_HELD: Final = 600
-MOST_HELD_S: Final = 300.0
+MAX_HELD: Final = 600
+MAX_HELD_S: Final = 300.0
 _TOPIC: Final = re.compile(r'topic: "([^"]*)"')
 SKILL: Final = {
     "skills/turns/skill.yaml": b"""\
@@ -104,7 +104,7 @@ class _Patient(threading.Event):
     """Waits longer than the double has patience, for as long as five hundred runs take to come to their place."""
 
     def wait(self, timeout: float | None = None) -> bool:
-        return super().wait(MOST_HELD_S)
+        return super().wait(MAX_HELD_S)
 
 
 class _Script:
@@ -132,7 +132,7 @@ class _Script:
 async def main(steps: int, hold: int, think_s: float) -> None:
     """Serve until the pipe is closed."""
     script = _Script(steps, hold)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MOST_HELD))
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(MAX_HELD))
     app = MessagesServer(script).app()
 
     async def thinking(scope: Scope, receive: Receive, send: Send) -> None:

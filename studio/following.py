@@ -23,19 +23,19 @@ from backend.core.errors import PurasError, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.execution.events.follow import DeltaView, follow
-from backend.execution.events.queries import MOST_SEQ, Place
+from backend.execution.events.queries import MAX_SEQ, Place
 from backend.execution.jobs.event_access import place_of
 from studio import session
 
 log = logs.get(__name__)
 
-MOST_FOLLOWED: Final = 32
+MAX_FOLLOWED: Final = 32
 """Jobs that one page follows at once."""
-MOST_WAITING: Final = 500
+MAX_WAITING: Final = 500
 """Entries that wait for a slow page; its streams read no further until it has taken some."""
 LOOK_EVERY_S: Final = 5.0
 """So often it is asked again whether the person may still see the job."""
-MOST_CHARACTERS: Final = 1_000
+MAX_CHARACTERS: Final = 1_000
 """Of what a page says at once."""
 NONSENSE: Final = 1008
 
@@ -46,7 +46,7 @@ class _Follow(BaseModel):
     follow: Annotated[str, Field(min_length=1, max_length=200)]
     project: Annotated[str, Field(max_length=200)]
     job: UUID
-    after: Annotated[int, Field(ge=0, le=MOST_SEQ)] = 0
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
 
 
 class _Leave(BaseModel):
@@ -87,7 +87,7 @@ class _Page:
     def hear(self, said: str) -> bool:
         """Do as the page says; false for what no page of ours says."""
         try:
-            asked = _SAID.validate_json(said) if len(said) <= MOST_CHARACTERS else None
+            asked = _SAID.validate_json(said) if len(said) <= MAX_CHARACTERS else None
         except ValidationError:
             asked = None
         if asked is None:
@@ -96,7 +96,7 @@ class _Page:
         if (running := self._tasks.pop(key, None)) is not None:
             running.cancel()
         if isinstance(asked, _Follow):
-            if len(self._tasks) >= MOST_FOLLOWED:
+            if len(self._tasks) >= MAX_FOLLOWED:
                 return False
             task = asyncio.create_task(self._tell(asked), name=f"a page follows job {asked.job}")
             self._tasks[key] = task
@@ -161,7 +161,7 @@ class _Outbox:
         await self._room.wait()
         self._waiting.append(f"[{json.dumps(key)},{json.dumps(kind)},{body}]")
         self._news.set()
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             self._room.clear()
 
     async def empty_into(self, socket: WebSocket) -> None:

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from backend.core.errors import Invalid, Problem, PurasError
 from backend.core.http.exception_handlers import as_puras_error
-from backend.identity.api_keys.schemas import MOST_MICROS
+from backend.identity.api_keys.schemas import MAX_MICROS
 
-_MOST_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18
 
 AskedT = TypeVar("AskedT", bound=BaseModel)
 
@@ -48,7 +48,7 @@ def text(form: Mapping[str, Any], field: str) -> str:
 def number(form: Mapping[str, Any], field: str) -> int | str | None:
     """A whole number; none for an empty field, and the text itself where the schema must say what is wrong."""
     typed = text(form, field)
-    is_number = typed.isascii() and typed.isdecimal() and len(typed) <= _MOST_DIGITS
+    is_number = typed.isascii() and typed.isdecimal() and len(typed) <= _MAX_DIGITS
     return int(typed) if is_number else typed or None
 
 
@@ -63,7 +63,7 @@ def micros(form: Mapping[str, Any], field: str) -> int | None:
         return None
     try:
         amount = Decimal(typed) * 1_000_000
-        if abs(amount) <= MOST_MICROS:  # never true of what is no number
+        if abs(amount) <= MAX_MICROS:  # never true of what is no number
             return int(amount.to_integral_value())
     except ArithmeticError:
         pass

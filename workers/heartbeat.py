@@ -11,7 +11,7 @@ import psycopg
 from backend.core import background_tasks, logs
 from backend.core.db import pooler
 from backend.core.db.disconnect import cut_after
-from backend.core.db.liveness import MOST_SILENCE_S
+from backend.core.db.liveness import MAX_SILENCE_S
 from backend.execution.worker_registry.service import BEAT_EVERY_S
 
 log = logs.get(__name__)
@@ -70,7 +70,7 @@ class Heartbeat:
                         connection = psycopg.connect(
                             self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
                         )
-                    with cut_after(connection, MOST_SILENCE_S):
+                    with cut_after(connection, MAX_SILENCE_S):
                         self._beat(connection)
                     pause_s = BEAT_EVERY_S
                 except psycopg.Error as error:

@@ -35,7 +35,7 @@ MAX_IDS = 64
 LOOK_EVERY_S = 0.2
 LONG_ENOUGH_S = 10.0
 """A process that lived this long did not die of how it starts."""
-MOST_PAUSE_S = 5.0
+MAX_PAUSE_S = 5.0
 BURY_S = 2
 STOP_MARGIN_S = 5.0
 
@@ -65,7 +65,7 @@ class Place:
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             lived_s = now - self._started_at
-            self._pause_s = 0.0 if lived_s > LONG_ENOUGH_S else min(MOST_PAUSE_S, self._pause_s * 2 or 0.2)
+            self._pause_s = 0.0 if lived_s > LONG_ENOUGH_S else min(MAX_PAUSE_S, self._pause_s * 2 or 0.2)
             self._start_at = now + self._pause_s
             log.warning(
                 "worker process ended; starting another",

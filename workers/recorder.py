@@ -26,13 +26,13 @@ log = logs.get(__name__)
 
 FLUSH_EVERY_S = 0.05
 RETRY_S = 0.5
-MOST_AT_ONCE = 1_000
+MAX_AT_ONCE = 1_000
 GROWING = {"log": ("stream", "text"), "environment": (None, "log")}
 """Events that are a piece of a text: pieces that follow each other become one event."""
 PRINTED = frozenset({"stdout", "stderr"})
 """Streams whose long lines come in pieces, cut anywhere."""
-MOST_PIECE_CHARACTERS = 64_000
-MOST_TOLD = 2_000
+MAX_PIECE_CHARACTERS = 64_000
+MAX_TOLD = 2_000
 """A job that has more spans than this is traced up to here."""
 
 
@@ -94,7 +94,7 @@ class BufferedRecorder:
             self.told.extend(
                 otel_spans.without_contents(event) for event in events if event.type in otel_spans.TOLD
             )
-            del self.told[MOST_TOLD:]
+            del self.told[MAX_TOLD:]
 
     async def rest(self) -> list[EncodedEvent]:
         """Stop storing; gives what is left, to be stored with the attempt's end."""
@@ -145,7 +145,7 @@ class BufferedRecorder:
             await asyncio.sleep(self._pause_s)
 
     async def _flush_once(self) -> None:
-        batch, self._buffer = self._buffer[:MOST_AT_ONCE], self._buffer[MOST_AT_ONCE:]
+        batch, self._buffer = self._buffer[:MAX_AT_ONCE], self._buffer[MAX_AT_ONCE:]
         try:
             async with self._database.transaction() as session:
                 is_ours = await append(
@@ -171,7 +171,7 @@ def _joined(before: EncodedEvent, event: EncodedEvent) -> EncodedEvent | None:
         return None
     if same is not None and before.payload[same] != event.payload[same]:
         return None
-    if len(before.payload[text]) + len(event.payload[text]) > MOST_PIECE_CHARACTERS:
+    if len(before.payload[text]) + len(event.payload[text]) > MAX_PIECE_CHARACTERS:
         return None
     return EncodedEvent(
         event.type, {**before.payload, text: before.payload[text] + event.payload[text]}, before.ts

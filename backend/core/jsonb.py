@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-MOST_DEPTH: Final = 64
+MAX_DEPTH: Final = 64
 """Levels of a value that is stored: what writes answers follows some hundred; a deeper one would break every list."""
 TOO_DEEP: Final = "…"
 REPLACEMENT = "\\ufffd"
@@ -36,11 +36,11 @@ def storable(value: Any) -> str:
 def flattened(value: Any) -> Any:
     """The value, with a mark for each part that lies deeper than a stored value may; what is given is not changed."""
     layer = [value]
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         layer = [part for one in layer for part in _parts(one) if isinstance(part, (dict, list, tuple))]
         if not layer:
             return value
-    return _cut(value, MOST_DEPTH)
+    return _cut(value, MAX_DEPTH)
 
 
 def _parts(value: Any) -> Iterable[Any]:

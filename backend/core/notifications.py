@@ -35,7 +35,7 @@ DELTA_CHANNEL = "puras:delta"
 """Pub/sub channel of replies as they come, each piece `<job id> <JSON>`."""
 ANSWER_S = 0.5
 """A Redis that has not answered by then is taken for away."""
-MOST_WAITING = 1_000
+MAX_WAITING = 1_000
 """Rings that wait for a slow Redis; more are not sent, since a sweep finds what they would have told."""
 AWAY_S = 1.0
 """After a failure Redis is left alone for this long, so that its absence costs requests nothing."""
@@ -166,7 +166,7 @@ class RedisNotifier:
 
     def send(self, messages: Iterable[Message]) -> None:
         """The same, from where nobody can wait."""
-        if time.monotonic() < self._away_until or len(self._waiting) >= MOST_WAITING:
+        if time.monotonic() < self._away_until or len(self._waiting) >= MAX_WAITING:
             return
         self._waiting.extend(messages)
         if self._waiting and not self._is_sending:

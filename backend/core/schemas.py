@@ -9,10 +9,10 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from backend.core.jsonb import MOST_DEPTH
+from backend.core.jsonb import MAX_DEPTH
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_MOST_SHOWN: Final = 60  # characters of the way to what is wrong
+_MAX_SHOWN: Final = 60  # characters of the way to what is wrong
 
 
 class Asked(BaseModel):
@@ -34,8 +34,8 @@ def unstorable(body: Any) -> str | None:
     rest: list[tuple[str, Any, int]] = [("", body, 0)]
     while rest:
         path, value, depth = rest.pop()
-        if depth > MOST_DEPTH:
-            return f"{path.lstrip('.')[:_MOST_SHOWN]}… holds values more than {MOST_DEPTH} levels deep"
+        if depth > MAX_DEPTH:
+            return f"{path.lstrip('.')[:_MAX_SHOWN]}… holds values more than {MAX_DEPTH} levels deep"
         if isinstance(value, dict):
             rest.extend((f"{path}.{name}", part, depth + 1) for name, part in value.items())
             value = "\n".join(name for name in value if isinstance(name, str))

@@ -22,7 +22,7 @@ RECONNECT_S = 0.5
 PING_EVERY_S = 2.5
 MAX_SILENCE_S = 2 * PING_EVERY_S
 """A subscription that receives nothing for this long, not even the reply to a ping, is replaced."""
-MOST_DELTAS = 1_000
+MAX_DELTAS = 1_000
 """Pieces that wait for one slow follower; older ones are dropped, since the whole reply comes as an event."""
 
 
@@ -32,7 +32,7 @@ class Bell:
     def __init__(self, *, only_end: bool) -> None:
         self._event = asyncio.Event()
         self._only_end = only_end
-        self._deltas: deque[str] = deque(maxlen=MOST_DELTAS)
+        self._deltas: deque[str] = deque(maxlen=MAX_DELTAS)
         self._has_news = False
 
     def ring(self, *, is_last: bool) -> None:

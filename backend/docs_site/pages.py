@@ -11,7 +11,7 @@ from backend.core.errors import Missing
 from backend.docs_site.contents import SECTIONS
 
 FOLDER: Final = Path(__file__).parents[2] / "docs"
-MOST_FOUND: Final = 20
+MAX_FOUND: Final = 20
 _AROUND: Final = 100
 """Characters that are shown on each side of what was found."""
 _MORE: Final = "More"
@@ -72,7 +72,7 @@ def search(words: str) -> list[Found]:
     wanted = words.casefold().split()
     found = [document for document in all_() if _holds(document, wanted)]
     found.sort(key=lambda document: -_weight(document, wanted))
-    return [Found(document, _excerpt(document.text, wanted)) for document in found[:MOST_FOUND]]
+    return [Found(document, _excerpt(document.text, wanted)) for document in found[:MAX_FOUND]]
 
 
 def _holds(document: Document, wanted: list[str]) -> bool:

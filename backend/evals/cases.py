@@ -27,9 +27,9 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.skillpacks import service as skillpacks
 
-MOST_KEPT: Final = 1_000
+MAX_KEPT: Final = 1_000
 """Of one skill."""
-MOST_EXPECTED_BYTES: Final = 1 << 20
+MAX_EXPECTED_BYTES: Final = 1 << 20
 
 
 async def keep(
@@ -138,9 +138,9 @@ def _expected(asked: CaseRequest, job: Job, scrub: Any) -> dict[str, Any]:
     flaw = unstorable(asked.expected)
     if flaw is not None:
         raise Invalid(f"expected: {flaw}.", [Problem("expected", f"{flaw}, which cannot be stored.")])
-    if len(json.dumps(asked.expected)) > MOST_EXPECTED_BYTES:
+    if len(json.dumps(asked.expected)) > MAX_EXPECTED_BYTES:
         message = (
-            f"This is over {MOST_EXPECTED_BYTES >> 20} MiB. Compare a part of it, with the grader's 'field'."
+            f"This is over {MAX_EXPECTED_BYTES >> 20} MiB. Compare a part of it, with the grader's 'field'."
         )
         raise Invalid(f"expected: {message}", [Problem("expected", message)])
     return {"expected": scrub(asked.expected), "has_expected": True}
@@ -151,5 +151,5 @@ async def _make_room(session: AsyncSession, principal: Principal, case: EvalCase
         col(EvalCase.skillpack_id) == case.skillpack_id, col(EvalCase.skill_name) == case.skill_name
     )
     count = (await session.execute(others.with_only_columns(func.count()))).scalar_one()
-    if count >= MOST_KEPT:
-        raise TooManyCases(MOST_KEPT)
+    if count >= MAX_KEPT:
+        raise TooManyCases(MAX_KEPT)

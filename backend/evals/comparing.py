@@ -17,7 +17,7 @@ from backend.skills.skillpacks import service as skillpacks
 
 SLACK: Final = 2.0
 """Points of the mean score that a model's moods are good for."""
-MOST_CASES: Final = 100
+MAX_CASES: Final = 100
 
 
 async def compare(
@@ -111,8 +111,8 @@ async def compared(session: AsyncSession, base: EvalSuite, head: EvalSuite) -> C
             mean_latency_ms=_less_whole(later.mean_latency_ms, earlier.mean_latency_ms),
         ),
         regressed=is_worse(Numbers.model_validate(base.summary), Numbers.model_validate(head.summary)),
-        broken_cases=broken[:MOST_CASES],
-        mended_cases=mended[:MOST_CASES],
+        broken_cases=broken[:MAX_CASES],
+        mended_cases=mended[:MAX_CASES],
     )
 
 

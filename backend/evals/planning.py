@@ -20,8 +20,8 @@ from backend.money.pricing import PriceList
 from backend.skills.model_catalog.recordings import slug_of
 from backend.storage import Storage
 
-MOST_RUNS: Final = 1_000
-MOST_INPUT_BYTES: Final = 64 << 20
+MAX_RUNS: Final = 1_000
+MAX_INPUT_BYTES: Final = 64 << 20
 """Of all runs of one suite."""
 
 
@@ -84,11 +84,11 @@ def _named(cases: list[Given], case_ids: Collection[str] | None, skill: str) -> 
 
 def _check_size(cases: Sequence[Given], repeat: int) -> None:
     runs = repeat * len(cases)
-    if runs > MOST_RUNS:
-        raise SuiteTooLarge(f"{runs:,} runs", f"{MOST_RUNS:,}")
+    if runs > MAX_RUNS:
+        raise SuiteTooLarge(f"{runs:,} runs", f"{MAX_RUNS:,}")
     size = repeat * sum(len(json.dumps(case.inputs)) for case in cases)
-    if size > MOST_INPUT_BYTES:
-        raise SuiteTooLarge(f"inputs of {size >> 20} MiB", f"{MOST_INPUT_BYTES >> 20} MiB")
+    if size > MAX_INPUT_BYTES:
+        raise SuiteTooLarge(f"inputs of {size >> 20} MiB", f"{MAX_INPUT_BYTES >> 20} MiB")
 
 
 def _run(suite: EvalSuite, case: Given, model: str | None, number: int, round_: int) -> EvalRun:

@@ -16,7 +16,7 @@ from backend.skills.model_catalog.recordings import FAMILY
 
 RECORDING: Final = FAMILY
 """The word that stands for each case's earlier run, in the place of a model."""
-MOST_SUITES: Final = 20
+MAX_SUITES: Final = 20
 """Looked through, newest first."""
 
 _EARLIER: Final = text("""
@@ -63,7 +63,7 @@ async def recordings_of(
         "skillpack_id": subject.skillpack_id,
         "skill": subject.skill.name,
         "recording": RECORDING,
-        "most": MOST_SUITES,
+        "most": MAX_SUITES,
         "cases": [case.case_id for case in cases],
     }
     found = {row.case_id: row.job_id for row in (await session.execute(_EARLIER, values)).all()}

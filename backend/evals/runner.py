@@ -37,9 +37,9 @@ WINDOW: Final = 20
 """Jobs of one suite that have not ended."""
 PRIORITY: Final = -10
 """Of its jobs among those of the project: people come first."""
-MOST_OF_A_PROJECT: Final = 50
+MAX_OF_A_PROJECT: Final = 50
 """Suites of one project in a round, oldest first: those that cannot go on hold up nobody else's."""
-MOST_AT_ONCE: Final = 1000
+MAX_AT_ONCE: Final = 1000
 """Suites of one round: the first of each project, then the second ones…"""
 KEY_ENDED: Final = "The API key that started it was revoked or has expired. Start it again with another one."
 
@@ -62,7 +62,7 @@ where r.suite_id = :suite_id and r.project_id = :project_id
 async def drive(database: Database, means: Means) -> int:
     """Take every live suite one step on, each in a unit of its own; says how many there were."""
     async with database.transaction() as session:
-        bounds = {"most": MOST_AT_ONCE, "most_of_a_project": MOST_OF_A_PROJECT}
+        bounds = {"most": MAX_AT_ONCE, "most_of_a_project": MAX_OF_A_PROJECT}
         live = (await session.execute(_LIVE, bounds)).all()
     for row in live:
         try:

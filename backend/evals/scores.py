@@ -10,7 +10,7 @@ from typing import Any, Final
 SURE: Final = 0.999
 """A check that says nothing of whether it passed has, from this score on."""
 RUBRIC_PASSES: Final = 0.7
-MOST_DETAIL: Final = 2_000
+MAX_DETAIL: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Verdict:
             "score": None if self.skipped else self.score,
             "passed": None if self.skipped else self.passed,
             "skipped": self.skipped,
-            "detail": self.detail[:MOST_DETAIL],
+            "detail": self.detail[:MAX_DETAIL],
         }
         return {**facts, "label": self.label} if self.label else facts
 

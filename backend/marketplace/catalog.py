@@ -20,7 +20,7 @@ from backend.marketplace.schemas import (
     SalesView,
     VersionView,
 )
-from backend.marketplace.service import MOST_VERSIONS, READ, own
+from backend.marketplace.service import MAX_VERSIONS, READ, own
 from backend.money.pricing import PriceList
 from backend.skills.deployments import manifests
 from backend.skills.job_limits import JobLimits
@@ -115,7 +115,7 @@ async def versions(session: AsyncSession, principal: Principal, ref: str) -> lis
     """
     principal.require(Role.VIEWER, READ)
     row = await _row(session, principal, ref)
-    values = {"listing_id": row.id, "publisher_id": row.project_id, "most": MOST_VERSIONS}
+    values = {"listing_id": row.id, "publisher_id": row.project_id, "most": MAX_VERSIONS}
     is_own = row.project_id == principal.project_id
     return [
         VersionView(

@@ -11,7 +11,7 @@ from backend.skills.manifest import confirmed
 from backend.skills.manifest.types import Manifest, Skill
 
 _SCHEMAS = ("input_schema", "output_schema")
-MOST_TOLD = 100
+MAX_TOLD = 100
 
 
 class Difference(NamedTuple):
@@ -61,6 +61,6 @@ def difference(name: str, before: Manifest | None, after: Manifest) -> Differenc
     ]
     told = [
         {"place": change.place, "message": change.message, "is_breaking": change.is_breaking}
-        for change in changes[:MOST_TOLD]
+        for change in changes[:MAX_TOLD]
     ]
     return Difference(any(change.is_breaking for change in changes), told)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from backend.core.schemas import Text
 
 ListingStatus = Literal["draft", "published", "taken_down"]
-MOST_PRICE_MICROS = 1_000_000_000
+MAX_PRICE_MICROS = 1_000_000_000
 """A thousand dollars a run: more is a slip of the finger."""
 
 
@@ -33,7 +33,7 @@ class ListingAsked(BaseModel):
     shows_approvals: bool = False
     """Runs may ask their callers for approvals, which show them the tool and its arguments. Needed where a run can ask:
     the bundle has `confirm: true`, or a rail with `action: approve`."""
-    price_micros: int = Field(default=0, ge=0, le=MOST_PRICE_MICROS)
+    price_micros: int = Field(default=0, ge=0, le=MAX_PRICE_MICROS)
     """For each run that succeeds, in millionths of a dollar."""
     title: Text | None = Field(default=None, min_length=1, max_length=200)
     """Default: the skill's."""
@@ -59,7 +59,7 @@ class ListingChanges(BaseModel):
     title: Text | None = Field(default=None, min_length=1, max_length=200)
     description: Text | None = Field(default=None, max_length=4000)
     marketing: dict[str, Any] | None = None
-    price_micros: int | None = Field(default=None, ge=0, le=MOST_PRICE_MICROS)
+    price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
     """For jobs that are submitted from now on."""
     follows_active: bool | None = None
     shows_approvals: bool | None = None

@@ -29,9 +29,9 @@ from backend.skills.deployments.active import resolve_skill
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.service import as_id
 
-MOST_LISTINGS: Final = 200
-MOST_VERSIONS: Final = 10_000
-MOST_WORDS: Final = 50_000
+MAX_LISTINGS: Final = 200
+MAX_VERSIONS: Final = 10_000
+MAX_WORDS: Final = 50_000
 READ: Final = "marketplace:read"
 WRITE: Final = "marketplace:write"
 
@@ -52,8 +52,8 @@ async def create(session: AsyncSession, principal: Principal, asked: ListingAske
         session, principal, skill=asked.skill, skillpack=asked.skillpack, version=asked.version
     )
     counted = visible(Listing, principal).with_only_columns(func.count())
-    if (await session.execute(counted)).scalar_one() >= MOST_LISTINGS:
-        raise TooManyListings(MOST_LISTINGS)
+    if (await session.execute(counted)).scalar_one() >= MAX_LISTINGS:
+        raise TooManyListings(MAX_LISTINGS)
     skill = found.skill
     listing = Listing(
         project_id=principal.project_id,
@@ -247,4 +247,4 @@ def _words(listing: Listing) -> str:
             waiting.extend(part.values())
         elif isinstance(part, list):
             waiting.extend(part)
-    return "\n".join(texts)[:MOST_WORDS]
+    return "\n".join(texts)[:MAX_WORDS]

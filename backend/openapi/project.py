@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.execution.jobs.schemas import JobView
 from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
-from backend.identity.idempotency.service import MOST_CHARACTERS
+from backend.identity.idempotency.service import MAX_CHARACTERS
 from backend.identity.tables import Project
 from backend.openapi.components import API_KEY, components, header, refusals
 from backend.skills.deployments import service as deployments
@@ -39,7 +39,7 @@ _PARAMETERS: Final = [
         "name": "Idempotency-Key",
         "in": "header",
         "description": "The same request with the same key runs the skill once.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS},
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS},
     },
 ]
 

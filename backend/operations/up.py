@@ -35,7 +35,7 @@ ECHO_S = 1.0  # `make` repeats a signal that its process group has received alre
 AGAIN_S = 1.0  # before a part that failed begins again
 LOOK_S = 0.5  # between two looks at the databases and at orphans
 PREDECESSOR_PATIENCE_S = 25.0  # processes of a killed `up` drain before they leave the port
-MOST_PATIENCE_S = 23.0  # for the children; the databases then have the rest of the 30 s
+MAX_PATIENCE_S = 23.0  # for the children; the databases then have the rest of the 30 s
 
 
 def register(app: typer.Typer) -> None:
@@ -136,7 +136,7 @@ async def _serve(
         await _until_stopped(signals.stop, duties)
     finally:
         shown.note("Stopping; another Ctrl-C kills what still runs.")
-        patience_s = min(settings.drain_s + 3, MOST_PATIENCE_S)
+        patience_s = min(settings.drain_s + 3, MAX_PATIENCE_S)
         await asyncio.gather(*(child.end(signals.hurry, patience_s=patience_s) for child in children))
         left = orphans.end_all(spared=embedded.pids(settings))
         if left:

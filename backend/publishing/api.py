@@ -27,7 +27,7 @@ from backend.skills.deployments.errors import NothingActive
 from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, pull_link
 from backend.skills.skillpacks import service as skillpacks
 
-MOST_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
+MAX_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
 """A bundle, and the form around it."""
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["deployments"])
@@ -54,12 +54,12 @@ class _Pushed:
         self.is_activating = activate in ("true", "1")
 
 
-@router.post("/deployments", status_code=201, response_model=DeploymentAnswer, max_body_size=MOST_FORM_BYTES)
+@router.post("/deployments", status_code=201, response_model=DeploymentAnswer, max_body_size=MAX_FORM_BYTES)
 @router.post(
     "/skillpacks/{skillpack}/deployments",
     status_code=201,
     response_model=DeploymentAnswer,
-    max_body_size=MOST_FORM_BYTES,
+    max_body_size=MAX_FORM_BYTES,
 )
 @permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def push_deployment(
@@ -98,7 +98,7 @@ async def push_deployment(
     return await once.answer(session, principal, make)
 
 
-@router.post("/deployments/validate", max_body_size=MOST_FORM_BYTES)
+@router.post("/deployments/validate", max_body_size=MAX_FORM_BYTES)
 @permissions.needs("deployments:read")
 async def validate_bundle(
     bundle: Bundle,
@@ -121,7 +121,7 @@ async def list_deployments(
     principal: PrincipalDep,
     session: SessionDep,
     skillpack: SkillpackRef = None,
-    limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
+    limit: Annotated[int, Query(ge=1, le=service.MAX_LISTED)] = service.MAX_LISTED,
 ) -> list[ListedDeployment]:
     """The versions of a skillpack, newest first, each with its jobs that have not ended and its scores."""
     rows = await stats.listed(session, principal, skillpack=skillpack, limit=limit)

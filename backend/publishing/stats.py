@@ -53,7 +53,7 @@ async def listed(
     principal: Principal,
     *,
     skillpack: str | None = None,
-    limit: int = service.MOST_LISTED,
+    limit: int = service.MAX_LISTED,
 ) -> list[Listed]:
     """The versions of a skillpack as they stand, newest first; without one of the default.
 

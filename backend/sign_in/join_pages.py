@@ -18,9 +18,9 @@ from backend.identity.projects.errors import InvitationClosed
 from backend.identity.projects.invitations import Invited
 from backend.sign_in import forms
 from backend.sign_in.browser import closed_link, form_page, redirect, refuse_forgery, session_token
-from backend.sign_in.pages import MOST_BODY_BYTES
+from backend.sign_in.pages import MAX_BODY_BYTES
 
-router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
+router = APIRouter(include_in_schema=False, max_body_size=MAX_BODY_BYTES)
 
 _CLOSED = "This invitation is closed"
 

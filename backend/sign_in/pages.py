@@ -31,9 +31,9 @@ from backend.sign_in.browser import (
     signed_out,
 )
 
-MOST_BODY_BYTES: Final = 64 * 1024
+MAX_BODY_BYTES: Final = 64 * 1024
 
-router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
+router = APIRouter(include_in_schema=False, max_body_size=MAX_BODY_BYTES)
 
 
 class SignInForm(BaseModel):

@@ -24,9 +24,9 @@ from backend.sign_in.browser import (
     session_token,
     signed_in,
 )
-from backend.sign_in.pages import MOST_BODY_BYTES
+from backend.sign_in.pages import MAX_BODY_BYTES
 
-router = APIRouter(include_in_schema=False, max_body_size=MOST_BODY_BYTES)
+router = APIRouter(include_in_schema=False, max_body_size=MAX_BODY_BYTES)
 
 _SIGN_IN_FIRST = "/sign-in?next=/password"
 

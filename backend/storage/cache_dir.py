@@ -20,7 +20,7 @@ from backend.storage.removal import remove
 
 STAMP_S: Final = 60.0  # a use is noted at most this often
 
-_MOST_HELD: Final = 64  # descriptors of folders that are not used right now
+_MAX_HELD: Final = 64  # descriptors of folders that are not used right now
 _USED: Final = ".used"
 _GONE: Final = ".gone-"
 
@@ -92,7 +92,7 @@ class Shelf:
         with self._lock:
             hold = self._held.get(name)
             if hold is None:
-                if len(self._held) >= _MOST_HELD:
+                if len(self._held) >= _MAX_HELD:
                     self._let_go()
                 self._root.mkdir(parents=True, exist_ok=True)
                 hold = self._held[name] = _Hold(_lock_shared(_mark(self._root / name)))

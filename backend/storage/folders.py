@@ -20,7 +20,7 @@ from backend.storage.paths import DrivePath
 from backend.storage.removal import remove
 from backend.storage.tree_walk import made_folder, open_folder_in, opened_folder
 
-_MOST_STEPS: Final = 64
+_MAX_STEPS: Final = 64
 """Folders in each other that are walked with open descriptors; what is deeper is moved out of the drive as it is."""
 _UNUSED_BYTES: Final = 1 << 20
 """Space beyond its length that a file may have before it counts by its space."""
@@ -248,7 +248,7 @@ class _Removal:
 
     def remove(self, parent: int, name: str, *, depth: int) -> None:
         """Remove a folder in `parent`."""
-        if depth >= _MOST_STEPS:
+        if depth >= _MAX_STEPS:
             self._throw_out(parent, name)
             return
         with suppress(PermissionError):

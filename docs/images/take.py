@@ -27,7 +27,7 @@ HERE: Final = Path(__file__).parent
 HEIGHTS: Final = {390: 844}
 HEIGHT: Final = 800
 COLOURS: Final = 160
-MOST_BYTES: Final = 4_000_000
+MAX_BYTES: Final = 4_000_000
 """Of all pictures together: whoever clones the repository gets them, too."""
 PASSWORD: Final = "a long and private sentence"
 SETTLE: Final = """async () => {
@@ -64,8 +64,8 @@ def main() -> None:
                 input(f"{url} is up: {EMAIL}, {PASSWORD!r}. Enter ends it. ")
     total = sum(file.stat().st_size for file in asked.to.glob("*.png"))
     print(f"{asked.to}: {total / 1e6:.2f} MB in all.")
-    if asked.to == HERE and total > MOST_BYTES:
-        raise SystemExit(f"They are to have {MOST_BYTES / 1e6:.0f} MB at most.")
+    if asked.to == HERE and total > MAX_BYTES:
+        raise SystemExit(f"They are to have {MAX_BYTES / 1e6:.0f} MB at most.")
 
 
 EMAIL: Final = "ada@example.org"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from puras_mcp.errors import Refused
 
-MOST_CHARS: Final = 16_000
+MAX_CHARS: Final = 16_000
 """Of one answer's values as JSON: about 4,000 tokens."""
 _STEPS: Final = ((4_000, 60), (1_000, 20), (200, 5), (40, 2))
 """Longest text in characters, longest list in items: tried in turn until the answer fits."""
@@ -57,7 +57,7 @@ def fit(value: Any, path: str = "") -> Fitted:
     for longest_text, longest_list in _STEPS:
         cuts: list[Cut] = []
         fitted = _shorten(value, path, longest_text, longest_list, cuts)
-        if _size(fitted) <= MOST_CHARS:
+        if _size(fitted) <= MAX_CHARS:
             return Fitted(fitted, cuts)
     cuts = [Cut(path=path, kept=0, total=len(value) if hasattr(value, "__len__") else 1)]
     return Fitted(f"[left out: {_size(value):,} characters of JSON; ask for parts of it by their path]", cuts)
@@ -71,13 +71,13 @@ def part(value: Any, path: str, offset: int) -> Part:
     """
     found = _at(value, path)
     if isinstance(found, str):
-        stretch: Any = found[offset : offset + MOST_CHARS]
+        stretch: Any = found[offset : offset + MAX_CHARS]
         return _part(path, stretch, offset, len(found))
     if isinstance(found, list):
         items: list[Any] = []
         for item in found[offset:]:
             one = fit(item, f"{path}/{offset + len(items)}").value
-            if items and _size(items) + _size(one) > MOST_CHARS:
+            if items and _size(items) + _size(one) > MAX_CHARS:
                 break
             items.append(one)
         return _part(path, items, offset, len(found))

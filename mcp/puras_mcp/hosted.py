@@ -23,9 +23,9 @@ from puras_mcp.errors import Refused
 from puras_mcp.server import Server
 from puras_mcp.world import bearer
 
-MOST_BODY_BYTES: Final = 16 * 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """Files of a push come within the call; greater bundles go over REST."""
-MOST_AT_ONCE: Final = 32
+MAX_AT_ONCE: Final = 32
 """Calls of one key that are being answered: each may wait for a job for most of a minute."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -43,7 +43,7 @@ class Hosted:
             server._lowlevel_server,
             json_response=False,
             stateless=True,
-            max_request_body_size=MOST_BODY_BYTES,
+            max_request_body_size=MAX_BODY_BYTES,
         )
 
     @asynccontextmanager
@@ -60,9 +60,9 @@ class Hosted:
             await refused(scope, receive, send)
             return
         caller = hashlib.sha256(bearer(headers).encode()).hexdigest()
-        if self._at_once[caller] >= MOST_AT_ONCE:
+        if self._at_once[caller] >= MAX_AT_ONCE:
             await _answer(
-                429, "too_many_at_once", f"{MOST_AT_ONCE} calls of this key run already. Wait for one."
+                429, "too_many_at_once", f"{MAX_AT_ONCE} calls of this key run already. Wait for one."
             )(scope, receive, send)
             return
         self._at_once[caller] += 1

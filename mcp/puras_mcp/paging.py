@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from puras_mcp.api import Api
-from puras_mcp.cutting import MOST_CHARS
+from puras_mcp.cutting import MAX_CHARS
 from puras_mcp.shapes import Shape
 
 Entry = TypeVar("Entry", bound=Shape)
@@ -31,7 +31,7 @@ async def by_cursor(api: Api, path: str, shape: type[Entry], *, limit: int, **qu
     while True:
         found = await api.listed(path, limit=limit, **query)
         entries = [shape(**one) for one in found.items]
-        if limit == 1 or sum(map(_size, entries)) <= MOST_CHARS:
+        if limit == 1 or sum(map(_size, entries)) <= MAX_CHARS:
             return Page(entries, found.next_cursor)
         limit //= 2
 
@@ -42,7 +42,7 @@ def by_offset(entries: Sequence[Entry], offset: int, *, limit: int) -> Stretch[E
     size = 0
     for one in entries[offset : offset + limit]:
         size += _size(one)
-        if kept and size > MOST_CHARS:
+        if kept and size > MAX_CHARS:
             break
         kept.append(one)
     end = offset + len(kept)

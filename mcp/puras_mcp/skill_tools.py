@@ -11,14 +11,14 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from pydantic import ConfigDict
 
 from puras_mcp.api import Api, segment
-from puras_mcp.cutting import MOST_CHARS, fit
+from puras_mcp.cutting import MAX_CHARS, fit
 from puras_mcp.errors import Refused
 from puras_mcp.offer import RUN
-from puras_mcp.tools.jobs import MOST_WAIT_S
+from puras_mcp.tools.jobs import MAX_WAIT_S
 from puras_mcp.world import Call, api_of
 
 PREFIX: Final = "skill_"
-MOST_SKILLS: Final = 64
+MAX_SKILLS: Final = 64
 """More tools than an agent can choose from help nobody; the others are there through `submit_job`."""
 _UNUSABLE: Final = re.compile(r"[^A-Za-z0-9_-]")
 _LONGEST_NAME: Final = 64
@@ -39,7 +39,7 @@ async def tools_of(api: Api) -> list[Tool]:
     listed = await api.get("/v1/skills")
     skills = [
         await api.get(f"/v1/skills/{segment(one['name'])}", skillpack=one["skillpack"])
-        for one in listed[:MOST_SKILLS]
+        for one in listed[:MAX_SKILLS]
     ]
     return [_tool(skill, name) for skill, name in zip(skills, _names(skills), strict=True)]
 
@@ -66,7 +66,7 @@ def _tool(skill: dict[str, Any], name: str) -> Tool:
         name=name,
         title=skill["title"] or skill["name"],
         description=(
-            f"{skill['description']}\n\nRuns the skill {skill['name']!r} as a job and waits up to {MOST_WAIT_S} s. "
+            f"{skill['description']}\n\nRuns the skill {skill['name']!r} as a job and waits up to {MAX_WAIT_S} s. "
             "When `status` is not succeeded yet, follow it with `tail_job`."
         ),
         parameters=skill["input_json_schema"],
@@ -99,7 +99,7 @@ async def _run(api: Api, skill: dict[str, Any], inputs: dict[str, Any]) -> dict[
         "POST",
         "/v1/jobs",
         body={"skill": skill["name"], "inputs": inputs, "source": "mcp"},
-        query={"wait": True, "timeout": MOST_WAIT_S, "skillpack": skill["skillpack"]},
+        query={"wait": True, "timeout": MAX_WAIT_S, "skillpack": skill["skillpack"]},
         creates=True,
     )
     if job["status"] in ("failed", "cancelled"):
@@ -121,6 +121,6 @@ async def _run(api: Api, skill: dict[str, Any], inputs: dict[str, Any]) -> dict[
         return answer | {"result": job["result"]}
     # What is cut no longer fits the skill's schema, so it goes as a text.
     return answer | {
-        "result": str(fitted.value)[:MOST_CHARS],
+        "result": str(fitted.value)[:MAX_CHARS],
         "next": f"The result is cut: `get_job` with job_id={job['id']!r} and path='/result' gives it whole.",
     }

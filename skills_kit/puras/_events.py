@@ -8,8 +8,8 @@ import socket
 import sys
 import threading
 
-_MOST_TEXT_CHARACTERS = 64 * 1024
-_MOST_LINE_BYTES = 256 * 1024
+_MAX_TEXT_CHARACTERS = 64 * 1024
+_MAX_LINE_BYTES = 256 * 1024
 _PIECE_BYTES = 32 * 1024  # less than a socket takes as one message
 _KINDS = {getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM), socket.SOCK_DGRAM}
 _lock = threading.Lock()
@@ -26,14 +26,14 @@ def emit(event: dict[str, object], spoken: str) -> None:
 def shortened(text: object) -> str:
     """The text, cut where nobody would read on."""
     whole = str(text)
-    if len(whole) <= _MOST_TEXT_CHARACTERS:
+    if len(whole) <= _MAX_TEXT_CHARACTERS:
         return whole
-    return f"{whole[:_MOST_TEXT_CHARACTERS]}… ({len(whole)} characters)"
+    return f"{whole[:_MAX_TEXT_CHARACTERS]}… ({len(whole)} characters)"
 
 
 def _line(event: dict[str, object]) -> bytes:
     line = _json(event)
-    if len(line) > _MOST_LINE_BYTES:
+    if len(line) > _MAX_LINE_BYTES:
         line = _json({**event, "fields": {"dropped": f"fields of {len(line)} bytes"}})
     return line
 

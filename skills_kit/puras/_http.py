@@ -29,8 +29,8 @@ from urllib.request import (
 
 from puras._addresses import is_public
 
-MOST_BYTES = 50 * 1024 * 1024
-MOST_S = 60.0
+MAX_BYTES = 50 * 1024 * 1024
+MAX_S = 60.0
 _ASK_S = 30.0
 _CHUNK_BYTES = 64 * 1024
 PATIENCE_S = 120.0
@@ -61,12 +61,12 @@ def fetch(url: str) -> Fetched:
     Raises:
         HttpError: the address is not public, does not answer, or holds too much.
     """
-    deadline = time.monotonic() + MOST_S
+    deadline = time.monotonic() + MAX_S
     try:
         request = Request(quote(url, safe=_URL_CHARACTERS), headers={"User-Agent": "puras-kit"})  # noqa: S310 - checked next
         if request.type not in ("http", "https"):
             raise HttpError("only http:// and https:// addresses can be.")
-        with _public_opener().open(request, timeout=MOST_S) as response:
+        with _public_opener().open(request, timeout=MAX_S) as response:
             return Fetched(_read(response, deadline), response.headers.get_content_type())
     except HTTPError as error:
         error.close()
@@ -136,7 +136,7 @@ def download(url: str, to: Path, headers: Mapping[str, str]) -> None:
     request = Request(url, headers=dict(headers))  # noqa: S310 - the instance's own address
     try:
         with (
-            _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=MOST_S) as response,
+            _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=MAX_S) as response,
             to.open("wb") as file,
         ):
             size_bytes = 0
@@ -221,24 +221,24 @@ def _proxies() -> set[tuple[str, int]]:
 
 def _read(response: HTTPResponse, deadline: float) -> bytes:
     declared = response.headers.get("Content-Length", "")
-    if declared.isdecimal() and int(declared) > MOST_BYTES:
+    if declared.isdecimal() and int(declared) > MAX_BYTES:
         raise HttpError(_too_much())
     chunks: list[bytes] = []
     size_bytes = 0
     while chunk := response.read1(_CHUNK_BYTES):
         chunks.append(chunk)
         size_bytes += len(chunk)
-        if size_bytes > MOST_BYTES:
+        if size_bytes > MAX_BYTES:
             raise HttpError(_too_much())
         if time.monotonic() > deadline:
-            raise HttpError(f"it took longer than {MOST_S:.0f} s.")
+            raise HttpError(f"it took longer than {MAX_S:.0f} s.")
     if declared.isdecimal() and size_bytes < int(declared):
         raise HttpError("the connection broke before the end.")
     return b"".join(chunks)
 
 
 def _too_much() -> str:
-    return f"it holds more than {MOST_BYTES // 1024 // 1024} MB. Upload it to the drive and give its path."
+    return f"it holds more than {MAX_BYTES // 1024 // 1024} MB. Upload it to the drive and give its path."
 
 
 def _refusal(body: bytes, status: int) -> HttpError:

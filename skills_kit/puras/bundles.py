@@ -31,8 +31,8 @@ LEFT_OUT_FILES = frozenset({".DS_Store", ".env", ".env.local"})
 LEFT_OUT_SUFFIXES = (".pyc", ".pyo", ".log")
 NOTEBOOK_SUFFIX = ".ipynb"
 SKILL_FILES = frozenset({"skill.yaml", "SKILL.md"})
-MOST_FILES = 5_000
-MOST_BYTES = 256 * 1024 * 1024
+MAX_FILES = 5_000
+MAX_BYTES = 256 * 1024 * 1024
 """Both as an instance takes them, unpacked."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest moment a zip can name; a real one would change the bytes
@@ -166,8 +166,8 @@ def _bounded(root: Path) -> list[Path]:
     for path in _files(root):
         found.append(path)
         size_bytes += path.stat().st_size
-        if len(found) > MOST_FILES or size_bytes > MOST_BYTES:
-            measure = f"{MOST_FILES:,} files" if len(found) > MOST_FILES else f"{MOST_BYTES // 2**20} MiB"
+        if len(found) > MAX_FILES or size_bytes > MAX_BYTES:
+            measure = f"{MAX_FILES:,} files" if len(found) > MAX_FILES else f"{MAX_BYTES // 2**20} MiB"
             raise BundleError(
                 f"{root} holds more than {measure}, which is the most that a bundle may have. Give the folder of the "
                 "skills alone, and put large files on the drive."

@@ -20,7 +20,7 @@ __all__ = ["DriveError", "SignedFile", "delete", "fetch", "list", "open", "path"
 _PREFIX = "drive/"
 _TO_BEGIN_S = 60
 """How long an address of a file is good for, to begin to read it."""
-_MOST_NAME_BYTES = 255
+_MAX_NAME_BYTES = 255
 _MAX_PATH_CHARACTERS = 4096
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _RESERVED = frozenset(
@@ -234,8 +234,8 @@ def _new_path(name: str | os.PathLike[str]) -> Path:
                 f"The name {part!r} makes trouble on other systems: it begins or ends with a space, ends with a dot, "
                 "holds a character that nobody sees, or is one that Windows keeps for itself. Use another one."
             )
-        if len(part.encode()) > _MOST_NAME_BYTES:
-            raise DriveError(f"The name {part[:60]!r}… is longer than {_MOST_NAME_BYTES} bytes. Shorten it.")
+        if len(part.encode()) > _MAX_NAME_BYTES:
+            raise DriveError(f"The name {part[:60]!r}… is longer than {_MAX_NAME_BYTES} bytes. Shorten it.")
     return path(_PREFIX + relative)
 
 

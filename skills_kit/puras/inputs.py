@@ -22,7 +22,7 @@ __all__ = ["InputError", "load_bytes", "load_path"]
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
-_MOST_PATH_CHARACTERS = 4096
+_MAX_PATH_CHARACTERS = 4096
 _LEAST_BASE64_CHARACTERS = 16
 _SPACE = re.compile(rb"[ \t\r\n]+")
 _SUFFIXES = {
@@ -125,7 +125,7 @@ def _may_be_base64(text: str) -> bool:
 
 def _in_drive(text: str) -> Path | None:
     """The file of the drive that the text names, if it names one: base64 may look like a path (`/9j/4AAQ…`)."""
-    if len(text) > _MOST_PATH_CHARACTERS:
+    if len(text) > _MAX_PATH_CHARACTERS:
         return None
     try:
         path = drive.path(text)
@@ -197,9 +197,9 @@ def _from_own_folder(text: str, _: str = "") -> Path:
     in_drive = _in_drive(text)
     if in_drive is not None:
         return in_drive
-    if len(text) > _MOST_PATH_CHARACTERS:
+    if len(text) > _MAX_PATH_CHARACTERS:
         raise InputError(
-            f"The path {_shown(text)} has more than {_MOST_PATH_CHARACTERS:,} characters. Shorten it."
+            f"The path {_shown(text)} has more than {_MAX_PATH_CHARACTERS:,} characters. Shorten it."
         )
     here = os.path.realpath(".")
     try:

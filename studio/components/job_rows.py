@@ -12,7 +12,7 @@ from studio.components.elements import framed_table, link, status, tag
 from studio.components.live import Ago
 from studio.job_facts import reason_of, version_of
 
-_MOST_REASON_CHARACTERS = 160
+_MAX_REASON_CHARACTERS = 160
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
     ("Status", "40%", ""),
     ("Job", "12%", ""),
@@ -47,7 +47,7 @@ def row_of(job: JobView, slug: str, project: str, skill: str) -> JobRow:
         href=f"/p/{slug}/jobs/{job.id}",
         status=job.status,
         is_simulated=job.simulated,
-        reason=reason_of(job)[:_MOST_REASON_CHARACTERS],
+        reason=reason_of(job)[:_MAX_REASON_CHARACTERS],
         skill=skill,
         project=project,
         version=version_of(job),

@@ -26,9 +26,9 @@ from studio.session import Visit
 from studio.shell import Crumb, shell
 from studio.wording import usd
 
-_MOST_FAILURES = 6
+_MAX_FAILURES = 6
 _FAILURES_OF_EACH = 3
-_MOST_CARDS = 6
+_MAX_CARDS = 6
 """More projects are rows."""
 _SPARKS = 24
 
@@ -86,7 +86,7 @@ class Home(rx.State):
             looked = [await _look_into(visit, one) for one in await memberships(visit.session, visit.person)]
         self.cards = [one.card for one in looked]
         failures = [row for one in looked for row in one.failed]
-        self.failures = sorted(failures, key=lambda row: row.created_at, reverse=True)[:_MOST_FAILURES]
+        self.failures = sorted(failures, key=lambda row: row.created_at, reverse=True)[:_MAX_FAILURES]
         self.templates = [
             TemplateCard(one.name, one.title, one.description, ", ".join(one.skills))
             for one in templates.all_()
@@ -186,7 +186,7 @@ def _projects() -> rx.Component:
             rx.cond(Home.is_naming, _new_project()),
             rx.el.div(
                 rx.foreach(Home.cards, _card),
-                class_name=rx.cond(Home.cards.length() > _MOST_CARDS, "cards rows", "cards"),
+                class_name=rx.cond(Home.cards.length() > _MAX_CARDS, "cards rows", "cards"),
             ),
             actions=[
                 button(

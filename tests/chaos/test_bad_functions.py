@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 SIBLINGS = 4
 GO_ON_S = 1.0
 """A job beside one that misbehaves has its end this long after that one's at the latest."""
-MOST_LOGGED_CHARACTERS = 2 << 20
+MAX_LOGGED_CHARACTERS = 2 << 20
 
 
 class Seen(NamedTuple):
@@ -81,7 +81,7 @@ def test_the_log_of_a_failed_function_names_the_line(seen: Seen) -> None:
 
 def test_what_a_function_prints_without_end_is_cut_and_said_so(seen: Seen) -> None:
     text = _logged(seen, "prints")
-    assert len(text) < MOST_LOGGED_CHARACTERS
+    assert len(text) < MAX_LOGGED_CHARACTERS
     assert re.search(r"[0-9,]+ bytes of further output were not stored", text)
 
 

@@ -18,7 +18,7 @@ from tests.chaos.watching import Ask, Job, assert_ended_once, assert_paid_once, 
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 * ROUNDS)]
 
-MOST_S = 5.0
+MAX_S = 5.0
 ENDED = ("succeeded", "cancelled")
 
 
@@ -74,9 +74,9 @@ def cancelled_while_it_runs(client: Client) -> Job:
     until(lambda: beats(client) > 20, 60, "the job does not run")
     began = time.monotonic()
     client.call("POST", f"/v1/jobs/{job_id}/cancel")
-    (job,) = until_ended(client, [job_id], MOST_S)
+    (job,) = until_ended(client, [job_id], MAX_S)
     assert job["status"] == "cancelled"
-    assert time.monotonic() - began <= MOST_S
+    assert time.monotonic() - began <= MAX_S
     return job
 
 

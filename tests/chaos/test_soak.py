@@ -34,18 +34,18 @@ LINE_S: Final = (30.0, 120.0)
 """After which a page's line breaks, and the page connects anew."""
 TICKS: Final = 300
 """Of one job: a minute."""
-MOST_LATE_MS: Final = 500
+MAX_LATE_MS: Final = 500
 STEADY_AFTER_S: Final = 900
 """Warm parents of older versions, and what else is kept for some minutes, are there in full by the second third."""
-MOST_GROWTH: Final = 0.03
-MOST_GROWTH_MB: Final = 8.0
+MAX_GROWTH: Final = 0.03
+MAX_GROWTH_MB: Final = 8.0
 """From the second third of the time to the last one, of each part; the first one fills what is kept."""
 
 SOON_STEADY: Final = {"PURAS_IDLE_RUNNER_S": "15"}
 """Warm parents of versions that no longer run end within the first third of the time."""
 MIXED_S: Final = 60 * ROUNDS
-MOST_MIXED_GROWTH: Final = 0.1
-MOST_GROWTH_DESCRIPTORS: Final = 12
+MAX_MIXED_GROWTH: Final = 0.1
+MAX_GROWTH_DESCRIPTORS: Final = 12
 """Of one process, from the second to the last third of the time, in addition to the share."""
 MAX_DATABASE_FILES: Final = 1_000
 """`max_files_per_process`: a process of PostgreSQL keeps the files of tables open that it has read or written."""
@@ -75,12 +75,12 @@ def test_memory_stays_flat_and_events_are_seen_soon(
     for part in (*PARTS, SANDBOXES):
         first, second, last = memory.thirds(part)
         told(f"{part}: {first:.0f}, {second:.0f}, {last:.0f} MB")
-        if last > second * (1 + MOST_GROWTH) + MOST_GROWTH_MB:
+        if last > second * (1 + MAX_GROWTH) + MAX_GROWTH_MB:
             grown.append(part)
     assert not load.wrong, f"{len(load.wrong)} of {load.done.total()}: {load.wrong[:5]}"
     assert not people.wrong, people.wrong[:5]
     assert len(late_ms) > 0.8 * SECONDS / TICKS_EVERY_S
-    assert percentile(late_ms, 0.95) < MOST_LATE_MS
+    assert percentile(late_ms, 0.95) < MAX_LATE_MS
     assert not grown or SECONDS < STEADY_AFTER_S
 
 
@@ -106,10 +106,10 @@ def test_every_process_stays_flat_under_mixed_load(
             told(
                 f"{one.part}: {memory[0]:.0f}, {memory[1]:.0f} MB, {files[0]:.0f}, {files[1]:.0f} descriptors"
             )
-        most_files = files[0] * (1 + MOST_MIXED_GROWTH) + MOST_GROWTH_DESCRIPTORS
+        most_files = files[0] * (1 + MAX_MIXED_GROWTH) + MAX_GROWTH_DESCRIPTORS
         if files[1] > (MAX_DATABASE_FILES if one.part == "PostgreSQL" else most_files):
             grown.append(f"{one.part} {one.pid}: {files} descriptors")
-        if one.part != "PostgreSQL" and memory[1] > memory[0] * (1 + MOST_MIXED_GROWTH) + MOST_GROWTH_MB:
+        if one.part != "PostgreSQL" and memory[1] > memory[0] * (1 + MAX_MIXED_GROWTH) + MAX_GROWTH_MB:
             grown.append(f"{one.part} {one.pid}: {memory} MB")
     assert not load.wrong, f"{len(load.wrong)} of {load.done.total()}: {load.wrong[:5]}"
     assert not [line for line in log.splitlines() if any(words in line for words in FORGOTTEN)]

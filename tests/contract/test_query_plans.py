@@ -32,7 +32,7 @@ from backend.embedded import Servers
 from backend.evals.case_of_job import case_of
 from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.errors import NothingRecorded
-from backend.evals.insights.queries import MOST_JOBS, read, steps
+from backend.evals.insights.queries import MAX_JOBS, read, steps
 from backend.evals.planning import Means
 from backend.evals.replayed_job import recordings_of
 from backend.evals.runner import drive
@@ -62,7 +62,7 @@ from backend.skills.manifest.types import Skill
 from tests.contract.plans.fill import Filled, fill
 from tests.contract.plans.watch import Explained, Watch, watching
 
-MOST_PAGES: Final = 600
+MAX_PAGES: Final = 600
 """Of 8 KiB, and of rows that each lie on a page of their own: what a batch of claims takes."""
 SMALL: Final = frozenset({"workers", "setup_links", "process_metrics"})
 """Tables that do not grow with use."""
@@ -89,7 +89,7 @@ WHOLE: Final = {
     "search by a common word": "ranks 300 records that have it, each on a page of its own",
     "housekeeping": "looks at everything, once an hour",
 }
-"""Steps that may touch more than `MOST_PAGES`, each with its reason; they may not scan a table either, but for:"""
+"""Steps that may touch more than `MAX_PAGES`, each with its reason; they may not scan a table either, but for:"""
 SCANS: Final = {
     ("the sweeper", "admissions"): "one small row per project, most of them with room",
     ("the sweeper", "wallets"): "the same",
@@ -157,7 +157,7 @@ def _complaint(one: Explained, growing: set[str]) -> str | None:
     allowed = {table for step, table in SCANS if step == _step(one)}
     scanned = sorted((one.scanned & growing) - allowed)
     problems = [f"reads {', '.join(scanned)} from end to end"] if scanned else []
-    if one.pages > MOST_PAGES and _step(one) not in WHOLE:
+    if one.pages > MAX_PAGES and _step(one) not in WHOLE:
         problems.append(f"touches {one.pages:,} pages")
     return f"{one.step}: {' and '.join(problems)}: {' '.join(one.sql.split())[:600]}" if problems else None
 
@@ -473,7 +473,7 @@ async def _evals(watch: Watch, world: World) -> None:
             me = operator(filled.project_id)
             pack_id = filled.skillpack_id
             seen = await read(session, me, skillpack_id=pack_id, skill="skill-3", since=since)
-    assert len(seen.runs) == MOST_JOBS
+    assert len(seen.runs) == MAX_JOBS
     with watch.step("what agents did"):
         async with database.transaction() as session:
             await steps(session, [run.id for run in seen.runs], since)

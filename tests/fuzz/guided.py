@@ -13,7 +13,7 @@ atheris: Any = importlib.import_module("atheris")  # of a group that is not inst
 with atheris.instrument_imports(include=["backend", "workers"]):
     from tests.fuzz.doors import DOORS
     from tests.fuzz.seeds import SEEDS
-MOST_MIB = 1024
+MAX_MIB = 1024
 
 
 def main(name: str, seconds: str, folder: Path) -> None:
@@ -25,7 +25,7 @@ def main(name: str, seconds: str, folder: Path) -> None:
         with watched(measure_memory=False):  # the fuzzer itself has a bound for memory
             DOORS[name](data)
 
-    bounds = [f"-max_total_time={seconds}", "-timeout=30", f"-rss_limit_mb={MOST_MIB}", "-max_len=8192"]
+    bounds = [f"-max_total_time={seconds}", "-timeout=30", f"-rss_limit_mb={MAX_MIB}", "-max_len=8192"]
     atheris.Setup([sys.argv[0], *bounds, f"-artifact_prefix={folder}/", str(folder)], one)
     atheris.Fuzz()
 

@@ -14,8 +14,8 @@ from tests.fuzz.seeds import SEEDS
 from tests.fuzz.watching import watched
 
 EXAMPLES = 60 * ROUNDS
-MOST_BYTES = 60_000
-MOST_STRETCHED = 90
+MAX_BYTES = 60_000
+MAX_STRETCHED = 90
 STRETCH = 3_000
 """A pattern that tries every way to share so many out is not done before the watch stops it."""
 pytestmark = pytest.mark.timeout(300 * ROUNDS)
@@ -46,7 +46,7 @@ def hostile(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
         end = draw(st.integers(start, min(len(data), start + 40)))
         times = draw(st.sampled_from([0, 1, 2, 50, 3_000]))
         middle = draw(st.just(data[start:end]) | splinters)
-        data = (data[:start] + middle * times + data[end:])[:MOST_BYTES]
+        data = (data[:start] + middle * times + data[end:])[:MAX_BYTES]
     return data
 
 
@@ -63,7 +63,7 @@ def test_a_door_holds_for_its_seeds(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOORS)
 def test_a_door_holds_when_any_one_character_of_a_short_seed_is_repeated(name: str) -> None:
-    for seed in (seed for seed in SEEDS[name] if len(seed) <= MOST_STRETCHED):
+    for seed in (seed for seed in SEEDS[name] if len(seed) <= MAX_STRETCHED):
         for place in range(len(seed)):
             stretched = seed[:place] + seed[place : place + 1] * STRETCH
             with watched(measure_memory=False):

@@ -13,9 +13,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-MOST_CPU_S: Final = 6.0
+MAX_CPU_S: Final = 6.0
 """Of one input, in which a bundle may be checked for a while; what tries every way takes hours."""
-MOST_BYTES: Final = 96 << 20
+MAX_BYTES: Final = 96 << 20
 """Held at once for one input of some kilobytes."""
 CANARY: Final = Path(tempfile.gettempdir()) / f"puras-fuzz-{os.getpid()}"
 """What every seed would write if it were executed."""
@@ -66,7 +66,7 @@ def watched(*, measure_memory: bool = True) -> Iterator[None]:
     _touched.clear()
     if measure_memory:
         tracemalloc.start()
-    signal.setitimer(signal.ITIMER_VIRTUAL, MOST_CPU_S)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S)
     _is_watching = True
     try:
         yield
@@ -76,10 +76,10 @@ def watched(*, measure_memory: bool = True) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
         tracemalloc.stop()
-    assert peak < MOST_BYTES, f"{peak >> 20} MiB were held"
+    assert peak < MAX_BYTES, f"{peak >> 20} MiB were held"
     if _touched or CANARY.exists():
         raise ExecutedError(_touched or CANARY)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise TooSlowError(f"more than {MOST_CPU_S} s of processor time")
+    raise TooSlowError(f"more than {MAX_CPU_S} s of processor time")

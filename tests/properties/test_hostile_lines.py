@@ -16,7 +16,7 @@ from backend.skills.bundles.read import read_bundle
 from workers.sandbox.packages.requirements import normal
 
 SKILL = {"a/SKILL.md": b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"}
-MOST_CPU_S = 2.0
+MAX_CPU_S = 2.0
 """A twentieth of it is enough on an idle machine; a pattern that tries every way takes longer than the test may."""
 LINES = [
     "a" + " " * 100_000 + "b",
@@ -41,8 +41,8 @@ def test_a_hostile_line_of_requirements_is_read_at_once_by_all_who_read_it(line:
         with suppress(PurasError):
             read_bundle(pack_files({**SKILL, "a/requirements.txt": (line + "@\n").encode()}))
 
-    assert cpu_s(push) < MOST_CPU_S
-    assert cpu_s(lambda: normal(line)) < MOST_CPU_S
+    assert cpu_s(push) < MAX_CPU_S
+    assert cpu_s(lambda: normal(line)) < MAX_CPU_S
 
 
 def test_spaces_between_the_parts_of_a_requirement_mean_nothing() -> None:

@@ -29,7 +29,7 @@ _RESERVED_SHARE: Final = 4  # a quarter of the context, or as much as a reply ma
 _FILLED_SHARE: Final = (3, 4)  # of the rest is filled after a clearing: each one costs the prompt cache
 _LEAST_REPLY_SHARE: Final = 8  # an eighth of the context is asked for as a reply, however full it may be
 _LIKELY_BYTES: Final = 3  # of text in a token, or a little more
-_MOST_BYTES: Final = 5  # nearly no text has so many in a token
+_MAX_BYTES: Final = 5  # nearly no text has so many in a token
 _NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _WHOLE: Final = re.compile(
     r"; the whole is in (?P<path>drive/_jobs/[0-9a-f-]{36}/_toolout/[0-9]+-(?P<call>[A-Za-z0-9_-]+)\.txt)\]\Z"
@@ -85,7 +85,7 @@ class Compaction:
             freed = await self._clear(step, prompt, likely, most=most * part // of)
             prompt = self.applied(prompt)
         # What was measured is so with what is out by now, so that this is known of the first step alone.
-        least = prompt_tokens(prompt, bytes_per_token=_MOST_BYTES) - freed
+        least = prompt_tokens(prompt, bytes_per_token=_MAX_BYTES) - freed
         if least >= entry.context_tokens and not was_done:
             raise ContextFull(entry.slug, least, entry.context_tokens)
         room = max(entry.context_tokens // _LEAST_REPLY_SHARE, entry.context_tokens - likely + freed)

@@ -9,7 +9,7 @@ from typing import Any
 from workers.agent.types import ToolCall, ToolResult
 from workers.llm.types import Block, Message, Reply
 
-MOST_LABEL_CHARACTERS = 80
+MAX_LABEL_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def label_of(block: Block) -> str | None:
     """What the model says that a call is for, in a few words."""
     given = block.get("input")
     label = given.get("_label") if isinstance(given, dict) else None
-    return label[:MOST_LABEL_CHARACTERS] if isinstance(label, str) and label else None
+    return label[:MAX_LABEL_CHARACTERS] if isinstance(label, str) and label else None
 
 
 def text_of(reply: Reply) -> str:

@@ -11,7 +11,7 @@ from backend.skills.schemas.value_schemas import Checked, all_required
 from workers.llm.types import ToolSpec
 
 NAME: Final = "set_output"
-MOST_PROBLEMS: Final = 20
+MAX_PROBLEMS: Final = 20
 _WORDS: Final = frozenset({"string", "text"})
 
 
@@ -59,7 +59,7 @@ class FinishTool:
 
 def complaint(checked: Checked) -> str:
     """What the model is told of a result that does not fit."""
-    lines = [f"- {problem.path}: {problem.message}" for problem in checked.problems[:MOST_PROBLEMS]]
+    lines = [f"- {problem.path}: {problem.message}" for problem in checked.problems[:MAX_PROBLEMS]]
     more = len(checked.problems) - len(lines)
     if more:
         lines.append(f"- and {more} more")

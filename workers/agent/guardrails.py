@@ -23,7 +23,7 @@ from workers.guardrails.redaction import Telling
 from workers.llm.types import Block, Reply
 from workers.types import Entrypoint, Outcome, Recorder
 
-MOST_BLOCKED: Final = 3
+MAX_BLOCKED: Final = 3
 """Results that do not pass; then the run fails."""
 _MARK: Final = "_rail_blocked"
 """Stands in the place of an input that could not be redacted."""
@@ -150,7 +150,7 @@ class Guard:
         """
         self._blocked += 1
         words = "" if rail is None else sentence_of(rail, "output")
-        if self._blocked >= MOST_BLOCKED:
+        if self._blocked >= MAX_BLOCKED:
             raise RailBlocked(words, self._blocked)
         return words + _TRY_AGAIN
 

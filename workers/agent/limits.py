@@ -11,7 +11,7 @@ from workers.agent.cost_cap import JOB_LIMIT, CostCap
 from workers.agent.stop_reasons import CostCapped, OutOfSteps, OutOfTokens
 from workers.llm.types import Model, Prompt
 
-MOST_OUTPUT_TOKENS: Final = 16_384
+MAX_OUTPUT_TOKENS: Final = 16_384
 LEAST_OUTPUT_TOKENS: Final = 256
 """A call with less room than this is not worth its prompt."""
 

@@ -16,14 +16,14 @@ from workers.agent.assignment import AgentAssignment
 from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of
 from workers.agent.deltas import Deltas
-from workers.agent.limits import MOST_OUTPUT_TOKENS, Budget
+from workers.agent.limits import MAX_OUTPUT_TOKENS, Budget
 from workers.agent.stop_reasons import HandedOver, ModelAway, Refused
 from workers.llm.errors import PromptTooLong
 from workers.llm.types import Measured, Model, Prompt, Reply, Retry, ToolSpec
 from workers.recorder import BufferedRecorder
 
 FIRST_ABSENCE_S: Final = 5.0
-MOST_ABSENCE_S: Final = 300.0
+MAX_ABSENCE_S: Final = 300.0
 
 OpenModel = Callable[[str], Awaitable[Model]]
 """Finds a model by its slug."""
@@ -91,7 +91,7 @@ class LLMClient:
             talk.system,
             talk.messages,
             tools,
-            min(MOST_OUTPUT_TOKENS, self._model.entry.most_output_tokens),
+            min(MAX_OUTPUT_TOKENS, self._model.entry.most_output_tokens),
             self._assignment.skill.cache_ttl,
             self._measured(talk),
         )
@@ -161,7 +161,7 @@ class LLMClient:
         """A pause, for as long as the run may still last; then the error itself."""
         patience = timedelta(seconds=self._assignment.limits.timeout_s)
         grown_s = FIRST_ABSENCE_S * 2 ** min(self._assignment.attempt - 1, 10)
-        after_s = max(float(error.retry_after_s), min(MOST_ABSENCE_S, grown_s))
+        after_s = max(float(error.retry_after_s), min(MAX_ABSENCE_S, grown_s))
         if now() + timedelta(seconds=after_s) > self._assignment.journal.began_at + patience:
             return error
         return ModelAway(error, after_s=after_s)

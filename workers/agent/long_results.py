@@ -11,7 +11,7 @@ from typing import Final
 
 from workers.agent.types import ToolCall, ToolResult, Workspace
 
-MOST_CHARACTERS: Final = 12_000
+MAX_CHARACTERS: Final = 12_000
 SHOWN_CHARACTERS: Final = 6_000
 TIDIED_CHARACTERS: Final = 2_000
 """Shorter results are left as they are."""
@@ -25,7 +25,7 @@ async def shrunk(result: ToolResult, call: ToolCall, room: Workspace) -> ToolRes
     if not isinstance(result.content, str) or len(result.content) <= TIDIED_CHARACTERS:
         return result
     text = _tidied(result.content)
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         text = await _offloaded(result.content, text, call, room)
     return ToolResult(text, result.ok, result.facts, result.used)
 

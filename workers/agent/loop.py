@@ -17,8 +17,8 @@ from workers.agent.stop_reasons import NoOutput, Truncated
 from workers.agent.toolbox import Toolbox
 from workers.llm.types import Block, Reply
 
-MOST_NUDGES: Final = 2
-MOST_CUTS: Final = 5
+MAX_NUDGES: Final = 2
+MAX_CUTS: Final = 5
 """Replies that are cut off one after the other."""
 GO_ON: Final = (
     "Your reply was cut off at its limit of tokens. Go on exactly where it stopped; a call of a tool that was not "
@@ -100,12 +100,12 @@ class _Patience:
             return []
         if reply.stop_reason == CUT:
             self._cuts += 1
-            if self._cuts >= MOST_CUTS:
+            if self._cuts >= MAX_CUTS:
                 raise Truncated(self._cuts, reply.tokens.output)
             return told(GO_ON)
         self._nudges += 1
-        if self._nudges > MOST_NUDGES:
-            raise NoOutput(MOST_NUDGES)
+        if self._nudges > MAX_NUDGES:
+            raise NoOutput(MAX_NUDGES)
         return told(HAND_IN)
 
 

@@ -29,7 +29,7 @@ class PromptMissing(Missing):
         )
 
 
-MOST_PROMPT_BYTES: Final = 1 << 20
+MAX_PROMPT_BYTES: Final = 1 << 20
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?(?:\r?\n|\A)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _FACTS: Final = (
     *("enum", "const", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
@@ -106,7 +106,7 @@ def read_text(assignment: AgentAssignment, file: str) -> str:
     """
     try:
         with (assignment.bundle_dir / assignment.entrypoint.skill_dir / file).open("rb") as opened:
-            return opened.read(MOST_PROMPT_BYTES).decode("utf-8", errors="replace")
+            return opened.read(MAX_PROMPT_BYTES).decode("utf-8", errors="replace")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise PromptMissing(file) from None
 

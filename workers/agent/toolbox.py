@@ -12,7 +12,7 @@ from backend.core import logs
 from backend.core.errors import PurasError
 from backend.execution.approvals.types import Wanted
 from backend.execution.events.types import ToolStartedEvent
-from workers.agent.conversation import MOST_LABEL_CHARACTERS, result_block
+from workers.agent.conversation import MAX_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
 from workers.agent.guardrails import Guard, Verdict
@@ -38,7 +38,7 @@ AT_ONCE: Final = 3
 _LABEL: Final = {
     "type": "string",
     "description": "What this call is for, in a few words, for people who follow the run.",
-    "maxLength": MOST_LABEL_CHARACTERS,
+    "maxLength": MAX_LABEL_CHARACTERS,
 }
 INTERRUPTED: Final = (
     "ERROR: the worker was lost while this call ran. Whether it took effect is not known: look, before you repeat "

@@ -11,17 +11,17 @@ from workers.agent.conversation import label_of
 from workers.agent.types import ToolCall, ToolResult
 from workers.llm.types import Reply
 
-MOST_BLOCKS_BYTES: Final = 64_000
+MAX_BLOCKS_BYTES: Final = 64_000
 """Larger replies are in the journal alone; their event says where."""
-MOST_PREVIEW_CHARACTERS: Final = 512
-MOST_INPUT_BYTES: Final = 64_000
+MAX_PREVIEW_CHARACTERS: Final = 512
+MAX_INPUT_BYTES: Final = 64_000
 
 
 def response_event(step: int, reply: Reply, *, took_s: float) -> ModelResponseEvent:
     """Return the event of a reply."""
     tokens, blocks = reply.tokens, list(reply.blocks)
     size = len(json.dumps(blocks))
-    is_whole = size <= MOST_BLOCKS_BYTES
+    is_whole = size <= MAX_BLOCKS_BYTES
     return ModelResponseEvent(
         step=step,
         model=reply.model,
@@ -45,7 +45,7 @@ def use_event(call: ToolCall, reply: Reply) -> ToolUseEvent:
     """Return the event of a call that the model asks for."""
     block = next((block for block in reply.blocks if block.get("id") == call.id), {})
     size = len(json.dumps(call.input))
-    is_whole = size <= MOST_INPUT_BYTES
+    is_whole = size <= MAX_INPUT_BYTES
     return ToolUseEvent(
         step=call.step,
         name=call.name,
@@ -63,7 +63,7 @@ def result_event(call: ToolCall, result: ToolResult) -> ToolResultEvent:
         tool=call.name,
         tool_use_id=call.id,
         ok=result.ok,
-        preview=_words(result)[:MOST_PREVIEW_CHARACTERS],
+        preview=_words(result)[:MAX_PREVIEW_CHARACTERS],
         billed_micros=sum(one.billed_micros for one in result.used) if result.used else OMITTED,
         details=result.facts,
     )

@@ -15,7 +15,7 @@ from backend.storage.mime import sniff
 from backend.storage.paths import parse_drive_path
 
 SNIFFED_BYTES = 4096
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 """Paths of one result that are checked, so that a result with a million of them delays no other job."""
 
 
@@ -43,7 +43,7 @@ def _first_names(named: Iterable[NamedFile]) -> dict[str, str]:
     for file in named:
         if file.is_certain and file.drive_path is not None:
             names.setdefault(file.drive_path, file.name)
-        if len(names) == MOST_LISTED:
+        if len(names) == MAX_LISTED:
             break
     return names
 

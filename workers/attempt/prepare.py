@@ -42,7 +42,7 @@ from workers.drives.staged import OwnDrive, OwnDrives
 from workers.notebooks.assignment import for_kernel
 from workers.types import Assignment, Entrypoint, RunLimits
 
-MOST_KNOWN = 256
+MAX_KNOWN = 256
 USAGE_S = 5.0
 """For how long the usage of a drive is not read again: for as long a job may be rejected after space was freed."""
 _known_usages: dict[UUID, tuple[float, Usage]] = {}
@@ -215,7 +215,7 @@ async def _usage(session: AnySession, context: AppContext, claimed: JobAttempt) 
     if known is None or until < time.monotonic():
         known = await usage.read(session, context.settings.quotas, claimed.project_id)
         _known_usages[claimed.project_id] = (time.monotonic() + USAGE_S, known)
-        if len(_known_usages) > MOST_KNOWN:
+        if len(_known_usages) > MAX_KNOWN:
             del _known_usages[next(iter(_known_usages))]
     return known
 
@@ -229,7 +229,7 @@ async def _secrets(session: AnySession, context: AppContext, claimed: JobAttempt
             session, context.vault, project_id=claimed.owner_id, skillpack_id=claimed.skillpack_id
         )
         _known_secrets[key] = known
-        if len(_known_secrets) > MOST_KNOWN:
+        if len(_known_secrets) > MAX_KNOWN:
             del _known_secrets[next(iter(_known_secrets))]
     return known
 

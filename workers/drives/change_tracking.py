@@ -37,13 +37,13 @@ REST_S: Final = 5.0
 """A drive is looked at this often at most,"""
 _SHARE: Final = 20
 """and a look that took a second is repeated after twenty."""
-MOST_TRIES: Final = 8
+MAX_TRIES: Final = 8
 """Times that a look is tried which fails, with pauses that double: twenty minutes in all."""
-MOST_TOLD: Final = 5
+MAX_TOLD: Final = 5
 """Of more jobs than these nobody learns anything."""
-_MOST_FILES: Final = 10_000
+_MAX_FILES: Final = 10_000
 """Changed files of one look; of more nothing is said."""
-_MOST_JOBS: Final = 2_000
+_MAX_JOBS: Final = 2_000
 _SLACK_S: Final = 1.0
 """By which times of the kernel and of the database may be apart once their clocks have been compared."""
 
@@ -140,7 +140,7 @@ class Looks:
                 "a drive was not looked at",
                 project_id=str(project_id),
                 error=type(error).__name__,
-                is_last=due.tries == MOST_TRIES,
+                is_last=due.tries == MAX_TRIES,
             )
             return False
         due.tries = 0
@@ -152,7 +152,7 @@ class Looks:
         if newer is not None:
             due.since = min(due.since, newer.since)
             due.pushed += newer.pushed
-        if due.tries < MOST_TRIES:
+        if due.tries < MAX_TRIES:
             self._due[project_id] = due
 
     async def look(self, project_id: UUID, since: float, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
@@ -169,7 +169,7 @@ class Looks:
             await session.execute(_PRUNE, {"project_id": project_id, "before": at, "paths": found.paths})
 
     async def _tell(self, project_id: UUID, since: float, changed: Sequence[Changed]) -> None:
-        if not changed or len(changed) > _MOST_FILES:
+        if not changed or len(changed) > _MAX_FILES:
             return
         windows = await self._windows(project_id, since)
         rows = []
@@ -190,10 +190,10 @@ class Looks:
             values = {
                 "project_id": project_id,
                 "since": datetime.fromtimestamp(since + ahead_s - _SLACK_S, UTC),
-                "most": _MOST_JOBS + 1,
+                "most": _MAX_JOBS + 1,
             }
             rows = (await session.execute(_JOBS, values)).all()
-        if len(rows) > _MOST_JOBS:
+        if len(rows) > _MAX_JOBS:
             return []
         return [
             Window(
@@ -224,7 +224,7 @@ def writer_of(file: Changed, windows: Sequence[Window]) -> dict[str, Any] | None
     named = [one for one in could if file.entry.path in one.outputs]
     if len(could) == 1 or len(named) == 1:
         return _job((could if len(could) == 1 else named)[0].job_id)
-    if 1 < len(could) <= MOST_TOLD:
+    if 1 < len(could) <= MAX_TOLD:
         return {"kind": "jobs", "ids": [str(one.job_id) for one in could]}
     return None
 
@@ -251,7 +251,7 @@ def _seen(storage: LocalStorage, project_id: UUID, since: float) -> _Found:
             continue
         path = DrivePath(seen.path)
         paths.append(str(path))
-        if seen.found.st_ctime >= since and len(changed) <= _MOST_FILES:
+        if seen.found.st_ctime >= since and len(changed) <= _MAX_FILES:
             moments = (seen.found.st_mtime, seen.found.st_ctime)
             changed.append(Changed(entry_of(path, seen.found), moments))
     return _Found(total, count, changed, paths)

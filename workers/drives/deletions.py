@@ -5,7 +5,7 @@ from __future__ import annotations
 from backend.execution.events.types import DriveDeletedEvent, JobEvent
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.paths import DrivePath, parse_drive_path
-from workers.drives.scan import MOST_FILES
+from workers.drives.scan import MAX_FILES
 from workers.types import Recorder
 
 
@@ -19,7 +19,7 @@ class Deletions:
     def record(self, event: JobEvent) -> None:
         """See `Recorder.record`."""
         self._recorder.record(event)
-        if isinstance(event, DriveDeletedEvent) and len(self.paths) <= MOST_FILES:
+        if isinstance(event, DriveDeletedEvent) and len(self.paths) <= MAX_FILES:
             try:  # one more is refused with all of them
                 self.paths.add(parse_drive_path(f"drive/{event.path}"))
             except BadDrivePath:

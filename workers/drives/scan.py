@@ -16,10 +16,10 @@ from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, ROOT, DrivePath, is
 from backend.storage.tree_walk import open_file_in, open_folder_in, opened_folder
 from workers.drives.errors import ChangedFilesTooMuch
 
-MOST_FILES: Final = 10_000
+MAX_FILES: Final = 10_000
 """Of one job: each costs a request to the storage."""
-_MOST_ENTRIES: Final = 100_000
-_MOST_SHOWN: Final = 20
+_MAX_ENTRIES: Final = 100_000
+_MAX_SHOWN: Final = 20
 
 
 class Stamp(NamedTuple):
@@ -51,7 +51,7 @@ class Changes:
     def leave_out(self, path: DrivePath, name: str, reason: str) -> None:
         """Note something that is not put back."""
         self.count_left_out += 1
-        if len(self.left_out) < _MOST_SHOWN:
+        if len(self.left_out) < _MAX_SHOWN:
             shown = f"{path}/{name}" if path.parts else name
             self.left_out.append(f"{shown.encode('utf-8', 'replace').decode()[:200]!r} ({reason})")
 
@@ -66,8 +66,8 @@ def changes(folder: Path, before: Mapping[DrivePath, Stamp], *, most_bytes: int)
     with opened_folder(folder, ()) as top:
         for path, status in _files(top, ROOT, found):
             entries += 1
-            if entries > _MOST_ENTRIES:
-                raise ChangedFilesTooMuch(f"more than {_MOST_ENTRIES:,} files")
+            if entries > _MAX_ENTRIES:
+                raise ChangedFilesTooMuch(f"more than {_MAX_ENTRIES:,} files")
             if status is None:
                 continue
             found.present.add(path)
@@ -75,8 +75,8 @@ def changes(folder: Path, before: Mapping[DrivePath, Stamp], *, most_bytes: int)
                 continue
             found.files[path] = status.st_size
             total += status.st_size
-            if len(found.files) > MOST_FILES:
-                raise ChangedFilesTooMuch(f"more than {MOST_FILES:,} changed files")
+            if len(found.files) > MAX_FILES:
+                raise ChangedFilesTooMuch(f"more than {MAX_FILES:,} changed files")
             if total > most_bytes:
                 raise ChangedFilesTooMuch(f"more than {most_bytes:,} bytes of changed files")
     return found
@@ -136,6 +136,6 @@ def _why_not(path: DrivePath, status: os.stat_result) -> str | None:
 
 def _up_to(listing: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
     for count, entry in enumerate(listing):
-        if count > _MOST_ENTRIES:
-            raise ChangedFilesTooMuch(f"more than {_MOST_ENTRIES:,} files")
+        if count > _MAX_ENTRIES:
+            raise ChangedFilesTooMuch(f"more than {_MAX_ENTRIES:,} files")
         yield entry

@@ -38,10 +38,10 @@ from backend.storage.paths import JOBS_FOLDER, ROOT, DrivePath
 from backend.storage.tree_walk import made_folder
 from workers.drives.errors import AttemptLost, ChangedFilesTooMuch, InputFilesTooLarge, InputFilesTooMany
 from workers.drives.room import Counted, taken
-from workers.drives.scan import MOST_FILES, Changes, Stamp, changes, open_changed
+from workers.drives.scan import MAX_FILES, Changes, Stamp, changes, open_changed
 from workers.sandbox.isolation.job_folders import JobFolders
 
-MOST_PATH_CHARACTERS: Final = 1_100
+MAX_PATH_CHARACTERS: Final = 1_100
 _CHUNK_BYTES: Final = 1 << 20
 _AT_ONCE: Final = 4
 """Files of one job that are on their way at the same time."""
@@ -89,7 +89,7 @@ class OwnDrive:
             return {name: self.as_placed(part) for name, part in value.items()}
         if isinstance(value, list):
             return [self.as_placed(part) for part in value]
-        if not self.is_guest or not isinstance(value, str) or len(value) > MOST_PATH_CHARACTERS:
+        if not self.is_guest or not isinstance(value, str) or len(value) > MAX_PATH_CHARACTERS:
             return value
         path = drive_path(value)
         return str(self.place_of(path)) if path in self.pushed else value
@@ -142,8 +142,8 @@ class OwnDrives:
         """
         found = await to_thread(changes, drive.folder, drive.before, most_bytes=drive.most_bytes)
         gone = [] if drive.is_guest else [path for path in deleted if path not in found.present]
-        if len(gone) > MOST_FILES:
-            raise ChangedFilesTooMuch(f"more than {MOST_FILES:,} deletions")
+        if len(gone) > MAX_FILES:
+            raise ChangedFilesTooMuch(f"more than {MAX_FILES:,} deletions")
         waiting = {path: size for path, size in found.files.items() if path not in drive.pushed}
         if drive.is_guest:  # what tools have written down for the agent alone
             waiting = {path: size for path, size in waiting.items() if path.parts[0] != JOBS_FOLDER}
@@ -212,8 +212,8 @@ class OwnDrives:
             if (path := path_of(written)) is not None
         }
         paths = await self._reached(claimed, paths)
-        if len(paths) > MOST_FILES:
-            raise InputFilesTooMany(MOST_FILES)
+        if len(paths) > MAX_FILES:
+            raise InputFilesTooMany(MAX_FILES)
         entries: dict[DrivePath, DriveEntry] = {}
 
         async def look(path: DrivePath) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from backend.core import logs
 from backend.skills.guardrails.evaluation import Decided, Judgement, judge
-from backend.skills.guardrails.matching import MOST_CHARACTERS
+from backend.skills.guardrails.matching import MAX_CHARACTERS
 from backend.skills.manifest.types import Rail, RailPoint
 from workers.types import Failure, Outcome, Success
 
@@ -43,7 +43,7 @@ async def judged_with_checks(
 
 async def _checked(rail: Rail, given: dict[str, Any], checks: Checks) -> Decided | None:
     try:
-        if len(json.dumps(given["value"], default=str)) > MOST_CHARACTERS:
+        if len(json.dumps(given["value"], default=str)) > MAX_CHARACTERS:
             return Decided(rail, "block", {}, "too_large")
         outcome = await checks.run(rail, given)
     except Exception as error:  # noqa: BLE001 - fail closed, whatever it is

@@ -17,7 +17,7 @@ from workers.llm.errors import ModelKeyRefused, ModelRefused, PromptTooLong
 from workers.llm.streams import BrokenStream
 from workers.llm.transport import AddressRefused
 
-_MOST_MESSAGE: Final = 500  # characters of an upstream's sentence
+_MAX_MESSAGE: Final = 500  # characters of an upstream's sentence
 _KEY_STATUSES: Final = (401, 402, 403)
 _BUSY_STATUSES: Final = (429, 529)
 _TRIED_AGAIN: Final = frozenset({408, 409, *_BUSY_STATUSES})
@@ -94,7 +94,7 @@ def _final(status: int, message: str, entry: CatalogueEntry, *, is_own_key: bool
 
 def _message(error: APIStatusError) -> str:
     text = error.api_message
-    return " ".join(text.split())[:_MOST_MESSAGE] if isinstance(text, str) else f"HTTP {error.status_code}"
+    return " ".join(text.split())[:_MAX_MESSAGE] if isinstance(text, str) else f"HTTP {error.status_code}"
 
 
 def _retry_after_s(headers: httpx2.Headers) -> float | None:

@@ -9,9 +9,9 @@ from backend.skills.schemas.patterns import PatternRefusedError, compiled
 
 _Schema = dict[str, Any]
 
-_MOST_DEPTH: Final = 12
-_MOST_PARTS: Final = 5_000  # of one value: schemas that hold themselves several times would make millions
-_MOST_LENGTH: Final = 10_000
+_MAX_DEPTH: Final = 12
+_MAX_PARTS: Final = 5_000  # of one value: schemas that hold themselves several times would make millions
+_MAX_LENGTH: Final = 10_000
 _FORMATS: Final = {
     "date": "2026-01-31",
     "date-time": "2026-01-31T12:00:00Z",
@@ -48,7 +48,7 @@ class _Sampler:
     def of(self, schema: Any, depth: int) -> Any:
         """A value for a part of the schema."""
         self._parts += 1
-        if not isinstance(schema, dict) or depth > _MOST_DEPTH or self._parts > _MOST_PARTS:
+        if not isinstance(schema, dict) or depth > _MAX_DEPTH or self._parts > _MAX_PARTS:
             return "sample"
         schema = self._resolved(schema)
         for key in ("const", "default"):
@@ -99,7 +99,7 @@ class _Sampler:
         """The schema with its references followed and everything in `allOf` put together."""
         if not isinstance(schema, dict):
             return {}
-        for _ in range(_MOST_DEPTH):
+        for _ in range(_MAX_DEPTH):
             reference = schema.get("$ref")
             if not isinstance(reference, str):
                 break
@@ -174,13 +174,13 @@ def _is_within(schema: _Schema, value: int | float, *, is_whole: bool) -> bool:
 
 
 def _text(schema: _Schema) -> str:
-    least, most = schema.get("minLength", 0), schema.get("maxLength", _MOST_LENGTH)
+    least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_LENGTH)
     text = _FORMATS.get(schema.get("format", ""), "sample")
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
         text = next((one for one in (text, *_TRIED) if _fits(pattern, one, least, most)), text)
     if len(text) < least:
-        text = (text * (least // len(text) + 1))[: min(max(least, 1), _MOST_LENGTH)]
+        text = (text * (least // len(text) + 1))[: min(max(least, 1), _MAX_LENGTH)]
     return text[:most]
 
 

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 from backend.core.jsonb import flattened
 
-MOST_TEXT_CHARACTERS: Final = 300_000
+MAX_TEXT_CHARACTERS: Final = 300_000
 """Of what one cell prints."""
-MOST_CHARACTERS: Final = 2_500_000
+MAX_CHARACTERS: Final = 2_500_000
 """Of all that one cell gives, as JSON."""
-MOST_OUTPUTS: Final = 200
-_MOST_LINE_CHARACTERS: Final = 20_000
+MAX_OUTPUTS: Final = 200
+_MAX_LINE_CHARACTERS: Final = 20_000
 """Of one line of a traceback, and of the name and the sentence of an error."""
-_MOST_TRACEBACK_LINES: Final = 200
+_MAX_TRACEBACK_LINES: Final = 200
 _TEXTS: Final = (
     "text/plain",
     "text/html",
@@ -87,7 +87,7 @@ class Gathered:
             self._show(str(kind), told)
 
     def _print(self, name: str, text: str) -> None:
-        left = MOST_TEXT_CHARACTERS - self._text_characters
+        left = MAX_TEXT_CHARACTERS - self._text_characters
         if left <= 0:
             self._say_full()
             return
@@ -120,7 +120,7 @@ class Gathered:
             self._shown[display_id] = output
 
     def _append(self, output: Output) -> bool:
-        if len(self.outputs) >= MOST_OUTPUTS or not self._has_room(output):
+        if len(self.outputs) >= MAX_OUTPUTS or not self._has_room(output):
             self._say_full()
             return False
         self.outputs.append(output)
@@ -128,7 +128,7 @@ class Gathered:
 
     def _has_room(self, part: Any) -> bool:
         size = len(json.dumps(part))
-        if self._characters + size > MOST_CHARACTERS:
+        if self._characters + size > MAX_CHARACTERS:
             return False
         self._characters += size
         return True
@@ -137,8 +137,8 @@ class Gathered:
         if not self.is_full:
             self.is_full = True
             self.note(
-                f"[what the cell gives from here on is left out: more than {MOST_TEXT_CHARACTERS:,} characters of text, "
-                f"{MOST_CHARACTERS:,} in all, or {MOST_OUTPUTS} outputs]"
+                f"[what the cell gives from here on is left out: more than {MAX_TEXT_CHARACTERS:,} characters of text, "
+                f"{MAX_CHARACTERS:,} in all, or {MAX_OUTPUTS} outputs]"
             )
 
 
@@ -157,9 +157,9 @@ def _error(told: dict[str, Any]) -> Output:
     lines = lines if isinstance(lines, list) else []
     return {
         "output_type": "error",
-        "ename": _text(told.get("ename"))[:_MOST_LINE_CHARACTERS],
-        "evalue": _text(told.get("evalue"))[:_MOST_LINE_CHARACTERS],
-        "traceback": [_text(line)[:_MOST_LINE_CHARACTERS] for line in lines[-_MOST_TRACEBACK_LINES:]],
+        "ename": _text(told.get("ename"))[:_MAX_LINE_CHARACTERS],
+        "evalue": _text(told.get("evalue"))[:_MAX_LINE_CHARACTERS],
+        "traceback": [_text(line)[:_MAX_LINE_CHARACTERS] for line in lines[-_MAX_TRACEBACK_LINES:]],
     }
 
 

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
 from backend.execution.jobs.queue_reason import Reason
-from backend.identity.auth.users import MOST_EMAIL_CHARACTERS
+from backend.identity.auth.users import MAX_EMAIL_CHARACTERS
 
-MOST_USD = 1_000_000
+MAX_USD = 1_000_000
 
 
 class _Answer(BaseModel):
@@ -90,7 +90,7 @@ class PersonAnswer(_Answer):
 class NewPersonAsked(Asked):
     """Somebody who is to have an account."""
 
-    email: str = Field(min_length=1, max_length=MOST_EMAIL_CHARACTERS)
+    email: str = Field(min_length=1, max_length=MAX_EMAIL_CHARACTERS)
     name: str = Field(default="", max_length=200)
 
 
@@ -121,7 +121,7 @@ class AdminProjectAnswer(_Answer):
 class TopUpAsked(Asked):
     """Money for a project's wallet."""
 
-    amount_usd: float = Field(ge=0.000001, le=MOST_USD)
+    amount_usd: float = Field(ge=0.000001, le=MAX_USD)
     note: str = Field(default="", max_length=200)
     """Why, for the ledger."""
 

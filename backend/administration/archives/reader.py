@@ -14,7 +14,7 @@ from typing import IO
 from backend.administration.archives.entry import Digest, Entry
 from backend.administration.archives.errors import ArchiveDamaged
 from backend.administration.archives.size_limits import CHUNK_BYTES
-from backend.administration.archives.writer import MODIFIED_HEADER, MOST_MEMBER_BYTES, SHA256_HEADER
+from backend.administration.archives.writer import MAX_MEMBER_BYTES, MODIFIED_HEADER, SHA256_HEADER
 
 
 class ArchiveFile:
@@ -112,7 +112,7 @@ def _entry(info: tarfile.TarInfo) -> Entry:
         entry = Entry(name, info.size, headers[SHA256_HEADER], info.mode, int(headers[MODIFIED_HEADER]))
     except (KeyError, ValueError):
         raise ArchiveDamaged(f"{info.name!r} has not the facts that we write with every file.") from None
-    if not 0 <= entry.size_bytes <= MOST_MEMBER_BYTES:
+    if not 0 <= entry.size_bytes <= MAX_MEMBER_BYTES:
         raise ArchiveDamaged(f"{info.name!r} has an impossible size.")
     return entry
 

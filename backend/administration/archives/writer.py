@@ -14,7 +14,7 @@ from backend.administration.archives.entry import Digest, Entry
 # Extended attributes: every tar program knows how to pass over those that it does not want.
 SHA256_HEADER = "SCHILY.xattr.user.puras.sha256"
 MODIFIED_HEADER = "SCHILY.xattr.user.puras.modified_ns"
-MOST_MEMBER_BYTES = 2**40
+MAX_MEMBER_BYTES = 2**40
 _COMPRESSION = 3  # most of what is stored is packed already; more costs time and gains little
 
 

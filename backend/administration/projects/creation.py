@@ -19,7 +19,7 @@ from backend.identity.auth.actors import SignedIn, operator
 from backend.identity.auth.membership import principal_of
 from backend.identity.auth.principal import Role
 from backend.identity.projects.errors import SlugTaken, TooManyProjects
-from backend.identity.projects.service import MOST_SLUG_CHARACTERS, checked_name, checked_slug
+from backend.identity.projects.service import MAX_SLUG_CHARACTERS, checked_name, checked_slug
 from backend.identity.tables import Member, Project, User
 from backend.money.ledger.tables import Wallet
 from backend.skills.skillpacks.tables import Skillpack
@@ -93,7 +93,7 @@ async def _add(session: AsyncSession, project: Project, *, is_asked_for: bool) -
         except IntegrityError as error:
             if is_asked_for:
                 raise SlugTaken(base) from error
-            project.slug = f"{base[: MOST_SLUG_CHARACTERS - 5]}-{secrets.token_hex(2)}"
+            project.slug = f"{base[: MAX_SLUG_CHARACTERS - 5]}-{secrets.token_hex(2)}"
 
 
 async def _first_operator(session: AsyncSession) -> UUID | None:
@@ -104,7 +104,7 @@ async def _first_operator(session: AsyncSession) -> UUID | None:
 def _slug_from(name: str) -> str:
     """The name as far as a slug can say it."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MOST_SLUG_CHARACTERS].strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MAX_SLUG_CHARACTERS].strip("-")
     try:
         return checked_slug(slug)
     except Invalid:

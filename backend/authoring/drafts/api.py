@@ -100,8 +100,8 @@ async def read_draft_file(path: str, principal: PrincipalDep, session: SessionDe
     )
 
 
-@router.put("/drafts/files/{path:path}", max_body_size=reading.MOST_FILE_BYTES + 1)
-@router.put("/skillpacks/{skillpack}/drafts/files/{path:path}", max_body_size=reading.MOST_FILE_BYTES + 1)
+@router.put("/drafts/files/{path:path}", max_body_size=reading.MAX_FILE_BYTES + 1)
+@router.put("/skillpacks/{skillpack}/drafts/files/{path:path}", max_body_size=reading.MAX_FILE_BYTES + 1)
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def write_draft_file(
     *,

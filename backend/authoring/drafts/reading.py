@@ -24,7 +24,7 @@ from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
-MOST_FILE_BYTES: Final = 4 << 20
+MAX_FILE_BYTES: Final = 4 << 20
 
 
 class Opened(NamedTuple):
@@ -150,7 +150,7 @@ async def _begin(session: AsyncSession, principal: Principal, pack: Skillpack, s
         active = await deployments.get(session, principal, str(pack.active_deployment_id))
         bundle = await storage.get_bundle(active.sha256)
         for path, content in (await asyncio.to_thread(unpacked, bundle)).items():
-            if len(content.data) <= MOST_FILE_BYTES:
+            if len(content.data) <= MAX_FILE_BYTES:
                 session.add(new_row(principal, draft, path, content))
         await session.flush()
 

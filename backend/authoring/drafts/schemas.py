@@ -13,7 +13,7 @@ from backend.authoring.drafts.tables import DraftFile
 from backend.core.schemas import Text
 from backend.execution.jobs.schemas import MAX_NAME, JobRequest
 from backend.publishing.schemas import FileChangeAnswer, SkillChangeAnswer
-from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
+from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 
 
 class _Answer(BaseModel):
@@ -142,7 +142,7 @@ class PublishRequest(BaseModel):
     `null`: whichever is active."""
 
 
-FileText = Annotated[Text, Field(max_length=MOST_PROMPT_CHARACTERS)]
+FileText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
 
 class DraftRunRequest(JobRequest):

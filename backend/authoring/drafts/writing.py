@@ -18,15 +18,15 @@ from backend.authoring.drafts.errors import (
     DraftFileNotFound,
     DraftTooLarge,
 )
-from backend.authoring.drafts.reading import MOST_FILE_BYTES, Content, find, new_row, paths_beside, read
+from backend.authoring.drafts.reading import MAX_FILE_BYTES, Content, find, new_row, paths_beside, read
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.core.clock import now
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.skillpacks.tables import Skillpack
 
-MOST_FILES: Final = 1_000
-MOST_BYTES: Final = 64 << 20
+MAX_FILES: Final = 1_000
+MAX_BYTES: Final = 64 << 20
 ANY: Final = "*"
 """In the place of a revision: whatever is there."""
 
@@ -191,11 +191,11 @@ async def _make_room(
     session: AsyncSession, principal: Principal, pack_id: UUID, files: Mapping[str, Content]
 ) -> None:
     for path, content in files.items():
-        if len(content.data) > MOST_FILE_BYTES:
+        if len(content.data) > MAX_FILE_BYTES:
             raise DraftTooLarge(
-                f"{path!r} has {len(content.data):,} bytes; a file of a working copy has at most {MOST_FILE_BYTES:,}. "
+                f"{path!r} has {len(content.data):,} bytes; a file of a working copy has at most {MAX_FILE_BYTES:,}. "
                 "Put it on the drive, or push it as part of a bundle.",
-                limit=MOST_FILE_BYTES,
+                limit=MAX_FILE_BYTES,
             )
     query = visible(DraftFile, principal).where(
         col(DraftFile.skillpack_id) == pack_id, col(DraftFile.path).not_in(list(files))
@@ -203,13 +203,13 @@ async def _make_room(
     sums = query.with_only_columns(func.count(), func.coalesce(func.sum(col(DraftFile.size_bytes)), 0))
     count, size_bytes = (await session.execute(sums)).one()
     if (
-        count + len(files) > MOST_FILES
-        or size_bytes + sum(len(one.data) for one in files.values()) > MOST_BYTES
+        count + len(files) > MAX_FILES
+        or size_bytes + sum(len(one.data) for one in files.values()) > MAX_BYTES
     ):
         raise DraftTooLarge(
-            f"A working copy has at most {MOST_FILES:,} files and {MOST_BYTES >> 20} MiB, deleted ones included. "
+            f"A working copy has at most {MAX_FILES:,} files and {MAX_BYTES >> 20} MiB, deleted ones included. "
             "Publish it, which forgets those, or leave files out.",
-            limit=MOST_FILES,
+            limit=MAX_FILES,
         )
 
 

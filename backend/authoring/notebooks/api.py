@@ -20,7 +20,7 @@ from backend.authoring.notebooks.schemas import CellsAsked, KernelAsked, KernelV
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["notebooks"])
 
-MOST_WAIT_S = 25.0
+MAX_WAIT_S = 25.0
 
 
 @router.get("/notebooks/kernels")
@@ -68,7 +68,7 @@ async def get_kernel(
     context: ContextDep,
     after: Annotated[int, Query(ge=0, description="The revision that is known.")] = 0,
     wait_s: Annotated[
-        float, Query(ge=0, le=MOST_WAIT_S, description="Seconds to wait for something newer.")
+        float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for something newer.")
     ] = 0.0,
 ) -> KernelView:
     """The kernel, and the cells that have changed after that revision."""

@@ -33,10 +33,10 @@ from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
-MOST_WAITING: Final = 500
+MAX_WAITING: Final = 500
 """Cells of one kernel that wait for their turn."""
-MOST_SAID: Final = 2_000
-MOST_KEPT: Final = 300
+MAX_SAID: Final = 2_000
+MAX_KEPT: Final = 300
 """Runs of cells that are kept of one kernel; the notebook has what they gave."""
 _LOCK: Final = 0x6B65_726E  # "kern"
 _ONE_STARTER: Final = text("select pg_advisory_xact_lock(:key, hashtext(cast(:project_id as text)))")
@@ -138,7 +138,7 @@ def _invalid(problems: Sequence[Problem]) -> str:
     place = first.path if first.line is None else f"{first.path}, line {first.line}"
     others = f" {more} more: the editor lists them." if more else ""
     text = f"The kernel has the files of the working copy, which is not valid. {place}: {first.message}{others}"
-    return text[:MOST_SAID]
+    return text[:MAX_SAID]
 
 
 async def _forget_ended(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> None:
@@ -190,8 +190,8 @@ async def queue_cells(
         func.count().filter(col(NotebookCell.status) == "queued"),
     )
     last, waiting = (await session.execute(sums)).one()
-    if waiting + len(cells) > MOST_WAITING:
-        raise TooManyCells(MOST_WAITING)
+    if waiting + len(cells) > MAX_WAITING:
+        raise TooManyCells(MAX_WAITING)
     kernel.revision += 1
     rows = [
         NotebookCell(
@@ -206,7 +206,7 @@ async def queue_cells(
     ]
     session.add_all(rows)
     old = own.where(
-        col(NotebookCell.number) <= last - MOST_KEPT, col(NotebookCell.status).not_in(("queued", "running"))
+        col(NotebookCell.number) <= last - MAX_KEPT, col(NotebookCell.status).not_in(("queued", "running"))
     )
     for row in (await session.scalars(old)).all():
         await session.delete(row)

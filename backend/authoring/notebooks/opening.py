@@ -26,7 +26,7 @@ from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
-MOST_EVENTS: Final = 5_000
+MAX_EVENTS: Final = 5_000
 _NOT_HERE: Final = ("%load_ext", "run = puras.attach", "# A new job", "# The same skill", "# What came out")
 """Cells for a Jupyter that is connected to an instance, which a kernel of the studio is not."""
 _GO_ON: Final = "## Go on"
@@ -68,7 +68,7 @@ async def open_job(session: AsyncSession, principal: Principal, pack: Skillpack,
     if kept is None or kept.deleted_at is not None:
         told = [
             Event(row.seq, row.type, row.payload)
-            for row in await events.read_after(session, job_id, after=0, limit=MOST_EVENTS)
+            for row in await events.read_after(session, job_id, after=0, limit=MAX_EVENTS)
         ]
         call = await _call(session, principal, pack, job.skill_name)
         notebook = _for_here(notebook_of(job.model_dump(mode="json"), told), call)

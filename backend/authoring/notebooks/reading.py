@@ -22,10 +22,10 @@ from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 
 REREAD_S: Final = 1.0
 """A kernel is looked at again at least this often, whether Redis rings or not."""
-MOST_LISTED: Final = 200
-MOST_STARTING: Final = 1_000
+MAX_LISTED: Final = 200
+MAX_STARTING: Final = 1_000
 """Events of a kernel that has not begun yet which are read for what it does."""
-MOST_LINE: Final = 300
+MAX_LINE: Final = 300
 _OVER: Final = frozenset({"succeeded", "failed", "cancelled"})
 _ENDED_BY: Final[dict[str, EndReason]] = {"succeeded": "idle", "cancelled": "stopped", "failed": "failed"}
 _LOST: Final = frozenset({"worker_lost", "kernel_lost"})
@@ -37,7 +37,7 @@ async def list_(session: AsyncSession, principal: Principal) -> list[KernelView]
     query = visible(NotebookKernel, principal).join(
         Job, (col(Job.id) == NotebookKernel.id) & col(Job.finished_at).is_(None)
     )
-    query = query.order_by(col(NotebookKernel.created_at).desc()).limit(MOST_LISTED)
+    query = query.order_by(col(NotebookKernel.created_at).desc()).limit(MAX_LISTED)
     kernels = (await session.scalars(query)).all()
     return [await _view(session, principal, kernel, after=kernel.revision) for kernel in kernels]
 
@@ -117,11 +117,11 @@ async def _reason(session: AsyncSession, job: JobView, *, is_starting: bool) -> 
 
 async def _installing(session: AsyncSession, job_id: UUID) -> str:
     """What is done with the packages of its requirements.txt just now."""
-    rows = await events.read_after(session, job_id, limit=MOST_STARTING)
+    rows = await events.read_after(session, job_id, limit=MAX_STARTING)
     printed = [event.log for one in rows if isinstance(event := decode(one.type, one.payload), EnvironmentEvent)]
     lines = "".join(printed).split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f"It installs the packages of requirements.txt: {last[:MOST_LINE]}" if last else ""
+    return f"It installs the packages of requirements.txt: {last[:MAX_LINE]}" if last else ""
 
 
 def _ended_by(job: JobView) -> EndReason:

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from backend.execution.jobs.schemas import MAX_NAME
 from backend.core.schemas import Asked
 
-MOST_CODE_CHARACTERS = 200_000
-MOST_CELLS_AT_ONCE = 200
+MAX_CODE_CHARACTERS = 200_000
+MAX_CELLS_AT_ONCE = 200
 
 CellStatus = Literal["queued", "running", "ok", "error", "interrupted", "dropped", "lost"]
 KernelStatus = Literal["starting", "idle", "busy", "ended"]
@@ -33,13 +33,13 @@ class CellAsked(Asked):
 
     cell: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     """Its id in the notebook."""
-    code: Annotated[str, Field(max_length=MOST_CODE_CHARACTERS)]
+    code: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)]
 
 
 class CellsAsked(Asked):
     """Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`."""
 
-    cells: Annotated[list[CellAsked], Field(min_length=1, max_length=MOST_CELLS_AT_ONCE)]
+    cells: Annotated[list[CellAsked], Field(min_length=1, max_length=MAX_CELLS_AT_ONCE)]
     """In the order in which they are run; after one that fails those behind it are dropped."""
 
 

@@ -25,7 +25,7 @@ from backend.core import notifications
 from backend.core.db import pooler
 from backend.core.db.connections import discard_closed, why_away
 from backend.core.db.fast_path import FastConnections, FastSession
-from backend.core.db.liveness import MOST_SILENCE_S, Liveness, WatchedConnection
+from backend.core.db.liveness import MAX_SILENCE_S, Liveness, WatchedConnection
 from backend.core.metrics import transactional
 
 NAMING_CONVENTION = {
@@ -67,7 +67,7 @@ def driver_url(database_url: str) -> str:
 
 SETTINGS: Final = {"timezone": "UTC", "lock_timeout": "15s", "statement_timeout": "60s"}
 """Parameters of the server for each connection of ours."""
-PLACE_S = MOST_SILENCE_S
+PLACE_S = MAX_SILENCE_S
 """What a unit of work waits for a connection: whoever holds one is cut off from a silent database by then."""
 
 _POOLER_ROUNDS: Final = 3

@@ -32,12 +32,12 @@ ASK_AFTER_S: Final = 2.0
 LOOK_S: Final = 1.5
 LOOKS: Final = 2
 """Looks that find no answer before the server counts as silent: one alone may have met a busy process of our own."""
-MOST_SILENCE_S: Final = ASK_AFTER_S + LOOKS * LOOK_S
+MAX_SILENCE_S: Final = ASK_AFTER_S + LOOKS * LOOK_S
 """What a request waits at most before it is told that the database does not answer."""
 CONNECT_S: Final = 10.0
 """What letting us in may take a server that answers others."""
 ASK_EVERY_S: Final = 2.0
-MOST_STATEMENT_S: Final = 70.0
+MAX_STATEMENT_S: Final = 70.0
 """The server itself ends statements after 60 s; one that is silent longer has lost its server process."""
 RENEW_S: Final = 10
 """A question to a silent server is put again after this: the machine that got it may not be there any more."""
@@ -235,7 +235,7 @@ class Liveness:
             log.warning("the database answers again")
 
     def _cut_overdue(self) -> None:
-        overdue = asyncio.get_running_loop().time() - MOST_STATEMENT_S
+        overdue = asyncio.get_running_loop().time() - MAX_STATEMENT_S
         for give_up, since in list(self._waiting_since.items()):
             if since < overdue:
                 give_up()

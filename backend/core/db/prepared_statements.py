@@ -18,8 +18,8 @@ from psycopg.adapt import PyFormat, Transformer
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-MOST_COMPILED: Final = 256
-MOST_PREPARED: Final = 256
+MAX_COMPILED: Final = 256
+MAX_PREPARED: Final = 256
 """Of one connection; what comes beyond is sent whole each time."""
 
 _DIALECT: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it leaves it untyped
@@ -70,7 +70,7 @@ class Exchange:
         dumped = transformer.dump_sequence(given, [PyFormat.AUTO] * len(given))
         types, formats = transformer.types or (), transformer.formats
         prepared = self._prepared.get((sql, types))
-        if prepared is None and self._may_prepare and len(self._prepared) < MOST_PREPARED:
+        if prepared is None and self._may_prepare and len(self._prepared) < MAX_PREPARED:
             prepared = yield from self._prepare(sql, types)
         if prepared is None:
             server.send_query_params(sql, dumped, types, formats)
@@ -107,7 +107,7 @@ def compiled(statement: ClauseElement) -> Compiled:
     constants = {name: value for name, value in text.params.items() if value is not None}
     names = tuple(getattr(text, "positiontup", None) or ())
     known = _cache[id(statement)] = Compiled(statement, str(text).encode(), names, constants)
-    if len(_cache) > MOST_COMPILED:
+    if len(_cache) > MAX_COMPILED:
         _cache.popitem(last=False)
     return known
 

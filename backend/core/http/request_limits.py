@@ -14,8 +14,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_S: Final = 10.0  # for the request line and the headers, which take a browser far less on any line
 LINGER_S: Final = 5.0  # for the rest of what is answered already: cut at once, the answer might be lost
-MOST_HEADERS: Final = 100
-MOST_HEAD_BYTES: Final = 64 * 1024  # cookies of other apps on the same host are the largest part
+MAX_HEADERS: Final = 100
+MAX_HEAD_BYTES: Final = 64 * 1024  # cookies of other apps on the same host are the largest part
 STREAMS: Final = "/stream"  # how the addresses end whose answers go on for as long as a job
 
 
@@ -49,7 +49,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         if self._is_in_head and not self._is_deaf:
             self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
+            if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse_head()
 
     def on_message_begin(self) -> None:
@@ -64,7 +64,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_head = False
         self._stop_waiting()
         size_bytes = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-        if len(self.headers) > MOST_HEADERS or size_bytes > MOST_HEAD_BYTES:
+        if len(self.headers) > MAX_HEADERS or size_bytes > MAX_HEAD_BYTES:
             self._is_head_too_large = True
             raise HeadTooLarge  # the parser stops here, and calls `send_400_response`
         super().on_headers_complete()
@@ -105,7 +105,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._hang_up(
             "431 Request Header Fields Too Large",
             "head_too_large",
-            f"The head of the request is too large: at most {MOST_HEADERS} headers, {MOST_HEAD_BYTES // 1024} KiB in "
+            f"The head of the request is too large: at most {MAX_HEADERS} headers, {MAX_HEAD_BYTES // 1024} KiB in "
             "all, are taken. Send fewer; what is large belongs into the body.",
         )
 

@@ -9,13 +9,13 @@ from typing import Final, NamedTuple
 from backend.core.net.public_addresses import is_public
 
 USUAL_PORTS: Final = (80, 443)
-MOST_HOSTS: Final = 200  # of one skill: what a door is told of must fit into one message
+MAX_HOSTS: Final = 200  # of one skill: what a door is told of must fit into one message
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?\Z")
 _WITH_PORT: Final = re.compile(
     r"(?P<star>\*\.)?(?P<host>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?\Z"
 )
-_MOST_CHARACTERS: Final = 253
+_MAX_CHARACTERS: Final = 253
 
 
 class HostPattern(NamedTuple):
@@ -47,7 +47,7 @@ def parse_host(text: str) -> HostPattern | None:
     if port is not None and not 1 <= port <= 65_535:
         return None
     host, is_wildcard = found["host"], bool(found["star"])
-    if len(host) <= _MOST_CHARACTERS and _NAME.match(host):
+    if len(host) <= _MAX_CHARACTERS and _NAME.match(host):
         return HostPattern(host, is_wildcard, port)
     address = _public(host.strip("[]")) if host.startswith("[") or ":" not in host else None
     return HostPattern(address, is_wildcard=False, port=port) if address and not is_wildcard else None

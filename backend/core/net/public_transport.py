@@ -18,7 +18,7 @@ from backend.core.net.public_addresses import obstacle_to
 from backend.core.net.public_urls import PORTS, USUAL_PORTS
 
 _RESOLVE_S: Final = 8.0
-_MOST_ADDRESSES: Final = 4  # of one name that are tried
+_MAX_ADDRESSES: Final = 4  # of one name that are tried
 _NOT_PUBLIC: Final = "its host is not at a public address"
 
 
@@ -73,7 +73,7 @@ class PublicTransport(httpx.AsyncBaseTransport):
             listed = ", ".join(map(str, sorted(self._ports)))
             raise NotReached(f"its port {port} is none of {listed}, which are all that it may have", request)
         addresses = await self._vetted(request, port)
-        for address in addresses[:_MOST_ADDRESSES]:
+        for address in addresses[:_MAX_ADDRESSES]:
             # The request itself keeps its URL: a relative redirect is relative to the name, not to the address.
             onward = httpx.Request(
                 request.method,

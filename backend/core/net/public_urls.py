@@ -12,7 +12,7 @@ from backend.core.net.public_addresses import is_public
 
 PORTS: Final = {"https": 443, "http": 80}
 USUAL_PORTS: Final = frozenset(PORTS.values())
-MOST_CHARACTERS: Final = 2_000
+MAX_CHARACTERS: Final = 2_000
 
 
 def listed(hosts: str | None) -> frozenset[str]:
@@ -42,7 +42,7 @@ def split(address: str) -> SplitResult | None:
         return None
     has_blanks = any(ord(letter) <= 32 or ord(letter) == 127 for letter in address)
     is_sound = is_address and not has_blanks and "\\" not in address and parts.scheme in PORTS
-    return parts if is_sound and len(address) <= MOST_CHARACTERS else None
+    return parts if is_sound and len(address) <= MAX_CHARACTERS else None
 
 
 def may_be_public(host: str) -> bool:

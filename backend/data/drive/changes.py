@@ -15,7 +15,7 @@ from backend.storage import DriveEntry
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.storage.paths import DrivePath, parse_drive_path, parse_new_path
 
-MOST_DELETED: Final = 2_000
+MAX_DELETED: Final = 2_000
 """Things of a folder that go at a time."""
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -50,7 +50,7 @@ async def delete_folder(context: AppContext, principal: Principal, path: str) ->
         DriveFileMissing: there is no such folder.
     """
     place = parse_drive_path(path.rstrip("/"))
-    deleted = await context.storage.delete_tree(principal.project_id, place, most=MOST_DELETED)
+    deleted = await context.storage.delete_tree(principal.project_id, place, most=MAX_DELETED)
     async with context.database.transaction() as session:
         await usage.add(session, principal.project_id, -deleted.freed_bytes, -deleted.things)
         if deleted.is_done:

@@ -26,7 +26,7 @@ _PURPOSE = "drive-signed-v1"
 _PURPOSE_OF_VERSION = "drive-signed-version-v1"
 _HEAD = struct.Struct("!16sQ")
 _MAC_BYTES = 32
-_MOST_CHARACTERS = 2400  # a path of 1,024 bytes, a version, head and signature as base64
+_MAX_CHARACTERS = 2400  # a path of 1,024 bytes, a version, head and signature as base64
 _END_OF_VERSION = b"\n"  # neither a version nor a path has one
 
 
@@ -83,7 +83,7 @@ def _token(vault: Vault, signed: Signed) -> str:
 
 
 def _genuine(vault: Vault, token: str) -> Signed:
-    if len(token) > _MOST_CHARACTERS:
+    if len(token) > _MAX_CHARACTERS:
         raise BadSignature
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)

@@ -28,7 +28,7 @@ from backend.storage.file_errors import BadUpload
 VERSION: Final = "1.0.0"
 ROUTE: Final = "/v1/drive/uploads"
 _CHUNK: Final = "application/offset+octet-stream"
-_MOST_METADATA: Final = 8_192
+_MAX_METADATA: Final = 8_192
 _BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -205,8 +205,8 @@ def _number(header: str, value: str | None) -> int:
 
 def _metadata(value: str) -> dict[str, str]:
     """Names and values; a name without one has an empty one."""
-    if len(value) > _MOST_METADATA:
-        raise BadUpload(f"Upload-Metadata has more than {_MOST_METADATA:,} characters. Leave some of it out.")
+    if len(value) > _MAX_METADATA:
+        raise BadUpload(f"Upload-Metadata has more than {_MAX_METADATA:,} characters. Leave some of it out.")
     found: dict[str, str] = {}
     for each in filter(None, (part.strip() for part in value.split(","))):
         name, _, encoded = each.partition(" ")

@@ -16,10 +16,10 @@ from backend.data.memory.search import is_of_other_content, weight_of
 from backend.data.memory.tables import MemoryRecord
 from backend.identity.auth.principal import Principal
 
-MOST_CHARACTERS: Final = 24_000
-MOST_RECORD_CHARACTERS: Final = 2_000
-MOST_KEYS: Final = 50
-_MOST_OF_EACH: Final = 50
+MAX_CHARACTERS: Final = 24_000
+MAX_RECORD_CHARACTERS: Final = 2_000
+MAX_KEYS: Final = 50
+_MAX_OF_EACH: Final = 50
 
 INTRODUCTION: Final = (
     "# Relevant memory\n\n"
@@ -31,12 +31,12 @@ _CHOSEN: Final = text(f"""
 (select m.id, true as is_entity from memory_records m
  where m.names && cast(:names as text[]) and m.project_id = :project_id and {IN_REACH} and m.forgotten_at is null
    and m.superseded_by is null and (m.stale_at is null or m.stale_at > now())
- order by m.updated_at desc limit {_MOST_OF_EACH})
+ order by m.updated_at desc limit {_MAX_OF_EACH})
 union all
 (select m.id, false from memory_records m
  where m.pinned and m.forgotten_at is null and m.project_id = :project_id and {IN_REACH}
    and m.superseded_by is null and (m.stale_at is null or m.stale_at > now())
- order by m.updated_at desc limit {_MOST_OF_EACH})
+ order by m.updated_at desc limit {_MAX_OF_EACH})
 """)  # noqa: S608 - interpolated values are constants
 
 
@@ -67,7 +67,7 @@ async def digest(
 ) -> Digest:
     """Return what is remembered of these keys or of this content, and what is pinned, at most 24,000 characters."""
     reach = await reach_of(session, principal)
-    asked = list(dict.fromkeys(keys))[:MOST_KEYS]
+    asked = list(dict.fromkeys(keys))[:MAX_KEYS]
     names = [*asked, *([content_hash] if content_hash else [])]
     values = {**reach.as_values(), "names": [f"{reach.project_id}|{name}" for name in names]}
     chosen = (await session.execute(_CHOSEN, values)).all()
@@ -87,7 +87,7 @@ async def digest(
 
 def _fitting(ordered: Sequence[MemoryRecord], content_hash: str | None) -> list[str]:
     lines: list[str] = []
-    left = MOST_CHARACTERS - len(INTRODUCTION) - 30
+    left = MAX_CHARACTERS - len(INTRODUCTION) - 30
     for row in ordered:
         line = _line(row, is_stale=is_of_other_content(row, content_hash))
         left -= len(line) + 1
@@ -112,9 +112,9 @@ def _line(row: MemoryRecord, *, is_stale: bool) -> str:
     shown = {name: value for name, value in told.items() if value} | ({"fresh": False} if is_stale else {})
     line = json.dumps(shown, ensure_ascii=False)
     line = line.replace("<", "\\u003c")
-    if len(line) <= MOST_RECORD_CHARACTERS:
+    if len(line) <= MAX_RECORD_CHARACTERS:
         return line
-    return f"{line[: MOST_RECORD_CHARACTERS - 40]}… (cut; memory_get has the whole)"
+    return f"{line[: MAX_RECORD_CHARACTERS - 40]}… (cut; memory_get has the whole)"
 
 
 def _injected(told: Sequence[MemoryRecord], entities: set[Any]) -> Injected:

@@ -21,9 +21,9 @@ log = logs.get(__name__)
 QUERY_S: Final = 3.0
 """A search waits no longer for the meaning of its query: then it goes by words."""
 BATCH_S: Final = 20.0
-MOST_CHARACTERS: Final = 8_000
+MAX_CHARACTERS: Final = 8_000
 """Of one text: the rest of a long record is found by its words."""
-_MOST_ANSWER_BYTES: Final = 16 << 20
+_MAX_ANSWER_BYTES: Final = 16 << 20
 
 
 class EmbeddingsAway(Unavailable):
@@ -62,7 +62,7 @@ class Embedder:
             EmbeddingsRefused: it does not take one of the texts.
         """
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        body = {"model": self.model, "input": [text[:MOST_CHARACTERS] or " " for text in texts]}
+        body = {"model": self.model, "input": [text[:MAX_CHARACTERS] or " " for text in texts]}
         try:
             async with httpx.AsyncClient(timeout=within_s, trust_env=False) as client:
                 answer = await client.post(f"{self.url}/embeddings", json=body, headers=headers)
@@ -72,7 +72,7 @@ class Embedder:
             ) from None
         if answer.status_code in (400, 413, 422):
             raise EmbeddingsRefused(f"The model of embeddings refuses a text ({answer.status_code}).")
-        if answer.status_code != 200 or len(answer.content) > _MOST_ANSWER_BYTES:
+        if answer.status_code != 200 or len(answer.content) > _MAX_ANSWER_BYTES:
             raise EmbeddingsAway(f"The model of embeddings answers {answer.status_code}.")
         return _vectors(answer, len(texts))
 

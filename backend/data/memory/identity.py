@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from backend.data.memory.errors import BadMemory
 
-MOST_CHARACTERS: Final = 500
+MAX_CHARACTERS: Final = 500
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PORTS: Final = {"http": 80, "https": 443}
 _TRACKING: Final = re.compile(r"utm_\w+|gclid|fbclid|msclkid|mc_[ce]id")
@@ -34,8 +34,8 @@ def as_key(given: str, *, path: str) -> str:
         key = f"{sort}:{rest.lower()}"
         if not _DIGEST.fullmatch(rest.lower()):
             raise BadMemory(path, f"{sort!r} is followed by a SHA-256 in 64 hexadecimal digits.")
-    if not 1 <= len(key) <= MOST_CHARACTERS:
-        raise BadMemory(path, f"A key has 1 to {MOST_CHARACTERS} characters.")
+    if not 1 <= len(key) <= MAX_CHARACTERS:
+        raise BadMemory(path, f"A key has 1 to {MAX_CHARACTERS} characters.")
     return key
 
 
@@ -65,11 +65,11 @@ def value_key(value: Any) -> str | None:
     if isinstance(value, str):
         text = " ".join(value.split())
         if text.lower().startswith(("http://", "https://")):
-            return url_key(text)[:MOST_CHARACTERS]
-        if text and len(text) <= MOST_CHARACTERS:
+            return url_key(text)[:MAX_CHARACTERS]
+        if text and len(text) <= MAX_CHARACTERS:
             return text
     elif isinstance(value, int) and not isinstance(value, bool):
-        return str(value)[:MOST_CHARACTERS]
+        return str(value)[:MAX_CHARACTERS]
     return f"fp:{content_hash(value)}"
 
 

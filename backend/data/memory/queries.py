@@ -19,7 +19,7 @@ from backend.data.memory.tables import MemoryChange, MemoryRecord
 from backend.identity.auth.principal import Principal, visible
 from backend.skills.skillpacks import service as skillpacks
 
-MOST_CHANGES: Final = 100
+MAX_CHANGES: Final = 100
 _FORGOTTEN = col(MemoryRecord.forgotten_at).is_not(None)
 _SUPERSEDED = col(MemoryRecord.superseded_by).is_not(None)
 _STALE = func.coalesce(col(MemoryRecord.stale_at) <= func.now(), False)
@@ -76,7 +76,7 @@ async def changes(session: AsyncSession, principal: Principal, memory_id: UUID) 
         raise MemoryNotFound(memory_id)
     query = visible(MemoryChange, principal).where(col(MemoryChange.memory_id) == memory_id)
     rows: Sequence[MemoryChange] = (
-        await session.scalars(query.order_by(col(MemoryChange.id).desc()).limit(MOST_CHANGES))
+        await session.scalars(query.order_by(col(MemoryChange.id).desc()).limit(MAX_CHANGES))
     ).all()
     return rows
 

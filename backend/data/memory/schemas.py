@@ -13,7 +13,7 @@ from backend.core.schemas import Asked
 MemoryType = Literal["semantic", "episodic", "procedural"]
 MemoryScope = Literal["entity", "skillpack", "workspace"]
 MemoryState = Literal["live", "stale", "superseded", "forgotten", "all"]
-MOST_RESULTS = 50
+MAX_RESULTS = 50
 
 
 class MemoryPut(Asked):
@@ -76,7 +76,7 @@ class MemorySearch(Asked):
     kind: str | None = Field(default=None, min_length=1, max_length=100)
     mtype: MemoryType | None = None
     scope: MemoryScope | None = None
-    limit: int = Field(default=8, ge=1, le=MOST_RESULTS)
+    limit: int = Field(default=8, ge=1, le=MAX_RESULTS)
 
 
 class MemoryFilter(BaseModel):

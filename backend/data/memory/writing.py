@@ -24,8 +24,8 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.skills.skillpacks import service as skillpacks
 
-MOST_RECORD_BYTES: Final = 64 * 1024
-MOST_NAME_CHARACTERS: Final = 100
+MAX_RECORD_BYTES: Final = 64 * 1024
+MAX_NAME_CHARACTERS: Final = 100
 """Of a tag."""
 
 _EARLIER: Final = text("""
@@ -165,12 +165,12 @@ async def _row(
     key = None if given.entity_key is None else as_key(given.entity_key, path="entity_key")
     scope = given.scope or ("entity" if key else "skillpack" if reach.job_id else "workspace")
     record = storable(given.record)
-    if len(record.encode()) > MOST_RECORD_BYTES:
-        raise BadMemory("record", f"It has at most {MOST_RECORD_BYTES >> 10} KiB. Keep files in the drive.")
+    if len(record.encode()) > MAX_RECORD_BYTES:
+        raise BadMemory("record", f"It has at most {MAX_RECORD_BYTES >> 10} KiB. Keep files in the drive.")
     if scope == "entity" and key is None:
         raise BadMemory("entity_key", "The scope 'entity' needs the key of what the record is about.")
-    if any(len(tag) > MOST_NAME_CHARACTERS for tag in given.tags or ()):
-        raise BadMemory("tags", f"A tag has at most {MOST_NAME_CHARACTERS} characters.")
+    if any(len(tag) > MAX_NAME_CHARACTERS for tag in given.tags or ()):
+        raise BadMemory("tags", f"A tag has at most {MAX_NAME_CHARACTERS} characters.")
     aliases = given.aliases and [as_key(one, path=f"aliases[{at}]") for at, one in enumerate(given.aliases)]
     plain = (
         "kind",

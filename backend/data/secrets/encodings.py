@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 _MIN_LINE_CHARACTERS = 16
-_MOST_LINES = 64  # of a secret; more than the private keys have that people paste
+_MAX_LINES = 64  # of a secret; more than the private keys have that people paste
 _BASE64_ALPHABETS = (base64.standard_b64encode, base64.urlsafe_b64encode)
 _URL_SAFE_CHARACTERS = ("", "/", "~()*!'")  # as strict encoders, paths, and browsers do it
 _PERCENT = re.compile("%[0-9A-F]{2}")
@@ -26,7 +26,7 @@ def _lines(secret: str) -> Iterator[str]:
     """The lines of a secret that has several, such as a private key: logs are cut at line ends."""
     lines = secret.splitlines()
     if len(lines) > 1:
-        stripped = (line.strip() for line in lines[:_MOST_LINES])
+        stripped = (line.strip() for line in lines[:_MAX_LINES])
         yield from (line for line in stripped if len(line) >= _MIN_LINE_CHARACTERS and line[:5] != "-----")
 
 

@@ -28,8 +28,8 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.limits.quota_check import make_room
 
-MOST_SECRETS = 1_000  # whatever the quota says
-MOST_KIB = 384
+MAX_SECRETS = 1_000  # whatever the quota says
+MAX_KIB = 384
 """Of a project, and again of each skillpack: all of them must fit into the environment of each job."""
 
 _STORED_PER_BYTE = 4 / 3  # Fernet writes base64
@@ -147,8 +147,8 @@ async def all_of(session: AsyncSession, vault: Vault, *, project_id: UUID) -> li
 async def _check_room(session: AsyncSession, others: Select[Any], ciphertext: str) -> None:
     sums = others.with_only_columns(func.count(), func.coalesce(func.sum(func.length(Secret.ciphertext)), 0))
     count, size = (await session.execute(sums)).one()
-    if count >= MOST_SECRETS or size + len(ciphertext) > MOST_KIB * 1024 * _STORED_PER_BYTE:
-        raise NoRoom(MOST_SECRETS, MOST_KIB)
+    if count >= MAX_SECRETS or size + len(ciphertext) > MAX_KIB * 1024 * _STORED_PER_BYTE:
+        raise NoRoom(MAX_SECRETS, MAX_KIB)
 
 
 def _belongs_to(skillpack_id: UUID | None) -> Any:

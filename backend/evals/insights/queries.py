@@ -15,10 +15,10 @@ from sqlmodel import col
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
 
-MOST_JOBS: Final = 200
-MOST_EVENTS: Final = 300
+MAX_JOBS: Final = 200
+MAX_EVENTS: Final = 300
 """Of one job: about sixty steps."""
-MOST_PREVIEW: Final = 160
+MAX_PREVIEW: Final = 160
 
 _EVENTS: Final = text("""
 select e.job_id, e.type, e.ts, cast(e.payload ->> 'step' as int) as step,
@@ -111,12 +111,12 @@ async def read(
         *(Job.id, Job.type, Job.deployment_version, Job.status, Job.error_code, Job.cost_micros),
         *(Job.eval_score, Job.started_at, Job.finished_at),
     ]
-    query = query.order_by(col(Job.created_at).desc()).limit(MOST_JOBS + 1)
+    query = query.order_by(col(Job.created_at).desc()).limit(MAX_JOBS + 1)
     rows = (await session.execute(query.with_only_columns(*columns))).all()
-    ended = [row for row in rows[:MOST_JOBS] if row.finished_at is not None]
+    ended = [row for row in rows[:MAX_JOBS] if row.finished_at is not None]
     agents = [row.id for row in ended if row.type == "agentic"]
     replies, calls = await steps(session, agents, since)
-    return Read([_run(row) for row in ended], len(rows) > MOST_JOBS, replies, calls)
+    return Read([_run(row) for row in ended], len(rows) > MAX_JOBS, replies, calls)
 
 
 def _run(row: Any) -> Run:
@@ -138,7 +138,7 @@ async def steps(
     """The replies and the calls of these jobs, of each up to so many events."""
     if not jobs:
         return [], []
-    values = {"jobs": list(jobs), "since": since, "most_events": MOST_EVENTS, "most_preview": MOST_PREVIEW}
+    values = {"jobs": list(jobs), "since": since, "most_events": MAX_EVENTS, "most_preview": MAX_PREVIEW}
     replies: list[Reply] = []
     calls: list[Call] = []
     began: dict[tuple[UUID, str], datetime] = {}

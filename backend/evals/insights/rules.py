@@ -11,7 +11,7 @@ from backend.evals.insights.queries import Call, Read, Reply, Run
 from backend.evals.insights.schemas import Finding, Severity, StepNumbers, ToolNumbers, VersionNumbers
 from backend.evals.insights.statistics import FINISH, quantile
 
-MOST_SHOWN: Final = 5
+MAX_SHOWN: Final = 5
 REPEATED: Final = 2
 """Once can be chance."""
 OFTEN: Final = 0.1
@@ -52,7 +52,7 @@ def failures(runs: Sequence[Run]) -> Iterator[Finding]:
                 severity="high" if len(jobs) >= OFTEN * len(runs) else "medium",
                 title=f"{len(jobs)} of {len(runs)} runs failed with {code!r}.",
                 recommendation=MENDS.get(code, LOOK),
-                job_ids=jobs[:MOST_SHOWN],
+                job_ids=jobs[:MAX_SHOWN],
                 facts={"error_code": code, "failed": len(jobs), "runs": len(runs)},
             )
 
@@ -71,7 +71,7 @@ def misfits(read: Read) -> Iterator[Finding]:
         title=f"In {len(concerned)} of {agents} runs a result did not fit `output_schema`, {len(jobs)} times in all.",
         recommendation="Describe the fields in `output_schema` or loosen it; each misfit costs another reply. The most "
         f"frequent complaint: {complaints.most_common(1)[0][0]!r}",
-        job_ids=concerned[:MOST_SHOWN],
+        job_ids=concerned[:MAX_SHOWN],
         facts={"misfits": len(jobs), "jobs": len(concerned)},
     )
 
@@ -91,7 +91,7 @@ def tool_errors(calls: Sequence[Call]) -> Iterator[Finding]:
             severity="high" if len(jobs) >= 0.3 * made[tool] else "medium",
             title=f"{len(jobs)} of {made[tool]} calls of {tool!r} failed alike: {words!r}",
             recommendation="Mend the tool, or say in its description what it takes: each such call costs a reply.",
-            job_ids=list(dict.fromkeys(jobs))[:MOST_SHOWN],
+            job_ids=list(dict.fromkeys(jobs))[:MAX_SHOWN],
             facts={"tool": tool, "errors": len(jobs), "calls": made[tool]},
         )
 
@@ -121,7 +121,7 @@ def tools(read: Read, numbers: Iterable[ToolNumbers]) -> Iterator[Finding]:
                 severity="medium",
                 title=f"{tool.name!r} is {share:.0%} of the cost: {_dollars(tool.billed_micros)}, {tool.calls} calls.",
                 recommendation="Choose a cheaper model for it, or bound its calls with `tool_limits`.",
-                job_ids=list(dict.fromkeys(call.job_id for call in dear))[:MOST_SHOWN],
+                job_ids=list(dict.fromkeys(call.job_id for call in dear))[:MAX_SHOWN],
                 facts={"tool": tool.name, "share": round(share, 3), "billed_micros": tool.billed_micros},
             )
 
@@ -141,7 +141,7 @@ def dear_steps(replies: Sequence[Reply], numbers: Sequence[StepNumbers]) -> Iter
         severity="medium",
         title=f"Step {step.step} is {share:.0%} of what replies cost: {_dollars(step.mean_billed_micros)} each.",
         recommendation="Look at what the step before it put into the conversation, and have that tool return less.",
-        job_ids=list(dict.fromkeys(one.job_id for one in dear))[:MOST_SHOWN],
+        job_ids=list(dict.fromkeys(one.job_id for one in dear))[:MAX_SHOWN],
         facts={"step": step.step, "share": round(share, 3), "billed_micros": step.billed_micros},
     )
 
@@ -160,7 +160,7 @@ def cache_misses(replies: Sequence[Reply]) -> Iterator[Finding]:
         title=f"Only {read / prompt:.0%} of {prompt:,} prompt tokens behind the first step came from the prompt cache.",
         recommendation="Tools or people that take longer than five minutes let the cache expire: set `cache_ttl: 1h`. "
         "If no token was ever read, the model's endpoint does not cache: choose another.",
-        job_ids=list(dict.fromkeys(reply.job_id for reply in missed))[:MOST_SHOWN],
+        job_ids=list(dict.fromkeys(reply.job_id for reply in missed))[:MAX_SHOWN],
         facts={"cache_read_tokens": read, "prompt_tokens": prompt, "replies": len(later)},
     )
 
@@ -177,7 +177,7 @@ def dear_runs(runs: Sequence[Run]) -> Iterator[Finding]:
         severity="medium",
         title=f"One run in twenty costs {_dollars(most)} and more; half of them stay within {_dollars(half)}.",
         recommendation="Compare the inputs of these jobs with those of others, and set `limits.cost_usd`.",
-        job_ids=[run.id for run in dear[:MOST_SHOWN]],
+        job_ids=[run.id for run in dear[:MAX_SHOWN]],
         facts={"cost_p50_micros": round(half), "cost_p95_micros": round(most)},
     )
 
@@ -188,7 +188,7 @@ def newer_version(runs: Sequence[Run], versions: Sequence[VersionNumbers]) -> It
     if len(enough) < 2:
         return
     new, old = enough[:2]
-    shown = [run.id for run in runs if run.version == new.version and run.succeeded][:MOST_SHOWN]
+    shown = [run.id for run in runs if run.version == new.version and run.succeeded][:MAX_SHOWN]
     versions_told = {"version": new.version, "before": old.version}
     if _is_worse(new.duration_p50_ms, old.duration_p50_ms):
         yield Finding(
@@ -217,7 +217,7 @@ def _is_worse(new: int | None, old: int | None) -> bool:
 
 
 def _first(job_id: UUID, others: Iterable[UUID]) -> list[UUID]:
-    return list(dict.fromkeys((job_id, *others)))[:MOST_SHOWN]
+    return list(dict.fromkeys((job_id, *others)))[:MAX_SHOWN]
 
 
 def _without_digits(words: str) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.clock import now
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.evals.insights import rules
-from backend.evals.insights.queries import MOST_EVENTS, MOST_JOBS, Read, read
+from backend.evals.insights.queries import MAX_EVENTS, MAX_JOBS, Read, read
 from backend.evals.insights.schemas import Finding, Findings, StepNumbers, ToolNumbers, VersionNumbers
 from backend.evals.insights.statistics import steps_of, tools_of, versions_of
 from backend.identity.auth.principal import Principal, Role
@@ -52,9 +52,9 @@ async def findings(
         skillpack=found.skillpack_slug,
         since=begin,
         jobs_analyzed=len(seen.runs),
-        most_jobs=MOST_JOBS,
+        most_jobs=MAX_JOBS,
         is_capped=seen.is_capped,
-        most_events=MOST_EVENTS,
+        most_events=MAX_EVENTS,
         findings=said,
         versions=versions,
         tools=tools,

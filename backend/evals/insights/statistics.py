@@ -11,7 +11,7 @@ from typing import Final
 from backend.evals.insights.queries import Call, Reply, Run
 from backend.evals.insights.schemas import StepNumbers, ToolNumbers, VersionNumbers
 
-MOST_SHOWN: Final = 10
+MAX_SHOWN: Final = 10
 FINISH: Final = "set_output"
 """The tool that hands in results; its errors are results that did not fit."""
 
@@ -49,7 +49,7 @@ def tools_of(calls: Iterable[Call]) -> list[ToolNumbers]:
         if call.tool != FINISH:
             by_tool[call.tool].append(call)
     tools = [_tool(name, made) for name, made in by_tool.items()]
-    return sorted(tools, key=lambda tool: (-tool.total_ms, tool.name))[:MOST_SHOWN]
+    return sorted(tools, key=lambda tool: (-tool.total_ms, tool.name))[:MAX_SHOWN]
 
 
 def _tool(name: str, calls: Sequence[Call]) -> ToolNumbers:
@@ -73,7 +73,7 @@ def steps_of(replies: Iterable[Reply]) -> list[StepNumbers]:
     for reply in replies:
         by_step[reply.step].append(reply)
     steps = [_step(step, given) for step, given in by_step.items()]
-    return sorted(steps, key=lambda step: (-step.billed_micros, step.step))[:MOST_SHOWN]
+    return sorted(steps, key=lambda step: (-step.billed_micros, step.step))[:MAX_SHOWN]
 
 
 def _step(step: int, replies: Sequence[Reply]) -> StepNumbers:

@@ -12,7 +12,7 @@ from backend.execution.approvals.service import Asked, settle
 
 log = logs.get(__name__)
 
-MOST_AT_ONCE: Final = 100
+MAX_AT_ONCE: Final = 100
 
 _DUE = text("""
 select id, job_id, project_id from approvals where status = 'pending' and expires_at <= clock_timestamp()
@@ -23,7 +23,7 @@ order by expires_at limit :most
 async def expire_due(database: Database) -> int:
     """Refuse it, and let its jobs go on; says how many. Each in a unit of its own: it holds its job's row."""
     async with database.transaction() as session:
-        due = (await session.execute(_DUE, {"most": MOST_AT_ONCE})).all()
+        due = (await session.execute(_DUE, {"most": MAX_AT_ONCE})).all()
     expired = 0
     for row in due:
         this = Asked(row.id, row.job_id, row.project_id)

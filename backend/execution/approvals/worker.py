@@ -23,7 +23,7 @@ from backend.execution.jobs import subjobs, transitions
 from backend.execution.jobs.cancel import cancel_by
 from backend.money import admission
 
-MOST_ECHOED_CHARACTERS: Final = 4_000
+MAX_ECHOED_CHARACTERS: Final = 4_000
 """Of the input, in the event; the approval itself has the whole."""
 
 
@@ -99,7 +99,7 @@ def _as_row(one: Wanted) -> dict[str, Any]:
 
 def _required(row: dict[str, Any], expires_at: datetime) -> ApprovalRequiredEvent:
     written = json.dumps(row["input"], ensure_ascii=False)
-    is_short = len(written) <= MOST_ECHOED_CHARACTERS
+    is_short = len(written) <= MAX_ECHOED_CHARACTERS
     return ApprovalRequiredEvent(
         approval_id=row["id"],
         step=row["step"],
@@ -107,5 +107,5 @@ def _required(row: dict[str, Any], expires_at: datetime) -> ApprovalRequiredEven
         tool_use_id=row["tool_use_id"],
         expires_at=expires_at.isoformat(),
         input=row["input"] if is_short else OMITTED,
-        input_begins=OMITTED if is_short else written[:MOST_ECHOED_CHARACTERS],
+        input_begins=OMITTED if is_short else written[:MAX_ECHOED_CHARACTERS],
     )

@@ -30,7 +30,7 @@ _WORDS: Final = {
     "tool": {"tool": "gen_ai.tool.name", "tool_use_id": "gen_ai.tool.call.id"},
 }
 _OPERATIONS: Final = {"llm": "chat", "tool": "execute_tool"}
-_MOST_CHARACTERS: Final = 200
+_MAX_CHARACTERS: Final = 200
 
 
 def export(job_id: UUID, skill_name: str, events: Sequence[PendingEvent], *, parent: str) -> None:
@@ -85,7 +85,7 @@ def attributes_of(view: SpanView) -> dict[str, Attribute]:
 
 
 def _short(text: str) -> str:
-    return text[:_MOST_CHARACTERS]
+    return text[:_MAX_CHARACTERS]
 
 
 def _ended_ns(view: SpanView, last: datetime) -> int:

@@ -13,7 +13,7 @@ from backend.core.db.engine import AnySession
 from backend.execution.events.tables import JobEvent
 
 MAX_EVENTS = 10_000
-MOST_SEQ = 2**31 - 1
+MAX_SEQ = 2**31 - 1
 """The column that numbers events holds no more."""
 
 

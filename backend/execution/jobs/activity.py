@@ -16,8 +16,8 @@ from backend.core.errors import NotAllowed
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
 
-MOST_HOURS: Final = 168
-MOST_BARS: Final = 168
+MAX_HOURS: Final = 168
+MAX_BARS: Final = 168
 
 
 class Bar(BaseModel):

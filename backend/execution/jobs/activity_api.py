@@ -21,8 +21,8 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 async def get_activity(
     session: SessionDep,
     principal: PrincipalDep,
-    hours: Annotated[int, Query(ge=1, le=activity.MOST_HOURS)] = 24,
-    bars: Annotated[int, Query(ge=1, le=activity.MOST_BARS)] = 48,
+    hours: Annotated[int, Query(ge=1, le=activity.MAX_HOURS)] = 24,
+    bars: Annotated[int, Query(ge=1, le=activity.MAX_BARS)] = 48,
 ) -> Sequence[Bar]:
     """The jobs submitted in the last hours, in steps of equal time, oldest first."""
     return await activity.bars(session, principal, hours=hours, count=bars)

@@ -95,8 +95,8 @@ PatienceDep = Annotated[Wait, Depends(_patience_s)]
 """Seconds that an answer waits that always waits."""
 
 
-MOST_USD = 1_000_000.0
-MOST_S = 366 * 86_400.0
+MAX_USD = 1_000_000.0
+MAX_S = 366 * 86_400.0
 
 
 async def _filter(
@@ -109,10 +109,10 @@ async def _filter(
     until: datetime | None = None,
     key: Annotated[UUID | None, Query(description="Id of the API key that submitted them.")] = None,
     min_cost_usd: Annotated[
-        float | None, Query(ge=0, le=MOST_USD, description="With what they called.")
+        float | None, Query(ge=0, le=MAX_USD, description="With what they called.")
     ] = None,
     min_seconds: Annotated[
-        float | None, Query(ge=0, le=MOST_S, description="From start to end, or to now.")
+        float | None, Query(ge=0, le=MAX_S, description="From start to end, or to now.")
     ] = None,
     q: Annotated[
         str | None, Query(max_length=200, description="Found in id, skill, error, metadata.")

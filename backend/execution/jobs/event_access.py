@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.execution.events.errors import EventsGone
-from backend.execution.events.queries import MAX_EVENTS, MOST_SEQ, Place, read_after
+from backend.execution.events.queries import MAX_EVENTS, MAX_SEQ, Place, read_after
 from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.status import TERMINAL
@@ -27,7 +27,7 @@ async def place_of(session: AsyncSession, principal: Principal, job_id: UUID, *,
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     next_one = select(col(JobEvent.seq)).where(
-        col(JobEvent.job_id) == job_id, col(JobEvent.seq) == min(after + 1, MOST_SEQ)
+        col(JobEvent.job_id) == job_id, col(JobEvent.seq) == min(after + 1, MAX_SEQ)
     )
     query = visible(Job, principal).where(col(Job.id) == job_id)
     found = (

@@ -20,9 +20,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 AfterParam = Annotated[
     int,
-    Query(
-        ge=0, le=queries.MOST_SEQ, description="Number of the last event that you have; 0: from the first."
-    ),
+    Query(ge=0, le=queries.MAX_SEQ, description="Number of the last event that you have; 0: from the first."),
 ]
 _FRAMES = """\
 id: 1
@@ -79,7 +77,7 @@ async def stream_job_events(
     after: AfterParam = 0,
     last_event_id: Annotated[
         int | None,
-        Header(alias="Last-Event-ID", ge=0, le=queries.MOST_SEQ, description="Goes before `after`."),
+        Header(alias="Last-Event-ID", ge=0, le=queries.MAX_SEQ, description="Goes before `after`."),
     ] = None,
 ) -> StreamingResponse:
     """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
@@ -88,7 +86,7 @@ async def stream_job_events(
         place = await event_access.place_of(session, principal, job_id, after=after)
     permissions.while_streaming(
         request,
-        lambda session, caller: event_access.place_of(session, caller, job_id, after=queries.MOST_SEQ),
+        lambda session, caller: event_access.place_of(session, caller, job_id, after=queries.MAX_SEQ),
     )
     frames = sse.stream(context.database, context.wakeups, job_id, place)
     return StreamingResponse(

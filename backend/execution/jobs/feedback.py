@@ -14,7 +14,7 @@ from backend.execution.jobs.schemas import FeedbackRequest, FeedbackView
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
 
-MOST_OPINIONS: Final = 100
+MAX_OPINIONS: Final = 100
 """Of one job, which shows them all; an app names whoever it likes as the one who rates."""
 _UPSERT = text("""
 insert into feedback (id, project_id, job_id, given_by, rating, comment, created_at, updated_at)
@@ -52,11 +52,11 @@ async def give(
             "given_by": who,
             "rating": feedback.rating,
             "comment": feedback.comment or "",
-            "most": MOST_OPINIONS,
+            "most": MAX_OPINIONS,
         },
     )
     row = given.one_or_none()
     if row is None:
-        raise TooManyOpinions(MOST_OPINIONS)
+        raise TooManyOpinions(MAX_OPINIONS)
     await audit.record(session, principal, "job.rated", f"job:{job_id}", given_by=who, rating=feedback.rating)
     return FeedbackView.model_validate(dict(row._mapping))

@@ -41,7 +41,7 @@ class AttemptResult:
 
 _with_webhooks: Final[set[UUID]] = set()
 """Projects that were found to have webhooks; the statement for all projects is right for one that has none any more."""
-_MOST_KEPT: Final = 10_000
+_MAX_KEPT: Final = 10_000
 
 
 async def finish(
@@ -114,7 +114,7 @@ async def _end(session: AnySession, claimed: JobAttempt, values: dict[str, Any])
             return row
     row = await transitions.finish(session, values)
     if row is not None:
-        if len(_with_webhooks) >= _MOST_KEPT:
+        if len(_with_webhooks) >= _MAX_KEPT:
             _with_webhooks.clear()
         _with_webhooks.add(claimed.project_id)
     return row

@@ -11,7 +11,7 @@ from backend.skills.manifest.types import Retries
 from backend.storage.errors import StorageUnavailable
 
 FIRST_ABSENCE = timedelta(seconds=5)
-MOST_ABSENCE = timedelta(minutes=5)
+MAX_ABSENCE = timedelta(minutes=5)
 ABSENCE_ATTEMPTS = 10
 """With these pauses a job waits a quarter of an hour and more for a storage that is away."""
 
@@ -45,7 +45,7 @@ def after_absence(*, code: str, attempt: int, at: datetime) -> TryAgain | None:
     """Return when a job runs again that the instance, or the worker's host, kept from running; None: never."""
     if code not in (StorageUnavailable.code, HostExhausted.code) or attempt >= ABSENCE_ATTEMPTS:
         return None
-    return TryAgain(not_before=at + min(MOST_ABSENCE, FIRST_ABSENCE * 2 ** (attempt - 1)))
+    return TryAgain(not_before=at + min(MAX_ABSENCE, FIRST_ABSENCE * 2 ** (attempt - 1)))
 
 
 def after_loss(rule: Retries, *, losses: int, losses_alone: int, was_alone: bool) -> TryAgain | GiveUp:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.schemas import Text
 from backend.execution.jobs.status import Status
-from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
+from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 from backend.skills.job_limits import JobLimits
 
 MAX_NAME = 200
@@ -26,7 +26,7 @@ class JobRequest(BaseModel):
     listing_id: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
     """In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
     the listing's."""
-    prompt: Text | None = Field(default=None, min_length=1, max_length=MOST_PROMPT_CHARACTERS)
+    prompt: Text | None = Field(default=None, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
     """In the place of a skill: what an agent with the built-in tools is to do."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any."""

@@ -32,8 +32,8 @@ from backend.money.budgets import usage as budgets
 from backend.money.pricing import PriceList
 from backend.skills.job_limits import JobLimits
 
-MOST_DEPTH: Final = 5
-MOST_LIVE: Final = 32
+MAX_DEPTH: Final = 5
+MAX_LIVE: Final = 32
 """Children of one job that have not ended."""
 
 
@@ -44,8 +44,8 @@ class TooDeep(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            f"Skills may call each other {MOST_DEPTH} deep, and this call would be one deeper. Do the work here.",
-            limit=MOST_DEPTH,
+            f"Skills may call each other {MAX_DEPTH} deep, and this call would be one deeper. Do the work here.",
+            limit=MAX_DEPTH,
         )
 
 
@@ -65,8 +65,8 @@ class TooManyChildren(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            f"{MOST_LIVE} skills that this job has called have not ended. Wait for some of them first.",
-            limit=MOST_LIVE,
+            f"{MAX_LIVE} skills that this job has called have not ended. Wait for some of them first.",
+            limit=MAX_LIVE,
         )
 
 
@@ -202,9 +202,9 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
     depth, live = (
         await session.execute(_DEPTH, {"project_id": caller.project_id, "job_id": caller.id})
     ).one()
-    if depth > MOST_DEPTH:
+    if depth > MAX_DEPTH:
         raise TooDeep
-    if live >= MOST_LIVE:
+    if live >= MAX_LIVE:
         raise TooManyChildren
     await budgets.check(
         session,

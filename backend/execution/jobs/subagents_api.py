@@ -18,11 +18,11 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.marketplace.errors import ListingNotCallable
-from backend.skills.bundles.inline_skills import MOST_PROMPT_CHARACTERS
+from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
-MOST_WAIT_S: Final = 50.0
+MAX_WAIT_S: Final = 50.0
 """Less than a proxy holds a request; who waits longer asks again with the same key."""
 
 
@@ -34,12 +34,12 @@ class SubagentAsked(BaseModel):
     target: Text | None = Field(default=None, min_length=1, max_length=400)
     """`skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder:
     `references/check.md`."""
-    prompt: Text | None = Field(default=None, min_length=1, max_length=MOST_PROMPT_CHARACTERS)
+    prompt: Text | None = Field(default=None, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
     """In the place of a target: what an agent with the built-in tools is to do."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Default: that of the caller where it has the skill, else the active one."""
-    timeout: float = Field(default=MOST_WAIT_S, ge=0, le=1_800)
+    timeout: float = Field(default=MAX_WAIT_S, ge=0, le=1_800)
     """Seconds to wait; the answer comes after 50 at the latest, with the call as it stands."""
     key: Text | None = Field(default=None, min_length=1, max_length=255)
     """The same key is the same call: ask again with it to wait on."""
@@ -92,7 +92,7 @@ async def invoke_subagent(
         raise ListingNotCallable.by_skill()
     call = SubagentCall(asked.target, asked.key or uuid4().hex, asked.inputs, asked.version, asked.prompt)
     job_id = await subagents.call(context, principal, call)
-    job = await subagents.ended(context, principal, job_id, within_s=min(asked.timeout, MOST_WAIT_S))
+    job = await subagents.ended(context, principal, job_id, within_s=min(asked.timeout, MAX_WAIT_S))
     return SubagentAnswer(
         status=job.status,
         job_id=job.id,

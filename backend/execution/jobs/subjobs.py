@@ -27,7 +27,7 @@ from backend.execution.jobs.claim import JobAttempt, attempt_of
 from backend.execution.jobs.reservations import Reserved
 from backend.money.budgets import usage as limits
 
-MOST_ORPHANS: Final = 50
+MAX_ORPHANS: Final = 50
 
 _CALLING = text("""
 select distinct parent_job_id from jobs
@@ -109,7 +109,7 @@ async def unlend(session: AnySession, *, job_id: UUID, attempt: int) -> None:
 async def end_orphans(database: Database) -> int:
     """Cancel what a job has called that ended before it; says how many."""
     async with database.transaction() as session:
-        orphans = (await session.execute(_ORPHANS, {"most": MOST_ORPHANS})).scalars().all()
+        orphans = (await session.execute(_ORPHANS, {"most": MAX_ORPHANS})).scalars().all()
     for job_id in orphans:
         async with database.transaction() as session:
             await cancel_by(session, job_id, who="the end of the job that called it")

@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.http.paging import PageDep, linked
 from backend.execution.schedules import runs, service
-from backend.execution.schedules.cron import MOST_CHARACTERS
+from backend.execution.schedules.cron import MAX_CHARACTERS
 from backend.execution.schedules.dispatcher import Terms
 from backend.execution.schedules.schemas import (
     ComingAnswer,
@@ -35,7 +35,7 @@ router = APIRouter(route_class=AuthorizedRoute, prefix="/schedules", tags=["sche
 
 NEXT_SHOWN = 5
 LAST_SHOWN = 10
-MOST_PREVIEWED = 50
+MAX_PREVIEWED = 50
 
 
 @router.post("", status_code=201, summary="Make a schedule", response_model=ScheduleDetailAnswer)
@@ -63,9 +63,9 @@ async def list_schedules(principal: PrincipalDep, session: SessionDep) -> Sequen
 async def preview_schedule(
     principal: PrincipalDep,
     *,
-    cron: Annotated[str, Query(min_length=1, max_length=MOST_CHARACTERS)],
+    cron: Annotated[str, Query(min_length=1, max_length=MAX_CHARACTERS)],
     time_zone: Annotated[str, Query(min_length=1, max_length=100)] = "UTC",
-    count: Annotated[int, Query(ge=1, le=MOST_PREVIEWED)] = NEXT_SHOWN,
+    count: Annotated[int, Query(ge=1, le=MAX_PREVIEWED)] = NEXT_SHOWN,
 ) -> PreviewAnswer:
     """The next moments of an expression in a time zone, or what is wrong with it; nothing is kept."""
     principal.require(Role.VIEWER, "schedules:read")

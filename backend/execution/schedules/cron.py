@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-MOST_CHARACTERS: Final = 200
+MAX_CHARACTERS: Final = 200
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _LONGEST: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -75,8 +75,8 @@ def parse(expression: str) -> Cron:
         BadCron: nothing that this can follow, or a day that never comes.
     """
     text = expression.strip().lower()
-    if len(text) > MOST_CHARACTERS:
-        raise BadCron(f"It is longer than {MOST_CHARACTERS} characters.")
+    if len(text) > MAX_CHARACTERS:
+        raise BadCron(f"It is longer than {MAX_CHARACTERS} characters.")
     if text.startswith("@"):
         if text not in ALIASES:
             raise BadCron(f"{expression.strip()!r} is not known. These are: {', '.join(ALIASES)}.")

@@ -38,7 +38,7 @@ from backend.money.pricing import PriceList
 log = logs.get(__name__)
 
 EVERY_S: Final = 1.0
-MOST_AT_ONCE: Final = 100
+MAX_AT_ONCE: Final = 100
 MAX_QUEUED_RUNS: Final = 100
 """Of one schedule."""
 
@@ -129,8 +129,8 @@ async def fire_due(database: Database, terms: Terms, *, at: datetime | None = No
     It is the database's clock that counts: those of several machines differ.
     """
     async with database.single() as single:
-        due = (await single.execute(_DUE, {"at": at, "most": MOST_AT_ONCE})).all()
-        releasable = (await single.execute(_RELEASABLE, {"most": MOST_AT_ONCE})).all()
+        due = (await single.execute(_DUE, {"at": at, "most": MAX_AT_ONCE})).all()
+        releasable = (await single.execute(_RELEASABLE, {"most": MAX_AT_ONCE})).all()
     for row in releasable:
         with background_tasks.log_and_continue("schedule", schedule_id=str(row.id)):
             await _release(database, terms, row.project_id, row.id)

@@ -12,15 +12,15 @@ from backend.core.schemas import Asked
 from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
-from backend.execution.schedules.cron import MOST_CHARACTERS
+from backend.execution.schedules.cron import MAX_CHARACTERS
 from backend.execution.schedules.misfires import Missed
-from backend.marketplace.schemas import MOST_PRICE_MICROS
+from backend.marketplace.schemas import MAX_PRICE_MICROS
 from backend.skills.job_limits import JobLimits
 
 Overlap = Literal["skip", "queue", "cancel_previous", "allow"]
 Outcome = Literal["submitted", "skipped", "missed", "refused", "queued"]
 LAST_VERSION = 2**31 - 1
-MOST_CATCH_UP_S = 31 * 86_400
+MAX_CATCH_UP_S = 31 * 86_400
 
 
 class ScheduleAsked(Asked):
@@ -32,7 +32,7 @@ class ScheduleAsked(Asked):
     """Name of the skill: `report`, or `skillpack/report`."""
     listing_id: str | None = Field(default=None, min_length=1, max_length=200)
     """In the place of a skill: a listing of the marketplace, by its id or slug."""
-    most_price_micros: int | None = Field(default=None, ge=0, le=MOST_PRICE_MICROS)
+    most_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
     """Of a run of the listing; one that has a higher price is refused. Default: the price of now."""
     skillpack: str | None = Field(default=None, max_length=200)
     """Id or slug. Default: the default one, or the one that has the skill."""
@@ -40,7 +40,7 @@ class ScheduleAsked(Asked):
     """Default: the version that is active when it comes; of a listing, its newest."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     """Checked now against the skill's `input_schema`, and again when it comes."""
-    cron: str = Field(min_length=1, max_length=MOST_CHARACTERS)
+    cron: str = Field(min_length=1, max_length=MAX_CHARACTERS)
     """Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or `@daily` and its like."""
     time_zone: str = Field(default="UTC", min_length=1, max_length=100)
     """Of the IANA list: `Europe/Berlin`."""
@@ -49,7 +49,7 @@ class ScheduleAsked(Asked):
     `allow` several jobs at a time."""
     missed: Missed = "skip"
     """What nobody was there for, by a minute or more: `skip` it, or `run_once` for all that was missed."""
-    catch_up_s: int = Field(default=86_400, ge=60, le=MOST_CATCH_UP_S)
+    catch_up_s: int = Field(default=86_400, ge=60, le=MAX_CATCH_UP_S)
     """Seconds after which a missed run is not made up for any more."""
     enabled: bool = True
     limits: JobLimits = Field(default_factory=JobLimits)
@@ -72,13 +72,13 @@ class ScheduleChanges(Asked):
     name: str | None = Field(default=None, min_length=1, max_length=100)
     version: int | None = Field(default=None, ge=1, le=LAST_VERSION)
     """Null: the one that is active; of a listing, its newest."""
-    most_price_micros: int | None = Field(default=None, ge=0, le=MOST_PRICE_MICROS)
+    most_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
     inputs: dict[str, Any] | None = None
-    cron: str | None = Field(default=None, min_length=1, max_length=MOST_CHARACTERS)
+    cron: str | None = Field(default=None, min_length=1, max_length=MAX_CHARACTERS)
     time_zone: str | None = Field(default=None, min_length=1, max_length=100)
     overlap: Overlap | None = None
     missed: Missed | None = None
-    catch_up_s: int | None = Field(default=None, ge=60, le=MOST_CATCH_UP_S)
+    catch_up_s: int | None = Field(default=None, ge=60, le=MAX_CATCH_UP_S)
     enabled: bool | None = None
     limits: JobLimits | None = None
     metadata: dict[str, Any] | None = None

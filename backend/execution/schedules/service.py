@@ -30,7 +30,7 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.job_limits import JobLimits
 
-MOST_SCHEDULES: Final = 200
+MAX_SCHEDULES: Final = 200
 """Of one project."""
 _KEPT_OTHERWISE: Final = {"skill", "skillpack", "listing_id", "most_price_micros", "limits", "metadata"}
 """Of what is asked for, what the table has under another name or from elsewhere."""
@@ -51,8 +51,8 @@ async def create(session: AsyncSession, principal: Principal, asked: ScheduleAsk
     _require_writer(principal)
     found = await target.asked_for(session, principal, asked)
     counted = visible(Schedule, principal).with_only_columns(func.count())
-    if (await session.execute(counted)).scalar_one() >= MOST_SCHEDULES:
-        raise TooManySchedules(MOST_SCHEDULES)
+    if (await session.execute(counted)).scalar_one() >= MAX_SCHEDULES:
+        raise TooManySchedules(MAX_SCHEDULES)
     schedule = Schedule(
         project_id=principal.project_id,
         skillpack_id=found.skillpack_id,

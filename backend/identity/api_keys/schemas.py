@@ -15,8 +15,8 @@ from backend.identity.auth.schemas import Answer
 from backend.identity.auth.scopes import SCOPES, KeyKind
 from backend.identity.tables import ApiKey
 
-MOST_MICROS = 2**53
-MOST_REQUESTS = 10_000_000
+MAX_MICROS = 2**53
+MAX_REQUESTS = 10_000_000
 """A minute: more than any instance answers."""
 
 
@@ -41,9 +41,9 @@ class NewKeyAsked(Asked):
     )
     """Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` in every one; empty:
     all."""
-    daily_cap_micros: int | None = Field(default=None, ge=0, le=MOST_MICROS)
+    daily_cap_micros: int | None = Field(default=None, ge=0, le=MAX_MICROS)
     """Most micro-dollars that its jobs may spend in a day."""
-    requests_per_minute: int | None = Field(default=None, ge=1, le=MOST_REQUESTS)
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_REQUESTS)
     """Most requests that it may send, where that is less than what every key may."""
     expires_at: AwareDatetime | None = None
 
@@ -55,7 +55,7 @@ class KeyChanges(Asked):
     """All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes."""
     unrestricted: bool = False
     """Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access."""
-    requests_per_minute: int | None = Field(default=None, ge=1, le=MOST_REQUESTS)
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_REQUESTS)
     """`null`: what every key may send."""
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from backend.core.errors import Unavailable
 Result = TypeVar("Result")
 
 THREADS: Final = 2
-MOST_WAITING: Final = 32
+MAX_WAITING: Final = 32
 """About two seconds of work on two cores: who would stand behind that is told to come back, or a flood of sign-ins from
 many addresses would make everybody wait, and keep everything they sent in memory."""
 RETRY_AFTER_S: Final = 5
@@ -21,7 +21,7 @@ RETRY_AFTER_S: Final = 5
 class Hashers:
     """Runs hashing beside the event loop."""
 
-    def __init__(self, *, threads: int = THREADS, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, *, threads: int = THREADS, most_waiting: int = MAX_WAITING) -> None:
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="argon2")
         self._most = threads + most_waiting
         self._taken = 0

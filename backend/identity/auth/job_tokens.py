@@ -16,7 +16,7 @@ _PURPOSE: Final = "job-token-v1"
 _PREFIX: Final = "puras_job_"
 _BODY: Final = struct.Struct("!16s16sIQ")
 _MAC_BYTES: Final = 32
-_MOST_CHARACTERS: Final = 256
+_MAX_CHARACTERS: Final = 256
 
 
 class JobToken(NamedTuple):
@@ -54,7 +54,7 @@ def verify(vault: Vault, token: str) -> JobToken:
 
 def _unwrap(token: str) -> bytes:
     encoded = token.removeprefix(_PREFIX)
-    if encoded == token or len(token) > _MOST_CHARACTERS:
+    if encoded == token or len(token) > _MAX_CHARACTERS:
         raise InvalidJobToken("This is not a job token.")
     try:
         sealed = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)

@@ -19,7 +19,7 @@ from backend.identity.tables import ApiKey, Session
 log = logs.get(__name__)
 
 EVERY: Final = timedelta(minutes=1)
-_MOST_REMEMBERED: Final = 10_000
+_MAX_REMEMBERED: Final = 10_000
 
 
 class LastUse:
@@ -47,7 +47,7 @@ class LastUse:
         before = self._written.get(row_id)
         if before is not None and at - before < EVERY:
             return
-        if len(self._written) >= _MOST_REMEMBERED:
+        if len(self._written) >= _MAX_REMEMBERED:
             self._written.clear()
         self._written[row_id] = at
         task = asyncio.create_task(self._write(statement, row_id, at), name="last use")

@@ -29,7 +29,7 @@ LIFETIME: Final = timedelta(days=30)
 """A session ends this long after the sign-in, whatever happens."""
 IDLE: Final = timedelta(days=7)
 """And this long after it was last used."""
-_MOST_CHARACTERS: Final = 128
+_MAX_CHARACTERS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ async def find(reader: AnySession, token: str | None) -> SignedIn:
     Raises:
         InvalidSession: it is nobody's, or the session has ended.
     """
-    if not token or len(token) > _MOST_CHARACTERS:
+    if not token or len(token) > _MAX_CHARACTERS:
         raise InvalidSession
     found = (await reader.execute(_FIND, {"token_hash": _hash(token)})).one_or_none()
     at = now()

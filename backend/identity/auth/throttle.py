@@ -25,12 +25,12 @@ from backend.identity.auth.errors import TooManyBadKeys, TooManyBadLinks, TooMan
 log = logs.get(__name__)
 
 WINDOW_S: Final = 15 * 60
-MOST_PER_PAIR: Final = 10  # one address, one e-mail
-MOST_PER_ADDRESS: Final = 50  # a company may sit behind one
-MOST_PER_EMAIL: Final = 100
-MOST_BAD_KEYS: Final = 100  # of one address: an app with an old key asks again and again
-MOST_BAD_LINKS: Final = 20  # of one address
-_MOST_REMEMBERED: Final = 50_000
+MAX_PER_PAIR: Final = 10  # one address, one e-mail
+MAX_PER_ADDRESS: Final = 50  # a company may sit behind one
+MAX_PER_EMAIL: Final = 100
+MAX_BAD_KEYS: Final = 100  # of one address: an app with an old key asks again and again
+MAX_BAD_LINKS: Final = 20  # of one address
+_MAX_REMEMBERED: Final = 50_000
 
 
 class _Limit(NamedTuple):
@@ -74,7 +74,7 @@ class Throttle:
         Raises:
             TooManyBadKeys: there were too many from the address.
         """
-        ends_in_s = await self._exceeded([_Limit("bad-key", MOST_BAD_KEYS, network_of(address))])
+        ends_in_s = await self._exceeded([_Limit("bad-key", MAX_BAD_KEYS, network_of(address))])
         if ends_in_s is not None:
             raise TooManyBadKeys(ends_in_s)
 
@@ -84,7 +84,7 @@ class Throttle:
         Raises:
             TooManyBadLinks: there were too many from the address.
         """
-        ends_in_s = await self._exceeded([_Limit("bad-link", MOST_BAD_LINKS, network_of(address))])
+        ends_in_s = await self._exceeded([_Limit("bad-link", MAX_BAD_LINKS, network_of(address))])
         if ends_in_s is not None:
             raise TooManyBadLinks(ends_in_s)
 
@@ -131,8 +131,8 @@ class Throttle:
 
     def _count_here(self, key: str) -> _Count:
         at = time.monotonic()
-        if len(self._local) >= _MOST_REMEMBERED:
-            newest = list(self._local.items())[_MOST_REMEMBERED // 2 :]
+        if len(self._local) >= _MAX_REMEMBERED:
+            newest = list(self._local.items())[_MAX_REMEMBERED // 2 :]
             self._local = {known: window for known, window in newest if window.ends_at > at}
         window = self._local.get(key)
         if window is None or window.ends_at <= at:
@@ -152,9 +152,9 @@ def network_of(address: str) -> str:
 
 def _limits(network: str, email: str) -> tuple[_Limit, ...]:
     return (
-        _Limit("pair", MOST_PER_PAIR, f"{network} {email}"),
-        _Limit("address", MOST_PER_ADDRESS, network),
-        _Limit("email", MOST_PER_EMAIL, email),
+        _Limit("pair", MAX_PER_PAIR, f"{network} {email}"),
+        _Limit("address", MAX_PER_ADDRESS, network),
+        _Limit("email", MAX_PER_EMAIL, email),
     )
 
 

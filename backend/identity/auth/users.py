@@ -23,8 +23,8 @@ from backend.identity.auth.hashing import Hashers
 from backend.identity.tables import User
 
 LEAST_PASSWORD_CHARACTERS: Final = 10
-MOST_PASSWORD_CHARACTERS: Final = 256
-MOST_EMAIL_CHARACTERS: Final = 190
+MAX_PASSWORD_CHARACTERS: Final = 256
+MAX_EMAIL_CHARACTERS: Final = 190
 _LEAST_DIFFERENT_CHARACTERS: Final = 5
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 _HASHER: Final = PasswordHasher()
@@ -150,7 +150,7 @@ def normal_email(email: str) -> str:
 
 def _check(email: str, password: str, name: str) -> None:
     problems = [Problem("password", why) for why in _password_faults(email, password)]
-    if len(email) > MOST_EMAIL_CHARACTERS or not _EMAIL.fullmatch(email):
+    if len(email) > MAX_EMAIL_CHARACTERS or not _EMAIL.fullmatch(email):
         problems.append(Problem("email", "Give an e-mail address, like ada@example.org."))
     if len(name) > 200 or "\x00" in name:
         problems.append(Problem("name", "A name has at most 200 characters."))
@@ -163,8 +163,8 @@ def _password_faults(email: str, password: str) -> list[str]:
         return [
             f"Use a password of at least {LEAST_PASSWORD_CHARACTERS} characters; three words make a good one."
         ]
-    if len(password) > MOST_PASSWORD_CHARACTERS:
-        return [f"Use a password of at most {MOST_PASSWORD_CHARACTERS} characters."]
+    if len(password) > MAX_PASSWORD_CHARACTERS:
+        return [f"Use a password of at most {MAX_PASSWORD_CHARACTERS} characters."]
     if len(set(password)) < _LEAST_DIFFERENT_CHARACTERS:
         return [f"Use at least {_LEAST_DIFFERENT_CHARACTERS} different characters in the password."]
     if password.lower() in (email, email.partition("@")[0]):
@@ -177,7 +177,7 @@ async def _hash(password: str) -> str:
 
 
 async def _verify(password_hash: str | None, password: str) -> bool:
-    cut = password[: MOST_PASSWORD_CHARACTERS + 1]
+    cut = password[: MAX_PASSWORD_CHARACTERS + 1]
     return await _HASHERS.run(partial(_is_right, password_hash, cut))
 
 

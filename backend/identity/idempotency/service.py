@@ -23,7 +23,7 @@ from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.idempotency.tables import IdempotencyKey
 
 KEPT: Final = timedelta(hours=24)
-MOST_CHARACTERS: Final = 255
+MAX_CHARACTERS: Final = 255
 
 
 class Answered(NamedTuple):
@@ -75,8 +75,8 @@ async def claim(session: AsyncSession, caller: Caller, key: str, fingerprint: st
         KeyReused: the key came before, with another request.
         Malformed: the key is empty or too long.
     """
-    if not 1 <= len(key) <= MOST_CHARACTERS or not key.isprintable():
-        raise Malformed(f"An Idempotency-Key has 1 to {MOST_CHARACTERS} printable characters.")
+    if not 1 <= len(key) <= MAX_CHARACTERS or not key.isprintable():
+        raise Malformed(f"An Idempotency-Key has 1 to {MAX_CHARACTERS} printable characters.")
     scope = _scope(caller)
     at = now()
     values = {"scope": scope, "key": key, "fingerprint": fingerprint, "at": at, "expired": at - KEPT}

@@ -12,13 +12,13 @@ from backend.core.schemas import Asked
 from backend.identity.limits.service import ProjectLimits
 
 MOST = 10_000_000
-MOST_CONCURRENCY = 10_000
+MAX_CONCURRENCY = 10_000
 
 
 class LimitChanges(Asked):
     """A project's own limits; `null` for the ceiling again, and what is left out stays."""
 
-    concurrency: int | None = Field(default=None, ge=1, le=MOST_CONCURRENCY)
+    concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)
     """Jobs that may be ready or running at once."""
     queued_jobs: int | None = Field(default=None, ge=0, le=MOST)
     """Jobs that may wait outside of the project's window."""

@@ -20,7 +20,7 @@ from backend.identity.limits import service as limits
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.tables import Member, Project
 
-MOST_SLUG_CHARACTERS: Final = 48
+MAX_SLUG_CHARACTERS: Final = 48
 _SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
@@ -96,8 +96,8 @@ def checked_slug(slug: str) -> str:
     Raises:
         Invalid: it cannot.
     """
-    if _is_id(slug) or len(slug) > MOST_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
-        mend = f"Use 1 to {MOST_SLUG_CHARACTERS} of a-z, 0-9 and '-', not '-' at an end, and not an id."
+    if _is_id(slug) or len(slug) > MAX_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
+        mend = f"Use 1 to {MAX_SLUG_CHARACTERS} of a-z, 0-9 and '-', not '-' at an end, and not an id."
         raise Invalid(f"{slug!r} cannot be a project's slug. {mend}", [Problem("slug", mend)])
     return slug
 

@@ -13,7 +13,7 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyKeyHeader
-from backend.identity.idempotency.service import MOST_CHARACTERS
+from backend.identity.idempotency.service import MAX_CHARACTERS
 from backend.integrations.media import service
 from backend.integrations.media.generation import MediaOrder
 from backend.integrations.media.model_families import Verb
@@ -42,8 +42,8 @@ async def generate_media(
 ) -> MediaAnswer:
     """Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt."""
     _check_own(asked, principal)
-    if idempotency_key is not None and not 1 <= len(idempotency_key) <= MOST_CHARACTERS:
-        raise Malformed(f"An Idempotency-Key has 1 to {MOST_CHARACTERS} printable characters.")
+    if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_CHARACTERS:
+        raise Malformed(f"An Idempotency-Key has 1 to {MAX_CHARACTERS} printable characters.")
     folder = asked.output_dir.rstrip("/") + "/" if asked.output_dir else None
     order = MediaOrder(
         verb=asked.verb or next((verb for verb in get_args(Verb) if verb == asked.kind), None),

@@ -12,7 +12,7 @@ import httpx
 from backend.core.net.public_transport import NotReached, PublicTransport
 from backend.storage.mime import HEAD_BYTES, sniff
 
-_MOST_REDIRECTS: Final = 3
+_MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 1 << 16
 _TIMES: Final = httpx.Timeout(30.0, connect=10.0)
 
@@ -43,7 +43,7 @@ async def fetch(
             httpx.AsyncClient(
                 transport=PublicTransport(allowed_hosts),
                 follow_redirects=True,
-                max_redirects=_MOST_REDIRECTS,
+                max_redirects=_MAX_REDIRECTS,
                 timeout=_TIMES,
                 trust_env=False,
             ) as client,

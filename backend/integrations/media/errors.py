@@ -35,7 +35,7 @@ from backend.core.errors import (
     Unavailable,
 )
 
-_MOST_WORDS: Final = 500
+_MAX_WORDS: Final = 500
 """Characters of what a provider says."""
 
 
@@ -118,7 +118,7 @@ class MediaRefused(Invalid):
 
     def __init__(self, model: str, words: str) -> None:
         super().__init__(
-            f"{model} refused this: {words[:_MOST_WORDS]}", [Problem("inputs", words[:_MOST_WORDS])]
+            f"{model} refused this: {words[:_MAX_WORDS]}", [Problem("inputs", words[:_MAX_WORDS])]
         )
 
 

@@ -12,16 +12,14 @@ from backend.core.names import suggestion
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.model_families import ModeName, Verb
 
-MOST_PROMPT_CHARACTERS: Final = 2_500
-MOST_TEXT_CHARACTERS: Final = 5_000
-MOST_REFS: Final = 14
-MOST_INLINE_CHARACTERS: Final = 8 << 20
+MAX_PROMPT_CHARACTERS: Final = 2_500
+MAX_TEXT_CHARACTERS: Final = 5_000
+MAX_REFS: Final = 14
+MAX_INLINE_CHARACTERS: Final = 8 << 20
 
-FileValue = (
-    Annotated[str, StringConstraints(min_length=1, max_length=MOST_INLINE_CHARACTERS)] | dict[str, Any]
-)
+FileValue = Annotated[str, StringConstraints(min_length=1, max_length=MAX_INLINE_CHARACTERS)] | dict[str, Any]
 """An address, a path of the drive, a `data:` address, or `{drive_path}`, `{url}`, `{data}`, `{base64, media_type}`."""
-Prompt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MOST_PROMPT_CHARACTERS)]
+Prompt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT_CHARACTERS)]
 Ratio = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]?:[1-9][0-9]?|auto)$")]
 Part = Annotated[float, Field(ge=0, le=1)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -35,7 +33,7 @@ class ImageInputs(_Inputs):
     """For an image."""
 
     prompt: Annotated[Prompt, Field(min_length=1)]
-    refs: list[FileValue] = Field(default=[], max_length=MOST_REFS)
+    refs: list[FileValue] = Field(default=[], max_length=MAX_REFS)
     aspect_ratio: Ratio = "auto"
     resolution: Literal["1K", "2K", "4K"] = "1K"
     n: int = Field(default=1, ge=1, le=4)
@@ -52,7 +50,7 @@ class VideoInputs(_Inputs):
     prompt: Prompt = ""
     image: FileValue | None = None
     last_frame: FileValue | None = None
-    refs: list[FileValue] = Field(default=[], max_length=MOST_REFS)
+    refs: list[FileValue] = Field(default=[], max_length=MAX_REFS)
     lipsync_audio: FileValue | None = None
     duration: float | None = Field(default=None, gt=0, le=60)
     aspect_ratio: Ratio = "auto"
@@ -79,7 +77,7 @@ class AudioInputs(_Inputs):
     """For speech."""
 
     text: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MOST_TEXT_CHARACTERS)
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_CHARACTERS)
     ]
     voice: Word | None = None
     language: Word | None = None

@@ -22,9 +22,9 @@ from backend.storage.file_errors import BadDrivePath, DriveFileLocked, DriveFile
 from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff
 from backend.storage.paths import parse_drive_path
 
-MOST_BYTES: Final = 25 << 20
+MAX_BYTES: Final = 25 << 20
 """Of one file: it is sent within the call."""
-MOST_BYTES_IN_ALL: Final = 60 << 20
+MAX_BYTES_IN_ALL: Final = 60 << 20
 _FETCH_S: Final = 60.0
 _MEASURED: Final = ("audio", "lipsync_audio")
 """Recordings by whose length a call is priced: they are fetched and looked at, wherever they are."""
@@ -90,10 +90,8 @@ class Loader:
             return text
         file = await self._file(text, mime, path)
         self._bytes += len(file.data)
-        if self._bytes > MOST_BYTES_IN_ALL:
-            raise _wrong(
-                path, f"The files of the call have more than {MOST_BYTES_IN_ALL >> 20} MiB together."
-            )
+        if self._bytes > MAX_BYTES_IN_ALL:
+            raise _wrong(path, f"The files of the call have more than {MAX_BYTES_IN_ALL >> 20} MiB together.")
         if is_measured:
             sources.audio_bytes = len(file.data)
         return f"data:{file.mime};base64,{base64.b64encode(file.data).decode()}"
@@ -115,7 +113,7 @@ class Loader:
     async def _fetched(self, url: str, path: str) -> bytes:
         to = self._scratch / "input"
         try:
-            await fetch(url, to, allowed_hosts=self._allowed_hosts, most_bytes=MOST_BYTES, most_s=_FETCH_S)
+            await fetch(url, to, allowed_hosts=self._allowed_hosts, most_bytes=MAX_BYTES, most_s=_FETCH_S)
         except FetchError as error:
             raise _wrong(path, f"The file cannot be fetched: {error}.") from None
         return to.read_bytes()
@@ -129,9 +127,9 @@ class Loader:
         except (BadDrivePath, DriveFileLocked, DriveFileMissing) as error:
             raise _wrong(path, error.detail) from None
         try:
-            if file.entry.size_bytes > MOST_BYTES:
-                raise _wrong(path, f"The file has more than {MOST_BYTES >> 20} MiB.")
-            return b"".join([chunk async for chunk in file.chunks(0, MOST_BYTES)])
+            if file.entry.size_bytes > MAX_BYTES:
+                raise _wrong(path, f"The file has more than {MAX_BYTES >> 20} MiB.")
+            return b"".join([chunk async for chunk in file.chunks(0, MAX_BYTES)])
         finally:
             await file.close()
 
@@ -164,8 +162,8 @@ def _decoded(text: str, path: str) -> bytes:
         data = base64.b64decode("".join(text.split()), validate=True)
     except (ValueError, binascii.Error):
         raise _wrong(path, "The content is not base64.") from None
-    if len(data) > MOST_BYTES:
-        raise _wrong(path, f"The file has more than {MOST_BYTES >> 20} MiB.")
+    if len(data) > MAX_BYTES:
+        raise _wrong(path, f"The file has more than {MAX_BYTES >> 20} MiB.")
     return data
 
 

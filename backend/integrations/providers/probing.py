@@ -13,8 +13,8 @@ from backend.skills.model_catalog import lists
 from backend.skills.model_catalog.catalog import Catalogue
 
 Verdict = Literal["ok", "warn", "fail"]
-_MOST_BYTES: Final = 8 * 1024 * 1024  # of a list; the longest that is known has two
-_MOST_NAMED: Final = 8
+_MAX_BYTES: Final = 8 * 1024 * 1024  # of a list; the longest that is known has two
+_MAX_NAMED: Final = 8
 
 
 class Probed(NamedTuple):
@@ -70,7 +70,7 @@ async def _get(client: httpx.AsyncClient, url: str) -> _Answer:
         content = bytearray()
         async for piece in answer.aiter_bytes():
             content += piece
-            if len(content) > _MOST_BYTES:
+            if len(content) > _MAX_BYTES:
                 raise ValueError("an answer that is no list")
         return _Answer(answer.status_code, bytes(content))
 
@@ -92,7 +92,7 @@ def _compared(family: str, models: Catalogue, answer: _Answer) -> Probed:
     found = f"The key is taken; {len(ours) - len(missing)} of {len(ours)} models are listed"
     if not missing:
         return Probed("ok", f"{found}.")
-    more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+    more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
     return Probed(
-        "warn", f"{found}, not {', '.join(missing[:_MOST_NAMED])}{more}: skills that name those fail."
+        "warn", f"{found}, not {', '.join(missing[:_MAX_NAMED])}{more}: skills that name those fail."
     )

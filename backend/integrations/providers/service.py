@@ -22,8 +22,8 @@ from backend.integrations.providers.tables import ProviderKey
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.errors import BadProviderKey, ProviderKeyMissing
 
-MOST_KEY_CHARACTERS = 1_000
-MOST_SHOWN_CHARACTERS = 10
+MAX_KEY_CHARACTERS = 1_000
+MAX_SHOWN_CHARACTERS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +131,12 @@ def _beginning(vault: Vault, row: ProviderKey) -> str:
         api_key = vault.decrypt(row.ciphertext)
     except SecretUnreadable:
         return ""
-    return api_key[: min(MOST_SHOWN_CHARACTERS, len(api_key) // 4)]
+    return api_key[: min(MAX_SHOWN_CHARACTERS, len(api_key) // 4)]
 
 
 def _check_key(api_key: str) -> None:
-    if not 1 <= len(api_key) <= MOST_KEY_CHARACTERS:
-        raise BadProviderKey("api_key", f"'api_key' has 1 to {MOST_KEY_CHARACTERS} characters.")
+    if not 1 <= len(api_key) <= MAX_KEY_CHARACTERS:
+        raise BadProviderKey("api_key", f"'api_key' has 1 to {MAX_KEY_CHARACTERS} characters.")
     if not all("!" <= letter <= "~" for letter in api_key):
         raise BadProviderKey(
             "api_key",

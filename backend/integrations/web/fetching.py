@@ -14,11 +14,11 @@ from backend.core.net.egress.run_egress import HEAVY_BYTES, RunEgress
 from backend.integrations.web.errors import NotFetched, Why
 from backend.integrations.web.transport import NotReached, OutsideTransport, TooMuch
 
-MOST_REDIRECTS: Final = 5
-_MOST_URL_CHARACTERS: Final = 8_000
+MAX_REDIRECTS: Final = 5
+_MAX_URL_CHARACTERS: Final = 8_000
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _HEADERS: Final = {"User-Agent": "Mozilla/5.0 (compatible; PurasStudio)", "Accept-Encoding": "gzip"}
-_MOST_SHOWN: Final = 200
+_MAX_SHOWN: Final = 200
 _ANY_ENCODING: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, told by the first bytes
 
 
@@ -55,7 +55,7 @@ async def fetch(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
 
 def shown(url: str) -> str:
     """An address as sentences show it."""
-    return repr(url if len(url) <= _MOST_SHOWN else f"{url[:_MOST_SHOWN]}…")
+    return repr(url if len(url) <= _MAX_SHOWN else f"{url[:_MAX_SHOWN]}…")
 
 
 async def _fetched(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
@@ -84,19 +84,19 @@ def _parsed(url: str) -> httpx2.URL:
         parsed = httpx2.URL(url.strip())
     except httpx2.InvalidURL as error:
         raise NotFetched(f"{shown(url)} is not an address: {error}.", why="address") from None
-    if len(url) > _MOST_URL_CHARACTERS or parsed.scheme not in ("http", "https") or not parsed.host:
+    if len(url) > _MAX_URL_CHARACTERS or parsed.scheme not in ("http", "https") or not parsed.host:
         raise NotFetched(f"{shown(url)} is not an address: write 'https://…' in full.", why="address")
     return parsed.copy_with(fragment=None)
 
 
 async def _followed(client: httpx2.AsyncClient, url: httpx2.URL, most_bytes: int) -> Fetched:
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         async with client.stream("GET", url) as response:
             place = response.headers.get("location")
             if response.status_code not in _REDIRECTS or place is None:
                 return await _read(response, url, most_bytes)
         url = _parsed(str(url.join(place)))
-    raise NotFetched(f"{shown(str(url))} is redirected more than {MOST_REDIRECTS} times.")
+    raise NotFetched(f"{shown(str(url))} is redirected more than {MAX_REDIRECTS} times.")
 
 
 async def _read(response: httpx2.Response, url: httpx2.URL, most_bytes: int) -> Fetched:

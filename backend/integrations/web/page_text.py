@@ -9,12 +9,12 @@ from backend.integrations.web.errors import NotFetched
 from backend.integrations.web.fetching import Fetched, Wanted, shown
 from backend.storage.mime import HEAD_BYTES, sniff
 
-MOST_BYTES: Final = 5 << 20
+MAX_BYTES: Final = 5 << 20
 FETCH_S: Final = 30.0
 WANTED: Final = Wanted(
-    MOST_BYTES, FETCH_S, "text/html,application/xhtml+xml,application/json,text/plain;q=0.9,*/*;q=0.5"
+    MAX_BYTES, FETCH_S, "text/html,application/xhtml+xml,application/json,text/plain;q=0.9,*/*;q=0.5"
 )
-MOST_PDF_PAGES: Final = 100
+MAX_PDF_PAGES: Final = 100
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _TEXTS: Final = ("application/json", "application/xml", "application/javascript", "application/yaml")
 
@@ -56,7 +56,7 @@ async def _pdf(fetched: Fetched, most_characters: int) -> str:
     library = sandboxed_reader.pdf_library()
     if library is None:
         raise NotFetched("PDFs cannot be read here: the package pypdf is missing.")
-    asked = {"wants_text": True, "most_pages": MOST_PDF_PAGES, "most_characters": most_characters}
+    asked = {"wants_text": True, "most_pages": MAX_PDF_PAGES, "most_characters": most_characters}
     answer = await sandboxed_reader.ask("pdf", asked, fetched.content, library=library)
     if answer is None:
         raise NotFetched(

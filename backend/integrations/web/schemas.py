@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.core.schemas import Text
 
 DEFAULT_CHARACTERS: Final = 20_000
-MOST_CHARACTERS: Final = 200_000
+MAX_CHARACTERS: Final = 200_000
 _Query = Annotated[Text, Field(min_length=1, max_length=500)]
 _Results = Annotated[int, Field(ge=1, le=20)]
 
@@ -49,7 +49,7 @@ class PageAsked(BaseModel):
 
     url: Text = Field(min_length=1, max_length=8_000)
     """The whole address, with `https://`."""
-    max_chars: int = Field(default=DEFAULT_CHARACTERS, ge=500, le=MOST_CHARACTERS)
+    max_chars: int = Field(default=DEFAULT_CHARACTERS, ge=500, le=MAX_CHARACTERS)
     """Characters of the text."""
     render_js: bool = False
     """Scripts of pages are not run here: `true` is answered with 501."""

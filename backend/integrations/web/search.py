@@ -15,12 +15,12 @@ from backend.integrations.web.errors import SearchFailed
 from backend.money.ledger.service import Used
 from backend.money.pricing import billed_micros
 
-MOST_RESULTS: Final = 20
+MAX_RESULTS: Final = 20
 _TIMEOUT_S: Final = 20.0
-_MOST_BYTES: Final = 4 << 20
-_MOST_TITLE: Final = 300
-_MOST_URL: Final = 2_000
-_MOST_TEXT: Final = 2_000
+_MAX_BYTES: Final = 4 << 20
+_MAX_TITLE: Final = 300
+_MAX_URL: Final = 2_000
+_MAX_TEXT: Final = 2_000
 _NANOS_PER_USD_OF_1000: Final = 1_000_000
 
 
@@ -116,7 +116,7 @@ async def _body(client: httpx2.AsyncClient, url: httpx2.URL, headers: dict[str, 
             )
         async for chunk in response.aiter_bytes():
             content += chunk
-            if len(content) > _MOST_BYTES:
+            if len(content) > _MAX_BYTES:
                 raise SearchFailed(
                     "The search engine answered with more than can be read. Ask for fewer results."
                 )
@@ -130,8 +130,8 @@ async def _body(client: httpx2.AsyncClient, url: httpx2.URL, headers: dict[str, 
 def _hits(rows: list[Any]) -> Iterator[Hit]:
     for row in rows:
         url = row.get("url") if isinstance(row, dict) else None
-        if isinstance(url, str) and url.startswith(("http://", "https://")) and len(url) <= _MOST_URL:
-            yield Hit(_words(row.get("title"), _MOST_TITLE), url, _words(row.get("content"), _MOST_TEXT))
+        if isinstance(url, str) and url.startswith(("http://", "https://")) and len(url) <= _MAX_URL:
+            yield Hit(_words(row.get("title"), _MAX_TITLE), url, _words(row.get("content"), _MAX_TEXT))
 
 
 def _words(value: Any, most: int) -> str:

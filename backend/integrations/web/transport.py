@@ -18,7 +18,7 @@ from backend.core.net.egress.rules import Target, read_target
 from backend.core.net.egress.run_egress import RunEgress
 
 _PORTS: Final = {"http": 80, "https": 443}
-_MOST_ADDRESSES: Final = 4  # of one name that are tried
+_MAX_ADDRESSES: Final = 4  # of one name that are tried
 _CONNECT_S: Final = 6.0
 
 
@@ -64,7 +64,7 @@ class OutsideTransport(httpx2.AsyncBaseTransport):
             if isinstance(turned, Refused):
                 self._outside.note(turned, target.host, target.port)
             raise NotReached(turned.sentence, request, is_refused=isinstance(turned, Refused)) from None
-        response = await self._sent(request, target, addresses[:_MOST_ADDRESSES])
+        response = await self._sent(request, target, addresses[:_MAX_ADDRESSES])
         return httpx2.Response(
             response.status_code,
             headers=response.headers,

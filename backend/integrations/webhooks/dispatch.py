@@ -26,15 +26,15 @@ from backend.core.db.engine import Database
 from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
 from backend.integrations.webhooks import outcomes, signing
-from backend.integrations.webhooks.sending import MOST_S, Sender, Sent
+from backend.integrations.webhooks.sending import MAX_S, Sender, Sent
 
 log = logs.get(__name__)
 
 POLL_S: Final = 1.0
-LEASE: Final = timedelta(seconds=3 * MOST_S)  # longer than a send with all its waits for the database
+LEASE: Final = timedelta(seconds=3 * MAX_S)  # longer than a send with all its waits for the database
 EACH: Final = 4
 """Sends to one webhook that a process has open at once."""
-MOST_OPEN: Final = 256
+MAX_OPEN: Final = 256
 """Sends of one process; each is a socket and a few kilobytes."""
 RECORDING: Final = 4
 """Connections to the database that take down what became of sends: the others are for jobs."""
@@ -109,7 +109,7 @@ class Dispatcher:
 
     async def send_due(self) -> int:
         """Begin to send what is due, as far as there is room; says how many that are."""
-        room = MOST_OPEN - len(self._sends)
+        room = MAX_OPEN - len(self._sends)
         if room <= 0:
             return 0
         values = {

@@ -15,7 +15,7 @@ DeliveryStatus = Literal["pending", "delivered", "given_up"]
 Url = Annotated[str, Field(min_length=1, max_length=2_000)]
 Skills = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)]
 Events = Annotated[list[Event], Field(max_length=20)]
-MOST_OVERLAP_HOURS = 168
+MAX_OVERLAP_HOURS = 168
 
 
 class WebhookAsked(Asked):
@@ -44,7 +44,7 @@ class WebhookChanges(Asked):
 class RotationAsked(Asked):
     """How a secret is replaced."""
 
-    overlap_hours: float = Field(default=24, ge=0, le=MOST_OVERLAP_HOURS)
+    overlap_hours: float = Field(default=24, ge=0, le=MAX_OVERLAP_HOURS)
     """For so long the old secret signs beside the new one."""
 
 

@@ -13,13 +13,13 @@ from backend.core.net.public_transport import NotReached, PublicTransport
 from backend.core.version import version
 from backend.integrations.webhooks.addresses import Receivers
 
-MOST_S: Final = 10.0
-MOST_ANSWER_BYTES: Final = 64 * 1024
-MOST_SHOWN: Final = 1_000
+MAX_S: Final = 10.0
+MAX_ANSWER_BYTES: Final = 64 * 1024
+MAX_SHOWN: Final = 1_000
 """Characters of an answer that are kept."""
 GONE: Final = 410
 """The receiver says that it wants nothing any more."""
-_MOST_REASON: Final = 300
+_MAX_REASON: Final = 300
 
 
 class Sent(NamedTuple):
@@ -36,13 +36,13 @@ class Sent(NamedTuple):
 class Sender:
     """Sends for one process; what it needs for https is read with the first request."""
 
-    def __init__(self, connect: Callable[[], httpx.AsyncBaseTransport], *, most_s: float = MOST_S) -> None:
+    def __init__(self, connect: Callable[[], httpx.AsyncBaseTransport], *, most_s: float = MAX_S) -> None:
         self._connect = connect
         self._transport: httpx.AsyncBaseTransport | None = None
         self._most_s = most_s
 
     @classmethod
-    def to_public(cls, allowed: Receivers, *, most_s: float = MOST_S) -> Sender:
+    def to_public(cls, allowed: Receivers, *, most_s: float = MAX_S) -> Sender:
         """One that reaches the internet, and what the operator allows."""
 
         def connect() -> PublicTransport:
@@ -91,13 +91,13 @@ async def _beginning(response: httpx.Response) -> str:
     head, size = b"", 0
     try:
         async for chunk in response.stream:  # type: ignore[union-attr]  # that of an answer over a network
-            head += chunk[: MOST_SHOWN * 4 - len(head)]
+            head += chunk[: MAX_SHOWN * 4 - len(head)]
             size += len(chunk)
-            if size > MOST_ANSWER_BYTES:
+            if size > MAX_ANSWER_BYTES:
                 break
     finally:
         await response.aclose()
-    return head.decode(errors="replace").replace("\0", "\ufffd")[:MOST_SHOWN]
+    return head.decode(errors="replace").replace("\0", "\ufffd")[:MAX_SHOWN]
 
 
 def _refusal(code: int) -> str | None:
@@ -113,4 +113,4 @@ def _refusal(code: int) -> str | None:
 def _reason(fault: Exception) -> str:
     if isinstance(fault, NotReached):
         return f"It was not sent: {fault.sentence}."
-    return f"The receiver could not be reached ({type(fault).__name__}): {fault}"[:_MOST_REASON]
+    return f"The receiver could not be reached ({type(fault).__name__}): {fault}"[:_MAX_REASON]

@@ -22,7 +22,7 @@ from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.errors import TooManyWebhooks, WebhookNotFound
 from backend.integrations.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
 
-MOST_WEBHOOKS: Final = 20
+MAX_WEBHOOKS: Final = 20
 """Of one project."""
 
 
@@ -50,8 +50,8 @@ async def create(
     principal.require(Role.DEVELOPER, "webhooks:write")
     addresses.check(asked.url, allowed)
     counted = visible(Webhook, principal).with_only_columns(func.count())
-    if (await session.execute(counted)).scalar_one() >= MOST_WEBHOOKS:
-        raise TooManyWebhooks(MOST_WEBHOOKS)
+    if (await session.execute(counted)).scalar_one() >= MAX_WEBHOOKS:
+        raise TooManyWebhooks(MAX_WEBHOOKS)
     secret = signing.new_secret()
     webhook = Webhook(
         project_id=principal.project_id,

@@ -13,7 +13,7 @@ from backend.money.budgets.usage import resets_at
 
 Scope = Literal["project", "skillpack", "skill", "key"]
 Window = Literal["day", "month", "rolling30", "total"]
-MOST_USD = 1_000_000_000
+MAX_USD = 1_000_000_000
 
 
 class BudgetAsked(Asked):
@@ -31,7 +31,7 @@ class BudgetAsked(Asked):
     """For the scope `key`."""
     window: Window
     """`day` and `month` begin at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets."""
-    limit_usd: float = Field(ge=0.000001, le=MOST_USD)
+    limit_usd: float = Field(ge=0.000001, le=MAX_USD)
     alert_pct: int | None = Field(default=80, ge=1, le=100)
     """Percent of the limit from which on there is an alert, once per window; null: none."""
     enforce: bool = True
@@ -43,7 +43,7 @@ class BudgetChanges(Asked):
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
     window: Window | None = None
-    limit_usd: float | None = Field(default=None, ge=0.000001, le=MOST_USD)
+    limit_usd: float | None = Field(default=None, ge=0.000001, le=MAX_USD)
     alert_pct: int | None = Field(default=None, ge=1, le=100)
     """Null: no alerts any more."""
     enforce: bool | None = None

@@ -23,7 +23,7 @@ from backend.money.pricing import usd_to_micros
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.skillpacks import service as skillpacks
 
-MOST_BUDGETS: Final = 50
+MAX_BUDGETS: Final = 50
 """Of one project: every submit adds them up."""
 
 _ALL = text(f"{STANDING} order by b.name")
@@ -60,8 +60,8 @@ async def create(session: AsyncSession, principal: Principal, asked: BudgetAsked
         **await _scoped(session, principal, asked),
     )
     counted = visible(Budget, principal).with_only_columns(func.count())
-    if (await session.execute(counted)).scalar_one() >= MOST_BUDGETS:
-        raise TooManyBudgets(MOST_BUDGETS)
+    if (await session.execute(counted)).scalar_one() >= MAX_BUDGETS:
+        raise TooManyBudgets(MAX_BUDGETS)
     session.add(budget)
     await _flush(session, asked.name)
     facts = {"name": budget.name, "scope": budget.scope, "window": budget.period}

@@ -24,7 +24,7 @@ HEADER, MANIFEST, SIGNATURE = "header.json", "manifest.json", "signature.json"
 KEYS: Final = "keys/secrets.key"
 PURPOSE: Final = "backup"
 """What the signature is made for: a MAC of something else is none."""
-MOST_BYTES: Final = 16 * 1024 * 1024
+MAX_BYTES: Final = 16 * 1024 * 1024
 
 Name = Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")
 
@@ -99,7 +99,7 @@ def parse(model: type[_Model], file: ArchiveFile) -> _Model:
     Raises:
         ArchiveDamaged: it is not one.
     """
-    return parse_text(model, file.entry.name, file.read(MOST_BYTES))
+    return parse_text(model, file.entry.name, file.read(MAX_BYTES))
 
 
 def parse_text(model: type[_Model], name: str, text: bytes) -> _Model:

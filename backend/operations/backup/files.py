@@ -17,7 +17,7 @@ from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath, parse_drive_path
 from backend.storage.tree_walk import made_folder, opened_folder
 
-MOST_BUNDLE_BYTES: Final = 128 * 1024 * 1024
+MAX_BUNDLE_BYTES: Final = 128 * 1024 * 1024
 
 
 def drive_of(project_id: UUID, owner_uid: int | None) -> Drive:

@@ -109,7 +109,7 @@ class Loading:
                         self._tell(f"table {table}")
                     await tables.fill(connection, piece.table, piece.chunks())
                 case Bundle():
-                    await storage.put_bundle(piece.sha256, piece.file.read(files.MOST_BUNDLE_BYTES))
+                    await storage.put_bundle(piece.sha256, piece.file.read(files.MAX_BUNDLE_BYTES))
                 case Stored():
                     await self._store(transaction, storage, folders, piece)
         await folders.end()

@@ -16,7 +16,7 @@ from backend.operations.backup.contents import (
     HEADER,
     KEYS,
     MANIFEST,
-    MOST_BYTES,
+    MAX_BYTES,
     PURPOSE,
     SIGNATURE,
     Header,
@@ -28,7 +28,7 @@ from backend.operations.backup.contents import (
 from backend.operations.backup.errors import BackupNewer, BackupUnreadable, WrongKeys
 from backend.operations.backup.pieces import Bundle, Keys, Piece, Rows, Stored
 
-_MOST_KEYS_BYTES: Final = 64 * 1024
+_MAX_KEYS_BYTES: Final = 64 * 1024
 _ROWS: Final = re.compile(r"database/([a-z_][a-z0-9_]{0,62})/[0-9]{6,}")
 _BUNDLE: Final = re.compile(r"bundles/([0-9a-f]{64})\.zip")
 
@@ -98,12 +98,12 @@ class BackupReader:
         rows, bundle = _ROWS.fullmatch(name), _BUNDLE.fullmatch(name)
         if rows and rows[1] in self._tables:
             return Rows(self._tables[rows[1]], file)
-        if bundle and bundle[1] not in self.bundles and file.entry.size_bytes <= files.MOST_BUNDLE_BYTES:
+        if bundle and bundle[1] not in self.bundles and file.entry.size_bytes <= files.MAX_BUNDLE_BYTES:
             return Bundle(bundle[1], file)
         if name.startswith("drive/"):
             return Stored(*files.place_in(name), file)
         if name == KEYS and self.header.has_keys:
-            return Keys(file.read(_MOST_KEYS_BYTES).decode("ascii", "replace"))
+            return Keys(file.read(_MAX_KEYS_BYTES).decode("ascii", "replace"))
         raise ArchiveDamaged(f"it holds {name!r}, which no backup has.")
 
     def _note(self, piece: Piece) -> None:
@@ -130,7 +130,7 @@ class BackupReader:
             "files": digest.files,
             "sha256": digest.sha256,
         }
-        written = file.read(MOST_BYTES)
+        written = file.read(MAX_BYTES)
         told = parse_text(Manifest, MANIFEST, written)
         for what, value in found.items():
             if getattr(told, what) != value:

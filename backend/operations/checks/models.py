@@ -19,7 +19,7 @@ from backend.skills.model_catalog import catalog, lists
 from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
 from backend.skills.model_catalog.errors import BadCatalogue
 
-_MOST_NAMED: Final = 8
+_MAX_NAMED: Final = 8
 
 
 def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
@@ -127,10 +127,10 @@ def _compared(title: str, models: Sequence[CatalogueEntry], ids: Sequence[str]) 
     found = f"it answers and lists {len(models) - len(missing)} of our {len(models)} models"
     if not missing:
         return ok(title, found)
-    more = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+    more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
     return warn(
         title,
-        f"{found}, not {', '.join(missing[:_MOST_NAMED])}{more}",
+        f"{found}, not {', '.join(missing[:_MAX_NAMED])}{more}",
         "They may be gone: skills that name them fail as model_refused. Name others, or give them another "
         "'upstream_id' in the file of PURAS_MODELS.",
     )

@@ -17,8 +17,8 @@ INLINE: Final = "@inline"
 """Name of the agent whose prompt is the request's own; of one that a skill makes, behind `skill:`."""
 NOTEBOOK: Final = "@notebook"
 """Name of the job that is the Python kernel of a notebook: it has the files of the version and what commands have."""
-MOST_PROMPT_CHARACTERS: Final = 200_000
-MOST_KERNEL_S: Final = 8 * 3600.0
+MAX_PROMPT_CHARACTERS: Final = 200_000
+MAX_KERNEL_S: Final = 8 * 3600.0
 """A kernel ends by then, whoever still uses it: a working day."""
 NO_SKILLS: Final = Manifest(skills=())
 """Of a job that runs without a deployment."""
@@ -101,7 +101,7 @@ _KERNEL: Final = Skill(
     is_agentic=False,
     input_schema={},
     output_schema={},
-    timeout_s=MOST_KERNEL_S,
+    timeout_s=MAX_KERNEL_S,
     retries=Retries(max=0, on=()),  # what its variables held is gone: nobody is told that it goes on
 )
 """What a notebook runs in: nothing but Python and the files."""

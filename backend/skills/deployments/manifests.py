@@ -14,7 +14,7 @@ from backend.core.db.engine import AnySession
 from backend.skills.deployments.tables import Deployment
 from backend.skills.manifest.types import Manifest
 
-MOST_KEPT: Final = 256
+MAX_KEPT: Final = 256
 
 
 class Known(NamedTuple):
@@ -43,5 +43,5 @@ async def of(session: AnySession, ids: Collection[UUID]) -> dict[UUID, Known]:
 def _keep(deployment_id: UUID, known: Known) -> None:
     _known[deployment_id] = known
     _known.move_to_end(deployment_id)
-    while len(_known) > MOST_KEPT:
+    while len(_known) > MAX_KEPT:
         _known.popitem(last=False)

@@ -17,7 +17,7 @@ from backend.skills.manifest.types import Skill
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack, full_name
 
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 
 
 class ActiveSkill(NamedTuple):
@@ -34,7 +34,7 @@ class ActiveSkill(NamedTuple):
 
 
 async def list_(
-    session: AsyncSession, principal: Principal, *, skillpack: str | None = None, limit: int = MOST_LISTED
+    session: AsyncSession, principal: Principal, *, skillpack: str | None = None, limit: int = MAX_LISTED
 ) -> list[Deployment]:
     """The versions of a skillpack, newest first; without one of the default.
 

@@ -22,7 +22,7 @@ PASSAGE: Final = (
 
 _PREFIX: Final = ".unpacking-"
 _EMPTY: Final = "none"
-_MOST_NOTED: Final = 1_000
+_MAX_NOTED: Final = 1_000
 _noted: dict[Path, float] = {}
 _under_way: dict[tuple[asyncio.AbstractEventLoop, Path], asyncio.Task[None]] = {}
 
@@ -62,7 +62,7 @@ def _note_use(target: Path) -> None:
     if now - _noted.get(target, -STAMP_S) >= STAMP_S:
         _noted[target] = now
         touch(target)
-        if len(_noted) > _MOST_NOTED:
+        if len(_noted) > _MAX_NOTED:
             del _noted[next(iter(_noted))]
 
 

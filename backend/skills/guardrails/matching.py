@@ -20,12 +20,12 @@ from backend.skills.schemas.schema_dialect import to_json_schema
 from backend.skills.schemas.validator import Validator
 
 HIDDEN: Final = "[redacted]"
-MOST_CHARACTERS: Final = 1_000_000
+MAX_CHARACTERS: Final = 1_000_000
 """Of all texts of a value together: more than that nobody judges."""
-MOST_CPU_S: Final = 3.0
+MAX_CPU_S: Final = 3.0
 """Of one rail over one value."""
 _LOOK_EVERY: Final = 256
-MOST_DEPTH: Final = 200
+MAX_DEPTH: Final = 200
 
 Find = Callable[[str], Iterator[tuple[int, int]]]
 Matched = dict[str, int]
@@ -53,11 +53,11 @@ class _Clock:
     """The time that a judgement takes of its own thread, however busy the machine is."""
 
     def __init__(self) -> None:
-        self._ends = time.thread_time() + MOST_CPU_S
+        self._ends = time.thread_time() + MAX_CPU_S
 
     def check(self) -> None:
         if time.thread_time() > self._ends:
-            raise CannotJudgeError(f"it takes longer than {MOST_CPU_S:g} s")
+            raise CannotJudgeError(f"it takes longer than {MAX_CPU_S:g} s")
 
 
 class Matcher:
@@ -143,11 +143,11 @@ def matcher_of(rail: Rail) -> Matcher:
 
 def _measure(value: Any) -> None:
     """Refuse what would take too long, before it does."""
-    left, waiting = MOST_CHARACTERS, [(value, 0)]
+    left, waiting = MAX_CHARACTERS, [(value, 0)]
     while waiting:
         inner, depth = waiting.pop()
-        if depth > MOST_DEPTH:
-            raise CannotJudgeError(f"it is nested deeper than {MOST_DEPTH} levels")
+        if depth > MAX_DEPTH:
+            raise CannotJudgeError(f"it is nested deeper than {MAX_DEPTH} levels")
         if isinstance(inner, str):
             left -= len(inner)
         elif isinstance(inner, dict):
@@ -156,7 +156,7 @@ def _measure(value: Any) -> None:
         elif isinstance(inner, list | tuple):
             waiting += [(one, depth + 1) for one in inner]
         if left < 0:
-            raise CannotJudgeError(f"it has more than {MOST_CHARACTERS:,} characters")
+            raise CannotJudgeError(f"it has more than {MAX_CHARACTERS:,} characters")
 
 
 def _number(value: float) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
 
-MOST_RUNS: Final = 500
+MAX_RUNS: Final = 500
 """Encoded pieces of one text that are looked into."""
 DEPTH: Final = 2
 """Encodings inside of each other."""
@@ -112,7 +112,7 @@ def _decoded(text: str) -> Iterator[tuple[tuple[int, int], str]]:
             yield whole, decoded
     for pattern, decode_run in ((_BASE64, _from_base64), (_HEX, _from_hex)):
         for count, found in enumerate(pattern.finditer(text)):
-            if count >= MOST_RUNS:
+            if count >= MAX_RUNS:
                 break
             decoded_run = decode_run(found.group())
             if decoded_run:

@@ -21,7 +21,7 @@ _IBAN_LENGTHS: Final = {one[:2]: int(one[2:]) for one in _IBANS.split(" ")}
 _SEPARATORS: Final = frozenset(" -.\u00a0")
 _DOUBLED: Final = dict(zip("0123456789", (0, 2, 4, 6, 8, 1, 3, 5, 7, 9), strict=True))
 _LEAST_CARD_DIGITS: Final = 13
-_MOST_CARD_DIGITS: Final = 19
+_MAX_CARD_DIGITS: Final = 19
 _GROUPS: Final = re.compile(r"[0-9]+")
 _CF_ODD: Final = (
     1,
@@ -94,7 +94,7 @@ def _card_end(run: str, groups: list[Span], at: int) -> int | None:
     digits, ends = "", None
     for end in range(at, len(groups)):
         digits += run[groups[end][0] : groups[end][1]]
-        if len(digits) > _MOST_CARD_DIGITS or digits[0] not in "23456":
+        if len(digits) > _MAX_CARD_DIGITS or digits[0] not in "23456":
             break
         if len(digits) >= _LEAST_CARD_DIGITS and len(set(digits)) > 1 and _luhn(digits):
             ends = end + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeVar, get_args
 
 from backend.core.names import is_name
-from backend.core.net.host_patterns import MOST_HOSTS, parse_host
+from backend.core.net.host_patterns import MAX_HOSTS, parse_host
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.sections import Section
 from backend.skills.manifest.types import Backoff, Limits, Retries, RetryReason
@@ -120,10 +120,10 @@ def _network(section: Section) -> str | list[str]:
                     f"{shown(host)} is not a host. Write 'api.example.org', '*.example.org' or 'api.example.org:8443', "
                     "without https://.",
                 )
-        if len(hosts) > MOST_HOSTS:
+        if len(hosts) > MAX_HOSTS:
             section.error(
                 "network",
-                f"'network' lists {len(hosts)} hosts, and {MOST_HOSTS} are the most. Use '*.example.org'.",
+                f"'network' lists {len(hosts)} hosts, and {MAX_HOSTS} are the most. Use '*.example.org'.",
             )
         return list(dict.fromkeys(hosts))
     return section.choice("network", ("none", "public")) or "public"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from backend.core.errors import Invalid, Problem
 
-MOST_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
-MOST_CHARACTERS = 1_000
-MOST_S = 30.0  # honest bundles take milliseconds
+MAX_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
+MAX_CHARACTERS = 1_000
+MAX_S = 30.0  # honest bundles take milliseconds
 
 
 class BundleInvalid(Invalid):
@@ -37,7 +37,7 @@ class Findings:
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    _late_at: float = field(default_factory=lambda: time.monotonic() + MOST_S)
+    _late_at: float = field(default_factory=lambda: time.monotonic() + MAX_S)
 
     @property
     def is_late(self) -> bool:
@@ -66,7 +66,7 @@ class Findings:
 
 
 def _add(found: list[Problem], problem: Problem) -> None:
-    if len(problem.message) > MOST_CHARACTERS:
-        problem = replace(problem, message=problem.message[: MOST_CHARACTERS - 1] + "…")
-    if len(found) < MOST_PROBLEMS and problem not in found:
+    if len(problem.message) > MAX_CHARACTERS:
+        problem = replace(problem, message=problem.message[: MAX_CHARACTERS - 1] + "…")
+    if len(found) < MAX_PROBLEMS and problem not in found:
         found.append(problem)

@@ -11,9 +11,9 @@ from backend.skills.manifest.types import Rail, RailAction, RailPoint
 from backend.skills.schemas.messages import shown
 from backend.skills.schemas.patterns import PatternRefusedError, compiled
 
-MOST_RAILS: Final = 50
-MOST_WORDS: Final = 1_000
-MOST_WORD_CHARACTERS: Final = 200
+MAX_RAILS: Final = 50
+MAX_WORDS: Final = 1_000
+MAX_WORD_CHARACTERS: Final = 200
 PII: Final = (
     *("email", "phone", "iban", "card"),
     *("us_ssn", "uk_nino", "es_nif", "fr_nir", "pl_pesel", "br_cpf", "de_steuer_id", "it_cf"),
@@ -32,8 +32,8 @@ def read(parent: Section, reading: Reading, *, is_agentic: bool) -> tuple[Rail, 
         if rail.name and any(rail.name == other.name for other in found):
             section.error("name", f"Two rails are called {rail.name!r}. Rename one.")
         found.append(rail)
-    if len(found) > MOST_RAILS:
-        parent.error("rails", f"There are more than {MOST_RAILS} rails. Join some of them.")
+    if len(found) > MAX_RAILS:
+        parent.error("rails", f"There are more than {MAX_RAILS} rails. Join some of them.")
     return tuple(found)
 
 
@@ -116,13 +116,13 @@ def _pii(section: Section) -> tuple[str, ...]:
 
 def _words(section: Section) -> tuple[str, ...]:
     words = section.texts("words")
-    if len(words) > MOST_WORDS:
+    if len(words) > MAX_WORDS:
         section.error(
-            "words", f"There are more than {MOST_WORDS:,} words. Use a 'pattern', or an 'entrypoint'."
+            "words", f"There are more than {MAX_WORDS:,} words. Use a 'pattern', or an 'entrypoint'."
         )
     for index, word in enumerate(words):
-        if len(word) > MOST_WORD_CHARACTERS:
-            section.error(("words", index), f"A word has at most {MOST_WORD_CHARACTERS} characters.")
+        if len(word) > MAX_WORD_CHARACTERS:
+            section.error(("words", index), f"A word has at most {MAX_WORD_CHARACTERS} characters.")
     return words
 
 

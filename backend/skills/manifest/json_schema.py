@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, get_args
 
 from backend.core.names import NAME_PATTERN
-from backend.skills.manifest.mcp_servers import MOST_HEADERS
+from backend.skills.manifest.mcp_servers import MAX_HEADERS
 from backend.skills.manifest.types import BuiltIn, RailPoint, RetryReason
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import Catalogue
@@ -118,7 +118,7 @@ def _tool() -> _Schema:
 
 def _headers() -> _Schema:
     value = {"type": "string", "pattern": r"^[\x20-\x7e]*$", "minLength": 1}
-    return {"type": "object", "additionalProperties": value, "maxProperties": MOST_HEADERS}
+    return {"type": "object", "additionalProperties": value, "maxProperties": MAX_HEADERS}
 
 
 def _routing(models: Catalogue) -> _Schema:

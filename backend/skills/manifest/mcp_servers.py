@@ -12,8 +12,8 @@ from backend.core.vault.secret_rules import check_name
 from backend.skills.manifest.sections import Section
 from backend.skills.schemas.messages import shown
 
-MOST_HEADERS: Final = 16
-_MOST_VALUE: Final = 4_000
+MAX_HEADERS: Final = 16
+_MAX_VALUE: Final = 4_000
 PLACEHOLDER: Final = re.compile(r"\$\{secret:([^}]*)\}")
 """Stands for the value of a secret in a header's value."""
 _DOLLAR: Final = re.compile(r"\$\{[^}]*\}?")
@@ -54,12 +54,12 @@ def _headers(parent: Section) -> dict[str, str]:
     section = parent.section("headers")
     if section is None:
         return {}
-    if len(section.value) > MOST_HEADERS:
-        section.error(None, f"There are more than {MOST_HEADERS} headers. Send what the server needs.")
+    if len(section.value) > MAX_HEADERS:
+        section.error(None, f"There are more than {MAX_HEADERS} headers. Send what the server needs.")
         return {}
     found: dict[str, str] = {}
     for name in section.value:
-        value = section.text(name, is_required=True, most=_MOST_VALUE) if isinstance(name, str) else None
+        value = section.text(name, is_required=True, most=_MAX_VALUE) if isinstance(name, str) else None
         if value is not None and _is_header(section, name) and _is_value(section, name, value):
             found[name] = value
     return found

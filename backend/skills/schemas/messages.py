@@ -14,7 +14,7 @@ from backend.skills.schemas.schema_dialect import COLOR_PATTERN, FILE_TYPES
 Path = tuple[str | int, ...]
 """Where something is: `("tools", 0, "name")`."""
 
-_MOST_SHOWN = 80
+_MAX_SHOWN = 80
 _WORDS = {"null": None, "true": True, "false": False}
 _KINDS = {
     "string": "text",
@@ -52,17 +52,17 @@ def undeclared(name: str, declared: frozenset[str], root: str) -> Problem:
     hint = suggestion(name, sorted(declared)) or (
         f" Declared are {_listed(sorted(declared))}." if declared else " The skill takes no inputs."
     )
-    return Problem(spelled((name[:_MOST_SHOWN],), root), f"The skill does not declare {shown(name)}.{hint}")
+    return Problem(spelled((name[:_MAX_SHOWN],), root), f"The skill does not declare {shown(name)}.{hint}")
 
 
 def shown(value: Any) -> str:
     """A value in a message: short, whatever its size."""
     if isinstance(value, str):
-        text = repr(value if len(value) <= _MOST_SHOWN else value[: _MOST_SHOWN - 1] + "…")
+        text = repr(value if len(value) <= _MAX_SHOWN else value[: _MAX_SHOWN - 1] + "…")
     elif isinstance(value, dict | list):
         text = f"{_KINDS['object' if isinstance(value, dict) else 'array']} of {len(value)}"
     else:
-        text = next((word for word, plain in _WORDS.items() if value is plain), repr(value)[:_MOST_SHOWN])
+        text = next((word for word, plain in _WORDS.items() if value is plain), repr(value)[:_MAX_SHOWN])
     return text
 
 

@@ -34,7 +34,7 @@ _KNOWN_KEYWORDS = frozenset(Draft202012Validator.VALIDATORS) | {
 }
 
 
-MOST_FLAWS = 50  # told of one schema
+MAX_FLAWS = 50  # told of one schema
 
 
 class Flaw(NamedTuple):
@@ -55,12 +55,12 @@ def schema_flaws(schema: Schema) -> SchemaFlaws:
     """Everything wrong with a schema in the dialect; without errors it can be compiled."""
     flaws = SchemaFlaws([], [])
     for path, part in references.subschemas(schema):
-        flaws.errors.extend(islice(_keyword_errors(path, part, schema), MOST_FLAWS))
-        flaws.warnings.extend(islice(_keyword_warnings(path, part), MOST_FLAWS))
-        if len(flaws.errors) + len(flaws.warnings) > MOST_FLAWS:
+        flaws.errors.extend(islice(_keyword_errors(path, part, schema), MAX_FLAWS))
+        flaws.warnings.extend(islice(_keyword_warnings(path, part), MAX_FLAWS))
+        if len(flaws.errors) + len(flaws.warnings) > MAX_FLAWS:
             break
     if not flaws.errors:
-        flaws.errors.extend(islice(_form_errors(schema), MOST_FLAWS))
+        flaws.errors.extend(islice(_form_errors(schema), MAX_FLAWS))
     if not flaws.errors and references.is_endless(schema):
         flaws.errors.append(Flaw((), "The references ('$ref') lead back to themselves without end."))
     return flaws

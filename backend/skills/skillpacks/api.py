@@ -22,7 +22,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 async def list_skillpacks(
     principal: PrincipalDep,
     session: SessionDep,
-    limit: Annotated[int, Query(ge=1, le=service.MOST_LISTED)] = service.MOST_LISTED,
+    limit: Annotated[int, Query(ge=1, le=service.MAX_LISTED)] = service.MAX_LISTED,
 ) -> list[SkillpackAnswer]:
     """The project's skillpacks, the default one first."""
     return [SkillpackAnswer.of(pack) for pack in await service.list_(session, principal, limit=limit)]

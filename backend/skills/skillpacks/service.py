@@ -19,7 +19,7 @@ from backend.identity.limits.quota_check import make_room
 from backend.skills.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken
 from backend.skills.skillpacks.tables import Skillpack
 
-MOST_LISTED = 10_000
+MAX_LISTED = 10_000
 
 
 async def get(session: AsyncSession, principal: Principal, ref: str | None = None) -> Skillpack:
@@ -41,7 +41,7 @@ async def lock(session: AsyncSession, principal: Principal, ref: str | None = No
     return await _one(session, query, ref)
 
 
-async def list_(session: AsyncSession, principal: Principal, *, limit: int = MOST_LISTED) -> list[Skillpack]:
+async def list_(session: AsyncSession, principal: Principal, *, limit: int = MAX_LISTED) -> list[Skillpack]:
     """The project's skillpacks: the default one first, then by slug."""
     principal.require(Role.VIEWER, "deployments:read")
     query = visible(Skillpack, principal).order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))

@@ -19,15 +19,15 @@ log = logs.get(__name__)
 
 _PASSING: Final = frozenset({408, 423, 425, 429})
 _OUR_KEY: Final = frozenset({401, 403})
-_MOST_RETRY_AFTER_S: Final = 10.0
-_MOST_SHOWN: Final = 300
+_MAX_RETRY_AFTER_S: Final = 10.0
+_MAX_SHOWN: Final = 300
 
 
 class Answer(Exception):
     """A refusal, with the status that it has in truth."""
 
     def __init__(self, status: int, error: str, message: str, *, retry_after_s: float = 0.0) -> None:
-        super().__init__(f"{status} {error}: {message}"[:_MOST_SHOWN])
+        super().__init__(f"{status} {error}: {message}"[:_MAX_SHOWN])
         self.status = status
         self.error = error
         self.message = message
@@ -63,7 +63,7 @@ def of_response(response: httpx.Response) -> Answer:
         status if 400 <= status < 600 else response.status_code,
         str(facts.get("error") or facts.get("code") or response.reason_phrase),
         str(facts.get("message") or ""),
-        retry_after_s=min(_MOST_RETRY_AFTER_S, float(_number(response.headers.get("retry-after")) or 0)),
+        retry_after_s=min(_MAX_RETRY_AFTER_S, float(_number(response.headers.get("retry-after")) or 0)),
     )
 
 

@@ -14,7 +14,7 @@ from backend.storage.supabase.bucket import Bucket, StoredObject
 
 PLACEHOLDER: Final = ".emptyFolderPlaceholder"
 """The object that holds an empty folder's place; the dashboard of Supabase makes and hides the same."""
-MOST_MOVED: Final = 1_000
+MAX_MOVED: Final = 1_000
 """Files that a folder may have to be moved: each is copied and removed."""
 
 
@@ -35,11 +35,11 @@ async def move(bucket: Bucket, project_id: UUID, source: DrivePath, target: Driv
         FolderTooLarge: it has too many files.
     """
     prefix = keys.folder_prefix(project_id, source)
-    found = [each.key async for each in _below(bucket, prefix, most=MOST_MOVED + 1)]
+    found = [each.key async for each in _below(bucket, prefix, most=MAX_MOVED + 1)]
     if not found:
         raise DriveFileMissing(str(source))
-    if len(found) > MOST_MOVED:
-        raise FolderTooLarge(str(source), MOST_MOVED)
+    if len(found) > MAX_MOVED:
+        raise FolderTooLarge(str(source), MAX_MOVED)
     new_prefix = keys.folder_prefix(project_id, target)
     for key in found:
         await bucket.copy(key, new_prefix + key.removeprefix(prefix))

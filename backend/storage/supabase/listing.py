@@ -21,7 +21,7 @@ from backend.storage.supabase.bucket import PAGE, Bucket, ObjectPage, StoredObje
 from backend.storage.supabase.folders import PLACEHOLDER
 from backend.storage.supabase.reading import entry_of
 
-_MOST_CURSORS: Final = 4096
+_MAX_CURSORS: Final = 4096
 _LEAST_PAGE: Final = 100
 _NO_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -82,7 +82,7 @@ class Listings:
     def _remember(self, page: tuple[str, str, bool], place: _Place) -> None:
         self._places[page] = place
         self._places.move_to_end(page)
-        if len(self._places) > _MOST_CURSORS:
+        if len(self._places) > _MAX_CURSORS:
             self._places.popitem(last=False)
 
     async def _from(

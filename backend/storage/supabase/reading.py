@@ -28,7 +28,7 @@ HEAD_BYTES: Final = 64 * 1024
 DIRECT_FROM_BYTES: Final = 8 * 1024 * 1024
 """Smaller files cost less to pass on than one more request costs the reader."""
 _CHUNK_BYTES: Final = 256 * 1024
-_MOST_CUTS: Final = 5
+_MAX_CUTS: Final = 5
 """How often the line may be cut while one file is read."""
 
 
@@ -64,7 +64,7 @@ class SupabaseOutgoing:
                     yield chunk
             except httpx.TransportError:
                 cuts += 1
-                if cuts > _MOST_CUTS:
+                if cuts > _MAX_CUTS:
                     raise StorageUnavailable from None
             else:
                 if start < end:

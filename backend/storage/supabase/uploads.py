@@ -27,7 +27,7 @@ PIECE_BYTES: Final = 6 * 1024 * 1024
 """What the storage wants each piece but the last to have; smaller files go in one request."""
 _CHUNK_BYTES: Final = 256 * 1024
 _TUS: Final = "1.0.0"
-_MOST_BREAKS: Final = 8
+_MAX_BREAKS: Final = 8
 """How often the storage may lose its place in one file."""
 
 
@@ -87,7 +87,7 @@ async def _in_one(bucket: Bucket, key: str, source: Source, still_wanted: StillW
 async def _in_pieces(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted) -> None:
     connection = bucket.connection
     what = f"upload to {bucket.name}"
-    for _ in range(_MOST_BREAKS):
+    for _ in range(_MAX_BREAKS):
         address = await until_answered(connection.patience, what, lambda: _begun(bucket, key, source))
         offset: int | None = 0
         while offset is not None and offset < source.size_bytes:

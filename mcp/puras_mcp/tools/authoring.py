@@ -9,7 +9,7 @@ from pydantic import Field
 
 from puras_mcp import places, starters
 from puras_mcp.api import segment
-from puras_mcp.cutting import MOST_CHARS
+from puras_mcp.cutting import MAX_CHARS
 from puras_mcp.errors import Refused
 from puras_mcp.offer import ADD, READ, Offer
 from puras_mcp.shapes import Page, Pages, Starter
@@ -77,7 +77,7 @@ async def docs(
     if page:
         found = await api.get(f"/v1/docs/{segment(page)}")
         text: str = found["text"]
-        end = offset + MOST_CHARS
+        end = offset + MAX_CHARS
         one = Page(**{**found, "text": text[offset:end]}, next_offset=end if end < len(text) else None)
         return Pages(pages=[one])
     return Pages(pages=[Page(**one) for one in await api.get("/v1/docs", q=query)])

@@ -14,7 +14,7 @@ from puras_mcp.errors import Refused
 from puras_mcp.offer import RUN, Offer
 from puras_mcp.shapes import Suite
 from puras_mcp.tools.about import SkillName, Skillpack, Version
-from puras_mcp.tools.jobs import MOST_WAIT_S, Timeout
+from puras_mcp.tools.jobs import MAX_WAIT_S, Timeout
 from puras_mcp.world import Call, api_of
 
 LOOK_EVERY_S = 2
@@ -30,7 +30,7 @@ async def run_eval(
     ] = "",
     version: Version = None,
     repeat: Annotated[int, Field(description="How often each case is run.", ge=1, le=20)] = 1,
-    timeout: Timeout = MOST_WAIT_S,
+    timeout: Timeout = MAX_WAIT_S,
     skillpack: Skillpack = "",
 ) -> Suite:
     """Run a skill on its eval cases, each as a job that may cost money, and have its graders judge the results.

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from puras_mcp.api import segment
-from puras_mcp.cutting import MOST_CHARS, fit
+from puras_mcp.cutting import MAX_CHARS, fit
 from puras_mcp.offer import READ, Offer
 from puras_mcp.shapes import Event, Tail
 from puras_mcp.tools.about import JobId
-from puras_mcp.tools.jobs import MOST_WAIT_S, detail, has_ended
+from puras_mcp.tools.jobs import MAX_WAIT_S, detail, has_ended
 from puras_mcp.world import Call, api_of
 
 LOOK_EVERY_S = 2
@@ -24,8 +24,8 @@ async def tail_job(
     call: Call,
     job_id: JobId,
     max_seconds: Annotated[
-        int, Field(description="Seconds to follow at most.", ge=0, le=MOST_WAIT_S)
-    ] = MOST_WAIT_S,
+        int, Field(description="Seconds to follow at most.", ge=0, le=MAX_WAIT_S)
+    ] = MAX_WAIT_S,
     after: Annotated[
         int, Field(description="`next_cursor` of the answer before; 0: from the start.", ge=0)
     ] = 0,
@@ -39,7 +39,7 @@ async def tail_job(
     address = f"/v1/jobs/{segment(job_id)}"
     deadline = time.monotonic() + max_seconds
     events: list[Event] = []
-    room = MOST_CHARS
+    room = MAX_CHARS
     while True:
         left_s = max(0.0, deadline - time.monotonic())
         waits = {"wait": True, "timeout": min(LOOK_EVERY_S, left_s)} if left_s else {}

@@ -14,13 +14,13 @@ from puras_mcp.shapes import Approval, Job, JobDetail, Jobs, Span, Spans
 from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Version
 from puras_mcp.world import Call, api_of
 
-MOST_WAIT_S = 55
+MAX_WAIT_S = 55
 """The instance makes nobody wait longer, and most clients give a call up after 60 s."""
 SPANS_AT_ONCE = 50
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 Wait = Annotated[bool, Field(description="Wait for the result, up to `timeout` seconds.")]
-Timeout = Annotated[int, Field(description="Seconds to wait at most.", ge=0, le=MOST_WAIT_S)]
+Timeout = Annotated[int, Field(description="Seconds to wait at most.", ge=0, le=MAX_WAIT_S)]
 Status = Literal["", "queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 
 

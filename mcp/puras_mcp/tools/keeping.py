@@ -31,7 +31,7 @@ from puras_mcp.world import Call, api_of
 
 SecretName = Annotated[str, Field(description="Name of the environment variable, such as OPENAI_API_KEY.")]
 DrivePath = Annotated[str, Field(description="Path on the drive, such as pictures/cat.jpg.")]
-MOST_UPLOAD_BYTES = 100 * 1024 * 1024
+MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 
 
 async def set_secret(
@@ -69,8 +69,8 @@ async def drive_upload(
 ) -> Uploaded:
     """Upload a file of this machine to the project's drive, over one of that path. Give `drive_path` as an input."""
     found = places.file(file)
-    if found.stat().st_size > MOST_UPLOAD_BYTES:
-        raise Refused(f"{found} is larger than {MOST_UPLOAD_BYTES // 2**20} MiB. Upload it in the studio.")
+    if found.stat().st_size > MAX_UPLOAD_BYTES:
+        raise Refused(f"{found} is larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Upload it in the studio.")
     content = await asyncio.to_thread(found.read_bytes)
     return Uploaded(
         **await api_of(call).put_bytes(f"/v1/drive/files/{segments(path or found.name)}", content)

@@ -23,7 +23,7 @@ _COLOURS: Final = {
     "dim": "2",
     "bold": "1",
 }
-_MOST_CHARACTERS: Final = 200
+_MAX_CHARACTERS: Final = 200
 
 
 def answer(text: str = "") -> None:
@@ -64,7 +64,7 @@ def plain_lines(text: object) -> str:
     return "\n".join(plain(line) for line in str(text).splitlines())
 
 
-def shortened(text: object, most: int = _MOST_CHARACTERS) -> str:
+def shortened(text: object, most: int = _MAX_CHARACTERS) -> str:
     """One line of at most so many characters."""
     whole = plain(text)
     return whole if len(whole) <= most else f"{whole[: most - 1]}…"

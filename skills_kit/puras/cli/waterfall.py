@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from puras.cli import printing
 
 Span = Mapping[str, Any]
-_MOST_DEPTH: Final = 20
+_MAX_DEPTH: Final = 20
 
 
 class _Row(NamedTuple):
@@ -56,7 +56,7 @@ def _below(parent: str | None, depth: int, children: Mapping[str | None, list[Sp
     for span in sorted(children.get(parent, ()), key=_start_ms):
         name = str(span["name"])
         kind = "" if span["kind"] == name else f"{span['kind']} "
-        label = f"{'  ' * min(depth, _MOST_DEPTH)}{kind}{name}"
+        label = f"{'  ' * min(depth, _MAX_DEPTH)}{kind}{name}"
         yield _Row(printing.plain(label), _start_ms(span), span["duration_ms"], span)
         yield from _below(span["span_id"], depth + 1, children)
 

@@ -24,7 +24,7 @@ from puras.client.messages import Answer, Request
 
 PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Before each new try; together longer than an instance needs to be back after a crash."""
-_MOST_PAUSE_S: Final = 60.0
+_MAX_PAUSE_S: Final = 60.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
@@ -163,7 +163,7 @@ class Transport:
 def pause_s(headers: Mapping[str, str], otherwise_s: float) -> float:
     """How long a busy instance asks to be left alone."""
     asked = headers.get("retry-after", "")
-    return _jittered(min(float(asked), _MOST_PAUSE_S)) if asked.isdecimal() else _jittered(otherwise_s)
+    return _jittered(min(float(asked), _MAX_PAUSE_S)) if asked.isdecimal() else _jittered(otherwise_s)
 
 
 def _read(response: HTTPResponse, method: str) -> Answer:

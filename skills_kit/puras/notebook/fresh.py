@@ -17,7 +17,7 @@ from puras.notebook.cells import CellSkill
 __all__ = ["Fresh", "run_fresh"]
 
 _START_S: Final = 60.0
-_MOST_CHARACTERS: Final = 2_000
+_MAX_CHARACTERS: Final = 2_000
 _PASSED_ON: Final = (
     "PATH",
     "HOME",
@@ -114,5 +114,5 @@ def _outcome(client: Any, asked: str, within_s: float) -> str | None:
         content = reply["content"]
         if content["status"] == "ok":
             return None
-        return f"{content.get('ename')}: {content.get('evalue')}"[:_MOST_CHARACTERS]
+        return f"{content.get('ename')}: {content.get('evalue')}"[:_MAX_CHARACTERS]
     return f"It did not end within {within_s:g} s."

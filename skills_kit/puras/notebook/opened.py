@@ -12,7 +12,7 @@ from puras.notebook.instance import Event, Instance
 
 __all__ = ["code_cell", "notebook_of", "open_job", "text_cell", "whole"]
 
-_MOST_CHARACTERS: Final = 20_000
+_MAX_CHARACTERS: Final = 20_000
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 
 Cell = dict[str, Any]
@@ -106,7 +106,7 @@ def _going_on(job: Mapping[str, Any]) -> Iterator[Cell]:
 def _fenced(text: str) -> str:
     """Words of a model as text: they are no markup of this notebook."""
     fence = "`" * (max((len(run) for run in _backticks(text)), default=0) + 3)
-    return f"{fence}text\n{text[:_MOST_CHARACTERS]}\n{fence}"
+    return f"{fence}text\n{text[:_MAX_CHARACTERS]}\n{fence}"
 
 
 def _backticks(text: str) -> Iterator[str]:

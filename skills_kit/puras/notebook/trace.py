@@ -9,8 +9,8 @@ from typing import Any, Final
 
 __all__ = ["Line", "Trace", "dollars"]
 
-MOST_LINES: Final = 200
-_MOST_CHARACTERS: Final = 300
+MAX_LINES: Final = 200
+_MAX_CHARACTERS: Final = 300
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 _MARKS: Final = {"good": "✓", "bad": "✗", "plain": "·"}
 _COLOURS: Final = {
@@ -97,10 +97,10 @@ class Trace:
         return f'<div role="note"><strong>{html.escape(self.simulation)}</strong></div>'
 
     def _shown(self) -> list[Line]:
-        left_out = len(self.lines) - MOST_LINES
+        left_out = len(self.lines) - MAX_LINES
         if left_out <= 0:
             return self.lines
-        return [Line(f"({left_out} earlier lines are left out)"), *self.lines[-MOST_LINES:]]
+        return [Line(f"({left_out} earlier lines are left out)"), *self.lines[-MAX_LINES:]]
 
     def _move(self, kind: str) -> None:
         if kind in ("queued", "waiting", *_ENDS):
@@ -119,7 +119,7 @@ def dollars(micros: int) -> str:
 
 def _cut(text: str) -> str:
     joined = " ".join(text.split())
-    return joined if len(joined) <= _MOST_CHARACTERS else f"{joined[:_MOST_CHARACTERS]}…"
+    return joined if len(joined) <= _MAX_CHARACTERS else f"{joined[:_MAX_CHARACTERS]}…"
 
 
 def _log(payload: Mapping[str, Any]) -> Line | None:

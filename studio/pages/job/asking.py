@@ -22,7 +22,7 @@ from studio.components.elements import action, button
 from studio.components.live import Ago, Json, Submit
 from studio.shell import Shell
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Asking(rx.State):
 
 async def questions_of(session: Any, principal: Principal, job_id: UUID) -> list[Question]:
     """Return the pending approvals of a job."""
-    page = Page(limit=MOST_SHOWN)
+    page = Page(limit=MAX_SHOWN)
     found = await approvals.list_some(session, principal, page, status="pending", job_id=job_id)
     skill = None
     if any((one.effect or "").startswith(servers.PREFIX) for one in found.items):

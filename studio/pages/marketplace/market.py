@@ -26,7 +26,7 @@ from studio.skills import active_skills
 from studio.wording import usd
 
 _ROWS: Final = 48
-_MOST_OWN: Final = 100
+_MAX_OWN: Final = 100
 TABS: Final = [{"id": "offers", "label": "Offers"}, {"id": "own", "label": "Yours"}]
 STATUS_WORDS: Final = {"draft": "draft", "published": "published", "taken_down": "taken down"}
 
@@ -135,7 +135,7 @@ class Market(rx.State):
             self.skills = [one.full_name for one in found_skills]
             self.texts = of_listing(session.context().settings.url, found_skills)
             if self.tab == "own":
-                page = Page(_MOST_OWN)
+                page = Page(_MAX_OWN)
                 found = await catalog.list_some(act.session, act.principal, page, Wanted(is_own=True))
                 await self._read_own(act, list(found.items))
                 return

@@ -12,7 +12,7 @@ from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Invalid
 from backend.data.memory import queries, searching
 from backend.data.memory import writing as memory
-from backend.data.memory.schemas import MOST_RESULTS, MemoryFilter, MemorySearch, MemoryView
+from backend.data.memory.schemas import MAX_RESULTS, MemoryFilter, MemorySearch, MemoryView
 from studio import session
 from studio.calls import curl, of_route
 from studio.components.elements import button, empty, link, tag
@@ -24,7 +24,7 @@ from studio.pages.memory.record import Record
 from studio.shell import Crumb, Shell, shell
 
 _ROWS: Final = 50
-_MOST_ROWS: Final = 200
+_MAX_ROWS: Final = 200
 _STATES: Final = {"live": "Live", "stale": "Stale", "superseded": "Superseded", "forgotten": "Forgotten"}
 _TYPES: Final = {
     "": "Everything",
@@ -83,7 +83,7 @@ class Remembered(rx.State):
     @rx.event
     async def more(self):
         """Show more of the list."""
-        self._limit = min(self._limit + _ROWS, _MOST_ROWS)
+        self._limit = min(self._limit + _ROWS, _MAX_ROWS)
         await self._read()
 
     @rx.event
@@ -131,7 +131,7 @@ class Remembered(rx.State):
         if self.words:
             async with session.acting(self, self.project) as act:
                 who = act.principal
-            wanted = MemorySearch(query=self.words[:4000], mtype=mtype, limit=MOST_RESULTS)
+            wanted = MemorySearch(query=self.words[:4000], mtype=mtype, limit=MAX_RESULTS)
             found = await searching.search(session.context(), who, wanted)
             shown: list[MemoryView] = list(found.results)
             self.by_meaning, self.has_more = found.by_meaning, False
@@ -140,7 +140,7 @@ class Remembered(rx.State):
                 which = MemoryFilter(state=state, mtype=mtype)
                 page = await queries.list_some(act.session, act.principal, which, Page(self._limit))
                 shown = [MemoryView.model_validate(one) for one in page.items]
-            self.has_more = page.next_cursor is not None and self._limit < _MOST_ROWS
+            self.has_more = page.next_cursor is not None and self._limit < _MAX_ROWS
         self.rows = [self._row(one) for one in shown]
 
     def _row(self, one: MemoryView) -> RecordRow:

@@ -23,7 +23,7 @@ from studio.shell import Crumb, Shell, shell
 from studio.wording import duration
 
 REFRESH_S: Final = 3
-_MOST_NAMED: Final = 3  # jobs of one worker
+_MAX_NAMED: Final = 3  # jobs of one worker
 _REASONS: Final = {
     "not_before": "for their time to come",
     "wallet_empty": "for money in their wallet",
@@ -130,7 +130,7 @@ def _tile(tile: TileAnswer) -> Tile:
 
 
 def _worker(worker: WorkerAnswer) -> WorkerRow:
-    named = [f"{job.project}: {job.skill}" for job in worker.running[:_MOST_NAMED]]
+    named = [f"{job.project}: {job.skill}" for job in worker.running[:_MAX_NAMED]]
     more = len(worker.running) - len(named)
     resource, _, detail = (worker.shortage or "").partition(":")
     return WorkerRow(

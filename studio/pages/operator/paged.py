@@ -12,7 +12,7 @@ from studio import session
 from studio.components.elements import button
 
 _PAGE_ROWS: Final = 50
-_MOST_ROWS: Final = 1_000
+_MAX_ROWS: Final = 1_000
 
 
 async def next_page(state: Any, read: Callable[..., Any], drawn: Callable[[Any], Any]) -> None:
@@ -20,7 +20,7 @@ async def next_page(state: Any, read: Callable[..., Any], drawn: Callable[[Any],
     async with session.visiting(state) as visit:
         found = await read(visit.session, visit.person, Page(_PAGE_ROWS, state.more or None))
     state.rows = [*state.rows, *map(drawn, found.items)]
-    state.more = (found.next_cursor or "") if len(state.rows) < _MOST_ROWS else ""
+    state.more = (found.next_cursor or "") if len(state.rows) < _MAX_ROWS else ""
 
 
 def more(on_click: Any) -> rx.Component:

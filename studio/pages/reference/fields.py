@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-_MOST_DEPTH: Final = 6
+_MAX_DEPTH: Final = 6
 _RULES: Final = {
     "minimum": "at least {}",
     "exclusiveMinimum": "more than {}",
@@ -37,7 +37,7 @@ class FieldRow:
 
 def rows_of(schema: dict[str, Any]) -> list[FieldRow]:
     """The fields of an object."""
-    return list(_rows(schema, "", _MOST_DEPTH))
+    return list(_rows(schema, "", _MAX_DEPTH))
 
 
 def _rows(schema: dict[str, Any], before: str, depth: int) -> Iterator[FieldRow]:

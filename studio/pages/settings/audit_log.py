@@ -24,8 +24,8 @@ from studio.pages.settings.for_roles import for_admins
 from studio.shell import Shell
 
 _PAGE_ROWS = 50
-_MOST_ROWS = 500
-_MOST_FACTS_CHARACTERS = 300
+_MAX_ROWS = 500
+_MAX_FACTS_CHARACTERS = 300
 _ACTIONS = {
     "": "Every act",
     "api_key": "API keys",
@@ -108,7 +108,7 @@ class AuditLog(rx.State):
             rows = [_row(one) for one in found.items]
             await name_keys(act, rows, "actor")
         self.rows = [*self.rows, *rows]
-        self.next_cursor = (found.next_cursor or "") if len(self.rows) < _MOST_ROWS else ""
+        self.next_cursor = (found.next_cursor or "") if len(self.rows) < _MAX_ROWS else ""
 
 
 def _day(asked: str) -> str:
@@ -128,7 +128,7 @@ def _row(row: AuditRow) -> ActRow:
         actor=row.actor,
         action=row.action,
         target=row.target,
-        facts=facts[:_MOST_FACTS_CHARACTERS],
+        facts=facts[:_MAX_FACTS_CHARACTERS],
         request=row.request_id,
         at=row.at.isoformat(),
     )

@@ -23,7 +23,7 @@ from studio.forms import said
 from studio.wording import duration
 
 _PAGE_ROWS: Final = 25
-_MOST_ROWS: Final = 200
+_MAX_ROWS: Final = 200
 _STATES: Final = {"pending": "queued", "delivered": "succeeded", "given_up": "failed"}
 """As the states of a job they are drawn: waits to be sent, taken, given up."""
 _WORDS: Final = {"": "All", "pending": "Pending", "delivered": "Delivered", "given_up": "Given up"}
@@ -111,7 +111,7 @@ class Deliveries(rx.State):
     @rx.event
     async def more(self):
         """Show older ones."""
-        self._limit = min(self._limit + _PAGE_ROWS, _MOST_ROWS)
+        self._limit = min(self._limit + _PAGE_ROWS, _MAX_ROWS)
         await self._read()
 
     @rx.event
@@ -164,7 +164,7 @@ class Deliveries(rx.State):
         rows = [_row(one) for one in found.items]
         if rows != self.rows:
             self.rows = rows
-        self.has_more = found.next_cursor is not None and self._limit < _MOST_ROWS
+        self.has_more = found.next_cursor is not None and self._limit < _MAX_ROWS
 
 
 def _row(one: WebhookDelivery) -> DeliveryRow:

@@ -8,7 +8,7 @@ import reflex as rx
 
 from studio.components.elements import field, form_end, note
 from studio.pages.settings import schedule_limits
-from studio.pages.settings.schedule_form import CATCH_UP_S, MOST_CHARACTERS, ScheduleForm
+from studio.pages.settings.schedule_form import CATCH_UP_S, MAX_CHARACTERS, ScheduleForm
 
 _PRESETS: Final = (
     ("Every hour", "0 * * * *"),
@@ -120,7 +120,7 @@ def _when() -> rx.Component:
                 hint="Minute, hour, day, month, weekday; or @daily and its like.",
                 class_name="in mono",
                 default_value=ScheduleForm.cron,
-                max_length=MOST_CHARACTERS,
+                max_length=MAX_CHARACTERS,
                 required=True,
                 on_change=ScheduleForm.type_cron.debounce(250),
                 auto_complete="off",

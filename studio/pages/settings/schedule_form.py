@@ -29,11 +29,11 @@ from studio.skills import active_skills
 from studio.wording import sample_inputs, usd
 
 SHOWN: Final = 5
-MOST_CHARACTERS: Final = 200
+MAX_CHARACTERS: Final = 200
 CATCH_UP_S: Final[int] = ScheduleAsked.model_fields["catch_up_s"].default
 LISTING: Final = "listing:"
 """Before the slug of a listing, where a skill could be meant."""
-_MOST_OFFERS: Final = 100
+_MAX_OFFERS: Final = 100
 
 
 @dataclass
@@ -105,7 +105,7 @@ class ScheduleForm(rx.State):
     @rx.event
     def type_cron(self, cron: str):
         """Show when it would come."""
-        self.cron = cron[:MOST_CHARACTERS]
+        self.cron = cron[:MAX_CHARACTERS]
         self._look()
 
     @rx.event
@@ -118,7 +118,7 @@ class ScheduleForm(rx.State):
     @rx.event
     def type_zone(self, zone: str):
         """Show when it would come there."""
-        self.zone = zone[:MOST_CHARACTERS]
+        self.zone = zone[:MAX_CHARACTERS]
         self._look()
 
     @rx.event
@@ -133,7 +133,7 @@ class ScheduleForm(rx.State):
         self.zones = sorted(calendar.zones())
         async with session.acting(self, self.project) as act:
             found = await active_skills(act)
-            page = await catalog.list_some(act.session, act.principal, Page(_MOST_OFFERS), Wanted())
+            page = await catalog.list_some(act.session, act.principal, Page(_MAX_OFFERS), Wanted())
         self.offers = [
             Offer(LISTING + one.slug, f"{one.slug}, {_price(one.price_micros)}") for one in page.items
         ]

@@ -16,7 +16,7 @@ from backend.skills.archives.pack import pack_files
 from benchmarks.instance import NOOP_SKILL
 from tests.factories.description import openapi
 
-MOST_WAIT_S: Final = 1
+MAX_WAIT_S: Final = 1
 CREDENTIALS: Final = frozenset(
     {"authorization", "cookie", "x-csrf-token", "x-puras-project", "x-puras-service-token"}
 )
@@ -78,12 +78,12 @@ def _hurry(case: AnyCase) -> None:
     """Nobody waits for long: what is asked for is an answer, not a job."""
     query = case.query or {}
     try:
-        is_long = float(query.get("timeout", 0)) > MOST_WAIT_S
+        is_long = float(query.get("timeout", 0)) > MAX_WAIT_S
     except (TypeError, ValueError):
         is_long = False
     waits = query.get("wait") or case.operation.path.endswith("/run")
     if is_long or (waits and "timeout" not in query):
-        query["timeout"] = MOST_WAIT_S
+        query["timeout"] = MAX_WAIT_S
     case.query = query
 
 

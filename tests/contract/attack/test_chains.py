@@ -43,7 +43,7 @@ from tests.contract.attack.world import Headers, lift_limits
 WALKS = 8
 STEPS = 10
 LEAST_STEPS = 60 * ROUNDS
-MOST_RUNS = 20 * ROUNDS
+MAX_RUNS = 20 * ROUNDS
 LAWS = [checks.use_after_free, checks.ensure_resource_availability]
 """What is deleted is gone, and what was made is there."""
 OF_PUBLISHABLE_KEYS = {"submit_job", "run_skill"}
@@ -197,7 +197,7 @@ def end_all_jobs(world: World) -> None:
 
 def test_whoever_follows_the_links_of_another_project_finds_every_door_closed(world: World) -> None:
     Chain.world, Chain.faults, Chain.asked, Chain.statuses = world, [], [], Counter()
-    for number in range(MOST_RUNS):
+    for number in range(MAX_RUNS):
         if len(Chain.asked) >= LEAST_STEPS:
             break
         walk(number)

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from puras_mcp.hosted import MOST_AT_ONCE, MOST_BODY_BYTES
+from puras_mcp.hosted import MAX_AT_ONCE, MAX_BODY_BYTES
 
 from backend.core.clock import now
 from tests.contract.mcp.conftest import Project, call, refusal
@@ -131,7 +131,7 @@ async def test_no_name_leads_to_another_route(project: Project, name: str) -> No
 def test_a_body_without_end_is_refused(project: Project) -> None:
     answer = httpx2.post(
         f"{project.address}/mcp",
-        content=b" " * (MOST_BODY_BYTES + 1),
+        content=b" " * (MAX_BODY_BYTES + 1),
         headers={**HEADERS, "Authorization": bearer(project.key)},
         timeout=60,
     )
@@ -154,7 +154,7 @@ async def test_who_has_as_many_calls_open_as_one_may_gets_no_more_and_others_do(
         }
         open_ = [
             asyncio.create_task(http.post(f"{project.address}/mcp", json=body, headers=headers))
-            for _ in range(MOST_AT_ONCE + 8)
+            for _ in range(MAX_AT_ONCE + 8)
         ]
         done, _ = await asyncio.wait(open_, timeout=15, return_when=asyncio.FIRST_COMPLETED)
         refused = next(iter(done)).result()

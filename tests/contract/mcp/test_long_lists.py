@@ -16,7 +16,7 @@ from tests.contract.mcp.conftest import SKILL, SKILL_YAML, Project, call, new_pr
 from tests.integration.operations.instances import Up
 
 SKILLS, VERSIONS, JOBS = 90, 7, 60
-MOST_CHARS = 20_000
+MAX_CHARS = 20_000
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ async def _all(client: Client, tool: str, key: str, onward: str, **arguments: An
     entries: list[dict[str, Any]] = []
     while True:
         answer = await call(client, tool, **arguments)
-        assert len(json.dumps(answer)) < MOST_CHARS
+        assert len(json.dumps(answer)) < MAX_CHARS
         entries += answer[key]
         if answer[f"next_{onward}"] is None:
             return entries

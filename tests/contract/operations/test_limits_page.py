@@ -21,11 +21,11 @@ def test_every_quota_is_there_with_its_default() -> None:
 
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
-    assert (request_limits.HEAD_S, request_limits.MOST_HEADERS) == (10, 100)
-    assert request_limits.MOST_HEAD_BYTES == 64 * 1024
+    assert (request_limits.HEAD_S, request_limits.MAX_HEADERS) == (10, 100)
+    assert request_limits.MAX_HEAD_BYTES == 64 * 1024
     assert (middleware.BODY_GRACE_S, middleware.LEAST_BYTES_PER_S) == (20, 4096)
-    assert (throttle.MOST_PER_PAIR, throttle.MOST_PER_ADDRESS, throttle.MOST_PER_EMAIL) == (10, 50, 100)
-    assert (throttle.MOST_BAD_KEYS, throttle.MOST_BAD_LINKS, throttle.WINDOW_S) == (100, 20, 15 * 60)
+    assert (throttle.MAX_PER_PAIR, throttle.MAX_PER_ADDRESS, throttle.MAX_PER_EMAIL) == (10, 50, 100)
+    assert (throttle.MAX_BAD_KEYS, throttle.MAX_BAD_LINKS, throttle.WINDOW_S) == (100, 20, 15 * 60)
     assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)
     assert (sockets.LOOK_EVERY_S, gate.LOOK_EVERY_S) == (5, 5)
     for words in (

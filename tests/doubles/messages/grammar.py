@@ -18,7 +18,7 @@ _KEYS = {
     ),
     *("thinking", "context_management", "cache_control", "output_config", "service_tier", "container"),
 }
-MOST_CACHE_MARKS = 4
+MAX_CACHE_MARKS = 4
 
 
 def problem(body: dict[str, Any], *, betas: str) -> str | None:
@@ -30,8 +30,8 @@ def problem(body: dict[str, Any], *, betas: str) -> str | None:
         return "max_tokens: Input should be greater than or equal to 1"
     if "context_management" in body and "context-management-2025-06-27" not in betas:
         return "context_management: Extra inputs are not permitted"
-    if _cache_marks(body) > MOST_CACHE_MARKS:
-        return f"A maximum of {MOST_CACHE_MARKS} blocks with cache_control may be provided."
+    if _cache_marks(body) > MAX_CACHE_MARKS:
+        return f"A maximum of {MAX_CACHE_MARKS} blocks with cache_control may be provided."
     return _tools_problem(body.get("tools", [])) or _messages_problem(body.get("messages", []))
 
 

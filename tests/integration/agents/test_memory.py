@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from backend.data.memory.digest import MOST_CHARACTERS
+from backend.data.memory.digest import MAX_CHARACTERS
 from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, bundle
@@ -117,7 +117,7 @@ async def test_what_is_pinned_is_told_within_bounds_and_cannot_close_its_mark(ar
     job = await around.run()
     (told,) = await around.payloads(job["id"], "memory_injected")
     digest = first_words(around)[0]
-    assert len(digest) <= MOST_CHARACTERS
+    assert len(digest) <= MAX_CHARACTERS
     assert digest.count("</memory>") == 1
     assert digest.index("Now obey") < digest.index("</memory>")
     assert (told["entity_count"], 10 <= told["pinned_count"] < 20, "stale" in digest) == (0, True, False)

@@ -38,9 +38,9 @@ def made_up(number: int) -> dict[str, str]:
 async def test_who_shows_many_keys_that_nobody_has_is_told_to_stop(client: httpx.AsyncClient) -> None:
     codes = [
         (await client.get("/v1/me", headers=made_up(number))).status_code
-        for number in range(throttle.MOST_BAD_KEYS + 1)
+        for number in range(throttle.MAX_BAD_KEYS + 1)
     ]
-    assert codes == [401] * throttle.MOST_BAD_KEYS + [429]
+    assert codes == [401] * throttle.MAX_BAD_KEYS + [429]
     answer = await client.get("/v1/me", headers=made_up(0))
     assert answer.json()["code"] == "too_many_bad_keys"
     assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW_S
@@ -50,7 +50,7 @@ async def test_a_valid_key_is_taken_from_an_address_that_guesses(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))
-    for number in range(throttle.MOST_BAD_KEYS + 1):
+    for number in range(throttle.MAX_BAD_KEYS + 1):
         await client.get("/v1/me", headers=made_up(number))
     assert (await client.get("/v1/me", headers=headers)).status_code == 200
 
@@ -74,8 +74,8 @@ async def test_behind_a_proxy_everybody_is_counted_for_themselves(
         answer = await proxied.post("/sign-in", data=fields, headers={"X-Forwarded-For": address})
         return answer.status_code
 
-    guesser = [await tries("203.0.113.5") for _ in range(throttle.MOST_PER_PAIR + 1)]
-    assert guesser == [401] * throttle.MOST_PER_PAIR + [429]
+    guesser = [await tries("203.0.113.5") for _ in range(throttle.MAX_PER_PAIR + 1)]
+    assert guesser == [401] * throttle.MAX_PER_PAIR + [429]
     assert await tries("198.51.100.8") == 401
     assert await tries("1.2.3.4, 203.0.113.5") == 429  # what he writes himself does not make him another
 
@@ -90,9 +90,9 @@ async def test_without_trusted_proxies_what_a_request_says_of_itself_changes_not
         (
             await client.post("/sign-in", data=fields, headers={"X-Forwarded-For": f"198.51.100.{number}"})
         ).status_code
-        for number in range(throttle.MOST_PER_PAIR + 1)
+        for number in range(throttle.MAX_PER_PAIR + 1)
     ]
-    assert codes == [401] * throttle.MOST_PER_PAIR + [429]
+    assert codes == [401] * throttle.MAX_PER_PAIR + [429]
 
 
 @pytest.mark.parametrize("password", ["three words make one", "wrong words here"])

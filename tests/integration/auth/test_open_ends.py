@@ -189,7 +189,7 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int, code: str
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr(throttle, "MOST_BAD_KEYS", most_bad_keys)
+    monkeypatch.setattr(throttle, "MAX_BAD_KEYS", most_bad_keys)
     monkeypatch.setattr("backend.execution.events.sse.HEARTBEAT_S", 0.1)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())

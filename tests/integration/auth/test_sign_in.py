@@ -223,9 +223,9 @@ async def test_guessing_is_held_back(app: FastAPI, world: Any, *, redis_is_away:
         browser.cookies.set("puras_form_8123", "c")
         codes = [
             (await browser.post("/sign-in", data=fields)).status_code
-            for _ in range(throttle.MOST_PER_PAIR + 1)
+            for _ in range(throttle.MAX_PER_PAIR + 1)
         ]
-        assert codes == [401] * throttle.MOST_PER_PAIR + [429]
+        assert codes == [401] * throttle.MAX_PER_PAIR + [429]
         answer = await browser.post("/sign-in", data={**fields, "password": PASSWORD})
         assert answer.status_code == 429
         assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW_S
@@ -235,7 +235,7 @@ async def test_guessing_is_held_back(app: FastAPI, world: Any, *, redis_is_away:
 
 async def test_guessing_from_many_addresses_is_held_back_too(app: FastAPI) -> None:
     counter: throttle.Throttle = app.state.throttle
-    for number in range(throttle.MOST_PER_EMAIL):
+    for number in range(throttle.MAX_PER_EMAIL):
         await counter.count(address=f"10.0.0.{number}", email="ada@example.org")
     with pytest.raises(TooManySignIns):
         await counter.count(address="10.0.1.1", email="ada@example.org")
@@ -245,7 +245,7 @@ async def test_guessing_from_many_addresses_is_held_back_too(app: FastAPI) -> No
 
 async def test_addresses_of_one_ipv6_network_count_as_one(app: FastAPI) -> None:
     counter: throttle.Throttle = app.state.throttle
-    for number in range(throttle.MOST_PER_ADDRESS):
+    for number in range(throttle.MAX_PER_ADDRESS):
         await counter.count(address=f"2001:db8::{number:x}", email=f"{number}@example.org")
     with pytest.raises(TooManySignIns):
         await counter.count(address="2001:db8::ffff", email="ada@example.org")

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from backend.core.http import middleware, request_limits
-from backend.core.http.request_limits import MOST_HEAD_BYTES, MOST_HEADERS, BoundedHttp
+from backend.core.http.request_limits import MAX_HEAD_BYTES, MAX_HEADERS, BoundedHttp
 from tests.integration.auth.conftest import World
 
 SOON_S = 10.0
@@ -119,9 +119,9 @@ async def test_a_head_that_trickles_is_hung_up_on(port: int) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (MOST_HEAD_BYTES + 1) + b"\r\n\r\n",
-        b"GET /health HTTP/1.1\r\n" + b"A: b\r\n" * (MOST_HEADERS + 1) + b"\r\n",
-        b"GET /health?" + b"x" * (MOST_HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: a\r\nX: " + b"x" * (MAX_HEAD_BYTES + 1) + b"\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n" + b"A: b\r\n" * (MAX_HEADERS + 1) + b"\r\n",
+        b"GET /health?" + b"x" * (MAX_HEAD_BYTES + 1) + b" HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /health HTTP/1.1\r\nX: " + b"x" * 200_000,
     ],
     ids=["one large header", "many headers", "a long address", "a header without end"],
@@ -134,7 +134,7 @@ async def test_a_head_that_is_too_large_is_told_so(port: int, head: bytes) -> No
 
 
 async def test_as_much_as_is_allowed_is_taken(port: int) -> None:
-    head = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * (MOST_HEADERS - 1) + b"\r\n"
+    head = b"GET /health HTTP/1.1\r\nConnection: close\r\n" + b"A: b\r\n" * (MAX_HEADERS - 1) + b"\r\n"
     answer = await hung_up_on(port, head)
     assert answer is not None
     assert answer.status == 200

@@ -18,12 +18,12 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from backend.core.db.disconnect import cut_after
 from backend.core.db.engine import Database
-from backend.core.db.liveness import MOST_SILENCE_S
+from backend.core.db.liveness import MAX_SILENCE_S
 from backend.embedded import home as homes
 from backend.embedded import postgres
 from tests.integration.database.frozen import frozen
 
-MOST_S = MOST_SILENCE_S + 2.0
+MOST_S = MAX_SILENCE_S + 2.0
 ONE = text("select 1")
 WAYS = ("reading", "single", "glance", "transaction")
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from backend.core.db.engine import Database
-from backend.core.db.prepared_statements import MOST_PREPARED
+from backend.core.db.prepared_statements import MAX_PREPARED
 
 ADDED = text("select cast(:many as bigint) + 1 as sum, :word || ':' as word, cast(:none as text) as none")
 DOUBLED = text("select 1 as n, 2 as n")
@@ -25,7 +25,7 @@ async def test_values_of_every_size_fit_one_statement(database: Database) -> Non
 
 async def test_more_statements_than_are_kept_prepared_still_run(database: Database) -> None:
     async with database.reading() as reader:
-        for number in range(MOST_PREPARED + 5):
+        for number in range(MAX_PREPARED + 5):
             statement = text(f"select {number} + cast(:n as int)")
             assert (await reader.execute(statement, {"n": 1})).scalar_one() == number + 1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backend.authoring.drafts.reading import MOST_FILE_BYTES
+from backend.authoring.drafts.reading import MAX_FILE_BYTES
 from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
 from backend.identity.api_keys.keys import Limits
@@ -111,9 +111,9 @@ async def test_a_path_that_no_bundle_may_have_is_refused(project: Any, path: str
 
 async def test_what_is_too_large_is_refused_and_nothing_is_lost(project: Any) -> None:
     seen = (await project.http.get(MAIN)).headers["etag"]
-    answer = await project.http.put(MAIN, content=b"x" * (MOST_FILE_BYTES + 1), headers={"If-Match": seen})
+    answer = await project.http.put(MAIN, content=b"x" * (MAX_FILE_BYTES + 1), headers={"If-Match": seen})
     assert answer.status_code == 413
-    bundle = pack_files({"big.bin": b"x" * (MOST_FILE_BYTES + 1)})
+    bundle = pack_files({"big.bin": b"x" * (MAX_FILE_BYTES + 1)})
     imported = await project.http.post("/v1/drafts/import", files={"bundle": ("b.zip", bundle)})
     assert imported.status_code == 413
     assert (await project.http.get(MAIN)).content == BUNDLE["skills/double/main.py"]

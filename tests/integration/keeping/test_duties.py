@@ -84,7 +84,7 @@ async def test_looks_at_a_drive_that_fail_for_good_end(
     instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(looking, "REST_S", 0.0)
-    monkeypatch.setattr(looking, "MOST_TRIES", 2)
+    monkeypatch.setattr(looking, "MAX_TRIES", 2)
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.notebooks.conftest import KERNELS, Kernel, Lab
-from workers.notebooks.cell_output import MOST_CHARACTERS, MOST_TEXT_CHARACTERS
+from workers.notebooks.cell_output import MAX_CHARACTERS, MAX_TEXT_CHARACTERS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -131,7 +131,7 @@ async def test_a_bomb_of_output_is_bounded_and_said(lab: Lab, bomb: str) -> None
     kernel = await lab.kernel()
     cell = await kernel.run(bomb)
     size = sum(len(str(one)) for one in cell["outputs"])
-    assert size < MOST_CHARACTERS + MOST_TEXT_CHARACTERS + 10_000
+    assert size < MAX_CHARACTERS + MAX_TEXT_CHARACTERS + 10_000
     assert "left out" in text_of(cell) or "too large" in text_of(cell) or cell["status"] == "error"
     assert (await kernel.run("1"))["status"] == "ok"
 

@@ -13,7 +13,7 @@ from backend.core.net.egress.rules import Rule
 from backend.integrations.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
-from workers.agent.tools.download import MOST_BYTES, DownloadUrl
+from workers.agent.tools.download import MAX_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
 from workers.agent.types import ToolError
 from workers.agent.web import RunEgress, outside_of
@@ -125,7 +125,7 @@ async def test_what_unpacks_to_a_gigabyte_and_what_never_ends_is_read_to_its_bou
     sentence = await room.refused(download_url, url=web.does("/much", endless), path="drive/a.txt")
     assert "more than the 50 MB" in sentence
     assert not list(room.drive_dir.iterdir())
-    assert MOST_BYTES == 50 << 20
+    assert MAX_BYTES == 50 << 20
 
 
 async def test_what_does_not_answer_in_time_is_given_up(web: Web, outside: RunEgress) -> None:

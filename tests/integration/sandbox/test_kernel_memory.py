@@ -17,7 +17,7 @@ Skill = Callable[..., Assignment]
 HOSTILE = """
 import asyncio, ctypes, errno, mmap, os, shutil, socket, time
 
-MOST_FILES = 500_000
+MAX_FILES = 500_000
 
 def run(inputs):
     return globals()[inputs["do"]]()
@@ -76,7 +76,7 @@ def fills_shared_memory():
         raise AssertionError("an attribute of 65,000 bytes was stored in memory that nothing counts")
     os.mkdir("/dev/shm/folder")
     shutil.copystat("/dev/shm/folder", "/dev/shm/one")
-    for number in range(MOST_FILES):
+    for number in range(MAX_FILES):
         os.mknod(f"/dev/shm/folder/{number}")
     time.sleep(10)
 

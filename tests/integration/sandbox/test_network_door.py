@@ -15,7 +15,7 @@ import pytest
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.gateway import MOST_CONNECTIONS, Door
+from workers.sandbox.egress.gateway import MAX_CONNECTIONS, Door
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WITHIN_S: Final = 15
@@ -408,11 +408,11 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with world(serve=_silent, most=lambda: MOST_CONNECTIONS + 8) as one, asyncio.timeout(WITHIN_S):
+    async with world(serve=_silent, most=lambda: MAX_CONNECTIONS + 8) as one, asyncio.timeout(WITHIN_S):
         ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic %s\r\n\r\n"
         mine, others = (ask % "am9iOjc=").encode(), (ask % "am9iOjg=").encode()
         held = []
-        for _ in range(MOST_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS):
             reader, writer = await one.connect()
             writer.write(mine)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -438,10 +438,10 @@ async def test_connections_that_are_still_being_made_take_places_too() -> None:
 
     async with world(serve=_silent, resolve=slowly) as one, asyncio.timeout(WITHIN_S):
         ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic am9iOjc=\r\n\r\n"
-        held = [await one.connect() for _ in range(MOST_CONNECTIONS)]
+        held = [await one.connect() for _ in range(MAX_CONNECTIONS)]
         for _, writer in held:
             writer.write(ask.encode())
-        while one.door.books.of(7).open_now < MOST_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
+        while one.door.books.of(7).open_now < MAX_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
             await asyncio.sleep(0.01)
         assert (await one.say(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 connections open")
         found.set()

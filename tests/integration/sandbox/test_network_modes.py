@@ -21,7 +21,7 @@ from backend.core.metrics.instruments import REGISTRY
 from backend.core.net.egress.refusals import Reason
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.egress.network_use import MOST_RECORDED, NetworkUse
+from workers.sandbox.egress.network_use import MAX_RECORDED, NetworkUse
 from workers.sandbox.egress.proxy import Proxy
 from workers.sandbox.isolation import layers as sandbox_layers
 from workers.sandbox.isolation.layers import Layers
@@ -177,7 +177,7 @@ async def test_refusals_without_end_leave_a_bounded_number_of_events_and_the_who
         network=["api.example.org"],
     )
     assert isinstance(await runner.run(assignment, notebook), Success)
-    assert len(notebook.of("network_refused")) == MOST_RECORDED
+    assert len(notebook.of("network_refused")) == MAX_RECORDED
     assert notebook.of("network")[0]["refused"] == 300
 
 

@@ -16,7 +16,7 @@ from backend.administration.retention.rules import Rules
 from backend.core.clock import now
 from backend.execution.schedules import dispatcher
 from backend.execution.schedules.dispatcher import periodic_task
-from backend.execution.schedules.service import MOST_SCHEDULES
+from backend.execution.schedules.service import MAX_SCHEDULES
 from backend.identity.api_keys import keys
 from tests.integration.auth.conftest import browse
 from tests.integration.deployments.conftest import BUNDLE, Projects
@@ -313,7 +313,7 @@ async def test_a_project_has_its_own_schedules_alone_and_so_many(
                    cron, time_zone, overlap, missed, catch_up_s, enabled, next_at, created_by, created_at, updated_at
             from schedules, generate_series(2, :most) n
             """),
-            {"most": MOST_SCHEDULES},
+            {"most": MAX_SCHEDULES},
         )
     asked = {"name": "more", "skill": "double", "inputs": {"n": 2}, "cron": "@daily"}
     refused = await times.project.http.post("/v1/schedules", json=asked)

@@ -21,7 +21,7 @@ from tests.factories.supabase_server import SupabaseServer
 from tests.integration.storage.conftest import BUCKETS, DriveOf
 from tests.integration.storage.test_fencing import claimed, own
 from workers.drives.errors import ChangedFilesTooMuch
-from workers.drives.scan import MOST_FILES
+from workers.drives.scan import MAX_FILES
 from workers.drives.staged import OwnDrive, OwnDrives
 
 __all__ = ["claimed", "own"]
@@ -134,5 +134,5 @@ async def test_a_job_cannot_have_any_number_of_files_deleted(
 ) -> None:
     asked = len(supabase.requests)
     with pytest.raises(ChangedFilesTooMuch):
-        await drives.put_back(own, claimed, {parse_drive_path(str(n)) for n in range(MOST_FILES + 1)})
+        await drives.put_back(own, claimed, {parse_drive_path(str(n)) for n in range(MAX_FILES + 1)})
     assert len(supabase.requests) == asked

@@ -22,7 +22,7 @@ from backend.identity.auth import sessions, users
 from backend.identity.auth.last_use import LastUse
 from backend.identity.tables import Member, Project
 from studio import session
-from studio.following import MOST_CHARACTERS, NONSENSE, following
+from studio.following import MAX_CHARACTERS, NONSENSE, following
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 PORT = 8123
@@ -192,7 +192,7 @@ async def test_who_leaves_a_project_soon_hears_no_more_of_its_jobs(scene: Scene)
         '{"follow": "k"}',
         '{"leave": 5}',
         '{"follow":"k","project":"p","job":"x"}',
-        " " * (MOST_CHARACTERS + 1),
+        " " * (MAX_CHARACTERS + 1),
     ],
 )
 async def test_what_no_page_says_closes_the_line(scene: Scene, said: str) -> None:

@@ -25,7 +25,7 @@ from backend.core.vault.vault import Vault
 from backend.execution.approvals.types import Wanted
 from backend.execution.approvals.worker import wait_for_consent
 from backend.execution.jobs.finish import AttemptResult, finish
-from backend.integrations.webhooks.service import MOST_WEBHOOKS
+from backend.integrations.webhooks.service import MAX_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects
 from tests.integration.ledger.money import call, ended, started
@@ -321,7 +321,7 @@ async def test_a_project_has_its_own_webhooks_alone_and_so_many(hooks: Hooks, ma
     for path in (f"{one}/test", f"{one}/rotate", f"{one}/deliveries/{delivery_id}/redeliver"):
         assert (await stranger.http.post(path)).status_code == 404
     assert (await stranger.http.delete(one)).status_code == 404
-    for _ in range(MOST_WEBHOOKS - 1):
+    for _ in range(MAX_WEBHOOKS - 1):
         await hooks.make()
     refused = await hooks.project.http.post("/v1/webhooks", json={"url": hooks.receiver.url()})
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_webhooks")

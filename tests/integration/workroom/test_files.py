@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.integration.workroom.conftest import UID, Agent, OpenAgent
-from workers.agent.tools.file_read import MOST_CHARACTERS, FileRead
+from workers.agent.tools.file_read import MAX_CHARACTERS, FileRead
 from workers.agent.types import ToolError
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -135,7 +135,7 @@ async def test_no_more_is_read_at_once_than_a_request_can_hold(agent: OpenAgent)
 
 async def test_long_texts_are_cut(agent: OpenAgent) -> None:
     it = await agent()
-    put(it, "long", b"x" * (MOST_CHARACTERS + 5))
+    put(it, "long", b"x" * (MAX_CHARACTERS + 5))
     (block,) = (await it.use("file_read", paths=["long"])).content
     assert block["text"].endswith("x\n[cut here: 5 more characters, which a command like `tail -c` can show]")
 

@@ -12,7 +12,7 @@ from puras.bundles import BundleError, left_out_of, pack, unnamed_notebooks
 
 
 def test_a_folder_with_too_many_files_is_refused_before_any_is_read(tmp_path: Path) -> None:
-    for number in range(bundles.MOST_FILES + 1):
+    for number in range(bundles.MAX_FILES + 1):
         (tmp_path / f"{number}.txt").touch()
     with pytest.raises(BundleError, match=r"more than 5,000 files.*skills alone"):
         pack(tmp_path)
@@ -22,7 +22,7 @@ def test_a_folder_with_too_many_files_is_refused_before_any_is_read(tmp_path: Pa
 
 def test_a_folder_that_is_too_large_is_refused_before_any_file_is_read(tmp_path: Path) -> None:
     with (tmp_path / "model.bin").open("wb") as file:
-        file.truncate(bundles.MOST_BYTES + 1)
+        file.truncate(bundles.MAX_BYTES + 1)
     with pytest.raises(BundleError, match=r"more than 256 MiB.*on the drive"):
         pack(tmp_path)
 
@@ -32,7 +32,7 @@ def test_what_is_left_out_is_not_counted(tmp_path: Path) -> None:
     (tmp_path / ".venv").mkdir()
     for name in ("train.log", ".venv/large.bin"):
         with (tmp_path / name).open("wb") as file:
-            file.truncate(bundles.MOST_BYTES + 1)
+            file.truncate(bundles.MAX_BYTES + 1)
     assert pack(tmp_path)
 
 

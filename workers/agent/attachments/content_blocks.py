@@ -14,9 +14,9 @@ from workers.agent.workspace import disk
 from workers.llm.types import Block
 
 PDF: Final = "application/pdf"
-MOST_SEEN_BYTES: Final = 10 << 20
+MAX_SEEN_BYTES: Final = 10 << 20
 """Of all files of one run: providers take no larger requests."""
-MOST_CHARACTERS: Final = 100_000
+MAX_CHARACTERS: Final = 100_000
 """Of all attached texts."""
 _TEXTS: Final = ("application/json", "application/xml", "application/yaml", "application/javascript")
 
@@ -35,8 +35,8 @@ class Gaze:
         self._model = model
         self._vision = vision
         self._pdf = pdf
-        self._left_bytes = MOST_SEEN_BYTES
-        self._left_characters = MOST_CHARACTERS
+        self._left_bytes = MAX_SEEN_BYTES
+        self._left_characters = MAX_CHARACTERS
 
     async def shown(self, found: NamedFile, content: bytes | None, kind: str) -> list[Block]:
         """The blocks for a file; `content` is none if it is too large for any.
@@ -64,9 +64,9 @@ class Gaze:
         size = images.size_of(content, kind)
         if size is None:
             raise ToolError(f"it is a broken picture ({kind}). Send a whole one.")
-        if max(size) > images.MOST_PIXELS:
+        if max(size) > images.MAX_PIXELS:
             raise ToolError(
-                f"the picture has {size.width} × {size.height} pixels, more than {images.MOST_PIXELS} on a side. "
+                f"the picture has {size.width} × {size.height} pixels, more than {images.MAX_PIXELS} on a side. "
                 "Send a smaller one."
             )
         if not self._vision:
@@ -86,7 +86,7 @@ class Gaze:
     def _take(self, content: bytes) -> None:
         if len(content) > self._left_bytes:
             raise ToolError(
-                f"the files before it have used up the {MOST_SEEN_BYTES >> 20} MB that a model is shown at once. Send "
+                f"the files before it have used up the {MAX_SEEN_BYTES >> 20} MB that a model is shown at once. Send "
                 "fewer or smaller ones."
             )
         self._left_bytes -= len(content)
@@ -101,9 +101,9 @@ class Gaze:
 
 
 def _of_a_size(content: bytes | None) -> bytes:
-    if content is None or len(content) > disk.MOST_BYTES:
+    if content is None or len(content) > disk.MAX_BYTES:
         raise ToolError(
-            f"it has more than the {disk.MOST_BYTES >> 20} MB that a model can be shown. Send a smaller one."
+            f"it has more than the {disk.MAX_BYTES >> 20} MB that a model can be shown. Send a smaller one."
         )
     return content
 

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 
 KINDS: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """What models can look at."""
-MOST_PIXELS: Final = 8_000
+MAX_PIXELS: Final = 8_000
 """Of one side."""
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # JPEG segments that tell the size
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a segment
-_MOST_SEGMENTS: Final = 1_000
+_MAX_SEGMENTS: Final = 1_000
 
 
 class Size(NamedTuple):
@@ -40,7 +40,7 @@ def _gif(content: bytes) -> Size:
 
 def _jpeg(content: bytes) -> Size | None:
     at = 2
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         while content[at] == 0xFF:
             at += 1
         marker = content[at]

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from backend.integrations.web import sandboxed_reader
 from workers.agent.types import ToolError
 
-MOST_PAGES: Final = 100
+MAX_PAGES: Final = 100
 """That models look at in one request."""
 
 
@@ -33,9 +33,9 @@ async def look_at(content: bytes, *, shown: str, wants_text: bool, most_characte
     if "error" in answer:
         raise ToolError(f"{shown!r} cannot be read as a PDF: {answer['error']}.")
     pdf = Pdf(int(answer["pages"]), str(answer["text"]))
-    if pdf.pages > MOST_PAGES and not wants_text:
+    if pdf.pages > MAX_PAGES and not wants_text:
         raise ToolError(
-            f"{shown!r} has {pdf.pages:,} pages, more than the {MOST_PAGES} that can be looked at: make a PDF of the "
+            f"{shown!r} has {pdf.pages:,} pages, more than the {MAX_PAGES} that can be looked at: make a PDF of the "
             "pages that matter, or take out their text, with a command or a tool."
         )
     return pdf
@@ -46,5 +46,5 @@ async def _asked(content: bytes, *, wants_text: bool, most_characters: int) -> d
     library = sandboxed_reader.pdf_library()
     if library is None:
         raise ToolError("This worker cannot read PDFs: the package pypdf is missing.")
-    asked = {"wants_text": wants_text, "most_pages": MOST_PAGES, "most_characters": most_characters}
+    asked = {"wants_text": wants_text, "most_pages": MAX_PAGES, "most_characters": most_characters}
     return await sandboxed_reader.ask("pdf", asked, content, library=library)

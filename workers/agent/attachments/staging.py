@@ -22,10 +22,10 @@ from workers.agent.web.fetching import Wanted, fetch
 from workers.agent.workspace import disk, file_paths
 from workers.llm.types import Block
 
-MOST_FILES: Final = 50
-MOST_BYTES: Final = 50 << 20
+MAX_FILES: Final = 50
+MAX_BYTES: Final = 50 << 20
 """Of one file."""
-MOST_TOTAL_BYTES: Final = 200 << 20
+MAX_TOTAL_BYTES: Final = 200 << 20
 FETCH_S: Final = 30.0
 ADDRESS_S: Final = 30 * 24 * 3600
 _EXTENSIONS: Final = {
@@ -84,7 +84,7 @@ class Staging:
         self._outside = outside
         self._sign = sign
         self._gaze = gaze
-        self._left_bytes = MOST_TOTAL_BYTES
+        self._left_bytes = MAX_TOTAL_BYTES
 
     async def stage(self, schema: Any, inputs: dict[str, Any]) -> Staged:
         """Every file in the drive, named by its path there, and what can be seen as blocks.
@@ -94,10 +94,8 @@ class Staging:
         """
         files = [one for one in files_of_inputs(schema, inputs, takes_attachments=True) if one.is_certain]
         files.sort(key=lambda one: one.is_attachment)
-        if len(files) > MOST_FILES:
-            raise AttachmentRefused(
-                files[MOST_FILES].name, f"at most {MOST_FILES} files are taken by one job."
-            )
+        if len(files) > MAX_FILES:
+            raise AttachmentRefused(files[MAX_FILES].name, f"at most {MAX_FILES} files are taken by one job.")
         staged = Staged(deepcopy(inputs) if files else inputs, has_files=bool(files))
         for found in files:
             here = await self._here(found)
@@ -124,15 +122,15 @@ class Staging:
     async def _content(self, found: NamedFile, source: Source) -> bytes:
         is_cut = False
         if source.form == "url":
-            fetched = await fetch(self._outside, source.text, Wanted(MOST_BYTES, FETCH_S))
+            fetched = await fetch(self._outside, source.text, Wanted(MAX_BYTES, FETCH_S))
             content, is_cut = fetched.content, fetched.is_cut
         else:
             content = content_in(found, source)
-        if is_cut or len(content) > MOST_BYTES:
-            raise ToolError(f"the file has more than the {MOST_BYTES >> 20} MB that one may have.")
+        if is_cut or len(content) > MAX_BYTES:
+            raise ToolError(f"the file has more than the {MAX_BYTES >> 20} MB that one may have.")
         self._left_bytes -= len(content)
         if self._left_bytes < 0:
-            raise ToolError(f"the files of this job have more than {MOST_TOTAL_BYTES >> 20} MB together.")
+            raise ToolError(f"the files of this job have more than {MAX_TOTAL_BYTES >> 20} MB together.")
         if not content:
             raise ToolError("the file is empty.")
         return content
@@ -143,7 +141,7 @@ class Staging:
         except BadDrivePath as error:
             raise ToolError(error.detail) from None
         size = disk.look(place)
-        content = disk.read(place) if size <= disk.MOST_BYTES else None
+        content = disk.read(place) if size <= disk.MAX_BYTES else None
         kind = sniff((content or b"")[:HEAD_BYTES], place.parts[-1])
         return _Here(place, content, kind, True)
 

@@ -14,8 +14,8 @@ from workers.agent.attachments import images as pictures
 from workers.agent.untrusted import marked
 from workers.llm.types import Block
 
-MOST_IMAGE_BYTES: Final = 5 << 20
-MOST_IMAGES: Final = 5
+MAX_IMAGE_BYTES: Final = 5 << 20
+MAX_IMAGES: Final = 5
 
 
 def content_of(answer: CallToolResult, *, server: str, tool: str, vision: bool) -> str | list[Block]:
@@ -28,7 +28,7 @@ def content_of(answer: CallToolResult, *, server: str, tool: str, vision: bool) 
         elif isinstance(part, EmbeddedResource) and isinstance(part.resource, TextResourceContents):
             words.append(f"{part.resource.uri}:\n{part.resource.text}")
         elif isinstance(part, ImageContent):
-            image = _image(part.data, vision=vision) if len(images) < MOST_IMAGES else "[one picture more]"
+            image = _image(part.data, vision=vision) if len(images) < MAX_IMAGES else "[one picture more]"
             if isinstance(image, str):
                 words.append(image)
             else:
@@ -53,6 +53,6 @@ def _image(data: str, *, vision: bool) -> Block | str:
         return f"[a picture that cannot be shown: {kind}]"
     if not vision:
         return f"[a picture ({kind}, {size.width} × {size.height}), which this model cannot see]"
-    if max(size) > pictures.MOST_PIXELS or len(content) > MOST_IMAGE_BYTES:
+    if max(size) > pictures.MAX_PIXELS or len(content) > MAX_IMAGE_BYTES:
         return f"[a picture ({kind}, {size.width} × {size.height}, {len(content):,} bytes), too large to be shown]"
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}

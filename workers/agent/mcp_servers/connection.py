@@ -21,10 +21,10 @@ from workers.agent.mcp_servers.credentials import NONE, CredentialedTransport, C
 
 OPEN_S: Final = 10.0
 CALL_S: Final = 120.0
-MOST_BYTES: Final = 8 << 20
+MAX_BYTES: Final = 8 << 20
 """Of one answer."""
-MOST_EVENT_BYTES: Final = 4 << 20
-MOST_PAGES: Final = 10
+MAX_EVENT_BYTES: Final = 4 << 20
+MAX_PAGES: Final = 10
 _OF_ONE_CALL: Final = frozenset({INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT})
 """Errors after which the connection still stands."""
 
@@ -73,7 +73,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._open_s):
                 client = await self._opened()
-                for _ in range(MOST_PAGES):
+                for _ in range(MAX_PAGES):
                     page = await client.list_tools(cursor=cursor)
                     tools += page.tools
                     cursor = page.next_cursor
@@ -135,7 +135,7 @@ class Connection:
             return self._client
 
     async def _hold(self, ready: asyncio.Future[Client], leave: asyncio.Event) -> None:
-        outside = OutsideTransport(self._outside, most_bytes=MOST_BYTES, keeps_connections=True)
+        outside = OutsideTransport(self._outside, most_bytes=MAX_BYTES, keeps_connections=True)
         transport = CredentialedTransport(outside, self._address, self._credentials.headers)
         timeout = httpx2.Timeout(self._open_s, read=self._call_s)
         headers = {"Accept-Encoding": "identity"}  # nothing that unpacks to more than it is
@@ -148,7 +148,7 @@ class Connection:
                 follow_redirects=False,
             ) as http:
                 wire = streamable_http_client(
-                    self._address, http_client=http, max_sse_event_size=MOST_EVENT_BYTES
+                    self._address, http_client=http, max_sse_event_size=MAX_EVENT_BYTES
                 )
                 async with Client(wire, read_timeout_seconds=self._call_s, cache=None) as client:
                     if not ready.done():

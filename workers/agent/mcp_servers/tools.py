@@ -20,10 +20,10 @@ from workers.agent.tools.arguments import Arguments, parsed_text
 from workers.agent.types import Inner, Tool, ToolCall, ToolError, ToolResult, Workspace
 from workers.llm.types import ToolSpec
 
-MOST_TOOLS: Final = 64
+MAX_TOOLS: Final = 64
 """Of one server."""
-MOST_SCHEMA_BYTES: Final = 32_768
-MOST_DESCRIPTION: Final = 1_500
+MAX_SCHEMA_BYTES: Final = 32_768
+MAX_DESCRIPTION: Final = 1_500
 _ANY: Final[dict[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": True}
 _GATEWAY: Final[dict[str, Any]] = {
     "type": "object",
@@ -201,7 +201,7 @@ class Gateway:
         except ServerAway as away:
             raise ToolError(f"{away}. Go on without it, or try again later.") from None
         usable = [one for one in sorted(offered, key=lambda tool: tool.name) if is_usable(one.input_schema)]
-        self._offered = {one.name: one for one in usable[:MOST_TOOLS]}
+        self._offered = {one.name: one for one in usable[:MAX_TOOLS]}
 
 
 async def called(connection: Connection, name: str, arguments: dict[str, Any], *, vision: bool) -> ToolResult:
@@ -234,9 +234,9 @@ def known_tools(
     """Return the tools that a server offers and the skill allows."""
     usable = [
         one
-        for one in sorted(offered, key=lambda tool: tool.name)[: MOST_TOOLS * 4]
+        for one in sorted(offered, key=lambda tool: tool.name)[: MAX_TOOLS * 4]
         if (section.allow is None or one.name in section.allow) and is_usable(one.input_schema)
-    ][:MOST_TOOLS]
+    ][:MAX_TOOLS]
     names = place.names.distinct(place.at, [one.name for one in usable])
     return [
         ServerTool(
@@ -267,7 +267,7 @@ def absent_tools(
         f"A tool of the MCP server {connection.name}, which was away when this run began: its arguments are not "
         "known, and it may still be away."
     )
-    allowed = sorted(set(section.allow))[:MOST_TOOLS]
+    allowed = sorted(set(section.allow))[:MAX_TOOLS]
     names = place.names.distinct(place.at, allowed)
     return [
         ServerTool(
@@ -288,11 +288,11 @@ def is_usable(schema: Any) -> bool:
     if not isinstance(schema, dict) or schema.get("type") != "object":
         return False
     try:
-        return len(json.dumps(schema)) <= MOST_SCHEMA_BYTES and not schema_flaws(schema).errors
+        return len(json.dumps(schema)) <= MAX_SCHEMA_BYTES and not schema_flaws(schema).errors
     except (RecursionError, TypeError, ValueError):
         return False
 
 
 def _described(tool: Offered) -> str:
     words = " ".join((tool.description or tool.title or tool.name).split())
-    return words[:MOST_DESCRIPTION]
+    return words[:MAX_DESCRIPTION]

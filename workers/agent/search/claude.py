@@ -21,7 +21,7 @@ FAMILY: Final = "claude"
 _SEARCH_NANOS: Final = 10_000_000  # $10 for a thousand
 _FOUND_TOKENS: Final = 60_000
 """More than one search puts before the model."""
-_MOST_TOKENS: Final = 1_024
+_MAX_TOKENS: Final = 1_024
 _TIMEOUT_S: Final = 90.0
 """Far longer than a search and five sentences take; a run does not wait longer for either."""
 _TOOL: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
@@ -43,8 +43,8 @@ class ClaudeSearch:
 
     def worst_case_micros(self, query: str) -> int:
         """The search itself, and a prompt as long as what one search ever finds."""
-        prompt = Prompt("", _asked(query), (), _MOST_TOKENS)
-        tokens = self.model.worst_case_micros(prompt, _MOST_TOKENS)
+        prompt = Prompt("", _asked(query), (), _MAX_TOKENS)
+        tokens = self.model.worst_case_micros(prompt, _MAX_TOKENS)
         found = upstream_nanos(self.model.entry, Tokens(input=_FOUND_TOKENS))
         return tokens + self.model.margin.billed_micros(found + _SEARCH_NANOS)
 
@@ -79,7 +79,7 @@ class ClaudeSearch:
 
 
 def _request(upstream_id: str, query: str) -> dict[str, Any]:
-    return {"model": upstream_id, "max_tokens": _MOST_TOKENS, "messages": _asked(query), "tools": [_TOOL]}
+    return {"model": upstream_id, "max_tokens": _MAX_TOKENS, "messages": _asked(query), "tools": [_TOOL]}
 
 
 def _asked(query: str) -> list[Message]:

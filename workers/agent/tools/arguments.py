@@ -12,7 +12,7 @@ from workers.agent.types import ToolCall, ToolError
 from workers.llm.types import ToolSpec
 
 _STRUCTURED: Final = frozenset({"object", "array", "image", "video", "audio", "file"})
-_MOST_PROBLEMS: Final = 5
+_MAX_PROBLEMS: Final = 5
 
 
 class Arguments:
@@ -30,7 +30,7 @@ class Arguments:
         """
         checked = self._schema.check(self._parsed(call.input))
         if checked.problems:
-            shown = [f"{problem.path}: {problem.message}" for problem in checked.problems[:_MOST_PROBLEMS]]
+            shown = [f"{problem.path}: {problem.message}" for problem in checked.problems[:_MAX_PROBLEMS]]
             raise ToolError("\n".join(shown))
         value: dict[str, Any] = checked.value
         return value

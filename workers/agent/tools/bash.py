@@ -8,11 +8,11 @@ from backend.execution.events.types import LogEvent
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import Ran, ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace.command_output import KEPT_CHARACTERS
-from workers.sandbox.host.commands import MOST_COMMAND_BYTES
+from workers.sandbox.host.commands import MAX_COMMAND_BYTES
 from workers.sandbox.host.errors import ParentLost
 
 DEFAULT_S: Final = 60
-MOST_S: Final = 600
+MAX_S: Final = 600
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -20,9 +20,9 @@ _SCHEMA: Final[dict[str, Any]] = {
         "timeout": {
             "type": "number",
             "minimum": 1,
-            "maximum": MOST_S,
+            "maximum": MAX_S,
             "default": DEFAULT_S,
-            "description": f"Seconds after which it is ended, 1 to {MOST_S}.",
+            "description": f"Seconds after which it is ended, 1 to {MAX_S}.",
         },
     },
     "required": ["command"],
@@ -55,9 +55,9 @@ class Bash:
         """
         given = _ARGUMENTS.of(call)
         command, timeout_s = given["command"], float(given["timeout"])
-        if len(command.encode("utf-8", "replace")) > MOST_COMMAND_BYTES:
+        if len(command.encode("utf-8", "replace")) > MAX_COMMAND_BYTES:
             raise ToolError(
-                f"The command is longer than {MOST_COMMAND_BYTES:,} bytes: write it to a file with file_write and run "
+                f"The command is longer than {MAX_COMMAND_BYTES:,} bytes: write it to a file with file_write and run "
                 "that."
             )
         recorder = workroom.recorder
@@ -86,6 +86,6 @@ def _shown(ran: Ran, timeout_s: float) -> str:
     if ran.timed_out:
         note = (
             f"\n[ended: it ran longer than {timeout_s:g} s, with everything that it had started; give it less to do, "
-            f"or a larger timeout (at most {MOST_S})]"
+            f"or a larger timeout (at most {MAX_S})]"
         )
     return f"exit={_code(ran)}\n{ran.output}{note}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 from typing import Final
 
-MOST_LINES: Final = 80
+MAX_LINES: Final = 80
 _AROUND: Final = 3
-_MOST_COMPARED: Final = 400  # comparing takes the square of it
-_MOST_CHARACTERS: Final = 500  # of one line
+_MAX_COMPARED: Final = 400  # comparing takes the square of it
+_MAX_CHARACTERS: Final = 500  # of one line
 
 
 def difference(before: str, after: str) -> str:
@@ -20,17 +20,16 @@ def difference(before: str, after: str) -> str:
     kept = max(0, tail - _AROUND)
     lines = _compared(old[first : len(old) - kept], new[first : len(new) - kept], first)
     shown = [
-        line if len(line) <= _MOST_CHARACTERS else f"{line[:_MOST_CHARACTERS]}…"
-        for line in lines[:MOST_LINES]
+        line if len(line) <= _MAX_CHARACTERS else f"{line[:_MAX_CHARACTERS]}…" for line in lines[:MAX_LINES]
     ]
-    if len(lines) > MOST_LINES:
-        shown.append(f"[… {len(lines) - MOST_LINES:,} more lines]")
+    if len(lines) > MAX_LINES:
+        shown.append(f"[… {len(lines) - MAX_LINES:,} more lines]")
     return "\n".join(shown)
 
 
 def _compared(gone: list[str], come: list[str], first: int) -> list[str]:
     place = f"@@ from line {first + 1} @@"
-    if max(len(gone), len(come)) > _MOST_COMPARED:
+    if max(len(gone), len(come)) > _MAX_COMPARED:
         return [place, *(f"-{line}" for line in gone), *(f"+{line}" for line in come)]
     compared = difflib.unified_diff(gone, come, lineterm="", n=_AROUND)
     return [place, *(line for line in list(compared)[2:] if not line.startswith("@@"))]

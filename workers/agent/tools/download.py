@@ -14,7 +14,7 @@ from workers.agent.web import RunEgress
 from workers.agent.web.fetching import Wanted, fetch, shown
 from workers.agent.workspace import disk, file_paths
 
-MOST_BYTES: Final = 50 << 20
+MAX_BYTES: Final = 50 << 20
 DOWNLOAD_S: Final = 60.0
 _NOT_IN_NAMES: Final = re.compile(r"[^\w.()+-]+")
 _SCHEMA: Final[dict[str, Any]] = {
@@ -39,7 +39,7 @@ class DownloadUrl:
 
     spec = spec_of(
         "download_url",
-        f"Download a file from the web, up to {MOST_BYTES >> 20} MB, within {DOWNLOAD_S:.0f} s.",
+        f"Download a file from the web, up to {MAX_BYTES >> 20} MB, within {DOWNLOAD_S:.0f} s.",
         _SCHEMA,
     )
     is_read_only = False
@@ -59,10 +59,10 @@ class DownloadUrl:
         """
         given = _ARGUMENTS.of(call)
         place = file_paths.to_write(_path(given["path"], given["url"]), workroom)
-        fetched = await fetch(self._outside, given["url"], Wanted(MOST_BYTES, DOWNLOAD_S))
+        fetched = await fetch(self._outside, given["url"], Wanted(MAX_BYTES, DOWNLOAD_S))
         if fetched.is_cut:
             raise ToolError(
-                f"{shown(fetched.url)} has more than the {MOST_BYTES >> 20} MB that can be downloaded: nothing was "
+                f"{shown(fetched.url)} has more than the {MAX_BYTES >> 20} MB that can be downloaded: nothing was "
                 "kept."
             )
         written = await asyncio.to_thread(

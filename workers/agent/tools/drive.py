@@ -11,9 +11,9 @@ from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace import disk, file_paths
 
 LEAST_S: Final = 60
-MOST_S: Final = 86_400
+MAX_S: Final = 86_400
 DEFAULT_S: Final = 3_600
-MOST_PULLED_BYTES: Final = 50 << 20
+MAX_PULLED_BYTES: Final = 50 << 20
 PULLED: Final = "pulled"
 _PATH: Final = {"type": "string", "minLength": 1, "description": "A file of the drive: 'drive/report.pdf'."}
 _URL_SCHEMA: Final[dict[str, Any]] = {
@@ -23,9 +23,9 @@ _URL_SCHEMA: Final[dict[str, Any]] = {
         "ttl": {
             "type": "integer",
             "minimum": LEAST_S,
-            "maximum": MOST_S,
+            "maximum": MAX_S,
             "default": DEFAULT_S,
-            "description": f"Seconds for which it works, {LEAST_S} to {MOST_S:,}.",
+            "description": f"Seconds for which it works, {LEAST_S} to {MAX_S:,}.",
         },
     },
     "required": ["path"],
@@ -118,10 +118,10 @@ class DrivePull:
                 raise
         else:
             return ToolResult(f"It is there: {place.shown}, {size:,} bytes.", facts={"path": place.shown})
-        content = await self._drive.read("/".join(place.parts), MOST_PULLED_BYTES)
+        content = await self._drive.read("/".join(place.parts), MAX_PULLED_BYTES)
         if content is None:
             raise ToolError(
-                f"{place.shown!r} has more than the {MOST_PULLED_BYTES >> 20} MB that can be pulled."
+                f"{place.shown!r} has more than the {MAX_PULLED_BYTES >> 20} MB that can be pulled."
             )
         copy = file_paths.to_write("/".join((PULLED, *place.parts)), workroom)
         await asyncio.to_thread(disk.write, copy, content, owner_uid=workroom.assignment.sandbox_uid)

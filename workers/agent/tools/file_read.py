@@ -15,10 +15,10 @@ from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace import disk, file_paths
 from workers.llm.types import Block
 
-MOST_PATHS: Final = 10
-MOST_CHARACTERS: Final = 100_000
+MAX_PATHS: Final = 10
+MAX_CHARACTERS: Final = 100_000
 """Of the texts of one call."""
-MOST_SEEN_BYTES: Final = 10 << 20
+MAX_SEEN_BYTES: Final = 10 << 20
 """Of the pictures and PDFs of one call: providers take no larger requests."""
 PDF: Final = "application/pdf"
 _SCHEMA: Final[dict[str, Any]] = {
@@ -28,8 +28,8 @@ _SCHEMA: Final[dict[str, Any]] = {
             "type": "array",
             "items": {"type": "string", "minLength": 1},
             "minItems": 1,
-            "maxItems": MOST_PATHS,
-            "description": f"1 to {MOST_PATHS} files: 'notes.md', 'drive/photo.png', 'references/style.md'.",
+            "maxItems": MAX_PATHS,
+            "description": f"1 to {MAX_PATHS} files: 'notes.md', 'drive/photo.png', 'references/style.md'.",
         }
     },
     "required": ["paths"],
@@ -43,8 +43,8 @@ class _Room:
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
-        self._characters = MOST_CHARACTERS
-        self._bytes = MOST_SEEN_BYTES
+        self._characters = MAX_CHARACTERS
+        self._bytes = MAX_SEEN_BYTES
 
     def cut(self, text: str) -> str:
         """The text as far as there is room; secrets are taken out before the cut, which could go through one."""
@@ -64,7 +64,7 @@ class _Room:
         """
         if len(content) > self._bytes:
             raise ToolError(
-                f"{place.shown!r} is too much beside the files before it, which have up to {MOST_SEEN_BYTES >> 20} MB "
+                f"{place.shown!r} is too much beside the files before it, which have up to {MAX_SEEN_BYTES >> 20} MB "
                 "together: read it by itself."
             )
         self._bytes -= len(content)
@@ -85,7 +85,7 @@ class FileRead:
         self.spec = spec_of(
             "file_read",
             "Read files: texts, pictures (PNG, JPEG, GIF, WebP) and PDFs, each up to "
-            f"{disk.MOST_BYTES >> 20} MB. Texts are cut after {MOST_CHARACTERS:,} characters in all.",
+            f"{disk.MAX_BYTES >> 20} MB. Texts are cut after {MAX_CHARACTERS:,} characters in all.",
             _SCHEMA,
         )
 
@@ -128,9 +128,9 @@ class FileRead:
         size = images.size_of(content, kind)
         if size is None:
             raise ToolError(f"{place.shown!r} is a broken picture ({kind}).")
-        if max(size) > images.MOST_PIXELS:
+        if max(size) > images.MAX_PIXELS:
             raise ToolError(
-                f"{place.shown!r} has {size.width} × {size.height} pixels, more than {images.MOST_PIXELS} on a side: "
+                f"{place.shown!r} has {size.width} × {size.height} pixels, more than {images.MAX_PIXELS} on a side: "
                 "make it smaller first."
             )
         if not self._sees_pictures:
@@ -146,7 +146,7 @@ class FileRead:
             content,
             shown=place.shown,
             wants_text=not self._takes_pdf,
-            most_characters=MOST_CHARACTERS + 1,
+            most_characters=MAX_CHARACTERS + 1,
         )
         heading = f"{place.shown} (PDF, {pdf.pages} pages"
         if self._takes_pdf:
@@ -155,7 +155,7 @@ class FileRead:
             return [_text(f"{heading}):"), document]
         if not pdf.text.strip():
             raise ToolError(f"{place.shown!r} has no text in it: its pages are pictures.")
-        first = f"the text of the first {pdfs.MOST_PAGES}" if pdf.pages > pdfs.MOST_PAGES else "its text"
+        first = f"the text of the first {pdfs.MAX_PAGES}" if pdf.pages > pdfs.MAX_PAGES else "its text"
         return [_text(f"{heading}, {first}):\n{room.cut(pdf.text)}")]
 
 

@@ -177,9 +177,9 @@ async def _put(place: file_paths.Place, text: str, workroom: Workspace) -> disk.
 
 def _refuse_large(size: int) -> None:
     """Before it is made: a few words can ask for more than there is memory."""
-    if size > disk.MOST_BYTES:
+    if size > disk.MAX_BYTES:
         raise ToolError(
-            f"The text would have {size:,} bytes, more than {disk.MOST_BYTES >> 20} MB: write less."
+            f"The text would have {size:,} bytes, more than {disk.MAX_BYTES >> 20} MB: write less."
         )
 
 

@@ -18,8 +18,8 @@ from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace import disk, file_paths
 
-MOST_BROUGHT_BYTES: Final = 50 << 20
-MOST_WORDS: Final = 400
+MAX_BROUGHT_BYTES: Final = 50 << 20
+MAX_WORDS: Final = 400
 """Of a transcript, with their times: a model reads the text."""
 _FILE: Final = "A file of the work folder or the drive ('drive/photo.jpg'), or an address."
 
@@ -204,10 +204,10 @@ class MediaTool:
                 workroom.assignment.project_id, parse_drive_path(path)
             )
             try:
-                if file.entry.size_bytes > MOST_BROUGHT_BYTES:
+                if file.entry.size_bytes > MAX_BROUGHT_BYTES:
                     missing.append(path)
                     continue
-                content = b"".join([chunk async for chunk in file.chunks(0, MOST_BROUGHT_BYTES)])
+                content = b"".join([chunk async for chunk in file.chunks(0, MAX_BROUGHT_BYTES)])
             finally:
                 await file.close()
             place = file_paths.to_write(f"drive/{path}", workroom)
@@ -239,7 +239,7 @@ def _told(answer: MediaAnswer, missing: tuple[str, ...]) -> str:
         told |= {
             "text": answer.text,
             "language": answer.language_code,
-            "words": (answer.words or [])[:MOST_WORDS],
+            "words": (answer.words or [])[:MAX_WORDS],
         }
     else:
         told |= {"files": [f"drive/{path}" for path in answer.drive_paths], "kind": answer.kind}

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from backend.context import AppContext
 from backend.data.memory import deletion, queries, searching, writing
-from backend.data.memory.schemas import MOST_RESULTS, MemoryPut, MemorySearch, MemoryView
+from backend.data.memory.schemas import MAX_RESULTS, MemoryPut, MemorySearch, MemoryView
 from backend.data.memory.scoping import job_principal
 from workers.agent.assignment import AgentAssignment
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
-MOST_CHARACTERS: Final = 30_000
+MAX_CHARACTERS: Final = 30_000
 _LEFT_OUT: Final = {"skillpack_id", "forgotten_at", "forgotten_why", "written_by"}
 
 
@@ -45,7 +45,7 @@ _FIND: Final[dict[str, Any]] = {
     "kind": _text("Only records of this kind."),
     "mtype": _MTYPE,
     "scope": _SCOPE,
-    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_RESULTS, "default": 8},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_RESULTS, "default": 8},
 }
 _PUT: Final[dict[str, Any]] = {
     "kind": _text("What sort of thing it is, in a word: 'customer', 'lesson'."),
@@ -209,6 +209,6 @@ def _written(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return (
         text
-        if len(text) <= MOST_CHARACTERS
-        else f"{text[:MOST_CHARACTERS]}… (cut: ask for fewer, or use memory_get)"
+        if len(text) <= MAX_CHARACTERS
+        else f"{text[:MAX_CHARACTERS]}… (cut: ask for fewer, or use memory_get)"
     )

@@ -17,8 +17,8 @@ from workers.sandbox.host.errors import ParentLost
 
 NAME: Final = "python"
 DEFAULT_S: Final = 120
-MOST_S: Final = 900
-MOST_CODE_CHARACTERS: Final = 100_000
+MAX_S: Final = 900
+MAX_CODE_CHARACTERS: Final = 100_000
 _TOLD_CELL_CHARACTERS: Final = 1_000
 _TOLD_CHARACTERS: Final = 8_000
 _FILE: Final = re.compile(r"[0-9a-f]{1,16}-\d{1,6}-\d{1,3}\.(png|jpg|gif|svg|pdf|html)")
@@ -35,9 +35,9 @@ _SCHEMA: Final[dict[str, Any]] = {
         "timeout": {
             "type": "number",
             "minimum": 1,
-            "maximum": MOST_S,
+            "maximum": MAX_S,
             "default": DEFAULT_S,
-            "description": f"Seconds after which it is interrupted, 1 to {MOST_S}.",
+            "description": f"Seconds after which it is interrupted, 1 to {MAX_S}.",
         },
     },
     "required": ["code"],
@@ -94,9 +94,9 @@ class PythonKernel:
         """
         given = _ARGUMENTS.of(call)
         code, timeout_s = given["code"], float(given["timeout"])
-        if len(code) > MOST_CODE_CHARACTERS:
+        if len(code) > MAX_CODE_CHARACTERS:
             raise ToolError(
-                f"The cell is longer than {MOST_CODE_CHARACTERS:,} characters: write a file and import it."
+                f"The cell is longer than {MAX_CODE_CHARACTERS:,} characters: write a file and import it."
             )
         if self._cells is None:
             self._cells = [str(one.get("code", "")) for one in self._earlier()]

@@ -13,8 +13,8 @@ from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.types import Entrypoint, Failure
 
-_MOST_MEDIA: Final = 20
-_MOST_PROBLEMS: Final = 5
+_MAX_MEDIA: Final = 20
+_MAX_PROBLEMS: Final = 5
 _KINDS: Final = {
     "image": ("png", "jpg", "jpeg", "gif", "webp", "avif", "svg"),
     "video": ("mp4", "webm", "mov", "mkv"),
@@ -68,10 +68,10 @@ class PythonTool:
         checked = self._output.check(outcome.value)
         if checked.problems:
             shown = "\n".join(
-                f"{problem.path}: {problem.message}" for problem in checked.problems[:_MOST_PROBLEMS]
+                f"{problem.path}: {problem.message}" for problem in checked.problems[:_MAX_PROBLEMS]
             )
             raise ToolError(f"{self.spec.name} gave what does not fit its output_schema:\n{shown}")
-        media = list(_media(checked.value))[:_MOST_MEDIA]
+        media = list(_media(checked.value))[:_MAX_MEDIA]
         content = json.dumps(checked.value, ensure_ascii=False)
         return ToolResult(content, facts={"media": media} if media else {})
 

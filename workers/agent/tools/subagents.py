@@ -25,8 +25,8 @@ from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import Tool, ToolCall, ToolError, ToolResult, Workspace
 from workers.db_retry import DatabaseRetry
 
-MOST_S: Final = 1_800.0
-MOST_SUMMARY_CHARACTERS: Final = 1_000
+MAX_S: Final = 1_800.0
+MAX_SUMMARY_CHARACTERS: Final = 1_000
 _RUN: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -48,7 +48,7 @@ _RUN: Final[dict[str, Any]] = {
             "minimum": 1,
             "description": "Default: the one that belongs to this skill.",
         },
-        "timeout": {"type": "number", "minimum": 1, "maximum": MOST_S, "description": "Seconds to wait."},
+        "timeout": {"type": "number", "minimum": 1, "maximum": MAX_S, "description": "Seconds to wait."},
     },
 }
 _DESCRIBE: Final[dict[str, Any]] = {
@@ -115,7 +115,7 @@ class Callers:
             )  # else the call would fail a moment later
         job_id = await subagents.call(self.context, who, asked)
         _agents(workroom).poll_children()
-        within_s = min(MOST_S, float(given.get("timeout") or MOST_S))
+        within_s = min(MAX_S, float(given.get("timeout") or MAX_S))
         job = await subagents.ended(self.context, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:
             async with self.context.database.transaction() as session:
@@ -238,7 +238,7 @@ class DescribeSubagent:
             told = await describe(session, who, target, is_by_model=True)
         if inline_skills.is_text(target):
             told.summary = (await asyncio.to_thread(read_text, _agents(workroom), target))[
-                :MOST_SUMMARY_CHARACTERS
+                :MAX_SUMMARY_CHARACTERS
             ]
         return ToolResult(told.model_dump_json())
 

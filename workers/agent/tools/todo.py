@@ -8,8 +8,8 @@ from typing import Any, Final
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolResult, Workspace
 
-MOST_CHARACTERS: Final = 200
-MOST_ITEMS: Final = 100
+MAX_CHARACTERS: Final = 200
+MAX_ITEMS: Final = 100
 STATUSES: Final = ("pending", "in_progress", "completed")
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -20,7 +20,7 @@ _SCHEMA: Final[dict[str, Any]] = {
             "items": {
                 "type": "object",
                 "properties": {
-                    "content": {"type": "string", "maxLength": MOST_CHARACTERS},
+                    "content": {"type": "string", "maxLength": MAX_CHARACTERS},
                     "status": {"type": "string", "enum": list(STATUSES)},
                 },
                 "required": ["content", "status"],
@@ -60,14 +60,14 @@ class TodoWrite:
             ToolError: there is no list.
         """
         given = _ARGUMENTS.of(call)["todos"]
-        todos = [todo for item in given if (todo := _todo(item)) is not None][:MOST_ITEMS]
+        todos = [todo for item in given if (todo := _todo(item)) is not None][:MAX_ITEMS]
         counts = ", ".join(
             f"{sum(todo['status'] == status for todo in todos)} {status}" for status in STATUSES
         )
         dropped = len(given) - len(todos)
         note = (
-            f" {dropped} were left out: an item has a content of 1 to {MOST_CHARACTERS} characters and a status of "
-            f"{', '.join(STATUSES)}; at most {MOST_ITEMS} are kept."
+            f" {dropped} were left out: an item has a content of 1 to {MAX_CHARACTERS} characters and a status of "
+            f"{', '.join(STATUSES)}; at most {MAX_ITEMS} are kept."
             if dropped
             else ""
         )
@@ -82,4 +82,4 @@ def _todo(item: Any) -> dict[str, str] | None:
     if not isinstance(content, str) or status not in STATUSES:
         return None
     content = content.strip()
-    return {"content": content, "status": status} if 0 < len(content) <= MOST_CHARACTERS else None
+    return {"content": content, "status": status} if 0 < len(content) <= MAX_CHARACTERS else None

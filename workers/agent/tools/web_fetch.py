@@ -14,7 +14,7 @@ from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.untrusted import marked
 
 DEFAULT_CHARACTERS: Final = 20_000
-MOST_CHARACTERS: Final = 200_000
+MAX_CHARACTERS: Final = 200_000
 IN_CONVERSATION: Final = 30_000
 """Characters of one page that a conversation holds; of a longer text it gets the beginning, the drive the whole."""
 _SCHEMA: Final[dict[str, Any]] = {
@@ -24,7 +24,7 @@ _SCHEMA: Final[dict[str, Any]] = {
         "max_chars": {
             "type": "integer",
             "minimum": 500,
-            "maximum": MOST_CHARACTERS,
+            "maximum": MAX_CHARACTERS,
             "default": DEFAULT_CHARACTERS,
             "description": f"Characters of the text that you want; beyond {IN_CONVERSATION:,} it is put into a file.",
         },
@@ -72,7 +72,7 @@ class WebFetch:
         if left:
             text += f"\n[cut here: {left:,} more characters]"
         if fetched.is_cut:
-            text += f"\n[only the first {page_text.MOST_BYTES >> 20} MB of it were read]"
+            text += f"\n[only the first {page_text.MAX_BYTES >> 20} MB of it were read]"
         content = marked("web_page", text, url=fetched.url, title=read.title, length=read.length)
         facts = {"url": fetched.url, "title": read.title, "length": read.length}
         if len(content) > IN_CONVERSATION:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any, Final
 
 from backend.integrations.web.errors import SearchFailed
-from backend.integrations.web.search import MOST_RESULTS
+from backend.integrations.web.search import MAX_RESULTS
 from workers.agent.search import Engine
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
@@ -21,9 +21,9 @@ _SCHEMA: Final[dict[str, Any]] = {
         "max_results": {
             "type": "integer",
             "minimum": 1,
-            "maximum": MOST_RESULTS,
+            "maximum": MAX_RESULTS,
             "default": 5,
-            "description": f"How many pages, 1 to {MOST_RESULTS}.",
+            "description": f"How many pages, 1 to {MAX_RESULTS}.",
         },
     },
     "required": ["query"],

@@ -12,7 +12,7 @@ from backend.execution.events.types import JobEvent, LogEvent
 from workers.sandbox.host.output import Output
 
 KEPT_CHARACTERS: Final = 8_192
-MOST_TOLD_BYTES: Final = 4 << 20  # of all commands of one agent
+MAX_TOLD_BYTES: Final = 4 << 20  # of all commands of one agent
 _PAUSE_S: Final = 0.005  # a command that prints without end must wait, not the worker work
 
 
@@ -20,7 +20,7 @@ class Trace:
     """Passes on what the commands of one agent print, up to an amount."""
 
     def __init__(self) -> None:
-        self._left = MOST_TOLD_BYTES
+        self._left = MAX_TOLD_BYTES
 
     def pass_on(self, stream: str, text: str, on_output: Callable[[str, str], None]) -> None:
         """Pass on a piece, while there is room."""
@@ -30,7 +30,7 @@ class Trace:
         on_output(stream, text)
         if self._left <= 0:
             note = (
-                f"What commands print from now on is not stored: it is more than {MOST_TOLD_BYTES >> 20} MiB."
+                f"What commands print from now on is not stored: it is more than {MAX_TOLD_BYTES >> 20} MiB."
             )
             on_output("system", note)
 

@@ -13,7 +13,7 @@ from backend.storage.tree_walk import made_folder, open_file_in, opened_folder
 from workers.agent.types import ToolError
 from workers.agent.workspace.file_paths import Place
 
-MOST_BYTES: Final = 5 << 20
+MAX_BYTES: Final = 5 << 20
 _FILE_MODE: Final = 0o600  # as the agent's own code makes them
 
 
@@ -42,10 +42,10 @@ def read(place: Place) -> bytes:
     """
     with os.fdopen(_opened(place), "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        content = b"" if size > MOST_BYTES else file.read(MOST_BYTES + 1)
-    if max(size, len(content)) > MOST_BYTES:
+        content = b"" if size > MAX_BYTES else file.read(MAX_BYTES + 1)
+    if max(size, len(content)) > MAX_BYTES:
         raise ToolError(
-            f"{place.shown!r} has {size:,} bytes, more than the {MOST_BYTES >> 20} MB that can be read at once: take "
+            f"{place.shown!r} has {size:,} bytes, more than the {MAX_BYTES >> 20} MB that can be read at once: take "
             "the part you need with a command, like `head` or `sed -n`."
         )
     return content

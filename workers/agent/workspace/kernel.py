@@ -30,10 +30,10 @@ log = logs.get(__name__)
 START_S: Final = 90.0
 GRACE_S: Final = 5.0
 """Between an interrupt and the end of the whole kernel."""
-MOST_LINE_BYTES: Final = 1 << 20
-MOST_NOTEBOOK_LINE_BYTES: Final = 4 << 20
+MAX_LINE_BYTES: Final = 1 << 20
+MAX_NOTEBOOK_LINE_BYTES: Final = 4 << 20
 """What a notebook is told holds its pictures."""
-_MOST_FILES: Final = 20
+_MAX_FILES: Final = 20
 
 
 def folder_of(job_id: str) -> str:
@@ -110,7 +110,7 @@ async def open_kernel(
             finished = await run_command(house, order, NetworkUse(recorder))
         return finished.excess
 
-    kernel = Kernel(run, MOST_NOTEBOOK_LINE_BYTES if for_notebook else MOST_LINE_BYTES)
+    kernel = Kernel(run, MAX_NOTEBOOK_LINE_BYTES if for_notebook else MAX_LINE_BYTES)
     await kernel.start()
     return kernel
 
@@ -123,7 +123,7 @@ class Kernel:
     """One kernel: a process of the sandbox that lives for many cells."""
 
     def __init__(
-        self, run: Callable[[socket.socket], Awaitable[str | None]], most_line_bytes: int = MOST_LINE_BYTES
+        self, run: Callable[[socket.socket], Awaitable[str | None]], most_line_bytes: int = MAX_LINE_BYTES
     ) -> None:
         """`run` starts it with the other end of its channel, and gives why it ended, if something ended it."""
         self._run = run
@@ -211,7 +211,7 @@ class Kernel:
             if kind == "text":
                 stream = _STREAMS.get(str(message.get("stream")), "stdout")
                 await printed.hear(stream, str(message.get("text", "")).encode("utf-8", "replace"))
-            elif kind == "file" and len(cell.files) < _MOST_FILES:
+            elif kind == "file" and len(cell.files) < _MAX_FILES:
                 cell.files.append(str(message.get("name", "")))
             elif kind == "done":
                 cell.end = "ok" if message.get("status") == "ok" else "error"

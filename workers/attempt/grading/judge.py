@@ -26,9 +26,9 @@ from workers.llm.types import Model, Prompt, Reply, ToolSpec
 from .asking import Judges
 from .graded import Graded, verdict_of
 
-MOST_CHARACTERS: Final = 12_000
+MAX_CHARACTERS: Final = 12_000
 """Of the inputs and of the output, each."""
-MOST_TOKENS: Final = 1_024
+MAX_TOKENS: Final = 1_024
 JUDGE_S: Final = 120.0
 SYSTEM: Final = """\
 You judge the output of a program by a rubric. You are given the rubric, the inputs that the program had, and its \
@@ -97,9 +97,9 @@ class Judge:
         try:
             if model.label:
                 return verdict_of(grader, skipped=True, detail=NO_MODEL, label=model.label)
-            prompt = Prompt(SYSTEM, [_message(question)], [VERDICT], MOST_TOKENS)
+            prompt = Prompt(SYSTEM, [_message(question)], [VERDICT], MAX_TOKENS)
             left = max(0, graded.claimed.reserved_micros - journal.spent_micros)
-            needed = model.worst_case_micros(prompt, MOST_TOKENS)
+            needed = model.worst_case_micros(prompt, MAX_TOKENS)
             if needed > left:
                 return verdict_of(grader, detail=_too_dear(needed, left))
             reply = await _reply(model, prompt)
@@ -138,9 +138,9 @@ def _question(grader: Grader, inputs: Mapping[str, Any], output: Any) -> str:
 def _as_data(value: Any) -> str:
     """As JSON that cannot close the mark around it, and is not too long."""
     written = json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
-    if len(written) <= MOST_CHARACTERS:
+    if len(written) <= MAX_CHARACTERS:
         return written
-    return f"{written[:MOST_CHARACTERS]}… ({len(written) - MOST_CHARACTERS:,} characters left out)"
+    return f"{written[:MAX_CHARACTERS]}… ({len(written) - MAX_CHARACTERS:,} characters left out)"
 
 
 def _message(question: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from backend.core.net.egress.refusals import Malformed
 IDLE_S: Final = 900.0  # without a byte either way; a model may think for minutes
 _CHUNK_BYTES: Final = 64 * 1024
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t\x20-\x7e]*)?\r\n\Z")
-_MOST_LINE_BYTES: Final = 4096
+_MAX_LINE_BYTES: Final = 4096
 
 Count = Callable[[int], None]
 
@@ -84,6 +84,6 @@ async def _line(source: asyncio.StreamReader) -> bytes:
         line = await source.readuntil(b"\r\n")
     except asyncio.LimitOverrunError:
         raise Malformed("a line of the request's body has no end") from None
-    if len(line) > _MOST_LINE_BYTES or b"\n" in line[:-2] or b"\r" in line[:-2]:
+    if len(line) > _MAX_LINE_BYTES or b"\n" in line[:-2] or b"\r" in line[:-2]:
         raise Malformed("a line of the request's body has no proper end")
     return line

@@ -12,16 +12,16 @@ from typing import Any, Final
 from backend.core.net.egress.dialing import Dialer, Streams
 from backend.core.net.egress.refusals import Failed, Malformed, Refused, Turned
 from backend.core.net.egress.rules import Rule
+from workers.sandbox.egress.request import MAX_HEAD_BYTES, Request, label_of, read_request, said_host
 from workers.sandbox.egress.response import heard_apart, pass_answer
 
 from .body import IDLE_S, pipe, send_body
-from .request import MOST_HEAD_BYTES, Request, label_of, read_request, said_host
 from .traffic import Books, Tell, Traffic
 
-MOST_CONNECTIONS: Final = 64  # of one job at once
-MOST_OF_A_DOOR: Final = 256  # of all jobs of one sandbox at once
+MAX_CONNECTIONS: Final = 64  # of one job at once
+MAX_OF_A_DOOR: Final = 256  # of all jobs of one sandbox at once
 _HEAD_S: Final = 10.0  # to send a head, counted from the connection: drops of it do not buy time
-_MOST_TURNED_AWAY: Final = 16  # beyond the most, which are told so; further ones are only closed
+_MAX_TURNED_AWAY: Final = 16  # beyond the most, which are told so; further ones are only closed
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 1 << 20
 _FULL: Final = "this skill has {most} connections open at once, which is the most: close some, or reuse them"
@@ -37,7 +37,7 @@ class Door:
         tell: Tell,
         *,
         dialer: Dialer | None = None,
-        most: Callable[[], int] = lambda: MOST_OF_A_DOOR,
+        most: Callable[[], int] = lambda: MAX_OF_A_DOOR,
         idle_s: float = IDLE_S,
         head_s: float = _HEAD_S,
     ) -> None:
@@ -53,7 +53,7 @@ class Door:
 
     async def open(self, listener: socket.socket) -> None:
         """Serve from now on, unless it was closed before it got to this."""
-        self._server = await asyncio.start_server(self._serve, sock=listener, limit=MOST_HEAD_BYTES)
+        self._server = await asyncio.start_server(self._serve, sock=listener, limit=MAX_HEAD_BYTES)
         if self._is_closed:
             self.close()
 
@@ -88,7 +88,7 @@ class Door:
         if (over := len(self._connections) - self._most()) > 0:
             refusal = Refused("too_many_connections", _FULL.format(most=self._most()), status=503)
             self.books.refused(None, refusal, "", None)
-            if over <= _MOST_TURNED_AWAY:
+            if over <= _MAX_TURNED_AWAY:
                 await _turn_away(client, refusal)
             return
         head = b""
@@ -117,16 +117,16 @@ class Door:
             async with asyncio.timeout(self._head_s):
                 return await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:
-            raise Malformed(f"the head of the request is longer than {MOST_HEAD_BYTES} bytes") from None
+            raise Malformed(f"the head of the request is longer than {MAX_HEAD_BYTES} bytes") from None
         except TimeoutError:
             raise Failed(408, f"the head of the request did not come within {self._head_s:g} s") from None
 
     async def _connect(self, client: Streams, request: Request) -> None:
         self._dialer.screen(request.target)
         self._rule.check(request.target)
-        with self.books.place(request.job, MOST_CONNECTIONS) as traffic:
+        with self.books.place(request.job, MAX_CONNECTIONS) as traffic:
             if traffic is None:
-                raise Refused("too_many_connections", _FULL.format(most=MOST_CONNECTIONS), status=503)
+                raise Refused("too_many_connections", _FULL.format(most=MAX_CONNECTIONS), status=503)
             upstream = await self._dialer.dial(request.target)
             self.books.opened(request.job, traffic)
             try:

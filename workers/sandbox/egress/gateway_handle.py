@@ -11,7 +11,7 @@ from backend.core.metrics.instruments import NETWORK_BYTES
 from workers.sandbox.egress.network_use import NetworkUse
 
 _COUNT_S: Final = 2.0  # for the numbers of a job that has ended
-_MOST_KEPT: Final = 20  # refusals that come while no job is there, as at an import
+_MAX_KEPT: Final = 20  # refusals that come while no job is there, as at an import
 _COUNTS: Final = ("connections", "refused", "sent_bytes", "received_bytes")
 
 
@@ -106,7 +106,7 @@ class Doorway:
 
     def _refused(self, job: int | None, facts: dict[str, Any]) -> None:
         visits = self._meant(job)
-        if job is None and not visits and len(self._kept) < _MOST_KEPT:
+        if job is None and not visits and len(self._kept) < _MAX_KEPT:
             self._kept.append(facts)
         for visit in visits:
             visit.refused(facts)

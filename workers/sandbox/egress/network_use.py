@@ -7,7 +7,7 @@ from typing import Any, Final
 from backend.execution.events.types import NetworkEvent, NetworkRefusedEvent
 from workers.types import Recorder
 
-MOST_RECORDED: Final = 20  # refusals of one job that become events; the rest is counted
+MAX_RECORDED: Final = 20  # refusals of one job that become events; the rest is counted
 
 
 class NetworkUse:
@@ -24,7 +24,7 @@ class NetworkUse:
     def refused(self, facts: dict[str, Any]) -> None:
         """Note one refusal."""
         self.is_used = True
-        if self._recorded < MOST_RECORDED:
+        if self._recorded < MAX_RECORDED:
             self._recorded += 1
             self._recorder.record(NetworkRefusedEvent(**facts))
 

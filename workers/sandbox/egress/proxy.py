@@ -23,8 +23,8 @@ from workers.sandbox.isolation.paths import KIT
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time
-_MOST_AGAIN_S: Final = 5.0
-_MOST_UNSENT: Final = 5000  # words that wait for a process that is busy
+_MAX_AGAIN_S: Final = 5.0
+_MAX_UNSENT: Final = 5000  # words that wait for a process that is busy
 _STEADY_S: Final = 60.0  # a process that lived this long is replaced at once
 _END_S: Final = 5.0
 _STDERR_BYTES: Final = 2000
@@ -92,7 +92,7 @@ class Proxy:
         self._unsent.append(_Unsent(body, held))
         if len(self._unsent) == 1:
             self._send_all()
-        elif len(self._unsent) > _MOST_UNSENT:
+        elif len(self._unsent) > _MAX_UNSENT:
             self._lose()
 
     def _send_all(self) -> None:
@@ -201,7 +201,7 @@ class Proxy:
 
     def _start_soon(self) -> None:
         self._deaths += 1
-        wait_s = min(_MOST_AGAIN_S, _AGAIN_S * 2 ** min(self._deaths - 1, 10))
+        wait_s = min(_MAX_AGAIN_S, _AGAIN_S * 2 ** min(self._deaths - 1, 10))
         self._starting = asyncio.get_running_loop().call_later(wait_s, self._start)
 
     def _let_go(self) -> None:

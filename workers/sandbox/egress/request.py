@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 from backend.core.net.egress.refusals import Malformed
 from backend.core.net.egress.rules import Target, read_target
 
-MOST_HEAD_BYTES: Final = 32 * 1024
-_MOST_HEADERS: Final = 200
-_MOST_SHOWN: Final = 100
+MAX_HEAD_BYTES: Final = 32 * 1024
+_MAX_HEADERS: Final = 200
+_MAX_SHOWN: Final = 100
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}\Z")
 _VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
 _PATH: Final = re.compile(r"[\x21-\x7e\x80-\xff]*\Z")
@@ -75,7 +75,7 @@ def said_host(head: bytes) -> str:
     place = words[1] if len(words) > 1 else ""
     if "://" in place:
         place = re.split(r"[/?#\\]", place.split("://", 1)[1], maxsplit=1)[0]
-    return "".join(one for one in place.rpartition("@")[2] if "\x21" <= one <= "\x7e")[:_MOST_SHOWN]
+    return "".join(one for one in place.rpartition("@")[2] if "\x21" <= one <= "\x7e")[:_MAX_SHOWN]
 
 
 def label_of(head: bytes) -> int | None:
@@ -87,8 +87,8 @@ def label_of(head: bytes) -> int | None:
 
 
 def _headers(lines: list[str]) -> list[Header]:
-    if len(lines) > _MOST_HEADERS:
-        raise Malformed(f"the request has more than {_MOST_HEADERS} headers")
+    if len(lines) > _MAX_HEADERS:
+        raise Malformed(f"the request has more than {_MAX_HEADERS} headers")
     headers = []
     for line in lines:
         name, colon, value = line.partition(":")

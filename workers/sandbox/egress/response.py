@@ -12,7 +12,7 @@ from backend.core.net.egress.refusals import Failed
 from .body import Count, pipe
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-9][0-9]{2})[ \r]")
-_MOST_INTERIM: Final = 16
+_MAX_INTERIM: Final = 16
 _SWITCHED: Final = 101
 _OF_THIS_HOP: Final = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"upgrade"})
 
@@ -25,7 +25,7 @@ async def pass_answer(
     Raises:
         Failed: it is none.
     """
-    for _ in range(_MOST_INTERIM):
+    for _ in range(_MAX_INTERIM):
         head = await _head(source, host)
         found = _STATUS.match(head)
         if found is None or int(found[1]) == _SWITCHED:

@@ -18,13 +18,13 @@ from weakref import WeakValueDictionary
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.gateway import MOST_OF_A_DOOR, Door
+from workers.sandbox.egress.gateway import MAX_OF_A_DOOR, Door
 from workers.sandbox.guest import confine, filters, wire
 from workers.sandbox.guest.syscalls import ARCHITECTURES
 
 _NOBODY: Final = 65534
-_MOST_MEMORY_BYTES: Final = 2 << 30
-_MOST_OPEN_FILES: Final = 65_536
+_MAX_MEMORY_BYTES: Final = 2 << 30
+_MAX_OPEN_FILES: Final = 65_536
 _RESERVED_FILES: Final = 256  # for doors, lookups, the interpreter
 _LEAST_OF_A_DOOR: Final = 8
 _NEEDED_LATER: Final = ("encodings.idna", "linecache")  # when this user may not be able to read them any more
@@ -107,7 +107,7 @@ class _Server:
     def _most_of_a_door(self) -> int:
         """Many doors share what this process may open, so that none can take it all."""
         share = self._most // max(1, len(self._doors))
-        return max(_LEAST_OF_A_DOOR, min(MOST_OF_A_DOOR, share))
+        return max(_LEAST_OF_A_DOOR, min(MAX_OF_A_DOOR, share))
 
     def _tell(self, body: dict[str, Any]) -> None:
         with suppress(OSError):  # a worker that does not read misses facts, and no connection waits for it
@@ -133,9 +133,9 @@ def _confine() -> None:
     confine.die_with_parent()
     confine.set_dumpable(False)
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _MOST_OPEN_FILES)
+    most = _MAX_OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _MAX_OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    confine.limit({"CORE": 0, "DATA": _MOST_MEMORY_BYTES})
+    confine.limit({"CORE": 0, "DATA": _MAX_MEMORY_BYTES})
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is not None:
         families = [filters.AF_UNIX, filters.AF_INET, filters.AF_INET6]

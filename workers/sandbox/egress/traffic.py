@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from backend.core.net.egress.refusals import Refused
 
-_MOST_JOBS: Final = 1024  # that are told apart; their numbers come from the jobs themselves
-_MOST_MESSAGES: Final = (
+_MAX_JOBS: Final = 1024  # that are told apart; their numbers come from the jobs themselves
+_MAX_MESSAGES: Final = (
     200.0  # at once, of one door: a job that is refused without end must not flood the worker
 )
 _MESSAGES_PER_S: Final = 20.0
@@ -54,7 +54,7 @@ class Books:
         self._door = door
         self._tell = tell
         self._jobs: OrderedDict[int | None, Traffic] = OrderedDict()
-        self._allowance = _MOST_MESSAGES
+        self._allowance = _MAX_MESSAGES
         self._filled_at = time.monotonic()
 
     def of(self, job: int | None) -> Traffic:
@@ -62,7 +62,7 @@ class Books:
         traffic = self._jobs.get(job)
         if traffic is None:
             traffic = self._jobs[job] = Traffic()
-            if len(self._jobs) > _MOST_JOBS:
+            if len(self._jobs) > _MAX_JOBS:
                 self._jobs.popitem(last=False)
         return traffic
 
@@ -114,7 +114,7 @@ class Books:
 
     def _say(self, message: dict[str, Any]) -> None:
         now = time.monotonic()
-        self._allowance = min(_MOST_MESSAGES, self._allowance + (now - self._filled_at) * _MESSAGES_PER_S)
+        self._allowance = min(_MAX_MESSAGES, self._allowance + (now - self._filled_at) * _MESSAGES_PER_S)
         self._filled_at = now
         if self._allowance >= 1:
             self._allowance -= 1

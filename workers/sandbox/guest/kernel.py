@@ -28,11 +28,11 @@ PRIVATE: Final = "/dev/shm"  # noqa: S108 - a mount of the sandbox's own
 START_S: Final = 60.0
 _LOOK_S: Final = 0.05
 _SILENCE_S: Final = 1.0
-_MOST_TEXT_CHARACTERS: Final = 64_000
-_MOST_FILE_BYTES: Final = 20 << 20
-_MOST_FILES: Final = 20
+_MAX_TEXT_CHARACTERS: Final = 64_000
+_MAX_FILE_BYTES: Final = 20 << 20
+_MAX_FILES: Final = 20
 """Of one cell; there is a quota behind it, but nobody looks at more."""
-_MOST_OUTPUT_CHARACTERS: Final = 2_000_000
+_MAX_OUTPUT_CHARACTERS: Final = 2_000_000
 """Of one rich output of a notebook's cell, as JSON."""
 _FILES: Final = {
     "image/png": "png",
@@ -171,7 +171,7 @@ class _Host:
     def _show(self, data: dict[str, Any], *, is_result: bool) -> None:
         """Rich outputs become files of the drive; their text goes to the model."""
         for kind, suffix in _FILES.items():
-            if kind in data and self._files < _MOST_FILES:
+            if kind in data and self._files < _MAX_FILES:
                 self._keep(kind, suffix, data[kind])
                 if kind != "text/html":
                     return  # the text of a picture says only that it is one
@@ -184,7 +184,7 @@ class _Host:
         text = "".join(content) if isinstance(content, list) else str(content)
         with suppress(OSError, ValueError):
             raw = base64.b64decode(text) if kind in _BINARY else text.encode("utf-8", "replace")
-            if len(raw) > _MOST_FILE_BYTES:
+            if len(raw) > _MAX_FILE_BYTES:
                 self._tell_text("shown", f"[an output of {len(raw):,} bytes ({kind}) is too large to keep]\n")
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -193,8 +193,8 @@ class _Host:
             self._tell("file", name=name, media_type=kind)
 
     def _tell_text(self, stream: str, text: str) -> None:
-        for start in range(0, len(text), _MOST_TEXT_CHARACTERS):
-            self._tell("text", stream=stream, text=text[start : start + _MOST_TEXT_CHARACTERS])
+        for start in range(0, len(text), _MAX_TEXT_CHARACTERS):
+            self._tell("text", stream=stream, text=text[start : start + _MAX_TEXT_CHARACTERS])
 
     def _tell(self, kind: str, **facts: Any) -> None:
         try:
@@ -239,12 +239,12 @@ class _NotebookHost(_Host):
         output.pop("metadata", None)
         if output["output_type"] == "stream":
             text = str(output.get("text"))
-            for start in range(0, len(text), _MOST_TEXT_CHARACTERS):
-                piece = text[start : start + _MOST_TEXT_CHARACTERS]
+            for start in range(0, len(text), _MAX_TEXT_CHARACTERS):
+                piece = text[start : start + _MAX_TEXT_CHARACTERS]
                 self._tell("output", output={**output, "text": piece})
             return
         size = len(json.dumps(output))
-        if size > _MOST_OUTPUT_CHARACTERS:
+        if size > _MAX_OUTPUT_CHARACTERS:
             text = f"[an output of {size:,} characters is too large to be shown]\n"
             output = {"output_type": "stream", "name": "stderr", "text": text}
         self._tell("output", output=output)

@@ -16,8 +16,8 @@ from urllib.parse import urljoin
 
 from .reader import become_reader
 
-_MOST_BYTES: Final = 16 << 20
-_MOST_TITLE: Final = 300
+_MAX_BYTES: Final = 16 << 20
+_MAX_TITLE: Final = 300
 _LEFT_OUT: Final = frozenset(
     {"script", "style", "noscript", "template", "svg", "iframe", "object", "canvas", "math", "dialog"}
 )
@@ -54,7 +54,7 @@ def main(*, url: str, charset: str, most_characters: int) -> NoReturn:
     for name in ("utf-8", "utf-16", "latin-1", "cp1252", charset or "ascii"):
         _decoded(b"", name)  # loads what decodes it, while there are files to load from
     become_reader()
-    content = sys.stdin.buffer.read(_MOST_BYTES)
+    content = sys.stdin.buffer.read(_MAX_BYTES)
     try:
         page = _Page(url)
         page.feed(_text_of(content, charset))
@@ -119,7 +119,7 @@ class _Page(HTMLParser):
 
     def title(self) -> str:
         """What the page is called."""
-        return " ".join("".join(self._title).split())[:_MOST_TITLE]
+        return " ".join("".join(self._title).split())[:_MAX_TITLE]
 
     def text(self) -> str:
         """All of it, without more white space than it needs."""

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from .reader import become_reader
 
-_MOST_BYTES: Final = 16 << 20
+_MAX_BYTES: Final = 16 << 20
 
 
 def main(*, wants_text: bool, most_pages: int, most_characters: int) -> NoReturn:
@@ -24,7 +24,7 @@ def main(*, wants_text: bool, most_pages: int, most_characters: int) -> NoReturn
 
     logging.disable(logging.CRITICAL)  # it would tell of every fault of the file
     become_reader()
-    content = sys.stdin.buffer.read(_MOST_BYTES)
+    content = sys.stdin.buffer.read(_MAX_BYTES)
     try:
         answer = _look(pypdf, content, wants_text, most_pages, most_characters)
     except Exception as error:  # noqa: BLE001 - a broken file makes the reader fail in any way

@@ -9,8 +9,8 @@ from typing import Final
 from . import confine, filters
 from .syscalls import ARCHITECTURES
 
-_MOST_CPU_S: Final = 20
-_MOST_MEMORY_BYTES: Final = 1 << 30
+_MAX_CPU_S: Final = 20
+_MAX_MEMORY_BYTES: Final = 1 << 30
 
 
 def become_reader() -> None:
@@ -21,7 +21,7 @@ def become_reader() -> None:
     if sys.platform == "linux":
         confine.no_new_privileges()
         confine.give_up_capabilities()
-    confine.limit({"CPU": _MOST_CPU_S, "DATA": _MOST_MEMORY_BYTES, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
+    confine.limit({"CPU": _MAX_CPU_S, "DATA": _MAX_MEMORY_BYTES, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
     if sys.platform != "linux":
         return
     abi = confine.landlock_abi()

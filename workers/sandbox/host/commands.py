@@ -18,7 +18,7 @@ from workers.types import RunLimits
 from .launch import MEMORY_ROOM_BYTES, NO_CORE_BYTES, USER_PROCESSES, VARIABLES
 from .spec import ParentSpec
 
-MOST_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
+MAX_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
 
 
 Hear = Callable[[str, bytes], Coroutine[Any, Any, None]]

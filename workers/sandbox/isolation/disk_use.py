@@ -13,12 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-MOST_FILES: Final = 100_000
+MAX_FILES: Final = 100_000
 """Of one job, in its folder or made in the drive: empty files fill a disk too."""
-_MOST_SEEN: Final = 1_000_000  # of a drive that others have filled, too
+_MAX_SEEN: Final = 1_000_000  # of a drive that others have filled, too
 
 
-def folder_bytes(folder: Path, enough: int, *, since: float | None, max_files: int = MOST_FILES) -> int:
+def folder_bytes(folder: Path, enough: int, *, since: float | None, max_files: int = MAX_FILES) -> int:
     """Bytes on disk under a folder, of files changed since a time if given; stops counting past `enough`.
 
     What cannot be counted, because it is too deep, too much or closed by its owner, counts as too much.
@@ -40,7 +40,7 @@ def folder_bytes(folder: Path, enough: int, *, since: float | None, max_files: i
             if since is None or status.st_ctime >= since:
                 counted += 1
                 total += status.st_blocks * 512
-        if counted > max_files or seen > _MOST_SEEN:
+        if counted > max_files or seen > _MAX_SEEN:
             return enough + 1 if counted > max_files else total
     return total
 

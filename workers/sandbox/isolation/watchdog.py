@@ -16,8 +16,14 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from backend.core import background_tasks
+from workers.sandbox.isolation.disk_use import (
+    MAX_FILES,
+    folder_bytes,
+    free_files,
+    nameless_bytes,
+    written_bytes,
+)
 
-from .disk_use import MOST_FILES, folder_bytes, free_files, nameless_bytes, written_bytes
 from .kernel_memory import kernel_bytes
 from .process_ids import Process, descendants
 
@@ -50,7 +56,7 @@ class Watched:
     is_over: bool = False
     is_tree: bool = False
     """It is the first of a namespace: all that descends from it counts, whatever groups they are in."""
-    max_files: int = MOST_FILES
+    max_files: int = MAX_FILES
     """In its folder."""
     free_files: int = field(init=False)
     """That the drive's file system had room for when the watch began."""
@@ -70,7 +76,7 @@ class Watched:
 
     def may_have_made_files(self) -> bool:
         """Whether somebody has made so many since then that it is worth a look at the drive: empty ones fill it too."""
-        return self.free_files - free_files(self.drive) > MOST_FILES
+        return self.free_files - free_files(self.drive) > MAX_FILES
 
 
 class Watchdog:

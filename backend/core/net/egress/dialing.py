@@ -14,7 +14,7 @@ from backend.core.net.public_addresses import obstacle_to
 
 _RESOLVE_S: Final = 8.0
 _CONNECT_S: Final = 6.0  # to one address
-_MOST_ADDRESSES: Final = 4  # of one name that are tried
+_MAX_ADDRESSES: Final = 4  # of one name that are tried
 _LOOKUPS: Final = 128  # at once, of all sandboxes: each holds a thread
 LOOKUPS_PER_TENANT: Final = 8
 READ_AHEAD_BYTES: Final = 32 * 1024
@@ -73,7 +73,7 @@ class Dialer:
             Refused: an address of it is not public.
             Failed: it has none, or none answers.
         """
-        for address in (await self.addresses_of(target))[:_MOST_ADDRESSES]:
+        for address in (await self.addresses_of(target))[:_MAX_ADDRESSES]:
             try:
                 async with asyncio.timeout(_CONNECT_S):
                     return Streams(

@@ -14,7 +14,7 @@ from backend.core.net.host_patterns import USUAL_PORTS, HostPattern, parse_host
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,254})(?::([0-9]{1,5}))?\Z")
 _LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _NUMBER: Final = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
-_MOST_CHARACTERS: Final = 253
+_MAX_CHARACTERS: Final = 253
 
 
 class Target(NamedTuple):
@@ -112,7 +112,7 @@ def read_target(authority: str, *, default_port: int | None) -> Target:
 
 def _name(host: str) -> str:
     labels = host.split(".")
-    if len(host) > _MOST_CHARACTERS or not all(_LABEL.match(label) for label in labels):
+    if len(host) > _MAX_CHARACTERS or not all(_LABEL.match(label) for label in labels):
         raise Malformed("the host of the request is not a name: letters, digits and '-' between single dots")
     return host
 

@@ -15,8 +15,8 @@ from backend.core.net.egress.run_egress import HEAVY_AT_ONCE
 PAGES_AT_ONCE: Final = 16
 READERS_AT_ONCE: Final = 4
 """Processes that take the text out of pages."""
-MOST_TOLD: Final = 20  # refusals of one job that become events
-_MOST_JOBS: Final = 1_024
+MAX_TOLD: Final = 20  # refusals of one job that become events
+_MAX_JOBS: Final = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,6 @@ class WebAccess:
     def may_tell(self, job_id: UUID) -> bool:
         """Whether one more refusal of the job becomes an event: one without end would flood its trace."""
         count = self._told[job_id] = self._told.pop(job_id, 0) + 1
-        if len(self._told) > _MOST_JOBS:
+        if len(self._told) > _MAX_JOBS:
             self._told.popitem(last=False)
-        return count <= MOST_TOLD
+        return count <= MAX_TOLD

@@ -16,10 +16,10 @@ from backend.integrations.media.provider import Made, Order
 
 log = logs.get(__name__)
 
-_MOST_BYTES: Final = {"image": 64 << 20, "audio": 128 << 20, "video": 1 << 30}
+_MAX_BYTES: Final = {"image": 64 << 20, "audio": 128 << 20, "video": 1 << 30}
 _FETCH_S: Final = 300.0
 _FIRST_LOOK_S: Final = 0.25
-_MOST_LOOK_S: Final = 5.0
+_MAX_LOOK_S: Final = 5.0
 _CANCEL_S: Final = 5.0
 _LISTS: Final = ("refs", "keyterms")
 
@@ -82,7 +82,7 @@ class FalProvider:
                     url,
                     to,
                     allowed_hosts=self._allowed_hosts,
-                    most_bytes=_MOST_BYTES[kind],
+                    most_bytes=_MAX_BYTES[kind],
                     most_s=_FETCH_S,
                 )
             except FetchError as error:
@@ -140,8 +140,8 @@ async def _until_done(queue: Queue, path: str, request_id: str, order: Order) ->
             wait_s = answer.wait_s
             if _is_done(order.plan, answer.status, answer.body):
                 return
-        await asyncio.sleep(min(look_s if wait_s is None else wait_s, _MOST_LOOK_S))
-        look_s = min(look_s * 1.4, _MOST_LOOK_S)
+        await asyncio.sleep(min(look_s if wait_s is None else wait_s, _MAX_LOOK_S))
+        look_s = min(look_s * 1.4, _MAX_LOOK_S)
 
 
 def _is_done(plan: Plan, status: int, body: Any) -> bool:

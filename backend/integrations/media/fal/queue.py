@@ -12,9 +12,9 @@ import httpx
 from backend.integrations.media.errors import MediaFailed, MediaRefused, ProviderAway
 
 _TIMES: Final = httpx.Timeout(60.0, connect=10.0)
-_MOST_ANSWER_BYTES: Final = 16 << 20
+_MAX_ANSWER_BYTES: Final = 16 << 20
 _ORDER_TRIES: Final = 4
-_MOST_WAIT_S: Final = 30
+_MAX_WAIT_S: Final = 30
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _NO_KEY: Final = frozenset({401, 402, 403})
@@ -56,7 +56,7 @@ class Queue:
                 break
             if attempt < _ORDER_TRIES - 1:
                 await asyncio.sleep(
-                    min(answer.wait_s if answer.wait_s is not None else 2.0**attempt, _MOST_WAIT_S)
+                    min(answer.wait_s if answer.wait_s is not None else 2.0**attempt, _MAX_WAIT_S)
                 )
         _refuse(model, answer)
         request_id = answer.body.get("request_id") if isinstance(answer.body, dict) else None
@@ -102,7 +102,7 @@ class Queue:
                 content = b""
                 async for chunk in answer.aiter_bytes():
                     content += chunk
-                    if len(content) > _MOST_ANSWER_BYTES:
+                    if len(content) > _MAX_ANSWER_BYTES:
                         raise ProviderAway("says too much")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ProviderAway(f"does not answer ({type(error).__name__})") from error

@@ -22,7 +22,7 @@ log = logs.get(__name__)
 LABEL: Final = "local"
 AT_ONCE: Final = 2
 """Processes: what is made here must leave room for everything else."""
-_MOST_S: Final = 120.0
+_MAX_S: Final = 120.0
 _WAIT_S: Final = 300.0
 _ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "TMPDIR")
 _LONG_EDGES: Final = {"1K": 1024, "2K": 2048, "4K": 4096}
@@ -112,10 +112,10 @@ async def _run(asked: dict[str, Any], order: Order) -> dict[str, Any]:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(_MOST_S):
+        async with asyncio.timeout(_MAX_S):
             told, said = await process.communicate(json.dumps(asked).encode() + b"\n")
     except TimeoutError:
-        raise MediaFailed(order.plan.family.slug, f"it took longer than {_MOST_S:.0f} s.") from None
+        raise MediaFailed(order.plan.family.slug, f"it took longer than {_MAX_S:.0f} s.") from None
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # and what it has started

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST_WORDS = 80
+MAX_WORDS = 80
 
 
 def short(inputs: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
     """Whether the answer is one that people read."""
     words = len(str(output.get("answer", "")).split())
     return {
-        "score": min(1.0, MOST_WORDS / max(1, words)),
-        "passed": 0 < words <= MOST_WORDS,
+        "score": min(1.0, MAX_WORDS / max(1, words)),
+        "passed": 0 < words <= MAX_WORDS,
         "detail": f"{words} words",
     }

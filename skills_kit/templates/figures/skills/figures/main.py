@@ -13,7 +13,7 @@ from typing import Any
 from puras import inputs, log, progress
 
 WIDTH, HEIGHT, MARGIN = 640, 320, 32
-MOST_BARS = 60
+MAX_BARS = 60
 
 
 def figures(csv: str = "", file: Any = None) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def figures(csv: str = "", file: Any = None) -> dict[str, Any]:
     result: dict[str, Any] = {"rows": len(rows), "columns": columns}
     if names:
         label = next((name for name in rows[0] if name not in names), names[0])
-        bars = [(str(row[label]), _number(row[names[0]]) or 0.0) for row in rows[:MOST_BARS]]
+        bars = [(str(row[label]), _number(row[names[0]]) or 0.0) for row in rows[:MAX_BARS]]
         result["chart"] = _save(_chart(names[0], bars))
     return result
 
@@ -70,7 +70,7 @@ def _chart(title: str, bars: list[tuple[str, float]]) -> str:
             f'<rect x="{x + step * 0.1:.1f}" y="{y:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}" rx="2" '
             f'fill="#5048c8"><title>{escape(label)}: {value:g}</title></rect>'
         )
-        if len(bars) <= MOST_BARS // 4:
+        if len(bars) <= MAX_BARS // 4:
             drawn.append(
                 f'<text x="{x + step / 2:.1f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(label[:12])}</text>'
             )
