@@ -22,7 +22,7 @@ from backend.core import logs
 from backend.core.errors import PurasError, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
-from backend.execution.events.follow import DeltaView, follow
+from backend.execution.events.follow import DeltaRead, follow
 from backend.execution.events.queries import MAX_SEQ, Place
 from backend.execution.jobs.event_access import place_of
 from studio import session
@@ -131,7 +131,7 @@ class _Page:
         context = session.context()
         looked_at = time.monotonic()
         async for news in follow(context.database, context.wakeups, asked.job, after=place.after):
-            if isinstance(news, DeltaView):
+            if isinstance(news, DeltaRead):
                 await self.outbox.put(asked.follow, "delta", news.body)
             elif news is not None:
                 await self.outbox.put(asked.follow, "event", news.model_dump_json())

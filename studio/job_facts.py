@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from studio.wording import usd
 
 _ENDED = ("succeeded", "failed", "cancelled")
@@ -45,7 +45,7 @@ class JobFacts:
     """Of a notebook."""
 
 
-def facts_of(job: JobView, skill: str = "") -> JobFacts:
+def facts_of(job: JobRead, skill: str = "") -> JobFacts:
     """The facts of a job; `skill` is the whole name, where its own is not."""
     return JobFacts(
         id=str(job.id),
@@ -75,7 +75,7 @@ def facts_of(job: JobView, skill: str = "") -> JobFacts:
     )
 
 
-def reason_of(job: JobView) -> str:
+def reason_of(job: JobRead) -> str:
     """Why the job is in its state, where there is something to say."""
     if job.status in ("failed", "cancelled"):
         return job.error or ""
@@ -84,7 +84,7 @@ def reason_of(job: JobView) -> str:
     return job.waiting_reason or ""
 
 
-def version_of(job: JobView) -> str:
+def version_of(job: JobRead) -> str:
     """Return `v14`, or `draft`; for a run of another project's listing the version of the listing."""
     version = job.deployment_version or job.listing_version
     return "draft" if version is None else f"v{version}"

@@ -9,7 +9,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.db.engine import AsyncSession
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.identity.auth.principal import Principal
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import full_name
@@ -30,7 +30,7 @@ class JobNames(NamedTuple):
     slugs: dict[UUID, str]
     """Of the skillpacks other than the default one."""
 
-    def of(self, job: JobView) -> str:
+    def of(self, job: JobRead) -> str:
         """That of the job's skill; a prompt of a request has none."""
         return job.skill_name if job.prompt is not None else self.called(job.skill_name, job.skillpack_id)
 

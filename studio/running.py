@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, PurasError
 from backend.execution.jobs.queries import get_job
-from backend.execution.jobs.schemas import JobRequest, JobView
+from backend.execution.jobs.schemas import JobCreate, JobRead
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.money.pricing import PriceList
 from studio import session
@@ -61,7 +61,7 @@ class Running(rx.State, mixin=True):
         """Submit a job and follow it; what is wrong with it goes to its fields and above the form."""
         self.errors, self.problem = {}, ""
         try:
-            request = JobRequest(source=SOURCE, **wanted)
+            request = JobCreate(source=SOURCE, **wanted)
             async with session.acting(self, self.project, once=key) as act:
                 spec = JobSpec(
                     request,
@@ -88,7 +88,7 @@ class Running(rx.State, mixin=True):
             job = await get_job(act.session, act.principal, UUID(self.run.id))
         self._show(job)
 
-    def _show(self, job: JobView) -> None:
+    def _show(self, job: JobRead) -> None:
         self.run = facts_of(job)
         self.is_busy = not self.run.is_over
         if job.status == "succeeded":

@@ -15,7 +15,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 router = APIRouter(route_class=AuthorizedRoute, prefix="/docs", tags=["docs"])
 
 
-class DocumentView(BaseModel):
+class DocumentRead(BaseModel):
     """A page of the documentation."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -31,15 +31,15 @@ class DocumentView(BaseModel):
 @permissions.any_caller()
 async def list_documents(
     caller: CallerDep, q: Annotated[str, Query(max_length=200, description="Words that a page holds.")] = ""
-) -> list[DocumentView]:
+) -> list[DocumentRead]:
     """The pages in their order, or those that hold all the words, the best first."""
     if q.strip():
-        return [DocumentView(**one.document._asdict() | {"text": one.excerpt}) for one in pages.search(q)]
-    return [DocumentView(**one._asdict() | {"text": ""}) for one in pages.all_()]
+        return [DocumentRead(**one.document._asdict() | {"text": one.excerpt}) for one in pages.search(q)]
+    return [DocumentRead(**one._asdict() | {"text": ""}) for one in pages.all_()]
 
 
 @router.get("/{name}", summary="Read a page of the documentation")
 @permissions.any_caller()
-async def get_document(name: str, caller: CallerDep) -> DocumentView:
+async def get_document(name: str, caller: CallerDep) -> DocumentRead:
     """The page as Markdown, as it was written for this release."""
-    return DocumentView(**pages.get(name)._asdict())
+    return DocumentRead(**pages.get(name)._asdict())

@@ -13,13 +13,13 @@ from backend.core.http.paging import PageDep, linked
 from backend.evals import cases, comparing, outcomes, suites, targets
 from backend.evals.planning import Means
 from backend.evals.schemas import (
-    CaseRequest,
-    CaseView,
+    CaseCreate,
+    CaseRead,
     Comparison,
+    EvalRunRead,
     GivenCase,
-    RunView,
-    SuiteRequest,
-    SuiteView,
+    SuiteCreate,
+    SuiteRead,
 )
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
@@ -41,12 +41,12 @@ def means_of(context: AppContext) -> Means:
 
 
 @router.post(
-    "/skillpacks/{skillpack}/evals", status_code=201, summary="Run a suite", response_model=SuiteView
+    "/skillpacks/{skillpack}/evals", status_code=201, summary="Run a suite", response_model=SuiteRead
 )
 @permissions.needs("evals:write", "evals:read", "jobs:submit", role=Role.DEVELOPER)
 async def start_suite(
     skillpack: str,
-    asked: SuiteRequest,
+    asked: SuiteCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -55,7 +55,7 @@ async def start_suite(
 ) -> Response:
     """Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders."""
 
-    async def make() -> SuiteView:
+    async def make() -> SuiteRead:
         return await suites.start(session, principal, asked, skillpack=skillpack, means=means_of(context))
 
     return await once.answer(session, principal, make)
@@ -72,7 +72,7 @@ async def list_suites(
     *,
     page: PageDep,
     skill: Skill | None = None,
-) -> Sequence[SuiteView]:
+) -> Sequence[SuiteRead]:
     """The suites of a skillpack, newest first."""
     found = await suites.list_some(session, principal, page, skillpack=skillpack, skill=skill)
     return linked(request, response, found)
@@ -118,7 +118,7 @@ async def list_dataset(
 
 @router.get("/evals/{suite_id}", summary="Read a suite")
 @permissions.needs("evals:read")
-async def get_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
+async def get_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
     """The suite, how far it is, and what it has come to."""
     return await suites.view(session, await suites.get(session, principal, suite_id))
 
@@ -134,27 +134,27 @@ async def list_runs(
     *,
     page: PageDep,
     base: Annotated[UUID | None, Query(description="A suite to show each run beside.")] = None,
-) -> Sequence[RunView]:
+) -> Sequence[EvalRunRead]:
     """Every run with its inputs, what was expected, what came out, and what each grader said of it."""
     return linked(request, response, await outcomes.list_some(session, principal, suite_id, page, base=base))
 
 
 @router.post("/evals/{suite_id}/cancel", summary="Cancel a suite")
 @permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
-async def cancel_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
+async def cancel_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
     """End the suite and its jobs."""
     return await suites.cancel(session, principal, suite_id)
 
 
 @router.post("/evals/{suite_id}/baseline", summary="Make a suite the baseline of its skill")
 @permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
-async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteView:
+async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
     """Somebody has looked at it and finds it good: gates refuse versions that are worse."""
     return await suites.make_baseline(session, principal, suite_id)
 
 
 @router.post(
-    "/jobs/{job_id}/eval-case", status_code=201, summary="Keep a job as a case", response_model=CaseView
+    "/jobs/{job_id}/eval-case", status_code=201, summary="Keep a job as a case", response_model=CaseRead
 )
 @permissions.needs("evals:write", "jobs:read_own", role=Role.DEVELOPER)
 async def keep_case(
@@ -164,14 +164,14 @@ async def keep_case(
     context: ContextDep,
     *,
     once: OnceDep,
-    asked: CaseRequest | None = None,
+    asked: CaseCreate | None = None,
 ) -> Response:
     """The job's inputs, and its result or `expected`, become a case of its skill; secrets are left out."""
 
-    async def make() -> CaseView:
-        wanted = asked or CaseRequest()
+    async def make() -> CaseRead:
+        wanted = asked or CaseCreate()
         kept = await cases.keep(session, principal, job_id, wanted, vault=context.vault)
-        return CaseView.model_validate(kept, from_attributes=True)
+        return CaseRead.model_validate(kept, from_attributes=True)
 
     return await once.answer(session, principal, make)
 
@@ -187,10 +187,10 @@ async def list_cases(
     page: PageDep,
     skillpack: Annotated[str | None, Query(description="Id or slug.")] = None,
     skill: Skill | None = None,
-) -> list[CaseView]:
+) -> list[CaseRead]:
     """Newest first; those of a dataset are in its bundle."""
     found = await cases.list_some(session, principal, page, skillpack=skillpack, skill=skill)
-    return [CaseView.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
+    return [CaseRead.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
 
 
 @router.delete("/eval-cases/{case_id}", status_code=204, summary="Delete a kept case")

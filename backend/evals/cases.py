@@ -18,7 +18,7 @@ from backend.core.vault.vault import Vault
 from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.evals.errors import CaseIdTaken, CaseNotFound, NotFinished, TooManyCases
-from backend.evals.schemas import CaseRequest
+from backend.evals.schemas import CaseCreate
 from backend.evals.tables import EvalCase
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.status import TERMINAL
@@ -33,7 +33,7 @@ MAX_EXPECTED_BYTES: Final = 1 << 20
 
 
 async def keep(
-    session: AsyncSession, principal: Principal, job_id: UUID, asked: CaseRequest, *, vault: Vault
+    session: AsyncSession, principal: Principal, job_id: UUID, asked: CaseCreate, *, vault: Vault
 ) -> EvalCase:
     """Make a case of a job: its inputs, and what is expected, which is its result unless something else is given.
 
@@ -128,7 +128,7 @@ async def delete(session: AsyncSession, principal: Principal, case_id: UUID) -> 
     await audit.record(session, principal, "eval_case.deleted", f"eval_case:{case_id}", **facts)
 
 
-def _expected(asked: CaseRequest, job: Job, scrub: Any) -> dict[str, Any]:
+def _expected(asked: CaseCreate, job: Job, scrub: Any) -> dict[str, Any]:
     """What was asked for, `null` being nothing; else the job's own result, if it has one."""
     if "expected" not in asked.model_fields_set:
         has_result = job.status == "succeeded"

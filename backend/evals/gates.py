@@ -30,7 +30,7 @@ from backend.skills.skillpacks.tables import Skillpack
 State = Literal["gating", "passed", "refused", "superseded"]
 
 
-class GateView(BaseModel):
+class GateRead(BaseModel):
     """How a version stands with its gates."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -67,7 +67,7 @@ async def begin(session: AsyncSession, principal: Principal, deployment: Deploym
     principal.require(Role.DEVELOPER, "jobs:submit")  # the suites run jobs in its name
     made = [_suite(principal, deployment, skill) for skill in skills]
     session.add_all(made)
-    gate = GateView(
+    gate = GateRead(
         state="gating", suites=[suite.id for suite in made], asked_by=principal.label, asked_at=now()
     )
     await _write(session, deployment, gate)
@@ -127,7 +127,7 @@ async def decide(session: AsyncSession, suite: EvalSuite) -> None:
         await switch(session, _asker(suite, gate), pack, deployment)
 
 
-def _asker(suite: EvalSuite, gate: GateView) -> Principal:
+def _asker(suite: EvalSuite, gate: GateRead) -> Principal:
     """Whoever wanted the version to be active."""
     return Principal(
         kind="user",
@@ -203,8 +203,8 @@ def _state(deployment: Deployment) -> State | None:
     return None if deployment.gate is None else _gate(deployment).state
 
 
-def _gate(deployment: Deployment) -> GateView:
-    return GateView.model_validate(deployment.gate)
+def _gate(deployment: Deployment) -> GateRead:
+    return GateRead.model_validate(deployment.gate)
 
 
 async def _move(session: AsyncSession, deployment: Deployment, state: State, reason: str) -> None:
@@ -212,6 +212,6 @@ async def _move(session: AsyncSession, deployment: Deployment, state: State, rea
     await _write(session, deployment, moved)
 
 
-async def _write(session: AsyncSession, deployment: Deployment, gate: GateView) -> None:
+async def _write(session: AsyncSession, deployment: Deployment, gate: GateRead) -> None:
     deployment.gate = gate.model_dump(mode="json")
     await session.flush()

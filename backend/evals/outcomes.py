@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
 from backend.evals import suites
-from backend.evals.schemas import RunOutcome, RunView
+from backend.evals.schemas import EvalRunRead, RunOutcome
 from backend.identity.auth.principal import Principal
 
 _COLUMNS: Final = """
@@ -33,7 +33,7 @@ where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(
 
 async def list_some(
     session: AsyncSession, principal: Principal, suite_id: UUID, page: Page, *, base: UUID | None = None
-) -> Slice[RunView]:
+) -> Slice[EvalRunRead]:
     """The runs in the order of their submission; with a base, each beside the same run of that suite.
 
     Raises:
@@ -61,8 +61,8 @@ async def _others(
     return {(row.case_id, row.round): RunOutcome(**_outcome(row)) for row in found}
 
 
-def _view(row: Any, base: RunOutcome | None) -> RunView:
-    return RunView(
+def _view(row: Any, base: RunOutcome | None) -> EvalRunRead:
+    return EvalRunRead(
         **_outcome(row),
         number=row.number,
         case_id=row.case_id,

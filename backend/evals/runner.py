@@ -25,7 +25,7 @@ from backend.evals.completion import close
 from backend.evals.dataset import Subject
 from backend.evals.planning import Means, fill
 from backend.evals.tables import EvalRun, EvalSuite
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
@@ -155,7 +155,7 @@ async def _submit_some(
 async def _submit(
     session: AsyncSession, principal: Principal, suite: EvalSuite, run: EvalRun, means: Means
 ) -> UUID:
-    request = JobRequest(
+    request = JobCreate(
         skill=suite.skill_name,
         inputs=run.inputs,
         source=EVAL,

@@ -19,7 +19,7 @@ class _Answer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class SuiteRequest(BaseModel):
+class SuiteCreate(BaseModel):
     """Body of `POST /v1/skillpacks/{skillpack}/evals`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -38,7 +38,7 @@ class SuiteRequest(BaseModel):
     """Another model for an agentic skill; `recording`: what was answered in each case's earlier run, for nothing."""
 
 
-class CaseRequest(BaseModel):
+class CaseCreate(BaseModel):
     """Body of `POST /v1/jobs/{id}/eval-case`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -50,7 +50,7 @@ class CaseRequest(BaseModel):
     """Default: `job-` and the first part of the job's id."""
 
 
-class CaseView(_Answer):
+class CaseRead(_Answer):
     """A case that is kept here."""
 
     id: UUID
@@ -120,7 +120,7 @@ class Numbers(_Answer):
         return self.completed_runs > 0 and 100 * self.passed_runs >= threshold * self.completed_runs
 
 
-class SuiteView(Numbers):
+class SuiteRead(Numbers):
     """A suite, and how far it is."""
 
     id: UUID
@@ -164,7 +164,7 @@ class RunOutcome(_Answer):
     error: str | None
 
 
-class RunView(RunOutcome):
+class EvalRunRead(RunOutcome):
     """One run of one case of a suite."""
 
     number: int

@@ -17,7 +17,7 @@ from backend.evals.completion import stop
 from backend.evals.errors import EvalNotFound, NotFinished
 from backend.evals.planning import Means, fill
 from backend.evals.replayed_job import RECORDING
-from backend.evals.schemas import Numbers, SuiteRequest, SuiteView
+from backend.evals.schemas import Numbers, SuiteCreate, SuiteRead
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
 from backend.execution.jobs import recorded
@@ -35,8 +35,8 @@ where project_id = :project_id and skillpack_id = :skillpack_id and skill_name =
 
 
 async def start(
-    session: AsyncSession, principal: Principal, asked: SuiteRequest, *, skillpack: str, means: Means
-) -> SuiteView:
+    session: AsyncSession, principal: Principal, asked: SuiteCreate, *, skillpack: str, means: Means
+) -> SuiteRead:
     """Run a skill of one version on its cases, and submit the first of its jobs.
 
     Raises:
@@ -100,7 +100,7 @@ async def get(session: AsyncSession, principal: Principal, suite_id: UUID) -> Ev
 
 async def list_some(
     session: AsyncSession, principal: Principal, page: Page, *, skillpack: str, skill: str | None = None
-) -> Slice[SuiteView]:
+) -> Slice[SuiteRead]:
     """The suites of a skillpack, newest first.
 
     Raises:
@@ -120,7 +120,7 @@ async def list_some(
     return Slice([await view(session, suite) for suite in found.items], found.next_cursor)
 
 
-async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteView:
+async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteRead:
     """End the suite and the jobs that it has; one that has ended stays as it is.
 
     Raises:
@@ -137,7 +137,7 @@ async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) ->
     return await view(session, suite)
 
 
-async def make_baseline(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteView:
+async def make_baseline(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteRead:
     """Say that somebody has looked at the suite and finds it good: later versions are compared with it.
 
     Raises:
@@ -160,14 +160,14 @@ async def make_baseline(session: AsyncSession, principal: Principal, suite_id: U
     return await view(session, suite)
 
 
-async def view(session: AsyncSession, suite: EvalSuite) -> SuiteView:
+async def view(session: AsyncSession, suite: EvalSuite) -> SuiteRead:
     """The suite with its numbers: those of its end, else those of what has ended by now."""
     if suite.summary is not None:
         numbers = Numbers.model_validate(suite.summary)
     else:
         numbers = numbers_of(await ends_of(session, project_id=suite.project_id, suite_id=suite.id))
-    facts = {name: getattr(suite, name) for name in SuiteView.model_fields if hasattr(suite, name)}
-    return SuiteView(
+    facts = {name: getattr(suite, name) for name in SuiteRead.model_fields if hasattr(suite, name)}
+    return SuiteRead(
         **facts,
         **numbers.model_dump(),
         workspace_id=suite.project_id,

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -68,7 +70,14 @@ def page() -> str:
     ]
     opening = "/** Every operation of the API, by its name there. */\nexport class Api {\n"
     opening += "  constructor(private readonly transport: Transport) {}\n"
-    return "\n".join([HEAD, *declarations, opening + "\n" + "\n".join(methods) + "}\n"])
+    return "\n".join([HEAD, *declarations, *_aliases(), opening + "\n" + "\n".join(methods) + "}\n"])
+
+
+def _aliases() -> Iterator[str]:
+    """Yield the names of schemas in the release before, which programs still import."""
+    text = files(__package__).joinpath("former_schema_names.toml").read_text("utf-8")
+    for former, current in tomllib.loads(text).items():
+        yield f"/** @deprecated Use `{current}`. */\nexport type {former} = {current};\n"
 
 
 def kind_of(schema: Schema | bool) -> str:

@@ -16,14 +16,14 @@ from backend.identity.idempotency.dependencies import OnceDep
 from backend.marketplace import catalog, service
 from backend.marketplace.catalog import Wanted
 from backend.marketplace.schemas import (
-    ListingAsked,
-    ListingChanges,
+    ListingCreate,
+    ListingRead,
     ListingStatus,
     ListingSummary,
-    ListingView,
-    SalesView,
-    VersionAsked,
-    VersionView,
+    ListingUpdate,
+    ListingVersionCreate,
+    ListingVersionRead,
+    SalesRead,
 )
 from backend.money.pricing import PriceList
 
@@ -51,15 +51,15 @@ async def list_listings(
 
 
 @router.post(
-    "/listings", status_code=201, summary="Offer a skill to other projects", response_model=ListingView
+    "/listings", status_code=201, summary="Offer a skill to other projects", response_model=ListingRead
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def create_listing(
-    asked: ListingAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    asked: ListingCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """Create a draft that only this project sees; publish it with a PATCH of its status."""
 
-    async def make() -> ListingView:
+    async def make() -> ListingRead:
         listing = await service.create(session, principal, asked)
         return await catalog.get(session, principal, listing.slug, PriceList.of(context.settings))
 
@@ -70,7 +70,7 @@ async def create_listing(
 @permissions.needs("marketplace:read")
 async def get_listing(
     listing: str, principal: PrincipalDep, session: SessionDep, context: ContextDep
-) -> ListingView:
+) -> ListingRead:
     """By id or slug: what it takes and gives, what a run costs, and what its code is given."""
     return await catalog.get(session, principal, listing, PriceList.of(context.settings))
 
@@ -79,11 +79,11 @@ async def get_listing(
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def change_listing(
     listing: str,
-    asked: ListingChanges,
+    asked: ListingUpdate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
-) -> ListingView:
+) -> ListingRead:
     """Jobs that exist keep the price and the version at which they were submitted."""
     changed = await service.change(session, principal, listing, asked)
     return await catalog.get(session, principal, changed.slug, PriceList.of(context.settings))
@@ -100,7 +100,7 @@ async def delete_listing(listing: str, principal: PrincipalDep, session: Session
 @permissions.needs("marketplace:read")
 async def list_listing_versions(
     listing: str, principal: PrincipalDep, session: SessionDep
-) -> Sequence[VersionView]:
+) -> Sequence[ListingVersionRead]:
     """Newest first, each with what changed for callers. A job pins one with `?version=`."""
     return await catalog.versions(session, principal, listing)
 
@@ -109,15 +109,15 @@ async def list_listing_versions(
     "/listings/{listing}/versions",
     status_code=201,
     summary="Add a version to a listing",
-    response_model=VersionView,
+    response_model=ListingVersionRead,
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def add_listing_version(
-    listing: str, asked: VersionAsked, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    listing: str, asked: ListingVersionCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
     """Callers who pin none get it from now on."""
 
-    async def make() -> VersionView:
+    async def make() -> ListingVersionRead:
         await service.add_version(session, principal, listing, asked)
         return (await catalog.versions(session, principal, listing))[0]
 
@@ -126,6 +126,6 @@ async def add_listing_version(
 
 @router.get("/listings/{listing}/sales", summary="What has come of a listing")
 @permissions.needs("billing:read", "marketplace:read")
-async def get_listing_sales(listing: str, principal: PrincipalDep, session: SessionDep) -> SalesView:
+async def get_listing_sales(listing: str, principal: PrincipalDep, session: SessionDep) -> SalesRead:
     """For its publisher: runs, earnings and callers, as sums."""
     return await catalog.sales(session, principal, listing)

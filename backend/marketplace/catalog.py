@@ -14,11 +14,11 @@ from backend.identity.auth.principal import Principal, Role
 from backend.marketplace.errors import ListingNotFound
 from backend.marketplace.schemas import (
     Access,
+    ListingRead,
     ListingStatus,
     ListingSummary,
-    ListingView,
-    SalesView,
-    VersionView,
+    ListingVersionRead,
+    SalesRead,
 )
 from backend.marketplace.service import MAX_VERSIONS, READ, own
 from backend.money.pricing import PriceList
@@ -97,7 +97,7 @@ async def list_some(
     return Slice([ListingSummary(**_summary(row, principal)) for row in shown.items], shown.next_cursor)
 
 
-async def get(session: AsyncSession, principal: Principal, ref: str, prices: PriceList) -> ListingView:
+async def get(session: AsyncSession, principal: Principal, ref: str, prices: PriceList) -> ListingRead:
     """One listing with all that a caller should know before running it.
 
     Raises:
@@ -107,7 +107,7 @@ async def get(session: AsyncSession, principal: Principal, ref: str, prices: Pri
     return await _view(session, principal, await _row(session, principal, ref), prices)
 
 
-async def versions(session: AsyncSession, principal: Principal, ref: str) -> list[VersionView]:
+async def versions(session: AsyncSession, principal: Principal, ref: str) -> list[ListingVersionRead]:
     """The versions of a listing, newest first.
 
     Raises:
@@ -118,7 +118,7 @@ async def versions(session: AsyncSession, principal: Principal, ref: str) -> lis
     values = {"listing_id": row.id, "publisher_id": row.project_id, "most": MAX_VERSIONS}
     is_own = row.project_id == principal.project_id
     return [
-        VersionView(
+        ListingVersionRead(
             number=one.number,
             notes=one.notes,
             is_breaking=one.is_breaking,
@@ -131,7 +131,7 @@ async def versions(session: AsyncSession, principal: Principal, ref: str) -> lis
     ]
 
 
-async def sales(session: AsyncSession, principal: Principal, ref: str) -> SalesView:
+async def sales(session: AsyncSession, principal: Principal, ref: str) -> SalesRead:
     """What has come of one of the project's own listings.
 
     Raises:
@@ -141,7 +141,7 @@ async def sales(session: AsyncSession, principal: Principal, ref: str) -> SalesV
     listing = await own(session, principal, ref)
     values = {"listing_id": listing.id, "project_id": principal.project_id}
     row = (await session.execute(_SALES, values)).one()
-    return SalesView(
+    return SalesRead(
         listing_id=listing.id, slug=listing.slug, earned_usd=row.earned_micros / 1e6, **row._asdict()
     )
 
@@ -156,11 +156,11 @@ async def _row(session: AsyncSession, principal: Principal, ref: str) -> Any:
     return row
 
 
-async def _view(session: AsyncSession, principal: Principal, row: Any, prices: PriceList) -> ListingView:
+async def _view(session: AsyncSession, principal: Principal, row: Any, prices: PriceList) -> ListingRead:
     skill = await _skill(session, row.deployment_id, row.skill_name)
     is_own = row.project_id == principal.project_id
     price = 0 if is_own else row.price_micros
-    return ListingView(
+    return ListingRead(
         **_summary(row, principal),
         marketing=row.marketing,
         skill=row.skill_name,

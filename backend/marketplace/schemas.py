@@ -15,7 +15,7 @@ MAX_PRICE_MICROS = 1_000_000_000
 """A thousand dollars a run: more is a slip of the finger."""
 
 
-class ListingAsked(BaseModel):
+class ListingCreate(BaseModel):
     """Body of `POST /v1/marketplace/listings`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -51,7 +51,7 @@ class ListingAsked(BaseModel):
         return self
 
 
-class ListingChanges(BaseModel):
+class ListingUpdate(BaseModel):
     """Body of `PATCH /v1/marketplace/listings/{listing}`: what is left out stays."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -67,7 +67,7 @@ class ListingChanges(BaseModel):
     """`published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end."""
 
 
-class VersionAsked(BaseModel):
+class ListingVersionCreate(BaseModel):
     """Body of `POST /v1/marketplace/listings/{listing}/versions`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -121,7 +121,7 @@ class Access(Answer):
     secrets: str
 
 
-class ListingView(ListingSummary):
+class ListingRead(ListingSummary):
     """A listing, as those who may run it see it."""
 
     marketing: dict[str, Any]
@@ -143,7 +143,7 @@ class ListingView(ListingSummary):
     """For the publisher alone."""
 
 
-class VersionView(Answer):
+class ListingVersionRead(Answer):
     """What a listing runs from some moment on."""
 
     number: int
@@ -159,7 +159,7 @@ class VersionView(Answer):
     """For the publisher alone."""
 
 
-class SalesView(Answer):
+class SalesRead(Answer):
     """What has come of a listing: sums, and nobody's name."""
 
     listing_id: UUID

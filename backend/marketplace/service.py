@@ -23,7 +23,7 @@ from backend.marketplace.errors import (
     ListingSlugTaken,
     TooManyListings,
 )
-from backend.marketplace.schemas import ListingAsked, ListingChanges, VersionAsked
+from backend.marketplace.schemas import ListingCreate, ListingUpdate, ListingVersionCreate
 from backend.marketplace.tables import Listing, ListingVersion
 from backend.skills.deployments.active import resolve_skill
 from backend.skills.deployments.tables import Deployment
@@ -36,7 +36,7 @@ READ: Final = "marketplace:read"
 WRITE: Final = "marketplace:write"
 
 
-async def create(session: AsyncSession, principal: Principal, asked: ListingAsked) -> Listing:
+async def create(session: AsyncSession, principal: Principal, asked: ListingCreate) -> Listing:
     """Make a draft of an offer: nobody else sees it before it is published.
 
     Raises:
@@ -83,7 +83,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ListingAske
     return listing
 
 
-async def change(session: AsyncSession, principal: Principal, ref: str, asked: ListingChanges) -> Listing:
+async def change(session: AsyncSession, principal: Principal, ref: str, asked: ListingUpdate) -> Listing:
     """Change an offer, publish it or take it down; jobs that exist keep their price and their version.
 
     Raises:
@@ -114,7 +114,7 @@ async def change(session: AsyncSession, principal: Principal, ref: str, asked: L
 
 
 async def add_version(
-    session: AsyncSession, principal: Principal, ref: str, asked: VersionAsked
+    session: AsyncSession, principal: Principal, ref: str, asked: ListingVersionCreate
 ) -> ListingVersion:
     """Give callers who pin no version another deployment of the same skill, from now on.
 

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from backend.execution.events.types import REGISTRY, Event, Omitted
 from backend.execution.events.types.base import key_of
 
-BASE: Final = "EventView"
+BASE: Final = "EventRead"
 """The schema of an event of any type."""
 UNION: Final = "JobEvent"
 _OMITTED: Final = re.compile(r" \| Omitted\b|\bOmitted \| ")

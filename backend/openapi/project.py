@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.service import MAX_CHARACTERS
@@ -107,7 +107,7 @@ def _operation(one: ActiveSkill, name: str) -> dict[str, Any]:
 def _types(skill: Skill, name: str) -> dict[str, Schema]:
     """What goes in, what comes out, and the job around it."""
     inputs, result = f"{name}Inputs", f"{name}Result"
-    job = JobView.model_json_schema()
+    job = JobRead.model_json_schema()
     job["properties"]["inputs"] = {"$ref": _SCHEMAS + inputs}
     job["properties"]["result"] = {
         "description": "What the skill returned; `null` until it has succeeded.",

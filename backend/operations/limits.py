@@ -12,7 +12,7 @@ from backend.config import Settings, settings
 from backend.core.errors import Invalid, Problem
 from backend.identity.auth.actors import operator
 from backend.identity.limits import service
-from backend.identity.limits.schemas import LimitAnswer, LimitChanges, LimitsAnswer, defaults_of
+from backend.identity.limits.schemas import LimitRead, LimitsRead, LimitsUpdate, defaults_of
 from backend.operations import database
 from backend.operations.money_commands import project_id_of
 
@@ -65,7 +65,7 @@ def limits(  # noqa: PLR0913 - one option for each limit
         typer.echo(answer.model_dump_json())
         return
     for name in answer.ceilings:
-        limit: LimitAnswer = getattr(answer, name)
+        limit: LimitRead = getattr(answer, name)
         shown = "no limit" if limit.limit is None else f"{limit.limit:,}"
         whose = _WHOSE.get(answer.set_by(name), "")
         typer.echo(f"{name:20} {shown:>12}{whose}")
@@ -79,7 +79,7 @@ def parsed(given: dict[str, str]) -> dict[str, int | None]:
     """
     values = {name: None if text == INHERITED else text for name, text in given.items()}
     try:
-        asked = LimitChanges.model_validate(values)
+        asked = LimitsUpdate.model_validate(values)
     except ValidationError as error:
         problems = [Problem(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         said = " ".join(f"--{one.path.replace('_', '-')}: {one.message}." for one in problems)
@@ -88,9 +88,9 @@ def parsed(given: dict[str, str]) -> dict[str, int | None]:
     return changes
 
 
-async def _limits(options: Settings, project: str, changes: dict[str, int | None]) -> LimitsAnswer:
+async def _limits(options: Settings, project: str, changes: dict[str, int | None]) -> LimitsRead:
     async with database.unit_of_work(options) as session:
         principal = operator(await project_id_of(session, project))
         if changes:
             await service.change(session, principal, changes, defaults_of(options))
-        return LimitsAnswer.of(await service.limits_of(session, principal), defaults_of(options))
+        return LimitsRead.of(await service.limits_of(session, principal), defaults_of(options))

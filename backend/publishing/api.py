@@ -14,11 +14,11 @@ from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
 from backend.publishing import push, stats, versions
 from backend.publishing.schemas import (
-    DeploymentAnswer,
-    DiffAnswer,
+    DeploymentRead,
+    DiffRead,
     ListedDeployment,
-    PullAnswer,
-    ValidationAnswer,
+    PullLinkRead,
+    ValidationRead,
 )
 from backend.skills.archives.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import files, service
@@ -54,11 +54,11 @@ class _Pushed:
         self.is_activating = activate in ("true", "1")
 
 
-@router.post("/deployments", status_code=201, response_model=DeploymentAnswer, max_body_size=MAX_FORM_BYTES)
+@router.post("/deployments", status_code=201, response_model=DeploymentRead, max_body_size=MAX_FORM_BYTES)
 @router.post(
     "/skillpacks/{skillpack}/deployments",
     status_code=201,
-    response_model=DeploymentAnswer,
+    response_model=DeploymentRead,
     max_body_size=MAX_FORM_BYTES,
 )
 @permissions.needs("deployments:write", role=Role.DEVELOPER)
@@ -82,7 +82,7 @@ async def push_deployment(
     form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
     once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault)
 
-    async def make() -> DeploymentAnswer:
+    async def make() -> DeploymentRead:
         made = await push.push(
             session,
             principal,
@@ -93,7 +93,7 @@ async def push_deployment(
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return DeploymentAnswer.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
+        return DeploymentRead.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
 
     return await once.answer(session, principal, make)
 
@@ -107,11 +107,11 @@ async def validate_bundle(
     skillpack: Annotated[
         str | None, Query(description="Id or slug: that the bundle is for; default: the default one.")
     ] = None,
-) -> ValidationAnswer:
+) -> ValidationRead:
     """Check a bundle; nothing is stored and nothing of it is executed."""
     data = await bundle.read()
     read, removed = await push.validate(session, principal, data, skillpack=skillpack)
-    return ValidationAnswer.of(read, removed)
+    return ValidationRead.of(read, removed)
 
 
 @router.get("/deployments")
@@ -139,7 +139,7 @@ async def pull_deployment(
     ttl: Annotated[
         int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds that the address works.")
     ] = 600,
-) -> PullAnswer:
+) -> PullLinkRead:
     """An address of the active version's bundle that works without a key, for a while."""
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
@@ -148,7 +148,7 @@ async def pull_deployment(
     active = await service.get(session, principal, str(pack.active_deployment_id))
     await service.record_revealed(session, principal, "deployment.pull_signed", active, ttl_s=ttl)
     url = pull_link(context.vault, context.settings.url, Pulled(principal.project_id, active.id), ttl_s=ttl)
-    return PullAnswer(
+    return PullLinkRead(
         download_url=url,
         version=active.version,
         deployment_id=active.id,
@@ -162,10 +162,10 @@ async def pull_deployment(
 @permissions.needs("deployments:read")
 async def get_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
-) -> DeploymentAnswer:
+) -> DeploymentRead:
     """One version, by id or number."""
     found = await service.get(session, principal, deployment, skillpack=skillpack)
-    return DeploymentAnswer.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
+    return DeploymentRead.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
 
 
 @router.post("/deployments/{deployment}/activate")
@@ -178,13 +178,13 @@ async def activate_deployment(
     session: SessionDep,
     skillpack: SkillpackRef = None,
     force: Annotated[bool, Query(description="Without the gates of its skills; for admins.")] = False,
-) -> DeploymentAnswer:
+) -> DeploymentRead:
     """Make a version the active one, newer or older; running jobs stay on theirs.
 
     One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
     """
     switched = await versions.activate(session, principal, deployment, skillpack=skillpack, force=force)
-    return DeploymentAnswer.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
+    return DeploymentRead.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
 
 
 @router.delete("/deployments/{deployment}", status_code=204)
@@ -252,12 +252,12 @@ async def diff_deployment(
     context: ContextDep,
     skillpack: SkillpackRef = None,
     base: Annotated[str | None, Query(description="Id or number; without one the active version.")] = None,
-) -> DiffAnswer:
+) -> DiffRead:
     """What a version changes over another one, with the changes that break callers marked."""
     found = await diff(
         session, principal, deployment, base=base, skillpack=skillpack, storage=context.storage
     )
-    return DiffAnswer.of(found, await skillpacks.get(session, principal, str(found.head.skillpack_id)))
+    return DiffRead.of(found, await skillpacks.get(session, principal, str(found.head.skillpack_id)))
 
 
 def zip_response(data: bytes, sha256: str, version: int | None) -> Response:

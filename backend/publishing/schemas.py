@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from backend.core.errors import Problem
-from backend.evals.gates import GateView
+from backend.evals.gates import GateRead
 from backend.publishing.stats import Listed
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.deployments import removal
@@ -26,7 +26,7 @@ class _Answer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class ProblemAnswer(_Answer):
+class ProblemRead(_Answer):
     """A place in the bundle, and what about it."""
 
     path: str
@@ -35,7 +35,7 @@ class ProblemAnswer(_Answer):
     column: int | None = None
 
     @classmethod
-    def of(cls, problem: Problem) -> ProblemAnswer:
+    def of(cls, problem: Problem) -> ProblemRead:
         """The answer for a problem."""
         return cls(path=problem.path, message=problem.message, line=problem.line, column=problem.column)
 
@@ -59,7 +59,7 @@ class DeploymentSummary(_Answer):
     notes: str
     created_by: str
     created_at: datetime
-    gate: GateView | None
+    gate: GateRead | None
     """How it stands with the gates of its skills; `null`: nothing was asked of it yet."""
 
     @classmethod
@@ -68,7 +68,7 @@ class DeploymentSummary(_Answer):
         return cls(**_summary(deployment, skillpack))
 
 
-class SkillScoreAnswer(_Answer):
+class SkillScoreRead(_Answer):
     """What the newest finished suite of a skill came to, on the skill's own model."""
 
     skill: str
@@ -87,7 +87,7 @@ class ListedDeployment(DeploymentSummary):
     """Those of them of which a suite has to pass before the version becomes active."""
     live_jobs: int
     """Jobs that have not ended, and stay on it whatever is activated."""
-    scores: list[SkillScoreAnswer]
+    scores: list[SkillScoreRead]
     """By skill; empty: no suite of it has finished."""
 
     @classmethod
@@ -100,53 +100,53 @@ class ListedDeployment(DeploymentSummary):
             skills=[skill["name"] for skill in skills],
             gated_skills=[skill["name"] for skill in skills if skill.get("eval_gate")],
             live_jobs=listed.standing.live_jobs,
-            scores=[SkillScoreAnswer(**score._asdict()) for score in listed.standing.scores],
+            scores=[SkillScoreRead(**score._asdict()) for score in listed.standing.scores],
         )
 
 
-class DeploymentAnswer(DeploymentSummary):
+class DeploymentRead(DeploymentSummary):
     """A version with all that it offers."""
 
     manifest: Manifest
-    warnings: list[ProblemAnswer]
+    warnings: list[ProblemRead]
     removed_skills: list[str]
     """Skills that the version that was active at the push has, and this one does not."""
 
     @classmethod
-    def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentAnswer:
+    def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentRead:
         """The answer for a deployment of that skillpack."""
         return cls(
             **_summary(deployment, skillpack),
             manifest=Manifest.model_validate(deployment.manifest),
-            warnings=[ProblemAnswer.model_validate(warning) for warning in deployment.warnings],
+            warnings=[ProblemRead.model_validate(warning) for warning in deployment.warnings],
             removed_skills=removal.named_in(deployment.warnings),
         )
 
 
-class ValidationAnswer(_Answer):
+class ValidationRead(_Answer):
     """A bundle that may be pushed as it is."""
 
     ok: Literal[True] = True
     sha256: str
     size_bytes: int
     manifest: Manifest
-    warnings: list[ProblemAnswer]
+    warnings: list[ProblemRead]
     removed_skills: list[str]
     """Skills of the active version that a push of the bundle removes."""
 
     @classmethod
-    def of(cls, read: ReadBundle, removed: list[str]) -> ValidationAnswer:
+    def of(cls, read: ReadBundle, removed: list[str]) -> ValidationRead:
         """The answer for a bundle without errors."""
         return cls(
             sha256=read.sha256,
             size_bytes=read.size_bytes,
             manifest=read.manifest,
-            warnings=[ProblemAnswer.of(warning) for warning in read.warnings],
+            warnings=[ProblemRead.of(warning) for warning in read.warnings],
             removed_skills=removed,
         )
 
 
-class PullAnswer(_Answer):
+class PullLinkRead(_Answer):
     """Where the bundle of the active version is, for a while."""
 
     download_url: str
@@ -157,7 +157,7 @@ class PullAnswer(_Answer):
     """Seconds."""
 
 
-class FileChangeAnswer(_Answer):
+class FileChangeRead(_Answer):
     """A file that differs; a size is `null` where the file is not."""
 
     path: str
@@ -166,7 +166,7 @@ class FileChangeAnswer(_Answer):
     head_bytes: int | None
 
     @classmethod
-    def of(cls, file: FileChange) -> FileChangeAnswer:
+    def of(cls, file: FileChange) -> FileChangeRead:
         """The file as it is shown."""
         is_kept = file.base_bytes is not None and file.head_bytes is not None
         change: Literal["added", "removed", "changed"] = "added" if file.base_bytes is None else "removed"
@@ -178,7 +178,7 @@ class FileChangeAnswer(_Answer):
         )
 
 
-class SkillChangeAnswer(_Answer):
+class SkillChangeRead(_Answer):
     """A skill that differs, and whether its callers can trip over it."""
 
     skill: str
@@ -187,31 +187,31 @@ class SkillChangeAnswer(_Answer):
     is_breaking: bool
 
     @classmethod
-    def of(cls, change: Change) -> SkillChangeAnswer:
+    def of(cls, change: Change) -> SkillChangeRead:
         """The change as it is shown."""
         return cls(
             skill=change.skill, path=change.place, message=change.message, is_breaking=change.is_breaking
         )
 
 
-class DiffAnswer(_Answer):
+class DiffRead(_Answer):
     """What `head` changes over `base`."""
 
     base: DeploymentSummary
     head: DeploymentSummary
     is_breaking: bool
-    files: list[FileChangeAnswer]
-    skills: list[SkillChangeAnswer]
+    files: list[FileChangeRead]
+    skills: list[SkillChangeRead]
 
     @classmethod
-    def of(cls, diff: Diff, skillpack: Skillpack) -> DiffAnswer:
+    def of(cls, diff: Diff, skillpack: Skillpack) -> DiffRead:
         """The answer for the difference of two versions of that skillpack."""
         return cls(
             base=DeploymentSummary.of(diff.base, skillpack),
             head=DeploymentSummary.of(diff.head, skillpack),
             is_breaking=diff.is_breaking,
-            files=[FileChangeAnswer.of(file) for file in diff.files],
-            skills=[SkillChangeAnswer.of(change) for change in diff.changes],
+            files=[FileChangeRead.of(file) for file in diff.files],
+            skills=[SkillChangeRead.of(change) for change in diff.changes],
         )
 
 
@@ -244,7 +244,7 @@ class SkillSummary(_Answer):
         )
 
 
-class SkillAnswer(SkillSummary):
+class SkillRead(SkillSummary):
     """A skill with everything that a caller or a form needs."""
 
     input_schema: dict[str, Any]

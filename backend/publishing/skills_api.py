@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.publishing.schemas import SkillAnswer, SkillSummary, detail_of_skill
+from backend.publishing.schemas import SkillRead, SkillSummary, detail_of_skill
 from backend.skills.deployments import prompts, service
-from backend.skills.deployments.prompts import PromptAnswer
+from backend.skills.deployments.prompts import PromptRead
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 
@@ -31,10 +31,10 @@ async def get_skill(
     session: SessionDep,
     skillpack: Annotated[str | None, Query(description="Id or slug, when several have the skill.")] = None,
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
-) -> SkillAnswer:
+) -> SkillRead:
     """One skill: schemas, examples, limits. The name may be full: `skillpack/skill`."""
     found = await service.get_skill(session, principal, name, skillpack=skillpack, version=version)
-    return SkillAnswer(
+    return SkillRead(
         full_name=found.full_name,
         skillpack=found.skillpack_slug,
         skillpack_id=found.skillpack_id,
@@ -54,7 +54,7 @@ async def get_prompt(
     context: ContextDep,
     *,
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
-) -> PromptAnswer:
+) -> PromptRead:
     """What a skill tells its model, and in which file of the bundle it stands."""
     return await prompts.read(
         session, principal, skill, skillpack=skillpack, version=version, storage=context.storage

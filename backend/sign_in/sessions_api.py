@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from backend.identity.auth import permissions, sessions
 from backend.identity.auth.dependencies import ContextDep, SessionDep, UserDep
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.identity.auth.schemas import NewPassword, SessionAnswer, SessionsEnded
+from backend.identity.auth.schemas import NewPassword, SessionRead, SessionsEnded
 from backend.sign_in.password_pages import changed
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["who"])
@@ -19,10 +19,10 @@ _PEOPLE: dict[str, Any] = {"security": [{"session": []}]}
 
 @router.get("/me/sessions", summary="List my sessions", openapi_extra=_PEOPLE)
 @permissions.people_only()
-async def list_sessions(person: UserDep, session: SessionDep) -> list[SessionAnswer]:
+async def list_sessions(person: UserDep, session: SessionDep) -> list[SessionRead]:
     """Where you are signed in, the last used first."""
     rows = await sessions.live(session, person.user_id)
-    return [SessionAnswer.of(row, is_current=row.id == person.session_id) for row in rows]
+    return [SessionRead.of(row, is_current=row.id == person.session_id) for row in rows]
 
 
 @router.delete("/me/sessions", summary="End my other sessions", openapi_extra=_PEOPLE)

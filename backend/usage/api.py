@@ -21,7 +21,7 @@ from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 from backend.usage import export, queries, usage
 from backend.usage.model_prices import ModelPrice
-from backend.usage.schemas import Balance, LedgerLine, PriceView, Receipt, UsageRow
+from backend.usage.schemas import Balance, LedgerLine, PricingRead, Receipt, UsageRow
 
 router = APIRouter(route_class=AuthorizedRoute)
 
@@ -87,18 +87,18 @@ async def get_usage(
     ] = None,
 ) -> list[UsageRow]:
     """What jobs that ended between two moments cost; by model, what their calls of that time cost."""
-    asked = usage.UsageAsked.of(group_by, since, until)
+    asked = usage.UsageQuery.of(group_by, since, until)
     rows = await usage.usage(session, principal, asked, Page(limit, cursor))
     return list(linked(request, response, rows))
 
 
 @router.get("/pricing", summary="Prices of this instance", tags=["money"])
 @permissions.needs("billing:read")
-async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PriceView:
+async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PricingRead:
     """What the instance charges by itself, its margins, and what each model costs with them."""
     principal.require(Role.VIEWER, "billing:read")
     prices = PriceList.of(context.settings)
-    return PriceView(
+    return PricingRead(
         compute_micros_per_second=prices.compute_micros_per_second,
         margin_pct=prices.margin_pct,
         text_margin_pct=prices.text_margin_pct,

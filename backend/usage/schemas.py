@@ -176,7 +176,7 @@ class Receipt(_Answer):
     lines: list[ReceiptLine]
 
 
-class PriceView(_Answer):
+class PricingRead(_Answer):
     """The instance's prices."""
 
     currency: str = "USD"

@@ -39,7 +39,7 @@ _OF_CALLS: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class UsageAsked:
+class UsageQuery:
     """Which usage, and by what it is grouped."""
 
     groups: tuple[str, ...]
@@ -47,7 +47,7 @@ class UsageAsked:
     until: datetime
 
     @classmethod
-    def of(cls, group_by: str, since: datetime | None, until: datetime | None) -> UsageAsked:
+    def of(cls, group_by: str, since: datetime | None, until: datetime | None) -> UsageQuery:
         """What a caller wrote: `day,skill`, and two moments.
 
         Raises:
@@ -69,7 +69,7 @@ class UsageAsked:
 
 
 async def usage(
-    session: AsyncSession, principal: Principal, asked: UsageAsked, page: Page
+    session: AsyncSession, principal: Principal, asked: UsageQuery, page: Page
 ) -> Slice[UsageRow]:
     """What was spent between two moments, in the order of the groups.
 
@@ -89,7 +89,7 @@ async def usage(
     return page.slice(shown, lambda row: tuple(row.groups.values()))
 
 
-def _jobs(principal: Principal, asked: UsageAsked) -> Select[Any]:
+def _jobs(principal: Principal, asked: UsageQuery) -> Select[Any]:
     columns = [_OF_JOBS[name].label(f"by_{name}") for name in asked.groups]
     return (
         visible(Job, principal)
@@ -105,7 +105,7 @@ def _jobs(principal: Principal, asked: UsageAsked) -> Select[Any]:
     )
 
 
-def _calls(principal: Principal, asked: UsageAsked) -> Select[Any]:
+def _calls(principal: Principal, asked: UsageQuery) -> Select[Any]:
     columns = [_OF_CALLS[name].label(f"by_{name}") for name in asked.groups]
     calls = visible(UsageEvent, principal).where(
         col(UsageEvent.created_at) >= asked.since, col(UsageEvent.created_at) < asked.until

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from studio.components.elements import framed_table, link, status, tag
 from studio.components.live import Ago
 from studio.job_facts import reason_of, version_of
@@ -39,7 +39,7 @@ class JobRow:
     created_at: str
 
 
-def row_of(job: JobView, slug: str, project: str, skill: str) -> JobRow:
+def row_of(job: JobRead, slug: str, project: str, skill: str) -> JobRow:
     """The row of a job of the project with this slug and name; `skill` is the whole name."""
     return JobRow(
         id=str(job.id),

@@ -7,19 +7,19 @@ from typing import Any
 
 import reflex as rx
 
-from backend.administration.admin.schemas import TopUpAsked
+from backend.administration.admin.schemas import TopUpCreate
 from studio.components.elements import field, form_end
 from studio.forms import micros, parsed, text
 
 
-def asked(typed: Mapping[str, Any]) -> TopUpAsked:
+def asked(typed: Mapping[str, Any]) -> TopUpCreate:
     """What was typed, as the body of a request would be.
 
     Raises:
         Invalid: it is no amount, or not a possible one.
     """
     amount = micros(typed, "amount")
-    return parsed(TopUpAsked, {"amount_usd": (amount or 0) / 1e6, "note": text(typed, "note")})
+    return parsed(TopUpCreate, {"amount_usd": (amount or 0) / 1e6, "note": text(typed, "note")})
 
 
 def form(project: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.clock import now
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Admission
 from backend.identity.auth.principal import Principal, Role
@@ -126,5 +126,5 @@ async def make_job(
     **request: Any,
 ) -> UUID:
     """A submitted job."""
-    spec = JobSpec(JobRequest(skill=skill, **request), prices=prices or PriceList())
+    spec = JobSpec(JobCreate(skill=skill, **request), prices=prices or PriceList())
     return (await submit(session, tenant.principal, spec)).job_id

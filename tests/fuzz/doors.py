@@ -24,7 +24,7 @@ from backend.core.vault.vault import Vault
 from backend.data.drive import ranges, signing
 from backend.data.drive.ranges import UnsatisfiableRangeError
 from backend.execution.events import sse
-from backend.execution.events.schemas import EventView
+from backend.execution.events.schemas import EventRead
 from backend.execution.events.types import JobEvent
 from backend.identity.auth import job_tokens
 from backend.identity.auth.errors import InvalidJobToken
@@ -161,7 +161,7 @@ def byte_range(data: bytes) -> None:
 def frame(data: bytes) -> None:
     """An event whose words are a stranger's: one frame, whatever they are."""
     text = data.decode("utf-8", "replace")
-    event = EventView(id=1, job_id=NOBODY, ts=now(), type="log", payload={"text": text, text: [text]})
+    event = EventRead(id=1, job_id=NOBODY, ts=now(), type="log", payload={"text": text, text: [text]})
     sent = sse.frame(event).decode()
     assert sent.endswith("\n\n")
     assert [line.partition(":")[0] for line in sent.split("\n")] == ["id", "event", "data", "", ""]

@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.execution.events.schemas import EventView
+from backend.execution.events.schemas import EventRead
 from backend.execution.events.spans import fold
 
 JOB = UUID(int=7)
@@ -14,7 +14,7 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[EventView]:
+def histories(draw: st.DrawFn) -> list[EventRead]:
     """Histories that the state machine allows, with logs in between, ended or not."""
     types = ["queued"]
     for attempt in range(draw(st.integers(0, 4))):
@@ -26,7 +26,7 @@ def histories(draw: st.DrawFn) -> list[EventView]:
     types += draw(st.sampled_from([[], ["succeeded"], ["failed"], ["cancelled"]]))
     moments = draw(st.lists(st.integers(0, 10_000), min_size=len(types), max_size=len(types)).map(sorted))
     return [
-        EventView(
+        EventRead(
             id=place,
             job_id=JOB,
             ts=BEGAN + timedelta(milliseconds=moment),
@@ -38,7 +38,7 @@ def histories(draw: st.DrawFn) -> list[EventView]:
 
 
 @given(histories())
-def test_every_span_has_its_parent_and_lies_within_it(history: list[EventView]) -> None:
+def test_every_span_has_its_parent_and_lies_within_it(history: list[EventRead]) -> None:
     spans = {span.span_id: span for span in fold(JOB, "echo", history)}
     for span in spans.values():
         assert span.parent_span_id is None or span.parent_span_id in spans
@@ -47,21 +47,21 @@ def test_every_span_has_its_parent_and_lies_within_it(history: list[EventView]) 
 
 
 @given(histories())
-def test_an_ended_history_leaves_no_span_open(history: list[EventView]) -> None:
+def test_an_ended_history_leaves_no_span_open(history: list[EventRead]) -> None:
     spans = fold(JOB, "echo", history)
     is_ended = history[-1].type in ("succeeded", "failed", "cancelled")
     assert is_ended == all(span.duration_ms is not None for span in spans)
 
 
 @given(histories())
-def test_there_is_one_root_and_one_span_an_attempt(history: list[EventView]) -> None:
+def test_there_is_one_root_and_one_span_an_attempt(history: list[EventRead]) -> None:
     spans = fold(JOB, "echo", history)
     assert [span.kind for span in spans].count("run") == 1
     assert [span.kind for span in spans].count("attempt") == sum(event.type == "started" for event in history)
 
 
 @given(histories(), st.data())
-def test_reading_a_prefix_and_then_all_is_reading_all(history: list[EventView], data: st.DataObject) -> None:
+def test_reading_a_prefix_and_then_all_is_reading_all(history: list[EventRead], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(history)))
     closed = [span for span in fold(JOB, "echo", history[:cut]) if span.duration_ms is not None]
     assert all(span in fold(JOB, "echo", history) for span in closed)

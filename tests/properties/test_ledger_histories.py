@@ -24,7 +24,7 @@ from backend.execution.jobs.subjobs import claim_child, end_orphans
 from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
 from backend.money.budgets import service as budgets
-from backend.money.budgets.schemas import BudgetAsked
+from backend.money.budgets.schemas import BudgetCreate
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
@@ -237,7 +237,7 @@ async def limited(database: Database, tenant: Tenant, wanted: list[tuple[str, in
             window = WINDOWS[micros % len(WINDOWS)]
             budget = {"name": str(number), "scope": kind, "window": window, "limit_usd": micros / 1e6}
             if kind != "key_cap":
-                await budgets.create(session, tenant.principal, BudgetAsked(**budget, **of))
+                await budgets.create(session, tenant.principal, BudgetCreate(**budget, **of))
     by = replace(tenant.principal, id=key.id, daily_cap_micros=key.daily_cap_micros)
     return replace(tenant, principal=by)
 

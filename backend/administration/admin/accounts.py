@@ -14,12 +14,12 @@ from sqlmodel import col
 from backend.administration.admin import access
 from backend.administration.admin.errors import PersonNotFound
 from backend.administration.admin.schemas import (
-    AdminProjectAnswer,
-    NewPersonAsked,
-    PasswordLinkAnswer,
-    PersonAnswer,
-    TopUpAnswer,
-    TopUpAsked,
+    AdminProjectRead,
+    AdminUserRead,
+    PasswordLinkRead,
+    TopUpCreate,
+    TopUpRead,
+    UserCreate,
 )
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
@@ -48,20 +48,20 @@ where p.deleted_at is null and p.slug > :after order by p.slug limit :most
 """)
 
 
-async def people(session: AsyncSession, who: SignedIn, page: Page) -> Slice[PersonAnswer]:
+async def people(session: AsyncSession, who: SignedIn, page: Page) -> Slice[AdminUserRead]:
     """Everybody with an account, by e-mail.
 
     Raises:
         NotAllowed: it is no operator who asks.
     """
     access.require(who)
-    rows = [PersonAnswer.model_validate(row) for row in await _rows(session, _PEOPLE, page)]
+    rows = [AdminUserRead.model_validate(row) for row in await _rows(session, _PEOPLE, page)]
     return page.slice(rows, lambda row: (row.email,))
 
 
 async def add_person(
-    session: AsyncSession, who: SignedIn, asked: NewPersonAsked, *, url: str
-) -> PasswordLinkAnswer:
+    session: AsyncSession, who: SignedIn, asked: UserCreate, *, url: str
+) -> PasswordLinkRead:
     """Make an account for somebody, and a link with which they, and nobody else, choose its password within a week.
 
     Raises:
@@ -77,7 +77,7 @@ async def add_person(
     return await _password_link(session, who, user.email, url, passwords.FIRST_LIFETIME)
 
 
-async def link_for(session: AsyncSession, who: SignedIn, user_id: UUID, *, url: str) -> PasswordLinkAnswer:
+async def link_for(session: AsyncSession, who: SignedIn, user_id: UUID, *, url: str) -> PasswordLinkRead:
     """A link with which somebody sets another password within an hour; earlier ones stop working.
 
     Not for operators: whoever gets at one browser of an operator must not become all of them.
@@ -100,24 +100,24 @@ async def link_for(session: AsyncSession, who: SignedIn, user_id: UUID, *, url: 
 
 async def _password_link(
     session: AsyncSession, who: SignedIn, email: str, url: str, lifetime: timedelta
-) -> PasswordLinkAnswer:
+) -> PasswordLinkRead:
     expires_at = now() + lifetime
     token = await passwords.issue_reset(session, email, by=who.label, lifetime=lifetime)
-    return PasswordLinkAnswer(email=email, link=passwords.reset_link(url, token), expires_at=expires_at)
+    return PasswordLinkRead(email=email, link=passwords.reset_link(url, token), expires_at=expires_at)
 
 
-async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[AdminProjectAnswer]:
+async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[AdminProjectRead]:
     """Every project that is not deleted, with what its wallet holds, by slug.
 
     Raises:
         NotAllowed: it is no operator who asks.
     """
     access.require(who)
-    rows = [AdminProjectAnswer.model_validate(row) for row in await _rows(session, _PROJECTS, page)]
+    rows = [AdminProjectRead.model_validate(row) for row in await _rows(session, _PROJECTS, page)]
     return page.slice(rows, lambda row: (row.slug,))
 
 
-async def top_up(session: AsyncSession, who: SignedIn, project: str, asked: TopUpAsked) -> TopUpAnswer:
+async def top_up(session: AsyncSession, who: SignedIn, project: str, asked: TopUpCreate) -> TopUpRead:
     """Put money into the wallet of the project with this id or slug; jobs that waited for it go on.
 
     Raises:
@@ -136,7 +136,7 @@ async def top_up(session: AsyncSession, who: SignedIn, project: str, asked: TopU
         note=asked.note,
         created_by=who.label,
     )
-    return TopUpAnswer(project_id=project_id, balance_micros=balance, balance_usd=balance / 1e6)
+    return TopUpRead(project_id=project_id, balance_micros=balance, balance_usd=balance / 1e6)
 
 
 async def _rows(session: AsyncSession, query: Any, page: Page) -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.administration.admin import access
-from backend.administration.admin.schemas import TileAnswer
+from backend.administration.admin.schemas import StatusTileRead
 from backend.context import AppContext
 from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.auth.actors import SignedIn
@@ -32,7 +32,7 @@ from (
 """)
 
 
-async def tiles(context: AppContext, who: SignedIn) -> Sequence[TileAnswer]:
+async def tiles(context: AppContext, who: SignedIn) -> Sequence[StatusTileRead]:
     """Database, Redis, workers and disk.
 
     Raises:
@@ -43,43 +43,45 @@ async def tiles(context: AppContext, who: SignedIn) -> Sequence[TileAnswer]:
     return [database, redis, workers, _disk(context)]
 
 
-async def _database(context: AppContext) -> tuple[TileAnswer, TileAnswer]:
+async def _database(context: AppContext) -> tuple[StatusTileRead, StatusTileRead]:
     try:
         async with asyncio.timeout(_PATIENCE_S), context.database.reading() as session:
             version = (await session.execute(text("show server_version"))).scalar_one()
             row = (await session.execute(_FLEET, {"lease": LEASE})).one()
     except (SQLAlchemyError, OSError):
         told = "It does not answer: nothing is submitted, and nothing runs."
-        unknown = TileAnswer(part="Workers", state="wait", told="Unknown while the database is away.")
-        return TileAnswer(part="Database", state="fail", told=told), unknown
-    answers = TileAnswer(part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} answers.")
+        unknown = StatusTileRead(part="Workers", state="wait", told="Unknown while the database is away.")
+        return StatusTileRead(part="Database", state="fail", told=told), unknown
+    answers = StatusTileRead(
+        part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} answers."
+    )
     return answers, _workers(row)
 
 
-def _workers(row: Any) -> TileAnswer:
+def _workers(row: Any) -> StatusTileRead:
     alive, slots, draining, lost = row.alive, row.slots, row.draining, row.lost
     if not alive:
         told = f"None has shown itself in the last {LEASE.seconds} s: jobs wait until one does."
-        return TileAnswer(part="Workers", state="fail", told=told)
+        return StatusTileRead(part="Workers", state="fail", told=told)
     others = [f"{draining} draining"] * bool(draining) + [f"{lost} lost"] * bool(lost)
     if row.shortages:
         told = f"{alive} alive, room for {slots} jobs. No jobs are claimed for want of {'; '.join(row.shortages)}."
-        return TileAnswer(part="Workers", state="wait" if slots else "fail", told=told)
+        return StatusTileRead(part="Workers", state="wait" if slots else "fail", told=told)
     told = f"{alive} with room for {slots} jobs{''.join(', ' + one for one in others)}."
-    return TileAnswer(part="Workers", state="wait" if lost else "ok", told=told)
+    return StatusTileRead(part="Workers", state="wait" if lost else "ok", told=told)
 
 
-async def _redis(context: AppContext) -> TileAnswer:
+async def _redis(context: AppContext) -> StatusTileRead:
     try:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
         told = f"It does not answer: jobs start up to {SWEEP_EVERY_S:g} s later. Nothing is lost."
-        return TileAnswer(part="Redis", state="wait", told=told)
-    return TileAnswer(part="Redis", state="ok", told="It answers: jobs start at once.")
+        return StatusTileRead(part="Redis", state="wait", told=told)
+    return StatusTileRead(part="Redis", state="ok", told="It answers: jobs start at once.")
 
 
-def _disk(context: AppContext) -> TileAnswer:
+def _disk(context: AppContext) -> StatusTileRead:
     usage = shutil.disk_usage(context.settings.home)
     told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free where the instance lives."
-    return TileAnswer(part="Disk", state="wait" if usage.free < _LITTLE_ROOM_BYTES else "ok", told=told)
+    return StatusTileRead(part="Disk", state="wait" if usage.free < _LITTLE_ROOM_BYTES else "ok", told=told)

@@ -29,7 +29,7 @@ class RunningJob(_Answer):
     started_at: datetime | None
 
 
-class WorkerAnswer(_Answer):
+class WorkerRead(_Answer):
     """One worker process."""
 
     id: UUID
@@ -51,7 +51,7 @@ class WorkerAnswer(_Answer):
     """What its host has too little of (disk, memory or processes), so that it claims no jobs."""
 
 
-class WaitingAnswer(_Answer):
+class WaitingJobsRead(_Answer):
     """Jobs of one lane that wait for the same reason."""
 
     lane: str
@@ -63,7 +63,7 @@ class WaitingAnswer(_Answer):
     """When the next of them is due, for jobs that wait for their `run_at`."""
 
 
-class TileAnswer(_Answer):
+class StatusTileRead(_Answer):
     """How one part of the instance is."""
 
     part: str
@@ -72,7 +72,7 @@ class TileAnswer(_Answer):
     told: str
 
 
-class PersonAnswer(_Answer):
+class AdminUserRead(_Answer):
     """Somebody with an account."""
 
     id: UUID
@@ -87,14 +87,14 @@ class PersonAnswer(_Answer):
     """Of the sessions that there are."""
 
 
-class NewPersonAsked(Asked):
+class UserCreate(Asked):
     """Somebody who is to have an account."""
 
     email: str = Field(min_length=1, max_length=MAX_EMAIL_CHARACTERS)
     name: str = Field(default="", max_length=200)
 
 
-class PasswordLinkAnswer(_Answer):
+class PasswordLinkRead(_Answer):
     """A link that sets a password, once."""
 
     email: str
@@ -103,7 +103,7 @@ class PasswordLinkAnswer(_Answer):
     expires_at: datetime
 
 
-class AdminProjectAnswer(_Answer):
+class AdminProjectRead(_Answer):
     """A project and its wallet."""
 
     id: UUID
@@ -118,7 +118,7 @@ class AdminProjectAnswer(_Answer):
     created_at: datetime
 
 
-class TopUpAsked(Asked):
+class TopUpCreate(Asked):
     """Money for a project's wallet."""
 
     amount_usd: float = Field(ge=0.000001, le=MAX_USD)
@@ -126,7 +126,7 @@ class TopUpAsked(Asked):
     """Why, for the ledger."""
 
 
-class TopUpAnswer(_Answer):
+class TopUpRead(_Answer):
     """What the wallet holds now."""
 
     project_id: UUID

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.administration.admin import access
 from backend.administration.admin.errors import WorkerNotFound
-from backend.administration.admin.schemas import RunningJob, WaitingAnswer, WorkerAnswer
+from backend.administration.admin.schemas import RunningJob, WaitingJobsRead, WorkerRead
 from backend.administration.monitoring import queue_state
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth import audit
@@ -30,7 +30,7 @@ where j.status = 'running' and j.worker_id = any(:ids) order by j.started_at, j.
 _DRAIN = text("update workers set stopping = true where id = :id returning host, pid")
 
 
-async def workers(session: AsyncSession, who: SignedIn) -> Sequence[WorkerAnswer]:
+async def workers(session: AsyncSession, who: SignedIn) -> Sequence[WorkerRead]:
     """Every worker process and what it runs, by host.
 
     Raises:
@@ -43,7 +43,7 @@ async def workers(session: AsyncSession, who: SignedIn) -> Sequence[WorkerAnswer
         one = RunningJob(id=job.id, project=job.slug, skill=job.skill_name, started_at=job.started_at)
         running[job.worker_id].append(one)
     return [
-        WorkerAnswer(
+        WorkerRead(
             id=row.id,
             host=row.host,
             pid=row.pid,
@@ -76,11 +76,11 @@ async def drain(session: AsyncSession, who: SignedIn, worker_id: UUID) -> None:
     await audit.record_instance(session, who.label, "worker.drained", str(worker_id), **facts)
 
 
-async def waiting(session: AsyncSession, who: SignedIn) -> Sequence[WaitingAnswer]:
+async def waiting(session: AsyncSession, who: SignedIn) -> Sequence[WaitingJobsRead]:
     """What waits in each lane, and for what.
 
     Raises:
         NotAllowed: it is no operator who asks.
     """
     access.require(who)
-    return [WaitingAnswer.model_validate(one) for one in await queue_state.waiting(session)]
+    return [WaitingJobsRead.model_validate(one) for one in await queue_state.waiting(session)]

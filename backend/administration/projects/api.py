@@ -21,15 +21,15 @@ from backend.identity.idempotency.dependencies import OnceDep
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.projects import invitations, members, service
 from backend.identity.projects.schemas import (
-    InvitationAnswer,
-    InvitationAsked,
-    MemberAnswer,
-    MemberChanges,
-    NewInvitationAnswer,
-    NewProjectAsked,
-    ProjectAnswer,
-    ProjectChanges,
+    InvitationCreate,
+    InvitationCreated,
+    InvitationRead,
+    MemberRead,
+    MemberUpdate,
+    ProjectCreate,
     ProjectDetail,
+    ProjectRead,
+    ProjectUpdate,
 )
 from backend.identity.tables import Project
 from backend.money import admission
@@ -48,13 +48,13 @@ InProjectDep = Annotated[Principal, Depends(_in_project)]
 
 @router.get("/projects", tags=["projects"], summary="List projects")
 @permissions.any_caller("project:read")
-async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectAnswer]:
+async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectRead]:
     """Every project that you are in; a key is in one."""
     if isinstance(caller, SignedIn):
         found = await membership.memberships(session, caller)
-        return [ProjectAnswer.of(one.project, role_name(one.role)) for one in found]
+        return [ProjectRead.of(one.project, role_name(one.role)) for one in found]
     caller.require(Role.VIEWER, "project:read")
-    return [ProjectAnswer.of(await project_of(session, caller), role_name(caller.role))]
+    return [ProjectRead.of(await project_of(session, caller), role_name(caller.role))]
 
 
 @router.post(
@@ -67,7 +67,7 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectA
 )
 @permissions.people_only()
 async def create_project(
-    asked: NewProjectAsked, user: UserDep, session: SessionDep, context: ContextDep, once: OnceDep
+    asked: ProjectCreate, user: UserDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
     """Make a project; you become its owner."""
 
@@ -107,7 +107,7 @@ async def get_project_openapi(
 @router.patch("/projects/{project}", tags=["projects"], summary="Change a project")
 @permissions.needs("project:write", role=Role.ADMIN)
 async def change_project(
-    asked: ProjectChanges, principal: InProjectDep, session: SessionDep, context: ContextDep
+    asked: ProjectUpdate, principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> ProjectDetail:
     """Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds."""
     principal.require(Role.ADMIN, "project:write")
@@ -153,10 +153,10 @@ async def export_project(principal: InProjectDep, context: ContextDep) -> Stream
 
 @router.get("/projects/{project}/members", tags=["members"], summary="List members")
 @permissions.needs("members:read")
-async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberAnswer]:
+async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberRead]:
     """Everybody in the project, by e-mail."""
     principal.require(Role.VIEWER, "members:read")
-    return [MemberAnswer.of(person) for person in await members.list_members(session, principal)]
+    return [MemberRead.of(person) for person in await members.list_members(session, principal)]
 
 
 @router.post(
@@ -164,11 +164,11 @@ async def list_members(principal: InProjectDep, session: SessionDep) -> list[Mem
     tags=["members"],
     summary="Invite somebody",
     status_code=201,
-    response_model=NewInvitationAnswer,
+    response_model=InvitationCreated,
 )
 @permissions.needs("members:write", role=Role.ADMIN)
 async def invite_member(
-    asked: InvitationAsked,
+    asked: InvitationCreate,
     principal: InProjectDep,
     session: SessionDep,
     context: ContextDep,
@@ -177,7 +177,7 @@ async def invite_member(
     """Create a link with which the user of this e-mail address joins. It never reveals whether an account exists."""
     principal.require(Role.ADMIN, "members:write")
 
-    async def make() -> NewInvitationAnswer:
+    async def make() -> InvitationCreated:
         made = await invitations.invite(
             session,
             principal,
@@ -185,7 +185,7 @@ async def invite_member(
             role=ROLES[asked.role],
             quotas=context.settings.quotas,
         )
-        return NewInvitationAnswer.of(made, context.settings.url)
+        return InvitationCreated.of(made, context.settings.url)
 
     return await once.answer(session, principal, make)
 
@@ -194,7 +194,7 @@ async def invite_member(
     "/projects/{project}/invitations",
     tags=["members"],
     summary="List invitations",
-    response_model=list[InvitationAnswer],
+    response_model=list[InvitationRead],
 )
 @permissions.needs("members:read", role=Role.ADMIN)
 async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequence[object]:
@@ -219,11 +219,11 @@ async def withdraw_invitation(invitation_id: UUID, principal: InProjectDep, sess
 @router.patch("/projects/{project}/members/{user_id}", tags=["members"], summary="Change a member's role")
 @permissions.needs("members:write", role=Role.ADMIN)
 async def change_member(
-    user_id: UUID, asked: MemberChanges, principal: InProjectDep, session: SessionDep
-) -> MemberAnswer:
+    user_id: UUID, asked: MemberUpdate, principal: InProjectDep, session: SessionDep
+) -> MemberRead:
     """Give a member another role."""
     principal.require(Role.ADMIN, "members:write")
-    return MemberAnswer.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
+    return MemberRead.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
 
 
 @router.delete(
@@ -239,6 +239,6 @@ async def remove_member(user_id: UUID, principal: InProjectDep, session: Session
 
 async def _detail(session: AsyncSession, principal: Principal, project: Project) -> ProjectDetail:
     return ProjectDetail(
-        **ProjectAnswer.of(project, role_name(principal.role)).model_dump(),
+        **ProjectRead.of(project, role_name(principal.role)).model_dump(),
         concurrency_limit=await admission.concurrency_limit(session, principal.project_id),
     )

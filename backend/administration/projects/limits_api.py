@@ -10,26 +10,26 @@ from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
-from backend.identity.limits.schemas import LimitChanges, LimitsAnswer, defaults_of
+from backend.identity.limits.schemas import LimitsRead, LimitsUpdate, defaults_of
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["projects"])
 
 
 @router.get("/projects/{project}/limits", summary="Read a project's limits")
 @permissions.needs("project:read")
-async def get_limits(principal: InProjectDep, session: SessionDep, context: ContextDep) -> LimitsAnswer:
+async def get_limits(principal: InProjectDep, session: SessionDep, context: ContextDep) -> LimitsRead:
     """How much of everything the project may have."""
     principal.require(Role.VIEWER, "project:read")
-    return LimitsAnswer.of(await service.limits_of(session, principal), defaults_of(context.settings))
+    return LimitsRead.of(await service.limits_of(session, principal), defaults_of(context.settings))
 
 
 @router.patch("/projects/{project}/limits", summary="Change a project's limits")
 @permissions.needs("project:write", role=Role.ADMIN)
 async def change_limits(
-    asked: LimitChanges, principal: InProjectDep, session: SessionDep, context: ContextDep
-) -> LimitsAnswer:
+    asked: LimitsUpdate, principal: InProjectDep, session: SessionDep, context: ContextDep
+) -> LimitsRead:
     """Lower the limits of the project below the operator's ceilings; an operator sets the ceilings themselves."""
     principal.require(Role.ADMIN, "project:write")
     changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)
     defaults = defaults_of(context.settings)
-    return LimitsAnswer.of(await service.change(session, principal, changes, defaults), defaults)
+    return LimitsRead.of(await service.change(session, principal, changes, defaults), defaults)

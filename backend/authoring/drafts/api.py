@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.authoring.drafts import examples, publishing, reading, templates, writing
 from backend.authoring.drafts.schemas import (
-    CheckView,
-    DraftFileView,
-    DraftRunRequest,
-    DraftView,
-    ExampleRequest,
-    MoveRequest,
-    PendingView,
-    ProblemView,
-    PublishRequest,
-    ResetRequest,
-    TemplateView,
+    DraftCheckRead,
+    DraftFileMove,
+    DraftFileRead,
+    DraftProblemRead,
+    DraftPublish,
+    DraftRead,
+    DraftReset,
+    DraftRunCreate,
+    ExampleCreate,
+    PendingChangesRead,
+    TemplateRead,
 )
 from backend.core.errors import Invalid, Problem
 from backend.execution.jobs.submit import JobSpec
@@ -33,7 +33,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.money.pricing import PriceList
 from backend.publishing.api import zip_response
-from backend.publishing.schemas import DeploymentAnswer, FileChangeAnswer, SkillChangeAnswer
+from backend.publishing.schemas import DeploymentRead, FileChangeRead, SkillChangeRead
 from backend.skills.archives.archive import MAX_ZIPPED_BYTES
 from backend.skills.deployments import service as deployments
 from backend.skills.skillpacks.tables import Skillpack
@@ -57,7 +57,7 @@ IfMatch = Annotated[
 Bundle = Annotated[UploadFile, File(description="A zip of skills, at most 64 MiB.")]
 
 
-class DraftRunView(BaseModel):
+class DraftRunRead(BaseModel):
     """The job that runs the working copy."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -67,10 +67,10 @@ class DraftRunView(BaseModel):
 
 @router.get("/templates", summary="List the templates")
 @permissions.needs("deployments:read")
-async def list_templates(principal: PrincipalDep) -> list[TemplateView]:
+async def list_templates(principal: PrincipalDep) -> list[TemplateRead]:
     """Skillpacks to begin with."""
     principal.require(Role.VIEWER, "deployments:read")
-    return [TemplateView(**{**one._asdict(), "skills": list(one.skills)}) for one in templates.all_()]
+    return [TemplateRead(**{**one._asdict(), "skills": list(one.skills)}) for one in templates.all_()]
 
 
 @router.get("/drafts", summary="The working copy")
@@ -78,9 +78,9 @@ async def list_templates(principal: PrincipalDep) -> list[TemplateView]:
 @permissions.needs("deployments:read")
 async def get_draft(
     principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
-) -> DraftView:
+) -> DraftRead:
     """Its files without their contents; the first who asks begins it with the active version."""
-    return DraftView.of(await reading.open_(session, principal, pack))
+    return DraftRead.of(await reading.open_(session, principal, pack))
 
 
 @router.get("/drafts/files/{path:path}", response_class=Response)
@@ -111,11 +111,11 @@ async def write_draft_file(
     session: SessionDep,
     pack: PackDep,
     if_match: IfMatch = None,
-) -> DraftFileView:
+) -> DraftFileRead:
     """Write a file with the bytes of the body; without `If-Match` it has to be a new one."""
     principal.require(Role.DEVELOPER, "deployments:write")
     content = reading.Content(await request.body())
-    return DraftFileView.of(await writing.write(session, principal, pack, path, content, seen=if_match))
+    return DraftFileRead.of(await writing.write(session, principal, pack, path, content, seen=if_match))
 
 
 @router.delete("/drafts/files/{path:path}", status_code=204)
@@ -137,36 +137,36 @@ async def delete_draft_file(
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def restore_draft_file(
     path: str, principal: PrincipalDep, session: SessionDep, pack: PackDep
-) -> DraftFileView:
+) -> DraftFileRead:
     """Bring a deleted file back."""
-    return DraftFileView.of(await writing.restore(session, principal, pack, path))
+    return DraftFileRead.of(await writing.restore(session, principal, pack, path))
 
 
 @router.post("/drafts/move")
 @router.post("/skillpacks/{skillpack}/drafts/move")
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def move_in_draft(
-    asked: MoveRequest,
+    asked: DraftFileMove,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     pack: PackDep,
-) -> DraftView:
+) -> DraftRead:
     """Give a file or a folder another path."""
     await writing.move(session, principal, pack, asked.path, asked.to)
-    return DraftView.of(await reading.open_(session, principal, pack))
+    return DraftRead.of(await reading.open_(session, principal, pack))
 
 
 @router.post("/drafts/reset")
 @router.post("/skillpacks/{skillpack}/drafts/reset")
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def reset_draft(
-    asked: ResetRequest,
+    asked: DraftReset,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     pack: PackDep,
-) -> DraftView:
+) -> DraftRead:
     """Begin anew with the files of a version or a template; what was there can be restored until the next publish."""
     if (asked.version is None) == (asked.template is None):
         mend = "Name a version or a template, not both."
@@ -179,7 +179,7 @@ async def reset_draft(
         bundle = await context.storage.get_bundle(found.sha256)
         files, base = await asyncio.to_thread(reading.unpacked, bundle), found.id
     await writing.replace(session, principal, pack, files, keeps_others=False, base_deployment_id=base)
-    return DraftView.of(await reading.open_(session, principal, pack))
+    return DraftRead.of(await reading.open_(session, principal, pack))
 
 
 @router.post("/drafts/import", max_body_size=MAX_ZIPPED_BYTES + (1 << 20))
@@ -191,12 +191,12 @@ async def import_into_draft(
     session: SessionDep,
     context: ContextDep,
     pack: PackDep,
-) -> DraftView:
+) -> DraftRead:
     """Add the files of a zip, over those of the same path."""
     principal.require(Role.DEVELOPER, "deployments:write")
     files = await asyncio.to_thread(reading.unpacked, await bundle.read())
     await writing.replace(session, principal, pack, files, keeps_others=True)
-    return DraftView.of(await reading.open_(session, principal, pack))
+    return DraftRead.of(await reading.open_(session, principal, pack))
 
 
 @router.get("/drafts/bundle", response_class=Response)
@@ -212,15 +212,15 @@ async def download_draft(principal: PrincipalDep, session: SessionDep, pack: Pac
 @router.get("/drafts/check")
 @router.get("/skillpacks/{skillpack}/drafts/check")
 @permissions.needs("deployments:read")
-async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> CheckView:
+async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> DraftCheckRead:
     """Everything that is wrong with the working copy; nothing of it is executed."""
     checked = await publishing.check(session, principal, pack)
     skills: list[dict[str, Any]] = []
     if checked.manifest is not None:
         skills = [skill.model_dump(mode="json") for skill in checked.manifest.skills]
-    return CheckView(
-        problems=[ProblemView(**one.as_body()) for one in checked.problems],
-        warnings=[ProblemView(**one.as_body()) for one in checked.warnings],
+    return DraftCheckRead(
+        problems=[DraftProblemRead(**one.as_body()) for one in checked.problems],
+        warnings=[DraftProblemRead(**one.as_body()) for one in checked.warnings],
         skills=skills,
         left_out=list(checked.left_out),
     )
@@ -231,25 +231,25 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
 @permissions.needs("deployments:read")
 async def diff_draft(
     principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
-) -> PendingView:
+) -> PendingChangesRead:
     """What publishing the working copy would change over the active version."""
     found = await publishing.pending(session, principal, pack, storage=context.storage)
-    return PendingView(
+    return PendingChangesRead(
         base_version=found.base_version,
         revision=found.revision,
-        files=[FileChangeAnswer.of(file) for file in found.files],
-        skills=[SkillChangeAnswer.of(change) for change in found.changes],
+        files=[FileChangeRead.of(file) for file in found.files],
+        skills=[SkillChangeRead.of(change) for change in found.changes],
         removed_skills=list(found.removed),
         left_out=list(found.left_out),
     )
 
 
-@router.post("/drafts/run", status_code=201, response_model=DraftRunView)
-@router.post("/skillpacks/{skillpack}/drafts/run", status_code=201, response_model=DraftRunView)
+@router.post("/drafts/run", status_code=201, response_model=DraftRunRead)
+@router.post("/skillpacks/{skillpack}/drafts/run", status_code=201, response_model=DraftRunRead)
 @permissions.needs("deployments:write", "deployments:read", "jobs:submit", role=Role.DEVELOPER)
 async def run_draft(
     *,
-    asked: DraftRunRequest,
+    asked: DraftRunCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -269,37 +269,37 @@ async def run_draft(
         most_later=settings.max_later_jobs,
     )
 
-    async def make() -> DraftRunView:
+    async def make() -> DraftRunRead:
         quotas = context.settings.quotas
         submitted = await publishing.run(
             session, principal, pack, spec, other=other, storage=context.storage, quotas=quotas
         )
-        return DraftRunView(job_id=submitted.job_id)
+        return DraftRunRead(job_id=submitted.job_id)
 
     return await once.answer(session, principal, make)
 
 
-@router.post("/drafts/examples", status_code=201, response_model=DraftFileView)
-@router.post("/skillpacks/{skillpack}/drafts/examples", status_code=201, response_model=DraftFileView)
+@router.post("/drafts/examples", status_code=201, response_model=DraftFileRead)
+@router.post("/skillpacks/{skillpack}/drafts/examples", status_code=201, response_model=DraftFileRead)
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def add_example(
-    *, asked: ExampleRequest, principal: PrincipalDep, session: SessionDep, once: OnceDep, pack: PackDep
+    *, asked: ExampleCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep, pack: PackDep
 ) -> Response:
     """Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays."""
 
-    async def make() -> DraftFileView:
+    async def make() -> DraftFileRead:
         example = asked.model_dump(exclude={"skill"}, exclude_defaults=True)
-        return DraftFileView.of(await examples.add(session, principal, pack, asked.skill, example))
+        return DraftFileRead.of(await examples.add(session, principal, pack, asked.skill, example))
 
     return await once.answer(session, principal, make)
 
 
-@router.post("/drafts/publish", status_code=201, response_model=DeploymentAnswer)
-@router.post("/skillpacks/{skillpack}/drafts/publish", status_code=201, response_model=DeploymentAnswer)
+@router.post("/drafts/publish", status_code=201, response_model=DeploymentRead)
+@router.post("/skillpacks/{skillpack}/drafts/publish", status_code=201, response_model=DeploymentRead)
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def publish_draft(
     *,
-    asked: PublishRequest,
+    asked: DraftPublish,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -308,7 +308,7 @@ async def publish_draft(
 ) -> Response:
     """Make the working copy the next version."""
 
-    async def make() -> DeploymentAnswer:
+    async def make() -> DeploymentRead:
         made = await publishing.publish(
             session,
             principal,
@@ -319,6 +319,6 @@ async def publish_draft(
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return DeploymentAnswer.of(made, pack)
+        return DeploymentRead.of(made, pack)
 
     return await once.answer(session, principal, make)

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.authoring.drafts.reading import Opened
 from backend.authoring.drafts.tables import DraftFile
 from backend.core.schemas import Text
-from backend.execution.jobs.schemas import MAX_NAME, JobRequest
-from backend.publishing.schemas import FileChangeAnswer, SkillChangeAnswer
+from backend.execution.jobs.schemas import MAX_NAME, JobCreate
+from backend.publishing.schemas import FileChangeRead, SkillChangeRead
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 
 
@@ -20,7 +20,7 @@ class _Answer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class DraftFileView(_Answer):
+class DraftFileRead(_Answer):
     """A file of a working copy, without its content."""
 
     path: str
@@ -40,7 +40,7 @@ class DraftFileView(_Answer):
         return cls(**{name: getattr(file, name) for name in same}, is_deleted=file.deleted_at is not None)
 
 
-class DraftView(_Answer):
+class DraftRead(_Answer):
     """A working copy."""
 
     skillpack_id: UUID
@@ -52,7 +52,7 @@ class DraftView(_Answer):
     """The version that it began with or was last published as."""
     updated_by: str
     updated_at: datetime
-    files: list[DraftFileView]
+    files: list[DraftFileRead]
 
     @classmethod
     def of(cls, opened: Opened) -> Self:
@@ -64,11 +64,11 @@ class DraftView(_Answer):
             base_version=opened.base_version,
             updated_by=opened.draft.updated_by,
             updated_at=opened.draft.updated_at,
-            files=[DraftFileView.of(file) for file in opened.files],
+            files=[DraftFileRead.of(file) for file in opened.files],
         )
 
 
-class ProblemView(_Answer):
+class DraftProblemRead(_Answer):
     """One thing that is wrong, or works and is probably not meant."""
 
     path: str
@@ -77,26 +77,26 @@ class ProblemView(_Answer):
     column: int | None = None
 
 
-class CheckView(_Answer):
+class DraftCheckRead(_Answer):
     """What publishing the working copy would say."""
 
-    problems: list[ProblemView]
-    warnings: list[ProblemView]
+    problems: list[DraftProblemRead]
+    warnings: list[DraftProblemRead]
     skills: list[dict[str, Any]]
     """Of the manifest; empty while there are problems."""
     left_out: list[str]
     """Notebooks that would be no part of the version: no file of their skill names them."""
 
 
-class PendingView(_Answer):
+class PendingChangesRead(_Answer):
     """What publishing the working copy would change over the active version."""
 
     base_version: int | None
     """The active version; `null`: none is."""
     revision: int
     """Of the working copy: what is shown here is what a publish with this `revision` publishes."""
-    files: list[FileChangeAnswer]
-    skills: list[SkillChangeAnswer]
+    files: list[FileChangeRead]
+    skills: list[SkillChangeRead]
     """Empty while there are problems."""
     removed_skills: list[str]
     """Skills of the active version that the publish removes."""
@@ -104,7 +104,7 @@ class PendingView(_Answer):
     """Notebooks that would be no part of the version: no file of their skill names them."""
 
 
-class MoveRequest(BaseModel):
+class DraftFileMove(BaseModel):
     """Body of a move."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -114,7 +114,7 @@ class MoveRequest(BaseModel):
     to: Text = Field(min_length=1, max_length=1_024)
 
 
-class ResetRequest(BaseModel):
+class DraftReset(BaseModel):
     """Body of a reset; exactly one of both."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -125,7 +125,7 @@ class ResetRequest(BaseModel):
     """Begin anew with a template: `GET /v1/templates` lists them."""
 
 
-class PublishRequest(BaseModel):
+class DraftPublish(BaseModel):
     """Body of a publish."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -145,7 +145,7 @@ class PublishRequest(BaseModel):
 FileText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
 
-class DraftRunRequest(JobRequest):
+class DraftRunCreate(JobCreate):
     """Body of a run of the working copy: that of a job, and what is other in this run alone."""
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
@@ -154,7 +154,7 @@ class DraftRunRequest(JobRequest):
     """Texts by path that stand in the place of what those files hold; nothing of it is kept in the working copy."""
 
 
-class ExampleRequest(BaseModel):
+class ExampleCreate(BaseModel):
     """Body of a new example."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -167,7 +167,7 @@ class ExampleRequest(BaseModel):
     """What the rehearsal answers to these inputs."""
 
 
-class TemplateView(_Answer):
+class TemplateRead(_Answer):
     """A skillpack to begin with."""
 
     name: str

@@ -21,14 +21,14 @@ from backend.authoring.drafts import publishing
 from backend.authoring.drafts.reading import paths_beside
 from backend.core.errors import Problem
 from backend.execution.jobs import cancel
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.skills.job_limits import JobLimits
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job
 from backend.money.pricing import PriceList
 from backend.config.quotas import Quotas
 from backend.authoring.notebooks.errors import KernelEnded, KernelNotFound, KernelNotOnKey, TooManyCells, TooManyKernels
-from backend.authoring.notebooks.schemas import CellAsked
+from backend.authoring.notebooks.schemas import CellRun
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
@@ -85,7 +85,7 @@ async def start(
         raise TooManyKernels(most, [kernel.path for kernel in living])
     files = await _files(session, principal, pack, storage, quotas)
     spec = JobSpec(
-        JobRequest(skill=NOTEBOOK, source="notebook", metadata={"notebook": path}, limits=JobLimits(timeout_s=most_s)),
+        JobCreate(skill=NOTEBOOK, source="notebook", metadata={"notebook": path}, limits=JobLimits(timeout_s=most_s)),
         is_kernel=True,
         prices=prices,
         most_queued=most_queued,
@@ -175,7 +175,7 @@ async def find(session: AsyncSession, principal: Principal, kernel_id: UUID) -> 
 
 
 async def queue_cells(
-    session: AsyncSession, principal: Principal, kernel_id: UUID, cells: Sequence[CellAsked]
+    session: AsyncSession, principal: Principal, kernel_id: UUID, cells: Sequence[CellRun]
 ) -> list[UUID]:
     """Have the kernel run these cells behind those that wait already; gives the ids of the runs.
 

@@ -21,7 +21,7 @@ from backend.execution.events import queries as events
 from backend.execution.jobs import queries as jobs
 from backend.execution.jobs.status import TERMINAL
 from backend.authoring.notebooks.errors import JobStillRuns
-from backend.authoring.notebooks.schemas import OpenAsked
+from backend.authoring.notebooks.schemas import NotebookOpen
 from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
@@ -33,7 +33,7 @@ _GO_ON: Final = "## Go on"
 
 
 async def pack_of(
-    session: AsyncSession, principal: Principal, asked: OpenAsked, *, storage: Storage
+    session: AsyncSession, principal: Principal, asked: NotebookOpen, *, storage: Storage
 ) -> Skillpack:
     """In whose working copy the notebook is: the named skillpack, else the one that the job's skill belongs to.
 

@@ -14,10 +14,10 @@ from backend.execution.events.types import EnvironmentEvent, decode
 from backend.execution.events import queries as events
 from backend.core.wakeups import WakeUps
 from backend.execution.jobs import queries as jobs
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.tables import Job
 from backend.authoring.notebooks.kernels import find
-from backend.authoring.notebooks.schemas import CellView, EndReason, KernelStatus, KernelView
+from backend.authoring.notebooks.schemas import CellRead, EndReason, KernelStatus, KernelRead
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 
 REREAD_S: Final = 1.0
@@ -31,7 +31,7 @@ _ENDED_BY: Final[dict[str, EndReason]] = {"succeeded": "idle", "cancelled": "sto
 _LOST: Final = frozenset({"worker_lost", "kernel_lost"})
 
 
-async def list_(session: AsyncSession, principal: Principal) -> list[KernelView]:
+async def list_(session: AsyncSession, principal: Principal) -> list[KernelRead]:
     """The project's kernels that live, newest first, without their cells."""
     principal.require(Role.VIEWER, "jobs:read")
     query = visible(NotebookKernel, principal).join(
@@ -42,7 +42,7 @@ async def list_(session: AsyncSession, principal: Principal) -> list[KernelView]
     return [await _view(session, principal, kernel, after=kernel.revision) for kernel in kernels]
 
 
-async def look(session: AsyncSession, principal: Principal, kernel_id: UUID, *, after: int = 0) -> KernelView:
+async def look(session: AsyncSession, principal: Principal, kernel_id: UUID, *, after: int = 0) -> KernelRead:
     """The kernel, with the cells that have changed since its revision was `after`.
 
     Raises:
@@ -58,10 +58,10 @@ async def wait(
     principal: Principal,
     kernel_id: UUID,
     *,
-    seen: KernelView | None,
+    seen: KernelRead | None,
     after: int,
     wait_s: float,
-) -> KernelView:
+) -> KernelRead:
     """The kernel as soon as there is something new, or as it is after `wait_s`; holds no connection meanwhile."""
     with wakeups.bell(kernel_id) as bell:
         while True:
@@ -78,7 +78,7 @@ async def wait(
 
 async def _view(
     session: AsyncSession, principal: Principal, kernel: NotebookKernel, *, after: int
-) -> KernelView:
+) -> KernelRead:
     job = await jobs.get_job(session, principal, kernel.id)
     query = visible(NotebookCell, principal).where(
         col(NotebookCell.kernel_id) == kernel.id,
@@ -90,7 +90,7 @@ async def _view(
     is_busy = any(row.status in ("queued", "running") for row in rows)
     shown = [row for row in rows if row.revision > after or is_over]
     same = ("id", "project_id", "skillpack_id", "path", "owner", "boots", "said", "revision", "created_at")
-    return KernelView(
+    return KernelRead(
         **{name: getattr(kernel, name) for name in same},
         status=_status(job, kernel, is_busy=is_busy),
         reason=await _reason(session, job, is_starting=is_starting),
@@ -99,7 +99,7 @@ async def _view(
     )
 
 
-def _status(job: JobView, kernel: NotebookKernel, *, is_busy: bool) -> KernelStatus:
+def _status(job: JobRead, kernel: NotebookKernel, *, is_busy: bool) -> KernelStatus:
     if job.status in _OVER:
         return "ended"
     if job.status != "running" or kernel.boots == 0:
@@ -107,7 +107,7 @@ def _status(job: JobView, kernel: NotebookKernel, *, is_busy: bool) -> KernelSta
     return "busy" if is_busy else "idle"
 
 
-async def _reason(session: AsyncSession, job: JobView, *, is_starting: bool) -> str:
+async def _reason(session: AsyncSession, job: JobRead, *, is_starting: bool) -> str:
     if job.status == "succeeded":
         return str((job.result or {}).get("why", ""))
     if is_starting and job.status == "running":
@@ -124,14 +124,14 @@ async def _installing(session: AsyncSession, job_id: UUID) -> str:
     return f"It installs the packages of requirements.txt: {last[:MAX_LINE]}" if last else ""
 
 
-def _ended_by(job: JobView) -> EndReason:
+def _ended_by(job: JobRead) -> EndReason:
     return "lost" if job.error_code in _LOST else _ENDED_BY[job.status]
 
 
-def _cell(row: NotebookCell, *, is_over: bool) -> CellView:
+def _cell(row: NotebookCell, *, is_over: bool) -> CellRead:
     is_lost = is_over and row.status in ("queued", "running")
     same: Any = {name: getattr(row, name) for name in ("id", "cell", "number", "outputs", "revision")}
-    return CellView(
+    return CellRead(
         **same,
         status="lost" if is_lost else row.status,
         execution_count=row.count,

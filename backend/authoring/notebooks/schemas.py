@@ -19,7 +19,7 @@ KernelStatus = Literal["starting", "idle", "busy", "ended"]
 EndReason = Literal["idle", "stopped", "lost", "failed"]
 
 
-class KernelAsked(Asked):
+class KernelCreate(Asked):
     """Body of `POST /v1/notebooks/kernels`."""
 
     path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\.ipynb$")]
@@ -28,7 +28,7 @@ class KernelAsked(Asked):
     """Id or slug; without it the project's default one."""
 
 
-class CellAsked(Asked):
+class CellRun(Asked):
     """A cell to be run."""
 
     cell: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -36,14 +36,14 @@ class CellAsked(Asked):
     code: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)]
 
 
-class CellsAsked(Asked):
+class CellsUpdate(Asked):
     """Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`."""
 
-    cells: Annotated[list[CellAsked], Field(min_length=1, max_length=MAX_CELLS_AT_ONCE)]
+    cells: Annotated[list[CellRun], Field(min_length=1, max_length=MAX_CELLS_AT_ONCE)]
     """In the order in which they are run; after one that fails those behind it are dropped."""
 
 
-class OpenAsked(Asked):
+class NotebookOpen(Asked):
     """Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs."""
 
     job_id: UUID | None = None
@@ -63,7 +63,7 @@ class OpenAsked(Asked):
         return self
 
 
-class OpenedView(BaseModel):
+class NotebookRead(BaseModel):
     """What is a notebook now."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -74,7 +74,7 @@ class OpenedView(BaseModel):
     """The slug of the skillpack whose working copy that is."""
 
 
-class CellView(BaseModel):
+class CellRead(BaseModel):
     """One run of a cell."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -94,7 +94,7 @@ class CellView(BaseModel):
     ended_at: datetime | None
 
 
-class KernelView(BaseModel):
+class KernelRead(BaseModel):
     """A kernel with what has changed."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -116,5 +116,5 @@ class KernelView(BaseModel):
     revision: int
     """What `after` names to be told of later changes alone."""
     created_at: datetime
-    cells: list[CellView]
+    cells: list[CellRead]
     """Those that have changed, in their order."""

@@ -14,7 +14,7 @@ from backend.context import AppContext
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
 from backend.data.drive import digests, download, ingest, service, upload, usage
-from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked, UploadAnswer
+from backend.data.drive.schemas import DriveEntryRead, SignedUrlCreate, SignedUrlRead, UploadRead
 from backend.data.drive.upload import MAX_FILE_BYTES, Received
 from backend.data.drive.usage import Usage
 from backend.identity.auth import permissions
@@ -79,7 +79,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 @router.post(
     "/drive/upload",
     status_code=201,
-    response_model=UploadAnswer,
+    response_model=UploadRead,
     openapi_extra=_FORM,
     max_body_size=2 * MAX_FILE_BYTES,  # the limit itself is held below, with an answer that explains it
 )
@@ -110,7 +110,7 @@ async def upload_file(
 @router.put(
     "/drive/files/{path:path}",
     status_code=201,
-    response_model=UploadAnswer,
+    response_model=UploadRead,
     openapi_extra=_BODY,
     max_body_size=2 * MAX_FILE_BYTES,
 )
@@ -137,7 +137,7 @@ async def put_file(
         return await _place(context, principal, incoming, received, once)
 
 
-@router.get("/drive", response_model=list[EntryAnswer])
+@router.get("/drive", response_model=list[DriveEntryRead])
 @permissions.needs("drive:read")
 async def list_drive(
     request: Request,
@@ -186,8 +186,8 @@ async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, c
 @router.post("/drive/sign", responses={404: {"description": "There is no such file."}})
 @permissions.needs("drive:read")
 async def sign_file(
-    asked: SignAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep
-) -> SignAnswer:
+    asked: SignedUrlCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep
+) -> SignedUrlRead:
     """Create a URL that opens a file for a limited time, for anyone who has it, without an API key."""
     principal.require(Role.VIEWER, "drive:read")
     return await service.sign(session, context, principal, asked)
@@ -249,12 +249,12 @@ async def _place(
         context.database.transaction() as session,
     ):
 
-        async def make() -> UploadAnswer:
+        async def make() -> UploadRead:
             nonlocal replaced
             replaced = await ingest.file_at(context.storage, principal, path)
             await ingest.put(session, principal, incoming, path, received)
             room.keep()
-            return UploadAnswer(
+            return UploadRead(
                 drive_path=str(path),
                 size_bytes=received.size_bytes,
                 sha256=received.sha256,

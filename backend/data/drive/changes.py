@@ -8,7 +8,7 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import access, ingest, provenance, usage
 from backend.data.drive.access import FileNotAllowed
-from backend.data.drive.schemas import DeletedAnswer, EntryAnswer, TransferAsked
+from backend.data.drive.schemas import DeletedRead, DriveEntryRead, FileTransfer
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 from backend.storage import DriveEntry
@@ -20,7 +20,7 @@ MAX_DELETED: Final = 2_000
 _CHUNK_BYTES: Final = 1 << 20
 
 
-async def make_folder(context: AppContext, principal: Principal, path: str) -> EntryAnswer:
+async def make_folder(context: AppContext, principal: Principal, path: str) -> DriveEntryRead:
     """Make a folder, and those around it.
 
     Raises:
@@ -39,10 +39,10 @@ async def make_folder(context: AppContext, principal: Principal, path: str) -> E
         entry = await context.storage.make_folder(project_id, place, owner_uid=owner_uid)
         await audit.record(session, principal, "drive.folder_made", str(place))
         room.keep()  # one that was there counts twice until the next look
-    return EntryAnswer.of(entry)
+    return DriveEntryRead.of(entry)
 
 
-async def delete_folder(context: AppContext, principal: Principal, path: str) -> DeletedAnswer:
+async def delete_folder(context: AppContext, principal: Principal, path: str) -> DeletedRead:
     """Delete a folder with what is in it, up to a number of things.
 
     Raises:
@@ -63,10 +63,10 @@ async def delete_folder(context: AppContext, principal: Principal, path: str) ->
             deleted=deleted.things,
             is_done=deleted.is_done,
         )
-    return DeletedAnswer(deleted=deleted.things, is_done=deleted.is_done)
+    return DeletedRead(deleted=deleted.things, is_done=deleted.is_done)
 
 
-async def move(context: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
+async def move(context: AppContext, principal: Principal, asked: FileTransfer) -> DriveEntryRead:
     """Give a file or a folder another path; who wrote it stays known.
 
     A key that may not read the source cannot move it: elsewhere it could be read as a file of the key's own jobs. So
@@ -115,10 +115,10 @@ async def move(context: AppContext, principal: Principal, asked: TransferAsked) 
             await usage.add(session, project_id, -replaced.size_bytes, -1)
         await audit.record(session, principal, "drive.moved", str(source), to=str(target))
         facts_now = (await provenance.of_entries(session, project_id, [entry])).get(entry.path)
-    return EntryAnswer.of(entry, facts_now)
+    return DriveEntryRead.of(entry, facts_now)
 
 
-async def copy(context: AppContext, principal: Principal, asked: TransferAsked) -> EntryAnswer:
+async def copy(context: AppContext, principal: Principal, asked: FileTransfer) -> DriveEntryRead:
     """Copy a file.
 
     Raises:
@@ -191,7 +191,7 @@ async def _readable(context: AppContext, principal: Principal, path: DrivePath) 
     return entry
 
 
-async def _told(context: AppContext, principal: Principal, entry: DriveEntry) -> EntryAnswer:
+async def _told(context: AppContext, principal: Principal, entry: DriveEntry) -> DriveEntryRead:
     async with context.database.glance() as session:
         known = await provenance.of_entries(session, principal.project_id, [entry])
-    return EntryAnswer.of(entry, known.get(entry.path))
+    return DriveEntryRead.of(entry, known.get(entry.path))

@@ -16,7 +16,7 @@ from backend.storage import DriveEntry
 from backend.storage.paths import MAX_PATH_BYTES
 
 
-class UploadAnswer(BaseModel):
+class UploadRead(BaseModel):
     """A file that is in the drive now."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -43,7 +43,7 @@ class Writer(BaseModel):
     """How people call it: `key:ab12cd34`."""
 
 
-class EntryAnswer(BaseModel):
+class DriveEntryRead(BaseModel):
     """A file or a folder."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -62,7 +62,7 @@ class EntryAnswer(BaseModel):
     written_at: datetime | None = None
 
     @classmethod
-    def of(cls, entry: DriveEntry, known: DriveFile | None = None) -> EntryAnswer:
+    def of(cls, entry: DriveEntry, known: DriveFile | None = None) -> DriveEntryRead:
         """An entry with what is known of it."""
         return cls(
             path=entry.path,
@@ -76,7 +76,7 @@ class EntryAnswer(BaseModel):
         )
 
 
-class UsageAnswer(BaseModel):
+class DriveUsageRead(BaseModel):
     """How much a drive holds, and may."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -92,7 +92,7 @@ class UsageAnswer(BaseModel):
     """When everything was last looked at; what was written over the API since is in the numbers."""
 
     @classmethod
-    def of(cls, usage: Usage) -> UsageAnswer:
+    def of(cls, usage: Usage) -> DriveUsageRead:
         """The numbers as an answer."""
         return cls(
             used_bytes=usage.bytes,
@@ -104,14 +104,14 @@ class UsageAnswer(BaseModel):
         )
 
 
-class FolderAsked(Asked):
+class FolderCreate(Asked):
     """A folder to make."""
 
     path: str = Field(max_length=2 * MAX_PATH_BYTES)
     """From the root of the drive; folders around it are made too."""
 
 
-class TransferAsked(Asked):
+class FileTransfer(Asked):
     """A file or a folder, and the path that it is to have."""
 
     source: str = Field(max_length=2 * MAX_PATH_BYTES)
@@ -120,7 +120,7 @@ class TransferAsked(Asked):
     """Whether a file that has the path already goes; a folder never does."""
 
 
-class DeletedAnswer(BaseModel):
+class DeletedRead(BaseModel):
     """What was deleted of a folder."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -131,7 +131,7 @@ class DeletedAnswer(BaseModel):
     """If not, ask again: so many go at a time."""
 
 
-class SignAsked(Asked):
+class SignedUrlCreate(Asked):
     """A file to get an address for."""
 
     path: str
@@ -142,7 +142,7 @@ class SignAsked(Asked):
     """The project, as older clients name it; must be the caller's own."""
 
 
-class SignAnswer(BaseModel):
+class SignedUrlRead(BaseModel):
     """An address that opens the file without a key."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -14,7 +14,7 @@ from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.data.drive import provenance, signing, usage
 from backend.data.drive.listing_access import reach_of
-from backend.data.drive.schemas import EntryAnswer, SignAnswer, SignAsked
+from backend.data.drive.schemas import DriveEntryRead, SignedUrlCreate, SignedUrlRead
 from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
@@ -35,7 +35,7 @@ class Opened(NamedTuple):
 
 async def entries(
     context: AppContext, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
-) -> Slice[EntryAnswer]:
+) -> Slice[DriveEntryRead]:
     """Files and folders below the folder `prefix`, or whose paths begin with it, with what is known of them.
 
     Raises:
@@ -57,7 +57,7 @@ async def entries(
     )
     async with context.database.glance() as session:
         known = await provenance.of_entries(session, principal.project_id, rows)
-    answers = [EntryAnswer.of(row, known.get(row.path)) for row in rows]
+    answers = [DriveEntryRead.of(row, known.get(row.path)) for row in rows]
     return page.slice(answers, lambda row: (row.path,))
 
 
@@ -96,7 +96,7 @@ async def sha256_known(
     return sha256
 
 
-async def facts_of(context: AppContext, principal: Principal, path: str) -> EntryAnswer:
+async def facts_of(context: AppContext, principal: Principal, path: str) -> DriveEntryRead:
     """All that is known of a file or a folder; a file whose hash is not known is read for it.
 
     Raises:
@@ -106,7 +106,7 @@ async def facts_of(context: AppContext, principal: Principal, path: str) -> Entr
     project_id = principal.project_id
     entry = await context.storage.stat(project_id, parse_drive_path(path.rstrip("/")))
     if entry.is_folder:
-        return EntryAnswer.of(entry)
+        return DriveEntryRead.of(entry)
     file = await context.storage.open_read(project_id, parse_drive_path(path))
     try:
         sha256 = await sha256_known(context, project_id, file, most_bytes=file.entry.size_bytes)
@@ -114,7 +114,7 @@ async def facts_of(context: AppContext, principal: Principal, path: str) -> Entr
         await file.close()
     async with context.database.glance() as session:
         known = await provenance.of_entries(session, project_id, [file.entry])
-    answer = EntryAnswer.of(file.entry, known.get(file.entry.path))
+    answer = DriveEntryRead.of(file.entry, known.get(file.entry.path))
     answer.sha256 = sha256
     return answer
 
@@ -135,8 +135,8 @@ async def delete(session: AsyncSession, storage: Storage, principal: Principal, 
 
 
 async def sign(
-    session: AsyncSession, context: AppContext, principal: Principal, asked: SignAsked
-) -> SignAnswer:
+    session: AsyncSession, context: AppContext, principal: Principal, asked: SignedUrlCreate
+) -> SignedUrlRead:
     """Return a URL that opens a file of the drive for a limited time, for anyone who has it.
 
     Raises:
@@ -163,7 +163,7 @@ async def sign(
     )
     if principal.kind != "job":  # a job may sign each of thousands of files, and only its own project's
         await audit.record(session, principal, "drive.signed", str(path), ttl_s=asked.ttl)
-    return SignAnswer(path=str(path), signed_url=url, expires_in=asked.ttl)
+    return SignedUrlRead(path=str(path), signed_url=url, expires_in=asked.ttl)
 
 
 async def open_signed(session: AsyncSession, context: AppContext, token: str, name: str) -> Opened:

@@ -14,12 +14,12 @@ from backend.core.http.paging import PageDep, linked
 from backend.data.memory import deletion, queries, searching, writing
 from backend.data.memory.export import MEMORY_RECORDS
 from backend.data.memory.schemas import (
-    MemoryChangeView,
+    MemoryChangeRead,
     MemoryFilter,
     MemoryPut,
+    MemoryRead,
     MemoryResults,
     MemorySearch,
-    MemoryView,
     MemoryWritten,
 )
 from backend.data.memory.scoping import reach_of
@@ -62,10 +62,10 @@ async def list_memory(
     *,
     page: PageDep,
     which: Annotated[MemoryFilter, Query()],
-) -> Sequence[MemoryView]:
+) -> Sequence[MemoryRead]:
     """The newest writing first; `job_id`: what that job wrote last."""
     found = await queries.list_some(session, principal, which, page)
-    return [MemoryView.model_validate(one) for one in linked(request, response, found)]
+    return [MemoryRead.model_validate(one) for one in linked(request, response, found)]
 
 
 @router.get("/memory/export", summary="Export what is remembered", response_class=StreamingResponse)
@@ -87,19 +87,19 @@ async def export_memory(
 
 @router.get("/memory/{memory_id}", summary="Read a record")
 @permissions.needs("memory:read")
-async def get_memory(memory_id: UUID, principal: PrincipalDep, session: SessionDep) -> MemoryView:
+async def get_memory(memory_id: UUID, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
     """One thing that is remembered."""
-    return MemoryView.model_validate(await queries.get(session, principal, memory_id))
+    return MemoryRead.model_validate(await queries.get(session, principal, memory_id))
 
 
 @router.get("/memory/{memory_id}/changes", summary="See who wrote a record")
 @permissions.needs("memory:read")
 async def list_memory_changes(
     memory_id: UUID, principal: PrincipalDep, session: SessionDep
-) -> Sequence[MemoryChangeView]:
+) -> Sequence[MemoryChangeRead]:
     """The last 100 writings with the jobs that made them, the newest first."""
     found = await queries.changes(session, principal, memory_id)
-    return [MemoryChangeView.model_validate(one) for one in found]
+    return [MemoryChangeRead.model_validate(one) for one in found]
 
 
 @router.delete("/memory/{memory_id}", status_code=204, summary="Forget a record")

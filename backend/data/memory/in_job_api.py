@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from backend.data.memory import deletion, queries, writing
-from backend.data.memory.schemas import MemoryId, MemoryPut, MemoryView, MemoryWritten
+from backend.data.memory.schemas import MemoryId, MemoryPut, MemoryRead, MemoryWritten
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -32,9 +32,9 @@ async def put_in_job(
 
 @router.post("/memory/get", summary="Read a record, in a job")
 @permissions.needs("memory:read")
-async def get_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryView:
+async def get_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
     """One thing that is remembered."""
-    return MemoryView.model_validate(await queries.get(session, principal, asked.id))
+    return MemoryRead.model_validate(await queries.get(session, principal, asked.id))
 
 
 @router.post("/memory/forget", summary="Forget a record, in a job")

@@ -103,7 +103,7 @@ class MemoryId(Asked):
     reason: str = Field(default="", max_length=500)
 
 
-class MemoryView(BaseModel):
+class MemoryRead(BaseModel):
     """One thing that is remembered."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
@@ -135,7 +135,7 @@ class MemoryView(BaseModel):
     updated_at: datetime
 
 
-class MemoryFound(MemoryView):
+class MemoryFound(MemoryRead):
     """One thing that was looked for."""
 
     score: float
@@ -153,7 +153,7 @@ class MemoryResults(BaseModel):
     """Whether it looked for meaning as well as words."""
 
 
-class MemoryChangeView(BaseModel):
+class MemoryChangeRead(BaseModel):
     """One writing of a record."""
 
     model_config = ConfigDict(from_attributes=True)

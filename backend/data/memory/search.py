@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.data.memory.identity import as_key
-from backend.data.memory.schemas import MemoryFound, MemoryResults, MemorySearch, MemoryView
+from backend.data.memory.schemas import MemoryFound, MemoryRead, MemoryResults, MemorySearch
 from backend.data.memory.scoping import IN_REACH, Reach, reach_of, records
 from backend.data.memory.tables import MemoryRecord
 from backend.data.memory.vectors import Meaning
@@ -148,5 +148,5 @@ def is_of_other_content(row: MemoryRecord, content_hash: str | None) -> bool:
 
 def _found(row: MemoryRecord, score: float, at: datetime, content_hash: str | None) -> MemoryFound:
     is_fresh = (row.stale_at is None or row.stale_at > at) and not is_of_other_content(row, content_hash)
-    shown = MemoryView.model_validate(row).model_dump()
+    shown = MemoryRead.model_validate(row).model_dump()
     return MemoryFound(**shown, score=round(score * weight_of(row, at), 6), fresh=is_fresh)

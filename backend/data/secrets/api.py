@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 
 from backend.data.secrets import service
-from backend.data.secrets.schemas import SecretAnswer, SecretAsked
+from backend.data.secrets.schemas import SecretRead, SecretUpdate
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -44,17 +44,17 @@ SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]
 @router.put("/secrets")
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_secret(
-    asked: SecretAsked, principal: WriterDep, session: SessionDep, context: ContextDep
-) -> SecretAnswer:
+    asked: SecretUpdate, principal: WriterDep, session: SessionDep, context: ContextDep
+) -> SecretRead:
     """Set a secret of the whole project; jobs that start from now on get it."""
     quotas = context.settings.quotas
     at = await service.put(
         session, context.vault, principal, name=asked.name, value=asked.value, quotas=quotas
     )
-    return SecretAnswer(name=asked.name, updated_at=at)
+    return SecretRead(name=asked.name, updated_at=at)
 
 
-@router.get("/secrets", response_model=list[SecretAnswer])
+@router.get("/secrets", response_model=list[SecretRead])
 @permissions.needs("secrets:read", role=Role.DEVELOPER)
 async def list_secrets(principal: ReaderDep, session: SessionDep) -> Sequence[object]:
     """The names of the project's secrets; values are never told."""
@@ -71,12 +71,12 @@ async def delete_secret(name: str, principal: WriterDep, session: SessionDep) ->
 @router.put("/skillpacks/{skillpack}/secrets")
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_skillpack_secret(
-    asked: SecretAsked,
+    asked: SecretUpdate,
     principal: WriterDep,
     skillpack_id: SkillpackIdDep,
     session: SessionDep,
     context: ContextDep,
-) -> SecretAnswer:
+) -> SecretRead:
     """Set a secret of one skillpack; it goes before one of the same name of the project."""
     at = await service.put(
         session,
@@ -87,10 +87,10 @@ async def put_skillpack_secret(
         skillpack_id=skillpack_id,
         quotas=context.settings.quotas,
     )
-    return SecretAnswer(name=asked.name, updated_at=at)
+    return SecretRead(name=asked.name, updated_at=at)
 
 
-@router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretAnswer])
+@router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretRead])
 @permissions.needs("secrets:read", role=Role.DEVELOPER)
 async def list_skillpack_secrets(
     principal: ReaderDep, skillpack_id: SkillpackIdDep, session: SessionDep

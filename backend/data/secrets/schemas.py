@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from backend.core.schemas import Asked
 
 
-class SecretAsked(Asked):
+class SecretUpdate(Asked):
     """A secret to be set."""
 
     name: str
@@ -21,7 +21,7 @@ class SecretAsked(Asked):
         return [("name", self.name)]
 
 
-class SecretAnswer(BaseModel):
+class SecretRead(BaseModel):
     """A secret that exists; its value is not told."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)

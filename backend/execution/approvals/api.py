@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from backend.core.http.paging import PageDep, linked
 from backend.execution.approvals import service
-from backend.execution.approvals.schemas import ApprovalStatus, ApprovalView, DecisionRequest
+from backend.execution.approvals.schemas import ApprovalRead, ApprovalStatus, DecisionCreate
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -29,29 +29,29 @@ async def list_approvals(
     page: PageDep,
     status: ApprovalStatus | None = None,
     job_id: UUID | None = None,
-) -> Sequence[ApprovalView]:
+) -> Sequence[ApprovalRead]:
     """List approvals, newest first; `status=pending` lists those that wait for a decision."""
     found = await service.list_some(session, principal, page, status=status, job_id=job_id)
-    return [ApprovalView.model_validate(one) for one in linked(request, response, found)]
+    return [ApprovalRead.model_validate(one) for one in linked(request, response, found)]
 
 
 @router.post("/approvals/{approval_id}/approve", summary="Agree to a call")
 @permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def approve(
-    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
-) -> ApprovalView:
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionCreate | None = None
+) -> ApprovalRead:
     """The job goes back into the queue and makes exactly this call."""
     reason = asked.reason if asked is not None else ""
     decided = await service.decide(session, principal, approval_id, "approved", reason=reason)
-    return ApprovalView.model_validate(decided)
+    return ApprovalRead.model_validate(decided)
 
 
 @router.post("/approvals/{approval_id}/deny", summary="Refuse a call")
 @permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def deny(
-    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionRequest | None = None
-) -> ApprovalView:
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionCreate | None = None
+) -> ApprovalRead:
     """The call is not made; the agent is told, with the reason, and goes on without it."""
     reason = asked.reason if asked is not None else ""
     decided = await service.decide(session, principal, approval_id, "denied", reason=reason)
-    return ApprovalView.model_validate(decided)
+    return ApprovalRead.model_validate(decided)

@@ -13,7 +13,7 @@ from backend.core.schemas import Text
 ApprovalStatus = Literal["pending", "approved", "denied", "expired", "cancelled"]
 
 
-class ApprovalView(BaseModel):
+class ApprovalRead(BaseModel):
     """One call of an agent's tool, and what was said to it."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
@@ -36,7 +36,7 @@ class ApprovalView(BaseModel):
     decided_at: datetime | None
 
 
-class DecisionRequest(BaseModel):
+class DecisionCreate(BaseModel):
     """Body of a decision."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)

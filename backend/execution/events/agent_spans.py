@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.events.schemas import EventRead, SpanRead
 
 CALLED: Final = frozenset({"subagent_start", "subagent_end"})
 TYPES: Final = frozenset({"model_response", "tool_use", "tool_started", "tool_result"}) | CALLED
@@ -37,7 +37,7 @@ class Steps:
         self._tools: dict[str, _Open] = {}
         self._called: dict[str, _Open] = {}
 
-    def take(self, event: EventView, *, parent: str | None) -> Iterator[SpanView]:
+    def take(self, event: EventRead, *, parent: str | None) -> Iterator[SpanRead]:
         """The spans that the event ends; a step lies in the span `parent`."""
         if event.type == "model_response":
             yield from self._replied(event, parent)
@@ -51,7 +51,7 @@ class Steps:
                 tool.attributes |= _facts(event)
                 yield self._view(tool, event.ts)
 
-    def end(self, at: datetime | None) -> Iterator[SpanView]:
+    def end(self, at: datetime | None) -> Iterator[SpanRead]:
         """What is still open, ended at a moment; none: it still lasts."""
         for span in (*self._called.values(), *self._tools.values()):
             yield self._view(span, at)
@@ -61,7 +61,7 @@ class Steps:
             yield self._view(self._step, at)
         self._step = None
 
-    def _replied(self, event: EventView, parent: str | None) -> Iterator[SpanView]:
+    def _replied(self, event: EventRead, parent: str | None) -> Iterator[SpanRead]:
         facts = _facts(event)
         began = event.ts - timedelta(milliseconds=float(facts.pop("duration_ms", 0.0)))
         yield from self.end(began)
@@ -73,7 +73,7 @@ class Steps:
         )
         yield self._view(llm, event.ts)
 
-    def _begin(self, event: EventView, parent: str | None) -> None:
+    def _begin(self, event: EventRead, parent: str | None) -> None:
         """A call begins when it is asked for, or later when it had to wait for another one."""
         call = str(event.payload.get("tool_use_id"))
         name = str(event.payload.get("name") or event.payload.get("tool"))
@@ -89,7 +89,7 @@ class Steps:
             "tool", span_id(self._job_id, "tool", event.id), within, name, event.ts, facts
         )
 
-    def _call(self, event: EventView, parent: str | None) -> Iterator[SpanView]:
+    def _call(self, event: EventRead, parent: str | None) -> Iterator[SpanRead]:
         """A job that was called lies in the call of the tool, or in the function, that called it."""
         facts, called = dict(event.payload), str(event.payload.get("job_id"))
         began = event.ts - timedelta(milliseconds=float(facts.pop("duration_ms", 0.0)))
@@ -108,9 +108,9 @@ class Steps:
         span.attributes["ok"] = facts.get("status") == "succeeded"
         yield self._view(span, event.ts)
 
-    def _view(self, span: _Open, ended_at: datetime | None) -> SpanView:
+    def _view(self, span: _Open, ended_at: datetime | None) -> SpanRead:
         lasted = None if ended_at is None else max(timedelta(), ended_at - span.started_at)
-        return SpanView(
+        return SpanRead(
             trace_id=self._job_id,
             span_id=span.span_id,
             parent_span_id=span.parent_span_id,
@@ -127,5 +127,5 @@ def span_id(job_id: UUID, kind: str, seq: int) -> str:
     return hashlib.sha256(f"{job_id}:{kind}:{seq}".encode()).hexdigest()[:16]
 
 
-def _facts(event: EventView) -> dict[str, Any]:
+def _facts(event: EventRead) -> dict[str, Any]:
     return {name: value for name, value in event.payload.items() if name not in CONTENTS}

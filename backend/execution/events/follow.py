@@ -12,7 +12,7 @@ from backend.core.db.engine import Database
 from backend.core.wakeups import Bell, WakeUps
 from backend.execution.events.append import TERMINAL_TYPES
 from backend.execution.events.queries import read_after
-from backend.execution.events.schemas import EventView
+from backend.execution.events.schemas import EventRead
 from backend.execution.events.tables import JobEvent
 
 REREAD_S = 1.0
@@ -21,7 +21,7 @@ PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaView:
+class DeltaRead:
     """A piece of a reply as it comes: `{"job_id", "step", "text"}` as JSON. Not an event: it may be missed."""
 
     body: str
@@ -29,7 +29,7 @@ class DeltaView:
 
 async def follow(
     database: Database, wakeups: WakeUps, job_id: UUID, *, after: int = 0
-) -> AsyncIterator[EventView | DeltaView | None]:
+) -> AsyncIterator[EventRead | DeltaRead | None]:
     """Every event of the job above `after`, in order, without gap or repeat, up to and with its last one.
 
     Between them, pieces of the replies that a model is giving. None is given when nothing happened for a while, so that
@@ -41,7 +41,7 @@ async def follow(
             page = await _page(database, job_id, after=after)
             for event in page:
                 after = event.seq
-                yield EventView.of(event)
+                yield EventRead.of(event)
                 if event.type in TERMINAL_TYPES:
                     return
             if len(page) < PAGE:
@@ -51,14 +51,14 @@ async def follow(
                     yield delta
 
 
-async def _until_news(bell: Bell) -> AsyncIterator[DeltaView]:
+async def _until_news(bell: Bell) -> AsyncIterator[DeltaRead]:
     """The pieces of replies that come until there may be another event."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REREAD_S
     while (left_s := deadline - loop.time()) > 0:
         await bell.wait(left_s)
         for delta in bell.deltas():
-            yield DeltaView(delta)
+            yield DeltaRead(delta)
         if bell.has_news():
             return
 

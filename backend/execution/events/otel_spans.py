@@ -11,7 +11,7 @@ from backend.core.tracing import spans
 from backend.core.tracing.spans import Attribute
 from backend.execution.events import agent_spans
 from backend.execution.events.append import EncodedEvent, PendingEvent
-from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.events.schemas import EventRead, SpanRead
 from backend.execution.events.spans import CLOSES, OPENS, fold
 
 TOLD: Final = frozenset(OPENS) | frozenset(CLOSES) | agent_spans.TYPES
@@ -38,7 +38,7 @@ def export(job_id: UUID, skill_name: str, events: Sequence[PendingEvent], *, par
     if not events or not parent:
         return
     seen = [
-        EventView(id=place, job_id=job_id, ts=event.ts, type=event.type, payload=event.payload)
+        EventRead(id=place, job_id=job_id, ts=event.ts, type=event.type, payload=event.payload)
         for place, event in enumerate(events, start=1)
     ]
     known: dict[str | None, str] = {}
@@ -60,7 +60,7 @@ def without_contents(event: EncodedEvent) -> EncodedEvent:
     return EncodedEvent(event.type, facts, event.ts)
 
 
-def name_of(view: SpanView) -> str:
+def name_of(view: SpanRead) -> str:
     """The span's name: an operation and what it is done with, never what it is done to."""
     operation = _OPERATIONS.get(view.kind)
     if operation is None:
@@ -69,7 +69,7 @@ def name_of(view: SpanView) -> str:
     return f"{operation} {_short(subject)}" if isinstance(subject, str) else operation
 
 
-def attributes_of(view: SpanView) -> dict[str, Attribute]:
+def attributes_of(view: SpanRead) -> dict[str, Attribute]:
     """Of all that the events say, the numbers and names that the conventions know; no contents."""
     found: dict[str, Attribute] = {"puras.span.kind": view.kind}
     if view.kind in _OPERATIONS:
@@ -88,7 +88,7 @@ def _short(text: str) -> str:
     return text[:_MAX_CHARACTERS]
 
 
-def _ended_ns(view: SpanView, last: datetime) -> int:
+def _ended_ns(view: SpanRead, last: datetime) -> int:
     if view.duration_ms is None:
         return _ns(last)
     return _ns(view.started_at) + int(view.duration_ms * 1e6)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from backend.execution.events.tables import JobEvent
 
 
-class EventView(BaseModel):
+class EventRead(BaseModel):
     """A fact about a job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -31,7 +31,7 @@ class EventView(BaseModel):
         return cls(id=event.seq, job_id=event.job_id, ts=event.ts, type=event.type, payload=event.payload)
 
 
-class SpanView(BaseModel):
+class SpanRead(BaseModel):
     """A stretch of time of a job; the tree is made from `parent_span_id`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -11,7 +11,7 @@ from uuid import UUID
 from backend.execution.events import agent_spans
 from backend.execution.events.agent_spans import Steps, span_id
 from backend.execution.events.append import TERMINAL_TYPES
-from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.events.schemas import EventRead, SpanRead
 
 OPENS = {
     "queued": ("queue", "waiting in the queue"),
@@ -46,9 +46,9 @@ class _Open:
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
-def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[SpanView]:
+def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[SpanRead]:
     """The spans that the events tell of, children before parents, open ones last."""
-    done: list[SpanView] = []
+    done: list[SpanRead] = []
     open_spans: dict[str, _Open] = {}
     steps = Steps(job_id)
     for event in events:
@@ -76,7 +76,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventView]) -> list[Spa
     return [*done, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
 
 
-def _open(job_id: UUID, event: EventView, open_spans: dict[str, _Open]) -> None:
+def _open(job_id: UUID, event: EventRead, open_spans: dict[str, _Open]) -> None:
     kind, name = OPENS[event.type]
     parent = open_spans.get(_PARENT[kind], open_spans.get("run"))
     attempt = event.payload.get("attempt")
@@ -89,11 +89,11 @@ def _open(job_id: UUID, event: EventView, open_spans: dict[str, _Open]) -> None:
     )
 
 
-def _view(job_id: UUID, kind: str, span: _Open, end: EventView | None) -> SpanView:
+def _view(job_id: UUID, kind: str, span: _Open, end: EventRead | None) -> SpanRead:
     attributes = dict(span.attributes)
     if end is not None and end.type in TERMINAL_TYPES:
         attributes["ok"] = end.type == "succeeded"
-    return SpanView(
+    return SpanRead(
         trace_id=job_id,
         span_id=span.span_id,
         parent_span_id=span.parent_span_id,

@@ -9,9 +9,9 @@ from uuid import UUID
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.core.wakeups import WakeUps
-from backend.execution.events.follow import DeltaView, follow
+from backend.execution.events.follow import DeltaRead, follow
 from backend.execution.events.queries import Place
-from backend.execution.events.schemas import EventView
+from backend.execution.events.schemas import EventRead
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000
@@ -27,7 +27,7 @@ async def stream(database: Database, wakeups: WakeUps, job_id: UUID, place: Plac
             return
         sent_at = time.monotonic()
         async for event in follow(database, wakeups, job_id, after=place.after):
-            if isinstance(event, DeltaView):
+            if isinstance(event, DeltaRead):
                 yield f"event: delta\ndata: {event.body}\n\n".encode()
             elif event is not None:
                 yield frame(event)
@@ -39,6 +39,6 @@ async def stream(database: Database, wakeups: WakeUps, job_id: UUID, place: Plac
         yield END
 
 
-def frame(event: EventView) -> bytes:
+def frame(event: EventRead) -> bytes:
     """One event as a frame; its JSON has no line breaks, so it is one `data:` line."""
     return f"id: {event.id}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()

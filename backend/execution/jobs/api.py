@@ -23,7 +23,7 @@ from backend.execution.jobs import feedback as opinions
 from backend.execution.jobs import outputs, queries
 from backend.execution.jobs.queries import JobFilter
 from backend.execution.jobs.replay import replayed
-from backend.execution.jobs.schemas import FeedbackRequest, FeedbackView, JobRequest, JobView, OutputView
+from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead, JobCreate, JobRead, OutputRead
 from backend.execution.jobs.status import TERMINAL, Status
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth import gate, permissions
@@ -138,7 +138,7 @@ FilterDep = Annotated[JobFilter, Depends(_filter)]
 @router.post("/jobs", status_code=201, summary="Submit a job", responses=_COSTS)
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def submit_job(
-    body: JobRequest,
+    body: JobCreate,
     response: Response,
     context: ContextDep,
     principal: PrincipalDep,
@@ -150,7 +150,7 @@ async def submit_job(
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
     ] = None,
-) -> JobView:
+) -> JobRead:
     """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
     spec = JobSpec(
         body,
@@ -181,13 +181,13 @@ async def run_skill(
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
     ] = None,
-) -> JobView:
+) -> JobRead:
     """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
 
     The name may be full: `skillpack/skill`.
     """
     spec = JobSpec(
-        JobRequest(skill=name, inputs=inputs),
+        JobCreate(skill=name, inputs=inputs),
         skillpack,
         version,
         prices=PriceList.of(context.settings),
@@ -206,7 +206,7 @@ async def list_jobs(
     *,
     page: PageDep,
     which: FilterDep,
-) -> list[JobView]:
+) -> list[JobRead]:
     """The project's jobs, newest first."""
     jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
     listed = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
@@ -215,14 +215,14 @@ async def list_jobs(
 
 @router.get("/jobs/{job_id}", summary="Read a job")
 @permissions.needs("jobs:read_own")
-async def get_job(job_id: UUID, context: ContextDep, principal: PrincipalDep, *, wait: WaitDep) -> JobView:
+async def get_job(job_id: UUID, context: ContextDep, principal: PrincipalDep, *, wait: WaitDep) -> JobRead:
     """The job as it is now; with `wait=true` as it is when it has ended."""
     return await _answer(context, principal, job_id, wait)
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
 @permissions.needs("jobs:write", "jobs:read_own", role=Role.DEVELOPER)
-async def cancel_job(job_id: UUID, context: ContextDep, principal: PrincipalDep) -> JobView:
+async def cancel_job(job_id: UUID, context: ContextDep, principal: PrincipalDep) -> JobRead:
     """End a job: at once while it is queued, within seconds while it runs."""
     async with context.database.transaction() as session:
         await cancelling.cancel(session, principal, job_id)
@@ -242,7 +242,7 @@ async def replay_job(
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the one that it ran.")
     ] = None,
-) -> JobView:
+) -> JobRead:
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with context.database.transaction() as session:
         spec = await replayed(
@@ -255,7 +255,7 @@ async def replay_job(
 @permissions.needs("jobs:read_own")
 async def list_job_outputs(
     job_id: UUID, context: ContextDep, session: SessionDep, principal: PrincipalDep
-) -> list[OutputView]:
+) -> list[OutputRead]:
     """The files that the result names, each with a fresh address."""
     job = await queries.get_job(session, principal, job_id)
     return await outputs.signed(context, principal, job)
@@ -274,8 +274,8 @@ async def get_job_asset(
 @router.post("/jobs/{job_id}/feedback", summary="Rate a job")
 @permissions.needs("jobs:submit", "jobs:read_own")
 async def give_feedback(
-    job_id: UUID, body: FeedbackRequest, session: SessionDep, principal: PrincipalDep
-) -> FeedbackView:
+    job_id: UUID, body: FeedbackCreate, session: SessionDep, principal: PrincipalDep
+) -> FeedbackRead:
     """Rate the result of a job; a later rating by the same user replaces it."""
     return await opinions.give(session, principal, job_id, body)
 
@@ -288,7 +288,7 @@ async def _submit(
     once: Once,
     response: Response,
     wait: Wait,
-) -> JobView:
+) -> JobRead:
     settings = context.settings
     spec = replace(spec, most_queued=settings.max_queued_jobs, most_later=settings.max_later_jobs)
     if once.key is None:
@@ -313,7 +313,7 @@ async def _submit_once(
     return spec.job_id
 
 
-async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobView:
+async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobRead:
     with context.wakeups.bell(spec.job_id, only_end=True) as bell:
         # Jobs for later are counted before they are submitted, which takes a transaction.
         is_counted = spec.request.run_at is not None
@@ -324,14 +324,14 @@ async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobS
         return await _when_ended(context, principal, spec.job_id, bell, wait)
 
 
-async def _answer(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobView:
+async def _answer(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
     with context.wakeups.bell(job_id, only_end=True) as bell:
         return await _when_ended(context, principal, job_id, bell, wait)
 
 
 async def _when_ended(
     context: AppContext, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
-) -> JobView:
+) -> JobRead:
     """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
     started = time.monotonic()
     deadline = started + wait.seconds

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from backend.execution.events import queries, spans, sse
-from backend.execution.events.schemas import EventView, SpanView
+from backend.execution.events.schemas import EventRead, SpanRead
 from backend.execution.jobs import event_access
 from backend.execution.jobs.queries import get_job
 from backend.identity.auth import permissions
@@ -35,7 +35,7 @@ data: {}
 """
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One frame per event, its data an `EventView`; `JobEvent` describes the known types. A comment "
+        "description": "One frame per event, its data an `EventRead`; `JobEvent` describes the known types. A comment "
         "every 15 seconds shows that the connection lives; `event: end` is the last frame. When the caller loses the "
         "permission to read the job, the last frame is `event: error` with `{code, detail}`. While a model replies, "
         "`event: delta` frames without an id bring its text as it comes: `{job_id, step, text}`, with `restart: true` "
@@ -55,10 +55,10 @@ async def list_job_events(
     *,
     after: AfterParam = 0,
     limit: Annotated[int, Query(ge=1, le=queries.MAX_EVENTS)] = queries.MAX_EVENTS,
-) -> list[EventView]:
+) -> list[EventRead]:
     """The job's events with numbers above `after`, in order."""
     events = await event_access.list_events(session, principal, job_id, after=after, limit=limit)
-    return [EventView.of(event) for event in events]
+    return [EventRead.of(event) for event in events]
 
 
 @router.get(
@@ -98,8 +98,8 @@ async def stream_job_events(
 
 @router.get("/jobs/{job_id}/spans", summary="Spans of a job")
 @permissions.needs("jobs:read_own")
-async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanView]:
+async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanRead]:
     """What the job spent its time on, as a flat list."""
     job = await get_job(session, principal, job_id)
     events = await event_access.list_events(session, principal, job_id)
-    return spans.fold(job_id, job.skill_name, [EventView.of(event) for event in events])
+    return spans.fold(job_id, job.skill_name, [EventRead.of(event) for event in events])

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.execution.jobs.errors import TooManyOpinions
 from backend.execution.jobs.queries import get_row
-from backend.execution.jobs.schemas import FeedbackRequest, FeedbackView
+from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
 
@@ -31,8 +31,8 @@ returning job_id, given_by, rating, comment, updated_at
 
 
 async def give(
-    session: AsyncSession, principal: Principal, job_id: UUID, feedback: FeedbackRequest
-) -> FeedbackView:
+    session: AsyncSession, principal: Principal, job_id: UUID, feedback: FeedbackCreate
+) -> FeedbackRead:
     """Record an opinion; the same person's later one replaces it.
 
     Raises:
@@ -59,4 +59,4 @@ async def give(
     if row is None:
         raise TooManyOpinions(MAX_OPINIONS)
     await audit.record(session, principal, "job.rated", f"job:{job_id}", given_by=who, rating=feedback.rating)
-    return FeedbackView.model_validate(dict(row._mapping))
+    return FeedbackRead.model_validate(dict(row._mapping))

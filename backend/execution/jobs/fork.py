@@ -49,7 +49,7 @@ class NothingToGoOnFrom(Conflict):
         super().__init__(f"Job {str(job_id)!r} {why}", job_id=str(job_id))
 
 
-class ForkRequest(BaseModel):
+class ForkCreate(BaseModel):
     """Body of `POST /v1/jobs/{id}/fork`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -66,7 +66,7 @@ class ForkRequest(BaseModel):
     """Another version of the skill, with its own prompt and tools; default: the very deployment that it ran."""
 
 
-class ContinueRequest(BaseModel):
+class ContinuationCreate(BaseModel):
     """Body of `POST /v1/jobs/{id}/continue`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -79,7 +79,7 @@ async def fork(
     session: AsyncSession,
     principal: Principal,
     job_id: UUID,
-    asked: ForkRequest,
+    asked: ForkCreate,
     *,
     prices: PriceList,
     most_queued: int,
@@ -123,7 +123,7 @@ async def go_on(
     session: AsyncSession,
     principal: Principal,
     job_id: UUID,
-    asked: ContinueRequest,
+    asked: ContinuationCreate,
     *,
     prices: PriceList,
     most_queued: int,
@@ -186,7 +186,7 @@ def _renewed(entry: Entry) -> Entry:
     return replace(entry, content={**entry.content, "elapsed_s": 0.0}) if entry.kind == "reply" else entry
 
 
-def _kept(entries: Sequence[Entry], asked: ForkRequest) -> Edited:
+def _kept(entries: Sequence[Entry], asked: ForkCreate) -> Edited:
     """What of the journal the new job begins with.
 
     Raises:
@@ -229,7 +229,7 @@ def _check_sight(entries: Sequence[Entry], slug: str) -> None:
             )
 
 
-def _opening(entry: Entry, asked: ForkRequest) -> Entry:
+def _opening(entry: Entry, asked: ForkCreate) -> Entry:
     """What the run begins with; what only a worker can write is left for it to write anew."""
     content = dict(entry.content)
     anew = [

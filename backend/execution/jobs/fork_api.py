@@ -8,9 +8,9 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from backend.execution.jobs import fork, queries, steps
-from backend.execution.jobs.fork import ContinueRequest, ForkRequest
-from backend.execution.jobs.schemas import JobView
-from backend.execution.jobs.steps import StepAnswer
+from backend.execution.jobs.fork import ContinuationCreate, ForkCreate
+from backend.execution.jobs.schemas import JobRead
+from backend.execution.jobs.steps import StepRead
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -28,18 +28,18 @@ async def get_step(
     step: Annotated[int, Path(ge=1, le=10_000, description="Number of the reply, from 1 on.")],
     principal: PrincipalDep,
     session: SessionDep,
-) -> StepAnswer:
+) -> StepRead:
     """A reply and the results of its calls, whole: events tell long ones only in part."""
     return await steps.get_step(session, principal, job_id, step)
 
 
 @router.post(
-    "/jobs/{job_id}/fork", status_code=201, summary="Go on from a step of an agent", response_model=JobView
+    "/jobs/{job_id}/fork", status_code=201, summary="Go on from a step of an agent", response_model=JobRead
 )
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def fork_job(
     job_id: UUID,
-    asked: ForkRequest,
+    asked: ForkCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -48,7 +48,7 @@ async def fork_job(
 ) -> Response:
     """A new job with all that was said and done up to the step, and with other results of calls where you give them."""
 
-    async def make() -> JobView:
+    async def make() -> JobRead:
         new = await fork.fork(
             session,
             principal,
@@ -66,12 +66,12 @@ async def fork_job(
     "/jobs/{job_id}/continue",
     status_code=201,
     summary="Go on behind the end of an agent",
-    response_model=JobView,
+    response_model=JobRead,
 )
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def continue_job(
     job_id: UUID,
-    asked: ContinueRequest,
+    asked: ContinuationCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -80,7 +80,7 @@ async def continue_job(
 ) -> Response:
     """A new job with the whole conversation, which is told the new inputs."""
 
-    async def make() -> JobView:
+    async def make() -> JobRead:
         new = await fork.go_on(
             session,
             principal,

@@ -10,7 +10,7 @@ from backend.core.errors import Missing
 from backend.data.drive import access
 from backend.data.drive.access import MadeFile
 from backend.data.drive.signing import signed_url
-from backend.execution.jobs.schemas import JobView, OutputView
+from backend.execution.jobs.schemas import JobRead, OutputRead
 from backend.identity.auth.principal import Principal
 from backend.storage.file_errors import FileReplaced
 
@@ -23,13 +23,13 @@ class OutputNotFound(Missing):
     code = "output_not_found"
 
 
-async def signed(context: AppContext, principal: Principal, job: JobView) -> list[OutputView]:
+async def signed(context: AppContext, principal: Principal, job: JobRead) -> list[OutputRead]:
     """Return the job's files, each with a new signed URL, or the reason why there is none."""
     [outputs] = await _signed(context, principal, [job])
     return outputs
 
 
-async def shown(context: AppContext, principal: Principal, jobs: Sequence[JobView]) -> list[JobView]:
+async def shown(context: AppContext, principal: Principal, jobs: Sequence[JobRead]) -> list[JobRead]:
     """Return the jobs with outputs that have new signed URLs."""
     signed = await _signed(context, principal, jobs)
     return [
@@ -38,7 +38,7 @@ async def shown(context: AppContext, principal: Principal, jobs: Sequence[JobVie
     ]
 
 
-async def named(context: AppContext, principal: Principal, job: JobView, name: str) -> str:
+async def named(context: AppContext, principal: Principal, job: JobRead, name: str) -> str:
     """Return the URL of the file with this name, or with this drive path.
 
     Raises:
@@ -55,8 +55,8 @@ async def named(context: AppContext, principal: Principal, job: JobView, name: s
 
 
 async def _signed(
-    context: AppContext, principal: Principal, jobs: Sequence[JobView]
-) -> list[list[OutputView]]:
+    context: AppContext, principal: Principal, jobs: Sequence[JobRead]
+) -> list[list[OutputRead]]:
     """Return the files of each job.
 
     A URL opens the file as it is for those who may read the drive, and for others the version that the job made.
@@ -72,17 +72,17 @@ async def _signed(
 
 
 def _view_of_version(
-    context: AppContext, job: JobView, output: dict[str, Any], version: str | None
-) -> OutputView:
+    context: AppContext, job: JobRead, output: dict[str, Any], version: str | None
+) -> OutputRead:
     if version is None:
         reason = FileReplaced(output["drive_path"]).detail
-        return OutputView(**output, url=None, url_unavailable_reason=reason)
+        return OutputRead(**output, url=None, url_unavailable_reason=reason)
     return _view(context, job, output, version)
 
 
 def _view(
-    context: AppContext, job: JobView, output: dict[str, Any], version: str | None = None
-) -> OutputView:
+    context: AppContext, job: JobRead, output: dict[str, Any], version: str | None = None
+) -> OutputRead:
     url = signed_url(
         context.vault,
         context.settings.url,
@@ -91,4 +91,4 @@ def _view(
         ttl_s=TTL_S,
         version=version,
     )
-    return OutputView(**output, url=url)
+    return OutputRead(**output, url=url)

@@ -17,7 +17,7 @@ from backend.core.db.paging import Moment
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queue_reason import FOR_CONSENT, Waiting, reason
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.simulation import described, is_simulated
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
@@ -60,7 +60,7 @@ async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> 
     return job
 
 
-async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> JobView:
+async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> JobRead:
     """The job as it is shown.
 
     Raises:
@@ -77,7 +77,7 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
 
 async def list_jobs(
     session: AsyncSession, principal: Principal, *, which: JobFilter, limit: int, below: Moment | None = None
-) -> list[JobView]:
+) -> list[JobRead]:
     """The project's jobs that the principal may see, newest first.
 
     Raises:
@@ -95,7 +95,7 @@ async def list_jobs(
     return [view(job) for job in (await session.execute(query.with_only_columns(*_COLUMNS))).all()]
 
 
-def view(row: Any, *, to_job: bool = False) -> JobView:
+def view(row: Any, *, to_job: bool = False) -> JobRead:
     """The row as every way in shows it; what a run of a listing has called is whole for that run alone."""
     plain = row._asdict()
     place = plain.pop("place")
@@ -107,7 +107,7 @@ def view(row: Any, *, to_job: bool = False) -> JobView:
     called = {name: plain[f"called_{name}"] + plain[name] for name in ("cost_micros", *_OF_CALLED)}
     for name in _OF_CALLED:
         del plain[f"called_{name}"]
-    return JobView(
+    return JobRead(
         **{**plain, **called},
         workspace_id=plain["project_id"],
         waiting_reason=_why(plain["status"], place),
@@ -187,7 +187,7 @@ _OTHERWISE = {
 _OF_CALLED = ("used_micros", "forgiven_micros")
 """Amounts that are shown with those of the jobs that it has called."""
 _COLUMNS: tuple[Any, ...] = (
-    *(getattr(Job, name) for name in JobView.model_fields if name not in _OTHERWISE),
+    *(getattr(Job, name) for name in JobRead.model_fields if name not in _OTHERWISE),
     *(getattr(Job, f"called_{name}") for name in _OF_CALLED),
     col(Job.bill),
     col(Job.job_metadata).label("metadata"),

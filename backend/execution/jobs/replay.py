@@ -11,7 +11,7 @@ from backend.config.quotas import DEFAULTS
 from backend.execution.jobs.approvals import AGENT_SOURCE
 from backend.execution.jobs.errors import KernelNotReplayed
 from backend.execution.jobs.queries import get_row
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
@@ -57,7 +57,7 @@ async def replayed(
         raise KernelNotReplayed(job_id)
     by_agent = job.started_by_agent or job.source == AGENT_SOURCE
     is_offered = job.listing_id is not None and job.parent_job_id is None
-    request = JobRequest(
+    request = JobCreate(
         skill=None if is_offered or job.prompt is not None else job.skill_name,
         listing_id=str(job.listing_id) if is_offered else None,
         prompt=job.prompt,

@@ -16,7 +16,7 @@ from backend.skills.job_limits import JobLimits
 MAX_NAME = 200
 
 
-class JobRequest(BaseModel):
+class JobCreate(BaseModel):
     """Body of `POST /v1/jobs`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -61,7 +61,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class OutputView(Answer):
+class OutputRead(Answer):
     """A file of a result."""
 
     name: str
@@ -86,7 +86,7 @@ class Opinion(Answer):
     comment: str
 
 
-class JobView(Answer):
+class JobRead(Answer):
     """A job as every way in shows it."""
 
     id: UUID
@@ -125,7 +125,7 @@ class JobView(Answer):
     """With the defaults of the skill's `input_schema` filled in."""
     result: Any
     """What the skill returned, as its `output_schema` says; `null` until it has succeeded."""
-    outputs: list[dict[str, Any]] = Field(json_schema_extra={"items": OutputView.model_json_schema()})
+    outputs: list[dict[str, Any]] = Field(json_schema_extra={"items": OutputRead.model_json_schema()})
     """The files that the result names, each with a fresh address."""
     error: str | None
     """Why it failed, for a person."""
@@ -170,7 +170,7 @@ class JobView(Answer):
     finished_at: datetime | None
 
 
-class FeedbackRequest(BaseModel):
+class FeedbackCreate(BaseModel):
     """Body of `POST /v1/jobs/{id}/feedback`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -182,7 +182,7 @@ class FeedbackRequest(BaseModel):
     """Of the person in your app who rates; each has one opinion of a job."""
 
 
-class FeedbackView(Opinion):
+class FeedbackRead(Opinion):
     """One person's opinion of a job, as it stands now."""
 
     job_id: UUID

@@ -46,7 +46,7 @@ class CallResult(_Answer):
     """False: it was told as an error."""
 
 
-class StepAnswer(_Answer):
+class StepRead(_Answer):
     """A reply of an agent, and the results of the calls that it asked for."""
 
     step: int
@@ -56,7 +56,7 @@ class StepAnswer(_Answer):
     """In the order of their calls; one that has not ended is not there."""
 
 
-async def get_step(session: AsyncSession, principal: Principal, job_id: UUID, step: int) -> StepAnswer:
+async def get_step(session: AsyncSession, principal: Principal, job_id: UUID, step: int) -> StepRead:
     """A step of a job of an agent.
 
     Raises:
@@ -73,7 +73,7 @@ async def get_step(session: AsyncSession, principal: Principal, job_id: UUID, st
     if reply is None:
         raise StepNotFound(job_id, step)
     results = [_result(one.content) for one in entries if one.kind == "result"]
-    return StepAnswer(step=step, blocks=reply.content["blocks"], results=results)
+    return StepRead(step=step, blocks=reply.content["blocks"], results=results)
 
 
 def _result(kept: dict[str, Any]) -> CallResult:

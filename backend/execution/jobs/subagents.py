@@ -23,7 +23,7 @@ from backend.execution.events.append import as_payload
 from backend.execution.events.follow import REREAD_S
 from backend.execution.events.types import OMITTED, QueuedEvent, SubagentStartEvent
 from backend.execution.jobs import approvals, queries, transitions
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subjob_target import Callee, callee_of
 from backend.execution.jobs.tables import Job
@@ -172,7 +172,7 @@ async def needs_approval(
         return await approvals.is_confirmed(session, principal, caller, callee, version=version)
 
 
-async def ended(context: AppContext, principal: Principal, job_id: UUID, *, within_s: float) -> JobView:
+async def ended(context: AppContext, principal: Principal, job_id: UUID, *, within_s: float) -> JobRead:
     """The called job when it has ended, or as it stands after so many seconds."""
     deadline = time.monotonic() + within_s
     with context.wakeups.bell(job_id, only_end=True) as bell:

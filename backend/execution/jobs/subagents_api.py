@@ -26,7 +26,7 @@ MAX_WAIT_S: Final = 50.0
 """Less than a proxy holds a request; who waits longer asks again with the same key."""
 
 
-class SubagentAsked(BaseModel):
+class SubagentCreate(BaseModel):
     """Body of `POST /v1/subagent/invoke`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -49,7 +49,7 @@ class SubagentAsked(BaseModel):
     """Always refused: only jobs that somebody submits run a listing."""
 
 
-class SubagentAnswer(BaseModel):
+class SubagentRead(BaseModel):
     """A call as it stands."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -64,7 +64,7 @@ class SubagentAnswer(BaseModel):
     """What it has used so far: the caller pays that with its own."""
 
 
-class DescribeAsked(BaseModel):
+class SubagentsDescribe(BaseModel):
     """Body of `POST /v1/subagent/describe`."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -75,7 +75,9 @@ class DescribeAsked(BaseModel):
 
 @router.post("/subagent/describe", summary="What another skill takes and gives")
 @permissions.jobs_only("jobs:submit")
-async def describe_subagent(asked: DescribeAsked, principal: PrincipalDep, session: SessionDep) -> Described:
+async def describe_subagent(
+    asked: SubagentsDescribe, principal: PrincipalDep, session: SessionDep
+) -> Described:
     """With the token of a running job: the skill that it would call by that name."""
     return await describe(session, principal, asked.target)
 
@@ -83,8 +85,8 @@ async def describe_subagent(asked: DescribeAsked, principal: PrincipalDep, sessi
 @router.post("/subagent/invoke", summary="Call another skill")
 @permissions.jobs_only("jobs:submit")
 async def invoke_subagent(
-    asked: SubagentAsked, principal: PrincipalDep, context: ContextDep
-) -> SubagentAnswer:
+    asked: SubagentCreate, principal: PrincipalDep, context: ContextDep
+) -> SubagentRead:
     """With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money."""
     if asked.parent_job_id not in (None, principal.id):
         raise NotAllowed("The parent_job_id is not that of this token's job. Leave it out.")
@@ -93,7 +95,7 @@ async def invoke_subagent(
     call = SubagentCall(asked.target, asked.key or uuid4().hex, asked.inputs, asked.version, asked.prompt)
     job_id = await subagents.call(context, principal, call)
     job = await subagents.ended(context, principal, job_id, within_s=min(asked.timeout, MAX_WAIT_S))
-    return SubagentAnswer(
+    return SubagentRead(
         status=job.status,
         job_id=job.id,
         result=job.result,

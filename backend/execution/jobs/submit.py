@@ -34,7 +34,7 @@ from backend.execution.jobs.errors import (
     TooManyQueuedJobs,
     WalletEmpty,
 )
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.errors import SkillNotOnKey
@@ -55,7 +55,7 @@ DEFAULT_LANE = "default"
 class JobSpec:
     """A request for a job and which version of what it is for."""
 
-    request: JobRequest
+    request: JobCreate
     skillpack: str | None = None
     """Id or slug; none: the default one, else the only one that has the skill."""
     version: int | None = None
@@ -115,7 +115,7 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
         return submitted
 
 
-def _named(request: JobRequest) -> str:
+def _named(request: JobCreate) -> str:
     if request.listing_id is not None:
         return f"{skill_allowlist.LISTING}{request.listing_id}"
     return request.skill or INLINE

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.identity.limits.errors import LimitAboveCeiling
 from backend.skills.job_limits import JobLimits
 from backend.skills.manifest import job_ceilings
@@ -18,7 +18,7 @@ from backend.skills.model_catalog.recordings import recorded_job
 MAX_METADATA_BYTES: Final = 16_384
 
 
-def checked_inputs(skill: Skill, request: JobRequest) -> dict[str, Any]:
+def checked_inputs(skill: Skill, request: JobCreate) -> dict[str, Any]:
     """The inputs with the skill's defaults filled in.
 
     Raises:

@@ -17,7 +17,7 @@ from backend.core.metrics.instruments import SCHEDULE_RUNS
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import dispatcher, service
 from backend.execution.schedules.dispatcher import Terms
-from backend.execution.schedules.schemas import RunAnswer
+from backend.execution.schedules.schemas import ScheduleRunRead
 from backend.execution.schedules.tables import ScheduleRun
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
@@ -25,7 +25,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 
 async def list_some(
     session: AsyncSession, principal: Principal, schedule_id: UUID, page: Page
-) -> Slice[RunAnswer]:
+) -> Slice[ScheduleRunRead]:
     """What its moments came to, the latest first.
 
     Raises:
@@ -43,7 +43,9 @@ async def list_some(
     return page.slice(shown, lambda run: (run.due_at, run.id))
 
 
-async def run_now(session: AsyncSession, principal: Principal, schedule_id: UUID, terms: Terms) -> RunAnswer:
+async def run_now(
+    session: AsyncSession, principal: Principal, schedule_id: UUID, terms: Terms
+) -> ScheduleRunRead:
     """Submit its job at once, whatever else of it runs, and whether it is on or off.
 
     Raises:
@@ -71,7 +73,9 @@ async def run_now(session: AsyncSession, principal: Principal, schedule_id: UUID
     return (await _shown(session, principal, [run]))[0]
 
 
-async def _shown(session: AsyncSession, principal: Principal, rows: Sequence[ScheduleRun]) -> list[RunAnswer]:
+async def _shown(
+    session: AsyncSession, principal: Principal, rows: Sequence[ScheduleRun]
+) -> list[ScheduleRunRead]:
     job_ids = [row.job_id for row in rows if row.job_id is not None]
     query = select(col(Job.id), col(Job.status)).where(
         col(Job.project_id) == principal.project_id, col(Job.id).in_(job_ids)
@@ -79,6 +83,6 @@ async def _shown(session: AsyncSession, principal: Principal, rows: Sequence[Sch
     found = (await session.execute(query)).all() if job_ids else []
     status: dict[UUID, Any] = {row.id: row.status for row in found}
     return [
-        RunAnswer(**row.model_dump(), job_status=status.get(row.job_id) if row.job_id else None)
+        ScheduleRunRead(**row.model_dump(), job_status=status.get(row.job_id) if row.job_id else None)
         for row in rows
     ]

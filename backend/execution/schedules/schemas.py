@@ -23,7 +23,7 @@ LAST_VERSION = 2**31 - 1
 MAX_CATCH_UP_S = 31 * 86_400
 
 
-class ScheduleAsked(Asked):
+class ScheduleCreate(Asked):
     """A new schedule."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -66,7 +66,7 @@ class ScheduleAsked(Asked):
         return self
 
 
-class ScheduleChanges(Asked):
+class ScheduleUpdate(Asked):
     """What is to change; which skill it runs stays."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
@@ -90,7 +90,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class ComingAnswer(Answer):
+class UpcomingTimesRead(Answer):
     """A moment to come."""
 
     at: datetime
@@ -104,15 +104,15 @@ class ComingAnswer(Answer):
         return [cls(at=at, local=at.astimezone(clock.zone).isoformat()) for at in found]
 
 
-class PreviewAnswer(Answer):
+class SchedulePreviewRead(Answer):
     """What an expression comes to."""
 
     cron: str
     time_zone: str
-    next_runs: list[ComingAnswer]
+    next_runs: list[UpcomingTimesRead]
 
 
-class RunAnswer(Answer):
+class ScheduleRunRead(Answer):
     """What one moment came to."""
 
     id: UUID
@@ -132,7 +132,7 @@ class RunAnswer(Answer):
     created_at: datetime
 
 
-class ScheduleAnswer(Answer):
+class ScheduleRead(Answer):
     """A schedule."""
 
     id: UUID
@@ -161,10 +161,10 @@ class ScheduleAnswer(Answer):
     updated_at: datetime
 
 
-class ScheduleDetailAnswer(ScheduleAnswer):
+class ScheduleDetailRead(ScheduleRead):
     """A schedule, what comes and what was."""
 
-    next_runs: list[ComingAnswer]
+    next_runs: list[UpcomingTimesRead]
     """The next five, while it is on."""
-    last_runs: list[RunAnswer]
+    last_runs: list[ScheduleRunRead]
     """The last ten, newest first."""

@@ -24,7 +24,7 @@ from backend.execution.schedules.errors import (
     ScheduleNotFound,
     TooManySchedules,
 )
-from backend.execution.schedules.schemas import ScheduleAsked, ScheduleChanges
+from backend.execution.schedules.schemas import ScheduleCreate, ScheduleUpdate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
@@ -36,7 +36,7 @@ _KEPT_OTHERWISE: Final = {"skill", "skillpack", "listing_id", "most_price_micros
 """Of what is asked for, what the table has under another name or from elsewhere."""
 
 
-async def create(session: AsyncSession, principal: Principal, asked: ScheduleAsked) -> Schedule:
+async def create(session: AsyncSession, principal: Principal, asked: ScheduleCreate) -> Schedule:
     """Have jobs submitted by the clock from now on.
 
     Raises:
@@ -93,7 +93,7 @@ async def get(session: AsyncSession, principal: Principal, schedule_id: UUID) ->
 
 
 async def change(
-    session: AsyncSession, principal: Principal, schedule_id: UUID, asked: ScheduleChanges
+    session: AsyncSession, principal: Principal, schedule_id: UUID, asked: ScheduleUpdate
 ) -> Schedule:
     """Change a schedule; with another clock, or switched on, it begins anew from now.
 

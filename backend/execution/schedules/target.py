@@ -7,11 +7,11 @@ from uuid import UUID
 
 from backend.core.db.engine import AnySession
 from backend.execution.jobs import input_access
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.execution.schedules.errors import PriceRose
-from backend.execution.schedules.schemas import ScheduleAsked
+from backend.execution.schedules.schemas import ScheduleCreate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import key_authentication
 from backend.identity.auth.principal import Principal, Role
@@ -32,7 +32,7 @@ class Subject(NamedTuple):
     price_micros: int = 0
 
 
-async def asked_for(session: AnySession, principal: Principal, asked: ScheduleAsked) -> Subject:
+async def asked_for(session: AnySession, principal: Principal, asked: ScheduleCreate) -> Subject:
     """What a new schedule names.
 
     Raises:
@@ -59,9 +59,9 @@ async def of(session: AnySession, principal: Principal, schedule: Schedule) -> S
     return await _own(session, principal, schedule.skill_name, skillpack=pack, version=schedule.version)
 
 
-def request(schedule: Schedule, **metadata: str) -> JobRequest:
+def request(schedule: Schedule, **metadata: str) -> JobCreate:
     """What it submits."""
-    return JobRequest(
+    return JobCreate(
         skill=None if schedule.listing else schedule.skill_name,
         listing_id=schedule.listing or None,
         inputs=schedule.inputs,

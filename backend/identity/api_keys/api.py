@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from backend.core.http.paging import PageDep, linked
 from backend.identity.api_keys import keys
-from backend.identity.api_keys.schemas import KeyAnswer, KeyChanges, NewKeyAnswer, NewKeyAsked
+from backend.identity.api_keys.schemas import ApiKeyCreate, ApiKeyCreated, ApiKeyRead, ApiKeyUpdate
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -22,17 +22,17 @@ router = APIRouter(route_class=AuthorizedRoute)
 @permissions.needs("keys:read", role=Role.ADMIN)
 async def list_api_keys(
     request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
-) -> list[KeyAnswer]:
+) -> list[ApiKeyRead]:
     """The project's keys, newest first."""
     principal.require(Role.ADMIN, "keys:read")
     rows = linked(request, response, await keys.list_keys(session, principal, page))
-    return [KeyAnswer.of(row) for row in rows]
+    return [ApiKeyRead.of(row) for row in rows]
 
 
-@router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=NewKeyAnswer)
+@router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=ApiKeyCreated)
 @permissions.needs("keys:write", role=Role.ADMIN)
 async def create_api_key(
-    asked: NewKeyAsked,
+    asked: ApiKeyCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -48,7 +48,7 @@ async def create_api_key(
         asked.requests_per_minute,
     )
 
-    async def make() -> NewKeyAnswer:
+    async def make() -> ApiKeyCreated:
         made = await keys.create(
             session,
             principal,
@@ -59,7 +59,7 @@ async def create_api_key(
             quotas=context.settings.quotas,
             max_requests_per_minute=context.settings.key_requests_per_minute,
         )
-        return NewKeyAnswer.of_new(made.key, made.clear_text)
+        return ApiKeyCreated.of_new(made.key, made.clear_text)
 
     return await once.answer(session, principal, make)
 
@@ -67,13 +67,13 @@ async def create_api_key(
 @router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")
 @permissions.needs("keys:write", role=Role.ADMIN)
 async def change_api_key(
-    key_id: UUID, asked: KeyChanges, principal: PrincipalDep, session: SessionDep, context: ContextDep
-) -> KeyAnswer:
+    key_id: UUID, asked: ApiKeyUpdate, principal: PrincipalDep, session: SessionDep, context: ContextDep
+) -> ApiKeyRead:
     """Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may."""
     principal.require(Role.ADMIN, "keys:write")
     most = context.settings.key_requests_per_minute
     changes = asked.as_changes()
-    return KeyAnswer.of(await keys.change(session, principal, key_id, changes, max_requests_per_minute=most))
+    return ApiKeyRead.of(await keys.change(session, principal, key_id, changes, max_requests_per_minute=most))
 
 
 @router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)

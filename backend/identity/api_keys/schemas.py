@@ -27,7 +27,7 @@ ScopeNames = Annotated[
 """Names of scopes; the kind of the key decides which of them it can have."""
 
 
-class NewKeyAsked(Asked):
+class ApiKeyCreate(Asked):
     """A key to be made."""
 
     kind: KeyKind = "secret"
@@ -48,7 +48,7 @@ class NewKeyAsked(Asked):
     expires_at: AwareDatetime | None = None
 
 
-class KeyChanges(Asked):
+class ApiKeyUpdate(Asked):
     """What to change in a key; what is left out stays."""
 
     scopes: ScopeNames | None = None
@@ -72,7 +72,7 @@ class KeyChanges(Asked):
         return keys.Changes(self.scopes, self.unrestricted, self.requests_per_minute, is_reset)
 
 
-class KeyAnswer(Answer):
+class ApiKeyRead(Answer):
     """An API key, without its secret."""
 
     id: UUID
@@ -93,19 +93,19 @@ class KeyAnswer(Answer):
     created_by: str
 
     @classmethod
-    def of(cls, row: ApiKey) -> KeyAnswer:
+    def of(cls, row: ApiKey) -> ApiKeyRead:
         """Return the answer for a key."""
-        values = {name: getattr(row, name) for name in KeyAnswer.model_fields if name != "effective_scopes"}
+        values = {name: getattr(row, name) for name in ApiKeyRead.model_fields if name != "effective_scopes"}
         scopes = scopes_of(row)
-        return KeyAnswer(effective_scopes=None if scopes is None else sorted(scopes), **values)
+        return ApiKeyRead(effective_scopes=None if scopes is None else sorted(scopes), **values)
 
 
-class NewKeyAnswer(KeyAnswer):
+class ApiKeyCreated(ApiKeyRead):
     """A key that was just made; `key` is shown this once."""
 
     key: str
 
     @classmethod
-    def of_new(cls, row: ApiKey, clear_text: str) -> NewKeyAnswer:
+    def of_new(cls, row: ApiKey, clear_text: str) -> ApiKeyCreated:
         """Return the answer for a new key."""
-        return cls(key=clear_text, **KeyAnswer.of(row).model_dump())
+        return cls(key=clear_text, **ApiKeyRead.of(row).model_dump())

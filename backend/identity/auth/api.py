@@ -17,10 +17,10 @@ from backend.identity.auth.membership import Membership
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.schemas import (
-    AuditAnswer,
+    AuditRead,
     Me,
     ProjectMembership,
-    UserAnswer,
+    UserRead,
 )
 
 router = APIRouter(route_class=AuthorizedRoute)
@@ -67,15 +67,15 @@ async def list_audit(
     session: SessionDep,
     *,
     which: AuditFilterDep,
-) -> list[AuditAnswer]:
+) -> list[AuditRead]:
     """Who did what in the project, newest first."""
     principal.require(Role.ADMIN, "audit:read")
     rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, which, page))
-    return [AuditAnswer.model_validate(row) for row in rows]
+    return [AuditRead.model_validate(row) for row in rows]
 
 
 def _of_user(signed_in: SignedIn, memberships: Sequence[Membership]) -> Me:
-    user = UserAnswer(
+    user = UserRead(
         id=signed_in.user_id, email=signed_in.email, name=signed_in.name, is_operator=signed_in.is_operator
     )
     return Me(

@@ -19,7 +19,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class UserAnswer(Answer):
+class UserRead(Answer):
     """A person."""
 
     id: UUID
@@ -43,7 +43,7 @@ class Me(Answer):
 
     kind: Literal["user", "secret_key", "publishable_key", "job", "system"]
     label: str
-    user: UserAnswer | None = None
+    user: UserRead | None = None
     csrf_token: str | None = None
     """Of a session: to be sent back in `X-CSRF-Token` with every write."""
     projects: list[ProjectMembership]
@@ -56,7 +56,7 @@ class Me(Answer):
     skill_allowlist: list[str] = []
 
 
-class SessionAnswer(Answer):
+class SessionRead(Answer):
     """One browser in which a person is signed in."""
 
     id: UUID
@@ -72,7 +72,7 @@ class SessionAnswer(Answer):
     """When it ends at the latest; it ends before when it is not used for a week."""
 
     @classmethod
-    def of(cls, row: Session, *, is_current: bool) -> SessionAnswer:
+    def of(cls, row: Session, *, is_current: bool) -> SessionRead:
         """The answer for a session."""
         values = {name: getattr(row, name) for name in cls.model_fields if name != "is_current"}
         return cls(is_current=is_current, **values)
@@ -91,7 +91,7 @@ class NewPassword(Asked):
     new_password: SecretStr = Field(max_length=2000)
 
 
-class AuditAnswer(Answer):
+class AuditRead(Answer):
     """Who did what."""
 
     id: int

@@ -15,7 +15,7 @@ MOST = 10_000_000
 MAX_CONCURRENCY = 10_000
 
 
-class LimitChanges(Asked):
+class LimitsUpdate(Asked):
     """A project's own limits; `null` for the ceiling again, and what is left out stays."""
 
     concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)
@@ -43,7 +43,7 @@ class LimitChanges(Asked):
     """That all keys of the project may send together."""
 
 
-class LimitAnswer(BaseModel):
+class LimitRead(BaseModel):
     """How much of something a project may have."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -54,44 +54,44 @@ class LimitAnswer(BaseModel):
     """Whether the operator set a ceiling for this project alone."""
 
     @classmethod
-    def of(cls, name: str, limits: ProjectLimits, default: int | None) -> LimitAnswer:
+    def of(cls, name: str, limits: ProjectLimits, default: int | None) -> LimitRead:
         """Return the answer for one limit of a project."""
         held = effective(limits.of_operator, limits.own, name, default)
         return cls(limit=held, is_own=name in limits.of_operator)
 
 
-class LimitsAnswer(BaseModel):
+class LimitsRead(BaseModel):
     """Every limit that holds for a project."""
 
-    concurrency: LimitAnswer
-    queued_jobs: LimitAnswer
-    later_jobs: LimitAnswer
-    deployments: LimitAnswer
-    api_keys: LimitAnswer
-    members: LimitAnswer
-    secrets: LimitAnswer
-    skillpacks: LimitAnswer
-    drive_mb: LimitAnswer
-    drive_files: LimitAnswer
-    memory_records: LimitAnswer
-    memory_mb: LimitAnswer
-    requests_per_minute: LimitAnswer
+    concurrency: LimitRead
+    queued_jobs: LimitRead
+    later_jobs: LimitRead
+    deployments: LimitRead
+    api_keys: LimitRead
+    members: LimitRead
+    secrets: LimitRead
+    skillpacks: LimitRead
+    drive_mb: LimitRead
+    drive_files: LimitRead
+    memory_records: LimitRead
+    memory_mb: LimitRead
+    requests_per_minute: LimitRead
     ceilings: dict[str, int | None]
     """The most that the project can set itself, by name: the operator's for this project, else the instance's."""
     own: dict[str, int]
     """What the project has set itself; where the operator has lowered a ceiling since, the ceiling holds."""
 
     @classmethod
-    def of(cls, limits: ProjectLimits, defaults: dict[str, int | None]) -> LimitsAnswer:
+    def of(cls, limits: ProjectLimits, defaults: dict[str, int | None]) -> LimitsRead:
         """Return the limits of a project, from its own, its operator's and the instance's."""
         names = (CONCURRENCY, *Quota, REQUESTS)
         ceilings = {name: ceiling(limits.of_operator, name, defaults[name]) for name in names}
-        held = {name: LimitAnswer.of(name, limits, defaults[name]) for name in names}
+        held = {name: LimitRead.of(name, limits, defaults[name]) for name in names}
         return cls(**held, ceilings=ceilings, own=dict(limits.own))
 
     def set_by(self, name: str) -> Literal["instance", "operator", "project"]:
         """Return whose value of a limit holds."""
-        answer: LimitAnswer = getattr(self, name)
+        answer: LimitRead = getattr(self, name)
         if name in self.own and answer.limit != self.ceilings[name]:
             return "project"
         return "operator" if answer.is_own else "instance"

@@ -14,7 +14,7 @@ from backend.identity.projects.members import Person
 from backend.identity.tables import Project
 
 
-class NewProjectAsked(Asked):
+class ProjectCreate(Asked):
     """A project to be made."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -22,7 +22,7 @@ class NewProjectAsked(Asked):
     """Its name in addresses; made from the name when left out."""
 
 
-class ProjectChanges(Asked):
+class ProjectUpdate(Asked):
     """What to change in a project; what is left out stays."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
@@ -31,7 +31,7 @@ class ProjectChanges(Asked):
     """Most jobs that are ready or running at once, up to the operator's ceiling."""
 
 
-class ProjectAnswer(BaseModel):
+class ProjectRead(BaseModel):
     """A project."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -46,7 +46,7 @@ class ProjectAnswer(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, project: Project, role: RoleName) -> ProjectAnswer:
+    def of(cls, project: Project, role: RoleName) -> ProjectRead:
         """The answer for a project in which the caller has the role."""
         return cls(
             id=project.id,
@@ -58,27 +58,27 @@ class ProjectAnswer(BaseModel):
         )
 
 
-class ProjectDetail(ProjectAnswer):
+class ProjectDetail(ProjectRead):
     """A project with its limits."""
 
     concurrency_limit: int
     """What holds: the project's own, or the operator's ceiling where that is lower."""
 
 
-class InvitationAsked(Asked):
+class InvitationCreate(Asked):
     """Somebody to be invited into the project."""
 
     email: str = Field(min_length=3, max_length=320)
     role: RoleName = "developer"
 
 
-class MemberChanges(Asked):
+class MemberUpdate(Asked):
     """Another role for a member."""
 
     role: RoleName
 
 
-class MemberAnswer(BaseModel):
+class MemberRead(BaseModel):
     """Somebody in a project."""
 
     user_id: UUID
@@ -88,7 +88,7 @@ class MemberAnswer(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, person: Person) -> MemberAnswer:
+    def of(cls, person: Person) -> MemberRead:
         """The answer for a member."""
         return cls(
             user_id=person.user.id,
@@ -99,7 +99,7 @@ class MemberAnswer(BaseModel):
         )
 
 
-class InvitationAnswer(BaseModel):
+class InvitationRead(BaseModel):
     """An invitation that can still be accepted."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
@@ -112,14 +112,14 @@ class InvitationAnswer(BaseModel):
     expires_at: datetime
 
 
-class NewInvitationAnswer(InvitationAnswer):
+class InvitationCreated(InvitationRead):
     """A new invitation, with its link."""
 
     link: str
     """To be passed on to the person; told this once. It opens for who is signed in with the e-mail."""
 
     @classmethod
-    def of(cls, made: NewInvitation, url: str) -> NewInvitationAnswer:
+    def of(cls, made: NewInvitation, url: str) -> InvitationCreated:
         """The answer for an invitation into a project of the instance at this address."""
-        shown = InvitationAnswer.model_validate(made.invitation)
+        shown = InvitationRead.model_validate(made.invitation)
         return cls(**shown.model_dump(), link=f"{url}/join?token={made.token}")

@@ -17,7 +17,7 @@ from backend.identity.idempotency.service import MAX_CHARACTERS
 from backend.integrations.media import service
 from backend.integrations.media.generation import MediaOrder
 from backend.integrations.media.model_families import Verb
-from backend.integrations.media.schemas import MediaAnswer, MediaAsked
+from backend.integrations.media.schemas import MediaCreate, MediaRead
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
@@ -34,12 +34,12 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 )
 @permissions.jobs_only("drive:write")
 async def generate_media(
-    asked: MediaAsked,
+    asked: MediaCreate,
     response: Response,
     principal: PrincipalDep,
     context: ContextDep,
     idempotency_key: IdempotencyKeyHeader = None,
-) -> MediaAnswer:
+) -> MediaRead:
     """Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt."""
     _check_own(asked, principal)
     if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_CHARACTERS:
@@ -59,7 +59,7 @@ async def generate_media(
     return generated.answer
 
 
-def _check_own(asked: MediaAsked, principal: Principal) -> None:
+def _check_own(asked: MediaCreate, principal: Principal) -> None:
     if asked.workspace_id not in (None, principal.project_id):
         raise NotAllowed("The workspace_id is not that of your project. Leave it out.")
     if asked.job_id not in (None, principal.id):

@@ -29,7 +29,7 @@ from backend.integrations.media.local.provider import LABEL, LocalProvider
 from backend.integrations.media.model_families import Verb
 from backend.integrations.media.plan import Plan, Quantity
 from backend.integrations.media.provider import Made, Order, Provider, Sources
-from backend.integrations.media.schemas import MediaAnswer, MediaMeta
+from backend.integrations.media.schemas import MediaMeta, MediaRead
 from backend.money.ledger.service import Used
 from backend.money.pricing import PriceList, billed_micros
 from backend.skills.manifest.types import Skill
@@ -58,7 +58,7 @@ class MediaOrder:
 class Generated(NamedTuple):
     """What was made, now or before."""
 
-    answer: MediaAnswer
+    answer: MediaRead
     is_replayed: bool = False
 
 
@@ -99,7 +99,7 @@ class Making:
         most = self.does.quantity(sources.audio_bytes)
         begun = await self._begun(most)
         if begun.answer is not None:
-            return Generated(self._signed(MediaAnswer.model_validate(begun.answer)), is_replayed=True)
+            return Generated(self._signed(MediaRead.model_validate(begun.answer)), is_replayed=True)
         async with self._given_up_on_errors():
             made = await self._made(sources, begun.ordered)
             answer = await self._kept(made, most, began)
@@ -159,10 +159,10 @@ class Making:
         )
         return await provider.make(order)
 
-    async def _kept(self, made: Made, most: Quantity, began: float) -> MediaAnswer:
+    async def _kept(self, made: Made, most: Quantity, began: float) -> MediaRead:
         used = self._used(made, most)
 
-        async def store(placed: Placed | None, session: Any) -> MediaAnswer:
+        async def store(placed: Placed | None, session: Any) -> MediaRead:
             answer = self._answer(made, placed, used)
             await calls.finish(session, self.call, used, answer.model_dump(mode="json", exclude_none=True))
             if self.asked.is_told:
@@ -193,10 +193,10 @@ class Making:
             label=LABEL if family.is_local else "",
         )
 
-    def _answer(self, made: Made, placed: Placed | None, used: Used) -> MediaAnswer:
+    def _answer(self, made: Made, placed: Placed | None, used: Used) -> MediaRead:
         paths = list(placed.paths) if placed is not None else []
         warnings = [*self.does.warnings, *made.warnings, *(placed.warnings if placed is not None else ())]
-        return MediaAnswer(
+        return MediaRead(
             model=self.does.family.slug,
             kind=self.does.family.kind,
             label=used.label,
@@ -209,7 +209,7 @@ class Making:
             **made.said,
         )
 
-    def _signed(self, answer: MediaAnswer) -> MediaAnswer:
+    def _signed(self, answer: MediaRead) -> MediaRead:
         """With an address that opens the file, which is made anew for every answer."""
         if answer.drive_path is None:
             return answer
@@ -247,7 +247,7 @@ class Making:
             await provider_for(self.does, self.context.settings).cancel(ordered)
 
 
-def _event(answer: MediaAnswer, verb: Verb, took_s: float) -> MediaEvent:
+def _event(answer: MediaRead, verb: Verb, took_s: float) -> MediaEvent:
     return MediaEvent(
         verb=verb,
         model=answer.model,

@@ -13,7 +13,7 @@ from backend.storage.paths import MAX_PATH_BYTES
 DrivePathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)]
 
 
-class MediaAsked(BaseModel):
+class MediaCreate(BaseModel):
     """One call of a model for media."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -51,7 +51,7 @@ class MediaMeta(BaseModel):
     warnings: list[str] = []
 
 
-class MediaAnswer(BaseModel):
+class MediaRead(BaseModel):
     """What was made."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

@@ -15,7 +15,7 @@ from backend.integrations.providers.service import ShownKey
 from backend.skills.model_catalog.catalog import Catalogue
 
 
-class ProviderKeyAsked(Asked):
+class ProviderKeyUpdate(Asked):
     """A key of the project's own."""
 
     api_key: str
@@ -27,7 +27,7 @@ class ProviderKeyAsked(Asked):
         return [("base_url", self.base_url)]
 
 
-class ProviderAnswer(BaseModel):
+class ProviderRead(BaseModel):
     """A family of models, and who pays for it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -63,7 +63,7 @@ class ProviderAnswer(BaseModel):
         ]
 
 
-class ProbeAnswer(BaseModel):
+class ProbeRead(BaseModel):
     """What the provider said when it was asked for its list of models."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

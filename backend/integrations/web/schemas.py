@@ -14,7 +14,7 @@ _Query = Annotated[Text, Field(min_length=1, max_length=500)]
 _Results = Annotated[int, Field(ge=1, le=20)]
 
 
-class SearchAsked(BaseModel):
+class WebSearch(BaseModel):
     """Words to search for."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -34,7 +34,7 @@ class FoundPage(BaseModel):
     """What the engine shows of it."""
 
 
-class SearchAnswer(BaseModel):
+class WebSearchRead(BaseModel):
     """What a search found."""
 
     results: list[FoundPage]
@@ -42,7 +42,7 @@ class SearchAnswer(BaseModel):
     billed_usd: float
 
 
-class PageAsked(BaseModel):
+class WebPageFetch(BaseModel):
     """An address whose text is wanted."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
@@ -55,7 +55,7 @@ class PageAsked(BaseModel):
     """Scripts of pages are not run here: `true` is answered with 501."""
 
 
-class PageAnswer(BaseModel):
+class WebPageRead(BaseModel):
     """What a page says."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

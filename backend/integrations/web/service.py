@@ -33,7 +33,7 @@ from backend.integrations.web.errors import (
     WebBusy,
     WebFailed,
 )
-from backend.integrations.web.schemas import FoundPage, PageAnswer, PageAsked, SearchAnswer, SearchAsked
+from backend.integrations.web.schemas import FoundPage, WebPageFetch, WebPageRead, WebSearch, WebSearchRead
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
 
@@ -44,7 +44,7 @@ _WAIT_S: Final = 10.0
 """For a place among what this process fetches."""
 
 
-async def search(context: AppContext, principal: Principal, asked: SearchAsked) -> SearchAnswer:
+async def search(context: AppContext, principal: Principal, asked: WebSearch) -> WebSearchRead:
     """Search the web for a running job, at the price of the instance's engine.
 
     Raises:
@@ -72,10 +72,10 @@ async def search(context: AppContext, principal: Principal, asked: SearchAsked) 
     await _pay(context, attempt, found)
     billed = found.used.billed_micros
     pages = [FoundPage(title=hit.title, url=hit.url, text=hit.text) for hit in found.hits]
-    return SearchAnswer(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
+    return WebSearchRead(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
 
 
-async def fetch(context: AppContext, principal: Principal, asked: PageAsked) -> PageAnswer:
+async def fetch(context: AppContext, principal: Principal, asked: WebPageFetch) -> WebPageRead:
     """The text of a page for a running job, from where its skill's `network:` allows.
 
     Raises:
@@ -105,7 +105,7 @@ async def fetch(context: AppContext, principal: Principal, asked: PageAsked) -> 
         await _tell(context, principal, refusals.facts)
 
 
-async def _page(context: AppContext, outside: RunEgress, asked: PageAsked) -> PageAnswer:
+async def _page(context: AppContext, outside: RunEgress, asked: WebPageFetch) -> WebPageRead:
     from backend.integrations.web import fetching, page_text  # bring httpx2, as above
 
     doors = context.doors
@@ -120,7 +120,7 @@ async def _page(context: AppContext, outside: RunEgress, asked: PageAsked) -> Pa
             read = await page_text.read(fetched, asked.max_chars)
     finally:
         doors.pages.release()
-    return PageAnswer(url=fetched.url, title=read.title, content=read.text, length=read.length)
+    return WebPageRead(url=fetched.url, title=read.title, content=read.text, length=read.length)
 
 
 def _refused(error: NotFetched) -> PurasError:

@@ -18,27 +18,27 @@ from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries, service
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.schemas import (
-    DeliveryAnswer,
+    DeliveryRead,
     DeliveryStatus,
-    RotationAsked,
-    WebhookAnswer,
-    WebhookAsked,
-    WebhookChanges,
-    WebhookSecretAnswer,
+    SecretRotation,
+    WebhookCreate,
+    WebhookRead,
+    WebhookSecretRead,
+    WebhookUpdate,
 )
 from backend.integrations.webhooks.service import WithSecret
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webhooks"])
 
 
-@router.post("", status_code=201, summary="Make a webhook", response_model=WebhookSecretAnswer)
+@router.post("", status_code=201, summary="Make a webhook", response_model=WebhookSecretRead)
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def create_webhook(
-    asked: WebhookAsked, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    asked: WebhookCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
     """Have a server told of events. The answer shows the signing secret, this once."""
 
-    async def make() -> WebhookSecretAnswer:
+    async def make() -> WebhookSecretRead:
         allowed = Receivers.of(context.settings)
         made = await service.create(session, context.vault, principal, asked, allowed=allowed)
         return _with_secret(made)
@@ -48,31 +48,31 @@ async def create_webhook(
 
 @router.get("", summary="List the webhooks")
 @permissions.needs("webhooks:read", role=Role.DEVELOPER)
-async def list_webhooks(principal: PrincipalDep, session: SessionDep) -> Sequence[WebhookAnswer]:
+async def list_webhooks(principal: PrincipalDep, session: SessionDep) -> Sequence[WebhookRead]:
     """Every webhook of the project, the oldest first."""
-    return [WebhookAnswer.model_validate(one) for one in await service.list_all(session, principal)]
+    return [WebhookRead.model_validate(one) for one in await service.list_all(session, principal)]
 
 
 @router.get("/{webhook_id}", summary="Read a webhook")
 @permissions.needs("webhooks:read", role=Role.DEVELOPER)
-async def get_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> WebhookAnswer:
+async def get_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> WebhookRead:
     """A webhook, and whether it works."""
-    return WebhookAnswer.model_validate(await service.get(session, principal, webhook_id))
+    return WebhookRead.model_validate(await service.get(session, principal, webhook_id))
 
 
 @router.patch("/{webhook_id}", summary="Change a webhook")
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def change_webhook(
     webhook_id: UUID,
-    asked: WebhookChanges,
+    asked: WebhookUpdate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
-) -> WebhookAnswer:
+) -> WebhookRead:
     """Change its address or what it is told of, or switch it off or on."""
     allowed = Receivers.of(context.settings)
     changed = await service.change(session, principal, webhook_id, asked, allowed=allowed)
-    return WebhookAnswer.model_validate(changed)
+    return WebhookRead.model_validate(changed)
 
 
 @router.delete("/{webhook_id}", status_code=204, summary="Delete a webhook")
@@ -86,7 +86,7 @@ async def delete_webhook(webhook_id: UUID, principal: PrincipalDep, session: Ses
     "/{webhook_id}/rotate",
     status_code=201,
     summary="Replace a signing secret",
-    response_model=WebhookSecretAnswer,
+    response_model=WebhookSecretRead,
 )
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def rotate_webhook_secret(
@@ -96,27 +96,25 @@ async def rotate_webhook_secret(
     context: ContextDep,
     *,
     once: OnceDep,
-    asked: RotationAsked | None = None,
+    asked: SecretRotation | None = None,
 ) -> Response:
     """Show a new secret, this once. Until `overlap_hours` are over, both sign."""
 
-    async def make() -> WebhookSecretAnswer:
-        how = asked or RotationAsked()
+    async def make() -> WebhookSecretRead:
+        how = asked or SecretRotation()
         return _with_secret(await service.rotate(session, context.vault, principal, webhook_id, how))
 
     return await once.answer(session, principal, make)
 
 
-@router.post(
-    "/{webhook_id}/test", status_code=201, summary="Send a test event", response_model=DeliveryAnswer
-)
+@router.post("/{webhook_id}/test", status_code=201, summary="Send a test event", response_model=DeliveryRead)
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def test_webhook(
     webhook_id: UUID, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
 ) -> Response:
     """Send `webhook.test`; the delivery tells what became of it within seconds."""
 
-    async def make() -> DeliveryAnswer:
+    async def make() -> DeliveryRead:
         return _delivery(await deliveries.test(session, principal, webhook_id))
 
     return await once.answer(session, principal, make)
@@ -133,7 +131,7 @@ async def list_webhook_deliveries(
     *,
     page: PageDep,
     status: DeliveryStatus | None = None,
-) -> Sequence[DeliveryAnswer]:
+) -> Sequence[DeliveryRead]:
     """What it was and will be sent, newest first, each with its last answer."""
     found = await deliveries.list_some(session, principal, webhook_id, page, status=status)
     return [_delivery(one) for one in linked(request, response, found)]
@@ -143,7 +141,7 @@ async def list_webhook_deliveries(
 @permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def get_webhook_delivery(
     webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
-) -> DeliveryAnswer:
+) -> DeliveryRead:
     """One delivery, as it stands."""
     return _delivery(await deliveries.get(session, principal, webhook_id, delivery_id))
 
@@ -152,16 +150,16 @@ async def get_webhook_delivery(
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def redeliver(
     webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
-) -> DeliveryAnswer:
+) -> DeliveryRead:
     """Send it now, with the same `webhook-id` and body; it is tried for three days more."""
     return _delivery(await deliveries.redeliver(session, principal, webhook_id, delivery_id))
 
 
-def _with_secret(made: WithSecret) -> WebhookSecretAnswer:
-    shown: dict[str, Any] = WebhookAnswer.model_validate(made.webhook).model_dump()
-    return WebhookSecretAnswer(**shown, secret=made.secret)
+def _with_secret(made: WithSecret) -> WebhookSecretRead:
+    shown: dict[str, Any] = WebhookRead.model_validate(made.webhook).model_dump()
+    return WebhookSecretRead(**shown, secret=made.secret)
 
 
-def _delivery(row: WebhookDelivery) -> DeliveryAnswer:
-    shown = DeliveryAnswer.model_validate(row)
+def _delivery(row: WebhookDelivery) -> DeliveryRead:
+    shown = DeliveryRead.model_validate(row)
     return shown if row.status == "pending" else shown.model_copy(update={"next_at": None})

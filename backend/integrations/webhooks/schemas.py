@@ -18,7 +18,7 @@ Events = Annotated[list[Event], Field(max_length=20)]
 MAX_OVERLAP_HOURS = 168
 
 
-class WebhookAsked(Asked):
+class WebhookCreate(Asked):
     """A new webhook."""
 
     url: Url
@@ -31,7 +31,7 @@ class WebhookAsked(Asked):
     enabled: bool = True
 
 
-class WebhookChanges(Asked):
+class WebhookUpdate(Asked):
     """What is to change; switching it on again forgets why it was off."""
 
     url: Url | None = None
@@ -41,7 +41,7 @@ class WebhookChanges(Asked):
     enabled: bool | None = None
 
 
-class RotationAsked(Asked):
+class SecretRotation(Asked):
     """How a secret is replaced."""
 
     overlap_hours: float = Field(default=24, ge=0, le=MAX_OVERLAP_HOURS)
@@ -54,7 +54,7 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class WebhookAnswer(Answer):
+class WebhookRead(Answer):
     """A webhook; its secret is never told again."""
 
     id: UUID
@@ -75,7 +75,7 @@ class WebhookAnswer(Answer):
     updated_at: datetime
 
 
-class WebhookSecretAnswer(WebhookAnswer):
+class WebhookSecretRead(WebhookRead):
     """The same with its secret, which is shown this once."""
 
     secret: str
@@ -96,7 +96,7 @@ class DeliveryAttempt(Answer):
     duration_ms: int | None
 
 
-class DeliveryAnswer(Answer):
+class DeliveryRead(Answer):
     """One event for one webhook."""
 
     id: UUID

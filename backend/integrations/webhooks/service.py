@@ -20,7 +20,7 @@ from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.webhooks import addresses, outcomes, signing
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.errors import TooManyWebhooks, WebhookNotFound
-from backend.integrations.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
+from backend.integrations.webhooks.schemas import SecretRotation, WebhookCreate, WebhookUpdate
 
 MAX_WEBHOOKS: Final = 20
 """Of one project."""
@@ -37,7 +37,7 @@ async def create(
     session: AsyncSession,
     vault: Vault,
     principal: Principal,
-    asked: WebhookAsked,
+    asked: WebhookCreate,
     *,
     allowed: Receivers,
 ) -> WithSecret:
@@ -86,7 +86,7 @@ async def change(
     session: AsyncSession,
     principal: Principal,
     webhook_id: UUID,
-    asked: WebhookChanges,
+    asked: WebhookUpdate,
     *,
     allowed: Receivers,
 ) -> Webhook:
@@ -129,7 +129,7 @@ async def delete(session: AsyncSession, principal: Principal, webhook_id: UUID) 
 
 
 async def rotate(
-    session: AsyncSession, vault: Vault, principal: Principal, webhook_id: UUID, asked: RotationAsked
+    session: AsyncSession, vault: Vault, principal: Principal, webhook_id: UUID, asked: SecretRotation
 ) -> WithSecret:
     """Give a webhook a new secret; the one that it had signs beside it for a while.
 

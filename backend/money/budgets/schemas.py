@@ -16,7 +16,7 @@ Window = Literal["day", "month", "rolling30", "total"]
 MAX_USD = 1_000_000_000
 
 
-class BudgetAsked(Asked):
+class BudgetCreate(Asked):
     """A new budget."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -38,7 +38,7 @@ class BudgetAsked(Asked):
     """Refuse jobs once it is used up; false: only alert."""
 
 
-class BudgetChanges(Asked):
+class BudgetUpdate(Asked):
     """What is to change; whose jobs it counts stays."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
@@ -49,7 +49,7 @@ class BudgetChanges(Asked):
     enforce: bool | None = None
 
 
-class BudgetAnswer(BaseModel):
+class BudgetRead(BaseModel):
     """A budget and how it stands."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)

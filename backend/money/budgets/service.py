@@ -16,7 +16,7 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.tables import ApiKey
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, TooManyBudgets
-from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 from backend.money.budgets.tables import Budget
 from backend.money.budgets.usage import STANDING
 from backend.money.pricing import usd_to_micros
@@ -37,7 +37,7 @@ _TAKES: Final = {
 }
 
 
-async def create(session: AsyncSession, principal: Principal, asked: BudgetAsked) -> BudgetAnswer:
+async def create(session: AsyncSession, principal: Principal, asked: BudgetCreate) -> BudgetRead:
     """Make a budget; what was spent before in its window counts.
 
     Raises:
@@ -70,14 +70,14 @@ async def create(session: AsyncSession, principal: Principal, asked: BudgetAsked
     return await get(session, principal, budget.id)
 
 
-async def list_all(session: AsyncSession, principal: Principal) -> Sequence[BudgetAnswer]:
+async def list_all(session: AsyncSession, principal: Principal) -> Sequence[BudgetRead]:
     """Every budget of the project and how it stands, by name."""
     principal.require(Role.VIEWER, "budgets:read")
     rows = await session.execute(_ALL, {"project_id": principal.project_id})
-    return [BudgetAnswer.of(row) for row in rows.all()]
+    return [BudgetRead.of(row) for row in rows.all()]
 
 
-async def get(session: AsyncSession, principal: Principal, budget_id: UUID) -> BudgetAnswer:
+async def get(session: AsyncSession, principal: Principal, budget_id: UUID) -> BudgetRead:
     """A budget and how it stands.
 
     Raises:
@@ -88,12 +88,12 @@ async def get(session: AsyncSession, principal: Principal, budget_id: UUID) -> B
     row = (await session.execute(_ONE, values)).one_or_none()
     if row is None:
         raise BudgetNotFound(budget_id)
-    return BudgetAnswer.of(row)
+    return BudgetRead.of(row)
 
 
 async def change(
-    session: AsyncSession, principal: Principal, budget_id: UUID, asked: BudgetChanges
-) -> BudgetAnswer:
+    session: AsyncSession, principal: Principal, budget_id: UUID, asked: BudgetUpdate
+) -> BudgetRead:
     """Change a budget; with another limit or window it may alert again.
 
     Raises:
@@ -129,7 +129,7 @@ async def delete(session: AsyncSession, principal: Principal, budget_id: UUID) -
     await audit.record(session, principal, "budget.deleted", f"budget:{budget_id}", name=budget.name)
 
 
-def _check_scope(asked: BudgetAsked) -> None:
+def _check_scope(asked: BudgetCreate) -> None:
     problems = [
         Problem(name, f"A budget of the scope {asked.scope!r} needs this.")
         for name in _NEEDS[asked.scope]
@@ -144,7 +144,7 @@ def _check_scope(asked: BudgetAsked) -> None:
         raise Invalid(f"The budget is not complete: {problems[0].path}: {problems[0].message}", problems)
 
 
-async def _scoped(session: AsyncSession, principal: Principal, asked: BudgetAsked) -> dict[str, Any]:
+async def _scoped(session: AsyncSession, principal: Principal, asked: BudgetCreate) -> dict[str, Any]:
     if asked.scope == "skillpack":
         return {"skillpack_id": (await skillpacks.get(session, principal, asked.skillpack)).id}
     if asked.scope == "skill":

@@ -14,7 +14,7 @@ from backend.skills.deployments import service
 from backend.storage import Storage
 
 
-class PromptAnswer(BaseModel):
+class PromptRead(BaseModel):
     """The prompt of an agent."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -32,7 +32,7 @@ async def read(
     skillpack: str,
     version: int | None,
     storage: Storage,
-) -> PromptAnswer:
+) -> PromptRead:
     """The prompt of a skill in a version; in the active one where none is named.
 
     Raises:
@@ -48,4 +48,4 @@ async def read(
     bundle = await storage.get_bundle(found.sha256)
     path = "/".join(part for part in (found.skill.path, found.skill.file) if part)
     content = await asyncio.to_thread(lambda: Archive(bundle).read(path))
-    return PromptAnswer(path=path, text=content.decode("utf-8", "replace"))
+    return PromptRead(path=path, text=content.decode("utf-8", "replace"))

@@ -12,7 +12,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.skills.skillpacks import service
-from backend.skills.skillpacks.schemas import NewSkillpackAsked, SkillpackAnswer
+from backend.skills.skillpacks.schemas import SkillpackCreate, SkillpackRead
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 
@@ -23,15 +23,15 @@ async def list_skillpacks(
     principal: PrincipalDep,
     session: SessionDep,
     limit: Annotated[int, Query(ge=1, le=service.MAX_LISTED)] = service.MAX_LISTED,
-) -> list[SkillpackAnswer]:
+) -> list[SkillpackRead]:
     """The project's skillpacks, the default one first."""
-    return [SkillpackAnswer.of(pack) for pack in await service.list_(session, principal, limit=limit)]
+    return [SkillpackRead.of(pack) for pack in await service.list_(session, principal, limit=limit)]
 
 
-@router.post("/skillpacks", status_code=201, response_model=SkillpackAnswer)
+@router.post("/skillpacks", status_code=201, response_model=SkillpackRead)
 @permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def create_skillpack(
-    asked: NewSkillpackAsked,
+    asked: SkillpackCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
@@ -40,7 +40,7 @@ async def create_skillpack(
     """Make a skillpack."""
     principal.require(Role.DEVELOPER, "deployments:write")
 
-    async def make() -> SkillpackAnswer:
+    async def make() -> SkillpackRead:
         made = await service.create(
             session,
             principal,
@@ -49,14 +49,14 @@ async def create_skillpack(
             description=asked.description,
             quotas=context.settings.quotas,
         )
-        return SkillpackAnswer.of(made)
+        return SkillpackRead.of(made)
 
     return await once.answer(session, principal, make)
 
 
 @router.get("/skillpacks/{skillpack}")
 @permissions.needs("deployments:read")
-async def get_skillpack(skillpack: str, principal: PrincipalDep, session: SessionDep) -> SkillpackAnswer:
+async def get_skillpack(skillpack: str, principal: PrincipalDep, session: SessionDep) -> SkillpackRead:
     """One skillpack."""
     principal.require(Role.VIEWER, "deployments:read")
-    return SkillpackAnswer.of(await service.get(session, principal, skillpack))
+    return SkillpackRead.of(await service.get(session, principal, skillpack))

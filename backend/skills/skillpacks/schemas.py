@@ -11,7 +11,7 @@ from backend.core.schemas import Asked
 from backend.skills.skillpacks.tables import Skillpack
 
 
-class NewSkillpackAsked(Asked):
+class SkillpackCreate(Asked):
     """A skillpack to be made."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -20,7 +20,7 @@ class NewSkillpackAsked(Asked):
     description: str = Field(default="", max_length=4_000)
 
 
-class SkillpackAnswer(BaseModel):
+class SkillpackRead(BaseModel):
     """A line of versions inside the project."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
@@ -41,6 +41,6 @@ class SkillpackAnswer(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, skillpack: Skillpack) -> SkillpackAnswer:
+    def of(cls, skillpack: Skillpack) -> SkillpackRead:
         """The answer for a skillpack."""
         return cls(workspace_id=skillpack.project_id, **skillpack.model_dump())

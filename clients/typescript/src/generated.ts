@@ -15,7 +15,7 @@ export interface Access {
 }
 
 /** A project and its wallet. */
-export interface AdminProjectAnswer {
+export interface AdminProjectRead {
   balance_micros: number;
   created_at: string;
   id: string;
@@ -28,8 +28,22 @@ export interface AdminProjectAnswer {
   slug: string;
 }
 
+/** Somebody with an account. */
+export interface AdminUserRead {
+  created_at: string;
+  disabled_at: string | null;
+  email: string;
+  id: string;
+  is_operator: boolean;
+  /** Of the sessions that there are. */
+  last_seen_at: string | null;
+  name: string;
+  /** In how many they are. */
+  projects: number;
+}
+
 /** The agent started. In runs of a listing of another project the fields about tools are missing. */
-export type AgentStartEvent = EventView & ({
+export type AgentStartEvent = EventRead & ({
   payload: {
     /** Whether `bash` is one of them. */
     bash_enabled?: boolean;
@@ -55,8 +69,81 @@ export type AgentStartEvent = EventView & ({
   type: "agent_start";
 });
 
+/** A key to be made. */
+export interface ApiKeyCreate {
+  /** Most micro-dollars that its jobs may spend in a day. */
+  daily_cap_micros?: number | null;
+  expires_at?: string | null;
+  /** `secret` for servers; `publishable` for browsers, which may submit and read their own jobs. */
+  kind?: "secret" | "publishable";
+  name?: string;
+  /** Most requests that it may send, where that is less than what every key may. */
+  requests_per_minute?: number | null;
+  /**
+   * All that the key can do. Empty: everything that the kind can, unless the key has a list of skills, a daily cap or
+   * an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
+   */
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
+  /**
+   * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` in every one; empty:
+   * all.
+   */
+  skill_allowlist?: string[];
+}
+
+/** A key that was just made; `key` is shown this once. */
+export interface ApiKeyCreated {
+  created_at: string;
+  created_by: string;
+  daily_cap_micros: number | null;
+  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
+  effective_scopes: string[] | null;
+  expires_at: string | null;
+  id: string;
+  key: string;
+  kind: "secret" | "publishable";
+  last_used_at: string | null;
+  name: string;
+  prefix: string;
+  requests_per_minute: number | null;
+  revoked_at: string | null;
+  /** Those that it was given. */
+  scopes: string[];
+  skill_allowlist: string[];
+}
+
+/** An API key, without its secret. */
+export interface ApiKeyRead {
+  created_at: string;
+  created_by: string;
+  daily_cap_micros: number | null;
+  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
+  effective_scopes: string[] | null;
+  expires_at: string | null;
+  id: string;
+  kind: "secret" | "publishable";
+  last_used_at: string | null;
+  name: string;
+  prefix: string;
+  requests_per_minute: number | null;
+  revoked_at: string | null;
+  /** Those that it was given. */
+  scopes: string[];
+  skill_allowlist: string[];
+}
+
+/** What to change in a key; what is left out stays. */
+export interface ApiKeyUpdate {
+  /** `null`: what every key may send. */
+  requests_per_minute?: number | null;
+  /** All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes. */
+  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
+  /** Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access. */
+  unrestricted?: boolean;
+}
+
 /** A person decided about a call, or the approval expired. */
-export type ApprovalDecidedEvent = EventView & {
+export type ApprovalDecidedEvent = EventRead & {
   payload: {
     /** ID of the approval. */
     approval_id: string;
@@ -76,8 +163,28 @@ export type ApprovalDecidedEvent = EventView & {
   type: "approval_decided";
 };
 
+/** One call of an agent's tool, and what was said to it. */
+export interface ApprovalRead {
+  created_at: string;
+  decided_at: string | null;
+  decided_by: string;
+  /** Undecided until then, it counts as refused. */
+  expires_at: string;
+  id: string;
+  /** All that the tool is given: exactly this runs when it is approved. */
+  input: Record<string, unknown>;
+  job_id: string;
+  /** What whoever decided said to it. */
+  reason: string;
+  status: "pending" | "approved" | "denied" | "expired" | "cancelled";
+  /** Of the reply that asks for the call. */
+  step: number;
+  tool: string;
+  tool_use_id: string;
+}
+
 /** A person must approve a call before it is made. */
-export type ApprovalRequiredEvent = EventView & {
+export type ApprovalRequiredEvent = EventRead & {
   payload: {
     /** ID of the approval. */
     approval_id: string;
@@ -97,28 +204,8 @@ export type ApprovalRequiredEvent = EventView & {
   type: "approval_required";
 };
 
-/** One call of an agent's tool, and what was said to it. */
-export interface ApprovalView {
-  created_at: string;
-  decided_at: string | null;
-  decided_by: string;
-  /** Undecided until then, it counts as refused. */
-  expires_at: string;
-  id: string;
-  /** All that the tool is given: exactly this runs when it is approved. */
-  input: Record<string, unknown>;
-  job_id: string;
-  /** What whoever decided said to it. */
-  reason: string;
-  status: "pending" | "approved" | "denied" | "expired" | "cancelled";
-  /** Of the reply that asks for the call. */
-  step: number;
-  tool: string;
-  tool_use_id: string;
-}
-
 /** Who did what. */
-export interface AuditAnswer {
+export interface AuditRead {
   action: string;
   actor: string;
   at: string;
@@ -157,8 +244,29 @@ export interface Bar {
   succeeded: number;
 }
 
+/** A new budget. */
+export interface BudgetCreate {
+  /** Percent of the limit from which on there is an alert, once per window; null: none. */
+  alert_pct?: number | null;
+  /** For the scope `key`. */
+  api_key_id?: string | null;
+  /** Refuse jobs once it is used up; false: only alert. */
+  enforce?: boolean;
+  limit_usd: number;
+  /** What people call it; a job that it does not allow is told this name. */
+  name: string;
+  /** Whose jobs it counts. */
+  scope?: "project" | "skillpack" | "skill" | "key";
+  /** For the scope `skill`. */
+  skill?: string | null;
+  /** Id or slug; for the scopes `skillpack` and `skill`. Default: the default one, or the one that has the skill. */
+  skillpack?: string | null;
+  /** `day` and `month` begin at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets. */
+  window: "day" | "month" | "rolling30" | "total";
+}
+
 /** A budget and how it stands. */
-export interface BudgetAnswer {
+export interface BudgetRead {
   alert_pct: number | null;
   /** Day of the last alert. */
   alerted_on: string | null;
@@ -190,29 +298,8 @@ export interface BudgetAnswer {
   window: "day" | "month" | "rolling30" | "total";
 }
 
-/** A new budget. */
-export interface BudgetAsked {
-  /** Percent of the limit from which on there is an alert, once per window; null: none. */
-  alert_pct?: number | null;
-  /** For the scope `key`. */
-  api_key_id?: string | null;
-  /** Refuse jobs once it is used up; false: only alert. */
-  enforce?: boolean;
-  limit_usd: number;
-  /** What people call it; a job that it does not allow is told this name. */
-  name: string;
-  /** Whose jobs it counts. */
-  scope?: "project" | "skillpack" | "skill" | "key";
-  /** For the scope `skill`. */
-  skill?: string | null;
-  /** Id or slug; for the scopes `skillpack` and `skill`. Default: the default one, or the one that has the skill. */
-  skillpack?: string | null;
-  /** `day` and `month` begin at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets. */
-  window: "day" | "month" | "rolling30" | "total";
-}
-
 /** What is to change; whose jobs it counts stays. */
-export interface BudgetChanges {
+export interface BudgetUpdate {
   /** Null: no alerts any more. */
   alert_pct?: number | null;
   enforce?: boolean | null;
@@ -233,7 +320,7 @@ export interface CallResult {
 }
 
 /** The job was canceled. No event follows. */
-export type CancelledEvent = EventView & ({
+export type CancelledEvent = EventRead & ({
   payload: {
     /** Who canceled it, when it was not running. */
     by?: string;
@@ -252,7 +339,7 @@ export type CancelledEvent = EventView & ({
 });
 
 /** Body of `POST /v1/jobs/{id}/eval-case`. */
-export interface CaseRequest {
+export interface CaseCreate {
   /** What the output has to be; left out: the job's own result, `null`: nothing is expected. */
   expected?: unknown;
   /** Default: `job-` and the first part of the job's id. */
@@ -261,7 +348,7 @@ export interface CaseRequest {
 }
 
 /** A case that is kept here. */
-export interface CaseView {
+export interface CaseRead {
   /** Its name among the skill's cases; it stands in the place of one of the dataset with the same. */
   case_id: string;
   created_at: string;
@@ -277,15 +364,8 @@ export interface CaseView {
   tags: string[];
 }
 
-/** A cell to be run. */
-export interface CellAsked {
-  /** Its id in the notebook. */
-  cell: string;
-  code: string;
-}
-
 /** One run of a cell. */
-export interface CellView {
+export interface CellRead {
   /** Its id in the notebook. */
   cell: string;
   ended_at: string | null;
@@ -301,27 +381,17 @@ export interface CellView {
   status: "queued" | "running" | "ok" | "error" | "interrupted" | "dropped" | "lost";
 }
 
+/** A cell to be run. */
+export interface CellRun {
+  /** Its id in the notebook. */
+  cell: string;
+  code: string;
+}
+
 /** Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`. */
-export interface CellsAsked {
+export interface CellsUpdate {
   /** In the order in which they are run; after one that fails those behind it are dropped. */
-  cells: CellAsked[];
-}
-
-/** What publishing the working copy would say. */
-export interface CheckView {
-  /** Notebooks that would be no part of the version: no file of their skill names them. */
-  left_out: string[];
-  problems: ProblemView[];
-  /** Of the manifest; empty while there are problems. */
-  skills: Record<string, unknown>[];
-  warnings: ProblemView[];
-}
-
-/** A moment to come. */
-export interface ComingAnswer {
-  at: string;
-  /** As the clock there shows it, with its distance from UTC. */
-  local: string;
+  cells: CellRun[];
 }
 
 /** Two suites of one skill, side by side. */
@@ -339,7 +409,7 @@ export interface Comparison {
 }
 
 /** Old results of tools were removed from the conversation to make room. */
-export type ContextCompactedEvent = EventView & {
+export type ContextCompactedEvent = EventRead & {
   payload: {
     /** How many results were removed. */
     cleared: number;
@@ -354,13 +424,13 @@ export type ContextCompactedEvent = EventView & {
 };
 
 /** Body of `POST /v1/jobs/{id}/continue`. */
-export interface ContinueRequest {
+export interface ContinuationCreate {
   /** What it goes on with; they fit the skill's `input_schema`, as any job's do. */
   inputs?: Record<string, unknown>;
 }
 
 /** The job continues the conversation of a job that has ended. */
-export type ContinuedEvent = EventView & {
+export type ContinuedEvent = EventRead & {
   payload: {
     /** ID of the other job. */
     from_job_id: string;
@@ -369,7 +439,7 @@ export type ContinuedEvent = EventView & {
 };
 
 /** The next call could cost more than is left for the job, so it was not made. */
-export type CostCappedEvent = EventView & {
+export type CostCappedEvent = EventRead & {
   payload: {
     /** What it may spend. */
     cap_micros: number;
@@ -388,21 +458,34 @@ export type CostCappedEvent = EventView & {
 };
 
 /** Body of a decision. */
-export interface DecisionRequest {
+export interface DecisionCreate {
   /** Why; a denial's is told to the model. */
   reason?: string;
 }
 
 /** What was deleted of a folder. */
-export interface DeletedAnswer {
+export interface DeletedRead {
   /** Files and folders. */
   deleted: number;
   /** If not, ask again: so many go at a time. */
   is_done: boolean;
 }
 
+/** One attempt to send a delivery. */
+export interface DeliveryAttempt {
+  duration_ms: number | null;
+  /** Why the attempt failed; `null`: it was delivered. */
+  error: string | null;
+  /** From 1. A number is missing where the process ended that sent it. */
+  number: number;
+  /** The first 200 characters of the response. */
+  response: string | null;
+  response_code: number | null;
+  started_at: string;
+}
+
 /** One event for one webhook. */
-export interface DeliveryAnswer {
+export interface DeliveryRead {
   /** Every attempt with its result, the oldest first, of at most 100. */
   attempt_log: DeliveryAttempt[];
   attempted_at: string | null;
@@ -428,19 +511,6 @@ export interface DeliveryAnswer {
   webhook_id: string;
 }
 
-/** One attempt to send a delivery. */
-export interface DeliveryAttempt {
-  duration_ms: number | null;
-  /** Why the attempt failed; `null`: it was delivered. */
-  error: string | null;
-  /** From 1. A number is missing where the process ended that sent it. */
-  number: number;
-  /** The first 200 characters of the response. */
-  response: string | null;
-  response_code: number | null;
-  started_at: string;
-}
-
 /** Head less base; `null` where one of them has no number. */
 export interface Deltas {
   mean_cost_micros: number | null;
@@ -450,11 +520,11 @@ export interface Deltas {
 }
 
 /** A version with all that it offers. */
-export interface DeploymentAnswer {
+export interface DeploymentRead {
   created_at: string;
   created_by: string;
   /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
-  gate: GateView | null;
+  gate: GateRead | null;
   id: string;
   is_active: boolean;
   manifest: Manifest;
@@ -470,7 +540,7 @@ export interface DeploymentAnswer {
   skillpack_id: string;
   /** `null` for a draft. */
   version: number | null;
-  warnings: ProblemAnswer[];
+  warnings: ProblemRead[];
   /** The same id, by the name that newer clients read. */
   workspace_id: string;
 }
@@ -480,7 +550,7 @@ export interface DeploymentSummary {
   created_at: string;
   created_by: string;
   /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
-  gate: GateView | null;
+  gate: GateRead | null;
   id: string;
   is_active: boolean;
   notes: string;
@@ -497,12 +567,6 @@ export interface DeploymentSummary {
   workspace_id: string;
 }
 
-/** Body of `POST /v1/subagent/describe`. */
-export interface DescribeAsked {
-  /** As in a call. */
-  target: string;
-}
-
 /** What a skill is for, takes and gives. */
 export interface Described {
   /** In plain JSON Schema 2020-12, as is the other. */
@@ -514,16 +578,16 @@ export interface Described {
 }
 
 /** What `head` changes over `base`. */
-export interface DiffAnswer {
+export interface DiffRead {
   base: DeploymentSummary;
-  files: FileChangeAnswer[];
+  files: FileChangeRead[];
   head: DeploymentSummary;
   is_breaking: boolean;
-  skills: SkillChangeAnswer[];
+  skills: SkillChangeRead[];
 }
 
 /** A page of the documentation. */
-export interface DocumentView {
+export interface DocumentRead {
   name: string;
   section: string;
   /** Markdown; in lists what is around the words that were looked for, else empty. */
@@ -531,8 +595,25 @@ export interface DocumentView {
   title: string;
 }
 
+/** What publishing the working copy would say. */
+export interface DraftCheckRead {
+  /** Notebooks that would be no part of the version: no file of their skill names them. */
+  left_out: string[];
+  problems: DraftProblemRead[];
+  /** Of the manifest; empty while there are problems. */
+  skills: Record<string, unknown>[];
+  warnings: DraftProblemRead[];
+}
+
+/** Body of a move. */
+export interface DraftFileMove {
+  /** A file, or a folder with `/` behind it. */
+  path: string;
+  to: string;
+}
+
 /** A file of a working copy, without its content. */
-export interface DraftFileView {
+export interface DraftFileRead {
   /** It can be restored until the next publish. */
   is_deleted: boolean;
   is_executable: boolean;
@@ -544,8 +625,56 @@ export interface DraftFileView {
   updated_by: string;
 }
 
+/** One thing that is wrong, or works and is probably not meant. */
+export interface DraftProblemRead {
+  column?: number | null;
+  line?: number | null;
+  message: string;
+  path: string;
+}
+
+/** Body of a publish. */
+export interface DraftPublish {
+  /** Whether new jobs get it at once. */
+  activate?: boolean;
+  /**
+   * The `base_version` of that diff, 0 where it was `null`: when another version is active, nothing is published.
+   * `null`: whichever is active.
+   */
+  active_version?: number | null;
+  /** What is new. */
+  notes?: string;
+  /**
+   * The `revision` of the diff that was looked at: when somebody has changed the working copy since, nothing is
+   * published. `null`: publish whatever is there.
+   */
+  revision?: number | null;
+}
+
+/** A working copy. */
+export interface DraftRead {
+  /** The version that it began with or was last published as. */
+  base_version: number | null;
+  files: DraftFileRead[];
+  /** Counts the changes: as long as it is the same, so are the files. */
+  revision: number;
+  /** Its slug. */
+  skillpack: string;
+  skillpack_id: string;
+  updated_at: string;
+  updated_by: string;
+}
+
+/** Body of a reset; exactly one of both. */
+export interface DraftReset {
+  /** Begin anew with a template: `GET /v1/templates` lists them. */
+  template?: string | null;
+  /** Begin anew with the files of this version. */
+  version?: number | null;
+}
+
 /** Body of a run of the working copy: that of a job, and what is other in this run alone. */
-export interface DraftRunRequest {
+export interface DraftRunCreate {
   /** Texts by path that stand in the place of what those files hold; nothing of it is kept in the working copy. */
   files?: Record<string, string>;
   /** Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any. */
@@ -578,32 +707,47 @@ export interface DraftRunRequest {
 }
 
 /** The job that runs the working copy. */
-export interface DraftRunView {
+export interface DraftRunRead {
   job_id: string;
 }
 
-/** A working copy. */
-export interface DraftView {
-  /** The version that it began with or was last published as. */
-  base_version: number | null;
-  files: DraftFileView[];
-  /** Counts the changes: as long as it is the same, so are the files. */
-  revision: number;
-  /** Its slug. */
-  skillpack: string;
-  skillpack_id: string;
-  updated_at: string;
-  updated_by: string;
-}
-
 /** The skill deleted a file or folder of the drive. */
-export type DriveDeletedEvent = EventView & {
+export type DriveDeletedEvent = EventRead & {
   payload: {
     /** Path in the drive, without `drive/`. */
     path: string;
   };
   type: "drive_deleted";
 };
+
+/** A file or a folder. */
+export interface DriveEntryRead {
+  is_folder: boolean;
+  /** By its name; empty for a folder. */
+  mime: string;
+  modified_at: string;
+  /** From the root of the drive. */
+  path: string;
+  /** None while nobody has read the whole file for it; `GET /v1/drive/facts` does. */
+  sha256?: string | null;
+  size_bytes: number;
+  written_at?: string | null;
+  /** None when nobody knows. */
+  written_by?: Writer | null;
+}
+
+/** How much a drive holds, and may. */
+export interface DriveUsageRead {
+  /** When everything was last looked at; what was written over the API since is in the numbers. */
+  counted_at: string | null;
+  limit_bytes: number;
+  limit_files: number;
+  used_bytes: number;
+  /** And folders. */
+  used_files: number;
+  /** Held for uploads on their way, which count too. */
+  waiting_bytes: number;
+}
 
 /** One change: of a call (`tool_use_id` with `content`, `input` or both), or of words (`step` with `text`). */
 export interface Edit {
@@ -623,24 +767,8 @@ export interface Edit {
   tool_use_id?: string | null;
 }
 
-/** A file or a folder. */
-export interface EntryAnswer {
-  is_folder: boolean;
-  /** By its name; empty for a folder. */
-  mime: string;
-  modified_at: string;
-  /** From the root of the drive. */
-  path: string;
-  /** None while nobody has read the whole file for it; `GET /v1/drive/facts` does. */
-  sha256?: string | null;
-  size_bytes: number;
-  written_at?: string | null;
-  /** None when nobody knows. */
-  written_by?: Writer | null;
-}
-
 /** The installer of the skill's packages printed text. */
-export type EnvironmentEvent = EventView & {
+export type EnvironmentEvent = EventRead & {
   payload: {
     /** The text. */
     log: string;
@@ -648,8 +776,32 @@ export type EnvironmentEvent = EventView & {
   type: "environment";
 };
 
+/** One run of one case of a suite. */
+export interface EvalRunRead {
+  /** The same run of the suite that `?base=` names. */
+  base?: RunOutcome | null;
+  case_id: string;
+  cost_micros: number;
+  error: string | null;
+  expected: unknown;
+  graders: Record<string, unknown>[];
+  has_expected: boolean;
+  inputs: Record<string, unknown>;
+  job_id: string | null;
+  latency_ms: number | null;
+  number: number;
+  output: unknown;
+  passed: boolean | null;
+  /** Which of the `repeat` runs of the case. */
+  round: number;
+  score: number | null;
+  /** Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted. */
+  status: string;
+  tags: string[];
+}
+
 /** The graders of the skill judged the result. */
-export type EvalsEvent = EventView & ({
+export type EvalsEvent = EventRead & ({
   payload: {
     /** What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged, `label`. */
     graders: Record<string, unknown>[];
@@ -660,7 +812,7 @@ export type EvalsEvent = EventView & ({
 });
 
 /** A fact about a job. */
-export interface EventView {
+export interface EventRead {
   /** Its number within the job, from 1 without gaps. */
   id: number;
   job_id: string;
@@ -680,7 +832,7 @@ export interface Example {
 }
 
 /** Body of a new example. */
-export interface ExampleRequest {
+export interface ExampleCreate {
   description?: string;
   inputs: Record<string, unknown>;
   /** What the rehearsal answers to these inputs. */
@@ -690,7 +842,7 @@ export interface ExampleRequest {
 }
 
 /** The job ended without a result. No event follows. */
-export type FailedEvent = EventView & ({
+export type FailedEvent = EventRead & ({
   payload: {
     /** The error code, for programs. */
     code: string | null;
@@ -707,7 +859,7 @@ export type FailedEvent = EventView & ({
 });
 
 /** Body of `POST /v1/jobs/{id}/feedback`. */
-export interface FeedbackRequest {
+export interface FeedbackCreate {
   comment?: string | null;
   /** Of the person in your app who rates; each has one opinion of a job. */
   end_user_id?: string | null;
@@ -716,7 +868,7 @@ export interface FeedbackRequest {
 }
 
 /** One person's opinion of a job, as it stands now. */
-export interface FeedbackView {
+export interface FeedbackRead {
   comment: string;
   /** The end user, else who was signed in, or whose key it was. */
   given_by: string;
@@ -727,11 +879,19 @@ export interface FeedbackView {
 }
 
 /** A file that differs; a size is `null` where the file is not. */
-export interface FileChangeAnswer {
+export interface FileChangeRead {
   base_bytes: number | null;
   change: "added" | "removed" | "changed";
   head_bytes: number | null;
   path: string;
+}
+
+/** A file or a folder, and the path that it is to have. */
+export interface FileTransfer {
+  /** Whether a file that has the path already goes; a folder never does. */
+  overwrite?: boolean;
+  source: string;
+  target: string;
 }
 
 /** One thing that is worth a look, and the jobs that show it. */
@@ -770,7 +930,7 @@ export interface Findings {
 }
 
 /** A folder to make. */
-export interface FolderAsked {
+export interface FolderCreate {
   /** From the root of the drive; folders around it are made too. */
   path: string;
 }
@@ -781,7 +941,7 @@ export interface Forgotten {
 }
 
 /** Body of `POST /v1/jobs/{id}/fork`. */
-export interface ForkRequest {
+export interface ForkCreate {
   /** Changes to what was said and done up to there. */
   edits?: Edit[];
   /** Other inputs: the opening message is written anew from them. They fit the skill's `input_schema`. */
@@ -795,7 +955,7 @@ export interface ForkRequest {
 }
 
 /** The job starts from a step of another job, with changes. */
-export type ForkedEvent = EventView & {
+export type ForkedEvent = EventRead & {
   payload: {
     /** What was edited: `what` is `arguments`, `result` or `text`, with the step and the place in it. */
     edits?: Record<string, unknown>[];
@@ -822,7 +982,7 @@ export interface FoundPage {
 }
 
 /** The function of a deterministic skill was called. */
-export type FunctionStartEvent = EventView & {
+export type FunctionStartEvent = EventRead & {
   payload: {
     /** Name of the function; missing in runs of a listing of another project. */
     func?: string;
@@ -842,7 +1002,7 @@ export interface Gate {
 }
 
 /** How a version stands with its gates. */
-export interface GateView {
+export interface GateRead {
   asked_at: string;
   asked_by?: string;
   /** Why it was refused. */
@@ -899,8 +1059,26 @@ export interface ImportIntoDraftForm {
   bundle: Blob;
 }
 
+/** Somebody to be invited into the project. */
+export interface InvitationCreate {
+  email: string;
+  role?: "owner" | "admin" | "developer" | "viewer";
+}
+
+/** A new invitation, with its link. */
+export interface InvitationCreated {
+  created_at: string;
+  created_by: string;
+  email: string;
+  expires_at: string;
+  id: string;
+  /** To be passed on to the person; told this once. It opens for who is signed in with the e-mail. */
+  link: string;
+  role: "owner" | "admin" | "developer" | "viewer";
+}
+
 /** An invitation that can still be accepted. */
-export interface InvitationAnswer {
+export interface InvitationRead {
   created_at: string;
   created_by: string;
   email: string;
@@ -909,31 +1087,8 @@ export interface InvitationAnswer {
   role: "owner" | "admin" | "developer" | "viewer";
 }
 
-/** Somebody to be invited into the project. */
-export interface InvitationAsked {
-  email: string;
-  role?: "owner" | "admin" | "developer" | "viewer";
-}
-
-/** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventView`. */
-export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
-
-/** Narrower limits for one job; what its skill declares is the most that it gets. */
-export interface JobLimits {
-  /** Most that the job may cost. */
-  cost_usd?: number | null;
-  memory_mb?: number | null;
-  output_mb?: number | null;
-  /** Replies of the model, for an agent. */
-  steps?: number | null;
-  /** Seconds of running time. */
-  timeout_s?: number | null;
-  /** Tokens of all calls of the model together, for an agent. */
-  tokens?: number | null;
-}
-
 /** Body of `POST /v1/jobs`. */
-export interface JobRequest {
+export interface JobCreate {
   /** Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any. */
   inputs?: Record<string, unknown>;
   /** Group of workers; default: the skill's, else `default`. */
@@ -961,8 +1116,25 @@ export interface JobRequest {
   source?: string;
 }
 
+/** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventRead`. */
+export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
+
+/** Narrower limits for one job; what its skill declares is the most that it gets. */
+export interface JobLimits {
+  /** Most that the job may cost. */
+  cost_usd?: number | null;
+  memory_mb?: number | null;
+  output_mb?: number | null;
+  /** Replies of the model, for an agent. */
+  steps?: number | null;
+  /** Seconds of running time. */
+  timeout_s?: number | null;
+  /** Tokens of all calls of the model together, for an agent. */
+  tokens?: number | null;
+}
+
 /** A job as every way in shows it. */
-export interface JobView {
+export interface JobRead {
   /** How many times it was started. */
   attempt: number;
   /** What of that the jobs cost that it has called; to add up jobs, leave out those that are `paid_with` another. */
@@ -1066,7 +1238,7 @@ export interface JobView {
 }
 
 /** Body of `POST /v1/notebooks/kernels`. */
-export interface KernelAsked {
+export interface KernelCreate {
   /** Of the notebook in the working copy. */
   path: string;
   /** Id or slug; without it the project's default one. */
@@ -1074,11 +1246,11 @@ export interface KernelAsked {
 }
 
 /** A kernel with what has changed. */
-export interface KernelView {
+export interface KernelRead {
   /** How often a Python process has begun in it, each without the variables of the one before. */
   boots: number;
   /** Those that have changed, in their order. */
-  cells: CellView[];
+  cells: CellRead[];
   created_at: string;
   ended_by: "idle" | "stopped" | "lost" | "failed" | null;
   /** Also of its job. */
@@ -1096,36 +1268,6 @@ export interface KernelView {
   status: "starting" | "idle" | "busy" | "ended";
 }
 
-/** An API key, without its secret. */
-export interface KeyAnswer {
-  created_at: string;
-  created_by: string;
-  daily_cap_micros: number | null;
-  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
-  effective_scopes: string[] | null;
-  expires_at: string | null;
-  id: string;
-  kind: "secret" | "publishable";
-  last_used_at: string | null;
-  name: string;
-  prefix: string;
-  requests_per_minute: number | null;
-  revoked_at: string | null;
-  /** Those that it was given. */
-  scopes: string[];
-  skill_allowlist: string[];
-}
-
-/** What to change in a key; what is left out stays. */
-export interface KeyChanges {
-  /** `null`: what every key may send. */
-  requests_per_minute?: number | null;
-  /** All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes. */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
-  /** Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access. */
-  unrestricted?: boolean;
-}
-
 /** One entry of a wallet. */
 export interface LedgerLine {
   /** Positive: into the wallet. */
@@ -1140,15 +1282,60 @@ export interface LedgerLine {
 }
 
 /** How much of something a project may have. */
-export interface LimitAnswer {
+export interface LimitRead {
   /** Whether the operator set a ceiling for this project alone. */
   is_own: boolean;
   /** What holds: the ceiling, or what the project has set itself where that is lower. None: no limit. */
   limit: number | null;
 }
 
+/** What one job may use; `None`: what the instance allows. */
+export interface Limits {
+  cost_usd?: number | null;
+  memory_mb?: number | null;
+  output_mb?: number | null;
+  steps?: number | null;
+  tokens?: number | null;
+}
+
+/** The agent reached a limit on steps or tokens. */
+export type LimitsEvent = EventRead & {
+  payload: {
+    /** `step_limit`, `token_limit` or `context_full`. */
+    kind: string;
+    /** The limit. */
+    limit: number;
+    /** Slug of the model, for `context_full`. */
+    model?: string;
+    /** About how many tokens the conversation has, for `context_full`. */
+    tokens?: number;
+    /** How many tokens the run has used, for `token_limit`. */
+    used?: number;
+  };
+  type: "limits";
+};
+
+/** Every limit that holds for a project. */
+export interface LimitsRead {
+  api_keys: LimitRead;
+  ceilings: Record<string, number | null>;
+  concurrency: LimitRead;
+  deployments: LimitRead;
+  drive_files: LimitRead;
+  drive_mb: LimitRead;
+  later_jobs: LimitRead;
+  members: LimitRead;
+  memory_mb: LimitRead;
+  memory_records: LimitRead;
+  own: Record<string, number>;
+  queued_jobs: LimitRead;
+  requests_per_minute: LimitRead;
+  secrets: LimitRead;
+  skillpacks: LimitRead;
+}
+
 /** A project's own limits; `null` for the ceiling again, and what is left out stays. */
-export interface LimitChanges {
+export interface LimitsUpdate {
   api_keys?: number | null;
   /** Jobs that may be ready or running at once. */
   concurrency?: number | null;
@@ -1174,57 +1361,12 @@ export interface LimitChanges {
   skillpacks?: number | null;
 }
 
-/** What one job may use; `None`: what the instance allows. */
-export interface Limits {
-  cost_usd?: number | null;
-  memory_mb?: number | null;
-  output_mb?: number | null;
-  steps?: number | null;
-  tokens?: number | null;
-}
-
-/** Every limit that holds for a project. */
-export interface LimitsAnswer {
-  api_keys: LimitAnswer;
-  ceilings: Record<string, number | null>;
-  concurrency: LimitAnswer;
-  deployments: LimitAnswer;
-  drive_files: LimitAnswer;
-  drive_mb: LimitAnswer;
-  later_jobs: LimitAnswer;
-  members: LimitAnswer;
-  memory_mb: LimitAnswer;
-  memory_records: LimitAnswer;
-  own: Record<string, number>;
-  queued_jobs: LimitAnswer;
-  requests_per_minute: LimitAnswer;
-  secrets: LimitAnswer;
-  skillpacks: LimitAnswer;
-}
-
-/** The agent reached a limit on steps or tokens. */
-export type LimitsEvent = EventView & {
-  payload: {
-    /** `step_limit`, `token_limit` or `context_full`. */
-    kind: string;
-    /** The limit. */
-    limit: number;
-    /** Slug of the model, for `context_full`. */
-    model?: string;
-    /** About how many tokens the conversation has, for `context_full`. */
-    tokens?: number;
-    /** How many tokens the run has used, for `token_limit`. */
-    used?: number;
-  };
-  type: "limits";
-};
-
 /** A version among the others of its skillpack. */
 export interface ListedDeployment {
   created_at: string;
   created_by: string;
   /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
-  gate: GateView | null;
+  gate: GateRead | null;
   /** Those of them of which a suite has to pass before the version becomes active. */
   gated_skills: string[];
   id: string;
@@ -1234,7 +1376,7 @@ export interface ListedDeployment {
   notes: string;
   project_id: string;
   /** By skill; empty: no suite of it has finished. */
-  scores: SkillScoreAnswer[];
+  scores: SkillScoreRead[];
   /** Of the zip: the same bytes have the same. */
   sha256: string;
   size_bytes: number;
@@ -1250,7 +1392,7 @@ export interface ListedDeployment {
 }
 
 /** Body of `POST /v1/marketplace/listings`. */
-export interface ListingAsked {
+export interface ListingCreate {
   /** Default: the skill's. */
   description?: string | null;
   /** Every version that the skillpack activates becomes one of the listing by itself. */
@@ -1278,45 +1420,8 @@ export interface ListingAsked {
   version?: number | null;
 }
 
-/** Body of `PATCH /v1/marketplace/listings/{listing}`: what is left out stays. */
-export interface ListingChanges {
-  description?: string | null;
-  follows_active?: boolean | null;
-  marketing?: Record<string, unknown> | null;
-  /** For jobs that are submitted from now on. */
-  price_micros?: number | null;
-  shows_approvals?: boolean | null;
-  /** `published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end. */
-  status?: "published" | "taken_down" | null;
-  title?: string | null;
-}
-
-/** A listing in a list. */
-export interface ListingSummary {
-  description: string;
-  /** Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose. */
-  follows_active: boolean;
-  id: string;
-  /** Whether it is the project's own: its runs of it cost no price. */
-  is_own: boolean;
-  /** Beside what a run costs, for each that succeeds. */
-  price_micros: number;
-  price_usd: number;
-  published_at: string | null;
-  /** Name of the project that offers it. */
-  publisher: string;
-  /** Whether runs may ask their callers to approve calls of tools. */
-  shows_approvals: boolean;
-  slug: string;
-  status: "draft" | "published" | "taken_down";
-  title: string;
-  updated_at: string;
-  /** The newest one. */
-  version: number;
-}
-
 /** A listing, as those who may run it see it. */
-export interface ListingView {
+export interface ListingRead {
   access: Access;
   /**
    * The most that a run may cost, its price included; `limits.cost_usd` of a job lowers it. The wallet has to hold
@@ -1358,8 +1463,68 @@ export interface ListingView {
   version: number;
 }
 
+/** A listing in a list. */
+export interface ListingSummary {
+  description: string;
+  /** Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose. */
+  follows_active: boolean;
+  id: string;
+  /** Whether it is the project's own: its runs of it cost no price. */
+  is_own: boolean;
+  /** Beside what a run costs, for each that succeeds. */
+  price_micros: number;
+  price_usd: number;
+  published_at: string | null;
+  /** Name of the project that offers it. */
+  publisher: string;
+  /** Whether runs may ask their callers to approve calls of tools. */
+  shows_approvals: boolean;
+  slug: string;
+  status: "draft" | "published" | "taken_down";
+  title: string;
+  updated_at: string;
+  /** The newest one. */
+  version: number;
+}
+
+/** Body of `PATCH /v1/marketplace/listings/{listing}`: what is left out stays. */
+export interface ListingUpdate {
+  description?: string | null;
+  follows_active?: boolean | null;
+  marketing?: Record<string, unknown> | null;
+  /** For jobs that are submitted from now on. */
+  price_micros?: number | null;
+  shows_approvals?: boolean | null;
+  /** `published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end. */
+  status?: "published" | "taken_down" | null;
+  title?: string | null;
+}
+
+/** Body of `POST /v1/marketplace/listings/{listing}/versions`. */
+export interface ListingVersionCreate {
+  /** What callers should know about it. */
+  notes?: string;
+  /** Of the skillpack; default: the active one. */
+  version?: number | null;
+}
+
+/** What a listing runs from some moment on. */
+export interface ListingVersionRead {
+  /** Of its schemas, against the version before: `{place, message, is_breaking}`. */
+  changes: Record<string, unknown>[];
+  created_at: string;
+  /** For the publisher alone. */
+  deployment_version: number | null;
+  /** Whether it can still be run. */
+  is_available: boolean;
+  /** Callers of the version before may have to change something; `changes` say what. */
+  is_breaking: boolean;
+  notes: string;
+  number: number;
+}
+
 /** A piece of the job's output, or a message of the system about it. */
-export type LogEvent = EventView & {
+export type LogEvent = EventRead & {
   payload: {
     /** What the skill passed to `puras.log` in addition. */
     fields?: Record<string, unknown>;
@@ -1395,35 +1560,12 @@ export interface Me {
   /** All that a restricted key can do; empty for one that is not restricted. */
   scopes?: string[];
   skill_allowlist?: string[];
-  user?: UserAnswer | null;
+  user?: UserRead | null;
   workspace_id?: string | null;
 }
 
-/** What was made. */
-export interface MediaAnswer {
-  billed_micros: number;
-  billed_usd: number;
-  /** None: a transcript has no file. */
-  drive_path?: string | null;
-  /** Of several images, all. */
-  drive_paths?: string[];
-  kind: "image" | "video" | "audio";
-  /** `local`: made on this machine, by no model. */
-  label?: string;
-  language_code?: string | null;
-  meta?: MediaMeta;
-  model: string;
-  /** Opens the first file for an hour. */
-  output_url?: string | null;
-  /** Of the provider. */
-  request_id?: string;
-  /** Of a transcript. */
-  text?: string | null;
-  words?: Record<string, unknown>[] | null;
-}
-
 /** One call of a model for media. */
-export interface MediaAsked {
+export interface MediaCreate {
   /**
    * By verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame, refs,
    * lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
@@ -1454,7 +1596,7 @@ export interface MediaAsked {
 }
 
 /** An image, a video, a recording or a transcript was generated. */
-export type MediaEvent = EventView & ({
+export type MediaEvent = EventRead & ({
   payload: {
     /** The price, in millionths of a dollar. */
     billed_micros: number;
@@ -1505,8 +1647,31 @@ export interface MediaRateHere {
   with_audio_micros?: number | null;
 }
 
+/** What was made. */
+export interface MediaRead {
+  billed_micros: number;
+  billed_usd: number;
+  /** None: a transcript has no file. */
+  drive_path?: string | null;
+  /** Of several images, all. */
+  drive_paths?: string[];
+  kind: "image" | "video" | "audio";
+  /** `local`: made on this machine, by no model. */
+  label?: string;
+  language_code?: string | null;
+  meta?: MediaMeta;
+  model: string;
+  /** Opens the first file for an hour. */
+  output_url?: string | null;
+  /** Of the provider. */
+  request_id?: string;
+  /** Of a transcript. */
+  text?: string | null;
+  words?: Record<string, unknown>[] | null;
+}
+
 /** Somebody in a project. */
-export interface MemberAnswer {
+export interface MemberRead {
   created_at: string;
   email: string;
   name: string;
@@ -1515,12 +1680,12 @@ export interface MemberAnswer {
 }
 
 /** Another role for a member. */
-export interface MemberChanges {
+export interface MemberUpdate {
   role: "owner" | "admin" | "developer" | "viewer";
 }
 
 /** One writing of a record. */
-export interface MemoryChangeView {
+export interface MemoryChangeRead {
   action: "put" | "forget";
   at: string;
   created: boolean;
@@ -1570,7 +1735,7 @@ export interface MemoryId {
 }
 
 /** Records of the memory became part of the first message. */
-export type MemoryInjectedEvent = EventView & {
+export type MemoryInjectedEvent = EventRead & {
   payload: {
     /** How many records are about the inputs. */
     entity_count: number;
@@ -1585,7 +1750,7 @@ export type MemoryInjectedEvent = EventView & {
 };
 
 /** The memory has no record about some of the inputs. */
-export type MemoryMissEvent = EventView & {
+export type MemoryMissEvent = EventRead & {
   payload: {
     /** Keys of the inputs without a record. */
     keys: string[];
@@ -1636,6 +1801,35 @@ export interface MemoryPut {
   title?: string | null;
 }
 
+/** One thing that is remembered. */
+export interface MemoryRead {
+  aliases: string[];
+  content_hash: string | null;
+  created_at: string;
+  entity_key: string | null;
+  forgotten_at: string | null;
+  forgotten_why: string;
+  id: string;
+  importance: number;
+  /** The job that wrote this version; it may be gone. */
+  job_id: string | null;
+  kind: string;
+  mtype: "semantic" | "episodic" | "procedural";
+  pinned: boolean;
+  record: Record<string, unknown>;
+  scope: "entity" | "skillpack" | "workspace";
+  skillpack_id: string | null;
+  source_url: string | null;
+  stale_at: string | null;
+  summary: string;
+  superseded_by: string | null;
+  tags: string[];
+  title: string;
+  updated_at: string;
+  version: number;
+  written_by: string;
+}
+
 /** What a search found, best first. */
 export interface MemoryResults {
   by_meaning: boolean;
@@ -1669,35 +1863,6 @@ export interface MemoryUse {
   scope?: "skillpack" | "workspace";
 }
 
-/** One thing that is remembered. */
-export interface MemoryView {
-  aliases: string[];
-  content_hash: string | null;
-  created_at: string;
-  entity_key: string | null;
-  forgotten_at: string | null;
-  forgotten_why: string;
-  id: string;
-  importance: number;
-  /** The job that wrote this version; it may be gone. */
-  job_id: string | null;
-  kind: string;
-  mtype: "semantic" | "episodic" | "procedural";
-  pinned: boolean;
-  record: Record<string, unknown>;
-  scope: "entity" | "skillpack" | "workspace";
-  skillpack_id: string | null;
-  source_url: string | null;
-  stale_at: string | null;
-  summary: string;
-  superseded_by: string | null;
-  tags: string[];
-  title: string;
-  updated_at: string;
-  version: number;
-  written_by: string;
-}
-
 /** What was written. */
 export interface MemoryWritten {
   created: boolean;
@@ -1706,7 +1871,7 @@ export interface MemoryWritten {
 }
 
 /** A stronger model continues the run, as the skill's `routing` asks. */
-export type ModelEscalatedEvent = EventView & {
+export type ModelEscalatedEvent = EventRead & {
   payload: {
     /** How many results were not valid. */
     after: number;
@@ -1739,7 +1904,7 @@ export interface ModelPrice {
 }
 
 /** The model replied. */
-export type ModelResponseEvent = EventView & ({
+export type ModelResponseEvent = EventRead & ({
   payload: {
     /** The price, in millionths of a dollar. */
     billed_micros: number;
@@ -1778,7 +1943,7 @@ export type ModelResponseEvent = EventView & ({
 });
 
 /** A call of the model failed and is repeated. In runs of a listing of another project only `step` is present. */
-export type ModelRetryEvent = EventView & {
+export type ModelRetryEvent = EventRead & {
   payload: {
     /** Slug of the model. */
     model?: string;
@@ -1798,15 +1963,8 @@ export type ModelRetryEvent = EventView & {
   type: "model_retry";
 };
 
-/** Body of a move. */
-export interface MoveRequest {
-  /** A file, or a folder with `/` behind it. */
-  path: string;
-  to: string;
-}
-
 /** What the job used of the network in all; recorded at its end, if it used it. */
-export type NetworkEvent = EventView & {
+export type NetworkEvent = EventRead & {
   payload: {
     /** How many connections were opened. */
     connections: number;
@@ -1821,7 +1979,7 @@ export type NetworkEvent = EventView & {
 };
 
 /** A request of the job was rejected. The first 20 are recorded. */
-export type NetworkRefusedEvent = EventView & ({
+export type NetworkRefusedEvent = EventRead & ({
   payload: {
     /** The host that the job asked for. */
     host: string;
@@ -1835,90 +1993,14 @@ export type NetworkRefusedEvent = EventView & ({
   type: "network_refused";
 });
 
-/** A new invitation, with its link. */
-export interface NewInvitationAnswer {
-  created_at: string;
-  created_by: string;
-  email: string;
-  expires_at: string;
-  id: string;
-  /** To be passed on to the person; told this once. It opens for who is signed in with the e-mail. */
-  link: string;
-  role: "owner" | "admin" | "developer" | "viewer";
-}
-
-/** A key that was just made; `key` is shown this once. */
-export interface NewKeyAnswer {
-  created_at: string;
-  created_by: string;
-  daily_cap_micros: number | null;
-  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
-  effective_scopes: string[] | null;
-  expires_at: string | null;
-  id: string;
-  key: string;
-  kind: "secret" | "publishable";
-  last_used_at: string | null;
-  name: string;
-  prefix: string;
-  requests_per_minute: number | null;
-  revoked_at: string | null;
-  /** Those that it was given. */
-  scopes: string[];
-  skill_allowlist: string[];
-}
-
-/** A key to be made. */
-export interface NewKeyAsked {
-  /** Most micro-dollars that its jobs may spend in a day. */
-  daily_cap_micros?: number | null;
-  expires_at?: string | null;
-  /** `secret` for servers; `publishable` for browsers, which may submit and read their own jobs. */
-  kind?: "secret" | "publishable";
-  name?: string;
-  /** Most requests that it may send, where that is less than what every key may. */
-  requests_per_minute?: number | null;
-  /**
-   * All that the key can do. Empty: everything that the kind can, unless the key has a list of skills, a daily cap or
-   * an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
-   */
-  scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
-  /**
-   * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` in every one; empty:
-   * all.
-   */
-  skill_allowlist?: string[];
-}
-
 /** Another password for the person who asks. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
 }
 
-/** Somebody who is to have an account. */
-export interface NewPersonAsked {
-  email: string;
-  name?: string;
-}
-
-/** A project to be made. */
-export interface NewProjectAsked {
-  name: string;
-  /** Its name in addresses; made from the name when left out. */
-  slug?: string | null;
-}
-
-/** A skillpack to be made. */
-export interface NewSkillpackAsked {
-  description?: string;
-  name: string;
-  /** Its name in addresses; made from the name when left out. */
-  slug?: string | null;
-}
-
 /** Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs. */
-export interface OpenAsked {
+export interface NotebookOpen {
   /** Of that skill, whether they fit its schema or not. */
   inputs?: Record<string, unknown>;
   /** Of a job that has ended. */
@@ -1933,7 +2015,7 @@ export interface OpenAsked {
 }
 
 /** What is a notebook now. */
-export interface OpenedView {
+export interface NotebookRead {
   /** In the working copy. */
   path: string;
   /** The slug of the skillpack whose working copy that is. */
@@ -1941,7 +2023,7 @@ export interface OpenedView {
 }
 
 /** A file of a result. */
-export interface OutputView {
+export interface OutputRead {
   drive_path: string;
   mime: string;
   /** Where the result names it: `thumbnail`, `pages[0].image`. */
@@ -1956,28 +2038,8 @@ export interface OutputView {
   url_unavailable_reason?: string | null;
 }
 
-/** What a page says. */
-export interface PageAnswer {
-  content: string;
-  /** Characters of the whole text. */
-  length: number;
-  title: string;
-  /** Where it was found in the end. */
-  url: string;
-}
-
-/** An address whose text is wanted. */
-export interface PageAsked {
-  /** Characters of the text. */
-  max_chars?: number;
-  /** Scripts of pages are not run here: `true` is answered with 501. */
-  render_js?: boolean;
-  /** The whole address, with `https://`. */
-  url: string;
-}
-
 /** A link that sets a password, once. */
-export interface PasswordLinkAnswer {
+export interface PasswordLinkRead {
   email: string;
   expires_at: string;
   /** To be passed on to the person; told this once. */
@@ -1985,10 +2047,10 @@ export interface PasswordLinkAnswer {
 }
 
 /** What publishing the working copy would change over the active version. */
-export interface PendingView {
+export interface PendingChangesRead {
   /** The active version; `null`: none is. */
   base_version: number | null;
-  files: FileChangeAnswer[];
+  files: FileChangeRead[];
   /** Notebooks that would be no part of the version: no file of their skill names them. */
   left_out: string[];
   /** Skills of the active version that the publish removes. */
@@ -1996,32 +2058,11 @@ export interface PendingView {
   /** Of the working copy: what is shown here is what a publish with this `revision` publishes. */
   revision: number;
   /** Empty while there are problems. */
-  skills: SkillChangeAnswer[];
-}
-
-/** Somebody with an account. */
-export interface PersonAnswer {
-  created_at: string;
-  disabled_at: string | null;
-  email: string;
-  id: string;
-  is_operator: boolean;
-  /** Of the sessions that there are. */
-  last_seen_at: string | null;
-  name: string;
-  /** In how many they are. */
-  projects: number;
-}
-
-/** What an expression comes to. */
-export interface PreviewAnswer {
-  cron: string;
-  next_runs: ComingAnswer[];
-  time_zone: string;
+  skills: SkillChangeRead[];
 }
 
 /** The instance's prices. */
-export interface PriceView {
+export interface PricingRead {
   compute_micros_per_second: number;
   currency?: string;
   margin_pct: number;
@@ -2033,7 +2074,7 @@ export interface PriceView {
 }
 
 /** What the provider said when it was asked for its list of models. */
-export interface ProbeAnswer {
+export interface ProbeRead {
   /** The same in a sentence. */
   found: string;
   /** `ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models. */
@@ -2058,15 +2099,7 @@ export interface Problem {
 }
 
 /** A place in the bundle, and what about it. */
-export interface ProblemAnswer {
-  column?: number | null;
-  line?: number | null;
-  message: string;
-  path: string;
-}
-
-/** One thing that is wrong, or works and is probably not meant. */
-export interface ProblemView {
+export interface ProblemRead {
   column?: number | null;
   line?: number | null;
   message: string;
@@ -2074,7 +2107,7 @@ export interface ProblemView {
 }
 
 /** The skill reported how far it is. */
-export type ProgressEvent = EventView & ({
+export type ProgressEvent = EventRead & ({
   payload: {
     /** From 0 to 1; `null`: unknown. */
     fraction: number | null;
@@ -2084,23 +2117,10 @@ export type ProgressEvent = EventView & ({
   type: "progress";
 });
 
-/** A project. */
-export interface ProjectAnswer {
-  created_at: string;
-  id: string;
+/** A project to be made. */
+export interface ProjectCreate {
   name: string;
-  /** The caller's. */
-  role: "owner" | "admin" | "developer" | "viewer";
-  slug: string;
-  /** The same id, by the name that newer clients read. */
-  workspace_id: string;
-}
-
-/** What to change in a project; what is left out stays. */
-export interface ProjectChanges {
-  /** Most jobs that are ready or running at once, up to the operator's ceiling. */
-  concurrency_limit?: number | null;
-  name?: string | null;
+  /** Its name in addresses; made from the name when left out. */
   slug?: string | null;
 }
 
@@ -2127,15 +2147,43 @@ export interface ProjectMembership {
   workspace_id: string;
 }
 
+/** A project. */
+export interface ProjectRead {
+  created_at: string;
+  id: string;
+  name: string;
+  /** The caller's. */
+  role: "owner" | "admin" | "developer" | "viewer";
+  slug: string;
+  /** The same id, by the name that newer clients read. */
+  workspace_id: string;
+}
+
+/** What to change in a project; what is left out stays. */
+export interface ProjectUpdate {
+  /** Most jobs that are ready or running at once, up to the operator's ceiling. */
+  concurrency_limit?: number | null;
+  name?: string | null;
+  slug?: string | null;
+}
+
 /** The prompt of an agent. */
-export interface PromptAnswer {
+export interface PromptRead {
   /** Of the file in its bundle: what `files` of a run of the working copy names to change it. */
   path: string;
   text: string;
 }
 
+/** A key of the project's own. */
+export interface ProviderKeyUpdate {
+  /** As the provider gave it; never shown again. */
+  api_key: string;
+  /** Another server that speaks the Messages API: its address in front of `/v1/messages`, https and public. */
+  base_url?: string | null;
+}
+
 /** A family of models, and who pays for it. */
-export interface ProviderAnswer {
+export interface ProviderRead {
   /** Another address that the project named. */
   base_url?: string | null;
   /** The part of a model's name before the slash. */
@@ -2153,34 +2201,8 @@ export interface ProviderAnswer {
   updated_by?: string | null;
 }
 
-/** A key of the project's own. */
-export interface ProviderKeyAsked {
-  /** As the provider gave it; never shown again. */
-  api_key: string;
-  /** Another server that speaks the Messages API: its address in front of `/v1/messages`, https and public. */
-  base_url?: string | null;
-}
-
-/** Body of a publish. */
-export interface PublishRequest {
-  /** Whether new jobs get it at once. */
-  activate?: boolean;
-  /**
-   * The `base_version` of that diff, 0 where it was `null`: when another version is active, nothing is published.
-   * `null`: whichever is active.
-   */
-  active_version?: number | null;
-  /** What is new. */
-  notes?: string;
-  /**
-   * The `revision` of the diff that was looked at: when somebody has changed the working copy since, nothing is
-   * published. `null`: publish whatever is there.
-   */
-  revision?: number | null;
-}
-
 /** Where the bundle of the active version is, for a while. */
-export interface PullAnswer {
+export interface PullLinkRead {
   deployment_id: string;
   download_url: string;
   /** Seconds. */
@@ -2199,7 +2221,7 @@ export interface PushDeploymentForm {
 }
 
 /** The job was created and waits for a worker. */
-export type QueuedEvent = EventView & ({
+export type QueuedEvent = EventRead & ({
   payload: {
     /** Name of the skill. */
     skill: string;
@@ -2235,7 +2257,7 @@ export interface Rail {
 }
 
 /** A guardrail of the skill decided about a value. The event never contains the value. */
-export type RailEvent = EventView & {
+export type RailEvent = EventRead & {
   payload: {
     /** `block`, `redact`, `approve` or `flag`. */
     action: string;
@@ -2318,7 +2340,7 @@ export interface ReceiptLine {
 }
 
 /** The job went back to the queue, and another attempt follows. */
-export type RequeuedEvent = EventView & {
+export type RequeuedEvent = EventRead & {
   payload: {
     /** Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is retried, as `code: message`. */
     reason: string;
@@ -2326,16 +2348,8 @@ export type RequeuedEvent = EventView & {
   type: "requeued";
 };
 
-/** Body of a reset; exactly one of both. */
-export interface ResetRequest {
-  /** Begin anew with a template: `GET /v1/templates` lists them. */
-  template?: string | null;
-  /** Begin anew with the files of this version. */
-  version?: number | null;
-}
-
 /** A later attempt of an agent resumed from the journal. */
-export type ResumedEvent = EventView & {
+export type ResumedEvent = EventRead & {
   payload: {
     /** The last step that an earlier attempt completed. */
     from_step: number;
@@ -2350,38 +2364,11 @@ export interface Retries {
   on?: ("worker_lost" | "timeout" | "error")[];
 }
 
-/** How a secret is replaced. */
-export interface RotationAsked {
-  /** For so long the old secret signs beside the new one. */
-  overlap_hours?: number;
-}
-
 /** When a run moves to a stronger model. */
 export interface Routing {
   after?: number;
   escalate_to: string;
   on?: "schema_fail"[];
-}
-
-/** What one moment came to. */
-export interface RunAnswer {
-  /** Somebody asked for it. */
-  by_hand: boolean;
-  /** Of the refusal, for a program. */
-  code: string;
-  created_at: string;
-  due_at: string;
-  id: string;
-  job_id: string | null;
-  /** None when there is no job, or none any more. */
-  job_status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
-  /**
-   * `submitted`: there is a job; `queued`: its job is submitted when the one before it has ended; `skipped`: another
-   * one ran; `missed`: no worker ran; `refused`: see `reason`.
-   */
-  outcome: "submitted" | "skipped" | "missed" | "refused" | "queued";
-  reason: string;
-  schedule_id: string;
 }
 
 /** How one run of a case ended. */
@@ -2395,30 +2382,6 @@ export interface RunOutcome {
   status: string;
 }
 
-/** One run of one case of a suite. */
-export interface RunView {
-  /** The same run of the suite that `?base=` names. */
-  base?: RunOutcome | null;
-  case_id: string;
-  cost_micros: number;
-  error: string | null;
-  expected: unknown;
-  graders: Record<string, unknown>[];
-  has_expected: boolean;
-  inputs: Record<string, unknown>;
-  job_id: string | null;
-  latency_ms: number | null;
-  number: number;
-  output: unknown;
-  passed: boolean | null;
-  /** Which of the `repeat` runs of the case. */
-  round: number;
-  score: number | null;
-  /** Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted. */
-  status: string;
-  tags: string[];
-}
-
 /** A job that a worker runs now. */
 export interface RunningJob {
   id: string;
@@ -2429,7 +2392,7 @@ export interface RunningJob {
 }
 
 /** What has come of a listing: sums, and nobody's name. */
-export interface SalesView {
+export interface SalesRead {
   /** Projects that have run it. */
   callers: number;
   /** Prices that callers paid. */
@@ -2445,7 +2408,7 @@ export interface SalesView {
 }
 
 /** The sandbox of the job is ready. */
-export type SandboxEvent = EventView & ({
+export type SandboxEvent = EventRead & ({
   payload: {
     /** The layers that confine the job on this machine. */
     layers: string[];
@@ -2461,36 +2424,8 @@ export type SandboxEvent = EventView & ({
   type: "sandbox";
 });
 
-/** A schedule. */
-export interface ScheduleAnswer {
-  catch_up_s: number;
-  created_at: string;
-  created_by: string;
-  cron: string;
-  enabled: boolean;
-  id: string;
-  inputs: Record<string, unknown>;
-  limits: Record<string, unknown>;
-  /** Slug of what it runs in the place of a skill of the project. */
-  listing: string | null;
-  metadata: Record<string, unknown>;
-  missed: "skip" | "run_once";
-  /** Of a run of the listing. */
-  most_price_micros: number | null;
-  name: string;
-  /** None while it is off. */
-  next_at: string | null;
-  overlap: "skip" | "queue" | "cancel_previous" | "allow";
-  skill: string;
-  /** None: it runs a listing. */
-  skillpack_id: string | null;
-  time_zone: string;
-  updated_at: string;
-  version: number | null;
-}
-
 /** A new schedule. */
-export interface ScheduleAsked {
+export interface ScheduleCreate {
   /** Seconds after which a missed run is not made up for any more. */
   catch_up_s?: number;
   /** Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or `@daily` and its like. */
@@ -2525,8 +2460,96 @@ export interface ScheduleAsked {
   version?: number | null;
 }
 
+/** A schedule, what comes and what was. */
+export interface ScheduleDetailRead {
+  catch_up_s: number;
+  created_at: string;
+  created_by: string;
+  cron: string;
+  enabled: boolean;
+  id: string;
+  inputs: Record<string, unknown>;
+  /** The last ten, newest first. */
+  last_runs: ScheduleRunRead[];
+  limits: Record<string, unknown>;
+  /** Slug of what it runs in the place of a skill of the project. */
+  listing: string | null;
+  metadata: Record<string, unknown>;
+  missed: "skip" | "run_once";
+  /** Of a run of the listing. */
+  most_price_micros: number | null;
+  name: string;
+  /** None while it is off. */
+  next_at: string | null;
+  /** The next five, while it is on. */
+  next_runs: UpcomingTimesRead[];
+  overlap: "skip" | "queue" | "cancel_previous" | "allow";
+  skill: string;
+  /** None: it runs a listing. */
+  skillpack_id: string | null;
+  time_zone: string;
+  updated_at: string;
+  version: number | null;
+}
+
+/** What an expression comes to. */
+export interface SchedulePreviewRead {
+  cron: string;
+  next_runs: UpcomingTimesRead[];
+  time_zone: string;
+}
+
+/** A schedule. */
+export interface ScheduleRead {
+  catch_up_s: number;
+  created_at: string;
+  created_by: string;
+  cron: string;
+  enabled: boolean;
+  id: string;
+  inputs: Record<string, unknown>;
+  limits: Record<string, unknown>;
+  /** Slug of what it runs in the place of a skill of the project. */
+  listing: string | null;
+  metadata: Record<string, unknown>;
+  missed: "skip" | "run_once";
+  /** Of a run of the listing. */
+  most_price_micros: number | null;
+  name: string;
+  /** None while it is off. */
+  next_at: string | null;
+  overlap: "skip" | "queue" | "cancel_previous" | "allow";
+  skill: string;
+  /** None: it runs a listing. */
+  skillpack_id: string | null;
+  time_zone: string;
+  updated_at: string;
+  version: number | null;
+}
+
+/** What one moment came to. */
+export interface ScheduleRunRead {
+  /** Somebody asked for it. */
+  by_hand: boolean;
+  /** Of the refusal, for a program. */
+  code: string;
+  created_at: string;
+  due_at: string;
+  id: string;
+  job_id: string | null;
+  /** None when there is no job, or none any more. */
+  job_status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
+  /**
+   * `submitted`: there is a job; `queued`: its job is submitted when the one before it has ended; `skipped`: another
+   * one ran; `missed`: no worker ran; `refused`: see `reason`.
+   */
+  outcome: "submitted" | "skipped" | "missed" | "refused" | "queued";
+  reason: string;
+  schedule_id: string;
+}
+
 /** What is to change; which skill it runs stays. */
-export interface ScheduleChanges {
+export interface ScheduleUpdate {
   catch_up_s?: number | null;
   cron?: string | null;
   enabled?: boolean | null;
@@ -2542,59 +2565,20 @@ export interface ScheduleChanges {
   version?: number | null;
 }
 
-/** A schedule, what comes and what was. */
-export interface ScheduleDetailAnswer {
-  catch_up_s: number;
-  created_at: string;
-  created_by: string;
-  cron: string;
-  enabled: boolean;
-  id: string;
-  inputs: Record<string, unknown>;
-  /** The last ten, newest first. */
-  last_runs: RunAnswer[];
-  limits: Record<string, unknown>;
-  /** Slug of what it runs in the place of a skill of the project. */
-  listing: string | null;
-  metadata: Record<string, unknown>;
-  missed: "skip" | "run_once";
-  /** Of a run of the listing. */
-  most_price_micros: number | null;
-  name: string;
-  /** None while it is off. */
-  next_at: string | null;
-  /** The next five, while it is on. */
-  next_runs: ComingAnswer[];
-  overlap: "skip" | "queue" | "cancel_previous" | "allow";
-  skill: string;
-  /** None: it runs a listing. */
-  skillpack_id: string | null;
-  time_zone: string;
-  updated_at: string;
-  version: number | null;
-}
-
-/** What a search found. */
-export interface SearchAnswer {
-  billed_micros: number;
-  billed_usd: number;
-  results: FoundPage[];
-}
-
-/** Words to search for. */
-export interface SearchAsked {
-  max_results?: number;
-  query: string;
-}
-
 /** A secret that exists; its value is not told. */
-export interface SecretAnswer {
+export interface SecretRead {
   name: string;
   updated_at: string;
+}
+
+/** How a secret is replaced. */
+export interface SecretRotation {
+  /** For so long the old secret signs beside the new one. */
+  overlap_hours?: number;
 }
 
 /** A secret to be set. */
-export interface SecretAsked {
+export interface SecretUpdate {
   /** Of the environment variable: capital letters, digits and `_`. */
   name: string;
   /** At most 64 KiB; never shown again. */
@@ -2602,7 +2586,7 @@ export interface SecretAsked {
 }
 
 /** One browser in which a person is signed in. */
-export interface SessionAnswer {
+export interface SessionRead {
   /** From which it was begun. */
   address: string;
   created_at: string;
@@ -2632,22 +2616,22 @@ export interface Side {
   version: number | null;
 }
 
-/** An address that opens the file without a key. */
-export interface SignAnswer {
-  /** Seconds. */
-  expires_in: number;
-  path: string;
-  signed_url: string;
-}
-
 /** A file to get an address for. */
-export interface SignAsked {
+export interface SignedUrlCreate {
   /** From the root of the drive. */
   path: string;
   /** Seconds that the address works. */
   ttl?: number;
   /** The project, as older clients name it; must be the caller's own. */
   workspace_id?: string | null;
+}
+
+/** An address that opens the file without a key. */
+export interface SignedUrlRead {
+  /** Seconds. */
+  expires_in: number;
+  path: string;
+  signed_url: string;
 }
 
 /** One skill of a bundle. */
@@ -2694,8 +2678,16 @@ export interface Skill {
   video_model?: string | null;
 }
 
+/** A skill that differs, and whether its callers can trip over it. */
+export interface SkillChangeRead {
+  is_breaking: boolean;
+  message: string;
+  path: string;
+  skill: string;
+}
+
 /** A skill with everything that a caller or a form needs. */
-export interface SkillAnswer {
+export interface SkillRead {
   deployment_id: string;
   description: string;
   examples: Example[];
@@ -2726,16 +2718,8 @@ export interface SkillAnswer {
   version: number | null;
 }
 
-/** A skill that differs, and whether its callers can trip over it. */
-export interface SkillChangeAnswer {
-  is_breaking: boolean;
-  message: string;
-  path: string;
-  skill: string;
-}
-
 /** What the newest finished suite of a skill came to, on the skill's own model. */
-export interface SkillScoreAnswer {
+export interface SkillScoreRead {
   /** 0 to 100. */
   mean_score: number | null;
   pass_rate_pct: number | null;
@@ -2759,8 +2743,16 @@ export interface SkillSummary {
   version: number | null;
 }
 
+/** A skillpack to be made. */
+export interface SkillpackCreate {
+  description?: string;
+  name: string;
+  /** Its name in addresses; made from the name when left out. */
+  slug?: string | null;
+}
+
 /** A line of versions inside the project. */
-export interface SkillpackAnswer {
+export interface SkillpackRead {
   active_deployment_id: string | null;
   created_at: string;
   description: string;
@@ -2778,7 +2770,7 @@ export interface SkillpackAnswer {
 }
 
 /** A stretch of time of a job; the tree is made from `parent_span_id`. */
-export interface SpanView {
+export interface SpanRead {
   attributes: Record<string, unknown>;
   /** `null` while it lasts. */
   duration_ms: number | null;
@@ -2797,7 +2789,7 @@ export interface SpanView {
 }
 
 /** A worker claimed the job and started an attempt. */
-export type StartedEvent = EventView & {
+export type StartedEvent = EventRead & {
   payload: {
     /** Number of the attempt, from 1. */
     attempt: number;
@@ -2807,13 +2799,12 @@ export type StartedEvent = EventView & {
   type: "started";
 };
 
-/** A reply of an agent, and the results of the calls that it asked for. */
-export interface StepAnswer {
-  /** Of the reply, as the model gave it: `text`, `tool_use`, `thinking`. */
-  blocks: Record<string, unknown>[];
-  /** In the order of their calls; one that has not ended is not there. */
-  results: CallResult[];
-  step: number;
+/** How one part of the instance is. */
+export interface StatusTileRead {
+  part: string;
+  /** `wait`: it goes on without it, worse; `fail`: jobs do not run. */
+  state: "ok" | "wait" | "fail";
+  told: string;
 }
 
 /** The replies of the model at one step of the run. */
@@ -2826,20 +2817,17 @@ export interface StepNumbers {
   step: number;
 }
 
-/** A call as it stands. */
-export interface SubagentAnswer {
-  error: string | null;
-  error_code: string | null;
-  job_id: string;
-  /** What the skill returned, once it has succeeded. */
-  result: unknown;
-  status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
-  /** What it has used so far: the caller pays that with its own. */
-  used_micros: number;
+/** A reply of an agent, and the results of the calls that it asked for. */
+export interface StepRead {
+  /** Of the reply, as the model gave it: `text`, `tool_use`, `thinking`. */
+  blocks: Record<string, unknown>[];
+  /** In the order of their calls; one that has not ended is not there. */
+  results: CallResult[];
+  step: number;
 }
 
 /** Body of `POST /v1/subagent/invoke`. */
-export interface SubagentAsked {
+export interface SubagentCreate {
   inputs?: Record<string, unknown>;
   /** The same key is the same call: ask again with it to wait on. */
   key?: string | null;
@@ -2861,7 +2849,7 @@ export interface SubagentAsked {
 }
 
 /** A job that this job called has ended. */
-export type SubagentEndEvent = EventView & {
+export type SubagentEndEvent = EventRead & {
   payload: {
     /** How long it took, with the time in the queue. */
     duration_ms: number;
@@ -2883,8 +2871,20 @@ export type SubagentEndEvent = EventView & {
   type: "subagent_end";
 };
 
+/** A call as it stands. */
+export interface SubagentRead {
+  error: string | null;
+  error_code: string | null;
+  job_id: string;
+  /** What the skill returned, once it has succeeded. */
+  result: unknown;
+  status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
+  /** What it has used so far: the caller pays that with its own. */
+  used_micros: number;
+}
+
 /** The job called another skill, which runs as a job of its own. */
-export type SubagentStartEvent = EventView & {
+export type SubagentStartEvent = EventRead & {
   payload: {
     /** How many calls are above it. */
     depth: number;
@@ -2900,8 +2900,14 @@ export type SubagentStartEvent = EventView & {
   type: "subagent_start";
 };
 
+/** Body of `POST /v1/subagent/describe`. */
+export interface SubagentsDescribe {
+  /** As in a call. */
+  target: string;
+}
+
 /** The job ended with a result. No event follows. */
-export type SucceededEvent = EventView & {
+export type SucceededEvent = EventRead & {
   payload: {
     /** What the wallet paid, in millionths of a dollar. */
     cost_micros?: number;
@@ -2914,7 +2920,7 @@ export type SucceededEvent = EventView & {
 };
 
 /** Body of `POST /v1/skillpacks/{skillpack}/evals`. */
-export interface SuiteRequest {
+export interface SuiteCreate {
   /** Default: all of them. */
   case_ids?: string[] | null;
   /** Another model for an agentic skill; `recording`: what was answered in each case's earlier run, for nothing. */
@@ -2930,7 +2936,7 @@ export interface SuiteRequest {
 }
 
 /** A suite, and how far it is. */
-export interface SuiteView {
+export interface SuiteRead {
   completed_runs?: number;
   created_at: string;
   created_by: string;
@@ -2978,23 +2984,15 @@ export interface SuiteView {
 }
 
 /** A skillpack to begin with. */
-export interface TemplateView {
+export interface TemplateRead {
   description: string;
   name: string;
   skills: string[];
   title: string;
 }
 
-/** How one part of the instance is. */
-export interface TileAnswer {
-  part: string;
-  /** `wait`: it goes on without it, worse; `fail`: jobs do not run. */
-  state: "ok" | "wait" | "fail";
-  told: string;
-}
-
 /** The agent ran for as long as it may. */
-export type TimeoutEvent = EventView & {
+export type TimeoutEvent = EventRead & {
   payload: {
     /** `timeout`. */
     kind: string;
@@ -3052,7 +3050,7 @@ export interface ToolNumbers {
 }
 
 /** A call of a tool ended. Tools add fields of their own, such as `exit_code`, `path` or `media`. */
-export type ToolResultEvent = EventView & {
+export type ToolResultEvent = EventRead & {
   payload: {
     /** The price, in millionths of a dollar, if the call used something that is billed. */
     billed_micros?: number;
@@ -3072,7 +3070,7 @@ export type ToolResultEvent = EventView & {
 };
 
 /** A call of a tool started. */
-export type ToolStartedEvent = EventView & {
+export type ToolStartedEvent = EventRead & {
   payload: {
     /** Number of the step. */
     step: number;
@@ -3085,7 +3083,7 @@ export type ToolStartedEvent = EventView & {
 };
 
 /** The model asked for a call of a tool. */
-export type ToolUseEvent = EventView & {
+export type ToolUseEvent = EventRead & {
   payload: {
     /** The arguments. */
     input?: Record<string, unknown>;
@@ -3105,48 +3103,34 @@ export type ToolUseEvent = EventView & {
   type: "tool_use";
 };
 
-/** What the wallet holds now. */
-export interface TopUpAnswer {
-  balance_micros: number;
-  balance_usd: number;
-  project_id: string;
-}
-
 /** Money for a project's wallet. */
-export interface TopUpAsked {
+export interface TopUpCreate {
   amount_usd: number;
   /** Why, for the ledger. */
   note?: string;
 }
 
-/** A file or a folder, and the path that it is to have. */
-export interface TransferAsked {
-  /** Whether a file that has the path already goes; a folder never does. */
-  overwrite?: boolean;
-  source: string;
-  target: string;
+/** What the wallet holds now. */
+export interface TopUpRead {
+  balance_micros: number;
+  balance_usd: number;
+  project_id: string;
+}
+
+/** A moment to come. */
+export interface UpcomingTimesRead {
+  at: string;
+  /** As the clock there shows it, with its distance from UTC. */
+  local: string;
 }
 
 /** A file that is in the drive now. */
-export interface UploadAnswer {
+export interface UploadRead {
   /** From the root of the drive; inputs of jobs and `sign` take it. */
   drive_path: string;
   mime: string;
   sha256: string;
   size_bytes: number;
-}
-
-/** How much a drive holds, and may. */
-export interface UsageAnswer {
-  /** When everything was last looked at; what was written over the API since is in the numbers. */
-  counted_at: string | null;
-  limit_bytes: number;
-  limit_files: number;
-  used_bytes: number;
-  /** And folders. */
-  used_files: number;
-  /** Held for uploads on their way, which count too. */
-  waiting_bytes: number;
 }
 
 /** What one group of jobs, or of their calls, cost. */
@@ -3170,8 +3154,14 @@ export interface UsageRow {
   output_tokens?: number | null;
 }
 
+/** Somebody who is to have an account. */
+export interface UserCreate {
+  email: string;
+  name?: string;
+}
+
 /** A person. */
-export interface UserAnswer {
+export interface UserRead {
   email: string;
   id: string;
   is_operator: boolean;
@@ -3184,22 +3174,14 @@ export interface ValidateBundleForm {
 }
 
 /** A bundle that may be pushed as it is. */
-export interface ValidationAnswer {
+export interface ValidationRead {
   manifest: Manifest;
   ok?: true;
   /** Skills of the active version that a push of the bundle removes. */
   removed_skills: string[];
   sha256: string;
   size_bytes: number;
-  warnings: ProblemAnswer[];
-}
-
-/** Body of `POST /v1/marketplace/listings/{listing}/versions`. */
-export interface VersionAsked {
-  /** What callers should know about it. */
-  notes?: string;
-  /** Of the skillpack; default: the active one. */
-  version?: number | null;
+  warnings: ProblemRead[];
 }
 
 /** The runs of one version. */
@@ -3217,34 +3199,8 @@ export interface VersionNumbers {
   version: number | null;
 }
 
-/** What a listing runs from some moment on. */
-export interface VersionView {
-  /** Of its schemas, against the version before: `{place, message, is_breaking}`. */
-  changes: Record<string, unknown>[];
-  created_at: string;
-  /** For the publisher alone. */
-  deployment_version: number | null;
-  /** Whether it can still be run. */
-  is_available: boolean;
-  /** Callers of the version before may have to change something; `changes` say what. */
-  is_breaking: boolean;
-  notes: string;
-  number: number;
-}
-
-/** Jobs of one lane that wait for the same reason. */
-export interface WaitingAnswer {
-  jobs: number;
-  lane: string;
-  /** When the next of them is due, for jobs that wait for their `run_at`. */
-  next_due_at: string | null;
-  /** How long the oldest of them has waited, in seconds; 0 for jobs that wait for their `run_at`. */
-  oldest_s: number;
-  reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
-}
-
 /** The job waits without a worker until a person decides. */
-export type WaitingEvent = EventView & {
+export type WaitingEvent = EventRead & {
   payload: {
     /** How many approvals are pending. */
     approvals: number;
@@ -3254,8 +3210,19 @@ export type WaitingEvent = EventView & {
   type: "waiting";
 };
 
+/** Jobs of one lane that wait for the same reason. */
+export interface WaitingJobsRead {
+  jobs: number;
+  lane: string;
+  /** When the next of them is due, for jobs that wait for their `run_at`. */
+  next_due_at: string | null;
+  /** How long the oldest of them has waited, in seconds; 0 for jobs that wait for their `run_at`. */
+  oldest_s: number;
+  reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
+}
+
 /** The code of a skill searched the web. */
-export type WebEvent = EventView & {
+export type WebEvent = EventRead & {
   payload: {
     /** The price, in millionths of a dollar. */
     billed_micros: number;
@@ -3267,8 +3234,53 @@ export type WebEvent = EventView & {
   type: "web";
 };
 
+/** An address whose text is wanted. */
+export interface WebPageFetch {
+  /** Characters of the text. */
+  max_chars?: number;
+  /** Scripts of pages are not run here: `true` is answered with 501. */
+  render_js?: boolean;
+  /** The whole address, with `https://`. */
+  url: string;
+}
+
+/** What a page says. */
+export interface WebPageRead {
+  content: string;
+  /** Characters of the whole text. */
+  length: number;
+  title: string;
+  /** Where it was found in the end. */
+  url: string;
+}
+
+/** Words to search for. */
+export interface WebSearch {
+  max_results?: number;
+  query: string;
+}
+
+/** What a search found. */
+export interface WebSearchRead {
+  billed_micros: number;
+  billed_usd: number;
+  results: FoundPage[];
+}
+
+/** A new webhook. */
+export interface WebhookCreate {
+  description?: string;
+  enabled?: boolean;
+  /** Which events are sent; none named: every one. */
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[];
+  /** Of events that concern a skill, those of these skills alone; none named: every one. */
+  skills?: string[];
+  /** `https://…` or `http://…`, at a public address. Redirects are not followed. */
+  url: string;
+}
+
 /** A webhook; its secret is never told again. */
-export interface WebhookAnswer {
+export interface WebhookRead {
   created_at: string;
   created_by: string;
   description: string;
@@ -3287,29 +3299,8 @@ export interface WebhookAnswer {
   url: string;
 }
 
-/** A new webhook. */
-export interface WebhookAsked {
-  description?: string;
-  enabled?: boolean;
-  /** Which events are sent; none named: every one. */
-  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[];
-  /** Of events that concern a skill, those of these skills alone; none named: every one. */
-  skills?: string[];
-  /** `https://…` or `http://…`, at a public address. Redirects are not followed. */
-  url: string;
-}
-
-/** What is to change; switching it on again forgets why it was off. */
-export interface WebhookChanges {
-  description?: string | null;
-  enabled?: boolean | null;
-  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[] | null;
-  skills?: string[] | null;
-  url?: string | null;
-}
-
 /** The same with its secret, which is shown this once. */
-export interface WebhookSecretAnswer {
+export interface WebhookSecretRead {
   created_at: string;
   created_by: string;
   description: string;
@@ -3330,8 +3321,17 @@ export interface WebhookSecretAnswer {
   url: string;
 }
 
+/** What is to change; switching it on again forgets why it was off. */
+export interface WebhookUpdate {
+  description?: string | null;
+  enabled?: boolean | null;
+  events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[] | null;
+  skills?: string[] | null;
+  url?: string | null;
+}
+
 /** One worker process. */
-export interface WorkerAnswer {
+export interface WorkerRead {
   beat_at: string;
   /** Jobs that it can run at once. */
   capacity: number;
@@ -3362,6 +3362,378 @@ export interface Writer {
   /** How people call it: `key:ab12cd34`. */
   label?: string | null;
 }
+
+/** @deprecated Use `AdminProjectRead`. */
+export type AdminProjectAnswer = AdminProjectRead;
+
+/** @deprecated Use `ApprovalRead`. */
+export type ApprovalView = ApprovalRead;
+
+/** @deprecated Use `AuditRead`. */
+export type AuditAnswer = AuditRead;
+
+/** @deprecated Use `BudgetRead`. */
+export type BudgetAnswer = BudgetRead;
+
+/** @deprecated Use `BudgetCreate`. */
+export type BudgetAsked = BudgetCreate;
+
+/** @deprecated Use `BudgetUpdate`. */
+export type BudgetChanges = BudgetUpdate;
+
+/** @deprecated Use `CaseCreate`. */
+export type CaseRequest = CaseCreate;
+
+/** @deprecated Use `CaseRead`. */
+export type CaseView = CaseRead;
+
+/** @deprecated Use `CellRun`. */
+export type CellAsked = CellRun;
+
+/** @deprecated Use `CellRead`. */
+export type CellView = CellRead;
+
+/** @deprecated Use `CellsUpdate`. */
+export type CellsAsked = CellsUpdate;
+
+/** @deprecated Use `DraftCheckRead`. */
+export type CheckView = DraftCheckRead;
+
+/** @deprecated Use `UpcomingTimesRead`. */
+export type ComingAnswer = UpcomingTimesRead;
+
+/** @deprecated Use `ContinuationCreate`. */
+export type ContinueRequest = ContinuationCreate;
+
+/** @deprecated Use `DecisionCreate`. */
+export type DecisionRequest = DecisionCreate;
+
+/** @deprecated Use `DeletedRead`. */
+export type DeletedAnswer = DeletedRead;
+
+/** @deprecated Use `DeliveryRead`. */
+export type DeliveryAnswer = DeliveryRead;
+
+/** @deprecated Use `DeploymentRead`. */
+export type DeploymentAnswer = DeploymentRead;
+
+/** @deprecated Use `SubagentsDescribe`. */
+export type DescribeAsked = SubagentsDescribe;
+
+/** @deprecated Use `DiffRead`. */
+export type DiffAnswer = DiffRead;
+
+/** @deprecated Use `DocumentRead`. */
+export type DocumentView = DocumentRead;
+
+/** @deprecated Use `DraftFileRead`. */
+export type DraftFileView = DraftFileRead;
+
+/** @deprecated Use `DraftRunCreate`. */
+export type DraftRunRequest = DraftRunCreate;
+
+/** @deprecated Use `DraftRunRead`. */
+export type DraftRunView = DraftRunRead;
+
+/** @deprecated Use `DraftRead`. */
+export type DraftView = DraftRead;
+
+/** @deprecated Use `DriveEntryRead`. */
+export type EntryAnswer = DriveEntryRead;
+
+/** @deprecated Use `EventRead`. */
+export type EventView = EventRead;
+
+/** @deprecated Use `ExampleCreate`. */
+export type ExampleRequest = ExampleCreate;
+
+/** @deprecated Use `FeedbackCreate`. */
+export type FeedbackRequest = FeedbackCreate;
+
+/** @deprecated Use `FeedbackRead`. */
+export type FeedbackView = FeedbackRead;
+
+/** @deprecated Use `FileChangeRead`. */
+export type FileChangeAnswer = FileChangeRead;
+
+/** @deprecated Use `FolderCreate`. */
+export type FolderAsked = FolderCreate;
+
+/** @deprecated Use `ForkCreate`. */
+export type ForkRequest = ForkCreate;
+
+/** @deprecated Use `GateRead`. */
+export type GateView = GateRead;
+
+/** @deprecated Use `InvitationRead`. */
+export type InvitationAnswer = InvitationRead;
+
+/** @deprecated Use `InvitationCreate`. */
+export type InvitationAsked = InvitationCreate;
+
+/** @deprecated Use `JobCreate`. */
+export type JobRequest = JobCreate;
+
+/** @deprecated Use `JobRead`. */
+export type JobView = JobRead;
+
+/** @deprecated Use `KernelCreate`. */
+export type KernelAsked = KernelCreate;
+
+/** @deprecated Use `KernelRead`. */
+export type KernelView = KernelRead;
+
+/** @deprecated Use `ApiKeyRead`. */
+export type KeyAnswer = ApiKeyRead;
+
+/** @deprecated Use `ApiKeyUpdate`. */
+export type KeyChanges = ApiKeyUpdate;
+
+/** @deprecated Use `LimitRead`. */
+export type LimitAnswer = LimitRead;
+
+/** @deprecated Use `LimitsUpdate`. */
+export type LimitChanges = LimitsUpdate;
+
+/** @deprecated Use `LimitsRead`. */
+export type LimitsAnswer = LimitsRead;
+
+/** @deprecated Use `ListingCreate`. */
+export type ListingAsked = ListingCreate;
+
+/** @deprecated Use `ListingUpdate`. */
+export type ListingChanges = ListingUpdate;
+
+/** @deprecated Use `ListingRead`. */
+export type ListingView = ListingRead;
+
+/** @deprecated Use `MediaRead`. */
+export type MediaAnswer = MediaRead;
+
+/** @deprecated Use `MediaCreate`. */
+export type MediaAsked = MediaCreate;
+
+/** @deprecated Use `MemberRead`. */
+export type MemberAnswer = MemberRead;
+
+/** @deprecated Use `MemberUpdate`. */
+export type MemberChanges = MemberUpdate;
+
+/** @deprecated Use `MemoryChangeRead`. */
+export type MemoryChangeView = MemoryChangeRead;
+
+/** @deprecated Use `MemoryRead`. */
+export type MemoryView = MemoryRead;
+
+/** @deprecated Use `DraftFileMove`. */
+export type MoveRequest = DraftFileMove;
+
+/** @deprecated Use `InvitationCreated`. */
+export type NewInvitationAnswer = InvitationCreated;
+
+/** @deprecated Use `ApiKeyCreated`. */
+export type NewKeyAnswer = ApiKeyCreated;
+
+/** @deprecated Use `ApiKeyCreate`. */
+export type NewKeyAsked = ApiKeyCreate;
+
+/** @deprecated Use `UserCreate`. */
+export type NewPersonAsked = UserCreate;
+
+/** @deprecated Use `ProjectCreate`. */
+export type NewProjectAsked = ProjectCreate;
+
+/** @deprecated Use `SkillpackCreate`. */
+export type NewSkillpackAsked = SkillpackCreate;
+
+/** @deprecated Use `NotebookOpen`. */
+export type OpenAsked = NotebookOpen;
+
+/** @deprecated Use `NotebookRead`. */
+export type OpenedView = NotebookRead;
+
+/** @deprecated Use `OutputRead`. */
+export type OutputView = OutputRead;
+
+/** @deprecated Use `WebPageRead`. */
+export type PageAnswer = WebPageRead;
+
+/** @deprecated Use `WebPageFetch`. */
+export type PageAsked = WebPageFetch;
+
+/** @deprecated Use `PasswordLinkRead`. */
+export type PasswordLinkAnswer = PasswordLinkRead;
+
+/** @deprecated Use `PendingChangesRead`. */
+export type PendingView = PendingChangesRead;
+
+/** @deprecated Use `AdminUserRead`. */
+export type PersonAnswer = AdminUserRead;
+
+/** @deprecated Use `SchedulePreviewRead`. */
+export type PreviewAnswer = SchedulePreviewRead;
+
+/** @deprecated Use `PricingRead`. */
+export type PriceView = PricingRead;
+
+/** @deprecated Use `ProbeRead`. */
+export type ProbeAnswer = ProbeRead;
+
+/** @deprecated Use `ProblemRead`. */
+export type ProblemAnswer = ProblemRead;
+
+/** @deprecated Use `DraftProblemRead`. */
+export type ProblemView = DraftProblemRead;
+
+/** @deprecated Use `ProjectRead`. */
+export type ProjectAnswer = ProjectRead;
+
+/** @deprecated Use `ProjectUpdate`. */
+export type ProjectChanges = ProjectUpdate;
+
+/** @deprecated Use `PromptRead`. */
+export type PromptAnswer = PromptRead;
+
+/** @deprecated Use `ProviderRead`. */
+export type ProviderAnswer = ProviderRead;
+
+/** @deprecated Use `ProviderKeyUpdate`. */
+export type ProviderKeyAsked = ProviderKeyUpdate;
+
+/** @deprecated Use `DraftPublish`. */
+export type PublishRequest = DraftPublish;
+
+/** @deprecated Use `PullLinkRead`. */
+export type PullAnswer = PullLinkRead;
+
+/** @deprecated Use `DraftReset`. */
+export type ResetRequest = DraftReset;
+
+/** @deprecated Use `SecretRotation`. */
+export type RotationAsked = SecretRotation;
+
+/** @deprecated Use `ScheduleRunRead`. */
+export type RunAnswer = ScheduleRunRead;
+
+/** @deprecated Use `EvalRunRead`. */
+export type RunView = EvalRunRead;
+
+/** @deprecated Use `SalesRead`. */
+export type SalesView = SalesRead;
+
+/** @deprecated Use `ScheduleRead`. */
+export type ScheduleAnswer = ScheduleRead;
+
+/** @deprecated Use `ScheduleCreate`. */
+export type ScheduleAsked = ScheduleCreate;
+
+/** @deprecated Use `ScheduleUpdate`. */
+export type ScheduleChanges = ScheduleUpdate;
+
+/** @deprecated Use `ScheduleDetailRead`. */
+export type ScheduleDetailAnswer = ScheduleDetailRead;
+
+/** @deprecated Use `WebSearchRead`. */
+export type SearchAnswer = WebSearchRead;
+
+/** @deprecated Use `WebSearch`. */
+export type SearchAsked = WebSearch;
+
+/** @deprecated Use `SecretRead`. */
+export type SecretAnswer = SecretRead;
+
+/** @deprecated Use `SecretUpdate`. */
+export type SecretAsked = SecretUpdate;
+
+/** @deprecated Use `SessionRead`. */
+export type SessionAnswer = SessionRead;
+
+/** @deprecated Use `SignedUrlRead`. */
+export type SignAnswer = SignedUrlRead;
+
+/** @deprecated Use `SignedUrlCreate`. */
+export type SignAsked = SignedUrlCreate;
+
+/** @deprecated Use `SkillRead`. */
+export type SkillAnswer = SkillRead;
+
+/** @deprecated Use `SkillChangeRead`. */
+export type SkillChangeAnswer = SkillChangeRead;
+
+/** @deprecated Use `SkillScoreRead`. */
+export type SkillScoreAnswer = SkillScoreRead;
+
+/** @deprecated Use `SkillpackRead`. */
+export type SkillpackAnswer = SkillpackRead;
+
+/** @deprecated Use `SpanRead`. */
+export type SpanView = SpanRead;
+
+/** @deprecated Use `StepRead`. */
+export type StepAnswer = StepRead;
+
+/** @deprecated Use `SubagentRead`. */
+export type SubagentAnswer = SubagentRead;
+
+/** @deprecated Use `SubagentCreate`. */
+export type SubagentAsked = SubagentCreate;
+
+/** @deprecated Use `SuiteCreate`. */
+export type SuiteRequest = SuiteCreate;
+
+/** @deprecated Use `SuiteRead`. */
+export type SuiteView = SuiteRead;
+
+/** @deprecated Use `TemplateRead`. */
+export type TemplateView = TemplateRead;
+
+/** @deprecated Use `StatusTileRead`. */
+export type TileAnswer = StatusTileRead;
+
+/** @deprecated Use `TopUpRead`. */
+export type TopUpAnswer = TopUpRead;
+
+/** @deprecated Use `TopUpCreate`. */
+export type TopUpAsked = TopUpCreate;
+
+/** @deprecated Use `FileTransfer`. */
+export type TransferAsked = FileTransfer;
+
+/** @deprecated Use `UploadRead`. */
+export type UploadAnswer = UploadRead;
+
+/** @deprecated Use `DriveUsageRead`. */
+export type UsageAnswer = DriveUsageRead;
+
+/** @deprecated Use `UserRead`. */
+export type UserAnswer = UserRead;
+
+/** @deprecated Use `ValidationRead`. */
+export type ValidationAnswer = ValidationRead;
+
+/** @deprecated Use `ListingVersionCreate`. */
+export type VersionAsked = ListingVersionCreate;
+
+/** @deprecated Use `ListingVersionRead`. */
+export type VersionView = ListingVersionRead;
+
+/** @deprecated Use `WaitingJobsRead`. */
+export type WaitingAnswer = WaitingJobsRead;
+
+/** @deprecated Use `WebhookRead`. */
+export type WebhookAnswer = WebhookRead;
+
+/** @deprecated Use `WebhookCreate`. */
+export type WebhookAsked = WebhookCreate;
+
+/** @deprecated Use `WebhookUpdate`. */
+export type WebhookChanges = WebhookUpdate;
+
+/** @deprecated Use `WebhookSecretRead`. */
+export type WebhookSecretAnswer = WebhookSecretRead;
+
+/** @deprecated Use `WorkerRead`. */
+export type WorkerAnswer = WorkerRead;
 
 /** Every operation of the API, by its name there. */
 export class Api {
@@ -3443,7 +3815,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<KeyAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<ApiKeyRead[]> {
     return this.transport.json("GET", "/v1/api-keys", {
       query: { limit: given.limit, cursor: given.cursor },
     }, options);
@@ -3459,8 +3831,8 @@ export class Api {
   createApiKey(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: NewKeyAsked;
-    }, options: CallOptions = {}): Promise<NewKeyAnswer> {
+      body: ApiKeyCreate;
+    }, options: CallOptions = {}): Promise<ApiKeyCreated> {
     return this.transport.json("POST", "/v1/api-keys", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -3476,8 +3848,8 @@ export class Api {
    */
   changeApiKey(given: {
       key_id: string;
-      body: KeyChanges;
-    }, options: CallOptions = {}): Promise<KeyAnswer> {
+      body: ApiKeyUpdate;
+    }, options: CallOptions = {}): Promise<ApiKeyRead> {
     return this.transport.json("PATCH", `/v1/api-keys/${encodeURIComponent(given.key_id)}`, {
       body: given.body,
     }, options);
@@ -3510,7 +3882,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<ApprovalView[]> {
+    } = {}, options: CallOptions = {}): Promise<ApprovalRead[]> {
     return this.transport.json("GET", "/v1/approvals", {
       query: { status: given.status, job_id: given.job_id, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -3525,8 +3897,8 @@ export class Api {
    */
   approve(given: {
       approval_id: string;
-      body?: DecisionRequest | null;
-    }, options: CallOptions = {}): Promise<ApprovalView> {
+      body?: DecisionCreate | null;
+    }, options: CallOptions = {}): Promise<ApprovalRead> {
     return this.transport.json("POST", `/v1/approvals/${encodeURIComponent(given.approval_id)}/approve`, {
       body: given.body,
     }, options);
@@ -3541,8 +3913,8 @@ export class Api {
    */
   deny(given: {
       approval_id: string;
-      body?: DecisionRequest | null;
-    }, options: CallOptions = {}): Promise<ApprovalView> {
+      body?: DecisionCreate | null;
+    }, options: CallOptions = {}): Promise<ApprovalRead> {
     return this.transport.json("POST", `/v1/approvals/${encodeURIComponent(given.approval_id)}/deny`, {
       body: given.body,
     }, options);
@@ -3568,7 +3940,7 @@ export class Api {
       since?: string | null;
       /** For operators: the acts that concern no project, like sign-ins. */
       instance?: boolean;
-    } = {}, options: CallOptions = {}): Promise<AuditAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<AuditRead[]> {
     return this.transport.json("GET", "/v1/audit", {
       query: { limit: given.limit, cursor: given.cursor, actor: given.actor, action: given.action, since: given.since, instance: given.instance },
     }, options);
@@ -3621,7 +3993,7 @@ export class Api {
    *
    * A restricted key needs `budgets:read`.
    */
-  listBudgets(options: CallOptions = {}): Promise<BudgetAnswer[]> {
+  listBudgets(options: CallOptions = {}): Promise<BudgetRead[]> {
     return this.transport.json("GET", "/v1/budgets", {}, options);
   }
 
@@ -3635,8 +4007,8 @@ export class Api {
   createBudget(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: BudgetAsked;
-    }, options: CallOptions = {}): Promise<BudgetAnswer> {
+      body: BudgetCreate;
+    }, options: CallOptions = {}): Promise<BudgetRead> {
     return this.transport.json("POST", "/v1/budgets", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -3652,7 +4024,7 @@ export class Api {
    */
   getBudget(given: {
       budget_id: string;
-    }, options: CallOptions = {}): Promise<BudgetAnswer> {
+    }, options: CallOptions = {}): Promise<BudgetRead> {
     return this.transport.json("GET", `/v1/budgets/${encodeURIComponent(given.budget_id)}`, {}, options);
   }
 
@@ -3665,8 +4037,8 @@ export class Api {
    */
   changeBudget(given: {
       budget_id: string;
-      body: BudgetChanges;
-    }, options: CallOptions = {}): Promise<BudgetAnswer> {
+      body: BudgetUpdate;
+    }, options: CallOptions = {}): Promise<BudgetRead> {
     return this.transport.json("PATCH", `/v1/budgets/${encodeURIComponent(given.budget_id)}`, {
       body: given.body,
     }, options);
@@ -3715,7 +4087,7 @@ export class Api {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: FormData;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", "/v1/deployments", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -3734,7 +4106,7 @@ export class Api {
       skillpack?: string | null;
       /** Seconds that the address works. */
       ttl?: number;
-    } = {}, options: CallOptions = {}): Promise<PullAnswer> {
+    } = {}, options: CallOptions = {}): Promise<PullLinkRead> {
     return this.transport.json("GET", "/v1/deployments/pull", {
       query: { skillpack: given.skillpack, ttl: given.ttl },
     }, options);
@@ -3751,7 +4123,7 @@ export class Api {
       /** Id or slug: that the bundle is for; default: the default one. */
       skillpack?: string | null;
       body: FormData;
-    }, options: CallOptions = {}): Promise<ValidationAnswer> {
+    }, options: CallOptions = {}): Promise<ValidationRead> {
     return this.transport.json("POST", "/v1/deployments/validate", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -3768,7 +4140,7 @@ export class Api {
   getDeployment(given: {
       deployment: string;
       skillpack?: string | null;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}`, {
       query: { skillpack: given.skillpack },
     }, options);
@@ -3804,7 +4176,7 @@ export class Api {
       skillpack?: string | null;
       /** Without the gates of its skills; for admins. */
       force?: boolean;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/deployments/${encodeURIComponent(given.deployment)}/activate`, {
       query: { skillpack: given.skillpack, force: given.force },
     }, options);
@@ -3838,7 +4210,7 @@ export class Api {
       skillpack?: string | null;
       /** Id or number; without one the active version. */
       base?: string | null;
-    }, options: CallOptions = {}): Promise<DiffAnswer> {
+    }, options: CallOptions = {}): Promise<DiffRead> {
     return this.transport.json("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}/diff`, {
       query: { skillpack: given.skillpack, base: given.base },
     }, options);
@@ -3869,7 +4241,7 @@ export class Api {
   listDocuments(given: {
       /** Words that a page holds. */
       q?: string;
-    } = {}, options: CallOptions = {}): Promise<DocumentView[]> {
+    } = {}, options: CallOptions = {}): Promise<DocumentRead[]> {
     return this.transport.json("GET", "/v1/docs", {
       query: { q: given.q },
     }, options);
@@ -3882,7 +4254,7 @@ export class Api {
    */
   getDocument(given: {
       name: string;
-    }, options: CallOptions = {}): Promise<DocumentView> {
+    }, options: CallOptions = {}): Promise<DocumentRead> {
     return this.transport.json("GET", `/v1/docs/${encodeURIComponent(given.name)}`, {}, options);
   }
 
@@ -3895,7 +4267,7 @@ export class Api {
    */
   getDraft(given: {
       skillpack?: string | null;
-    } = {}, options: CallOptions = {}): Promise<DraftView> {
+    } = {}, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("GET", "/v1/drafts", {
       query: { skillpack: given.skillpack },
     }, options);
@@ -3925,7 +4297,7 @@ export class Api {
    */
   checkDraft(given: {
       skillpack?: string | null;
-    } = {}, options: CallOptions = {}): Promise<CheckView> {
+    } = {}, options: CallOptions = {}): Promise<DraftCheckRead> {
     return this.transport.json("GET", "/v1/drafts/check", {
       query: { skillpack: given.skillpack },
     }, options);
@@ -3940,7 +4312,7 @@ export class Api {
    */
   diffDraft(given: {
       skillpack?: string | null;
-    } = {}, options: CallOptions = {}): Promise<PendingView> {
+    } = {}, options: CallOptions = {}): Promise<PendingChangesRead> {
     return this.transport.json("GET", "/v1/drafts/diff", {
       query: { skillpack: given.skillpack },
     }, options);
@@ -3957,8 +4329,8 @@ export class Api {
       skillpack?: string | null;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: ExampleRequest;
-    }, options: CallOptions = {}): Promise<DraftFileView> {
+      body: ExampleCreate;
+    }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("POST", "/v1/drafts/examples", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -3994,7 +4366,7 @@ export class Api {
       skillpack?: string | null;
       /** The revision of the file that you know; `*`: whatever is there. */
       ifMatch?: string | null;
-    }, options: CallOptions = {}): Promise<DraftFileView> {
+    }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("PUT", `/v1/drafts/files/${escapedPath(given.path)}`, {
       query: { skillpack: given.skillpack },
       headers: { "If-Match": given.ifMatch },
@@ -4030,7 +4402,7 @@ export class Api {
   importIntoDraft(given: {
       skillpack?: string | null;
       body: FormData;
-    }, options: CallOptions = {}): Promise<DraftView> {
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", "/v1/drafts/import", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -4046,8 +4418,8 @@ export class Api {
    */
   moveInDraft(given: {
       skillpack?: string | null;
-      body: MoveRequest;
-    }, options: CallOptions = {}): Promise<DraftView> {
+      body: DraftFileMove;
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", "/v1/drafts/move", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -4065,8 +4437,8 @@ export class Api {
       skillpack?: string | null;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: PublishRequest;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+      body: DraftPublish;
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", "/v1/drafts/publish", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -4083,8 +4455,8 @@ export class Api {
    */
   resetDraft(given: {
       skillpack?: string | null;
-      body: ResetRequest;
-    }, options: CallOptions = {}): Promise<DraftView> {
+      body: DraftReset;
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", "/v1/drafts/reset", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -4101,7 +4473,7 @@ export class Api {
   restoreDraftFile(given: {
       path: string;
       skillpack?: string | null;
-    }, options: CallOptions = {}): Promise<DraftFileView> {
+    }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("POST", `/v1/drafts/restore/${escapedPath(given.path)}`, {
       query: { skillpack: given.skillpack },
     }, options);
@@ -4120,8 +4492,8 @@ export class Api {
       skillpack?: string | null;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: DraftRunRequest;
-    }, options: CallOptions = {}): Promise<DraftRunView> {
+      body: DraftRunCreate;
+    }, options: CallOptions = {}): Promise<DraftRunRead> {
     return this.transport.json("POST", "/v1/drafts/run", {
       query: { skillpack: given.skillpack },
       body: given.body,
@@ -4147,7 +4519,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<EntryAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<DriveEntryRead[]> {
     return this.transport.json("GET", "/v1/drive", {
       query: { prefix: given.prefix, recursive: given.recursive, delimiter: given.delimiter, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -4161,8 +4533,8 @@ export class Api {
    * A restricted key needs `drive:write`.
    */
   copyInDrive(given: {
-      body: TransferAsked;
-    }, options: CallOptions = {}): Promise<EntryAnswer> {
+      body: FileTransfer;
+    }, options: CallOptions = {}): Promise<DriveEntryRead> {
     return this.transport.json("POST", "/v1/drive/copy", {
       body: given.body,
     }, options);
@@ -4178,7 +4550,7 @@ export class Api {
   getDriveFacts(given: {
       /** From the root of the drive. */
       path: string;
-    }, options: CallOptions = {}): Promise<EntryAnswer> {
+    }, options: CallOptions = {}): Promise<DriveEntryRead> {
     return this.transport.json("GET", "/v1/drive/facts", {
       query: { path: given.path },
     }, options);
@@ -4211,7 +4583,7 @@ export class Api {
       /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
       reprDigest?: string | null;
       body: Blob | Uint8Array | string;
-    }, options: CallOptions = {}): Promise<UploadAnswer> {
+    }, options: CallOptions = {}): Promise<UploadRead> {
     return this.transport.json("PUT", `/v1/drive/files/${escapedPath(given.path)}`, {
       headers: { "Content-Digest": given.contentDigest, "Repr-Digest": given.reprDigest },
       body: given.body,
@@ -4239,8 +4611,8 @@ export class Api {
    * A restricted key needs `drive:write`.
    */
   makeFolder(given: {
-      body: FolderAsked;
-    }, options: CallOptions = {}): Promise<EntryAnswer> {
+      body: FolderCreate;
+    }, options: CallOptions = {}): Promise<DriveEntryRead> {
     return this.transport.json("POST", "/v1/drive/folders", {
       body: given.body,
     }, options);
@@ -4255,7 +4627,7 @@ export class Api {
    */
   deleteFolder(given: {
       path: string;
-    }, options: CallOptions = {}): Promise<DeletedAnswer> {
+    }, options: CallOptions = {}): Promise<DeletedRead> {
     return this.transport.json("DELETE", `/v1/drive/folders/${escapedPath(given.path)}`, {}, options);
   }
 
@@ -4267,8 +4639,8 @@ export class Api {
    * A restricted key needs `drive:write`.
    */
   moveInDrive(given: {
-      body: TransferAsked;
-    }, options: CallOptions = {}): Promise<EntryAnswer> {
+      body: FileTransfer;
+    }, options: CallOptions = {}): Promise<DriveEntryRead> {
     return this.transport.json("POST", "/v1/drive/move", {
       body: given.body,
     }, options);
@@ -4282,8 +4654,8 @@ export class Api {
    * A restricted key needs `drive:read`.
    */
   signFile(given: {
-      body: SignAsked;
-    }, options: CallOptions = {}): Promise<SignAnswer> {
+      body: SignedUrlCreate;
+    }, options: CallOptions = {}): Promise<SignedUrlRead> {
     return this.transport.json("POST", "/v1/drive/sign", {
       body: given.body,
     }, options);
@@ -4316,7 +4688,7 @@ export class Api {
       /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
       reprDigest?: string | null;
       body: FormData;
-    }, options: CallOptions = {}): Promise<UploadAnswer> {
+    }, options: CallOptions = {}): Promise<UploadRead> {
     return this.transport.json("POST", "/v1/drive/upload", {
       headers: { "Content-Digest": given.contentDigest, "Repr-Digest": given.reprDigest },
       body: given.body,
@@ -4393,7 +4765,7 @@ export class Api {
    *
    * A restricted key needs `drive:read`.
    */
-  getDriveUsage(options: CallOptions = {}): Promise<UsageAnswer> {
+  getDriveUsage(options: CallOptions = {}): Promise<DriveUsageRead> {
     return this.transport.json("GET", "/v1/drive/usage", {}, options);
   }
 
@@ -4412,7 +4784,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<CaseView[]> {
+    } = {}, options: CallOptions = {}): Promise<CaseRead[]> {
     return this.transport.json("GET", "/v1/eval-cases", {
       query: { skillpack: given.skillpack, skill: given.skill, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -4440,7 +4812,7 @@ export class Api {
    */
   getSuite(given: {
       suite_id: string;
-    }, options: CallOptions = {}): Promise<SuiteView> {
+    }, options: CallOptions = {}): Promise<SuiteRead> {
     return this.transport.json("GET", `/v1/evals/${encodeURIComponent(given.suite_id)}`, {}, options);
   }
 
@@ -4453,7 +4825,7 @@ export class Api {
    */
   makeBaseline(given: {
       suite_id: string;
-    }, options: CallOptions = {}): Promise<SuiteView> {
+    }, options: CallOptions = {}): Promise<SuiteRead> {
     return this.transport.json("POST", `/v1/evals/${encodeURIComponent(given.suite_id)}/baseline`, {}, options);
   }
 
@@ -4466,7 +4838,7 @@ export class Api {
    */
   cancelSuite(given: {
       suite_id: string;
-    }, options: CallOptions = {}): Promise<SuiteView> {
+    }, options: CallOptions = {}): Promise<SuiteRead> {
     return this.transport.json("POST", `/v1/evals/${encodeURIComponent(given.suite_id)}/cancel`, {}, options);
   }
 
@@ -4485,7 +4857,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    }, options: CallOptions = {}): Promise<RunView[]> {
+    }, options: CallOptions = {}): Promise<EvalRunRead[]> {
     return this.transport.json("GET", `/v1/evals/${encodeURIComponent(given.suite_id)}/cases`, {
       query: { base: given.base, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -4509,7 +4881,7 @@ export class Api {
    *
    * For operators: database, Redis, workers and disk, each with what it means for jobs.
    */
-  listHealth(options: CallOptions = {}): Promise<TileAnswer[]> {
+  listHealth(options: CallOptions = {}): Promise<StatusTileRead[]> {
     return this.transport.json("GET", "/v1/instance/health", {}, options);
   }
 
@@ -4523,7 +4895,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<AdminProjectAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<AdminProjectRead[]> {
     return this.transport.json("GET", "/v1/instance/projects", {
       query: { limit: given.limit, cursor: given.cursor },
     }, options);
@@ -4538,8 +4910,8 @@ export class Api {
       project: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: TopUpAsked;
-    }, options: CallOptions = {}): Promise<TopUpAnswer> {
+      body: TopUpCreate;
+    }, options: CallOptions = {}): Promise<TopUpRead> {
     return this.transport.json("POST", `/v1/instance/projects/${encodeURIComponent(given.project)}/top-ups`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4551,7 +4923,7 @@ export class Api {
    *
    * For operators: how many jobs wait in each lane, for what, how long the oldest has, or when the next is due.
    */
-  listWaiting(options: CallOptions = {}): Promise<WaitingAnswer[]> {
+  listWaiting(options: CallOptions = {}): Promise<WaitingJobsRead[]> {
     return this.transport.json("GET", "/v1/instance/queue", {}, options);
   }
 
@@ -4565,7 +4937,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<PersonAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<AdminUserRead[]> {
     return this.transport.json("GET", "/v1/instance/users", {
       query: { limit: given.limit, cursor: given.cursor },
     }, options);
@@ -4580,8 +4952,8 @@ export class Api {
   addUser(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: NewPersonAsked;
-    }, options: CallOptions = {}): Promise<PasswordLinkAnswer> {
+      body: UserCreate;
+    }, options: CallOptions = {}): Promise<PasswordLinkRead> {
     return this.transport.json("POST", "/v1/instance/users", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4598,7 +4970,7 @@ export class Api {
       user_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-    }, options: CallOptions = {}): Promise<PasswordLinkAnswer> {
+    }, options: CallOptions = {}): Promise<PasswordLinkRead> {
     return this.transport.json("POST", `/v1/instance/users/${encodeURIComponent(given.user_id)}/password-links`, {
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
@@ -4609,7 +4981,7 @@ export class Api {
    *
    * For operators: every worker process, its beat, its lanes, and the jobs that it runs.
    */
-  listWorkers(options: CallOptions = {}): Promise<WorkerAnswer[]> {
+  listWorkers(options: CallOptions = {}): Promise<WorkerRead[]> {
     return this.transport.json("GET", "/v1/instance/workers", {}, options);
   }
 
@@ -4651,7 +5023,7 @@ export class Api {
       min_seconds?: number | null;
       /** Found in id, skill, error, metadata. */
       q?: string | null;
-    } = {}, options: CallOptions = {}): Promise<JobView[]> {
+    } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
       query: { limit: given.limit, cursor: given.cursor, status: given.status, skill: given.skill, source: given.source, version: given.version, since: given.since, until: given.until, key: given.key, min_cost_usd: given.min_cost_usd, min_seconds: given.min_seconds, q: given.q },
     }, options);
@@ -4677,8 +5049,8 @@ export class Api {
       timeout?: number;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: JobRequest;
-    }, options: CallOptions = {}): Promise<JobView> {
+      body: JobCreate;
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", "/v1/jobs", {
       query: { skillpack: given.skillpack, skillpack_id: given.skillpack_id, version: given.version, wait: given.wait, timeout: given.timeout },
       body: given.body,
@@ -4715,7 +5087,7 @@ export class Api {
       wait?: boolean;
       /** To wait at most; the cap is 55. */
       timeout?: number;
-    }, options: CallOptions = {}): Promise<JobView> {
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}`, {
       query: { wait: given.wait, timeout: given.timeout },
     }, options);
@@ -4744,7 +5116,7 @@ export class Api {
    */
   cancelJob(given: {
       job_id: string;
-    }, options: CallOptions = {}): Promise<JobView> {
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/cancel`, {}, options);
   }
 
@@ -4759,8 +5131,8 @@ export class Api {
       job_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: ContinueRequest;
-    }, options: CallOptions = {}): Promise<JobView> {
+      body: ContinuationCreate;
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/continue`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4778,8 +5150,8 @@ export class Api {
       job_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body?: CaseRequest | null;
-    }, options: CallOptions = {}): Promise<CaseView> {
+      body?: CaseCreate | null;
+    }, options: CallOptions = {}): Promise<CaseRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/eval-case`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4798,7 +5170,7 @@ export class Api {
       /** Number of the last event that you have; 0: from the first. */
       after?: number;
       limit?: number;
-    }, options: CallOptions = {}): Promise<EventView[]> {
+    }, options: CallOptions = {}): Promise<EventRead[]> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/events`, {
       query: { after: given.after, limit: given.limit },
     }, options);
@@ -4813,8 +5185,8 @@ export class Api {
    */
   giveFeedback(given: {
       job_id: string;
-      body: FeedbackRequest;
-    }, options: CallOptions = {}): Promise<FeedbackView> {
+      body: FeedbackCreate;
+    }, options: CallOptions = {}): Promise<FeedbackRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/feedback`, {
       body: given.body,
     }, options);
@@ -4831,8 +5203,8 @@ export class Api {
       job_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: ForkRequest;
-    }, options: CallOptions = {}): Promise<JobView> {
+      body: ForkCreate;
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/fork`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4848,7 +5220,7 @@ export class Api {
    */
   listJobOutputs(given: {
       job_id: string;
-    }, options: CallOptions = {}): Promise<OutputView[]> {
+    }, options: CallOptions = {}): Promise<OutputRead[]> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/outputs`, {}, options);
   }
 
@@ -4882,7 +5254,7 @@ export class Api {
       timeout?: number;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-    }, options: CallOptions = {}): Promise<JobView> {
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/replay`, {
       query: { version: given.version, wait: given.wait, timeout: given.timeout },
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4898,7 +5270,7 @@ export class Api {
    */
   listJobSpans(given: {
       job_id: string;
-    }, options: CallOptions = {}): Promise<SpanView[]> {
+    }, options: CallOptions = {}): Promise<SpanRead[]> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/spans`, {}, options);
   }
 
@@ -4913,7 +5285,7 @@ export class Api {
       job_id: string;
       /** Number of the reply, from 1 on. */
       step: number;
-    }, options: CallOptions = {}): Promise<StepAnswer> {
+    }, options: CallOptions = {}): Promise<StepRead> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/steps/${encodeURIComponent(given.step)}`, {}, options);
   }
 
@@ -4971,8 +5343,8 @@ export class Api {
   createListing(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: ListingAsked;
-    }, options: CallOptions = {}): Promise<ListingView> {
+      body: ListingCreate;
+    }, options: CallOptions = {}): Promise<ListingRead> {
     return this.transport.json("POST", "/v1/marketplace/listings", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -4988,7 +5360,7 @@ export class Api {
    */
   getListing(given: {
       listing: string;
-    }, options: CallOptions = {}): Promise<ListingView> {
+    }, options: CallOptions = {}): Promise<ListingRead> {
     return this.transport.json("GET", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}`, {}, options);
   }
 
@@ -5001,8 +5373,8 @@ export class Api {
    */
   changeListing(given: {
       listing: string;
-      body: ListingChanges;
-    }, options: CallOptions = {}): Promise<ListingView> {
+      body: ListingUpdate;
+    }, options: CallOptions = {}): Promise<ListingRead> {
     return this.transport.json("PATCH", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}`, {
       body: given.body,
     }, options);
@@ -5030,7 +5402,7 @@ export class Api {
    */
   getListingSales(given: {
       listing: string;
-    }, options: CallOptions = {}): Promise<SalesView> {
+    }, options: CallOptions = {}): Promise<SalesRead> {
     return this.transport.json("GET", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}/sales`, {}, options);
   }
 
@@ -5043,7 +5415,7 @@ export class Api {
    */
   listListingVersions(given: {
       listing: string;
-    }, options: CallOptions = {}): Promise<VersionView[]> {
+    }, options: CallOptions = {}): Promise<ListingVersionRead[]> {
     return this.transport.json("GET", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}/versions`, {}, options);
   }
 
@@ -5058,8 +5430,8 @@ export class Api {
       listing: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: VersionAsked;
-    }, options: CallOptions = {}): Promise<VersionView> {
+      body: ListingVersionCreate;
+    }, options: CallOptions = {}): Promise<ListingVersionRead> {
     return this.transport.json("POST", `/v1/marketplace/listings/${encodeURIComponent(given.listing)}/versions`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5093,7 +5465,7 @@ export class Api {
    *
    * Where you are signed in, the last used first.
    */
-  listSessions(options: CallOptions = {}): Promise<SessionAnswer[]> {
+  listSessions(options: CallOptions = {}): Promise<SessionRead[]> {
     return this.transport.json("GET", "/v1/me/sessions", {}, options);
   }
 
@@ -5127,8 +5499,8 @@ export class Api {
   generateMedia(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: MediaAsked;
-    }, options: CallOptions = {}): Promise<MediaAnswer> {
+      body: MediaCreate;
+    }, options: CallOptions = {}): Promise<MediaRead> {
     return this.transport.json("POST", "/v1/media/generate", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5157,7 +5529,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    } = {}, options: CallOptions = {}): Promise<MemoryView[]> {
+    } = {}, options: CallOptions = {}): Promise<MemoryRead[]> {
     return this.transport.json("GET", "/v1/memory", {
       query: { state: given.state, kind: given.kind, mtype: given.mtype, scope: given.scope, skillpack: given.skillpack, key: given.key, job_id: given.job_id, pinned: given.pinned, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -5216,7 +5588,7 @@ export class Api {
    */
   getInJob(given: {
       body: MemoryId;
-    }, options: CallOptions = {}): Promise<MemoryView> {
+    }, options: CallOptions = {}): Promise<MemoryRead> {
     return this.transport.json("POST", "/v1/memory/get", {
       body: given.body,
     }, options);
@@ -5261,7 +5633,7 @@ export class Api {
    */
   getMemory(given: {
       memory_id: string;
-    }, options: CallOptions = {}): Promise<MemoryView> {
+    }, options: CallOptions = {}): Promise<MemoryRead> {
     return this.transport.json("GET", `/v1/memory/${encodeURIComponent(given.memory_id)}`, {}, options);
   }
 
@@ -5292,7 +5664,7 @@ export class Api {
    */
   listMemoryChanges(given: {
       memory_id: string;
-    }, options: CallOptions = {}): Promise<MemoryChangeView[]> {
+    }, options: CallOptions = {}): Promise<MemoryChangeRead[]> {
     return this.transport.json("GET", `/v1/memory/${encodeURIComponent(given.memory_id)}/changes`, {}, options);
   }
 
@@ -5303,7 +5675,7 @@ export class Api {
    *
    * A restricted key needs `jobs:read`.
    */
-  listKernels(options: CallOptions = {}): Promise<KernelView[]> {
+  listKernels(options: CallOptions = {}): Promise<KernelRead[]> {
     return this.transport.json("GET", "/v1/notebooks/kernels", {}, options);
   }
 
@@ -5319,8 +5691,8 @@ export class Api {
   startKernel(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: KernelAsked;
-    }, options: CallOptions = {}): Promise<KernelView> {
+      body: KernelCreate;
+    }, options: CallOptions = {}): Promise<KernelRead> {
     return this.transport.json("POST", "/v1/notebooks/kernels", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5340,7 +5712,7 @@ export class Api {
       after?: number;
       /** Seconds to wait for something newer. */
       wait_s?: number;
-    }, options: CallOptions = {}): Promise<KernelView> {
+    }, options: CallOptions = {}): Promise<KernelRead> {
     return this.transport.json("GET", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}`, {
       query: { after: given.after, wait_s: given.wait_s },
     }, options);
@@ -5370,8 +5742,8 @@ export class Api {
       kernel_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: CellsAsked;
-    }, options: CallOptions = {}): Promise<KernelView> {
+      body: CellsUpdate;
+    }, options: CallOptions = {}): Promise<KernelRead> {
     return this.transport.json("POST", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}/cells`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5414,8 +5786,8 @@ export class Api {
   openAsNotebook(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: OpenAsked;
-    }, options: CallOptions = {}): Promise<OpenedView> {
+      body: NotebookOpen;
+    }, options: CallOptions = {}): Promise<NotebookRead> {
     return this.transport.json("POST", "/v1/notebooks/opened", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5429,7 +5801,7 @@ export class Api {
    *
    * A restricted key needs `billing:read`.
    */
-  getPricing(options: CallOptions = {}): Promise<PriceView> {
+  getPricing(options: CallOptions = {}): Promise<PricingRead> {
     return this.transport.json("GET", "/v1/pricing", {}, options);
   }
 
@@ -5440,7 +5812,7 @@ export class Api {
    *
    * A restricted key needs `project:read`.
    */
-  listProjects(options: CallOptions = {}): Promise<ProjectAnswer[]> {
+  listProjects(options: CallOptions = {}): Promise<ProjectRead[]> {
     return this.transport.json("GET", "/v1/projects", {}, options);
   }
 
@@ -5452,7 +5824,7 @@ export class Api {
   createProject(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: NewProjectAsked;
+      body: ProjectCreate;
     }, options: CallOptions = {}): Promise<ProjectDetail> {
     return this.transport.json("POST", "/v1/projects", {
       body: given.body,
@@ -5482,7 +5854,7 @@ export class Api {
    */
   changeProject(given: {
       project: string;
-      body: ProjectChanges;
+      body: ProjectUpdate;
     }, options: CallOptions = {}): Promise<ProjectDetail> {
     return this.transport.json("PATCH", `/v1/projects/${encodeURIComponent(given.project)}`, {
       body: given.body,
@@ -5524,7 +5896,7 @@ export class Api {
    */
   listInvitations(given: {
       project: string;
-    }, options: CallOptions = {}): Promise<InvitationAnswer[]> {
+    }, options: CallOptions = {}): Promise<InvitationRead[]> {
     return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/invitations`, {}, options);
   }
 
@@ -5551,7 +5923,7 @@ export class Api {
    */
   getLimits(given: {
       project: string;
-    }, options: CallOptions = {}): Promise<LimitsAnswer> {
+    }, options: CallOptions = {}): Promise<LimitsRead> {
     return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/limits`, {}, options);
   }
 
@@ -5564,8 +5936,8 @@ export class Api {
    */
   changeLimits(given: {
       project: string;
-      body: LimitChanges;
-    }, options: CallOptions = {}): Promise<LimitsAnswer> {
+      body: LimitsUpdate;
+    }, options: CallOptions = {}): Promise<LimitsRead> {
     return this.transport.json("PATCH", `/v1/projects/${encodeURIComponent(given.project)}/limits`, {
       body: given.body,
     }, options);
@@ -5580,7 +5952,7 @@ export class Api {
    */
   listMembers(given: {
       project: string;
-    }, options: CallOptions = {}): Promise<MemberAnswer[]> {
+    }, options: CallOptions = {}): Promise<MemberRead[]> {
     return this.transport.json("GET", `/v1/projects/${encodeURIComponent(given.project)}/members`, {}, options);
   }
 
@@ -5595,8 +5967,8 @@ export class Api {
       project: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: InvitationAsked;
-    }, options: CallOptions = {}): Promise<NewInvitationAnswer> {
+      body: InvitationCreate;
+    }, options: CallOptions = {}): Promise<InvitationCreated> {
     return this.transport.json("POST", `/v1/projects/${encodeURIComponent(given.project)}/members`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5613,8 +5985,8 @@ export class Api {
   changeMember(given: {
       user_id: string;
       project: string;
-      body: MemberChanges;
-    }, options: CallOptions = {}): Promise<MemberAnswer> {
+      body: MemberUpdate;
+    }, options: CallOptions = {}): Promise<MemberRead> {
     return this.transport.json("PATCH", `/v1/projects/${encodeURIComponent(given.project)}/members/${encodeURIComponent(given.user_id)}`, {
       body: given.body,
     }, options);
@@ -5654,7 +6026,7 @@ export class Api {
    *
    * A restricted key needs `providers:read`.
    */
-  listProviders(options: CallOptions = {}): Promise<ProviderAnswer[]> {
+  listProviders(options: CallOptions = {}): Promise<ProviderRead[]> {
     return this.transport.json("GET", "/v1/providers", {}, options);
   }
 
@@ -5667,7 +6039,7 @@ export class Api {
    */
   getProvider(given: {
       family: string;
-    }, options: CallOptions = {}): Promise<ProviderAnswer> {
+    }, options: CallOptions = {}): Promise<ProviderRead> {
     return this.transport.json("GET", `/v1/providers/${encodeURIComponent(given.family)}`, {}, options);
   }
 
@@ -5680,8 +6052,8 @@ export class Api {
    */
   putProvider(given: {
       family: string;
-      body: ProviderKeyAsked;
-    }, options: CallOptions = {}): Promise<ProviderAnswer> {
+      body: ProviderKeyUpdate;
+    }, options: CallOptions = {}): Promise<ProviderRead> {
     return this.transport.json("PUT", `/v1/providers/${encodeURIComponent(given.family)}`, {
       body: given.body,
     }, options);
@@ -5709,7 +6081,7 @@ export class Api {
    */
   probeProvider(given: {
       family: string;
-    }, options: CallOptions = {}): Promise<ProbeAnswer> {
+    }, options: CallOptions = {}): Promise<ProbeRead> {
     return this.transport.json("POST", `/v1/providers/${encodeURIComponent(given.family)}/probe`, {}, options);
   }
 
@@ -5720,7 +6092,7 @@ export class Api {
    *
    * A restricted key needs `schedules:read`.
    */
-  listSchedules(options: CallOptions = {}): Promise<ScheduleAnswer[]> {
+  listSchedules(options: CallOptions = {}): Promise<ScheduleRead[]> {
     return this.transport.json("GET", "/v1/schedules", {}, options);
   }
 
@@ -5734,8 +6106,8 @@ export class Api {
   createSchedule(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: ScheduleAsked;
-    }, options: CallOptions = {}): Promise<ScheduleDetailAnswer> {
+      body: ScheduleCreate;
+    }, options: CallOptions = {}): Promise<ScheduleDetailRead> {
     return this.transport.json("POST", "/v1/schedules", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5753,7 +6125,7 @@ export class Api {
       cron: string;
       time_zone?: string;
       count?: number;
-    }, options: CallOptions = {}): Promise<PreviewAnswer> {
+    }, options: CallOptions = {}): Promise<SchedulePreviewRead> {
     return this.transport.json("GET", "/v1/schedules/preview", {
       query: { cron: given.cron, time_zone: given.time_zone, count: given.count },
     }, options);
@@ -5768,7 +6140,7 @@ export class Api {
    */
   getSchedule(given: {
       schedule_id: string;
-    }, options: CallOptions = {}): Promise<ScheduleDetailAnswer> {
+    }, options: CallOptions = {}): Promise<ScheduleDetailRead> {
     return this.transport.json("GET", `/v1/schedules/${encodeURIComponent(given.schedule_id)}`, {}, options);
   }
 
@@ -5781,8 +6153,8 @@ export class Api {
    */
   changeSchedule(given: {
       schedule_id: string;
-      body: ScheduleChanges;
-    }, options: CallOptions = {}): Promise<ScheduleAnswer> {
+      body: ScheduleUpdate;
+    }, options: CallOptions = {}): Promise<ScheduleRead> {
     return this.transport.json("PATCH", `/v1/schedules/${encodeURIComponent(given.schedule_id)}`, {
       body: given.body,
     }, options);
@@ -5812,7 +6184,7 @@ export class Api {
       schedule_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-    }, options: CallOptions = {}): Promise<RunAnswer> {
+    }, options: CallOptions = {}): Promise<ScheduleRunRead> {
     return this.transport.json("POST", `/v1/schedules/${encodeURIComponent(given.schedule_id)}/run`, {
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);
@@ -5831,7 +6203,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    }, options: CallOptions = {}): Promise<RunAnswer[]> {
+    }, options: CallOptions = {}): Promise<ScheduleRunRead[]> {
     return this.transport.json("GET", `/v1/schedules/${encodeURIComponent(given.schedule_id)}/runs`, {
       query: { limit: given.limit, cursor: given.cursor },
     }, options);
@@ -5844,7 +6216,7 @@ export class Api {
    *
    * A restricted key needs `secrets:read`.
    */
-  listSecrets(options: CallOptions = {}): Promise<SecretAnswer[]> {
+  listSecrets(options: CallOptions = {}): Promise<SecretRead[]> {
     return this.transport.json("GET", "/v1/secrets", {}, options);
   }
 
@@ -5856,8 +6228,8 @@ export class Api {
    * A restricted key needs `secrets:write`.
    */
   putSecret(given: {
-      body: SecretAsked;
-    }, options: CallOptions = {}): Promise<SecretAnswer> {
+      body: SecretUpdate;
+    }, options: CallOptions = {}): Promise<SecretRead> {
     return this.transport.json("PUT", "/v1/secrets", {
       body: given.body,
     }, options);
@@ -5885,7 +6257,7 @@ export class Api {
    */
   listSkillpacks(given: {
       limit?: number;
-    } = {}, options: CallOptions = {}): Promise<SkillpackAnswer[]> {
+    } = {}, options: CallOptions = {}): Promise<SkillpackRead[]> {
     return this.transport.json("GET", "/v1/skillpacks", {
       query: { limit: given.limit },
     }, options);
@@ -5901,8 +6273,8 @@ export class Api {
   createSkillpack(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: NewSkillpackAsked;
-    }, options: CallOptions = {}): Promise<SkillpackAnswer> {
+      body: SkillpackCreate;
+    }, options: CallOptions = {}): Promise<SkillpackRead> {
     return this.transport.json("POST", "/v1/skillpacks", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5918,7 +6290,7 @@ export class Api {
    */
   getSkillpack(given: {
       skillpack: string;
-    }, options: CallOptions = {}): Promise<SkillpackAnswer> {
+    }, options: CallOptions = {}): Promise<SkillpackRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}`, {}, options);
   }
 
@@ -5952,7 +6324,7 @@ export class Api {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: FormData;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -5970,7 +6342,7 @@ export class Api {
       skillpack: string;
       /** Seconds that the address works. */
       ttl?: number;
-    }, options: CallOptions = {}): Promise<PullAnswer> {
+    }, options: CallOptions = {}): Promise<PullLinkRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/pull`, {
       query: { ttl: given.ttl },
     }, options);
@@ -5986,7 +6358,7 @@ export class Api {
   getDeploymentOfSkillpack(given: {
       deployment: string;
       skillpack: string;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}`, {}, options);
   }
 
@@ -6018,7 +6390,7 @@ export class Api {
       skillpack: string;
       /** Without the gates of its skills; for admins. */
       force?: boolean;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/activate`, {
       query: { force: given.force },
     }, options);
@@ -6050,7 +6422,7 @@ export class Api {
       skillpack: string;
       /** Id or number; without one the active version. */
       base?: string | null;
-    }, options: CallOptions = {}): Promise<DiffAnswer> {
+    }, options: CallOptions = {}): Promise<DiffRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/diff`, {
       query: { base: given.base },
     }, options);
@@ -6080,7 +6452,7 @@ export class Api {
    */
   getDraftOfSkillpack(given: {
       skillpack: string;
-    }, options: CallOptions = {}): Promise<DraftView> {
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts`, {}, options);
   }
 
@@ -6106,7 +6478,7 @@ export class Api {
    */
   checkDraftOfSkillpack(given: {
       skillpack: string;
-    }, options: CallOptions = {}): Promise<CheckView> {
+    }, options: CallOptions = {}): Promise<DraftCheckRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/check`, {}, options);
   }
 
@@ -6119,7 +6491,7 @@ export class Api {
    */
   diffDraftOfSkillpack(given: {
       skillpack: string;
-    }, options: CallOptions = {}): Promise<PendingView> {
+    }, options: CallOptions = {}): Promise<PendingChangesRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/diff`, {}, options);
   }
 
@@ -6134,8 +6506,8 @@ export class Api {
       skillpack: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: ExampleRequest;
-    }, options: CallOptions = {}): Promise<DraftFileView> {
+      body: ExampleCreate;
+    }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/examples`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -6168,7 +6540,7 @@ export class Api {
       skillpack: string;
       /** The revision of the file that you know; `*`: whatever is there. */
       ifMatch?: string | null;
-    }, options: CallOptions = {}): Promise<DraftFileView> {
+    }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("PUT", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/files/${escapedPath(given.path)}`, {
       headers: { "If-Match": given.ifMatch },
     }, options);
@@ -6202,7 +6574,7 @@ export class Api {
   importIntoDraftOfSkillpack(given: {
       skillpack: string;
       body: FormData;
-    }, options: CallOptions = {}): Promise<DraftView> {
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/import`, {
       body: given.body,
     }, options);
@@ -6217,8 +6589,8 @@ export class Api {
    */
   moveInDraftOfSkillpack(given: {
       skillpack: string;
-      body: MoveRequest;
-    }, options: CallOptions = {}): Promise<DraftView> {
+      body: DraftFileMove;
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/move`, {
       body: given.body,
     }, options);
@@ -6235,8 +6607,8 @@ export class Api {
       skillpack: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: PublishRequest;
-    }, options: CallOptions = {}): Promise<DeploymentAnswer> {
+      body: DraftPublish;
+    }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/publish`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -6252,8 +6624,8 @@ export class Api {
    */
   resetDraftOfSkillpack(given: {
       skillpack: string;
-      body: ResetRequest;
-    }, options: CallOptions = {}): Promise<DraftView> {
+      body: DraftReset;
+    }, options: CallOptions = {}): Promise<DraftRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/reset`, {
       body: given.body,
     }, options);
@@ -6269,7 +6641,7 @@ export class Api {
   restoreDraftFileOfSkillpack(given: {
       path: string;
       skillpack: string;
-    }, options: CallOptions = {}): Promise<DraftFileView> {
+    }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/restore/${escapedPath(given.path)}`, {}, options);
   }
 
@@ -6286,8 +6658,8 @@ export class Api {
       skillpack: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: DraftRunRequest;
-    }, options: CallOptions = {}): Promise<DraftRunView> {
+      body: DraftRunCreate;
+    }, options: CallOptions = {}): Promise<DraftRunRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/run`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -6308,7 +6680,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    }, options: CallOptions = {}): Promise<SuiteView[]> {
+    }, options: CallOptions = {}): Promise<SuiteRead[]> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals`, {
       query: { skill: given.skill, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -6325,8 +6697,8 @@ export class Api {
       skillpack: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: SuiteRequest;
-    }, options: CallOptions = {}): Promise<SuiteView> {
+      body: SuiteCreate;
+    }, options: CallOptions = {}): Promise<SuiteRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -6413,7 +6785,7 @@ export class Api {
       skill: string;
       /** Without one the active version. */
       version?: number | null;
-    }, options: CallOptions = {}): Promise<PromptAnswer> {
+    }, options: CallOptions = {}): Promise<PromptRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/prompts/${encodeURIComponent(given.skill)}`, {
       query: { version: given.version },
     }, options);
@@ -6428,7 +6800,7 @@ export class Api {
    */
   listSkillpackSecrets(given: {
       skillpack: string;
-    }, options: CallOptions = {}): Promise<SecretAnswer[]> {
+    }, options: CallOptions = {}): Promise<SecretRead[]> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets`, {}, options);
   }
 
@@ -6441,8 +6813,8 @@ export class Api {
    */
   putSkillpackSecret(given: {
       skillpack: string;
-      body: SecretAsked;
-    }, options: CallOptions = {}): Promise<SecretAnswer> {
+      body: SecretUpdate;
+    }, options: CallOptions = {}): Promise<SecretRead> {
     return this.transport.json("PUT", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/secrets`, {
       body: given.body,
     }, options);
@@ -6486,7 +6858,7 @@ export class Api {
       skillpack?: string | null;
       /** Without one the active version. */
       version?: number | null;
-    }, options: CallOptions = {}): Promise<SkillAnswer> {
+    }, options: CallOptions = {}): Promise<SkillRead> {
     return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}`, {
       query: { skillpack: given.skillpack, version: given.version },
     }, options);
@@ -6531,7 +6903,7 @@ export class Api {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: Record<string, unknown>;
-    }, options: CallOptions = {}): Promise<JobView> {
+    }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/skills/${encodeURIComponent(given.name)}/run`, {
       query: { skillpack: given.skillpack, version: given.version, timeout: given.timeout },
       body: given.body,
@@ -6547,7 +6919,7 @@ export class Api {
    * A restricted key needs `jobs:submit`.
    */
   describeSubagent(given: {
-      body: DescribeAsked;
+      body: SubagentsDescribe;
     }, options: CallOptions = {}): Promise<Described> {
     return this.transport.json("POST", "/v1/subagent/describe", {
       body: given.body,
@@ -6562,8 +6934,8 @@ export class Api {
    * A restricted key needs `jobs:submit`.
    */
   invokeSubagent(given: {
-      body: SubagentAsked;
-    }, options: CallOptions = {}): Promise<SubagentAnswer> {
+      body: SubagentCreate;
+    }, options: CallOptions = {}): Promise<SubagentRead> {
     return this.transport.json("POST", "/v1/subagent/invoke", {
       body: given.body,
     }, options);
@@ -6576,7 +6948,7 @@ export class Api {
    *
    * A restricted key needs `deployments:read`.
    */
-  listTemplates(options: CallOptions = {}): Promise<TemplateView[]> {
+  listTemplates(options: CallOptions = {}): Promise<TemplateRead[]> {
     return this.transport.json("GET", "/v1/templates", {}, options);
   }
 
@@ -6612,8 +6984,8 @@ export class Api {
    * A restricted key needs `drive:read`.
    */
   fetchPage(given: {
-      body: PageAsked;
-    }, options: CallOptions = {}): Promise<PageAnswer> {
+      body: WebPageFetch;
+    }, options: CallOptions = {}): Promise<WebPageRead> {
     return this.transport.json("POST", "/v1/web/fetch", {
       body: given.body,
     }, options);
@@ -6627,8 +6999,8 @@ export class Api {
    * A restricted key needs `drive:read`.
    */
   searchImages(given: {
-      body: SearchAsked;
-    }, options: CallOptions = {}): Promise<SearchAnswer> {
+      body: WebSearch;
+    }, options: CallOptions = {}): Promise<WebSearchRead> {
     return this.transport.json("POST", "/v1/web/image-search", {
       body: given.body,
     }, options);
@@ -6642,8 +7014,8 @@ export class Api {
    * A restricted key needs `drive:read`.
    */
   searchWeb(given: {
-      body: SearchAsked;
-    }, options: CallOptions = {}): Promise<SearchAnswer> {
+      body: WebSearch;
+    }, options: CallOptions = {}): Promise<WebSearchRead> {
     return this.transport.json("POST", "/v1/web/search", {
       body: given.body,
     }, options);
@@ -6656,7 +7028,7 @@ export class Api {
    *
    * A restricted key needs `webhooks:read`.
    */
-  listWebhooks(options: CallOptions = {}): Promise<WebhookAnswer[]> {
+  listWebhooks(options: CallOptions = {}): Promise<WebhookRead[]> {
     return this.transport.json("GET", "/v1/webhooks", {}, options);
   }
 
@@ -6670,8 +7042,8 @@ export class Api {
   createWebhook(given: {
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body: WebhookAsked;
-    }, options: CallOptions = {}): Promise<WebhookSecretAnswer> {
+      body: WebhookCreate;
+    }, options: CallOptions = {}): Promise<WebhookSecretRead> {
     return this.transport.json("POST", "/v1/webhooks", {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -6687,7 +7059,7 @@ export class Api {
    */
   getWebhook(given: {
       webhook_id: string;
-    }, options: CallOptions = {}): Promise<WebhookAnswer> {
+    }, options: CallOptions = {}): Promise<WebhookRead> {
     return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}`, {}, options);
   }
 
@@ -6700,8 +7072,8 @@ export class Api {
    */
   changeWebhook(given: {
       webhook_id: string;
-      body: WebhookChanges;
-    }, options: CallOptions = {}): Promise<WebhookAnswer> {
+      body: WebhookUpdate;
+    }, options: CallOptions = {}): Promise<WebhookRead> {
     return this.transport.json("PATCH", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}`, {
       body: given.body,
     }, options);
@@ -6734,7 +7106,7 @@ export class Api {
       limit?: number;
       /** From the `Link` header of the page before. */
       cursor?: string | null;
-    }, options: CallOptions = {}): Promise<DeliveryAnswer[]> {
+    }, options: CallOptions = {}): Promise<DeliveryRead[]> {
     return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries`, {
       query: { status: given.status, limit: given.limit, cursor: given.cursor },
     }, options);
@@ -6750,7 +7122,7 @@ export class Api {
   getWebhookDelivery(given: {
       webhook_id: string;
       delivery_id: string;
-    }, options: CallOptions = {}): Promise<DeliveryAnswer> {
+    }, options: CallOptions = {}): Promise<DeliveryRead> {
     return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries/${encodeURIComponent(given.delivery_id)}`, {}, options);
   }
 
@@ -6764,7 +7136,7 @@ export class Api {
   redeliver(given: {
       webhook_id: string;
       delivery_id: string;
-    }, options: CallOptions = {}): Promise<DeliveryAnswer> {
+    }, options: CallOptions = {}): Promise<DeliveryRead> {
     return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries/${encodeURIComponent(given.delivery_id)}/redeliver`, {}, options);
   }
 
@@ -6779,8 +7151,8 @@ export class Api {
       webhook_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      body?: RotationAsked | null;
-    }, options: CallOptions = {}): Promise<WebhookSecretAnswer> {
+      body?: SecretRotation | null;
+    }, options: CallOptions = {}): Promise<WebhookSecretRead> {
     return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/rotate`, {
       body: given.body,
       idempotencyKey: given.idempotencyKey ?? newKey(),
@@ -6798,7 +7170,7 @@ export class Api {
       webhook_id: string;
       /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-    }, options: CallOptions = {}): Promise<DeliveryAnswer> {
+    }, options: CallOptions = {}): Promise<DeliveryRead> {
     return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/test`, {
       idempotencyKey: given.idempotencyKey ?? newKey(),
     }, options);

@@ -1,5 +1,5 @@
 import { JobError, JobTimeout } from "./errors.js";
-import { Api, type EventView, type JobRequest, type JobView } from "./generated.js";
+import { Api, type EventRead, type JobCreate, type JobRead } from "./generated.js";
 import { type Delta, follow, type StreamOptions } from "./stream.js";
 import { type CallOptions, escapedPath, newKey, PAUSES_MS, pause, Transport } from "./transport.js";
 
@@ -20,7 +20,7 @@ export interface PurasOptions {
 }
 
 /** What a job may be given beside its inputs. */
-export interface SubmitOptions extends Omit<JobRequest, "skill" | "inputs">, CallOptions {
+export interface SubmitOptions extends Omit<JobCreate, "skill" | "inputs">, CallOptions {
   version?: number;
   /** Answer when the job has ended, or after `waitMs`. */
   wait?: boolean;
@@ -81,7 +81,7 @@ export class Puras {
     skill: string | null,
     inputs: Record<string, unknown> = {},
     options: SubmitOptions = {},
-  ): Promise<JobView> {
+  ): Promise<JobRead> {
     const { version, wait, waitMs = 30_000, idempotencyKey, signal, timeoutMs, ...body } = options;
     const isOfASkillpack = skill !== null && body.listing_id == null;
     const query = {
@@ -100,30 +100,30 @@ export class Puras {
   }
 
   /** The job as it is now. */
-  async get(jobId: string, options: CallOptions = {}): Promise<JobView> {
+  async get(jobId: string, options: CallOptions = {}): Promise<JobRead> {
     return await this.transport.json("GET", jobPath(jobId), {}, options);
   }
 
   /** The job when it has ended, however it did; throws JobTimeout when that takes too long. */
-  async wait(jobId: string, options: WaitOptions = {}): Promise<JobView> {
+  async wait(jobId: string, options: WaitOptions = {}): Promise<JobRead> {
     const job = await this.get(jobId, call(options.signal));
     return await this.ended(job, Date.now(), options.timeoutMs ?? 600_000, options.signal);
   }
 
   /** What has happened so far, behind the event with the number `after`. */
-  async events(jobId: string, after = 0): Promise<EventView[]> {
+  async events(jobId: string, after = 0): Promise<EventRead[]> {
     return await this.transport.json("GET", jobPath(jobId, "/events"), { query: { after } });
   }
 
   /** The events as they happen, to the last, without gap or repeat. */
-  stream(jobId: string, options: StreamOptions & { deltas: true }): AsyncGenerator<EventView | Delta>;
-  stream(jobId: string, options?: StreamOptions): AsyncGenerator<EventView>;
-  stream(jobId: string, options: StreamOptions = {}): AsyncGenerator<EventView | Delta> {
+  stream(jobId: string, options: StreamOptions & { deltas: true }): AsyncGenerator<EventRead | Delta>;
+  stream(jobId: string, options?: StreamOptions): AsyncGenerator<EventRead>;
+  stream(jobId: string, options: StreamOptions = {}): AsyncGenerator<EventRead | Delta> {
     return follow(this.transport, jobId, options);
   }
 
   /** End a job: at once while it is queued, within seconds while it runs. */
-  async cancel(jobId: string): Promise<JobView> {
+  async cancel(jobId: string): Promise<JobRead> {
     return await this.transport.json("POST", jobPath(jobId, "/cancel"), { repeatable: true });
   }
 
@@ -143,11 +143,11 @@ export class Puras {
   }
 
   private async ended(
-    job: JobView,
+    job: JobRead,
     began: number,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-  ): Promise<JobView> {
+  ): Promise<JobRead> {
     while (!ENDS.has(job.status)) {
       const leftMs = timeoutMs - (Date.now() - began);
       if (leftMs <= 0) throw new JobTimeout(`The job ${job.id} is ${job.status} after ${timeoutMs} ms. It goes on.`, job);

@@ -1,5 +1,5 @@
 import { PurasAPIError } from "./errors.js";
-import type { EventView } from "./generated.js";
+import type { EventRead } from "./generated.js";
 import { pause, refusal, type Transport } from "./transport.js";
 
 /** A piece of a model's reply as it is written; some may be missed. */
@@ -32,7 +32,7 @@ export async function* follow(
   transport: Transport,
   jobId: string,
   options: StreamOptions,
-): AsyncGenerator<EventView | Delta> {
+): AsyncGenerator<EventRead | Delta> {
   let last = options.after ?? 0;
   let failures = 0;
   for (;;) {
@@ -45,7 +45,7 @@ export async function* follow(
           if (options.deltas) yield { type: "delta", job_id: jobId, payload: JSON.parse(frame.data) };
         } else if (frame.id !== undefined && frame.id > last) {
           last = frame.id;
-          yield JSON.parse(frame.data) as EventView;
+          yield JSON.parse(frame.data) as EventRead;
         }
       }
     } catch (error) {

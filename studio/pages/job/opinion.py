@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.execution.jobs import feedback
 from backend.execution.jobs.queries import get_job
-from backend.execution.jobs.schemas import FeedbackRequest
+from backend.execution.jobs.schemas import FeedbackCreate
 from studio import session
 from studio.components.live import Submit
 
@@ -63,7 +63,7 @@ class Opinions(rx.State):
 
     async def _give(self, rating: int) -> None:
         async with session.acting(self, self.project) as act:
-            given = FeedbackRequest(rating=rating, comment=self.comment)
+            given = FeedbackCreate(rating=rating, comment=self.comment)
             await feedback.give(act.session, act.principal, UUID(self._job), given)
         self.rating = rating
 

@@ -12,7 +12,7 @@ from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queries import get_job, get_row
 from backend.execution.jobs.replay import replay
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.money.pricing import PriceList
 from backend.skills.deployments import service as deployments
 from backend.usage import queries as ledger
@@ -170,7 +170,7 @@ class JobPage(rx.State):
         self.outputs, self.has_result = job.outputs, job.status == "succeeded"
         await self._read_skill(act, job)
 
-    async def _read_skill(self, act: session.Act, job: JobView) -> None:
+    async def _read_skill(self, act: session.Act, job: JobRead) -> None:
         """What could be done with the job's inputs now."""
         self.newest, self.play = 0, ""
         if job.prompt is not None:

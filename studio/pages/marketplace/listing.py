@@ -9,7 +9,7 @@ import reflex as rx
 
 from backend.core.errors import Missing
 from backend.marketplace import catalog
-from backend.marketplace.schemas import ListingView, VersionView
+from backend.marketplace.schemas import ListingRead, ListingVersionRead
 from backend.money.pricing import PriceList
 from backend.skills.schemas.schema_dialect import map_subschemas
 from studio import session
@@ -97,7 +97,7 @@ class Listing(Running, rx.State):
         await self._begin_run({"listing_id": self.offer.slug, "inputs": inputs}, key)
 
 
-def _view(one: ListingView) -> OfferView:
+def _view(one: ListingRead) -> OfferView:
     network = one.access.network
     return OfferView(
         slug=one.slug,
@@ -133,7 +133,7 @@ def _as_written(schema: Any) -> Any:
     return {**rest, "type": kind} if kind else result
 
 
-def _version(one: VersionView) -> VersionRow:
+def _version(one: ListingVersionRead) -> VersionRow:
     return VersionRow(
         number=f"v{one.number}",
         notes=one.notes,

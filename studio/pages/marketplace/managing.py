@@ -8,7 +8,7 @@ import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.marketplace import catalog, service
-from backend.marketplace.schemas import ListingChanges, VersionAsked
+from backend.marketplace.schemas import ListingUpdate, ListingVersionCreate
 from studio import session
 from studio.components.elements import note
 from studio.components.live import Confirm, Submit
@@ -48,7 +48,7 @@ class Managing(rx.State):
     async def change_price(self, typed: dict[str, Any]):
         """Ask another price of jobs from now on."""
         try:
-            asked = parsed(ListingChanges, {"price_micros": micros(typed, "price") or 0})
+            asked = parsed(ListingUpdate, {"price_micros": micros(typed, "price") or 0})
         except Invalid as refused:
             self.problem = said(refused)
             return None
@@ -57,18 +57,18 @@ class Managing(rx.State):
     @rx.event
     async def publish(self):
         """Let others see and run it."""
-        return await self._change(ListingChanges(status="published"))
+        return await self._change(ListingUpdate(status="published"))
 
     @rx.event
     async def take_down(self):
         """Let nobody begin another run."""
-        return await self._change(ListingChanges(status="taken_down"))
+        return await self._change(ListingUpdate(status="taken_down"))
 
     @rx.event
     async def add_version(self, typed: dict[str, Any]):
         """Give callers the version that is active now."""
         try:
-            asked = parsed(VersionAsked, {"notes": text(typed, "notes")})
+            asked = parsed(ListingVersionCreate, {"notes": text(typed, "notes")})
             async with session.acting(self, self.project, once=typed) as act:
                 await service.add_version(act.session, act.principal, self.slug, asked)
         except (Conflict, Invalid, Missing) as refused:
@@ -83,7 +83,7 @@ class Managing(rx.State):
             await service.delete(act.session, act.principal, self.slug)
         return rx.redirect(f"/p/{self.project}/marketplace?tab=own")
 
-    async def _change(self, asked: ListingChanges) -> Any:
+    async def _change(self, asked: ListingUpdate) -> Any:
         self.problem = ""
         try:
             async with session.acting(self, self.project) as act:

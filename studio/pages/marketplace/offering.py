@@ -7,13 +7,13 @@ from typing import Any
 
 import reflex as rx
 
-from backend.marketplace.schemas import ListingAsked
+from backend.marketplace.schemas import ListingCreate
 from studio.components.elements import button, field, note
 from studio.components.live import Submit
 from studio.forms import micros, parsed, text
 
 
-def asked(typed: Mapping[str, Any]) -> ListingAsked:
+def asked(typed: Mapping[str, Any]) -> ListingCreate:
     """What the form asks for.
 
     Raises:
@@ -28,7 +28,7 @@ def asked(typed: Mapping[str, Any]) -> ListingAsked:
         "title": text(typed, "title") or None,
         "description": text(typed, "description") or None,
     }
-    return parsed(ListingAsked, values)
+    return parsed(ListingCreate, values)
 
 
 def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:

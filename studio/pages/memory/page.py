@@ -12,7 +12,7 @@ from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Invalid
 from backend.data.memory import queries, searching
 from backend.data.memory import writing as memory
-from backend.data.memory.schemas import MAX_RESULTS, MemoryFilter, MemorySearch, MemoryView
+from backend.data.memory.schemas import MAX_RESULTS, MemoryFilter, MemoryRead, MemorySearch
 from studio import session
 from studio.calls import curl, of_route
 from studio.components.elements import button, empty, link, tag
@@ -133,17 +133,17 @@ class Remembered(rx.State):
                 who = act.principal
             wanted = MemorySearch(query=self.words[:4000], mtype=mtype, limit=MAX_RESULTS)
             found = await searching.search(session.context(), who, wanted)
-            shown: list[MemoryView] = list(found.results)
+            shown: list[MemoryRead] = list(found.results)
             self.by_meaning, self.has_more = found.by_meaning, False
         else:
             async with session.acting(self, self.project) as act:
                 which = MemoryFilter(state=state, mtype=mtype)
                 page = await queries.list_some(act.session, act.principal, which, Page(self._limit))
-                shown = [MemoryView.model_validate(one) for one in page.items]
+                shown = [MemoryRead.model_validate(one) for one in page.items]
             self.has_more = page.next_cursor is not None and self._limit < _MAX_ROWS
         self.rows = [self._row(one) for one in shown]
 
-    def _row(self, one: MemoryView) -> RecordRow:
+    def _row(self, one: MemoryRead) -> RecordRow:
         return RecordRow(
             href=self._address(id=str(one.id)),
             title=one.title or one.entity_key or one.kind,

@@ -12,7 +12,7 @@ import reflex as rx
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.data.memory import deletion, queries
 from backend.data.memory import writing as memory
-from backend.data.memory.schemas import MemoryChangeView, MemoryView
+from backend.data.memory.schemas import MemoryChangeRead, MemoryRead
 from studio import session
 from studio.components.elements import button, identifier, link, note, tag
 from studio.components.live import Ago, Confirm, Json
@@ -72,7 +72,7 @@ class Record(rx.State):
     gone: str = ""
     problem: str = ""
     is_changing: bool = False
-    _known: MemoryView | None = None
+    _known: MemoryRead | None = None
 
     @rx.event
     async def open(self, memory_id: str):
@@ -83,9 +83,9 @@ class Record(rx.State):
         try:
             async with session.acting(self, self.project) as act:
                 found = await queries.get(act.session, act.principal, _id(memory_id))
-                self._known = MemoryView.model_validate(found)
+                self._known = MemoryRead.model_validate(found)
                 rows = await queries.changes(act.session, act.principal, self._known.id)
-                self.changes = [_change(MemoryChangeView.model_validate(row), self.project) for row in rows]
+                self.changes = [_change(MemoryChangeRead.model_validate(row), self.project) for row in rows]
         except Missing:
             self.gone = "It is forgotten, or there never was such a record in this project."
             return
@@ -133,7 +133,7 @@ def _id(text: str) -> UUID:
         raise Missing(f"There is no record {text[:60]!r}.") from None
 
 
-def _view(one: MemoryView) -> RecordView:
+def _view(one: MemoryRead) -> RecordView:
     return RecordView(
         id=str(one.id),
         title=one.title or one.entity_key or one.kind,
@@ -156,7 +156,7 @@ def _view(one: MemoryView) -> RecordView:
     )
 
 
-def _change(one: MemoryChangeView, project: str) -> ChangeRow:
+def _change(one: MemoryChangeRead, project: str) -> ChangeRow:
     what = "forgotten" if one.action == "forget" else f"version {one.version}"
     return ChangeRow(
         what=what,

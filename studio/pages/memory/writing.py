@@ -9,7 +9,7 @@ from typing import Any
 import reflex as rx
 
 from backend.core.errors import Invalid, Problem
-from backend.data.memory.schemas import MemoryPut, MemoryView
+from backend.data.memory.schemas import MemoryPut, MemoryRead
 from studio.components.elements import button, field, note
 from studio.components.live import Submit
 from studio.forms import parsed, text
@@ -39,7 +39,7 @@ def new(typed: Mapping[str, Any]) -> MemoryPut:
     )
 
 
-def changed(known: MemoryView, typed: Mapping[str, Any]) -> MemoryPut:
+def changed(known: MemoryRead, typed: Mapping[str, Any]) -> MemoryPut:
     """Another version of a record; of one without a key, or of what happened, a record that takes its place.
 
     Raises:

@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.administration.admin import health
 from backend.administration.admin import workers as fleet
-from backend.administration.admin.schemas import TileAnswer, WaitingAnswer, WorkerAnswer
+from backend.administration.admin.schemas import StatusTileRead, WaitingJobsRead, WorkerRead
 from backend.core.clock import now
 from backend.core.errors import Missing
 from studio import session
@@ -125,11 +125,11 @@ class Operator(rx.State):
                 setattr(self, name, found)
 
 
-def _tile(tile: TileAnswer) -> Tile:
+def _tile(tile: StatusTileRead) -> Tile:
     return Tile(tile.part, tile.state, _TILE_WORDS[tile.state], tile.told)
 
 
-def _worker(worker: WorkerAnswer) -> WorkerRow:
+def _worker(worker: WorkerRead) -> WorkerRow:
     named = [f"{job.project}: {job.skill}" for job in worker.running[:_MAX_NAMED]]
     more = len(worker.running) - len(named)
     resource, _, detail = (worker.shortage or "").partition(":")
@@ -148,11 +148,11 @@ def _worker(worker: WorkerAnswer) -> WorkerRow:
     )
 
 
-def _waiting(one: WaitingAnswer) -> WaitingRow:
+def _waiting(one: WaitingJobsRead) -> WaitingRow:
     return WaitingRow(one.lane, _REASONS[one.reason], f"{one.jobs:,}", _age(one))
 
 
-def _age(one: WaitingAnswer) -> str:
+def _age(one: WaitingJobsRead) -> str:
     if one.next_due_at is None:
         return duration(one.oldest_s)
     return f"next in {duration((one.next_due_at - now()).total_seconds())}"

@@ -9,7 +9,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.administration.admin import accounts
-from backend.administration.admin.schemas import NewPersonAsked, PersonAnswer
+from backend.administration.admin.schemas import AdminUserRead, UserCreate
 from backend.core.errors import Conflict, Invalid, Missing, NotAllowed
 from studio import session
 from studio.components.elements import button, field, form_end, framed_table, note, section, tag
@@ -72,7 +72,7 @@ class People(rx.State):
         self.problem = ""
         url = session.context().settings.url
         try:
-            asked = parsed(NewPersonAsked, {"email": text(typed, "email"), "name": text(typed, "name")})
+            asked = parsed(UserCreate, {"email": text(typed, "email"), "name": text(typed, "name")})
             async with session.visiting(self, once=typed) as visit:
                 made = await accounts.add_person(visit.session, visit.person, asked, url=url)
         except (Conflict, Invalid) as refused:
@@ -108,7 +108,7 @@ class People(rx.State):
         await next_page(self, accounts.people, _person)
 
 
-def _person(one: PersonAnswer) -> PersonRow:
+def _person(one: AdminUserRead) -> PersonRow:
     return PersonRow(
         id=str(one.id),
         email=one.email,

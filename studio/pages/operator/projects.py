@@ -8,7 +8,7 @@ from typing import Any
 import reflex as rx
 
 from backend.administration.admin import accounts
-from backend.administration.admin.schemas import AdminProjectAnswer
+from backend.administration.admin.schemas import AdminProjectRead
 from backend.core.errors import Conflict, Invalid, Missing
 from studio import session
 from studio.components.elements import button, framed_table, note, section, tag
@@ -83,7 +83,7 @@ class Projects(rx.State):
         await next_page(self, accounts.projects, _project)
 
 
-def _project(one: AdminProjectAnswer) -> ProjectRow:
+def _project(one: AdminProjectRead) -> ProjectRow:
     return ProjectRow(
         slug=one.slug,
         name=one.name,

@@ -16,7 +16,7 @@ from backend.identity.limits.errors import CeilingExceeded
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.projects import service
 from backend.identity.projects.errors import SlugTaken
-from backend.identity.projects.schemas import ProjectChanges
+from backend.identity.projects.schemas import ProjectUpdate
 from backend.money import admission
 from studio import session
 from studio.components.elements import field, note, section, way_out
@@ -59,7 +59,7 @@ class General(rx.State):
         self.problem, self.is_saved = "", False
         try:
             asked = parsed(
-                ProjectChanges,
+                ProjectUpdate,
                 {
                     "name": text(form, "name"),
                     "slug": text(form, "slug"),

@@ -12,7 +12,7 @@ from backend.core.errors import Conflict, Invalid, NotAllowed
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
 from backend.identity.projects import invitations
-from backend.identity.projects.schemas import InvitationAsked, NewInvitationAnswer
+from backend.identity.projects.schemas import InvitationCreate, InvitationCreated
 from studio import session
 from studio.components.elements import field, framed_table, note, section
 from studio.components.live import Ago, Confirm, Submit
@@ -54,7 +54,7 @@ class Invitations(rx.State):
         """Make a link for somebody, and show it."""
         self.problem = self.link = ""
         try:
-            asked = parsed(InvitationAsked, {"email": text(form, "email"), "role": text(form, "role")})
+            asked = parsed(InvitationCreate, {"email": text(form, "email"), "role": text(form, "role")})
             settings = session.context().settings
             async with session.acting(self, self.project, once=form) as act:
                 act.principal.require(Role.ADMIN, "members:write")
@@ -65,7 +65,7 @@ class Invitations(rx.State):
                     role=ROLES[asked.role],
                     quotas=settings.quotas,
                 )
-                self.link = NewInvitationAnswer.of(made, settings.url).link
+                self.link = InvitationCreated.of(made, settings.url).link
         except (Conflict, Invalid, NotAllowed) as refused:
             self.problem = said(refused)
             return

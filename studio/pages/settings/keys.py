@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.core.db.paging import MOST, Page
 from backend.core.errors import Conflict, Invalid
 from backend.identity.api_keys import keys
-from backend.identity.api_keys.schemas import KeyChanges, NewKeyAsked
+from backend.identity.api_keys.schemas import ApiKeyCreate, ApiKeyUpdate
 from backend.identity.auth import key_authentication
 from backend.identity.auth.errors import KeyWouldBeUnrestricted
 from backend.identity.auth.principal import Role
@@ -94,7 +94,7 @@ class Keys(rx.State):
         try:
             scopes = _scopes(typed)
             asked = {"scopes": scopes, "unrestricted": UNRESTRICTED in typed and not scopes}
-            changes = parsed(KeyChanges, asked).as_changes()
+            changes = parsed(ApiKeyUpdate, asked).as_changes()
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.ADMIN, "keys:write")
                 await keys.change(act.session, act.principal, UUID(self.changed.id), changes)
@@ -152,7 +152,7 @@ class Keys(rx.State):
         self.rows = [_row(key) for key in found.items]
 
 
-def _asked(typed: dict[str, Any]) -> NewKeyAsked:
+def _asked(typed: dict[str, Any]) -> ApiKeyCreate:
     """What the form asks for, as the body of a request would."""
     values = {
         "kind": text(typed, "kind"),
@@ -163,14 +163,14 @@ def _asked(typed: dict[str, Any]) -> NewKeyAsked:
         "requests_per_minute": number(typed, "requests_per_minute"),
         "expires_at": end_of_day(typed, "expires_on"),
     }
-    return parsed(NewKeyAsked, values)
+    return parsed(ApiKeyCreate, values)
 
 
 def _scopes(typed: dict[str, Any]) -> list[str]:
     return [name.removeprefix(SCOPE) for name in typed if name.startswith(SCOPE)]
 
 
-def _limits(asked: NewKeyAsked) -> keys.Limits:
+def _limits(asked: ApiKeyCreate) -> keys.Limits:
     return keys.Limits(
         asked.scopes,
         asked.skill_allowlist,

@@ -15,7 +15,7 @@ from backend.data.drive.ingest import drives_of
 from backend.data.drive.usage import Usage
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
-from backend.identity.limits.schemas import LimitAnswer, LimitsAnswer, defaults_of
+from backend.identity.limits.schemas import LimitRead, LimitsRead, defaults_of
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
 from studio.shell import Shell
@@ -65,18 +65,18 @@ class Limits(rx.State):
         context = session.context()
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.VIEWER, "project:read")
-            limits = LimitsAnswer.of(
+            limits = LimitsRead.of(
                 await service.limits_of(act.session, act.principal), defaults_of(context.settings)
             )
             counted = await held(act.session, act.principal)
         drive = await usage.current(drives_of(context), act.principal.project_id)
         self.rows = _rows(limits, counted, drive)
-        rate: LimitAnswer = getattr(limits, REQUESTS)
+        rate: LimitRead = getattr(limits, REQUESTS)
         self.rate = "no limit" if rate.limit is None else f"{rate.limit:,} a minute"
         self.is_loaded = True
 
 
-def _rows(limits: LimitsAnswer, counted: Mapping[Quota, int], drive: Usage) -> list[LimitRow]:
+def _rows(limits: LimitsRead, counted: Mapping[Quota, int], drive: Usage) -> list[LimitRow]:
     used = {**counted, Quota.DRIVE_FILES: drive.files + drive.waiting_files}
     rows = [_row(quota, used[quota], limits) for quota in Quota if quota in used]
     drive_bytes = drive.bytes + drive.waiting_bytes
@@ -85,7 +85,7 @@ def _rows(limits: LimitsAnswer, counted: Mapping[Quota, int], drive: Usage) -> l
     return rows
 
 
-def _row(quota: Quota, used: int, limits: LimitsAnswer) -> LimitRow:
+def _row(quota: Quota, used: int, limits: LimitsRead) -> LimitRow:
     most = getattr(limits, quota).limit or 0
     return _made(_WORDS[quota], (f"{used:,}", f"{most:,}"), used, most, set_by=limits.set_by(quota))
 

@@ -12,7 +12,7 @@ from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
 from backend.identity.projects.members import Person
-from backend.identity.projects.schemas import MemberChanges
+from backend.identity.projects.schemas import MemberUpdate
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
 from studio.components.live import Ago, Confirm
@@ -63,7 +63,7 @@ class Members(rx.State):
         """Give a member another role."""
         self.problem = ""
         try:
-            asked = parsed(MemberChanges, {"role": role})
+            asked = parsed(MemberUpdate, {"role": role})
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.ADMIN, "members:write")
                 await members.change_role(act.session, act.principal, UUID(user_id), ROLES[asked.role])

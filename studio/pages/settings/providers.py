@@ -12,7 +12,7 @@ from backend.core.net.public_urls import listed
 from backend.identity.auth.principal import Role
 from backend.integrations.providers import probing, service
 from backend.integrations.providers.access import access_of
-from backend.integrations.providers.schemas import ProviderAnswer, ProviderKeyAsked
+from backend.integrations.providers.schemas import ProviderKeyUpdate, ProviderRead
 from backend.skills.model_catalog import catalog
 from studio import session
 from studio.authors import name_keys
@@ -77,7 +77,7 @@ class Providers(rx.State):
         context, family = session.context(), self.family
         try:
             body = {"api_key": text(typed, "api_key"), "base_url": text(typed, "base_url") or None}
-            asked = parsed(ProviderKeyAsked, body)
+            asked = parsed(ProviderKeyUpdate, body)
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
                 await service.put(
@@ -127,13 +127,13 @@ class Providers(rx.State):
             if act.principal.role < Role.DEVELOPER:
                 return
             own = await service.keys(act.session, context.vault, act.principal)
-            found = ProviderAnswer.all_of(models, access_of(context.settings, models), own)
+            found = ProviderRead.all_of(models, access_of(context.settings, models), own)
             rows = [_row(one) for one in found]
             await name_keys(act, rows, "updated_by")
         self.rows = rows
 
 
-def _row(one: ProviderAnswer) -> FamilyRow:
+def _row(one: ProviderRead) -> FamilyRow:
     return FamilyRow(
         family=one.family,
         models=", ".join(slug.partition("/")[2] for slug in one.models),

@@ -15,7 +15,7 @@ from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Invalid, Missing
 from backend.execution.schedules import calendar, service
-from backend.execution.schedules.schemas import ComingAnswer, ScheduleAsked
+from backend.execution.schedules.schemas import ScheduleCreate, UpcomingTimesRead
 from backend.execution.schedules.tables import Schedule
 from backend.marketplace import catalog
 from backend.marketplace.catalog import Wanted
@@ -30,7 +30,7 @@ from studio.wording import sample_inputs, usd
 
 SHOWN: Final = 5
 MAX_CHARACTERS: Final = 200
-CATCH_UP_S: Final[int] = ScheduleAsked.model_fields["catch_up_s"].default
+CATCH_UP_S: Final[int] = ScheduleCreate.model_fields["catch_up_s"].default
 LISTING: Final = "listing:"
 """Before the slug of a listing, where a skill could be meant."""
 _MAX_OFFERS: Final = 100
@@ -188,7 +188,7 @@ class ScheduleForm(rx.State):
         except Invalid as wrong:
             self.problem = said(wrong)
             return
-        self.coming = [told(one.at, self.zone) for one in ComingAnswer.first(clock, SHOWN, now())]
+        self.coming = [told(one.at, self.zone) for one in UpcomingTimesRead.first(clock, SHOWN, now())]
         if not self.coming:
             self.problem = "It names days that never come."
 

@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Missing
 from backend.execution.schedules import runs, service
-from backend.execution.schedules.schemas import ComingAnswer, RunAnswer
+from backend.execution.schedules.schemas import ScheduleRunRead, UpcomingTimesRead
 from studio import session
 from studio.components.elements import framed_table, link, status
 from studio.components.live import Ago, Pulse
@@ -94,14 +94,14 @@ class ScheduleRuns(rx.State):
             return
         self.schedule_id = schedule_id
         clock = service.read(found.cron, found.time_zone)
-        coming = ComingAnswer.first(clock, SHOWN, now()) if found.enabled else []
+        coming = UpcomingTimesRead.first(clock, SHOWN, now()) if found.enabled else []
         self.coming = [told(one.at, found.time_zone) for one in coming]
         rows = [_row(one, self.project) for one in last.items]
         if rows != self.rows:
             self.rows = rows
 
 
-def _row(run: RunAnswer, project: str) -> RunRow:
+def _row(run: ScheduleRunRead, project: str) -> RunRow:
     return RunRow(
         id=str(run.id),
         state=run.job_status or _STATES[run.outcome],

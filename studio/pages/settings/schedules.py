@@ -12,7 +12,7 @@ import reflex as rx
 from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
 from backend.execution.schedules import runs, service
 from backend.execution.schedules.dispatcher import Terms
-from backend.execution.schedules.schemas import ScheduleAsked, ScheduleChanges
+from backend.execution.schedules.schemas import ScheduleCreate, ScheduleUpdate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Role
 from backend.money.pricing import PriceList
@@ -90,10 +90,10 @@ class Schedules(rx.State):
             body = _body(typed)
             async with session.acting(self, self.project, once=typed) as act:
                 if schedule_id:
-                    changes = parsed(ScheduleChanges, body)
+                    changes = parsed(ScheduleUpdate, body)
                     await service.change(act.session, act.principal, UUID(schedule_id), changes)
                 else:
-                    asked = parsed(ScheduleAsked, {**body, **_subject(text(typed, "skill"))})
+                    asked = parsed(ScheduleCreate, {**body, **_subject(text(typed, "skill"))})
                     await service.create(act.session, act.principal, asked)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
@@ -106,7 +106,7 @@ class Schedules(rx.State):
     async def switch(self, schedule_id: str, is_on: bool):
         """Let it come again, or not any more."""
         async with session.acting(self, self.project) as act:
-            changes = ScheduleChanges(enabled=is_on)
+            changes = ScheduleUpdate(enabled=is_on)
             await service.change(act.session, act.principal, UUID(schedule_id), changes)
         await self._read()
 

@@ -9,7 +9,7 @@ import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.data.secrets import service
-from backend.data.secrets.schemas import SecretAsked
+from backend.data.secrets.schemas import SecretUpdate
 from backend.data.secrets.tables import Secret
 from backend.identity.auth.principal import Role
 from backend.skills.skillpacks import service as skillpacks
@@ -79,7 +79,7 @@ class Secrets(rx.State):
         name = self.rotated or text(typed, "name").upper()
         place = self.place if self.rotated else text(typed, "skillpack")
         try:
-            asked = parsed(SecretAsked, {"name": name, "value": str(typed.get("value") or "")})
+            asked = parsed(SecretUpdate, {"name": name, "value": str(typed.get("value") or "")})
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "secrets:write")
                 await service.put(

@@ -13,7 +13,7 @@ from backend.identity.auth.principal import Role
 from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.webhooks import deliveries, service
 from backend.integrations.webhooks.addresses import Receivers
-from backend.integrations.webhooks.schemas import RotationAsked, WebhookAsked, WebhookChanges
+from backend.integrations.webhooks.schemas import SecretRotation, WebhookCreate, WebhookUpdate
 from studio import session
 from studio.components.elements import action, button, note, section, tag
 from studio.components.live import Ago, Confirm, Pulse
@@ -99,10 +99,10 @@ class Webhooks(rx.State):
         try:
             async with session.acting(self, self.project, once=typed) as act:
                 if self.changed.id:
-                    changes, webhook_id = parsed(WebhookChanges, body), UUID(self.changed.id)
+                    changes, webhook_id = parsed(WebhookUpdate, body), UUID(self.changed.id)
                     await service.change(act.session, act.principal, webhook_id, changes, allowed=allowed)
                 else:
-                    asked = parsed(WebhookAsked, body)
+                    asked = parsed(WebhookCreate, body)
                     made = await service.create(
                         act.session, context.vault, act.principal, asked, allowed=allowed
                     )
@@ -123,7 +123,7 @@ class Webhooks(rx.State):
         """Show another secret; the one before it signs too for a day."""
         vault = session.context().vault
         async with session.acting(self, self.project, once=key) as act:
-            made = await service.rotate(act.session, vault, act.principal, UUID(webhook_id), RotationAsked())
+            made = await service.rotate(act.session, vault, act.principal, UUID(webhook_id), SecretRotation())
             self.fresh = made.secret
         await self._read()
 
@@ -131,7 +131,7 @@ class Webhooks(rx.State):
     async def switch(self, webhook_id: str, is_on: bool):
         """Send to it again, or send nothing more."""
         allowed = Receivers.of(session.context().settings)
-        changes = WebhookChanges(enabled=is_on)
+        changes = WebhookUpdate(enabled=is_on)
         try:
             async with session.acting(self, self.project) as act:
                 await service.change(act.session, act.principal, UUID(webhook_id), changes, allowed=allowed)

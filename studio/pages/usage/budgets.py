@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.money.budgets import service
-from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm
@@ -85,10 +85,10 @@ class Budgets(rx.State):
             body = _body(typed)
             async with session.acting(self, self.project, once=typed) as act:
                 if budget_id:
-                    changes = parsed(BudgetChanges, body)
+                    changes = parsed(BudgetUpdate, body)
                     await service.change(act.session, act.principal, UUID(budget_id), changes)
                 else:
-                    asked = parsed(BudgetAsked, {**body, **_scoped(typed)})
+                    asked = parsed(BudgetCreate, {**body, **_scoped(typed)})
                     await service.create(act.session, act.principal, asked)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
@@ -127,7 +127,7 @@ def _scoped(typed: dict[str, Any]) -> dict[str, Any]:
     return {"scope": scope, named: target} if named else {"scope": scope}
 
 
-def _row(budget: BudgetAnswer) -> BudgetRow:
+def _row(budget: BudgetRead) -> BudgetRow:
     percent = 100 * budget.used_micros / budget.limit_micros
     is_near = budget.alert_pct is not None and percent >= budget.alert_pct
     return BudgetRow(
@@ -147,13 +147,13 @@ def _row(budget: BudgetAnswer) -> BudgetRow:
     )
 
 
-def _what(budget: BudgetAnswer) -> str:
+def _what(budget: BudgetRead) -> str:
     if budget.scope == "skill":
         return f"The skill {budget.skill}"
     return {"project": "The whole project", "skillpack": "One skillpack", "key": "One API key"}[budget.scope]
 
 
-def _then(budget: BudgetAnswer) -> str:
+def _then(budget: BudgetRead) -> str:
     until = f" until {budget.resets_at:%Y-%m-%d %H:%M} UTC" if budget.resets_at else " until it is raised"
     if budget.is_reached:
         return (
@@ -166,7 +166,7 @@ def _then(budget: BudgetAnswer) -> str:
     return "When it is reached, jobs go on; it only tells."
 
 
-def _parts(budget: BudgetAnswer) -> str:
+def _parts(budget: BudgetRead) -> str:
     parts = (
         ("spent", budget.spent_micros),
         ("reserved for running jobs", budget.reserved_micros),

@@ -155,7 +155,7 @@ def first_moment(of: datetime) -> datetime:
 
 
 async def _usage(act: session.Act, group: str, since: datetime | None = None) -> Sequence[UsageRow]:
-    asked = usage.UsageAsked.of(group, since, None)
+    asked = usage.UsageQuery.of(group, since, None)
     return (await usage.usage(act.session, act.principal, asked, Page(MOST))).items
 
 

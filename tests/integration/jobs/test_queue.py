@@ -76,7 +76,7 @@ async def books_are_right(database: Database) -> None:
         assert await audit.prove(session) == []
 
 
-async def shown(database: Database, tenant: Tenant, job_id: UUID) -> queries.JobView:
+async def shown(database: Database, tenant: Tenant, job_id: UUID) -> queries.JobRead:
     async with database.transaction() as session:
         return await queries.get_job(session, tenant.principal, job_id)
 

@@ -26,7 +26,7 @@ from backend.execution.jobs.claim import claim
 from backend.execution.jobs.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import service as schedules
-from backend.execution.schedules.schemas import ScheduleAsked
+from backend.execution.schedules.schemas import ScheduleCreate
 from backend.housekeeping import LOCK, tidy
 from backend.identity.api_keys import keys
 from backend.identity.auth import key_authentication, users
@@ -278,7 +278,7 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
         await remember(session, tenant)
         await write_down(session, tenant)
         await schedules.create(
-            session, tenant.principal, ScheduleAsked(name="Daily", skill="echo", cron="@daily")
+            session, tenant.principal, ScheduleCreate(name="Daily", skill="echo", cron="@daily")
         )
         suite, *rest = evals_of(tenant)
         session.add(suite)

@@ -17,7 +17,7 @@ from backend.administration.projects.export_format import EXPORTED, LEFT_OUT
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
@@ -130,7 +130,7 @@ async def fill(database: Database, instance: AppContext, project: Project, *, jo
         )
     for _ in range(jobs):
         async with database.transaction() as session:
-            request = JobRequest(skill="echo", inputs={"mark": mark})
+            request = JobCreate(skill="echo", inputs={"mark": mark})
             await submit(session, operator(project.id), JobSpec(request))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.execution.jobs.claim import JobAttempt, claim
 from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.schemas import JobRequest
+from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth.principal import Principal
@@ -44,7 +44,7 @@ async def submitted(
 ) -> UUID:
     """A job that may cost 1,000 micros."""
     async with database.transaction() as session:
-        spec = JobSpec(JobRequest(skill=skill), prices=PRICES)
+        spec = JobSpec(JobCreate(skill=skill), prices=PRICES)
         return (await submit(session, by or tenant.principal, spec)).job_id
 
 

@@ -20,7 +20,7 @@ from backend.identity.auth.principal import Role
 from backend.money import admission
 from backend.money.budgets import service as budgets
 from backend.money.budgets.errors import BudgetNameTaken, BudgetNotFound, BudgetReached
-from backend.money.budgets.schemas import BudgetAnswer, BudgetAsked, BudgetChanges
+from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 from backend.money.ledger import audit
 from tests.factories.tenants import Tenant
 from tests.integration.auth.conftest import browse
@@ -38,13 +38,13 @@ from workers.attempt.attempt import Attempt
 from workers.attempt.run import run_attempt
 
 
-async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetAnswer:
+async def budget_of(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> BudgetRead:
     asked = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
     async with database.transaction() as session:
-        return await budgets.create(session, tenant.principal, BudgetAsked(**asked))
+        return await budgets.create(session, tenant.principal, BudgetCreate(**asked))
 
 
-async def standing(database: Database, tenant: Tenant, budget: BudgetAnswer) -> BudgetAnswer:
+async def standing(database: Database, tenant: Tenant, budget: BudgetRead) -> BudgetRead:
     async with database.transaction() as session:
         return await budgets.get(session, tenant.principal, budget.id)
 
@@ -222,7 +222,7 @@ async def test_an_alert_is_written_down_once_a_window_and_a_soft_budget_refuses_
     (alert,) = await alerts(database)
     assert (alert["name"], alert["used_micros"], alert["is_reached"]) == ("Small", 550, False)
     async with database.transaction() as session:
-        changes = BudgetChanges(limit_usd=0.0011)
+        changes = BudgetUpdate(limit_usd=0.0011)
         await budgets.change(session, tenant.principal, budget.id, changes)
     await spent(database, tenant, 1)
     assert [one["is_reached"] for one in await alerts(database)] == [False, True]

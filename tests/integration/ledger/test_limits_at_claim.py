@@ -23,7 +23,7 @@ from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
 from backend.money import admission
 from backend.money.budgets import service as budgets
-from backend.money.budgets.schemas import BudgetAsked
+from backend.money.budgets.schemas import BudgetCreate
 from backend.money.ledger import audit
 from backend.usage import queries
 from tests.factories.tenants import Tenant
@@ -56,7 +56,7 @@ async def capped(database: Database, cap_micros: int) -> Tenant:
 async def budget(database: Database, tenant: Tenant, limit_micros: int, **over: Any) -> None:
     asked = {"name": "Small", "window": "day", "limit_usd": limit_micros / 1e6, **over}
     async with database.transaction() as session:
-        await budgets.create(session, tenant.principal, BudgetAsked(**asked))
+        await budgets.create(session, tenant.principal, BudgetCreate(**asked))
 
 
 async def total(database: Database, tenant: Tenant, skill: str | None = None) -> int:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.administration.admin import health
-from backend.administration.admin.health import TileAnswer
+from backend.administration.admin.health import StatusTileRead
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
@@ -175,7 +175,7 @@ async def test_the_queue_says_when_the_next_job_for_later_is_due(
     assert rows["no_worker"]["next_due_at"] is None
 
 
-async def tile(instance: AppContext, part: str) -> TileAnswer:
+async def tile(instance: AppContext, part: str) -> StatusTileRead:
     return next(one for one in await health.tiles(instance, WHO) if one.part == part)
 
 

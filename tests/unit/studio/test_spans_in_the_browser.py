@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from backend.execution.events import spans
-from backend.execution.events.schemas import EventView
+from backend.execution.events.schemas import EventRead
 from rxconfig import BUN
 from studio.prerender import ROOT
 
@@ -88,16 +88,16 @@ HISTORIES: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
 }
 
 
-def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventView]:
+def events_of(history: list[tuple[str, dict[str, Any]]]) -> list[EventRead]:
     return [
-        EventView(
+        EventRead(
             id=seq, job_id=JOB, ts=BEGAN + timedelta(milliseconds=100 * seq), type=kind, payload=payload
         )
         for seq, (kind, payload) in enumerate(history, start=1)
     ]
 
 
-def in_the_browser(events: list[EventView]) -> list[dict[str, Any]]:
+def in_the_browser(events: list[EventRead]) -> list[dict[str, Any]]:
     script = [str(BUN), "-e", SCRIPT, str(ROOT / "assets/ui/spans.js")]
     said = f"[{','.join(event.model_dump_json() for event in events)}]"
     done = subprocess.run(script, input=said, capture_output=True, text=True, timeout=60, check=False)

@@ -9,13 +9,13 @@ from uuid import uuid4
 import pytest
 
 from backend.execution.events.otel_spans import attributes_of, name_of
-from backend.execution.events.schemas import SpanView
+from backend.execution.events.schemas import SpanRead
 
 PRIVATE = "what the person asked"
 
 
-def view(kind: str, **attributes: Any) -> SpanView:
-    return SpanView(
+def view(kind: str, **attributes: Any) -> SpanRead:
+    return SpanRead(
         trace_id=uuid4(),
         span_id="0" * 16,
         parent_span_id=None,

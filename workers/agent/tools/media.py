@@ -12,7 +12,7 @@ from backend.context import AppContext
 from backend.integrations.media import service
 from backend.integrations.media.generation import MediaOrder
 from backend.integrations.media.model_families import Verb
-from backend.integrations.media.schemas import MediaAnswer
+from backend.integrations.media.schemas import MediaRead
 from backend.storage.paths import parse_drive_path
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
@@ -196,7 +196,7 @@ class MediaTool:
                 inputs[name] = await _file(value, workroom)
         return inputs
 
-    async def _bring(self, answer: MediaAnswer, workroom: Workspace) -> tuple[str, ...]:
+    async def _bring(self, answer: MediaRead, workroom: Workspace) -> tuple[str, ...]:
         """Copy what was made into the run's own copy of a drive that is kept elsewhere; gives what is too large."""
         missing = []
         for path in answer.drive_paths:
@@ -232,7 +232,7 @@ async def _file(text: str, workroom: Workspace) -> Any:
     return {"base64": base64.b64encode(content).decode()}
 
 
-def _told(answer: MediaAnswer, missing: tuple[str, ...]) -> str:
+def _told(answer: MediaRead, missing: tuple[str, ...]) -> str:
     """What the model reads."""
     told: dict[str, Any] = {"model": answer.model, "billed_usd": answer.billed_usd}
     if answer.text is not None:
@@ -250,7 +250,7 @@ def _told(answer: MediaAnswer, missing: tuple[str, ...]) -> str:
     return json.dumps(told, ensure_ascii=False)
 
 
-def _facts(answer: MediaAnswer) -> dict[str, Any]:
+def _facts(answer: MediaRead) -> dict[str, Any]:
     """Of the event `tool_result`; the price stands here, since the service has written it down already."""
     facts: dict[str, Any] = {"model": answer.model, "billed_micros": answer.billed_micros}
     if answer.label:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from backend.context import AppContext
 from backend.data.memory import deletion, queries, searching, writing
-from backend.data.memory.schemas import MAX_RESULTS, MemoryPut, MemorySearch, MemoryView
+from backend.data.memory.schemas import MAX_RESULTS, MemoryPut, MemoryRead, MemorySearch
 from backend.data.memory.scoping import job_principal
 from workers.agent.assignment import AgentAssignment
 from workers.agent.tools.arguments import Arguments, spec_of
@@ -120,7 +120,7 @@ async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room:
 async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
     memory_id = _id(given["id"])
     async with tool.context.database.transaction() as session:
-        record = MemoryView.model_validate(await queries.get(session, _who(room), memory_id))
+        record = MemoryRead.model_validate(await queries.get(session, _who(room), memory_id))
     shown = record.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True)
     return ToolResult(_written(shown), facts={"memory_id": str(memory_id)})
 

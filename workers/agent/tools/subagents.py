@@ -11,7 +11,7 @@ from typing import Any, Final
 from backend.context import AppContext
 from backend.execution.jobs import subagents
 from backend.execution.jobs.cancel import cancel_by
-from backend.execution.jobs.schemas import JobView
+from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.status import TERMINAL
 from backend.execution.jobs.subagents import SubagentCall
 from backend.execution.jobs.subjob_target import describe
@@ -243,7 +243,7 @@ class DescribeSubagent:
         return ToolResult(told.model_dump_json())
 
 
-def _told(job: JobView) -> ToolResult:
+def _told(job: JobRead) -> ToolResult:
     facts = {"job_id": str(job.id), "used_micros": job.used_micros}
     if job.status == "succeeded":
         return ToolResult(json.dumps(job.result, ensure_ascii=False), facts=facts)
@@ -251,7 +251,7 @@ def _told(job: JobView) -> ToolResult:
     return ToolResult(words, ok=False, facts=facts)
 
 
-def _named(job: JobView) -> str:
+def _named(job: JobRead) -> str:
     return "the prompt" if job.prompt is not None else f"the skill {job.skill_name!r}"
 
 
