@@ -33,6 +33,7 @@ ALLOWED: dict[str, str] = {
     "backend/data/drive/upload_expiry.py": "forgets uploads over their time, whosesoever they are",
     "backend/execution/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
     "backend/execution/events/queries.py": "events of the one job that `visible` has returned",
+    "backend/execution/jobs/event_access.py": "events of the one job that `visible` has returned",
     "backend/evals/insights/queries.py": "events of the jobs that `visible` has returned",
     "backend/execution/worker_registry/service.py": "a worker counts its own running jobs, whosesoever they are",
     "backend/housekeeping.py": "forgets invitations over their time, whosesoever they are",
