@@ -7,7 +7,7 @@ const TERMINAL = new Set(["succeeded", "failed", "cancelled"]);
 /** What a job has cost so far, from the same events as its timeline; what it was charged once its row says `isOver`. */
 export function LiveCost({ src, charged, isOver }) {
   const [events] = useEvents(src);
-  const used = useMemo(() => events.reduce((sum, { type, payload }) => sum + (type === "subagent_end" ? payload.cost_micros ?? 0 : payload.billed_micros ?? 0), 0), [events]);
+  const used = useMemo(() => events.reduce((sum, { type, payload }) => sum + (type === "subagent_end" ? payload.used_micros ?? 0 : payload.billed_micros ?? 0), 0), [events]);
   const isCharged = isOver || TERMINAL.has(events.at(-1)?.type) || !events.length;
   return <span className="num">{isCharged ? charged : usd(used)}{!isCharged && <span className="t3"> so far</span>}</span>;
 }

@@ -15,7 +15,7 @@ from puras.client import Client, Job, JobTimeout
 from puras.client.messages import new_key
 from puras.client.shapes import ENDS
 
-_QUIET: Final = frozenset({"queued", "started", "succeeded", "sandbox", "function_start", "skill_resolved"})
+_QUIET: Final = frozenset({"queued", "started", "succeeded", "sandbox", "function_start"})
 """Events that `run` does not print: the line at its end says as much."""
 
 

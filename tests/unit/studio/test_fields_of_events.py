@@ -1,0 +1,26 @@
+"""The studio shows fields of events that exist."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from backend.execution.events.types import REGISTRY
+
+UI = Path(__file__).parents[3] / "assets" / "ui"
+LINE = re.compile(r"^  (\w+): \(p?\) => (.*),$", re.MULTILINE)
+OF_TOOLS = {"details"}
+"""Fields of a class that are stored as fields of the payload."""
+
+
+def test_each_field_that_a_line_of_the_log_shows_exists() -> None:
+    lines = dict(LINE.findall((UI / "telling.js").read_text(encoding="utf-8")))
+    assert {"queued", "waiting", "timeout", "tool_result"} <= set(lines)
+    for kind, code in lines.items():
+        known = {field.name for field in fields(REGISTRY[kind])}
+        read = set(re.findall(r"\bp\.(\w+)", code))
+        assert read <= known or known & OF_TOOLS, f"{kind} has no {', '.join(sorted(read - known))}"
+
+
+def test_the_running_cost_reads_what_a_call_has_used() -> None:
+    assert "used_micros" in {field.name for field in fields(REGISTRY["subagent_end"])}
+    assert 'type === "subagent_end" ? payload.used_micros' in (UI / "live.jsx").read_text(encoding="utf-8")
