@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.execution.jobs.schemas import JobRead
-from studio.wording import usd
+from studio.formatting import usd
 
 _ENDED = ("succeeded", "failed", "cancelled")
 

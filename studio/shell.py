@@ -18,10 +18,10 @@ from backend.identity.auth.membership import memberships, role_name
 from backend.identity.auth.principal import Role
 from backend.usage.queries import balance
 from studio import session
+from studio.command_palette import places
 from studio.components.elements import button, link, note
 from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
-from studio.places import places
-from studio.wording import usd
+from studio.formatting import usd
 
 log = logs.get(__name__)
 

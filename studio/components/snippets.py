@@ -1,4 +1,4 @@
-"""The same act from code, in one language at a time; `studio.calls` writes the texts."""
+"""The same act from code, in one language at a time; `studio.code_snippets` writes the texts."""
 
 from __future__ import annotations
 

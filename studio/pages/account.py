@@ -12,7 +12,7 @@ from backend.identity.auth import sessions
 from backend.identity.auth.errors import SessionNotFound
 from backend.identity.tables import Session
 from studio import session
-from studio.browsers import browser_in
+from studio.browser_names import browser_in
 from studio.components.elements import facts, framed_table, section, tag, way_out
 from studio.components.live import Ago, Confirm, SignOut
 from studio.shell import Crumb, Shell, shell

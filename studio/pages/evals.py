@@ -9,8 +9,8 @@ import reflex as rx
 
 from studio import session
 from studio.components.evals import EvalBoard
-from studio.first_calls import of_push, of_suite
-from studio.pages.of_skillpack import OfSkillpack, page_of_skillpack
+from studio.first_snippets import of_push, of_suite
+from studio.pages.skillpack_page import OfSkillpack, page_of_skillpack
 
 
 class Evals(OfSkillpack, rx.State):

@@ -21,10 +21,10 @@ from studio import session
 from studio.components.elements import button, empty, link, section, tag
 from studio.components.job_rows import JobRow, framed_job_table, row_of
 from studio.components.live import Ago, Submit
-from studio.packs import JobNames, job_names
+from studio.formatting import usd
 from studio.session import Visit
 from studio.shell import Crumb, shell
-from studio.wording import usd
+from studio.skillpacks import JobNames, job_names
 
 _MAX_FAILURES = 6
 _FAILURES_OF_EACH = 3

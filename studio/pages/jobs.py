@@ -12,7 +12,7 @@ from studio import session
 from studio.components.elements import empty, link_button
 from studio.components.live import JobList, Pulse
 from studio.components.snippets import from_code
-from studio.first_calls import of_run
+from studio.first_snippets import of_run
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
 

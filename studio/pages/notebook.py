@@ -8,7 +8,7 @@ from __future__ import annotations
 import reflex as rx
 
 from studio.components.live import Notebook
-from studio.pages.of_skillpack import OfSkillpack, page_of_skillpack
+from studio.pages.skillpack_page import OfSkillpack, page_of_skillpack
 from studio.shell import Shell
 
 

@@ -9,7 +9,7 @@ from studio import session
 from studio.components.elements import link, link_button, note, section, tag
 from studio.components.live import BundleDrop
 from studio.components.snippets import snippets
-from studio.first_calls import of_run
+from studio.first_snippets import of_run
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView, active_skills
 

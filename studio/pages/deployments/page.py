@@ -10,9 +10,9 @@ from studio.components.elements import button, empty, link, link_button, note, t
 from studio.components.live import Ago, Confirm, Pulse
 from studio.components.snippets import from_code
 from studio.components.versions import Check, Comparison, Gate
-from studio.packs import pack_choice
 from studio.pages.deployments.versions import Deployments, VersionRow
 from studio.shell import Crumb, Shell, shell
+from studio.skillpacks import pack_choice
 
 REFRESH_S: Final = 3.0
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [

@@ -13,10 +13,10 @@ from backend.publishing import versions as publishing
 from backend.publishing.schemas import ListedDeployment
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
-from studio.authors import name_keys
-from studio.first_calls import of_push
-from studio.packs import Pack, chosen, packs_of
-from studio.wording import size
+from studio.author_names import name_keys
+from studio.first_snippets import of_push
+from studio.formatting import size
+from studio.skillpacks import Pack, chosen, packs_of
 
 PAGE_ROWS: Final = 50
 _GATES: Final = {"gating": "gate runs", "refused": "gate refused", "superseded": "gate given up"}

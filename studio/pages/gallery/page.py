@@ -7,7 +7,7 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.core.clock import now
-from studio.calls import of_skill
+from studio.code_snippets import of_skill
 from studio.components.elements import (
     button,
     code,
@@ -35,11 +35,11 @@ from studio.components.live import (
 )
 from studio.components.snippets import snippets
 from studio.components.versions import Diff
+from studio.formatting import duration, size, usd
 from studio.pages.gallery import samples
 from studio.shell import Crumb, Shell, shell
 from studio.skills import SkillView
 from studio.theme import STATUS_WORDS
-from studio.wording import duration, size, usd
 
 _TABS: Final = [{"id": "one", "label": "One"}, {"id": "two", "label": "Another"}]
 

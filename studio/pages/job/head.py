@@ -7,7 +7,7 @@ import reflex as rx
 from studio.components.elements import action, facts, identifier, link, link_button, note, status, tag
 from studio.components.live import Ago, Confirm, Elapsed, LiveCost, LiveSteps
 from studio.job_facts import JobFacts
-from studio.pages.job.opinion import opinion
+from studio.pages.job.feedback import opinion
 from studio.pages.job.state import JobPage
 from studio.shell import Shell
 

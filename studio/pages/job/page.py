@@ -22,7 +22,7 @@ from studio.components.live import (
     Turns,
     Value,
 )
-from studio.pages.job.asking import asking
+from studio.pages.job.approval_bar import asking
 from studio.pages.job.head import head
 from studio.pages.job.receipt import receipt_tab
 from studio.pages.job.state import JobPage

@@ -10,7 +10,7 @@ import reflex as rx
 from backend.usage.schemas import Receipt, ReceiptLine
 from studio.components.elements import framed_table, note, tag
 from studio.components.live import Ago
-from studio.wording import usd
+from studio.formatting import usd
 
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
     ("What", "30%", ""),

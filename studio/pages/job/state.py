@@ -17,13 +17,13 @@ from backend.money.pricing import PriceList
 from backend.skills.deployments import service as deployments
 from backend.usage import queries as ledger
 from studio import session
-from studio.authors import name_keys
+from studio.author_names import name_keys
 from studio.job_facts import JobFacts, facts_of
-from studio.packs import job_names
-from studio.pages.job.asking import Asking
-from studio.pages.job.opinion import Opinions
+from studio.pages.job.approval_bar import Asking
+from studio.pages.job.feedback import Opinions
 from studio.pages.job.receipt import ReceiptFacts, receipt_facts
 from studio.shell import Shell
+from studio.skillpacks import job_names
 from studio.skills import written_in
 
 _TRANSCRIPT = {"id": "transcript", "label": "Transcript"}

@@ -15,12 +15,12 @@ from backend.skills.schemas.schema_dialect import map_subschemas
 from studio import session
 from studio.components.elements import link_button, note, tag
 from studio.components.live import Ago, SchemaForm
-from studio.pages.marketplace import managing
-from studio.pages.marketplace.managing import Managing
+from studio.formatting import usd
+from studio.pages.marketplace import publisher as publisher_view
 from studio.pages.marketplace.market import price_of
+from studio.pages.marketplace.publisher import Managing
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
-from studio.wording import usd
 
 
 @dataclass
@@ -238,7 +238,7 @@ def _form() -> rx.Component:
 def _about() -> rx.Component:
     offer = Listing.offer
     return rx.el.div(
-        rx.cond(offer.is_own, managing.pane()),
+        rx.cond(offer.is_own, publisher_view.pane()),
         rx.el.h2("What its code is given"),
         rx.el.dl(
             *_fact("It is", rx.el.span(offer.kind, rx.cond(offer.model != "", " on " + offer.model, ""))),

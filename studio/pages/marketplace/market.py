@@ -17,13 +17,13 @@ from studio import session
 from studio.components.elements import button, empty, framed_table, link, section, tag
 from studio.components.live import Ago, Tabs
 from studio.components.snippets import from_code
-from studio.first_calls import of_listing
+from studio.first_snippets import of_listing
+from studio.formatting import usd
 from studio.forms import said
-from studio.pages.marketplace import offering
+from studio.pages.marketplace import listing_form
 from studio.session import Act
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
-from studio.wording import usd
 
 _ROWS: Final = 48
 _MAX_OWN: Final = 100
@@ -121,7 +121,7 @@ class Market(rx.State):
     async def offer(self, typed: dict[str, Any]):
         """Make a draft of an offer, and go to it."""
         try:
-            asked = offering.asked(typed)
+            asked = listing_form.asked(typed)
             async with session.acting(self, self.project, once=typed) as act:
                 made = await service.create(act.session, act.principal, asked)
         except (Conflict, Invalid, Missing) as refused:
@@ -281,7 +281,9 @@ def _own() -> rx.Component:
     return rx.el.div(
         rx.cond(
             Market.is_offering,
-            section("Offer a skill", offering.form(Market.skills, Market.offer, Market.stop, Market.problem)),
+            section(
+                "Offer a skill", listing_form.form(Market.skills, Market.offer, Market.stop, Market.problem)
+            ),
         ),
         section(
             "What this project offers",

@@ -14,12 +14,12 @@ from backend.data.memory import queries, searching
 from backend.data.memory import writing as memory
 from backend.data.memory.schemas import MAX_RESULTS, MemoryFilter, MemoryRead, MemorySearch
 from studio import session
-from studio.calls import curl, of_route
+from studio.code_snippets import curl, of_route
 from studio.components.elements import button, empty, link, tag
 from studio.components.live import Ago, Split
 from studio.components.snippets import from_code
 from studio.forms import said
-from studio.pages.memory import record, writing
+from studio.pages.memory import record, record_form
 from studio.pages.memory.record import Record
 from studio.shell import Crumb, Shell, shell
 
@@ -115,7 +115,7 @@ class Remembered(rx.State):
     async def create(self, typed: dict[str, Any]):
         """Remember something."""
         try:
-            asked, context = writing.new(typed), session.context()
+            asked, context = record_form.new(typed), session.context()
             async with session.acting(self, self.project, once=typed) as act:
                 written = await memory.put(
                     act.session, context.vault, act.principal, asked, context.settings.quotas
@@ -233,7 +233,7 @@ def _new_button() -> rx.Component:
 def _new() -> rx.Component:
     return rx.el.div(
         rx.el.h2("Remember something", style={"margin_bottom": "12px"}),
-        writing.new_form(Remembered.create, Remembered.stop, Remembered.problem),
+        record_form.new_form(Remembered.create, Remembered.stop, Remembered.problem),
         class_name="scroll grow column",
         style={"gap": "0"},
     )

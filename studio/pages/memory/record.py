@@ -17,7 +17,7 @@ from studio import session
 from studio.components.elements import button, identifier, link, note, tag
 from studio.components.live import Ago, Confirm, Json
 from studio.forms import said
-from studio.pages.memory import writing
+from studio.pages.memory import record_form
 from studio.shell import Shell
 
 _WORDS = {"semantic": "what is so", "procedural": "how something is done", "episodic": "what happened"}
@@ -107,7 +107,7 @@ class Record(rx.State):
         if self._known is None:
             return None
         try:
-            asked = writing.changed(self._known, typed)
+            asked = record_form.changed(self._known, typed)
             context = session.context()
             async with session.acting(self, self.project) as act:
                 written = await memory.put(
@@ -213,7 +213,7 @@ def _changing() -> rx.Component:
                 "and this one is kept as superseded."
             ),
         ),
-        writing.change_form(one, Record.save, Record.stop, Record.problem),
+        record_form.change_form(one, Record.save, Record.stop, Record.problem),
     )
 
 

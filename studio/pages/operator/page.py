@@ -16,11 +16,11 @@ from backend.core.errors import Missing
 from studio import session
 from studio.components.elements import framed_table, section, tag
 from studio.components.live import Ago, Confirm, Pulse
-from studio.pages.operator import people, projects
-from studio.pages.operator.people import People
+from studio.formatting import duration
+from studio.pages.operator import projects, users
 from studio.pages.operator.projects import Projects
+from studio.pages.operator.users import People
 from studio.shell import Crumb, Shell, shell
-from studio.wording import duration
 
 REFRESH_S: Final = 3
 _MAX_NAMED: Final = 3  # jobs of one worker
@@ -172,7 +172,7 @@ def page() -> rx.Component:
                 section("Workers", _workers()),
                 section("Queue", _queue()),
                 projects.listed(),
-                people.listed(),
+                users.listed(),
                 class_name="scroll grow column",
             ),
             rx.el.p("Loading…", class_name="skeleton"),

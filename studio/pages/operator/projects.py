@@ -12,10 +12,10 @@ from backend.administration.admin.schemas import AdminProjectRead
 from backend.core.errors import Conflict, Invalid, Missing
 from studio import session
 from studio.components.elements import button, framed_table, note, section, tag
+from studio.formatting import usd
 from studio.forms import said
 from studio.pages import top_up
 from studio.pages.operator.paged import more, next_page
-from studio.wording import usd
 
 
 @dataclass

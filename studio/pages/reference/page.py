@@ -8,7 +8,7 @@ import reflex as rx
 
 from backend.skills.schemas.value_schemas import all_required
 from studio import session
-from studio.calls import of_skill, path_of
+from studio.code_snippets import of_skill, path_of
 from studio.components.elements import (
     empty,
     framed_table,
@@ -21,7 +21,7 @@ from studio.components.elements import (
 )
 from studio.components.live import Copy, SchemaForm
 from studio.components.snippets import Languages, from_code
-from studio.first_calls import of_push
+from studio.first_snippets import of_push
 from studio.pages.reference.fields import FieldRow, rows_of
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell

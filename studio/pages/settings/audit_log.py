@@ -16,7 +16,7 @@ from backend.identity.auth.audit import AuditFilter
 from backend.identity.auth.principal import Role
 from backend.identity.tables import AuditRow
 from studio import session
-from studio.authors import name_keys
+from studio.author_names import name_keys
 from studio.components.elements import button, framed_table, section
 from studio.components.live import Ago
 from studio.forms import text

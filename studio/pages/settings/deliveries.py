@@ -19,8 +19,8 @@ from backend.integrations.webhooks.schemas import DeliveryStatus
 from studio import session
 from studio.components.elements import action, button, code, framed_table, note, status
 from studio.components.live import Ago
+from studio.formatting import duration
 from studio.forms import said
-from studio.wording import duration
 
 _PAGE_ROWS: Final = 25
 _MAX_ROWS: Final = 200

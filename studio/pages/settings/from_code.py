@@ -8,11 +8,11 @@ from typing import Any
 import reflex as rx
 
 from studio import session
-from studio.calls import of_route
+from studio.code_snippets import of_route
 from studio.components import snippets
+from studio.formatting import sample_inputs
 from studio.shell import Shell
 from studio.skills import SkillView, active_skills
-from studio.wording import sample_inputs
 
 
 class FromCode(rx.State):

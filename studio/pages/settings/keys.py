@@ -20,12 +20,12 @@ from backend.identity.tables import ApiKey
 from studio import session
 from studio.components.elements import button, framed_table, section, tag
 from studio.components.live import Ago, Confirm
+from studio.formatting import usd
 from studio.forms import end_of_day, micros, number, parsed, said, text
 from studio.pages.settings.for_roles import for_admins
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.key_form import SCOPE, UNRESTRICTED, KeyForm, form, scopes_form
 from studio.pages.settings.shown_once import shown_once
-from studio.wording import usd
 
 
 @dataclass

@@ -18,8 +18,8 @@ from backend.identity.limits import service
 from backend.identity.limits.schemas import LimitRead, LimitsRead, defaults_of
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
+from studio.formatting import size
 from studio.shell import Shell
-from studio.wording import size
 
 _WORDS: Final = {
     Quota.QUEUED_JOBS: "Jobs that wait for their turn",

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import reflex as rx
 
+from studio.command_palette import SETTINGS
 from studio.components.elements import link
 from studio.pages.settings import (
     audit_log,
@@ -19,7 +20,6 @@ from studio.pages.settings import (
     webhooks,
 )
 from studio.pages.settings.from_code import FromCode
-from studio.places import SETTINGS
 from studio.shell import Crumb, Shell, shell
 
 

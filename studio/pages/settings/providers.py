@@ -15,7 +15,7 @@ from backend.integrations.providers.access import access_of
 from backend.integrations.providers.schemas import ProviderKeyUpdate, ProviderRead
 from backend.skills.model_catalog import catalog
 from studio import session
-from studio.authors import name_keys
+from studio.author_names import name_keys
 from studio.components.elements import button, code, field, note, section, tag
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text

@@ -21,12 +21,12 @@ from backend.marketplace import catalog
 from backend.marketplace.catalog import Wanted
 from backend.money.pricing import PriceList
 from studio import session
+from studio.formatting import sample_inputs, usd
 from studio.forms import said
-from studio.packs import job_names
 from studio.pages.settings import schedule_limits
 from studio.session import Act
+from studio.skillpacks import job_names
 from studio.skills import active_skills
-from studio.wording import sample_inputs, usd
 
 SHOWN: Final = 5
 MAX_CHARACTERS: Final = 200

@@ -20,13 +20,13 @@ from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm
 from studio.forms import micros, number, parsed, said, text
-from studio.packs import JobNames, job_names
 from studio.pages.settings import schedule_limits
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.schedule_fields import form
 from studio.pages.settings.schedule_form import CATCH_UP_S, LISTING, ScheduleForm, told
 from studio.pages.settings.schedule_runs import ScheduleRuns, runs_of
 from studio.shell import Shell
+from studio.skillpacks import JobNames, job_names
 
 
 @dataclass

@@ -14,7 +14,7 @@ from backend.data.secrets.tables import Secret
 from backend.identity.auth.principal import Role
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
-from studio.authors import name_keys
+from studio.author_names import name_keys
 from studio.components.elements import button, field, framed_table, note, section
 from studio.components.live import Ago, Confirm, Submit
 from studio.forms import parsed, said, text

@@ -14,10 +14,10 @@ from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 from studio import session
 from studio.components.elements import button, note, section, tag
 from studio.components.live import Confirm
+from studio.formatting import usd
 from studio.forms import micros, number, parsed, said, text
 from studio.pages.usage.budget_form import BudgetForm, form
 from studio.shell import Shell
-from studio.wording import usd
 
 _WINDOWS: Final = {"day": "a day", "month": "a month", "rolling30": "in any 30 days", "total": "in all"}
 

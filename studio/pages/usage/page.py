@@ -15,14 +15,14 @@ from backend.core.errors import Conflict, Invalid
 from backend.usage import queries, usage
 from backend.usage.schemas import LedgerLine, UsageRow
 from studio import session
-from studio.authors import name_keys
+from studio.author_names import name_keys
 from studio.components.elements import button, framed_table, link, section, way_out
 from studio.components.live import Ago
+from studio.formatting import usd
 from studio.forms import said
 from studio.pages import top_up
 from studio.pages.usage.budgets import Budgets, budgets
 from studio.shell import Crumb, Shell, shell
-from studio.wording import usd
 
 _DAYS: Final = 30
 _LEDGER_LINES: Final = 25

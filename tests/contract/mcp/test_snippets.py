@@ -12,7 +12,7 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from mcp import Client
-from studio import calls
+from studio import code_snippets
 from tests.contract.documents import blocks
 from tests.contract.mcp.conftest import SERVER, Project, call
 
@@ -52,7 +52,9 @@ async def test_what_a_command_of_claude_code_keeps_reaches_the_project(
 
 async def test_what_the_studio_shows_for_an_agent_reaches_the_project(project: Project) -> None:
     """The configuration as Cursor reads it, which takes comments, and the call that stands below."""
-    text = _as_read(calls.mcp(project.address, "submit_job", {"skill": "tally", "inputs": {}}), project)
+    text = _as_read(
+        code_snippets.mcp(project.address, "submit_job", {"skill": "tally", "inputs": {}}), project
+    )
     read = json.JSONDecoder().raw_decode
     pasted, end = read(text, text.index("{"))
     assert (await _who(project, pasted["mcpServers"]["puras"]))["project_id"] == project.id

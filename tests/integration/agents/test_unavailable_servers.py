@@ -14,7 +14,7 @@ from mcp.server.mcpserver import MCPServer
 from sqlalchemy import text
 
 from backend.identity.auth.actors import operator
-from studio.pages.job.asking import questions_of
+from studio.pages.job.approval_bar import questions_of
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Web
 from tests.factories.agents import DONE

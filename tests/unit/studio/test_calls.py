@@ -8,8 +8,8 @@ import shlex
 
 import pytest
 
-from studio.calls import of_route, of_skill
-from studio.first_calls import of_run
+from studio.code_snippets import of_route, of_skill
+from studio.first_snippets import of_run
 from studio.skills import ExampleView, SkillView
 
 ORIGIN = "https://studio.example.org"

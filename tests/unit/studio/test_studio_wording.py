@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from studio.wording import duration, sample_inputs, size, usd
+from studio.formatting import duration, sample_inputs, size, usd
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from backend.skills.schemas.value_schemas import all_required
+from studio.formatting import sample_inputs
 from studio.skills import SkillView
-from studio.wording import sample_inputs
 
 _TYPES: Final = {
     "string": "string",

@@ -7,8 +7,8 @@ from typing import Any
 import reflex as rx
 
 from studio import session
-from studio.packs import Pack, chosen, pack_choice, packs_of
 from studio.shell import Crumb, Shell, shell
+from studio.skillpacks import Pack, chosen, pack_choice, packs_of
 
 
 class OfSkillpack(rx.State, mixin=True):

@@ -12,9 +12,9 @@ from backend.marketplace.schemas import ListingUpdate, ListingVersionCreate
 from studio import session
 from studio.components.elements import note
 from studio.components.live import Confirm, Submit
+from studio.formatting import usd
 from studio.forms import micros, parsed, said, text
 from studio.shell import Shell
-from studio.wording import usd
 
 
 class Managing(rx.State):

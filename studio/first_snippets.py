@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from studio.calls import curl, fetch, mcp, of_route, of_skill, python, terminal
+from studio.code_snippets import curl, fetch, mcp, of_route, of_skill, python, terminal
 from studio.skills import SkillView
 
 ANY_SKILL: Final = "any-skill"
