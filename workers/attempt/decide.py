@@ -44,7 +44,7 @@ def failure_of(attempt: Attempt, error: Exception) -> AttemptResult | Lost:
         return Lost()
     if isinstance(error, PurasError):
         return AttemptResult("failed", error=attempt.error_text(error.detail), error_code=error.code)
-    attempt.log.exception("fault of the worker", error=str(error))
+    attempt.log.error("fault of the worker", error=str(error), exc_info=error)
     fault = fault_of(error) if isinstance(error, OSError) else None
     return FAULT if fault is None else failed_with(fault)
 

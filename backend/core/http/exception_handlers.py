@@ -52,7 +52,7 @@ def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
         return _of_http(error, method, path)
     known = as_puras_error(error)
     if known is None:
-        log.exception("a request failed unexpectedly", method=method, path=path, exc_info=error)
+        log.error("a request failed unexpectedly", method=method, path=path, exc_info=error)
         known = PurasError(
             "Something failed here that should not have. The operator finds it by the request id."
         )

@@ -51,7 +51,7 @@ def name_prefix(prefix: str, beginning: str) -> str:
 
     The last character is left out when it might be written differently at the end of a name than in it.
     """
-    return prefix + _encoded(beginning[:-1] if beginning.endswith(" ") else beginning)
+    return prefix + _encoded(beginning.removesuffix(" "))
 
 
 def path_of(project_id: UUID, key: str) -> DrivePath | None:

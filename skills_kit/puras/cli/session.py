@@ -85,7 +85,7 @@ def command(commands: Any, name: str, handler: Handler, summary: str, **options:
         name, help=_first_lower(summary), description=summary, allow_abbrev=False, **options
     )
     parser.add_argument("--api-base", metavar="URL", help="address of the instance")
-    if name not in ("run",):
+    if name != "run":
         parser.add_argument("--json", action="store_true", help="print the answer as JSON")
     parser.set_defaults(handle=handler)
     return parser

@@ -32,7 +32,9 @@ _END_BYTES: Final = (64 << 10) + 22
 _END: Final = b"PK\x05\x06"
 _END_OF_LARGE: Final = b"PK\x06\x07"
 _COPY_BYTES: Final = 1 << 20
-_REQUIRES: Final = re.compile(rb"^requires(?:-dist)?[ \t]*:(.*(?:\r?\n[ \t].*)*)", re.I | re.M)
+_REQUIRES: Final = re.compile(
+    rb"^requires(?:-dist)?[ \t]*:(.*(?:\r?\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE
+)
 _WHEEL: Final = re.compile(r"(?P<name>[A-Za-z0-9_.]+)-[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.]+){3,4}\.whl")
 
 
