@@ -18,6 +18,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
 from backend.execution.jobs.reservations import NONE, Reserved, reserve
+from backend.execution.jobs.transitions import SUSPECT_LOSSES
 from backend.money.budgets.usage import Limit
 
 KeyEnd = Literal["revoked", "expired"]
@@ -123,9 +124,6 @@ where job_id = (
   )
 returning lane
 """)
-
-SUSPECT_LOSSES = 3
-"""A job that was in this many lost processes runs alone from then on."""
 
 
 async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -> list[JobAttempt]:

@@ -40,7 +40,8 @@ _GIVE_UP = text("delete from workers where beat_at < now() - :lease or beat_at >
 """A beat of the future is of before the clock was set back: a worker that lives has beaten since."""
 _LOST = text("""
 select j.*, (select p.number from projects p where p.id = j.project_id) as project_number, 0 as stamp,
-       j.created_at as due_at, '' as secrets_stamp, count(*) over (partition by j.worker_id) = 1 as was_alone
+       j.created_at as due_at, '' as secrets_stamp,
+       count(*) filter (where j.parent_job_id is null) over (partition by j.worker_id) = 1 as was_alone
 from jobs j
 where j.status = 'running' and not exists (select from workers w where w.id = j.worker_id)
 """)
@@ -151,7 +152,6 @@ async def _send_on(session: AsyncSession, row: Any, *, is_cancelled: bool) -> No
             reason="worker_lost",
             is_lost=True,
             was_alone=row.was_alone,
-            is_suspect=fate.is_suspect,
         )
     log.warning(
         "job of a lost worker sent on", job_id=str(row.id), attempt=row.attempt, fate=type(fate).__name__
@@ -166,7 +166,6 @@ async def _fate(session: AsyncSession, row: Any) -> TryAgain | GiveUp:
         return GiveUp(gone.detail, gone.code)
     return after_loss(
         job_ceilings.current().declared_retries(skill.retries),
-        losses=row.losses,
         losses_alone=row.losses_alone,
         was_alone=row.was_alone,
     )

@@ -27,7 +27,6 @@ async def requeue(
     is_lost: bool = False,
     was_alone: bool = False,
     is_retry: bool = False,
-    is_suspect: bool = False,
     not_before: datetime | None = None,
 ) -> bool:
     """Put a running job back into its project's queue; False when the attempt is not the running one any more."""
@@ -42,7 +41,6 @@ async def requeue(
         is_lost=is_lost,
         was_alone=was_alone,
         is_retry=is_retry,
-        is_suspect=is_suspect,
     )
     if row is None:
         return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from backend.execution.jobs.claim import SUSPECT_LOSSES
 from backend.execution.worker_registry.errors import HostExhausted
 from backend.skills.manifest.types import Retries
 from backend.storage.errors import StorageUnavailable
@@ -18,10 +17,9 @@ ABSENCE_ATTEMPTS = 10
 
 @dataclass(frozen=True, slots=True)
 class TryAgain:
-    """It runs again, not before the given moment, alone if it is a suspect."""
+    """It runs again, not before the given time."""
 
     not_before: datetime | None = None
-    is_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +46,10 @@ def after_absence(*, code: str, attempt: int, at: datetime) -> TryAgain | None:
     return TryAgain(not_before=at + min(MAX_ABSENCE, FIRST_ABSENCE * 2 ** (attempt - 1)))
 
 
-def after_loss(rule: Retries, *, losses: int, losses_alone: int, was_alone: bool) -> TryAgain | GiveUp:
-    """What happens to a job whose process died; `losses` are those before this one.
+def after_loss(rule: Retries, *, losses_alone: int, was_alone: bool) -> TryAgain | GiveUp:
+    """Return what happens to a job whose process died.
 
-    A process holds many jobs, so its death accuses them all; only losses in which it ran alone count against the job.
+    A process holds many jobs. Only losses in which a job ran alone, with the jobs that it has called, count against it.
     """
     counted = losses_alone + int(was_alone)
     most = rule.max if "worker_lost" in rule.on else 0
@@ -61,4 +59,4 @@ def after_loss(rule: Retries, *, losses: int, losses_alone: int, was_alone: bool
             f"The process that ran this job died under it {times}. Look at its last log events for what it did there.",
             "worker_lost",
         )
-    return TryAgain(is_suspect=losses + 1 >= SUSPECT_LOSSES)
+    return TryAgain()

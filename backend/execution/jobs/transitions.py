@@ -19,6 +19,9 @@ from backend.execution.jobs.reservations import IS_LIMITED
 from backend.identity.webhook_outbox.outbox import telling_of_jobs
 from backend.money.admission import TICK, is_held
 
+SUSPECT_LOSSES: Final = 3
+"""A job that was in this many lost processes runs alone from then on."""
+
 QUERIES: Final = load_queries(
     "backend.execution.jobs",
     "sql",
@@ -27,6 +30,7 @@ QUERIES: Final = load_queries(
         "event_rows": EVENT_ROWS,
         "can_hold_cap": is_held("cast(:cap_micros as bigint)", "w"),
         "is_limited": IS_LIMITED,
+        "suspect_losses": str(SUSPECT_LOSSES),
         "deliveries_of_ended": telling_of_jobs("ended"),
         "deliveries_of_ended_roots": telling_of_jobs("(select * from ended where parent_job_id is null)"),
         "deliveries_of_waiting": telling_of_jobs("waiting"),
@@ -118,7 +122,6 @@ async def requeue(
     is_lost: bool,
     was_alone: bool,
     is_retry: bool,
-    is_suspect: bool,
 ) -> Any:
     """Put a running job back into the queue; None if the attempt is not the running one."""
     values = {
@@ -127,7 +130,6 @@ async def requeue(
         "lost": int(is_lost),
         "lost_alone": int(is_lost and was_alone),
         "retried": int(is_retry),
-        "suspect": is_suspect,
         "not_before": not_before,
         **_event_values(events),
     }

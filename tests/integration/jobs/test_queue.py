@@ -181,6 +181,40 @@ async def test_a_job_that_kills_its_process_alone_fails_as_worker_lost(database:
     await books_are_right(database)
 
 
+async def test_a_quarantined_job_stays_so_after_a_drain(database: Database) -> None:
+    tenant = await tenant_of(database)
+    (job_id,) = await submitted(database, tenant)
+    for _ in range(3):
+        me = await worker(database)
+        assert len(await claimed(database, me)) == 1
+        await lose(database, me)
+    for _ in range(2):
+        me = await worker(database)
+        assert await claimed(database, me) == []
+        async with database.transaction() as session:
+            lane = await hold_suspect(session, worker_id=me, lanes=["default"])
+            assert lane is not None
+            (attempt,) = await claim_held(session, worker_id=me, lane=lane)
+            assert await requeue(session, job_id=job_id, attempt=attempt.attempt, reason="drain")
+            await session.execute(text("delete from workers where id = :id"), {"id": me})
+
+
+async def test_jobs_that_a_job_calls_are_no_company(database: Database) -> None:
+    tenant = await tenant_of(database)
+    calling, called = await submitted(database, tenant, 2)
+    me = await worker(database)
+    assert len(await claimed(database, me)) == 2
+    async with database.transaction() as session:
+        await session.execute(
+            text("update jobs set parent_job_id = :calling where id = :called"),
+            {"calling": calling, "called": called},
+        )
+    await lose(database, me)
+    async with database.transaction() as session:
+        alone = (await session.execute(text("select losses_alone from jobs"))).scalars().all()
+    assert alone == [1, 1]
+
+
 async def test_neighbours_of_a_lost_process_are_not_blamed(database: Database) -> None:
     tenant = await tenant_of(database)
     job_ids = await submitted(database, tenant, 2)

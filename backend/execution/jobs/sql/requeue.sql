@@ -12,10 +12,10 @@ with locked as (
       event_seq = j.event_seq + :count
   from locked where j.id = locked.id
   returning j.id, j.project_id, j.lane, j.priority, j.created_at, j.event_seq, j.parent_job_id, j.cap_micros,
-            locked.reserved_micros
+            j.losses, locked.reserved_micros
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, is_later, submitted_at, cap_micros)
-  select id, project_id, lane, priority, :suspect, :not_before,
+  select id, project_id, lane, priority, losses >= {suspect_losses}, :not_before,
          coalesce(cast(:not_before as timestamptz) > now(), false), created_at, cap_micros
   from requeued
   where parent_job_id is null
@@ -77,14 +77,15 @@ with job as (
                )
                then status else 'queued' end
   where id = :job_id and project_id = :project_id and status = 'waiting'
-  returning id, project_id, lane, priority, created_at, event_seq, cap_micros, status = 'queued' as is_queued,
+  returning id, project_id, lane, priority, created_at, event_seq, cap_micros, losses, status = 'queued' as is_queued,
             status = 'queued' and parent_job_id is null as has_queue_entry
 ), event as (
   insert into job_events (job_id, seq, ts, type, payload)
   select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {event_rows}
 ), queue_entry as (
-  insert into job_queue (job_id, project_id, lane, priority, submitted_at, cap_micros)
-  select id, project_id, lane, priority, created_at, cap_micros from job where has_queue_entry
+  insert into job_queue (job_id, project_id, lane, priority, suspect, submitted_at, cap_micros)
+  select id, project_id, lane, priority, losses >= {suspect_losses}, created_at, cap_micros
+  from job where has_queue_entry
 ), slot as (
   update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_queue_entry
 )
