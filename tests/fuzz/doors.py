@@ -23,7 +23,7 @@ from backend.core.net.host_patterns import parse_host
 from backend.core.vault.vault import Vault
 from backend.data.drive import ranges, signing
 from backend.data.drive.ranges import UnsatisfiableRangeError
-from backend.execution.events import sse
+from backend.execution.events import follow
 from backend.execution.events.schemas import EventRead
 from backend.execution.events.types import JobEvent
 from backend.identity.auth import job_tokens
@@ -162,7 +162,7 @@ def frame(data: bytes) -> None:
     """An event whose words are a stranger's: one frame, whatever they are."""
     text = data.decode("utf-8", "replace")
     event = EventRead(id=1, job_id=NOBODY, ts=now(), type="log", payload={"text": text, text: [text]})
-    sent = sse.frame(event).decode()
+    sent = follow.frame(event).decode()
     assert sent.endswith("\n\n")
     assert [line.partition(":")[0] for line in sent.split("\n")] == ["id", "event", "data", "", ""]
     assert "\r" not in sent

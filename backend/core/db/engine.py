@@ -1,6 +1,6 @@
 """The database: one engine per process, one unit of work per edge.
 
-Nobody commits but `transaction()`. What a unit of work enqueues (`session.info["outbox"]`, see `queue`) is shipped
+Nobody commits but `transaction()`. What a unit of work enqueues (`session.info["outbox"]`, see `core.notifications`) is shipped
 after its commit, and never before it.
 """
 

@@ -8,7 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
-from backend.execution.events import queries, spans, sse
+from backend.execution.events import queries, spans
+from backend.execution.events.follow import stream
 from backend.execution.events.schemas import EventRead, SpanRead
 from backend.execution.jobs import event_access
 from backend.execution.jobs.queries import get_job
@@ -88,7 +89,7 @@ async def stream_job_events(
         request,
         lambda session, caller: event_access.place_of(session, caller, job_id, after=queries.MAX_SEQ),
     )
-    frames = sse.stream(context.database, context.wakeups, job_id, place)
+    frames = stream(context.database, context.wakeups, job_id, place)
     return StreamingResponse(
         frames,
         media_type="text/event-stream",

@@ -1,4 +1,4 @@
-"""Worker processes: joining, beating, leaving; what to do when one is lost is `jobs.losses`."""
+"""Worker processes: joining, beating, leaving; what to do when one is lost is `jobs.recovery`."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import pytest
 
 from backend.core import notifications
 from backend.core.notifications import RedisNotifier
-from backend.execution.events import sse
+from backend.execution.events import follow
 from backend.execution.events.queries import Place
 from backend.integrations.providers.access import Access
 from backend.skills.archives.pack import pack
@@ -41,7 +41,7 @@ async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
     """Every frame of the job's stream, as its type and its data."""
     found = []
     place = Place(0, is_the_end=False)
-    async for frame in sse.stream(agents.instance.database, agents.instance.wakeups, UUID(job_id), place):
+    async for frame in follow.stream(agents.instance.database, agents.instance.wakeups, UUID(job_id), place):
         lines = dict(line.split(": ", 1) for line in frame.decode().strip().splitlines() if ": " in line)
         if "event" in lines:
             found.append((lines["event"], json.loads(lines["data"])))

@@ -190,7 +190,7 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
 ) -> None:
     monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
     monkeypatch.setattr(throttle, "MAX_BAD_KEYS", most_bad_keys)
-    monkeypatch.setattr("backend.execution.events.sse.HEARTBEAT_S", 0.1)
+    monkeypatch.setattr("backend.execution.events.follow.HEARTBEAT_S", 0.1)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)
