@@ -18,6 +18,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
+    op.execute("set local lock_timeout = '5s'")
     ${upgrades if upgrades else "pass"}
 
 

@@ -6,5 +6,5 @@ or changed. Nothing is ever unpacked by name: readers take the files one by one 
 
 writer.py    puts files into an archive
 reader.py    takes them out again, checking each
-measured.py  bytes whose size and hash are known before they are written
+size_limits.py  bytes whose size and hash are known before they are written
 """

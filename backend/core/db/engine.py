@@ -1,7 +1,7 @@
 """The database: one engine per process, one unit of work per edge.
 
-Nobody commits but `transaction()`. What a unit of work enqueues (`session.info["outbox"]`, see `core.notifications`) is shipped
-after its commit, and never before it.
+Nobody commits but `transaction()`. What a unit of work enqueues (`session.info["outbox"]`, see `core.notifications`) is
+shipped after its commit, and never before it.
 """
 
 from __future__ import annotations

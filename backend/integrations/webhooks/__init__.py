@@ -1,6 +1,7 @@
-"""Webhooks: a project's own servers are told of facts, signed, again and again until they have taken them.
+"""Webhooks: a project's own servers are notified of events, signed, and again until they have accepted them.
 
-facts.py       a fact becomes a row for each webhook that wants it, in the fact's own transaction
+The rows are written by `identity.webhook_outbox`, in the transaction of the event.
+
 dispatch.py    every worker process takes rows that are due, and sends them
 outcomes.py    what became of a send: delivered, to be tried again, given up, the webhook switched off
 sending.py     one request to one receiver, within bounds and to public addresses alone

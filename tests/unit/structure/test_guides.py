@@ -27,6 +27,16 @@ def test_named_files_exist(guide: str) -> None:
     assert [path for path in sorted(named) if not any((place / path).exists() for place in places)] == []
 
 
+def test_packages_describe_modules_that_exist() -> None:
+    missing = []
+    for package in (
+        path for folder in ("backend", "workers", "studio") for path in (ROOT / folder).rglob("__init__.py")
+    ):
+        named = re.findall(r"^(\w+\.py)\s{2,}", package.read_text(encoding="utf-8"), re.MULTILINE)
+        missing += [str(package.parent / name) for name in named if not (package.parent / name).exists()]
+    assert missing == []
+
+
 @pytest.mark.parametrize("guide", ["CONTRIBUTING.md", "AGENTS.md"])
 def test_named_commands_exist(guide: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
