@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from backend.execution.events.types import JobEvent
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.types import Assignment, Entrypoint, RunLimits
@@ -14,7 +15,7 @@ from workers.types import Assignment, Entrypoint, RunLimits
 class Silent:
     """A recorder of which nobody reads anything."""
 
-    def record(self, type: str, payload: dict[str, Any]) -> None:  # noqa: A002 - the word of the contract
+    def record(self, event: JobEvent) -> None:
         """Forget it."""
 
 

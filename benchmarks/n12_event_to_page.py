@@ -18,6 +18,7 @@ from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.embedded import Servers, attach
 from backend.execution.events.append import NewEvent, append
+from backend.execution.events.types import LogEvent
 from benchmarks.browsing import WATCH, chromium, seat
 from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.n06_streams import HAS_A_WORKER
@@ -95,7 +96,7 @@ async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
         await asyncio.sleep(max(0.0, began + n / EVENTS_A_SECOND - time.monotonic()))
         stamp = int(time.time() * 1000)
         lines = [
-            NewEvent("log", {"stream": "stdout", "text": f"line {n + i} stamp={stamp}"})
+            NewEvent(LogEvent(stream="stdout", text=f"line {n + i} stamp={stamp}"))
             for i in range(IN_A_TRANSACTION)
         ]
         async with database.transaction() as session:
