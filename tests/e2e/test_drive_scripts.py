@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 
 SCRIPT: Final = (
     b"globalThis.stolen = true; if (globalThis.postMessage && !globalThis.document) postMessage('ran');"
+    b"globalThis.onconnect = event => event.ports[0].postMessage('ran');"  # of a shared worker
 )
 STYLE: Final = b":root { --stolen: yes; }"
 DRIVE: Final = re.compile(r"/v1/drive/")
@@ -46,8 +47,8 @@ ATTEMPTS: Final[dict[str, str]] = {
     "shared worker": """url => new Promise(done => {
         try {
             const worker = new SharedWorker(url);
-            worker.onerror = () => done(false);
-            setTimeout(() => done(true), 2_000);  // a shared worker that has started reports nothing by itself
+            worker.port.onmessage = () => done(true); worker.onerror = () => done(false);
+            setTimeout(() => done(false), 20_000);
         } catch { done(false); }
     })""",
     "service worker": """url => navigator.serviceWorker.register(url).then(() => true, () => false)""",
