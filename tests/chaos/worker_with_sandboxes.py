@@ -66,8 +66,12 @@ async def _keep_busy(folder: Path, mark: str) -> None:
         asyncio.ensure_future(runner.run(builds, Silent())),
         asyncio.ensure_future(_command(house, imports, f"sleep {mark} & while true; do sleep 1; done")),
     ]
-    while _count(mark) < len(running):  # noqa: ASYNC110 - other processes have no event
-        await asyncio.sleep(0.05)
+    while _count(mark) < len(running):
+        ended, _ = await asyncio.wait(running, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
+        if ended:
+            raise RuntimeError(
+                f"A sandbox ended before the worker was killed: {[task.result() for task in ended]}"
+            )
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.gather(*running)
