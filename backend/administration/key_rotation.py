@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from functools import partial
+from typing import Any
 
-from sqlalchemy import literal, select, tuple_, update
+from sqlalchemy import Select, literal, select, tuple_, update
 from sqlmodel import col
 
 from backend.core.db.engine import Database
@@ -38,69 +40,48 @@ async def reencrypt(database: Database, vault: Vault) -> Rotated:
     skill's secrets is made of what is stored.
     """
     done = Rotated()
-    await _secrets(database, vault, done)
-    await _provider_keys(database, vault, done)
-    await _webhooks(database, vault, done)
+    rotate_secret, rotate_webhook = partial(_rotate_secret, vault), partial(_rotate_webhook, vault)
+    await _rotate(database, select(Secret), [col(Secret.id)], rotate_secret, done)
+    await _rotate(
+        database,
+        select(ProviderKey),
+        [col(ProviderKey.project_id), col(ProviderKey.family)],
+        rotate_secret,
+        done,
+    )
+    await _rotate(database, select(Webhook), [col(Webhook.id)], rotate_webhook, done)
     await _answers(database, vault, done)
     return done
 
 
-async def _secrets(database: Database, vault: Vault, done: Rotated) -> None:
-    query = select(Secret).order_by(col(Secret.id)).limit(_ROWS_AT_ONCE).with_for_update()
-    last = None
+def _rotate_secret(vault: Vault, row: Secret | ProviderKey) -> None:
+    row.ciphertext = vault.rotate(row.ciphertext)
+
+
+def _rotate_webhook(vault: Vault, row: Webhook) -> None:
+    row.ciphertext = vault.rotate(row.ciphertext)
+    row.previous_ciphertext = row.previous_ciphertext and vault.rotate(row.previous_ciphertext)
+
+
+async def _rotate(
+    database: Database, table: Select[Any], keys: Sequence[Any], rotate: Callable[[Any], None], done: Rotated
+) -> None:
+    """Rotate the rows of a table, page by page in the order of its keys."""
+    query = table.order_by(*keys).limit(_ROWS_AT_ONCE).with_for_update()
+    last: list[Any] | None = None
     while True:
         async with database.transaction() as session:
-            page = query if last is None else query.where(col(Secret.id) > last)
+            page = query if last is None else query.where(tuple_(*keys) > tuple_(*map(literal, last)))
             rows = (await session.scalars(page)).all()
             if not rows:
                 return
             for row in rows:
                 try:
-                    row.ciphertext = vault.rotate(row.ciphertext)
+                    rotate(row)
                     done.secrets += 1
                 except SecretUnreadable:
                     done.unreadable += 1
-            last = rows[-1].id
-
-
-async def _provider_keys(database: Database, vault: Vault, done: Rotated) -> None:
-    place = (col(ProviderKey.project_id), col(ProviderKey.family))
-    query = select(ProviderKey).order_by(*place).limit(_ROWS_AT_ONCE).with_for_update()
-    last: tuple[UUID, str] | None = None
-    while True:
-        async with database.transaction() as session:
-            page = query if last is None else query.where(tuple_(*place) > tuple_(*map(literal, last)))
-            rows = (await session.scalars(page)).all()
-            if not rows:
-                return
-            for row in rows:
-                try:
-                    row.ciphertext = vault.rotate(row.ciphertext)
-                    done.secrets += 1
-                except SecretUnreadable:
-                    done.unreadable += 1
-            last = (rows[-1].project_id, rows[-1].family)
-
-
-async def _webhooks(database: Database, vault: Vault, done: Rotated) -> None:
-    query = select(Webhook).order_by(col(Webhook.id)).limit(_ROWS_AT_ONCE).with_for_update()
-    last = None
-    while True:
-        async with database.transaction() as session:
-            page = query if last is None else query.where(col(Webhook.id) > last)
-            rows = (await session.scalars(page)).all()
-            if not rows:
-                return
-            for row in rows:
-                try:
-                    row.ciphertext = vault.rotate(row.ciphertext)
-                    row.previous_ciphertext = row.previous_ciphertext and vault.rotate(
-                        row.previous_ciphertext
-                    )
-                    done.secrets += 1
-                except SecretUnreadable:
-                    done.unreadable += 1
-            last = rows[-1].id
+            last = [getattr(rows[-1], key.key) for key in keys]
 
 
 async def _answers(database: Database, vault: Vault, done: Rotated) -> None:

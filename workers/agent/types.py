@@ -110,11 +110,11 @@ class Tool(Protocol):
 
     spec: ToolSpec
     is_read_only: bool
-    """May run beside others, and again after a lost worker."""
+    """May run concurrently with others, and again after a lost worker."""
     is_idempotent: bool
     """May run again after a lost worker: a second time changes nothing more."""
     runs_alone: bool
-    """Never beside another call of the turn."""
+    """Never concurrently with another call of the turn."""
     confirm: bool
     """A person has to agree before it runs."""
 

@@ -34,7 +34,7 @@ class ExportedTable:
 
 
 async def lines(database: Database, exported: ExportedTable, project_id: UUID) -> AsyncIterator[bytes]:
-    """The project's rows, a JSON object each, in the order of their keys; read in pages, so that nobody waits."""
+    """Yield the rows of a project as lines of JSON, in the order of their keys; pages keep transactions short."""
     last: dict[str, Any] = {}
     while True:
         query = text(_query(exported, goes_on=bool(last)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from backend.config import Settings
 from backend.execution.jobs import fork, queries, steps
 from backend.execution.jobs.fork import ContinuationCreate, ForkCreate
 from backend.execution.jobs.schemas import JobRead
@@ -14,7 +18,7 @@ from backend.execution.jobs.steps import StepRead
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.identity.auth.principal import Role
+from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.money.pricing import PriceList
 
@@ -47,19 +51,8 @@ async def fork_job(
     once: OnceDep,
 ) -> Response:
     """A new job with all that was said and done up to the step, and with other results of calls where you give them."""
-
-    async def make() -> JobRead:
-        new = await fork.fork(
-            session,
-            principal,
-            job_id,
-            asked,
-            prices=PriceList.of(context.settings),
-            most_queued=context.settings.max_queued_jobs,
-        )
-        return await queries.get_job(session, principal, new)
-
-    return await once.answer(session, principal, make)
+    act = partial(fork.fork, session, principal, job_id, asked)
+    return await once.answer(session, principal, partial(_submit, act, session, principal, context.settings))
 
 
 @router.post(
@@ -79,16 +72,13 @@ async def continue_job(
     once: OnceDep,
 ) -> Response:
     """A new job with the whole conversation, which is told the new inputs."""
+    act = partial(fork.go_on, session, principal, job_id, asked)
+    return await once.answer(session, principal, partial(_submit, act, session, principal, context.settings))
 
-    async def make() -> JobRead:
-        new = await fork.go_on(
-            session,
-            principal,
-            job_id,
-            asked,
-            prices=PriceList.of(context.settings),
-            most_queued=context.settings.max_queued_jobs,
-        )
-        return await queries.get_job(session, principal, new)
 
-    return await once.answer(session, principal, make)
+async def _submit(
+    act: Callable[..., Awaitable[UUID]], session: AsyncSession, principal: Principal, settings: Settings
+) -> JobRead:
+    """Create the job that continues another one, and return it."""
+    job_id = await act(prices=PriceList.of(settings), most_queued=settings.max_queued_jobs)
+    return await queries.get_job(session, principal, job_id)

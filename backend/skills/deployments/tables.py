@@ -43,6 +43,6 @@ class Deployment(SQLModel, table=True):
     gate: dict[str, Any] | None = Field(
         default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
     )
-    """How it stands with the gates of its skills, once somebody wanted it to be active: `evals.gates.GateRead`."""
+    """State of the eval gates of its skills, once its activation was requested: `evals.gates.GateRead`."""
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """Deleted versions keep their row, so that jobs still name them; the bundle goes when nothing uses it."""

@@ -29,7 +29,7 @@ async def put(
 
 
 async def put_copy(drives: Bucket, project_id: UUID, path: DrivePath, waiting_key: str) -> DriveEntry:
-    """Copy a file that waits beside the drives to the path.
+    """Copy a file that waits in the folder of incoming files to the path.
 
     Raises:
         PathTaken: a folder is there, or a part of the path is not a folder.

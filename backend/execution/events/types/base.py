@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from keyword import iskeyword
@@ -32,12 +32,19 @@ class Event:
     """The field whose keys are part of the payload, for a type to which others add keys of their own."""
     payload_keys: ClassVar[tuple[str, ...]]
     """The keys of the payload, in the order of the fields."""
+    fields_of_keys: ClassVar[tuple[tuple[str, str], ...]]
+    """Each key with its field."""
     required_keys: ClassVar[frozenset[str]]
     """Those that are part of every payload."""
 
     def to_payload(self) -> dict[str, Any]:
         """Return the payload as it is stored."""
-        raise NotImplementedError("`event_type` compiles this method for each class.")
+        payload = {
+            key: value for key, field in self.fields_of_keys if (value := getattr(self, field)) is not OMITTED
+        }
+        if self.extra is not None:
+            payload.update(getattr(self, self.extra))
+        return payload
 
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> Self:
@@ -67,7 +74,7 @@ def event_type(cls: type[E]) -> type[E]:
     own = [field for field in fields(made) if field.name != made.extra]  # type: ignore[arg-type]
     made.payload_keys = tuple(key_of(field.name) for field in own)
     made.required_keys = frozenset(key_of(field.name) for field in own if field.default is MISSING)
-    made.to_payload = _compiled(made)  # type: ignore[assignment, method-assign]
+    made.fields_of_keys = tuple((key_of(field.name), field.name) for field in own)
     REGISTRY[made.type] = made
     return made
 
@@ -79,23 +86,3 @@ def key_of(field: str) -> str:
 
 def _field_of(key: str) -> str:
     return f"{key}_" if iskeyword(key) else key
-
-
-def _compiled(cls: type[Event]) -> Callable[[Any], dict[str, Any]]:
-    """Compile the encoding of a class, as data classes do with their methods: events are written at every turn."""
-    required = [key for key in cls.payload_keys if key in cls.required_keys]
-    lines = [
-        "def to_payload(self):",
-        f"    payload = {{{', '.join(f'{key!r}: self.{_field_of(key)}' for key in required)}}}",
-    ]
-    lines += [
-        f"    if (value := self.{_field_of(key)}) is not OMITTED: payload[{key!r}] = value"
-        for key in cls.payload_keys
-        if key not in cls.required_keys
-    ]
-    lines += [f"    payload.update(self.{cls.extra})"] if cls.extra else []
-    names: dict[str, Any] = {"OMITTED": OMITTED}
-    exec("\n".join([*lines, "    return payload"]), names)  # noqa: S102 - the text has names of fields alone
-    compiled: Callable[[Any], dict[str, Any]] = names["to_payload"]
-    compiled.__doc__ = Event.to_payload.__doc__
-    return compiled

@@ -3,12 +3,9 @@
 -- name: claim_free
 -- Start the next ready jobs of a lane in the order of fairness, up to the first one that may cost something.
 with ready as (
-  select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
-  where q.lane = :lane and q.stamp is not null and not q.suspect
-    and w.balance_micros > w.reserved_micros
-  order by q.stamp limit :most for update of q skip locked
+  {next_ready}
 ), next as (
-  select min(stamp) as paid_stamp from ready where cap_micros > 0 and true
+  select min(stamp) as paid_stamp from ready where cap_micros > 0 and true  -- stop at the first paid job
 ), {start_ready}
 select {claimed_columns},
        false as is_limited, {key_ended} as key_ended
@@ -17,12 +14,9 @@ select {claimed_columns},
 -- name: claim
 -- Start the next ready jobs of a lane in the order of fairness.
 with ready as (
-  select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
-  where q.lane = :lane and q.stamp is not null and not q.suspect
-    and w.balance_micros > w.reserved_micros
-  order by q.stamp limit :most for update of q skip locked
+  {next_ready}
 ), next as (
-  select min(stamp) as paid_stamp from ready where cap_micros > 0 and false
+  select min(stamp) as paid_stamp from ready where cap_micros > 0 and false  -- take paid jobs too
 ), {start_ready}
 select {claimed_columns},
        {is_limited} as is_limited, {key_ended} as key_ended
@@ -36,11 +30,18 @@ with ready as (
     and w.balance_micros > w.reserved_micros
   order by q.stamp limit :most for update of q skip locked
 ), next as (
-  select min(stamp) as paid_stamp from ready where cap_micros > 0 and false
+  select min(stamp) as paid_stamp from ready where cap_micros > 0 and false  -- take paid jobs too
 ), {start_ready}
 select {claimed_columns},
        {is_limited} as is_limited, {key_ended} as key_ended
 {claimed_rows}
+
+-- part: next_ready
+-- Take the ready jobs of a lane in the order of fairness, and lock them.
+select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
+where q.lane = :lane and q.stamp is not null and not q.suspect
+  and w.balance_micros > w.reserved_micros
+order by q.stamp limit :most for update of q skip locked
 
 -- part: start_ready
 -- Take the jobs of `ready` before `next.paid_stamp` out of the queue and start an attempt of each.
