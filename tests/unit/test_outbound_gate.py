@@ -16,25 +16,31 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 SCANNED: Final = ("backend", "workers", "studio", "mcp", "skills_kit/puras")
 
-GUARDED: Final = {"PublicTransport", "VettedTransport", "OutsideTransport", "CredentialedTransport"}
-"""Transports that resolve once, check every address with `obstacle_to`, and connect to what was checked."""
+GUARDED: Final = {"GuardedTransport", "ProjectTransport", "CredentialedTransport"}
+"""The transport that resolves once, checks every address, and connects to what was checked; and wrappers of it."""
+CALLERS: Final = {
+    "backend/integrations/media/download.py": "PublicDestinations",
+    "backend/integrations/providers/probing.py": "PublicDestinations",
+    "backend/integrations/webhooks/sending.py": "PublicDestinations",
+    "workers/llm/transport.py": "PublicDestinations",
+    "backend/integrations/web/fetching.py": "EgressDestinations",
+    "workers/agent/mcp_servers/connection.py": "EgressDestinations",
+    "backend/data/memory/embedding.py": "OPERATOR",
+    "backend/integrations/media/fal/queue.py": "OPERATOR",
+}
+"""What calls servers through the guarded transport, and where it may go."""
 GUARDS: Final = {
     "backend/core/net/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
-    "backend/core/net/public_transport.py": "is the guarded transport of httpx",
-    "backend/integrations/web/transport.py": "is the guarded transport of what agents fetch",
-    "workers/llm/transport.py": "is the guarded transport of projects' own model providers",
+    "backend/core/net/transport.py": "is the guarded transport",
     "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",
 }
 OPERATOR: Final = {
-    "backend/integrations/media/fal/queue.py": "the media provider of the operator's settings",
-    "backend/data/memory/embedding.py": "PURAS_EMBEDDINGS_URL",
     "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
     "backend/operations/rest.py": "the operator's own command calls this instance",
     "backend/operations/welcome.py": "the operator's own command waits for this instance",
-    "backend/integrations/providers/probing.py": "endpoint of the catalog; those of projects: PublicTransport",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
     "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
-    "workers/llm/selection.py": "endpoints of the catalog; a project's own URL goes through VettedTransport",
+    "workers/llm/selection.py": "endpoints of the catalog; a project's own URL goes through ProjectTransport",
     "workers/sandbox/host/broker.py": "PURAS_API_URL, or this machine",
     "workers/sandbox/packages/downloads.py": "the package index of the operator's settings",
     "mcp/puras_mcp/api.py": "runs on a user's machine, and calls the instance that the user has configured",
@@ -183,9 +189,24 @@ def test_every_connection_is_guarded_or_to_what_the_operator_has_configured() ->
     found = [one for file, tree in sources() for one in opened(tree, file)]
     listed = {*GUARDS, *OPERATOR}
     assert not [one for one in found if one.file not in listed], (
-        "use PublicTransport, or list the destination"
+        "use GuardedTransport, or list the destination"
     )
     assert {one.file for one in found} == listed, "an entry that nothing needs any more"
+
+
+@pytest.mark.parametrize(("file", "destinations"), CALLERS.items())
+def test_a_caller_goes_through_the_guarded_transport(file: str, destinations: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    guarded = [
+        node
+        for node in calls
+        if isinstance(node.func, ast.Name) and node.func.id in ("GuardedTransport", "guarded_client")
+    ]
+    assert guarded
+    assert names_of(tree)[destinations] == f"backend.core.net.destinations.{destinations}"
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert destinations in used
 
 
 @pytest.mark.parametrize(
@@ -211,8 +232,8 @@ def test_a_connection_without_a_guard_is_caught(code: str) -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import httpx\nhttpx.AsyncClient(transport=PublicTransport())",
-        "import httpx\ntransport = PublicTransport()\nhttpx.AsyncClient(transport=transport)",
+        "import httpx2\nhttpx2.AsyncClient(transport=GuardedTransport())",
+        "import httpx2\ntransport = GuardedTransport()\nhttpx2.AsyncClient(transport=transport)",
         "import httpx\ndef f(client: httpx.AsyncClient) -> httpx.AsyncClient: ...",
         "import httpx\nhttpx.Request('GET', 'x')",
     ],

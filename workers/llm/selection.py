@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import httpx2
 from anthropic import AsyncAnthropic
 
 from backend.config import Settings
+from backend.core.net.transport import trusted_certificates
 from backend.integrations.providers.access import Access, access_of
 from backend.integrations.providers.service import OwnKey
 from backend.skills.manifest.types import Skill
@@ -21,7 +21,7 @@ from workers.llm.errors import ModelKeyMissing
 from workers.llm.pricing import Margin
 from workers.llm.retry_policy import USUAL, Patience
 from workers.llm.simulated import Rehearsal
-from workers.llm.transport import VettedTransport
+from workers.llm.transport import ProjectTransport
 from workers.llm.types import Model
 
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=60.0)
@@ -54,9 +54,8 @@ class Models:
         self._margin_pct = margin_pct
         self._default_model = default_model
         self._patience = patience
-        self._verify = ssl.create_default_context()
         self._http = httpx2.AsyncClient(
-            verify=self._verify, timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
+            verify=trusted_certificates(), timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
         )
 
     @classmethod
@@ -114,7 +113,7 @@ class Models:
         margin = Margin(self._margin_pct, is_own_key=True)
         if own_key.base_url is None:
             return MessagesModel(entry, _client(reached, self._http), margin, self._patience)
-        transport = VettedTransport(self._verify, allowed_hosts=self._access.allowed_hosts)
+        transport = ProjectTransport(own_key.base_url, allowed_hosts=self._access.allowed_hosts)
         http = httpx2.AsyncClient(
             transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
         )

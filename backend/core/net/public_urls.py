@@ -1,6 +1,6 @@
 """Addresses of servers that tenants name: their form, and whether the internet could have such a host.
 
-Where a name leads is looked at with every connection, by `public_transport`; this tells people of a mistake at once.
+`destinations` checks the addresses of a name with every connection; this module reports a mistake immediately.
 """
 
 from __future__ import annotations

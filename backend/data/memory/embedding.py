@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core import logs
 from backend.core.errors import Invalid, Unavailable
+from backend.core.net.destinations import OPERATOR
+from backend.core.net.transport import Limits, guarded_client
 from backend.data.memory import vectors
 from backend.data.memory.vectors import DIMENSIONS, Meaning
 
@@ -62,17 +64,18 @@ class Embedder:
             EmbeddingsRefused: it does not take one of the texts.
         """
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        limits = Limits(max_response_bytes=_MAX_ANSWER_BYTES, timeout=httpx2.Timeout(within_s))
         body = {"model": self.model, "input": [text[:MAX_CHARACTERS] or " " for text in texts]}
         try:
-            async with httpx.AsyncClient(timeout=within_s, trust_env=False) as client:
-                answer = await client.post(f"{self.url}/embeddings", json=body, headers=headers)
-        except httpx.HTTPError as error:
+            async with guarded_client(OPERATOR, limits, headers) as client:
+                answer = await client.post(f"{self.url}/embeddings", json=body)
+        except httpx2.HTTPError as error:
             raise EmbeddingsAway(
                 f"The model of embeddings does not answer ({type(error).__name__})."
             ) from None
         if answer.status_code in (400, 413, 422):
             raise EmbeddingsRefused(f"The model of embeddings refuses a text ({answer.status_code}).")
-        if answer.status_code != 200 or len(answer.content) > _MAX_ANSWER_BYTES:
+        if answer.status_code != 200:
             raise EmbeddingsAway(f"The model of embeddings answers {answer.status_code}.")
         return _vectors(answer, len(texts))
 
@@ -90,7 +93,7 @@ async def meaning_of(context: AppContext, query: str | None) -> Meaning | None:
     return Meaning(embedder.model, embedding)
 
 
-def _vectors(answer: httpx.Response, count: int) -> list[list[float]]:
+def _vectors(answer: httpx2.Response, count: int) -> list[list[float]]:
     try:
         rows: list[Any] = sorted(answer.json()["data"], key=lambda row: row.get("index", 0))
         found = [[float(number) for number in row["embedding"]] for row in rows]

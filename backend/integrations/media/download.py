@@ -1,73 +1,69 @@
-"""Fetching what an answer from outside points to: from the internet alone, and not more than a file may hold."""
+"""Downloads of files that a provider's response or a caller names: public addresses only, bounded in size and time."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import httpx
+import httpx2
 
-from backend.core.net.public_transport import NotReached, PublicTransport
+from backend.core.net.destinations import NotReached, PublicDestinations
+from backend.core.net.transport import Limits, ResponseTooLarge, guarded_client
 from backend.storage.mime import HEAD_BYTES, sniff
 
 _MAX_REDIRECTS: Final = 3
 _CHUNK_BYTES: Final = 1 << 16
-_TIMES: Final = httpx.Timeout(30.0, connect=10.0)
+_TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0)
 
 
 class FetchError(Exception):
-    """It could not be had; the text completes a sentence."""
+    """The download failed; the text completes a sentence."""
 
 
 class Fetched(NamedTuple):
-    """A file that was fetched."""
+    """A downloaded file."""
 
     size_bytes: int
     mime: str
-    """As its first bytes tell."""
+    """The type that its first bytes show."""
 
 
 async def fetch(
     url: str, to: Path, *, allowed_hosts: Collection[str], most_bytes: int, most_s: float
 ) -> Fetched:
-    """Write what is at the address into a file.
+    """Download a URL into a file.
 
     Raises:
-        FetchError: it is not on the internet, does not come, or is too large.
+        FetchError: The host is not public, does not answer in time, or returns an error or too much.
     """
+    limits = Limits(
+        max_response_bytes=most_bytes, deadline_s=most_s, max_redirects=_MAX_REDIRECTS, timeout=_TIMEOUT
+    )
     try:
         async with (
-            asyncio.timeout(most_s),
-            httpx.AsyncClient(
-                transport=PublicTransport(allowed_hosts),
-                follow_redirects=True,
-                max_redirects=_MAX_REDIRECTS,
-                timeout=_TIMES,
-                trust_env=False,
-            ) as client,
-            client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer,
+            guarded_client(PublicDestinations(allowed_hosts), limits) as client,
+            client.stream("GET", url) as response,
         ):
-            if answer.status_code != httpx.codes.OK:
-                raise FetchError(f"its server answered {answer.status_code}")
-            return await _write(answer, to, most_bytes)
+            if response.status_code != httpx2.codes.OK:
+                raise FetchError(f"its server answered {response.status_code}")
+            return await _write(response, to)
     except TimeoutError:
         raise FetchError(f"it took longer than {most_s:.0f} s") from None
     except NotReached as error:
         raise FetchError(error.sentence) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except ResponseTooLarge:
+        raise FetchError(f"it is larger than {most_bytes >> 20} MiB") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise FetchError(f"it did not arrive ({type(error).__name__})") from error
 
 
-async def _write(answer: httpx.Response, to: Path, most_bytes: int) -> Fetched:
+async def _write(response: httpx2.Response, to: Path) -> Fetched:
     head, size_bytes = b"", 0
     with to.open("wb") as file:
-        async for chunk in answer.aiter_raw(_CHUNK_BYTES):
-            head += chunk[: HEAD_BYTES - len(head)] if len(head) < HEAD_BYTES else b""
+        async for chunk in response.aiter_raw(_CHUNK_BYTES):
+            head += chunk[: HEAD_BYTES - len(head)]
             size_bytes += len(chunk)
-            if size_bytes > most_bytes:
-                raise FetchError(f"it is larger than {most_bytes >> 20} MiB")
             file.write(chunk)
     if not size_bytes:
         raise FetchError("it is empty")

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Literal, NamedTuple
 
-import httpx
+import httpx2
 
-from backend.core.net.public_transport import PublicTransport
+from backend.core.net.destinations import OPERATOR, PublicDestinations
+from backend.core.net.transport import Limits, guarded_client
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.service import OwnKey
 from backend.skills.model_catalog import lists
 from backend.skills.model_catalog.catalog import Catalogue
 
 Verdict = Literal["ok", "warn", "fail"]
-_MAX_BYTES: Final = 8 * 1024 * 1024  # of a list; the longest that is known has two
+_LIMITS: Final = Limits(
+    max_response_bytes=8 << 20,  # the longest known list has 2 MiB
+    timeout=httpx2.Timeout(lists.PATIENCE_S),
+    deadline_s=4 * lists.PATIENCE_S,
+)
 _MAX_NAMED: Final = 8
 
 
@@ -23,11 +29,6 @@ class Probed(NamedTuple):
     verdict: Verdict
     """`ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models."""
     found: str
-
-
-class _Answer(NamedTuple):
-    status: int
-    content: bytes
 
 
 async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> Probed:
@@ -46,46 +47,41 @@ async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> 
             if key.base_url is not None:  # which of the two it looks at is not known; jobs send both
                 client.headers["authorization"] = f"Bearer {key.api_key}"
             if name == lists.OPENROUTER and key.base_url is None:
-                answer = await _get(client, f"{base_url}/v1/key")
-                if answer.status in lists.NOT_TAKEN:
+                answer = await client.get(f"{base_url}/v1/key")
+                if answer.status_code in lists.NOT_TAKEN:
                     return _not_taken(answer)
-            answer = await _get(client, f"{base_url}/v1/models?limit=1000")
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # its text could hold what was sent
+            answer = await client.get(f"{base_url}/v1/models?limit=1000")
+    except (
+        httpx2.HTTPError,
+        httpx2.InvalidURL,
+        TimeoutError,
+        ValueError,
+    ) as error:  # its text could hold what was sent
         return Probed("fail", f"{base_url} does not answer ({type(error).__name__}). Check the address.")
-    if answer.status in lists.NOT_TAKEN:
+    if answer.status_code in lists.NOT_TAKEN:
         return _not_taken(answer)
     return _compared(family, models, answer)
 
 
-def _client(key: OwnKey, access: Access) -> httpx.AsyncClient:
-    """Addresses that the operator has named are trusted, those of a project are vetted."""
+def _client(key: OwnKey, access: Access) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+    """Open a client for the endpoint of the operator, or for the base URL of a project, which has to be public."""
     if key.base_url is None:
-        return httpx.AsyncClient(timeout=lists.PATIENCE_S, trust_env=False)
-    transport = PublicTransport(access.allowed_hosts, ports=None)  # servers of models have ports of their own
-    return httpx.AsyncClient(transport=transport, timeout=lists.PATIENCE_S, trust_env=False)
+        return guarded_client(OPERATOR, _LIMITS)
+    # Servers of models have ports of their own.
+    return guarded_client(PublicDestinations(access.allowed_hosts, ports=None), _LIMITS)
 
 
-async def _get(client: httpx.AsyncClient, url: str) -> _Answer:
-    async with client.stream("GET", url) as answer:
-        content = bytearray()
-        async for piece in answer.aiter_bytes():
-            content += piece
-            if len(content) > _MAX_BYTES:
-                raise ValueError("an answer that is no list")
-        return _Answer(answer.status_code, bytes(content))
+def _not_taken(answer: httpx2.Response) -> Probed:
+    return Probed("fail", f"The key is not taken (HTTP {answer.status_code}). Bring another one.")
 
 
-def _not_taken(answer: _Answer) -> Probed:
-    return Probed("fail", f"The key is not taken (HTTP {answer.status}). Bring another one.")
-
-
-def _compared(family: str, models: Catalogue, answer: _Answer) -> Probed:
-    listed = lists.ids(answer.content) if answer.status == httpx.codes.OK else None
+def _compared(family: str, models: Catalogue, answer: httpx2.Response) -> Probed:
+    listed = lists.ids(answer.content) if answer.status_code == httpx2.codes.OK else None
     if listed is None:
         return Probed(
             "warn",
-            f"It answers (HTTP {answer.status}) and has no list of models; whether it takes the key shows with the "
-            "first job.",
+            f"It answers (HTTP {answer.status_code}) and has no list of models; whether it takes the key shows with "
+            "the first job.",
         )
     ours = [entry for entry in models.models.values() if entry.family == family]
     missing = lists.missing(ours, listed)

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import zlib
 from contextlib import nullcontext
 from email.message import Message
 from typing import Final, NamedTuple
 
 import httpx2
 
+from backend.core.net.destinations import EgressDestinations, NotReached
 from backend.core.net.egress.run_egress import HEAVY_BYTES, RunEgress
+from backend.core.net.transport import Limits, ResponseTooLarge, UnexpectedEncoding, guarded_client
 from backend.integrations.web.errors import NotFetched, Why
-from backend.integrations.web.transport import NotReached, OutsideTransport, TooMuch
 
 MAX_REDIRECTS: Final = 5
 _MAX_URL_CHARACTERS: Final = 8_000
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_HEADERS: Final = {"User-Agent": "Mozilla/5.0 (compatible; PurasStudio)", "Accept-Encoding": "gzip"}
+_HEADERS: Final = {"User-Agent": "Mozilla/5.0 (compatible; PurasStudio)"}
 _MAX_SHOWN: Final = 200
-_ANY_ENCODING: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, told by the first bytes
+_CONNECT_S: Final = 6.0
+_MAX_CONNECTIONS: Final = 16
 
 
 class Fetched(NamedTuple):
@@ -59,23 +59,28 @@ def shown(url: str) -> str:
 
 
 async def _fetched(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
-    transport = OutsideTransport(outside, most_bytes=wanted.most_bytes + (1 << 20))
-    client = httpx2.AsyncClient(
-        transport=transport,
-        headers={**_HEADERS, "Accept": wanted.accept},
-        timeout=wanted.timeout_s,
-        follow_redirects=False,
-        trust_env=False,
+    limits = Limits(
+        max_response_bytes=wanted.most_bytes + (1 << 20),
+        timeout=httpx2.Timeout(wanted.timeout_s),
+        deadline_s=wanted.timeout_s,
+        connect_s=_CONNECT_S,
+        max_connections=_MAX_CONNECTIONS,
+        accept_encoding="gzip",
     )
+    headers = {**_HEADERS, "Accept": wanted.accept}
     try:
-        async with asyncio.timeout(wanted.timeout_s), client:
+        async with guarded_client(EgressDestinations(outside), limits, headers) as client:
             return await _followed(client, _parsed(url), wanted.most_bytes)
     except TimeoutError:
         raise NotFetched(f"{shown(url)} was not there in whole after {wanted.timeout_s:g} s.") from None
     except NotReached as error:
-        why: Why = "rule" if error.is_refused else "answer"
+        why: Why = "rule" if error.reason == "network_rule" else "answer"
         raise NotFetched(f"{shown(url)} cannot be fetched: {error.sentence}.", why=why) from None
-    except (httpx2.HTTPError, httpx2.StreamError, zlib.error) as error:
+    except UnexpectedEncoding as error:
+        raise NotFetched(
+            f"The server packed its answer as {error.encoding[:40]!r}, which it was not asked for."
+        ) from None
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
         raise NotFetched(f"{shown(url)} cannot be fetched: {type(error).__name__}: {error}.") from None
 
 
@@ -102,38 +107,16 @@ async def _followed(client: httpx2.AsyncClient, url: httpx2.URL, most_bytes: int
 async def _read(response: httpx2.Response, url: httpx2.URL, most_bytes: int) -> Fetched:
     if response.status_code >= 400:
         raise NotFetched(f"{shown(str(url))} answers {response.status_code} {response.reason_phrase}.")
-    unpacked = _Unpacked(response.headers.get("content-encoding", ""), most_bytes)
+    content, is_cut = bytearray(), False
     try:
         async for chunk in response.aiter_raw():
-            unpacked.feed(chunk)
-            if unpacked.is_full:
+            content += chunk
+            if is_cut := len(content) > most_bytes:
                 break
-    except TooMuch:
-        unpacked.is_full = True  # packed data that unpack to nothing much
+    except ResponseTooLarge:
+        is_cut = True  # compressed data that hold little or nothing
     declared = Message()
     declared["content-type"] = response.headers.get("content-type", "")
     kind = declared.get_content_type() if response.headers.get("content-type") else ""
     charset = str(declared.get_content_charset() or "")
-    del unpacked.content[most_bytes:]
-    return Fetched(str(url), kind, charset, bytes(unpacked.content), unpacked.is_full)
-
-
-class _Unpacked:
-    """A body as it is meant; what a few bytes unpack to is bounded as well."""
-
-    def __init__(self, encoding: str, most_bytes: int) -> None:
-        names = {name.strip().lower() for name in encoding.split(",")} - {"", "identity"}
-        if not names <= {"gzip", "x-gzip", "deflate"} or len(names) > 1:
-            raise NotFetched(
-                f"The server packed its answer as {encoding[:40]!r}, which it was not asked for."
-            )
-        self._unpacking = zlib.decompressobj(_ANY_ENCODING) if names else None
-        self._most_bytes = most_bytes
-        self.content = bytearray()
-        self.is_full = False
-
-    def feed(self, chunk: bytes) -> None:
-        """Take a piece, as far as there is room."""
-        room = self._most_bytes - len(self.content) + 1
-        self.content += chunk[:room] if self._unpacking is None else self._unpacking.decompress(chunk, room)
-        self.is_full = len(self.content) > self._most_bytes
+    return Fetched(str(url), kind, charset, bytes(content[:most_bytes]), is_cut)

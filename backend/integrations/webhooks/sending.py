@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, NamedTuple
 
-import httpx
+import httpx2
 
-from backend.core.net.public_transport import NotReached, PublicTransport
+from backend.core.net.destinations import NotReached, PublicDestinations
+from backend.core.net.transport import GuardedTransport, Limits, ResponseTooLarge
 from backend.core.version import version
 from backend.integrations.webhooks.addresses import Receivers
 
@@ -36,17 +38,18 @@ class Sent(NamedTuple):
 class Sender:
     """Sends for one process; what it needs for https is read with the first request."""
 
-    def __init__(self, connect: Callable[[], httpx.AsyncBaseTransport], *, most_s: float = MAX_S) -> None:
+    def __init__(self, connect: Callable[[], httpx2.AsyncBaseTransport], *, most_s: float = MAX_S) -> None:
         self._connect = connect
-        self._transport: httpx.AsyncBaseTransport | None = None
+        self._transport: httpx2.AsyncBaseTransport | None = None
         self._most_s = most_s
 
     @classmethod
     def to_public(cls, allowed: Receivers, *, most_s: float = MAX_S) -> Sender:
         """One that reaches the internet, and what the operator allows."""
 
-        def connect() -> PublicTransport:
-            return PublicTransport(allowed.hosts, schemes=("https", "http"), ports=allowed.ports)
+        def connect() -> GuardedTransport:
+            receivers = PublicDestinations(allowed.hosts, schemes=("https", "http"), ports=allowed.ports)
+            return GuardedTransport(receivers, Limits(max_response_bytes=MAX_ANSWER_BYTES))
 
         return cls(connect, most_s=most_s)
 
@@ -59,10 +62,10 @@ class Sender:
                 response = await self._asked(url, headers, body)
                 code = response.status_code
                 answer = await _beginning(response)
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx2.TimeoutException):
             if code is None:
                 error = f"The receiver did not answer within {self._most_s:.0f} s."
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as fault:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as fault:
             if code is None:
                 error = _reason(fault)
         if code is not None:
@@ -74,36 +77,34 @@ class Sender:
         if self._transport is not None:
             await self._transport.aclose()
 
-    async def _asked(self, url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+    async def _asked(self, url: str, headers: Mapping[str, str], body: bytes) -> httpx2.Response:
         if self._transport is None:
             self._transport = self._connect()
         # Not through a client: it would keep the cookies of one receiver for the next.
         own = {"content-type": "application/json", "user-agent": f"puras-studio/{version()}"}
         times = {"connect": self._most_s, "read": self._most_s, "write": self._most_s, "pool": self._most_s}
-        request = httpx.Request(
+        request = httpx2.Request(
             "POST", url, headers={**own, **headers}, content=body, extensions={"timeout": times}
         )
         return await self._transport.handle_async_request(request)
 
 
-async def _beginning(response: httpx.Response) -> str:
+async def _beginning(response: httpx2.Response) -> str:
     """How the answer begins; a receiver that talks for long is hung up on, and has been heard all the same."""
-    head, size = b"", 0
+    head = b""
     try:
-        async for chunk in response.stream:  # type: ignore[union-attr]  # that of an answer over a network
-            head += chunk[: MAX_SHOWN * 4 - len(head)]
-            size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                break
+        with suppress(ResponseTooLarge):
+            async for chunk in response.stream:  # type: ignore[union-attr]  # that of an answer over a network
+                head += chunk[: MAX_SHOWN * 4 - len(head)]
     finally:
         await response.aclose()
     return head.decode(errors="replace").replace("\0", "\ufffd")[:MAX_SHOWN]
 
 
 def _refusal(code: int) -> str | None:
-    if httpx.codes.is_success(code):
+    if httpx2.codes.is_success(code):
         return None
-    if httpx.codes.is_redirect(code):
+    if httpx2.codes.is_redirect(code):
         return f"The receiver answered {code}: redirects are not followed. Name the address itself."
     if code == GONE:
         return "The receiver answered 410: it wants nothing any more."

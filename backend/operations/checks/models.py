@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-import httpx
+import httpx2
 
 from backend.config import Settings
 from backend.integrations.providers.access import Access, access_of
@@ -85,7 +85,7 @@ def _media(settings: Settings) -> Check:
 
 def _search(settings: Settings, access: Access) -> Check:
     if settings.search_url:
-        host = httpx.URL(settings.search_url).host
+        host = httpx2.URL(settings.search_url).host
         price = f"{settings.search_usd_per_1000:g} dollars a thousand"
         return ok("web search", f"the engine at {host}, {price}, for agents and functions")
     if "anthropic" in access.keys:
@@ -98,13 +98,13 @@ def _probed(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Chec
     endpoint, key = access.endpoints[name], access.keys.get(name)
     title, remedy = f"probe of {name}", f"Set {endpoint.key_env} to a key that its provider takes."
     try:
-        with httpx.Client(timeout=lists.PATIENCE_S, headers=lists.headers(endpoint, key)) as client:
+        with httpx2.Client(timeout=lists.PATIENCE_S, headers=lists.headers(endpoint, key)) as client:
             if name == lists.OPENROUTER:
                 answer = client.get(f"{endpoint.base_url}/v1/key")
                 if answer.status_code in lists.NOT_TAKEN:
                     return fail(title, f"it does not take the key (HTTP {answer.status_code})", remedy)
             answer = client.get(f"{endpoint.base_url}/v1/models", params={"limit": 1_000})
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # its text could hold what was sent
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # its text could hold what was sent
         return fail(
             title,
             f"{endpoint.base_url} does not answer ({type(error).__name__})",
@@ -112,7 +112,7 @@ def _probed(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Chec
         )
     if answer.status_code in lists.NOT_TAKEN:
         return fail(title, f"it does not take the key (HTTP {answer.status_code})", remedy)
-    ids = lists.ids(answer.content) if answer.status_code == httpx.codes.OK else None
+    ids = lists.ids(answer.content) if answer.status_code == httpx2.codes.OK else None
     if ids is None:
         return warn(
             title,

@@ -16,10 +16,11 @@ import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
+from backend.core.net import transport
+from backend.core.net.destinations import EgressDestinations
 from backend.core.net.egress.rules import Rule
 from backend.core.net.egress.run_egress import RunEgress
-from backend.integrations.web import transport
-from backend.integrations.web.transport import OutsideTransport
+from backend.core.net.transport import GuardedTransport, Limits
 from tests.doubles.messages import calls, says
 from tests.doubles.web import HOST, Certified, Web, certified
 from tests.factories.agents import DONE
@@ -100,9 +101,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Certi
     """An authority that this process trusts, and no other."""
     made = certified(tmp_path, HOST)
     monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
-    transport._trusted.cache_clear()
+    transport.trusted_certificates.cache_clear()
     yield made
-    transport._trusted.cache_clear()
+    transport.trusted_certificates.cache_clear()
 
 
 async def pushed(agents: Agents, port: int) -> Any:
@@ -165,7 +166,8 @@ async def test_a_redirect_takes_the_secret_nowhere(agents: Agents) -> None:
         first.says("/mcp", b"", f"Location: {other.url('/mcp')}", status="307 Temporary Redirect")
         first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
         both = Rule.of([*first.hosts, *other.hosts])  # what protects here is the origin alone
-        outside = OutsideTransport(RunEgress(both, NetworkUse(Notes()), first.dialer), most_bytes=1 << 20)
+        egress = RunEgress(both, NetworkUse(Notes()), first.dialer)
+        outside = GuardedTransport(EgressDestinations(egress), Limits(max_response_bytes=1 << 20))
         address = first.url("/near")
         credentialed = CredentialedTransport(outside, address, {"Authorization": f"Bearer {TOKEN}"})
         async with httpx2.AsyncClient(transport=credentialed, follow_redirects=True) as client:

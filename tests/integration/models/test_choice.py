@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
+import gzip
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,15 +11,18 @@ import httpx2
 import pytest
 
 from backend.config import Settings
+from backend.core.net.egress.dialing import Dialer
+from backend.core.net.transport import ResponseTooLarge
 from backend.integrations.providers.access import Access, access_of
 from backend.integrations.providers.service import OwnKey
 from backend.skills.model_catalog import catalog
 from tests.doubles.messages import MessagesServer, says
+from tests.doubles.web import Web
 from tests.factories.tenants import make_skill
 from workers.llm.errors import ModelKeyMissing, ModelRefused
 from workers.llm.retry_policy import Patience
 from workers.llm.selection import Models
-from workers.llm.transport import AddressRefused, VettedTransport
+from workers.llm.transport import AddressRefused, ProjectTransport
 from workers.llm.types import Message, Model, Prompt
 
 ASK: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Hello?"}]}]
@@ -137,7 +140,17 @@ async def test_a_name_is_judged_by_where_it_leads_at_the_time_of_the_call(addres
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", address]
 
-    transport = VettedTransport(ssl.create_default_context(), resolve=resolve)
+    transport = ProjectTransport("https://rebinds.example.org", dialer=Dialer(resolve))
     async with httpx2.AsyncClient(transport=transport) as client:
         with pytest.raises(AddressRefused, match=r"rebinds\.example\.org is not at a public address"):
             await client.post("https://rebinds.example.org/v1/messages")
+
+
+async def test_what_a_server_of_a_project_compresses_is_bounded_after_decompression() -> None:
+    async with Web().running() as web:
+        web.says("/v1/messages", gzip.compress(b" " * (65 << 20)), "Content-Encoding: gzip")
+        url = f"http://127.0.0.1:{web.port}"
+        transport = ProjectTransport(url, allowed_hosts=[url.removeprefix("http://")])
+        async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
+            with pytest.raises(ResponseTooLarge):
+                await client.get(f"{url}/v1/messages")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gzip
 import struct
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,9 +19,9 @@ from mcp_types import ToolAnnotations
 
 from backend.skills.manifest.effects import Effect
 from backend.skills.manifest.types import Tool as Section
-from tests.doubles.web import HOST, INSIDE, Web, bomb
+from tests.doubles.web import HOST, INSIDE, Web, bomb, head
 from tests.integration.outside.conftest import Room
-from workers.agent.mcp_servers.connection import Connection, ServerAway
+from workers.agent.mcp_servers.connection import MAX_BYTES, Connection, ServerAway
 from workers.agent.mcp_servers.opening import server_tools
 from workers.agent.mcp_servers.tools import is_usable
 from workers.agent.types import Tool
@@ -224,6 +225,17 @@ async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(room: Ro
         for gateway in found[1:]:
             assert "the MCP server" in await room.refused(gateway)
     assert "10.0.0.5" not in str(web.resolved)
+
+
+async def test_what_a_server_compresses_is_bounded_after_decompression(room: Room, web: Web) -> None:
+    async def json_bomb(writer: asyncio.StreamWriter) -> None:
+        packed = gzip.compress(b" " * (MAX_BYTES * 2))
+        writer.write(head("Content-Type: application/json", "Content-Encoding: gzip") + packed)
+
+    connection = Connection(web.does("/mcp", json_bomb), outside_to(web, room))
+    with pytest.raises(ServerAway, match=f"longer than {MAX_BYTES} bytes"):
+        await connection.listed()
+    await connection.close()
 
 
 @pytest.mark.parametrize(

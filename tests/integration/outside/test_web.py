@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from backend.core.net import transport
 from backend.core.net.egress.rules import Rule
-from backend.integrations.web import transport
 from tests.doubles.web import HOST, INSIDE, Web, bomb, certified, endless, silent
 from tests.integration.outside.conftest import Room
 from workers.agent.tools.download import MAX_BYTES, DownloadUrl
@@ -169,7 +169,7 @@ async def test_over_https_a_host_has_to_prove_its_name_and_not_its_address(
 ) -> None:
     trusted, forged = certified(tmp_path, HOST), certified(make(tmp_path / "b"), "other.example.org")
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted.authority))
-    transport._trusted.cache_clear()
+    transport.trusted_certificates.cache_clear()
     try:
         async with Web().running(trusted.context) as web:
             web.says("/owls", b"Owls hunt.", "Content-Type: text/plain")
@@ -180,7 +180,7 @@ async def test_over_https_a_host_has_to_prove_its_name_and_not_its_address(
                 await fetch(to(web, room), web.url("/owls").replace("http:", "https:"), Wanted(1_000, 10))
             assert web.heads == []
     finally:
-        transport._trusted.cache_clear()
+        transport.trusted_certificates.cache_clear()
 
 
 def to(web: Web, room: Room) -> RunEgress:

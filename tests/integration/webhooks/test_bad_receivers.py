@@ -16,9 +16,11 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
+from backend.core.net.destinations import PublicDestinations
+from backend.core.net.egress.dialing import Dialer
 from backend.core.net.public_addresses import obstacle_to
-from backend.core.net.public_transport import PublicTransport
 from backend.core.net.public_urls import USUAL_PORTS
+from backend.core.net.transport import GuardedTransport, Limits
 from backend.integrations.webhooks import outcomes, signing
 from backend.integrations.webhooks.deliveries import RETRIED_FOR
 from backend.integrations.webhooks.dispatch import _CLAIM
@@ -168,13 +170,18 @@ class Names:
         self.asked += 1
         return [self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]]
 
-    def transport(self, *ports: int) -> PublicTransport:
+    def transport(self, *ports: int) -> GuardedTransport:
         def vet(address: str) -> Any:
             return None if address == "127.0.0.1" else obstacle_to(address)
 
-        return PublicTransport(
-            schemes=("http", "https"), ports=(*USUAL_PORTS, *ports), resolve=self.resolve, vet=vet
+        dialer = Dialer(self.resolve, vet)
+        return guarded(
+            PublicDestinations(schemes=("http", "https"), ports=(*USUAL_PORTS, *ports), dialer=dialer)
         )
+
+
+def guarded(destinations: PublicDestinations) -> GuardedTransport:
+    return GuardedTransport(destinations, Limits(max_response_bytes=1 << 16))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +268,7 @@ async def test_a_receiver_that_is_away_or_speaks_something_else_is_told_of_in_a_
     assert "could not be reached (RemoteProtocolError)" in (await hooks.deliveries(hook))[0]["error"]
     await _point(hooks, "http://127.0.0.1:9/")
     await hooks.hurry()
-    await hooks.send(connect=lambda: PublicTransport(["127.0.0.1:9"]))
+    await hooks.send(connect=lambda: guarded(PublicDestinations(["127.0.0.1:9"])))
     assert "could not be reached (ConnectError)" in (await hooks.deliveries(hook))[0]["error"]
 
 

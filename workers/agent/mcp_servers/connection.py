@@ -15,8 +15,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, CallToolResult, Tool
 from mcp_types.jsonrpc import REQUEST_TIMEOUT
 
+from backend.core.net.destinations import EgressDestinations, NotReached
 from backend.core.net.egress.run_egress import RunEgress
-from backend.integrations.web.transport import NotReached, OutsideTransport
+from backend.core.net.transport import GuardedTransport, Limits
 from workers.agent.mcp_servers.credentials import NONE, CredentialedTransport, Credentials
 
 OPEN_S: Final = 10.0
@@ -25,6 +26,8 @@ MAX_BYTES: Final = 8 << 20
 """Of one answer."""
 MAX_EVENT_BYTES: Final = 4 << 20
 MAX_PAGES: Final = 10
+_CONNECT_S: Final = 6.0  # to one address
+_MAX_CONNECTIONS: Final = 16
 _OF_ONE_CALL: Final = frozenset({INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT})
 """Errors after which the connection still stands."""
 
@@ -135,15 +138,19 @@ class Connection:
             return self._client
 
     async def _hold(self, ready: asyncio.Future[Client], leave: asyncio.Event) -> None:
-        outside = OutsideTransport(self._outside, most_bytes=MAX_BYTES, keeps_connections=True)
-        transport = CredentialedTransport(outside, self._address, self._credentials.headers)
+        limits = Limits(
+            max_response_bytes=MAX_BYTES,
+            connect_s=_CONNECT_S,
+            max_connections=_MAX_CONNECTIONS,
+            keep_alive_origin=httpx2.URL(self._address),
+        )
+        guarded = GuardedTransport(EgressDestinations(self._outside), limits)
+        transport = CredentialedTransport(guarded, self._address, self._credentials.headers)
         timeout = httpx2.Timeout(self._open_s, read=self._call_s)
-        headers = {"Accept-Encoding": "identity"}  # nothing that unpacks to more than it is
         try:
             async with httpx2.AsyncClient(
                 transport=transport,
                 timeout=timeout,
-                headers=headers,
                 trust_env=False,
                 follow_redirects=False,
             ) as http:

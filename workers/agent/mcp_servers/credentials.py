@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 import httpx2
 
 from backend.core.names import suggestion
+from backend.core.net.transport import origin_of
 from backend.skills.manifest.mcp_servers import PLACEHOLDER
 
 _VALUE: Final = re.compile(r"[\x20-\x7e]+\Z")
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Credentials(NamedTuple):
@@ -53,11 +53,11 @@ class CredentialedTransport(httpx2.AsyncBaseTransport):
     def __init__(self, inner: httpx2.AsyncBaseTransport, address: str, headers: Mapping[str, str]) -> None:
         self._inner = inner
         self._headers = headers
-        self._origin = _origin(httpx2.URL(address))
+        self._origin = origin_of(httpx2.URL(address))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request, with the headers where they belong."""
-        if _origin(request.url) == self._origin:
+        if origin_of(request.url) == self._origin:
             for name, value in self._headers.items():
                 request.headers[name] = value
         return await self._inner.handle_async_request(request)
@@ -65,7 +65,3 @@ class CredentialedTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         await self._inner.aclose()
-
-
-def _origin(url: httpx2.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host.lower().removesuffix("."), url.port or _PORTS.get(url.scheme, 0)

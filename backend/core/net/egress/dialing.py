@@ -15,7 +15,8 @@ from backend.core.net.public_addresses import obstacle_to
 _RESOLVE_S: Final = 8.0
 _CONNECT_S: Final = 6.0  # to one address
 _MAX_ADDRESSES: Final = 4  # of one name that are tried
-_LOOKUPS: Final = 128  # at once, of all sandboxes: each holds a thread
+MAX_LOOKUPS: Final = 128
+"""At once, of one process: each holds a thread."""
 LOOKUPS_PER_TENANT: Final = 8
 READ_AHEAD_BYTES: Final = 32 * 1024
 
@@ -27,7 +28,7 @@ _WHY: Final = {
     "own_address": "is the machine that runs the job, which jobs reach through the kit alone",
 }
 
-_threads: Final = ThreadPoolExecutor(_LOOKUPS, "resolve")
+_threads: Final = ThreadPoolExecutor(MAX_LOOKUPS, "resolve")
 
 
 class Streams(NamedTuple):

@@ -7,11 +7,13 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-import httpx
+import httpx2
 
+from backend.core.net.destinations import OPERATOR
+from backend.core.net.transport import GuardedTransport, Limits, ResponseTooLarge
 from backend.integrations.media.errors import MediaFailed, MediaRefused, ProviderAway
 
-_TIMES: Final = httpx.Timeout(60.0, connect=10.0)
+_TIMES: Final = httpx2.Timeout(60.0, connect=10.0)
 _MAX_ANSWER_BYTES: Final = 16 << 20
 _ORDER_TRIES: Final = 4
 _MAX_WAIT_S: Final = 30
@@ -35,8 +37,12 @@ class Queue:
 
     def __init__(self, base_url: str, key: str) -> None:
         self._base_url = base_url.rstrip("/")
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Key {key}"}, timeout=_TIMES, trust_env=False
+        limits = Limits(max_response_bytes=_MAX_ANSWER_BYTES, keep_alive_origin=httpx2.URL(self._base_url))
+        self._client = httpx2.AsyncClient(
+            transport=GuardedTransport(OPERATOR, limits),
+            headers={"Authorization": f"Key {key}"},
+            timeout=_TIMES,
+            trust_env=False,
         )
 
     async def close(self) -> None:
@@ -98,16 +104,13 @@ class Queue:
 
     async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
         try:
-            async with self._client.stream(method, f"{self._base_url}/{path}", json=body) as answer:
-                content = b""
-                async for chunk in answer.aiter_bytes():
-                    content += chunk
-                    if len(content) > _MAX_ANSWER_BYTES:
-                        raise ProviderAway("says too much")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            answer = await self._client.request(method, f"{self._base_url}/{path}", json=body)
+        except ResponseTooLarge:
+            raise ProviderAway("says too much") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ProviderAway(f"does not answer ({type(error).__name__})") from error
         wait = answer.headers.get("retry-after", "")
-        return Answer(answer.status_code, _parsed(content), float(wait) if wait.isdecimal() else None)
+        return Answer(answer.status_code, _parsed(answer.content), float(wait) if wait.isdecimal() else None)
 
 
 def _app(path: str) -> str:
