@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from backend.config import Settings
 from backend.core.db.engine import Database
-from backend.core.net.egress.web_access import WebAccess
+from backend.core.net.egress.run_egress import WebAccess
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
 from backend.storage import Storage

@@ -8,9 +8,9 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
-from backend.core.metrics.routes import route_of
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNMATCHED: Final = "unmatched"
 
 
 class Counted:
@@ -52,6 +52,13 @@ def began_ns(scope: Scope) -> int | None:
     """When the request came, in nanoseconds of the wall clock."""
     came: int | None = scope.get("puras.began_ns")
     return came
+
+
+def route_of(scope: Scope) -> str:
+    """`/v1/jobs/{job_id}`, with the prefixes of all routers; what no route has is `unmatched`."""
+    chosen = scope.get("fastapi", {}).get("effective_route_context")  # where FastAPI keeps the prefixes
+    template = getattr(chosen, "path_format", "") or getattr(scope.get("route"), "path", "")
+    return template or UNMATCHED
 
 
 def _count(scope: Scope, status: int, took_s: float) -> None:

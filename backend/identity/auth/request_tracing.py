@@ -8,8 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from backend.core.metrics.http import began_ns, method_of
-from backend.core.metrics.routes import route_of
+from backend.core.metrics.http import began_ns, method_of, route_of
 from backend.core.tracing import spans, traceparent
 from backend.identity.auth.actors import SignedIn
 
