@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,6 +21,7 @@ from backend.execution.jobs import running_job
 from backend.execution.jobs.running_job import Attempt
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media import calls as media
+from backend.integrations.web import fetching, page_text
 from backend.integrations.web.errors import (
     BadAddress,
     JobMovedOn,
@@ -34,11 +35,9 @@ from backend.integrations.web.errors import (
     WebFailed,
 )
 from backend.integrations.web.schemas import FoundPage, WebPageFetch, WebPageRead, WebSearch, WebSearchRead
+from backend.integrations.web.search import Endpoint, Found
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
-
-if TYPE_CHECKING:
-    from backend.integrations.web.search import Found
 
 _WAIT_S: Final = 10.0
 """For a place among what this process fetches."""
@@ -54,9 +53,6 @@ async def search(context: AppContext, principal: Principal, asked: WebSearch) ->
         JobMovedOn: the job does not run any more.
         WebFailed: the engine gave nothing.
     """
-    # Here, and not above: httpx2 takes a tenth of a second to load, which nobody who does not search shall pay.
-    from backend.integrations.web.search import Endpoint
-
     await _skill(context, principal)
     engine = Endpoint.of(context.settings)
     if engine is None:
@@ -106,8 +102,6 @@ async def fetch(context: AppContext, principal: Principal, asked: WebPageFetch) 
 
 
 async def _page(context: AppContext, outside: RunEgress, asked: WebPageFetch) -> WebPageRead:
-    from backend.integrations.web import fetching, page_text  # bring httpx2, as above
-
     doors = context.doors
     try:
         async with asyncio.timeout(_WAIT_S):
