@@ -9,8 +9,10 @@ The exit code is 1 when a mutation survives, and 2 when the tests fail without a
 from __future__ import annotations
 
 import argparse
+import compileall
 import difflib
 import os
+import py_compile
 import random
 import signal
 import subprocess
@@ -62,6 +64,11 @@ def copy_tree(root: Path, folder: Path) -> None:
     # Some tests ask git which files exist.
     git("init", "--quiet", root=folder)
     git("add", "--all", root=folder)
+    # The tests write no compiled modules (below); without any, each of their processes would compile everything. These
+    # name the hash of their source, so a mutated module is compiled again.
+    compileall.compile_dir(
+        folder, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH, workers=1
+    )
 
 
 def run_tests(folder: Path, tests: Sequence[str], timeout_s: float) -> int | None:
