@@ -127,8 +127,8 @@ def _version() -> str:
         return "0"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve over stdio until the client disconnects."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of the command `puras-mcp`."""
     parser = argparse.ArgumentParser(
         prog="puras-mcp",
         description="An MCP server for Puras Studio, over stdio. Address and key: PURAS_API_BASE and PURAS_API_KEY, "
@@ -139,7 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--skills-as-tools", action="store_true", help="one more tool for each deployed skill"
     )
     parser.add_argument("--version", action="version", version=_version())
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve over stdio until the client disconnects."""
+    options = command_line().parse_args(arguments)
     local(skills_as_tools=options.skills_as_tools).run("stdio")
     return 0
 

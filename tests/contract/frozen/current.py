@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import inspect
@@ -14,11 +15,12 @@ from types import ModuleType
 from typing import Any, Final, get_origin
 
 import puras
+import puras_mcp.server
 import typer
 import yaml
 from puras.cli import completion
 from puras.cli.main import parser
-from puras_mcp.server import Server
+from puras_mcp.server import Server, command_line
 from puras_mcp.world import configured
 
 from backend.execution.events.types import REGISTRY
@@ -28,6 +30,8 @@ from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import ReadBundle, read_bundle
 from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.manifest.json_schema import skill_json_schema
+from tests.contract.frozen.cli_output import cli_output
+from tests.contract.frozen.client_requests import client_requests
 from tests.contract.frozen.event_sources import EventSources
 from tests.factories.description import openapi
 
@@ -36,6 +40,7 @@ Json = Any
 CONTRACTS: Final = Path(__file__).with_name("contracts")
 BUNDLES: Final = CONTRACTS / "bundles"
 """Example skillpacks of earlier releases: YAML files that map each path to its text."""
+MCP: Final = Path(puras_mcp.server.__file__).parent
 
 
 def settings() -> Json:
@@ -126,6 +131,19 @@ def _operator_commands(command: Any, words: str) -> Iterator[tuple[str, Json]]:
     yield words, parameters
     for name, one in getattr(command, "commands", {}).items():
         yield from _operator_commands(one, f"{words} {name}")
+
+
+def mcp_command() -> Json:
+    """Return the options of the command `puras-mcp`, and the environment variables that its package reads."""
+    texts = (path.read_text(encoding="utf-8") for path in MCP.rglob("*.py"))
+    constants = {
+        node.value
+        for text in texts
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    variables = sorted(name for name in constants if re.fullmatch(r"PURAS_[A-Z_]+", name))
+    return {**dict(_commands(command_line(), "puras-mcp")), "environment variables": variables}
 
 
 def sdk() -> Json:
@@ -222,7 +240,10 @@ CURRENT: Final[dict[str, Callable[[], Json]]] = {
     "mcp_tools": mcp_tools,
     "settings": settings,
     "cli": cli,
+    "cli_output": cli_output,
     "sdk": sdk,
+    "client_requests": client_requests,
+    "mcp_command": mcp_command,
     "errors": errors,
     "job_errors": lambda: EventSources().job_error_codes(),
     "bundles": bundles,

@@ -1,6 +1,7 @@
-"""Write the frozen contracts from the current code: `python -m tests.contract.frozen.freeze`.
+"""Write the frozen contracts from the current code: `python -m tests.contract.frozen.freeze [CONTRACT...]`.
 
-Run this only for a release. It makes the current contracts the ones that later changes are compared with.
+Run this only for a release. It makes the current contracts the ones that later changes are compared with. With names of
+contracts it writes these alone; use that for a contract that is described for the first time.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
@@ -37,13 +38,17 @@ marketing:
 """
 
 
-def main() -> int:
-    """Write all contracts and add the example skillpacks of today to those of earlier releases."""
-    BUNDLES.mkdir(parents=True, exist_ok=True)
-    for name, files in examples():
-        archive(BUNDLES, name, as_yaml(files))
-    for name, contract in CURRENT.items():
-        text = json.dumps(contract(), indent=1, sort_keys=True, ensure_ascii=False)
+def main(names: Sequence[str] = ()) -> int:
+    """Write the contracts, all unless some are named; all includes the example skillpacks of today."""
+    if unknown := sorted(set(names) - CURRENT.keys()):
+        sys.stderr.write(f"Unknown contracts: {', '.join(unknown)}. Known: {', '.join(CURRENT)}.\n")
+        return 2
+    if not names:
+        BUNDLES.mkdir(parents=True, exist_ok=True)
+        for example, files in examples():
+            archive(BUNDLES, example, as_yaml(files))
+    for name in names or CURRENT:
+        text = json.dumps(CURRENT[name](), indent=1, sort_keys=True, ensure_ascii=False)
         (CONTRACTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     return 0
 
@@ -109,4 +114,4 @@ def with_entrypoints(files: dict[str, str]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
