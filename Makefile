@@ -1,5 +1,5 @@
 # Needs Python 3.11 or newer, make and git; everything else is fetched into .venv and .tools.
-.PHONY: help run test test-fast check format bench chaos pages environment settings openapi uv-pin pin-images release-check clean
+.PHONY: help run test test-fast check audit format bench chaos pages environment settings openapi uv-pin pin-images release-check clean
 .DEFAULT_GOAL := help
 
 # Where it is set, every process that starts would compile all of our modules anew.
@@ -27,6 +27,9 @@ check: environment ## Format, lint, types and imports
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: environment ## Check the lock file, licenses and known vulnerabilities of all dependencies
+	$(BIN)/python .ci/audit.py
 
 format: environment ## Format the code and mend what can be mended
 	$(BIN)/ruff format $(CODE)
@@ -58,8 +61,8 @@ uv-pin: ## Write bootstrap-requirements.txt again, after uv.lock names another u
 pin-images: ## Write the digests of the images into Dockerfile and compose.yaml; needs docker and its registry
 	$(BIN)/python .ci/images.py --pin
 
-release-check: environment pages ## What a release needs in addition to the tests: images by digest, all Pythons
-	@.ci/release-check
+release-check: environment pages ## What a release needs in addition to the tests: images by digest, audit, all Pythons
+	@.ci/release-check $(if $(WITHOUT_VULNERABILITY_DATA),--without-vulnerability-data)
 
 pages: environment
 	@$(BIN)/python -m studio.build
