@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 import structure
-from banned_words import banned_words
+from banned_words import added_banned_words, banned_words, locate_banned_words
 from job_status import is_owner, sql_writes_status, writes_job_status
 from structure import Limits
 
@@ -310,3 +311,30 @@ def test_command_measures_and_records_another_tree(
     assert report["unmapped"] == ["backend.novelty"]
     assert structure.main([], tmp_path) == 0
     assert "| … upward | 1 |" in capsys.readouterr().out
+
+
+def test_banned_words_are_located_by_the_line_on_which_they_begin() -> None:
+    text = "It is dear.\n# It goes\n# on here.\nfor_good = most_jobs\nfine"
+    assert list(locate_banned_words(text)) == [(1, "dear"), (2, "goes on"), (4, "for good"), (4, "most_")]
+
+
+def test_banned_words_on_new_lines_are_reported_with_the_standard_term(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=x", "-c", "user.email=x@localhost"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    folder = tmp_path / "backend"
+    folder.mkdir()
+    (folder / "old.py").write_text("dear = 1\nfine = 2\nlater = 3\n", encoding="utf-8")
+    (tmp_path / "allowed.toml").write_text("", encoding="utf-8")
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "recorded")
+    (folder / "old.py").write_text("dear = 1\nfine = 2\nhouse = 3\nlater = 3\n", encoding="utf-8")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "more")
+    (folder / "new.py").write_text("\nmost_jobs = 4\n", encoding="utf-8")
+    assert added_banned_words(tmp_path, "backend", "allowed.toml") == [
+        "backend/new.py:2: 'most_'; use: max_",
+        "backend/old.py:3: 'house'; use: runtime",
+    ]
