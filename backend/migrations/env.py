@@ -23,7 +23,7 @@ def migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         include_object=is_ours,
-        compare_server_default=False,
+        compare_server_default=True,
         transaction_per_migration=False,
     )
     with context.begin_transaction():

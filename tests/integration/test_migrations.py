@@ -1,6 +1,41 @@
-"""The migrations build exactly the tables of the code, and can be undone."""
+"""The migrations build exactly the tables of the code, can be undone, and leave older processes able to write rows."""
 
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.util import CommandError
+from sqlalchemy import create_engine, text
+
+from backend.core.db.engine import driver_url
 from backend.migrations import run
+
+REVISIONS = Path(run.__file__).with_name("versions")
+
+
+def columns_without_default(source: str) -> Iterator[str]:
+    """Yield the columns that a revision adds to an existing table as not null and without a `server_default`.
+
+    A process of the release before inserts rows without them while it runs on the new tables.
+    """
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    upgrade = next(function for function in functions if function.name == "upgrade")
+    calls = [node for node in ast.walk(upgrade) if isinstance(node, ast.Call)]
+    created = {ast.unparse(call.args[0]) for call in calls if _name(call) == "create_table"}
+    for call in calls:
+        if _name(call) == "add_column" and ast.unparse(call.args[0]) not in created:
+            column = call.args[-1]
+            assert isinstance(column, ast.Call), ast.unparse(call)
+            options = {one.arg: ast.unparse(one.value) for one in column.keywords}
+            if options.get("nullable") == "False" and "server_default" not in options:
+                yield f"{ast.unparse(call.args[0])}.{ast.unparse(column.args[0])}".replace("'", "")
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def test_migrations_go_up_match_the_tables_go_down_and_up_again(database_url: str) -> None:
@@ -10,3 +45,34 @@ def test_migrations_go_up_match_the_tables_go_down_and_up_again(database_url: st
     run.upgrade(database_url)
     run.check(database_url)
     assert run.current_revision(database_url) == run.newest_revision()
+
+
+def test_a_default_that_only_the_migrations_have_is_found(database_url: str) -> None:
+    engine = create_engine(driver_url(database_url))
+    with engine.begin() as connection:
+        connection.execute(text("alter table schedules alter column listing set default 'other'"))
+    try:
+        with pytest.raises(CommandError, match="modify_default"):
+            run.check(database_url)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("alter table schedules alter column listing set default ''"))
+        engine.dispose()
+    run.check(database_url)
+
+
+@pytest.mark.parametrize("path", sorted(REVISIONS.glob("[0-9]*.py")), ids=lambda path: path.stem)
+def test_new_columns_that_are_not_null_have_a_default_of_the_server(path: Path) -> None:
+    assert list(columns_without_default(path.read_text(encoding="utf-8"))) == []
+
+
+def test_a_new_column_without_a_default_is_found() -> None:
+    source = """
+def upgrade():
+    op.create_table("new", sa.Column("id", sa.Uuid(), nullable=False))
+    op.add_column("new", sa.Column("of_a_new_table", sa.Text(), nullable=False))
+    op.add_column("jobs", sa.Column("wrong", sa.Text(), nullable=False))
+    op.add_column("jobs", sa.Column("right", sa.Text(), nullable=False, server_default=""))
+    op.add_column("jobs", sa.Column("optional", sa.Text(), nullable=True))
+"""
+    assert list(columns_without_default(source)) == ["jobs.wrong"]

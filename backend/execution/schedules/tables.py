@@ -35,10 +35,12 @@ class Schedule(SQLModel, table=True):
     name: str = Field(max_length=100)
     skillpack_id: UUID | None = Field(default=None, foreign_key="skillpacks.id", ondelete="CASCADE")
     skill_name: str = Field(max_length=200)
-    listing: str = Field(default="", max_length=100)
-    """Slug of what it runs in the place of a skill of the project."""
-    most_price_micros: int = Field(default=0, sa_type=BigInteger)
-    """A run of the listing that has a higher price is refused: nobody is there to see it."""
+    listing: str = Field(default="", max_length=100, sa_column_kwargs={"server_default": ""})
+    """Slug of the listing to run instead of a skill of the project."""
+    most_price_micros: int = Field(
+        default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")}
+    )
+    """The schedule rejects a run of the listing whose price is higher."""
     version: int | None = None
     """None: the one that is active when it comes; of a listing, its newest."""
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
