@@ -1,7 +1,9 @@
-"""The path of a job in docs/architecture.md is complete, and short enough to be read."""
+"""The path of a job in docs/architecture.md is complete and short enough to be read; the table of layers is current."""
 
 import re
 from pathlib import Path
+
+import structure
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -35,3 +37,16 @@ def test_each_named_file_exists() -> None:
 
     assert named
     assert [file for file in sorted(named) if not (ROOT / file).is_file()] == []
+
+
+def test_table_of_layers_agrees_with_the_contract() -> None:
+    text = (ROOT / "backend" / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| Layer | Folders |\n|---|---|\n")[2].partition("\n\n")[0]
+    rows = [re.fullmatch(r"\| ([^|]+) \| ([^|]+) \|", line) for line in table.splitlines()]
+    listed = [
+        (row[1], sorted(re.findall(r"`(\w+)(?:\.py)?`", re.sub(r"\([^)]*\)", "", row[2]))))
+        for row in rows
+        if row
+    ]
+
+    assert listed == [(layer, sorted(names.split())) for layer, names in structure.LAYERS]
