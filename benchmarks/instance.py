@@ -22,6 +22,8 @@ from benchmarks import commands
 from benchmarks.client import Client
 
 READY_S = 180.0
+PAGES_STAMP = commands.ROOT / ".web" / "build" / "sources.sha256"
+"""What `make pages` writes last; `studio/build.py` has the same path, and importing it would load Reflex."""
 PORTS = (20_000, 32_000)
 """Below those that Linux and macOS give to whoever asks for any."""
 NOOP_SKILL = {
@@ -85,7 +87,13 @@ def environment(home: Path, port: int, **settings: str) -> dict[str, str]:
 def instance(
     home: Path | None = None, *, checkout: Path = commands.ROOT, **settings: str
 ) -> Iterator[Running]:
-    """Start `puras-studio up` of a checkout on a free port, create a project with credit, and stop it at the end."""
+    """Start `puras-studio up` of a checkout on a free port, create a project with credit, and stop it at the end.
+
+    Raises:
+        RuntimeError: it does not start, or the pages of the studio are not built in this checkout.
+    """
+    if checkout == commands.ROOT:
+        require_pages()
     with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         place = home or Path(folder) / "home"
@@ -112,6 +120,18 @@ def instance(
                 process.send_signal(signal.SIGTERM)
                 process.wait(40)
             _require_no_deadlock(place)
+
+
+def require_pages() -> None:
+    """Fail at once without the pages of the studio: an instance waits for them and never becomes ready.
+
+    Raises:
+        RuntimeError: they are not built.
+    """
+    if not PAGES_STAMP.is_file():
+        raise RuntimeError(
+            f"The pages of the studio are not built: {PAGES_STAMP} is missing. Run `make pages`."
+        )
 
 
 def _require_no_deadlock(home: Path) -> None:

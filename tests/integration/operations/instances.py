@@ -21,7 +21,7 @@ from typing import Any
 from backend.embedded import home as homes
 from backend.embedded import postgres, valkey
 from benchmarks import commands
-from benchmarks.instance import free_port
+from benchmarks.instance import free_port, require_pages
 
 READY_S = 90.0  # generous: the machine may be busy with other tests
 
@@ -51,6 +51,12 @@ class Up:
         return inherited | own | self.settings
 
     def start(self, *options: str) -> None:
+        """Start `puras-studio up` in the background.
+
+        Raises:
+            RuntimeError: the pages of the studio are not built.
+        """
+        require_pages()
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "backend.operations.cli", "up", *options],
