@@ -121,11 +121,11 @@ end $$
 
 
 @pytest.fixture
-def redis_url(servers: Servers) -> Iterator[str]:
+def redis_url(servers: Servers) -> str:
     """The Redis of this test process, emptied before the test."""
     with closing(Redis.from_url(servers.redis_url)) as client:
         client.flushall()
-    yield servers.redis_url
+    return servers.redis_url
 
 
 def _with_database(url: str, name: str) -> str:

@@ -5,7 +5,7 @@ The statements are those that the code sends, taken on their way to the server o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -113,8 +113,8 @@ class World(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def filled(database_url: str) -> Iterator[Filled]:
-    yield fill(database_url)
+def filled(database_url: str) -> Filled:
+    return fill(database_url)
 
 
 @pytest_asyncio.fixture

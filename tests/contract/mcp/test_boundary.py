@@ -79,7 +79,8 @@ async def test_a_key_sees_its_own_project_alone_whatever_session_it_names(
         "params": {"name": "list_jobs", "arguments": {}},
     }
     told = post(project, body, Authorization=bearer(neighbour.key), Mcp_Session_Id="0" * 32)
-    assert told.status_code == 200 and job["id"] not in told.text
+    assert told.status_code == 200
+    assert job["id"] not in told.text
 
 
 async def test_calls_of_two_keys_at_once_never_mix(project: Project, neighbour: Project) -> None:

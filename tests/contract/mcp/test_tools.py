@@ -34,7 +34,7 @@ async def test_every_tool_says_what_it_does_takes_and_gives(project: Project) ->
     assert {tool.name for tool in tools} == NAMES
     for tool in tools:
         assert len(tool.description or "") > 40, tool.name
-        assert tool.title and tool.annotations and tool.output_schema, tool.name
+        assert all((tool.title, tool.annotations, tool.output_schema)), tool.name
         for name, argument in tool.input_schema["properties"].items():
             assert argument.get("description"), f"{tool.name}.{name}"
 
@@ -79,13 +79,15 @@ async def test_a_saved_key_is_never_sent_to_an_address_from_elsewhere(project: P
 async def test_what_does_not_fit_is_refused_with_every_mistake_and_what_to_do(project: Project) -> None:
     async with project.over_stdio() as client:
         inputs = await refusal(client, "submit_job", skill="tally", inputs={"upto": -1, "log": 5})
-        assert "upto" in inputs and "log" in inputs
+        assert "upto" in inputs
+        assert "log" in inputs
         assert "list_skills" in await refusal(client, "submit_job", skill="nothing-like-it")
         assert "list_jobs" in await refusal(client, "get_job", job_id="00000000-0000-4000-8000-000000000000")
     broken = {"skills/bad/skill.yaml": "entrypoint: main.py:run\ninputs_schema: {}\n"}
     async with project.over_http() as client:
         said = await refusal(client, "push", files=broken)
-        assert "inputs_schema" in said and "skill.yaml" in said
+        assert "inputs_schema" in said
+        assert "skill.yaml" in said
 
 
 async def test_a_push_goes_to_the_skillpack_that_puras_yaml_names(project: Project) -> None:
@@ -132,7 +134,8 @@ async def test_a_tail_goes_on_from_its_cursor_without_gap_or_repeat(project: Pro
 async def test_a_job_that_failed_says_why_and_is_run_again(project: Project) -> None:
     async with project.over_stdio() as client:
         job = await call(client, "submit_job", skill="tally", inputs={"fail": True}, wait=True, timeout=50)
-        assert job["status"] == "failed" and "asked to fail" in job["error"]
+        assert job["status"] == "failed"
+        assert "asked to fail" in job["error"]
         assert "get_spans" in job["next"]
         again = await call(client, "replay_job", job_id=job["id"])
         assert again["id"] != job["id"]
@@ -144,7 +147,8 @@ async def test_secrets_files_and_money(project: Project, tmp_path: Path) -> None
     async with project.over_stdio() as client:
         await call(client, "set_secret", name="TOKEN", value="something long and secret")
         listed = await client.call_tool("list_secrets", {})
-        assert "TOKEN" in str(listed) and "something long" not in str(listed)
+        assert "TOKEN" in str(listed)
+        assert "something long" not in str(listed)
         await call(client, "delete_secret", name="TOKEN")
         assert "list_secrets" in await refusal(client, "delete_secret", name="TOKEN")
         file = tmp_path / "cat.txt"

@@ -229,7 +229,8 @@ async def test_a_model_calls_only_skills_that_the_list_of_the_key_or_the_calling
     for name, result in zip(
         ("answer", "nobody", "elsewhere/answer", "answer", "answer"), results, strict=True
     ):
-        assert f"may not run {name!r}" in result and "skill.yaml" in result, result
+        assert f"may not run {name!r}" in result, result
+        assert "skill.yaml" in result, result
     assert not any(job["parent_job_id"] for job in (await agents.project.http.get("/v1/jobs")).json())
 
     # A skill that the calling skill declares is called by its name, too, and a prompt belongs to its caller.

@@ -525,7 +525,8 @@ async def test_a_key_without_drive_read_gives_a_job_its_own_files_and_no_others(
                 assert answer.status_code in (200, 201), (way, each, answer.text)
     assert len(sentences) == 1, sentences  # a file that is not there is not told from one that is
     [sentence] = sentences
-    assert "'drive:read'" in sentence and "data:" in sentence
+    assert "'drive:read'" in sentence
+    assert "data:" in sentence
 
 
 SPELLINGS: Final = (
@@ -700,7 +701,8 @@ async def test_a_url_of_an_output_opens_what_the_job_made_and_nothing_that_other
     for answer in (*[await files.client.get(url) for url in before], await files.send("GET", asset)):
         assert (answer.status_code, answer.json()["code"]) == (404, "drive_file_replaced"), answer.text
     [shown] = (await files.send("GET", f"/v1/jobs/{files.own_job}/outputs")).json()
-    assert "'drive:read'" in shown["url_unavailable_reason"] and "version" not in shown
+    assert "'drive:read'" in shown["url_unavailable_reason"]
+    assert "version" not in shown
     for url in (*of_owner, *await _urls(files, by_owner=True)):  # those who may read the drive
         assert (await files.client.get(url)).content == b"zq7"
 
@@ -792,7 +794,8 @@ async def test_a_file_that_is_replaced_after_the_check_is_not_read(
 
     job = (await files.send("GET", f"/v1/jobs/{claimed['own'].job_id}")).json()
     assert (job["status"], job["error_code"]) == ("failed", "input_file_changed")
-    assert "mine/own.txt" in job["error"] and "drive:read" in job["error"]
+    assert "mine/own.txt" in job["error"]
+    assert "drive:read" in job["error"]
 
 
 async def test_a_schedule_reads_no_file_that_is_no_longer_its_keys(files: Files) -> None:

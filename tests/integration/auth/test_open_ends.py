@@ -229,7 +229,8 @@ async def test_an_export_and_a_file_break_off_when_their_caller_may_have_them_no
         await incoming.place(tenant.project_id, parse_drive_path("large.bin"), owner_uid=None)
     headers, end = await _of_a_key(world, tenant.project_id)
     complete, broken = [await _read(app, world, path, headers, when) for when in (None, end)]
-    assert not complete[-1].get("more_body", False) and len(complete) > 2
+    assert not complete[-1].get("more_body", False)
+    assert len(complete) > 2
     assert [message["type"] for message in broken] == ["http.response.start", "http.response.body"]
     assert broken[-1]["more_body"], "no end that looks complete"
 

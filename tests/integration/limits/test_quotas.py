@@ -245,7 +245,8 @@ async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_tho
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [429] * 9
     full = next(answer.json() for answer in answers if answer.status_code == 429)
     assert (full["code"], full["limit"], full["used"]) == ("too_many_later_jobs", 3, 3)
-    assert "--later-jobs" in full["detail"] and "run_at" in full["detail"]
+    assert "--later-jobs" in full["detail"]
+    assert "run_at" in full["detail"]
 
     waiting = [await submit(None) for _ in range(3)]
     assert [answer.status_code for answer in waiting] == [201, 201, 429]

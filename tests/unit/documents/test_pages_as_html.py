@@ -64,7 +64,8 @@ def test_a_search_finds_pages_that_hold_all_the_words_titles_first() -> None:
     assert pages.search("quickstart")[0].document.name == "quickstart"
     assert pages.search("zzzyx") == []
     found = pages.search("checksum mismatch")
-    assert found and all("mismatch" in one.document.text.casefold() for one in found)
+    assert found
+    assert all("mismatch" in one.document.text.casefold() for one in found)
     assert all(one.excerpt for one in found)
 
 
