@@ -23,7 +23,6 @@ from sqlmodel import col
 
 from backend.config import Settings
 from backend.core import logs
-from backend.embedded import Servers
 from backend.identity.api_keys import keys
 from backend.identity.tables import Project
 from backend.operations import database, user_commands
@@ -50,11 +49,11 @@ class Shown:
     curl: str
 
 
-async def show(settings: Settings, servers: Servers) -> Shown:
-    """Make sure that the demo project, its skills and its photograph are there, and run a job on it.
+async def show(settings: Settings) -> Shown:
+    """Create the demo project with its skills and its photograph where they are missing, and run a job on it.
 
     Raises:
-        DemoFailed: a part could not be made, or the job did not succeed.
+        DemoFailed: a part could not be created, or the job did not succeed.
     """
     api_key = await _api_key(settings)
     rest = Rest(settings.local_url, api_key)

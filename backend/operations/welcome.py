@@ -87,7 +87,7 @@ async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> 
     demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo")  # few ask for it
     try:
         with shown.stage("Demo", "first job succeeded"):
-            made = await demo.show(settings, servers)
+            made = await demo.show(settings)
     except PurasError as error:
         log.error("the demo did not succeed", why=error.detail)
         return [f"The demo did not succeed: {error.detail}"]

@@ -76,9 +76,7 @@ async def list_templates(principal: PrincipalDep) -> list[TemplateRead]:
 @router.get("/drafts", summary="The working copy")
 @router.get("/skillpacks/{skillpack}/drafts", summary="The working copy of a skillpack")
 @permissions.needs("deployments:read")
-async def get_draft(
-    principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
-) -> DraftRead:
+async def get_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> DraftRead:
     """Its files without their contents; the first who asks begins it with the active version."""
     return DraftRead.of(await reading.open_(session, principal, pack))
 
@@ -149,7 +147,6 @@ async def move_in_draft(
     asked: DraftFileMove,
     principal: PrincipalDep,
     session: SessionDep,
-    context: ContextDep,
     pack: PackDep,
 ) -> DraftRead:
     """Give a file or a folder another path."""
@@ -189,7 +186,6 @@ async def import_into_draft(
     bundle: Bundle,
     principal: PrincipalDep,
     session: SessionDep,
-    context: ContextDep,
     pack: PackDep,
 ) -> DraftRead:
     """Add the files of a zip, over those of the same path."""

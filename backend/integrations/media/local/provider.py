@@ -45,7 +45,7 @@ class LocalProvider:
         except TimeoutError:
             raise ProviderAway("on this machine has too much to do") from None
         names: list[str] = told["names"]
-        return Made([order.folder / name for name in names], warnings=_warnings(asked, told, order.suffix))
+        return Made([order.folder / name for name in names], warnings=_warnings(asked, told))
 
     async def cancel(self, ordered: Mapping[str, str]) -> None:
         """See `Provider.cancel`: nothing goes on here after its call."""
@@ -95,7 +95,7 @@ def _size(ratio: str, long_edge: int) -> tuple[int, int]:
     return tuple(max(64, 16 * round(long_edge * part / longer / 16)) for part in (across, down))  # type: ignore[return-value] # of two parts come two
 
 
-def _warnings(asked: dict[str, Any], told: dict[str, Any], suffix: str) -> tuple[str, ...]:
+def _warnings(asked: dict[str, Any], told: dict[str, Any]) -> tuple[str, ...]:
     voice = told.get("voice")
     if voice is None or voice == asked["voice"]:
         return ()
