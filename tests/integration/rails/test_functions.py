@@ -130,6 +130,22 @@ async def test_a_result_that_is_blocked_fails_the_job_and_is_told_nowhere(jobs: 
     assert "zanzibar" not in json.dumps([job["error"], job["outputs"], events]).lower()
 
 
+async def test_inputs_that_do_not_fit_once_redacted_are_rejected_by_the_first_rail(
+    jobs: Jobs, database: Database
+) -> None:
+    head = HEAD.replace("{type: text}", "{type: text, maxLength: 12}", 1)
+    rails = "  - {name: people, on: input, action: redact, pii: [email]}\n"
+    rails += "  - {name: verbs, on: input, action: redact, words: [mail]}\n"
+    files = {"main.py": MAIN, "skill.yaml": (head + rails).encode()}
+    await jobs.project.pushed({f"skills/guarded/{name}": content for name, content in files.items()})
+    body = {"skill": "guarded", "inputs": {"text": "mail a@b.co"}}
+    refused = await jobs.project.http.post("/v1/jobs", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (422, "rail_blocked")
+    assert (refused.json()["rail"], refused.json()["where"]) == ("people", "input")
+    async with database.transaction() as session:
+        assert (await session.execute(text("select count(*) from jobs"))).scalar_one() == 0
+
+
 async def test_a_check_decides_in_the_sandbox_before_and_behind_the_function(jobs: Jobs) -> None:
     await jobs.push(
         "name: kind, on: input, entrypoint: 'rails.py:kind'",
