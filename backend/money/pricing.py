@@ -101,11 +101,6 @@ class PriceList:
             forgiven_micros=usd_to_micros(settings.forgiven_usd),
         )
 
-    @property
-    def are_zero(self) -> bool:
-        """Whether jobs cost nothing by themselves."""
-        return self.compute_micros_per_second == 0
-
     def cap_micros(self, skill: Priced, limits: Timed) -> int:
         """The most that a job may cost, to be reserved when it starts: 0 for what can cost nothing.
 
