@@ -1,8 +1,11 @@
 """What things cost, exactly."""
 
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.config import Settings
 from backend.money.pricing import PriceList, billed_micros, usd_to_micros
 from backend.skills.job_limits import JobLimits
 from tests.factories.tenants import make_skill
@@ -43,3 +46,13 @@ def test_a_bill_is_never_below_cost_and_never_a_micro_too_high(upstream_nanos: i
     billed = billed_micros(upstream_nanos, margin_pct)
     assert billed * 100_000 >= exact_times_100_000
     assert (billed - 1) * 100_000 < exact_times_100_000 or billed == 0
+
+
+def test_text_has_the_margin_of_everything_unless_it_has_its_own(tmp_path: Path) -> None:
+    def prices(**settings: int) -> PriceList:
+        return PriceList.of(Settings(home=tmp_path, **settings))
+
+    assert (prices(margin_pct=20).margin_pct, prices(margin_pct=20).text_margin_pct) == (20, 20)
+    assert prices(margin_pct=20, text_margin_pct=5).text_margin_pct == 5
+    assert prices(margin_pct=20, text_margin_pct=0).text_margin_pct == 0
+    assert prices(margin_pct=20, text_margin_pct=0).margin_pct == 20
