@@ -8,10 +8,12 @@ import io
 import httpx
 
 from backend.core.db.engine import Database
+from backend.identity.api_keys import keys
 from backend.identity.api_keys.keys import Limits
 from backend.money.ledger import service
 from backend.usage import export
 from tests.integration.auth.conftest import World, client, world
+from tests.integration.ledger.money import call, ended, running, tenant_of
 
 __all__ = ["client", "world"]
 
@@ -37,6 +39,23 @@ async def test_every_movement_of_the_own_wallet_is_in_it(
     assert [one["amount_usd"] for one in found] == ["1.000004", "1.000003", "1.000002", "1.000001", "1"]
     assert found[0]["note"] == "'=HYPERLINK(4)"
     assert "theirs" not in answer.text
+
+
+async def test_a_charge_names_its_job_and_a_top_up_names_none(
+    client: httpx.AsyncClient, database: Database
+) -> None:
+    tenant = await tenant_of(database)
+    job = await running(database, tenant)
+    assert await ended(database, job, "succeeded", [call(250)])
+    async with database.transaction() as session:
+        made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
+    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    answer = await client.get("/v1/billing/ledger/export", headers=headers)
+    header, *rows = csv.reader(io.StringIO(answer.text))
+    found = [dict(zip(header, row, strict=True)) for row in rows]
+    jobs = {one["amount_usd"]: one["job_id"] for one in found}
+    assert jobs["-0.00025"] == str(job.job_id)
+    assert {job_id for amount, job_id in jobs.items() if not amount.startswith("-")} == {""}
 
 
 async def test_a_key_without_the_scope_and_a_stranger_get_nothing(
