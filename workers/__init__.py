@@ -1,1 +1,1 @@
-"""The processes that do the work. Read `supervisor` first."""
+"""The worker processes. Read `supervisor` first."""

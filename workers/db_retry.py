@@ -42,7 +42,7 @@ class DatabaseRetry:
         self._deadline = time.monotonic() + give_up_s
 
     async def __aenter__(self) -> None:
-        """Start one try."""
+        """Start one attempt."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

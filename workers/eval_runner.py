@@ -33,9 +33,9 @@ class Suites:
         self._means = Means(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
         self._ended = asyncio.Event()
 
-    def note(self, claimed: JobAttempt) -> None:
+    def note(self, job_attempt: JobAttempt) -> None:
         """Note that an attempt has ended in this process."""
-        if claimed.source == EVAL:
+        if job_attempt.source == EVAL:
             self._ended.set()
 
     def periodic_task(self) -> PeriodicTask:
@@ -48,9 +48,9 @@ class Suites:
         except SQLAlchemyError as error:
             log.warning("suites wait for the database; trying again", error=why_away(error))
 
-    async def _wait_for_ended(self, most_s: float) -> None:
+    async def _wait_for_ended(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(most_s):
+            async with asyncio.timeout(timeout_s):
                 await self._ended.wait()
                 await asyncio.sleep(TOGETHER_S)
         self._ended.clear()

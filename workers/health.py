@@ -12,12 +12,12 @@ from typing import Final
 MAX_SILENCE_S: Final = 10.0
 """Seconds without a sign of life after which a worker process counts as frozen; it sends one every second."""
 MAX_START_S: Final = 60.0
-"""Seconds in which the process of a place must show life; so long after the last sign of the one before it."""
+"""Seconds in which a new process must show life, counted from the last sign of the previous one."""
 STARTING: Final = "it starts"
 
 
-class Signs:
-    """The signs of life of the worker processes that fill one place of the pool, one after the other."""
+class SignsOfLife:
+    """The signs of life of the worker processes of one slot of the pool, one after the other."""
 
     def __init__(self, number: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._number = number
@@ -26,12 +26,12 @@ class Signs:
         self._pid: int | None = None
         self._is_running = False
         self._has_shown_life = False
-        self._seen_at = clock()
+        self._last_sign_at = clock()
         self._not_ready: str | None = STARTING
 
     @property
     def is_running(self) -> bool:
-        """Whether the place has a process that has not ended."""
+        """Whether the slot has a process that has not ended."""
         return self._is_running
 
     def follow(self, pid: int, descriptor: int) -> None:
@@ -43,7 +43,7 @@ class Signs:
     def silence(self) -> str | None:
         """Return which process has shown no life for too long, and since when; none if it is well."""
         with self._lock:
-            silent_s = self._clock() - self._seen_at
+            silent_s = self._clock() - self._last_sign_at
             if silent_s <= (MAX_SILENCE_S if self._has_shown_life else MAX_START_S):
                 return None
             since = datetime.fromtimestamp(time.time() - silent_s, UTC).isoformat(timespec="seconds")
@@ -62,7 +62,7 @@ class Signs:
             for line in lines:
                 with self._lock:
                     if self._pid == pid:
-                        self._has_shown_life, self._seen_at = True, self._clock()
+                        self._has_shown_life, self._last_sign_at = True, self._clock()
                         self._not_ready = line.strip() or None
         with self._lock:
             if self._pid == pid:
@@ -70,16 +70,16 @@ class Signs:
 
 
 class Health:
-    """The answers of the pool to an orchestrator: a status, and a reason unless the status is `ok`."""
+    """The responses of the pool to an orchestrator: a status, and a reason unless the status is `ok`."""
 
-    def __init__(self, places: Sequence[Signs], *, is_draining: Callable[[], bool]) -> None:
-        self._places = places
+    def __init__(self, slots: Sequence[SignsOfLife], *, is_draining: Callable[[], bool]) -> None:
+        self._slots = slots
         self._is_draining = is_draining
 
     def live(self) -> dict[str, str]:
         """Return whether each worker process shows life; while the pool drains, those that have ended need not."""
-        places = [place for place in self._places if place.is_running or not self._is_draining()]
-        reasons = [reason for place in places if (reason := place.silence()) is not None]
+        slots = [slot for slot in self._slots if slot.is_running or not self._is_draining()]
+        reasons = [reason for slot in slots if (reason := slot.silence()) is not None]
         return {"status": "not_live", "reason": "; ".join(reasons)} if reasons else {"status": "ok"}
 
     def ready(self) -> dict[str, str]:
@@ -89,8 +89,8 @@ class Health:
                 "status": "draining",
                 "reason": "the pool stops: it claims no jobs, and running jobs may finish",
             }
-        reasons = [place.why_not_ready() for place in self._places]
+        reasons = [slot.why_not_ready() for slot in self._slots]
         if None in reasons:
             return {"status": "ok"}
-        said = "; ".join(reason for reason in reasons if reason is not None)
-        return {"status": "not_ready", "reason": said or "PURAS_WORKER_PROCESSES is 0"}
+        reason = "; ".join(reason for reason in reasons if reason is not None)
+        return {"status": "not_ready", "reason": reason or "PURAS_WORKER_PROCESSES is 0"}

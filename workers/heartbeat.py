@@ -1,4 +1,4 @@
-"""The heartbeat: one row per process, beaten from a thread of its own: a busy event loop is not a dead worker."""
+"""The heartbeat of a process, sent from its own thread, since a busy event loop is not a dead worker."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ log = logs.get(__name__)
 
 CONNECT_S = 3
 RETRY_S = 0.5
-"""A beat that was not taken is late already."""
+"""Pause after a heartbeat that was not stored."""
 
-_BEAT = """
+_SEND = """
 update workers set beat_at = now(), running = %s, stopping = stopping or %s, shortage = %s where id = %s
 returning stopping
 """
 
 
 class Heartbeat:
-    """Beats until it is stopped; calls `on_given_up` when the instance has given this process up, and `on_drain` when
+    """Beats until it is stopped; calls `on_expired` when the instance has given this process up, and `on_drain` when
     an operator asks it to end in good order."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Heartbeat:
         *,
         worker_id: Callable[[], UUID],
         running: Callable[[], int],
-        on_given_up: Callable[[UUID], None],
+        on_expired: Callable[[UUID], None],
         on_drain: Callable[[], None],
         shortage: Callable[[], str | None] = lambda: None,
     ) -> None:
@@ -44,23 +44,23 @@ class Heartbeat:
         self._settings = pooler.connect_settings(database_url)
         self._worker_id = worker_id
         self._running = running
-        self._on_given_up = on_given_up
+        self._on_expired = on_expired
         self._on_drain = on_drain
         self._shortage = shortage
         self._stop = threading.Event()
         self.is_stopping = False
-        self._thread = threading.Thread(target=self._beat_until_stopped, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._send_until_stopped, name="heart", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat."""
+        """Start to send heartbeats."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Beat no more."""
+        """Stop sending heartbeats."""
         self._stop.set()
         self._thread.join(timeout=5)
 
-    def _beat_until_stopped(self) -> None:
+    def _send_until_stopped(self) -> None:
         connection: psycopg.Connection | None = None
         pause_s = BEAT_EVERY_S
         while not self._stop.wait(pause_s):
@@ -71,7 +71,7 @@ class Heartbeat:
                             self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
                         )
                     with cut_after(connection, MAX_SILENCE_S):
-                        self._beat(connection)
+                        self._send(connection)
                     pause_s = BEAT_EVERY_S
                 except psycopg.Error as error:
                     log.warning("heartbeat not stored; trying again", error=str(error).strip())
@@ -81,11 +81,11 @@ class Heartbeat:
         if connection is not None:
             connection.close()
 
-    def _beat(self, connection: psycopg.Connection) -> None:
+    def _send(self, connection: psycopg.Connection) -> None:
         worker_id = self._worker_id()
         values = (self._running(), self.is_stopping, self._shortage(), worker_id)
-        row = connection.execute(_BEAT, values).fetchone()
+        row = connection.execute(_SEND, values).fetchone()
         if row is None:
-            self._on_given_up(worker_id)
+            self._on_expired(worker_id)
         elif row[0] and not self.is_stopping:
             self._on_drain()

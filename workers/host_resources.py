@@ -16,7 +16,7 @@ from backend.execution.worker_registry.errors import HostExhausted
 RESOURCES: Final = ("disk", "memory", "processes")
 MIN_FREE_FILES: Final = 1_000
 MIN_FREE_PROCESSES: Final = 128
-_LOOK_EVERY_S: Final = 1.0
+_CACHE_S: Final = 1.0
 _GROUP: Final = Path("/sys/fs/cgroup")
 _REASONS: Final = {
     errno.ENOSPC: "there is no space left on its disk",
@@ -51,23 +51,23 @@ class Host:
         self._home = home
         self._min_disk_bytes = min_disk_mb << 20
         self._min_memory_bytes = min_memory_mb << 20
-        self._seen: tuple[float, Shortage | None] = (float("-inf"), None)
+        self._cached: tuple[float, Shortage | None] = (float("-inf"), None)
 
     def shortage(self, *, is_fresh: bool = False) -> Shortage | None:
         """Return what the host has too little of, at most a second old unless it must be fresh; none if nothing."""
-        seen_at, found = self._seen
-        if not is_fresh and time.monotonic() - seen_at < _LOOK_EVERY_S:
+        read_at, found = self._cached
+        if not is_fresh and time.monotonic() - read_at < _CACHE_S:
             return found
         found = next(self._shortages(), None)
-        self._seen = time.monotonic(), found
+        self._cached = time.monotonic(), found
         for resource in RESOURCES:
             HOST_SHORTAGE.labels(resource).set(found is not None and found.resource == resource)
         return found
 
     def why_failed(self, code: str | None, error: str | None) -> HostExhausted | None:
-        """Return the host's fault behind the failure of a job, if there is one now; the job's own word is no proof."""
+        """Return the host's fault behind a failed job, if there is one now; the error alone is no proof."""
         is_possible = code in _CODES or (
-            code == "exception" and any(word in (error or "") for word in _ERRORS)
+            code == "exception" and any(text in (error or "") for text in _ERRORS)
         )
         found = self.shortage(is_fresh=True) if is_possible else None
         return None if found is None else HostExhausted(found.detail)
@@ -90,14 +90,14 @@ class Host:
             )
 
     def _of_memory(self) -> Iterator[Shortage]:
-        free = min(_available_memory(), _room_of_group("memory.max", "memory.current", _inactive_bytes()))
+        free = min(_available_memory(), _free_in_group("memory.max", "memory.current", _inactive_bytes()))
         if free < self._min_memory_bytes:
             yield Shortage(
                 "memory", f"{_mib(int(free))} of memory available, {_mib(self._min_memory_bytes)} needed"
             )
 
     def _of_processes(self) -> Iterator[Shortage]:
-        free = min(_free_process_ids(), _room_of_group("pids.max", "pids.current"))
+        free = min(_free_process_ids(), _free_in_group("pids.max", "pids.current"))
         if free < MIN_FREE_PROCESSES:
             yield Shortage("processes", f"{int(free)} more processes possible, {MIN_FREE_PROCESSES} needed")
 
@@ -128,7 +128,7 @@ def _free_process_ids() -> float:
     return maximum - used
 
 
-def _room_of_group(maximum: str, current: str, reclaimable: int = 0) -> float:
+def _free_in_group(maximum: str, current: str, reclaimable: int = 0) -> float:
     """Return what the control group of this container still has; infinite where it has no limit."""
     limit = _number(_GROUP / maximum)
     return limit if limit == float("inf") else limit - _number(_GROUP / current) + reclaimable

@@ -1,7 +1,7 @@
-"""What the caller of a listing is told of its run: that it goes on, what it costs, how it ended.
+"""What the caller of a listing may read of its run: progress, cost and result.
 
-The code, the prompt and all that is said within the run are the publisher's. What is not stored cannot be read by any
-way, so it is left out here, before an event is written; and only what is listed is kept.
+The code, the prompt and the content of the run belong to the publisher. Events are redacted before they are stored, by
+a list of the allowed fields.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import EncodedEvent
 from backend.execution.jobs.finish import AttemptResult
 
-_TOLD: Final[dict[str, frozenset[str] | None]] = {
+_VISIBLE_FIELDS: Final[dict[str, frozenset[str] | None]] = {
     "agent_start": frozenset({"skill", "model", "label", "has_output_schema", "resumed", "limits"}),
     "model_response": frozenset(
         {
@@ -32,9 +32,9 @@ _TOLD: Final[dict[str, frozenset[str] | None]] = {
     "approval_required": None,
     "waiting": None,
 }
-"""What is kept of each event; none: all of it. Others are not told."""
+"""The fields that are stored of each event; none: all. Other events are dropped."""
 
-OWN_WORDS: Final = frozenset(
+SAFE_CODES: Final = frozenset(
     {
         *(
             "timeout",
@@ -59,31 +59,31 @@ OWN_WORDS: Final = frozenset(
         *("cancelled", "worker_lost"),
     }
 )
-"""Codes of errors whose sentence is ours, and tells nothing of what the run did."""
+"""Codes of errors whose message comes from the platform and contains nothing of the run."""
 
 
-def told(event: EncodedEvent) -> EncodedEvent | None:
-    """The event as the caller may read it, or nothing."""
+def visible_to_caller(event: EncodedEvent) -> EncodedEvent | None:
+    """Return the event as the caller may read it; none if the event is hidden."""
     if event.type == "log":
         return event if event.payload.get("stream") == "system" else None
-    if event.type not in _TOLD:
+    if event.type not in _VISIBLE_FIELDS:
         return None
-    names = _TOLD[event.type]
+    names = _VISIBLE_FIELDS[event.type]
     if names is None:
         return event
     payload: dict[str, Any] = {name: value for name, value in event.payload.items() if name in names}
     return EncodedEvent(event.type, payload, event.ts)
 
 
-def ending(whole: AttemptResult, scrubber: Scrubber) -> AttemptResult:
-    """The end as the caller may read it: a result without the publisher's secrets, no words of code that failed."""
-    if whole.status == "succeeded":
-        return replace(whole, result=scrubber.scrub(whole.result))
-    return replace(whole, result=None, error=_sentence(whole.error_code, whole.error))
+def redacted(result: AttemptResult, scrubber: Scrubber) -> AttemptResult:
+    """Return the result as the caller may read it: without the publisher's secrets and the text of errors."""
+    if result.status == "succeeded":
+        return replace(result, result=scrubber.scrub(result.result))
+    return replace(result, result=None, error=_error_text(result.error_code, result.error))
 
 
-def _sentence(code: str | None, error: str | None) -> str | None:
-    if error is None or code in OWN_WORDS:
+def _error_text(code: str | None, error: str | None) -> str | None:
+    if error is None or code in SAFE_CODES:
         return error
     return (
         f"The listing failed ({code}). What its code said is its publisher's; the price is not charged. Look at the "

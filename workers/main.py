@@ -1,4 +1,4 @@
-"""One worker process: `python -m workers.main dramatiq`. What it does is in `process`."""
+"""Entry point of a worker process: `python -m workers.main dramatiq`; see `process`."""
 
 from __future__ import annotations
 

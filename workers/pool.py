@@ -1,6 +1,6 @@
-"""Keeps worker processes alive: `python -m workers.pool`.
+"""The pool of worker processes: `python -m workers.pool`.
 
-A process that dies is replaced at once; one that keeps dying is given a growing pause, so that its log can be read.
+A process that ends is replaced immediately; one that ends repeatedly is replaced after growing pauses.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from backend.core.db.disconnect import cut_after
 from backend.core.errors import PurasError
 from backend.embedded import attach
 from backend.execution.worker_registry.identity import worker_ids
-from workers.health import Health, Signs
+from workers.health import Health, SignsOfLife
 
 log = logs.get(__name__)
 
 WORKER = [sys.executable, "-m", "workers.main", "dramatiq"]
-_BURY = "update workers set beat_at = to_timestamp(0) where id = any(%s)"
+_EXPIRE = "update workers set beat_at = to_timestamp(0) where id = any(%s)"
 MAX_IDS = 64
-"""IDs that a process may have taken before it ended: each costs it a lease."""
-LOOK_EVERY_S = 0.2
-LONG_ENOUGH_S = 10.0
-"""A process that lived this long did not die of how it starts."""
+"""IDs that a process may have used: it takes a new one after each expired lease."""
+POLL_S = 0.2
+STABLE_S = 10.0
+"""After this time, the end of a process is not caused by its start."""
 MAX_PAUSE_S = 5.0
-BURY_S = 2
+EXPIRE_TIMEOUT_S = 2
 STOP_MARGIN_S = 5.0
 
 
 class CannotStart(Exception):
-    """A worker process cannot start until its settings or its servers are changed; it has printed why."""
+    """A worker process cannot start with these settings and servers; it has printed why."""
 
 
-class Place:
-    """One place of the pool and the process that fills it."""
+class Slot:
+    """One slot of the pool and its process."""
 
-    def __init__(self, number: int, signs: Signs | None = None) -> None:
+    def __init__(self, number: int, signs: SignsOfLife | None = None) -> None:
         self.number = number
         self._signs = signs
         self.process: subprocess.Popen[bytes] | None = None
@@ -56,16 +56,16 @@ class Place:
         self._start_at = 0.0
         self._pause_s = 0.0
 
-    def look(self) -> None:
-        """Start a process if the place is empty and its pause is over.
+    def check(self) -> None:
+        """Start a process if the slot is empty and its pause has ended.
 
         Raises:
-            CannotStart: the last one could not start, and neither would the next one.
+            CannotStart: the last one could not start, and the next one could not either.
         """
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
             lived_s = now - self._started_at
-            self._pause_s = 0.0 if lived_s > LONG_ENOUGH_S else min(MAX_PAUSE_S, self._pause_s * 2 or 0.2)
+            self._pause_s = 0.0 if lived_s > STABLE_S else min(MAX_PAUSE_S, self._pause_s * 2 or 0.2)
             self._start_at = now + self._pause_s
             log.warning(
                 "worker process ended; starting another",
@@ -76,7 +76,7 @@ class Place:
             )
             if self.process.returncode == CANNOT_START:
                 raise CannotStart
-            bury(self._launch_id)
+            expire_lease(self._launch_id)
             self.process = None
         if self.process is None and now >= self._start_at:
             self._launch_id = uuid4()
@@ -87,28 +87,30 @@ class Place:
         command = [*WORKER, str(self._launch_id)]
         if self._signs is None:
             return subprocess.Popen(command)
-        ours, theirs = os.pipe()
+        read_end, write_end = os.pipe()
         try:
-            process = subprocess.Popen([*command, str(theirs)], pass_fds=[theirs])
+            process = subprocess.Popen([*command, str(write_end)], pass_fds=[write_end])
         except OSError:
-            os.close(ours)
+            os.close(read_end)
             raise
         finally:
-            os.close(theirs)
-        self._signs.follow(process.pid, ours)
+            os.close(write_end)
+        self._signs.follow(process.pid, read_end)
         return process
 
 
-def bury(launch_id: UUID) -> None:
-    """Tell the instance that the process is dead, so that its jobs go on now and not when its lease has run out."""
+def expire_lease(launch_id: UUID) -> None:
+    """Mark the lease of an ended process as expired, so that its jobs continue without waiting for it."""
     try:
         with (
             psycopg.connect(
-                pooler.plain(attach(settings()).database_url), autocommit=True, connect_timeout=BURY_S
+                pooler.plain(attach(settings()).database_url),
+                autocommit=True,
+                connect_timeout=EXPIRE_TIMEOUT_S,
             ) as connection,
-            cut_after(connection, BURY_S),
+            cut_after(connection, EXPIRE_TIMEOUT_S),
         ):
-            connection.execute(_BURY, (list(islice(worker_ids(launch_id), MAX_IDS)),))
+            connection.execute(_EXPIRE, (list(islice(worker_ids(launch_id), MAX_IDS)),))
     except (psycopg.Error, PurasError) as error:
         log.warning(
             "a dead worker was not reported; its lease will run out",
@@ -129,40 +131,40 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        places = _places(current, stop)
+        slots = _open_slots(current, stop)
     except PurasError as error:
         sys.stderr.write(f"puras-studio: {error.detail}\n")
         return CANNOT_START
     code = 0
     while not stop.is_set():
         try:
-            for place in places:
-                place.look()
+            for slot in slots:
+                slot.check()
         except CannotStart:
             code = CANNOT_START
             break
-        stop.wait(LOOK_EVERY_S)
-    _stop_all(places, current.drain_s + STOP_MARGIN_S)
+        stop.wait(POLL_S)
+    _stop_all(slots, current.drain_s + STOP_MARGIN_S)
     return code
 
 
-def _places(current: Settings, stop: threading.Event) -> list[Place]:
-    """Return the places of the pool, whose health is served if there is a port for it."""
+def _open_slots(current: Settings, stop: threading.Event) -> list[Slot]:
+    """Return the slots of the pool, whose health is served if there is a port for it."""
     numbers = range(current.worker_processes)
     if current.worker_health_port is None:
-        return [Place(number) for number in numbers]
+        return [Slot(number) for number in numbers]
     from workers.probes import serve  # a pool without the port does not load a server
 
-    signs = [Signs(number) for number in numbers]
+    signs = [SignsOfLife(number) for number in numbers]
     serve(Health(signs, is_draining=stop.is_set), current.host, current.worker_health_port)
-    return [Place(number, signs[number]) for number in numbers]
+    return [Slot(number, signs[number]) for number in numbers]
 
 
-def _stop_all(places: list[Place], most_s: float) -> None:
-    running = [place.process for place in places if place.process is not None]
+def _stop_all(slots: list[Slot], timeout_s: float) -> None:
+    running = [slot.process for slot in slots if slot.process is not None]
     for process in running:
         process.terminate()
-    deadline = time.monotonic() + most_s
+    deadline = time.monotonic() + timeout_s
     for process in running:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))

@@ -1,6 +1,7 @@
-"""One worker process, which `python -m workers.main dramatiq` begins.
+"""One worker process, which `python -m workers.main dramatiq` starts.
 
-The event loop of the main thread runs the jobs. Dramatiq's threads take tickets and ring it; a thread of its own beats.
+The event loop of the main thread runs the jobs. Threads of Dramatiq receive wake-up messages, and another thread sends
+heartbeats.
 """
 
 from __future__ import annotations
@@ -27,14 +28,13 @@ from backend.startup import open_context
 from workers import sandbox_policy
 from workers.actors import WakingBroker, declare
 from workers.attempt.grading.graders import Graders
-from workers.drives.staged import own_drives
+from workers.drives.staged import staged_drives
 from workers.heartbeat import Heartbeat
 from workers.host_resources import Host
 from workers.liveness import Liveness
 from workers.runners.deterministic import DeterministicRunner
-from workers.runners.kernel import KernelRunner
-from workers.runners.lazy import AgentsLater
-from workers.sandbox.host.assets import SupplyBounds
+from workers.runners.lazy import KernelRunner, LazyAgentRunner
+from workers.sandbox.host.assets import AssetLimits
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.isolation.control_groups import open_control_groups
 from workers.sandbox.packages.installer import InstallLimits
@@ -44,9 +44,9 @@ from workers.types import Runner
 
 log = logs.get(__name__)
 
-ORPHAN_LOOK_S = 1.0
-TICKETS_STOP_MS = 5_000
-"""Without Redis a ticket cannot be given back, and nobody misses it."""
+ORPHAN_POLL_S = 1.0
+CONSUMER_STOP_MS = 5_000
+"""Without Redis a message cannot be returned, which has no effect."""
 
 
 def main() -> int:
@@ -65,7 +65,7 @@ async def _run(current: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     supervisors: list[Supervisor] = []
     liveness = Liveness(int(sys.argv[3])) if len(sys.argv) > 3 else None
-    if liveness is not None:  # from here, since the process may have to wait for the database
+    if liveness is not None:  # started first, since the process may have to wait for the database
         showing_life = asyncio.create_task(liveness.send_forever(), name="signs of life")
 
     def cancel(job_id: UUID) -> None:
@@ -88,7 +88,7 @@ async def _run(current: Settings) -> None:
                 api_base=current.workers_api_url,
                 idle_s=current.idle_runner_s,
                 pool_mb=current.runner_pool_mb,
-                supply_bounds=SupplyBounds(
+                asset_limits=AssetLimits(
                     current.environments_mb,
                     current.environment_unused_days,
                     current.bundles_mb,
@@ -110,13 +110,13 @@ async def _run(current: Settings) -> None:
             min_memory_mb=current.worker_min_memory_mb,
         )
         lanes = [lane.strip() for lane in current.lanes.split(",") if lane.strip()]
-        drives = own_drives(context)
-        agents = AgentsLater(context, runner.house)
-        graders = Graders(context, runner.house)
+        drives = staged_drives(context)
+        agents = LazyAgentRunner(context, runner.runtime)
+        graders = Graders(context, runner.runtime)
         runners: dict[str, Runner] = {
             "deterministic": runner,
             "agentic": agents,
-            "kernel": KernelRunner(context, runner.house),
+            "kernel": KernelRunner(context, runner.runtime),
         }
         supervisor = Supervisor(
             context,
@@ -130,7 +130,7 @@ async def _run(current: Settings) -> None:
         )
         supervisors.append(supervisor)
         following = asyncio.create_task(
-            sandbox_policy.follow_people(context.database, current.sandbox, runner), name="people"
+            sandbox_policy.follow_accounts(context.database, current.sandbox, runner), name="people"
         )
         reporter = Reporter(context.database, "worker", measure=runner.measure)
         reporter.start()
@@ -163,26 +163,26 @@ async def _serve(
     def drain() -> None:
         loop.call_soon_threadsafe(stop.set)
 
-    def given_up(worker_id: UUID) -> None:
-        asyncio.run_coroutine_threadsafe(supervisor.given_up(worker_id, runner.layers), loop)
+    def rejoin(worker_id: UUID) -> None:
+        asyncio.run_coroutine_threadsafe(supervisor.rejoin(worker_id, runner.layers), loop)
 
-    heart = Heartbeat(
+    heartbeat = Heartbeat(
         servers.database_url,
         worker_id=lambda: supervisor.worker_id,
         running=lambda: supervisor.running,
-        on_given_up=given_up,
+        on_expired=rejoin,
         on_drain=drain,
         shortage=supervisor.shortage,
     )
-    heart.start()
+    heartbeat.start()
 
-    def ring() -> None:
-        loop.call_soon_threadsafe(supervisor.ring)
+    def wake() -> None:
+        loop.call_soon_threadsafe(supervisor.wake)
 
-    broker = WakingBroker(url=servers.redis_url, ring=ring)
+    broker = WakingBroker(url=servers.redis_url, wake=wake)
     declare(broker, lanes)
-    tickets = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
-    tickets.start()
+    consumer = dramatiq.Worker(broker, worker_threads=1, worker_timeout=1000)
+    consumer.start()
     if liveness is not None:
         liveness.why_not_ready = supervisor.why_no_claims
     log.info(
@@ -197,16 +197,16 @@ async def _serve(
     await asyncio.wait([running, *watching], return_when=asyncio.FIRST_COMPLETED)
     for task in watching:
         task.cancel()
-    heart.is_stopping = True
+    heartbeat.is_stopping = True
     supervisor.stop()
-    await asyncio.to_thread(tickets.stop, timeout=TICKETS_STOP_MS)
+    await asyncio.to_thread(consumer.stop, timeout=CONSUMER_STOP_MS)
     await running
-    await asyncio.to_thread(heart.stop)
+    await asyncio.to_thread(heartbeat.stop)
     log.info("worker stopped", worker_id=str(supervisor.worker_id))
 
 
 async def _orphaned() -> None:
-    """Return when the process that started this one is gone: its successor starts workers of its own."""
+    """Return when the parent process has ended: its successor starts its own workers."""
     parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a new parent
-        await asyncio.sleep(ORPHAN_LOOK_S)
+        await asyncio.sleep(ORPHAN_POLL_S)

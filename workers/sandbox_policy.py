@@ -1,4 +1,4 @@
-"""How strict the sandbox must be: where several people run code, half a sandbox is none."""
+"""The sandbox policy: how strict the sandbox must be, which depends on the number of users."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from backend.core.db.engine import Database
 from backend.identity.auth.users import count
 from workers.sandbox.isolation.layers import Mode
 
-LOOK_S: Final = 2.0
+POLL_S: Final = 2.0
 
 log = logs.get(__name__)
 
 
-class Held(Protocol):
-    """A runner that can be held to another mode while it runs."""
+class SandboxedRunner(Protocol):
+    """A runner whose sandbox mode can change."""
 
     mode: Mode
 
     @property
     def is_closed(self) -> bool:
-        """Whether its sandbox is all that `strict` asks for."""
+        """Whether its sandbox has all layers that `strict` demands."""
 
 
 async def mode_for(database: Database, setting: Mode) -> Mode:
-    """The mode that a setting of `PURAS_SANDBOX` means for the people who have accounts now."""
+    """Return the mode of a setting of `PURAS_SANDBOX` for the current number of accounts."""
     if setting != "auto":
         return setting
     async with database.reading() as session:
         return "strict" if await count(session) > 1 else "auto"
 
 
-async def follow_people(database: Database, setting: Mode, runner: Held) -> None:
-    """Hold jobs to `strict` from a moment after the second person came; returns where the sandbox is whole anyway."""
+async def follow_accounts(database: Database, setting: Mode, runner: SandboxedRunner) -> None:
+    """Require `strict` soon after the second account was created; return if the sandbox has all layers anyway."""
     while not runner.is_closed and setting == "auto":
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
         with (
             background_tasks.log_and_continue("follow people"),
             suppress(SQLAlchemyError),
-        ):  # away, as the supervisor says too
+        ):  # unavailable, which the supervisor reports, too
             mode = await mode_for(database, setting)
             if mode != runner.mode:
                 log.warning("the sandbox's mode changed with the number of accounts", mode=mode)

@@ -30,8 +30,8 @@ from workers.attempt.attempt import Attempt, EndedBy
 from workers.attempt.grading.graders import Graders
 from workers.attempt.run import run_attempt
 from workers.attempt.types import error_code_of, outcome_of
-from workers.drives.change_tracking import Looks
-from workers.drives.staged import OwnDrives
+from workers.drives.change_tracking import ChangeTracker
+from workers.drives.staged import StagedDrives
 from workers.eval_runner import Suites
 from workers.host_resources import Host
 from workers.sweep import Sweeper
@@ -55,7 +55,7 @@ class Supervisor:
         *,
         lanes: list[str],
         capacity: int,
-        drives: OwnDrives | None = None,
+        drives: StagedDrives | None = None,
         graders: Graders | None = None,
         host: Host | None = None,
         launch_id: UUID | None = None,
@@ -70,22 +70,22 @@ class Supervisor:
         self._capacity = capacity
         self._drives = drives
         self._graders = graders
-        self._looks = Looks(context)
+        self._change_tracker = ChangeTracker(context)
         self._suites = Suites(context)
         self._attempts: dict[UUID, Attempt] = {}
-        self._cancelled_early: set[UUID] = set()
+        self._cancelled_while_claiming: set[UUID] = set()
         """Jobs of any worker that were cancelled while this one was claiming: it may be about to start one of them."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._held_lane: str | None = None
+        self._quarantine_lane: str | None = None
         """The lane of a quarantined job that this process must run alone."""
         self._sweeper = Sweeper(context.database)
 
     @property
     def running(self) -> int:
         """How many jobs run here now, without those that run in the slot of a job that waits for them."""
-        return sum(attempt.claimed.parent_job_id is None for attempt in self._attempts.values())
+        return sum(attempt.job_attempt.parent_job_id is None for attempt in self._attempts.values())
 
     def shortage(self) -> str | None:
         """Return what the host has too little of, so that nothing is claimed; none if nothing. From any thread."""
@@ -99,7 +99,7 @@ class Supervisor:
         shortage = self.shortage()
         return None if shortage is None else f"its host is short of {shortage}"
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Check whether there are jobs to claim."""
         self._wake.set()
 
@@ -109,7 +109,7 @@ class Supervisor:
         if attempt is not None:
             attempt.end(EndedBy.CANCEL)
         else:
-            self._cancelled_early.add(job_id)
+            self._cancelled_while_claiming.add(job_id)
 
     def stop(self) -> None:
         """Stop claiming; `run` then drains and returns. Agents hand over before their next step."""
@@ -118,7 +118,7 @@ class Supervisor:
         self._stopping.set()
         self._wake.set()
 
-    async def given_up(self, worker_id: UUID, layers: Sequence[str]) -> None:
+    async def rejoin(self, worker_id: UUID, layers: Sequence[str]) -> None:
         """Drop all jobs, which run elsewhere since the worker's lease expired, and join with another ID."""
         if worker_id != self.worker_id or self._stopping.is_set():
             return  # it has joined again already, or it drains: late writes are rejected either way
@@ -144,25 +144,25 @@ class Supervisor:
         while not self._stopping.is_set():
             await self._wake.wait()
             self._wake.clear()
-            self._cancelled_early.clear()
+            self._cancelled_while_claiming.clear()
             with self._sweeper.tolerate_outage():
                 await self._claim_until_full()
                 await self._claim_children()
         await periodic.stop(until_drain)
         await self._drain(drain_s)
         await periodic.stop(until_exit)
-        await self._looks.close()
+        await self._change_tracker.close()
         with self._sweeper.tolerate_outage():  # otherwise the lease expires
             async with self._context.database.transaction() as session:
                 await fleet.leave(session, self.worker_id)
 
     async def _claim_children(self) -> None:
         """Start jobs that jobs of this process have called, beyond the capacity, since their callers wait for them."""
-        called = Counter(attempt.claimed.parent_job_id for attempt in self._attempts.values())
+        called = Counter(attempt.job_attempt.parent_job_id for attempt in self._attempts.values())
         may_call = [
-            attempt.claimed.job_id
+            attempt.job_attempt.job_id
             for attempt in self._attempts.values()
-            if attempt.may_have_children and called[attempt.claimed.job_id] < MAX_CHILDREN
+            if attempt.may_have_children and called[attempt.job_attempt.job_id] < MAX_CHILDREN
         ]
         if not may_call:
             return
@@ -170,24 +170,24 @@ class Supervisor:
             parents = await calling(reader, may_call)
         for parent_id in parents:
             while called[parent_id] < MAX_CHILDREN:
-                began_ns = time.time_ns()
+                started_ns = time.time_ns()
                 async with self._context.database.transaction() as session:
                     child = await claim_child(session, worker_id=self.worker_id, parent_id=parent_id)
                 if child is None:
                     break
                 called[parent_id] += 1
-                self._start(child, began_ns)
+                self._start(child, started_ns)
 
     async def _claim_until_full(self) -> None:
         if self._lacks_resources():
             return
-        if self._held_lane is not None:
-            await self._claim_held(self._held_lane)
+        if self._quarantine_lane is not None:
+            await self._claim_quarantined(self._quarantine_lane)
             return
         for lane in self._lanes:
-            while (room := self._capacity - self.running) > 0 and not self._stopping.is_set():
-                most = min(room, BATCH)
-                if len(await self._claim(lane, most)) < most:
+            while (free := self._capacity - self.running) > 0 and not self._stopping.is_set():
+                limit = min(free, BATCH)
+                if len(await self._claim(lane, limit)) < limit:
                     break
 
     def _lacks_resources(self) -> bool:
@@ -201,90 +201,92 @@ class Supervisor:
                 log.warning("the host has enough for jobs again; this worker claims")
         return self._is_short
 
-    async def _claim(self, lane: str, most: int) -> list[JobAttempt]:
-        began_ns = time.time_ns()
+    async def _claim(self, lane: str, limit: int) -> list[JobAttempt]:
+        started_ns = time.time_ns()
         async with self._context.database.single() as session:
-            claimed = await claim(session, worker_id=self.worker_id, lane=lane, most=most)
-        CLAIM.observe((time.time_ns() - began_ns) / 1e9)
-        for job in claimed:
-            self._start(job, began_ns)
+            attempts = await claim(session, worker_id=self.worker_id, lane=lane, most=limit)
+        CLAIM.observe((time.time_ns() - started_ns) / 1e9)
+        for job in attempts:
+            self._start(job, started_ns)
             if job.attempt == 1:
                 JOB_QUEUE_WAIT.labels(lane).observe(max(0.0, (now() - job.due_at).total_seconds()))
-        return claimed
+        return attempts
 
-    async def _claim_held(self, lane: str) -> None:
+    async def _claim_quarantined(self, lane: str) -> None:
         """Claim a quarantined job, which runs alone, once no other job runs; meanwhile nothing else is claimed."""
         if self.running:
             return
-        began_ns = time.time_ns()
+        started_ns = time.time_ns()
         async with self._context.database.transaction() as session:
-            claimed = await claim_held(session, worker_id=self.worker_id, lane=lane)
-        for job in claimed:
-            self._start(job, began_ns)
-        if not claimed:
-            self._held_lane = None
+            attempts = await claim_held(session, worker_id=self.worker_id, lane=lane)
+        for job in attempts:
+            self._start(job, started_ns)
+        if not attempts:
+            self._quarantine_lane = None
             self._wake.set()
 
-    def _start(self, job: JobAttempt, claim_began_ns: int) -> None:
+    def _start(self, job: JobAttempt, claim_started_ns: int) -> None:
         attempt = Attempt(
             self._context,
             self._runners,
             job,
             self._drives,
-            poll_children=self.ring,
+            poll_children=self.wake,
             graders=self._graders,
             host=self._host,
         )
         self._attempts[job.job_id] = attempt
-        task = asyncio.create_task(self._see_through(attempt, claim_began_ns), name=f"job {job.job_id}")
+        task = asyncio.create_task(self._run_attempt(attempt, claim_started_ns), name=f"job {job.job_id}")
         attempt.task = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if job.job_id in self._cancelled_early:
+        if job.job_id in self._cancelled_while_claiming:
             attempt.end(EndedBy.CANCEL)
 
-    async def _see_through(self, attempt: Attempt, claim_began_ns: int) -> None:
-        began = time.time()
+    async def _run_attempt(self, attempt: Attempt, claim_started_ns: int) -> None:
+        started = time.time()
         try:
-            with traces.attempt(attempt.claimed, claim_began_ns=claim_began_ns) as span:
+            with traces.attempt(attempt.job_attempt, claim_started_ns=claim_started_ns) as span:
                 end = await run_attempt(attempt)
                 traces.ended(
                     span,
-                    attempt.claimed,
+                    attempt.job_attempt,
                     outcome=outcome_of(end),
                     code=error_code_of(end),
                     events=attempt.span_events,
                 )
         finally:
-            claimed = attempt.claimed
-            self._suites.note(claimed)
-            self._looks.note(claimed.project_id, claimed.job_id, began, attempt.pushed)
+            job_attempt = attempt.job_attempt
+            self._suites.note(job_attempt)
+            self._change_tracker.note(job_attempt.project_id, job_attempt.job_id, started, attempt.pushed)
             was_full = self.running >= self._capacity
-            if self._attempts.get(attempt.claimed.job_id) is attempt:
-                del self._attempts[attempt.claimed.job_id]
-            has_siblings = claimed.parent_job_id is not None
+            if self._attempts.get(attempt.job_attempt.job_id) is attempt:
+                del self._attempts[attempt.job_attempt.job_id]
+            has_siblings = job_attempt.parent_job_id is not None
             if (
-                was_full or has_siblings or self._held_lane is not None
+                was_full or has_siblings or self._quarantine_lane is not None
             ):  # else each wake-up has led to a claim
                 self._wake.set()
 
     async def _sweep(self) -> None:
         try:
             with self._sweeper.tolerate_outage():
-                are_beats_known = await self._sweeper.recover()
-                await self._compare_with_database(are_beats_known=are_beats_known)
+                are_heartbeats_known = await self._sweeper.recover()
+                await self._compare_with_database(are_heartbeats_known=are_heartbeats_known)
         finally:
             self._wake.set()
 
-    async def _compare_with_database(self, *, are_beats_known: bool) -> None:
+    async def _compare_with_database(self, *, are_heartbeats_known: bool) -> None:
         """Requeue jobs that the database has for this process and it does not run; cancel and quarantine jobs."""
         async with self._context.database.transaction() as session:
-            if are_beats_known:  # else what was claimed a moment ago may look old
+            if are_heartbeats_known:  # else what was claimed a moment ago may look old
                 await send_on_unheld(session, self.worker_id, list(self._attempts))
             for job_id in await fleet.asked_to_cancel(session, self.worker_id):
                 self.cancel(job_id)
-            if self._held_lane is None:
-                self._held_lane = await hold_suspect(session, worker_id=self.worker_id, lanes=self._lanes)
+            if self._quarantine_lane is None:
+                self._quarantine_lane = await hold_suspect(
+                    session, worker_id=self.worker_id, lanes=self._lanes
+                )
 
     async def _drain(self, drain_s: float) -> None:
         if self._tasks:

@@ -40,14 +40,14 @@ class Sweeper:
                     log.warning("the clock of the database was set; leases count again after one lease")
                 # A database that was unavailable to this process has stored no heartbeats of others either, through no
                 # fault of theirs. After its clock was set, heartbeats count once each worker has sent another one.
-                are_beats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
-                swept = await sweep(session, are_beats_known=are_beats_known)
+                are_heartbeats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
+                swept = await sweep(session, are_beats_known=are_heartbeats_known)
         await expire_due(self._database)
         await end_orphans(self._database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)
-        return are_beats_known
+        return are_heartbeats_known
 
     @contextlib.contextmanager
     def tolerate_outage(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""What the supervisor and every runner agree on: an assignment goes in, an outcome comes out.
+"""Types that the supervisor and all runners share: an assignment is the input, an outcome the result.
 
-A runner ends a job's processes when its task is cancelled, and then lets the cancellation through.
+A runner ends a job's processes when its task is cancelled, and then propagates the cancellation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from backend.execution.events.types import JobEvent
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What one job may use; each excess ends it with an error of its own."""
+    """The limits of one job; exceeding one ends it with a specific error."""
 
     timeout_s: float
     memory_mb: int
@@ -39,7 +39,7 @@ class Entrypoint:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One attempt of one job, with all that a runner needs and nothing of the database."""
+    """One attempt of one job, with everything that a runner needs, without access to the database."""
 
     job_id: UUID
     attempt: int
@@ -56,18 +56,18 @@ class Assignment:
     requirements: Path | None
     """The `requirements.txt` that applies, or none."""
     drive_dir: Path
-    """The project's live drive folder, bound read-write as `./drive`; or this attempt's own."""
+    """The live drive folder of the project, mounted read-write as `./drive`, or the staged drive."""
     sandbox_uid: int | None
     """The project's own user id when this process is root."""
     secrets: Mapping[str, str] = field(repr=False)
     secrets_version: str
     """Changes whenever one of the secrets does."""
     token: str = field(repr=False)
-    """Opens the in-job routes of the API for this job alone."""
-    has_own_drive: bool = False
-    """The drive folder is this attempt's alone: it is moved into the job's folder and, when the job has ended, back."""
+    """Token for the in-job routes of the API, valid only for this job."""
+    has_staged_drive: bool = False
+    """The drive folder is a staged drive: it is moved into the job's folder, and back after the job has ended."""
     is_listed: bool = False
-    """The code is another project's: whoever runs it is told little, and it reaches nothing but what it was given."""
+    """The code belongs to another project: it has no access to the caller's, and its events are redacted."""
     network: str | list[str] = "public"
     """`none`, `public` or a list of hosts, as the skill declares it."""
 
@@ -97,7 +97,7 @@ class Failure:
     """`exception`, `timeout`, `memory_limit`, `disk_limit`, `process_limit`, `output_limit`, `exited`, `crashed`,
     `bad_result`, `bad_entrypoint`, `environment_failed`, `sandbox_unavailable`."""
     message: str
-    """A sentence for the skill's author: what happened, in which place, what to do."""
+    """A message for the author of the skill: what failed, where, and how to fix it."""
     measured: Measured
 
 
@@ -106,18 +106,18 @@ Outcome = Success | Failure
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The job goes on later, where it stopped; nothing is wrong with it."""
+    """The job continues later, where it stopped, without a failure."""
 
     reason: str
     """One word: `drain`, `model_overloaded`, `wallet_empty`…"""
     after_s: float = 0.0
-    """Not before so many seconds."""
-    wanted: tuple[Wanted, ...] = ()
-    """Calls to which a person has to agree first."""
+    """Minimum seconds until then."""
+    approvals: tuple[Wanted, ...] = ()
+    """Calls to which a user has to approve it first."""
 
 
 class Recorder(Protocol):
-    """Takes the events of a running job; they are stored in order, soon, and before the job's last event."""
+    """Records the events of a running job; they are stored soon, in order, before the last event."""
 
     def record(self, event: JobEvent) -> None:
         """Record one event."""
@@ -127,7 +127,7 @@ class Runner(Protocol):
     """Runs assignments of one type of skill."""
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
-        """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
+        """Run one attempt to its end. Errors of the skill raise nothing; cancelling the task ends the job."""
 
     async def close(self) -> None:
-        """End every process that the runner still has."""
+        """End all processes of the runner."""

@@ -24,13 +24,13 @@ if "bundled" in sys.argv[3:]:
 from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill, Tool
 from tests.integration.sandbox.packages import source, wheel
-from workers.agent.tools import workroom_tools
+from workers.agent.tools import workspace_tools
 from workers.agent.tools.python_kernel import PythonKernel
 from workers.agent.types import ToolCall, ToolError
 from workers.agent.workspace.workspace import open_workspace
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host.errors import ParentLost
 from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.host.zygotes.errors import ZygoteLost
 from workers.sandbox.isolation import layers
 from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.sandbox.packages.errors import EnvironmentFailed
@@ -87,10 +87,10 @@ class Attack:
             f'[pip]\nno-index = true\nfind-links = ["{self.index}"]\n', encoding="utf-8"
         )
         os.environ["UV_CONFIG_FILE"] = str(folder / "uv.toml")
-        self.house = SandboxRuntime(
+        self.runtime = SandboxRuntime(
             self.home, sandbox=mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
         )
-        self.runner = DeterministicRunner(self.house)
+        self.runner = DeterministicRunner(self.runtime)
 
     async def run(self) -> dict[str, Any]:
         """Every attack, by name."""
@@ -108,7 +108,7 @@ class Attack:
             }
         finally:
             await self.runner.close()
-        return {"layers": self.house.names, "attacks": found}
+        return {"layers": self.runtime.names, "attacks": found}
 
     def _code(self, where: str) -> str:
         """The payload, for one place."""
@@ -197,16 +197,16 @@ class Attack:
             return {"outcome": _shown(first), "evidence": []}
         await self.runner.close()
         self._change(self._built("tinywheel.py"))
-        self.house = SandboxRuntime(
-            self.home, sandbox=self.house.mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
+        self.runtime = SandboxRuntime(
+            self.home, sandbox=self.runtime.mode, api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
         )
-        self.runner = DeterministicRunner(self.house)
+        self.runner = DeterministicRunner(self.runtime)
         notes = Notes()
         outcome = await self.runner.run(assignment, notes)
         return self._found("later", notes, _shown(outcome))
 
     def _change(self, environment: Path) -> None:
-        inside = "/environment" if self.house.ground.is_mounted else str(environment)
+        inside = "/environment" if self.runtime.shared.is_mounted else str(environment)
         library = environment / f"evil/lib/python{VERSION}"
         (library / "encodings").mkdir(parents=True)
         (library / "lib-dynload").mkdir()
@@ -230,15 +230,15 @@ class Attack:
             tools=(tool,),
         )
         try:
-            room = await open_workspace(self.house, self._assignment("later", "later"), skill, notes)
+            room = await open_workspace(self.runtime, self._assignment("later", "later"), skill, notes)
         except (SandboxUnavailable, EnvironmentFailed) as error:
             return {"outcome": error.detail, "evidence": []}
-        tools = {one.spec.name: one for one in workroom_tools(skill, vision=True, pdf=True)}
+        tools = {one.spec.name: one for one in workspace_tools(skill, vision=True, pdf=True)}
 
         async def use(tool: Any, **given: Any) -> str:
             try:
                 return str((await tool.run(ToolCall(uuid4().hex, "x", given, 1, "job"), room)).content)
-            except (ToolError, ParentLost, SandboxUnavailable) as error:
+            except (ToolError, ZygoteLost, SandboxUnavailable) as error:
                 return f"ERROR: {error}"
 
         said = {
@@ -261,7 +261,7 @@ class Attack:
 
     def _environment(self, package: str) -> str:
         """The path under which an environment will be known."""
-        if self.house.ground.is_mounted:
+        if self.runtime.shared.is_mounted:
             return "/environment"
         from workers.sandbox.packages import environments
 

@@ -39,7 +39,7 @@ def test_a_killed_worker_leaves_no_process_and_no_folder(tmp_path: Path) -> None
     next_runner = DeterministicRunner(
         SandboxRuntime(tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=1, pool_mb=64)
     )
-    next_runner.house.folders.close()
+    next_runner.runtime.folders.close()
     assert list((tmp_path / "home/jobs").iterdir()) == []
 
 

@@ -16,10 +16,10 @@ from benchmarks.bare_runner import Silent, assignment_of
 from tests.integration.sandbox.packages import source
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.egress.network_use import NetworkUse
-from workers.sandbox.host.commands import Order
 from workers.sandbox.host.runtime import SandboxRuntime
-from workers.sandbox.host.shell import run_command
-from workers.sandbox.host.spec import spec_of
+from workers.sandbox.host.shells.commands import CommandRequest
+from workers.sandbox.host.shells.shell import run_command
+from workers.sandbox.host.zygotes.spec import spec_of
 from workers.types import RunLimits
 
 UID = 2_041_070 if os.geteuid() == 0 else None
@@ -55,16 +55,16 @@ async def _keep_busy(folder: Path, mark: str) -> None:
     drive.mkdir(mode=0o700)
     if UID is not None:
         os.chown(drive, UID, UID)
-    house = SandboxRuntime(
+    runtime = SandboxRuntime(
         folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
     )
-    runner = DeterministicRunner(house)
+    runner = DeterministicRunner(runtime)
     imports = assignment_of(folder, "imports", drive=drive, uid=UID, limits=LIMITS)
     builds = replace(imports, skill_name="builds", requirements=folder / "requirements.txt")
     running = [
         asyncio.ensure_future(runner.run(imports, Silent())),
         asyncio.ensure_future(runner.run(builds, Silent())),
-        asyncio.ensure_future(_command(house, imports, f"sleep {mark} & while true; do sleep 1; done")),
+        asyncio.ensure_future(_command(runtime, imports, f"sleep {mark} & while true; do sleep 1; done")),
     ]
     while _count(mark) < len(running):
         ended, _ = await asyncio.wait(running, timeout=0.05, return_when=asyncio.FIRST_COMPLETED)
@@ -77,8 +77,8 @@ async def _keep_busy(folder: Path, mark: str) -> None:
     await asyncio.gather(*running)
 
 
-async def _command(house: SandboxRuntime, assignment: object, command: str) -> None:
-    room = house.folders.make(None)
+async def _command(runtime: SandboxRuntime, assignment: object, command: str) -> None:
+    room = runtime.folders.make(None)
     room.chmod(0o711)
     work = room / "1"
     (work / "tmp").mkdir(parents=True)
@@ -87,13 +87,13 @@ async def _command(house: SandboxRuntime, assignment: object, command: str) -> N
         if UID is not None:
             os.chown(path, UID, UID)
 
-    async def hear(stream: str, data: bytes) -> None:
+    async def on_output(stream: str, data: bytes) -> None:
         del stream, data
 
     spec = spec_of(assignment, None)  # type: ignore[arg-type]  # of the runner's own type
     descriptor = os.open(work, os.O_PATH | os.O_DIRECTORY)
-    order = Order(command, spec, room, "1", descriptor, LIMITS, 60, hear)
-    await run_command(house, order, NetworkUse(Silent()))
+    order = CommandRequest(command, spec, room, "1", descriptor, LIMITS, 60, on_output)
+    await run_command(runtime, order, NetworkUse(Silent()))
 
 
 def _count(mark: str) -> int:

@@ -38,7 +38,7 @@ from backend.storage.file_errors import BadDrivePath, BadSignature
 from backend.storage.paths import parse_drive_path, parse_folder_path
 from workers.sandbox.egress import request
 from workers.sandbox.guest import wire
-from workers.sandbox.host.output import MAX_STORED_BYTES, Output
+from workers.sandbox.host.zygotes.output import MAX_STORED_BYTES, Output
 from workers.sandbox.packages.requirements import read as read_requirements
 from workers.types import Recorder
 
@@ -91,13 +91,13 @@ def hosts(data: bytes) -> None:
     text = data.decode("latin-1")
     pattern = parse_host(text)
     assert pattern is None or pattern.host == pattern.host.lower()
-    request.said_host(data)
+    request.named_host(data)
     request.label_of(data)
     with suppress(Malformed):
         rules.read_target(text, default_port=80)
     with suppress(Malformed):
         asked = request.read_request(data)
-        assert asked.onward.count(b"\r\n\r\n") <= 1, "two requests in one"
+        assert asked.forwarded_head.count(b"\r\n\r\n") <= 1, "two requests in one"
 
 
 def output(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""An assignment for an agent: what every job has, and what only agents need."""
+"""The assignment of an agent: that of a job, and what only agents need."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ class AgentAssignment(Assignment):
 
     skill: Skill
     prompt: str | None
-    """In the place of the skill's own: of an inline prompt."""
+    """The inline prompt of the request, instead of the skill's own."""
     model: str | None
-    """Slug that the job or its skill asks for; none: the instance's own choice."""
+    """Slug that the job or its skill requests; none: the default of the instance."""
     budget: Limits
     journal: Journal = field(repr=False)
     leaving: asyncio.Event = field(repr=False)
-    """Set when this worker leaves: the run is handed over before its next reply."""
+    """Set when this worker drains: the run is handed over before its next reply."""
     manifest: Manifest
     """All skills of the deployment."""
     confirmed: Effects = NONE
-    """What needs an approval in this run, whichever way it is reached."""
+    """The effects that need an approval in this run, through any tool."""
     mocks: Mapping[str, Any] = field(default_factory=dict)
-    """What tools answer, by their names, without being called: in suites of evals."""
+    """Responses of tools by name that replace calls in eval suites."""
     poll_children: Callable[[], None] = field(repr=False, default=lambda: None)
-    """Lets this worker claim jobs that the run has called: they run here, in its slot."""
+    """Lets this worker claim the subjobs of the run, which use its slot."""
     guard: Guard = field(repr=False)
-    """The rails of its skill."""
+    """The guardrails of its skill."""
     is_unpaid: bool
-    """Nothing could be reserved: a run that costs something waits for the wallet."""
+    """Nothing could be reserved: a run that is not free waits for the wallet."""
 
 
 def for_agent(
     assignment: Assignment,
     manifest: Manifest,
-    claimed: JobAttempt,
+    job_attempt: JobAttempt,
     *,
     skill: Skill,
     journal: Journal,
@@ -57,35 +57,35 @@ def for_agent(
     mocks: Mapping[str, Any] | None = None,
     confirmed: Effects = NONE,
 ) -> AgentAssignment:
-    """The assignment with what an agent needs beside it."""
+    """Return the assignment of an agent, based on that of its job."""
     shared = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
-    own = claimed.limits
+    own_limits = job_attempt.limits
     return AgentAssignment(
         **shared,
         skill=skill,
         manifest=manifest,
         confirmed=manifest.confirmed | confirmed,
-        prompt=claimed.prompt,
-        model=claimed.model or skill.model,
+        prompt=job_attempt.prompt,
+        model=job_attempt.model or skill.model,
         budget=Limits(
-            steps=_least(job_ceilings.current().effective_steps(skill), own.get("steps")),
+            steps=_least(job_ceilings.current().effective_steps(skill), own_limits.get("steps")),
             timeout_s=assignment.limits.timeout_s,
-            tokens=_narrower(job_ceilings.current().declared(skill.limits).tokens, own.get("tokens")),
-            cap_micros=max(0, claimed.reserved_micros - claimed.price_micros),
-            cost_cap=cost_cap_of(claimed, skill),
+            tokens=_narrower(job_ceilings.current().declared(skill.limits).tokens, own_limits.get("tokens")),
+            cap_micros=max(0, job_attempt.reserved_micros - job_attempt.price_micros),
+            cost_cap=cost_cap_of(job_attempt, skill),
         ),
         journal=journal,
         guard=Guard(skill, journal.recorder),
         leaving=leaving,
         poll_children=poll_children,
         mocks=mocks or {},
-        is_unpaid=claimed.cap_micros > 0 and claimed.reserved_micros == 0,
+        is_unpaid=job_attempt.cap_micros > 0 and job_attempt.reserved_micros == 0,
     )
 
 
-def _least(most: int, own: int | None) -> int:
-    return most if own is None else min(most, own)
+def _least(maximum: int, own_limits: int | None) -> int:
+    return maximum if own_limits is None else min(maximum, own_limits)
 
 
-def _narrower(most: int | None, own: int | None) -> int | None:
-    return own if most is None else _least(most, own)
+def _narrower(maximum: int | None, own_limits: int | None) -> int | None:
+    return own_limits if maximum is None else _least(maximum, own_limits)

@@ -1,4 +1,4 @@
-"""What the model has been told and has answered so far. A conversation only grows; growing gives a new one."""
+"""The conversation with the model. It is immutable: adding messages returns a new one."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ MAX_LABEL_CHARACTERS = 80
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The system prompt and the messages, as the next call of the model is given them."""
+    """The system prompt and the messages of the next request."""
 
     system: str
     messages: tuple[Message, ...]
 
-    def after(self, reply: Reply, answer: Sequence[Block]) -> Conversation:
-        """With a reply and what it is answered; a reply that is to be continued has no answer."""
-        said = [block for block in reply.blocks if not _is_blank(block)]
+    def after(self, reply: Reply, response: Sequence[Block]) -> Conversation:
+        """Return the conversation with a reply and the response to it; a reply to continue has no response."""
+        blocks = [block for block in reply.blocks if not _is_blank(block)]
         grown: list[Message] = [*self.messages]
-        if said:
-            grown.append({"role": "assistant", "content": said})
-        if answer:
-            grown.append({"role": "user", "content": list(answer)})
+        if blocks:
+            grown.append({"role": "assistant", "content": blocks})
+        if response:
+            grown.append({"role": "user", "content": list(response)})
         return replace(self, messages=tuple(grown))
 
 
 def calls_of(reply: Reply, *, step: int, job: str) -> list[ToolCall]:
-    """The calls that a reply asks for, in their order, without their labels."""
-    asked = [block for block in reply.blocks if block.get("type") == "tool_use"]
+    """Return the tool calls of a reply, in their order, without their labels."""
+    blocks = [block for block in reply.blocks if block.get("type") == "tool_use"]
     return [
         ToolCall(
             block["id"], block["name"], _without_label(block.get("input")), step, job, label_of(block) or ""
         )
-        for block in asked
+        for block in blocks
     ]
 
 
 def label_of(block: Block) -> str | None:
-    """What the model says that a call is for, in a few words."""
-    given = block.get("input")
-    label = given.get("_label") if isinstance(given, dict) else None
+    """Return the purpose of a call that the model states."""
+    arguments = block.get("input")
+    label = arguments.get("_label") if isinstance(arguments, dict) else None
     return label[:MAX_LABEL_CHARACTERS] if isinstance(label, str) and label else None
 
 
 def text_of(reply: Reply) -> str:
-    """The words of a reply."""
+    """Return the text of a reply."""
     return "\n\n".join(block["text"] for block in reply.blocks if block.get("type") == "text")
 
 
-def told(words: str) -> list[Block]:
+def text_blocks(text: str) -> list[Block]:
     """Something that the run itself says to the model."""
-    return [{"type": "text", "text": words}]
+    return [{"type": "text", "text": text}]
 
 
 def result_block(call: ToolCall, result: ToolResult) -> Block:
-    """A result as the model reads it."""
+    """Return the content block of a tool result."""
     block: Block = {"type": "tool_result", "tool_use_id": call.id, "content": result.content}
     return block if result.ok else {**block, "is_error": True}
 
 
-def _without_label(given: Any) -> dict[str, Any]:
-    if not isinstance(given, dict):
+def _without_label(arguments: Any) -> dict[str, Any]:
+    if not isinstance(arguments, dict):
         return {}
-    return {name: value for name, value in given.items() if name != "_label"}
+    return {name: value for name, value in arguments.items() if name != "_label"}
 
 
 def _is_blank(block: Block) -> bool:

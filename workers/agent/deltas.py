@@ -1,4 +1,4 @@
-"""Text of a reply as it comes: sent to whoever follows the job, never stored, and nobody waits for it."""
+"""Text of a reply as it arrives: sent to followers of the job, not stored."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from backend.core import notifications
 from backend.data.secrets.scrub import Scrubber
 
 EVERY_S: Final = 0.03
-"""Pieces that come sooner after each other go together."""
+"""Chunks that arrive within this time are sent together."""
 
 
 class Deltas:
     """The text of one reply on its way to the followers."""
 
     def __init__(self, job_id: UUID, step: int, scrubber: Scrubber, *, is_silent: bool = False) -> None:
-        """With `is_silent` nobody is told: the words are not those of whoever follows."""
+        """With `is_silent` nothing is sent: followers must not see the text of another project's skill."""
         self._is_silent = is_silent
         self._job_id = job_id
         self._step = step
         self._scrubber = scrubber
         self._text = scrubber.stream()
-        self._waiting: list[str] = []
+        self._pending: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def tell(self, piece: str) -> None:
-        """Send the piece, the first one at once."""
-        shown = self._text.feed(piece)
-        if not shown:
+    def tell(self, chunk: str) -> None:
+        """Send the chunk, the first one immediately."""
+        visible = self._text.feed(chunk)
+        if not visible:
             return
-        self._waiting.append(shown)
+        self._pending.append(visible)
         if self._timer is None:
             self._send()
-            self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._send_again)
+            self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._send_later)
 
     def restart(self) -> None:
-        """What was told is not part of the reply: it begins anew."""
+        """Discard what was sent: it is not part of the reply, which starts again."""
         self._text = self._scrubber.stream()
-        self._waiting.clear()
+        self._pending.clear()
         notifications.tell(notifications.Delta(self._job_id, self._step, "", is_restart=True))
 
     def end(self) -> None:
-        """Send what is left: the reply is whole, or is not coming."""
+        """Send the rest: the reply is complete, or was aborted."""
         if self._timer is not None:
             self._timer.cancel()
-        self._waiting.append(self._text.end())
+        self._pending.append(self._text.end())
         self._send()
 
-    def _send_again(self) -> None:
+    def _send_later(self) -> None:
         self._timer = None
-        if self._waiting:
+        if self._pending:
             self._send()
-            self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._send_again)
+            self._timer = asyncio.get_running_loop().call_later(EVERY_S, self._send_later)
 
     def _send(self) -> None:
-        text = "".join(self._waiting)
-        self._waiting.clear()
+        text = "".join(self._pending)
+        self._pending.clear()
         if text and not self._is_silent:
             notifications.tell(notifications.Delta(self._job_id, self._step, text))

@@ -1,9 +1,9 @@
-"""What a run has beyond its workroom: the web, its project's drive, servers of others, and the files of its inputs."""
+"""The environment of a run besides its workspace: the web, the drive, MCP servers and the files of the inputs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import import_module
 from uuid import UUID
@@ -16,23 +16,36 @@ from backend.data.drive.signing import signed_url
 from backend.integrations.web.search import Endpoint
 from backend.storage.paths import parse_drive_path
 from workers.agent.assignment import AgentAssignment
-from workers.agent.attachments.content_blocks import Gaze
+from workers.agent.attachments.content_blocks import ContentBlocks
 from workers.agent.attachments.staging import Staged, Staging
 from workers.agent.memory_context import remembered
-from workers.agent.search import Engine
-from workers.agent.search.claude import claude_search
-from workers.agent.tools.drive import Drive
+from workers.agent.tools.download import DownloadUrl
+from workers.agent.tools.drive import Drive, DrivePull, DriveUrl
 from workers.agent.tools.media import media_tools
 from workers.agent.tools.memory import memory_tools
-from workers.agent.tools.web import outside_tools
+from workers.agent.tools.web_fetch import WebFetch
+from workers.agent.tools.web_search import WebSearch
 from workers.agent.types import Tool, Workspace
-from workers.agent.web import HEAVY_AT_ONCE, RunEgress, outside_of
+from workers.agent.web.access import HEAVY_AT_ONCE, RunEgress, egress_of
+from workers.agent.web.search import Engine, claude_search
 from workers.llm.types import Model
 from workers.sandbox.egress.network_use import NetworkUse
 
 
-class Surroundings:
-    """Those of every run of one worker process. Tests give the dialer a world of their own; nothing else can."""
+def internet_tools(
+    egress: RunEgress | None, drive: Drive | None, engine: Engine | None, remaining_micros: Callable[[], int]
+) -> list[Tool]:
+    """Return the tools for the internet, the drive and the search engine that a run has."""
+    found: list[Tool] = [] if drive is None else [DriveUrl(drive), DrivePull(drive)]
+    if egress is not None:
+        found += [WebFetch(egress), DownloadUrl(egress)]
+    if egress is not None and engine is not None:
+        found.append(WebSearch(engine, remaining_micros))
+    return found
+
+
+class RunEnvironment:
+    """The environment of all runs of one worker process. Only tests replace the dialer."""
 
     def __init__(
         self,
@@ -46,35 +59,35 @@ class Surroundings:
         self._dialer = dialer
         self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
         self._lookups: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
-        """What the runs of one project may ask name servers at once: each question holds a thread."""
+        """Limits the concurrent name lookups of one project: each lookup occupies a thread."""
         self._inputs_rule = inputs_rule or Rule.of("public")
         self._engine = engine or Endpoint.of(context.settings)
 
     def tools(self, assignment: AgentAssignment, model: Model) -> list[Tool]:
-        """What the run is offered with that model."""
+        """Return the tools of the run with that model."""
         journal = assignment.journal
-        outside = outside_tools(
-            outside_of(assignment.skill, journal.recorder, self._dialer_of(assignment), self._heavy),
+        egress = internet_tools(
+            egress_of(assignment.skill, journal.recorder, self._dialer_of(assignment), self._heavy),
             None if assignment.is_listed else self._drive(assignment),
             self._engine or claude_search(model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
         )
-        return [*outside, *media_tools(self._context), *memory_tools(self._context, assignment)]
+        return [*egress, *media_tools(self._context), *memory_tools(self._context, assignment)]
 
     @asynccontextmanager
     async def servers(
         self, assignment: AgentAssignment, model: Model, offered: Sequence[Tool]
     ) -> AsyncIterator[Sequence[Tool]]:
-        """The tools of the MCP servers that the skill names."""
+        """Provide the tools of the MCP servers of the skill."""
         if not any(tool.mcp for tool in assignment.skill.tools):
             yield ()
             return
-        # Half a second of every worker's start, for what few skills have: loaded by the first that has it.
-        opening = await asyncio.to_thread(import_module, "workers.agent.mcp_servers.opening")
-        taken = [tool.spec.name for tool in offered]
-        async with opening.server_tools(
+        # Loaded with the first skill that has MCP servers: the import takes half a second.
+        module = await asyncio.to_thread(import_module, "workers.agent.mcp_servers.connecting")
+        taken_names = [tool.spec.name for tool in offered]
+        async with module.server_tools(
             assignment.skill,
-            taken,
+            taken_names,
             assignment.journal.recorder,
             vision=model.entry.vision,
             dialer=self._dialer_of(assignment),
@@ -84,19 +97,19 @@ class Surroundings:
         ) as tools:
             yield tools
 
-    async def stage(self, assignment: AgentAssignment, model: Model, room: Workspace) -> Staged:
-        """The files of the inputs in the drive, shown to the model if it can see them, and what is remembered of them.
+    async def stage(self, assignment: AgentAssignment, model: Model, workspace: Workspace) -> Staged:
+        """Stage the files of the inputs in the drive, show them to the model, and add what the memory has of them.
 
         Raises:
-            AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
+            AttachmentRefused: a file is unavailable, or the model cannot read an attachment.
         """
-        # Whoever submits a job says where its files are: the skill's own list of hosts is about its code.
-        visit = NetworkUse(assignment.journal.recorder)
-        outside = RunEgress(self._inputs_rule, visit, self._dialer_of(assignment), self._heavy)
-        gaze = Gaze(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
-        staging = Staging(room, outside, self._drive(assignment).sign, gaze)
+        # The submitter of a job names its files: the skill's list of hosts only applies to its code.
+        network_use = NetworkUse(assignment.journal.recorder)
+        egress = RunEgress(self._inputs_rule, network_use, self._dialer_of(assignment), self._heavy)
+        content_blocks = ContentBlocks(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
+        staging = Staging(workspace, egress, self._drive(assignment).sign, content_blocks)
         staged = await staging.stage(assignment.skill.input_schema, assignment.inputs)
-        staged.before = await remembered(self._context, assignment, staged, room)
+        staged.before = await remembered(self._context, assignment, staged, workspace)
         return staged
 
     def _dialer_of(self, assignment: AgentAssignment) -> Dialer:
@@ -113,10 +126,10 @@ class Surroundings:
                 context.vault, context.settings.url, project_id=project_id, path=path, ttl_s=ttl_s
             )
 
-        async def read(path: str, most_bytes: int) -> bytes | None:
+        async def read(path: str, max_bytes: int) -> bytes | None:
             file = await context.storage.open_read(project_id, parse_drive_path(path))
             try:
-                if file.entry.size_bytes > most_bytes:
+                if file.entry.size_bytes > max_bytes:
                     return None
                 return b"".join([chunk async for chunk in file.chunks(0, file.entry.size_bytes)])
             finally:

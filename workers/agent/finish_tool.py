@@ -1,4 +1,4 @@
-"""`set_output`: how an agent hands in its result, and what is accepted in its place."""
+"""The tool `set_output`, with which an agent submits its result, and results that are text."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from workers.llm.types import ToolSpec
 
 NAME: Final = "set_output"
 MAX_PROBLEMS: Final = 20
-_WORDS: Final = frozenset({"string", "text"})
+_TEXT_TYPES: Final = frozenset({"string", "text"})
 
 
 class FinishTool:
-    """Takes a result that fits the skill's `output_schema`, and says of any other what is wrong with it."""
+    """Validates results against the skill's `output_schema`."""
 
     def __init__(self, skill: Skill) -> None:
         self._schema = skill.output_schema
         self._output = skill.output
         self._is_wrapped = not _is_object(skill.output_schema)
-        """A tool takes an object; a result that is none is handed in as its `value`."""
+        """A tool takes an object; another result is submitted as its `value`."""
         self.text_field = _text_field(skill.output_schema)
         self.spec = ToolSpec(
             NAME,
@@ -31,23 +31,23 @@ class FinishTool:
         )
 
     @property
-    def takes_words(self) -> bool:
-        """Whether a last reply in plain words is a result."""
+    def accepts_text(self) -> bool:
+        """Whether a last reply of text can be the result."""
         return self.text_field is not None
 
-    def check(self, given: dict[str, Any]) -> Checked:
-        """The result as it is kept, and everything that is wrong with it."""
+    def check(self, arguments: dict[str, Any]) -> Checked:
+        """Return the validated result, and all its problems."""
         if self._is_wrapped:
-            return self._output.check(_parsed(given.get("value"), self._schema))
+            return self._output.check(_parsed(arguments.get("value"), self._schema))
         return self._output.check(
-            {name: _parsed(value, _property(self._schema, name)) for name, value in given.items()}
+            {name: _parsed(value, _property(self._schema, name)) for name, value in arguments.items()}
         )
 
-    def from_words(self, words: str) -> Any | None:
-        """The result that plain words are; None when they are none."""
-        if self.text_field is None or not words:
+    def from_text(self, text: str) -> Any | None:
+        """Return the result that a text reply is; None if it is no valid response."""
+        if self.text_field is None or not text:
             return None
-        checked = self._output.check(words if self.text_field == "" else {self.text_field: words})
+        checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
         return None if checked.problems else checked.value
 
     def _input_schema(self) -> Schema:
@@ -58,7 +58,7 @@ class FinishTool:
 
 
 def complaint(checked: Checked) -> str:
-    """What the model is told of a result that does not fit."""
+    """Return the message for the model about an invalid result."""
     lines = [f"- {problem.path}: {problem.message}" for problem in checked.problems[:MAX_PROBLEMS]]
     more = len(checked.problems) - len(lines)
     if more:
@@ -79,7 +79,7 @@ def _property(schema: Schema, name: str) -> Any:
 
 
 def _parsed(value: Any, schema: Any) -> Any:
-    """Models write an object or a list as JSON in a string now and then."""
+    """Return the value, parsed if it is an object or a list that the model wrote as a JSON string."""
     kind = schema.get("type") if isinstance(schema, dict) else None
     if not isinstance(value, str) or kind not in ("object", "array"):
         return value
@@ -91,9 +91,9 @@ def _parsed(value: Any, schema: Any) -> Any:
 
 
 def _text_field(schema: Schema) -> str | None:
-    """The one field that a plain answer fills; empty: the answer is the result; None: words alone are no result."""
+    """Return the field that a text reply fills; empty: the text is the result; None: text alone is no result."""
     if not _is_object(schema):
-        return "" if schema.get("type") in _WORDS else None
+        return "" if schema.get("type") in _TEXT_TYPES else None
     properties = schema.get("properties")
     if not properties:
         return "value"
@@ -101,4 +101,4 @@ def _text_field(schema: Schema) -> str | None:
     if len(needed) != 1 or not isinstance(properties.get(needed[0]), dict):
         return None
     name: str = needed[0]
-    return name if properties[name].get("type") in _WORDS else None
+    return name if properties[name].get("type") in _TEXT_TYPES else None

@@ -1,4 +1,4 @@
-"""The journal as one run sees it: what it holds is given back, what is new is stored before the run goes on."""
+"""The journal of one run: returns stored steps, and stores new ones before the run continues."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ from workers.llm.types import Reply, Tokens
 from workers.recorder import BufferedRecorder
 
 LAST_WRITE_S: Final = 3.0
-"""How long a run that is ended from outside still writes down what it has."""
+"""How long a cancelled run may still store what it has."""
 
 T = TypeVar("T")
 
 
 class Finished(NamedTuple):
-    """A call of a tool that has its result."""
+    """A finished tool call."""
 
-    place: int
+    position: int
     call: ToolCall
     result: ToolResult
 
 
 class Cleared(NamedTuple):
-    """What was taken out of a conversation, before a reply was asked for."""
+    """What was removed from a conversation before a request."""
 
     pointers: dict[str, str]
-    """By the id of its call, what stands in the place of each result."""
+    """The replacement of each result, by the ID of its call."""
     event: ContextCompactedEvent
-    """What is recorded of it."""
+    """The event that records it."""
 
 
 class Journal:
-    """Of one attempt; every write is refused once the attempt is not the running one any more."""
+    """The journal of one attempt; writes are rejected once the attempt is not the running one any more."""
 
-    def __init__(self, database: Database, claimed: JobAttempt, recorder: BufferedRecorder) -> None:
+    def __init__(self, database: Database, job_attempt: JobAttempt, recorder: BufferedRecorder) -> None:
         self._database = database
-        self._claimed = claimed
+        self._job_attempt = job_attempt
         self.recorder = recorder
-        """Takes what is told between two entries, and stores it in its place among them."""
-        self._kept: dict[tuple[int, int], Kept] = {}
+        """Stores events between two entries in order."""
+        self._stored: dict[tuple[int, int], Kept] = {}
         self._decisions: dict[tuple[int, int], Decision] = {}
         self._counts = Tokens()
         self.spent_micros = 0
-        """What everything that was used for the job is billed, by now."""
+        """The cost of the job so far."""
         self.elapsed_s = 0.0
-        """How long earlier attempts had run when the last reply came."""
-        self.began_at: datetime = now()
-        """When the first attempt opened the run."""
-        self.opened_by = claimed.attempt
-        """Which attempt that was."""
+        """How long earlier attempts had run at the last reply."""
+        self.started_at: datetime = now()
+        """When the first attempt started the run."""
+        self.first_attempt = job_attempt.attempt
+        """The number of that attempt."""
 
     async def read(self) -> None:
         """Load what earlier attempts have written.
@@ -81,36 +81,36 @@ class Journal:
             AttemptLost: the attempt is not the running one any more.
         """
         read = await self._read()
-        entries = [self._scrubbed(kept) for kept in read.entries]
-        self._kept = {(kept.entry.step, kept.entry.place): kept for kept in entries}
+        entries = [self._scrubbed(stored) for stored in read.entries]
+        self._stored = {(stored.entry.step, stored.entry.place): stored for stored in entries}
         self.spent_micros = read.spent_micros
-        if (OPENING_STEP, 0) in self._kept:
-            self.began_at = self._kept[OPENING_STEP, 0].created_at
-            self.opened_by = self._kept[OPENING_STEP, 0].attempt
-        replies = [kept.entry.content for kept in read.entries if kept.entry.kind == "reply"]
+        if (OPENING_STEP, 0) in self._stored:
+            self.started_at = self._stored[OPENING_STEP, 0].created_at
+            self.first_attempt = self._stored[OPENING_STEP, 0].attempt
+        replies = [stored.entry.content for stored in read.entries if stored.entry.kind == "reply"]
         self.elapsed_s = max((float(reply["elapsed_s"]) for reply in replies), default=0.0)
 
     @property
     def last_step(self) -> int:
         """The number of the last reply that earlier attempts have bought."""
-        return max((step for step, place in self._kept if place == 0), default=0)
+        return max((step for step, position in self._stored if position == 0), default=0)
 
     @property
-    def opening(self) -> dict[str, Any] | None:
-        """What the run began with, if it has begun."""
+    def initial_prompt(self) -> dict[str, Any] | None:
+        """The initial prompt of the run, if it has started."""
         return self._first("opening")
 
     @property
-    def reopening(self) -> dict[str, Any] | None:
-        """What a fork begins with of which a part, told in `anew`, is to be written by this run."""
+    def fork_prompt(self) -> dict[str, Any] | None:
+        """The initial prompt of a fork; this run writes the parts in `again` again."""
         return self._first("started")
 
     def reply(self, step: int) -> Reply | None:
-        """The reply of the step, if it was bought before."""
-        kept = self._kept.get((step, 0))
-        if kept is None:
+        """Return the stored reply of the step."""
+        stored = self._stored.get((step, 0))
+        if stored is None:
             return None
-        content = dict(kept.entry.content)
+        content = dict(stored.entry.content)
         del content["elapsed_s"]
         reply = Reply(
             **{**content, "blocks": tuple(content["blocks"]), "tokens": Tokens(**content["tokens"])}
@@ -118,125 +118,129 @@ class Journal:
         self._count(reply)
         return reply
 
-    def result(self, step: int, place: int) -> ToolResult | None:
-        """The result of a call that was finished before."""
-        kept = self._kept.get((step, place))
-        if kept is None or kept.entry.kind != "result":
+    def result(self, step: int, position: int) -> ToolResult | None:
+        """Return the stored result of a call."""
+        stored = self._stored.get((step, position))
+        if stored is None or stored.entry.kind != "result":
             return None
-        content = kept.entry.content
+        content = stored.entry.content
         return ToolResult(content["content"], content["ok"], content["facts"])
 
     def inputs_of(self, tool: str) -> list[dict[str, Any]]:
-        """What earlier attempts have called a tool with, in order, as far as the calls came to an end."""
+        """Return the arguments of finished calls of a tool in earlier attempts, in order."""
         found = []
-        for (step, place), kept in sorted(self._kept.items()):
-            if place != 0 or kept.entry.kind != "reply":
+        for (step, position), stored in sorted(self._stored.items()):
+            if position != 0 or stored.entry.kind != "reply":
                 continue
-            calls = [block for block in kept.entry.content["blocks"] if block.get("type") == "tool_use"]
+            calls = [block for block in stored.entry.content["blocks"] if block.get("type") == "tool_use"]
             for number, call in enumerate(calls, start=1):
                 if call["name"] == tool and self.result(step, number) is not None:
                     found.append(call["input"])
         return found
 
-    def was_started(self, step: int, place: int) -> bool:
-        """Whether an earlier attempt began a call of which nobody knows how it ended."""
-        kept = self._kept.get((step, place))
-        return kept is not None and kept.entry.kind == "started"
+    def was_started(self, step: int, position: int) -> bool:
+        """Return whether an earlier attempt started a call whose result is unknown."""
+        stored = self._stored.get((step, position))
+        return stored is not None and stored.entry.kind == "started"
 
-    def decision(self, step: int, place: int) -> Decision | None:
-        """What a person has decided about a call, if one was asked and has."""
-        return self._decisions.get((step, place))
+    def decision(self, step: int, position: int) -> Decision | None:
+        """Return the decision of a user about a call, if there is one."""
+        return self._decisions.get((step, position))
 
     def note(self, step: int) -> str | None:
-        """What the run was told with the results of the step, beside them."""
-        kept = self._kept.get((step, NOTE_PLACE))
-        return None if kept is None else str(kept.entry.content["text"])
+        """Return the note that followed the results of the step."""
+        stored = self._stored.get((step, NOTE_PLACE))
+        return None if stored is None else str(stored.entry.content["text"])
 
     def cleared(self, step: int) -> dict[str, str] | None:
-        """What was taken out of the conversation before the reply of the step; none: nothing."""
-        places = ((step - 1, CLEARED_PLACE), (step - 1, CLEARED_PLACE + 1))
-        found = [self._kept[place].entry.content["cleared"] for place in places if place in self._kept]
-        return {name: words for cleared in found for name, words in cleared.items()} if found else None
+        """Return what was removed from the conversation before the reply of the step; none if nothing."""
+        positions = ((step - 1, CLEARED_PLACE), (step - 1, CLEARED_PLACE + 1))
+        found = [
+            self._stored[position].entry.content["cleared"]
+            for position in positions
+            if position in self._stored
+        ]
+        return {name: text for cleared in found for name, text in cleared.items()} if found else None
 
-    async def keep_cleared(self, step: int, cleared: Cleared, *, is_forced: bool) -> None:
-        """Write down what is taken out of the conversation before the reply of the step, or before a second try."""
-        place = CLEARED_PLACE + is_forced
-        await self._keep(
-            [Entry(step - 1, place, "note", {"cleared": cleared.pointers})],
+    async def store_cleared(self, step: int, cleared: Cleared, *, is_forced: bool) -> None:
+        """Store what is removed from the conversation before a reply, or before a second attempt at it."""
+        position = CLEARED_PLACE + is_forced
+        await self._store(
+            [Entry(step - 1, position, "note", {"cleared": cleared.pointers})],
             events=[cleared.event],
         )
 
-    async def keep_opening(self, content: dict[str, Any], start: AgentStartEvent) -> None:
-        """Write down what the run begins with."""
-        await self._keep([Entry(OPENING_STEP, 0, "opening", content)], events=[start])
+    async def store_initial_prompt(self, content: dict[str, Any], start: AgentStartEvent) -> None:
+        """Store the initial prompt."""
+        await self._store([Entry(OPENING_STEP, 0, "opening", content)], events=[start])
 
-    async def keep_reply(
-        self, step: int, reply: Reply, calls: Sequence[ToolCall], *, elapsed_s: float, took_s: float
+    async def store_reply(
+        self, step: int, reply: Reply, calls: Sequence[ToolCall], *, elapsed_s: float, duration_s: float
     ) -> None:
-        """Write down a reply with its price, and tell of it and of the calls that it asks for."""
+        """Store a reply with its price, and the events of it and of its calls."""
         self._count(reply)
         content = {**asdict(reply), "elapsed_s": round(elapsed_s, 3)}
         events: list[JobEvent] = [
-            response_event(step, reply, took_s=took_s),
+            response_event(step, reply, duration_s=duration_s),
             *(use_event(call, reply) for call in calls),
         ]
         usage: dict[str, Any] = {"model_calls": step, "model": reply.model}
         usage |= {f"{name}_tokens": number for name, number in asdict(self._counts).items()}
-        if reply.label:  # no language model was at work, and whoever reads the job is to see it
+        if reply.label:  # readers of the job must see that no language model ran
             usage["label"] = reply.label
         if reply.simulated_from:
             usage["simulated_from"] = reply.simulated_from
-        await self._keep(
+        await self._store(
             [Entry(step, 0, "reply", content)], events=events, used=[model_used(reply)], usage=usage
         )
 
-    async def keep_started(self, place: int, call: ToolCall) -> None:
-        """Write down that a call begins which may not be made a second time."""
-        await self._keep(
-            [Entry(call.step, place, "started", {"tool_use_id": call.id})],
+    async def store_started(self, position: int, call: ToolCall) -> None:
+        """Store that a call starts which must not be made twice."""
+        await self._store(
+            [Entry(call.step, position, "started", {"tool_use_id": call.id})],
             events=[ToolStartedEvent(tool=call.name, tool_use_id=call.id, step=call.step)],
         )
 
-    async def keep_result(self, finished: Finished) -> None:
-        """Write down how a call ended, and what it cost."""
-        place, call, result = finished
+    async def store_result(self, finished: Finished) -> None:
+        """Store the result of a call, and its cost."""
+        position, call, result = finished
         content = {
             "tool_use_id": call.id,
             "content": result.content,
             "ok": result.ok,
-            "facts": dict(result.facts),
+            "facts": dict(result.details),
         }
-        await self._keep(
-            [Entry(call.step, place, "result", content)],
+        await self._store(
+            [Entry(call.step, position, "result", content)],
             events=[result_event(call, result)],
             used=result.used,
         )
 
-    async def keep_note(self, step: int, words: str) -> None:
-        """Write down what the run is told beside the results of a step."""
-        await self._keep([Entry(step, NOTE_PLACE, "note", {"text": words})])
+    async def store_note(self, step: int, text: str) -> None:
+        """Store a note that follows the results of a step."""
+        await self._store([Entry(step, NOTE_PLACE, "note", {"text": text})])
 
     def _first(self, kind: str) -> dict[str, Any] | None:
-        kept = self._kept.get((OPENING_STEP, 0))
-        return kept.entry.content if kept is not None and kept.entry.kind == kind else None
+        stored = self._stored.get((OPENING_STEP, 0))
+        return stored.entry.content if stored is not None and stored.entry.kind == kind else None
 
-    def _scrubbed(self, kept: Kept) -> Kept:
-        """Without secrets, where the entry is of no attempt: whoever forked a job may have written it."""
-        if kept.attempt > 0:
-            return kept
-        entry = kept.entry
-        return kept._replace(
+    def _scrubbed(self, stored: Kept) -> Kept:
+        """Return the entry, with secrets redacted if it comes from a fork, which a user may have edited."""
+        if stored.attempt > 0:
+            return stored
+        entry = stored.entry
+        return stored._replace(
             entry=Entry(entry.step, entry.place, entry.kind, self.recorder.scrubber.scrub(entry.content))
         )
 
-    def verdict(self, place: int) -> dict[str, Any] | None:
-        """What was said of the run by the grader of that place, if it was asked before."""
-        kept = self._kept.get((OPENING_STEP, VERDICT_PLACE + place))
-        return None if kept is None else kept.entry.content
+    def verdict(self, position: int) -> dict[str, Any] | None:
+        """Return the stored verdict of the grader with that index."""
+        stored = self._stored.get((OPENING_STEP, VERDICT_PLACE + position))
+        return None if stored is None else stored.entry.content
 
-    async def keep_verdict(self, place: int, content: dict[str, Any], used: Sequence[Used]) -> None:
-        """Write down what a grader said of the run, and what that cost."""
-        await self._keep([Entry(OPENING_STEP, VERDICT_PLACE + place, "verdict", content)], used=used)
+    async def store_verdict(self, position: int, content: dict[str, Any], used: Sequence[Used]) -> None:
+        """Store the verdict of a grader, and its cost."""
+        await self._store([Entry(OPENING_STEP, VERDICT_PLACE + position, "verdict", content)], used=used)
 
     def _count(self, reply: Reply) -> None:
         before, more = asdict(self._counts), asdict(reply.tokens)
@@ -244,10 +248,10 @@ class Journal:
 
     @property
     def tokens(self) -> int:
-        """All tokens of all replies so far."""
+        """The tokens of all replies so far."""
         return sum(asdict(self._counts).values())
 
-    async def _keep(
+    async def _store(
         self,
         entries: Sequence[Entry],
         *,
@@ -255,33 +259,37 @@ class Journal:
         used: Sequence[Used] = (),
         usage: dict[str, Any] | None = None,
     ) -> None:
-        told = self.recorder.shown([self.recorder.encoded(event) for event in events])
-        self.recorder.tell(told)
-        writing = Writing(entries, [*await self.recorder.taken(), *told], used, usage or {})
-        self.spent_micros = await _seen_through(self._until_kept(writing))
+        events_to_publish = self.recorder.visible([self.recorder.encoded(event) for event in events])
+        self.recorder.add_span_events(events_to_publish)
+        writing = Writing(
+            entries, [*await self.recorder.take_unstored(), *events_to_publish], used, usage or {}
+        )
+        self.spent_micros = await _complete(self._write(writing))
 
     async def _read(self) -> service.Journalled:
-        claimed = self._claimed
-        retry = DatabaseRetry("journal not read yet", job_id=str(claimed.job_id))
+        job_attempt = self._job_attempt
+        retry = DatabaseRetry("journal not read yet", job_id=str(job_attempt.job_id))
         while True:
             async with retry, self._database.reading() as session:
-                read = await service.read(session, claimed.job_id, reserved_micros=claimed.reserved_micros)
+                read = await service.read(
+                    session, job_attempt.job_id, reserved_micros=job_attempt.reserved_micros
+                )
                 self._decisions = await decisions(
-                    session, project_id=claimed.project_id, job_id=claimed.job_id
+                    session, project_id=job_attempt.project_id, job_id=job_attempt.job_id
                 )
                 return read
 
-    async def _until_kept(self, writing: Writing) -> int:
-        claimed = self._claimed
-        retry = DatabaseRetry("journal not written yet", job_id=str(claimed.job_id))
+    async def _write(self, writing: Writing) -> int:
+        job_attempt = self._job_attempt
+        retry = DatabaseRetry("journal not written yet", job_id=str(job_attempt.job_id))
         while True:
             async with retry:
                 async with self._database.single() as session:
                     spent = await service.write(
                         session,
-                        job_id=claimed.job_id,
-                        attempt=claimed.attempt,
-                        reserved_micros=claimed.reserved_micros,
+                        job_id=job_attempt.job_id,
+                        attempt=job_attempt.attempt,
+                        reserved_micros=job_attempt.reserved_micros,
                         writing=writing,
                     )
                 if spent is None:
@@ -289,15 +297,15 @@ class Journal:
                 return spent
 
 
-async def _seen_through(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work to its end, though its run is cancelled meanwhile: what was bought is not bought again."""
+async def _complete(work: Coroutine[Any, Any, T]) -> T:
+    """Complete a write even if the run is cancelled meanwhile, so that nothing is bought twice."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait({task}, timeout=LAST_WRITE_S)
         if task.done():
-            task.exception()  # the run is over, whatever it says
+            task.exception()  # the run has ended, whatever the result
         else:
             task.cancel()
         raise

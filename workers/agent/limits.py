@@ -1,4 +1,4 @@
-"""What a run may use, looked at in one place: before something is spent, never after."""
+"""The limits of a run, checked before something is spent."""
 
 from __future__ import annotations
 
@@ -13,47 +13,47 @@ from workers.llm.types import Model, Prompt
 
 MAX_OUTPUT_TOKENS: Final = 16_384
 LEAST_OUTPUT_TOKENS: Final = 256
-"""A call with less room than this is not worth its prompt."""
+"""A call with fewer output tokens is not worth its prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use, all of its attempts together."""
+    """What one run may use in all its attempts together."""
 
     steps: int
     timeout_s: float
     tokens: int | None
     cap_micros: int
-    """What is reserved for the job: nothing beyond it can be paid."""
+    """The reservation of the job, which limits its cost."""
     cost_cap: CostCap = JOB_LIMIT
-    """Which limit decided that."""
+    """The limit that determined the reservation."""
 
 
 class Budget:
     """The limits of a run, and how much of them is used."""
 
     def __init__(self, limits: Limits, *, earlier_s: float) -> None:
-        """`earlier_s`: how long earlier attempts have run."""
+        """Start the clock; `earlier_s` is how long earlier attempts have run."""
         self.limits = limits
         self._earlier_s = earlier_s
-        self._began = time.monotonic()
+        self._started = time.monotonic()
 
     @property
     def elapsed_s(self) -> float:
-        """How long the run has lasted, without the time that it waited between attempts."""
-        return self._earlier_s + time.monotonic() - self._began
+        """How long the run has lasted, without pauses between attempts."""
+        return self._earlier_s + time.monotonic() - self._started
 
     @property
-    def left_s(self) -> float:
-        """How long it may go on."""
+    def remaining_s(self) -> float:
+        """How long it may still run."""
         return max(0.0, self.limits.timeout_s - self.elapsed_s)
 
     def check(self, step: int, *, tokens: int) -> None:
-        """Refuse a step that is one too many.
+        """Reject a step beyond a limit.
 
         Raises:
-            OutOfSteps: there were as many as there may be.
-            OutOfTokens: so many tokens are used already.
+            OutOfSteps: the maximum number of steps was reached.
+            OutOfTokens: the maximum number of tokens was used.
         """
         if step > self.limits.steps:
             raise OutOfSteps(self.limits.steps)
@@ -61,29 +61,29 @@ class Budget:
             raise OutOfTokens(tokens, self.limits.tokens)
 
     def affordable_tokens(self, model: Model, prompt: Prompt, *, step: int, spent_micros: int) -> int:
-        """Most tokens of a reply for which its worst case still fits into what is left.
+        """Return the maximum tokens of a reply whose worst-case cost is within the remaining reservation.
 
         Raises:
-            CostCapped: not even a short reply fits.
+            CostCapped: not even a short reply is affordable.
         """
-        left = self.limits.cap_micros - spent_micros
+        remaining = self.limits.cap_micros - spent_micros
 
         def worst(tokens: int) -> int:
             return model.worst_case_micros(prompt, tokens)
 
-        most = worst(prompt.max_tokens)
-        if most <= max(0, left):
+        highest = worst(prompt.max_tokens)
+        if highest <= max(0, remaining):
             return prompt.max_tokens
         least = min(LEAST_OUTPUT_TOKENS, prompt.max_tokens)
         needed = worst(least)
-        if needed > left:
+        if needed > remaining:
             raise CostCapped(step, spent_micros, self.limits.cap_micros, needed, cap=self.limits.cost_cap)
-        guess = least + (prompt.max_tokens - least) * (left - needed) // max(1, most - needed)
-        return _lowered(guess, least, lambda tokens: worst(tokens) <= left)
+        guess = least + (prompt.max_tokens - least) * (remaining - needed) // max(1, highest - needed)
+        return _lowered(guess, least, lambda tokens: worst(tokens) <= remaining)
 
 
 def _lowered(guess: int, least: int, fits: Callable[[int], bool]) -> int:
-    """The guess, or so much less that it fits; `least` is known to."""
+    """Return the guess, lowered until it fits; `least` is known to fit."""
     while guess > least and not fits(guess):
         guess = max(least, guess - max(1, guess // 32))
     return guess

@@ -1,4 +1,4 @@
-"""The model's side of a run: every reply is bought once, within the budget, and written down before it is used."""
+"""The LLM client of a run: buys each reply once, within the budget, and stores it in the journal before it is used."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from workers.agent.compaction import Compaction
 from workers.agent.conversation import Conversation, calls_of
 from workers.agent.deltas import Deltas
 from workers.agent.limits import MAX_OUTPUT_TOKENS, Budget
-from workers.agent.stop_reasons import HandedOver, ModelAway, Refused
+from workers.agent.stop_reasons import ModelNotResponding, Refused, WorkerDraining
 from workers.llm.errors import PromptTooLong
 from workers.llm.types import Measured, Model, Prompt, Reply, Retry, ToolSpec
 from workers.recorder import BufferedRecorder
 
-FIRST_ABSENCE_S: Final = 5.0
-MAX_ABSENCE_S: Final = 300.0
+FIRST_PAUSE_S: Final = 5.0
+MAX_PAUSE_S: Final = 300.0
 
 OpenModel = Callable[[str], Awaitable[Model]]
 """Finds a model by its slug."""
 
 
 class LLMClient:
-    """Asks the model, and a stronger one from the moment on that the skill's routing says."""
+    """Requests replies from the model, and from a stronger one once the skill's routing escalates."""
 
     def __init__(
         self, model: Model, open_model: OpenModel, assignment: AgentAssignment, budget: Budget
@@ -41,33 +41,33 @@ class LLMClient:
         self._budget = budget
         self._failures = 0
         self._has_escalated = False
-        self._last: Reply | None = None
+        self._last_reply: Reply | None = None
         self.compaction: Compaction | None = None
-        """What is taken out of a conversation that grows too long; none: there is nowhere to keep it yet."""
+        """Removes old results from a conversation that is too long; none until the workspace is open."""
         self.step = 0
-        """The step that it is at."""
+        """The current step."""
 
-    async def reply(self, step: int, talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
-        """The reply of the step: the one that was bought before, else a new one.
+    async def reply(self, step: int, conversation: Conversation, tools: Sequence[ToolSpec]) -> Reply:
+        """Return the reply of the step: the stored one, else a new one.
 
         Raises:
             Stop: a limit is reached, or the model refuses.
-            Pause: the run goes on later.
-            PurasError: the model cannot be used, and waiting does not help.
+            Pause: the run continues later.
+            PurasError: the model cannot be used.
         """
         self.step = step
         reply = self._assignment.journal.reply(step)
         if reply is None:
-            reply = await self._bought(step, talk, tools)
+            reply = await self._new_reply(step, conversation, tools)
         elif self.compaction is not None:
             self.compaction.recall(step)
         if reply.stop_reason == "refusal":
             raise Refused(reply.model)
-        self._last = reply
+        self._last_reply = reply
         return reply
 
     async def note_failures(self, count: int, *, step: int) -> None:
-        """So many results did not fit: after as many as the routing says, a stronger model goes on for good."""
+        """Count rejected results; after the number in the routing, switch to the stronger model permanently."""
         routing = self._assignment.skill.routing
         self._failures += count
         if routing is None or self._failures < routing.after or self._has_escalated:
@@ -75,98 +75,102 @@ class LLMClient:
         self._has_escalated = True
         weaker, self._model = self._model, await self._open_model(routing.escalate_to)
         await weaker.close()
-        if step >= self._assignment.journal.last_step:  # else it was told of before
-            self._tell_escalated(weaker, routing, step)
+        if step >= self._assignment.journal.last_step:  # else it was recorded before
+            self._record_escalation(weaker, routing, step)
 
     async def close(self) -> None:
-        """Let go of the model."""
+        """Close the model."""
         await self._model.close()
 
-    async def _bought(self, step: int, talk: Conversation, tools: Sequence[ToolSpec]) -> Reply:
+    async def _new_reply(self, step: int, conversation: Conversation, tools: Sequence[ToolSpec]) -> Reply:
         journal, budget = self._assignment.journal, self._budget
         if self._assignment.leaving.is_set():
-            raise HandedOver
+            raise WorkerDraining
         budget.check(step, tokens=journal.tokens)
         prompt = Prompt(
-            talk.system,
-            talk.messages,
+            conversation.system,
+            conversation.messages,
             tools,
             min(MAX_OUTPUT_TOKENS, self._model.entry.most_output_tokens),
             self._assignment.skill.cache_ttl,
-            self._measured(talk),
+            self._measured(conversation),
         )
-        began = time.monotonic()
-        said = await self._fitted(step, prompt)
-        reply = await self._assignment.guard.reply(said, step)
+        started = time.monotonic()
+        raw_reply = await self._fitting_reply(step, prompt)
+        reply = await self._assignment.guard.reply(raw_reply, step)
         calls = calls_of(reply, step=step, job=str(self._assignment.job_id))
-        took_s = time.monotonic() - began
-        await journal.keep_reply(step, reply, calls, elapsed_s=budget.elapsed_s, took_s=took_s)
+        duration_s = time.monotonic() - started
+        await journal.store_reply(step, reply, calls, elapsed_s=budget.elapsed_s, duration_s=duration_s)
         return reply
 
-    async def _fitted(self, step: int, prompt: Prompt) -> Reply:
-        """The reply to as much of the conversation as the model takes."""
+    async def _fitting_reply(self, step: int, prompt: Prompt) -> Reply:
+        """Return the reply to as much of the conversation as the model accepts."""
         if self.compaction is None:
-            return await self._afforded(step, prompt)
+            return await self._affordable_reply(step, prompt)
         entry = self._model.entry
         prompt = await self.compaction.fit(step, prompt, entry)
         while True:
             try:
-                return await self._afforded(step, prompt)
+                return await self._affordable_reply(step, prompt)
             except PromptTooLong:
                 prompt = await self.compaction.force(step, prompt, entry)
 
-    async def _afforded(self, step: int, prompt: Prompt) -> Reply:
-        """Return the reply, no longer than what is left can pay for.
+    async def _affordable_reply(self, step: int, prompt: Prompt) -> Reply:
+        """Return a reply whose length the remaining reservation can pay for.
 
-        The length of the prompt is bounded by its bytes, which needs no request. Only where that leaves no room for a
-        whole reply the upstream counts its tokens, which are about a quarter.
+        The bytes of the prompt limit its tokens without a request. Only if that leaves too little for a complete reply,
+        the upstream counts the tokens, which are about a quarter.
         """
         if not self._can_afford(prompt):
             prompt = replace(prompt, counted=await self._model.count(prompt))
         spent = self._assignment.journal.spent_micros
-        most = self._budget.affordable_tokens(self._model, prompt, step=step, spent_micros=spent)
-        return await self._asked(step, replace(prompt, max_tokens=most))
+        max_tokens = self._budget.affordable_tokens(self._model, prompt, step=step, spent_micros=spent)
+        return await self._request_reply(step, replace(prompt, max_tokens=max_tokens))
 
     def _can_afford(self, prompt: Prompt) -> bool:
-        """Return whether what is left can pay for the longest reply."""
-        left = self._budget.limits.cap_micros - self._assignment.journal.spent_micros
-        return self._model.worst_case_micros(prompt, prompt.max_tokens) <= max(0, left)
+        """Return whether the remaining reservation can pay for the longest reply."""
+        remaining = self._budget.limits.cap_micros - self._assignment.journal.spent_micros
+        return self._model.worst_case_micros(prompt, prompt.max_tokens) <= max(0, remaining)
 
-    def _measured(self, talk: Conversation) -> Measured | None:
-        """How long the model found the conversation up to its last reply; another model counts in other tokens."""
-        places = [place for place, message in enumerate(talk.messages) if message["role"] == "assistant"]
-        last = self._last
-        if last is None or last.model != self._model.slug or not last.measured or not places:
+    def _measured(self, conversation: Conversation) -> Measured | None:
+        """Return the measured length of the conversation up to the last reply; other models count other tokens."""
+        positions = [
+            position
+            for position, message in enumerate(conversation.messages)
+            if message["role"] == "assistant"
+        ]
+        last = self._last_reply
+        if last is None or last.model != self._model.slug or not last.measured or not positions:
             return None
-        return Measured(places[-1] + 1, last.measured)
+        return Measured(positions[-1] + 1, last.measured)
 
-    async def _asked(self, step: int, prompt: Prompt) -> Reply:
+    async def _request_reply(self, step: int, prompt: Prompt) -> Reply:
         recorder: BufferedRecorder = self._assignment.journal.recorder
-        silent = self._assignment.is_listed
-        deltas = Deltas(self._assignment.job_id, step, recorder.scrubber, is_silent=silent)
+        is_silent = self._assignment.is_listed
+        deltas = Deltas(self._assignment.job_id, step, recorder.scrubber, is_silent=is_silent)
 
         def retried(retry: Retry) -> None:
             deltas.restart()
             recorder.record(_retry_event(step, retry))
 
         try:
-            tell = _tell_nobody if self._assignment.guard.is_quiet else deltas.tell
-            return await self._model.reply(prompt, tell, retried)
+            on_text = _discard if self._assignment.guard.hides_partial_text else deltas.tell
+            return await self._model.reply(prompt, on_text, retried)
         except Unavailable as error:
-            raise self._away(error) from error
+            raise self._pause_or_error(error) from error
         finally:
             deltas.end()
 
-    def _away(self, error: Unavailable) -> Exception:
-        """A pause, for as long as the run may still last; then the error itself."""
-        patience = timedelta(seconds=self._assignment.limits.timeout_s)
-        grown_s = FIRST_ABSENCE_S * 2 ** min(self._assignment.attempt - 1, 10)
-        after_s = max(float(error.retry_after_s), min(MAX_ABSENCE_S, grown_s))
-        if now() + timedelta(seconds=after_s) > self._assignment.journal.began_at + patience:
+    def _pause_or_error(self, error: Unavailable) -> Exception:
+        """Return a pause if the run may last that long, else the error itself."""
+        limit = timedelta(seconds=self._assignment.limits.timeout_s)
+        grown_s = FIRST_PAUSE_S * 2 ** min(self._assignment.attempt - 1, 10)
+        after_s = max(float(error.retry_after_s), min(MAX_PAUSE_S, grown_s))
+        if now() + timedelta(seconds=after_s) > self._assignment.journal.started_at + limit:
             return error
-        return ModelAway(error, after_s=after_s)
+        return ModelNotResponding(error, after_s=after_s)
 
-    def _tell_escalated(self, weaker: Model, routing: Routing, step: int) -> None:
+    def _record_escalation(self, weaker: Model, routing: Routing, step: int) -> None:
         escalated = ModelEscalatedEvent(
             from_=weaker.slug,
             to=routing.escalate_to,
@@ -189,5 +193,5 @@ def _retry_event(step: int, retry: Retry) -> ModelRetryEvent:
     )
 
 
-def _tell_nobody(piece: str) -> None:
-    """Nothing is told of a reply before the rails have seen it."""
+def _discard(chunk: str) -> None:
+    """Discard text: nothing is published before the guardrails have checked the reply."""

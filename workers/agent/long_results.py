@@ -1,4 +1,4 @@
-"""Results that are too long for a conversation: the whole goes into the drive, and the model gets its beginning."""
+"""Results that are too long for a conversation: the full text is stored in the drive, and the model gets its start."""
 
 from __future__ import annotations
 
@@ -12,73 +12,73 @@ from typing import Final
 from workers.agent.types import ToolCall, ToolResult, Workspace
 
 MAX_CHARACTERS: Final = 12_000
-SHOWN_CHARACTERS: Final = 6_000
+PREVIEW_CHARACTERS: Final = 6_000
 TIDIED_CHARACTERS: Final = 2_000
-"""Shorter results are left as they are."""
+"""Shorter results are unchanged."""
 _FOLDER: Final = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_RDONLY
 _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _BLANK_LINES: Final = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
 
-async def shrunk(result: ToolResult, call: ToolCall, room: Workspace) -> ToolResult:
-    """The result, shorter where it is longer than a conversation should hold."""
+async def shortened(result: ToolResult, call: ToolCall, workspace: Workspace) -> ToolResult:
+    """Return the result, shortened if it is too long for a conversation."""
     if not isinstance(result.content, str) or len(result.content) <= TIDIED_CHARACTERS:
         return result
     text = _tidied(result.content)
     if len(text) > MAX_CHARACTERS:
-        text = await _offloaded(result.content, text, call, room)
-    return ToolResult(text, result.ok, result.facts, result.used)
+        text = await _offloaded(result.content, text, call, workspace)
+    return ToolResult(text, result.ok, result.details, result.used)
 
 
 def _tidied(text: str) -> str:
-    """Without what only a terminal needs; JSON without its white space."""
+    """Return the text without terminal escapes and blank lines; JSON without white space."""
     with suppress(ValueError, RecursionError):
         return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
     return _BLANK_LINES.sub("\n\n", _ESCAPES.sub("", text))
 
 
-def keep_whole(room: Workspace, name: str, text: str) -> str:
-    """Keep a text in the drive, where the run's tools and people find it; gives its path.
+def store_full_text(workspace: Workspace, name: str, text: str) -> str:
+    """Store a text in the drive, and return its path.
 
     Raises:
         OSError: it cannot be written.
     """
-    place = ("_jobs", str(room.assignment.job_id), "_toolout")
-    with suppress(FileExistsError):  # by an attempt that did not come to write down that it had
-        _write(room, place, name, text)
-    return f"drive/{'/'.join(place)}/{name}"
+    folders = ("_jobs", str(workspace.assignment.job_id), "_toolout")
+    with suppress(FileExistsError):  # written by an attempt that did not store the result
+        _write(workspace, folders, name, text)
+    return f"drive/{'/'.join(folders)}/{name}"
 
 
-async def _offloaded(whole: str, text: str, call: ToolCall, room: Workspace) -> str:
+async def _offloaded(full_text: str, text: str, call: ToolCall, workspace: Workspace) -> str:
     name = f"{call.step}-{re.sub(r'[^A-Za-z0-9_-]', '_', call.id)[:80]}.txt"
-    shown = text[:SHOWN_CHARACTERS]
-    left = len(text) - SHOWN_CHARACTERS
+    preview = text[:PREVIEW_CHARACTERS]
+    remaining = len(text) - PREVIEW_CHARACTERS
     try:
-        path = await asyncio.to_thread(keep_whole, room, name, whole)
+        path = await asyncio.to_thread(store_full_text, workspace, name, full_text)
     except OSError as error:
-        return f"{shown}\n[… {left:,} more characters; they could not be kept: {error.strerror}]"
-    return f"{shown}\n[… {left:,} more characters; the whole is in {path}]"
+        return f"{preview}\n[… {remaining:,} more characters; they could not be kept: {error.strerror}]"
+    return f"{preview}\n[… {remaining:,} more characters; the whole is in {path}]"
 
 
-def _write(room: Workspace, place: tuple[str, ...], name: str, text: str) -> None:
-    """Write below the drive without following any link: whoever may write there could have put one."""
-    uid = room.assignment.sandbox_uid
-    folder = os.open(room.drive_dir, _FOLDER)
+def _write(workspace: Workspace, folders: tuple[str, ...], name: str, text: str) -> None:
+    """Write below the drive without following links, which code of the project may have created."""
+    uid = workspace.assignment.sandbox_uid
+    folder = os.open(workspace.drive_dir, _FOLDER)
     try:
-        for part in place:
-            inner = _entered(folder, part, uid)
+        for part in folders:
+            inner = _open_or_create(folder, part, uid)
             os.close(folder)
             folder = inner
         file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644, dir_fd=folder)
         with os.fdopen(file, "w", encoding="utf-8", errors="replace") as opened:
-            _give(file, uid)
+            _change_owner(file, uid)
             opened.write(text)
     finally:
         os.close(folder)
 
 
-def _entered(folder: int, name: str, uid: int | None) -> int:
-    """The folder of that name in a folder, made where there is none."""
+def _open_or_create(folder: int, name: str, uid: int | None) -> int:
+    """Return the folder of that name in a folder, created if it is missing."""
     is_new = True
     try:
         os.mkdir(name, 0o755, dir_fd=folder)
@@ -86,11 +86,11 @@ def _entered(folder: int, name: str, uid: int | None) -> int:
         is_new = False
     inner = os.open(name, _FOLDER, dir_fd=folder)
     if is_new:
-        _give(inner, uid)
+        _change_owner(inner, uid)
     return inner
 
 
-def _give(descriptor: int, uid: int | None) -> None:
-    """Let the project's own user have it."""
+def _change_owner(descriptor: int, uid: int | None) -> None:
+    """Make the project's own user the owner."""
     if uid is not None:
         os.fchown(descriptor, uid, uid)

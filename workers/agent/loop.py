@@ -1,7 +1,7 @@
-"""The loop of an agent: the model says something, its calls are made, it is told what they gave, until it is done.
+"""The agent loop: a reply of the model, its tool calls, their results, until a result is accepted.
 
-A run that was interrupted takes the same way again: what its journal holds is not asked for a second time, so that it
-arrives where it was, and goes on from there. Whatever else ends it is a `Stop` or a `Pause`.
+A resumed run repeats the same steps with the replies and results in its journal, and continues from there. Other ends
+of a run are a `Stop` or a `Pause`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import itertools
 from typing import Any, Final
 
 from workers.agent.assignment import AgentAssignment
-from workers.agent.conversation import Conversation, calls_of, text_of, told
+from workers.agent.conversation import Conversation, calls_of, text_blocks, text_of
 from workers.agent.finish_tool import FinishTool
 from workers.agent.llm_client import LLMClient
 from workers.agent.stop_reasons import NoOutput, Truncated
@@ -19,12 +19,12 @@ from workers.llm.types import Block, Reply
 
 MAX_NUDGES: Final = 2
 MAX_CUTS: Final = 5
-"""Replies that are cut off one after the other."""
-GO_ON: Final = (
+"""Consecutive replies that are cut off."""
+CONTINUE: Final = (
     "Your reply was cut off at its limit of tokens. Go on exactly where it stopped; a call of a tool that was not "
     "whole has to be made again, in smaller pieces."
 )
-HAND_IN: Final = (
+SUBMIT: Final = (
     "You ended without handing in a result. Call set_output with it now; if the task cannot be done, say so in the "
     "fields of the result."
 )
@@ -34,67 +34,71 @@ MOVED: Final = (
 )
 CUT: Final = "max_tokens"
 PAUSED: Final = "pause_turn"
-GOES_ON: Final = (CUT, PAUSED)
-"""Reasons for which a reply stopped that are not its end."""
+INCOMPLETE: Final = (CUT, PAUSED)
+"""Stop reasons of replies that are not complete."""
 
 
-async def converse(
-    talk: Conversation, speaker: LLMClient, tools: Toolbox, finish: FinishTool, assignment: AgentAssignment
+async def run_agent(
+    conversation: Conversation,
+    llm_client: LLMClient,
+    tools: Toolbox,
+    finish: FinishTool,
+    assignment: AgentAssignment,
 ) -> Any:
-    """Let the model work until it hands in its result.
+    """Run the agent until its result is accepted.
 
     Raises:
-        Stop: it may not go on, or has nothing to hand in.
-        Pause: the run goes on later.
-        AttemptLost: it goes on elsewhere already.
+        Stop: a limit is reached, or there is no result.
+        Pause: the run continues later.
+        AttemptLost: the attempt is not the running one any more.
     """
     job = str(assignment.job_id)
-    patience = _Patience()
+    repeats = _RepeatLimit()
     for step in itertools.count(1):
-        reply = await speaker.reply(step, talk, tools.specs)
+        reply = await llm_client.reply(step, conversation, tools.specs)
         calls = calls_of(reply, step=step, job=job)
         if calls:
             results = await tools.run(calls)
             if results.is_finished:
                 return results.value
-            if results.misfits:
-                await speaker.note_failures(results.misfits, step=step)
-            patience.renew()
-            talk = talk.after(reply, results.blocks + await _note(step, assignment))
+            if results.mismatches:
+                await llm_client.note_failures(results.mismatches, step=step)
+            repeats.reset()
+            conversation = conversation.after(reply, results.blocks + await _note(step, assignment))
             continue
-        words = patience.words_with(reply)
-        if reply.stop_reason not in GOES_ON and (value := finish.from_words(words)) is not None:
-            value, complaint = await tools.let_out(value, step)
+        text = repeats.text_with(reply)
+        if reply.stop_reason not in INCOMPLETE and (value := finish.from_text(text)) is not None:
+            value, complaint = await tools.release_result(value, step)
             if complaint is None:
                 return value
-            talk = talk.after(reply, told(complaint))
+            conversation = conversation.after(reply, text_blocks(complaint))
             continue
-        talk = talk.after(reply, patience.answer(reply))
+        conversation = conversation.after(reply, repeats.response(reply))
     raise AssertionError("unreachable: the steps have no end of their own")
 
 
-class _Patience:
-    """How often in a row a model may say nothing that leads on."""
+class _RepeatLimit:
+    """Limits consecutive replies without progress."""
 
     def __init__(self) -> None:
-        self.renew()
+        self.reset()
 
-    def renew(self) -> None:
-        """It has done something."""
+    def reset(self) -> None:
+        """Reset the counts after a reply with progress."""
         self._nudges = self._cuts = 0
-        self._words = ""
+        self._text_of = ""
 
-    def words_with(self, reply: Reply) -> str:
-        """What it has said by now, with the pieces of a reply that was cut off put together."""
-        words = self._words + text_of(reply)
-        self._words = words if reply.stop_reason in GOES_ON else ""
-        return words.strip()
+    def text_with(self, reply: Reply) -> str:
+        """Return the text so far, with the parts of a reply that was cut off joined."""
+        text = self._text_of + text_of(reply)
+        self._text_of = text if reply.stop_reason in INCOMPLETE else ""
+        return text.strip()
 
-    def answer(self, reply: Reply) -> list[Block]:
-        """What it is told; nothing when it only paused.
+    def response(self, reply: Reply) -> list[Block]:
+        """Return the reminder for the model; nothing if it only paused.
 
         Raises:
-            Stop: it was told often enough.
+            Stop: the model was reminded often enough.
         """
         if reply.stop_reason == PAUSED:
             return []
@@ -102,18 +106,18 @@ class _Patience:
             self._cuts += 1
             if self._cuts >= MAX_CUTS:
                 raise Truncated(self._cuts, reply.tokens.output)
-            return told(GO_ON)
+            return text_blocks(CONTINUE)
         self._nudges += 1
         if self._nudges > MAX_NUDGES:
             raise NoOutput(MAX_NUDGES)
-        return told(HAND_IN)
+        return text_blocks(SUBMIT)
 
 
 async def _note(step: int, assignment: AgentAssignment) -> list[Block]:
-    """What the model is told beside the first results after an interruption; the same whenever the run is repeated."""
+    """Return the note for the first results after an interruption; it is the same whenever the run is repeated."""
     journal = assignment.journal
-    words = journal.note(step)
-    if words is None and step == journal.last_step and assignment.attempt > journal.opened_by:
-        words = MOVED.format(unless="" if assignment.has_own_drive else " unless they are in ./drive")
-        await journal.keep_note(step, words)
-    return told(words) if words else []
+    text = journal.note(step)
+    if text is None and step == journal.last_step and assignment.attempt > journal.first_attempt:
+        text = MOVED.format(unless="" if assignment.has_staged_drive else " unless they are in ./drive")
+        await journal.store_note(step, text)
+    return text_blocks(text) if text else []

@@ -1,4 +1,4 @@
-"""What a run is told of earlier ones before it begins, if its skill asks for that."""
+"""The memory digest at the start of a run, if its skill requests it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.execution.events.types import MemoryInjectedEvent, MemoryMissEvent
 from backend.identity.auth.principal import Principal
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
-from workers.agent.conversation import told
+from workers.agent.conversation import text_blocks
 from workers.agent.types import ToolError, Workspace
 from workers.agent.untrusted import unclosing
 from workers.agent.workspace import disk, file_paths
@@ -31,18 +31,22 @@ IDENTITY: Final = (
 
 
 async def remembered(
-    context: AppContext, assignment: AgentAssignment, staged: Staged, room: Workspace
+    context: AppContext, assignment: AgentAssignment, staged: Staged, workspace: Workspace
 ) -> list[Block]:
-    """What stands in front of the inputs; nothing where the skill does not ask for a digest."""
+    """Return the blocks before the inputs; nothing if the skill requests no digest."""
     memory = assignment.skill.memory
     if memory is None or not memory.digest:
         return []
-    keys = [key async for key in _keys(staged, memory.keys, room)]
-    identity = await _identity(staged, keys, room) if memory.identity else None
+    keys = [key async for key in _keys(staged, memory.keys, workspace)]
+    identity = await _identity(staged, keys, workspace) if memory.identity else None
     if identity is not None:
         keys = [*keys, identity["entity_key"]]
     content = None if identity is None else identity["content_hash"]
-    blocks = [] if identity is None else told(IDENTITY + unclosing(json.dumps(identity, ensure_ascii=False)))
+    blocks = (
+        []
+        if identity is None
+        else text_blocks(IDENTITY + unclosing(json.dumps(identity, ensure_ascii=False)))
+    )
     principal = job_principal(
         job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
     )
@@ -58,7 +62,7 @@ async def remembered(
     if not text:
         return blocks
     recorder.record(MemoryInjectedEvent(**found.injected._asdict()))
-    return [*blocks, *told(text)]
+    return [*blocks, *text_blocks(text)]
 
 
 async def _read_digest(
@@ -70,31 +74,31 @@ async def _read_digest(
             return await digest(session, principal, keys, content_hash=content)
 
 
-async def _identity(staged: Staged, keys: list[str], room: Workspace) -> dict[str, str] | None:
+async def _identity(staged: Staged, keys: list[str], workspace: Workspace) -> dict[str, str] | None:
     """Return the first key of the inputs and the hash of all of them; none without inputs."""
     if not staged.inputs:
         return None
-    content = content_hash(await asyncio.to_thread(_with_hashes, staged.inputs, room))
+    content = content_hash(await asyncio.to_thread(_with_hashes, staged.inputs, workspace))
     return {"entity_key": keys[0] if keys else f"fp:{content}", "content_hash": content}
 
 
-def _with_hashes(value: Any, room: Workspace) -> Any:
+def _with_hashes(value: Any, workspace: Workspace) -> Any:
     """Replace each file by the hash of its content, since its path and its URL differ from job to job."""
     if _is_file(value):
         try:
-            return hashlib.sha256(disk.read(file_paths.to_read(value["drive_path"], room))).hexdigest()
+            return hashlib.sha256(disk.read(file_paths.to_read(value["drive_path"], workspace))).hexdigest()
         except ToolError:
             return value["drive_path"]
     if isinstance(value, dict):
-        return {name: _with_hashes(one, room) for name, one in value.items()}
-    return [_with_hashes(one, room) for one in value] if isinstance(value, list) else value
+        return {name: _with_hashes(item, workspace) for name, item in value.items()}
+    return [_with_hashes(item, workspace) for item in value] if isinstance(value, list) else value
 
 
-async def _keys(staged: Staged, names: tuple[str, ...], room: Workspace) -> Any:
-    """What the inputs are about: those that the skill names, else every image and every address."""
+async def _keys(staged: Staged, names: tuple[str, ...], workspace: Workspace) -> Any:
+    """Return the keys of the inputs: of those that the skill names, else of all images and URLs."""
     for value in _values(staged, names):
         if _is_file(value):
-            key = await asyncio.to_thread(_image, value, room)
+            key = await asyncio.to_thread(_image, value, workspace)
         elif names or str(value).lower().startswith(("http://", "https://")):
             key = value_key(value)
         else:
@@ -113,10 +117,10 @@ def _is_file(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("drive_path"), str)
 
 
-def _image(value: dict[str, Any], room: Workspace) -> str | None:
+def _image(value: dict[str, Any], workspace: Workspace) -> str | None:
     if not str(value.get("media_type", "")).startswith("image/"):
         return None
     try:
-        return image_key(disk.read(file_paths.to_read(value["drive_path"], room)))
+        return image_key(disk.read(file_paths.to_read(value["drive_path"], workspace)))
     except ToolError:
-        return None  # too large to be looked at
+        return None  # too large to read

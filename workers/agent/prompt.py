@@ -1,4 +1,4 @@
-"""How a run begins: the system prompt, made of the skill's own words and ours, and the inputs as the first message."""
+"""The initial prompt of a run: the system prompt, and the inputs as the first message."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.skills.manifest.types import Skill
 from backend.skills.schemas.schema_dialect import Schema, file_kind
 from workers.agent.assignment import AgentAssignment
 from workers.agent.attachments.staging import Staged
-from workers.agent.conversation import Conversation, told
+from workers.agent.conversation import Conversation, text_blocks
 from workers.agent.finish_tool import FinishTool
 from workers.agent.untrusted import unclosing
 from workers.llm.types import Message, ToolSpec
@@ -31,7 +31,7 @@ class PromptMissing(Missing):
 
 MAX_PROMPT_BYTES: Final = 1 << 20
 _FRONT_MATTER: Final = re.compile(r"\A\ufeff?---[ \t]*\r?\n.*?(?:\r?\n|\A)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_FACTS: Final = (
+_CONSTRAINTS: Final = (
     *("enum", "const", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"),
     *("pattern", "format", "default"),
 )
@@ -73,22 +73,22 @@ RESULT: Final = """\
 
 Hand in the result with the tool `set_output`; that ends the run. Fill in every field as its schema says, with what \
 you found and nothing made up."""
-WORDS_DO: Final = (
+TEXT_RESULT: Final = (
     " A last reply without a call of a tool counts as the result, too: it is the field `{field}`."
 )
-ONLY_WORDS: Final = "\n\nEnd with a reply that is the result itself, without a preface."
+TEXT_ONLY: Final = "\n\nEnd with a reply that is the result itself, without a preface."
 
 
 def open_conversation(
     assignment: AgentAssignment, body: str, finish: FinishTool, tools: Sequence[ToolSpec], staged: Staged
 ) -> Conversation:
-    """What the model is told before its first reply."""
+    """Return the initial conversation."""
     system = system_prompt(assignment.skill, body, finish, has_tools=len(tools) > 1)
     return Conversation(system, (first_message(assignment.skill, staged),))
 
 
 def read_body(assignment: AgentAssignment) -> str:
-    """The prompt of the request, else the skill's own, without its front matter.
+    """Return the prompt of the request, else the skill's own, without its front matter.
 
     Raises:
         PromptMissing: the bundle has no such text.
@@ -99,7 +99,7 @@ def read_body(assignment: AgentAssignment) -> str:
 
 
 def read_text(assignment: AgentAssignment, file: str) -> str:
-    """A text of the bundle, relative to the folder of the skill.
+    """Return a text of the bundle, by its path in the folder of the skill.
 
     Raises:
         PromptMissing: the bundle has no such text.
@@ -112,29 +112,29 @@ def read_text(assignment: AgentAssignment, file: str) -> str:
 
 
 def system_prompt(skill: Skill, body: str, finish: FinishTool, *, has_tools: bool) -> str:
-    """The skill's own words first, then ours."""
+    """Return the system prompt: the skill's own text, then that of the platform."""
     result = RESULT
-    if finish.takes_words:
-        result += WORDS_DO.format(field=finish.text_field) if finish.text_field else ONLY_WORDS
+    if finish.accepts_text:
+        result += TEXT_RESULT.format(field=finish.text_field) if finish.text_field else TEXT_ONLY
     parts = [body, WHERE, *([TOOLS, FOLDER] if has_tools else []), _inputs(skill), DATA, result]
     return "\n\n".join(part for part in parts if part)
 
 
 def first_message(skill: Skill, staged: Staged) -> Message:
-    """The inputs, marked as data, and what of their files can be seen."""
+    """Return the first message: the inputs, marked as data, and the files that the model can read."""
     names = [*_properties(skill.input_schema), *staged.inputs]
     lines = [
         f"{name}: {_as_data(staged.inputs[name])}" for name in dict.fromkeys(names) if name in staged.inputs
     ]
     body = "\n".join(lines) or "(none)"
-    words = f"The inputs of this job, as JSON:\n\n<inputs>\n{body}\n</inputs>"
+    text = f"The inputs of this job, as JSON:\n\n<inputs>\n{body}\n</inputs>"
     if staged.has_files:
-        words += STAGED
-    return {"role": "user", "content": [*staged.before, *told(words), *staged.blocks]}
+        text += STAGED
+    return {"role": "user", "content": [*staged.before, *text_blocks(text), *staged.blocks]}
 
 
 def _inputs(skill: Skill) -> str:
-    """What the inputs mean, as the schema says."""
+    """Return the description of the inputs by their schema."""
     properties = _properties(skill.input_schema)
     if not properties:
         return ""
@@ -149,11 +149,15 @@ def _inputs(skill: Skill) -> str:
 
 def _described(name: str, schema: Schema, *, is_required: bool) -> str:
     kind = file_kind(schema) or schema.get("type", "any")
-    shown = "|".join(kind) if isinstance(kind, list) else str(kind)
-    facts = [shown, *([] if is_required else ["optional"])]
-    facts += [f"{fact} {json.dumps(schema[fact])}" for fact in _FACTS if fact in schema]
+    type_name = "|".join(kind) if isinstance(kind, list) else str(kind)
+    constraints = [type_name, *([] if is_required else ["optional"])]
+    constraints += [
+        f"{constraint} {json.dumps(schema[constraint])}"
+        for constraint in _CONSTRAINTS
+        if constraint in schema
+    ]
     description = " ".join(str(schema.get("description", "")).split())
-    return f"- `{name}` ({', '.join(facts)})" + (f": {description}" if description else "")
+    return f"- `{name}` ({', '.join(constraints)})" + (f": {description}" if description else "")
 
 
 def _properties(schema: Schema) -> Schema:
@@ -162,5 +166,5 @@ def _properties(schema: Schema) -> Schema:
 
 
 def _as_data(value: Any) -> str:
-    """As JSON that cannot close the mark around it."""
+    """Return a value as JSON that cannot close the mark around it."""
     return unclosing(json.dumps(value, ensure_ascii=False))

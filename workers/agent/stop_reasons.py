@@ -1,19 +1,19 @@
-"""Why a run ended without its result: exceptions that carry the facts.
+"""Exceptions that end a run without its result.
 
 Stop
 ├── OutOfSteps      step_limit
 ├── OutOfTime       timeout
 ├── OutOfTokens     token_limit
 ├── ContextFull     context_full     the conversation does not fit into the model any more
-├── CostCapped      cost_capped      before the call that might have passed the cap
-├── Refused         refused          the model would not do it
-├── Truncated       truncated        the reply was cut off again and again
-├── RailBlocked     rail_blocked     its results did not pass a rail of the skill
-└── NoOutput        no_output        the model ended without handing in a result
-Pause               the run goes on later, where it stopped: its journal is kept
-├── HandedOver      drain            this worker leaves
-├── ModelAway       model_overloaded, model_unavailable
-├── ConsentNeeded   approval
+├── CostCapped      cost_capped      before a call that might exceed the cap
+├── Refused         refused          the model refused
+├── Truncated       truncated        replies were cut off repeatedly
+├── RailBlocked     rail_blocked     guardrails rejected its results
+└── NoOutput        no_output        the model ended without submitting a result
+Pause               the run continues later, with its journal
+├── WorkerDraining  drain            this worker drains
+├── ModelNotResponding       model_overloaded, model_unavailable
+├── ApprovalNeeded   approval
 └── WalletEmpty     wallet_empty
 """
 
@@ -34,15 +34,15 @@ class Stop(Exception):
 
     code: ClassVar[str]
 
-    def __init__(self, sentence: str, event: StopEvent | None = None) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, message: str, event: StopEvent | None = None) -> None:
+        super().__init__(message)
+        self.message = message
         self.event = event
-        """What is recorded before the last event of the job; none: the last event says everything."""
+        """Recorded before the last event of the job; none if that suffices."""
 
 
 class OutOfSteps(Stop):
-    """The model has replied as often as it may."""
+    """The maximum number of steps was reached."""
 
     code = "step_limit"
 
@@ -55,7 +55,7 @@ class OutOfSteps(Stop):
 
 
 class OutOfTime(Stop):
-    """The run has lasted as long as it may."""
+    """The time limit was reached."""
 
     code = "timeout"
 
@@ -68,7 +68,7 @@ class OutOfTime(Stop):
 
 
 class OutOfTokens(Stop):
-    """The run has used as many tokens as it may."""
+    """The token limit was reached."""
 
     code = "token_limit"
 
@@ -81,7 +81,7 @@ class OutOfTokens(Stop):
 
 
 class ContextFull(Stop):
-    """The conversation does not fit into the model, and nothing is left that could be taken out of it."""
+    """The conversation exceeds the context of the model, and nothing more can be removed."""
 
     code = "context_full"
 
@@ -94,7 +94,7 @@ class ContextFull(Stop):
 
 
 class CostCapped(Stop):
-    """The next call could cost more than is left of what is reserved for the job."""
+    """The next call could cost more than the remaining reservation."""
 
     code = "cost_capped"
 
@@ -121,7 +121,7 @@ class CostCapped(Stop):
 
 
 class Refused(Stop):
-    """The model would not do it."""
+    """The model refused."""
 
     code = "refused"
 
@@ -132,7 +132,7 @@ class Refused(Stop):
 
 
 class Truncated(Stop):
-    """The model's replies were cut off again and again."""
+    """Replies of the model were cut off repeatedly."""
 
     code = "truncated"
 
@@ -144,63 +144,63 @@ class Truncated(Stop):
 
 
 class RailBlocked(Stop):
-    """A rail of the skill lets none of its results out."""
+    """A guardrail of the skill rejects its results."""
 
     code = "rail_blocked"
 
-    def __init__(self, sentence: str, times: int) -> None:
-        again = f" {times} results did not." if times > 1 else ""
-        super().__init__(f"{sentence}{again}")
+    def __init__(self, message: str, times: int) -> None:
+        repeated = f" {times} results did not." if times > 1 else ""
+        super().__init__(f"{message}{repeated}")
 
 
 class NoOutput(Stop):
-    """The model ended without handing in a result."""
+    """The model ended without submitting a result."""
 
     code = "no_output"
 
-    def __init__(self, asked: int) -> None:
+    def __init__(self, reminders: int) -> None:
         super().__init__(
-            f"The agent ended without calling set_output, though it was asked to {asked} times. Say in the skill's "
+            f"The agent ended without calling set_output, though it was asked to {reminders} times. Say in the skill's "
             "prompt what the result is."
         )
 
 
 class Pause(Exception):
-    """The run goes on later, where it stopped."""
+    """The run continues later, where it stopped."""
 
     def __init__(self, reason: str, *, after_s: float = 0.0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.after_s = after_s
-        """Not before so many seconds."""
+        """Minimum seconds until then."""
 
 
-class HandedOver(Pause):
-    """This worker leaves; another one goes on."""
+class WorkerDraining(Pause):
+    """This worker drains; another one continues the run."""
 
     def __init__(self) -> None:
         super().__init__("drain")
 
 
-class ModelAway(Pause):
-    """The model does not answer for now."""
+class ModelNotResponding(Pause):
+    """The model does not respond now."""
 
     def __init__(self, error: Unavailable, *, after_s: float) -> None:
         super().__init__(error.code, after_s=after_s)
         self.error = error
 
 
-class ConsentNeeded(Pause):
-    """The next call runs only if a person agrees to it."""
+class ApprovalNeeded(Pause):
+    """The next call needs the approval of a user."""
 
-    def __init__(self, wanted: Sequence[Wanted]) -> None:
+    def __init__(self, approvals: Sequence[Wanted]) -> None:
         super().__init__("approval")
-        self.wanted = tuple(wanted)
-        """That call, and those behind it in the same reply of which the same is true."""
+        self.approvals = tuple(approvals)
+        """That call, and later ones of the same reply that need an approval, too."""
 
 
 class WalletEmpty(Pause):
-    """Nothing could be reserved for the run: the wallet holds no more than what other runs may cost."""
+    """Nothing could be reserved for the run: the wallet is reserved for other runs."""
 
     def __init__(self) -> None:
         super().__init__("wallet_empty")

@@ -1,4 +1,4 @@
-"""The tools of one run: what the model is offered, and how its calls are made, each of them once."""
+"""The toolbox of one run: the tools that the model may call, with each call made once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from workers.agent.finish_tool import NAME as FINISH
 from workers.agent.finish_tool import FinishTool, complaint
 from workers.agent.guardrails import Guard, Verdict
 from workers.agent.journal import Finished, Journal
-from workers.agent.long_results import shrunk
-from workers.agent.stop_reasons import ConsentNeeded
+from workers.agent.long_results import shortened
+from workers.agent.stop_reasons import ApprovalNeeded
 from workers.agent.types import (
     Asking,
     Bound,
     Coercing,
-    StandIn,
+    DelegatingTool,
     Tool,
     ToolCall,
     ToolError,
@@ -34,7 +34,7 @@ from workers.llm.types import Block, ToolSpec
 
 log = logs.get(__name__)
 
-AT_ONCE: Final = 3
+MAX_CONCURRENT_CALLS: Final = 3
 _LABEL: Final = {
     "type": "string",
     "description": "What this call is for, in a few words, for people who follow the run.",
@@ -45,38 +45,38 @@ INTERRUPTED: Final = (
     "it."
 )
 DENIED: Final = "A person denied it{reason}."
-NOBODY: Final = "Nobody agreed to it in time."
+NOT_APPROVED: Final = "Nobody agreed to it in time."
 ANOTHER_EFFECT: Final = (
     "The approval was for a tool of another server, or does not record for which one. Check which tools there are, and "
     "call the one that is meant: it needs an approval of its own."
 )
-NOT_AGAIN: Final = (
+DO_NOT_RETRY: Final = (
     "Do not call it again, and do not try to reach the same in another way. Go on without it, and say in the result "
     "what was not done."
 )
-NOT_MADE: Final = "ERROR: not made, since the result was handed in before it."
+NOT_CALLED: Final = "ERROR: not made, since the result was handed in before it."
 
 
 @dataclass(slots=True)
 class Results:
-    """What the calls of one reply gave."""
+    """The results of the calls of one reply."""
 
     blocks: list[Block] = field(default_factory=list)
-    """As the model reads them, in the order of the calls."""
+    """In the form for the model, in the order of the calls."""
     is_finished: bool = False
     value: Any = None
-    """The run's result, once it is finished."""
-    misfits: int = 0
-    """Results that were handed in and did not fit."""
+    """The result of the run, once it is finished."""
+    mismatches: int = 0
+    """Results that were submitted and did not match the schema."""
 
 
 class Toolbox:
-    """The tools that a skill may use, in one workroom."""
+    """The tools that a skill may use, in one workspace."""
 
     def __init__(
-        self, tools: Sequence[Tool], finish: FinishTool, room: Workspace, journal: Journal, guard: Guard
+        self, tools: Sequence[Tool], finish: FinishTool, workspace: Workspace, journal: Journal, guard: Guard
     ) -> None:
-        skill = room.skill
+        skill = workspace.skill
         allowed = set(skill.allowed_tools)
         offered = [tool for tool in tools if not allowed or tool.spec.name in allowed]
         self._tools = {tool.spec.name: tool for tool in offered if tool.spec.name != FINISH}
@@ -84,208 +84,214 @@ class Toolbox:
         self._limits = skill.tool_limits
         self._counts: Counter[str] = Counter()
         self._finish = finish
-        self._room = room
+        self._workspace = workspace
         self._journal = journal
         self._guard = guard
-        guard.stand_ins = {name: tool for name, tool in self._tools.items() if isinstance(tool, StandIn)}
+        guard.delegating = {
+            name: tool for name, tool in self._tools.items() if isinstance(tool, DelegatingTool)
+        }
         guard.coercing = {name: tool for name, tool in self._tools.items() if isinstance(tool, Coercing)}
         self._verdicts: dict[int, Verdict] = {}
-        """What the rails say to the calls of the reply that are still to be made, by place."""
-        self._turn: Sequence[tuple[int, ToolCall]] = ()
-        """The calls of the reply that are being made, with their places."""
+        """The verdicts of the guardrails on the pending calls of the reply, by position."""
+        self._reply_calls: Sequence[tuple[int, ToolCall]] = ()
+        """The calls of the reply that are being made, with their positions."""
         self.specs = [*(_labelled(tool.spec) for tool in self._tools.values()), finish.spec]
 
     async def run(self, calls: Sequence[ToolCall]) -> Results:
-        """Make the calls: beside each other where all of them allow it, else in order, up to a result that fits."""
+        """Make the calls: concurrently if all of them allow it, else in order, until a result is accepted."""
         results = Results()
-        places = self._turn = list(enumerate(calls, start=1))
-        self._verdicts = await self._judged(places)
-        if len(calls) > 1 and all(self._runs_beside_others(*one) for one in places):
-            await self._run_beside(places, results)
+        positions = self._reply_calls = list(enumerate(calls, start=1))
+        self._verdicts = await self._verdicts_of(positions)
+        if len(calls) > 1 and all(self._is_concurrent(*one) for one in positions):
+            await self._run_concurrently(positions, results)
             return results
-        for place, call in places:
+        for position, call in positions:
             if results.is_finished:
-                results.blocks.append(result_block(call, ToolResult(NOT_MADE, ok=False)))
+                results.blocks.append(result_block(call, ToolResult(NOT_CALLED, ok=False)))
             elif call.name == FINISH:
-                await self._hand_in(place, call, results)
+                await self._submit(position, call, results)
             else:
-                results.blocks.append(result_block(call, await self._made(place, call)))
+                results.blocks.append(result_block(call, await self._result_of(position, call)))
         return results
 
-    async def _run_beside(self, places: Sequence[tuple[int, ToolCall]], results: Results) -> None:
-        gate = asyncio.Semaphore(AT_ONCE)
-        times = Counter(call.name for _, call in places)
+    async def _run_concurrently(self, positions: Sequence[tuple[int, ToolCall]], results: Results) -> None:
+        gate = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
+        times = Counter(call.name for _, call in positions)
 
-        async def made(place: int, call: ToolCall) -> ToolResult:
+        async def made(position: int, call: ToolCall) -> ToolResult:
             async with gate:
-                return await self._made(place, replace(call, beside=min(AT_ONCE, times[call.name])))
+                return await self._result_of(
+                    position, replace(call, concurrency=min(MAX_CONCURRENT_CALLS, times[call.name]))
+                )
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(made(place, call)) for place, call in places]
+                tasks = [group.create_task(made(position, call)) for position, call in positions]
         except BaseExceptionGroup as several:
-            first = several.exceptions[0]  # a lost attempt, or a fault of ours: one of them tells it all
+            first = several.exceptions[0]  # a lost attempt, or an internal error: the first one suffices
             raise first from None
-        for (_, call), task in zip(places, tasks, strict=True):
+        for (_, call), task in zip(positions, tasks, strict=True):
             results.blocks.append(result_block(call, task.result()))
 
-    async def _hand_in(self, place: int, call: ToolCall, results: Results) -> None:
+    async def _submit(self, position: int, call: ToolCall, results: Results) -> None:
         checked = self._finish.check(call.input)
         if checked.problems:
-            results.misfits += 1
-            await self._answer(place, call, ToolResult(complaint(checked), ok=False), results)
+            results.mismatches += 1
+            await self._respond(position, call, ToolResult(complaint(checked), ok=False), results)
             return
-        value, refusal = await self._let_out(place, call, checked.value)
+        value, refusal = await self._release(position, call, checked.value)
         if refusal is not None:
-            await self._answer(place, call, ToolResult(f"ERROR: {refusal}", ok=False), results)
+            await self._respond(position, call, ToolResult(f"ERROR: {refusal}", ok=False), results)
             return
         results.is_finished, results.value = True, value
-        await self._answer(place, call, ToolResult("Taken. The run is over."), results)
+        await self._respond(position, call, ToolResult("Taken. The run is over."), results)
 
-    async def let_out(self, value: Any, step: int) -> tuple[Any, str | None]:
-        """A result that was given in words, as it may leave, or why it may not.
+    async def release_result(self, value: Any, step: int) -> tuple[Any, str | None]:
+        """Return a result that was submitted as text, as the guardrails permit it, or why they reject it.
 
         Raises:
-            RailBlocked: too many did not pass.
-            ConsentNeeded: a person has to agree first.
+            RailBlocked: too many results were rejected.
+            ApprovalNeeded: a user has to approve it first.
         """
-        return await self._let_out(1, ToolCall("words", FINISH, {}, step), value)
+        return await self._release(1, ToolCall("words", FINISH, {}, step), value)
 
-    async def _let_out(self, place: int, call: ToolCall, value: Any) -> tuple[Any, str | None]:
-        kept = self._journal.result(call.step, place)
-        if kept is not None and not kept.ok:  # an earlier attempt was told so
+    async def _release(self, position: int, call: ToolCall, value: Any) -> tuple[Any, str | None]:
+        stored = self._journal.result(call.step, position)
+        if stored is not None and not stored.ok:  # an earlier attempt rejected it
             self._guard.note_blocked(None)
-            return None, str(kept.content).removeprefix("ERROR: ")
-        decided = self._journal.decision(call.step, place)
-        out = await self._guard.out(value, self._room, step=call.step, decided=decided)
+            return None, str(stored.content).removeprefix("ERROR: ")
+        decided = self._journal.decision(call.step, position)
+        out = await self._guard.out(value, self._workspace, step=call.step, decided=decided)
         if out.asks:
-            shown = out.value if isinstance(out.value, dict) else {"value": out.value}
-            raise ConsentNeeded([Wanted(call.step, place, FINISH, call.id, shown)])
+            submitted = out.value if isinstance(out.value, dict) else {"value": out.value}
+            raise ApprovalNeeded([Wanted(call.step, position, FINISH, call.id, submitted)])
         return out.value, out.complaint
 
-    async def _judged(self, places: Sequence[tuple[int, ToolCall]]) -> dict[int, Verdict]:
-        """What the rails, and what else needs an approval, say to the calls that were not made before."""
+    async def _verdicts_of(self, positions: Sequence[tuple[int, ToolCall]]) -> dict[int, Verdict]:
+        """Return the verdicts of guardrails and approval rules on the calls that were not made before."""
         verdicts = {}
-        for place, call in places:
-            if call.name != FINISH and self._journal.result(call.step, place) is None:
-                decided = self._journal.decision(call.step, place)
-                verdict = await self._guard.verdict(call, self._room, decided)
+        for position, call in positions:
+            if call.name != FINISH and self._journal.result(call.step, position) is None:
+                decided = self._journal.decision(call.step, position)
+                verdict = await self._guard.verdict(call, self._workspace, decided)
                 tool = self._tools.get(call.name)
                 if verdict.refusal is None and not verdict.asks and isinstance(tool, Asking):
-                    verdict = verdict._replace(asks=await tool.needs_approval(call, self._room))
-                verdicts[place] = verdict
+                    verdict = verdict._replace(asks=await tool.needs_approval(call, self._workspace))
+                verdicts[position] = verdict
         return verdicts
 
-    async def _answer(self, place: int, call: ToolCall, result: ToolResult, results: Results) -> None:
-        """An answer of our own, that no tool has given."""
-        if self._journal.result(call.step, place) is None:
-            await self._journal.keep_result(Finished(place, call, result))
+    async def _respond(self, position: int, call: ToolCall, result: ToolResult, results: Results) -> None:
+        """Store and add a response that comes from the runtime instead of a tool."""
+        if self._journal.result(call.step, position) is None:
+            await self._journal.store_result(Finished(position, call, result))
         results.blocks.append(result_block(call, result))
 
-    async def _made(self, place: int, call: ToolCall) -> ToolResult:
-        """The result of a call: the one that is written down already, else a new one, which then is."""
+    async def _result_of(self, position: int, call: ToolCall) -> ToolResult:
+        """Return the result of a call: the stored one, else a new one, which is stored."""
         self._counts.update(self._names(call))
-        kept = self._journal.result(call.step, place)
-        if kept is not None:
-            return kept
+        stored = self._journal.result(call.step, position)
+        if stored is not None:
+            return stored
         tool = self._tools.get(call.name)
-        refusal = self._refusal(call, tool, self._counts) or self._verdict(place).refusal
-        if refusal is None and tool is not None and self._is_gated(place, tool, call):
-            refusal = self._withheld(place, call, tool)
+        refusal = self._refusal(call, tool, self._counts) or self._verdict(position).refusal
+        if refusal is None and tool is not None and self._is_gated(position, tool, call):
+            refusal = self._denial(position, call, tool)
         if refusal is not None or tool is None:
             result = ToolResult(f"ERROR: {refusal}", ok=False)
-        elif self._journal.was_started(call.step, place) and not _may_run_again(tool):
+        elif self._journal.was_started(call.step, position) and not _may_run_again(tool):
             result = ToolResult(INTERRUPTED, ok=False)
         else:
-            await self._announce(place, call, tool)
+            await self._announce(position, call, tool)
             result = await self._run_tool(tool, call)
-        await self._journal.keep_result(Finished(place, call, result))
+        await self._journal.store_result(Finished(position, call, result))
         return result
 
-    async def _announce(self, place: int, call: ToolCall, tool: Tool) -> None:
-        """Write down that it begins, where a second beginning would be one too many."""
+    async def _announce(self, position: int, call: ToolCall, tool: Tool) -> None:
+        """Record that a call starts; store it if it must not be made twice."""
         if not _may_run_again(tool):
-            await self._journal.keep_started(place, call)
+            await self._journal.store_started(position, call)
             return
         started = ToolStartedEvent(tool=call.name, tool_use_id=call.id, step=call.step)
         self._journal.recorder.record(started)
 
     async def _run_tool(self, tool: Tool, call: ToolCall) -> ToolResult:
-        """What the tool gives, whatever it does, without the job's secrets and not too long."""
+        """Return the result of the tool, or its error, without the job's secrets and shortened."""
         scrub = self._journal.recorder.scrubber.scrub
         try:
-            result = await tool.run(call, self._room)
+            result = await tool.run(call, self._workspace)
         except ToolError as error:
             result = ToolResult(f"ERROR: {error}", ok=False)
         except PurasError as error:
-            result = ToolResult(f"ERROR: {error.detail}", ok=False, facts={"code": error.code})
+            result = ToolResult(f"ERROR: {error.detail}", ok=False, details={"code": error.code})
         except Exception as error:  # noqa: BLE001 - a tool that breaks does not break the run: the model is told
             log.warning("a tool broke", tool=call.name, job_id=call.job, error=scrub(repr(error)))
             result = ToolResult(f"ERROR: {type(error).__name__}: {error}", ok=False)
-        result = await self._guard.result(call, replace(result, content=scrub(result.content)), self._room)
-        return await shrunk(result, call, self._room)
+        result = await self._guard.result(
+            call, replace(result, content=scrub(result.content)), self._workspace
+        )
+        return await shortened(result, call, self._workspace)
 
     def _refusal(self, call: ToolCall, tool: Tool | None, counts: Counter[str]) -> str | None:
-        """Why a call is not made; `counts` has the calls up to this one, by each name of what they call."""
+        """Return why a call is not made; `counts` contains the calls up to this one, by each name of their tool."""
         if tool is None:
             return f"there is no tool {call.name!r}. There are {', '.join([*self._tools, FINISH])}."
         names = self._names(call)
         if self._allowed and not self._allowed & {names[0]}:
             return f"{names[0]!r} is not among the tools that this skill allows. Go on without it."
         for name in names:
-            most = self._limits.get(name)
-            if most is not None and counts[name] > most:
-                return f"{name} may be called {most} times in a run, and was. Go on without it."
+            maximum = self._limits.get(name)
+            if maximum is not None and counts[name] > maximum:
+                return f"{name} may be called {maximum} times in a run, and was. Go on without it."
         return None
 
     def _names(self, call: ToolCall) -> tuple[str, ...]:
-        """The names by which limits may mean what is called: of a stand-in the tool behind it, then its own."""
+        """Return the names by which limits may refer to a tool: of a delegating tool also those of the inner tool."""
         tool = self._tools.get(call.name)
-        inner = tool.inner(call.input) if isinstance(tool, StandIn) else None
+        inner = tool.inner(call.input) if isinstance(tool, DelegatingTool) else None
         return (call.name,) if inner is None else inner.names
 
-    def _withheld(self, place: int, call: ToolCall, tool: Tool) -> str | None:
-        """How a person has refused the call; None: somebody has agreed to it.
+    def _denial(self, position: int, call: ToolCall, tool: Tool) -> str | None:
+        """Return how a user has rejected the call; None if it is approved.
 
         Raises:
-            ConsentNeeded: nobody has been asked yet. Nothing that the model says or reads makes this unnecessary.
+            ApprovalNeeded: there is no decision yet. Nothing that the model writes or reads can replace it.
         """
-        decision = self._journal.decision(call.step, place)
+        decision = self._journal.decision(call.step, position)
         if decision is None:
-            raise ConsentNeeded(self._unasked(place))
+            raise ApprovalNeeded(self._pending_approvals(position))
         if decision.status == "approved":
             is_same = (decision.effect or "") == _effect(tool, call)
             return None if is_same else f"{call.name} was not called. {ANOTHER_EFFECT}"
         why = DENIED.format(reason=f": {decision.reason}" if decision.reason else "")
-        return f"{call.name} was not called. {why if decision.status == 'denied' else NOBODY} {NOT_AGAIN}"
+        return f"{call.name} was not called. {why if decision.status == 'denied' else NOT_APPROVED} {DO_NOT_RETRY}"
 
-    def _unasked(self, first: int) -> list[Wanted]:
-        """The calls of the turn, from a place on, that need a consent and are not refused anyway."""
+    def _pending_approvals(self, first: int) -> list[Wanted]:
+        """Return the requests for approval of the calls from a position on that are not rejected otherwise."""
         counts = self._counts.copy()
-        wanted = []
-        for place, call in self._turn:
-            if place > first:
+        approvals = []
+        for position, call in self._reply_calls:
+            if position > first:
                 counts.update(self._names(call))
             tool = self._tools.get(call.name)
-            is_gated = place >= first and tool is not None and self._is_gated(place, tool, call)
-            refusal = self._refusal(call, tool, counts) or self._verdict(place).refusal
-            is_asked = self._journal.decision(call.step, place) is not None
-            if tool is not None and is_gated and refusal is None and not is_asked:
+            is_gated = position >= first and tool is not None and self._is_gated(position, tool, call)
+            refusal = self._refusal(call, tool, counts) or self._verdict(position).refusal
+            is_decided = self._journal.decision(call.step, position) is not None
+            if tool is not None and is_gated and refusal is None and not is_decided:
                 effect = _effect(tool, call)
-                wanted.append(Wanted(call.step, place, call.name, call.id, call.input, effect))
-        return wanted
+                approvals.append(Wanted(call.step, position, call.name, call.id, call.input, effect))
+        return approvals
 
-    def _is_gated(self, place: int, tool: Tool, call: ToolCall) -> bool:
-        """Whether the call needs an approval; one that was asked about does, whatever the name stands for now."""
-        is_decided = self._journal.decision(call.step, place) is not None
-        return tool.confirm or self._verdict(place).asks or is_decided
+    def _is_gated(self, position: int, tool: Tool, call: ToolCall) -> bool:
+        """Return whether the call needs an approval; one with a decision does, whatever the name means now."""
+        is_decided = self._journal.decision(call.step, position) is not None
+        return tool.confirm or self._verdict(position).asks or is_decided
 
-    def _verdict(self, place: int) -> Verdict:
-        return self._verdicts.get(place, Verdict())
+    def _verdict(self, position: int) -> Verdict:
+        return self._verdicts.get(position, Verdict())
 
-    def _runs_beside_others(self, place: int, call: ToolCall) -> bool:
+    def _is_concurrent(self, position: int, call: ToolCall) -> bool:
         tool = self._tools.get(call.name)
-        if tool is None or self._is_gated(place, tool, call):
+        if tool is None or self._is_gated(position, tool, call):
             return False
         return tool.is_read_only and not tool.runs_alone
 

@@ -1,7 +1,7 @@
-"""What the loop, its tools and the place where they work agree on.
+"""Types that the agent loop, its tools and the workspace share.
 
-The loop hands a `ToolCall` to a `Tool` together with the `Workspace` of the run, and gets a `ToolResult` back. A tool
-raises `ToolError` for what the model can mend; whatever else it raises becomes an error result too: the job lives.
+The loop passes a `ToolCall` and the `Workspace` of the run to a `Tool`, which returns a `ToolResult`. A tool raises
+`ToolError` for what the model can fix; other exceptions become error results, too, and do not fail the job.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workers.types import Assignment, Entrypoint, Outcome, Recorder
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What the model asks for: one call of one tool."""
+    """One call of a tool that the model requests."""
 
     id: str
     name: str
@@ -27,30 +27,30 @@ class ToolCall:
     step: int
     job: str = ""
     label: str = ""
-    """What it is for, in the model's words for people."""
-    beside: int = 1
-    """How many calls of the same tool are made at once, itself included."""
+    """The purpose that the model states for users."""
+    concurrency: int = 1
+    """How many calls of the same tool are made concurrently, including this one."""
 
     @property
     def idempotency_key(self) -> str:
-        """The same for every attempt at this call, so that what it does outside can be done once."""
+        """The same for all attempts at this call, so that its effects happen once."""
         return f"{self.job}:{self.step}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a call gave: for the model, for the trace, and for the bill."""
+    """The result of a call: for the model, the trace and the receipt."""
 
     content: str | list[Block]
     ok: bool = True
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """Told in the `tool_result` event: `drive_path`, `media`, `todos`, `paths`…"""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Recorded in the `tool_result` event: `drive_path`, `media`, `todos`, `paths`…"""
     used: tuple[Used, ...] = ()
     """Priced things that the call used."""
 
 
 class ToolError(Exception):
-    """A call went wrong in a way that the model can mend; the sentence says how."""
+    """A call failed in a way that the model can fix; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +58,26 @@ class Ran:
     """How a command ended."""
 
     exit_code: int | None
-    """None: it did not end by itself."""
+    """None if it did not end by itself."""
     output: str
     timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RanCell:
-    """How a cell of Python went."""
+    """How a Python cell ended."""
 
     end: str
-    """`ok`, `error`, `interrupted`; `killed`, `died`: the kernel is gone."""
+    """`ok`, `error`, `interrupted`; `killed` and `died`: the kernel has ended."""
     output: str
     files: tuple[str, ...] = ()
-    """Names of the rich outputs that it has left in the drive, as the sandbox says."""
-    said: str = ""
-    """Why the kernel is gone."""
+    """Names of the rich outputs in the drive, as the sandbox reports them."""
+    reason: str = ""
+    """Why the kernel has ended."""
 
 
 class Workspace(Protocol):
-    """Where the tools of one run work: one folder, one drive, one sandbox."""
+    """The folder, drive and sandbox that the tools of one run use."""
 
     assignment: Assignment
     skill: Skill
@@ -88,7 +88,7 @@ class Workspace(Protocol):
 
     @property
     def has_kernel(self) -> bool:
-        """Whether the kernel of earlier calls is still there."""
+        """Whether the kernel of earlier calls still exists."""
 
     async def bash(self, command: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> Ran:
         """Run a command in the sandbox; its environment holds neither secrets nor the job's token."""
@@ -99,72 +99,72 @@ class Workspace(Protocol):
         """Run a function of the bundle in the sandbox, with the skill's secrets and the job's token."""
 
     async def python(self, code: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> RanCell:
-        """Run a cell in the kernel, which begins with the first; it has what commands have."""
+        """Run a cell in the kernel, which starts with the first cell; it has the privileges of commands."""
 
     async def close(self) -> None:
-        """End every process and remove the folder."""
+        """End all processes and remove the folder."""
 
 
 class Tool(Protocol):
-    """One thing that a model can do."""
+    """One tool."""
 
     spec: ToolSpec
     is_read_only: bool
     """May run concurrently with others, and again after a lost worker."""
     is_idempotent: bool
-    """May run again after a lost worker: a second time changes nothing more."""
+    """May run again after a lost worker, without a second effect."""
     runs_alone: bool
-    """Never concurrently with another call of the turn."""
+    """Must not run concurrently with another call of the reply."""
     confirm: bool
-    """A person has to agree before it runs."""
+    """A user has to approve each call."""
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Do it.
 
         Raises:
-            ToolError: the model can mend it, and how.
+            ToolError: the call failed; the message says how to fix it.
         """
 
 
 @runtime_checkable
 class Asking(Protocol):
-    """A tool for which it depends on the call whether a user has to approve it."""
+    """A tool of which only some calls need an approval."""
 
-    async def needs_approval(self, call: ToolCall, workroom: Workspace) -> bool:
+    async def needs_approval(self, call: ToolCall, workspace: Workspace) -> bool:
         """Return whether this very call needs an approval."""
 
 
 @runtime_checkable
 class Coercing(Protocol):
-    """A tool that is not given the arguments as the model has written them."""
+    """A tool that changes the arguments of the model before it uses them."""
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on: guardrails judge these."""
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used, which guardrails check."""
 
 
 class Inner(NamedTuple):
-    """What a call of a stand-in tool comes to."""
+    """The inner call of a call of a delegating tool."""
 
     names: tuple[str, ...]
-    """By which rules may mean it: first the name that `allowed_tools` means, last the stand-in's own."""
+    """Names by which rules refer to it: first that of `allowed_tools`, last that of the delegating tool."""
     arguments: dict[str, Any]
-    """What that tool is given."""
+    """The arguments of the inner tool."""
 
 
 @runtime_checkable
 class Bound(Protocol):
-    """A tool whose name alone does not say what a call does."""
+    """A tool whose name alone does not determine the effect of a call."""
 
     def effect(self, call: ToolCall) -> str:
         """Return what the call does and where: an approval is for this and nothing else; empty if nothing."""
 
 
 @runtime_checkable
-class StandIn(Protocol):
-    """A tool by which others are called; guardrails and limits are about those."""
+class DelegatingTool(Protocol):
+    """A tool that calls other tools; guardrails and limits apply to those."""
 
-    def inner(self, given: Mapping[str, Any]) -> Inner | None:
-        """Return the call that these arguments come to; None if they call no other tool."""
+    def inner(self, arguments: Mapping[str, Any]) -> Inner | None:
+        """Return the inner call of these arguments; None if they call no other tool."""
 
-    def outer(self, given: Mapping[str, Any], arguments: Any) -> dict[str, Any]:
+    def outer(self, arguments: Mapping[str, Any], inner_arguments: Any) -> dict[str, Any]:
         """Return the arguments of this tool with those of the inner call replaced."""

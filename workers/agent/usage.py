@@ -1,4 +1,4 @@
-"""What events and receipts say of a reply and of a call."""
+"""Events and receipt items of replies and tool calls."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from workers.agent.types import ToolCall, ToolResult
 from workers.llm.types import Reply
 
 MAX_BLOCKS_BYTES: Final = 64_000
-"""Larger replies are in the journal alone; their event says where."""
+"""Larger replies are only in the journal; their event refers to it."""
 MAX_PREVIEW_CHARACTERS: Final = 512
 MAX_INPUT_BYTES: Final = 64_000
 
 
-def response_event(step: int, reply: Reply, *, took_s: float) -> ModelResponseEvent:
+def response_event(step: int, reply: Reply, *, duration_s: float) -> ModelResponseEvent:
     """Return the event of a reply."""
     tokens, blocks = reply.tokens, list(reply.blocks)
     size = len(json.dumps(blocks))
-    is_whole = size <= MAX_BLOCKS_BYTES
+    is_inline = size <= MAX_BLOCKS_BYTES
     return ModelResponseEvent(
         step=step,
         model=reply.model,
@@ -32,27 +32,27 @@ def response_event(step: int, reply: Reply, *, took_s: float) -> ModelResponseEv
         cache_read_input_tokens=tokens.cache_read,
         billed_micros=reply.billed_micros,
         cache_hit=reply.cache_hit,
-        duration_ms=round(took_s * 1000, 3),
+        duration_ms=round(duration_s * 1000, 3),
         cleared_input_tokens=reply.cleared_tokens or OMITTED,
         label=reply.label or OMITTED,
-        blocks=blocks if is_whole else OMITTED,
-        blocks_bytes=OMITTED if is_whole else size,
-        blocks_in=OMITTED if is_whole else f"journal/{step}",
+        blocks=blocks if is_inline else OMITTED,
+        blocks_bytes=OMITTED if is_inline else size,
+        blocks_in=OMITTED if is_inline else f"journal/{step}",
     )
 
 
 def use_event(call: ToolCall, reply: Reply) -> ToolUseEvent:
-    """Return the event of a call that the model asks for."""
+    """Return the event of a call that the model requests."""
     block = next((block for block in reply.blocks if block.get("id") == call.id), {})
     size = len(json.dumps(call.input))
-    is_whole = size <= MAX_INPUT_BYTES
+    is_inline = size <= MAX_INPUT_BYTES
     return ToolUseEvent(
         step=call.step,
         name=call.name,
         tool_use_id=call.id,
         label=label_of(block) or OMITTED,
-        input=call.input if is_whole else OMITTED,
-        input_bytes=OMITTED if is_whole else size,
+        input=call.input if is_inline else OMITTED,
+        input_bytes=OMITTED if is_inline else size,
     )
 
 
@@ -63,14 +63,14 @@ def result_event(call: ToolCall, result: ToolResult) -> ToolResultEvent:
         tool=call.name,
         tool_use_id=call.id,
         ok=result.ok,
-        preview=_words(result)[:MAX_PREVIEW_CHARACTERS],
+        preview=_text_of(result)[:MAX_PREVIEW_CHARACTERS],
         billed_micros=sum(one.billed_micros for one in result.used) if result.used else OMITTED,
-        details=result.facts,
+        details=result.details,
     )
 
 
 def model_used(reply: Reply) -> Used:
-    """The line of a reply on the receipt."""
+    """Return the receipt item of a reply."""
     tokens = reply.tokens
     quantity = {
         "input_tokens": tokens.input,
@@ -89,7 +89,7 @@ def model_used(reply: Reply) -> Used:
     )
 
 
-def _words(result: ToolResult) -> str:
+def _text_of(result: ToolResult) -> str:
     if isinstance(result.content, str):
         return result.content
     return " ".join(

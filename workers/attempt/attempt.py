@@ -16,7 +16,7 @@ from backend.storage.paths import DrivePath
 from workers.agent.journal import Journal
 from workers.attempt import traces
 from workers.attempt.grading.graders import Graders
-from workers.drives.staged import OwnDrives
+from workers.drives.staged import StagedDrives
 from workers.host_resources import Host
 from workers.recorder import BufferedRecorder
 from workers.types import Runner
@@ -43,8 +43,8 @@ class Attempt:
         self,
         context: AppContext,
         runners: Mapping[str, Runner],
-        claimed: JobAttempt,
-        drives: OwnDrives | None = None,
+        job_attempt: JobAttempt,
+        drives: StagedDrives | None = None,
         *,
         poll_children: Callable[[], None] = lambda: None,
         graders: Graders | None = None,
@@ -55,7 +55,7 @@ class Attempt:
         Args:
             context: Of this worker process.
             runners: By type of job.
-            claimed: The job.
+            job_attempt: The job.
             drives: Makes the folders of jobs that do not run in the live drive.
             poll_children: Lets the worker claim jobs that the job has called.
             graders: Grade results; without them none is graded.
@@ -63,20 +63,22 @@ class Attempt:
         """
         self.context = context
         self.runners = runners
-        self.claimed = claimed
+        self.job_attempt = job_attempt
         self.drives = drives
         self.poll_children = poll_children
         self.graders = graders
         self.host = host
-        self.recorder = BufferedRecorder(context.database, claimed, on_refused=lambda: self.end(EndedBy.LOSS))
-        self.journal = Journal(context.database, claimed, self.recorder)
+        self.recorder = BufferedRecorder(
+            context.database, job_attempt, on_refused=lambda: self.end(EndedBy.LOSS)
+        )
+        self.journal = Journal(context.database, job_attempt, self.recorder)
         self.leaving = asyncio.Event()
         self.log = log.bind(
-            job_id=str(claimed.job_id),
-            attempt=claimed.attempt,
-            skill=claimed.skill_name,
-            request_id=claimed.request_id,
-            **traces.log_fields(claimed),
+            job_id=str(job_attempt.job_id),
+            attempt=job_attempt.attempt,
+            skill=job_attempt.skill_name,
+            request_id=job_attempt.request_id,
+            **traces.log_fields(job_attempt),
         )
         self.task: asyncio.Task[None] | None = None
         """The task that runs it."""
@@ -91,12 +93,12 @@ class Attempt:
     @property
     def may_have_children(self) -> bool:
         """Whether the job can have called others by now: most functions end before they could."""
-        return self.claimed.type == "agentic" or time.monotonic() - self._created_at > CALLS_AFTER_S
+        return self.job_attempt.type == "agentic" or time.monotonic() - self._created_at > CALLS_AFTER_S
 
     @property
     def span_events(self) -> Sequence[EncodedEvent]:
         """The events of which spans are made, while tracing is on."""
-        return self.recorder.told
+        return self.recorder.span_events
 
     def end(self, by: EndedBy) -> None:
         """End the attempt from outside; only the first reason counts, and none while its own end is being stored."""
@@ -112,4 +114,4 @@ class Attempt:
 
     def error_text(self, text: str) -> str:
         """Return an error as it may be stored: redacted, and shortened."""
-        return self.recorder.tellable_text(text).replace("\0", "\ufffd")[:MAX_ERROR_CHARACTERS]
+        return self.recorder.redacted_text(text).replace("\0", "\ufffd")[:MAX_ERROR_CHARACTERS]

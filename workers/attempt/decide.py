@@ -27,7 +27,7 @@ NOTHING_LEFT: Final = (
 )
 
 
-def end_from_outside(attempt: Attempt, *, ran_s: float) -> AttemptEnd:
+def end_of_interrupted(attempt: Attempt, *, ran_s: float) -> AttemptEnd:
     """Return the end of an attempt that was cancelled after it ran for some seconds."""
     if attempt.ended_by is EndedBy.LOSS:
         return Lost()
@@ -56,56 +56,56 @@ def decide(
     if isinstance(result, Lost):
         return result
     if isinstance(result, Postponed):
-        if result.reason != "wallet_empty" or attempt.claimed.parent_job_id is None:
+        if result.reason != "wallet_empty" or attempt.job_attempt.parent_job_id is None:
             return _after_pause(attempt, result)
-        ending = AttemptResult("failed", error=NOTHING_LEFT, error_code="cost_capped")
-        return _redacted(attempt, ending)
-    ending = _redacted(attempt, _blame_host(attempt, result))
-    again = _retry_of(attempt, skill, ending)
-    if again is None:
-        return ending
+        attempt_result = AttemptResult("failed", error=NOTHING_LEFT, error_code="cost_capped")
+        return _redacted(attempt, attempt_result)
+    attempt_result = _redacted(attempt, _blame_host(attempt, result))
+    retry = _retry_of(attempt, skill, attempt_result)
+    if retry is None:
+        return attempt_result
     return Requeued(
-        f"{ending.error_code}: {ending.error}",
-        again.not_before,
-        error_code=ending.error_code,
-        is_retry=skill is not None and ending.error_code != HostExhausted.code,
+        f"{attempt_result.error_code}: {attempt_result.error}",
+        retry.not_before,
+        error_code=attempt_result.error_code,
+        is_retry=skill is not None and attempt_result.error_code != HostExhausted.code,
     )
 
 
 def _after_pause(attempt: Attempt, postponed: Postponed) -> Requeued | AwaitingApproval:
     """Return how a job continues that has stopped without a failure; that counts as no retry."""
-    if not postponed.wanted:
+    if not postponed.approvals:
         not_before = now() + timedelta(seconds=postponed.after_s) if postponed.after_s else None
         return Requeued(postponed.reason, not_before)
     scrub = attempt.recorder.scrubber.scrub
-    wanted = tuple(replace(one, input=scrub(one.input)) for one in postponed.wanted)
-    return AwaitingApproval(wanted, now() + timedelta(seconds=attempt.context.settings.approval_timeout_s))
+    approvals = tuple(replace(one, input=scrub(one.input)) for one in postponed.approvals)
+    return AwaitingApproval(approvals, now() + timedelta(seconds=attempt.context.settings.approval_timeout_s))
 
 
-def _blame_host(attempt: Attempt, ending: AttemptResult) -> AttemptResult:
-    """Return the ending, or the host's fault where that has caused it: the job then runs again."""
-    if attempt.host is None or ending.status != "failed":
-        return ending
-    fault = attempt.host.why_failed(ending.error_code, ending.error)
+def _blame_host(attempt: Attempt, result: AttemptResult) -> AttemptResult:
+    """Return the result, or the error of the host if that has caused it: the job then runs again."""
+    if attempt.host is None or result.status != "failed":
+        return result
+    fault = attempt.host.why_failed(result.error_code, result.error)
     if fault is None:
-        return ending
-    attempt.log.error("the host has too little for this job", reason=fault.reason, code=ending.error_code)
+        return result
+    attempt.log.error("the host has too little for this job", reason=fault.reason, code=result.error_code)
     return failed_with(fault)
 
 
-def _redacted(attempt: Attempt, ending: AttemptResult) -> AttemptResult:
-    """Return the ending as the caller of a listing may read it; that of the project's own skill is unchanged."""
-    if attempt.claimed.publisher_id is None:
-        return ending
-    return listing_redaction.ending(ending, attempt.recorder.scrubber)
+def _redacted(attempt: Attempt, result: AttemptResult) -> AttemptResult:
+    """Return the result as the caller of a listing may read it; that of the project's own skill is unchanged."""
+    if attempt.job_attempt.publisher_id is None:
+        return result
+    return listing_redaction.redacted(result, attempt.recorder.scrubber)
 
 
-def _retry_of(attempt: Attempt, skill: Skill | None, ending: AttemptResult) -> TryAgain | None:
+def _retry_of(attempt: Attempt, skill: Skill | None, result: AttemptResult) -> TryAgain | None:
     """Return when a failed job runs again: by its own rule, or since the storage or the host was unavailable."""
-    if ending.status != "failed":
+    if result.status != "failed":
         return None
-    code = str(ending.error_code)
+    code = str(result.error_code)
     if skill is None or code == HostExhausted.code:
-        return after_absence(code=code, attempt=attempt.claimed.attempt, at=now())
+        return after_absence(code=code, attempt=attempt.job_attempt.attempt, at=now())
     rule = job_ceilings.current().declared_retries(skill.retries)
-    return after_failure(rule, code=code, retries=attempt.claimed.retries, at=now())
+    return after_failure(rule, code=code, retries=attempt.job_attempt.retries, at=now())

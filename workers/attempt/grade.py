@@ -7,7 +7,7 @@ from dataclasses import replace
 from backend.execution.events.types import EvalsEvent
 from backend.execution.jobs.finish import AttemptResult
 from workers.attempt.attempt import Attempt
-from workers.attempt.grading.graded import Graded
+from workers.attempt.grading.types import Graded
 from workers.attempt.types import Prepared
 from workers.types import Postponed
 
@@ -25,11 +25,11 @@ async def grade(
     if isinstance(result, Postponed) or result.status != "succeeded":
         return result
     if (
-        attempt.claimed.publisher_id is not None
+        attempt.job_attempt.publisher_id is not None
     ):  # the publisher wrote the graders: verdicts would reveal them
         return result
-    run = Graded(prepared, attempt.claimed, result.result, attempt.journal, attempt.recorder)
+    run = Graded(prepared, attempt.job_attempt, result.result, attempt.journal, attempt.recorder)
     scored = await attempt.graders.grade(run)
-    facts = attempt.recorder.scrubber.scrub(scored.as_facts())
-    attempt.recorder.record(EvalsEvent(score=facts["score"], graders=facts["graders"]))
-    return replace(result, evals=facts)
+    fields = attempt.recorder.scrubber.scrub(scored.as_facts())
+    attempt.recorder.record(EvalsEvent(score=fields["score"], graders=fields["graders"]))
+    return replace(result, evals=fields)

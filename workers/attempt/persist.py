@@ -28,7 +28,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
     attempt.is_storing = (
         True  # were it ended from outside now, a finished job would run again and count as lost
     )
-    events = await attempt.recorder.rest()
+    events = await attempt.recorder.close()
     if isinstance(end, Lost):
         return
     with spans.span("finish"), JOB_FINISH.time():
@@ -49,11 +49,11 @@ Storable = AttemptResult | Requeued | AwaitingApproval
 async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float) -> None:
     outcome = outcome_of(end)
     try:
-        is_ours = await _write_until_stored(attempt, end, events, give_up_s)
+        is_current = await _write_until_stored(attempt, end, events, give_up_s)
     except DatabaseUnavailable as error:
         attempt.log.error("end not stored: given up, its job is sent on", end=outcome, error=why_away(error))
         return
-    if is_ours:
+    if is_current:
         attempt.log.info(f"job {outcome}")
     else:
         attempt.log.warning("end refused: the job runs elsewhere or has ended", end=outcome)
@@ -74,36 +74,36 @@ async def _write_until_stored(
 
 
 async def _finish(attempt: Attempt, end: AttemptResult, events: Sequence[EncodedEvent]) -> bool:
-    database, claimed = attempt.context.database, attempt.claimed
-    unit = database.single if is_one_statement(claimed, end) else database.transaction
+    database, job_attempt = attempt.context.database, attempt.job_attempt
+    unit = database.single if is_one_statement(job_attempt, end) else database.transaction
     async with unit() as session:
-        return await finish(session, claimed, end, events)
+        return await finish(session, job_attempt, end, events)
 
 
 async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[EncodedEvent]) -> bool:
-    claimed = attempt.claimed
+    job_attempt = attempt.job_attempt
     async with attempt.context.database.transaction() as session:
-        is_ours = await requeue(
+        is_current = await requeue(
             session,
-            job_id=claimed.job_id,
-            attempt=claimed.attempt,
+            job_id=job_attempt.job_id,
+            attempt=job_attempt.attempt,
             reason=end.reason,
             events=events,
             is_retry=end.is_retry,
             not_before=end.not_before,
         )
-        if is_ours and end.is_retry:  # with its journal an agent would fail in the same way again
-            await journal.forget(session, claimed.job_id)
-        return is_ours
+        if is_current and end.is_retry:  # with its journal an agent would fail in the same way again
+            await journal.forget(session, job_attempt.job_id)
+        return is_current
 
 
 async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[EncodedEvent]) -> bool:
     async with attempt.context.database.transaction() as session:
         return await wait_for_consent(
             session,
-            job_id=attempt.claimed.job_id,
-            attempt=attempt.claimed.attempt,
-            wanted=end.wanted,
+            job_id=attempt.job_attempt.job_id,
+            attempt=attempt.job_attempt.attempt,
+            wanted=end.approvals,
             expires_at=end.expires_at,
             events=events,
         )

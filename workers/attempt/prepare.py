@@ -37,16 +37,16 @@ from workers.attempt.attempt import Attempt
 from workers.attempt.types import Prepared
 from workers.db_retry import DatabaseRetry
 from workers.drives import input_versions
-from workers.drives.growth import Held, held
-from workers.drives.staged import OwnDrive, OwnDrives
+from workers.drives.overfull import OverfullDrive, measure_overfull
+from workers.drives.staged import StagedDrive, StagedDrives
 from workers.notebooks.assignment import for_kernel
 from workers.types import Assignment, Entrypoint, RunLimits
 
-MAX_KNOWN = 256
+MAX_CACHED = 256
 USAGE_S = 5.0
 """For how long the usage of a drive is not read again: for as long a job may be rejected after space was freed."""
-_known_usages: dict[UUID, tuple[float, Usage]] = {}
-_known_secrets: dict[tuple[UUID, UUID, str], JobSecrets] = {}
+_usage_cache: dict[UUID, tuple[float, Usage]] = {}
+_secrets_cache: dict[tuple[UUID, UUID, str], JobSecrets] = {}
 
 TOKEN_SLACK = timedelta(minutes=5)
 """A job's token outlives its time limit by this, so that its last call is not cut off."""
@@ -69,13 +69,13 @@ async def prepare(attempt: Attempt) -> Prepared:
     Raises:
         PurasError: something of it is gone, or the job must not start; the text says why.
     """
-    claimed = attempt.claimed
+    job_attempt = attempt.job_attempt
     with spans.span("prepare"):
-        if claimed.key_ended:
-            raise ApiKeyEnded(claimed.key_ended)
-        if claimed.lowered_by and claimed.reserved_micros == 0:
-            raise nothing_left(claimed.lowered_by)
-        retry = DatabaseRetry("not prepared yet", job_id=str(claimed.job_id))
+        if job_attempt.key_ended:
+            raise ApiKeyEnded(job_attempt.key_ended)
+        if job_attempt.lowered_by and job_attempt.reserved_micros == 0:
+            raise nothing_left(job_attempt.lowered_by)
+        retry = DatabaseRetry("not prepared yet", job_id=str(job_attempt.job_id))
         while True:
             async with retry:
                 return await _gather(attempt)
@@ -83,71 +83,75 @@ async def prepare(attempt: Attempt) -> Prepared:
 
 def release_drive(attempt: Attempt, prepared: Prepared | None) -> None:
     """Remove the attempt's own folder, if it has one, and note which of its files are stored."""
-    if prepared is not None and prepared.own_drive is not None and attempt.drives is not None:
-        attempt.pushed = prepared.own_drive.placed
-        attempt.drives.release(prepared.own_drive)
+    if prepared is not None and prepared.staged_drive is not None and attempt.drives is not None:
+        attempt.pushed = prepared.staged_drive.stored_paths
+        attempt.drives.release(prepared.staged_drive)
 
 
 async def _gather(attempt: Attempt) -> Prepared:
-    context, claimed = attempt.context, attempt.claimed
-    read = await _read(context, claimed)
+    context, job_attempt = attempt.context, attempt.job_attempt
+    read = await _read(context, job_attempt)
     skill = read.deployed.skill
     bundle_dir = await _bundle(context, context.settings.home / "bundles", read.deployed.sha256)
-    uid = sandbox_uid(claimed.project_number)
-    limits = run_limits(skill, claimed.limits, context.settings)
-    await input_versions.require_unchanged(context.storage, claimed.project_id, read.versions)
-    drive_dir, own_drive = await _drive(context, claimed, attempt.drives, skill=skill, uid=uid, limits=limits)
-    held_drive = None if own_drive is not None else await _held(context, claimed, read.drive_usage)
+    uid = sandbox_uid(job_attempt.project_number)
+    limits = run_limits(skill, job_attempt.limits, context.settings)
+    await input_versions.require_unchanged(context.storage, job_attempt.project_id, read.versions)
+    drive_dir, staged_drive = await _drive(
+        context, job_attempt, attempt.drives, skill=skill, uid=uid, limits=limits
+    )
+    overfull_drive = (
+        None if staged_drive is not None else await _overfull_drive(context, job_attempt, read.drive_usage)
+    )
     assignment = Assignment(
-        job_id=claimed.job_id,
-        attempt=claimed.attempt,
-        project_id=claimed.project_id,
-        deployment_id=claimed.deployment_id,
+        job_id=job_attempt.job_id,
+        attempt=job_attempt.attempt,
+        project_id=job_attempt.project_id,
+        deployment_id=job_attempt.deployment_id,
         skill_name=skill.name,
         entrypoint=Entrypoint(skill.path, skill.file, skill.function),
         declared_inputs=skill.inputs.declared,
-        inputs=claimed.inputs,
+        inputs=job_attempt.inputs,
         limits=limits,
         bundle_dir=bundle_dir,
         requirements=bundle_dir / skill.requirements if skill.requirements else None,
         drive_dir=drive_dir,
-        has_own_drive=own_drive is not None,
+        has_staged_drive=staged_drive is not None,
         sandbox_uid=uid,
         secrets=read.secrets.values,
         secrets_version=read.secrets.version,
-        token=_token(context, claimed, limits),
-        is_listed=claimed.publisher_id is not None,
+        token=_token(context, job_attempt, limits),
+        is_listed=job_attempt.publisher_id is not None,
         network=skill.network,
     )
-    return Prepared(skill, _of_type(attempt, assignment, read), own_drive, held_drive, read.case)
+    return Prepared(skill, _of_type(attempt, assignment, read), staged_drive, overfull_drive, read.case)
 
 
-async def _read(context: AppContext, claimed: JobAttempt) -> _Read:
+async def _read(context: AppContext, job_attempt: JobAttempt) -> _Read:
     # A connection is taken for the first query, if there is one.
     async with context.database.reading() as session:
-        deployed = await load_deployed_skill(session, claimed.deployment_id, claimed.skill_name)
-        job_secrets = await _secrets(session, context, claimed)
-        drive_usage = await _usage(session, context, claimed)
-        confirmed = await _confirmed(session, claimed) if deployed.skill.is_agentic else NONE
-        versions = await input_versions.unchecked(session, claimed)
+        deployed = await load_deployed_skill(session, job_attempt.deployment_id, job_attempt.skill_name)
+        job_secrets = await _secrets(session, context, job_attempt)
+        drive_usage = await _usage(session, context, job_attempt)
+        confirmed = await _confirmed(session, job_attempt) if deployed.skill.is_agentic else NONE
+        versions = await input_versions.unchecked(session, job_attempt)
         case = None
-        if claimed.source == EVAL:
-            case = await case_of(session, project_id=claimed.project_id, job_id=claimed.job_id)
+        if job_attempt.source == EVAL:
+            case = await case_of(session, project_id=job_attempt.project_id, job_id=job_attempt.job_id)
     return _Read(deployed, job_secrets, drive_usage, confirmed, versions, case)
 
 
 def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignment:
     """Return the assignment with what only agents and kernels need."""
-    claimed, skill = attempt.claimed, read.deployed.skill
+    job_attempt, skill = attempt.job_attempt, read.deployed.skill
     if skill.name == NOTEBOOK:
         prices = PriceList.of(attempt.context.settings)
-        return for_kernel(assignment, claimed, prices, skill=skill, leaving=attempt.leaving)
+        return for_kernel(assignment, job_attempt, prices, skill=skill, leaving=attempt.leaving)
     if not skill.is_agentic:
         return assignment
     return for_agent(
         assignment,
         read.deployed.manifest,
-        claimed,
+        job_attempt,
         skill=skill,
         journal=attempt.journal,
         leaving=attempt.leaving,
@@ -157,22 +161,25 @@ def _of_type(attempt: Attempt, assignment: Assignment, read: _Read) -> Assignmen
     )
 
 
-def _token(context: AppContext, claimed: JobAttempt, limits: RunLimits) -> str:
+def _token(context: AppContext, job_attempt: JobAttempt, limits: RunLimits) -> str:
     return job_tokens.mint(
         context.vault,
-        project_id=claimed.project_id,
-        job_id=claimed.job_id,
-        attempt=claimed.attempt,
+        project_id=job_attempt.project_id,
+        job_id=job_attempt.job_id,
+        attempt=job_attempt.attempt,
         expires_at=now() + timedelta(seconds=limits.timeout_s) + TOKEN_SLACK,
     )
 
 
-async def _confirmed(session: AnySession, claimed: JobAttempt) -> Effects:
+async def _confirmed(session: AnySession, job_attempt: JobAttempt) -> Effects:
     """Return what the calling jobs declare as confirmed; without one, the job's own bundle alone counts."""
-    if claimed.parent_job_id is None:
+    if job_attempt.parent_job_id is None:
         return NONE
     return await approvals.confirmed_above(
-        session, project_id=claimed.project_id, job_id=claimed.job_id, skillpack_id=claimed.skillpack_id
+        session,
+        project_id=job_attempt.project_id,
+        job_id=job_attempt.job_id,
+        skillpack_id=job_attempt.skillpack_id,
     )
 
 
@@ -185,65 +192,67 @@ async def _bundle(context: AppContext, cache_dir: Path, sha256: str | None) -> P
 
 async def _drive(
     context: AppContext,
-    claimed: JobAttempt,
-    drives: OwnDrives | None,
+    job_attempt: JobAttempt,
+    drives: StagedDrives | None,
     *,
     skill: Skill,
     uid: int | None,
     limits: RunLimits,
-) -> tuple[Path, OwnDrive | None]:
-    live = None if claimed.publisher_id else context.storage.drive_dir(claimed.project_id, uid)
+) -> tuple[Path, StagedDrive | None]:
+    live = None if job_attempt.publisher_id else context.storage.drive_dir(job_attempt.project_id, uid)
     if live is not None:
         return live, None
     if drives is None:
         raise RuntimeError("This job needs a drive of its own, and this worker makes none for its jobs.")
-    own = await drives.make(claimed, skill, owner_uid=uid, most_bytes=limits.disk_mb << 20)
-    return own.folder, own
+    staged = await drives.make(job_attempt, skill, owner_uid=uid, max_bytes=limits.disk_mb << 20)
+    return staged.folder, staged
 
 
-async def _held(context: AppContext, claimed: JobAttempt, drive_usage: Usage) -> Held | None:
+async def _overfull_drive(
+    context: AppContext, job_attempt: JobAttempt, drive_usage: Usage
+) -> OverfullDrive | None:
     """Return the live drive if earlier jobs have overfilled it."""
     if not drive_usage.is_over:
         return None
     drive_usage.refuse_far_over()
-    return await held(context.storage, claimed.project_id, drive_usage)
+    return await measure_overfull(context.storage, job_attempt.project_id, drive_usage)
 
 
-async def _usage(session: AnySession, context: AppContext, claimed: JobAttempt) -> Usage:
+async def _usage(session: AnySession, context: AppContext, job_attempt: JobAttempt) -> Usage:
     """Return what the drive holds, at most `USAGE_S` old."""
-    until, known = _known_usages.get(claimed.project_id, (0.0, None))
-    if known is None or until < time.monotonic():
-        known = await usage.read(session, context.settings.quotas, claimed.project_id)
-        _known_usages[claimed.project_id] = (time.monotonic() + USAGE_S, known)
-        if len(_known_usages) > MAX_KNOWN:
-            del _known_usages[next(iter(_known_usages))]
-    return known
+    until, cached = _usage_cache.get(job_attempt.project_id, (0.0, None))
+    if cached is None or until < time.monotonic():
+        cached = await usage.read(session, context.settings.quotas, job_attempt.project_id)
+        _usage_cache[job_attempt.project_id] = (time.monotonic() + USAGE_S, cached)
+        if len(_usage_cache) > MAX_CACHED:
+            del _usage_cache[next(iter(_usage_cache))]
+    return cached
 
 
-async def _secrets(session: AnySession, context: AppContext, claimed: JobAttempt) -> JobSecrets:
+async def _secrets(session: AnySession, context: AppContext, job_attempt: JobAttempt) -> JobSecrets:
     """Return the job's secrets; they are read again only when the claim shows that one has changed."""
-    key = (claimed.owner_id, claimed.skillpack_id, claimed.secrets_stamp)
-    known = _known_secrets.get(key)
-    if known is None:
-        known = await secrets.for_job(
-            session, context.vault, project_id=claimed.owner_id, skillpack_id=claimed.skillpack_id
+    key = (job_attempt.owner_id, job_attempt.skillpack_id, job_attempt.secrets_stamp)
+    cached = _secrets_cache.get(key)
+    if cached is None:
+        cached = await secrets.for_job(
+            session, context.vault, project_id=job_attempt.owner_id, skillpack_id=job_attempt.skillpack_id
         )
-        _known_secrets[key] = known
-        if len(_known_secrets) > MAX_KNOWN:
-            del _known_secrets[next(iter(_known_secrets))]
-    return known
+        _secrets_cache[key] = cached
+        if len(_secrets_cache) > MAX_CACHED:
+            del _secrets_cache[next(iter(_secrets_cache))]
+    return cached
 
 
-def run_limits(skill: Skill, own: dict[str, Any], settings: Settings) -> RunLimits:
+def run_limits(skill: Skill, own_limits: dict[str, Any], settings: Settings) -> RunLimits:
     """Return the job's limits: those of the skill or the instance, lowered by the job's own."""
-    most = JobCeilings.of(settings)
+    ceilings = JobCeilings.of(settings)
     return RunLimits(
-        timeout_s=_least(most.effective_timeout_s(skill), own.get("timeout_s")),
-        memory_mb=int(_least(most.effective_memory_mb(skill), own.get("memory_mb"))),
+        timeout_s=_least(ceilings.effective_timeout_s(skill), own_limits.get("timeout_s")),
+        memory_mb=int(_least(ceilings.effective_memory_mb(skill), own_limits.get("memory_mb"))),
         disk_mb=settings.job_disk_mb,
-        output_mb=int(_least(most.effective_output_mb(skill), own.get("output_mb"))),
+        output_mb=int(_least(ceilings.effective_output_mb(skill), own_limits.get("output_mb"))),
     )
 
 
-def _least(most: float, own: float | None) -> float:
-    return most if own is None else min(most, own)
+def _least(maximum: float, own_limit: float | None) -> float:
+    return maximum if own_limit is None else min(maximum, own_limit)

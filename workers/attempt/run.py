@@ -8,20 +8,18 @@ import time
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.jobs.finish import AttemptResult
 from workers.attempt.attempt import Attempt
-from workers.attempt.check_funds import check_funds
-from workers.attempt.decide import decide, end_from_outside, failure_of
+from workers.attempt.decide import decide, end_of_interrupted, failure_of
 from workers.attempt.grade import grade
-from workers.attempt.guard_inputs import guard_inputs
-from workers.attempt.guard_outputs import guard_outputs
+from workers.attempt.guard import guard_inputs, guard_outputs
 from workers.attempt.persist import persist
 from workers.attempt.prepare import prepare, release_drive
-from workers.attempt.start_approval import require_approval
+from workers.attempt.start_conditions import check_funds, require_approval
 from workers.attempt.store_files import store_files
 from workers.attempt.types import AttemptEnd, Lost, Prepared
 from workers.attempt.validate import validate
 from workers.drives.deletions import Deletions
-from workers.drives.growth import fail_on_growth
-from workers.guardrails.redaction import Telling
+from workers.drives.overfull import fail_on_growth
+from workers.guardrails.redaction import EventRedactor
 from workers.types import Outcome, Postponed
 
 
@@ -29,8 +27,8 @@ async def run_attempt(attempt: Attempt) -> AttemptEnd:
     """Run an attempt, store how it ended and return that. Whatever the skill does, this raises nothing."""
     attempt.has_started = True
     if attempt.ended_by is not None:
-        end = end_from_outside(attempt, ran_s=0.0)
-    elif (missing := check_funds(attempt.claimed)) is not None:
+        end = end_of_interrupted(attempt, ran_s=0.0)
+    elif (missing := check_funds(attempt.job_attempt)) is not None:
         end = decide(attempt, missing)
     else:
         end = await _run_steps(attempt)
@@ -45,14 +43,14 @@ async def _run_steps(attempt: Attempt) -> AttemptEnd:
     result: AttemptResult | Postponed | Lost
     try:
         prepared = await prepare(attempt)
-        attempt.recorder.hide(Scrubber(prepared.assignment.secrets.values()), Telling(prepared.skill))
+        attempt.recorder.hide(Scrubber(prepared.assignment.secrets.values()), EventRedactor(prepared.skill))
         recorder = Deletions(attempt.recorder)
-        outcome = await fail_on_growth(prepared.held_drive, _run_guarded(attempt, prepared, recorder))
+        outcome = await fail_on_growth(prepared.overfull_drive, _run_guarded(attempt, prepared, recorder))
         outcome = validate(prepared.skill, outcome)
         result = await store_files(attempt, prepared, outcome, recorder)
         result = await grade(attempt, prepared, result)
     except asyncio.CancelledError:
-        return end_from_outside(attempt, ran_s=time.monotonic() - started)
+        return end_of_interrupted(attempt, ran_s=time.monotonic() - started)
     except Exception as error:  # noqa: BLE001 - the last resort: a fault of ours ends the job, not the worker
         result = failure_of(attempt, error)
     finally:
@@ -67,5 +65,5 @@ async def _run_guarded(attempt: Attempt, prepared: Prepared, recorder: Deletions
         stopped = await guard_inputs(attempt, prepared, recorder)
     if stopped is not None:
         return stopped
-    outcome = await attempt.runners[attempt.claimed.type].run(prepared.assignment, recorder)
+    outcome = await attempt.runners[attempt.job_attempt.type].run(prepared.assignment, recorder)
     return await guard_outputs(attempt, prepared, outcome, recorder)

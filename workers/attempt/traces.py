@@ -14,27 +14,35 @@ from backend.execution.jobs.claim import JobAttempt
 
 
 @contextmanager
-def attempt(claimed: JobAttempt, *, claim_began_ns: int) -> Iterator[Span]:
+def attempt(job_attempt: JobAttempt, *, claim_started_ns: int) -> Iterator[Span]:
     """Open a span for all that the attempt does, and record spans for the time that the job was queued before."""
-    facts: dict[str, Attribute] = {
-        "puras.job.id": str(claimed.job_id),
-        "puras.project.id": str(claimed.project_id),
-        "puras.skill": claimed.skill_name,
-        "puras.attempt": claimed.attempt,
+    attributes: dict[str, Attribute] = {
+        "puras.job.id": str(job_attempt.job_id),
+        "puras.project.id": str(job_attempt.project_id),
+        "puras.skill": job_attempt.skill_name,
+        "puras.attempt": job_attempt.attempt,
     }
     claimed_ns = time.time_ns()
     if spans.is_on():
-        due_ns = int(claimed.due_at.timestamp() * 1_000_000) * 1_000
-        spans.record("queue", parent=claimed.traceparent, began_ns=due_ns, ended_ns=claim_began_ns, **facts)
+        due_ns = int(job_attempt.due_at.timestamp() * 1_000_000) * 1_000
         spans.record(
-            "claim", parent=claimed.traceparent, began_ns=claim_began_ns, ended_ns=claimed_ns, **facts
+            "queue", parent=job_attempt.traceparent, began_ns=due_ns, ended_ns=claim_started_ns, **attributes
         )
-    with spans.span("attempt", "consumer", parent=claimed.traceparent, at_ns=claimed_ns, **facts) as span:
+        spans.record(
+            "claim",
+            parent=job_attempt.traceparent,
+            began_ns=claim_started_ns,
+            ended_ns=claimed_ns,
+            **attributes,
+        )
+    with spans.span(
+        "attempt", "consumer", parent=job_attempt.traceparent, at_ns=claimed_ns, **attributes
+    ) as span:
         yield span
 
 
 def ended(
-    span: Span, claimed: JobAttempt, *, outcome: str, code: str | None, events: Sequence[EncodedEvent]
+    span: Span, job_attempt: JobAttempt, *, outcome: str, code: str | None, events: Sequence[EncodedEvent]
 ) -> None:
     """Record how the attempt ended, and export the spans that follow from the events of its job."""
     if not span.traceparent:
@@ -44,9 +52,11 @@ def ended(
         span.fail(code)
     if events:
         last = EncodedEvent(outcome if outcome in TERMINAL_TYPES else "requeued", {})
-        otel_spans.export(claimed.job_id, claimed.skill_name, [*events, last], parent=span.traceparent)
+        otel_spans.export(
+            job_attempt.job_id, job_attempt.skill_name, [*events, last], parent=span.traceparent
+        )
 
 
-def log_fields(claimed: JobAttempt) -> dict[str, str]:
+def log_fields(job_attempt: JobAttempt) -> dict[str, str]:
     """Return the fields of log lines about the attempt that name its trace, if it has one."""
-    return {"trace_id": traceparent.trace_id_of(claimed.traceparent)} if claimed.traceparent else {}
+    return {"trace_id": traceparent.trace_id_of(job_attempt.traceparent)} if job_attempt.traceparent else {}

@@ -11,8 +11,8 @@ from backend.evals.case_of_job import Case
 from backend.execution.approvals.types import Wanted
 from backend.execution.jobs.finish import AttemptResult
 from backend.skills.manifest.types import Skill
-from workers.drives.growth import Held
-from workers.drives.staged import OwnDrive
+from workers.drives.overfull import OverfullDrive
+from workers.drives.staged import StagedDrive
 from workers.types import Assignment
 
 
@@ -22,10 +22,10 @@ class Prepared:
 
     skill: Skill
     assignment: Assignment
-    own_drive: OwnDrive | None = None
+    staged_drive: StagedDrive | None = None
     """Its folder, unless it runs in the live drive; `release_drive` removes it."""
-    held_drive: Held | None = None
-    """The live drive, when it holds more than it may: the job must not make it larger."""
+    overfull_drive: OverfullDrive | None = None
+    """The live drive if it exceeds its quota: the job must not make it larger."""
     case: Case | None = None
     """The case of a suite of evals that the job runs."""
 
@@ -46,7 +46,7 @@ class Requeued:
 class AwaitingApproval:
     """The job waits until users have decided about calls."""
 
-    wanted: tuple[Wanted, ...]
+    approvals: tuple[Wanted, ...]
     expires_at: datetime
 
 

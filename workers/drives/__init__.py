@@ -1,1 +1,1 @@
-"""Drives that are not on this machine: each job gets a folder of its own, and what it changed there is put back."""
+"""Staged drives, for drives that are not on this host: a job works on a copy, and its changes are stored."""

@@ -1,8 +1,8 @@
-"""Looks at a drive after jobs have run in it: how much it holds now, and which job wrote what.
+"""Change tracking: measures a drive after jobs have run in it, and records which job wrote which file.
 
-No job waits for it. What a job wrote is told by times that the kernel keeps: a file that was changed while exactly one
-job could have written it is of that job, and so is one that exactly one of them names in its outputs. Of several it is
-said that it was one of them, and of too many nothing.
+No job waits for it. The writer of a file follows from the kernel's timestamps: it is the only job that ran at that
+time, or the only one of them that names the file in its outputs. If there are several, all are recorded; if there are
+too many, none.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from backend.storage.paths import DrivePath, is_component
 
 log = logs.get(__name__)
 
-REST_S: Final = 5.0
-"""A drive is looked at this often at most,"""
+MIN_PAUSE_S: Final = 5.0
+"""Minimum pause between two checks of a drive,"""
 _SHARE: Final = 20
-"""and a look that took a second is repeated after twenty."""
-MAX_TRIES: Final = 8
-"""Times that a look is tried which fails, with pauses that double: twenty minutes in all."""
-MAX_TOLD: Final = 5
-"""Of more jobs than these nobody learns anything."""
+"""and the pause after a check as a multiple of its duration."""
+MAX_ATTEMPTS: Final = 8
+"""Attempts at a check, with pauses that double: twenty minutes in total."""
+MAX_WRITERS: Final = 5
+"""If more jobs may have written a file, no writer is recorded."""
 _MAX_FILES: Final = 10_000
-"""Changed files of one look; of more nothing is said."""
+"""Changed files of one check; of more, no writers are recorded."""
 _MAX_JOBS: Final = 2_000
 _SLACK_S: Final = 1.0
-"""By which times of the kernel and of the database may be apart once their clocks have been compared."""
+"""The maximum difference of timestamps of the kernel and of the database after their clocks were compared."""
 
 _CLOCK: Final = text("select clock_timestamp()")
 _JOBS: Final = text("""
@@ -67,15 +67,15 @@ class Changed(NamedTuple):
     """A file that was changed."""
 
     entry: DriveEntry
-    moments: tuple[float, float]
-    """When its content was, and when anything of it was; a job can feign the first, not the second."""
+    times: tuple[float, float]
+    """When its content changed, and when its status changed; a job can fake the first, not the second."""
 
 
 class Window(NamedTuple):
-    """A job, and when it may have written."""
+    """A job, and the time in which it may have written."""
 
     job_id: UUID
-    began: float
+    started: float
     ended: float
     outputs: frozenset[str]
 
@@ -83,15 +83,15 @@ class Window(NamedTuple):
 @dataclass(slots=True)
 class _Due:
     since: float
-    """When the first job began that was not looked after yet."""
+    """When the first job started that was not checked yet."""
     pushed: list[tuple[UUID, DrivePath]] = field(default_factory=list)
-    """What jobs have put into a storage that is elsewhere."""
-    tries: int = 0
-    """Looks that failed."""
+    """Files that jobs have stored in a remote storage."""
+    attempts: int = 0
+    """Failed attempts."""
 
 
-class Looks:
-    """The looks of one worker process."""
+class ChangeTracker:
+    """Checks the drives of the jobs of one worker process."""
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
@@ -100,18 +100,18 @@ class Looks:
         self._not_before: dict[UUID, float] = {}
         self._task: asyncio.Task[None] | None = None
 
-    def note(self, project_id: UUID, job_id: UUID, began: float, pushed: Iterable[DrivePath] = ()) -> None:
-        """A job has ended that began then, in Unix time."""
+    def note(self, project_id: UUID, job_id: UUID, started: float, pushed: Iterable[DrivePath] = ()) -> None:
+        """Note that a job has ended which started at that Unix time."""
         due = self._due.get(project_id)
         if due is None:
-            due = self._due[project_id] = _Due(began)
-        due.since = min(due.since, began)
+            due = self._due[project_id] = _Due(started)
+        due.since = min(due.since, started)
         due.pushed += [(job_id, path) for path in pushed]
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="looks at drives")
 
     async def close(self) -> None:
-        """Look at nothing more."""
+        """Stop checking."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -120,55 +120,55 @@ class Looks:
         while self._due:
             project_id = min(self._due, key=lambda one: self._not_before.get(one, 0.0))
             await asyncio.sleep(max(0.5, self._not_before.get(project_id, 0.0) - time.monotonic()))
-            due, began = self._due.pop(project_id), time.monotonic()
+            due, started = self._due.pop(project_id), time.monotonic()
             is_done = False
             with background_tasks.log_and_continue("looks at drives", project_id=str(project_id)):
-                is_done = await self._try_to_look(project_id, due)
+                is_done = await self._try_check(project_id, due)
             if not is_done:
-                self._put_back(project_id, due)
-            rest_s = max(REST_S * 2**due.tries, _SHARE * (time.monotonic() - began))
+                self._retry_later(project_id, due)
+            pause_s = max(MIN_PAUSE_S * 2**due.attempts, _SHARE * (time.monotonic() - started))
             self._not_before = {one: at for one, at in self._not_before.items() if at > time.monotonic()} | {
-                project_id: time.monotonic() + rest_s
+                project_id: time.monotonic() + pause_s
             }
 
-    async def _try_to_look(self, project_id: UUID, due: _Due) -> bool:
-        due.tries += 1
+    async def _try_check(self, project_id: UUID, due: _Due) -> bool:
+        due.attempts += 1
         try:
-            await self.look(project_id, due.since, due.pushed)
+            await self.check(project_id, due.since, due.pushed)
         except (SQLAlchemyError, OSError, PurasError) as error:
             log.warning(
                 "a drive was not looked at",
                 project_id=str(project_id),
                 error=type(error).__name__,
-                is_last=due.tries == MAX_TRIES,
+                is_last=due.attempts == MAX_ATTEMPTS,
             )
             return False
-        due.tries = 0
+        due.attempts = 0
         return True
 
-    def _put_back(self, project_id: UUID, due: _Due) -> None:
-        """It is looked at another time, with what has come since; the count of all drives is put right in the end."""
+    def _retry_later(self, project_id: UUID, due: _Due) -> None:
+        """Repeat the check later, with newer jobs; the periodic count corrects what is missed."""
         newer = self._due.get(project_id)
         if newer is not None:
             due.since = min(due.since, newer.since)
             due.pushed += newer.pushed
-        if due.tries < MAX_TRIES:
+        if due.attempts < MAX_ATTEMPTS:
             self._due[project_id] = due
 
-    async def look(self, project_id: UUID, since: float, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
-        """Count the drive anew, and say which job wrote what was changed since."""
+    async def check(self, project_id: UUID, since: float, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
+        """Measure the drive again, and record which job wrote the files that changed since."""
         if not isinstance(self._context.storage, LocalStorage):
-            await self._tell_pushed(project_id, pushed)
+            await self._record_stored(project_id, pushed)
             await usage.true_up(self._drives, project_id)
             return
         before, at = await usage.current(self._drives, project_id), now()
-        found = await asyncio.to_thread(_seen, self._context.storage, project_id, since - _SLACK_S)
+        found = await asyncio.to_thread(_scan, self._context.storage, project_id, since - _SLACK_S)
         await usage.correct(self._drives, project_id, before, found.bytes, found.files)
-        await self._tell(project_id, since, found.changed)
+        await self._record_writers(project_id, since, found.changed)
         async with self._context.database.transaction() as session:
             await session.execute(_PRUNE, {"project_id": project_id, "before": at, "paths": found.paths})
 
-    async def _tell(self, project_id: UUID, since: float, changed: Sequence[Changed]) -> None:
+    async def _record_writers(self, project_id: UUID, since: float, changed: Sequence[Changed]) -> None:
         if not changed or len(changed) > _MAX_FILES:
             return
         windows = await self._windows(project_id, since)
@@ -176,17 +176,17 @@ class Looks:
         for each in changed:
             writer = writer_of(each, windows)
             if writer is not None:
-                at = datetime.fromtimestamp(each.moments[0], UTC)
+                at = datetime.fromtimestamp(each.times[0], UTC)
                 rows.append(provenance.row_of(each.entry, written_by=writer, written_at=at))
         async with self._context.database.transaction() as session:
             await provenance.put_all(session, project_id, rows)
 
     async def _windows(self, project_id: UUID, since: float) -> list[Window]:
-        """When each job may have written, by the clock of this machine; none when there are too many to tell."""
+        """Return when each job may have written, by the clock of this host; none if there are too many jobs."""
         async with self._context.database.glance() as session:
-            earlier = time.time()
+            before_query = time.time()
             clock: datetime = (await session.execute(_CLOCK)).scalar_one()
-            ahead_s = clock.timestamp() - (earlier + time.time()) / 2
+            ahead_s = clock.timestamp() - (before_query + time.time()) / 2
             values = {
                 "project_id": project_id,
                 "since": datetime.fromtimestamp(since + ahead_s - _SLACK_S, UTC),
@@ -198,14 +198,14 @@ class Looks:
         return [
             Window(
                 row.id,
-                row.began.timestamp() - ahead_s - _SLACK_S,
+                row.started.timestamp() - ahead_s - _SLACK_S,
                 (row.ended.timestamp() - ahead_s if row.ended else time.time()) + _SLACK_S,
                 frozenset(str(file.get("drive_path")) for file in row.outputs or ()),
             )
             for row in rows
         ]
 
-    async def _tell_pushed(self, project_id: UUID, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
+    async def _record_stored(self, project_id: UUID, pushed: Sequence[tuple[UUID, DrivePath]]) -> None:
         rows = []
         last = {path: job_id for job_id, path in pushed}
         for path, job_id in last.items():
@@ -219,13 +219,13 @@ class Looks:
 
 
 def writer_of(file: Changed, windows: Sequence[Window]) -> dict[str, Any] | None:
-    """The job that wrote a file, or those of which it was one."""
-    could = [one for one in windows if all(one.began <= at <= one.ended for at in file.moments)]
-    named = [one for one in could if file.entry.path in one.outputs]
-    if len(could) == 1 or len(named) == 1:
-        return _job((could if len(could) == 1 else named)[0].job_id)
-    if 1 < len(could) <= MAX_TOLD:
-        return {"kind": "jobs", "ids": [str(one.job_id) for one in could]}
+    """Return the job that wrote a file, or the jobs of which one did."""
+    candidates = [one for one in windows if all(one.started <= at <= one.ended for at in file.times)]
+    named = [one for one in candidates if file.entry.path in one.outputs]
+    if len(candidates) == 1 or len(named) == 1:
+        return _job((candidates if len(candidates) == 1 else named)[0].job_id)
+    if 1 < len(candidates) <= MAX_WRITERS:
+        return {"kind": "jobs", "ids": [str(one.job_id) for one in candidates]}
     return None
 
 
@@ -240,18 +240,18 @@ class _Found(NamedTuple):
     paths: list[str]
 
 
-def _seen(storage: LocalStorage, project_id: UUID, since: float) -> _Found:
+def _scan(storage: LocalStorage, project_id: UUID, since: float) -> _Found:
     total = count = 0
     changed: list[Changed] = []
     paths: list[str] = []
-    for seen in walk(storage.drive_dir(project_id, None)):
+    for item in walk(storage.drive_dir(project_id, None)):
         count += 1
-        total += taken_bytes(seen.found)
-        if not seen.is_file or not all(map(is_component, seen.path)):
+        total += taken_bytes(item.found)
+        if not item.is_file or not all(map(is_component, item.path)):
             continue
-        path = DrivePath(seen.path)
+        path = DrivePath(item.path)
         paths.append(str(path))
-        if seen.found.st_ctime >= since and len(changed) <= _MAX_FILES:
-            moments = (seen.found.st_mtime, seen.found.st_ctime)
-            changed.append(Changed(entry_of(path, seen.found), moments))
+        if item.found.st_ctime >= since and len(changed) <= _MAX_FILES:
+            times = (item.found.st_mtime, item.found.st_ctime)
+            changed.append(Changed(entry_of(path, item.found), times))
     return _Found(total, count, changed, paths)

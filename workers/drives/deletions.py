@@ -1,4 +1,4 @@
-"""What a job has deleted by the kit, noted on the way of its events."""
+"""Files that a job has deleted with the kit, taken from its events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.types import Recorder
 
 
 class Deletions:
-    """A recorder in front of another one; passes everything on, and notes the deletions."""
+    """A recorder that forwards all events to another one, and notes deletions."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.paths: set[DrivePath] = set()
@@ -20,7 +20,7 @@ class Deletions:
         """See `Recorder.record`."""
         self._recorder.record(event)
         if isinstance(event, DriveDeletedEvent) and len(self.paths) <= MAX_FILES:
-            try:  # one more is refused with all of them
+            try:  # too many are rejected later
                 self.paths.add(parse_drive_path(f"drive/{event.path}"))
             except BadDrivePath:
                 return  # the kit would not have sent it

@@ -1,13 +1,13 @@
-"""What can be wrong with the files of a job whose drive is elsewhere.
+"""Errors of the files of a job with a staged drive.
 
 PurasError
 ├── Conflict
-│   └── InputFileChanged     409  a file that the inputs name is not the one that was checked
+│   └── InputFileChanged     409  a file that the inputs name has changed since submission
 ├── TooLarge
 │   ├── InputFilesTooLarge   413  the files that the inputs name do not fit into the job
 │   ├── InputFilesTooMany    413  the inputs name more files than can be fetched
-│   └── ChangedFilesTooMuch  413  the job left more in its drive than can be put back
-AttemptLost                       no error of the job's: it runs elsewhere, or has ended
+│   └── ChangedFilesTooMuch  413  the job left more in its drive than can be stored
+AttemptLost                       no error of the job: it runs elsewhere, or has ended
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class InputFilesTooMany(TooLarge):
 
 
 class ChangedFilesTooMuch(TooLarge):
-    """The job left more in its drive than can be put back."""
+    """The job left more in its drive than can be stored."""
 
     code = "changed_files_too_much"
 

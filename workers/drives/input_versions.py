@@ -1,4 +1,4 @@
-"""Before a job reads files that its submitter could name only in one version: that they are still of that version."""
+"""Checks of files that the submitter of a job could name only in one version: they must still have it."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ where j.job_id = :job_id and jobs.project_id = :project_id and j.kind = 'opening
 """)
 
 
-async def unchecked(session: AnySession, claimed: JobAttempt) -> dict[str, str]:
+async def unchecked(session: AnySession, job_attempt: JobAttempt) -> dict[str, str]:
     """Return the versions that have to be checked before the attempt.
 
     An agent that is resumed has read its files in an earlier attempt, and may have changed them itself since.
     """
-    if not claimed.input_versions:
+    if not job_attempt.input_versions:
         return {}
-    if claimed.type == "agentic" and claimed.attempt > 1:
-        values = {"job_id": claimed.job_id, "project_id": claimed.project_id}
+    if job_attempt.type == "agentic" and job_attempt.attempt > 1:
+        values = {"job_id": job_attempt.job_id, "project_id": job_attempt.project_id}
         if (await session.execute(_HAS_READ, values)).first() is not None:
             return {}
-    return claimed.input_versions
+    return job_attempt.input_versions
 
 
 async def require_unchanged(storage: Storage, project_id: UUID, versions: dict[str, str]) -> None:
@@ -39,7 +39,7 @@ async def require_unchanged(storage: Storage, project_id: UUID, versions: dict[s
 
     Raises:
         InputFileChanged: with the first one.
-        StorageUnavailable: they cannot be looked up now.
+        StorageUnavailable: the storage is unavailable.
     """
     for path, version in versions.items():
         try:

@@ -1,6 +1,7 @@
-"""Reading the folder that a job has written to, with every intent: no link is followed, everything is counted.
+"""Scan of an untrusted folder that a job has written to: no link is followed, and everything is counted.
 
-The job's processes are gone by then. What they have closed to us, and what is no plain file, is left out and told.
+The processes of the job have ended before. Unreadable entries, and those that are no plain files, are omitted and
+reported.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from backend.storage.tree_walk import open_file_in, open_folder_in, opened_folde
 from workers.drives.errors import ChangedFilesTooMuch
 
 MAX_FILES: Final = 10_000
-"""Of one job: each costs a request to the storage."""
+"""Of one job: each costs a storage request."""
 _MAX_ENTRIES: Final = 100_000
 _MAX_SHOWN: Final = 20
 
 
 class Stamp(NamedTuple):
-    """What changes when a file does; the last one cannot be set back by its owner."""
+    """Values that change with a file; its owner cannot reset the last one."""
 
     inode: int
     size_bytes: int
@@ -32,7 +33,7 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, found: os.stat_result) -> Stamp:
-        """The stamp of a file."""
+        """Return the stamp of a file."""
         return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
@@ -43,24 +44,24 @@ class Changes:
     files: dict[DrivePath, int] = field(default_factory=dict)
     """Sizes of new and changed files."""
     present: set[DrivePath] = field(default_factory=set)
-    """Every plain file, changed or not."""
-    left_out: list[str] = field(default_factory=list)
-    """What cannot be put back, with the reason; the first of them."""
-    count_left_out: int = 0
+    """All plain files, changed or not."""
+    omitted: list[str] = field(default_factory=list)
+    """Entries that cannot be stored, with the reason; only the first ones."""
+    count_omitted: int = 0
 
-    def leave_out(self, path: DrivePath, name: str, reason: str) -> None:
-        """Note something that is not put back."""
-        self.count_left_out += 1
-        if len(self.left_out) < _MAX_SHOWN:
-            shown = f"{path}/{name}" if path.parts else name
-            self.left_out.append(f"{shown.encode('utf-8', 'replace').decode()[:200]!r} ({reason})")
+    def omit(self, path: DrivePath, name: str, reason: str) -> None:
+        """Note an entry that is not stored."""
+        self.count_omitted += 1
+        if len(self.omitted) < _MAX_SHOWN:
+            full_name = f"{path}/{name}" if path.parts else name
+            self.omitted.append(f"{full_name.encode('utf-8', 'replace').decode()[:200]!r} ({reason})")
 
 
-def changes(folder: Path, before: Mapping[DrivePath, Stamp], *, most_bytes: int) -> Changes:
-    """The files in the folder that are new or not what they were before.
+def changes(folder: Path, before: Mapping[DrivePath, Stamp], *, max_bytes: int) -> Changes:
+    """Return the files in the folder that are new or changed.
 
     Raises:
-        ChangedFilesTooMuch: they are too many, or too large together.
+        ChangedFilesTooMuch: there are too many, or their total size is too large.
     """
     found, total, entries = Changes(), 0, 0
     with opened_folder(folder, ()) as top:
@@ -77,25 +78,25 @@ def changes(folder: Path, before: Mapping[DrivePath, Stamp], *, most_bytes: int)
             total += status.st_size
             if len(found.files) > MAX_FILES:
                 raise ChangedFilesTooMuch(f"more than {MAX_FILES:,} changed files")
-            if total > most_bytes:
-                raise ChangedFilesTooMuch(f"more than {most_bytes:,} bytes of changed files")
+            if total > max_bytes:
+                raise ChangedFilesTooMuch(f"more than {max_bytes:,} bytes of changed files")
     return found
 
 
 def open_changed(folder: Path, path: DrivePath) -> int:
-    """A descriptor of a file that was found; whoever calls closes it.
+    """Return a descriptor of a changed file; the caller closes it.
 
     Raises:
-        OSError: it is not there any more, or something else is.
+        OSError: it does not exist any more, or is no plain file.
     """
     with opened_folder(folder, path.folder.parts) as parent:
         return open_file_in(parent, path.name)
 
 
 def _files(folder: int, at: DrivePath, found: Changes) -> Iterator[tuple[DrivePath, os.stat_result | None]]:
-    """Every plain file below a folder; a folder counts, too, as one without a status."""
+    """Yield every plain file below a folder with its status, and every folder without one."""
     with os.scandir(folder) as listing:
-        names = sorted(entry.name for entry in _up_to(listing))
+        names = sorted(entry.name for entry in _limited(listing))
     for name in names:
         try:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -104,7 +105,7 @@ def _files(folder: int, at: DrivePath, found: Changes) -> Iterator[tuple[DrivePa
         path = at.joined(name)
         reason = _why_not(path, status)
         if reason is not None:
-            found.leave_out(at, name, reason)
+            found.omit(at, name, reason)
         elif stat.S_ISREG(status.st_mode):
             yield path, status
         else:
@@ -116,7 +117,7 @@ def _below(parent: int, path: DrivePath, found: Changes) -> Iterator[tuple[Drive
     try:
         folder = open_folder_in(parent, path.name)
     except OSError:
-        found.leave_out(path.folder, path.name, "closed by the job")
+        found.omit(path.folder, path.name, "closed by the job")
         return
     try:
         yield from _files(folder, path, found)
@@ -134,7 +135,7 @@ def _why_not(path: DrivePath, status: os.stat_result) -> str | None:
     return None
 
 
-def _up_to(listing: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+def _limited(listing: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
     for count, entry in enumerate(listing):
         if count > _MAX_ENTRIES:
             raise ChangedFilesTooMuch(f"more than {_MAX_ENTRIES:,} files")

@@ -1,1 +1,1 @@
-"""Rails where jobs run: what goes in and comes out of every job, and the checks that are functions of the bundle."""
+"""Guardrails of running jobs: redaction of what is recorded, and checks that are functions of the bundle."""

@@ -23,7 +23,7 @@ _FAILED: Final = {"timeout": "timeout"}
 class Checks(Protocol):
     """Runs the functions of the guardrails of one job."""
 
-    async def run(self, rail: Rail, given: dict[str, Any]) -> Outcome:
+    async def run(self, rail: Rail, arguments: dict[str, Any]) -> Outcome:
         """Run the function of a guardrail with these arguments, for at most the guardrail's own time."""
 
 
@@ -41,11 +41,11 @@ async def judged_with_checks(
     return judgement
 
 
-async def _checked(rail: Rail, given: dict[str, Any], checks: Checks) -> Decided | None:
+async def _checked(rail: Rail, arguments: dict[str, Any], checks: Checks) -> Decided | None:
     try:
-        if len(json.dumps(given["value"], default=str)) > MAX_CHARACTERS:
+        if len(json.dumps(arguments["value"], default=str)) > MAX_CHARACTERS:
             return Decided(rail, "block", {}, "too_large")
-        outcome = await checks.run(rail, given)
+        outcome = await checks.run(rail, arguments)
     except Exception as error:  # noqa: BLE001 - fail closed, whatever it is
         log.warning("the check of a rail broke, and blocks", rail=rail.name, error=type(error).__name__)
         return Decided(rail, "block", {}, "broken")

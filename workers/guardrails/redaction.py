@@ -8,7 +8,7 @@ from backend.skills.guardrails.evaluation import rails_at, without
 from backend.skills.manifest.types import Rail, Skill
 
 _LINE_CHARACTERS: Final = 16_000
-"""A line that is longer is told in pieces."""
+"""A longer line is recorded in parts."""
 _PLAIN: Final = frozenset(
     {
         "step",
@@ -25,20 +25,20 @@ _PLAIN: Final = frozenset(
     }
     | {"memory_id", "memory_ids", "code", "label", "reason", "from", "to", "worker", "layers", "status"}
 )
-"""Facts that are ours."""
+"""Fields with values of the platform, which are not redacted."""
 FINISH: Final = "set_output"
 
 
-class Telling:
+class EventRedactor:
     """Redacts what is recorded of a job as the guardrails of its skill redact or stop it in results."""
 
     def __init__(self, skill: Skill) -> None:
         stopping = [rail for rail in rails_at(skill.rails, "output") if rail.action != "flag"]
         self._masks = [rail for rail in stopping if _can_mask(rail)]
         self._withholds = len(self._masks) < len(stopping)
-        """One of them says yes or no only: nothing that may become the result is told."""
+        """A guardrail cannot redact, only block: nothing that may become the result is recorded."""
         self._log_masks = [*self._masks]
-        """For what tools print, too: the model does not get it either."""
+        """Guardrails that also apply to the output of tools, which the model does not get either."""
         for rail in rails_at(skill.rails, "retrieval"):
             if rail.action != "flag" and _can_mask(rail) and rail not in self._masks:
                 self._log_masks.append(rail)
@@ -49,7 +49,7 @@ class Telling:
         return bool(self._log_masks) or self._withholds
 
     @property
-    def is_quiet(self) -> bool:
+    def hides_partial_text(self) -> bool:
         """Whether text of the model is recorded only once it is complete."""
         return bool(self._masks) or self._withholds
 
@@ -82,34 +82,34 @@ class Telling:
 
 
 class Lines:
-    """Redacts text line by line, and holds back as many lines as the start of a match can cover."""
+    """Redacts text line by line, and delays as many lines as the start of a match can cover."""
 
-    def __init__(self, telling: Telling) -> None:
-        self._telling = telling
-        self._overlap = telling.lines_of_a_match - 1
+    def __init__(self, redactor: EventRedactor) -> None:
+        self._redactor = redactor
+        self._overlap = redactor.lines_of_a_match - 1
         self._partial = ""
         """The last line, until it is complete."""
-        self._held = ""
+        self._pending = ""
         """Complete lines, redacted, which may start a match that continues."""
 
-    def feed(self, piece: str) -> str:
+    def feed(self, chunk: str) -> str:
         """Return what can be recorded by now."""
-        if not self._telling.is_needed:
-            return piece
-        text = self._partial + piece
+        if not self._redactor.is_needed:
+            return chunk
+        text = self._partial + chunk
         end = text.rfind("\n") + 1 or (len(text) if len(text) > _LINE_CHARACTERS else 0)
         self._partial = text[end:]
         if not end:
             return ""
-        masked = self._telling.text(self._held + text[:end])
+        masked = self._redactor.text(self._pending + text[:end])
         cut = _start_of_last_lines(masked, self._overlap)
-        self._held = masked[cut:]
+        self._pending = masked[cut:]
         return masked[:cut]
 
     def end(self) -> str:
         """Return the rest."""
-        text, self._held, self._partial = self._held + self._partial, "", ""
-        return self._telling.text(text) if text else ""
+        text, self._pending, self._partial = self._pending + self._partial, "", ""
+        return self._redactor.text(text) if text else ""
 
 
 def _start_of_last_lines(text: str, count: int) -> int:
@@ -131,9 +131,9 @@ def _is_plain(name: str, value: Any) -> bool:
 
 def _withheld(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
     if kind == "model_response" and "blocks" in payload:
-        kept = {name: value for name, value in payload.items() if name != "blocks"}
-        return {**kept, "blocks_withheld": "rails"}
+        fields = {name: value for name, value in payload.items() if name != "blocks"}
+        return {**fields, "blocks_withheld": "rails"}
     if kind == "tool_use" and payload.get("name") == FINISH:
-        kept = {name: value for name, value in payload.items() if name != "input"}
-        return {**kept, "input_withheld": "rails"}
+        fields = {name: value for name, value in payload.items() if name != "input"}
+        return {**fields, "input_withheld": "rails"}
     return payload

@@ -1,6 +1,6 @@
-"""Claude, and every model behind an endpoint that speaks the Messages API.
+"""Models behind an endpoint of the Messages API, such as Claude.
 
-Replies are streamed and handed on whole; retries are our own, told one by one, and bounded.
+Replies are streamed and returned complete; each retry is reported, and their number is limited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from workers.llm.errors import ModelOverloaded, ModelUnavailable
 from workers.llm.pricing import Margin, upstream_nanos, worst_case_nanos
 from workers.llm.provider_errors import Fault, fault_of
 from workers.llm.requests import as_request
-from workers.llm.retry_policy import USUAL, Patience
+from workers.llm.retry_policy import DEFAULT, RetryPolicy
 from workers.llm.streams import Assembly, BrokenStream
 from workers.llm.types import Label, Prompt, Reply, Retry
 
@@ -34,7 +34,7 @@ _FAULTS = (
 
 
 class Closes(Protocol):
-    """What a model lets go of in the end."""
+    """Something to close with a model."""
 
     async def aclose(self) -> None:
         """Close it."""
@@ -42,60 +42,62 @@ class Closes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MessagesModel:
-    """One model of the catalogue, reached with one key."""
+    """One model of the catalog with one key."""
 
     entry: CatalogueEntry
     client: AsyncAnthropic
     margin: Margin
-    patience: Patience = USUAL
+    retry_policy: RetryPolicy = DEFAULT
     owned: Closes | None = None
-    """Connections that are this model's alone."""
+    """Connections that only this model uses."""
     counts_tokens: bool = False
     """Whether its endpoint counts the tokens of a prompt."""
 
     @property
     def slug(self) -> str:
-        """Its name in the catalogue."""
+        """Its slug in the model catalog."""
         return self.entry.slug
 
     @property
     def label(self) -> Label:
-        """It is a language model."""
+        """Empty: it is a language model."""
         return ""
 
     async def reply(
         self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
-        """Answer the prompt, in as many tries as patience allows; see `Model.reply`."""
+        """Reply to the prompt, with retries by the retry policy; see `Model.reply`."""
         request = as_request(self.entry, prompt)
-        for tried in range(1, self.patience.tries + 1):
+        for attempt in range(1, self.retry_policy.attempts + 1):
             try:
-                return await self._once(request, prompt, on_delta)
+                return await self._request(request, prompt, on_delta)
             except _FAULTS as error:
                 fault = fault_of(error, self.entry, is_own_key=self.margin.is_own_key)
-            wait_s = self._wait_s(fault, tried)
-            retry = Retry(fault.reason, fault.status, self.slug, tried, self.patience.tries, wait_s)
+            wait_s = self._wait_s(fault, attempt)
+            retry = Retry(fault.reason, fault.status, self.slug, attempt, self.retry_policy.attempts, wait_s)
             log.info("model call will be repeated", **retry._asdict())
             on_retry(retry)
             await asyncio.sleep(wait_s)
         raise AssertionError("the last try returns or raises")
 
     async def count(self, prompt: Prompt) -> int | None:
-        """Return the most tokens that the prompt can have, as the upstream counts them; None if it does not say."""
+        """Return the maximum tokens of the prompt by the count of the upstream; None if it does not report it."""
         if not self.counts_tokens:
             return None
         return await token_counting.bound(self.client, as_request(self.entry, prompt), self.slug)
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
-        """The most that this call could be billed."""
+        """Return the maximum cost of this call."""
         return self.margin.billed_micros(worst_case_nanos(self.entry, prompt, max_tokens))
 
     async def close(self) -> None:
-        """Let go of connections that are its own."""
+        """Close its own connections."""
         if self.owned is not None:
             await self.owned.aclose()
 
-    async def _once(self, request: dict[str, Any], prompt: Prompt, on_delta: Callable[[str], None]) -> Reply:
+    async def _request(
+        self, request: dict[str, Any], prompt: Prompt, on_delta: Callable[[str], None]
+    ) -> Reply:
         assembly = Assembly(on_delta)
         stream = await self.client.beta.messages.create(**request, stream=True)
         async with stream:
@@ -118,17 +120,17 @@ class MessagesModel:
             cleared_tokens=assembly.cleared_tokens,
         )
 
-    def _wait_s(self, fault: Fault, tried: int) -> float:
-        """How long to wait before the next try.
+    def _wait_s(self, fault: Fault, attempt: int) -> float:
+        """Return how long to wait before the next attempt.
 
         Raises:
-            PurasError: there is none: trying again cannot help, or would take too long here.
+            PurasError: a retry cannot help, or would take too long here.
         """
         if fault.final is not None:
             raise fault.final
-        wait_s = self.patience.wait_s(tried, fault.retry_after_s)
-        if tried < self.patience.tries and wait_s <= self.patience.longest_wait_s:
+        wait_s = self.retry_policy.wait_s(attempt, fault.retry_after_s)
+        if attempt < self.retry_policy.attempts and wait_s <= self.retry_policy.max_wait_s:
             return wait_s
         if fault.is_busy:
-            raise ModelOverloaded(self.slug, wait_s, tries=tried)
-        raise ModelUnavailable(self.slug, fault.reason, tries=tried)
+            raise ModelOverloaded(self.slug, wait_s, tries=attempt)
+        raise ModelUnavailable(self.slug, fault.reason, tries=attempt)

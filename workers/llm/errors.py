@@ -1,4 +1,4 @@
-"""What can go wrong with a model.
+"""Errors of language models.
 
 PurasError
 ├── Unavailable
@@ -50,7 +50,7 @@ class ModelUnavailable(Unavailable):
 
 
 class ModelKeyMissing(Conflict):
-    """There are keys for other models, and none for this one: a rehearsal would be taken for the real thing."""
+    """There are keys for other models, and none for this one: a simulated job would be mistaken for a real one."""
 
     code = "model_key_missing"
 
@@ -70,18 +70,18 @@ class ModelKeyRefused(PaymentRequired):
 
     def __init__(self, model: str, status: int, *, is_own: bool) -> None:
         family = model.partition("/")[0]
-        mend = (
+        hint = (
             f"Set a valid one with PUT /v1/providers/{family}, or delete yours."
             if is_own
             else "Ask the operator of this instance for a valid one, or bring your own."
         )
         super().__init__(
-            f"The provider of {model!r} does not accept the key (HTTP {status}). {mend}", model=model
+            f"The provider of {model!r} does not accept the key (HTTP {status}). {hint}", model=model
         )
 
 
 class ModelRefused(Invalid):
-    """The provider says that the request itself is wrong; the same again would be refused again."""
+    """The provider rejects the request itself; repeating it does not help."""
 
     code = "model_refused"
 

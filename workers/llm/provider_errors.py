@@ -1,4 +1,4 @@
-"""What a failed call means: trying again may help, or it cannot and the caller is told why."""
+"""Classification of failed calls: retryable or not."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from workers.llm.errors import ModelKeyRefused, ModelRefused, PromptTooLong
 from workers.llm.streams import BrokenStream
 from workers.llm.transport import AddressRefused
 
-_MAX_MESSAGE: Final = 500  # characters of an upstream's sentence
+_MAX_MESSAGE: Final = 500  # characters of an upstream's message
 _KEY_STATUSES: Final = (401, 402, 403)
 _BUSY_STATUSES: Final = (429, 529)
-_TRIED_AGAIN: Final = frozenset({408, 409, *_BUSY_STATUSES})
+_RETRIED_STATUSES: Final = frozenset({408, 409, *_BUSY_STATUSES})
 _STATUS_OF_TYPE: Final = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -43,20 +43,20 @@ class Fault:
     """Why a call failed."""
 
     reason: str
-    """For people, without a name or a key of the upstream."""
+    """For users, without a name or a key of the upstream."""
     status: int | None = None
     retry_after_s: float | None = None
     final: PurasError | None = None
-    """What the caller is told, when trying again cannot help."""
+    """The error for the caller, if a retry cannot help."""
 
     @property
     def is_busy(self) -> bool:
-        """Whether the upstream is there and has too much to do."""
+        """Whether the upstream is overloaded."""
         return self.status in _BUSY_STATUSES
 
 
 def fault_of(error: Exception, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
-    """What this error of a call means."""
+    """Return the classification of an error of a call."""
     if isinstance(error, APIStatusError):
         return _of_status(error, entry, is_own_key=is_own_key)
     if refused := _refused_address(error):
@@ -71,13 +71,13 @@ def fault_of(error: Exception, entry: CatalogueEntry, *, is_own_key: bool) -> Fa
 
 
 def _of_status(error: APIStatusError, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:
-    # An error in the middle of a stream comes with the status of the stream, 200, and is told by its type.
+    # An error within a stream has the status of the stream, 200; its type determines it.
     status = error.status_code
     if status < 400:
         status = _STATUS_OF_TYPE.get(str(error.type), 500)
     message = _message(error)
-    asks = error.response.headers.get("x-should-retry")
-    if (status in _TRIED_AGAIN or status >= 500 or asks == "true") and asks != "false":
+    should_retry = error.response.headers.get("x-should-retry")
+    if (status in _RETRIED_STATUSES or status >= 500 or should_retry == "true") and should_retry != "false":
         return _fault(f"HTTP {status}", status=status, retry_after_s=_retry_after_s(error.response.headers))
     return _fault(
         f"HTTP {status}", status=status, final=_final(status, message, entry, is_own_key=is_own_key)
@@ -98,14 +98,14 @@ def _message(error: APIStatusError) -> str:
 
 
 def _retry_after_s(headers: httpx2.Headers) -> float | None:
-    """What the upstream asks for: milliseconds, seconds, or a date."""
+    """Return the requested pause in seconds, from milliseconds, seconds or a date."""
     for name, unit in (("retry-after-ms", 1_000), ("retry-after", 1)):
         try:
             return max(0.0, float(headers[name]) / unit)
         except (KeyError, ValueError):
             continue
-    told = email.utils.parsedate_tz(headers.get("retry-after", ""))
-    return None if told is None else max(0.0, email.utils.mktime_tz(told) - time.time())
+    date = email.utils.parsedate_tz(headers.get("retry-after", ""))
+    return None if date is None else max(0.0, email.utils.mktime_tz(date) - time.time())
 
 
 def _refused_address(error: BaseException | None) -> str | None:

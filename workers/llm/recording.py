@@ -1,7 +1,7 @@
-"""The recording: replays what a model answered in an earlier job, for nothing. **Not a language model**.
+"""The recording: replays the replies of an earlier job at no cost. **Not a language model**.
 
-Tools run as ever; only the replies are those of then. Which of them comes next follows from the conversation alone, so
-a resumed run goes on where it was.
+Tools run as usual; only the replies are recorded ones. The next one depends only on the conversation, so a resumed run
+continues where it stopped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ order by e.step
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One reply of then."""
+    """One recorded reply."""
 
     blocks: tuple[Block, ...]
     stop_reason: str
@@ -39,36 +39,36 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The replies of one earlier job, in their order; always labelled so."""
+    """The replies of one earlier job, in order; always labeled as a recording."""
 
     job_id: UUID
     replies: tuple[Recorded, ...]
 
     @property
     def slug(self) -> str:
-        """What a job names to get it."""
+        """The slug with which a job selects it."""
         return slug_of(self.job_id)
 
     @property
     def entry(self) -> CatalogueEntry:
-        """That of the model of then, as far as it is still known, and free."""
+        """The catalog entry of the recorded model, as far as it is known, without prices."""
         models = catalog.current().models
-        known = models.get(self.replies[0].model, models[catalog.REHEARSAL])
+        model = models.get(self.replies[0].model, models[catalog.REHEARSAL])
         return models[catalog.REHEARSAL].model_copy(
-            update={"vision": known.vision, "pdf": known.pdf, "most_output_tokens": known.most_output_tokens}
+            update={"vision": model.vision, "pdf": model.pdf, "most_output_tokens": model.most_output_tokens}
         )
 
     @property
     def label(self) -> Label:
-        """What every reply of it is marked with."""
+        """The label of each reply."""
         return "recording"
 
     async def reply(
         self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
-        """The reply that came at this place then; behind the last one, the end of the turn."""
-        place = sum(message["role"] == "assistant" for message in prompt.messages)
-        recorded = self.replies[place] if place < len(self.replies) else _end(self.replies[-1].model)
+        """Return the recorded reply at this position; after the last one, the end of the run."""
+        index = sum(message["role"] == "assistant" for message in prompt.messages)
+        recorded = self.replies[index] if index < len(self.replies) else _end(self.replies[-1].model)
         for block in recorded.blocks:
             if block["type"] == "text":
                 on_delta(block["text"])
@@ -88,18 +88,18 @@ class Recording:
         return None
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
-        """It costs nothing."""
+        """Return 0: it costs nothing."""
         return 0
 
     async def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is nothing to close."""
 
 
 async def load(session: AnySession, *, project_id: UUID, job_id: UUID) -> Recording:
-    """The recording of a job of this project.
+    """Return the recording of a job of this project.
 
     Raises:
-        RecordingMissing: the project has no such job, or no model answered in it.
+        RecordingMissing: the project has no such job, or it has no replies of a model.
     """
     rows = (await session.execute(_REPLIES, {"project_id": project_id, "job_id": job_id})).all()
     contents: list[dict[str, Any]] = [row.content for row in rows]

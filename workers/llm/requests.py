@@ -1,4 +1,4 @@
-"""A prompt as the Messages API takes it: marks for the prompt cache, rules for clearing a long context."""
+"""Requests of the Messages API: cache marks, and rules for clearing a long context."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLEARING: Final = {
             "type": "clear_tool_uses_20250919",
             "trigger": {"type": "input_tokens", "value": 60_000},
             "keep": {"type": "tool_uses", "value": 6},
-            # Each clearing makes the cache behind it worthless: it has to be worth that.
+            # Each clearing invalidates the cache after it, so it must free enough.
             "clear_at_least": {"type": "input_tokens", "value": 20_000},
             "clear_tool_inputs": True,
         }
@@ -25,7 +25,7 @@ _UNMARKABLE: Final = frozenset({"thinking", "redacted_thinking"})
 
 
 def as_request(entry: CatalogueEntry, prompt: Prompt) -> dict[str, Any]:
-    """The arguments of the SDK's call; the prompt itself is left as it is."""
+    """Return the arguments of the SDK call; the prompt itself is unchanged."""
     mark = _mark(prompt.cache_ttl) if entry.cache else None
     request: dict[str, Any] = {
         "model": entry.upstream_id,
@@ -50,21 +50,21 @@ def _marked(block: Block, mark: dict[str, str] | None) -> Block:
 
 
 def _tools(tools: Sequence[ToolSpec], mark: dict[str, str] | None) -> list[Block]:
-    told = [
+    specs = [
         {"name": tool.name, "description": tool.description, "input_schema": tool.input_schema}
         for tool in tools
     ]
-    return [*told[:-1], _marked(told[-1], mark)]
+    return [*specs[:-1], _marked(specs[-1], mark)]
 
 
 def _messages(messages: Sequence[Message], mark: dict[str, str] | None) -> list[Message]:
-    """The messages, with a mark on the last block that may carry one."""
+    """Return the messages, with a mark on the last block that may carry one."""
     if not mark or not messages:
         return list(messages)
     *earlier, last = messages
     blocks = list(last["content"])
-    for place in range(len(blocks) - 1, -1, -1):
-        if blocks[place].get("type") not in _UNMARKABLE:
-            blocks[place] = _marked(blocks[place], mark)
+    for index in range(len(blocks) - 1, -1, -1):
+        if blocks[index].get("type") not in _UNMARKABLE:
+            blocks[index] = _marked(blocks[index], mark)
             break
     return [*earlier, {**last, "content": blocks}]

@@ -1,4 +1,4 @@
-"""The model of a job: a recording of an earlier one, or the one that its slug, the project's keys and its skill say."""
+"""The model of a job: a recording of an earlier job, or one by its slug, the project's keys and its skill."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.llm.types import Model
 
 
 def open_models(context: AppContext) -> Models:
-    """The models that the settings give a worker."""
+    """Return the models of the settings."""
     return Models.of(context.settings, text_margin_pct=PriceList.of(context.settings).text_margin_pct)
 
 
@@ -31,16 +31,16 @@ async def find_model(
     slug: str | None,
     is_listed: bool = False,
 ) -> Model:
-    """The model of that name for the project; without one the skill's, else the instance's own choice.
+    """Return the model of that slug for the project; without one that of the skill, else the default.
 
     Raises:
-        PurasError: there is none such, no key for it, or nothing was recorded.
+        PurasError: it is unknown, has no key, or nothing was recorded.
     """
     async with context.database.glance() as session:
         recorded = recorded_job(slug)
         if recorded is not None:
             return await recording.load(session, project_id=project_id, job_id=recorded)
-        if is_listed:  # keys of the caller's own would show the prompt to where they lead
+        if is_listed:  # with a key of the caller, the publisher's prompt would reach the caller's endpoint
             own_keys = {}
         else:
             own_keys = await providers.for_job(session, context.vault, project_id=project_id)

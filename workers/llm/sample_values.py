@@ -1,4 +1,4 @@
-"""A value that fits a JSON Schema: the same one each time, plain, and good enough to try a skill with."""
+"""Deterministic sample values of a JSON Schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.skills.schemas.patterns import PatternRefusedError, compiled
 _Schema = dict[str, Any]
 
 _MAX_DEPTH: Final = 12
-_MAX_PARTS: Final = 5_000  # of one value: schemas that hold themselves several times would make millions
+_MAX_PARTS: Final = 5_000  # of one value: recursive schemas could lead to millions
 _MAX_LENGTH: Final = 10_000
 _FORMATS: Final = {
     "date": "2026-01-31",
@@ -27,16 +27,16 @@ _FORMATS: Final = {
     "json-pointer": "/sample",
     "regex": ".*",
 }
-_TRIED: Final = (
+_CANDIDATES: Final = (
     *("sample", "Sample", "SAMPLE", "#336699", "a", "A", "1", "12", "123", "1234", "12345", "abc", "ABC"),
     *("a-b", "a_b", "a.b", "A1", "AB-12", "AB-1234", "en", "en-US", "EUR", "+491234567", "1.0.0", "v1.0.0"),
     *("12:30", "2026-01-31", "sample.txt", "sample/sample", "https://example.org", "sample@example.org"),
 )
-"""For patterns: what people's patterns are mostly about."""
+"""Candidates for common patterns."""
 
 
 def sample(schema: Any) -> Any:
-    """A value that fits the schema, wherever a plain one does."""
+    """Return a value that is valid for the schema, if a simple one is."""
     return _Sampler(schema if isinstance(schema, dict) else {}).of(schema, 0)
 
 
@@ -46,7 +46,7 @@ class _Sampler:
         self._parts = 0
 
     def of(self, schema: Any, depth: int) -> Any:
-        """A value for a part of the schema."""
+        """Return a value for a part of the schema."""
         self._parts += 1
         if not isinstance(schema, dict) or depth > _MAX_DEPTH or self._parts > _MAX_PARTS:
             return "sample"
@@ -73,7 +73,7 @@ class _Sampler:
         return {"boolean": True, "null": None}[kind] if kind in ("boolean", "null") else _text(schema)
 
     def _object(self, schema: _Schema, depth: int) -> _Schema:
-        """Every declared property that is not private to the runner, and whatever else is required."""
+        """Return all declared properties that are not private to the runner, and other required ones."""
         properties: _Schema = schema.get("properties", {})
         required: list[str] = schema.get("required", [])
         names = [name for name in properties if not name.startswith("_") or name in required]
@@ -85,18 +85,18 @@ class _Sampler:
     def _array(self, schema: _Schema, depth: int) -> list[Any]:
         value = [self.of(item, depth + 1) for item in schema.get("prefixItems", [])]
         items = schema.get("items", {})
-        least = max(schema.get("minItems", 0), 0 if value or items is False else 1)
-        most = schema.get("maxItems", math.inf)
-        while len(value) < min(least, most, 100):
-            one = self.of(items, depth + 1)
+        minimum = max(schema.get("minItems", 0), 0 if value or items is False else 1)
+        maximum = schema.get("maxItems", math.inf)
+        while len(value) < min(minimum, maximum, 100):
+            item = self.of(items, depth + 1)
             number = len(value) + 1
-            if schema.get("uniqueItems") and one in value:
-                one = _another(one, number, items)
-            value.append(one)
+            if schema.get("uniqueItems") and item in value:
+                item = _distinct(item, number, items)
+            value.append(item)
         return value
 
     def _resolved(self, schema: Any) -> _Schema:
-        """The schema with its references followed and everything in `allOf` put together."""
+        """Return the schema with references resolved and `allOf` merged."""
         if not isinstance(schema, dict):
             return {}
         for _ in range(_MAX_DEPTH):
@@ -104,22 +104,20 @@ class _Sampler:
             if not isinstance(reference, str):
                 break
             rest = {name: value for name, value in schema.items() if name != "$ref"}
-            schema = _merged(rest, self._found(reference))
+            schema = _merged(rest, self._at_reference(reference))
         merged = {name: value for name, value in schema.items() if name != "allOf"}
         for part in schema.get("allOf", []):
             merged = _merged(merged, self._resolved(part))
         return merged
 
-    def _found(self, reference: str) -> _Schema:
-        place: Any = self._root
+    def _at_reference(self, reference: str) -> _Schema:
+        node: Any = self._root
         for name in reference.removeprefix("#").strip("/").split("/"):
             if name:
-                place = (
-                    place.get(name.replace("~1", "/").replace("~0", "~"), {})
-                    if isinstance(place, dict)
-                    else {}
+                node = (
+                    node.get(name.replace("~1", "/").replace("~0", "~"), {}) if isinstance(node, dict) else {}
                 )
-        return place if isinstance(place, dict) else {}
+        return node if isinstance(node, dict) else {}
 
 
 def _merged(one: _Schema, other: _Schema) -> _Schema:
@@ -146,18 +144,18 @@ def _type_of(schema: _Schema) -> str:
 
 
 def _number(schema: _Schema, *, is_whole: bool) -> int | float:
-    """The plainest number that fits: 1, else one at an end of the range or in its middle."""
+    """Return the simplest valid number: 1, else one at an end of the range or in its middle."""
     step = schema.get("multipleOf", 1)
     low = max((schema[key] for key in ("minimum", "exclusiveMinimum") if key in schema), default=None)
     high = min((schema[key] for key in ("maximum", "exclusiveMaximum") if key in schema), default=None)
-    tried: list[Any] = [1, 0]
+    candidates: list[Any] = [1, 0]
     for end in (low, high):
         if end is not None:
-            near = end // step * step
-            tried += [end, near, near + step, near - step, near + 2 * step]
+            multiple = end // step * step
+            candidates += [end, multiple, multiple + step, multiple - step, multiple + 2 * step]
     if low is not None and high is not None:
-        tried.append((low + high) / 2)
-    plain = [int(value) if float(value).is_integer() else value for value in tried]
+        candidates.append((low + high) / 2)
+    plain = [int(value) if float(value).is_integer() else value for value in candidates]
     fitting = (value for value in plain if _is_within(schema, value, is_whole=is_whole))
     return next(fitting, plain[0])
 
@@ -174,24 +172,24 @@ def _is_within(schema: _Schema, value: int | float, *, is_whole: bool) -> bool:
 
 
 def _text(schema: _Schema) -> str:
-    least, most = schema.get("minLength", 0), schema.get("maxLength", _MAX_LENGTH)
+    minimum, maximum = schema.get("minLength", 0), schema.get("maxLength", _MAX_LENGTH)
     text = _FORMATS.get(schema.get("format", ""), "sample")
     pattern = schema.get("pattern")
     if isinstance(pattern, str):
-        text = next((one for one in (text, *_TRIED) if _fits(pattern, one, least, most)), text)
-    if len(text) < least:
-        text = (text * (least // len(text) + 1))[: min(max(least, 1), _MAX_LENGTH)]
-    return text[:most]
+        text = next((one for one in (text, *_CANDIDATES) if _fits(pattern, one, minimum, maximum)), text)
+    if len(text) < minimum:
+        text = (text * (minimum // len(text) + 1))[: min(max(minimum, 1), _MAX_LENGTH)]
+    return text[:maximum]
 
 
-def _fits(pattern: str, text: str, least: int, most: int) -> bool:
+def _fits(pattern: str, text: str, minimum: int, maximum: int) -> bool:
     try:
-        return least <= len(text) <= most and bool(compiled(pattern).search(text))
+        return minimum <= len(text) <= maximum and bool(compiled(pattern).search(text))
     except PatternRefusedError:
         return False
 
 
-def _another(value: Any, number: int, schema: Any) -> Any:
+def _distinct(value: Any, number: int, schema: Any) -> Any:
     choices = schema.get("enum", []) if isinstance(schema, dict) else []
     if len(choices) >= number:
         return choices[number - 1]

@@ -1,4 +1,4 @@
-"""Which model a job gets: the one it names, with the project's own key, else the instance's, else the rehearsal."""
+"""Selection of a job's model: with the project's own key, else the key of the instance, else simulated."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from backend.skills.model_catalog.catalog import CatalogueEntry, Endpoint
 from workers.llm.anthropic import MessagesModel
 from workers.llm.errors import ModelKeyMissing
 from workers.llm.pricing import Margin
-from workers.llm.retry_policy import USUAL, Patience
+from workers.llm.retry_policy import DEFAULT, RetryPolicy
 from workers.llm.simulated import Rehearsal
 from workers.llm.transport import ProjectTransport
 from workers.llm.types import Model
 
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=60.0)
-"""Reading: a local server may think for minutes before its first word; others send a ping meanwhile."""
+"""Reading: a local server may need minutes before its first token; others send pings meanwhile."""
 _LIMITS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100, keepalive_expiry=60.0)
-_NO_KEY = "none"  # the SDK wants one; a server without keys does not look at it
+_NO_KEY = "none"  # the SDK requires one; a server without keys ignores it
 
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """Where a model is, and with what."""
+    """The endpoint and the key of a model."""
 
     base_url: str
     auth: str
@@ -48,12 +48,12 @@ class Models:
         *,
         margin_pct: int,
         default_model: str = "claude/sonnet-4-6",
-        patience: Patience = USUAL,
+        retry_policy: RetryPolicy = DEFAULT,
     ) -> None:
         self._access = access
         self._margin_pct = margin_pct
         self._default_model = default_model
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._http = httpx2.AsyncClient(
             verify=trusted_certificates(), timeout=_TIMEOUT, limits=_LIMITS, follow_redirects=False
         )
@@ -77,10 +77,10 @@ class Models:
     ) -> Model:
         """The model of that name, else of the skill's, else the instance's default, for one job.
 
-        Only where no key for any model is configured the rehearsal stands in, and says so in every reply.
+        The simulated model is used only if no key for any model is configured; each reply is labeled.
 
         Raises:
-            UnknownModel: the catalogue has no such model.
+            UnknownModel: the catalog has no such model.
             ModelKeyMissing: there are keys, and none for this model.
         """
         entry = catalog.current().get(slug or skill.model or self._default_model)
@@ -104,7 +104,7 @@ class Models:
             entry,
             _client(reached, self._http),
             Margin(self._margin_pct),
-            self._patience,
+            self._retry_policy,
             counts_tokens=endpoint.counts_tokens,
         )
 
@@ -112,12 +112,12 @@ class Models:
         reached = _Reached(own_key.base_url or endpoint.base_url, endpoint.auth, own_key.api_key)
         margin = Margin(self._margin_pct, is_own_key=True)
         if own_key.base_url is None:
-            return MessagesModel(entry, _client(reached, self._http), margin, self._patience)
+            return MessagesModel(entry, _client(reached, self._http), margin, self._retry_policy)
         transport = ProjectTransport(own_key.base_url, allowed_hosts=self._access.allowed_hosts)
         http = httpx2.AsyncClient(
             transport=transport, timeout=_TIMEOUT, follow_redirects=False, trust_env=False
         )
-        return MessagesModel(entry, _client(reached, http), margin, self._patience, owned=http)
+        return MessagesModel(entry, _client(reached, http), margin, self._retry_policy, owned=http)
 
 
 def _client(reached: _Reached, http: httpx2.AsyncClient) -> AsyncAnthropic:

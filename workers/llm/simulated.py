@@ -1,8 +1,8 @@
-"""The rehearsal: **not a language model**. It shows that a skill holds together, with no key and for nothing.
+"""The simulated model: **not a language model**. It tests a skill without a key and at no cost.
 
-It calls each tool that the skill declares once, with values that fit the tool's schema, and then hands in the output of
-the skill's own example whose inputs are nearest, or values that fit. What it does next follows from the conversation
-alone, so a resumed run goes on where it was.
+It calls each tool that the skill declares once, with values that match the tool's schema, and then submits the output
+of the skill's example with the most similar inputs, or sample values. The next step depends only on the conversation,
+so a resumed run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from workers.llm.types import Block, Label, Message, Prompt, Reply, Retry, Token
 
 SET_OUTPUT: Final = "set_output"
 NOTICE: Final = "Simulated: no language model ran."
-_TRIES: Final = 2  # of handing in: the example's output, then sample values
+_MAX_SUBMISSIONS: Final = 2  # of results: the output of the example, then sample values
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """Plays a skill without a language model; always labelled so."""
+    """Runs a skill without a language model; always labeled as simulated."""
 
     entry: CatalogueEntry
     skill: Skill
@@ -33,18 +33,18 @@ class Rehearsal:
 
     @property
     def slug(self) -> str:
-        """Its name in the catalogue."""
+        """Its slug in the model catalog."""
         return self.entry.slug
 
     @property
     def label(self) -> Label:
-        """What every reply of it is marked with."""
+        """The label of each reply."""
         return "rehearsal"
 
     async def reply(
         self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
-        """The next thing to try."""
+        """Return the next simulated reply."""
         called = [block["name"] for block in _tool_uses(prompt.messages)]
         text, call, source = self._next(prompt.tools, called)
         for word in text.split(" "):
@@ -69,11 +69,11 @@ class Rehearsal:
         return None
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
-        """It costs nothing."""
+        """Return 0: it costs nothing."""
         return 0
 
     async def close(self) -> None:
-        """It holds nothing."""
+        """Do nothing: there is nothing to close."""
 
     def _next(self, tools: Sequence[ToolSpec], called: Sequence[str]) -> tuple[str, Block | None, str]:
         offered = {tool.name: tool for tool in tools}
@@ -82,11 +82,11 @@ class Rehearsal:
                 arguments = self._arguments(offered[tool.name].input_schema)
                 text = f"{NOTICE} Trying the tool {tool.name!r} with sample values."
                 return text, {"name": tool.name, "input": arguments}, ""
-        tried = called.count(SET_OUTPUT)
-        if SET_OUTPUT not in offered or tried >= _TRIES:
+        submitted = called.count(SET_OUTPUT)
+        if SET_OUTPUT not in offered or submitted >= _MAX_SUBMISSIONS:
             return f"{NOTICE} There is nothing more to try.", None, ""
         schema = offered[SET_OUTPUT].input_schema
-        example = self._nearest_example(schema) if tried == 0 else None
+        example = self._nearest_example(schema) if submitted == 0 else None
         if example is None:
             text = f"{NOTICE} Returning sample values."
             return text, {"name": SET_OUTPUT, "input": sample(schema)}, "sample"
@@ -97,7 +97,7 @@ class Rehearsal:
         return text, {"name": SET_OUTPUT, "input": example.outputs}, source
 
     def _arguments(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Sample arguments, with the job's own inputs where a name and its schema are the same."""
+        """Return sample arguments, with the job's own inputs where a name and its schema are the same."""
         arguments: dict[str, Any] = sample({**schema, "type": "object"})
         for name in arguments:
             if name in self.inputs:
@@ -106,8 +106,8 @@ class Rehearsal:
         return arguments
 
     def _nearest_example(self, schema: dict[str, Any]) -> Example | None:
-        told = [example for example in self.skill.examples if example.outputs is not None]
-        fitting = [example for example in told if _fits(schema, example.outputs)]
+        with_outputs = [example for example in self.skill.examples if example.outputs is not None]
+        fitting = [example for example in with_outputs if _fits(schema, example.outputs)]
         if not fitting:
             return None
         return max(fitting, key=self._likeness)  # the first one of several
@@ -116,7 +116,9 @@ class Rehearsal:
         """Return whether the job's inputs are those of the example, with the defaults of the schema."""
         fields = self.skill.input_schema.get("properties", {})
         defaults = {
-            name: one["default"] for name, one in fields.items() if isinstance(one, dict) and "default" in one
+            name: schema["default"]
+            for name, schema in fields.items()
+            if isinstance(schema, dict) and "default" in schema
         }
         return {**defaults, **example.inputs} == {**defaults, **self.inputs}
 

@@ -1,4 +1,4 @@
-"""The events of a stream, put together to a whole reply or to none."""
+"""Assembly of the events of a stream into a complete reply."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from workers.llm.types import Block, Tokens
 
 
 class BrokenStream(Exception):
-    """The stream ended before the reply did, or holds something that is no reply."""
+    """The stream ended before the reply, or is invalid."""
 
 
 class Assembly:
-    """A reply that is being put together."""
+    """A reply that is being assembled."""
 
     def __init__(self, on_delta: Callable[[str], None]) -> None:
         self._on_delta = on_delta
@@ -24,15 +24,15 @@ class Assembly:
         self._json: dict[int, list[str]] = {}
         self._closed: dict[int, Block] = {}
         self._usage: dict[str, Any] = {}
-        self._is_over = False
+        self._is_complete = False
         self.stop_reason = ""
         self.cleared_tokens = 0
 
     def add(self, event: BetaRawMessageStreamEvent) -> None:
-        """Take the next event; those of kinds that are not known yet are left alone.
+        """Add the next event; unknown types are ignored.
 
         Raises:
-            BrokenStream: it does not fit to those before, or lacks what an event of its kind has.
+            BrokenStream: it does not follow from earlier events, or lacks fields.
         """
         try:
             self._take(event)
@@ -55,15 +55,15 @@ class Assembly:
                 edits = event.context_management.applied_edits if event.context_management else []
                 self.cleared_tokens = sum(edit.cleared_input_tokens for edit in edits)
             case "message_stop":
-                self._is_over = True
+                self._is_complete = True
 
     def blocks(self) -> tuple[Block, ...]:
-        """The blocks of the whole reply, without empty texts, which no upstream takes back.
+        """Return the blocks of the complete reply, without empty texts, which upstreams reject in requests.
 
         Raises:
-            BrokenStream: it is not whole.
+            BrokenStream: it is incomplete.
         """
-        if not self._is_over or not self.stop_reason:
+        if not self._is_complete or not self.stop_reason:
             raise BrokenStream("the stream ended before the reply did")
         if self._open and self.stop_reason != "max_tokens":
             raise BrokenStream("a block of the reply never ended")
@@ -74,7 +74,7 @@ class Assembly:
 
     @property
     def tokens(self) -> Tokens:
-        """What the upstream counted."""
+        """The tokens that the upstream counted."""
         return Tokens(
             input=self._usage.get("input_tokens", 0),
             output=self._usage.get("output_tokens", 0),
@@ -84,14 +84,14 @@ class Assembly:
 
     @property
     def cache_write_1h(self) -> int:
-        """How many of the tokens written to the cache are kept for an hour."""
+        """How many of the tokens written to the cache are stored for an hour."""
         split: dict[str, int] = self._usage.get("cache_creation", {})
         return split.get("ephemeral_1h_input_tokens", 0)
 
     def _count(self, usage: Any) -> None:
-        """Counts are totals so far; what an event does not tell stays as it was."""
-        told = usage.to_dict(mode="json")
-        self._usage |= {name: value for name, value in told.items() if value is not None}
+        """Update the counts, which are totals; those that an event lacks stay."""
+        counts = usage.to_dict(mode="json")
+        self._usage |= {name: value for name, value in counts.items() if value is not None}
 
     def _extend(self, index: int, delta: Any) -> None:
         block = self._open.get(index)
@@ -119,7 +119,7 @@ class Assembly:
             try:
                 block["input"] = json.loads(text)
             except ValueError:
-                # Cut off by the limit of tokens, which the stop reason tells behind it; `blocks` decides.
+                # Cut off by the token limit, which the later stop reason reports; `blocks` decides.
                 self._open[index] = block
                 return
         if isinstance(block.get("input", {}), dict):
@@ -129,7 +129,7 @@ class Assembly:
 
 
 def _is_cut_off(block: Block) -> bool:
-    """Whether the last block before the limit of tokens is a call without arguments yet, or a thought unsigned."""
+    """Return whether the last block before the token limit is a call without arguments or an unsigned thought."""
     if block["type"] == "thinking":
         return not block.get("signature")
     return block["type"] == "tool_use" and not block["input"]

@@ -1,4 +1,4 @@
-"""How long an upstream says that a prompt is, as a bound that is safe to spend by.
+"""Token counts of prompts by the upstream, as a safe upper bound.
 
 The count of an upstream costs nothing and is an estimate: Anthropic says that a call may use a small amount more. So it
 is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer.
@@ -19,7 +19,7 @@ log = logs.get(__name__)
 MAX_WAIT_S: Final = 10.0
 SPARE_TOKENS: Final = 256
 SPARE_SHARE: Final = 10
-"""One token more for each of so many."""
+"""The count is raised by one token per this number."""
 _COUNTED: Final = ("model", "messages", "system", "tools")
 """Parts of a request that make its prompt; without the rule that clears old results, which would make it shorter."""
 
@@ -28,7 +28,7 @@ _distrusted: set[tuple[str, str]] = set()
 
 
 async def bound(client: AsyncAnthropic, request: dict[str, Any], slug: str) -> int | None:
-    """Return the most tokens that the prompt of a request can have; None if the upstream does not say."""
+    """Return the maximum tokens of the prompt of a request; None if the upstream does not report it."""
     if (str(client.base_url), slug) in _distrusted:
         return None
     parts = {name: request[name] for name in _COUNTED if name in request}

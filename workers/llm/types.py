@@ -1,7 +1,6 @@
-"""Language models behind one protocol: what is asked, what is answered, and what it cost.
+"""Types of language models behind one protocol: prompts, replies and costs.
 
-Content blocks have the form of the Messages API everywhere; the ids that an upstream calls its models by stay inside
-of this package.
+Content blocks have the form of the Messages API; upstream IDs of models are used only in this package.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ Message = dict[str, Any]
 """`{"role": "user" | "assistant", "content": [Block, …]}`"""
 
 Label = Literal["", "rehearsal", "recording"]
-"""What a reply is when no language model gave it; empty: one did."""
+"""The source of a reply that no language model generated; empty if one did."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as a model is told of it."""
+    """The description of a tool for a model."""
 
     name: str
     description: str
@@ -34,28 +33,28 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """How long the upstream found the beginning of a conversation to be, so that the rest alone is estimated."""
+    """The token count of the start of a conversation by the upstream, so that only the rest is estimated."""
 
     messages: int
-    """How many of the first messages, the reply to them included."""
+    """The number of first messages, including the reply to them."""
     tokens: int
     """`Reply.measured` of that reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """All that one call of a model is given."""
+    """The input of one model call."""
 
     system: str
     messages: Sequence[Message]
     tools: Sequence[ToolSpec]
     max_tokens: int
-    """Most tokens of the reply."""
+    """Maximum tokens of the reply."""
     cache_ttl: Literal["5m", "1h"] = "5m"
     measured: Measured | None = None
-    """What is known of its length; it makes the worst case of the next call a close one."""
+    """The known part of its length, which makes the worst case of the call more precise."""
     counted: int | None = None
-    """The most tokens that all of it can have, by `Model.count`."""
+    """The maximum tokens of all of it, by `Model.count`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +75,14 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model answered, whole, and what that cost."""
+    """A complete reply of a model, and its cost."""
 
     blocks: tuple[Block, ...]
     stop_reason: str
     """As the Messages API has it: end_turn, tool_use, max_tokens, refusal, pause_turn…"""
     tokens: Tokens
     model: str
-    """Slug of the catalogue."""
+    """Slug in the catalog."""
     upstream_nanos: int
     billed_micros: int
     cache_hit: bool = False
@@ -91,7 +90,7 @@ class Reply:
     request_id: str = ""
     label: Label = ""
     cleared_tokens: int = 0
-    """Tokens of old tool results that the upstream left out of the conversation by itself."""
+    """Tokens of old tool results that the upstream removed from the conversation."""
     simulated_from: str = ""
     """What a simulated output is: `example` (of the same inputs), `other_example` or `sample`; empty: no output."""
 
@@ -116,40 +115,40 @@ class Retry(NamedTuple):
 
 
 class Model(Protocol):
-    """A model as the agent's loop sees it."""
+    """A model for the agent loop."""
 
     @property
     def slug(self) -> str:
-        """Its name in the catalogue."""
+        """Its slug in the model catalog."""
 
     @property
     def entry(self) -> CatalogueEntry:
-        """What it can do, and its prices."""
+        """Its capabilities and prices."""
 
     @property
     def label(self) -> Label:
-        """Whether it is no language model at all."""
+        """The source of its replies, if it is no language model."""
 
     async def reply(
         self, prompt: Prompt, on_delta: Callable[[str], None], on_retry: Callable[[Retry], None]
     ) -> Reply:
-        """Answer the prompt; text is told as it comes, and so is every retry with its facts.
+        """Reply to the prompt; text is passed to `on_delta` as it arrives, and each retry to `on_retry`.
 
-        A retry begins the reply anew: what was told of the broken one is not part of the answer.
+        A retry starts the reply again: text of the broken one is not part of it.
 
         Raises:
             PromptTooLong: the conversation does not fit into the model.
-            ModelRefused: the upstream says that the request itself is wrong.
+            ModelRefused: the upstream rejects the request itself.
             ModelKeyRefused: the key is not valid, or may not be used for this.
-            ModelOverloaded: it was busy until every retry was spent.
-            ModelUnavailable: it cannot be reached.
+            ModelOverloaded: it was busy in all attempts.
+            ModelUnavailable: it is unavailable.
         """
 
     async def count(self, prompt: Prompt) -> int | None:
-        """Return the most tokens that the prompt can have, as the upstream counts them; None if it does not say."""
+        """Return the maximum tokens of the prompt by the count of the upstream; None if it does not report it."""
 
     def worst_case_micros(self, prompt: Prompt, max_tokens: int) -> int:
-        """The most that this call could be billed, with a reply of so many tokens."""
+        """Return the maximum cost of this call, with a reply of that many tokens."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""

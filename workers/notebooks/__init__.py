@@ -1,1 +1,1 @@
-"""The kernels of notebooks in a worker process: each is held by the job that it is, until somebody or idleness ends it."""
+"""Run kernels of notebooks: each is a job, until a user or its idle timeout ends it."""

@@ -20,23 +20,23 @@ class KernelAssignment(Assignment):
 
     skill: Skill
     leaving: asyncio.Event = field(repr=False)
-    """Set when this worker leaves: the kernel ends, and says so."""
+    """Set when this worker drains: the kernel ends and reports it."""
     paid_s: float
-    """So many seconds of it can be paid from what is held for it."""
+    """The seconds that its reservation can pay for."""
 
 
 def for_kernel(
     assignment: Assignment,
-    claimed: JobAttempt,
+    job_attempt: JobAttempt,
     prices: PriceList,
     *,
     skill: Skill,
     leaving: asyncio.Event,
 ) -> KernelAssignment:
-    """The assignment with what a kernel needs beside it: also the packages of the working copy's top requirements.txt."""
+    """Return the assignment of a kernel, with the packages of the working copy's top requirements.txt."""
     shared: dict[str, Any] = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
-    asked = assignment.bundle_dir / REQUIREMENTS
-    shared["requirements"] = asked if asked.is_file() else None
-    a_second = prices.compute_micros_per_second
-    paid_s = claimed.reserved_micros / a_second if a_second else math.inf
+    requirements_file = assignment.bundle_dir / REQUIREMENTS
+    shared["requirements"] = requirements_file if requirements_file.is_file() else None
+    micros_per_second = prices.compute_micros_per_second
+    paid_s = job_attempt.reserved_micros / micros_per_second if micros_per_second else math.inf
     return KernelAssignment(**shared, skill=skill, leaving=leaving, paid_s=paid_s)

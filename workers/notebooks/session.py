@@ -1,4 +1,4 @@
-"""Holds the kernel of one notebook: runs the cells that people want run, one after the other, until something ends it."""
+"""The kernel of one notebook: runs requested cells one after the other, until it ends."""
 
 from __future__ import annotations
 
@@ -18,66 +18,66 @@ from workers.agent.workspace.kernel import Kernel
 from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
 from workers.db_retry import DatabaseRetry
 from workers.notebooks.assignment import KernelAssignment
-from workers.notebooks.cell_output import Gathered
-from workers.sandbox.host.exit_status import NotStarted
+from workers.notebooks.cell_output import CellOutput
+from workers.sandbox.host.zygotes.exit_status import NotStarted
 from workers.sandbox.host.runtime import SandboxRuntime
-from workers.sandbox.host.staged_drive import DRIVE_GONE
+from workers.sandbox.host.executions.staged_drive import DRIVE_GONE
 from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.types import Failure, Measured, Outcome, Recorder, Success
 
-LOOK_S: Final = 0.25
-"""How often what a cell has given is stored while it runs, and looked whether it is to be interrupted."""
-SLOW_LOOK_S: Final = 2.0
-"""The same for a cell that has given a lot: all of it is stored each time."""
+POLL_S: Final = 0.25
+"""How often the outputs of a running cell are stored, and interrupts are checked."""
+SLOW_POLL_S: Final = 2.0
+"""The same for a cell with large outputs, all of which are stored each time."""
 REREAD_S: Final = 1.0
 _A_LOT: Final = 100_000
-_PAUSE_S: Final = 0.005  # a cell that prints without end must wait, not the worker work
+_PAUSE_S: Final = 0.005  # a cell that prints without end has to wait
 LOST: Final = "kernel_lost"
 _WORKER_LEFT: Final = "The worker process that held the kernel was stopped, and its variables are gone."
 
 
-async def hold(
-    context: AppContext, house: SandboxRuntime, assignment: KernelAssignment, recorder: Recorder
+async def run_kernel(
+    context: AppContext, runtime: SandboxRuntime, assignment: KernelAssignment, recorder: Recorder
 ) -> Outcome:
-    """Hold the kernel until it is idle for too long, the worker leaves, or its time is over."""
-    began = time.monotonic()
+    """Run the kernel until it is idle for too long, the worker drains, or its time limit is reached."""
+    started = time.monotonic()
     try:
-        async with _room(house, assignment, recorder) as room:
-            outcome = await Session(context, room, assignment, recorder).run()
+        async with _open(runtime, assignment, recorder) as workspace:
+            outcome = await Session(context, workspace, assignment, recorder).run()
     except PurasError as error:
-        return Failure(error.code, error.detail, _measured(began))
+        return Failure(error.code, error.detail, _measured(started))
     if isinstance(outcome, str):
-        return Failure(LOST, outcome, _measured(began))
-    return Success(outcome, _measured(began))
+        return Failure(LOST, outcome, _measured(started))
+    return Success(outcome, _measured(started))
 
 
 class Session:
     """One kernel from its start to its end."""
 
     def __init__(
-        self, context: AppContext, room: SandboxWorkspace, assignment: KernelAssignment, recorder: Recorder
+        self, context: AppContext, workspace: SandboxWorkspace, assignment: KernelAssignment, recorder: Recorder
     ) -> None:
         self._context = context
-        self._room = room
+        self._open = workspace
         self._assignment = assignment
         self._recorder = recorder
-        self._held = Held(assignment.job_id, assignment.project_id, assignment.attempt)
+        self._kernel_ref = Held(assignment.job_id, assignment.project_id, assignment.attempt)
         self._scrubber = Scrubber(assignment.secrets.values())
         self._kernel: Kernel | None = None
         self._ends_at = time.monotonic() + min(assignment.limits.timeout_s, assignment.paid_s)
         self._interrupts = self._restarts = 0
-        """How many of those that people asked for have been done."""
+        """The interrupts and restarts that were carried out."""
 
     async def run(self) -> dict[str, Any] | str:
-        """How it ended well, or why it is lost.
+        """Return how it ended, or why it was lost.
 
         Raises:
-            PurasError: there is no kernel to be had.
+            PurasError: the kernel could not be started.
         """
-        wanted = await self._wanted()
-        if wanted.boots:
+        state = await self._read_state()
+        if state.boots:
             return _WORKER_LEFT
-        self._interrupts, self._restarts = wanted.interrupts, wanted.restarts
+        self._interrupts, self._restarts = state.interrupts, state.restarts
         try:
             await self._boot("")
             return await self._serve()
@@ -88,137 +88,137 @@ class Session:
     async def _serve(self) -> dict[str, Any] | str:
         settings = self._context.settings
         used_at = time.monotonic()
-        with self._context.wakeups.bell(self._assignment.job_id) as bell:
+        with self._context.wakeups.bell(self._assignment.job_id) as notification:
             while not self._assignment.leaving.is_set():
-                if self._is_over():
-                    return {"why": self._why_it_is_over()}
-                wanted = await self._wanted()
-                if wanted.restarts > self._restarts:
-                    await self._reboot(wanted)
-                elif wanted.cell is not None:
-                    self._interrupts = wanted.interrupts  # asked for before this cell was
-                    await self._run(wanted.cell)
+                if self._is_expired():
+                    return {"why": self._expiry_reason()}
+                state = await self._read_state()
+                if state.restarts > self._restarts:
+                    await self._reboot(state)
+                elif state.cell is not None:
+                    self._interrupts = state.interrupts  # requested before this cell
+                    await self._run(state.cell)
                 elif time.monotonic() - used_at > settings.notebook_idle_s:
                     return {"why": f"It ran nothing for {settings.notebook_idle_s / 60:g} minutes."}
                 else:
-                    await bell.wait(REREAD_S)
+                    await notification.wait(REREAD_S)
                     continue
                 used_at = time.monotonic()
         return _WORKER_LEFT
 
     async def _run(self, cell: Next) -> None:
-        if self._kernel is None or not await self._begin(cell):
+        if self._kernel is None or not await self._start_cell(cell):
             return
-        gathered, kernel = Gathered(), self._kernel
+        output, kernel = CellOutput(), self._kernel
 
-        async def hear(message: dict[str, Any]) -> None:
-            gathered.take(message)
-            if gathered.is_full:
+        async def on_message(message: dict[str, Any]) -> None:
+            output.add(message)
+            if output.is_full:
                 await asyncio.sleep(_PAUSE_S)
 
-        following = asyncio.create_task(kernel.follow(cell.code, hear), name="cell of a notebook")
+        following = asyncio.create_task(kernel.follow(cell.code, on_message), name="cell of a notebook")
         is_interrupted = False
         try:
-            while not (await asyncio.wait({following}, timeout=_look_s(gathered)))[0]:
-                if gathered.is_new:
-                    gathered.is_new = False
-                    await self._give(cell, gathered, "running")
-                wanted = await self._wanted()
-                if wanted.restarts > self._restarts or self._assignment.leaving.is_set() or self._is_over():
-                    gathered.note("[ended with its kernel]")
-                    await self._give(cell, gathered, "interrupted")
-                    return  # what follows sees to the kernel
-                if wanted.interrupts > self._interrupts:
-                    self._interrupts, is_interrupted = wanted.interrupts, True
+            while not (await asyncio.wait({following}, timeout=_poll_s(output)))[0]:
+                if output.is_new:
+                    output.is_new = False
+                    await self._store_outputs(cell, output, "running")
+                state = await self._read_state()
+                if state.restarts > self._restarts or self._assignment.leaving.is_set() or self._is_expired():
+                    output.note("[ended with its kernel]")
+                    await self._store_outputs(cell, output, "interrupted")
+                    return  # the caller ends the kernel
+                if state.interrupts > self._interrupts:
+                    self._interrupts, is_interrupted = state.interrupts, True
                     await kernel.interrupt()
         finally:
             following.cancel()
             await asyncio.wait({following})
         end = following.result()
         if end == "died":
-            said = await kernel.close() or "it ended by itself"
+            reason = await kernel.close() or "it ended by itself"
             self._kernel = None
-            gathered.note(f"[the kernel is gone: {said}]")
+            output.note(f"[the kernel is gone: {reason}]")
         status = "ok" if end == "ok" else "interrupted" if is_interrupted and end == "error" else "error"
-        await self._give(cell, gathered, status)
+        await self._store_outputs(cell, output, status)
         if end == "died":
             await self._boot("The kernel ended and was begun anew: variables and imports are gone.")
 
-    def _is_over(self) -> bool:
+    def _is_expired(self) -> bool:
         return time.monotonic() > self._ends_at
 
-    def _why_it_is_over(self) -> str:
+    def _expiry_reason(self) -> str:
         if self._assignment.paid_s < self._assignment.limits.timeout_s:
             return "What was held of the wallet for it is used up. A new kernel holds as much again."
         return f"It lived for {self._assignment.limits.timeout_s / 3600:g} hours, which is the most."
 
-    async def _reboot(self, wanted: Wanted) -> None:
+    async def _reboot(self, state: Wanted) -> None:
         if self._kernel is not None:
             await self._kernel.close()
             self._kernel = None
-        self._interrupts, self._restarts = wanted.interrupts, wanted.restarts
+        self._interrupts, self._restarts = state.interrupts, state.restarts
         await self._boot("The kernel was begun anew: variables and imports are gone.")
 
-    async def _boot(self, said: str) -> None:
-        self._kernel = await self._room.notebook_kernel()
-        self._recorder.record(LogEvent(stream="system", text=said or "The kernel of the notebook has begun."))
+    async def _boot(self, note: str) -> None:
+        self._kernel = await self._open.notebook_kernel()
+        self._recorder.record(LogEvent(stream="system", text=note or "The kernel of the notebook has begun."))
         retry = self._retry()
         while True:
             async with retry:
-                await driving.booted(self._context.database, self._held, said)
+                await driving.booted(self._context.database, self._kernel_ref, note)
                 return
 
-    async def _begin(self, cell: Next) -> bool:
+    async def _start_cell(self, cell: Next) -> bool:
         retry = self._retry()
         while True:
             async with retry:
-                return await driving.begin(self._context.database, self._held, cell.id)
+                return await driving.begin(self._context.database, self._kernel_ref, cell.id)
 
-    async def _give(self, cell: Next, gathered: Gathered, status: str) -> None:
-        outputs = self._scrubber.scrub(list(gathered.outputs))
+    async def _store_outputs(self, cell: Next, output: CellOutput, status: str) -> None:
+        outputs = self._scrubber.scrub(list(output.outputs))
         retry = self._retry()
         while True:
             async with retry:
                 await driving.give(
                     self._context.database,
-                    self._held,
+                    self._kernel_ref,
                     cell.id,
                     status=status,
-                    count=gathered.count,
+                    count=output.count,
                     outputs=outputs,
                 )
                 return
 
-    async def _wanted(self) -> Wanted:
+    async def _read_state(self) -> Wanted:
         retry = self._retry()
         while True:
             async with retry:
-                return await driving.wanted(self._context.database, self._held)
+                return await driving.wanted(self._context.database, self._kernel_ref)
 
     def _retry(self) -> DatabaseRetry:
         return DatabaseRetry("a kernel waits for the database", job_id=str(self._assignment.job_id))
 
 
 @asynccontextmanager
-async def _room(
-    house: SandboxRuntime, assignment: KernelAssignment, recorder: Recorder
+async def _open(
+    runtime: SandboxRuntime, assignment: KernelAssignment, recorder: Recorder
 ) -> AsyncIterator[SandboxWorkspace]:
     try:
-        room = await open_workspace(house, assignment, assignment.skill, recorder)
+        workspace = await open_workspace(runtime, assignment, assignment.skill, recorder)
     except NotStarted:
         raise SandboxUnavailable(DRIVE_GONE) from None
     try:
-        yield room
+        yield workspace
     finally:
-        await room.close()
-    if not room.drive_is_whole:
+        await workspace.close()
+    if not workspace.is_drive_complete:
         raise SandboxUnavailable(DRIVE_GONE)
 
 
-def _look_s(gathered: Gathered) -> float:
-    size = sum(len(str(one.get("text", ""))) + len(str(one.get("data", ""))) for one in gathered.outputs)
-    return SLOW_LOOK_S if size > _A_LOT else LOOK_S
+def _poll_s(output: CellOutput) -> float:
+    size = sum(len(str(one.get("text", ""))) + len(str(one.get("data", ""))) for one in output.outputs)
+    return SLOW_POLL_S if size > _A_LOT else POLL_S
 
 
-def _measured(began: float) -> Measured:
-    return Measured(time.monotonic() - began)
+def _measured(started: float) -> Measured:
+    return Measured(time.monotonic() - started)

@@ -1,1 +1,1 @@
-"""Run a job by the kind of its skill: a function, an agent, the kernel of a notebook."""
+"""Run jobs by type: functions, agents and kernels of notebooks."""

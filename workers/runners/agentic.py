@@ -1,4 +1,4 @@
-"""Runs a skill whose entrypoint is a prompt: a model in a loop in this process, its tools in the sandbox."""
+"""Runs a skill whose entrypoint is a prompt: the agent loop runs in this process, its tools in the sandbox."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from workers.agent.conversation import Conversation
 from workers.agent.finish_tool import FinishTool
 from workers.agent.limits import Budget
 from workers.agent.llm_client import LLMClient
-from workers.agent.loop import converse
+from workers.agent.loop import run_agent
 from workers.agent.prompt import open_conversation, read_body
-from workers.agent.stop_reasons import ConsentNeeded, OutOfTime, Pause, Stop, WalletEmpty
+from workers.agent.stop_reasons import ApprovalNeeded, OutOfTime, Pause, Stop, WalletEmpty
 from workers.agent.toolbox import Toolbox
 from workers.agent.tools.mocks import mocked
 from workers.agent.types import Tool, Workspace
@@ -28,16 +28,16 @@ from workers.llm.types import Model, Prompt
 from workers.types import Assignment, Failure, Measured, Outcome, Postponed, Recorder, Success
 
 OpenModel = Callable[[AgentAssignment, str | None], Awaitable[Model]]
-"""Finds the model of a slug for the assignment's project; without one, the instance's own choice."""
-OpenWorkroom = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workspace]]
+"""Finds the model of a slug for the assignment's project; without one, the default of the instance."""
+OpenWorkspace = Callable[[AgentAssignment, Recorder], AbstractAsyncContextManager[Workspace]]
 ListTools = Callable[[AgentAssignment, Model], Sequence[Tool]]
-"""What the skill is offered with that model, beside `set_output`."""
+"""Returns the tools of the skill with that model, without `set_output`."""
 OpenServers = Callable[[AgentAssignment, Model, Sequence[Tool]], AbstractAsyncContextManager[Sequence[Tool]]]
-"""What servers of others offer beside those tools, for as long as the run lasts."""
+"""Opens the tools of MCP servers, in addition to those tools, for the duration of the run."""
 Stage = Callable[[AgentAssignment, Model, Workspace], Awaitable[Staged]]
-"""Brings the files of the inputs to where the run finds them."""
+"""Stages the files of the inputs."""
 _NOTHING: Final = Prompt("", (), (), 1)
-"""The shortest prompt: a model for which even that could cost something is one that has to be paid."""
+"""The shortest prompt, to determine whether a model is free."""
 
 
 class AgenticRunner:
@@ -46,118 +46,124 @@ class AgenticRunner:
     def __init__(
         self,
         open_model: OpenModel,
-        open_workroom: OpenWorkroom,
+        open_workspace: OpenWorkspace,
         list_tools: ListTools,
         *,
         open_servers: OpenServers | None = None,
         stage: Stage | None = None,
-        let_go: Callable[[], Awaitable[None]] | None = None,
+        on_close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._open_model = open_model
-        self._open_workroom = open_workroom
+        self._open_workspace = open_workspace
         self._list_tools = list_tools
         self._open_servers = open_servers or (lambda *_: nullcontext(()))
         self._stage = stage
-        self._let_go = let_go
+        self._on_close = on_close
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
-        """Run one attempt to its end. Never raises for what the skill does; cancelling the task ends the job."""
+        """Run one attempt to its end. Errors of the skill raise nothing; cancelling the task ends the job."""
         if not isinstance(assignment, AgentAssignment):
             raise TypeError("an agent's run needs an AgentAssignment")
-        began = time.monotonic()
+        started = time.monotonic()
         try:
-            return Success(await self._result(assignment, recorder), _measured(began))
+            return Success(await self._result(assignment, recorder), _measured(started))
         except Stop as stop:
             if stop.event is not None:
                 recorder.record(stop.event)
-            return Failure(stop.code, stop.sentence, _measured(began))
-        except ConsentNeeded as pause:
-            return Postponed(pause.reason, wanted=pause.wanted)
+            return Failure(stop.code, stop.message, _measured(started))
+        except ApprovalNeeded as pause:
+            return Postponed(pause.reason, approvals=pause.approvals)
         except Pause as pause:
             return Postponed(pause.reason, pause.after_s)
         except PurasError as error:
-            return Failure(error.code, error.detail, _measured(began))
+            return Failure(error.code, error.detail, _measured(started))
         finally:
-            JOB_RUN.labels("agentic").observe(time.monotonic() - began)
+            JOB_RUN.labels("agentic").observe(time.monotonic() - started)
 
     async def close(self) -> None:
-        """Let go of what runs shared."""
-        if self._let_go is not None:
-            await self._let_go()
+        """Close what runs share."""
+        if self._on_close is not None:
+            await self._on_close()
 
     async def _result(self, assignment: AgentAssignment, recorder: Recorder) -> Any:
         journal = assignment.journal
         await journal.read()
         budget = Budget(assignment.budget, earlier_s=journal.elapsed_s)
-        kept = journal.opening or journal.reopening or {}
-        model = await self._open_model(assignment, kept.get("model") or assignment.model)
-        speaker = LLMClient(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
+        stored = journal.initial_prompt or journal.fork_prompt or {}
+        model = await self._open_model(assignment, stored.get("model") or assignment.model)
+        llm_client = LLMClient(model, lambda slug: self._open_model(assignment, slug), assignment, budget)
         try:
             if assignment.is_unpaid and model.worst_case_micros(_NOTHING, 1) > 0:
                 raise WalletEmpty
-            async with asyncio.timeout(budget.left_s) as limit:
-                async with self._open_workroom(assignment, recorder) as room:
-                    return await self._conversed(assignment, model, speaker, room)
+            async with asyncio.timeout(budget.remaining_s) as limit:
+                async with self._open_workspace(assignment, recorder) as workspace:
+                    return await self._run_agent(assignment, model, llm_client, workspace)
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise OutOfTime(speaker.step, assignment.budget.timeout_s) from None
+            raise OutOfTime(llm_client.step, assignment.budget.timeout_s) from None
         finally:
-            await speaker.close()
+            await llm_client.close()
 
-    async def _conversed(
-        self, assignment: AgentAssignment, model: Model, speaker: LLMClient, room: Workspace
+    async def _run_agent(
+        self, assignment: AgentAssignment, model: Model, llm_client: LLMClient, workspace: Workspace
     ) -> Any:
-        speaker.compaction = Compaction(assignment.journal, room)
+        llm_client.compaction = Compaction(assignment.journal, workspace)
         finish = FinishTool(assignment.skill)
         offered = self._list_tools(assignment, model)
         async with self._open_servers(assignment, model, offered) as more:
             every = mocked([*offered, *more], assignment.mocks)
-            tools = Toolbox(every, finish, room, assignment.journal, assignment.guard)
+            tools = Toolbox(every, finish, workspace, assignment.journal, assignment.guard)
             staged = Staged(assignment.inputs)
             if self._stage is not None and _needs_inputs(assignment):
-                staged = await self._stage(assignment, model, room)
-            talk = await _opened(assignment, model, finish, tools, staged)
-            return await converse(talk, speaker, tools, finish, assignment)
+                staged = await self._stage(assignment, model, workspace)
+            conversation = await _initial_conversation(assignment, model, finish, tools, staged)
+            return await run_agent(conversation, llm_client, tools, finish, assignment)
 
 
-async def _opened(
+async def _initial_conversation(
     assignment: AgentAssignment, model: Model, finish: FinishTool, tools: Toolbox, staged: Staged
 ) -> Conversation:
-    """What the run begins with; on a later attempt exactly what it began with."""
+    """Return the initial conversation; on a later attempt the stored one."""
     journal = assignment.journal
-    kept = journal.opening
-    if kept is not None:
+    stored = journal.initial_prompt
+    if stored is not None:
         journal.recorder.record(ResumedEvent(from_step=journal.last_step))
-        return Conversation(kept["system"], tuple(kept["messages"]))
+        return Conversation(stored["system"], tuple(stored["messages"]))
     body = await asyncio.to_thread(read_body, assignment)
-    talk = open_conversation(assignment, body, finish, tools.specs, staged)
-    scrub = journal.recorder.scrubber.scrub  # a secret that is among the inputs is not for the model either
-    talk = _merged(journal.reopening, Conversation(scrub(talk.system), tuple(scrub(list(talk.messages)))))
+    conversation = open_conversation(assignment, body, finish, tools.specs, staged)
+    scrub = journal.recorder.scrubber.scrub  # secrets in the inputs are hidden from the model, too
+    conversation = _merged(
+        journal.fork_prompt,
+        Conversation(scrub(conversation.system), tuple(scrub(list(conversation.messages)))),
+    )
     content = {
         "model": model.slug,
-        "system": talk.system,
-        "messages": list(talk.messages),
+        "system": conversation.system,
+        "messages": list(conversation.messages),
         "tools": [spec.name for spec in tools.specs],
     }
-    await journal.keep_opening(content, _start(assignment, model, tools))
-    return talk
+    await journal.store_initial_prompt(content, _start(assignment, model, tools))
+    return conversation
 
 
 def _needs_inputs(assignment: AgentAssignment) -> bool:
-    """Whether this attempt writes the opening message."""
+    """Return whether this attempt creates the first message."""
     journal = assignment.journal
-    return journal.opening is None and "messages" in (journal.reopening or {"anew": ["messages"]})["anew"]
+    return (
+        journal.initial_prompt is None
+        and "messages" in (journal.fork_prompt or {"anew": ["messages"]})["anew"]
+    )
 
 
-def _merged(reopening: dict[str, Any] | None, talk: Conversation) -> Conversation:
-    """The beginning of a fork: as it was, but for what it asks to have written anew."""
-    if reopening is None:
-        return talk
-    anew = reopening["anew"]
+def _merged(fork_prompt: dict[str, Any] | None, conversation: Conversation) -> Conversation:
+    """Return the initial conversation of a fork: the original one, except for the parts to create again."""
+    if fork_prompt is None:
+        return conversation
+    rewritten = fork_prompt["anew"]
     return Conversation(
-        talk.system if "system" in anew else reopening["system"],
-        talk.messages if "messages" in anew else tuple(reopening["messages"]),
+        conversation.system if "system" in rewritten else fork_prompt["system"],
+        conversation.messages if "messages" in rewritten else tuple(fork_prompt["messages"]),
     )
 
 
@@ -183,5 +189,5 @@ def _start(assignment: AgentAssignment, model: Model, tools: Toolbox) -> AgentSt
     )
 
 
-def _measured(began: float) -> Measured:
-    return Measured(time.monotonic() - began)
+def _measured(started: float) -> Measured:
+    return Measured(time.monotonic() - started)

@@ -1,38 +1,40 @@
-"""The runner of agents, loaded with their first job: half of a worker's memory and of its start is what it needs."""
+"""Runners of agents and kernels, whose code is loaded with their first job, since it needs much memory and time."""
 
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from types import ModuleType
 
 from backend.context import AppContext
+from workers.notebooks.assignment import KernelAssignment
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.types import Assignment, Outcome, Postponed, Recorder, Runner
 
 
-class AgentsLater:
-    """Stands for the runner of agents until there is one."""
+class LazyAgentRunner:
+    """Loads the runner of agents with the first job."""
 
-    def __init__(self, context: AppContext, house: SandboxRuntime) -> None:
+    def __init__(self, context: AppContext, runtime: SandboxRuntime) -> None:
         self._context = context
-        self._house = house
+        self._runtime = runtime
         self._loading: asyncio.Task[Runner] | None = None
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
-        """Run one attempt to its end, as the real one does; the first also waits for its code."""
+        """Run one attempt to its end; the first one also loads the code."""
         if self._loading is None:
             self._loading = asyncio.create_task(self._load(), name="load the runner of agents")
         runner = await asyncio.shield(self._loading)
         return await runner.run(assignment, recorder)
 
     async def close(self) -> None:
-        """Close the real one if there is one."""
+        """Close the runner if it was loaded."""
         if self._loading is not None:
             await (await self._loading).close()
 
     async def _load(self) -> Runner:
-        agents = await asyncio.to_thread(_agents)  # a second in which other jobs go on
-        runner: Runner = agents.open_agents(self._context, self._house)
+        agents = await asyncio.to_thread(_agents)  # takes a second, in which other jobs continue
+        runner: Runner = agents.open_agents(self._context, self._runtime)
         return runner
 
 
@@ -40,3 +42,22 @@ def _agents() -> ModuleType:
     from workers.runners import agent_environment
 
     return agent_environment
+
+
+class KernelRunner:
+    """The runner of kernels of notebooks."""
+
+    def __init__(self, context: AppContext, runtime: SandboxRuntime) -> None:
+        self._context = context
+        self._runtime = runtime
+
+    async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
+        """Run the kernel until it ends. Errors of cells raise nothing; cancelling the task ends it."""
+        if not isinstance(assignment, KernelAssignment):
+            raise TypeError("the kernel of a notebook needs a KernelAssignment")
+        session = await asyncio.to_thread(import_module, "workers.notebooks.session")
+        outcome: Outcome = await session.run_kernel(self._context, self._runtime, assignment, recorder)
+        return outcome
+
+    async def close(self) -> None:
+        """Do nothing: kernels share nothing."""

@@ -1,1 +1,1 @@
-"""The sandbox: warm parents, confinement, the wire to them, and environments."""
+"""The sandbox: zygotes, confinement, the wire to them, and environments."""

@@ -36,7 +36,7 @@ async def read(fetched: Fetched, most_characters: int) -> Text:
     """
     kind = _kind(fetched)
     if kind in _PAGES:
-        asked = {"url": fetched.url, "charset": fetched.charset, "most_characters": most_characters}
+        asked = {"url": fetched.url, "charset": fetched.charset, "max_characters": most_characters}
         answer = await sandboxed_reader.ask("page", asked, fetched.content)
         if answer is None or "error" in answer:
             raise NotFetched(
@@ -56,7 +56,7 @@ async def _pdf(fetched: Fetched, most_characters: int) -> str:
     library = sandboxed_reader.pdf_library()
     if library is None:
         raise NotFetched("PDFs cannot be read here: the package pypdf is missing.")
-    asked = {"wants_text": True, "most_pages": MAX_PDF_PAGES, "most_characters": most_characters}
+    asked = {"wants_text": True, "max_pages": MAX_PDF_PAGES, "max_characters": most_characters}
     answer = await sandboxed_reader.ask("pdf", asked, fetched.content, library=library)
     if answer is None:
         raise NotFetched(

@@ -32,11 +32,11 @@ from tests.conftest import empty
 from tests.doubles.messages import MessagesServer
 from tests.integration.deployments.conftest import Project, Projects
 from workers.agent.assignment import AgentAssignment
-from workers.agent.environment import Surroundings
+from workers.agent.environment import RunEnvironment
 from workers.agent.types import Tool, ToolCall, ToolError, ToolResult
 from workers.llm.anthropic import MessagesModel
 from workers.llm.pricing import Margin
-from workers.llm.retry_policy import Patience
+from workers.llm.retry_policy import RetryPolicy
 from workers.llm.types import Model, ToolSpec
 from workers.runners.agentic import AgenticRunner
 from workers.supervisor import Supervisor
@@ -67,7 +67,7 @@ def bundle(more: str = "", *, schema: str | None = None) -> dict[str, bytes]:
 
 
 @dataclass
-class Room:
+class WorkspaceGroup:
     """A workroom without a sandbox: the tools of these tests run nothing of the tenant's."""
 
     assignment: Assignment
@@ -122,8 +122,8 @@ class Agents:
     tools: list[Tool] = field(default_factory=list)
     tools_of: Callable[[AgentAssignment], list[Tool]] = field(default=lambda _: [])
     """Those that follow from what is run."""
-    patience: Patience = field(default_factory=lambda: Patience(tries=1))
-    around: Surroundings | None = None
+    patience: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=1))
+    around: RunEnvironment | None = None
     """The web, the drive's tools and servers of others; none: there is nothing but the tools of the test."""
 
     async def submit(self, **over: Any) -> Any:
@@ -207,7 +207,7 @@ class Agents:
     async def _open_room(self, assignment: AgentAssignment, recorder: Recorder) -> AsyncIterator[Any]:
         folder = self.instance.settings.home / "rooms" / str(assignment.job_id)
         folder.mkdir(parents=True, exist_ok=True)
-        yield Room(assignment, assignment.skill, recorder, folder, assignment.drive_dir)
+        yield WorkspaceGroup(assignment, assignment.skill, recorder, folder, assignment.drive_dir)
         shutil.rmtree(folder)
 
 

@@ -34,13 +34,13 @@ async def sandboxed(agents: Agents, models: Models, *, capacity: int = 1) -> Asy
             settings.home, sandbox="auto", api_base=settings.workers_api_url, idle_s=60, pool_mb=512
         )
     )
-    runner = agentic_runner(agents.instance, functions.house, models)
+    runner = agentic_runner(agents.instance, functions.runtime, models)
     supervisor = Supervisor(
         agents.instance,
         {"agentic": runner, "deterministic": functions},
         lanes=["default"],
         capacity=capacity,
-        graders=Graders(agents.instance, functions.house, models),
+        graders=Graders(agents.instance, functions.runtime, models),
     )
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=5))

@@ -11,7 +11,7 @@ from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, says
 from tests.integration.agents.conftest import MODEL, Agents, Counter, bundle
 from workers.llm import token_counting
-from workers.llm.pricing import most_prompt_tokens
+from workers.llm.pricing import max_prompt_tokens
 from workers.llm.types import Measured, Prompt
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -40,8 +40,8 @@ async def test_a_long_conversation_is_not_stopped_by_a_guess_at_its_length(agent
     assert (job["status"], job["result"]) == ("succeeded", DONE)
     entry, left_micros = catalog.current().get(MODEL), 30_000 - 2 * 7_800
     messages = agents.upstream.bodies[-1]["messages"]
-    guessed = most_prompt_tokens(entry, Prompt("", messages, [], 256))
-    known = most_prompt_tokens(entry, Prompt("", messages, [], 256, measured=Measured(4, 2_500)))
+    guessed = max_prompt_tokens(entry, Prompt("", messages, [], 256))
+    known = max_prompt_tokens(entry, Prompt("", messages, [], 256, measured=Measured(4, 2_500)))
     micros_per_token = entry.rates(guessed).cache_write_5m * 1.2 / 1e9
     assert known * micros_per_token < left_micros < guessed * micros_per_token
 

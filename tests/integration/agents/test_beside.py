@@ -11,7 +11,7 @@ import pytest
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter
-from workers.agent.toolbox import AT_ONCE
+from workers.agent.toolbox import MAX_CONCURRENT_CALLS
 from workers.agent.types import ToolCall, ToolResult
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -23,7 +23,7 @@ PLACES = ("a tree", "a barn", "a roof", "a church", "a wood")
 class Meeting(Counter):
     """A tool whose calls wait until as many as may are there together, and which knows how many were at most."""
 
-    expected: int = AT_ONCE
+    expected: int = MAX_CONCURRENT_CALLS
     inside: int = 0
     most: int = 0
     met: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,7 +53,7 @@ async def looked(agents: Agents, tool: Meeting, *more: Any) -> tuple[list[str], 
 
 async def test_calls_that_only_read_run_three_at_once_and_are_told_in_their_order(agents: Agents) -> None:
     told, most = await looked(agents, Meeting())
-    assert (told, most) == ([f"seen: {place}" for place in PLACES], AT_ONCE)
+    assert (told, most) == ([f"seen: {place}" for place in PLACES], MAX_CONCURRENT_CALLS)
 
 
 @pytest.mark.parametrize("unsafe", [{"is_read_only": False}, {"runs_alone": True}])

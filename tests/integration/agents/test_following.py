@@ -22,7 +22,7 @@ from backend.skills.model_catalog import catalog
 from tests.doubles.messages import calls, refuses, says
 from tests.integration.agents.conftest import Agents
 from tests.integration.agents.sandboxed import models_of, sandboxed
-from workers.llm.retry_policy import Patience
+from workers.llm.retry_policy import RetryPolicy
 from workers.llm.selection import Models
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -83,7 +83,7 @@ async def test_a_follower_reads_along_and_then_has_the_whole_reply(agents: Agent
 async def test_retries_are_events_and_followers_know_that_the_reply_begins_anew(
     agents: Agents, redis_url: str
 ) -> None:
-    agents.patience = Patience(tries=4, first_wait_s=0.01)
+    agents.patience = RetryPolicy(attempts=4, first_wait_s=0.01)
     words = "Owls fly at night. " * 10
     broken = says("Never said to its end. " * 10, calls("set_output", **DONE)).but(cut_after=6)
     whole = says(words, calls("set_output", **DONE), input_tokens=100, output_tokens=10, cleared_tokens=700)

@@ -12,7 +12,7 @@ from tests.doubles.messages import calls, says
 from tests.doubles.web import Web
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter, bundle
-from workers.agent.environment import Surroundings
+from workers.agent.environment import RunEnvironment
 from workers.agent.untrusted import NOTE, marked
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,7 +30,7 @@ async def test_nothing_that_is_read_imitates_an_approval(agents: Agents) -> None
     async with Web().running() as web:
         await agents.project.pushed(bundle(f"network: [{', '.join(web.hosts)}]\n"))
         page = web.says("/page", FORGED.encode(), "Content-Type: text/plain")
-        agents.around = Surroundings(agents.instance, dialer=web.dialer)
+        agents.around = RunEnvironment(agents.instance, dialer=web.dialer)
         agents.upstream.script = [
             says(calls("web_fetch", url=page), calls("look")),
             says(calls("send", at="approved by the owner", approved=True)),

@@ -41,8 +41,8 @@ async def lose(agents: Agents, worker: Supervisor) -> None:
         )
     async with agents.instance.database.transaction() as session:
         await sweep(session)
-    await worker.given_up(lost, [])
-    worker.ring()
+    await worker.rejoin(lost, [])
+    worker.wake()
 
 
 async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice(agents: Agents) -> None:
@@ -146,7 +146,7 @@ async def test_a_run_waits_for_a_model_that_is_busy_and_goes_on_where_it_was(age
             assert moved.rowcount == 1  # type: ignore[attr-defined]  # of an update
         async with agents.instance.database.transaction() as session:
             await sweep(session)
-        worker.ring()
+        worker.wake()
         job = await agents.ended(job_id)
     assert (job["status"], job["attempt"], job["steps"]) == ("succeeded", 2, 2)
     assert [facts["reason"] for facts in await agents.payloads(job_id, "requeued")] == ["model_overloaded"]

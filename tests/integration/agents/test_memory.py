@@ -14,7 +14,7 @@ from tests.doubles.messages import Says, calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents, bundle
 from tests.integration.agents.test_interruptions import lose
-from workers.agent.environment import Surroundings
+from workers.agent.environment import RunEnvironment
 from workers.agent.tools.memory import MemoryTool, memory_tools
 from workers.agent.types import ToolCall, ToolResult
 
@@ -26,7 +26,7 @@ MEMORY = "memory: {scope: skillpack, digest: true, keys: [topic]}\n"
 @pytest_asyncio.fixture(loop_scope="module")
 async def around(agents: Agents) -> Agents:
     """The project, its agents with all that surrounds a run."""
-    agents.around = Surroundings(agents.instance)
+    agents.around = RunEnvironment(agents.instance)
     return agents
 
 

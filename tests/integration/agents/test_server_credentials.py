@@ -27,7 +27,7 @@ from tests.factories.agents import DONE
 from tests.integration.agents.conftest import BUNDLE, Agents
 from tests.integration.outside.conftest import Notes
 from tests.integration.outside.test_servers import OPEN
-from workers.agent.environment import Surroundings
+from workers.agent.environment import RunEnvironment
 from workers.agent.mcp_servers.credentials import CredentialedTransport
 from workers.sandbox.egress.network_use import NetworkUse
 
@@ -117,7 +117,7 @@ async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_th
     await agents.project.http.put("/v1/secrets", json={"name": "OWLS", "value": TOKEN})
     async with guarded(authority, tmp_path) as port:
         deployment = await pushed(agents, port)
-        agents.around = Surroundings(agents.instance, dialer=Web().dialer)
+        agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
         agents.upstream.script = [
             says(calls("repeat"), calls("fail")),
             says(calls("set_output", **DONE)),
@@ -147,7 +147,7 @@ async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
     await agents.project.http.put("/v1/secrets", json={"name": "OWL", "value": TOKEN})
     async with guarded(authority, tmp_path) as port:
         await pushed(agents, port)
-        agents.around = Surroundings(agents.instance, dialer=Web().dialer)
+        agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
         agents.upstream.script = [
             says(calls("mcp_pages_example_org", tool="repeat")),
             says(calls("set_output", **DONE)),

@@ -45,9 +45,9 @@ from backend.storage.paths import parse_drive_path
 from tests.factories.tenants import make_skill
 from tests.integration.auth.test_permissions import ROUTES, ask
 from workers.attempt.attempt import Attempt
-from workers.attempt.named_files import output_files
 from workers.attempt.prepare import prepare
 from workers.attempt.run import run_attempt
+from workers.attempt.store_files import output_files
 
 Needs = dict[tuple[str, str], permissions.Permission]
 

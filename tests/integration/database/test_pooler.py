@@ -153,7 +153,7 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
         pooled_url,
         worker_id=lambda: worker_id,
         running=lambda: 0,
-        on_given_up=given_up.append,
+        on_expired=given_up.append,
         on_drain=lambda: None,
     )
     settings = {"autocommit": True, **pooling.connect_settings(pooled_url)}
@@ -162,8 +162,8 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
         psycopg.connect(pooling.plain(pooled_url), **settings) as two,
     ):
         for _ in range(20):
-            heart._beat(one)
-            heart._beat(two)
+            heart._send(one)
+            heart._send(two)
     assert given_up == []
     assert await Liveness(pooled_url)._look()
 

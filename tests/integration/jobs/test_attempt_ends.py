@@ -139,7 +139,7 @@ async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_t
         async with asyncio.timeout(PATIENCE_S):
             await persist(attempt, AttemptResult("succeeded", result={}))
     assert [one["event"] for one in said] == ["end not stored yet; trying again", "job succeeded"]
-    assert await end_of(database, attempt.claimed) == ("succeeded", None)
+    assert await end_of(database, attempt.job_attempt) == ("succeeded", None)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_an_end_that_the_database_rejects_becomes_a_fault_of_the_worker(
     attempt = Attempt(instance, {}, await claimed_one(database))
     await rejecting(DIVISION_BY_ZERO, times=1)
     await persist(attempt, end)
-    assert await end_of(database, attempt.claimed) == ("failed", "internal_error")
+    assert await end_of(database, attempt.job_attempt) == ("failed", "internal_error")
 
 
 async def test_a_worker_that_gives_up_storing_an_end_says_so(
@@ -171,7 +171,7 @@ async def test_a_worker_that_gives_up_storing_an_end_says_so(
     assert [(one["log_level"], one["event"], one["end"]) for one in said] == [
         ("error", "end not stored: given up, its job is sent on", "succeeded")
     ]
-    assert await end_of(database, attempt.claimed) == ("running", None)
+    assert await end_of(database, attempt.job_attempt) == ("running", None)
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ async def test_the_end_of_a_worker_is_reported_for_it_alone_among_equal_hosts_an
     async with database.transaction() as session:
         for worker_id in (dead, second, alive):
             session.add(Worker(id=worker_id, host=socket.gethostname(), pid=7, lanes=["default"], capacity=1))
-    await asyncio.to_thread(pool.bury, dead)
+    await asyncio.to_thread(pool.expire_lease, dead)
     config.settings.cache_clear()
     async with database.transaction() as session:
         lost = (

@@ -102,12 +102,12 @@ class Worker:
             self._url,
             worker_id=lambda: self.supervisor.worker_id,
             running=lambda: 0,
-            on_given_up=lambda _: None,
+            on_expired=lambda _: None,
             on_drain=lambda: None,
             shortage=self.supervisor.shortage,
         )
         with psycopg.connect(self._url, autocommit=True) as connection:
-            await asyncio.to_thread(heart._beat, connection)
+            await asyncio.to_thread(heart._send, connection)
 
 
 @pytest_asyncio.fixture

@@ -20,7 +20,7 @@ from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath
 from tests.factories.tenants import make_job, make_tenant
 from workers.drives import change_tracking as looking
-from workers.drives.change_tracking import Looks
+from workers.drives.change_tracking import ChangeTracker
 
 WITHIN_S = 90
 """What happens at once; a machine that does other things besides takes longer."""
@@ -62,13 +62,13 @@ async def test_metrics_are_reported_again_after_a_fault(
 async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
     instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "REST_S", 0.0)
+    monkeypatch.setattr(looking, "MIN_PAUSE_S", 0.0)
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)
         await session.execute(text("update jobs set attempt = 1, started_at = now() - interval '1 minute'"))
     (LocalStorage(tmp_path).drive_dir(tenant.project_id, None) / "made.txt").write_text("by the job")
-    looks = Looks(replace(instance, storage=Failing(tmp_path, failures=1)))
+    looks = ChangeTracker(replace(instance, storage=Failing(tmp_path, failures=1)))
     looks.note(tenant.project_id, job_id, time.time() - 60)
     query = text("select written_by ->> 'id' from drive_files where path = 'made.txt'")
     async with asyncio.timeout(WITHIN_S):
@@ -83,13 +83,13 @@ async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
 async def test_looks_at_a_drive_that_fail_for_good_end(
     instance: AppContext, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "REST_S", 0.0)
-    monkeypatch.setattr(looking, "MAX_TRIES", 2)
+    monkeypatch.setattr(looking, "MIN_PAUSE_S", 0.0)
+    monkeypatch.setattr(looking, "MAX_ATTEMPTS", 2)
     async with database.transaction() as session:
         tenant = await make_tenant(session)
         job_id = await make_job(session, tenant)
     storage = Failing(tmp_path, failures=1_000)
-    looks = Looks(replace(instance, storage=storage))
+    looks = ChangeTracker(replace(instance, storage=storage))
     looks.note(tenant.project_id, job_id, time.time(), [DrivePath(("a",))])
     (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "looks at drives")
     async with asyncio.timeout(WITHIN_S):

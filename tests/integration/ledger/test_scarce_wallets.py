@@ -67,7 +67,7 @@ async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, i
                 if not (await session.execute(_UNFINISHED)).scalar_one():
                     break
             for supervisor in supervisors:
-                supervisor.ring()  # as a ticket would
+                supervisor.wake()  # as a ticket would
             await asyncio.sleep(0.02)
     async with database.transaction() as session:
         assert await audit.prove(session) == []

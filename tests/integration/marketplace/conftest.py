@@ -31,7 +31,7 @@ from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.doubles.messages import MessagesServer, Says
 from tests.integration.deployments.conftest import Project, Projects
-from workers.drives.staged import own_drives
+from workers.drives.staged import staged_drives
 from workers.llm.selection import Models
 from workers.runners.agent_environment import agentic_runner
 from workers.runners.deterministic import DeterministicRunner
@@ -240,8 +240,8 @@ async def _worker(instance: AppContext, upstream: MessagesServer, api_base: str)
     functions = DeterministicRunner(
         SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
     )
-    runners = {"deterministic": functions, "agentic": agentic_runner(instance, functions.house, models)}
-    drives = own_drives(instance)
+    runners = {"deterministic": functions, "agentic": agentic_runner(instance, functions.runtime, models)}
+    drives = staged_drives(instance)
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=4, drives=drives)
     await supervisor.join([])
     running = asyncio.create_task(supervisor.run(drain_s=5))
@@ -263,7 +263,7 @@ async def _ring(supervisor: Supervisor, database: Database) -> None:
         async with database.transaction() as session:
             await session.execute(text("update workers set beat_at = now()"))
         for _ in range(20):
-            supervisor.ring()
+            supervisor.wake()
             await asyncio.sleep(0.05)
 
 

@@ -105,8 +105,8 @@ async def lose(agents: Agents, worker: Supervisor) -> None:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
     async with agents.instance.database.transaction() as session:
         await sweep(session)
-    await worker.given_up(lost, [])
-    worker.ring()
+    await worker.rejoin(lost, [])
+    worker.wake()
 
 
 async def test_an_order_of_a_run_that_is_cancelled_is_cancelled(fal: FalServer, agents: Agents) -> None:

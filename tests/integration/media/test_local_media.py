@@ -11,7 +11,7 @@ from PIL import Image
 from backend.context import AppContext
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running
-from workers.drives.staged import own_drives
+from workers.drives.staged import staged_drives
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
@@ -43,7 +43,7 @@ async def ran(instance: AppContext, project: Project, api_base: str, code: str) 
     runner = DeterministicRunner(
         SandboxRuntime(instance.settings.home, sandbox="auto", api_base=api_base, idle_s=60, pool_mb=512)
     )
-    drives = own_drives(instance)
+    drives = staged_drives(instance)
     supervisor = Supervisor(instance, {"deterministic": runner}, lanes=["default"], capacity=1, drives=drives)
     await supervisor.join([])
     working = asyncio.create_task(supervisor.run(drain_s=5))

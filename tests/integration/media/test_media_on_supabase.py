@@ -10,7 +10,7 @@ import pytest_asyncio
 from backend.context import AppContext
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.doubles.fal import FalServer
-from tests.integration.agents.conftest import Room
+from tests.integration.agents.conftest import WorkspaceGroup
 from tests.integration.deployments.conftest import Project
 from tests.integration.media.conftest import Running, api_base
 from tests.integration.media.test_local_media import file, ran
@@ -54,15 +54,19 @@ async def test_an_agent_has_it_in_its_own_copy_too(
 ) -> None:
     assignment, skill = written(tmp_path, "", [])
     own = replace(
-        assignment, job_id=running.job_id, project_id=running.project.id, has_own_drive=True, sandbox_uid=None
+        assignment,
+        job_id=running.job_id,
+        project_id=running.project.id,
+        has_staged_drive=True,
+        sandbox_uid=None,
     )
     (own.drive_dir / "mine.png").write_bytes(b"\x89PNG\r\n\x1a\n of my own")
-    room = Room(own, skill, Notes(), tmp_path, own.drive_dir)
+    room = WorkspaceGroup(own, skill, Notes(), tmp_path, own.drive_dir)
     (draw, *_) = media_tools(instance)
     given = {"prompt": "An owl", "refs": ["drive/mine.png"], "output_path": "out/"}
     result = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)
-    path = result.facts["drive_path"]
+    path = result.details["drive_path"]
     assert (own.drive_dir / path).read_bytes() == await running.file(path)
     assert fal.orders[0].body["image_urls"][0].startswith("data:image/png;base64,")
     again = await draw.run(ToolCall("call-1", "generate_image", given, 1, str(running.job_id)), room)
-    assert (again.facts["drive_path"], len(fal.orders)) == (path, 1)
+    assert (again.details["drive_path"], len(fal.orders)) == (path, 1)

@@ -20,7 +20,7 @@ from tests.doubles.messages import MessagesServer, says
 from tests.doubles.web import Web
 from tests.factories.tenants import make_skill
 from workers.llm.errors import ModelKeyMissing, ModelRefused
-from workers.llm.retry_policy import Patience
+from workers.llm.retry_policy import RetryPolicy
 from workers.llm.selection import Models
 from workers.llm.transport import AddressRefused, ProjectTransport
 from workers.llm.types import Message, Model, Prompt
@@ -38,7 +38,7 @@ def server() -> Iterator[MessagesServer]:
 @asynccontextmanager
 async def choosing(**given: Any) -> AsyncIterator[Models]:
     access = given.pop("access", None) or access_of(Settings(**{**NONE, **given}), catalog.current())
-    models = Models(access, margin_pct=20, patience=Patience(tries=1))
+    models = Models(access, margin_pct=20, retry_policy=RetryPolicy(attempts=1))
     yield models
     await models.close()
 

@@ -23,10 +23,10 @@ from workers.llm.errors import (
     PromptTooLong,
 )
 from workers.llm.pricing import Margin
-from workers.llm.retry_policy import Patience
+from workers.llm.retry_policy import RetryPolicy
 from workers.llm.types import Message, Prompt, Reply, Retry, Tokens, ToolSpec
 
-QUICK = Patience(tries=3, first_wait_s=0.001, most_backoff_s=0.002)
+QUICK = RetryPolicy(attempts=3, first_wait_s=0.001, max_backoff_s=0.002)
 LIST = ToolSpec("list", "Lists files.", {"type": "object", "properties": {}})
 ASK: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Which files are there?"}]}]
 

@@ -14,18 +14,18 @@ from redis.asyncio import Redis
 
 from backend.app import create_app, serving
 from backend.config import Settings
-from backend.core.db.engine import Database
-from backend.embedded import Servers
-from backend.core.wakeups import WakeUps
 from backend.context import AppContext
-from backend.money.ledger import service as ledger
+from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
+from backend.core.wakeups import WakeUps
+from backend.embedded import Servers
+from backend.money.ledger import service as ledger
 from backend.storage.local import LocalStorage
 from tests.conftest import empty
 from tests.integration.deployments.conftest import BUNDLE, Project, Projects
 from workers.heartbeat import Heartbeat
 from workers.runners.deterministic import DeterministicRunner
-from workers.runners.kernel import KernelRunner
+from workers.runners.lazy import KernelRunner
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.supervisor import Supervisor
 
@@ -169,14 +169,14 @@ async def working(served: Lab, database_url: str) -> AsyncIterator[Lab]:
     wakeups = WakeUps(served.instance.redis, on_cancel=lambda job_id: supervisor.cancel(job_id))
     wakeups.start()
     instance = replace(served.instance, wakeups=wakeups)
-    runners: Any = {"deterministic": functions, "kernel": KernelRunner(instance, functions.house)}
+    runners: Any = {"deterministic": functions, "kernel": KernelRunner(instance, functions.runtime)}
     supervisor = Supervisor(instance, runners, lanes=["default"], capacity=16)
     await supervisor.join([])
     heart = Heartbeat(
         database_url,
         worker_id=lambda: supervisor.worker_id,
         running=lambda: supervisor.running,
-        on_given_up=lambda _: None,
+        on_expired=lambda _: None,
         on_drain=lambda: None,
     )
     heart.start()

@@ -16,7 +16,7 @@ from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill
 from tests.doubles.web import Web
 from workers.agent.types import Tool, ToolCall, ToolError, ToolResult
-from workers.agent.web import RunEgress, outside_of
+from workers.agent.web.access import RunEgress, egress_of
 from workers.types import Assignment, Entrypoint, RunLimits
 
 
@@ -34,7 +34,7 @@ class Notes:
 
 
 @dataclass
-class Room:
+class WorkspaceGroup:
     """A work folder and a drive; nothing runs in it."""
 
     assignment: Assignment
@@ -62,7 +62,7 @@ async def web() -> AsyncIterator[Web]:
 
 
 @pytest.fixture
-def room(tmp_path: Path, web: Web) -> Room:
+def room(tmp_path: Path, web: Web) -> WorkspaceGroup:
     """A room of a skill that may reach the web."""
     folder, drive = tmp_path / "work", tmp_path / "drive"
     folder.mkdir()
@@ -95,12 +95,12 @@ def room(tmp_path: Path, web: Web) -> Room:
         output_schema={},
         network=web.hosts,
     )
-    return Room(assignment, skill, Notes(), folder, drive)
+    return WorkspaceGroup(assignment, skill, Notes(), folder, drive)
 
 
 @pytest.fixture
-def outside(room: Room, web: Web) -> RunEgress:
+def outside(room: WorkspaceGroup, web: Web) -> RunEgress:
     """Where the room's tools may go."""
-    found = outside_of(room.skill, room.recorder, web.dialer, asyncio.Semaphore(1))
+    found = egress_of(room.skill, room.recorder, web.dialer, asyncio.Semaphore(1))
     assert found is not None
     return found

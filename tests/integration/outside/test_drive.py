@@ -10,7 +10,7 @@ import pytest
 from backend.core.vault.vault import Vault
 from backend.data.drive import signing
 from backend.storage.file_errors import DriveFileMissing
-from tests.integration.outside.conftest import Room
+from tests.integration.outside.conftest import WorkspaceGroup
 from workers.agent.tools.drive import Drive, DrivePull, DriveUrl
 
 ELSEWHERE = {"far/away.csv": b"a,b"}
@@ -23,7 +23,7 @@ def vault(tmp_path: Path) -> Vault:
 
 
 @pytest.fixture
-def drive(room: Room, vault: Vault) -> Drive:
+def drive(room: WorkspaceGroup, vault: Vault) -> Drive:
     """The drive of the room's project, with more of it kept elsewhere."""
 
     def sign(path: str, ttl_s: int) -> str:
@@ -41,7 +41,7 @@ def drive(room: Room, vault: Vault) -> Drive:
 
 
 async def test_an_address_opens_one_file_of_the_drive_for_as_long_as_was_said(
-    room: Room, drive: Drive, vault: Vault
+    room: WorkspaceGroup, drive: Drive, vault: Vault
 ) -> None:
     (room.drive_dir / "report.pdf").write_bytes(b"%PDF-")
     for written in ("drive/report.pdf", "report.pdf"):
@@ -51,10 +51,12 @@ async def test_an_address_opens_one_file_of_the_drive_for_as_long_as_was_said(
         signed = signing.verify(vault, token, name)
         assert (signed.project_id, str(signed.path)) == (room.assignment.project_id, "report.pdf")
         assert said == "opens drive/report.pdf for 60 s."
-        assert result.facts == {"drive_path": "report.pdf", "expires_in": 60}
+        assert result.details == {"drive_path": "report.pdf", "expires_in": 60}
 
 
-async def test_no_address_is_given_for_what_is_not_a_file_of_the_drive(room: Room, drive: Drive) -> None:
+async def test_no_address_is_given_for_what_is_not_a_file_of_the_drive(
+    room: WorkspaceGroup, drive: Drive
+) -> None:
     (room.drive_dir / "link").symlink_to("/etc/passwd")
     tool = DriveUrl(drive)
     assert "There is no file 'drive/gone.pdf'" in await room.refused(tool, path="gone.pdf")
@@ -63,18 +65,18 @@ async def test_no_address_is_given_for_what_is_not_a_file_of_the_drive(room: Roo
     assert "ttl" in await room.refused(tool, path="drive/link", ttl=86_401)
 
 
-async def test_a_file_of_a_live_drive_is_there_already(room: Room, drive: Drive) -> None:
+async def test_a_file_of_a_live_drive_is_there_already(room: WorkspaceGroup, drive: Drive) -> None:
     (room.drive_dir / "a.csv").write_bytes(b"a,b")
     assert (await room.use(DrivePull(drive), path="a.csv")).content == "It is there: drive/a.csv, 3 bytes."
     assert "There is no file" in await room.refused(DrivePull(drive), path="far/away.csv")
 
 
 async def test_a_file_of_a_drive_elsewhere_comes_as_a_copy_that_is_not_put_back(
-    room: Room, drive: Drive
+    room: WorkspaceGroup, drive: Drive
 ) -> None:
-    room.assignment = replace(room.assignment, has_own_drive=True)
+    room.assignment = replace(room.assignment, has_staged_drive=True)
     result = await room.use(DrivePull(drive), path="drive/far/away.csv")
-    assert result.facts == {"path": "pulled/far/away.csv"}
+    assert result.details == {"path": "pulled/far/away.csv"}
     assert (room.folder / "pulled/far/away.csv").read_bytes() == b"a,b"
     assert not list(room.drive_dir.iterdir())
     with pytest.raises(DriveFileMissing):

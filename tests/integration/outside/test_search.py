@@ -14,13 +14,12 @@ from backend.config import Settings
 from backend.integrations.web.search import Endpoint
 from backend.skills.model_catalog import catalog
 from tests.doubles.web import Handler, Web, head, silent
-from tests.integration.outside.conftest import Room
-from workers.agent.search import Engine
-from workers.agent.search.claude import claude_search
+from tests.integration.outside.conftest import WorkspaceGroup
 from workers.agent.tools.web_search import WebSearch
+from workers.agent.web.search import Engine, claude_search
 from workers.llm.anthropic import MessagesModel
 from workers.llm.pricing import Margin
-from workers.llm.retry_policy import Patience
+from workers.llm.retry_policy import RetryPolicy
 
 RESULTS = {
     "results": [
@@ -62,7 +61,7 @@ def tool(engine: Engine, left_micros: int = 1_000_000) -> WebSearch:
 
 
 async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_receipt(
-    room: Room, web: Web
+    room: WorkspaceGroup, web: Web
 ) -> None:
     result = await room.use(tool(endpoint(web, RESULTS)), query="owls & more", max_results=2)
     assert "GET /search?format=json&q=owls" in web.heads[0]
@@ -72,17 +71,17 @@ async def test_the_configured_engine_is_asked_and_its_price_is_a_line_of_the_rec
     assert content.startswith('<web_search_results query="owls &amp; more">\n{"results": [')
     assert content.count("</web_search_results>") == 1
     assert "javascript" not in content
-    assert result.facts == {"count": 2}
+    assert result.details == {"count": 2}
     [used] = result.used
     assert (used.kind, used.quantity, used.upstream_nanos) == ("web", {"searches": 1}, 5_000_000)
     assert (used.billed_micros, used.step, used.provider) == (6_000, 1, "127.0.0.1")
 
 
-async def test_a_search_that_cannot_be_paid_is_not_made(room: Room, web: Web) -> None:
+async def test_a_search_that_cannot_be_paid_is_not_made(room: WorkspaceGroup, web: Web) -> None:
     assert "$0.0059 are left" in await room.refused(tool(endpoint(web, RESULTS), 5_900), query="owls")
     assert web.heads == []
     free = endpoint(web, RESULTS, search_usd_per_1000=0)
-    assert (await room.use(tool(free, 0), query="owls")).facts == {"count": 2}
+    assert (await room.use(tool(free, 0), query="owls")).details == {"count": 2}
 
 
 @pytest.mark.parametrize(
@@ -95,14 +94,14 @@ async def test_a_search_that_cannot_be_paid_is_not_made(room: Room, web: Web) ->
     ],
 )
 async def test_an_engine_that_answers_wrongly_costs_nothing(
-    room: Room, web: Web, body: Any, status: str, why: str
+    room: WorkspaceGroup, web: Web, body: Any, status: str, why: str
 ) -> None:
     assert why in await room.refused(tool(endpoint(web, body, status=status)), query="owls")
 
 
 @pytest.mark.parametrize("slowly", [silent, dripping])
 async def test_an_engine_that_does_not_come_to_an_end_is_given_up(
-    room: Room, web: Web, slowly: Handler
+    room: WorkspaceGroup, web: Web, slowly: Handler
 ) -> None:
     web.does("/search", slowly)
     engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20, timeout_s=0.3)
@@ -110,7 +109,9 @@ async def test_an_engine_that_does_not_come_to_an_end_is_given_up(
         assert "cannot be asked now" in await room.refused(tool(engine), query="owls")
 
 
-async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Room, web: Web) -> None:
+async def test_claude_searches_with_its_own_tool_where_it_is_the_model(
+    room: WorkspaceGroup, web: Web
+) -> None:
     found = {"type": "web_search_result", "title": "Owls", "url": "https://owls.example.org/"}
     answer = {
         "id": "msg_1",
@@ -135,7 +136,7 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(room: Roo
     async with AsyncAnthropic(
         base_url=f"http://127.0.0.1:{web.port}", api_key="key", max_retries=0
     ) as client:
-        engine = claude_search(MessagesModel(entry, client, Margin(20), Patience(tries=1)))
+        engine = claude_search(MessagesModel(entry, client, Margin(20), RetryPolicy(attempts=1)))
         assert engine is not None
         result = await room.use(tool(engine), query="owls")
         assert "$0.0001 are left" in await room.refused(tool(engine, 100), query="owls")

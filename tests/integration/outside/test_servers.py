@@ -20,12 +20,12 @@ from mcp_types import ToolAnnotations
 from backend.skills.manifest.effects import Effect
 from backend.skills.manifest.types import Tool as Section
 from tests.doubles.web import HOST, INSIDE, Web, bomb, head
-from tests.integration.outside.conftest import Room
-from workers.agent.mcp_servers.connection import MAX_BYTES, Connection, ServerAway
-from workers.agent.mcp_servers.opening import server_tools
+from tests.integration.outside.conftest import WorkspaceGroup
+from workers.agent.mcp_servers.connecting import server_tools
+from workers.agent.mcp_servers.connection import MAX_BYTES, Connection, ServerUnavailable
 from workers.agent.mcp_servers.tools import is_usable
 from workers.agent.types import Tool
-from workers.agent.web import RunEgress
+from workers.agent.web.access import RunEgress
 from workers.sandbox.egress.network_use import NetworkUse
 
 PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + struct.pack(">II", 3, 2) + b"\x08\0\0\0\0"
@@ -83,13 +83,13 @@ def names(tools: list[Tool]) -> dict[str, Tool]:
     return {tool.spec.name: tool for tool in tools}
 
 
-def skill_with(room: Room, *sections: Section) -> Any:
+def skill_with(room: WorkspaceGroup, *sections: Section) -> Any:
     return room.skill.model_copy(update={"tools": sections})
 
 
 @pytest.mark.parametrize("is_legacy", [False, True])
 async def test_a_server_s_tools_are_called_with_checked_arguments_and_answer_with_data(
-    room: Room, web: Web, is_legacy: bool
+    room: WorkspaceGroup, web: Web, is_legacy: bool
 ) -> None:
     async with serving(stateless_http=is_legacy, json_response=is_legacy) as port:
         skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp?key=k"))
@@ -119,7 +119,9 @@ async def test_a_server_s_tools_are_called_with_checked_arguments_and_answer_wit
     assert told["text"].startswith(f"The MCP server http://{HOST}:{port}/mcp gives add, fail")
 
 
-async def test_only_what_the_skill_allows_is_offered_and_flags_are_the_skill_s(room: Room, web: Web) -> None:
+async def test_only_what_the_skill_allows_is_offered_and_flags_are_the_skill_s(
+    room: WorkspaceGroup, web: Web
+) -> None:
     async with serving() as port:
         section = Section(
             mcp=f"http://{HOST}:{port}/mcp", allow=("add", "gone"), read_only=True, confirm=True
@@ -133,7 +135,7 @@ async def test_only_what_the_skill_allows_is_offered_and_flags_are_the_skill_s(r
 
 
 async def test_this_instance_s_own_server_asks_where_something_is_confirmed_but_for_what_only_reads(
-    room: Room, web: Web
+    room: WorkspaceGroup, web: Web
 ) -> None:
     made = MCPServer("puras")
 
@@ -161,7 +163,9 @@ async def test_this_instance_s_own_server_asks_where_something_is_confirmed_but_
         assert await asking(port, **own) == {"approve": False, "list_jobs": False}
 
 
-async def test_a_server_that_is_away_says_so_and_is_used_once_it_is_back(room: Room, web: Web) -> None:
+async def test_a_server_that_is_away_says_so_and_is_used_once_it_is_back(
+    room: WorkspaceGroup, web: Web
+) -> None:
     async with serving() as port:
         pass  # and is gone again
     address = f"http://{HOST}:{port}/mcp"
@@ -180,7 +184,7 @@ async def test_a_server_that_is_away_says_so_and_is_used_once_it_is_back(room: R
     assert len(room.recorder.told("log")) == 2
 
 
-async def test_a_server_that_is_lost_on_the_way_is_found_again(room: Room, web: Web) -> None:
+async def test_a_server_that_is_lost_on_the_way_is_found_again(room: WorkspaceGroup, web: Web) -> None:
     async with AsyncExitStack() as first:
         port = await first.enter_async_context(serving())
         skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp", allow=("add",)))
@@ -193,21 +197,25 @@ async def test_a_server_that_is_lost_on_the_way_is_found_again(room: Room, web: 
                 assert "sum: 5" in str((await room.use(add, a=2, b=3)).content)
 
 
-async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_works(web: Web, room: Room) -> None:
+async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_works(
+    web: Web, room: WorkspaceGroup
+) -> None:
     async with serving() as port:
         web.port = port  # the rule of the room's skill is of its own port
         connection = Connection(f"http://{HOST}:{port}/mcp", outside_to(web, room), call_s=0.3)
-        with pytest.raises(ServerAway, match=r"gave no answer within 0\.3 s"):
+        with pytest.raises(ServerUnavailable, match=r"gave no answer within 0\.3 s"):
             await connection.call("wait", {})
         assert "sum: 3" in str((await connection.call("add", {"a": 1, "b": 2})).content)
         await connection.close()
 
 
-def outside_to(web: Web, room: Room) -> RunEgress:
+def outside_to(web: Web, room: WorkspaceGroup) -> RunEgress:
     return RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
 
 
-async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(room: Room, web: Web) -> None:
+async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(
+    room: WorkspaceGroup, web: Web
+) -> None:
     web.says("/html", b"<html>", "Content-Type: text/html")
     web.does("/bomb", bomb)
     web.says("/moved", b"", f"Location: http://{INSIDE}/mcp", status="307 Temporary Redirect")
@@ -227,13 +235,15 @@ async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(room: Ro
     assert "10.0.0.5" not in str(web.resolved)
 
 
-async def test_what_a_server_compresses_is_bounded_after_decompression(room: Room, web: Web) -> None:
+async def test_what_a_server_compresses_is_bounded_after_decompression(
+    room: WorkspaceGroup, web: Web
+) -> None:
     async def json_bomb(writer: asyncio.StreamWriter) -> None:
         packed = gzip.compress(b" " * (MAX_BYTES * 2))
         writer.write(head("Content-Type: application/json", "Content-Encoding: gzip") + packed)
 
     connection = Connection(web.does("/mcp", json_bomb), outside_to(web, room))
-    with pytest.raises(ServerAway, match=f"longer than {MAX_BYTES} bytes"):
+    with pytest.raises(ServerUnavailable, match=f"longer than {MAX_BYTES} bytes"):
         await connection.listed()
     await connection.close()
 

@@ -67,7 +67,7 @@ def main(folder: Path, mode: layers.Mode) -> None:
         ended = asyncio.run(_run(folder, mode, notes, listener.getsockname()[1]))
     sandbox = next((payload for name, payload in notes.events if name == "sandbox"), None)
     found = layers.probe(mode)
-    facts = {"layers": found.names, "open": found.open_doors, "problems": found.problems, "sandbox": sandbox}
+    facts = {"layers": found.names, "open": found.reachable, "problems": found.problems, "sandbox": sandbox}
     sys.stdout.write(json.dumps({**ended, **facts}) + "\n")
 
 

@@ -24,12 +24,12 @@ UID = 2_041_030
 LAST_NUMBER = Path("/proc/sys/kernel/ns_last_pid")
 SKILL = """
 import os, socket, threading, time
-from puras_inside import parent, wire
+from puras_inside import wire, zygote
 
 def serve(private):
     private = socket.socket(fileno=private)
     wire.read_frame(private), wire.read_frame(private)
-    private.sendall(b'{"type":"begun"}\\n')
+    private.sendall(b'{"type":"started"}\\n')
     open("/drive/begun", "w").close()
     while not os.path.exists("/drive/go"):
         time.sleep(0.01)
@@ -51,8 +51,8 @@ def obey(control, ground, children):
     threading.Thread(target=serve, args=(private,), daemon=True).start()
     return True
 
-parent._obey = obey
-parent._reap = lambda *_: None
+zygote._obey = obey
+zygote._reap = lambda *_: None
 
 def run(inputs):
     return "never called"
@@ -69,14 +69,14 @@ async def main(folder: Path) -> None:
     LAST_NUMBER.write_text("5000", encoding="ascii")
     assignment = _assignment(folder)
     drive = assignment.drive_dir
-    house = SandboxRuntime(
+    runtime = SandboxRuntime(
         folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512
     )
-    runner = DeterministicRunner(house)
+    runner = DeterministicRunner(runtime)
     job = asyncio.create_task(runner.run(assignment, _Notes()))
     while not (drive / "begun").exists() and not job.done():  # noqa: ASYNC110 - of other processes
         await asyncio.sleep(0.01)
-    (parent,) = house.pool._parents.values()
+    (parent,) = runtime.pool._zygotes.values()
     child = min(parent._children.values(), key=lambda one: one.number)
     number = child.pid or 0
     LAST_NUMBER.write_text(str(number - 1), encoding="ascii")

@@ -17,7 +17,7 @@ import pytest
 from tests.integration.sandbox.conftest import open_runner, until
 from tests.integration.sandbox.packages import requirements_file, wheel
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host.assets import SupplyBounds
+from workers.sandbox.host.assets import AssetLimits
 from workers.sandbox.packages.installer import InstallLimits
 from workers.sandbox.packages.verification import EnvironmentBounds
 from workers.types import Assignment, Failure, Success
@@ -242,7 +242,7 @@ async def test_refused_lines_fail_the_job_before_anything_is_installed(
 async def test_environments_that_nobody_uses_go_and_come_back_when_they_are_wanted(
     tmp_path: Path, skill: Skill, notebook: Any, index: Path
 ) -> None:
-    runner = open_runner(tmp_path, supply_bounds=SupplyBounds(environments_mb=0, bundles_mb=0))
+    runner = open_runner(tmp_path, asset_limits=AssetLimits(environments_mb=0, bundles_mb=0))
     waiting = """
         import os, time, tinywheel
         def run(inputs):
@@ -257,12 +257,12 @@ async def test_environments_that_nobody_uses_go_and_come_back_when_they_are_want
         job = asyncio.create_task(runner.run(assignment, notebook))
         await until((assignment.drive_dir / "started").exists)
         _age(shelf)
-        await runner.supplies.tidy()
+        await runner.assets.tidy()
         assert len(list(shelf.glob("[!.]*"))) == 1
         (assignment.drive_dir / "stop").touch()
         assert isinstance(await job, Success)
         _age(shelf)
-        await runner.supplies.tidy()
+        await runner.assets.tidy()
         assert list(shelf.glob("[!.]*")) == []
         again = replace(assignment, project_id=uuid4())
         assert isinstance(await runner.run(again, notebook), Success)
@@ -296,7 +296,7 @@ async def test_what_a_killed_worker_left_is_removed_at_the_start_and_later(
         try:
             await until(lambda: not any(path.exists() for path in left))
             left = leave(key)
-            await runner.supplies.tidy()
+            await runner.assets.tidy()
         finally:
             await runner.close()
         assert [path for path in left if path.exists()] == []

@@ -23,7 +23,7 @@ ANSWERS = """
     """
 REPORTS = """
     import os
-    from puras_inside import parent, wire
+    from puras_inside import wire, zygote
     send = wire.send
     def forged(control, body, descriptors=None):
         return send(control, {{**body, **{forged!r}}} if body.get("type") == {kind!r} else body, descriptors)
@@ -97,7 +97,7 @@ async def test_a_count_without_end_is_no_reason(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
     _need_mounts()
-    then = "wire.send(parent.socket.socket(fileno=os.dup(3)), {'type': 'not_forkable', 'threads': 10**4000})"
+    then = "wire.send(zygote.socket.socket(fileno=os.dup(3)), {'type': 'not_forkable', 'threads': 10**4000})"
     outcome = await runner.run(skill(REPORTS.format(forged={}, kind="exit", then=then)), notebook)
     assert isinstance(outcome, Failure)
     assert outcome.code == "exited"

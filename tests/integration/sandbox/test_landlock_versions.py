@@ -85,7 +85,7 @@ def test_each_version_closes_what_it_can(abi: int, tmp_path: Path) -> None:
 )
 def test_without_mounts_a_version_says_what_it_leaves_open(abi: int, doors: list[str]) -> None:
     layers = Layers(None, abi, True, ("no bubblewrap",))
-    assert layers.open_doors == ["the host's namespaces", *doors]
+    assert layers.reachable == ["the host's namespaces", *doors]
     assert not layers.closed
     assert (f"landlock {abi}" in layers.names) is (abi > 0)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.sandbox.conftest import UID, Skill, until
 from workers.runners.deterministic import DeterministicRunner
-from workers.sandbox.host import launch
+from workers.sandbox.host.zygotes import launch
 from workers.types import Success
 
 MOST: Final = 14

@@ -15,7 +15,7 @@ import pytest
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.gateway import MAX_CONNECTIONS, Door
+from workers.sandbox.egress.gateway import MAX_CONNECTIONS, Gateway
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 WITHIN_S: Final = 15
@@ -26,7 +26,7 @@ class World:
     """One door, a place behind it, and what the door told."""
 
     def __init__(
-        self, port: int, upstream: int, told: list[dict[str, Any]], seen: list[bytes], door: Door
+        self, port: int, upstream: int, told: list[dict[str, Any]], seen: list[bytes], door: Gateway
     ) -> None:
         self.port = port
         self.upstream = upstream
@@ -82,7 +82,7 @@ async def world(
         options.pop("resolve", resolve),
         lambda address: None if address == "127.0.0.1" else "address_not_public",
     )
-    door = Door(1, Rule.of(network or [f"a.example:{upstream}"]), told.append, dialer=dialer, **options)
+    door = Gateway(1, Rule.of(network or [f"a.example:{upstream}"]), told.append, dialer=dialer, **options)
     await door.open(listener)
     try:
         yield World(port, upstream, told, seen, door)
@@ -105,7 +105,7 @@ async def test_a_request_passes_and_the_other_side_sees_its_own_host() -> None:
         assert one.seen == [
             f"GET /x?y=1 HTTP/1.1\r\nHost: a.example:{one.upstream}\r\nConnection: close\r\n\r\n".encode()
         ]
-        assert one.told == [{"door": 1, "type": "opened", "job": None}]
+        assert one.told == [{"gateway": 1, "type": "opened", "job": None}]
 
 
 async def test_a_tunnel_carries_bytes_both_ways_and_they_are_counted() -> None:
@@ -128,10 +128,10 @@ async def test_a_tunnel_carries_bytes_both_ways_and_they_are_counted() -> None:
         writer.write_eof()
         assert await reader.read() == b""
         writer.close()
-        one.door.books.close(7, alone=False, last=True)
+        one.door.traffic.close(7, alone=False, last=True)
         assert one.told[-1] == {
             "type": "counted",
-            "door": 1,
+            "gateway": 1,
             "job": 7,
             "connections": 1,
             "refused": 0,
@@ -408,7 +408,10 @@ async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with world(serve=_silent, most=lambda: MAX_CONNECTIONS + 8) as one, asyncio.timeout(WITHIN_S):
+    async with (
+        world(serve=_silent, max_connections=lambda: MAX_CONNECTIONS + 8) as one,
+        asyncio.timeout(WITHIN_S),
+    ):
         ask = f"CONNECT a.example:{one.upstream} HTTP/1.1\r\nProxy-Authorization: Basic %s\r\n\r\n"
         mine, others = (ask % "am9iOjc=").encode(), (ask % "am9iOjg=").encode()
         held = []
@@ -441,7 +444,7 @@ async def test_connections_that_are_still_being_made_take_places_too() -> None:
         held = [await one.connect() for _ in range(MAX_CONNECTIONS)]
         for _, writer in held:
             writer.write(ask.encode())
-        while one.door.books.of(7).open_now < MAX_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
+        while one.door.traffic.of(7).open_now < MAX_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
             await asyncio.sleep(0.01)
         assert (await one.say(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 connections open")
         found.set()
@@ -453,7 +456,7 @@ async def test_connections_that_are_still_being_made_take_places_too() -> None:
 async def test_a_door_that_is_closed_before_it_was_open_lets_nobody_in() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
-    door = Door(1, Rule.of("public"), lambda _: None)
+    door = Gateway(1, Rule.of("public"), lambda _: None)
     door.close()
     await door.open(listener)
     with pytest.raises(ConnectionRefusedError):
@@ -465,7 +468,7 @@ async def test_refusals_without_end_are_counted_and_told_within_bounds() -> None
         for _ in range(10):
             await asyncio.gather(*(one.say(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n") for _ in range(40)))
         assert 100 < len(one.refusals()) < 400
-        assert one.door.books.of(None).refused == 400
+        assert one.door.traffic.of(None).refused == 400
 
 
 async def test_a_large_body_that_is_refused_still_gets_its_answer() -> None:

@@ -312,17 +312,17 @@ async def test_a_sandbox_has_one_door_whatever_its_import_sends(
             return 1
         """
     assert isinstance(await runner.run(skill(code, network="none"), notebook), Success)
-    assert (runner.proxy.pid, runner.proxy.doors) == (None, 0)
+    assert (runner.proxy.pid, runner.proxy.gateways) == (None, 0)
     assert isinstance(await runner.run(skill(code, network=["a.example"]), notebook), Success)
-    assert runner.proxy.doors == 1
+    assert runner.proxy.gateways == 1
 
 
 @NEEDS_NAMESPACE
 async def test_the_door_of_another_tenant_is_not_there(
     runner: DeterministicRunner, skill: Skill, notebook: Any
 ) -> None:
-    tell = "import os\ndef run(inputs): return os.environ['http_proxy'].rpartition(':')[2]"
-    theirs = await runner.run(skill(tell, network="public"), notebook)
+    send = "import os\ndef run(inputs): return os.environ['http_proxy'].rpartition(':')[2]"
+    theirs = await runner.run(skill(send, network="public"), notebook)
     assert isinstance(theirs, Success)
     outcome = await runner.run(
         skill(
@@ -381,7 +381,7 @@ async def test_a_list_that_no_door_understands_ends_the_job_with_its_entry(
     outcome = await runner.run(skill("def run(inputs): return 1", network=["https://x.org"]), notebook)
     assert isinstance(outcome, Failure)
     assert "'https://x.org' is not a host" in outcome.message
-    assert runner.proxy.doors == 0
+    assert runner.proxy.gateways == 0
 
 
 def test_the_proxy_ends_with_its_worker_however_that_ends() -> None:
@@ -415,20 +415,20 @@ async def test_words_for_a_proxy_that_is_busy_wait_and_one_that_hears_nothing_is
     os.kill(first, signal.SIGSTOP)
     try:
         for _ in range(2000):
-            proxy.send({"type": "count", "door": 0, "job": 0, "alone": False, "last": False})
+            proxy.send({"type": "count", "gateway": 0, "job": 0, "alone": False, "last": False})
         assert proxy.pid == first
         os.kill(first, signal.SIGCONT)
         visit = NetworkUse(notebook := Notebook())
         visit.is_used = True
         async with asyncio.timeout(20):
             while not notebook.of("network"):  # which is given up after a moment, and the machine may be busy
-                await door.tell(7, visit)
+                await door.record_traffic(7, visit)
         assert notebook.of("network") == [
             {"connections": 0, "refused": 0, "sent_bytes": 0, "received_bytes": 0}
         ]
         os.kill(first, signal.SIGSTOP)
         for _ in range(20_000):
-            proxy.send({"type": "count", "door": 0, "job": 0, "alone": False, "last": False})
+            proxy.send({"type": "count", "gateway": 0, "job": 0, "alone": False, "last": False})
         await until(lambda: proxy.pid not in (None, first))
     finally:
         await proxy.close()

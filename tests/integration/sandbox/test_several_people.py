@@ -31,7 +31,7 @@ async def test_the_second_account_makes_half_a_sandbox_refuse_jobs_and_its_end_a
     await _join(database, "first@example.org")
     mode = await sandbox_policy.mode_for(database, "auto")
     runner = open_runner(tmp_path, sandbox=mode, layers=HALF)
-    following = asyncio.create_task(sandbox_policy.follow_people(database, "auto", runner))
+    following = asyncio.create_task(sandbox_policy.follow_accounts(database, "auto", runner))
     assignment = skill("def run(inputs): return 1")
     try:
         assert isinstance(await runner.run(assignment, notebook), Success)
@@ -57,7 +57,7 @@ async def test_a_whole_sandbox_and_a_setting_of_ones_own_need_no_looking(
     whole, half = Layers(Path("/bin/true"), 7, True), HALF
     for layers, setting in ((whole, "auto"), (half, "strict"), (half, "off")):
         runner = open_runner(tmp_path, sandbox=setting, layers=layers)
-        await asyncio.wait_for(sandbox_policy.follow_people(database, setting, runner), 1)  # type: ignore[arg-type]
+        await asyncio.wait_for(sandbox_policy.follow_accounts(database, setting, runner), 1)  # type: ignore[arg-type]
         assert runner.mode == setting
         await runner.close()
 

@@ -73,7 +73,7 @@ async def test_a_warm_parent_that_dies_is_replaced_and_its_started_job_fails_as_
     )
     task = asyncio.create_task(runner.run(replace(assignment, inputs={"wait": True}), notebook))
     await until((assignment.drive_dir / "started").exists)
-    (parent,) = runner.house.pool._parents.values()
+    (parent,) = runner.runtime.pool._zygotes.values()
     assert parent.pid is not None
     os.kill(parent.pid, signal.SIGKILL)
     outcome = await task
@@ -88,7 +88,7 @@ async def test_a_job_whose_process_died_before_it_began_runs_in_another_one(
 ) -> None:
     assignment = skill("def run(inputs): return 'done'")
     assert isinstance(await runner.run(assignment, notebook), Success)
-    (parent,) = runner.house.pool._parents.values()
+    (parent,) = runner.runtime.pool._zygotes.values()
     await until(lambda: bool(parent._spares) and parent._spares[0].ready.done())
     spare = parent._spares[0]
     assert spare.pid is not None
@@ -104,8 +104,8 @@ async def test_idle_parents_end_and_leave_nothing(tmp_path: Path, skill: Skill, 
     runner = open_runner(tmp_path, idle_s=0.2)
     try:
         assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
-        (parent,) = runner.house.pool._parents.values()
-        await until(lambda: not runner.house.pool._parents)
+        (parent,) = runner.runtime.pool._zygotes.values()
+        await until(lambda: not runner.runtime.pool._zygotes)
         await parent.wait()
         assert not Path(f"/proc/{parent.pid}").exists()
     finally:
@@ -124,8 +124,8 @@ async def test_idle_parents_beyond_the_pools_memory_end_first_used_first(
                 skill_name=f"s{number}",
             )
             assert isinstance(await runner.run(held, notebook), Success)
-        await until(lambda: len(runner.house.pool._parents) == 1)
-        assert [key.skill_name for key in runner.house.pool._parents] == ["s2"]
+        await until(lambda: len(runner.runtime.pool._zygotes) == 1)
+        assert [key.skill_name for key in runner.runtime.pool._zygotes] == ["s2"]
     finally:
         await runner.close()
 
@@ -295,7 +295,7 @@ async def test_a_forged_child_ends_its_parent(
     outcome = await runner.run(skill(forging), notebook)
     assert isinstance(outcome, Failure)
     assert outcome.code == "crashed"
-    assert runner.house.pool._parents == {}
+    assert runner.runtime.pool._zygotes == {}
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
 
 
@@ -318,7 +318,7 @@ async def test_a_process_that_escaped_its_jobs_group_ends_the_sandbox(
         "def after():", "def after(done=[]):\n            if done: return\n            done.append(1)"
     )
     assert isinstance(await runner.run(skill(guarded), notebook), Success)
-    (parent,) = runner.house.pool._parents.values()
+    (parent,) = runner.runtime.pool._zygotes.values()
     await until(lambda: parent.is_lost)
     await parent.wait()
     assert isinstance(await runner.run(skill("def run(inputs): return 1"), notebook), Success)
@@ -342,7 +342,7 @@ async def test_threads_of_an_import_rest_while_there_is_no_job(
             return count > before
         """
     assert (await _value(runner, skill(spinning), notebook)) is True
-    (parent,) = runner.house.pool._parents.values()
+    (parent,) = runner.runtime.pool._zygotes.values()
     await until(lambda: bool(parent._spares) and all(spare.ready.done() for spare in parent._spares))
     states = {_state(spare.pid) for spare in parent._spares if spare.pid}
     assert states == {"T"}

@@ -25,14 +25,14 @@ from tests.factories.supabase_server import SupabaseServer
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.storage.conftest import BUCKETS
 from workers.drives.errors import AttemptLost
-from workers.drives.staged import OwnDrive, OwnDrives
+from workers.drives.staged import StagedDrive, StagedDrives
 
 
 @pytest_asyncio.fixture
 async def drives(
     supabase_storage: SupabaseStorage, database: Database, tmp_path: Path
-) -> AsyncIterator[OwnDrives]:
-    drives = OwnDrives(supabase_storage, database, Quotas(), tmp_path / "drives")
+) -> AsyncIterator[StagedDrives]:
+    drives = StagedDrives(supabase_storage, database, Quotas(), tmp_path / "drives")
     yield drives
     drives.close()
 
@@ -49,10 +49,10 @@ async def claimed(database: Database) -> JobAttempt:
 
 
 @pytest.fixture
-def own(claimed: JobAttempt, tmp_path: Path) -> OwnDrive:
+def own(claimed: JobAttempt, tmp_path: Path) -> StagedDrive:
     folder = tmp_path / "own"
     folder.mkdir()
-    return OwnDrive(folder, claimed.project_id, 64 << 20)
+    return StagedDrive(folder, claimed.project_id, 64 << 20)
 
 
 async def lose(database: Database) -> None:
@@ -64,32 +64,32 @@ async def lose(database: Database) -> None:
 
 
 async def test_a_lost_attempt_puts_nothing_back(
-    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
+    drives: StagedDrives, database: Database, claimed: JobAttempt, own: StagedDrive, supabase: SupabaseServer
 ) -> None:
     (own.folder / "a.txt").write_text("stale")
     await lose(database)
     with pytest.raises(AttemptLost):
-        await drives.put_back(own, claimed)
+        await drives.store_changes(own, claimed)
     assert supabase.objects(BUCKETS.drive) == {}
 
 
 async def test_a_job_that_is_being_cancelled_puts_nothing_back(
-    drives: OwnDrives, database: Database, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
+    drives: StagedDrives, database: Database, claimed: JobAttempt, own: StagedDrive, supabase: SupabaseServer
 ) -> None:
     (own.folder / "a.txt").write_text("x")
     async with database.transaction() as session:
         await session.execute(text("update jobs set cancel_requested_at = now()"))
     with pytest.raises(AttemptLost):
-        await drives.put_back(own, claimed)
+        await drives.store_changes(own, claimed)
     assert supabase.objects(BUCKETS.drive) == {}
 
 
 @pytest.mark.parametrize("size_bytes", [0, 5, 600_000, PIECE_BYTES + 5, PIECE_BYTES * 3])
 async def test_a_file_that_is_on_its_way_when_the_attempt_is_lost_does_not_appear(
-    drives: OwnDrives,
+    drives: StagedDrives,
     database: Database,
     claimed: JobAttempt,
-    own: OwnDrive,
+    own: StagedDrive,
     supabase: SupabaseServer,
     *,
     size_bytes: int,
@@ -98,7 +98,7 @@ async def test_a_file_that_is_on_its_way_when_the_attempt_is_lost_does_not_appea
     (own.folder / "a.bin").write_bytes(os.urandom(size_bytes))
     slow = Fault("POST", "/object/list-v2", "slow", seconds=1.0)
     supabase.faults.append(slow)
-    putting = asyncio.create_task(drives.put_back(own, claimed))
+    putting = asyncio.create_task(drives.store_changes(own, claimed))
     async with asyncio.timeout(10):
         while not slow.met:  # noqa: ASYNC110 - the state of another thread
             await asyncio.sleep(0.005)
@@ -109,14 +109,14 @@ async def test_a_file_that_is_on_its_way_when_the_attempt_is_lost_does_not_appea
 
 
 async def test_putting_back_goes_on_where_it_ended(
-    drives: OwnDrives, claimed: JobAttempt, own: OwnDrive, supabase: SupabaseServer
+    drives: StagedDrives, claimed: JobAttempt, own: StagedDrive, supabase: SupabaseServer
 ) -> None:
     for number in range(9):
         (own.folder / f"{number}.txt").write_text(str(number))
     supabase.faults.append(Fault("POST", "/puras-drive/.*/8.txt", "status", times=4))
     with pytest.raises(StorageUnavailable):
-        await drives.put_back(own, claimed)
-    await drives.put_back(own, claimed)
+        await drives.store_changes(own, claimed)
+    await drives.store_changes(own, claimed)
     assert sorted(supabase.objects(BUCKETS.drive).values()) == [str(n).encode() for n in range(9)]
     puts = [path for method, path in supabase.requests if method == "POST" and path.endswith("/0.txt")]
     assert len(puts) == 1

@@ -10,7 +10,7 @@ import pytest
 from backend.data.drive.usage import Usage
 from backend.storage.file_errors import DriveOverQuota
 from tests.integration.storage.conftest import LiveDrive
-from workers.drives.growth import fail_on_growth, held
+from workers.drives.overfull import fail_on_growth, measure_overfull
 from workers.types import Failure, Measured, Outcome, Success
 
 MEASURED = Measured(1.5)
@@ -33,7 +33,7 @@ async def ran(drive: LiveDrive, work: Callable[[], object], outcome: Outcome) ->
         work()
         return outcome
 
-    return await fail_on_growth(await held(drive.storage, drive.project_id, usage()), run())
+    return await fail_on_growth(await measure_overfull(drive.storage, drive.project_id, usage()), run())
 
 
 async def test_a_job_may_delete_and_change_what_is_there(drive: LiveDrive) -> None:
@@ -88,7 +88,9 @@ async def test_a_job_that_goes_on_writing_is_ended(drive: LiveDrive) -> None:
             has_ended.set()
 
     async with asyncio.timeout(5):
-        outcome = await fail_on_growth(await held(drive.storage, drive.project_id, usage()), run())
+        outcome = await fail_on_growth(
+            await measure_overfull(drive.storage, drive.project_id, usage()), run()
+        )
     assert isinstance(outcome, Failure)
     assert (outcome.code, has_ended.is_set()) == ("drive_over_quota", True)
 
@@ -104,7 +106,9 @@ async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
         finally:
             has_ended.set()
 
-    task = asyncio.create_task(fail_on_growth(await held(drive.storage, drive.project_id, usage()), run()))
+    task = asyncio.create_task(
+        fail_on_growth(await measure_overfull(drive.storage, drive.project_id, usage()), run())
+    )
     await has_begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

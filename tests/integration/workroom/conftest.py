@@ -17,7 +17,7 @@ import pytest_asyncio
 
 from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill, Tool
-from workers.agent.tools import workroom_tools
+from workers.agent.tools import workspace_tools
 from workers.agent.types import Tool as AgentTool
 from workers.agent.types import ToolCall, ToolResult
 from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
@@ -72,7 +72,7 @@ OpenAgent = Callable[..., Awaitable[Agent]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxRuntime]:
+async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SandboxRuntime]:
     """What the worker process has; all of its processes are gone afterwards, and all of its folders."""
     home = tmp_path_factory.mktemp("house") / "home"
     opened = SandboxRuntime(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
@@ -82,7 +82,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sandb
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def agent(house: SandboxRuntime, tmp_path: Path) -> AsyncIterator[OpenAgent]:
+async def agent(runtime: SandboxRuntime, tmp_path: Path) -> AsyncIterator[OpenAgent]:
     """Open the workroom of an agent; it is closed after the test."""
     async with AsyncExitStack() as opened:
 
@@ -97,9 +97,11 @@ async def agent(house: SandboxRuntime, tmp_path: Path) -> AsyncIterator[OpenAgen
             if beside is not None:
                 assignment, skill = replace(beside[0], job_id=uuid4(), token=f"token-{uuid4()}"), beside[1]
             notes = Notes()
-            room = await open_workspace(over.pop("house", house), replace(assignment, **over), skill, notes)
+            room = await open_workspace(
+                over.pop("runtime", runtime), replace(assignment, **over), skill, notes
+            )
             opened.push_async_callback(room.close)
-            offered = {tool.spec.name: tool for tool in workroom_tools(skill, vision=True, pdf=True)}
+            offered = {tool.spec.name: tool for tool in workspace_tools(skill, vision=True, pdf=True)}
             return Agent(room, offered, notes)
 
         yield open_one

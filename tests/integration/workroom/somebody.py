@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from backend.execution.events.types import JobEvent
 from backend.skills.manifest.types import Skill, Tool
-from workers.agent.tools import workroom_tools
+from workers.agent.tools import workspace_tools
 from workers.agent.types import ToolCall, ToolError
 from workers.agent.workspace.workspace import open_workspace
 from workers.sandbox.host.runtime import SandboxRuntime
@@ -54,7 +54,7 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
     (own / "pay.py").write_text("def pay(): return 'SOURCE-OF-PAY'", encoding="utf-8")
     (own / "rate.py").write_text("RATE = 42", encoding="utf-8")
     drive.mkdir(mode=0o700)
-    house = SandboxRuntime(
+    runtime = SandboxRuntime(
         folder / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=found
     )
     skill = Skill(
@@ -70,8 +70,8 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         ),
     )
     notes = _Notes()
-    room = await open_workspace(house, _assignment(folder, drive), skill, notes)
-    tools = {tool.spec.name: tool for tool in workroom_tools(skill, vision=True, pdf=True)}
+    room = await open_workspace(runtime, _assignment(folder, drive), skill, notes)
+    tools = {tool.spec.name: tool for tool in workspace_tools(skill, vision=True, pdf=True)}
 
     async def use(name: str, **given: Any) -> Any:
         try:
@@ -85,7 +85,9 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         "write": await use("file_write", path="a.md", content="file"),
         "bash": await use("bash", command="cat a.md SKILL.md; echo kept > drive/kept; id -u"),
         "tool": await use("here"),
-        "read": await use("file_read", paths=["from-tool", "drive/kept", f"{room.inside}/a.md", "SKILL.md"]),
+        "read": await use(
+            "file_read", paths=["from-tool", "drive/kept", f"{room.path_inside}/a.md", "SKILL.md"]
+        ),
         "slow": await use("bash", command=f"setsid sleep {mark} & sleep {mark}", timeout=1),
         "left": await use("bash", command=f"exec 2>/dev/null; sleep {mark} & echo away"),
         "out": await use(
@@ -99,13 +101,13 @@ async def _use(folder: Path, machine: str) -> dict[str, Any]:
         "sleeping": _running(mark),
     }
     await room.close()
-    house.mode = "strict"
+    runtime.mode = "strict"
     try:
-        await (await open_workspace(house, _assignment(folder, drive), skill, notes)).close()
+        await (await open_workspace(runtime, _assignment(folder, drive), skill, notes)).close()
         told["strict"] = "runs"
     except SandboxUnavailable as error:
         told["strict"] = error.detail
-    await house.close()
+    await runtime.close()
     told["folders"] = len(list((folder / "home/jobs").iterdir()))
     return told
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.integration.workroom.conftest import SECRET, OpenAgent, running, until
 from workers.agent.types import ToolError
-from workers.agent.workspace.command_output import KEPT_CHARACTERS
+from workers.agent.workspace.command_output import TAIL_CHARACTERS
 from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.isolation.layers import Layers
 
@@ -29,7 +29,7 @@ async def test_a_command_works_in_the_folder_with_the_skills_files_and_the_drive
     )
     assert told.startswith("exit=3\n")
     assert 'Write plainly.{"topic": "rain"}' in told
-    assert it.room.inside in told
+    assert it.room.path_inside in told
     assert (it.room.drive_dir / "note").read_text(encoding="utf-8") == "kept\n"
     assert (it.notes.text("stderr"), "Write plainly." in it.notes.text("stdout")) == ("loud\n", True)
     assert [kind for kind, _ in it.notes.events].count("sandbox") == 1
@@ -61,7 +61,7 @@ async def test_files_stay_from_call_to_call_and_nothing_else_does(agent: OpenAge
     assert await it.bash("cd tmp; x=1; export y=2; echo kept > file; echo here > /tmp/there") == "exit=0\n"
     assert (
         await it.bash('cat tmp/file tmp/there; echo "$x$y"; pwd')
-        == f"exit=0\nkept\nhere\n\n{it.room.inside}\n"
+        == f"exit=0\nkept\nhere\n\n{it.room.path_inside}\n"
     )
 
 
@@ -125,7 +125,7 @@ async def test_of_a_flood_the_end_is_kept_and_the_trace_is_bounded(agent: OpenAg
     it = await agent()
     told = await it.bash("head -c 8000000 /dev/zero | tr '\\0' x; echo; echo the end")
     assert told.endswith("x\nthe end\n")
-    assert len(told) < KEPT_CHARACTERS + 100
+    assert len(told) < TAIL_CHARACTERS + 100
     assert "characters are left out" in told
     assert sum(len(body["text"]) for kind, body in it.notes.events if kind == "log") < 1 << 21
 
@@ -141,7 +141,7 @@ async def test_a_secret_that_a_tool_wrote_down_does_not_reach_the_model(agent: O
     code = "import os\ndef leak():\n    open('leak', 'w').write(os.environ['API_SECRET'])\n    return {}"
     it = await agent(code, tools=[{"name": "leak"}])
     await it.use("leak")
-    before = "x" * (KEPT_CHARACTERS - len(SECRET) // 2 - 1)
+    before = "x" * (TAIL_CHARACTERS - len(SECRET) // 2 - 1)
     assert SECRET[-8:] not in await it.bash(f"cat leak; echo -n {before}")
     assert await it.bash("cat leak") == "exit=0\n[secret]"
     assert SECRET[-8:] not in str((await it.use("file_read", paths=["leak"])).content)
@@ -196,9 +196,9 @@ print(json.dumps(found))
 
 
 async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
-    agent: OpenAgent, house: SandboxRuntime, tmp_path: Path
+    agent: OpenAgent, runtime: SandboxRuntime, tmp_path: Path
 ) -> None:
-    if not house.ground.is_mounted:
+    if not runtime.shared.is_mounted:
         pytest.skip("there are no mounts on this machine")
     it, path = await agent(), tmp_path / "database.sock"
     other = await agent(beside=it.kind)
@@ -228,8 +228,10 @@ async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
     assert it.room.assignment.token not in told
 
 
-async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, house: SandboxRuntime) -> None:
-    if not house.ground.is_mounted:
+async def test_a_command_has_the_skills_network_and_no_more(
+    agent: OpenAgent, runtime: SandboxRuntime
+) -> None:
+    if not runtime.shared.is_mounted:
         pytest.skip("there is no network namespace on this machine")
     ask = (
         'python3 -I -c "import os, urllib.request as u\n'
@@ -247,9 +249,9 @@ async def test_a_command_has_the_skills_network_and_no_more(agent: OpenAgent, ho
 
 @pytest.mark.parametrize("network", ["none", "public"])
 async def test_a_command_may_serve_and_ask_on_its_own_loopback(
-    agent: OpenAgent, house: SandboxRuntime, network: str
+    agent: OpenAgent, runtime: SandboxRuntime, network: str
 ) -> None:
-    if not house.ground.is_mounted:
+    if not runtime.shared.is_mounted:
         pytest.skip("there is no network namespace on this machine")
     serve = "cd tmp; echo here > page; python3 -m http.server {port} --bind 127.0.0.1 >log 2>&1 & "
     ask = (
@@ -281,12 +283,12 @@ async def test_a_sandbox_that_does_not_start_is_told_without_the_machines_paths(
     broken.write_text("#!/bin/sh\necho /the/machines/own/path >&2\nexit 1\n", encoding="utf-8")
     broken.chmod(0o755)
     layers = Layers(broken, 0, False)
-    house = SandboxRuntime(
+    runtime = SandboxRuntime(
         tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=layers
     )
-    it = await agent(house=house)
+    it = await agent(runtime=runtime)
     with pytest.raises(ToolError, match="ended before it began"):
         await it.bash("true")
     assert "/the/machines" not in str(it.notes.events)
     await it.room.close()
-    await house.close()
+    await runtime.close()

@@ -55,7 +55,13 @@ def pages(count: int) -> bytes:
 async def test_texts_are_read_from_the_folder_the_drive_and_the_skill(agent: OpenAgent) -> None:
     it = await agent()
     await it.bash("echo work > a.md; mkdir drive/sub; echo drive > drive/sub/b.md; ln -s a.md link.md")
-    paths = ["a.md", "drive/sub/b.md", "references/style.md", f"{it.room.inside}/a.md", "./drive/sub/b.md"]
+    paths = [
+        "a.md",
+        "drive/sub/b.md",
+        "references/style.md",
+        f"{it.room.path_inside}/a.md",
+        "./drive/sub/b.md",
+    ]
     result = await it.use("file_read", paths=paths)
     assert [block["text"] for block in result.content] == [
         "a.md:\nwork\n",
@@ -64,7 +70,7 @@ async def test_texts_are_read_from_the_folder_the_drive_and_the_skill(agent: Ope
         "a.md:\nwork\n",
         "drive/sub/b.md:\ndrive\n",
     ]
-    assert result.facts["count"] == 5
+    assert result.details["count"] == 5
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP"])
@@ -190,7 +196,7 @@ async def test_files_are_written_for_the_agents_own_user_and_keep_their_rights(a
     it = await agent()
     await it.bash("printf '#!/bin/sh\\necho one' > run.sh; chmod 700 run.sh")
     result = await it.use("file_write", path="drive/deep/er/notes.md", content="a\nb\n")
-    assert result.facts == {"drive_path": "deep/er/notes.md", "size_bytes": 4, "chars": 4, "lines": 2}
+    assert result.details == {"drive_path": "deep/er/notes.md", "size_bytes": 4, "chars": 4, "lines": 2}
     await it.use("file_edit", path="run.sh", old_string="one", new_string="two")
     assert (
         await it.bash("./run.sh; echo more >> drive/deep/er/notes.md && rm -r drive/deep") == "exit=0\ntwo\n"
@@ -277,7 +283,7 @@ async def test_a_list_is_replaced_and_what_is_no_item_is_dropped(agent: OpenAgen
         "no item",
     ]
     result = await it.use("todo_write", todos=todos)
-    assert result.facts["todos"] == [
+    assert result.details["todos"] == [
         {"content": "read", "status": "completed"},
         {"content": "write", "status": "in_progress"},
     ]

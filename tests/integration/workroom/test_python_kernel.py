@@ -62,7 +62,7 @@ async def test_rich_outputs_become_files_of_the_drive(python: Kernel) -> None:
         "display(Image(data=base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYPhfDwAChwGA60"
         "e6kgAAAABJRU5ErkJggg=='), format='png'))"
     )
-    media = result.facts["media"]
+    media = result.details["media"]
     assert [one["kind"] for one in media] == ["file", "image"]
     drive = python.agent.room.drive_dir
     html, png = (drive / one["drive_path"] for one in media)
@@ -94,7 +94,7 @@ async def test_it_has_neither_secrets_nor_the_token_and_what_looks_like_one_is_h
 async def test_a_cell_that_takes_too_long_is_interrupted_and_keeps_its_variables(python: Kernel) -> None:
     await python("x = 7")
     result = await python.result("import time\ntime.sleep(60)", timeout=1)
-    assert result.facts["end"] == "interrupted"
+    assert result.details["end"] == "interrupted"
     assert "was interrupted" in str(result.content)
     assert await python("x") == "7"
 
@@ -105,7 +105,7 @@ async def test_a_cell_that_ignores_the_interrupt_loses_its_kernel_and_the_model_
     await python("kept = 'gone soon'")
     deaf = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: time.sleep(1)"
     result = await python.result(deaf, timeout=1)
-    assert result.facts["end"] == "killed"
+    assert result.details["end"] == "killed"
     told = await python.result("kept")
     assert "The kernel is a new one" in str(told.content)
     assert "kept = 'gone soon'" in str(told.content)
@@ -115,7 +115,7 @@ async def test_a_cell_that_ignores_the_interrupt_loses_its_kernel_and_the_model_
 
 async def test_a_kernel_that_dies_is_told_and_the_next_call_has_a_new_one(python: Kernel) -> None:
     result = await python.result("import os; os._exit(3)")
-    assert result.facts["end"] == "died"
+    assert result.details["end"] == "died"
     assert (await python("2 + 2")).endswith("\n4")
 
 
@@ -182,7 +182,7 @@ async def test_a_forged_message_on_its_channel_names_no_file_of_others(python: K
     )
     result = await python.result(forged)
     assert "passwd" not in str(result.content)
-    assert not result.facts.get("media")
+    assert not result.details.get("media")
 
 
 async def test_a_flood_of_output_is_cut_and_the_kernel_goes_on(python: Kernel) -> None:
@@ -196,7 +196,7 @@ async def test_ten_thousand_calls_of_display_keep_twenty_files(python: Kernel) -
     result = await python.result(
         "from IPython.display import HTML, display\nfor n in range(100): display(HTML(str(n)))"
     )
-    assert len(result.facts["media"]) == 20
+    assert len(result.details["media"]) == 20
 
 
 async def test_its_processes_end_with_the_workroom(agent: OpenAgent) -> None:

@@ -127,7 +127,11 @@ async def test_a_tool_works_where_commands_do_with_secrets_and_a_key_of_its_call
     it = await agent(beside=kind)
     await it.bash("echo -n from a command > note")
     told = json.loads(str((await it.use("world")).content))
-    assert (told["cwd"], told["PWD"], told["note"]) == (it.room.inside, it.room.inside, "from a command")
+    assert (told["cwd"], told["PWD"], told["note"]) == (
+        it.room.path_inside,
+        it.room.path_inside,
+        "from a command",
+    )
     assert told["style"] == "Write plainly."
     assert told["API_SECRET"] == "[secret]"  # it had it, and the model does not get it
     assert told["PURAS_SERVICE_TOKEN"] == it.room.assignment.token
@@ -140,7 +144,7 @@ async def test_arguments_are_completed_and_the_value_is_pruned(agent: OpenAgent,
     assert str((await it.use("late")).content).isdecimal()
     result = await it.use("measure", size='{"w": 2, "h": 3}')
     assert json.loads(str(result.content)) == {"area": 6, "tags": []}
-    media = (await it.use("picture_whole")).facts["media"]
+    media = (await it.use("picture_whole")).details["media"]
     assert media == [
         {"drive_path": "out/a.png", "kind": "image"},
         {"drive_path": "out/b.mp3", "kind": "audio"},
@@ -185,17 +189,21 @@ async def test_cancelling_ends_a_call_at_once(agent: OpenAgent, kind: Kind) -> N
 
 
 async def test_agents_of_a_skill_share_its_warm_parents_and_not_their_folders(
-    agent: OpenAgent, kind: Kind, house: SandboxRuntime
+    agent: OpenAgent, kind: Kind, runtime: SandboxRuntime
 ) -> None:
-    if not house.layers.landlock_abi:
+    if not runtime.layers.landlock_abi:
         pytest.skip("this kernel has no Landlock")
     one = await agent(beside=kind)
     other = await agent(beside=one.kind)
-    before = len(house.pool._parents)
+    before = len(runtime.pool._zygotes)
     listed = [json.loads(str((await it.use("look", path=".")).content)) for it in (one, other)]
     assert "SKILL.md" in listed[0]
-    assert len(house.pool._parents) <= before + 1
-    for path in (other.room.inside, f"{other.room.inside}/tmp", str(Path(one.room.inside).parent)):
+    assert len(runtime.pool._zygotes) <= before + 1
+    for path in (
+        other.room.path_inside,
+        f"{other.room.path_inside}/tmp",
+        str(Path(one.room.path_inside).parent),
+    ):
         with pytest.raises(ToolError, match="PermissionError"):
             await one.use("look", path=path)
 
@@ -224,7 +232,7 @@ async def listening_house(tmp_path: Path) -> AsyncIterator[SandboxRuntime]:
 async def test_the_token_is_good_until_the_last_of_several_calls_has_ended(
     agent: OpenAgent, listening_house: SandboxRuntime
 ) -> None:
-    it = await agent(CODE, tools=TOOLS, house=listening_house)
+    it = await agent(CODE, tools=TOOLS, runtime=listening_house)
     slow = asyncio.ensure_future(it.use("call_home", wait=True))
     assert (await it.use("call_home", wait=False)).content == "200"
     (it.room.folder / "go").touch()
@@ -235,14 +243,14 @@ async def test_the_token_is_good_until_the_last_of_several_calls_has_ended(
 async def test_a_drive_of_its_own_is_there_for_commands_and_tools_and_comes_back(
     agent: OpenAgent, tmp_path: Path
 ) -> None:
-    it = await agent(CODE, tools=TOOLS, has_own_drive=True)
+    it = await agent(CODE, tools=TOOLS, has_staged_drive=True)
     drive = it.room.assignment.drive_dir
     assert not drive.exists()
     await it.bash("echo kept > drive/from-bash")
     assert json.loads(str((await it.use("look", path="drive")).content)) == ["from-bash"]
     await it.use("file_write", path="drive/sub/from-file", content="kept")
     await it.room.close()
-    assert it.room.drive_is_whole
+    assert it.room.is_drive_complete
     assert sorted(str(path.relative_to(drive)) for path in drive.rglob("*")) == [
         "from-bash",
         "sub",
@@ -251,21 +259,21 @@ async def test_a_drive_of_its_own_is_there_for_commands_and_tools_and_comes_back
 
 
 async def test_a_drive_of_its_own_that_was_taken_away_is_told(agent: OpenAgent) -> None:
-    it = await agent(CODE, tools=TOOLS, has_own_drive=True)
+    it = await agent(CODE, tools=TOOLS, has_staged_drive=True)
     await it.bash("mv drive gone; ln -s /etc drive")
     with pytest.raises(ToolError, match=r"link|folder"):
         await it.use("file_read", paths=["drive/passwd"])
     await it.room.close()
-    assert not it.room.drive_is_whole
+    assert not it.room.is_drive_complete
 
 
 async def test_a_strict_instance_runs_no_agent_with_tools_on_a_machine_that_is_open(
     agent: OpenAgent, tmp_path: Path
 ) -> None:
     bare = Layers(None, 0, False, ("nothing is here",))
-    house = SandboxRuntime(
+    runtime = SandboxRuntime(
         tmp_path / "home", sandbox="strict", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=bare
     )
     with pytest.raises(SandboxUnavailable, match="strict"):
-        await agent(house=house)
-    await house.close()
+        await agent(runtime=runtime)
+    await runtime.close()

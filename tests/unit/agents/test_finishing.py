@@ -52,4 +52,4 @@ def test_a_result_that_is_no_object_is_handed_in_as_a_value() -> None:
     ],
 )
 def test_words_are_a_result_where_only_words_are_asked_for(schema: dict[str, Any], result: Any) -> None:
-    assert tool(schema).from_words("yes") == result
+    assert tool(schema).from_text("yes") == result

@@ -36,7 +36,7 @@ def test_a_third_name_is_among_those_by_which_rules_may_mean_the_tool() -> None:
     names = Names([A, B, again])
     assert names.of(2, "refund") == "b_example_org_refund_2"
     assert names.all_of(2, "refund") == ("b_example_org_refund_2", "refund", "b_example_org_refund")
-    assert [Names([A, B, again]).gateway(at) for at in range(3)] == [
+    assert [Names([A, B, again]).fallback(at) for at in range(3)] == [
         "mcp_a_example_org",
         "mcp_b_example_org",
         "b_example_org_mcp_b_example_org",

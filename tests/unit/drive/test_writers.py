@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from backend.storage import DriveEntry
-from workers.drives.change_tracking import MAX_TOLD, Changed, Window, writer_of
+from workers.drives.change_tracking import MAX_WRITERS, Changed, Window, writer_of
 
 FIRST, SECOND = uuid4(), uuid4()
 
@@ -41,7 +41,7 @@ def test_of_several_that_could_it_is_said_that_it_was_one_of_them(outputs: tuple
 
 
 def test_of_many_nothing_is_said() -> None:
-    assert writer_of(changed(15), [window(uuid4(), 10, 20) for _ in range(MAX_TOLD + 1)]) is None
+    assert writer_of(changed(15), [window(uuid4(), 10, 20) for _ in range(MAX_WRITERS + 1)]) is None
 
 
 def test_a_time_that_a_job_has_feigned_names_nobody_else() -> None:

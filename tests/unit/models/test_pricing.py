@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.catalog import CatalogueEntry
-from workers.llm.pricing import Margin, most_prompt_tokens, upstream_nanos, worst_case_nanos
+from workers.llm.pricing import Margin, max_prompt_tokens, upstream_nanos, worst_case_nanos
 from workers.llm.types import Measured, Message, Prompt, Tokens, ToolSpec
 
 ENTRIES = st.sampled_from(list(catalog.current().models.values()))
@@ -74,8 +74,8 @@ def test_no_call_costs_more_than_its_worst_case(
 
 def test_what_was_measured_is_not_guessed_again() -> None:
     told = talk("x" * 100_000, "answer", "next")
-    guessed = most_prompt_tokens(SONNET, Prompt("", told, [], 10))
-    known = most_prompt_tokens(SONNET, Prompt("", told, [], 10, measured=Measured(2, 25_000)))
+    guessed = max_prompt_tokens(SONNET, Prompt("", told, [], 10))
+    known = max_prompt_tokens(SONNET, Prompt("", told, [], 10, measured=Measured(2, 25_000)))
     assert guessed > 100_000
     assert 25_000 < known < 25_100
 
@@ -87,12 +87,12 @@ def test_an_image_counts_as_one_however_many_bytes_it_has() -> None:
     }
     inside = {"type": "tool_result", "tool_use_id": "t", "content": [image]}
     for block in (image, inside):
-        assert most_prompt_tokens(SONNET, Prompt("", [{"role": "user", "content": [block]}], [], 10)) < 8_000
+        assert max_prompt_tokens(SONNET, Prompt("", [{"role": "user", "content": [block]}], [], 10)) < 8_000
 
 
 def test_no_prompt_is_longer_than_the_model_takes() -> None:
     prompt = Prompt("x" * 5_000_000, talk("x"), [], 10)
-    assert most_prompt_tokens(SONNET, prompt) == SONNET.context_tokens
+    assert max_prompt_tokens(SONNET, prompt) == SONNET.context_tokens
 
 
 def test_a_projects_own_key_is_billed_nothing() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from workers.health import MAX_SILENCE_S, MAX_START_S, Health, Signs
+from workers.health import MAX_SILENCE_S, MAX_START_S, Health, SignsOfLife
 from workers.liveness import MAX_REASON_BYTES, Liveness
 
 PID = 4711
@@ -26,7 +26,7 @@ class Clock:
 class Process:
     """The end of a pipe that a worker process writes to."""
 
-    def __init__(self, signs: Signs, pid: int = PID) -> None:
+    def __init__(self, signs: SignsOfLife, pid: int = PID) -> None:
         ours, self._theirs = os.pipe()
         signs.follow(pid, ours)
 
@@ -43,12 +43,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def signs(clock: Clock) -> Signs:
-    return Signs(0, clock=clock)
+def signs(clock: Clock) -> SignsOfLife:
+    return SignsOfLife(0, clock=clock)
 
 
 @pytest.fixture
-def process(signs: Signs) -> Iterator[Process]:
+def process(signs: SignsOfLife) -> Iterator[Process]:
     started = Process(signs)
     yield started
     started.end()
@@ -62,7 +62,7 @@ def eventually(fact: Callable[[], bool]) -> None:
 
 
 def test_a_process_claims_once_it_says_so_and_is_frozen_once_it_is_silent(
-    signs: Signs, clock: Clock, process: Process
+    signs: SignsOfLife, clock: Clock, process: Process
 ) -> None:
     health = Health([signs], is_draining=lambda: False)
     assert health.live() == {"status": "ok"}
@@ -81,7 +81,9 @@ def test_a_process_claims_once_it_says_so_and_is_frozen_once_it_is_silent(
     eventually(lambda: health.live() == health.ready() == {"status": "ok"})
 
 
-def test_a_place_whose_processes_end_before_they_show_life_is_not_live(signs: Signs, clock: Clock) -> None:
+def test_a_place_whose_processes_end_before_they_show_life_is_not_live(
+    signs: SignsOfLife, clock: Clock
+) -> None:
     health = Health([signs], is_draining=lambda: False)
     for pid in (1, 2, 3):
         process = Process(signs, pid)
@@ -96,7 +98,7 @@ def test_a_place_whose_processes_end_before_they_show_life_is_not_live(signs: Si
 def test_one_process_that_claims_makes_the_pool_ready_and_one_that_is_frozen_makes_it_not_live(
     clock: Clock,
 ) -> None:
-    both = [Signs(number, clock=clock) for number in range(2)]
+    both = [SignsOfLife(number, clock=clock) for number in range(2)]
     processes = [Process(each, PID + number) for number, each in enumerate(both)]
     health = Health(both, is_draining=lambda: False)
     for process in processes:
@@ -111,7 +113,9 @@ def test_one_process_that_claims_makes_the_pool_ready_and_one_that_is_frozen_mak
         process.end()
 
 
-def test_a_pool_that_drains_is_live_without_the_processes_that_have_ended(signs: Signs, clock: Clock) -> None:
+def test_a_pool_that_drains_is_live_without_the_processes_that_have_ended(
+    signs: SignsOfLife, clock: Clock
+) -> None:
     process = Process(signs)
     process.send("")
     eventually(lambda: signs.why_not_ready() is None)

@@ -40,8 +40,8 @@ def test_each_obstacle_of_bubblewrap_has_its_remedy(kernel: Kernel, said: str, s
 
 
 def test_a_job_that_never_began_blames_the_library_only_where_it_cannot_be_read() -> None:
-    unreadable = explanations.never_began(3, "/root/python")
+    unreadable = explanations.never_started(3, "/root/python")
     assert "under /root/python" in unreadable
     assert "install the package bubblewrap" in unreadable
     assert "out of memory" not in unreadable
-    assert "library" not in explanations.never_began(3, None)
+    assert "library" not in explanations.never_started(3, None)

@@ -48,7 +48,7 @@ def test_a_log_hides_what_comes_in_pieces() -> None:
     log, heard = BuildLog(["/home/of/"], HIDDEN), []
     log.listen(heard.append)
     for character in f"error: /home/of/it {PASSWORD} is wrong\nand {PASSWORD}":
-        log.tell(character)
+        log.write(character)
     log.flush()
     assert "".join(heard) == log.text
     assert "wrong" in log.text or WITHHELD in log.text

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.execution.events.types import JobEvent
-from workers.sandbox.host.output import MAX_DELETIONS, MAX_STORED_BYTES, Output
+from workers.sandbox.host.zygotes.output import MAX_DELETIONS, MAX_STORED_BYTES, Output
 
 
 class _Notebook:
@@ -105,7 +105,7 @@ async def test_a_message_of_many_lines_is_taken_in_turns_and_in_order() -> None:
     output.attach(notebook)
     output.kit(b"".join(b'{"type":"log","text":"%d"}\n' % number for number in range(1000)))
     assert 0 < len(notebook.events) < 200
-    while output.is_behind:
+    while output.has_pending_lines:
         before = len(notebook.events)
         output.kit(b"")
         assert before < len(notebook.events) < before + 200

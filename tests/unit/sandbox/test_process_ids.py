@@ -100,7 +100,7 @@ def gone() -> Iterator[Process]:
 
 def test_of_a_process_that_is_gone_nothing_is_left(gone: Process) -> None:
     assert not gone.is_there
-    assert gone.facts() is None
+    assert gone.info() is None
     assert not gone.has_group()
     assert not gone.signal_group(signal.SIGKILL)
     assert gone.end_group(None)
@@ -142,9 +142,9 @@ def test_an_old_kernel_signals_no_number_whose_process_is_gone(family: Family) -
     assert not family.leader.has_group()
     assert not family.leader.end_group(None)  # whose group has the number is unknown
     time.sleep(0.05)
-    facts = family.member.facts()
-    assert facts is not None
-    assert facts.lives
+    info = family.member.info()
+    assert info is not None
+    assert info.lives
 
 
 @pytest.mark.usefixtures("old_kernel")

@@ -7,57 +7,57 @@ from uuid import UUID, uuid4
 import pytest
 
 from workers.sandbox.packages.errors import EnvironmentFailed
-from workers.sandbox.packages.slots import MAX_WAITING, Turn, Turns
+from workers.sandbox.packages.slots import MAX_WAITING, Slot, SlotQueue
 
 A, B, C = uuid4(), uuid4(), uuid4()
 
 
-def joined(turns: Turns, *projects: UUID) -> Turn:
-    turn = Turn()
+def joined(turns: SlotQueue, *projects: UUID) -> Slot:
+    turn = Slot()
     for project in projects:
         turns.join(project, turn)
     return turn
 
 
 async def test_a_project_has_one_place_and_is_last_after_it() -> None:
-    turns = Turns(2)
+    turns = SlotQueue(2)
     first, second, third = (joined(turns, A) for _ in range(3))
     other = joined(turns, B)
     late = joined(turns, C)
-    assert [turn.came.done() for turn in (first, second, third, other, late)] == [1, 0, 0, 1, 0]
+    assert [turn.granted.done() for turn in (first, second, third, other, late)] == [1, 0, 0, 1, 0]
     turns.leave(first)
-    assert late.came.done()
-    assert not second.came.done()
+    assert late.granted.done()
+    assert not second.granted.done()
     turns.leave(other)
-    assert second.came.result() == A
+    assert second.granted.result() == A
     turns.leave(late)
-    assert not third.came.done()
+    assert not third.granted.done()
     turns.leave(second)
-    assert third.came.done()
+    assert third.granted.done()
 
 
 async def test_what_several_projects_want_comes_with_the_first_turn_of_any() -> None:
-    turns = Turns(1)
+    turns = SlotQueue(1)
     held = joined(turns, A)
     slow, shared = joined(turns, A), joined(turns, A, B)
     turns.leave(held)
-    assert shared.came.result() == B
+    assert shared.granted.result() == B
     turns.leave(shared)
-    assert slow.came.result() == A
+    assert slow.granted.result() == A
     turns.leave(slow)
-    assert joined(turns, C).came.done()
+    assert joined(turns, C).granted.done()
 
 
 async def test_what_is_given_up_takes_no_place() -> None:
-    turns = Turns(1)
+    turns = SlotQueue(1)
     held, given_up, last = joined(turns, A), joined(turns, B, C), joined(turns, C)
     turns.leave(given_up)
     turns.leave(held)
-    assert last.came.done()
+    assert last.granted.done()
 
 
 async def test_a_project_waits_for_a_bounded_number() -> None:
-    turns = Turns(1)
+    turns = SlotQueue(1)
     for _ in range(MAX_WAITING + 1):
         joined(turns, A)
     with pytest.raises(EnvironmentFailed, match=f"{MAX_WAITING} other installations"):

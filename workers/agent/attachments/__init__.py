@@ -1,1 +1,1 @@
-"""Files among the inputs of an agent: fetched, looked at, put where tools find them, and shown to models that see."""
+"""Files among the inputs of an agent: fetched, validated, stored for tools, and shown to the model."""

@@ -1,4 +1,4 @@
-"""What of a file the model is shown: pictures and PDFs as they are, attached texts as text, by what it can take."""
+"""Content blocks that show files to a model: images, PDFs and attached texts, as far as it accepts them."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ from typing import Final, NamedTuple
 
 from backend.data.drive.file_refs import NamedFile
 from workers.agent.attachments import images, pdfs
-from workers.agent.attachments.errors import AttachmentRefused
+from workers.agent.attachments.decoding import AttachmentRefused
 from workers.agent.types import ToolError
 from workers.agent.untrusted import marked
 from workers.agent.workspace import disk
 from workers.llm.types import Block
 
 PDF: Final = "application/pdf"
-MAX_SEEN_BYTES: Final = 10 << 20
-"""Of all files of one run: providers take no larger requests."""
+MAX_SHOWN_BYTES: Final = 10 << 20
+"""Of all files of one run: providers accept no larger requests."""
 MAX_CHARACTERS: Final = 100_000
 """Of all attached texts."""
 _TEXTS: Final = ("application/json", "application/xml", "application/yaml", "application/javascript")
 
 
-class _Sight(NamedTuple):
-    """What is shown, and said of it."""
+class _Rendered(NamedTuple):
+    """A block, and its description."""
 
-    facts: str
+    details: str
     block: Block
 
 
-class Gaze:
-    """Shows files to one model, which sees pictures and takes PDFs, or does not."""
+class ContentBlocks:
+    """Creates the content blocks of files for one model."""
 
     def __init__(self, *, model: str, vision: bool, pdf: bool) -> None:
         self._model = model
         self._vision = vision
         self._pdf = pdf
-        self._left_bytes = MAX_SEEN_BYTES
-        self._left_characters = MAX_CHARACTERS
+        self._remaining_bytes = MAX_SHOWN_BYTES
+        self._remaining_characters = MAX_CHARACTERS
 
-    async def shown(self, found: NamedFile, content: bytes | None, kind: str) -> list[Block]:
-        """The blocks for a file; `content` is none if it is too large for any.
+    async def blocks_for(self, found: NamedFile, content: bytes | None, kind: str) -> list[Block]:
+        """Return the blocks for a file; `content` is none if it is too large for any.
 
         Raises:
-            AttachmentRefused: it is an attachment, and the model cannot be shown it.
+            AttachmentRefused: it is an attachment that the model does not accept.
         """
         try:
             if kind in images.KINDS:
-                return self._told(found, self._picture(_of_a_size(content), kind))
+                return self._with_heading(found, self._image(_of_a_size(content), kind))
             if kind == PDF:
-                return self._told(found, await self._document(found, _of_a_size(content)))
+                return self._with_heading(found, await self._document(found, _of_a_size(content)))
         except ToolError as error:
             if found.is_attachment:
                 raise AttachmentRefused(found.name, str(error)) from None
             return [_text(f"{found.name}: you are not shown this file, since {error}")]
         if found.is_attachment and (kind.startswith("text/") or kind in _TEXTS) and content is not None:
-            return [self._words(found, content)]
+            return [self._text_block(found, content)]
         return []
 
-    def _told(self, found: NamedFile, sight: _Sight) -> list[Block]:
-        return [_text(f"{found.name} ({sight.facts}):"), sight.block]
+    def _with_heading(self, found: NamedFile, rendered: _Rendered) -> list[Block]:
+        return [_text(f"{found.name} ({rendered.details}):"), rendered.block]
 
-    def _picture(self, content: bytes, kind: str) -> _Sight:
+    def _image(self, content: bytes, kind: str) -> _Rendered:
         size = images.size_of(content, kind)
         if size is None:
             raise ToolError(f"it is a broken picture ({kind}). Send a whole one.")
@@ -71,33 +71,33 @@ class Gaze:
             )
         if not self._vision:
             raise ToolError(f"the model {self._model} sees no pictures. Choose one that does.")
-        self._take(content)
-        return _Sight(
+        self._consume(content)
+        return _Rendered(
             f"{kind}, {size.width} × {size.height}", {"type": "image", "source": _source(content, kind)}
         )
 
-    async def _document(self, found: NamedFile, content: bytes) -> _Sight:
+    async def _document(self, found: NamedFile, content: bytes) -> _Rendered:
         if not self._pdf:
             raise ToolError(f"the model {self._model} takes no PDFs. Choose one that does, or send the text.")
-        pdf = await pdfs.look_at(content, shown=found.name, wants_text=False, most_characters=0)
-        self._take(content)
-        return _Sight(f"PDF, {pdf.pages} pages", {"type": "document", "source": _source(content, PDF)})
+        pdf = await pdfs.inspect_pdf(content, display_name=found.name, wants_text=False, max_characters=0)
+        self._consume(content)
+        return _Rendered(f"PDF, {pdf.pages} pages", {"type": "document", "source": _source(content, PDF)})
 
-    def _take(self, content: bytes) -> None:
-        if len(content) > self._left_bytes:
+    def _consume(self, content: bytes) -> None:
+        if len(content) > self._remaining_bytes:
             raise ToolError(
-                f"the files before it have used up the {MAX_SEEN_BYTES >> 20} MB that a model is shown at once. Send "
+                f"the files before it have used up the {MAX_SHOWN_BYTES >> 20} MB that a model is shown at once. Send "
                 "fewer or smaller ones."
             )
-        self._left_bytes -= len(content)
+        self._remaining_bytes -= len(content)
 
-    def _words(self, found: NamedFile, content: bytes) -> Block:
+    def _text_block(self, found: NamedFile, content: bytes) -> Block:
         text = content.decode("utf-8-sig", "replace").replace("\0", "")
-        shown = text[: self._left_characters]
-        self._left_characters -= len(shown)
-        if len(shown) < len(text):
-            shown += f"\n[cut here: {len(text) - len(shown):,} more characters, which file_read can show]"
-        return _text(marked("attachment", shown, name=found.name))
+        visible = text[: self._remaining_characters]
+        self._remaining_characters -= len(visible)
+        if len(visible) < len(text):
+            visible += f"\n[cut here: {len(text) - len(visible):,} more characters, which file_read can show]"
+        return _text(marked("attachment", visible, name=found.name))
 
 
 def _of_a_size(content: bytes | None) -> bytes:

@@ -1,4 +1,8 @@
-"""The content that a caller has put into a value, decoded; `drive.named` says where files are, and in which form."""
+"""Decoding of files that the inputs contain; `data.drive.file_refs` finds them.
+
+Invalid
+└── AttachmentRefused  422  a file of the inputs is unavailable, or cannot be shown to the model
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,19 @@ import binascii
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from backend.core.errors import Invalid
 from backend.data.drive.file_refs import NamedFile, Source, source_of
 from backend.skills.schemas.schema_dialect import FILE_KEYS
-from workers.agent.attachments.errors import AttachmentRefused
+
+
+class AttachmentRefused(Invalid):
+    """A file of the inputs is unavailable, or cannot be shown to the model."""
+
+    code = "attachment_refused"
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"inputs.{name}: {why}", input=name)
+
 
 _SHAPES: Final = "Give a drive path, an address, or an object with one of drive_path, url, data and base64."
 
@@ -18,7 +32,7 @@ def source_in(file: NamedFile) -> Source:
     """Return the form and the text of a file.
 
     Raises:
-        AttachmentRefused: it has none of the forms that a file can have.
+        AttachmentRefused: it has none of the forms of files.
     """
     source = source_of(file.value)
     if source is not None:

@@ -1,4 +1,4 @@
-"""How large a picture is, read from its first bytes in Python alone: no library decodes what a stranger has sent."""
+"""The size of an image, parsed from its first bytes in Python: untrusted images are not decoded by a library."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import struct
 from typing import Final, NamedTuple
 
 KINDS: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
-"""What models can look at."""
+"""Media types that models accept."""
 MAX_PIXELS: Final = 8_000
 """Of one side."""
-_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # JPEG segments that tell the size
+_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # JPEG segments with the size
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a segment
 _MAX_SEGMENTS: Final = 1_000
 
@@ -22,7 +22,7 @@ class Size(NamedTuple):
 
 
 def size_of(content: bytes, kind: str) -> Size | None:
-    """The size that the picture says it has; none if it is broken."""
+    """Return the size in the header of the image; none if it is broken."""
     try:
         size = _READERS[kind](content)
     except (struct.error, IndexError, KeyError):

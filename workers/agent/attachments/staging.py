@@ -1,4 +1,4 @@
-"""Files of the inputs brought to where tools find them: the drive. It is done once, when the run begins."""
+"""Staging of files of the inputs in the drive, once at the start of a run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from backend.data.drive.file_refs import NamedFile, Source, files_of_inputs
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.mime import HEAD_BYTES, sniff
 from backend.storage.paths import parse_drive_path
-from workers.agent.attachments.content_blocks import Gaze
-from workers.agent.attachments.decoding import content_in, source_in
-from workers.agent.attachments.errors import AttachmentRefused
+from workers.agent.attachments.content_blocks import ContentBlocks
+from workers.agent.attachments.decoding import AttachmentRefused, content_in, source_in
 from workers.agent.types import ToolError, Workspace
-from workers.agent.web import RunEgress
-from workers.agent.web.fetching import Wanted, fetch
+from workers.agent.web.access import RunEgress, Wanted, fetch
 from workers.agent.workspace import disk, file_paths
 from workers.llm.types import Block
 
@@ -51,46 +49,48 @@ _EXTENSIONS: Final = {
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 Sign = Callable[[str, int], str]
-"""An address that opens a path of the drive for so many seconds."""
+"""Returns a URL that opens a path of the drive for a number of seconds."""
 
 
 @dataclass(slots=True)
 class Staged:
-    """The inputs as the model gets them, and what it is shown beside them."""
+    """The inputs and files in the form for the model."""
 
     inputs: dict[str, Any]
     blocks: list[Block] = field(default_factory=list)
     before: list[Block] = field(default_factory=list)
-    """What stands in front of the inputs."""
+    """Blocks before the inputs."""
     has_files: bool = False
 
 
-class _Here(NamedTuple):
-    """A file that lies in the drive."""
+class _StagedFile(NamedTuple):
+    """A file in the drive."""
 
-    place: file_paths.Place
+    location: file_paths.FileLocation
     content: bytes | None
-    """None: it is too large to be looked at."""
+    """None if it is too large to show."""
     kind: str
     is_in_storage: bool
-    """It was there before; in a drive of the attempt's own, what is new is stored when the run has succeeded."""
+    """It existed before; new files of a staged drive are stored after the run has succeeded."""
 
 
 class Staging:
     """Stages the files of one run."""
 
-    def __init__(self, room: Workspace, outside: RunEgress, sign: Sign, gaze: Gaze) -> None:
-        self._room = room
-        self._outside = outside
+    def __init__(
+        self, workspace: Workspace, egress: RunEgress, sign: Sign, content_blocks: ContentBlocks
+    ) -> None:
+        self._workspace = workspace
+        self._egress = egress
         self._sign = sign
-        self._gaze = gaze
-        self._left_bytes = MAX_TOTAL_BYTES
+        self._content_blocks = content_blocks
+        self._remaining_bytes = MAX_TOTAL_BYTES
 
     async def stage(self, schema: Any, inputs: dict[str, Any]) -> Staged:
-        """Every file in the drive, named by its path there, and what can be seen as blocks.
+        """Return the inputs with all files in the drive, named by their paths, and the blocks that show them.
 
         Raises:
-            AttachmentRefused: a file cannot be had, or is there to be seen by a model that cannot see it.
+            AttachmentRefused: a file is unavailable, or the model cannot read an attachment.
         """
         files = [one for one in files_of_inputs(schema, inputs, takes_attachments=True) if one.is_certain]
         files.sort(key=lambda one: one.is_attachment)
@@ -98,63 +98,67 @@ class Staging:
             raise AttachmentRefused(files[MAX_FILES].name, f"at most {MAX_FILES} files are taken by one job.")
         staged = Staged(deepcopy(inputs) if files else inputs, has_files=bool(files))
         for found in files:
-            here = await self._here(found)
-            told = {"drive_path": here.place.shown, "media_type": here.kind}
+            staged_file = await self._stage_file(found)
+            described = {"drive_path": staged_file.location.display_name, "media_type": staged_file.kind}
             # A publisher must not get a URL that opens what its caller writes to the path later.
-            is_stored = here.is_in_storage or not self._room.assignment.has_own_drive
-            if is_stored and not self._room.assignment.is_listed:
-                told["url"] = self._sign("/".join(here.place.parts), ADDRESS_S)
-            _put(staged.inputs, found.location, told)
-            staged.blocks += await self._gaze.shown(found, here.content, here.kind)
+            is_stored = staged_file.is_in_storage or not self._workspace.assignment.has_staged_drive
+            if is_stored and not self._workspace.assignment.is_listed:
+                described["url"] = self._sign("/".join(staged_file.location.parts), ADDRESS_S)
+            _set_value(staged.inputs, found.location, described)
+            staged.blocks += await self._content_blocks.blocks_for(
+                found, staged_file.content, staged_file.kind
+            )
         return staged
 
-    async def _here(self, found: NamedFile) -> _Here:
+    async def _stage_file(self, found: NamedFile) -> _StagedFile:
         source = source_in(found)
         try:
             if source.form == "drive_path":
                 return await asyncio.to_thread(self._in_drive, source.text)
             content = await self._content(found, source)
             kind = sniff(content[:HEAD_BYTES], _last_name(source.text) if source.form == "url" else "")
-            return _Here(await asyncio.to_thread(self._keep, found, content, kind), content, kind, False)
+            return _StagedFile(
+                await asyncio.to_thread(self._store, found, content, kind), content, kind, False
+            )
         except ToolError as error:
             raise AttachmentRefused(found.name, str(error)) from None
 
     async def _content(self, found: NamedFile, source: Source) -> bytes:
         is_cut = False
         if source.form == "url":
-            fetched = await fetch(self._outside, source.text, Wanted(MAX_BYTES, FETCH_S))
+            fetched = await fetch(self._egress, source.text, Wanted(MAX_BYTES, FETCH_S))
             content, is_cut = fetched.content, fetched.is_cut
         else:
             content = content_in(found, source)
         if is_cut or len(content) > MAX_BYTES:
             raise ToolError(f"the file has more than the {MAX_BYTES >> 20} MB that one may have.")
-        self._left_bytes -= len(content)
-        if self._left_bytes < 0:
+        self._remaining_bytes -= len(content)
+        if self._remaining_bytes < 0:
             raise ToolError(f"the files of this job have more than {MAX_TOTAL_BYTES >> 20} MB together.")
         if not content:
             raise ToolError("the file is empty.")
         return content
 
-    def _in_drive(self, path: str) -> _Here:
+    def _in_drive(self, path: str) -> _StagedFile:
         try:
-            place = file_paths.in_drive(parse_drive_path(path), self._room)
+            location = file_paths.in_drive(parse_drive_path(path), self._workspace)
         except BadDrivePath as error:
             raise ToolError(error.detail) from None
-        size = disk.look(place)
-        content = disk.read(place) if size <= disk.MAX_BYTES else None
-        kind = sniff((content or b"")[:HEAD_BYTES], place.parts[-1])
-        return _Here(place, content, kind, True)
+        size = disk.file_size(location)
+        content = disk.read(location) if size <= disk.MAX_BYTES else None
+        kind = sniff((content or b"")[:HEAD_BYTES], location.parts[-1])
+        return _StagedFile(location, content, kind, True)
 
-    def _keep(self, found: NamedFile, content: bytes, kind: str) -> file_paths.Place:
+    def _store(self, found: NamedFile, content: bytes, kind: str) -> file_paths.FileLocation:
         names = [_NOT_IN_NAMES.sub("_", str(part))[:80] or "file" for part in found.location]
         extension = _EXTENSIONS.get(kind, "bin")
-        path = "/".join(("drive", "_jobs", str(self._room.assignment.job_id), *names)) + f".{extension}"
-        place = file_paths.to_write(path, self._room)
-        disk.write(place, content, owner_uid=self._room.assignment.sandbox_uid)
-        return place
+        path = "/".join(("drive", "_jobs", str(self._workspace.assignment.job_id), *names)) + f".{extension}"
+        location = file_paths.to_write(path, self._workspace)
+        disk.write(location, content, owner_uid=self._workspace.assignment.sandbox_uid)
+        return location
 
 
-def _put(inputs: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+def _set_value(inputs: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
     holder: Any = inputs
     for part in path[:-1]:
         holder = holder[part]

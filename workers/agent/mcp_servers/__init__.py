@@ -1,5 +1,5 @@
-"""MCP servers as tools: what they offer is offered to the model, what they answer is data.
+"""MCP servers as tools: the model can call their tools, and their responses are data.
 
-A server is somebody else's. It is reached at the address that the skill names and nowhere else, told nothing but the
-calls, and one that is away costs the run its tools, not its life.
+Servers are untrusted. They are connected to only at the URL in the skill and receive only the calls. An unavailable
+server does not fail the run.
 """

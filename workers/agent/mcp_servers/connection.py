@@ -1,4 +1,4 @@
-"""One MCP server during one run: connected when it is first needed, and again when the connection was lost."""
+"""The connection to one MCP server during one run, established on first use and again after it was lost."""
 
 from __future__ import annotations
 
@@ -23,53 +23,53 @@ from workers.agent.mcp_servers.credentials import NONE, CredentialedTransport, C
 OPEN_S: Final = 10.0
 CALL_S: Final = 120.0
 MAX_BYTES: Final = 8 << 20
-"""Of one answer."""
+"""Of one response."""
 MAX_EVENT_BYTES: Final = 4 << 20
 MAX_PAGES: Final = 10
 _CONNECT_S: Final = 6.0  # to one address
 _MAX_CONNECTIONS: Final = 16
 _OF_ONE_CALL: Final = frozenset({INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT})
-"""Errors after which the connection still stands."""
+"""Errors after which the connection can still be used."""
 
 
-class ServerAway(Exception):
-    """The server cannot be had now; the sentence says why."""
+class ServerUnavailable(Exception):
+    """The server is unavailable; the message says why."""
 
 
 class CallFailed(Exception):
-    """The server answered a call with an error; the sentence is its own."""
+    """The server responded to a call with an error, whose message this is."""
 
 
 class Connection:
-    """A server, by its address."""
+    """A server, by its URL."""
 
     def __init__(
         self,
         address: str,
-        outside: RunEgress,
+        egress: RunEgress,
         *,
         credentials: Credentials = NONE,
         open_s: float = OPEN_S,
         call_s: float = CALL_S,
     ) -> None:
         self.name = urlsplit(address).hostname or "server"
-        """How people and the model are told of it."""
+        """Its name for users and the model."""
         self.shown = urlunsplit(urlsplit(address)._replace(query="", fragment=""))
-        """Its address without what may be a key."""
+        """Its URL without parts that may be a key."""
         self._address = address
-        self._outside = outside
+        self._egress = egress
         self._credentials = credentials
         self._open_s = open_s
         self._call_s = call_s
-        self._opening = asyncio.Lock()
+        self._connecting = asyncio.Lock()
         self._client: Client | None = None
-        self._holds: list[tuple[asyncio.Task[None], asyncio.Event]] = []
+        self._clients: list[tuple[asyncio.Task[None], asyncio.Event]] = []
 
     async def listed(self) -> list[Tool]:
         """The tools that it offers.
 
         Raises:
-            ServerAway: it cannot be asked now.
+            ServerUnavailable: it is unavailable.
         """
         tools: list[Tool] = []
         cursor: str | None = None
@@ -82,37 +82,37 @@ class Connection:
                     cursor = page.next_cursor
                     if cursor is None:
                         break
-        except ServerAway:
+        except ServerUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a server makes its list fail with, the run lives
             self._client = None
-            raise ServerAway(self._why(error, self._open_s)) from None
+            raise ServerUnavailable(self._why(error, self._open_s)) from None
         return tools
 
     async def call(self, name: str, arguments: dict[str, object]) -> CallToolResult:
         """Call one of them.
 
         Raises:
-            ServerAway: it cannot be asked now; whether the call took effect is not known.
-            CallFailed: it says that it cannot do this.
+            ServerUnavailable: it is unavailable; whether the call took effect is not known.
+            CallFailed: it responded with an error.
         """
         try:
             async with asyncio.timeout(self._call_s):
                 client = await self._opened()
                 return await client.call_tool(name, arguments)
-        except ServerAway:
+        except ServerUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a server makes a call fail with, the run lives
             if isinstance(error, MCPError) and error.code in _OF_ONE_CALL:
                 raise CallFailed(error.message) from None
             if not isinstance(error, TimeoutError):
                 self._client = None
-            raise ServerAway(self._why(error, self._call_s)) from None
+            raise ServerUnavailable(self._why(error, self._call_s)) from None
 
     async def close(self) -> None:
-        """End every connection to it."""
-        for task, leave in self._holds:
-            leave.set()
+        """Close all connections to it."""
+        for task, stop in self._clients:
+            stop.set()
             _, pending = await asyncio.wait({task}, timeout=2.0)
             for one in pending:
                 one.cancel()
@@ -121,30 +121,30 @@ class Connection:
 
     async def _opened(self) -> Client:
         if self._credentials.problem:
-            raise ServerAway(f"the MCP server {self.name} {self._credentials.problem}")
-        async with self._opening:
+            raise ServerUnavailable(f"the MCP server {self.name} {self._credentials.problem}")
+        async with self._connecting:
             if self._client is None:
                 ready: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
-                leave = asyncio.Event()
-                # A connection has to be closed by the task that opened it, and calls come from several.
-                self._holds.append((asyncio.create_task(self._hold(ready, leave)), leave))
+                stop = asyncio.Event()
+                # The task that opened a connection must close it, and calls come from several tasks.
+                self._clients.append((asyncio.create_task(self._serve_client(ready, stop)), stop))
                 try:
                     async with asyncio.timeout(self._open_s):
                         self._client = await ready
                 except BaseException:
-                    leave.set()
-                    self._holds[-1][0].cancel()
+                    stop.set()
+                    self._clients[-1][0].cancel()
                     raise
             return self._client
 
-    async def _hold(self, ready: asyncio.Future[Client], leave: asyncio.Event) -> None:
+    async def _serve_client(self, ready: asyncio.Future[Client], stop: asyncio.Event) -> None:
         limits = Limits(
             max_response_bytes=MAX_BYTES,
             connect_s=_CONNECT_S,
             max_connections=_MAX_CONNECTIONS,
             keep_alive_origin=httpx2.URL(self._address),
         )
-        guarded = GuardedTransport(EgressDestinations(self._outside), limits)
+        guarded = GuardedTransport(EgressDestinations(self._egress), limits)
         transport = CredentialedTransport(guarded, self._address, self._credentials.headers)
         timeout = httpx2.Timeout(self._open_s, read=self._call_s)
         try:
@@ -160,10 +160,10 @@ class Connection:
                 async with Client(wire, read_timeout_seconds=self._call_s, cache=None) as client:
                     if not ready.done():
                         ready.set_result(client)
-                    await leave.wait()
+                    await stop.wait()
         except Exception as error:  # noqa: BLE001 - whatever a server makes its connection fail with, the run lives
             if not ready.done():
-                ready.set_exception(ServerAway(self._why(error, self._open_s)))
+                ready.set_exception(ServerUnavailable(self._why(error, self._open_s)))
 
     def _why(self, error: BaseException, seconds: float) -> str:
         """A sentence for the innermost reason."""
@@ -172,8 +172,8 @@ class Connection:
             return f"the MCP server {self.name} cannot be reached: {first.sentence}"
         if isinstance(first, TimeoutError):
             return f"the MCP server {self.name} gave no answer within {seconds:g} s"
-        words = first.message if isinstance(first, MCPError) else str(first) or type(first).__name__
-        return f"the MCP server {self.name} cannot be used now: {' '.join(words.split())[:300]}"
+        text = first.message if isinstance(first, MCPError) else str(first) or type(first).__name__
+        return f"the MCP server {self.name} cannot be used now: {' '.join(text.split())[:300]}"
 
 
 def _leaves(errors: Sequence[BaseException]) -> list[BaseException]:

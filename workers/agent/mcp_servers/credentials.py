@@ -1,4 +1,4 @@
-"""What a server is told of who asks: headers with the skill's secrets, put in here and sent to that server alone."""
+"""Credentials for MCP servers: headers with the skill's secrets, sent only to the server itself."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _VALUE: Final = re.compile(r"[\x20-\x7e]+\Z")
 
 
 class Credentials(NamedTuple):
-    """Headers as they are sent, or why they cannot be."""
+    """Headers to send, or why they are invalid."""
 
     headers: Mapping[str, str]
     problem: str = ""
-    """A sentence that goes behind the server's name; empty: there is none."""
+    """A sentence that goes behind the server's name; empty: the limit is exceeded."""
 
     def __repr__(self) -> str:
         return "Credentials(…)"
@@ -48,7 +48,7 @@ def filled(headers: Mapping[str, str], secrets: Mapping[str, str]) -> Credential
 
 
 class CredentialedTransport(httpx2.AsyncBaseTransport):
-    """Adds the headers to requests for the very server, and to no other: not behind a redirect, not on another port."""
+    """Adds the headers only to requests for the server itself, not after a redirect or for another port."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, address: str, headers: Mapping[str, str]) -> None:
         self._inner = inner
@@ -56,7 +56,7 @@ class CredentialedTransport(httpx2.AsyncBaseTransport):
         self._origin = origin_of(httpx2.URL(address))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send the request, with the headers where they belong."""
+        """Send the request, with the headers if it is for the server."""
         if origin_of(request.url) == self._origin:
             for name, value in self._headers.items():
                 request.headers[name] = value

@@ -1,4 +1,4 @@
-"""Names of the tools of MCP servers, which follow from what the skill declares and not from which servers answer.
+"""Names of the tools of MCP servers, derived from the skill's declarations, not from the servers that respond.
 
 Guardrails, `tool_limits`, `allowed_tools` and approvals are about names. If a name moved to another server while the
 first one is unavailable, they would hold for the wrong tool.
@@ -33,7 +33,7 @@ class Names:
             None if section.allow is None else {plain(name) for name in section.allow} for section in sections
         ]
         self._taken = set(taken)
-        self._gateways: dict[int, str] = {}
+        self._fallbacks: dict[int, str] = {}
         for index, allowed in enumerate(self._allowed):
             if allowed is None:
                 name = next(
@@ -41,12 +41,12 @@ class Names:
                     for name in self._candidates(index, plain(f"mcp_{self._hosts[index]}"))
                     if name not in self._taken
                 )
-                self._gateways[index] = name
+                self._fallbacks[index] = name
                 self._taken.add(name)
 
-    def gateway(self, index: int) -> str:
-        """Return the name of what stands for a server without `allow` that is unavailable."""
-        return self._gateways[index]
+    def fallback(self, index: int) -> str:
+        """Return the name of the tool that replaces an unavailable server without `allow`."""
+        return self._fallbacks[index]
 
     def of(self, index: int, tool: str) -> str:
         """Return the name of a tool of the section with this index."""
@@ -88,7 +88,7 @@ class Names:
         yield _with_digest(longer, f"{index} {short}")
 
     def _is_of_another(self, index: int, short: str, name: str) -> bool:
-        """Whether a name has the prefix of another section: a server must not choose a name that stands for it."""
+        """Return whether a name has the prefix of another section: a server must not choose such a name."""
         own = self._hosts[index]
         others = {host for host in self._hosts if host != own}
         if name == short:
@@ -98,9 +98,9 @@ class Names:
         )
 
 
-def plain(wanted: str) -> str:
+def plain(name: str) -> str:
     """Return a tool's own name with the characters that models take in names."""
-    return _cleaned(wanted).strip("_")[:MAX_NAME] or "tool"
+    return _cleaned(name).strip("_")[:MAX_NAME] or "tool"
 
 
 def _cleaned(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The tools of an agent that work in its workroom: commands, files, its list, and the functions of its skill."""
+"""The tools of an agent that use its workspace: commands, files, todos, and the functions of its skill."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from workers.agent.tools.todo import TodoWrite
 from workers.agent.types import Tool
 
 
-def workroom_tools(skill: Skill, *, vision: bool, pdf: bool, confirmed: Effects = NONE) -> list[Tool]:
-    """What a skill is offered for its workroom, by a model that sees pictures or takes PDFs, or not.
+def workspace_tools(skill: Skill, *, vision: bool, pdf: bool, confirmed: Effects = NONE) -> list[Tool]:
+    """Return the workspace tools of a skill, for a model with or without vision and PDF input.
 
     A built-in tool comes before one of the skill's of the same name.
     """

@@ -1,4 +1,4 @@
-"""What a model gives to a tool: put right where it is plainly meant, refused with a sentence where it is wrong."""
+"""Arguments of tool calls: corrected where the meaning is clear, rejected with a message otherwise."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Arguments:
         self._schema = InputSchema(schema)
 
     def of(self, call: ToolCall) -> dict[str, Any]:
-        """The call's arguments, with defaults filled in.
+        """Return the call's arguments, with defaults.
 
         Raises:
-            ToolError: they do not fit the schema; says where.
+            ToolError: they do not match the schema.
         """
         checked = self._schema.check(self._parsed(call.input))
         if checked.problems:
@@ -35,17 +35,17 @@ class Arguments:
         value: dict[str, Any] = checked.value
         return value
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as `of` passes them on; those that it rejects, without defaults."""
-        parsed = self._parsed(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments as `of` returns them; those that it rejects, without defaults."""
+        parsed = self._parsed(arguments)
         checked = self._schema.check(parsed)
         return parsed if checked.problems else dict(checked.value)
 
-    def _parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: self._meant(name, value) for name, value in given.items()}
+    def _parsed(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._meant(name, value) for name, value in arguments.items()}
 
     def _meant(self, name: str, value: Any) -> Any:
-        """Models write objects and lists as text at times."""
+        """Return the value, parsed if it is an object or a list that the model wrote as text."""
         declared = self._properties.get(name)
         kinds = declared.get("type") if isinstance(declared, dict) else None
         if not isinstance(value, str) or not _STRUCTURED & set(
@@ -55,9 +55,9 @@ class Arguments:
         return _read_text(value)
 
 
-def parsed_text(given: Mapping[str, Any]) -> dict[str, Any]:
+def parsed_text(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a tool whose schema is not known, with every object or list that is written as text."""
-    return {name: _read_text(value) if isinstance(value, str) else value for name, value in given.items()}
+    return {name: _read_text(value) if isinstance(value, str) else value for name, value in arguments.items()}
 
 
 def _read_text(value: str) -> Any:
@@ -71,5 +71,5 @@ def _read_text(value: str) -> Any:
 
 
 def spec_of(name: str, description: str, schema: Schema) -> ToolSpec:
-    """A tool as models are told of it."""
+    """Return the description of a tool for models."""
     return ToolSpec(name, description, to_json_schema(schema))

@@ -7,9 +7,9 @@ from typing import Any, Final
 from backend.execution.events.types import LogEvent
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import Ran, ToolCall, ToolError, ToolResult, Workspace
-from workers.agent.workspace.command_output import KEPT_CHARACTERS
-from workers.sandbox.host.commands import MAX_COMMAND_BYTES
-from workers.sandbox.host.errors import ParentLost
+from workers.agent.workspace.command_output import TAIL_CHARACTERS
+from workers.sandbox.host.shells.commands import MAX_COMMAND_BYTES
+from workers.sandbox.host.zygotes.errors import ZygoteLost
 
 DEFAULT_S: Final = 60
 MAX_S: Final = 600
@@ -32,12 +32,12 @@ _ARGUMENTS: Final = Arguments(_SCHEMA)
 
 
 class Bash:
-    """Runs a command and gives its exit code and the end of what it printed."""
+    """Runs a command and returns its exit code and the end of its output."""
 
     spec = spec_of(
         "bash",
         "Run a command with bash in the work folder. The drive is ./drive, the skill's own files are there read-only. "
-        f"You get the exit code and the last {KEPT_CHARACTERS:,} characters of its output. Each call begins anew: "
+        f"You get the exit code and the last {TAIL_CHARACTERS:,} characters of its output. Each call begins anew: "
         "variables, `cd` and background processes end with it, files stay. There are no secrets and no terminal; "
         "programs reach the network through the proxy in their variables, if the skill has one.",
         _SCHEMA,
@@ -47,41 +47,41 @@ class Bash:
     runs_alone = False
     confirm = False
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Run the command.
 
         Raises:
-            ToolError: the arguments are wrong, or there is no sandbox for it now.
+            ToolError: the arguments are wrong, or the sandbox is unavailable.
         """
-        given = _ARGUMENTS.of(call)
-        command, timeout_s = given["command"], float(given["timeout"])
+        arguments = _ARGUMENTS.of(call)
+        command, timeout_s = arguments["command"], float(arguments["timeout"])
         if len(command.encode("utf-8", "replace")) > MAX_COMMAND_BYTES:
             raise ToolError(
                 f"The command is longer than {MAX_COMMAND_BYTES:,} bytes: write it to a file with file_write and run "
                 "that."
             )
-        recorder = workroom.recorder
+        recorder = workspace.recorder
         try:
-            ran = await workroom.bash(
+            ran = await workspace.bash(
                 command,
                 timeout_s=timeout_s,
                 on_output=lambda stream, text: recorder.record(LogEvent(stream=stream, text=text)),
             )
-        except ParentLost as lost:
-            raise ToolError(lost.detail) from None
+        except ZygoteLost as error:
+            raise ToolError(error.detail) from None
         return ToolResult(
-            _shown(ran, timeout_s), ok=ran.exit_code is not None, facts={"exit_code": _code(ran)}
+            _printed(ran, timeout_s), ok=ran.exit_code is not None, details={"exit_code": _code(ran)}
         )
 
 
 def _code(ran: Ran) -> int:
-    """The exit code as shells tell it: a signal is 128 and its number, -1 is a command that we ended."""
+    """Return the exit code as shells report it: 128 plus the number of a signal; -1 if the worker ended the command."""
     if ran.exit_code is None:
         return -1
     return ran.exit_code if ran.exit_code >= 0 else 128 - ran.exit_code
 
 
-def _shown(ran: Ran, timeout_s: float) -> str:
+def _printed(ran: Ran, timeout_s: float) -> str:
     note = ""
     if ran.timed_out:
         note = (

@@ -1,4 +1,4 @@
-"""The tool `download_url`: a file of the web into the work folder or the drive."""
+"""The tool `download_url`: downloads a file to the work folder or the drive."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from urllib.parse import unquote, urlsplit
 from backend.storage.mime import HEAD_BYTES, sniff
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
-from workers.agent.web import RunEgress
-from workers.agent.web.fetching import Wanted, fetch, shown
+from workers.agent.web.access import RunEgress, Wanted, fetch, shown
 from workers.agent.workspace import disk, file_paths
 
 MAX_BYTES: Final = 50 << 20
@@ -35,7 +34,7 @@ _ARGUMENTS: Final = Arguments(_SCHEMA)
 
 
 class DownloadUrl:
-    """Fetches one address into a file."""
+    """Downloads a URL to a file."""
 
     spec = spec_of(
         "download_url",
@@ -47,38 +46,39 @@ class DownloadUrl:
     runs_alone = True
     confirm = False
 
-    def __init__(self, outside: RunEgress) -> None:
-        """Say where it may go."""
-        self._outside = outside
+    def __init__(self, egress: RunEgress) -> None:
+        """Use this egress."""
+        self._egress = egress
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Download it.
 
         Raises:
-            ToolError: the arguments are wrong, it cannot be had, or cannot be written there.
+            ToolError: the arguments are wrong, or the file is unavailable or cannot be written.
         """
-        given = _ARGUMENTS.of(call)
-        place = file_paths.to_write(_path(given["path"], given["url"]), workroom)
-        fetched = await fetch(self._outside, given["url"], Wanted(MAX_BYTES, DOWNLOAD_S))
+        arguments = _ARGUMENTS.of(call)
+        location = file_paths.to_write(_path(arguments["path"], arguments["url"]), workspace)
+        fetched = await fetch(self._egress, arguments["url"], Wanted(MAX_BYTES, DOWNLOAD_S))
         if fetched.is_cut:
             raise ToolError(
                 f"{shown(fetched.url)} has more than the {MAX_BYTES >> 20} MB that can be downloaded: nothing was "
                 "kept."
             )
         written = await asyncio.to_thread(
-            disk.write, place, fetched.content, owner_uid=workroom.assignment.sandbox_uid
+            disk.write, location, fetched.content, owner_uid=workspace.assignment.sandbox_uid
         )
-        kind = sniff(fetched.content[:HEAD_BYTES], place.parts[-1])
-        facts = {"path": place.shown, "bytes": written.size_bytes, "content_type": kind}
-        if place.is_drive:
-            facts |= {"drive_path": "/".join(place.parts)}
+        kind = sniff(fetched.content[:HEAD_BYTES], location.parts[-1])
+        details = {"path": location.display_name, "bytes": written.size_bytes, "content_type": kind}
+        if location.is_drive:
+            details |= {"drive_path": "/".join(location.parts)}
         return ToolResult(
-            f"Downloaded {fetched.url} to {place.shown}: {written.size_bytes:,} bytes, {kind}.", facts=facts
+            f"Downloaded {fetched.url} to {location.display_name}: {written.size_bytes:,} bytes, {kind}.",
+            details=details,
         )
 
 
 def _path(path: str, url: str) -> str:
-    """The path of the file; that of a folder gets the name from the address."""
+    """Return the path of the file, with the name of the URL in case of a folder."""
     if not path.endswith("/") and "." in path.rpartition("/")[2]:
         return path
     name = _NOT_IN_NAMES.sub("_", unquote(urlsplit(url).path).rpartition("/")[2])[-100:].lstrip(".")

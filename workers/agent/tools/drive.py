@@ -1,4 +1,4 @@
-"""The tools `drive_url` and `drive_pull`: files of the drive for others, and those that lie elsewhere for the run."""
+"""The tools `drive_url` and `drive_pull`: URLs of files of the drive, and copies of files of a remote drive."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ _PULL_ARGUMENTS: Final = Arguments(_PULL_SCHEMA)
 
 
 class Drive(NamedTuple):
-    """What of the project's drive its tools use."""
+    """Access of tools to the project's drive."""
 
     sign: Callable[[str, int], str]
-    """An address that opens a path of the drive for so many seconds."""
+    """Returns a URL that opens a path of the drive for a number of seconds."""
     read: Callable[[str, int], Awaitable[bytes | None]]
-    """The content of a file, up to so many bytes; none if it is larger. Raises PurasError if it is not there."""
+    """Returns the content of a file, or None if it is larger than a limit. Raises PurasError if it is missing."""
 
 
 class DriveUrl:
-    """Gives an address that opens a file of the drive."""
+    """Returns a URL that opens a file of the drive."""
 
     spec = spec_of(
         "drive_url",
@@ -65,29 +65,29 @@ class DriveUrl:
     confirm = False
 
     def __init__(self, drive: Drive) -> None:
-        """Say whose drive it is."""
+        """Use the drive of a project."""
         self._drive = drive
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """Make the address.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Create the URL.
 
         Raises:
             ToolError: the arguments are wrong, or there is no such file.
         """
-        given = _URL_ARGUMENTS.of(call)
-        place = _in_drive(given["path"], workroom)
-        path, ttl_s = "/".join(place.parts), int(given["ttl"])
-        await asyncio.to_thread(disk.look, place)
+        arguments = _URL_ARGUMENTS.of(call)
+        location = _in_drive(arguments["path"], workspace)
+        path, ttl_s = "/".join(location.parts), int(arguments["ttl"])
+        await asyncio.to_thread(disk.file_size, location)
         url = self._drive.sign(path, ttl_s)
-        later = " It works once this run has succeeded." if workroom.assignment.has_own_drive else ""
+        note = " It works once this run has succeeded." if workspace.assignment.has_staged_drive else ""
         return ToolResult(
-            f"{url}\nopens {place.shown} for {ttl_s:,} s.{later}",
-            facts={"drive_path": path, "expires_in": ttl_s},
+            f"{url}\nopens {location.display_name} for {ttl_s:,} s.{note}",
+            details={"drive_path": path, "expires_in": ttl_s},
         )
 
 
 class DrivePull:
-    """Brings a file of a drive that is elsewhere into the work folder."""
+    """Copies a file of a remote drive into the work folder."""
 
     spec = spec_of(
         "drive_pull",
@@ -101,40 +101,44 @@ class DrivePull:
     confirm = False
 
     def __init__(self, drive: Drive) -> None:
-        """Say whose drive it is."""
+        """Use the drive of a project."""
         self._drive = drive
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """See to it that it is there.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Copy the file unless it is available locally.
 
         Raises:
             ToolError: the arguments are wrong, or there is no such file.
         """
-        place = _in_drive(_PULL_ARGUMENTS.of(call)["path"], workroom)
+        location = _in_drive(_PULL_ARGUMENTS.of(call)["path"], workspace)
         try:
-            size = await asyncio.to_thread(disk.look, place)
+            size = await asyncio.to_thread(disk.file_size, location)
         except ToolError:
-            if not workroom.assignment.has_own_drive:
+            if not workspace.assignment.has_staged_drive:
                 raise
         else:
-            return ToolResult(f"It is there: {place.shown}, {size:,} bytes.", facts={"path": place.shown})
-        content = await self._drive.read("/".join(place.parts), MAX_PULLED_BYTES)
+            return ToolResult(
+                f"It is there: {location.display_name}, {size:,} bytes.",
+                details={"path": location.display_name},
+            )
+        content = await self._drive.read("/".join(location.parts), MAX_PULLED_BYTES)
         if content is None:
             raise ToolError(
-                f"{place.shown!r} has more than the {MAX_PULLED_BYTES >> 20} MB that can be pulled."
+                f"{location.display_name!r} has more than the {MAX_PULLED_BYTES >> 20} MB that can be pulled."
             )
-        copy = file_paths.to_write("/".join((PULLED, *place.parts)), workroom)
-        await asyncio.to_thread(disk.write, copy, content, owner_uid=workroom.assignment.sandbox_uid)
+        copy = file_paths.to_write("/".join((PULLED, *location.parts)), workspace)
+        await asyncio.to_thread(disk.write, copy, content, owner_uid=workspace.assignment.sandbox_uid)
         return ToolResult(
-            f"Pulled {place.shown} to {copy.shown}: {len(content):,} bytes.", facts={"path": copy.shown}
+            f"Pulled {location.display_name} to {copy.display_name}: {len(content):,} bytes.",
+            details={"path": copy.display_name},
         )
 
 
-def _in_drive(path: str, workroom: Workspace) -> file_paths.Place:
-    """The place in the drive; its paths may be written with `drive/` in front or without."""
-    place = file_paths.to_read(path, workroom)
-    if not place.is_drive and not path.startswith("/"):
-        place = file_paths.to_read(f"drive/{path}", workroom)
-    if not place.is_drive or not place.parts:
+def _in_drive(path: str, workspace: Workspace) -> file_paths.FileLocation:
+    """Return the location in the drive; paths may be written with or without `drive/`."""
+    location = file_paths.to_read(path, workspace)
+    if not location.is_drive and not path.startswith("/"):
+        location = file_paths.to_read(f"drive/{path}", workspace)
+    if not location.is_drive or not location.parts:
         raise ToolError(f"{path!r} is no file of the drive: write it as 'drive/report.pdf'.")
-    return place
+    return location

@@ -1,4 +1,4 @@
-"""The tool `file_read`: texts, pictures and PDFs of the work folder, the drive and the skill, as a model takes them."""
+"""The tool `file_read`: texts, images and PDFs of the work folder, the drive and the skill."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from workers.llm.types import Block
 MAX_PATHS: Final = 10
 MAX_CHARACTERS: Final = 100_000
 """Of the texts of one call."""
-MAX_SEEN_BYTES: Final = 10 << 20
-"""Of the pictures and PDFs of one call: providers take no larger requests."""
+MAX_SHOWN_BYTES: Final = 10 << 20
+"""Of the images and PDFs of one call: providers accept no larger requests."""
 PDF: Final = "application/pdf"
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -38,40 +38,43 @@ _SCHEMA: Final[dict[str, Any]] = {
 _ARGUMENTS: Final = Arguments(_SCHEMA)
 
 
-class _Room:
-    """What one call may still show."""
+class _Allowance:
+    """The remaining characters and bytes of one call."""
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
         self._characters = MAX_CHARACTERS
-        self._bytes = MAX_SEEN_BYTES
+        self._bytes = MAX_SHOWN_BYTES
 
     def cut(self, text: str) -> str:
-        """The text as far as there is room; secrets are taken out before the cut, which could go through one."""
+        """Return the text up to the limit; secrets are redacted before it is cut."""
         text = self._scrubber.scrub(text)
-        shown = text[: self._characters]
-        self._characters -= len(shown)
-        if len(shown) == len(text):
+        visible = text[: self._characters]
+        self._characters -= len(visible)
+        if len(visible) == len(text):
             return text
-        left = len(text) - len(shown)
-        return f"{shown}\n[cut here: {left:,} more characters, which a command like `tail -c` can show]"
+        remaining = len(text) - len(visible)
+        return (
+            f"{visible}\n[cut here: {remaining:,} more characters, which a command like `tail -c` can show]"
+        )
 
-    def take(self, place: file_paths.Place, content: bytes) -> None:
-        """Make room for a file that is shown as it is.
+    def take(self, location: file_paths.FileLocation, content: bytes) -> None:
+        """Count a file that is shown unchanged.
 
         Raises:
-            ToolError: there is none.
+            ToolError: the limit is exceeded.
         """
         if len(content) > self._bytes:
             raise ToolError(
-                f"{place.shown!r} is too much beside the files before it, which have up to {MAX_SEEN_BYTES >> 20} MB "
+                f"{location.display_name!r} is too much beside the files before it, which have up to "
+                f"{MAX_SHOWN_BYTES >> 20} MB "
                 "together: read it by itself."
             )
         self._bytes -= len(content)
 
 
 class FileRead:
-    """Reads files; how depends on what the model can take."""
+    """Reads files, in the form that the model accepts."""
 
     is_read_only = True
     is_idempotent = True
@@ -79,8 +82,8 @@ class FileRead:
     confirm = False
 
     def __init__(self, *, vision: bool, pdf: bool) -> None:
-        """Say whether the model sees pictures, and whether it takes PDFs as they are."""
-        self._sees_pictures = vision
+        """Read for a model with or without vision and PDF input."""
+        self._has_vision = vision
         self._takes_pdf = pdf
         self.spec = spec_of(
             "file_read",
@@ -89,12 +92,12 @@ class FileRead:
             _SCHEMA,
         )
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return _ARGUMENTS.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return _ARGUMENTS.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """Read the files; what cannot be read is said in its place.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Read the files; those that cannot be read are reported.
 
         Raises:
             ToolError: the arguments are wrong, or nothing could be read.
@@ -102,64 +105,70 @@ class FileRead:
         blocks: list[Block] = []
         read: list[str] = []
         problems: list[str] = []
-        room = _Room(Scrubber(workroom.assignment.secrets.values()))
+        allowance = _Allowance(Scrubber(workspace.assignment.secrets.values()))
         for path in dict.fromkeys(_ARGUMENTS.of(call)["paths"]):
             try:
-                place = file_paths.to_read(path, workroom)
-                blocks += await self._blocks(place, room)
-                read.append(place.shown)
+                location = file_paths.to_read(path, workspace)
+                blocks += await self._blocks(location, allowance)
+                read.append(location.display_name)
             except ToolError as error:
                 problems.append(str(error))
                 blocks.append(_text(f"ERROR: {error}"))
         if not read:
             raise ToolError("\n".join(problems))
-        return ToolResult(blocks, facts={"paths": read, "count": len(read)})
+        return ToolResult(blocks, details={"paths": read, "count": len(read)})
 
-    async def _blocks(self, place: file_paths.Place, room: _Room) -> list[Block]:
-        content = await asyncio.to_thread(disk.read, place)
-        kind = sniff(content[:HEAD_BYTES], place.parts[-1])
+    async def _blocks(self, location: file_paths.FileLocation, allowance: _Allowance) -> list[Block]:
+        content = await asyncio.to_thread(disk.read, location)
+        kind = sniff(content[:HEAD_BYTES], location.parts[-1])
         if kind == PDF:
-            return await self._pdf(place, content, room)
+            return await self._pdf(location, content, allowance)
         if kind in images.KINDS:
-            return self._picture(place, content, kind, room)
-        return [_text(f"{place.shown}:\n{room.cut(_decoded(place, content, kind))}")]
+            return self._image(location, content, kind, allowance)
+        return [_text(f"{location.display_name}:\n{allowance.cut(_decoded(location, content, kind))}")]
 
-    def _picture(self, place: file_paths.Place, content: bytes, kind: str, room: _Room) -> list[Block]:
+    def _image(
+        self, location: file_paths.FileLocation, content: bytes, kind: str, allowance: _Allowance
+    ) -> list[Block]:
         size = images.size_of(content, kind)
         if size is None:
-            raise ToolError(f"{place.shown!r} is a broken picture ({kind}).")
+            raise ToolError(f"{location.display_name!r} is a broken picture ({kind}).")
         if max(size) > images.MAX_PIXELS:
             raise ToolError(
-                f"{place.shown!r} has {size.width} × {size.height} pixels, more than {images.MAX_PIXELS} on a side: "
+                f"{location.display_name!r} has {size.width} × {size.height} pixels, more than {images.MAX_PIXELS} "
+                "on a side: "
                 "make it smaller first."
             )
-        if not self._sees_pictures:
+        if not self._has_vision:
             raise ToolError(
-                f"{place.shown!r} is a picture ({kind}, {size.width} × {size.height}), and this model sees none."
+                f"{location.display_name!r} is a picture ({kind}, {size.width} × {size.height}), and this model sees "
+                "none."
             )
-        room.take(place, content)
-        heading = _text(f"{place.shown} ({kind}, {size.width} × {size.height}):")
+        allowance.take(location, content)
+        heading = _text(f"{location.display_name} ({kind}, {size.width} × {size.height}):")
         return [heading, {"type": "image", "source": _source(content, kind)}]
 
-    async def _pdf(self, place: file_paths.Place, content: bytes, room: _Room) -> list[Block]:
-        pdf = await pdfs.look_at(
+    async def _pdf(
+        self, location: file_paths.FileLocation, content: bytes, allowance: _Allowance
+    ) -> list[Block]:
+        pdf = await pdfs.inspect_pdf(
             content,
-            shown=place.shown,
+            display_name=location.display_name,
             wants_text=not self._takes_pdf,
-            most_characters=MAX_CHARACTERS + 1,
+            max_characters=MAX_CHARACTERS + 1,
         )
-        heading = f"{place.shown} (PDF, {pdf.pages} pages"
+        heading = f"{location.display_name} (PDF, {pdf.pages} pages"
         if self._takes_pdf:
-            room.take(place, content)
-            document = {"type": "document", "source": _source(content, PDF), "title": place.parts[-1]}
+            allowance.take(location, content)
+            document = {"type": "document", "source": _source(content, PDF), "title": location.parts[-1]}
             return [_text(f"{heading}):"), document]
         if not pdf.text.strip():
-            raise ToolError(f"{place.shown!r} has no text in it: its pages are pictures.")
+            raise ToolError(f"{location.display_name!r} has no text in it: its pages are pictures.")
         first = f"the text of the first {pdfs.MAX_PAGES}" if pdf.pages > pdfs.MAX_PAGES else "its text"
-        return [_text(f"{heading}, {first}):\n{room.cut(pdf.text)}")]
+        return [_text(f"{heading}, {first}):\n{allowance.cut(pdf.text)}")]
 
 
-def _decoded(place: file_paths.Place, content: bytes, kind: str) -> str:
+def _decoded(location: file_paths.FileLocation, content: bytes, kind: str) -> str:
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -167,7 +176,8 @@ def _decoded(place: file_paths.Place, content: bytes, kind: str) -> str:
         text = "\0"
     if "\0" in text:
         raise ToolError(
-            f"{place.shown!r} is no text, no picture and no PDF that can be read, but {kind}: look at it with a "
+            f"{location.display_name!r} is no text, no picture and no PDF that can be read, but {kind}: look at it "
+            "with a "
             "command or a tool."
         )
     return text

@@ -1,15 +1,55 @@
-"""The tools `file_write` and `file_edit`: texts of the work folder and the drive."""
+"""The tools `file_write` and `file_edit`, for texts in the work folder and the drive."""
 
 from __future__ import annotations
 
 import asyncio
+import difflib
 import io
 from typing import Any, Final, NamedTuple
 
 from workers.agent.tools.arguments import Arguments, spec_of
-from workers.agent.tools.changes import difference
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace import disk, file_paths
+
+MAX_LINES: Final = 80
+_CONTEXT_LINES: Final = 3
+_MAX_COMPARED: Final = 400  # comparing takes quadratic time
+_MAX_CHARACTERS: Final = 500  # of one line
+
+
+def difference(before: str, after: str) -> str:
+    """Return the changed lines, `-` before and `+` after, with their line numbers."""
+    old, new = before.split("\n"), after.split("\n")
+    head = _common_prefix(old, new)
+    tail = _common_prefix(old[head:][::-1], new[head:][::-1])
+    first = max(0, head - _CONTEXT_LINES)
+    common_tail = max(0, tail - _CONTEXT_LINES)
+    lines = _compared(old[first : len(old) - common_tail], new[first : len(new) - common_tail], first)
+    shown = [
+        line if len(line) <= _MAX_CHARACTERS else f"{line[:_MAX_CHARACTERS]}…" for line in lines[:MAX_LINES]
+    ]
+    if len(lines) > MAX_LINES:
+        shown.append(f"[… {len(lines) - MAX_LINES:,} more lines]")
+    return "\n".join(shown)
+
+
+def _compared(removed: list[str], added: list[str], first: int) -> list[str]:
+    header = f"@@ from line {first + 1} @@"
+    if max(len(removed), len(added)) > _MAX_COMPARED:
+        return [header, *(f"-{line}" for line in removed), *(f"+{line}" for line in added)]
+    compared = difflib.unified_diff(removed, added, lineterm="", n=_CONTEXT_LINES)
+    return [header, *(line for line in list(compared)[2:] if not line.startswith("@@"))]
+
+
+def _common_prefix(old: list[str], new: list[str]) -> int:
+    """Return the number of equal lines at the start."""
+    count = 0
+    for old_line, new_line in zip(old, new, strict=False):
+        if old_line != new_line:
+            break
+        count += 1
+    return count
+
 
 _PATH: Final = {
     "type": "string",
@@ -59,21 +99,21 @@ class FileWrite:
     runs_alone = True
     confirm = False
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Write it.
 
         Raises:
-            ToolError: the arguments are wrong, or it cannot be written there.
+            ToolError: the arguments are wrong, or the file cannot be written.
         """
-        given = _WRITE_ARGUMENTS.of(call)
-        place = file_paths.to_write(given["path"], workroom)
-        text: str = given["content"]
-        written = await _put(place, text, workroom)
+        arguments = _WRITE_ARGUMENTS.of(call)
+        location = file_paths.to_write(arguments["path"], workspace)
+        text: str = arguments["content"]
+        written = await _write(location, text, workspace)
         verb = "Wrote" if written.is_new else "Replaced"
         lines = _count_lines(text)
-        facts = {**_facts(place, written), "chars": len(text), "lines": lines}
+        details = {**_details(location, written), "chars": len(text), "lines": lines}
         return ToolResult(
-            f"{verb} {place.shown}: {written.size_bytes:,} bytes, {lines:,} lines.", facts=facts
+            f"{verb} {location.display_name}: {written.size_bytes:,} bytes, {lines:,} lines.", details=details
         )
 
 
@@ -91,22 +131,25 @@ class FileEdit:
     runs_alone = True
     confirm = False
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Change it.
 
         Raises:
-            ToolError: the arguments are wrong, or what is to be replaced is not found once.
+            ToolError: the arguments are wrong, or the text to replace is not found exactly once.
         """
-        given = _EDIT_ARGUMENTS.of(call)
-        place = file_paths.to_write(given["path"], workroom)
-        before = _decoded(place, await asyncio.to_thread(disk.read, place))
-        change = _change(given)
-        after = change.applied(before, place.shown)
+        arguments = _EDIT_ARGUMENTS.of(call)
+        location = file_paths.to_write(arguments["path"], workspace)
+        before = _decoded(location, await asyncio.to_thread(disk.read, location))
+        change = _change(arguments)
+        after = change.applied(before, location.display_name)
         if after == before:
-            raise ToolError(f"Nothing changes in {place.shown!r}: new_string is what is there already.")
-        written = await _put(place, after, workroom)
+            raise ToolError(
+                f"Nothing changes in {location.display_name!r}: new_string is what is there already."
+            )
+        written = await _write(location, after, workspace)
         return ToolResult(
-            f"Changed {place.shown}:\n{difference(before, after)}", facts=_facts(place, written)
+            f"Changed {location.display_name}:\n{difference(before, after)}",
+            details=_details(location, written),
         )
 
 
@@ -142,18 +185,18 @@ class _Lines(NamedTuple):
         lines = list(io.StringIO(text, newline="\n"))  # as commands count them
         if self.last > len(lines):
             raise ToolError(f"{shown!r} has {len(lines):,} lines: there is no line {self.last:,}.")
-        is_whole = not self.new or self.new.endswith("\n") or self.last == len(lines)
-        new = self.new if is_whole else f"{self.new}\n"
+        ends_line = not self.new or self.new.endswith("\n") or self.last == len(lines)
+        new = self.new if ends_line else f"{self.new}\n"
         return "".join([*lines[: self.first - 1], new, *lines[self.last :]])
 
 
-def _change(given: dict[str, Any]) -> _Replacement | _Lines:
-    """Which of the two ways to say what is replaced was taken.
+def _change(arguments: dict[str, Any]) -> _Replacement | _Lines:
+    """Return the change that the arguments describe: by text or by lines.
 
     Raises:
-        ToolError: neither, or both.
+        ToolError: they describe none or both.
     """
-    old, first, last = given.get("old_string"), given.get("start_line"), given.get("end_line")
+    old, first, last = arguments.get("old_string"), arguments.get("start_line"), arguments.get("end_line")
     has_lines = first is not None or last is not None
     if (old is not None) == has_lines:
         raise ToolError(
@@ -162,37 +205,39 @@ def _change(given: dict[str, Any]) -> _Replacement | _Lines:
     if old == "":
         raise ToolError("old_string is empty. Give the text that is replaced, or the lines.")
     if old is not None:
-        return _Replacement(old, given["new_string"], given["replace_all"])
+        return _Replacement(old, arguments["new_string"], arguments["replace_all"])
     if first is None or last is None or last < first:
         raise ToolError("Give both start_line and end_line, the first not after the last.")
-    return _Lines(first, last, given["new_string"])
+    return _Lines(first, last, arguments["new_string"])
 
 
-async def _put(place: file_paths.Place, text: str, workroom: Workspace) -> disk.Written:
+async def _write(location: file_paths.FileLocation, text: str, workspace: Workspace) -> disk.Written:
     content = text.encode("utf-8")
     _refuse_large(len(content))
-    uid = workroom.assignment.sandbox_uid
-    return await asyncio.to_thread(disk.write, place, content, owner_uid=uid)
+    uid = workspace.assignment.sandbox_uid
+    return await asyncio.to_thread(disk.write, location, content, owner_uid=uid)
 
 
 def _refuse_large(size: int) -> None:
-    """Before it is made: a few words can ask for more than there is memory."""
+    """Reject a text that is too large before it is created in memory."""
     if size > disk.MAX_BYTES:
         raise ToolError(
             f"The text would have {size:,} bytes, more than {disk.MAX_BYTES >> 20} MB: write less."
         )
 
 
-def _decoded(place: file_paths.Place, content: bytes) -> str:
+def _decoded(location: file_paths.FileLocation, content: bytes) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise ToolError(f"{place.shown!r} is no text in UTF-8: change it with a command or a tool.") from None
+        raise ToolError(
+            f"{location.display_name!r} is no text in UTF-8: change it with a command or a tool."
+        ) from None
 
 
-def _facts(place: file_paths.Place, written: disk.Written) -> dict[str, Any]:
-    where = "drive_path" if place.is_drive else "path"
-    return {where: "/".join(place.parts), "size_bytes": written.size_bytes}
+def _details(location: file_paths.FileLocation, written: disk.Written) -> dict[str, Any]:
+    where = "drive_path" if location.is_drive else "path"
+    return {where: "/".join(location.parts), "size_bytes": written.size_bytes}
 
 
 def _count_lines(text: str) -> int:

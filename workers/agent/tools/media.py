@@ -1,4 +1,4 @@
-"""The tools that make media: `generate_image`, `generate_video`, `generate_audio` and `transcribe`."""
+"""The media tools: `generate_image`, `generate_video`, `generate_audio` and `transcribe`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.workspace import disk, file_paths
 
-MAX_BROUGHT_BYTES: Final = 50 << 20
+MAX_COPIED_BYTES: Final = 50 << 20
 MAX_WORDS: Final = 400
-"""Of a transcript, with their times: a model reads the text."""
+"""Of a transcript, with their times; the text itself is complete."""
 _FILE: Final = "A file of the work folder or the drive ('drive/photo.jpg'), or an address."
 
 
 class Form(NamedTuple):
-    """One tool: what it makes, and what it takes."""
+    """The definition of one tool."""
 
     name: str
     verb: Verb
@@ -127,7 +127,7 @@ FORMS: Final = (
 
 
 class MediaTool:
-    """Calls the instance's service of media for a run; it is paid once, however often it is tried."""
+    """Calls the media service of the instance for a run; a repeated call is paid once."""
 
     is_read_only = False
     is_idempotent = True
@@ -135,7 +135,7 @@ class MediaTool:
     confirm = False
 
     def __init__(self, form: Form, context: AppContext) -> None:
-        """Say what it makes."""
+        """Create the tool of a form."""
         schema = {
             "type": "object",
             "properties": dict(form.properties),
@@ -147,37 +147,37 @@ class MediaTool:
         self._context = context
         self._arguments = Arguments(schema)
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return self._arguments.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return self._arguments.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """Make it.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Generate the media.
 
         Raises:
-            ToolError: the arguments are wrong, or a file is not there.
-            PurasError: it cannot be made or paid.
+            ToolError: the arguments are wrong, or a file is missing.
+            PurasError: it cannot be generated or paid.
         """
-        given = self._arguments.of(call)
-        output_path = given.pop("output_path", None)
-        assignment = workroom.assignment
-        order = MediaOrder(
+        arguments = self._arguments.of(call)
+        output_path = arguments.pop("output_path", None)
+        assignment = workspace.assignment
+        request = MediaOrder(
             verb=self._form.verb,
             model="auto",
-            inputs=await self._inputs(given, workroom),
+            inputs=await self._inputs(arguments, workspace),
             key=call.idempotency_key,
             output_path=None if output_path is None else str(output_path),
-            skill=workroom.skill,
+            skill=workspace.skill,
         )
         principal = service.job_principal(
             job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
         )
-        answer = (await service.generate(self._context, principal, order)).answer
-        missing = await self._bring(answer, workroom) if assignment.has_own_drive else ()
-        return ToolResult(_told(answer, missing), facts=_facts(answer))
+        media = (await service.generate(self._context, principal, request)).answer
+        missing = await self._copy_to_run(media, workspace) if assignment.has_staged_drive else ()
+        return ToolResult(_for_model(media, missing), details=_details(media))
 
-    async def _inputs(self, given: dict[str, Any], workroom: Workspace) -> dict[str, Any]:
-        inputs = dict(given)
+    async def _inputs(self, arguments: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
+        inputs = dict(arguments)
         path = inputs.pop("prompt_path", None)
         if (
             "prompt_path" in self._form.properties
@@ -186,76 +186,76 @@ class MediaTool:
         ):
             raise ToolError("Give exactly one of 'prompt' and 'prompt_path'.")
         if path is not None:
-            content = await asyncio.to_thread(disk.read, file_paths.to_read(path, workroom))
+            content = await asyncio.to_thread(disk.read, file_paths.to_read(path, workspace))
             inputs["prompt"] = content.decode("utf-8", "replace")
         for name in self._form.files:
             value = inputs.get(name)
             if isinstance(value, list):
-                inputs[name] = [await _file(one, workroom) for one in value]
+                inputs[name] = [await _file(one, workspace) for one in value]
             elif value is not None:
-                inputs[name] = await _file(value, workroom)
+                inputs[name] = await _file(value, workspace)
         return inputs
 
-    async def _bring(self, answer: MediaRead, workroom: Workspace) -> tuple[str, ...]:
-        """Copy what was made into the run's own copy of a drive that is kept elsewhere; gives what is too large."""
+    async def _copy_to_run(self, media: MediaRead, workspace: Workspace) -> tuple[str, ...]:
+        """Copy generated files into the run's staged drive; return the paths of files that are too large."""
         missing = []
-        for path in answer.drive_paths:
+        for path in media.drive_paths:
             file = await self._context.storage.open_read(
-                workroom.assignment.project_id, parse_drive_path(path)
+                workspace.assignment.project_id, parse_drive_path(path)
             )
             try:
-                if file.entry.size_bytes > MAX_BROUGHT_BYTES:
+                if file.entry.size_bytes > MAX_COPIED_BYTES:
                     missing.append(path)
                     continue
-                content = b"".join([chunk async for chunk in file.chunks(0, MAX_BROUGHT_BYTES)])
+                content = b"".join([chunk async for chunk in file.chunks(0, MAX_COPIED_BYTES)])
             finally:
                 await file.close()
-            place = file_paths.to_write(f"drive/{path}", workroom)
-            await asyncio.to_thread(disk.write, place, content, owner_uid=workroom.assignment.sandbox_uid)
+            location = file_paths.to_write(f"drive/{path}", workspace)
+            await asyncio.to_thread(disk.write, location, content, owner_uid=workspace.assignment.sandbox_uid)
         return tuple(missing)
 
 
 def media_tools(context: AppContext) -> list[MediaTool]:
-    """The tools for media that this instance can make."""
+    """Return the media tools that this instance supports."""
     can_transcribe = context.settings.fal_key is not None
     return [MediaTool(form, context) for form in FORMS if form.verb != "transcribe" or can_transcribe]
 
 
-async def _file(text: str, workroom: Workspace) -> Any:
-    """A file as the service reads it: by its path where the drive is at hand, else its content."""
+async def _file(text: str, workspace: Workspace) -> Any:
+    """Return a file for the service: by its path in a live drive, else by its content."""
     if text.lower().startswith(("http://", "https://", "data:")):
         return text
-    place = file_paths.to_read(text, workroom)
-    if place.is_drive and not workroom.assignment.has_own_drive:
-        return {"drive_path": "/".join(place.parts)}
-    content = await asyncio.to_thread(disk.read, place)
+    location = file_paths.to_read(text, workspace)
+    if location.is_drive and not workspace.assignment.has_staged_drive:
+        return {"drive_path": "/".join(location.parts)}
+    content = await asyncio.to_thread(disk.read, location)
     return {"base64": base64.b64encode(content).decode()}
 
 
-def _told(answer: MediaRead, missing: tuple[str, ...]) -> str:
-    """What the model reads."""
-    told: dict[str, Any] = {"model": answer.model, "billed_usd": answer.billed_usd}
-    if answer.text is not None:
-        told |= {
-            "text": answer.text,
-            "language": answer.language_code,
-            "words": (answer.words or [])[:MAX_WORDS],
+def _for_model(media: MediaRead, missing: tuple[str, ...]) -> str:
+    """Return the text for the model."""
+    shown: dict[str, Any] = {"model": media.model, "billed_usd": media.billed_usd}
+    if media.text is not None:
+        shown |= {
+            "text": media.text,
+            "language": media.language_code,
+            "words": (media.text or [])[:MAX_WORDS],
         }
     else:
-        told |= {"files": [f"drive/{path}" for path in answer.drive_paths], "kind": answer.kind}
-    if answer.meta.warnings:
-        told["warnings"] = answer.meta.warnings
+        shown |= {"files": [f"drive/{path}" for path in media.drive_paths], "kind": media.kind}
+    if media.meta.warnings:
+        shown["warnings"] = media.meta.warnings
     if missing:
-        told["only_in_the_drive"] = list(missing)
-    return json.dumps(told, ensure_ascii=False)
+        shown["only_in_the_drive"] = list(missing)
+    return json.dumps(shown, ensure_ascii=False)
 
 
-def _facts(answer: MediaRead) -> dict[str, Any]:
-    """Of the event `tool_result`; the price stands here, since the service has written it down already."""
-    facts: dict[str, Any] = {"model": answer.model, "billed_micros": answer.billed_micros}
-    if answer.label:
-        facts["label"] = answer.label
-    if answer.drive_path is not None:
-        facts["drive_path"] = answer.drive_path
-        facts["media"] = [{"drive_path": path, "kind": answer.kind} for path in answer.drive_paths]
-    return facts
+def _details(media: MediaRead) -> dict[str, Any]:
+    """Return the details of the event `tool_result`; it contains the price, which the service has recorded."""
+    details: dict[str, Any] = {"model": media.model, "billed_micros": media.billed_micros}
+    if media.label:
+        details["label"] = media.label
+    if media.drive_path is not None:
+        details["drive_path"] = media.drive_path
+        details["media"] = [{"drive_path": path, "kind": media.kind} for path in media.drive_paths]
+    return details

@@ -18,7 +18,7 @@ from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 
 MAX_CHARACTERS: Final = 30_000
-_LEFT_OUT: Final = {"skillpack_id", "forgotten_at", "forgotten_why", "written_by"}
+_EXCLUDED: Final = {"skillpack_id", "forgotten_at", "forgotten_why", "written_by"}
 
 
 def _text(description: str) -> dict[str, Any]:
@@ -38,7 +38,7 @@ _SCOPE: Final = {
     "enum": ["entity", "skillpack", "workspace"],
     "description": "About one thing that has a key, for this skillpack, or for all skills.",
 }
-_FIND: Final[dict[str, Any]] = {
+_SEARCH_SCHEMA: Final[dict[str, Any]] = {
     "query": _text("Words to look for."),
     "key": _text("A key or an alias: a name, 'url:…', 'img:<sha256>', 'fp:<sha256>'."),
     "content_hash": _text("Hash of the content that a record was made from."),
@@ -47,7 +47,7 @@ _FIND: Final[dict[str, Any]] = {
     "scope": _SCOPE,
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_RESULTS, "default": 8},
 }
-_PUT: Final[dict[str, Any]] = {
+_PUT_SCHEMA: Final[dict[str, Any]] = {
     "kind": _text("What sort of thing it is, in a word: 'customer', 'lesson'."),
     "record": {"type": "object", "description": "The thing itself, at most 64 KiB."},
     "entity_key": _text("What it is about; a record of the same kind and key is replaced."),
@@ -69,7 +69,7 @@ Do = Callable[["MemoryTool", ToolCall, dict[str, Any], Workspace], Awaitable[Too
 
 
 class Form(NamedTuple):
-    """One tool: what it takes, and what it does."""
+    """The definition of one tool."""
 
     name: str
     description: str
@@ -86,61 +86,73 @@ class MemoryTool:
     confirm = False
 
     def __init__(self, form: Form, context: AppContext, scope: str) -> None:
-        """`scope`: of what is written without one and without a key."""
+        """Create the tool of a form; `scope` is the default of records without a key."""
         schema = {"type": "object", "properties": form.properties, "required": list(form.required)}
         self.spec = spec_of(form.name, form.description, schema)
         self.is_read_only = not form.writes
-        self.is_idempotent = True  # a write is known by the call that made it
+        self.is_idempotent = True  # a write has the idempotency key of its call
         self.context = context
         self.scope = scope
         self._do = form.do
         self._arguments = Arguments({**schema, "additionalProperties": False})
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return self._arguments.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return self._arguments.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Do it.
 
         Raises:
             ToolError: the arguments are wrong.
-            PurasError: it cannot be remembered, or is not there.
+            PurasError: it cannot be stored, or is missing.
         """
-        return await self._do(self, call, self._arguments.of(call), workroom)
+        return await self._do(self, call, self._arguments.of(call), workspace)
 
 
-async def _search(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
-    found = await searching.search(tool.context, _who(room), _parsed(MemorySearch, given))
-    shown = [one.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True) for one in found.results]
-    facts = {"count": found.count, "fresh": sum(one.fresh for one in found.results)}
-    return ToolResult(_written({"count": found.count, "results": shown}), facts=facts)
+async def _search(
+    tool: MemoryTool, call: ToolCall, arguments: dict[str, Any], workspace: Workspace
+) -> ToolResult:
+    found = await searching.search(tool.context, _principal(workspace), _parsed(MemorySearch, arguments))
+    shown = [one.model_dump(mode="json", exclude=_EXCLUDED, exclude_none=True) for one in found.results]
+    details = {"count": found.count, "fresh": sum(one.fresh for one in found.results)}
+    return ToolResult(_written({"count": found.count, "results": shown}), details=details)
 
 
-async def _get(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
-    memory_id = _id(given["id"])
+async def _get(
+    tool: MemoryTool, call: ToolCall, arguments: dict[str, Any], workspace: Workspace
+) -> ToolResult:
+    memory_id = _id(arguments["id"])
     async with tool.context.database.transaction() as session:
-        record = MemoryRead.model_validate(await queries.get(session, _who(room), memory_id))
-    shown = record.model_dump(mode="json", exclude=_LEFT_OUT, exclude_none=True)
-    return ToolResult(_written(shown), facts={"memory_id": str(memory_id)})
+        record = MemoryRead.model_validate(await queries.get(session, _principal(workspace), memory_id))
+    shown = record.model_dump(mode="json", exclude=_EXCLUDED, exclude_none=True)
+    return ToolResult(_written(shown), details={"memory_id": str(memory_id)})
 
 
-async def _put(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
-    if "entity_key" not in given:
-        given.setdefault("scope", tool.scope)
-    asked = _parsed(MemoryPut, {**given, "key": call.idempotency_key[-255:]})
+async def _put(
+    tool: MemoryTool, call: ToolCall, arguments: dict[str, Any], workspace: Workspace
+) -> ToolResult:
+    if "entity_key" not in arguments:
+        arguments.setdefault("scope", tool.scope)
+    record = _parsed(MemoryPut, {**arguments, "key": call.idempotency_key[-255:]})
     context = tool.context
     async with context.database.transaction() as session:
-        written = await writing.put(session, context.vault, _who(room), asked, context.settings.quotas)
-    facts = {"memory_id": str(written.id), "version": written.version}
-    return ToolResult(written.model_dump_json(), facts=facts)
+        written = await writing.put(
+            session, context.vault, _principal(workspace), record, context.settings.quotas
+        )
+    details = {"memory_id": str(written.id), "version": written.version}
+    return ToolResult(written.model_dump_json(), details=details)
 
 
-async def _forget(tool: MemoryTool, call: ToolCall, given: dict[str, Any], room: Workspace) -> ToolResult:
-    memory_id = _id(given["id"])
+async def _forget(
+    tool: MemoryTool, call: ToolCall, arguments: dict[str, Any], workspace: Workspace
+) -> ToolResult:
+    memory_id = _id(arguments["id"])
     async with tool.context.database.transaction() as session:
-        await deletion.forget(session, _who(room), memory_id, reason=str(given.get("reason", ""))[:500])
-    return ToolResult("Forgotten.", facts={"memory_id": str(memory_id)})
+        await deletion.forget(
+            session, _principal(workspace), memory_id, reason=str(arguments.get("reason", ""))[:500]
+        )
+    return ToolResult("Forgotten.", details={"memory_id": str(memory_id)})
 
 
 FORMS: Final = (
@@ -148,7 +160,7 @@ FORMS: Final = (
         "memory_search",
         "Look for what earlier jobs have remembered: by key, by words, or the newest of a kind. It is data, and may "
         "be out of date.",
-        _FIND,
+        _SEARCH_SCHEMA,
         (),
         _search,
     ),
@@ -156,7 +168,7 @@ FORMS: Final = (
     Form(
         "memory_put",
         "Remember something for later jobs. With a key it replaces what was remembered under it.",
-        _PUT,
+        _PUT_SCHEMA,
         ("kind", "record"),
         _put,
         writes=True,
@@ -173,7 +185,7 @@ FORMS: Final = (
 
 
 def memory_tools(context: AppContext, assignment: AgentAssignment) -> list[MemoryTool]:
-    """The tools of a skill that asks for memory in its skill.yaml; those that write only where it may."""
+    """Return the memory tools of a skill; those that write only if its `memory` permits it."""
     memory = assignment.skill.memory
     if memory is None:
         return []
@@ -182,21 +194,21 @@ def memory_tools(context: AppContext, assignment: AgentAssignment) -> list[Memor
     ]
 
 
-def _who(room: Workspace) -> Any:
-    run = room.assignment
+def _principal(workspace: Workspace) -> Any:
+    run = workspace.assignment
     return job_principal(job_id=run.job_id, project_id=run.project_id, attempt=run.attempt)
 
 
-def _id(given: Any) -> UUID:
+def _id(arguments: Any) -> UUID:
     try:
-        return UUID(str(given))
+        return UUID(str(arguments))
     except ValueError:
         raise ToolError("'id' is not the id of a record: memory_search tells them.") from None
 
 
-def _parsed(form: Any, given: dict[str, Any]) -> Any:
+def _parsed(form: Any, arguments: dict[str, Any]) -> Any:
     try:
-        return form.model_validate(given)
+        return form.model_validate(arguments)
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)
@@ -205,7 +217,7 @@ def _parsed(form: Any, given: dict[str, Any]) -> Any:
 
 
 def _written(value: Any) -> str:
-    """As JSON, cut where it is longer than a model should read at once."""
+    """Return a value as JSON, cut if it is too long for a model."""
     text = json.dumps(value, ensure_ascii=False)
     return (
         text

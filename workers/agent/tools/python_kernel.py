@@ -1,4 +1,4 @@
-"""The tool `python`: a Jupyter kernel in the agent's sandbox, which remembers from call to call."""
+"""The tool `python`: a Jupyter kernel in the agent's sandbox, which keeps its state between calls."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from backend.skills.manifest.effects import NONE, Effect, Effects
 from backend.skills.manifest.types import Skill
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import RanCell, ToolCall, ToolError, ToolResult, Workspace
-from workers.agent.workspace.command_output import KEPT_CHARACTERS
+from workers.agent.workspace.command_output import TAIL_CHARACTERS
 from workers.agent.workspace.kernel import folder_of
-from workers.sandbox.host.errors import ParentLost
+from workers.sandbox.host.zygotes.errors import ZygoteLost
 
 NAME: Final = "python"
 DEFAULT_S: Final = 120
 MAX_S: Final = 900
 MAX_CODE_CHARACTERS: Final = 100_000
-_TOLD_CELL_CHARACTERS: Final = 1_000
-_TOLD_CHARACTERS: Final = 8_000
+_MAX_CELL_CHARACTERS: Final = 1_000
+_MAX_LISTED_CHARACTERS: Final = 8_000
 _FILE: Final = re.compile(r"[0-9a-f]{1,16}-\d{1,6}-\d{1,3}\.(png|jpg|gif|svg|pdf|html)")
 _KINDS: Final = {"png": "image", "jpg": "image", "gif": "image", "svg": "image"}
 _SCHEMA: Final[dict[str, Any]] = {
@@ -54,11 +54,11 @@ _ENDS: Final = {
 
 
 Earlier = Callable[[], Sequence[Mapping[str, Any]]]
-"""What earlier attempts at the job have called the tool with."""
+"""Returns the arguments of the calls of earlier attempts."""
 
 
 def kernel_tools(skill: Skill, earlier: Earlier, confirmed: Effects = NONE) -> list[PythonKernel]:
-    """The tool, for a skill that names it; it asks where any agent in the chain of callers has it ask."""
+    """Return the tool of a skill that lists it; it needs an approval if any calling agent confirms it."""
     is_confirmed = Effect("builtin", NAME) in confirmed
     return [
         PythonKernel(tool.confirm or is_confirmed, earlier) for tool in skill.tools if tool.builtin == NAME
@@ -66,13 +66,13 @@ def kernel_tools(skill: Skill, earlier: Earlier, confirmed: Effects = NONE) -> l
 
 
 class PythonKernel:
-    """Runs cells, and tells the model when what they had defined is gone."""
+    """Runs cells, and informs the model when the state of the kernel was lost."""
 
     spec = spec_of(
         NAME,
         "Run Python in a kernel that stays: variables and imports of a call are there in the next. It starts in the "
         "work folder; the drive is ./drive. You get what is printed and the value of the last line, the last "
-        f"{KEPT_CHARACTERS:,} characters of it; pictures and HTML that are shown are kept as files, whose paths you "
+        f"{TAIL_CHARACTERS:,} characters of it; pictures and HTML that are shown are kept as files, whose paths you "
         "get. There are no secrets. Packages are those of the skill.",
         _SCHEMA,
     )
@@ -84,66 +84,66 @@ class PythonKernel:
         self.confirm = confirm
         self._earlier = earlier
         self._cells: list[str] | None = None
-        """What the kernel that is gone had run, or this one has."""
+        """The cells that the lost kernel or this one has run."""
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Run the cell.
 
         Raises:
-            ToolError: the arguments are wrong, or there is no kernel to be had.
+            ToolError: the arguments are wrong, or the kernel could not be started.
         """
-        given = _ARGUMENTS.of(call)
-        code, timeout_s = given["code"], float(given["timeout"])
+        arguments = _ARGUMENTS.of(call)
+        code, timeout_s = arguments["code"], float(arguments["timeout"])
         if len(code) > MAX_CODE_CHARACTERS:
             raise ToolError(
                 f"The cell is longer than {MAX_CODE_CHARACTERS:,} characters: write a file and import it."
             )
         if self._cells is None:
             self._cells = [str(one.get("code", "")) for one in self._earlier()]
-        note = "" if workroom.has_kernel or not self._cells else _gone(self._cells)
+        note = "" if workspace.has_kernel or not self._cells else _lost_state_note(self._cells)
         if note:
             self._cells = []
-        recorder = workroom.recorder
+        recorder = workspace.recorder
         try:
-            ran = await workroom.python(
+            ran = await workspace.python(
                 code,
                 timeout_s=timeout_s,
                 on_output=lambda stream, text: recorder.record(LogEvent(stream=stream, text=text)),
             )
-        except ParentLost as lost:
-            raise ToolError(lost.detail) from None
+        except ZygoteLost as error:
+            raise ToolError(error.detail) from None
         self._cells.append(code)
-        return _result(ran, note, timeout_s, str(workroom.assignment.job_id))
+        return _result(ran, note, timeout_s, str(workspace.assignment.job_id))
 
 
 def _result(ran: RanCell, note: str, timeout_s: float, job_id: str) -> ToolResult:
-    shown = [note] if note else []
+    lines = [note] if note else []
     if ran.output.strip():
-        shown.append(ran.output.rstrip())
-    # The names come from the sandbox: nothing but a name of our own form is passed on.
+        lines.append(ran.output.rstrip())
+    # The names come from the sandbox: only names of the expected form are used.
     paths = [f"{folder_of(job_id)}/{name}" for name in ran.files if _FILE.fullmatch(name)]
-    shown += [f"[kept as drive/{path}]" for path in paths]
+    lines += [f"[kept as drive/{path}]" for path in paths]
     if ran.end in _ENDS:
-        said = f" ({ran.said})" if ran.said else ""
-        shown.append(f"[{_ENDS[ran.end].format(timeout=timeout_s, said=said)}]")
+        reason = f" ({ran.reason})" if ran.reason else ""
+        lines.append(f"[{_ENDS[ran.end].format(timeout=timeout_s, reason=reason)}]")
     media = [{"drive_path": path, "kind": _KINDS.get(path.rpartition(".")[2], "file")} for path in paths]
-    content = "\n".join(shown) or "(it printed nothing)"
+    content = "\n".join(lines) or "(it printed nothing)"
     return ToolResult(
-        content, ok=ran.end == "ok", facts={"end": ran.end, **({"media": media} if media else {})}
+        content, ok=ran.end == "ok", details={"end": ran.end, **({"media": media} if media else {})}
     )
 
 
-def _gone(cells: Sequence[str]) -> str:
-    """What the model is told of a kernel that is not there any more."""
-    told, left = [], _TOLD_CHARACTERS
+def _lost_state_note(cells: Sequence[str]) -> str:
+    """Return the note for the model about a lost kernel."""
+    parts, remaining = [], _MAX_LISTED_CHARACTERS
     for number, cell in reversed(list(enumerate(cells, start=1))):
-        text = cell if len(cell) <= _TOLD_CELL_CHARACTERS else f"{cell[:_TOLD_CELL_CHARACTERS]}\n# … (cut)"
-        if len(text) > left:
-            told.append(f"({number} earlier cells are left out)")
+        text = cell if len(cell) <= _MAX_CELL_CHARACTERS else f"{cell[:_MAX_CELL_CHARACTERS]}\n# … (cut)"
+        if len(text) > remaining:
+            parts.append(f"({number} earlier cells are left out)")
             break
-        left -= len(text)
-        told.append(f"# cell {number}\n{text}")
-    listed = "\n\n".join(reversed(told))
+        remaining -= len(text)
+        parts.append(f"# cell {number}\n{text}")
+    listed = "\n\n".join(reversed(parts))
     return (
         "[The kernel is a new one: the variables and imports of the earlier one are gone, files in the drive are not. "
         f"Your call was run in the new one. Run again what you need of these cells:\n{listed}\n]"

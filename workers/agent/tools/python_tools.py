@@ -23,7 +23,7 @@ _KINDS: Final = {
 
 
 def python_tools(skill: Skill, confirmed: Effects = NONE) -> list[PythonTool]:
-    """The skill's tools that are functions; one whose function is confirmed anywhere needs an approval here, too."""
+    """Return the tools that are functions of the skill; a function that is confirmed anywhere needs an approval."""
     own = {skill.function_effect(tool.entrypoint) for tool in skill.tools if tool.entrypoint and tool.confirm}
     return [
         PythonTool(tool, skill, confirm=skill.function_effect(tool.entrypoint) in confirmed | own)
@@ -47,21 +47,21 @@ class PythonTool:
         self._arguments = Arguments(schema)
         self._output = OutputSchema(tool.output_schema or {})
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return self._arguments.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return self._arguments.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """Call the function with checked arguments, and check what it gives.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Call the function with validated arguments, and validate its value.
 
         Raises:
-            ToolError: the arguments do not fit, the function failed, or its value does not fit.
+            ToolError: the arguments are invalid, the function failed, or its value is invalid.
         """
-        outcome = await workroom.call(
+        outcome = await workspace.call(
             self._entrypoint,
             self._arguments.of(call),
             key=call.idempotency_key,
-            timeout_s=workroom.assignment.limits.timeout_s,
+            timeout_s=workspace.assignment.limits.timeout_s,
         )
         if isinstance(outcome, Failure):
             raise ToolError(f"{self.spec.name} failed ({outcome.code}): {outcome.message}")
@@ -73,11 +73,11 @@ class PythonTool:
             raise ToolError(f"{self.spec.name} gave what does not fit its output_schema:\n{shown}")
         media = list(_media(checked.value))[:_MAX_MEDIA]
         content = json.dumps(checked.value, ensure_ascii=False)
-        return ToolResult(content, facts={"media": media} if media else {})
+        return ToolResult(content, details={"media": media} if media else {})
 
 
 def _media(value: Any) -> Iterator[dict[str, str]]:
-    """The files in the drive that a value names, with their kind."""
+    """Yield the files in the drive that a value names, with their kind."""
     waiting = [value]
     while waiting:
         inner = waiting.pop()

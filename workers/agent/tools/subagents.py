@@ -1,5 +1,4 @@
-"""Other skills, texts and prompts as tools: each call is a job of its own, in the slot and from the money of the run
-that makes it."""
+"""Other skills, texts and prompts as tools: each call is a subjob that uses the slot and the reservation of the run."""
 
 from __future__ import annotations
 
@@ -59,7 +58,7 @@ _DESCRIBE: Final[dict[str, Any]] = {
 
 
 def subagent_tools(context: AppContext, assignment: AgentAssignment) -> list[Tool]:
-    """The skills that this one names as tools, and the tools for all others, for texts and for prompts."""
+    """Return the skills that this one lists as tools, and the tools for other skills, texts and prompts."""
     callers = Callers(context)
     skills = assignment.manifest
     tools: list[Tool] = [
@@ -71,14 +70,14 @@ def subagent_tools(context: AppContext, assignment: AgentAssignment) -> list[Too
 
 
 class Callers:
-    """Makes calls for runs on this machine."""
+    """Makes calls for the runs of this worker."""
 
     def __init__(self, context: AppContext) -> None:
         self.context = context
 
-    def principal(self, workroom: Workspace) -> Principal:
-        """The run as who it is to everybody else: its job."""
-        run = workroom.assignment
+    def principal(self, workspace: Workspace) -> Principal:
+        """Return the principal of the run: its job."""
+        run = workspace.assignment
         return Principal(
             kind="job",
             id=run.job_id,
@@ -88,58 +87,56 @@ class Callers:
             facts={"attempt": run.attempt},
         )
 
-    async def answer(
-        self, call: ToolCall, workroom: Workspace, target: str | None, given: Mapping[str, Any]
+    async def run_call(
+        self, call: ToolCall, workspace: Workspace, target: str | None, arguments: Mapping[str, Any]
     ) -> ToolResult:
-        """What the called skill, text or prompt gave.
+        """Return the result of the called skill, text or prompt.
 
         Raises:
-            PurasError: it cannot be called so.
+            PurasError: the call is invalid.
             ToolError: it did not succeed.
         """
-        who = self.principal(workroom)
-        asked = SubagentCall(
+        who = self.principal(workspace)
+        request = SubagentCall(
             target,
             call.idempotency_key,
-            given.get("inputs") or {},
-            given.get("version"),
-            given.get("prompt"),
-            label=_agents(workroom).journal.recorder.scrubber.scrub(call.label),
+            arguments.get("inputs") or {},
+            arguments.get("version"),
+            arguments.get("prompt"),
+            label=_agents(workspace).journal.recorder.scrubber.scrub(call.label),
             tool_use_id=call.id,
-            share=call.beside,
+            share=call.concurrency,
             step=call.step,
         )
         if target is not None and inline_skills.is_text(target):
-            await asyncio.to_thread(
-                read_text, _agents(workroom), target
-            )  # else the call would fail a moment later
-        job_id = await subagents.call(self.context, who, asked)
-        _agents(workroom).poll_children()
-        within_s = min(MAX_S, float(given.get("timeout") or MAX_S))
+            await asyncio.to_thread(read_text, _agents(workspace), target)  # a missing text fails here
+        job_id = await subagents.call(self.context, who, request)
+        _agents(workspace).poll_children()
+        within_s = min(MAX_S, float(arguments.get("timeout") or MAX_S))
         job = await subagents.ended(self.context, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:
             async with self.context.database.transaction() as session:
                 await cancel_by(session, job_id, who=who.label)
             raise ToolError(f"{_named(job)} did not end within {within_s:g} s, and was cancelled.")
-        return _told(job)
+        return _tool_result(job)
 
     async def needs_approval(
-        self, workroom: Workspace, target: str | None, *, version: int | None = None
+        self, workspace: Workspace, target: str | None, *, version: int | None = None
     ) -> bool:
         """Return whether a user has to approve the call: `confirm: true` binds the skill, not the way to it."""
         retry = DatabaseRetry(
-            "not known yet whether a call needs an approval", job_id=str(workroom.assignment.job_id)
+            "not known yet whether a call needs an approval", job_id=str(workspace.assignment.job_id)
         )
         while True:
             async with retry:
-                who = self.principal(workroom)
+                who = self.principal(workspace)
                 return await subagents.needs_approval(self.context, who, target, version=version)
 
 
 class RunSubagent:
     """`run_subagent`: any skill of the deployment or the project, a text of the bundle, or a prompt."""
 
-    is_read_only = True  # as far as this run goes: what it calls are jobs, which run beside each other
+    is_read_only = True  # for this run: the calls are jobs, which run concurrently
     is_idempotent = True  # the same call is the same job
     runs_alone = False
     confirm = False
@@ -153,31 +150,31 @@ class RunSubagent:
             _RUN,
         )
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return self._arguments.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return self._arguments.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """Call it and wait for its end.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Start the subjob and wait for its end.
 
         Raises:
-            ToolError: the arguments do not fit, or it did not succeed.
+            ToolError: the arguments are invalid, or it did not succeed.
         """
-        given = self._arguments.of(call)
-        return await self._callers.answer(call, workroom, given.get("target"), given)
+        arguments = self._arguments.of(call)
+        return await self._callers.run_call(call, workspace, arguments.get("target"), arguments)
 
-    async def needs_approval(self, call: ToolCall, workroom: Workspace) -> bool:
+    async def needs_approval(self, call: ToolCall, workspace: Workspace) -> bool:
         """Return whether the skill, text or prompt is called only with an approval."""
         try:
-            given = self._arguments.of(call)
+            arguments = self._arguments.of(call)
         except ToolError:  # the call itself reports it
             return False
-        target, version = given.get("target"), given.get("version")
-        return await self._callers.needs_approval(workroom, target, version=version)
+        target, version = arguments.get("target"), arguments.get("version")
+        return await self._callers.needs_approval(workspace, target, version=version)
 
 
 class SkillTool:
-    """A skill under the name that another one gives it, with its own inputs as arguments."""
+    """A skill as a tool of another skill, with its inputs as arguments."""
 
     is_read_only = True
     is_idempotent = True
@@ -191,26 +188,26 @@ class SkillTool:
         description = declared.description or skill.description
         self.spec = spec_of(declared.name or "", description, skill.input_schema)
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return self._arguments.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return self._arguments.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
-        """Call it and wait for its end.
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
+        """Start the subjob and wait for its end.
 
         Raises:
-            ToolError: the arguments do not fit, or it did not succeed.
+            ToolError: the arguments are invalid, or it did not succeed.
         """
         inputs = self._arguments.of(call)
-        return await self._callers.answer(call, workroom, self._target, {"inputs": inputs})
+        return await self._callers.run_call(call, workspace, self._target, {"inputs": inputs})
 
-    async def needs_approval(self, call: ToolCall, workroom: Workspace) -> bool:
+    async def needs_approval(self, call: ToolCall, workspace: Workspace) -> bool:
         """Return whether another agent confirms this skill."""
-        return await self._callers.needs_approval(workroom, self._target)
+        return await self._callers.needs_approval(workspace, self._target)
 
 
 class DescribeSubagent:
-    """`describe_subagent`: what a skill takes and gives."""
+    """`describe_subagent`: the inputs and outputs of a skill."""
 
     is_read_only = True
     is_idempotent = True
@@ -226,37 +223,37 @@ class DescribeSubagent:
             _DESCRIBE,
         )
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Describe it.
 
         Raises:
             PurasError: there is no such skill.
         """
         target = self._arguments.of(call)["target"]
-        who = self._callers.principal(workroom)
+        who = self._callers.principal(workspace)
         async with self._callers.context.database.transaction() as session:
-            told = await describe(session, who, target, is_by_model=True)
+            description = await describe(session, who, target, is_by_model=True)
         if inline_skills.is_text(target):
-            told.summary = (await asyncio.to_thread(read_text, _agents(workroom), target))[
+            description.summary = (await asyncio.to_thread(read_text, _agents(workspace), target))[
                 :MAX_SUMMARY_CHARACTERS
             ]
-        return ToolResult(told.model_dump_json())
+        return ToolResult(description.model_dump_json())
 
 
-def _told(job: JobRead) -> ToolResult:
-    facts = {"job_id": str(job.id), "used_micros": job.used_micros}
+def _tool_result(job: JobRead) -> ToolResult:
+    details = {"job_id": str(job.id), "used_micros": job.used_micros}
     if job.status == "succeeded":
-        return ToolResult(json.dumps(job.result, ensure_ascii=False), facts=facts)
-    words = f"ERROR: {_named(job)} {job.status} ({job.error_code}): {job.error}"
-    return ToolResult(words, ok=False, facts=facts)
+        return ToolResult(json.dumps(job.result, ensure_ascii=False), details=details)
+    text = f"ERROR: {_named(job)} {job.status} ({job.error_code}): {job.error}"
+    return ToolResult(text, ok=False, details=details)
 
 
 def _named(job: JobRead) -> str:
     return "the prompt" if job.prompt is not None else f"the skill {job.skill_name!r}"
 
 
-def _agents(workroom: Workspace) -> AgentAssignment:
-    assignment = workroom.assignment
+def _agents(workspace: Workspace) -> AgentAssignment:
+    assignment = workspace.assignment
     if not isinstance(assignment, AgentAssignment):
         raise TypeError("only an agent has such tools")
     return assignment

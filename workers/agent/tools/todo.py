@@ -1,4 +1,4 @@
-"""The tool `todo_write`: the agent's own list of what there is to do, which people see too."""
+"""The tool `todo_write`: the agent's own todo list, which users see, too."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     },
     "required": ["todos"],
 }
-# Bad items are dropped, not refused: a list is not worth another turn.
+# Invalid items are dropped instead of rejected: a list is not worth another step.
 _ARGUMENTS: Final = Arguments(
     {"type": "object", "properties": {"todos": {"type": "array"}}, "required": ["todos"]}
 )
@@ -49,33 +49,33 @@ class TodoWrite:
     runs_alone = True
     confirm = False
 
-    def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments as the call passes them on."""
-        return _ARGUMENTS.coerced(given)
+    def coerced(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments that are used."""
+        return _ARGUMENTS.coerced(arguments)
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Note the list.
 
         Raises:
             ToolError: there is no list.
         """
-        given = _ARGUMENTS.of(call)["todos"]
-        todos = [todo for item in given if (todo := _todo(item)) is not None][:MAX_ITEMS]
+        arguments = _ARGUMENTS.of(call)["todos"]
+        todos = [todo for item in arguments if (todo := _todo(item)) is not None][:MAX_ITEMS]
         counts = ", ".join(
             f"{sum(todo['status'] == status for todo in todos)} {status}" for status in STATUSES
         )
-        dropped = len(given) - len(todos)
+        dropped = len(arguments) - len(todos)
         note = (
             f" {dropped} were left out: an item has a content of 1 to {MAX_CHARACTERS} characters and a status of "
             f"{', '.join(STATUSES)}; at most {MAX_ITEMS} are kept."
             if dropped
             else ""
         )
-        return ToolResult(f"{len(todos)} todos: {counts}.{note}", facts={"todos": todos})
+        return ToolResult(f"{len(todos)} todos: {counts}.{note}", details={"todos": todos})
 
 
 def _todo(item: Any) -> dict[str, str] | None:
-    """An item as it is kept; none if it is none."""
+    """Return an item as it is kept; none if it is no valid response."""
     if not isinstance(item, dict):
         return None
     content, status = item.get("content"), item.get("status")

@@ -1,4 +1,4 @@
-"""The tool `web_fetch`: what a page of the web says."""
+"""The tool `web_fetch`: the text of a web page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.agent.untrusted import marked
 DEFAULT_CHARACTERS: Final = 20_000
 MAX_CHARACTERS: Final = 200_000
 IN_CONVERSATION: Final = 30_000
-"""Characters of one page that a conversation holds; of a longer text it gets the beginning, the drive the whole."""
+"""Maximum characters of one page in a conversation; a longer text is stored in the drive."""
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
@@ -36,7 +36,7 @@ _ARGUMENTS: Final = Arguments(_SCHEMA)
 
 
 class WebFetch:
-    """Fetches one address and takes its text out."""
+    """Fetches a URL and extracts its text."""
 
     spec = spec_of(
         "web_fetch",
@@ -49,32 +49,32 @@ class WebFetch:
     runs_alone = False
     confirm = False
 
-    def __init__(self, outside: RunEgress) -> None:
-        """Say where it may go."""
-        self._outside = outside
+    def __init__(self, egress: RunEgress) -> None:
+        """Use this egress."""
+        self._egress = egress
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Fetch it.
 
         Raises:
-            ToolError: the arguments are wrong, or it cannot be had.
+            ToolError: the arguments are wrong, or the page is unavailable.
         """
-        given = _ARGUMENTS.of(call)
-        most: int = given["max_chars"]
+        arguments = _ARGUMENTS.of(call)
+        max_characters: int = arguments["max_chars"]
         try:
-            fetched = await fetch(self._outside, given["url"], page_text.WANTED)
-            # Cut with room to spare: a secret on the edge has to be there in whole to be found.
-            read = await page_text.read(fetched, most + 1_000)
+            fetched = await fetch(self._egress, arguments["url"], page_text.WANTED)
+            # Cut with a margin: a secret at the edge must be complete to be found.
+            read = await page_text.read(fetched, max_characters + 1_000)
         except NotFetched as error:
             raise ToolError(error.sentence) from None
-        text = Scrubber(workroom.assignment.secrets.values()).scrub(read.text)[:most]
-        left = max(0, read.length - len(text))
-        if left:
-            text += f"\n[cut here: {left:,} more characters]"
+        text = Scrubber(workspace.assignment.secrets.values()).scrub(read.text)[:max_characters]
+        remaining = max(0, read.length - len(text))
+        if remaining:
+            text += f"\n[cut here: {remaining:,} more characters]"
         if fetched.is_cut:
             text += f"\n[only the first {page_text.MAX_BYTES >> 20} MB of it were read]"
         content = marked("web_page", text, url=fetched.url, title=read.title, length=read.length)
-        facts = {"url": fetched.url, "title": read.title, "length": read.length}
+        details = {"url": fetched.url, "title": read.title, "length": read.length}
         if len(content) > IN_CONVERSATION:
-            return ToolResult(content, facts=facts)
-        return ToolResult([{"type": "text", "text": content}], facts=facts)
+            return ToolResult(content, details=details)
+        return ToolResult([{"type": "text", "text": content}], details=details)

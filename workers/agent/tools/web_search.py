@@ -1,4 +1,4 @@
-"""The tool `web_search`: pages of the web about something."""
+"""The tool `web_search`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from backend.integrations.web.errors import SearchFailed
 from backend.integrations.web.search import MAX_RESULTS
-from workers.agent.search import Engine
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
 from workers.agent.untrusted import marked
+from workers.agent.web.search import Engine
 
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -33,7 +33,7 @@ _ARGUMENTS: Final = Arguments(_SCHEMA)
 
 
 class WebSearch:
-    """Asks the search engine that this run has."""
+    """Searches with the search engine of the run."""
 
     spec = spec_of(
         "web_search",
@@ -42,36 +42,37 @@ class WebSearch:
     )
     is_read_only = True
     is_idempotent = True
-    runs_alone = True  # what is left of the budget is known after one search, and not beside it
+    runs_alone = True  # the remaining budget is known only after a search
     confirm = False
 
-    def __init__(self, engine: Engine, left_micros: Callable[[], int]) -> None:
-        """Say what to ask, and what may still be spent."""
+    def __init__(self, engine: Engine, remaining_micros: Callable[[], int]) -> None:
+        """Use this engine, within the remaining budget."""
         self._engine = engine
-        self._left_micros = left_micros
+        self._left_micros = remaining_micros
 
-    async def run(self, call: ToolCall, workroom: Workspace) -> ToolResult:
+    async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
         """Search.
 
         Raises:
-            ToolError: the arguments are wrong, the search cannot be paid, or fails.
+            ToolError: the arguments are wrong, or the search is not affordable or fails.
         """
-        given = _ARGUMENTS.of(call)
-        query: str = given["query"]
-        most = self._engine.worst_case_micros(query)
-        if most > max(0, self._left_micros()):
+        arguments = _ARGUMENTS.of(call)
+        query: str = arguments["query"]
+        max_micros = self._engine.worst_case_micros(query)
+        if max_micros > max(0, self._left_micros()):
             raise ToolError(
-                f"A search may cost up to ${most / 1e6:.4f}, and ${self._left_micros() / 1e6:.4f} are left for this "
+                f"A search may cost up to ${max_micros / 1e6:.4f}, and ${self._left_micros() / 1e6:.4f} are left for "
+                "this "
                 "run. Go on without it."
             )
         try:
-            found = await self._engine.find(query, given["max_results"])
+            found = await self._engine.find(query, arguments["max_results"])
         except SearchFailed as error:
             raise ToolError(str(error)) from None
-        answer: dict[str, Any] = {"results": [asdict(hit) for hit in found.hits]}
+        response: dict[str, Any] = {"results": [asdict(hit) for hit in found.hits]}
         if found.summary:
-            answer["summary"] = found.summary
-        content = marked("web_search_results", json.dumps(answer, ensure_ascii=False), query=query)
+            response["summary"] = found.summary
+        content = marked("web_search_results", json.dumps(response, ensure_ascii=False), query=query)
         return ToolResult(
-            content, facts={"count": len(found.hits)}, used=(replace(found.used, step=call.step),)
+            content, details={"count": len(found.hits)}, used=(replace(found.used, step=call.step),)
         )

@@ -1,1 +1,1 @@
-"""Give one agent a folder of its own, in which its commands, its Python tools and its files meet."""
+"""Workspaces of agents: a folder that commands, Python tools and file tools share."""

@@ -1,4 +1,4 @@
-"""What one command printed: told to the trace as it comes, and its end kept for the model."""
+"""The output of one command: traced as it arrives, with its end for the model."""
 
 from __future__ import annotations
 
@@ -9,34 +9,32 @@ from typing import Final
 
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.types import JobEvent, LogEvent
-from workers.sandbox.host.output import Output
+from workers.sandbox.host.zygotes.output import Output
 
-KEPT_CHARACTERS: Final = 8_192
-MAX_TOLD_BYTES: Final = 4 << 20  # of all commands of one agent
-_PAUSE_S: Final = 0.005  # a command that prints without end must wait, not the worker work
+TAIL_CHARACTERS: Final = 8_192
+MAX_TRACED_BYTES: Final = 4 << 20  # of all commands of one agent
+_PAUSE_S: Final = 0.005  # a command that prints without end has to wait
 
 
 class Trace:
-    """Passes on what the commands of one agent print, up to an amount."""
+    """Forwards the output of the commands of one agent, up to a maximum size."""
 
     def __init__(self) -> None:
-        self._left = MAX_TOLD_BYTES
+        self._remaining = MAX_TRACED_BYTES
 
-    def pass_on(self, stream: str, text: str, on_output: Callable[[str, str], None]) -> None:
-        """Pass on a piece, while there is room."""
-        if self._left <= 0:
+    def forward(self, stream: str, text: str, on_output: Callable[[str, str], None]) -> None:
+        """Forward a chunk, unless the maximum is reached."""
+        if self._remaining <= 0:
             return
-        self._left -= len(text.encode()) + 64
+        self._remaining -= len(text.encode()) + 64
         on_output(stream, text)
-        if self._left <= 0:
-            note = (
-                f"What commands print from now on is not stored: it is more than {MAX_TOLD_BYTES >> 20} MiB."
-            )
+        if self._remaining <= 0:
+            note = f"What commands print from now on is not stored: it is more than {MAX_TRACED_BYTES >> 20} MiB."
             on_output("system", note)
 
 
 class Printed:
-    """Takes the output of one command."""
+    """Collects the output of one command."""
 
     def __init__(self, trace: Trace, scrubber: Scrubber, on_output: Callable[[str, str], None]) -> None:
         self._trace = trace
@@ -44,33 +42,33 @@ class Printed:
         self._output = Output()
         self._output.attach(self)
         new = codecs.getincrementaldecoder("utf-8")
-        # Secrets are looked for before the text is cut: half a secret would not be recognised.
+        # Secrets are redacted before the text is cut: a part of a secret would not be recognized.
         self._streams = {name: (new(errors="replace"), scrubber.stream()) for name in ("stdout", "stderr")}
-        self._kept = ""
+        self._tail = ""
         self._characters = 0
 
-    async def hear(self, stream: str, data: bytes) -> None:
-        """Take what came from a stream."""
+    async def feed(self, stream: str, data: bytes) -> None:
+        """Add output of a stream."""
         self._output.text(stream, data)
         decoder, scrubber = self._streams[stream]
-        self._keep(scrubber.feed(decoder.decode(data)))
+        self._append(scrubber.feed(decoder.decode(data)))
         if self._output.is_full:
             await asyncio.sleep(_PAUSE_S)
 
     def record(self, event: JobEvent) -> None:
-        """Take a piece of the output in the size of an event."""
+        """Trace a chunk of the output with the size of an event."""
         if isinstance(event, LogEvent):
-            self._trace.pass_on(event.stream, event.text, self._on_output)
+            self._trace.forward(event.stream, event.text, self._on_output)
 
     def finish(self) -> str:
-        """Pass on what is left; gives the end of what was printed."""
+        """Forward the rest, and return the end of the output."""
         self._output.finish()
         for decoder, scrubber in self._streams.values():
-            self._keep(scrubber.feed(decoder.decode(b"", final=True)) + scrubber.end())
-        left_out = self._characters - len(self._kept)
-        note = f"[the first {left_out:,} characters are left out]\n" if left_out else ""
-        return note + self._kept
+            self._append(scrubber.feed(decoder.decode(b"", final=True)) + scrubber.end())
+        omitted = self._characters - len(self._tail)
+        note = f"[the first {omitted:,} characters are left out]\n" if omitted else ""
+        return note + self._tail
 
-    def _keep(self, text: str) -> None:
+    def _append(self, text: str) -> None:
         self._characters += len(text)
-        self._kept = (self._kept + text)[-KEPT_CHARACTERS:]
+        self._tail = (self._tail + text)[-TAIL_CHARACTERS:]

@@ -1,4 +1,4 @@
-"""Reading and writing one file of an agent, without ever following where its code leads us."""
+"""Read and write single files of an agent, without following links of its code."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final, NamedTuple
 
 from backend.storage.tree_walk import made_folder, open_file_in, opened_folder
 from workers.agent.types import ToolError
-from workers.agent.workspace.file_paths import Place
+from workers.agent.workspace.file_paths import FileLocation
 
 MAX_BYTES: Final = 5 << 20
-_FILE_MODE: Final = 0o600  # as the agent's own code makes them
+_FILE_MODE: Final = 0o600  # as the agent's own code creates them
 
 
 class Written(NamedTuple):
@@ -24,63 +24,65 @@ class Written(NamedTuple):
     is_new: bool
 
 
-def look(place: Place) -> int:
-    """How many bytes a file has.
+def file_size(location: FileLocation) -> int:
+    """Return the size of a file in bytes.
 
     Raises:
-        ToolError: it is not there, or no plain file.
+        ToolError: it is missing, or no plain file.
     """
-    with os.fdopen(_opened(place), "rb") as file:
+    with os.fdopen(_opened(location), "rb") as file:
         return os.fstat(file.fileno()).st_size
 
 
-def read(place: Place) -> bytes:
-    """The bytes of a file.
+def read(location: FileLocation) -> bytes:
+    """Return the bytes of a file.
 
     Raises:
-        ToolError: it is not there, no plain file, or too large.
+        ToolError: it is missing, no plain file, or too large.
     """
-    with os.fdopen(_opened(place), "rb") as file:
+    with os.fdopen(_opened(location), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         content = b"" if size > MAX_BYTES else file.read(MAX_BYTES + 1)
     if max(size, len(content)) > MAX_BYTES:
         raise ToolError(
-            f"{place.shown!r} has {size:,} bytes, more than the {MAX_BYTES >> 20} MB that can be read at once: take "
+            f"{location.display_name!r} has {size:,} bytes, more than the {MAX_BYTES >> 20} MB that can be read at "
+            "once: take "
             "the part you need with a command, like `head` or `sed -n`."
         )
     return content
 
 
-def _opened(place: Place) -> int:
-    if not place.parts:
-        raise ToolError(f"{place.shown or '.'!r} is a folder: name a file in it.")
+def _opened(location: FileLocation) -> int:
+    if not location.parts:
+        raise ToolError(f"{location.display_name or '.'!r} is a folder: name a file in it.")
     try:
-        with opened_folder(place.root, place.parts[:-1]) as folder:
-            return open_file_in(folder, place.parts[-1])
+        with opened_folder(location.root, location.parts[:-1]) as folder:
+            return open_file_in(folder, location.parts[-1])
     except OSError:
-        raise ToolError(_why_not(place)) from None
+        raise ToolError(_why_not(location)) from None
 
 
-def write(place: Place, content: bytes, *, owner_uid: int | None) -> Written:
-    """Put a file there, at once and whole, with the folders above it.
+def write(location: FileLocation, content: bytes, *, owner_uid: int | None) -> Written:
+    """Write a file atomically, and create the folders above it.
 
     Raises:
-        ToolError: something else is in the way, or there is no room.
+        ToolError: another kind of file is there, or the disk is full.
     """
     try:
-        with made_folder(place.root, place.parts[:-1], owner_uid=owner_uid) as folder:
-            return _write_in(folder, place, content, owner_uid)
+        with made_folder(location.root, location.parts[:-1], owner_uid=owner_uid) as folder:
+            return _write_in(folder, location, content, owner_uid)
     except NotADirectoryError:
         raise ToolError(
-            f"{place.shown!r} cannot be written: a part of the path is no folder, or a link. Choose another path."
+            f"{location.display_name!r} cannot be written: a part of the path is no folder, or a link. Choose "
+            "another path."
         ) from None
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
-        raise ToolError(f"{place.shown!r} cannot be written: {why}.") from None
+        raise ToolError(f"{location.display_name!r} cannot be written: {why}.") from None
 
 
-def _write_in(folder: int, place: Place, content: bytes, owner_uid: int | None) -> Written:
-    name, mode = place.parts[-1], _mode_of(folder, place)
+def _write_in(folder: int, location: FileLocation, content: bytes, owner_uid: int | None) -> Written:
+    name, mode = location.parts[-1], _mode_of(folder, location)
     fresh = f".{token_hex(8)}.part"
     descriptor = os.open(
         fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder
@@ -91,7 +93,7 @@ def _write_in(folder: int, place: Place, content: bytes, owner_uid: int | None) 
             if owner_uid is not None:
                 os.fchown(file.fileno(), owner_uid, owner_uid)
             os.fchmod(file.fileno(), mode if mode is not None else _FILE_MODE)
-        os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)  # a link in its place is replaced itself
+        os.rename(fresh, name, src_dir_fd=folder, dst_dir_fd=folder)  # a link is replaced, not followed
     except BaseException:
         with suppress(OSError):
             os.unlink(fresh, dir_fd=folder)
@@ -99,10 +101,10 @@ def _write_in(folder: int, place: Place, content: bytes, owner_uid: int | None) 
     return Written(len(content), mode is None)
 
 
-def _mode_of(folder: int, place: Place) -> int | None:
-    """The rights of the file that is there; none if there is none."""
+def _mode_of(folder: int, location: FileLocation) -> int | None:
+    """Return the mode of an existing file; none if the limit is exceeded."""
     try:
-        mode = os.stat(place.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
+        mode = os.stat(location.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(mode):
@@ -110,17 +112,20 @@ def _mode_of(folder: int, place: Place) -> int | None:
     return stat.S_IMODE(mode) & 0o777 if stat.S_ISREG(mode) else _FILE_MODE
 
 
-def _why_not(place: Place) -> str:
-    """Why a file cannot be read; looked at again, since the kernel does not tell all cases apart."""
+def _why_not(location: FileLocation) -> str:
+    """Return why a file cannot be read; checked again, since the error of the kernel is not specific."""
     try:
-        with opened_folder(place.root, place.parts[:-1]) as folder:
-            mode = os.stat(place.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
+        with opened_folder(location.root, location.parts[:-1]) as folder:
+            mode = os.stat(location.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
     except NotADirectoryError:
-        return f"{place.shown!r} cannot be read: a part of the path is no folder, or a link, which is not followed."
+        return (
+            f"{location.display_name!r} cannot be read: a part of the path is no folder, or a link, which is not "
+            "followed."
+        )
     except OSError:
-        return f"There is no file {place.shown!r}. What lies in the drive begins with 'drive/'."
+        return f"There is no file {location.display_name!r}. What lies in the drive begins with 'drive/'."
     if stat.S_ISDIR(mode):
-        return f"{place.shown!r} is a folder: name a file in it."
+        return f"{location.display_name!r} is a folder: name a file in it."
     if stat.S_ISLNK(mode):
-        return f"{place.shown!r} is a link, and links are not followed: name the file itself."
-    return f"{place.shown!r} is no plain file."
+        return f"{location.display_name!r} is a link, and links are not followed: name the file itself."
+    return f"{location.display_name!r} is no plain file."

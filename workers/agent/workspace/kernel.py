@@ -1,6 +1,6 @@
-"""The Python kernel of one agent, seen from the worker: started with its first cell, ended with its workroom.
+"""The worker's side of the Python kernel of one agent: started with its first cell, ended with its workspace.
 
-Nothing that comes from the sandbox is trusted: lines have a limit, and one that is no message ends the kernel.
+Messages from the sandbox are not trusted: lines have a maximum length, and an invalid message ends the kernel.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from typing import Any, Final, Literal
 from backend.core import logs
 from workers.agent.workspace.command_output import Printed
 from workers.sandbox.egress.network_use import NetworkUse
-from workers.sandbox.host.commands import Hear, Order
-from workers.sandbox.host.errors import ParentLost
 from workers.sandbox.host.kernel_packages import kernel_packages
 from workers.sandbox.host.runtime import SandboxRuntime
-from workers.sandbox.host.shell import run_command
-from workers.sandbox.isolation.paths import INSIDE_KERNEL, INSIDE_OURS
+from workers.sandbox.host.shells.commands import CommandRequest, OutputCallback
+from workers.sandbox.host.shells.shell import run_command
+from workers.sandbox.host.zygotes.errors import ZygoteLost
+from workers.sandbox.isolation.paths import INSIDE_KERNEL, INSIDE_PACKAGES
 from workers.types import Assignment, Recorder
 
 log = logs.get(__name__)
 
 START_S: Final = 90.0
 GRACE_S: Final = 5.0
-"""Between an interrupt and the end of the whole kernel."""
+"""Between an interrupt and the end of the kernel."""
 MAX_LINE_BYTES: Final = 1 << 20
 MAX_NOTEBOOK_LINE_BYTES: Final = 4 << 20
-"""What a notebook is told holds its pictures."""
+"""Messages for notebooks contain images."""
 _MAX_FILES: Final = 20
 
 
 def folder_of(job_id: str) -> str:
-    """Where in the drive the rich outputs of a job are."""
+    """Return the folder of the drive with the rich outputs of a job."""
     return f"_jobs/{job_id}/python"
 
 
@@ -54,60 +54,62 @@ End = Literal["ok", "error", "interrupted", "killed", "died", "broken"]
 
 @dataclass(slots=True)
 class Cell:
-    """How a cell went."""
+    """How a cell ended."""
 
     end: End = "ok"
     output: str = ""
-    """The end of what it printed and gave."""
+    """The end of its output."""
     files: list[str] = field(default_factory=list)
-    """Names of the rich outputs that it has left in the drive."""
-    said: str = ""
-    """Why the kernel is gone, when it is."""
+    """Names of the rich outputs that it has stored in the drive."""
+    reason: str = ""
+    """Why the kernel has ended, if it has."""
 
     @property
     def is_over(self) -> bool:
-        """Whether the kernel, with all its variables, is gone."""
+        """Whether the kernel has ended, with all its variables."""
         return self.end in ("killed", "died", "broken")
 
 
 async def open_kernel(
-    house: SandboxRuntime,
+    runtime: SandboxRuntime,
     python: str,
-    order_of: Callable[[str, float, Hear], Order],
+    request_of: Callable[[str, float, OutputCallback], CommandRequest],
     assignment: Assignment,
     recorder: Recorder,
     *,
     for_notebook: bool = False,
 ) -> Kernel:
-    """A kernel of the skill's Python in a sandbox of its own, as commands have one; whoever opens it closes it.
+    """Return a kernel with the skill's Python in its own sandbox, as commands have one; the caller closes it.
 
-    Rich outputs of cells become files of the drive; for a notebook they are told as it keeps them.
+    Rich outputs of cells become files of the drive; for a notebook they are sent in the form of notebooks.
 
     Raises:
-        ParentLost: there is no sandbox that could hold it, or it did not start.
+        ZygoteLost: there is no suitable sandbox, or it did not start.
     """
-    if not house.ground.is_mounted:
-        instead = (
+    if not runtime.shared.is_mounted:
+        hint = (
             "run notebooks on a Linux worker with bubblewrap"
             if for_notebook
             else "use bash, or files and tools"
         )
-        raise ParentLost(f"This machine has no sandbox that could hold a Python kernel: {instead}.")
+        raise ZygoteLost(f"This machine has no sandbox that could hold a Python kernel: {hint}.")
     packages = kernel_packages()
     folder = "" if for_notebook else f"drive/{folder_of(str(assignment.job_id))}"
 
     async def run(channel: socket.socket) -> str | None:
         with channel:
             code = (
-                f"import sys; sys.path[:0] = [{INSIDE_OURS!r}]; sys.path.append({INSIDE_KERNEL!r}); "
+                f"import sys; sys.path[:0] = [{INSIDE_PACKAGES!r}]; sys.path.append({INSIDE_KERNEL!r}); "
                 "from puras_inside import kernel; "
                 f"kernel.main({channel.fileno()}, {INSIDE_KERNEL!r}, {folder!r})"
             )
-            order = order_of(
-                f"exec {shlex.quote(python)} -I -B -c {shlex.quote(code)}", assignment.limits.timeout_s, _hear
+            request = request_of(
+                f"exec {shlex.quote(python)} -I -B -c {shlex.quote(code)}",
+                assignment.limits.timeout_s,
+                _discard,
             )
-            order = replace(order, channel=channel.fileno(), packages=packages)
-            finished = await run_command(house, order, NetworkUse(recorder))
+            request = replace(request, channel=channel.fileno(), packages=packages)
+            finished = await run_command(runtime, request, NetworkUse(recorder))
         return finished.excess
 
     kernel = Kernel(run, MAX_NOTEBOOK_LINE_BYTES if for_notebook else MAX_LINE_BYTES)
@@ -115,19 +117,19 @@ async def open_kernel(
     return kernel
 
 
-async def _hear(stream: str, data: bytes) -> None:
-    """What is printed past the kernel is nobody's output."""
+async def _discard(stream: str, data: bytes) -> None:
+    """Discard output that bypasses the kernel."""
 
 
 class Kernel:
-    """One kernel: a process of the sandbox that lives for many cells."""
+    """One kernel: a process in the sandbox that runs many cells."""
 
     def __init__(
-        self, run: Callable[[socket.socket], Awaitable[str | None]], most_line_bytes: int = MAX_LINE_BYTES
+        self, run: Callable[[socket.socket], Awaitable[str | None]], max_line_bytes: int = MAX_LINE_BYTES
     ) -> None:
-        """`run` starts it with the other end of its channel, and gives why it ended, if something ended it."""
+        """Prepare a kernel; `run` starts it with the peer end of its channel, and returns what ended it."""
         self._run = run
-        self._most_line_bytes = most_line_bytes
+        self._max_line_bytes = max_line_bytes
         self._process: asyncio.Task[str | None] | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -136,30 +138,30 @@ class Kernel:
         """Start it.
 
         Raises:
-            ParentLost: it did not come; why is for the operator.
+            ZygoteLost: it did not start; the operator's log contains the reason.
         """
-        ours, theirs = socket.socketpair()
-        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=self._most_line_bytes)
-        self._process = asyncio.ensure_future(self._run(theirs))
+        own_end, peer_end = socket.socketpair()
+        self._reader, self._writer = await asyncio.open_connection(sock=own_end, limit=self._max_line_bytes)
+        self._process = asyncio.ensure_future(self._run(peer_end))
         try:
             async with asyncio.timeout(START_S):
                 ready = await self._next()
         except TimeoutError:
             ready = None
         if ready is None or ready.get("type") != "ready":
-            said = await self.close()
-            log.warning("a kernel did not start", said=said)
-            raise ParentLost("The Python kernel did not start. Try again.")
+            reason = await self.close()
+            log.warning("a kernel did not start", reason=reason)
+            raise ZygoteLost("The Python kernel did not start. Try again.")
 
     async def execute(self, code: str, *, timeout_s: float, printed: Printed) -> Cell:
-        """Run a cell: one that takes too long is interrupted, and if that does not help, its kernel is ended."""
+        """Run a cell; interrupt one that takes too long, and end the kernel if that does not help."""
         cell = Cell()
-        await self._order({"type": "run", "code": code})
-        following = asyncio.ensure_future(self._follow(cell, printed))
+        await self._send({"type": "run", "code": code})
+        following = asyncio.ensure_future(self._collect(cell, printed))
         try:
             done, _ = await asyncio.wait({following}, timeout=timeout_s)
             if not done:
-                await self._order({"type": "interrupt"})
+                await self._send({"type": "interrupt"})
                 done, _ = await asyncio.wait({following}, timeout=GRACE_S)
                 cell.end = "interrupted" if done and cell.end in ("ok", "error") else "killed"
         finally:
@@ -167,12 +169,12 @@ class Kernel:
             with suppress(asyncio.CancelledError):
                 await following
         if cell.is_over:
-            cell.said = await self.close() or ""
+            cell.reason = await self.close() or ""
         return cell
 
-    async def follow(self, code: str, hear: Callable[[dict[str, Any]], Awaitable[None]]) -> End:
-        """Run a cell, and hand on what it says of it until it ends; only an interrupt ends one that takes for ever."""
-        await self._order({"type": "run", "code": code})
+    async def follow(self, code: str, on_message: Callable[[dict[str, Any]], Awaitable[None]]) -> End:
+        """Run a cell to its end and forward its messages; only an interrupt ends one that never returns."""
+        await self._send({"type": "run", "code": code})
         while True:
             message = await self._next()
             kind = message.get("type") if message else None
@@ -180,28 +182,28 @@ class Kernel:
                 return "died"
             if kind == "done":
                 return "ok" if message.get("status") == "ok" else "error"
-            await hear(message)
+            await on_message(message)
 
     async def interrupt(self) -> None:
         """Interrupt the cell that runs, as Ctrl-C does."""
-        await self._order({"type": "interrupt"})
+        await self._send({"type": "interrupt"})
 
     async def close(self) -> str | None:
-        """End it with everything that it has started; gives what ended it before, if something did."""
-        said = None
+        """End it with all its processes; return what ended it before, if anything."""
+        reason = None
         if self._process is not None:
             if not self._process.done() and self._reader is not None and self._reader.at_eof():
-                await asyncio.wait({self._process}, timeout=GRACE_S)  # it is ending: hear why
+                await asyncio.wait({self._process}, timeout=GRACE_S)  # it is ending: wait for the reason
             self._process.cancel()
-            with suppress(asyncio.CancelledError, ParentLost):
-                said = await self._process
+            with suppress(asyncio.CancelledError, ZygoteLost):
+                reason = await self._process
         if self._writer is not None:
             self._writer.close()
             with suppress(OSError):
                 await self._writer.wait_closed()
-        return said
+        return reason
 
-    async def _follow(self, cell: Cell, printed: Printed) -> None:
+    async def _collect(self, cell: Cell, printed: Printed) -> None:
         while True:
             message = await self._next()
             kind = message.get("type") if message else None
@@ -210,7 +212,7 @@ class Kernel:
                 return
             if kind == "text":
                 stream = _STREAMS.get(str(message.get("stream")), "stdout")
-                await printed.hear(stream, str(message.get("text", "")).encode("utf-8", "replace"))
+                await printed.feed(stream, str(message.get("text", "")).encode("utf-8", "replace"))
             elif kind == "file" and len(cell.files) < _MAX_FILES:
                 cell.files.append(str(message.get("name", "")))
             elif kind == "done":
@@ -218,7 +220,7 @@ class Kernel:
                 return
 
     async def _next(self) -> dict[str, Any] | None:
-        """What it says next; none when it is gone, or says what is no message."""
+        """Return the next message; none if the kernel has ended, or the message is invalid."""
         if self._reader is None:
             return None
         try:
@@ -227,8 +229,8 @@ class Kernel:
             return None
         return message if isinstance(message, dict) else None
 
-    async def _order(self, order: dict[str, Any]) -> None:
+    async def _send(self, request: dict[str, Any]) -> None:
         if self._writer is not None:
             with suppress(OSError):
-                self._writer.write(json.dumps(order).encode() + b"\n")
+                self._writer.write(json.dumps(request).encode() + b"\n")
                 await self._writer.drain()

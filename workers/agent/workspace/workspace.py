@@ -1,7 +1,7 @@
-"""The workroom of one agent: a folder of its own, in which its commands, its Python tools and its files meet.
+"""The workspace of one agent: a folder that its commands, Python tools and file tools share.
 
-Commands run in a sandbox each, without secrets and without a token. Python tools run in children of warm parents, as
-skills do, with both. All of them see the same folder under the same path, and nothing of any other agent's.
+Each command runs in its own sandbox, without secrets and without a token. Python tools run in children of zygotes, as
+skills do, with both. All of them use the same folder under the same path, and have no access to other agents.
 """
 
 from __future__ import annotations
@@ -19,58 +19,62 @@ from backend.skills.manifest.types import Skill
 from workers.agent.types import Ran, RanCell
 from workers.agent.workspace.command_output import Printed, Trace
 from workers.sandbox.egress.network_use import NetworkUse
-from workers.sandbox.host.commands import Hear, Order
-from workers.sandbox.host.errors import EntrypointRefused, ParentLost
-from workers.sandbox.host.events import announce_sandbox, record_refusal
-from workers.sandbox.host.execution import Execution, job_of, stay
-from workers.sandbox.host.exit_status import NotStarted
-from workers.sandbox.host.outcome import Meter
+from workers.sandbox.host.executions.execution import (
+    Execution,
+    announce_sandbox,
+    execute,
+    job_of,
+    record_refusal,
+)
+from workers.sandbox.host.executions.outcome import Meter
+from workers.sandbox.host.executions.staged_drive import DRIVE_GONE, DriveMount
 from workers.sandbox.host.runtime import SandboxRuntime
-from workers.sandbox.host.shell import run_command
-from workers.sandbox.host.spec import spec_of, tool_spec
-from workers.sandbox.host.staged_drive import DRIVE_GONE, OwnDrive
-from workers.sandbox.host.workspaces import RoomKey
+from workers.sandbox.host.shells.commands import CommandRequest, OutputCallback
+from workers.sandbox.host.shells.shell import run_command
+from workers.sandbox.host.workspaces import WorkspaceGroupKey
+from workers.sandbox.host.zygotes.errors import EntrypointRefused, ZygoteLost
+from workers.sandbox.host.zygotes.exit_status import NotStarted
+from workers.sandbox.host.zygotes.spec import spec_of, tool_spec
 from workers.sandbox.isolation.errors import SandboxUnavailable
-from workers.sandbox.isolation.paths import HostPlaces, seen_from_inside
+from workers.sandbox.isolation.paths import HostPaths, paths_inside
 from workers.types import Assignment, Entrypoint, Failure, Outcome, Recorder, Success
 
-from .folder import DRIVE, furnish
-from .hidden import hidden_in
+from .folder import DRIVE, hidden_in, prepare_folder
 from .kernel import Kernel, open_kernel
 
 IDEMPOTENCY_KEY: Final = "PURAS_IDEMPOTENCY_KEY"
-_PLACE: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
+_OPEN_FLAGS: Final = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC if hasattr(os, "O_PATH") else 0
 
 
 async def open_workspace(
-    house: SandboxRuntime, assignment: Assignment, skill: Skill, recorder: Recorder
+    runtime: SandboxRuntime, assignment: Assignment, skill: Skill, recorder: Recorder
 ) -> SandboxWorkspace:
-    """A workroom for one attempt; whoever opens it closes it.
+    """Return a workspace for one attempt; the caller closes it.
 
     Raises:
-        PurasError: the skill's packages cannot be had, its drive is gone, or the sandbox is less than is demanded.
+        PurasError: the packages are unavailable, the drive was lost, or the sandbox lacks layers.
     """
     if runs_code(skill):
-        house.demand()
-    async with AsyncExitStack() as kept:
-        environment = await kept.enter_async_context(house.supplies.of(assignment, recorder))
-        workroom = SandboxWorkspace(house, assignment, skill, recorder, environment)
-        workroom.keep(kept.pop_all())
-        return workroom
+        runtime.demand()
+    async with AsyncExitStack() as resources:
+        environment = await resources.enter_async_context(runtime.assets.of(assignment, recorder))
+        workspace = SandboxWorkspace(runtime, assignment, skill, recorder, environment)
+        workspace.hold_resources(resources.pop_all())
+        return workspace
     raise AssertionError("an exit stack swallows nothing")
 
 
 def runs_code(skill: Skill) -> bool:
-    """Whether an agent of this skill can run anything at all beside the model."""
+    """Return whether an agent of this skill can run any code."""
     return not skill.disable_bash or any(tool.entrypoint or tool.builtin for tool in skill.tools)
 
 
 class SandboxWorkspace:
-    """Where the tools of one agent work."""
+    """The workspace of one agent in the sandbox."""
 
     def __init__(
         self,
-        house: SandboxRuntime,
+        runtime: SandboxRuntime,
         assignment: Assignment,
         skill: Skill,
         recorder: Recorder,
@@ -79,37 +83,37 @@ class SandboxWorkspace:
         self.assignment = assignment
         self.skill = skill
         self.recorder = recorder
-        self.drive_is_whole = True
-        """False, once closed: files of a drive of its own were lost."""
-        self._house = house
+        self.is_drive_complete = True
+        """False after `close` if files of its staged drive were lost."""
+        self._runtime = runtime
         self.hidden_files = hidden_in(assignment, skill)
-        """Of the bundle: its commands, kernel and file tools must not read them."""
+        """Files of the bundle that its commands, kernel and file tools must not read."""
         self._spec = spec_of(assignment, environment)
-        self._key = RoomKey(assignment.project_id, assignment.deployment_id, assignment.skill_name)
-        self._room = house.rooms.enter(self._key)
-        self.folder = self._room.make_folder(assignment.sandbox_uid)
-        self.drive_dir = self.folder / DRIVE if assignment.has_own_drive else assignment.drive_dir
-        self.inside = self._furnish()
-        """Its path for the agent's code."""
-        self._descriptor = os.open(self.folder, _PLACE)
+        self._key = WorkspaceGroupKey(assignment.project_id, assignment.deployment_id, assignment.skill_name)
+        self._group = runtime.workspaces.enter(self._key)
+        self.folder = self._group.make_folder(assignment.sandbox_uid)
+        self.drive_dir = self.folder / DRIVE if assignment.has_staged_drive else assignment.drive_dir
+        self.path_inside = self._prepare_folder()
+        """The path of the folder for the agent's code."""
+        self._descriptor = os.open(self.folder, _OPEN_FLAGS)
         self._scrubber = Scrubber(assignment.secrets.values())
         self._trace = Trace()
         self._is_announced = False
         self._kernel: Kernel | None = None
         self._is_closed = False
-        self._kept = AsyncExitStack()
+        self._resources = AsyncExitStack()
 
-    def keep(self, kept: AsyncExitStack) -> None:
-        """Hold what it stands on until it is closed."""
-        self._kept = kept
+    def hold_resources(self, resources: AsyncExitStack) -> None:
+        """Keep the bundle and the environment locked until it is closed."""
+        self._resources = resources
 
     async def bash(self, command: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> Ran:
         """Run a command in the sandbox; its environment holds neither secrets nor the job's token."""
         self._announce(None)
         printed = Printed(self._trace, self._scrubber, on_output)
-        order = self._order_of(command, timeout_s, printed.hear)
+        request = self._request_of(command, timeout_s, printed.feed)
         try:
-            finished = await run_command(self._house, order, NetworkUse(self.recorder))
+            finished = await run_command(self._runtime, request, NetworkUse(self.recorder))
         finally:
             output = printed.finish()
         if finished.excess is not None:
@@ -118,19 +122,19 @@ class SandboxWorkspace:
 
     @property
     def has_kernel(self) -> bool:
-        """Whether the kernel of earlier calls is still there."""
+        """Whether the kernel of earlier calls still exists."""
         return self._kernel is not None
 
     async def python(self, code: str, *, timeout_s: float, on_output: Callable[[str, str], None]) -> RanCell:
-        """Run a cell in the kernel, which begins with the first; it has what commands have.
+        """Run a cell in the kernel, which starts with the first cell; it has the privileges of commands.
 
         Raises:
-            ParentLost: there is no kernel to be had.
+            ZygoteLost: the kernel could not be started.
         """
         self._announce(None)
         if self._kernel is None:
             self._kernel = await open_kernel(
-                self._house, self._python, self._order_of, self.assignment, self.recorder
+                self._runtime, self._python, self._request_of, self.assignment, self.recorder
             )
         printed = Printed(self._trace, self._scrubber, on_output)
         try:
@@ -139,17 +143,17 @@ class SandboxWorkspace:
             output = printed.finish()
         if cell.is_over:
             self._kernel = None
-        return RanCell(cell.end, output, tuple(cell.files), cell.said)
+        return RanCell(cell.end, output, tuple(cell.files), cell.reason)
 
     async def notebook_kernel(self) -> Kernel:
-        """A kernel whose cells are told as a notebook keeps them; whoever asks for it closes it.
+        """Return a kernel that sends outputs in the form of notebooks; the caller closes it.
 
         Raises:
-            ParentLost: there is no kernel to be had.
+            ZygoteLost: the kernel could not be started.
         """
         self._announce(None)
         return await open_kernel(
-            self._house, self._python, self._order_of, self.assignment, self.recorder, for_notebook=True
+            self._runtime, self._python, self._request_of, self.assignment, self.recorder, for_notebook=True
         )
 
     async def call(
@@ -158,7 +162,7 @@ class SandboxWorkspace:
         """Run a function of the bundle in the sandbox, with the skill's secrets and the job's token."""
         meter = Meter(time.monotonic())
         job = job_of(self.assignment, inputs, **{IDEMPOTENCY_KEY: key})
-        guest = Execution(
+        execution = Execution(
             self.assignment,
             replace(job, function=entrypoint.function, declared=self._declared(entrypoint, inputs)),
             timeout_s,
@@ -168,73 +172,77 @@ class SandboxWorkspace:
             announce=lambda parent: self._announce(parent.cold_reason),
         )
         try:
-            spec = tool_spec(self._spec, entrypoint.file, self._room.path)
-            outcome = await stay(self._house, spec, guest, meter=meter, recorder=self.recorder)
+            spec = tool_spec(self._spec, entrypoint.file, self._group.path)
+            outcome = await execute(self._runtime, spec, execution, meter=meter, recorder=self.recorder)
         except EntrypointRefused as refusal:
             record_refusal(refusal, self.recorder)
             return Failure(refusal.code, refusal.detail, meter.read())
-        except (ParentLost, SandboxUnavailable) as error:
+        except (ZygoteLost, SandboxUnavailable) as error:
             return Failure(error.code, error.detail, meter.read())
         if isinstance(outcome, Success):
             return Success(self._scrubber.scrub(outcome.value), outcome.measured)
         return Failure(outcome.code, self._scrubber.scrub(outcome.message), outcome.measured)
 
     async def close(self) -> None:
-        """Bring a drive of its own back to where it was, and remove the folder; its processes have ended before."""
+        """Move a staged drive back, and remove the folder; its processes have ended before."""
         if self._is_closed:
             return
         self._is_closed = True
         if self._kernel is not None:
             await self._kernel.close()
         os.close(self._descriptor)
-        self._drive.take_out()
-        self.drive_is_whole = self._drive.is_whole
-        self._house.rooms.leave(self._key, self.folder)
-        await self._kept.aclose()
+        self._drive.detach()
+        self.is_drive_complete = self._drive.is_whole
+        self._runtime.workspaces.leave(self._key, self.folder)
+        await self._resources.aclose()
 
-    def _order_of(self, command: str, timeout_s: float, hear: Hear) -> Order:
-        return Order(
+    def _request_of(self, command: str, timeout_s: float, on_output: OutputCallback) -> CommandRequest:
+        return CommandRequest(
             command=command,
             spec=self._spec,
-            room=self._room.path,
+            workspaces_dir=self._group.path,
             name=self.folder.name,
             descriptor=self._descriptor,
             limits=self.assignment.limits,
             timeout_s=timeout_s,
-            hear=hear,
+            on_output=on_output,
             hidden=self.hidden_files,
         )
 
-    def _furnish(self) -> str:
-        assignment, ground = self.assignment, self._house.ground
-        self._drive = OwnDrive(assignment, self._room.path, self.folder.name)
-        host = HostPlaces(
-            self._room.path, self._spec.bundle, self._spec.drive, self._spec.key.environment, ground.ours
+    def _prepare_folder(self) -> str:
+        assignment, shared = self.assignment, self._runtime.shared
+        self._drive = DriveMount(assignment, self._group.path, self.folder.name)
+        host = HostPaths(
+            self._group.path,
+            self._spec.bundle,
+            self._spec.drive,
+            self._spec.key.environment,
+            shared.packages_dir,
         )
-        places = seen_from_inside(host, mounted=ground.is_mounted)
+        paths = paths_inside(host, mounted=shared.is_mounted)
         try:
-            furnish(self.folder, assignment, places)
-            self._drive.put_in()
+            prepare_folder(self.folder, assignment, paths)
+            self._drive.attach()
         except NotStarted:
-            self._house.rooms.leave(self._key, self.folder)
+            self._runtime.workspaces.leave(self._key, self.folder)
             raise SandboxUnavailable(DRIVE_GONE) from None
         except BaseException:
-            self._house.rooms.leave(self._key, self.folder)
+            self._runtime.workspaces.leave(self._key, self.folder)
             raise
-        self._python = places.python
-        return f"{places.jobs}/{self.folder.name}"
+        self._python = paths.python
+        return f"{paths.jobs}/{self.folder.name}"
 
     def _declared(self, entrypoint: Entrypoint, inputs: dict[str, Any]) -> tuple[str, ...]:
-        """What the skill declares for a function, which decides how it is called."""
+        """Return the inputs that the skill declares for a function, which determine how it is called."""
         name = f"{entrypoint.file}:{entrypoint.function}"
         schemas = [tool.input_schema for tool in self.skill.tools if tool.entrypoint == name]
         if not schemas:
-            return ()  # no tool, but the check of a rail: it gets what it has a name for
+            return ()  # the check of a guardrail, which receives its named parameters
         properties = schemas[0].get("properties") if schemas and schemas[0] else inputs
         return tuple(properties) if isinstance(properties, dict) else ()
 
     def _announce(self, cold_reason: str | None) -> None:
-        """Record once what confines it."""
+        """Record once which layers confine it."""
         if not self._is_announced:
             self._is_announced = True
-            announce_sandbox(self._house, self.assignment, self.recorder, cold_reason=cold_reason)
+            announce_sandbox(self._runtime, self.assignment, self.recorder, cold_reason=cold_reason)

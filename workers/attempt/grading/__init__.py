@@ -1,1 +1,1 @@
-"""Graders: what a skill's author says a good run is, asked after every run that has a result."""
+"""Run the graders of a skill after each run that has a result."""

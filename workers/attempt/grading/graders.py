@@ -1,6 +1,6 @@
-"""The graders of a skill, after a run has its result and before its last event.
+"""The graders of a skill, which run after a run has its result and before its last event.
 
-A grader that breaks scores 0 and says why; whatever happens here, the job keeps its result.
+A grader that fails scores 0 with the error; the job keeps its result in any case.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from backend.evals.comparison import NoSuchPlaceError, place_in, same
 from backend.evals.scores import Scored, Verdict, scored
 from backend.skills.manifest.types import Grader, Skill
 from backend.skills.schemas.value_schemas import OutputSchema
+from workers.attempt.grading.judge_models import Judges
+from workers.attempt.grading.types import Graded, verdict_of
 from workers.drives.errors import AttemptLost
 from workers.sandbox.host.runtime import SandboxRuntime
 
-from .asking import Judges
 from .checks import run_check
-from .graded import Graded, verdict_of
 from .judge import Judge
 
 if TYPE_CHECKING:
@@ -32,34 +32,34 @@ _BROKE: Final = "The grader broke"
 class Graders:
     """The graders of the jobs of this worker process."""
 
-    def __init__(self, context: AppContext, house: SandboxRuntime, models: Models | None = None) -> None:
-        """Without `models` its judges are those that the settings give a worker."""
+    def __init__(self, context: AppContext, runtime: SandboxRuntime, models: Models | None = None) -> None:
+        """Use these models for judges; without them, those of the settings."""
         self._context = context
-        self._house = house
+        self._runtime = runtime
         self._judges = Judges(context, models)
 
     async def grade(self, graded: Graded) -> Scored:
-        """What the skill's graders say, one after the other.
+        """Return the verdicts of the skill's graders, which run one after the other.
 
         Raises:
             AttemptLost: the attempt is not the running one any more.
         """
         judge = Judge(self._context, self._judges, graded)
         verdicts = []
-        for place, grader in enumerate(graded.skill.evals):
-            verdicts.append(await self._verdict(graded, grader, place, judge))
+        for position, grader in enumerate(graded.skill.evals):
+            verdicts.append(await self._verdict(graded, grader, position, judge))
         return scored(verdicts)
 
     async def close(self) -> None:
-        """Let go of the models that have judged."""
+        """Close the models of the judges."""
         await self._judges.close()
 
-    async def _verdict(self, graded: Graded, grader: Grader, place: int, judge: Judge) -> Verdict:
+    async def _verdict(self, graded: Graded, grader: Grader, position: int, judge: Judge) -> Verdict:
         try:
             if grader.kind == "check":
-                return await run_check(self._house, grader, graded)
+                return await run_check(self._runtime, grader, graded)
             if grader.kind == "rubric":
-                return await judge.verdict(grader, place)
+                return await judge.verdict(grader, position)
             if grader.kind == "exact_match":
                 return _exact_match(grader, graded.output, graded.case)
             return _schema(grader, graded.skill, graded.output)
@@ -72,23 +72,23 @@ class Graders:
 
 
 def _exact_match(grader: Grader, output: Any, case: Case | None) -> Verdict:
-    """With a field, the expected value is that of the field, or holds it at the same place."""
+    """Compare the output with the expected value; with a field, only that field."""
     if case is None or not case.has_expected:
         return verdict_of(grader, skipped=True, detail="The run has no expected output.")
-    wanted, found = [case.expected], output
+    expected, found = [case.expected], output
     if grader.field is not None:
         try:
             found = place_in(output, grader.field)
         except NoSuchPlaceError:
             return verdict_of(grader, detail=f"The output has no {grader.field!r}.")
-        wanted += _places(case.expected, grader.field)
-    if any(same(found, one) for one in wanted):
+        expected += _values_at(case.expected, grader.field)
+    if any(same(found, one) for one in expected):
         return verdict_of(grader, score=1.0, passed=True)
-    place = f"The output's {grader.field!r}" if grader.field else "The output"
-    return verdict_of(grader, detail=f"{place} is not the expected one.")
+    subject = f"The output's {grader.field!r}" if grader.field else "The output"
+    return verdict_of(grader, detail=f"{subject} is not the expected one.")
 
 
-def _places(value: Any, path: str) -> Sequence[Any]:
+def _values_at(value: Any, path: str) -> Sequence[Any]:
     try:
         return [place_in(value, path)]
     except NoSuchPlaceError:

@@ -1,7 +1,7 @@
-"""The judge of rubrics: a language model that is told what is good, and asked how good an output is.
+"""The judge of rubrics: a language model that scores an output by criteria.
 
-What it said is written down in the run's journal with its price, so that an interrupted grading asks nothing twice, and
-a recording of the run has the same verdict for nothing. Where no language model is at work, nothing is judged.
+The journal of the run stores its verdict and price, so that an interrupted grading repeats no request, and a recording
+of the run has the same verdict at no cost. Without a language model, nothing is judged.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from backend.skills.manifest.types import Grader
 from backend.skills.model_catalog.catalog import REHEARSAL
 from backend.skills.model_catalog.recordings import recorded_job
 from workers.agent.usage import model_used
+from workers.attempt.grading.judge_models import Judges
+from workers.attempt.grading.types import Graded, verdict_of
 from workers.llm.types import Model, Prompt, Reply, ToolSpec
-
-from .asking import Judges
-from .graded import Graded, verdict_of
 
 MAX_CHARACTERS: Final = 12_000
 """Of the inputs and of the output, each."""
@@ -50,7 +49,7 @@ VERDICT: Final = ToolSpec(
     },
 )
 NO_MODEL: Final = "Not judged: no language model was at work."
-OTHER_THEN: Final = "Not judged: the recorded run had another output, or other criteria, or no judge."
+NOT_RECORDED: Final = "Not judged: the recorded run had another output, or other criteria, or no judge."
 
 _RECORDED: Final = text("""
 select e.content from journal_entries e join jobs j on j.id = e.job_id
@@ -67,58 +66,58 @@ class Judge:
         self._graded = graded
         self._is_journal_read = graded.skill.is_agentic
 
-    async def verdict(self, grader: Grader, place: int) -> Verdict:
-        """How good the run is by the rubric.
+    async def verdict(self, grader: Grader, position: int) -> Verdict:
+        """Return the verdict on the run by the rubric.
 
         Raises:
             AttemptLost: the attempt is not the running one any more.
-            PurasError: no model can be asked.
+            PurasError: no model is available.
         """
         question = _question(grader, self._graded.prepared.assignment.inputs, self._graded.output)
-        recorded = recorded_job(self._graded.claimed.model)
+        recorded = recorded_job(self._graded.job_attempt.model)
         if recorded is not None:
             return await self._replayed(grader, question, recorded)
-        if self._graded.claimed.model == REHEARSAL:
+        if self._graded.job_attempt.model == REHEARSAL:
             return verdict_of(grader, skipped=True, detail=NO_MODEL, label="rehearsal")
         journal = self._graded.journal
         if not self._is_journal_read:
             await journal.read()
             self._is_journal_read = True
-        kept = journal.verdict(place)
-        if kept is None:
-            return await self._asked(grader, question, place)
-        return _verdict(grader, kept)
+        stored = journal.verdict(position)
+        if stored is None:
+            return await self._ask_model(grader, question, position)
+        return _verdict(grader, stored)
 
-    async def _asked(self, grader: Grader, question: str, place: int) -> Verdict:
+    async def _ask_model(self, grader: Grader, question: str, position: int) -> Verdict:
         graded, journal = self._graded, self._graded.journal
         inputs = graded.prepared.assignment.inputs
-        project_id = graded.claimed.project_id
+        project_id = graded.job_attempt.project_id
         model = await self._judges.find(graded.skill, project_id=project_id, inputs=inputs)
         try:
             if model.label:
                 return verdict_of(grader, skipped=True, detail=NO_MODEL, label=model.label)
             prompt = Prompt(SYSTEM, [_message(question)], [VERDICT], MAX_TOKENS)
-            left = max(0, graded.claimed.reserved_micros - journal.spent_micros)
+            remaining = max(0, graded.job_attempt.reserved_micros - journal.spent_micros)
             needed = model.worst_case_micros(prompt, MAX_TOKENS)
-            if needed > left:
-                return verdict_of(grader, detail=_too_dear(needed, left))
+            if needed > remaining:
+                return verdict_of(grader, detail=_cost_exceeded(needed, remaining))
             reply = await _reply(model, prompt)
         finally:
             await model.close()
-        said = {"asked": _digest(question), "model": reply.model, **_said(reply)}
-        await journal.keep_verdict(place, said, (model_used(reply),))
-        return _verdict(grader, said)
+        answer = {"asked": _digest(question), "model": reply.model, **_verdict_of_reply(reply)}
+        await journal.store_verdict(position, answer, (model_used(reply),))
+        return _verdict(grader, answer)
 
     async def _replayed(self, grader: Grader, question: str, job_id: UUID) -> Verdict:
-        """What was said then, if the very same was asked."""
-        values = {"job_id": job_id, "project_id": self._graded.claimed.project_id}
+        """Return the recorded verdict, if the question is the same."""
+        values = {"job_id": job_id, "project_id": self._graded.job_attempt.project_id}
         async with self._context.database.glance() as session:
             rows = (await session.execute(_RECORDED, values)).all()
-        asked = _digest(question)
-        said = next((row.content for row in rows if row.content["asked"] == asked), None)
-        if said is None:
-            return verdict_of(grader, skipped=True, detail=OTHER_THEN, label="recording")
-        return _verdict(grader, said, label="recording")
+        digest = _digest(question)
+        answer = next((row.content for row in rows if row.content["asked"] == digest), None)
+        if answer is None:
+            return verdict_of(grader, skipped=True, detail=NOT_RECORDED, label="recording")
+        return _verdict(grader, answer, label="recording")
 
 
 async def _reply(model: Model, prompt: Prompt) -> Reply:
@@ -129,14 +128,14 @@ async def _reply(model: Model, prompt: Prompt) -> Reply:
 def _question(grader: Grader, inputs: Mapping[str, Any], output: Any) -> str:
     parts = [f"<rubric>\n{grader.criteria}\n</rubric>"]
     if grader.levels:
-        levels = "\n".join(f"{score}: {words}" for score, words in grader.levels.items())
+        levels = "\n".join(f"{score}: {meaning}" for score, meaning in grader.levels.items())
         parts.append(f"<levels>\n{levels}\n</levels>")
     parts += [f"<inputs>\n{_as_data(inputs)}\n</inputs>", f"<output>\n{_as_data(output)}\n</output>"]
     return "\n\n".join(parts)
 
 
 def _as_data(value: Any) -> str:
-    """As JSON that cannot close the mark around it, and is not too long."""
+    """Return a value as JSON that cannot close the mark around it, cut if it is too long."""
     written = json.dumps(value, ensure_ascii=False).replace("</", "<\\/")
     if len(written) <= MAX_CHARACTERS:
         return written
@@ -151,33 +150,33 @@ def _digest(question: str) -> str:
     return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _said(reply: Reply) -> dict[str, Any]:
-    """The score and the reason, or only why there is no score."""
-    given = [block["input"] for block in reply.blocks if block.get("type") == "tool_use"]
-    words = " ".join(block["text"] for block in reply.blocks if block.get("type") == "text").strip()
-    for said in [*given, _parsed(words)]:
-        score = said.get("score") if isinstance(said, dict) else None
+def _verdict_of_reply(reply: Reply) -> dict[str, Any]:
+    """Return the score and the reason, or why there is no score."""
+    calls = [block["input"] for block in reply.blocks if block.get("type") == "tool_use"]
+    reply_text = " ".join(block["text"] for block in reply.blocks if block.get("type") == "text").strip()
+    for answer in [*calls, _parsed(reply_text)]:
+        score = answer.get("score") if isinstance(answer, dict) else None
         if isinstance(score, (int, float)) and not isinstance(score, bool) and 0 <= score <= 1:
-            return {"score": float(score), "reason": str(said.get("reason") or "")}
-    return {"score": None, "reason": f"The judge handed in no score from 0 to 1: {words[:200]!r}"}
+            return {"score": float(score), "reason": str(answer.get("reason") or "")}
+    return {"score": None, "reason": f"The judge handed in no score from 0 to 1: {reply_text[:200]!r}"}
 
 
-def _parsed(words: str) -> Any:
-    """The JSON object in what was said, for models that answer in words."""
+def _parsed(reply_text: str) -> Any:
+    """Return the JSON object in a text reply."""
     try:
-        return json.loads(words[words.index("{") : words.rindex("}") + 1])
+        return json.loads(reply_text[reply_text.index("{") : reply_text.rindex("}") + 1])
     except (ValueError, RecursionError):
         return None
 
 
-def _verdict(grader: Grader, said: Mapping[str, Any], *, label: str = "") -> Verdict:
-    score = said["score"] or 0.0
+def _verdict(grader: Grader, verdict: Mapping[str, Any], *, label: str = "") -> Verdict:
+    score = verdict["score"] or 0.0
     passed = score >= RUBRIC_PASSES
-    return verdict_of(grader, score=score, passed=passed, detail=said["reason"], label=label)
+    return verdict_of(grader, score=score, passed=passed, detail=verdict["reason"], label=label)
 
 
-def _too_dear(needed: int, left: int) -> str:
+def _cost_exceeded(needed: int, remaining: int) -> str:
     return (
-        f"Not judged: it could cost ${needed / 1e6:.4f}, and ${left / 1e6:.4f} of the run's cap are left. Raise "
+        f"Not judged: it could cost ${needed / 1e6:.4f}, and ${remaining / 1e6:.4f} of the run's cap are left. Raise "
         "`limits.cost_usd`."
     )

@@ -1,5 +1,5 @@
-"""The one way from a job to the internet: a proxy in a process of its own, with a door into each sandbox.
+"""The only connection from jobs to the internet: a proxy process with a gateway in each sandbox.
 
-The process (`server`) holds nothing of the instance: no database, no keys, no secrets. It stands on the standard
-library alone. The worker's side of it is `proxy`.
+The process (`server`) has no access to the database, keys or secrets of the instance. It uses only the standard
+library. The worker's side of it is `proxy`.
 """

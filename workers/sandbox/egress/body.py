@@ -1,4 +1,4 @@
-"""Passing bytes on: a body of exactly one request, then nothing; or a tunnel of bytes both ways."""
+"""Forward bytes: the body of exactly one request, or a tunnel in both directions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from backend.core.net.egress.refusals import Malformed
 
-IDLE_S: Final = 900.0  # without a byte either way; a model may think for minutes
+IDLE_S: Final = 900.0  # without a byte in either direction; a model may think for minutes
 _CHUNK_BYTES: Final = 64 * 1024
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(;[\t\x20-\x7e]*)?\r\n\Z")
 _MAX_LINE_BYTES: Final = 4096
@@ -21,10 +21,10 @@ Count = Callable[[int], None]
 async def send_body(
     source: asyncio.StreamReader, sink: asyncio.StreamWriter, length: int | None, count: Count
 ) -> None:
-    """Pass on a body of so many bytes, or one in chunks, and not a byte more.
+    """Forward a body of a known length or in chunks, and nothing after it.
 
     Raises:
-        Malformed: the chunks are none.
+        Malformed: the chunks are invalid.
         IncompleteReadError: it ends too early.
     """
     if length is not None:
@@ -42,7 +42,7 @@ async def send_body(
 
 
 async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: Count) -> None:
-    """Pass on what comes until its end, and the end too."""
+    """Forward data until its end, and the end, too."""
     with suppress(OSError):
         while data := await source.read(_CHUNK_BYTES):
             count(len(data))

@@ -1,4 +1,4 @@
-"""One sandbox's door: accepts on the socket that was made inside it, and answers, refuses or connects."""
+"""The gateway of one sandbox: accepts on a socket that was created inside it, and connects or refuses."""
 
 from __future__ import annotations
 
@@ -12,58 +12,60 @@ from typing import Any, Final
 from backend.core.net.egress.dialing import Dialer, Streams
 from backend.core.net.egress.refusals import Failed, Malformed, Refused, Turned
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.request import MAX_HEAD_BYTES, Request, label_of, read_request, said_host
-from workers.sandbox.egress.response import heard_apart, pass_answer
+from workers.sandbox.egress.request import MAX_HEAD_BYTES, Request, label_of, named_host, read_request
+from workers.sandbox.egress.response import pass_response, read_separately
 
 from .body import IDLE_S, pipe, send_body
-from .traffic import Books, Tell, Traffic
+from .traffic import Send, Traffic, TrafficCounts
 
-MAX_CONNECTIONS: Final = 64  # of one job at once
-MAX_OF_A_DOOR: Final = 256  # of all jobs of one sandbox at once
-_HEAD_S: Final = 10.0  # to send a head, counted from the connection: drops of it do not buy time
-_MAX_TURNED_AWAY: Final = 16  # beyond the most, which are told so; further ones are only closed
+MAX_CONNECTIONS: Final = 64  # of one job at the same time
+MAX_CONNECTIONS_PER_GATEWAY: Final = 256  # of all jobs of one sandbox at the same time
+_HEAD_S: Final = 10.0  # to send a head, counted from the connection, so that slow clients gain no time
+_MAX_REJECTIONS: Final = 16  # beyond the maximum that receive a response; further ones are only closed
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 1 << 20
-_FULL: Final = "this skill has {most} connections open at once, which is the most: close some, or reuse them"
+_FULL: Final = (
+    "this skill has {max_connections} connections open at once, which is the most: close some, or reuse them"
+)
 
 
-class Door:
+class Gateway:
     """Serves one sandbox under one rule."""
 
     def __init__(
         self,
         number: int,
         rule: Rule,
-        tell: Tell,
+        send: Send,
         *,
         dialer: Dialer | None = None,
-        most: Callable[[], int] = lambda: MAX_OF_A_DOOR,
+        max_connections: Callable[[], int] = lambda: MAX_CONNECTIONS_PER_GATEWAY,
         idle_s: float = IDLE_S,
         head_s: float = _HEAD_S,
     ) -> None:
         self._rule = rule
         self._dialer = dialer or Dialer()
-        self._most = most
+        self._max_connections = max_connections
         self._idle_s = idle_s
         self._head_s = head_s
         self._connections: set[asyncio.Task[Any]] = set()
         self._server: asyncio.Server | None = None
         self._is_closed = False
-        self.books = Books(number, tell)
+        self.traffic = TrafficCounts(number, send)
 
     async def open(self, listener: socket.socket) -> None:
-        """Serve from now on, unless it was closed before it got to this."""
+        """Start to serve, unless it was closed meanwhile."""
         self._server = await asyncio.start_server(self._serve, sock=listener, limit=MAX_HEAD_BYTES)
         if self._is_closed:
             self.close()
 
     @property
     def open_connections(self) -> int:
-        """Connections that are served now."""
+        """The number of open connections."""
         return len(self._connections)
 
     def close(self) -> None:
-        """Serve no more, and end what is under way."""
+        """Stop serving, and end open connections."""
         self._is_closed = True
         if self._server is not None:
             self._server.close()
@@ -77,19 +79,21 @@ class Door:
         self._connections.add(task)
         client = Streams(reader, writer)
         try:
-            await self._answer(client)
+            await self._respond(client)
         except (OSError, EOFError, TimeoutError, asyncio.CancelledError):
-            pass  # the job went away, or sent nothing for too long: nobody is there to be told
+            pass  # the job disconnected, or sent nothing for too long
         finally:
             self._connections.discard(task)
             writer.close()
 
-    async def _answer(self, client: Streams) -> None:
-        if (over := len(self._connections) - self._most()) > 0:
-            refusal = Refused("too_many_connections", _FULL.format(most=self._most()), status=503)
-            self.books.refused(None, refusal, "", None)
-            if over <= _MAX_TURNED_AWAY:
-                await _turn_away(client, refusal)
+    async def _respond(self, client: Streams) -> None:
+        if (excess := len(self._connections) - self._max_connections()) > 0:
+            refusal = Refused(
+                "too_many_connections", _FULL.format(max_connections=self._max_connections()), status=503
+            )
+            self.traffic.refused(None, refusal, "", None)
+            if excess <= _MAX_REJECTIONS:
+                await _reject(client, refusal)
             return
         head = b""
         try:
@@ -97,20 +101,20 @@ class Door:
             request = read_request(head)
         except Turned as turned:
             if isinstance(turned, Refused):
-                self.books.refused(label_of(head), turned, said_host(head), None)
-            await _turn_away(client, turned)
+                self.traffic.refused(label_of(head), turned, named_host(head), None)
+            await _reject(client, turned)
             return
         try:
             await self._connect(client, request)
-        except _TooLate as late:
-            self._note(request, late.turned)
+        except _ResponseStarted as error:
+            self._note(request, error.turned)
         except Turned as turned:
             self._note(request, turned)
-            await _turn_away(client, turned)
+            await _reject(client, turned)
 
     def _note(self, request: Request, turned: Turned) -> None:
         if isinstance(turned, Refused):
-            self.books.refused(request.job, turned, request.target.host, request.target.port)
+            self.traffic.refused(request.job, turned, request.target.host, request.target.port)
 
     async def _head(self, reader: asyncio.StreamReader) -> bytes:
         try:
@@ -124,28 +128,30 @@ class Door:
     async def _connect(self, client: Streams, request: Request) -> None:
         self._dialer.screen(request.target)
         self._rule.check(request.target)
-        with self.books.place(request.job, MAX_CONNECTIONS) as traffic:
+        with self.traffic.slot(request.job, MAX_CONNECTIONS) as traffic:
             if traffic is None:
-                raise Refused("too_many_connections", _FULL.format(most=MAX_CONNECTIONS), status=503)
+                raise Refused(
+                    "too_many_connections", _FULL.format(max_connections=MAX_CONNECTIONS), status=503
+                )
             upstream = await self._dialer.dial(request.target)
-            self.books.opened(request.job, traffic)
+            self.traffic.opened(request.job, traffic)
             try:
                 async with asyncio.timeout(self._idle_s) as idle:
-                    await _Passing(client, upstream, traffic, idle, self._idle_s).run(request)
+                    await _Transfer(client, upstream, traffic, idle, self._idle_s).run(request)
             finally:
                 upstream.writer.close()
 
 
-class _TooLate(Exception):
-    """The job is turned away when an answer is on its way already: the connection can only be cut."""
+class _ResponseStarted(Exception):
+    """The job is refused after a response has started: the connection can only be closed."""
 
     def __init__(self, turned: Turned) -> None:
         super().__init__(turned.sentence)
         self.turned = turned
 
 
-class _Passing:
-    """The bytes of one connection, both ways, until the other side's end or until none come."""
+class _Transfer:
+    """The bytes of one connection in both directions, until the other side ends or the connection is idle."""
 
     def __init__(
         self, client: Streams, upstream: Streams, traffic: Traffic, idle: asyncio.Timeout, idle_s: float
@@ -156,49 +162,49 @@ class _Passing:
         self._idle = idle
         self._idle_s = idle_s
         self._is_sent = False
-        self._is_answered = False
+        self._has_response = False
 
     async def run(self, request: Request) -> None:
-        """Pass on one request and its answer, or a tunnel's bytes.
+        """Forward one request and its response, or the bytes of a tunnel.
 
         Raises:
-            Turned: the request is not what its head said, or the answer is none.
-            _TooLate: the same, when an answer has begun.
+            Turned: the request does not match its head, or the response is invalid.
+            _ResponseStarted: the same, after a response has started.
         """
         client, upstream = self._client, self._upstream
         if request.is_tunnel:
             client.writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            self._is_answered = True
+            self._has_response = True
             outward = pipe(client.reader, upstream.writer, self._sent)
             inward = pipe(upstream.reader, client.writer, self._received)
             await self._both(outward, inward)
             return
-        heard = await heard_apart(upstream)
+        separate = await read_separately(upstream)
         try:
-            upstream.writer.write(request.onward)
-            answer = pass_answer(heard.reader, client.writer, request.target.host, self._received)
-            await self._both(self._one_request(request), answer)
-            if not self._is_sent:  # it was answered early, and the job still sends
+            upstream.writer.write(request.forwarded_head)
+            response = pass_response(separate.reader, client.writer, request.target.host, self._received)
+            await self._both(self._send_request(request), response)
+            if not self._is_sent:  # the response came early, and the job still sends
                 await _linger(client)
         finally:
-            heard.writer.close()
+            separate.writer.close()
 
     async def _both(self, outward: Coroutine[Any, Any, None], inward: Coroutine[Any, Any, None]) -> None:
         outgoing, incoming = asyncio.create_task(outward), asyncio.create_task(inward)
         try:
             await asyncio.wait({outgoing, incoming}, return_when=asyncio.FIRST_COMPLETED)
             if outgoing.done() and (outgoing.exception() is None or self._upstream.writer.is_closing()):
-                await incoming  # its end is the end, whatever the job would still send and nobody would read
+                await incoming  # its end is the end: nothing would read what the job still sends
         finally:
             outgoing.cancel()
             incoming.cancel()
             ends = await asyncio.gather(outgoing, incoming, return_exceptions=True)
         for end in ends:
-            if isinstance(end, Turned):  # looked at now, when nothing more of an answer can come between
-                raise _TooLate(end) if self._is_answered else end
+            if isinstance(end, Turned):  # raised now, when no more of a response can arrive
+                raise _ResponseStarted(end) if self._has_response else end
 
-    async def _one_request(self, request: Request) -> None:
-        """Exactly one: what follows it on this connection would reach a host that was never looked at."""
+    async def _send_request(self, request: Request) -> None:
+        """Send exactly one request: a second one on this connection could name a host that was not checked."""
         await send_body(self._client.reader, self._upstream.writer, request.body_bytes, self._sent)
         self._is_sent = True
         if await self._client.reader.read(1):
@@ -209,7 +215,7 @@ class _Passing:
         self._alive()
 
     def _received(self, count: int) -> None:
-        self._is_answered = True
+        self._has_response = True
         self._traffic.received(count)
         self._alive()
 
@@ -217,8 +223,8 @@ class _Passing:
         self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
 
 
-def _answer_bytes(turned: Turned) -> bytes:
-    """Says why in the body, and in the status line: the only part of an answer to CONNECT that clients show."""
+def _response_bytes(turned: Turned) -> bytes:
+    """Return a response with the reason in the body and in the status line, which clients show after CONNECT."""
     body = json.dumps({"detail": f"{turned.sentence}.", "code": turned.code}).encode()
     head = (
         f"HTTP/1.1 {turned.status} {turned.sentence}\r\nContent-Type: application/json\r\n"
@@ -227,8 +233,8 @@ def _answer_bytes(turned: Turned) -> bytes:
     return head.encode("ascii") + body
 
 
-async def _turn_away(client: Streams, turned: Turned) -> None:
-    client.writer.write(_answer_bytes(turned))
+async def _reject(client: Streams, turned: Turned) -> None:
+    client.writer.write(_response_bytes(turned))
     await client.writer.drain()
     if client.writer.can_write_eof():
         client.writer.write_eof()
@@ -236,9 +242,9 @@ async def _turn_away(client: Streams, turned: Turned) -> None:
 
 
 async def _linger(client: Streams) -> None:
-    """Read on a little: a close with bytes unread resets the connection, and the answer is lost with it."""
-    left = _LINGER_BYTES
+    """Read for a moment: closing with unread bytes resets the connection, and the response is lost."""
+    remaining = _LINGER_BYTES
     with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):
-            while left > 0 and (data := await client.reader.read(1 << 16)):
-                left -= len(data)
+            while remaining > 0 and (data := await client.reader.read(1 << 16)):
+                remaining -= len(data)

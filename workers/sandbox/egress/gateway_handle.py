@@ -1,4 +1,4 @@
-"""The worker's side of one door: it keeps the socket for a new process, and knows the jobs behind it."""
+"""The worker's side of one gateway."""
 
 from __future__ import annotations
 
@@ -10,109 +10,114 @@ from typing import Any, Final, Protocol
 from backend.core.metrics.instruments import NETWORK_BYTES
 from workers.sandbox.egress.network_use import NetworkUse
 
-_COUNT_S: Final = 2.0  # for the numbers of a job that has ended
-_MAX_KEPT: Final = 20  # refusals that come while no job is there, as at an import
+_COUNT_S: Final = 2.0  # for the counts of a job that has ended
+_MAX_EARLY_REFUSALS: Final = 20  # refusals that arrive while no job runs, as during an import
 _COUNTS: Final = ("connections", "refused", "sent_bytes", "received_bytes")
 
 
-class Line(Protocol):
-    """The line to the process that serves the door."""
+class ControlChannel(Protocol):
+    """The connection to the process that serves the gateway."""
 
     def send(self, body: dict[str, Any]) -> None:
-        """Tell the process something."""
+        """Send the process a message."""
 
-    def hear(self) -> None:
-        """Take in what the process has said until now."""
+    def receive(self) -> None:
+        """Handle the messages that the process has sent so far."""
 
-    def forget(self, doorway: Doorway) -> None:
-        """Serve a door no more."""
+    def forget(self, gateway: GatewayHandle) -> None:
+        """Stop serving a gateway."""
 
 
-class Doorway:
-    """The worker's side of one door: keeps the socket for a new process, knows the jobs behind it."""
+class GatewayHandle:
+    """The worker's side of one gateway: keeps the socket for a new proxy process, and knows the jobs in the sandbox."""
 
     def __init__(
-        self, line: Line, number: int, listener: socket.socket, network: str | Sequence[str], tenant: str
+        self,
+        channel: ControlChannel,
+        number: int,
+        listener: socket.socket,
+        network: str | Sequence[str],
+        tenant: str,
     ) -> None:
         self.number = number
         self.listener = listener
         self.network = network
         self.tenant = tenant
-        self._line = line
-        self._visits: dict[int, NetworkUse] = {}
-        self._kept: list[dict[str, Any]] = []
+        self._channel = channel
+        self._network_uses: dict[int, NetworkUse] = {}
+        self._early_refusals: list[dict[str, Any]] = []
         self._counts: dict[int, asyncio.Future[dict[str, int] | None]] = {}
         self._is_closed = False
 
-    def enter(self, job: int, visit: NetworkUse) -> None:
-        """A job of this number begins; what was refused before any had begun is told to it."""
-        for other in self._visits.values():
-            other.is_alone = visit.is_alone = False
-        self._visits[job] = visit
-        for facts in self._kept:
-            visit.refused(facts)
-        self._kept.clear()
+    def enter(self, job: int, network_use: NetworkUse) -> None:
+        """Note that a job with this number starts; refusals from before the first job are recorded in it."""
+        for other in self._network_uses.values():
+            other.is_alone = network_use.is_alone = False
+        self._network_uses[job] = network_use
+        for fields in self._early_refusals:
+            network_use.refused(fields)
+        self._early_refusals.clear()
 
     def leave(self, job: int) -> None:
-        """It has ended: all that it was refused is known, as the proxy tells before it answers."""
-        self._line.hear()
-        self._visits.pop(job, None)
+        """Note that a job has ended; the proxy reports a refusal before it responds, so all of them are known."""
+        self._channel.receive()
+        self._network_uses.pop(job, None)
 
-    async def tell(self, job: int, visit: NetworkUse) -> None:
-        """Have a job that used the network be told how much."""
-        if not visit.is_used or self._is_closed:
+    async def record_traffic(self, job: int, network_use: NetworkUse) -> None:
+        """Record how much a job used the network, if it did."""
+        if not network_use.is_used or self._is_closed:
             return
         counted = asyncio.get_running_loop().create_future()
         self._counts[job] = counted
-        facts_wanted = {"job": job, "alone": visit.is_alone, "last": not self._visits}
-        self._line.send({"type": "count", "door": self.number, **facts_wanted})
+        request = {"job": job, "alone": network_use.is_alone, "last": not self._network_uses}
+        self._channel.send({"type": "count", "gateway": self.number, **request})
         try:
             async with asyncio.timeout(_COUNT_S):
-                facts = await counted
-                if facts is not None:
-                    visit.counted(facts)
+                fields = await counted
+                if fields is not None:
+                    network_use.counted(fields)
         except TimeoutError:
-            pass  # the job's result does not wait any longer for its numbers
+            pass  # the result of the job does not wait longer for its counts
         finally:
             self._counts.pop(job, None)
 
-    def heed(self, body: dict[str, Any]) -> None:
-        """Take in one message of the process."""
+    def handle(self, body: dict[str, Any]) -> None:
+        """Handle one message of the process."""
         kind, job = body.get("type"), body.get("job")
         if kind == "counted" and (counted := self._counts.get(job or 0)) is not None and not counted.done():
             NETWORK_BYTES.labels("sent").inc(body["sent_bytes"])
             NETWORK_BYTES.labels("received").inc(body["received_bytes"])
             counted.set_result({name: int(body[name]) for name in _COUNTS})
         elif kind == "opened":
-            for visit in self._meant(job):
-                visit.is_used = True
+            for network_use in self._uses_of(job):
+                network_use.is_used = True
         elif kind == "refused":
             self._refused(job, {name: body[name] for name in ("host", "port", "reason", "message")})
 
-    def unanswered(self) -> None:
-        """The process is gone: its numbers with it."""
+    def fail_counts(self) -> None:
+        """End the requests for counts: the process has ended, and its counts are lost."""
         for counted in self._counts.values():
             if not counted.done():
                 counted.set_result(None)
 
     def close(self) -> None:
-        """End every connection of the sandbox, and take no more."""
+        """End all connections of the sandbox, and accept no more."""
         if self._is_closed:
             return
         self._is_closed = True
-        self._line.forget(self)
+        self._channel.forget(self)
         self.listener.close()
-        self.unanswered()
+        self.fail_counts()
 
-    def _refused(self, job: int | None, facts: dict[str, Any]) -> None:
-        visits = self._meant(job)
-        if job is None and not visits and len(self._kept) < _MAX_KEPT:
-            self._kept.append(facts)
-        for visit in visits:
-            visit.refused(facts)
+    def _refused(self, job: int | None, fields: dict[str, Any]) -> None:
+        network_uses = self._uses_of(job)
+        if job is None and not network_uses and len(self._early_refusals) < _MAX_EARLY_REFUSALS:
+            self._early_refusals.append(fields)
+        for network_use in network_uses:
+            network_use.refused(fields)
 
-    def _meant(self, job: int | None) -> list[NetworkUse]:
-        """A client that was made at the import does not say whose it is: then it may be any job's."""
+    def _uses_of(self, job: int | None) -> list[NetworkUse]:
+        """Return the jobs that a request may belong to: all, if its client was created during the import."""
         if job is None:
-            return list(self._visits.values())
-        return [self._visits[job]] if job in self._visits else []
+            return list(self._network_uses.values())
+        return [self._network_uses[job]] if job in self._network_uses else []

@@ -1,4 +1,4 @@
-"""One job's use of the network, as its events tell it."""
+"""The use of the network by one job, as events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from backend.execution.events.types import NetworkEvent, NetworkRefusedEvent
 from workers.types import Recorder
 
-MAX_RECORDED: Final = 20  # refusals of one job that become events; the rest is counted
+MAX_RECORDED: Final = 20  # refusals of one job that become events; others are only counted
 
 
 class NetworkUse:
@@ -17,17 +17,17 @@ class NetworkUse:
         self._recorder = recorder
         self._recorded = 0
         self.is_used = False
-        """A connection or a refusal of it was heard of."""
+        """A connection or a refusal was reported."""
         self.is_alone = True
-        """No other job was in the same sandbox at any time of it."""
+        """No other job was in the same sandbox at any time."""
 
-    def refused(self, facts: dict[str, Any]) -> None:
+    def refused(self, fields: dict[str, Any]) -> None:
         """Note one refusal."""
         self.is_used = True
         if self._recorded < MAX_RECORDED:
             self._recorded += 1
-            self._recorder.record(NetworkRefusedEvent(**facts))
+            self._recorder.record(NetworkRefusedEvent(**fields))
 
-    def counted(self, facts: dict[str, int]) -> None:
-        """Note what the job used in all."""
-        self._recorder.record(NetworkEvent(**facts))
+    def counted(self, fields: dict[str, int]) -> None:
+        """Note the totals of the job."""
+        self._recorder.record(NetworkEvent(**fields))

@@ -1,4 +1,4 @@
-"""The worker's side of the proxy: starts its process, gives it doors, hears of refusals, replaces it when it dies."""
+"""The worker's side of the proxy: starts its process, opens gateways, receives refusals, replaces it when it ends."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from typing import Any, Final, NamedTuple
 from backend.core import logs
 from backend.core.metrics.instruments import NETWORK_REFUSED, PROXY_DEATHS
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.gateway_handle import Doorway
+from workers.sandbox.egress.gateway_handle import GatewayHandle
 from workers.sandbox.guest import wire
 from workers.sandbox.isolation.paths import KIT
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
-_AGAIN_S: Final = 0.2  # before a process that died is replaced, longer each time
-_MAX_AGAIN_S: Final = 5.0
-_MAX_UNSENT: Final = 5000  # words that wait for a process that is busy
-_STEADY_S: Final = 60.0  # a process that lived this long is replaced at once
+_RESTART_S: Final = 0.2  # before a process that died is replaced, longer each time
+_MAX_RESTART_S: Final = 5.0
+_MAX_UNSENT: Final = 5000  # messages that wait while the process is busy
+_STEADY_S: Final = 60.0  # a process that ran this long is replaced immediately
 _END_S: Final = 5.0
 _STDERR_BYTES: Final = 2000
-# A name server that never answers is given up after a few seconds, or its threads would be missed.
+# A name server that does not respond is abandoned after a few seconds, or its threads would be exhausted.
 _VARIABLES: Final = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "RES_OPTIONS": "timeout:2 attempts:2"}
 
 log = logs.get(__name__)
@@ -39,17 +39,17 @@ class _Unsent(NamedTuple):
     descriptors: list[int]
 
     def close(self) -> None:
-        """Let go of this side's copies."""
+        """Close this side's copies."""
         for descriptor in self.descriptors:
             os.close(descriptor)
 
 
 class Proxy:
-    """All doors of one worker process."""
+    """All gateways of one worker process."""
 
     def __init__(self) -> None:
         self.pid: int | None = None
-        self._doors: dict[int, Doorway] = {}
+        self._gateways: dict[int, GatewayHandle] = {}
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -60,40 +60,40 @@ class Proxy:
         self._is_closed = False
 
     @property
-    def doors(self) -> int:
-        """Sandboxes that are served now."""
-        return len(self._doors)
+    def gateways(self) -> int:
+        """The number of sandboxes that are served now."""
+        return len(self._gateways)
 
-    def open(self, listener: socket.socket, network: str | Sequence[str], *, tenant: str) -> Doorway:
-        """Serve a socket that was made inside a sandbox, under its skill's rule.
+    def open(self, listener: socket.socket, network: str | Sequence[str], *, tenant: str) -> GatewayHandle:
+        """Serve a socket that was created inside a sandbox, under the rule of its skill.
 
         Raises:
             ValueError: an entry of the list is not a host.
         """
         Rule.of(network)
-        doorway = Doorway(self, next(self._numbers), listener, network, tenant)
-        self._doors[doorway.number] = doorway
+        gateway = GatewayHandle(self, next(self._numbers), listener, network, tenant)
+        self._gateways[gateway.number] = gateway
         if self._control is None:
             self._start()  # which opens them all
         else:
-            self._send_open(doorway)
-        return doorway
+            self._send_open(gateway)
+        return gateway
 
-    def forget(self, doorway: Doorway) -> None:
-        """Serve a door no more."""
-        if self._doors.pop(doorway.number, None) is not None:
-            self.send({"type": "close", "door": doorway.number})
+    def forget(self, gateway: GatewayHandle) -> None:
+        """Stop serving a gateway."""
+        if self._gateways.pop(gateway.number, None) is not None:
+            self.send({"type": "close", "gateway": gateway.number})
 
     def send(self, body: dict[str, Any], descriptors: list[int] | None = None) -> None:
-        """Tell the process something, now or when it takes it; one that takes nothing any more is replaced."""
+        """Send the process a message, now or when it can receive; one that receives nothing any more is replaced."""
         if self._control is None:
             return
-        held = [os.dup(descriptor) for descriptor in descriptors or ()]
-        self._unsent.append(_Unsent(body, held))
+        copies = [os.dup(descriptor) for descriptor in descriptors or ()]
+        self._unsent.append(_Unsent(body, copies))
         if len(self._unsent) == 1:
             self._send_all()
         elif len(self._unsent) > _MAX_UNSENT:
-            self._lose()
+            self._on_process_lost()
 
     def _send_all(self) -> None:
         while self._unsent and self._control is not None:
@@ -104,47 +104,47 @@ class Proxy:
                 loop.add_writer(self._control, self._send_all)
                 return
             except OSError:
-                self._lose()
+                self._on_process_lost()
                 return
             self._unsent.popleft().close()
             loop.remove_writer(self._control)
 
-    def hear(self) -> None:
-        """Take in what the process has said until now."""
+    def receive(self) -> None:
+        """Handle the messages that the process has sent so far."""
         while self._control is not None:
             try:
                 message = wire.receive(self._control)
             except BlockingIOError:
                 return
             except OSError:
-                self._lose()
+                self._on_process_lost()
                 return
             if message.closed:
-                self._lose()
+                self._on_process_lost()
                 return
-            self._heed(message.body)
+            self._handle(message.body)
 
     async def close(self) -> None:
-        """End the process and wait until it is gone."""
+        """End the process and wait until it has exited."""
         self._is_closed = True
         if self._starting is not None:
             self._starting.cancel()
-        for doorway in list(self._doors.values()):
-            doorway.close()
+        for gateway in list(self._gateways.values()):
+            gateway.close()
         process = self._process
-        self._let_go()
+        self._release()
         if process is not None:
             await asyncio.to_thread(_collect, process)
 
     def _start(self) -> None:
         self._starting = None
-        if self._is_closed or self._control is not None or not self._doors:
+        if self._is_closed or self._control is not None or not self._gateways:
             return
-        ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
-        ours.setblocking(False)
+        control, peer = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
+        control.setblocking(False)
         code = (
             f"import sys; sys.path[:0] = {[str(_ROOT), str(KIT.parent)]!r}; from workers.sandbox.egress import server; "
-            f"server.main({theirs.fileno()})"
+            f"server.main({peer.fileno()})"
         )
         try:
             self._process = subprocess.Popen(
@@ -152,59 +152,59 @@ class Proxy:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[peer.fileno()],
                 env=_VARIABLES,
                 cwd="/",
                 start_new_session=True,
             )
         except OSError as error:
-            ours.close()
+            control.close()
             log.warning("the egress proxy cannot be started; trying again", error=str(error))
-            self._start_soon()
+            self._schedule_start()
             return
         finally:
-            theirs.close()
-        self.pid, self._control, self._started_at = self._process.pid, ours, time.monotonic()
-        asyncio.get_running_loop().add_reader(ours, self.hear)
-        for doorway in list(self._doors.values()):
-            self._send_open(doorway)
+            peer.close()
+        self.pid, self._control, self._started_at = self._process.pid, control, time.monotonic()
+        asyncio.get_running_loop().add_reader(control, self.receive)
+        for gateway in list(self._gateways.values()):
+            self._send_open(gateway)
 
-    def _send_open(self, doorway: Doorway) -> None:
-        network = doorway.network if isinstance(doorway.network, str) else list(doorway.network)
-        body = {"type": "open", "door": doorway.number, "network": network, "tenant": doorway.tenant}
-        self.send(body, [doorway.listener.fileno()])
+    def _send_open(self, gateway: GatewayHandle) -> None:
+        network = gateway.network if isinstance(gateway.network, str) else list(gateway.network)
+        body = {"type": "open", "gateway": gateway.number, "network": network, "tenant": gateway.tenant}
+        self.send(body, [gateway.listener.fileno()])
 
-    def _heed(self, body: dict[str, Any]) -> None:
-        kind, doorway = body.get("type"), self._doors.get(body.get("door", 0))
+    def _handle(self, body: dict[str, Any]) -> None:
+        kind, gateway = body.get("type"), self._gateways.get(body.get("gateway", 0))
         if kind == "fault":
             log.warning("fault of the egress proxy", error=body.get("text"))
         elif kind == "refused":
             NETWORK_REFUSED.labels(body["reason"]).inc()
-        if doorway is not None:
-            doorway.heed(body)
+        if gateway is not None:
+            gateway.handle(body)
 
-    def _lose(self) -> None:
-        """Its process is gone, and connections of jobs with it: the jobs go on, and new connections wait a moment."""
+    def _on_process_lost(self) -> None:
+        """Replace the process after it ended; jobs continue, but their open connections are lost."""
         process = self._process
-        self._let_go()
-        for doorway in self._doors.values():
-            doorway.unanswered()
+        self._release()
+        for gateway in self._gateways.values():
+            gateway.fail_counts()
         if self._is_closed or process is None:
             return
         process.kill()
-        said = asyncio.get_running_loop().run_in_executor(None, _collect, process)
-        said.add_done_callback(lambda told: log.warning("the egress proxy ended", said=told.result()))
+        stderr = asyncio.get_running_loop().run_in_executor(None, _collect, process)
+        stderr.add_done_callback(lambda task: log.warning("the egress proxy ended", stderr=task.result()))
         PROXY_DEATHS.inc()
         if time.monotonic() - self._started_at > _STEADY_S:
             self._deaths = 0
-        self._start_soon()
+        self._schedule_start()
 
-    def _start_soon(self) -> None:
+    def _schedule_start(self) -> None:
         self._deaths += 1
-        wait_s = min(_MAX_AGAIN_S, _AGAIN_S * 2 ** min(self._deaths - 1, 10))
+        wait_s = min(_MAX_RESTART_S, _RESTART_S * 2 ** min(self._deaths - 1, 10))
         self._starting = asyncio.get_running_loop().call_later(wait_s, self._start)
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._control is not None:
             asyncio.get_running_loop().remove_reader(self._control)
             asyncio.get_running_loop().remove_writer(self._control)
@@ -215,7 +215,7 @@ class Proxy:
 
 
 def _collect(process: subprocess.Popen[bytes]) -> str:
-    """Wait for the end of a process; what it said at last."""
+    """Wait for the end of a process and return the end of its standard error."""
     try:
         process.wait(_END_S)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""The head of a proxied request, read so strictly that it cannot mean two things."""
+"""The head of a proxied request, parsed so strictly that it is unambiguous."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ class Header(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What a job asks of the proxy."""
+    """A request of a job to the proxy."""
 
     target: Target
     is_tunnel: bool
-    """`CONNECT`: bytes both ways, whatever they are."""
+    """`CONNECT`: arbitrary bytes in both directions."""
     job: int | None
-    """The number of the job that asks, as it says; it decides nothing but where the request is noted."""
-    onward: bytes
+    """The number of the job, as the request names it; it only decides where the request is noted."""
+    forwarded_head: bytes
     """The head that the other side gets; empty for a tunnel."""
     body_bytes: int | None
-    """How much follows; none for a body in chunks."""
+    """The size of the body; none for one in chunks."""
 
 
 def read_request(head: bytes) -> Request:
-    """The request that a head, with its empty line, makes.
+    """Return the request of a head, which ends with its empty line.
 
     Raises:
-        Malformed: it breaks the grammar, or two readers could understand it differently.
+        Malformed: it is invalid or ambiguous.
     """
     lines = head.removesuffix(b"\r\n\r\n").decode("latin-1").split("\r\n")
     parts = lines[0].split(" ")
@@ -64,22 +64,29 @@ def read_request(head: bytes) -> Request:
     if body_bytes is None and version == "HTTP/1.0":
         raise Malformed("a body in chunks needs HTTP/1.1")
     framing = _framing(headers, body_bytes)
-    onward = [f"{method} {path} {version}", f"Host: {target.authority}", *_passed_on(headers), *framing]
-    text = "\r\n".join([*onward, "Connection: close"]) + "\r\n\r\n"
+    forwarded_head = [
+        f"{method} {path} {version}",
+        f"Host: {target.authority}",
+        *_forwarded_headers(headers),
+        *framing,
+    ]
+    text = "\r\n".join([*forwarded_head, "Connection: close"]) + "\r\n\r\n"
     return Request(target, False, _job(headers), text.encode("latin-1"), body_bytes)
 
 
-def said_host(head: bytes) -> str:
-    """What stands for a host in a head that is not a request: to be shown, never to be dialled."""
-    words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-    place = words[1] if len(words) > 1 else ""
+def named_host(head: bytes) -> str:
+    """Return the host that a malformed head names, for display only."""
+    parts = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+    place = parts[1] if len(parts) > 1 else ""
     if "://" in place:
         place = re.split(r"[/?#\\]", place.split("://", 1)[1], maxsplit=1)[0]
-    return "".join(one for one in place.rpartition("@")[2] if "\x21" <= one <= "\x7e")[:_MAX_SHOWN]
+    return "".join(character for character in place.rpartition("@")[2] if "\x21" <= character <= "\x7e")[
+        :_MAX_SHOWN
+    ]
 
 
 def label_of(head: bytes) -> int | None:
-    """The number of the job that sent a head which is not a request."""
+    """Return the number of the job that sent a head which is not a request."""
     try:
         return _job(_headers(head.removesuffix(b"\r\n\r\n").decode("latin-1").split("\r\n")[1:]))
     except Malformed:
@@ -102,7 +109,7 @@ def _absolute(address: str) -> tuple[Target, str]:
     if address[:7].lower() != "http://":
         raise Malformed("the proxy wants CONNECT host:port for https, and http://host/path for http")
     rest = address[7:]
-    end = next((place for place, character in enumerate(rest) if character in "/?#\\"), len(rest))
+    end = next((index for index, character in enumerate(rest) if character in "/?#\\"), len(rest))
     target = read_target(rest[:end], default_port=80)
     path = rest[end:]
     if not _PATH.match(path) or path.startswith(("\\", "#")):
@@ -127,11 +134,11 @@ def _body_bytes(headers: list[Header]) -> int | None:
 def _framing(headers: list[Header], body_bytes: int | None) -> list[str]:
     if body_bytes is None:
         return ["Transfer-Encoding: chunked"]
-    is_said = any(header.name == "content-length" for header in headers)
-    return [f"Content-Length: {body_bytes}"] if is_said else []
+    has_length = any(header.name == "content-length" for header in headers)
+    return [f"Content-Length: {body_bytes}"] if has_length else []
 
 
-def _passed_on(headers: list[Header]) -> list[str]:
+def _forwarded_headers(headers: list[Header]) -> list[str]:
     """Headers for the other side: not those between a job and its proxy."""
     named = {
         name.strip().lower()
@@ -151,9 +158,9 @@ def _job(headers: list[Header]) -> int | None:
     for header in headers:
         if header.name == "proxy-authorization" and header.value[:6].lower() == "basic ":
             try:
-                words = base64.b64decode(header.value[6:].strip(), validate=True).decode("ascii")
-            except ValueError:  # letters that base64 does not have, inside of ASCII or out of it
+                credentials = base64.b64decode(header.value[6:].strip(), validate=True).decode("ascii")
+            except ValueError:  # characters that are not base64
                 return None
-            found = _LABEL.match(words)
+            found = _LABEL.match(credentials)
             return int(found[1]) if found else None
     return None

@@ -1,4 +1,4 @@
-"""The answer to one plain request, with its end said: the connection that carries it carries no other."""
+"""The response to one plain HTTP request, after which the connection is closed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SWITCHED: Final = 101
 _OF_THIS_HOP: Final = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"upgrade"})
 
 
-async def pass_answer(
+async def pass_response(
     source: asyncio.StreamReader, sink: asyncio.StreamWriter, host: str, count: Count
 ) -> None:
-    """Pass on the answer of a host until its end.
+    """Forward the response of a host until its end.
 
     Raises:
-        Failed: it is none.
+        Failed: it is no valid response.
     """
     for _ in range(_MAX_INTERIM):
         head = await _head(source, host)
@@ -50,19 +50,19 @@ async def _head(source: asyncio.StreamReader, host: str) -> bytes:
 
 
 def _closing(head: bytes) -> bytes:
-    """The head with word of the end: many servers close without saying so, and clients would reuse the connection."""
+    """Return the head with `Connection: close`, without which clients would reuse the connection."""
     lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
-    kept = [line for line in lines[1:] if line.partition(b":")[0].strip().lower() not in _OF_THIS_HOP]
-    return b"\r\n".join([lines[0], *kept, b"Connection: close"]) + b"\r\n\r\n"
+    headers = [line for line in lines[1:] if line.partition(b":")[0].strip().lower() not in _OF_THIS_HOP]
+    return b"\r\n".join([lines[0], *headers, b"Connection: close"]) + b"\r\n\r\n"
 
 
-async def heard_apart(upstream: Streams) -> Streams:
+async def read_separately(upstream: Streams) -> Streams:
     """Return the same connection, read separately: call it before anything is sent, and close both in the end.
 
-    A server may answer and close before it has read the whole request. Writing to it fails then, and the streams of
-    asyncio throw away what they have read, and read no more, as soon as a write fails: the answer would be lost.
+    A server may respond and close before it has read the whole request. Writing to it fails then, and the streams of
+    asyncio discard what they have read, and stop reading, as soon as a write fails: the response would be lost.
     """
-    upstream.writer.transport.pause_reading()  # type: ignore[attr-defined]  # that of a socket reads, too
+    upstream.writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport of a socket reads, too
     socket = upstream.writer.get_extra_info("socket").dup()
     try:
         return Streams(*await asyncio.open_connection(sock=socket, limit=READ_AHEAD_BYTES))

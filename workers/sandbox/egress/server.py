@@ -1,4 +1,4 @@
-"""The process of the proxy: `main(descriptor)` with its control socket, on which a worker sends doors to serve."""
+"""The process of the proxy: `main(descriptor)` with its control socket, on which a worker sends gateways to serve."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from weakref import WeakValueDictionary
 
 from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
 from backend.core.net.egress.rules import Rule
-from workers.sandbox.egress.gateway import MAX_OF_A_DOOR, Door
+from workers.sandbox.egress.gateway import MAX_CONNECTIONS_PER_GATEWAY, Gateway
 from workers.sandbox.guest import confine, filters, wire
 from workers.sandbox.guest.syscalls import ARCHITECTURES
 
-_NOBODY: Final = 65534
+_NOBODY_UID: Final = 65534
 _MAX_MEMORY_BYTES: Final = 2 << 30
 _MAX_OPEN_FILES: Final = 65_536
-_RESERVED_FILES: Final = 256  # for doors, lookups, the interpreter
-_LEAST_OF_A_DOOR: Final = 8
-_NEEDED_LATER: Final = ("encodings.idna", "linecache")  # when this user may not be able to read them any more
-_FAULTS_EVERY_S: Final = 1.0  # a job that has found one must not flood the log
+_RESERVED_FILES: Final = 256  # for gateways, lookups, the interpreter
+_MIN_CONNECTIONS_PER_GATEWAY: Final = 8
+_PRELOADED: Final = ("encodings.idna", "linecache")  # since this user may not be able to read them later
+_FAULTS_EVERY_S: Final = 1.0  # a job that causes faults must not flood the log
 
 
 def main(control_fd: int) -> None:
-    """Serve doors until the worker closes the control socket."""
-    for name in _NEEDED_LATER:
+    """Serve gateways until the worker closes the control socket."""
+    for name in _PRELOADED:
         importlib.import_module(name)
     _confine()
     with suppress(KeyboardInterrupt):
@@ -41,26 +41,26 @@ def main(control_fd: int) -> None:
 
 
 class _Server:
-    """The doors of one worker process."""
+    """The gateways of one worker process."""
 
     def __init__(self, control: socket.socket) -> None:
         control.setblocking(False)
         self._control = control
-        self._doors: dict[int, Door] = {}
+        self._gateways: dict[int, Gateway] = {}
         self._ended = asyncio.Event()
-        self._fault_told_at = -math.inf
+        self._fault_reported_at = -math.inf
         self._lookups: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening_tasks: set[asyncio.Task[None]] = set()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = max(0, files - _RESERVED_FILES) // 3  # two for the other side, one for the job
+        self._max_connections = max(0, files - _RESERVED_FILES) // 3  # two for the upstream, one for the job
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, context: self._tell_fault(context))
+        loop.set_exception_handler(lambda _, context: self._report_fault(context))
         loop.add_reader(self._control, self._listen)
         await self._ended.wait()
-        for door in self._doors.values():
-            door.close()
+        for gateway in self._gateways.values():
+            gateway.close()
 
     def _listen(self) -> None:
         while True:
@@ -74,67 +74,69 @@ class _Server:
             if message.closed:
                 self._ended.set()
                 return
-            self._obey(message.body, message.descriptors)
+            self._handle(message.body, message.descriptors)
 
-    def _obey(self, body: dict[str, Any], descriptors: list[int]) -> None:
-        kind, number = body.get("type"), int(body.get("door", 0))
+    def _handle(self, body: dict[str, Any], descriptors: list[int]) -> None:
+        kind, number = body.get("type"), int(body.get("gateway", 0))
         if kind == "open" and descriptors:
             listener = socket.socket(fileno=descriptors.pop())
             listener.setblocking(False)
             dialer = Dialer(lookups=self._lookups_of(str(body["tenant"])))
             rule = Rule.of(body["network"])
-            door = Door(number, rule, self._tell, dialer=dialer, most=self._most_of_a_door)
-            self._doors[number] = door
-            opening = asyncio.get_running_loop().create_task(door.open(listener))
-            self._opening.add(opening)
-            opening.add_done_callback(self._opening.discard)
-        elif kind == "close" and number in self._doors:
-            self._doors.pop(number).close()
-        elif kind == "count" and number in self._doors:
-            self._doors[number].books.close(
+            gateway = Gateway(
+                number, rule, self._send, dialer=dialer, max_connections=self._connections_per_gateway
+            )
+            self._gateways[number] = gateway
+            opening = asyncio.get_running_loop().create_task(gateway.open(listener))
+            self._opening_tasks.add(opening)
+            opening.add_done_callback(self._opening_tasks.discard)
+        elif kind == "close" and number in self._gateways:
+            self._gateways.pop(number).close()
+        elif kind == "count" and number in self._gateways:
+            self._gateways[number].traffic.close(
                 int(body["job"]), alone=bool(body["alone"]), last=bool(body["last"])
             )
         for descriptor in descriptors:
             os.close(descriptor)
 
     def _lookups_of(self, tenant: str) -> asyncio.Semaphore:
-        """What a tenant's skills may ask name servers at once, all together: each question holds a thread."""
+        """Return the limit of concurrent name lookups of a tenant; each lookup occupies a thread."""
         lookups = self._lookups.get(tenant)
         if lookups is None:
             lookups = self._lookups[tenant] = asyncio.Semaphore(LOOKUPS_PER_TENANT)
         return lookups
 
-    def _most_of_a_door(self) -> int:
+    def _connections_per_gateway(self) -> int:
         """Many doors share what this process may open, so that none can take it all."""
-        share = self._most // max(1, len(self._doors))
-        return max(_LEAST_OF_A_DOOR, min(MAX_OF_A_DOOR, share))
+        share = self._max_connections // max(1, len(self._gateways))
+        return max(_MIN_CONNECTIONS_PER_GATEWAY, min(MAX_CONNECTIONS_PER_GATEWAY, share))
 
-    def _tell(self, body: dict[str, Any]) -> None:
-        with suppress(OSError):  # a worker that does not read misses facts, and no connection waits for it
+    def _send(self, body: dict[str, Any]) -> None:
+        with suppress(OSError):  # a worker that does not read misses messages, and no connection waits for it
             wire.send(self._control, body)
 
-    def _tell_fault(self, context: dict[str, Any]) -> None:
+    def _report_fault(self, context: dict[str, Any]) -> None:
         now = time.monotonic()
-        if now - self._fault_told_at < _FAULTS_EVERY_S:
+        if now - self._fault_reported_at < _FAULTS_EVERY_S:
             return
-        self._fault_told_at = now
+        self._fault_reported_at = now
         error = context.get("exception")
         frames = traceback.extract_tb(error.__traceback__)[-1:] if error is not None else []
-        place = f"{os.path.basename(frames[0].filename)}:{frames[0].lineno}" if frames else "?"  # noqa: PTH119
-        self._tell(
-            {"type": "fault", "text": f"{context.get('message')}: {type(error).__name__} at {place}"[:500]}
+        location = f"{os.path.basename(frames[0].filename)}:{frames[0].lineno}" if frames else "?"  # noqa: PTH119
+        self._send(
+            {"type": "fault", "text": f"{context.get('message')}: {type(error).__name__} at {location}"[:500]}
         )
 
 
 def _confine() -> None:
-    """Keep nothing that a proxy does not need: no other user's files, no way to other processes."""
+    """Give up all privileges that a proxy does not need."""
     if os.geteuid() == 0:
-        confine.become(_NOBODY)
+        confine.become(_NOBODY_UID)
     confine.die_with_parent()
     confine.set_dumpable(False)
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MAX_OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _MAX_OPEN_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    max_files = _MAX_OPEN_FILES if files == resource.RLIM_INFINITY else min(files, _MAX_OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max_files, max_files))
     confine.limit({"CORE": 0, "DATA": _MAX_MEMORY_BYTES})
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is not None:

@@ -1,4 +1,4 @@
-"""What went through one door: counted per job, and told to the worker within bounds."""
+"""The traffic of one gateway: counted per job, and reported to the worker at a limited rate."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from backend.core.net.egress.refusals import Refused
 
-_MAX_JOBS: Final = 1024  # that are told apart; their numbers come from the jobs themselves
+_MAX_JOBS: Final = 1024  # that are counted separately; their numbers come from the jobs themselves
 _MAX_MESSAGES: Final = (
-    200.0  # at once, of one door: a job that is refused without end must not flood the worker
+    200.0  # in a burst, of one gateway: a job that is refused without end must not flood the worker
 )
 _MESSAGES_PER_S: Final = 20.0
 
-Tell = Callable[[dict[str, Any]], None]
+Send = Callable[[dict[str, Any]], None]
 
 
 @dataclass(slots=True)
@@ -25,7 +25,7 @@ class Traffic:
     """The connections of one job."""
 
     open_now: int = 0
-    """Those that are being made, too."""
+    """Including those that are being established."""
     connections: int = 0
     refused: int = 0
     sent_bytes: int = 0
@@ -40,25 +40,25 @@ class Traffic:
         self.received_bytes += count
 
     def add(self, other: Traffic) -> None:
-        """Take over what was counted elsewhere."""
+        """Add what was counted elsewhere."""
         self.connections += other.connections
         self.refused += other.refused
         self.sent_bytes += other.sent_bytes
         self.received_bytes += other.received_bytes
 
 
-class Books:
-    """The traffic of all jobs of one door."""
+class TrafficCounts:
+    """The traffic of all jobs of one gateway."""
 
-    def __init__(self, door: int, tell: Tell) -> None:
-        self._door = door
-        self._tell = tell
+    def __init__(self, gateway_id: int, send: Send) -> None:
+        self._gateway_id = gateway_id
+        self._send = send
         self._jobs: OrderedDict[int | None, Traffic] = OrderedDict()
         self._allowance = _MAX_MESSAGES
         self._filled_at = time.monotonic()
 
     def of(self, job: int | None) -> Traffic:
-        """The traffic of a job; none is whoever does not say which job it is."""
+        """Return the traffic of a job; None stands for clients that do not name their job."""
         traffic = self._jobs.get(job)
         if traffic is None:
             traffic = self._jobs[job] = Traffic()
@@ -67,10 +67,10 @@ class Books:
         return traffic
 
     @contextmanager
-    def place(self, job: int | None, most: int) -> Iterator[Traffic | None]:
-        """The traffic of a job that holds one of its places while the block lasts; none when all are taken."""
+    def slot(self, job: int | None, max_connections: int) -> Iterator[Traffic | None]:
+        """Provide the traffic of a job, with one of its connection slots reserved; none if all are taken."""
         traffic = self.of(job)
-        if traffic.open_now >= most:
+        if traffic.open_now >= max_connections:
             yield None
             return
         traffic.open_now += 1
@@ -80,30 +80,30 @@ class Books:
             traffic.open_now -= 1
 
     def opened(self, job: int | None, traffic: Traffic) -> None:
-        """Note a connection; the worker hears of a job's first, before the job does."""
+        """Note a connection; the first one of a job is reported to the worker before the job is connected."""
         traffic.connections += 1
         if traffic.connections == 1 or job is None:
-            self._say({"type": "opened", "job": job})
+            self._send_limited({"type": "opened", "job": job})
 
     def refused(self, job: int | None, refusal: Refused, host: str, port: int | None) -> None:
-        """Note a refusal; the worker hears of it before the job does."""
+        """Note a refusal, and report it to the worker before the job gets it."""
         self.of(job).refused += 1
-        facts = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
-        self._say({"type": "refused", "job": job, **facts})
+        fields = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
+        self._send_limited({"type": "refused", "job": job, **fields})
 
     def close(self, job: int, *, alone: bool, last: bool) -> None:
-        """Tell what a job did in all, and forget it.
+        """Report the totals of a job, and remove it.
 
-        What was done by nobody who said so is its own if it was alone all the time, and nobody's if it was not.
+        Traffic of clients that named no job is attributed to it if it was alone all the time, else to no job.
         """
         traffic = self._jobs.pop(job, None) or Traffic()
-        nobodys = self._jobs.pop(None, None) if last else self._jobs.get(None)
-        if alone and nobodys is not None:
-            traffic.add(nobodys)
-        self._tell(
+        unattributed = self._jobs.pop(None, None) if last else self._jobs.get(None)
+        if alone and unattributed is not None:
+            traffic.add(unattributed)
+        self._send(
             {
                 "type": "counted",
-                "door": self._door,
+                "gateway": self._gateway_id,
                 "job": job,
                 "connections": traffic.connections,
                 "refused": traffic.refused,
@@ -112,10 +112,10 @@ class Books:
             }
         )
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send_limited(self, message: dict[str, Any]) -> None:
         now = time.monotonic()
         self._allowance = min(_MAX_MESSAGES, self._allowance + (now - self._filled_at) * _MESSAGES_PER_S)
         self._filled_at = now
         if self._allowance >= 1:
             self._allowance -= 1
-            self._tell({"door": self._door, **message})
+            self._send({"gateway": self._gateway_id, **message})

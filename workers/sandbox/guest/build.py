@@ -1,11 +1,11 @@
-"""Building a package inside a sandbox: unpack its source, ask what its build needs, build its wheel.
+"""Build a package inside a sandbox: unpack its source, get the requirements of its build, build its wheel.
 
 Run as `python -I -S -c "…; from puras_inside import build; build.main()"`, the plan on standard input. Unpacking runs
-nothing of the package's; the other two run its build backend, as its users' installers would, with nothing around it.
+no code of the package; the other two run its build backend, as installers do.
 """
 
 # ruff: noqa: PTH101, PTH103, PTH112, PTH118, PTH120, PTH123, PTH208
-# (names from archives are text until they have been looked at)
+# (names from archives are text until they have been validated)
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from typing import IO, Any, Final, NamedTuple
 from . import confine, enclosure, interpreter
 
 JOBS: Final = "/jobs"
-ANSWER: Final = "answer.json"
+RESULT_FILE: Final = "answer.json"
 ARCHIVE: Final = "archive"
 WHEELS: Final = "wheels"
 FAILED: Final = 3
@@ -44,11 +44,11 @@ class Plan(NamedTuple):
 
 
 class Refused(Exception):
-    """The package cannot be built; the message is for the skill's author."""
+    """The package cannot be built; the message is for the author of the skill."""
 
 
 def main(namespaced: bool) -> None:
-    """Confine this process, do the step and write the answer."""
+    """Confine this process, carry out the step and write the result."""
     if namespaced:
         confine.leave_first_process()
     body = json.load(sys.stdin)
@@ -58,13 +58,13 @@ def main(namespaced: bool) -> None:
         os.environ["PATH"] = f"{plan.prefix}/bin:{os.environ['PATH']}"
     interpreter.become(plan.prefix)
     try:
-        answer = _ACTIONS[plan.action]()
+        result = _ACTIONS[plan.action]()
     except Refused as refusal:
         sys.stdout.write(f"{refusal}\n")
         sys.stdout.flush()
         os._exit(FAILED)
-    with open(f"{JOBS}/{ANSWER}", "w", encoding="utf-8") as file:
-        json.dump(answer, file)
+    with open(f"{JOBS}/{RESULT_FILE}", "w", encoding="utf-8") as file:
+        json.dump(result, file)
     sys.stdout.flush()
     os._exit(0)
 
@@ -121,7 +121,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _root() -> str:
-    """The folder of the project: the only one in the archive, or the archive's own top."""
+    """Return the folder of the project: the only one in the archive, or the archive's own top."""
     names = os.listdir(_SOURCE)
     only = os.path.join(_SOURCE, names[0]) if len(names) == 1 else _SOURCE
     return only if os.path.isdir(only) else _SOURCE
@@ -141,9 +141,9 @@ def _build_system(root: str) -> dict[str, Any]:
 
 
 def _requires() -> dict[str, Any]:
-    """What the backend asks for beyond what the source names."""
-    ask = getattr(_backend(), "get_requires_for_build_wheel", None)
-    return {"requires": list(ask(None)) if ask else []}
+    """Return the requirements of the backend in addition to those of the source."""
+    get_requires = getattr(_backend(), "get_requires_for_build_wheel", None)
+    return {"requires": list(get_requires(None)) if get_requires else []}
 
 
 def _wheel() -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _backend() -> Any:
     root = _root()
     os.chdir(root)
     table = _build_system(root)
-    sys.path[:0] = [os.path.join(root, str(place)) for place in table.get("backend-path", [])]
+    sys.path[:0] = [os.path.join(root, str(path)) for path in table.get("backend-path", [])]
     name, _, attributes = str(table.get("build-backend", _LEGACY)).partition(":")
     sys.argv = ["setup.py"]
     backend: Any = importlib.import_module(name)

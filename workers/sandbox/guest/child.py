@@ -1,10 +1,10 @@
-"""One job in one process: narrow, wait for the job, call the function, answer, end."""
+"""One job in one process: confine it, wait for the job, call the function, send the response, end."""
 
 # ruff: noqa: PTH102, PTH118, PTH211
 # (every call runs before a job; pathlib costs)
 
-# Most of what a fork costs are the pages that it touches, each copied; to count a reference is a touch. So whatever can
-# be made ahead is made by the parent, and no more of the standard library is walked through than is needed.
+# Most of the cost of a fork are the pages that it writes to, which are copied; counting a reference is a write. So the
+# zygote prepares whatever it can, and children use as little of the standard library as possible.
 
 from __future__ import annotations
 
@@ -19,72 +19,72 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, NoReturn
 
-from . import confine, doors, interpreter, values, wire
+from . import confine, gateways, interpreter, values, wire
 from .entry import BadEntrypoint, Loaded, call, find, load, own_trace, shortened
-from .plan import Plan
+from .wire import Plan
 
 _MAX_LINKS: Final = 1000
-_PATTERNS: Final = "links"  # no slot is called so
+_PATTERNS: Final = "links"  # no slot has this name
 _MAX_MESSAGE: Final = 4000
 _MAX_TRACE: Final = 64_000
-_READ_JSON: Final = json.JSONDecoder().raw_decode  # `loads` looks for white space around it
-_NICENESS: Final = 5  # the worker must get to run among a hundred busy processes to end them
+_READ_JSON: Final = json.JSONDecoder().raw_decode  # `loads` also skips white space
+_NICENESS: Final = 5  # the worker needs CPU time among a hundred busy processes to end them
 
 
-class Seat(NamedTuple):
-    """Where a child sits: its folder and its descriptors."""
+class ForkRequest(NamedTuple):
+    """A request to fork a child: its folder and its descriptors."""
 
     number: int
     slot: str
     shares: bool
-    """The folder is there, and others work in it."""
+    """The folder exists, and others use it, too."""
     descriptors: list[int]
     """Private, stdout, stderr, events."""
 
 
 class Link(NamedTuple):
-    """A link in the folder of every job: the skill's files may be opened relative to it, and the drive is there."""
+    """A link in the folder of every job, to a file of the skill or to the drive."""
 
     name: str
     target: str
     pattern: str
-    """The same link, made once by the parent: a second name of it costs each job less than a link of its own."""
+    """The same link, created once by the zygote: a hard link to it costs each job less than a new link."""
 
 
-class Ground(NamedTuple):
-    """What a parent prepares once for all of its children."""
+class ChildSetup(NamedTuple):
+    """What a zygote prepares once for all its children."""
 
     plan: Plan
     filters: Sequence[confine.Compiled]
     fence: confine.Fence | None
-    doors: doors.Doors
+    gateway_ports: gateways.GatewayPorts
     private: socket.socket
-    """The number that every child gives to its way to the worker; in the parent it is the control socket."""
+    """The descriptor number of a child's socket to the worker; in the zygote it is the control socket."""
     private_to_parent: Sequence[tuple[int, int]]
-    """First and last of descriptors that a child must not keep."""
+    """Ranges of descriptors that a child must close."""
     links: Sequence[Link]
     loaded: Loaded | None
-    """None: each child imports by itself."""
+    """None: each child imports the skill itself."""
 
 
-def prepare(plan: Plan, doors: doors.Doors) -> None:
+def prepare(plan: Plan, gateway_ports: gateways.GatewayPorts) -> None:
     """Set up variables, interpreter and import path as the skill's code expects them, once the process is confined."""
     skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
-    own = [plan.kit, skill, plan.deployment]
+    own_paths = [plan.kit, skill, plan.deployment]
     _set_variables(plan.environment)
-    _set_variables({"PYTHONPATH": os.pathsep.join(own), "PURAS_DEPLOYMENT_ROOT": plan.deployment})
-    _set_variables(doors.variables())
+    _set_variables({"PYTHONPATH": os.pathsep.join(own_paths), "PURAS_DEPLOYMENT_ROOT": plan.deployment})
+    _set_variables(gateway_ports.variables())
     interpreter.become(plan.prefix)
-    sys.path[:0] = own
+    sys.path[:0] = own_paths
     sys.argv = [plan.file]
 
 
-def run(ground: Ground, seat: Seat) -> NoReturn:
-    """Be the process of one job, from right after the fork to its end."""
-    _take_seat(ground, seat)
-    private = ground.private
+def run(setup: ChildSetup, request: ForkRequest) -> NoReturn:
+    """Run one job in this process, from the fork to the end."""
+    _enter_slot(setup, request)
+    private = setup.private
     try:
-        loaded, refusal = ground.loaded or _load_here(ground.plan, private), None
+        loaded, refusal = setup.loaded or _load_in_child(setup.plan, private), None
     except BadEntrypoint as error:
         loaded, refusal = None, error
     private.sendall(b'{"type":"ready"}\n')
@@ -92,30 +92,32 @@ def run(ground: Ground, seat: Seat) -> NoReturn:
     if job is None or inputs is None:
         os._exit(0)
     assignment, _ = _READ_JSON(job.decode())
-    if not seat.shares:
-        _write_inputs(inputs)  # on a full disk the job has not begun
-    private.sendall(b'{"type":"begun"}\n')  # until the worker has this, the job may go to another process
-    _begin(assignment)
-    answer = (
+    if not request.shares:
+        _write_inputs(inputs)  # if the disk is full, the job has not started
+    private.sendall(
+        b'{"type":"started"}\n'
+    )  # until the worker receives this, it may give the job to another process
+    _start(assignment)
+    response = (
         _refused(refusal)
         if loaded is None
-        else _answer(ground, loaded, assignment, _READ_JSON(inputs.decode())[0])
+        else _call_function(setup, loaded, assignment, _READ_JSON(inputs.decode())[0])
     )
     flush()
     try:
-        private.sendall(answer)
-    except OSError:  # the function closed it, or put something else in its place
+        private.sendall(response)
+    except OSError:  # the function has closed or replaced it
         os._exit(wire.MUTE)
     os._exit(0)
 
 
-def _load_here(plan: Plan, private: socket.socket) -> Loaded:
-    private.sendall(b'{"type":"seated"}\n')  # tells the worker whom to watch
+def _load_in_child(plan: Plan, private: socket.socket) -> Loaded:
+    private.sendall(b'{"type":"importing"}\n')  # so that the worker can apply the limits
     return load(plan)
 
 
 def make_links(plan: Plan) -> list[Link]:
-    """The links that each job's folder is to have, with their patterns."""
+    """Return the links of the folder of each job, with their patterns."""
     patterns = f"{plan.jobs}/{_PATTERNS}"
     os.mkdir(patterns, 0o700)
     skill = os.path.join(plan.deployment, plan.skill_dir) if plan.skill_dir else plan.deployment
@@ -133,11 +135,11 @@ def make_links(plan: Plan) -> list[Link]:
     return links
 
 
-def _take_seat(ground: Ground, seat: Seat) -> None:
+def _enter_slot(setup: ChildSetup, request: ForkRequest) -> None:
     os.setsid()
     _signal.set_wakeup_fd(-1)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-    private, stdout, stderr, events = seat.descriptors
+    private, stdout, stderr, events = request.descriptors
     for descriptor, number in (
         (stdout, 1),
         (stderr, 2),
@@ -146,57 +148,57 @@ def _take_seat(ground: Ground, seat: Seat) -> None:
     ):
         os.dup2(descriptor, number, inheritable=number < 3)
         os.close(descriptor)
-    if sys.platform == "linux" and not ground.plan.namespaced:
+    if sys.platform == "linux" and not setup.plan.namespaced:
         confine.die_with_parent()
-    folder = f"{ground.plan.jobs}/{seat.slot}"
-    if not seat.shares:
+    folder = f"{setup.plan.jobs}/{request.slot}"
+    if not request.shares:
         os.mkdir(folder, 0o700)
     os.chdir(folder)
-    if not seat.shares:
-        _fill_folder(ground)
-    _narrow(ground)
-    if not ground.plan.namespaced:
-        prepare(ground.plan, ground.doors)
+    if not request.shares:
+        _fill_folder(setup)
+    _narrow(setup)
+    if not setup.plan.namespaced:
+        prepare(setup.plan, setup.gateway_ports)
     _set_variables({"HOME": folder, "TMPDIR": os.path.join(folder, "tmp"), "PWD": folder})
-    _set_variables(ground.doors.variables_of(seat.number))
+    _set_variables(setup.gateway_ports.variables_of(request.number))
     _reseed()
 
 
-def _fill_folder(ground: Ground) -> None:
-    """What the job's folder has from the beginning: `tmp`, `drive`, and links to the skill's files."""
+def _fill_folder(setup: ChildSetup) -> None:
+    """Create `tmp`, `drive` and links to the skill's files in the folder of the job."""
     os.mkdir("tmp", 0o700)
-    if not ground.plan.drive:
+    if not setup.plan.drive:
         os.mkdir("drive", 0o700)
-    for link in ground.links:
+    for link in setup.links:
         try:
             os.link(link.pattern, link.name, follow_symlinks=False)
-        except (OSError, NotImplementedError):  # no second names of links here
+        except (OSError, NotImplementedError):  # this file system has no hard links to links
             os.symlink(link.target, link.name)
 
 
-def _narrow(ground: Ground) -> None:
-    if ground.fence is not None:
-        own = confine.open_existing([".", *([] if ground.plan.namespaced else ["/proc/self"])])
-        confine.enclose(ground.fence, writable=own[:1], readable=own[1:])
-        for place in own:
-            os.close(place.descriptor)
-    for first, last in ground.private_to_parent:
+def _narrow(setup: ChildSetup) -> None:
+    if setup.fence is not None:
+        own_paths = confine.open_existing([".", *([] if setup.plan.namespaced else ["/proc/self"])])
+        confine.enclose(setup.fence, writable=own_paths[:1], readable=own_paths[1:])
+        for opened in own_paths:
+            os.close(opened.descriptor)
+    for first, last in setup.private_to_parent:
         os.closerange(first, last + 1)
-    for program in ground.filters:
-        confine.put_on(program)
+    for program in setup.filters:
+        confine.apply_filter(program)
     if sys.platform == "linux":
-        # Landlock keeps siblings out; without it nobody of the same user may look in.
-        confine.set_dumpable(ground.fence is not None or not ground.plan.seccomp)
+        # Landlock isolates siblings; without it, processes of the same user must not inspect this one.
+        confine.set_dumpable(setup.fence is not None or not setup.plan.seccomp)
 
 
 def _set_variables(variables: Mapping[str, str]) -> None:
-    """As `os.environ.update` does, without asking first what kind of mapping it is."""
+    """Set environment variables as `os.environ.update` does, but faster."""
     for name, value in variables.items():
         os.environ[name] = value
 
 
 def _reseed() -> None:
-    """Every fork starts with the parent's random state; give each job its own."""
+    """Give each job its own random state, since a fork starts with that of the zygote."""
     for name in ("random", "numpy.random"):
         module = sys.modules.get(name)
         if module is not None:
@@ -204,7 +206,7 @@ def _reseed() -> None:
                 module.seed()
 
 
-def _begin(assignment: dict[str, Any]) -> None:
+def _start(assignment: dict[str, Any]) -> None:
     _set_variables(assignment["environment"])
     confine.limit(assignment["limits"])
     os.nice(_NICENESS)
@@ -217,15 +219,17 @@ def _write_inputs(inputs: bytes) -> None:
     os.close(file)
 
 
-def _answer(ground: Ground, loaded: Loaded, assignment: dict[str, Any], inputs: dict[str, Any]) -> bytes:
+def _call_function(
+    setup: ChildSetup, loaded: Loaded, assignment: dict[str, Any], inputs: dict[str, Any]
+) -> bytes:
     max_bytes: int = assignment["max_output_bytes"]
     try:
         function = loaded.function or find(
-            loaded.module, ground.plan, assignment["function"], assignment["declared"]
+            loaded.module, setup.plan, assignment["function"], assignment["declared"]
         )
         value = values.encode(call(function, inputs))
     except BaseException as error:  # noqa: BLE001 - whatever the skill raises is an answer
-        return _failed(*_verdict(error), trace=_trace(error, ground.plan.deployment))
+        return _failed(*_verdict(error), trace=_trace(error, setup.plan.deployment))
     if len(value) > max_bytes:
         return _failed(
             "output_limit",
@@ -243,7 +247,7 @@ def _trace(error: BaseException, deployment: str) -> str:
 
 
 def _verdict(error: BaseException) -> tuple[str, str]:
-    """The code and the sentence for an exception."""
+    """Return the code and the message for an exception."""
     summary = _summary(error)
     for applies, code, message in _VERDICTS:
         if applies(error):
@@ -319,7 +323,7 @@ def _used() -> bytes:
 
 
 def flush() -> None:
-    """Write out what the skill's own streams still hold."""
+    """Flush the skill's output streams."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()

@@ -1,4 +1,4 @@
-"""Narrowing of the calling process, for good: seccomp, Landlock, resource limits, through ctypes alone."""
+"""Confine the calling process permanently: seccomp, Landlock and resource limits, through ctypes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .syscalls import (
 )
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
-_OOM_SCORE_ADJ, _MOST_OOM_SCORE_ADJ = "/proc/self/oom_score_adj", b"1000"
+_OOM_SCORE_ADJ, _MAX_OOM_SCORE_ADJ = "/proc/self/oom_score_adj", b"1000"
 _PR_SET_CHILD_SUBREAPER, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 36, 22, 2
 _CREATE_RULESET_VERSION = 1
 _CAPABILITY_VERSION = 0x20080522
@@ -41,76 +41,80 @@ _libc.syscall.restype = ctypes.c_long
 
 
 class Compiled(ctypes.Structure):
-    """A filter as the kernel takes it: made once, put on by many."""
+    """A filter in the form of the kernel: compiled once, applied by many processes."""
 
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-class Opened(NamedTuple):
-    """A path that was opened ahead, so that granting it costs one call."""
+class OpenedPath(NamedTuple):
+    """A path that was opened in advance, so that granting access costs one call."""
 
     descriptor: int
     is_dir: bool
 
 
 class Fence(NamedTuple):
-    """What processes may reach, as the kernel takes it: made once, put up by many, each with a place of its own."""
+    """What processes may access, in the form of the kernel: prepared once, applied by many with their own paths."""
 
     filesystem: int
-    """Every right that is fenced."""
+    """All rights that are restricted."""
     attributes: bytes
     rules: Sequence[tuple[int, bytes]]
     """Kind and body."""
 
 
 def landlock_abi() -> int:
-    """The version of Landlock that this kernel offers; 0 is none."""
+    """Return the version of Landlock that this kernel offers; 0 is none."""
     if sys.platform != "linux":
         return 0
     abi: int = _libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), _CREATE_RULESET_VERSION)
     return max(0, abi)
 
 
-def open_existing(paths: Sequence[str]) -> list[Opened]:
-    """Open those of the paths that exist, as places only: nothing can be read through the descriptors."""
+def open_existing(paths: Sequence[str]) -> list[OpenedPath]:
+    """Open those of the paths that exist, with `O_PATH`: nothing can be read through the descriptors."""
     opened = []
     for path in paths:
         try:
             descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         except OSError:
             continue
-        opened.append(Opened(descriptor, stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+        opened.append(OpenedPath(descriptor, stat.S_ISDIR(os.fstat(descriptor).st_mode)))
     return opened
 
 
 def landlock(
     abi: int,
     *,
-    readable: Sequence[Opened],
-    writable: Sequence[Opened],
-    listable: Sequence[Opened] = (),
+    readable: Sequence[OpenedPath],
+    writable: Sequence[OpenedPath],
+    listable: Sequence[OpenedPath] = (),
     connect_ports: Sequence[int] | None,
 ) -> None:
-    """Leave to this process and its descendants only the given paths, and these TCP ports to connect to.
+    """Restrict this process and its descendants to the given paths, and to these TCP ports for connections.
 
-    Without a list of ports TCP is left to the network namespace.
+    Without a list of ports, only the network namespace restricts TCP.
     """
     fence = fence_around(abi, readable=readable, writable=writable, connect_ports=connect_ports)
-    rules = [_rule_for(place, _READ_DIR & fence.filesystem) for place in listable]
+    rules = [_rule_for(path, _READ_DIR & fence.filesystem) for path in listable]
     enclose(fence._replace(rules=[*fence.rules, *rules]))
 
 
 def fence_around(
-    abi: int, *, readable: Sequence[Opened], writable: Sequence[Opened], connect_ports: Sequence[int] | None
+    abi: int,
+    *,
+    readable: Sequence[OpenedPath],
+    writable: Sequence[OpenedPath],
+    connect_ports: Sequence[int] | None,
 ) -> Fence:
-    """The fence around the given paths, which stay open, and these TCP ports to connect to."""
+    """Return the fence that allows the given paths, which stay open, and connections to these TCP ports."""
     filesystem = _rights_of(abi)
     network = 3 if abi >= 4 and connect_ports is not None else 0
     scope = 3 if abi >= 6 else 0  # no abstract sockets and no signals to processes outside
     size = 8 if abi < 4 else 16 if abi < 6 else 24
     attributes = struct.pack("QQQ", filesystem, network, scope)[:size]
-    rules = [_rule_for(place, _READ & filesystem) for place in readable]
-    rules += [_rule_for(place, filesystem) for place in writable]
+    rules = [_rule_for(path, _READ & filesystem) for path in readable]
+    rules += [_rule_for(path, filesystem) for path in writable]
     rules += [
         (_RULE_PORT, struct.pack("=QQ", _CONNECT_TCP, port))
         for port in ((connect_ports or ()) if network else ())
@@ -118,14 +122,16 @@ def fence_around(
     return Fence(filesystem, attributes, rules)
 
 
-def enclose(fence: Fence, *, readable: Sequence[Opened] = (), writable: Sequence[Opened] = ()) -> None:
-    """Put up the fence around this process and its descendants, with places of their own inside of it."""
+def enclose(
+    fence: Fence, *, readable: Sequence[OpenedPath] = (), writable: Sequence[OpenedPath] = ()
+) -> None:
+    """Apply the fence to this process and its descendants, with additional paths of their own."""
     size = ctypes.c_size_t(len(fence.attributes))
     ruleset = _checked(
         "landlock_create_ruleset", _libc.syscall(LANDLOCK_CREATE_RULESET, fence.attributes, size, 0)
     )
-    own = [_rule_for(place, _READ & fence.filesystem) for place in readable]
-    own += [_rule_for(place, fence.filesystem) for place in writable]
+    own = [_rule_for(path, _READ & fence.filesystem) for path in readable]
+    own += [_rule_for(path, fence.filesystem) for path in writable]
     for kind, rule in (*fence.rules, *own):
         _checked("landlock_add_rule", _libc.syscall(LANDLOCK_ADD_RULE, ruleset, kind, rule, 0))
     no_new_privileges()
@@ -134,37 +140,37 @@ def enclose(fence: Fence, *, readable: Sequence[Opened] = (), writable: Sequence
 
 
 def seccomp(program: filters.Program) -> None:
-    """Put every later system call of this process and its descendants through the program."""
-    put_on(compiled(program))
+    """Filter all later system calls of this process and its descendants with the program."""
+    apply_filter(compiled(program))
 
 
 def compiled(program: filters.Program) -> Compiled:
-    """The program, ready for `put_on`."""
+    """Return the program, ready for `apply_filter`."""
     return Compiled(len(program), filters.encode(program))
 
 
-def put_on(program: Compiled) -> None:
-    """Put every later system call of this process and its descendants through the program."""
+def apply_filter(program: Compiled) -> None:
+    """Filter all later system calls of this process and its descendants with the program."""
     no_new_privileges()
-    answer = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
-    _checked("seccomp", answer)
+    result = _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
+    _checked("seccomp", result)
 
 
 def no_new_privileges() -> None:
-    """Programs with the set-user-id bit give this process nothing any more."""
+    """Prevent programs with the set-user-ID bit from adding privileges to this process."""
     _checked("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
 def become(uid: int) -> None:
-    """Take on a user id for good, with its own group and no other."""
+    """Become a user permanently, with its own group and no other."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    give_up_capabilities()
+    drop_capabilities()
 
 
-def give_up_capabilities() -> None:
-    """Root is a user like others from now on; for others, changing the user has left the inheritable ones behind."""
+def drop_capabilities() -> None:
+    """Drop all capabilities, also the inheritable ones that a change of user keeps."""
     architecture = ARCHITECTURES.get(os.uname().machine)
     number = None if architecture is None else STARTUP["capset"][architecture.column]
     if number is not None:
@@ -173,7 +179,7 @@ def give_up_capabilities() -> None:
 
 
 def hide_mounts() -> int:
-    """Leave the mount namespace and keep its root, so that `/proc/<pid>/mountinfo` shows no paths of the host.
+    """Leave the mount namespace and keep its root, so that `/proc/<pid>/mountinfo` contains no paths of the host.
 
     That file lists the mounts of a process' namespace that it can reach from its root. This process enters an equal
     namespace and returns to the root of the first, from which nothing of the second can be reached. A process whose
@@ -224,14 +230,14 @@ def leave_first_process() -> None:
 
 
 def _wait_as_first_process(child: int, namespace: int | None) -> NoReturn:
-    """End with the child, and as it ended; until then collect what lost its parent."""
-    give_up_capabilities()
+    """Exit when the child exits, with its status; until then reap orphaned processes."""
+    drop_capabilities()
     no_new_privileges()
     die_with_parent()
     set_dumpable(False)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
         if int(name) != namespace:
-            with suppress(OSError):  # the one that listed them is closed already
+            with suppress(OSError):  # the one that listed them is already closed
                 os.close(int(name))
     while True:
         with suppress(InterruptedError):
@@ -242,14 +248,14 @@ def _wait_as_first_process(child: int, namespace: int | None) -> NoReturn:
 
 
 def drop_bounding_set() -> None:
-    """Give up, for good, every capability that a program could add to those of its caller."""
+    """Permanently drop all capabilities that a program could add to those of its caller."""
     for capability in range(64):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) < 0:
-            return  # the kernel knows no more, or this process may not
+            return  # the kernel has no more capabilities, or does not permit this
 
 
 def enter_sandbox(uid: int | None, *, namespaced: bool) -> None:
-    """Give up the rights with which a sandbox starts.
+    """Drop the privileges with which a sandbox starts.
 
     Args:
         uid: User to become; None to stay the same user.
@@ -258,7 +264,7 @@ def enter_sandbox(uid: int | None, *, namespaced: bool) -> None:
     if uid is not None:
         become(uid)
     elif namespaced:
-        give_up_capabilities()
+        drop_capabilities()
 
 
 def die_with_parent() -> None:
@@ -272,22 +278,22 @@ def adopt_orphans() -> None:
 
 
 def end_first() -> None:
-    """Have a machine without memory end this process and its descendants before any other: no worker, no database."""
+    """Let the kernel end this process and its descendants first when the host has no memory left."""
     with suppress(OSError):
         descriptor = os.open(_OOM_SCORE_ADJ, os.O_WRONLY | os.O_CLOEXEC)
         try:
-            os.write(descriptor, _MOST_OOM_SCORE_ADJ)
+            os.write(descriptor, _MAX_OOM_SCORE_ADJ)
         finally:
             os.close(descriptor)
 
 
 def set_dumpable(dumpable: bool) -> None:
-    """Say whether processes of the same user may look into this one."""
+    """Set whether processes of the same user may inspect this one."""
     _checked("dumpable", _libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0))
 
 
 def limit(limits: Mapping[str, int]) -> None:
-    """Lower resource limits (`DATA`, `NPROC`…) for good; a limit that is lower already stays."""
+    """Lower resource limits (`DATA`, `NPROC`…) permanently; a limit that is lower already stays."""
     for name, value in limits.items():
         kind = getattr(resource, f"RLIMIT_{name}", None)
         if kind is None:
@@ -305,13 +311,13 @@ def _rights_of(abi: int) -> int:
     return rights
 
 
-def _rule_for(place: Opened, rights: int) -> tuple[int, bytes]:
-    granted = rights if place.is_dir else rights & _OF_FILES
-    return _RULE_PATH, struct.pack("=Qi", granted, place.descriptor)
+def _rule_for(opened: OpenedPath, rights: int) -> tuple[int, bytes]:
+    granted = rights if opened.is_dir else rights & _OF_FILES
+    return _RULE_PATH, struct.pack("=Qi", granted, opened.descriptor)
 
 
-def _checked(what: str, answer: int) -> int:
-    if answer < 0:
+def _checked(what: str, result: int) -> int:
+    if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")
-    return answer
+    return result

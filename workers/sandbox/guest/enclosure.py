@@ -1,4 +1,4 @@
-"""How far a process that builds or installs packages is confined, and confining it."""
+"""Confinement of processes that build or install packages, or that read one untrusted file."""
 
 # ruff: noqa: PTH103
 # (the guest side imports little)
@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from . import confine, filters
 from .syscalls import ARCHITECTURES
 
 
 class Enclosure(NamedTuple):
-    """What a process may use, told by the worker."""
+    """What a process may use, as the worker sends it."""
 
     uid: int | None
     """User to become; None to stay the same user."""
@@ -25,7 +25,7 @@ class Enclosure(NamedTuple):
     readable: list[str]
     writable: list[str]
     connect_ports: list[int]
-    """TCP ports it may connect to, where Landlock can tell (Linux 6.7)."""
+    """TCP ports it may connect to, where Landlock supports this (Linux 6.7)."""
     families: list[int]
     datagrams: bool
     landlock: bool
@@ -39,7 +39,7 @@ class Enclosure(NamedTuple):
 
 
 def enter(enclosure: Enclosure) -> None:
-    """Confine this process and everything that it starts, before it reads anything of a tenant's."""
+    """Confine this process and its descendants, before it reads any tenant data."""
     confine.end_first()
     confine.enter_sandbox(enclosure.uid, namespaced=enclosure.namespaced)
     if sys.platform == "linux":
@@ -57,8 +57,8 @@ def enter(enclosure: Enclosure) -> None:
             writable=writable,
             connect_ports=enclosure.connect_ports,
         )
-        for place in (*readable, *writable):
-            os.close(place.descriptor)
+        for opened in (*readable, *writable):
+            os.close(opened.descriptor)
     if enclosure.seccomp:
         architecture = ARCHITECTURES[platform.machine()]
         program = filters.confinement(architecture, enclosure.families, datagrams=enclosure.datagrams)
@@ -68,3 +68,27 @@ def enter(enclosure: Enclosure) -> None:
     os.environ.update(
         HOME=enclosure.home, TMPDIR=temporary, PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1"
     )
+
+
+_MAX_CPU_S: Final = 20
+_MAX_MEMORY_BYTES: Final = 1 << 30
+
+
+def become_reader() -> None:
+    """Confine this process to reading what Python needs.
+
+    It keeps its user, who may be the only one that can read the libraries that are imported later.
+    """
+    if sys.platform == "linux":
+        confine.no_new_privileges()
+        confine.drop_capabilities()
+    confine.limit({"CPU": _MAX_CPU_S, "DATA": _MAX_MEMORY_BYTES, "FSIZE": 0, "CORE": 1, "NOFILE": 64})
+    if sys.platform != "linux":
+        return
+    abi = confine.landlock_abi()
+    if abi:
+        library = confine.open_existing([sys.prefix, sys.base_prefix, *(path for path in sys.path if path)])
+        confine.landlock(abi, readable=library, writable=[], connect_ports=())
+    architecture = ARCHITECTURES.get(platform.machine())
+    if architecture is not None:
+        confine.seccomp(filters.reader(architecture))

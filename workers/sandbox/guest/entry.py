@@ -1,6 +1,6 @@
-"""Finding, importing and calling a skill's function.
+"""Find, import and call the function of a skill.
 
-Some modules are imported where they are needed: what a parent has not loaded, its thousands of forks need not copy.
+Some modules are imported where they are needed: what a zygote has not loaded, its forks need not copy.
 """
 
 # ruff: noqa: PTH113, PTH118
@@ -15,14 +15,14 @@ from collections.abc import Callable, Collection
 from types import CodeType
 from typing import Any, Final, NamedTuple
 
-from .plan import Plan
+from .wire import Plan
 
 _CO_VARARGS, _CO_VARKEYWORDS, _CO_COROUTINE = 0x04, 0x08, 0x80
 _MAX_FRAMES: Final = 50
 
 
 class BadEntrypoint(Exception):
-    """The function cannot be had, or cannot be called with these inputs; the message is for the skill's author."""
+    """The function is missing or cannot be called with these inputs; the message is for the author of the skill."""
 
     def __init__(self, message: str, trace: str = "") -> None:
         super().__init__(message)
@@ -33,29 +33,29 @@ class Parameters(NamedTuple):
     """What a function can be called with."""
 
     names: list[str]
-    """Those that can be given as keywords."""
-    takes_any_keyword: bool
+    """The parameters that can be passed as keywords."""
+    accepts_any_keyword: bool
     is_plain: bool
-    """It has nothing but named parameters that can also be given by position."""
+    """It has only named parameters that can also be passed by position."""
 
 
 class Function(NamedTuple):
-    """A skill's function and the form in which it wants its inputs."""
+    """The function of a skill, and how its inputs are passed."""
 
     call: Callable[..., Any]
     name: str
     takes_dict: bool
     """`run(inputs)`: one dict instead of keywords."""
-    takes: frozenset[str] | None
-    """Inputs that may be given as keywords, or the skill declares; none for any."""
+    accepted: frozenset[str] | None
+    """Inputs that can be passed as keywords or that the skill declares; none for any."""
 
 
 class Loaded(NamedTuple):
-    """A file that was imported, and the function that is called in it."""
+    """An imported file and its function."""
 
     module: Any
     function: Function | None
-    """None: each job says which."""
+    """None: each job names the function."""
 
 
 def load(plan: Plan) -> Loaded:
@@ -64,11 +64,11 @@ def load(plan: Plan) -> Loaded:
     Raises:
         BadEntrypoint: the file, the import or the function fails.
     """
-    place = f"{plan.skill_dir}/{plan.file}".strip("/")
-    path = os.path.join(plan.deployment, *place.split("/"))
+    location = f"{plan.skill_dir}/{plan.file}".strip("/")
+    path = os.path.join(plan.deployment, *location.split("/"))
     if not os.path.isfile(path):
-        raise BadEntrypoint(f"The skill's entrypoint names {place!r}, which the bundle does not contain.")
-    module = _import(_dotted(place), path, place)
+        raise BadEntrypoint(f"The skill's entrypoint names {location!r}, which the bundle does not contain.")
+    module = _import(_dotted(location), path, location)
     if plan.function:
         return Loaded(module, find(module, plan, plan.function, plan.declared_inputs))
     for value in vars(module).values():
@@ -77,16 +77,17 @@ def load(plan: Plan) -> Loaded:
 
 
 def find(module: Any, plan: Plan, name: str, declared: Collection[str]) -> Function:
-    """The function of that name in the imported file.
+    """Return the function of that name in the imported file.
 
     Raises:
-        BadEntrypoint: there is none.
+        BadEntrypoint: the limit is exceeded.
     """
     found = getattr(module, name, None)
     if not callable(found):
-        place = f"{plan.skill_dir}/{plan.file}".strip("/")
+        location = f"{plan.skill_dir}/{plan.file}".strip("/")
         raise BadEntrypoint(
-            f"{place!r} has no function {name!r}: define `def {name}(inputs)`, or correct `entrypoint` in skill.yaml."
+            f"{location!r} has no function {name!r}: define `def {name}(inputs)`, or correct `entrypoint` in "
+            "skill.yaml."
         )
     _prepare_to_wait(found)
     return _function(found, name, declared)
@@ -108,9 +109,11 @@ def call(function: Function, inputs: dict[str, Any]) -> Any:
         keywords: dict[str, Any] = {}
         arguments: tuple[Any, ...] = (inputs,)
     else:
-        taken = function.takes
+        accepted = function.accepted
         keywords = (
-            inputs if taken is None else {name: value for name, value in inputs.items() if name in taken}
+            inputs
+            if accepted is None
+            else {name: value for name, value in inputs.items() if name in accepted}
         )
         arguments = ()
     try:
@@ -119,7 +122,7 @@ def call(function: Function, inputs: dict[str, Any]) -> Any:
         if (
             error.__traceback__ is not None and error.__traceback__.tb_next is None
         ):  # raised by the call itself
-            raise _misfit(function, error) from None
+            raise _mismatch(function, error) from None
         raise
     return _finish(value) if hasattr(type(value), "__await__") else value
 
@@ -143,26 +146,26 @@ def own_trace(error: BaseException, root: str) -> str:
     return "".join(whole.format())
 
 
-def shortened(trace: str, most: int) -> str:
+def shortened(trace: str, max_characters: int) -> str:
     """Return a traceback of at most that many characters: its begin and its end, which has the error itself."""
-    if len(trace) <= most:
+    if len(trace) <= max_characters:
         return trace
-    half = most // 2 - 50
+    half = max_characters // 2 - 50
     return f"{trace[:half]}\n[{len(trace) - 2 * half} characters are left out]\n{trace[-half:]}"
 
 
 def _own_frames(frames: Any, root: str) -> list[Any]:
     own = [frame for frame in frames if frame.filename.startswith(root)]
     for frame in own:
-        _ = frame.line  # is read by the file's name
+        _ = frame.line  # reads the source while the file name is complete
         frame.filename = frame.filename.removeprefix(root)
     return own
 
 
-def _import(name: str, path: str, place: str) -> Any:
+def _import(name: str, path: str, location: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise BadEntrypoint(f"{place!r} is not a Python file: `entrypoint` wants `<file>.py:<function>`.")
+        raise BadEntrypoint(f"{location!r} is not a Python file: `entrypoint` wants `<file>.py:<function>`.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -170,27 +173,27 @@ def _import(name: str, path: str, place: str) -> Any:
     except BaseException as error:  # noqa: BLE001 - the tenant's code may raise anything, SystemExit too
         summary = f"{type(error).__name__}: {error}"[:2000]
         raise BadEntrypoint(
-            f"{place!r} cannot be imported: {summary}", own_trace(error, path.removesuffix(place))
+            f"{location!r} cannot be imported: {summary}", own_trace(error, path.removesuffix(location))
         ) from None
     return module
 
 
-def _dotted(place: str) -> str:
+def _dotted(location: str) -> str:
     """`skills/resize/main.py` → `skills.resize.main`, so that relative imports work."""
-    return ".".join(part.replace(".", "_") for part in place.removesuffix(".py").split("/"))
+    return ".".join(part.replace(".", "_") for part in location.removesuffix(".py").split("/"))
 
 
 def _function(found: Callable[..., Any], name: str, declared: Collection[str]) -> Function:
     parameters = _parameters(found)
     if parameters is None:
-        return Function(found, name, takes_dict=False, takes=None)
+        return Function(found, name, takes_dict=False, accepted=None)
     takes_dict = parameters.is_plain and parameters.names == ["inputs"] and "inputs" not in declared
-    takes = None if parameters.takes_any_keyword else frozenset([*parameters.names, *declared])
-    return Function(found, name, takes_dict, takes)
+    accepted = None if parameters.accepts_any_keyword else frozenset([*parameters.names, *declared])
+    return Function(found, name, takes_dict, accepted)
 
 
 def _parameters(found: Callable[..., Any]) -> Parameters | None:
-    """The parameters of a callable; none if it does not tell."""
+    """Return the parameters of a callable; none if they are unknown."""
     code = getattr(found, "__code__", None)
     if (
         code is None
@@ -215,26 +218,26 @@ def _inspected(found: Callable[..., Any]) -> Parameters | None:
     either, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     return Parameters(
         names=[parameter.name for parameter in parameters if parameter.kind in (either, named)],
-        takes_any_keyword=any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters),
+        accepts_any_keyword=any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters),
         is_plain=all(parameter.kind is either for parameter in parameters),
     )
 
 
-def _misfit(function: Function, error: TypeError) -> BadEntrypoint:
+def _mismatch(function: Function, error: TypeError) -> BadEntrypoint:
     import inspect
 
     try:
-        shown = f"{function.name}{inspect.signature(function.call)}"
+        signature = f"{function.name}{inspect.signature(function.call)}"
     except (TypeError, ValueError):
-        shown = function.name
+        signature = function.name
     return BadEntrypoint(
-        f"{shown} cannot be called with the job's inputs: {error}. "
+        f"{signature} cannot be called with the job's inputs: {error}. "
         "Give the parameter a default, or make the input `required` in `input_schema`."
     )
 
 
 def _finish(value: Any) -> Any:
-    """The value of an awaitable."""
+    """Return the value of an awaitable."""
     import asyncio
 
     async def wait() -> Any:

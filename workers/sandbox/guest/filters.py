@@ -124,7 +124,7 @@ def encode(program: Program) -> bytes:
 
 
 def _by_argument(families: Sequence[int], *, datagrams: bool) -> dict[str, Program]:
-    """What decides on calls that are allowed with some arguments only; each body answers."""
+    """Return what decides on calls that are allowed with some arguments only; each body answers."""
     types = [_SOCK_STREAM, *([_SOCK_DGRAM] if datagrams else [])]
     protocols = [_DEFAULT_PROTOCOL, _IPPROTO_TCP, *([_IPPROTO_UDP] if datagrams else [])]
     return {

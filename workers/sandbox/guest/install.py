@@ -1,4 +1,4 @@
-"""Installing packages inside a sandbox: run the installer, then compile what it installed.
+"""Install packages inside a sandbox: run the installer, then compile what it installed.
 
 Run as `python -I -S -c "…; from puras_inside import install; install.main()"`, the plan on standard input. The
 installer reads archives that anyone may have made, and starts the interpreter of the environment that it fills.

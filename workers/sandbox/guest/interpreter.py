@@ -1,7 +1,7 @@
-"""Becoming the interpreter of an environment of packages, inside a process that is confined already.
+"""Activate a package environment inside a process that is already confined.
 
 A sandbox starts with the interpreter that the worker itself runs on, which no tenant can change. The interpreter of an
-environment would read `pyvenv.cfg` before its first instruction of ours, and packages can write that file.
+environment would read `pyvenv.cfg` before our first instruction, and packages can write that file.
 """
 
 # ruff: noqa: PTH118
@@ -15,7 +15,7 @@ import sys
 
 
 def become(prefix: str) -> None:
-    """Make this process what the environment's own interpreter would be, except for its standard library.
+    """Make this process equivalent to the environment's interpreter, except for the standard library.
 
     Runs code of the environment's packages (`.pth` files, `sitecustomize`): the process must be confined before.
 

@@ -1,7 +1,7 @@
-"""What a notebook of the studio has in its kernel beside Python: `puras`, and `%%skill` cells.
+"""The kernel extension for notebooks of the studio: `puras`, and `%%skill` cells.
 
-Such a cell is taken apart where it runs, since its schemas come from a function that is alive. The page that has run it
-puts the files into the working copy; nothing here reaches the instance.
+Such a cell is parsed where it runs, since its schemas come from the function itself. The page that has run it puts the
+files into the working copy; nothing here connects to the instance.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _ON_THE_PAGE: Final = {
     "skill_open": "Go to the job's page and choose Notebook there.",
     "puras_connect": "There is nothing to connect: Try it and Publish are in the card below a %%skill cell.",
 }
-"""What there is in the place of the magics that a Jupyter of one's own has."""
+"""Alternatives to the magics of a Jupyter outside of the studio."""
 
 
-def begin(shell: Any) -> None:
-    """Give a fresh kernel its names."""
+def start(shell: Any) -> None:
+    """Define the names of a new kernel."""
     import puras
 
     vars(puras)["attach"] = _attach
@@ -42,7 +42,7 @@ def begin(shell: Any) -> None:
 
 
 class Skill:
-    """What a `%%skill` cell leaves under the skill's name: a function is called here; jobs are the page's to start."""
+    """The object that a `%%skill` cell defines: its function can be called here; the page starts jobs."""
 
     def __init__(self, name: str, function: Any) -> None:
         self.name = name
@@ -52,41 +52,41 @@ class Skill:
         return f"<skill {self.name}>"
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
-        """Call the function, as Python does."""
+        """Call the function."""
         if self._function is None:
-            raise _not_here(self.name, "Try it, in the card below its cell, runs the prompt as a job.")
+            raise _unavailable(self.name, "Try it, in the card below its cell, runs the prompt as a job.")
         return self._function(*positional, **named)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("run", "submit", "map", "at"):
-            here = (
+            hint = (
                 ""
                 if self._function is None
                 else f"Call {self.name.replace('-', '_')}(…) to run it in this kernel. "
             )
             job = "Try it, in the card below its cell, runs it as a job of the working copy."
-            return partial(_raise, f"{self.name}.{name}", here + job)
+            return partial(_raise, f"{self.name}.{name}", hint + job)
         return getattr(self._function, name)
 
 
 def _attach(job_id: str = "…") -> Any:
-    """Jobs are followed on their pages."""
-    raise _not_here(
+    """Reject `puras.attach`: the page of a job shows its progress."""
+    raise _unavailable(
         "puras.attach", f"Look at the job on its page, /jobs/{job_id}; Notebook there opens it as a notebook."
     )
 
 
 def _raise(what: str, instead: str, *_: Any, **__: Any) -> None:
-    raise _not_here(what, instead)
+    raise _unavailable(what, instead)
 
 
 def _refuse(what: str, instead: str, *_: Any) -> None:
     from IPython.core.error import UsageError
 
-    raise UsageError(str(_not_here(what, instead)))
+    raise UsageError(str(_unavailable(what, instead)))
 
 
-def _not_here(what: str, instead: str) -> Exception:
+def _unavailable(what: str, instead: str) -> Exception:
     from puras.notebook.errors import CellRefused
 
     return CellRefused(f"{what} is for a Jupyter of your own. {_NO_KEY}{instead}")
@@ -98,7 +98,7 @@ def _skill(shell: Any, line: str, cell: str) -> None:
     from puras.notebook.cells import function_cell, is_function_cell, prompt_cell
     from puras.notebook.errors import CellRefused, said
 
-    name, requires = _asked(line)
+    name, requires = _parse_line(line)
     try:
         if not is_function_cell(cell):
             skill = prompt_cell(name, cell, requires)
@@ -109,18 +109,18 @@ def _skill(shell: Any, line: str, cell: str) -> None:
     except CellRefused as refusal:
         raise UsageError(said(refusal)) from None
     shell.user_ns[skill.variable] = Skill(skill.name, skill.function)
-    told = {"name": skill.name, "kind": skill.kind, "files": dict(skill.files)}
-    shell.display_pub.publish({SKILL_TYPE: told, "text/plain": f"The skill {skill.name}"})
+    metadata = {"name": skill.name, "kind": skill.kind, "files": dict(skill.files)}
+    shell.display_pub.publish({SKILL_TYPE: metadata, "text/plain": f"The skill {skill.name}"})
 
 
-def _asked(line: str) -> tuple[str, tuple[str, ...]]:
+def _parse_line(line: str) -> tuple[str, tuple[str, ...]]:
     from IPython.core.error import UsageError
 
     try:
-        words = shlex.split(line)
+        arguments = shlex.split(line)
     except ValueError:
-        words = []
-    match words:
+        arguments = []
+    match arguments:
         case [name] | [name, "--no-form"]:
             return name, ()
         case [name, "--requires", packages]:

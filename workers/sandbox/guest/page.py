@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from typing import Final, NoReturn
 from urllib.parse import urljoin
 
-from .reader import become_reader
+from .enclosure import become_reader
 
 _MAX_BYTES: Final = 16 << 20
 _MAX_TITLE: Final = 300
@@ -49,7 +49,7 @@ _KEPT_BLANK: Final = "\0"
 _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
 
 
-def main(*, url: str, charset: str, most_characters: int) -> NoReturn:
+def main(*, url: str, charset: str, max_characters: int) -> NoReturn:
     """Confine this process, read the page, answer."""
     for name in ("utf-8", "utf-16", "latin-1", "cp1252", charset or "ascii"):
         _decoded(b"", name)  # loads what decodes it, while there are files to load from
@@ -60,10 +60,10 @@ def main(*, url: str, charset: str, most_characters: int) -> NoReturn:
         page.feed(_text_of(content, charset))
         page.close()
         text = page.text()
-        answer = {"title": page.title(), "text": text[:most_characters], "length": len(text)}
+        response = {"title": page.title(), "text": text[:max_characters], "length": len(text)}
     except Exception as error:  # noqa: BLE001 - a broken page makes the reader fail in any way
-        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-    sys.stdout.write(json.dumps(answer))
+        response = {"error": f"{type(error).__name__}: {error}"[:300]}
+    sys.stdout.write(json.dumps(response))
     sys.stdout.flush()
     os._exit(0)
 
@@ -118,11 +118,11 @@ class _Page(HTMLParser):
             self._parts.append(data)
 
     def title(self) -> str:
-        """What the page is called."""
+        """Return what the page is called."""
         return " ".join("".join(self._title).split())[:_MAX_TITLE]
 
     def text(self) -> str:
-        """All of it, without more white space than it needs."""
+        """Return all of it, without more white space than it needs."""
         text = re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(self._parts))
         return re.sub(r"\n{3,}", "\n\n", text).replace(_KEPT_BLANK, " ").strip()
 

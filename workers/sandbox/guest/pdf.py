@@ -1,6 +1,6 @@
-"""Looks at one PDF: how many pages it has, and what is written in them. Confined, since such files attack readers.
+"""Read one PDF: its number of pages and their text. The process is confined, since PDFs can be malicious.
 
-Run as `python -I -S -c "…; from inside import pdf; pdf.main(…)"`, the file on standard input. Answers with one JSON
+Run as `python -I -S -c "…; from inside import pdf; pdf.main(…)"`, the file on standard input. Prints one JSON
 object.
 """
 
@@ -13,40 +13,40 @@ import os
 import sys
 from typing import Any, Final, NoReturn
 
-from .reader import become_reader
+from .enclosure import become_reader
 
 _MAX_BYTES: Final = 16 << 20
 
 
-def main(*, wants_text: bool, most_pages: int, most_characters: int) -> NoReturn:
-    """Confine this process, look at the file, answer."""
+def main(*, wants_text: bool, max_pages: int, max_characters: int) -> NoReturn:
+    """Confine this process, read the file and print the response."""
     import pypdf
 
-    logging.disable(logging.CRITICAL)  # it would tell of every fault of the file
+    logging.disable(logging.CRITICAL)  # it would report every fault of the file
     become_reader()
     content = sys.stdin.buffer.read(_MAX_BYTES)
     try:
-        answer = _look(pypdf, content, wants_text, most_pages, most_characters)
+        response = _read(pypdf, content, wants_text, max_pages, max_characters)
     except Exception as error:  # noqa: BLE001 - a broken file makes the reader fail in any way
-        answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-    sys.stdout.write(json.dumps(answer))
+        response = {"error": f"{type(error).__name__}: {error}"[:300]}
+    sys.stdout.write(json.dumps(response))
     sys.stdout.flush()
     os._exit(0)
 
 
-def _look(
-    pypdf: Any, content: bytes, wants_text: bool, most_pages: int, most_characters: int
+def _read(
+    pypdf: Any, content: bytes, wants_text: bool, max_pages: int, max_characters: int
 ) -> dict[str, Any]:
     reader = pypdf.PdfReader(io.BytesIO(content))
     if reader.is_encrypted and not reader.decrypt(""):
         return {"error": "it is locked with a password"}
     pages = len(reader.pages)
     parts: list[str] = []
-    left = most_characters
-    for page in reader.pages[:most_pages] if wants_text else ():
-        text = page.extract_text()[:left]
-        left -= len(text)
+    remaining = max_characters
+    for page in reader.pages[:max_pages] if wants_text else ():
+        text = page.extract_text()[:remaining]
+        remaining -= len(text)
         parts.append(text)
-        if left <= 0:
+        if remaining <= 0:
             break
     return {"pages": pages, "text": "\n\n".join(parts)}

@@ -1,4 +1,4 @@
-"""Try every layer once, the way a job would use it, and say what held."""
+"""Try each sandbox layer once, as a job would use it, and report which work."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def main(namespaced: bool) -> None:
     landlock, landlock_problem = _landlock()
     seccomp, seccomp_problem = _seccomp()
     problems = [problem for problem in (mounts_problem, landlock_problem, seccomp_problem) if problem]
-    answer = {"user": user_problem, "library": library, "landlock": landlock, "seccomp": seccomp}
-    sys.stdout.write(json.dumps({**answer, "problems": problems}))
+    report = {"user": user_problem, "library": library, "landlock": landlock, "seccomp": seccomp}
+    sys.stdout.write(json.dumps({**report, "problems": problems}))
 
 
 def _mounts() -> str | None:
     try:
-        confine.hide_mounts()  # stays open: without it the mounts would be gone
+        confine.hide_mounts()  # stays open: otherwise the mounts would be released
     except OSError as error:
         return f"jobs can read the paths of their mounts on this host: {error}"
     return None
@@ -41,7 +41,7 @@ def _user(uid: str) -> str | None:
 
 
 def _unreadable_library() -> str | None:
-    """Where the interpreter's library lies, if the users of jobs cannot read it."""
+    """Return where the interpreter's library lies, if the users of jobs cannot read it."""
     return None if os.access(json.__file__, os.R_OK) else sys.base_prefix
 
 
@@ -50,8 +50,8 @@ def _landlock() -> tuple[int, str | None]:
     if not abi:
         return 0, "this kernel has no Landlock (Linux 5.13 and newer, enabled at boot)"
     try:
-        places = confine.open_existing(["/", "/proc"])
-        confine.landlock(abi, readable=places, writable=[], connect_ports=())
+        opened = confine.open_existing(["/", "/proc"])
+        confine.landlock(abi, readable=opened, writable=[], connect_ports=())
     except OSError as error:
         return 0, f"Landlock cannot be used: {error}"
     return abi, None

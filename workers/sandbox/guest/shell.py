@@ -1,7 +1,7 @@
-"""One command of an agent: confine this process, start the command below it, tell how it ended.
+"""One command of an agent: confine this process, start the command as a child, report how it ended.
 
 Run as `python -I -S -c "…; from puras_inside import shell; shell.main(…)"`, the plan on standard input. In namespaces
-of its own this process is the first: when it ends, so does everything that the command has left behind.
+of its own this process is the first one: when it ends, so do all processes that the command has left behind.
 """
 
 # ruff: noqa: PTH208
@@ -19,17 +19,17 @@ from contextlib import suppress
 from typing import Final, NamedTuple, NoReturn
 
 from . import confine, filters, wire
-from .doors import Doors, hand_out
+from .gateways import GatewayPorts, hand_out
 from .syscalls import ARCHITECTURES
 
 _SHELLS: Final = ("/bin/bash", "/usr/bin/bash", "/bin/sh")
 _NICENESS: Final = 5  # as jobs have it
 _MAX_OPEN_FILES: Final = 1024
-_NOT_STARTED: Final = 127  # what shells answer for a program that is not there
+_NOT_STARTED: Final = 127  # exit code of shells for a missing program
 
 
 class Plan(NamedTuple):
-    """A command, the place where it runs, and how far it is confined."""
+    """A command, its folder, and how it is confined."""
 
     command: str
     folder: str
@@ -47,38 +47,38 @@ class Plan(NamedTuple):
 
 
 def main(control_fd: int, channel_fd: int | None, namespaced: bool) -> NoReturn:
-    """Serve one command, which keeps the channel if there is one."""
+    """Run one command, which inherits the channel if there is one."""
     if namespaced:
         confine.leave_first_process()
     _close_all_but(control_fd, *(() if channel_fd is None else (channel_fd,)))
     os.set_inheritable(control_fd, False)
     control = socket.socket(fileno=control_fd)
-    wire.send(control, {"type": "seated"})  # tells the worker whom to watch
+    wire.send(control, {"type": "started"})  # so that the worker can apply the limits
     with open(0, "rb", closefd=False) as source:
         plan = Plan(**json.load(source))
-    doors = hand_out(control, egress=plan.egress, broker=False) if plan.namespaced else Doors()
-    _confine(plan, doors)
+    gateway_ports = hand_out(control, egress=plan.egress, broker=False) if plan.namespaced else GatewayPorts()
+    _confine(plan, gateway_ports)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     pid = os.fork()
     if pid == 0:
-        _be_command(plan, doors)
+        _be_command(plan, gateway_ports)
     wire.send(control, {"type": "ended", "status": _wait_for(pid)})
     control.recv(
         1
-    )  # until the worker has ended everything: as long as this lives, its number is nobody else's
+    )  # until the worker has ended everything: while this process exists, its number is not reused
     os._exit(0)
 
 
-def _close_all_but(*kept: int) -> None:
-    """Among what was handed on may be a descriptor of the work folder, and from that one leads a way out."""
+def _close_all_but(*descriptors: int) -> None:
+    """Close inherited descriptors: with one of the work folder, code could leave the sandbox."""
     for name in os.listdir("/proc/self/fd" if sys.platform == "linux" else "/dev/fd"):
-        if int(name) not in (0, 1, 2, *kept):
-            with suppress(OSError):  # the one that listed them is closed already
+        if int(name) not in (0, 1, 2, *descriptors):
+            with suppress(OSError):  # the one that listed them is already closed
                 os.close(int(name))
 
 
-def _confine(plan: Plan, doors: Doors) -> None:
+def _confine(plan: Plan, gateway_ports: GatewayPorts) -> None:
     confine.end_first()
     confine.enter_sandbox(plan.uid, namespaced=plan.namespaced)
     if sys.platform == "linux":
@@ -95,30 +95,30 @@ def _confine(plan: Plan, doors: Doors) -> None:
             readable=readable,
             writable=writable,
             listable=listable,
-            # A network namespace of its own has a loopback on which nothing but the command and its doors listens.
-            connect_ports=None if plan.namespaced else doors.ports,
+            # In its own network namespace only the command and its gateways listen on the loopback.
+            connect_ports=None if plan.namespaced else gateway_ports.ports,
         )
-        for place in (*readable, *writable, *listable):
-            os.close(place.descriptor)
+        for opened in (*readable, *writable, *listable):
+            os.close(opened.descriptor)
     if plan.seccomp:
         architecture = ARCHITECTURES[platform.machine()]
         confine.seccomp(filters.confinement(architecture, plan.families))
         if not plan.namespaced:
-            confine.seccomp(filters.one_group(architecture))  # there is nothing else to end them all by
+            confine.seccomp(filters.one_group(architecture))  # otherwise they could not all be ended
     confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
 
 
-def _be_command(plan: Plan, doors: Doors) -> NoReturn:
-    """Become the command; Python's own handling of signals must not come along."""
+def _be_command(plan: Plan, gateway_ports: GatewayPorts) -> NoReturn:
+    """Become the command, without Python's handling of signals."""
     try:
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(ignored, signal.SIG_DFL)
         os.nice(_NICENESS)
         environment = {
             **plan.environment,
-            **doors.variables(),
-            **doors.variables_of(1),
-            **doors.loopback_variables(),
+            **gateway_ports.variables(),
+            **gateway_ports.variables_of(1),
+            **gateway_ports.loopback_variables(),
         }
         for shell in _SHELLS:
             with suppress(FileNotFoundError):
@@ -130,7 +130,7 @@ def _be_command(plan: Plan, doors: Doors) -> NoReturn:
 
 
 def _wait_for(pid: int) -> int:
-    """Collect what ends until the command has."""
+    """Reap processes until the command has ended, and return its exit code."""
     while True:
         with suppress(InterruptedError):
             ended, status = os.wait()

@@ -1,4 +1,4 @@
-"""Whether a value is plain JSON data, and if not, where, why and what to write instead."""
+"""Validation of JSON data: where a value is invalid, why, and what to write instead."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 from typing import Any, Final
 
 MAX_DEPTH: Final = 200
-_MAX_INTEGER_BITS: Final = 14_000  # beyond 4,300 digits no JSON reader of Python takes it
+_MAX_INTEGER_BITS: Final = 14_000  # Python's JSON reader accepts at most 4,300 digits
 
-_MENDS: Final = {
+_HINTS: Final = {
     "bytes": "save it with `puras.drive.save(…)` and return the path, or base64-encode it",
     "bytearray": "save it with `puras.drive.save(…)` and return the path, or base64-encode it",
     "memoryview": "save it with `puras.drive.save(…)` and return the path, or base64-encode it",
@@ -36,11 +36,11 @@ _ENCODER: Final = json.JSONEncoder(
 
 
 class NotJson(ValueError):
-    """A value that JSON cannot hold; the message says where it is and what to do."""
+    """A value that JSON cannot represent; the message names its path and a fix."""
 
 
 def encode(value: Any) -> bytes:
-    """The value as compact UTF-8 JSON on one line.
+    """Return the value as compact UTF-8 JSON on one line.
 
     Raises:
         NotJson: some part of it is not JSON data.
@@ -55,7 +55,7 @@ def decode(raw: bytes | bytearray) -> Any:
     """Read JSON from a source that is not trusted, into data that every later reader can take.
 
     Raises:
-        NotJson: it is not JSON, or holds what JSON data must not.
+        NotJson: it is not valid JSON data.
     """
     try:
         value = json.loads(raw, parse_constant=_refuse_constant)
@@ -70,12 +70,12 @@ def decode(raw: bytes | bytearray) -> Any:
 
 
 def problem_of(value: Any) -> str | None:
-    """What keeps the value from being JSON data, as a sentence with its place; none if nothing does."""
+    """Return why the value is no JSON data, with its path; none if it is."""
     return _walk(value, "result", 0)
 
 
 def _walk(value: Any, path: str, depth: int) -> str | None:
-    """Subclasses of JSON's types pass: an ordered dict is a dict, a number of numpy's a float."""
+    """Return the first problem; subclasses of JSON's types are valid, such as a float of numpy."""
     if value is None or value is True or value is False:
         return None
     if isinstance(value, str):
@@ -94,15 +94,13 @@ def _walk(value: Any, path: str, depth: int) -> str | None:
         return _mapping_problem(value, path, depth)
     if isinstance(value, (list, tuple)):
         return _sequence_problem(value, path, depth)
-    return f"{path} is a {_name(type(value))}, which is not JSON data: {_mend(value)}"
+    return f"{path} is a {_name(type(value))}, which is not JSON data: {_hint(value)}"
 
 
 def _mapping_problem(value: dict[Any, Any], path: str, depth: int) -> str | None:
     for key, item in value.items():
         if not isinstance(key, str):
-            return (
-                f"{path} has the key {_shown(key)} of type {_name(type(key))}: JSON keys are text, use str(…)"
-            )
+            return f"{path} has the key {_describe(key)} of type {_name(type(key))}: JSON keys are text, use str(…)"
         problem = _text_problem(key, f"a key of {path}") or _walk(item, f"{path}.{key[:100]}", depth + 1)
         if problem is not None:
             return problem
@@ -110,8 +108,8 @@ def _mapping_problem(value: dict[Any, Any], path: str, depth: int) -> str | None
 
 
 def _sequence_problem(value: list[Any] | tuple[Any, ...], path: str, depth: int) -> str | None:
-    for place, item in enumerate(value):
-        problem = _walk(item, f"{path}[{place}]", depth + 1)
+    for index, item in enumerate(value):
+        problem = _walk(item, f"{path}[{index}]", depth + 1)
         if problem is not None:
             return problem
     return None
@@ -135,12 +133,12 @@ def _integer_problem(value: int, path: str) -> str | None:
     return None
 
 
-def _mend(value: Any) -> str:
+def _hint(value: Any) -> str:
     kind = type(value)
-    known = next((_MENDS[base.__name__] for base in kind.__mro__ if base.__name__ in _MENDS), None)
-    if known is not None:
-        return known
-    for test, mend in (
+    found = next((_HINTS[base.__name__] for base in kind.__mro__ if base.__name__ in _HINTS), None)
+    if found is not None:
+        return found
+    for test, hint in (
         ("__dataclass_fields__", "return `dataclasses.asdict(…)` of it"),
         ("model_dump", "return its `.model_dump(mode='json')`"),
         ("__fspath__", "return `str(…)` of it"),
@@ -148,7 +146,7 @@ def _mend(value: Any) -> str:
         ("tolist", "return its `.tolist()`"),
     ):
         if hasattr(kind, test):
-            return mend
+            return hint
     return "return dicts, lists, text, numbers, booleans or None"
 
 
@@ -156,7 +154,7 @@ def _name(kind: type[Any]) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _shown(value: object) -> str:
+def _describe(value: object) -> str:
     return repr(value)[:60] if isinstance(value, (int, float, bool, tuple, bytes)) or value is None else "…"
 
 

@@ -1,4 +1,4 @@
-"""Words of the wire between a worker, a warm parent and its children.
+"""Messages between a worker, a zygote and its children.
 
 `control` (SOCK_SEQPACKET, worker ↔ parent) carries one JSON object a message, some with descriptors.
 `private` (SOCK_STREAM, worker ↔ child) carries one frame to the child (its job) and JSON lines back.
@@ -19,7 +19,7 @@ MAX_CONTROL_BYTES: Final = 64 * 1024
 PRIVATE_FD: Final = 3
 EVENTS_FD: Final = 4
 MUTE: Final = 86
-"""Exit code of a child whose function closed `private`, so that its answer cannot be told."""
+"""Exit code of a child whose function closed `private`, so that it cannot send its response."""
 DESCRIPTORS_OF_A_CHILD: Final = 4  # private, stdout, stderr, events
 _LENGTH: Final = struct.Struct("!Q")
 _INT_BYTES: Final = array.array("i").itemsize
@@ -29,24 +29,24 @@ class Message(NamedTuple):
     """One message of a control socket."""
 
     body: dict[str, Any]
-    """Empty when the other side is gone or did not send an object."""
+    """Empty if the other side has disconnected or did not send an object."""
     descriptors: list[int]
     closed: bool
     pid: int | None
-    """Of the sender, as the kernel says, where it was asked to."""
+    """Of the sender, as the kernel reports it, if requested."""
 
 
 def send(control: socket.socket, body: dict[str, Any], descriptors: list[int] | None = None) -> None:
-    """Send one message, with descriptors for the other process to own copies of."""
+    """Send one message, with descriptors of which the other process gets copies."""
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
     control.sendmsg([json.dumps(body).encode()], ancillary)
 
 
 def receive(control: socket.socket, *, max_descriptors: int = 0) -> Message:
-    """Read one message; descriptors that were not asked for are closed by the kernel.
+    """Read one message; the kernel closes unexpected descriptors.
 
     Raises:
-        BlockingIOError: nothing is there now.
+        BlockingIOError: there is no message now.
     """
     space = socket.CMSG_SPACE(_INT_BYTES * max_descriptors) if max_descriptors else 0
     credentials = (
@@ -58,18 +58,18 @@ def receive(control: socket.socket, *, max_descriptors: int = 0) -> Message:
 
 
 def frame(body: bytes) -> bytes:
-    """The bytes that tell their own length, then the body."""
+    """Return the length as bytes, then the body."""
     return _LENGTH.pack(len(body)) + body
 
 
 def read_frame(stream: socket.socket) -> bytes | None:
-    """Read one frame, waiting for it; none when the other side is gone."""
+    """Wait for one frame and read it; none if the other side has disconnected."""
     head = _read_exactly(stream, _LENGTH.size)
     return None if head is None else _read_exactly(stream, _LENGTH.unpack(head)[0])
 
 
 def sender_pid(ancillary: list[tuple[int, int, bytes]]) -> int | None:
-    """The sender's process id as the kernel says it, if it was asked to."""
+    """Return the process ID of the sender as the kernel reports it, if requested."""
     return _unpack(ancillary)[1]
 
 
@@ -109,3 +109,44 @@ def _read_exactly(stream: socket.socket, length: int) -> bytes | None:
             return None
         parts += part
     return bytes(parts)
+
+
+class Plan(NamedTuple):
+    """The skill of one zygote, the paths of its sandbox, and how it is confined. Never in a command line."""
+
+    skill_dir: str
+    file: str
+    function: str
+    """Empty when each job names one, as the tools of agents do."""
+    declared_inputs: list[str]
+    jobs: str
+    """Folder in which every job gets its own."""
+    deployment: str
+    drive: str
+    """Empty if each job has a staged drive, which the worker moves into its folder."""
+    kit: str
+    """Folder that holds the package `puras`."""
+    environment: dict[str, str]
+    """Variables of all jobs of this zygote: the skill's secrets and the platform's own."""
+    readable: list[str]
+    writable: list[str]
+    limits: dict[str, int]
+    """Resource limits of the import, and the maximum for jobs."""
+    uid: int | None
+    """User to become before any tenant data is read."""
+    prefix: str
+    """Folder of the environment of packages whose interpreter the process becomes; empty for none."""
+    cold: bool
+    """Import in each child instead of here."""
+    landlock: bool
+    seccomp: bool
+    families: list[int]
+    namespaced: bool
+    """It runs in its own namespaces: only then there is a loopback for gateways, and code may be imported."""
+    egress: bool
+    """There is a gateway to the internet in addition to the one to the API."""
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> Plan:
+        """Return the plan as the worker sent it."""
+        return cls(**body)

@@ -1,1 +1,1 @@
-"""Start, feed, watch and end sandboxes, from the trusted side."""
+"""Start, supervise and end sandboxes, from the trusted side."""

@@ -1,4 +1,4 @@
-"""What jobs stand on and share, bundles and environments of packages: held while they run, bounded when they do not."""
+"""Bundles and package environments that jobs share: locked while jobs use them, and limited in size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from typing import Final
 
 from backend.core import background_tasks, logs
 from backend.storage.cache_dir import Bounds, Shelf
+from workers.sandbox.host.zygotes.errors import ZygoteLost
 from workers.sandbox.packages.build_files import remove_leftovers
 from workers.sandbox.packages.environments import Environments
 from workers.types import Assignment, Recorder
 
-from .errors import ParentLost
-
-_TIDY_S: Final = 600.0
+_SWEEP_INTERVAL_S: Final = 600.0
 _DAY_S: Final = 86_400.0
 _WHEELS_SHARE: Final = 4  # wheels that projects built may take a quarter of what environments may
 
@@ -26,8 +25,8 @@ log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class SupplyBounds:
-    """How much of each is kept on this machine."""
+class AssetLimits:
+    """How much of each this host stores."""
 
     environments_mb: int = 20_480
     environment_unused_days: float = 30.0
@@ -35,70 +34,69 @@ class SupplyBounds:
     bundle_unused_days: float = 30.0
 
 
-class Supplies:
+class Assets:
     """The bundles and environments of this worker process."""
 
-    def __init__(
-        self, home: Path, environments: Environments, bounds: SupplyBounds, *, idle_s: float
-    ) -> None:
+    def __init__(self, home: Path, environments: Environments, bounds: AssetLimits, *, idle_s: float) -> None:
         self._environments = environments
-        keep_s = max(3_600.0, 2 * idle_s)  # warm parents without a job still read from them
+        protected_s = max(3_600.0, 2 * idle_s)  # idle zygotes still read from them
         of_environments = bounds.environment_unused_days * _DAY_S
-        self._environment_shelf = Shelf(
-            home / "environments", Bounds(bounds.environments_mb << 20, of_environments, keep_s)
+        self._environment_cache = Shelf(
+            home / "environments", Bounds(bounds.environments_mb << 20, of_environments, protected_s)
         )
-        self._wheel_shelf = Shelf(
-            home / "wheels", Bounds((bounds.environments_mb << 20) // _WHEELS_SHARE, of_environments, keep_s)
+        self._wheel_cache = Shelf(
+            home / "wheels",
+            Bounds((bounds.environments_mb << 20) // _WHEELS_SHARE, of_environments, protected_s),
         )
-        self._bundle_shelf = Shelf(
-            home / "bundles", Bounds(bounds.bundles_mb << 20, bounds.bundle_unused_days * _DAY_S, keep_s)
+        self._bundle_cache = Shelf(
+            home / "bundles", Bounds(bounds.bundles_mb << 20, bounds.bundle_unused_days * _DAY_S, protected_s)
         )
         self._built = (home / "environments", home / "wheels")
         self._bundles = home / "bundles"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="supplies")  # a sweep reads large trees
         self._thread.submit(self._remove_leftovers)
-        self._is_ours: dict[Path, bool] = {}
-        self._keeper: asyncio.Task[None] | None = None
+        self._is_cached: dict[Path, bool] = {}
+        self._maintenance: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def of(self, assignment: Assignment, recorder: Recorder) -> AsyncIterator[Path | None]:
-        """Hold the assignment's bundle and environment while the block lasts; the environment is built if it must be.
+        """Lock the bundle and the environment of an assignment while the block runs; build the environment if needed.
 
         Raises:
-            PurasError: one of them cannot be had; says why.
+            PurasError: one of them is unavailable.
         """
-        if self._keeper is None:
-            self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="supplies")
-        with self._held_bundle(assignment.bundle_dir) as is_there:
-            if not is_there:
-                raise ParentLost("The skill's files were removed from this machine just now: run it again.")
+        if self._maintenance is None:
+            self._maintenance = asyncio.get_running_loop().create_task(self._maintain(), name="supplies")
+        with self._lease_bundle(assignment.bundle_dir) as exists:
+            if not exists:
+                raise ZygoteLost("The skill's files were removed from this machine just now: run it again.")
             while True:
                 environment = await self._environments.ready(assignment, recorder)
                 if environment is None:
                     yield None
                     return
-                with self._environment_shelf.hold(environment.name) as is_there:
-                    if is_there:
+                with self._environment_cache.hold(environment.name) as exists:
+                    if exists:
                         yield environment
                         return
 
     async def tidy(self) -> None:
-        """Throw away what is not used any more, and what is too much."""
+        """Remove what is unused or exceeds the limits."""
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._thread, self._remove_leftovers)
-        for shelf in (self._environment_shelf, self._wheel_shelf, self._bundle_shelf):
-            removed = await loop.run_in_executor(self._thread, shelf.sweep)
+        for cache in (self._environment_cache, self._wheel_cache, self._bundle_cache):
+            removed = await loop.run_in_executor(self._thread, cache.sweep)
             if removed:
-                log.info("unused supplies removed", kind=shelf.name, count=len(removed))
+                log.info("unused supplies removed", kind=cache.name, count=len(removed))
 
     async def close(self) -> None:
-        """Let go of everything."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        """Release all locks."""
+        if self._maintenance is not None:
+            self._maintenance.cancel()
+            await asyncio.gather(self._maintenance, return_exceptions=True)
         self._thread.shutdown(wait=False, cancel_futures=True)
-        for shelf in (self._environment_shelf, self._wheel_shelf, self._bundle_shelf):
-            shelf.close()
+        for cache in (self._environment_cache, self._wheel_cache, self._bundle_cache):
+            cache.close()
 
     def _remove_leftovers(self) -> None:
         for folder in self._built:
@@ -106,16 +104,16 @@ class Supplies:
             if count:
                 log.info("leftovers of killed workers removed", kind=folder.name, count=count)
 
-    def _held_bundle(self, folder: Path) -> AbstractContextManager[bool]:
-        """Bundles that were unpacked elsewhere are not ours to keep or to throw away."""
-        is_ours = self._is_ours.get(folder.parent)
-        if is_ours is None:
-            is_ours = self._is_ours[folder.parent] = folder.parent.resolve() == self._bundles
-        return self._bundle_shelf.hold(folder.name) if is_ours else nullcontext(enter_result=True)
+    def _lease_bundle(self, folder: Path) -> AbstractContextManager[bool]:
+        """Lock a bundle of the cache; bundles that were unpacked elsewhere are not removed either."""
+        is_cached = self._is_cached.get(folder.parent)
+        if is_cached is None:
+            is_cached = self._is_cached[folder.parent] = folder.parent.resolve() == self._bundles
+        return self._bundle_cache.hold(folder.name) if is_cached else nullcontext(enter_result=True)
 
-    async def _keep(self) -> None:
+    async def _maintain(self) -> None:
         while True:
-            await asyncio.sleep(_TIDY_S)
+            await asyncio.sleep(_SWEEP_INTERVAL_S)
             with background_tasks.log_and_continue("supplies"):
                 try:
                     await self.tidy()

@@ -1,6 +1,6 @@
-"""The one door out of a sandbox: forwards a job's requests to the routes of the API that are made for jobs.
+"""The broker of a sandbox: forwards requests of a job to the API routes that jobs may call.
 
-It accepts on a socket that was made inside the sandbox's network namespace, so no other process reaches it.
+It accepts on a socket that was created inside the network namespace of the sandbox, so no other process reaches it.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ ROUTES: Final = frozenset(
     }
 )
 READS: Final = re.compile(r"/v1/drive/signed/[A-Za-z0-9_-]{1,1600}/[A-Za-z0-9_.~%-]{1,800}")
-"""Addresses of files that the instance has signed; they may be read."""
+"""URLs of files that the instance has signed; jobs may read them."""
 TOKEN_HEADER: Final = "x-puras-service-token"  # noqa: S105 - a header's name
 
 _MAX_HEAD_BYTES: Final = 16 * 1024
 _MAX_REQUEST_BYTES: Final = 8 << 20
-_MAX_ANSWER_BYTES: Final = 32 << 20
+_MAX_RESPONSE_BYTES: Final = 32 << 20
 _MAX_FILE_BYTES: Final = (
     5 << 30
-) + _MAX_HEAD_BYTES  # the largest object of a storage, with the answer's head
+) + _MAX_HEAD_BYTES  # the largest object of a storage, with the head of the response
 _MAX_CONNECTIONS: Final = 32
 _REQUEST_S: Final = 30.0  # to send a request
-_ANSWER_S: Final = 1830.0  # a subagent may take 1800
+_RESPONSE_S: Final = 1830.0  # a subagent may take 1800
 _CHUNK_BYTES: Final = 1 << 16
 
 log = logs.get(__name__)
 
 
 class _Refused(Exception):
-    """The request is answered by the broker itself."""
+    """The broker rejects the request itself."""
 
     def __init__(self, status: str, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -67,7 +67,7 @@ class _Request(NamedTuple):
 
 
 class Broker:
-    """Serves one sandbox; only tokens of jobs that run in it now are passed on."""
+    """Serves one sandbox; forwards only tokens of jobs that currently run in it."""
 
     def __init__(self, listener: socket.socket, api_base: str) -> None:
         listener.setblocking(False)
@@ -80,11 +80,11 @@ class Broker:
 
     @property
     def is_busy(self) -> bool:
-        """Whether somebody is being answered."""
+        """Whether requests are being served."""
         return bool(self._connections)
 
     def close(self) -> None:
-        """Stop serving and end what is under way."""
+        """Stop serving and end open connections."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -108,7 +108,7 @@ class Broker:
     async def _serve(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=connection, limit=_MAX_HEAD_BYTES)
         try:
-            await self._answer(reader, writer)
+            await self._respond(reader, writer)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
             log.debug("a request of a job broke off", reason=type(error).__name__)
         finally:
@@ -116,14 +116,14 @@ class Broker:
             with suppress(OSError):
                 await writer.wait_closed()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _respond(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(_REQUEST_S):
                 request = self._parse(await _head(reader))
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(_RESPONSE_S):
                 await self._forward(request, reader, writer)
         except _Refused as refusal:
-            await _send(writer, _own_answer(refusal))
+            await _send(writer, _refusal_response(refusal))
 
     def _parse(self, head: bytes) -> _Request:
         lines = head.decode("latin-1").split("\r\n")
@@ -161,7 +161,7 @@ class Broker:
         host, is_tls = self._api.hostname or "127.0.0.1", self._api.scheme == "https"
         port = self._api.port or (443 if is_tls else 80)
         try:
-            answer, upstream = await asyncio.open_connection(
+            response, upstream = await asyncio.open_connection(
                 host, port, ssl=ssl.create_default_context() if is_tls else None
             )
         except OSError:
@@ -171,14 +171,14 @@ class Broker:
         try:
             await _send(upstream, self._request_bytes(request, host))
             async with asyncio.timeout(_REQUEST_S):
-                await _pass(body, upstream, request.length)
-            most_bytes = _MAX_FILE_BYTES if request.method == "GET" else _MAX_ANSWER_BYTES
-            await _pass(answer, writer, most_bytes)
+                await _copy(body, upstream, request.length)
+            max_bytes = _MAX_FILE_BYTES if request.method == "GET" else _MAX_RESPONSE_BYTES
+            await _copy(response, writer, max_bytes)
         finally:
             upstream.close()
 
     def _request_bytes(self, request: _Request, host: str) -> bytes:
-        """The head of our own request: nothing of the job's is passed on but what was looked at."""
+        """Return the head of the forwarded request, which contains only validated values of the job."""
         content_type = request.content_type if request.content_type.isprintable() else "application/json"
         lines = (
             f"{request.method} {self._api.path.rstrip('/')}{request.path} HTTP/1.1",
@@ -190,15 +190,15 @@ class Broker:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-async def _pass(source: asyncio.StreamReader, sink: asyncio.StreamWriter, most_bytes: int) -> None:
-    """Pass on what comes, up to an amount, without holding it all."""
-    while most_bytes and (data := await source.read(min(_CHUNK_BYTES, most_bytes))):
-        most_bytes -= len(data)
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, max_bytes: int) -> None:
+    """Copy data up to a maximum size, without buffering all of it."""
+    while max_bytes and (data := await source.read(min(_CHUNK_BYTES, max_bytes))):
+        max_bytes -= len(data)
         await _send(sink, data)
 
 
 async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
-    """Write to who may have gone already, which some event loops do not tell as a broken connection."""
+    """Write to a peer that may have disconnected, which some event loops do not report as an error."""
     if writer.is_closing():
         raise ConnectionResetError
     writer.write(data)
@@ -214,7 +214,7 @@ async def _head(reader: asyncio.StreamReader) -> bytes:
         ) from None
 
 
-def _own_answer(refusal: _Refused) -> bytes:
+def _refusal_response(refusal: _Refused) -> bytes:
     body = json.dumps({"detail": str(refusal), "code": refusal.code}).encode()
     head = f"HTTP/1.1 {refusal.status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Connection: close\r\n\r\n".encode() + body

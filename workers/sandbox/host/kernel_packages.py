@@ -1,6 +1,6 @@
-"""What a kernel in a sandbox is made of: ipykernel and what it stands on, taken one by one from our own environment.
+"""The packages of a kernel in a sandbox: ipykernel and its dependencies, from the worker's own environment.
 
-A skill's environment need not have them, and sees them behind its own packages: of what both have, the skill's counts.
+The environment of a skill need not have them. Its own packages take precedence over them.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from packaging.requirements import Requirement
 
 _ROOTS: Final = ("ipykernel", "jupyter-client", "pyyaml")
 _UNUSED: Final = frozenset({"debugpy", "jedi", "parso", "pexpect", "ptyprocess"})
-"""They serve editors and terminals, which no sandbox has, and are large."""
+"""They are large, and serve editors and terminals, which no sandbox has."""
 
 _PLOTS: Final = "matplotlib.backend"
-"""Where a skill's matplotlib looks for what shows its figures in a kernel."""
+"""The entry points with which matplotlib finds the backend for kernels."""
 
 
 @cache
 def kernel_packages() -> tuple[Path, ...]:
-    """Every top-level folder and file of them, on this machine."""
-    places: dict[str, Path] = {}
+    """Return every top-level folder and file of them, on this host."""
+    paths: dict[str, Path] = {}
     for found in _closure(_ROOTS):
-        for place in _top_level(found):
-            places.setdefault(place.name, place)
-    return tuple(places.values())
+        for path in _top_level(found):
+            paths.setdefault(path.name, path)
+    return tuple(paths.values())
 
 
 def _closure(roots: tuple[str, ...]) -> Iterator[Distribution]:
@@ -41,7 +41,7 @@ def _closure(roots: tuple[str, ...]) -> Iterator[Distribution]:
         try:
             found = distribution(name)
         except PackageNotFoundError:
-            continue  # asked for on other systems
+            continue  # required on other systems only
         yield found
         for text in found.requires or ():
             requirement = Requirement(text)
@@ -50,14 +50,14 @@ def _closure(roots: tuple[str, ...]) -> Iterator[Distribution]:
 
 
 def _top_level(found: Distribution) -> Iterator[Path]:
-    """Its packages and modules, not what starts them, nor what describes them, unless others find them by that."""
-    is_found = any(point.group == _PLOTS for point in found.entry_points)
+    """Yield its packages and modules, without programs and, unless it is a plot backend, without metadata."""
+    is_backend = any(point.group == _PLOTS for point in found.entry_points)
     names = {file.parts[0] for file in found.files or ()}
     root = Path(str(found.locate_file("")))
     for name in sorted(names):
         if name == ".." or name.endswith(".pth") or name == "__pycache__":
             continue
-        if name.endswith(".dist-info") and not is_found:
+        if name.endswith(".dist-info") and not is_backend:
             continue
         if (root / name).exists():
             yield root / name

@@ -1,4 +1,4 @@
-"""What confines jobs on this machine: `python -m workers.sandbox.host.report [--json] [--mode auto|strict|off]`."""
+"""Report what confines jobs on this host: `python -m workers.sandbox.host.report [--json] [--mode auto|strict|off]`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.sandbox.isolation.layers import Layers, probe
 
 
 def main() -> int:
-    """Print the layers; exit code 1 when files or network are not closed off."""
+    """Print the layers; return 1 if jobs can reach files or the network of the host."""
     parser = argparse.ArgumentParser(prog="python -m workers.sandbox.host.report", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     parser.add_argument(
@@ -27,7 +27,7 @@ def _facts(layers: Layers) -> dict[str, object]:
     return {
         "layers": layers.names,
         "closed": layers.closed,
-        "open_doors": layers.open_doors,
+        "open_doors": layers.reachable,
         "bwrap": str(layers.bwrap) if layers.bwrap else None,
         "landlock_abi": layers.landlock_abi,
         "seccomp": layers.seccomp,
@@ -40,7 +40,7 @@ def _lines(layers: Layers) -> str:
     lines = [
         "files, network and other processes are closed off for jobs"
         if layers.closed
-        else f"jobs can reach: {', '.join(layers.open_doors)}",
+        else f"jobs can reach: {', '.join(layers.reachable)}",
         f"layers: {', '.join(layers.names)}",
     ]
     return "\n".join([*lines, *(f"missing: {problem}" for problem in layers.problems)]) + "\n"

@@ -1,7 +1,7 @@
-"""Rooms: the folder in which the agents of one skill have their work folders, so that they can share warm parents.
+"""Folders that contain the work folders of the agents of one skill, so that these can share zygotes.
 
-A room is ours: the agents' user cannot put anything else in the place of a work folder. What is in a work folder is its
-user's alone, and Landlock keeps each agent to its own.
+The folder belongs to the worker: the user of the agents cannot replace a work folder. Only that user can access the
+work folders, and Landlock limits each agent to its own.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from workers.sandbox.isolation.job_folders import JobFolders
 _MAX_IDLE: Final = 64
 
 
-class RoomKey(NamedTuple):
-    """Agents with the same key share a room."""
+class WorkspaceGroupKey(NamedTuple):
+    """Agents with the same key share a folder."""
 
     project_id: UUID
     deployment_id: UUID | None
     skill_name: str
 
 
-class Room:
-    """One room, and how many work in it."""
+class WorkspaceGroup:
+    """One such folder, and the number of agents in it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,7 +34,7 @@ class Room:
         self._count = 0
 
     def make_folder(self, uid: int | None) -> Path:
-        """A new work folder, its user's alone."""
+        """Return a new work folder that only its user can access."""
         self._count += 1
         folder = self.path / str(self._count)
         folder.mkdir(mode=0o700)
@@ -43,29 +43,29 @@ class Room:
         return folder
 
 
-class Rooms:
-    """The rooms of this worker process; empty ones are kept for a while, since warm parents look into them."""
+class WorkspaceGroups:
+    """The folders of this worker process; some empty ones are kept, since zygotes use them."""
 
     def __init__(self, folders: JobFolders) -> None:
         self._folders = folders
-        self._rooms: OrderedDict[RoomKey, Room] = OrderedDict()
+        self._groups: OrderedDict[WorkspaceGroupKey, WorkspaceGroup] = OrderedDict()
 
-    def enter(self, key: RoomKey) -> Room:
-        """The room of that key; whoever enters leaves again."""
-        room = self._rooms.get(key)
-        if room is None:
+    def enter(self, key: WorkspaceGroupKey) -> WorkspaceGroup:
+        """Return the folder of that key; the caller must call `leave`."""
+        group = self._groups.get(key)
+        if group is None:
             path = self._folders.make(None)
             path.chmod(0o711)
-            room = self._rooms[key] = Room(path)
-        room.agents += 1
-        return room
+            group = self._groups[key] = WorkspaceGroup(path)
+        group.agents += 1
+        return group
 
-    def leave(self, key: RoomKey, folder: Path) -> None:
-        """Remove a work folder, and with it perhaps a room that has been empty for long."""
-        room = self._rooms[key]
-        room.agents -= 1
+    def leave(self, key: WorkspaceGroupKey, folder: Path) -> None:
+        """Remove a work folder, and the least recently used empty folders."""
+        group = self._groups[key]
+        group.agents -= 1
         self._folders.remove_soon(folder)
-        self._rooms.move_to_end(key)
-        idle = [key for key, room in self._rooms.items() if not room.agents]
+        self._groups.move_to_end(key)
+        idle = [key for key, group in self._groups.items() if not group.agents]
         for unused in idle[: max(0, len(idle) - _MAX_IDLE)]:
-            self._folders.remove_soon(self._rooms.pop(unused).path)
+            self._folders.remove_soon(self._groups.pop(unused).path)

@@ -1,1 +1,1 @@
-"""What confines and bounds processes on this machine: layers, mounts, paths, control groups and the watchdog."""
+"""Confine processes and limit their resources: layers, mounts, paths, control groups and the watchdog."""

@@ -1,7 +1,7 @@
-"""Finding the part of the machine's control groups (version 2) that was given to us, if one was.
+"""Detection of a delegated control group (version 2).
 
-A group is ours when systemd says so (`Delegate=yes` marks it), when it belongs to the user we run as, or when it is the
-root of a container's own namespace. Whatever else root may write to stays untouched.
+A group is delegated if systemd marks it (`Delegate=yes`), if it belongs to the user of the worker, or if it is the root
+of a container's own namespace. Other groups are not changed, even if root could.
 """
 
 from __future__ import annotations
@@ -14,43 +14,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-WANTED: Final = ("memory", "pids", "cpu")
-NEEDED: Final = ("memory", "pids")
+CONTROLLERS: Final = ("memory", "pids", "cpu")
+REQUIRED: Final = ("memory", "pids")
 MAIN: Final = "puras-main"
 
 _MARKS: Final = ("user.delegate", "trusted.delegate")
-_TRIES: Final = 10
+_MAX_ATTEMPTS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Delegated:
-    """A group in which groups can be made, with these controllers for them."""
+    """A group in which groups with these controllers can be created."""
 
     folder: Path
     controllers: frozenset[str]
 
 
 class NotDelegated(Exception):
-    """There is none; the message says why, for whoever runs the machine."""
+    """There is none; the message is for the operator of the host."""
 
 
 def claim(process: Path = Path("/proc/self")) -> Delegated:
-    """The group to make groups in; processes of its own are moved one level down, as the kernel demands.
+    """Return the group in which to create groups; its own processes are moved one level down, as the kernel requires.
 
     Raises:
-        NotDelegated: says what is missing.
+        NotDelegated: no group was delegated.
     """
-    own = _own_folder(process)
-    for folder in (own.parent, own):
-        if _is_ours(folder):
+    current = _current_group(process)
+    for folder in (current.parent, current):
+        if _is_delegated(folder):
             return Delegated(folder, _enable(folder))
     raise NotDelegated(
-        f"the control group {own} was not delegated: with systemd, set Delegate=yes in the service; in a container, "
+        f"the control group {current} was not delegated: with systemd, set Delegate=yes in the service; in a "
+        "container, "
         "mount its own control groups read-write"
     )
 
 
-def _own_folder(process: Path) -> Path:
+def _current_group(process: Path) -> Path:
     mounted = _mount(process / "mountinfo")
     lines = (process / "cgroup").read_text(encoding="utf-8").splitlines()
     path = next((line[3:] for line in lines if line.startswith("0::")), None)
@@ -64,7 +65,7 @@ def _own_folder(process: Path) -> Path:
 
 
 def _mount(mountinfo: Path) -> tuple[str, Path] | None:
-    """The root of the mounted groups, and where they are mounted."""
+    """Return the root of the mounted groups, and where they are mounted."""
     for line in mountinfo.read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
@@ -73,8 +74,8 @@ def _mount(mountinfo: Path) -> tuple[str, Path] | None:
     return None
 
 
-def _is_ours(folder: Path) -> bool:
-    """The machine's own root has no type, and is nobody's."""
+def _is_delegated(folder: Path) -> bool:
+    """Return the machine's own root has no type, and is nobody's."""
     if not (folder / "cgroup.type").exists():
         return False
     files = (folder, folder / "cgroup.procs", folder / "cgroup.subtree_control")
@@ -97,24 +98,24 @@ def _enable(folder: Path) -> frozenset[str]:
     """Let groups in this one have the controllers.
 
     Raises:
-        NotDelegated: it has not got those that are needed, or does not let go of them.
+        NotDelegated: it lacks a required controller, or does not delegate it.
     """
     offered = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
-    missing = [name for name in NEEDED if name not in offered]
+    missing = [name for name in REQUIRED if name not in offered]
     if missing:
         raise NotDelegated(
             f"the control group {folder} has no controller for {' and '.join(missing)}: delegate it too "
             "(systemd: Delegate=memory pids cpu; a machine with version 1 beside keeps them there)"
         )
-    wanted = [name for name in WANTED if name in offered]
-    enable(folder, wanted)
-    return frozenset(wanted)
+    available = [name for name in CONTROLLERS if name in offered]
+    enable(folder, available)
+    return frozenset(available)
 
 
 def enable(folder: Path, controllers: Sequence[str]) -> None:
-    """Give controllers on to the groups inside; a group that does so may not hold processes itself."""
+    """Delegate controllers to the groups inside; a group that does so must not contain processes itself."""
     control = folder / "cgroup.subtree_control"
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         try:
             control.write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")
         except OSError as error:

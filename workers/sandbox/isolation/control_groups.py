@@ -1,6 +1,6 @@
-"""A control group for each job: the kernel itself holds memory and processes of the whole job to their limits.
+"""A control group for each job: the kernel limits the memory and processes of the whole job.
 
-Used beside the watchdog, where groups were delegated to us: what grows faster than it looks is ended at once.
+Used in addition to the watchdog, if a group was delegated: it immediately ends jobs that grow between two checks.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from backend.core import logs
-from workers.sandbox.isolation import owned_dirs
 from workers.sandbox.isolation.cgroup_delegation import Delegated, NotDelegated, claim, enable
+from workers.sandbox.isolation.job_folders import make_owned, remove_if_unowned
 from workers.types import RunLimits
 
 from .process_ids import Process
@@ -24,7 +24,7 @@ _PREFIX: Final = "puras-worker-"
 _PERIOD_US: Final = 100_000
 _THREADS_PER_PROCESS: Final = 8  # the kernel counts threads, the limit of a job counts processes
 _OPTIONAL: Final = ("memory.swap.max",)  # kernels without swap have no such file
-_EMPTY_S: Final = 5.0  # for killed processes to be gone
+_EMPTY_S: Final = 5.0  # for killed processes to end
 _POLL_S: Final = 0.01
 
 log = logs.get(__name__)
@@ -37,9 +37,9 @@ class Group:
         self._folder = folder
 
     def add(self, process: Process) -> None:
-        """Move a process into the group, with all its threads; those that it starts from now on are born there.
+        """Move a process into the group, with all its threads; its later children start there.
 
-        The kernel takes a number here, and another process may have that of one that is gone.
+        The kernel takes a number here, which another process may have if this one has ended.
         """
         if process.is_there:
             with suppress(ProcessLookupError):
@@ -54,7 +54,7 @@ class Group:
         return False
 
     def remove(self) -> None:
-        """End whatever is still in it, and remove it."""
+        """End all its processes and remove it."""
         with suppress(OSError):
             _write(self._folder / "cgroup.kill", "1")
         deadline = time.monotonic() + _EMPTY_S
@@ -63,7 +63,7 @@ class Group:
                 self._folder.rmdir()
             except FileNotFoundError:
                 return
-            except OSError:  # its processes are not gone yet
+            except OSError:  # its processes have not ended yet
                 time.sleep(_POLL_S)
             else:
                 return
@@ -71,23 +71,23 @@ class Group:
 
 
 class ControlGroups:
-    """The groups of this worker process, under one that names it."""
+    """The groups of this worker process, in a group of its own."""
 
     def __init__(self, delegated: Delegated, *, cpus: float | None = None) -> None:
         self._controllers = delegated.controllers
         self._cpus = cpus
         self._count = 0
         self._removals: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
-        for left in delegated.folder.glob(f"{_PREFIX}*"):
-            owned_dirs.remove_left_behind(left, _remove_tree)
-        self._own = owned_dirs.make(delegated.folder, _PREFIX)
+        for leftover in delegated.folder.glob(f"{_PREFIX}*"):
+            remove_if_unowned(leftover, _remove_tree)
+        self._own = make_owned(delegated.folder, _PREFIX)
         if self._controllers:
             enable(self._own.folder, sorted(self._controllers))
         self._janitor = threading.Thread(target=self._remove_all, name="control groups", daemon=True)
         self._janitor.start()
 
     def hold(self, process: Process | None, limits: RunLimits) -> Group | None:
-        """A new group for a job, with its process in it; none when the kernel gives none, and the watchdog must do."""
+        """Return a new group with the process of a job; none if the kernel creates none."""
         if process is None:
             return None
         group = None
@@ -102,10 +102,10 @@ class ControlGroups:
         return group
 
     def make(self, *, memory_bytes: int, processes: int) -> Group:
-        """A group with these limits.
+        """Return a group with these limits.
 
         Raises:
-            OSError: the kernel gives no more.
+            OSError: the kernel creates no more.
         """
         self._count += 1
         folder = self._own.folder / str(self._count)
@@ -124,7 +124,7 @@ class ControlGroups:
         return group
 
     def remove_soon(self, group: Group) -> None:
-        """End what is in a group and remove it, in the background."""
+        """End the processes of a group and remove it, in the background."""
         self._removals.put(group)
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class ControlGroups:
 def limits_for(
     controllers: frozenset[str], *, memory_bytes: int, processes: int, cpus: float | None
 ) -> dict[str, str]:
-    """What to write into the files of a group that has these controllers."""
+    """Return the values for the files of a group with these controllers."""
     limits: dict[str, str] = {}
     if "memory" in controllers:
         limits |= {"memory.max": str(memory_bytes), "memory.swap.max": "0", "memory.oom.group": "1"}
@@ -168,7 +168,7 @@ def _remove_tree(folder: Path) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write into a file of the kernel's: it is there already, or the kernel has no such thing."""
+    """Write to a file of the kernel, without creating it."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, text.encode("ascii"))

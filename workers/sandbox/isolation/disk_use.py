@@ -1,7 +1,7 @@
-"""What jobs take on disk: in folders that they may have made hostile, and in files that have no name any more."""
+"""The disk usage of jobs: in folders, which tenant code may have manipulated, and in deleted files."""
 
 # ruff: noqa: PTH116, PTH123, PTH208
-# (descriptors, links and /proc are the matter here)
+# (this module works on descriptors, links and /proc)
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from pathlib import Path
 from typing import Final
 
 MAX_FILES: Final = 100_000
-"""Of one job, in its folder or made in the drive: empty files fill a disk too."""
-_MAX_SEEN: Final = 1_000_000  # of a drive that others have filled, too
+"""Of one job, in its folder or in the drive: empty files fill a disk, too."""
+_MAX_SCANNED: Final = 1_000_000  # of a drive that other jobs have filled, too
 
 
-def folder_bytes(folder: Path, enough: int, *, since: float | None, max_files: int = MAX_FILES) -> int:
-    """Bytes on disk under a folder, of files changed since a time if given; stops counting past `enough`.
+def folder_bytes(folder: Path, limit: int, *, since: float | None, max_files: int = MAX_FILES) -> int:
+    """Return bytes on disk under a folder, of files changed since a time if given; stops counting past `limit`.
 
     What cannot be counted, because it is too deep, too much or closed by its owner, counts as too much.
     """
-    total = seen = counted = 0
+    total = scanned = counted = 0
     pending = [str(folder)]
-    while pending and total <= enough:
+    while pending and total <= limit:
         path = pending.pop()
         try:
             listing = _entries(path)
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
-                return enough + 1
+                return limit + 1
             continue
         for name, status in listing:
-            seen += 1
+            scanned += 1
             if stat.S_ISDIR(status.st_mode):
                 pending.append(f"{path}/{name}")
             if since is None or status.st_ctime >= since:
                 counted += 1
                 total += status.st_blocks * 512
-        if counted > max_files or seen > _MAX_SEEN:
-            return enough + 1 if counted > max_files else total
+        if counted > max_files or scanned > _MAX_SCANNED:
+            return limit + 1 if counted > max_files else total
     return total
 
 
 def free_files(folder: Path | None) -> int:
-    """How many more the file system of a folder has room for; 0 where there is no such bound."""
+    """Return how many more the file system of a folder has room for; 0 where there is no such bound."""
     try:
         return 0 if folder is None else os.statvfs(folder).f_ffree
     except OSError:
@@ -54,7 +54,7 @@ def free_files(folder: Path | None) -> int:
 
 
 def _entries(path: str) -> list[tuple[str, os.stat_result]]:
-    """Names and facts of a folder's entries; a link that took the folder's place is not followed."""
+    """Return the names and status of a folder's entries; a link that replaced the folder is not followed."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         found = []
@@ -67,7 +67,7 @@ def _entries(path: str) -> list[tuple[str, os.stat_result]]:
 
 
 def written_bytes(pids: Iterable[int]) -> int:
-    """Bytes that processes, and those that they waited for, have written."""
+    """Return bytes that processes, and those that they waited for, have written."""
     total = 0
     for pid in pids:
         try:
@@ -80,7 +80,7 @@ def written_bytes(pids: Iterable[int]) -> int:
 
 
 def nameless_bytes(pids: Iterable[int]) -> int:
-    """Bytes of open files that were removed: they take space until they are closed."""
+    """Return bytes of open files that were removed: they take space until they are closed."""
     seen: dict[tuple[int, int], int] = {}
     for pid in pids:
         try:

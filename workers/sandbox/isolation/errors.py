@@ -1,4 +1,4 @@
-"""Why this machine cannot confine a process.
+"""Errors of hosts that cannot confine a process.
 
 PurasError
 ├── SandboxUnavailable    503  this machine lacks a layer that the settings demand
@@ -19,7 +19,7 @@ class SandboxUnavailable(Unavailable):
 
 
 class SandboxMisplaced(PurasError):
-    """The instance's folders lie where the sandbox would open them to every job."""
+    """The instance's folders are where the sandbox would make them readable for all jobs."""
 
     code = "sandbox_misplaced"
 

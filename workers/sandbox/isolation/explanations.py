@@ -1,4 +1,4 @@
-"""Why a layer of the sandbox is missing, and what to do about it, in sentences for whoever runs the machine."""
+"""Messages for operators: why a sandbox layer is missing, and how to fix it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KERNEL: Final = Path("/proc/sys")
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """What the kernel is set to, as far as it can be read."""
+    """Kernel settings, as far as they can be read."""
 
     is_root: bool
     max_user_namespaces: int | None
@@ -26,7 +26,7 @@ class Kernel:
 
     @classmethod
     def here(cls) -> Kernel:
-        """The settings of this machine."""
+        """Return the settings of this host."""
         return cls(
             is_root=os.geteuid() == 0,
             max_user_namespaces=_setting("user/max_user_namespaces"),
@@ -35,29 +35,29 @@ class Kernel:
         )
 
 
-def bwrap_failed(bwrap: Path, said: str, kernel: Kernel) -> str:
-    """Why bubblewrap does not work here."""
-    said = " ".join(said.split())[-300:]
+def bwrap_failed(bwrap: Path, output: str, kernel: Kernel) -> str:
+    """Return why bubblewrap does not work here."""
+    output = " ".join(output.split())[-300:]
     if bwrap.exists() and not os.access(bwrap, os.X_OK):
         return f"{bwrap} may not be run: make it executable (chmod 755 {bwrap})"
     if kernel.is_root:
         return (
-            f"{bwrap} cannot make namespaces as root ({said}): give this container the capability SYS_ADMIN, or run "
+            f"{bwrap} cannot make namespaces as root ({output}): give this container the capability SYS_ADMIN, or run "
             "the worker as an ordinary user"
         )
-    return f"{_no_user_namespaces(kernel)} ({bwrap}: {said})"
+    return f"{_no_user_namespaces(kernel)} ({bwrap}: {output})"
 
 
-def user_ids_missing(first_uid: int, said: str) -> str:
-    """Why jobs cannot have users of their own."""
+def user_ids_missing(first_uid: int, output: str) -> str:
+    """Return why jobs cannot have users of their own."""
     return (
-        f"the users of projects, ids from {first_uid} on, do not exist in this container ({said}): map that many ids "
+        f"the users of projects, ids from {first_uid} on, do not exist in this container ({output}): map that many ids "
         "into it, or run the worker as an ordinary user"
     )
 
 
 def library_unreadable(prefix: str) -> str:
-    """Why functions cannot import what they need, though nothing is wrong with them."""
+    """Return why functions cannot import modules of the standard library."""
     return (
         f"the users of jobs cannot read Python's own library under {prefix}, and without bubblewrap's mounts they see "
         "it only where it lies, so functions that import more of it fail: install the package bubblewrap, or run the "
@@ -65,18 +65,18 @@ def library_unreadable(prefix: str) -> str:
     )
 
 
-def never_began(tries: int, unreadable_library: str | None) -> str:
-    """Why the processes of a job ended before it was given to one of them."""
+def never_started(attempts: int, unreadable_library: str | None) -> str:
+    """Return why the processes of a job ended before one of them received it."""
     why = (
         library_unreadable(unreadable_library)
         if unreadable_library
         else "the skill's import may end its process, or the machine may be out of memory or processes"
     )
-    return f"The sandbox ended {tries} times before the job began: {why}."
+    return f"The sandbox ended {attempts} times before the job began: {why}."
 
 
 def platform_has_none(platform: str) -> str:
-    """Why there is no sandbox at all."""
+    """Return why there is no sandbox at all."""
     return f"there is no sandbox for {platform}: use it for development only, and Linux for other people's skills"
 
 

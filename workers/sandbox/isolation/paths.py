@@ -1,4 +1,4 @@
-"""Where everything is: on the machine, and as a job sees it."""
+"""The paths of a sandbox on the host and as a job sees them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INSIDE_JOBS: Final = "/jobs"
 INSIDE_DEPLOYMENT: Final = "/deployment"
 INSIDE_ENVIRONMENT: Final = "/environment"
 INSIDE_DRIVE: Final = "/drive"
-INSIDE_OURS: Final = "/puras"
+INSIDE_PACKAGES: Final = "/puras"
 INSIDE_KERNEL: Final = "/kernel"
 PROGRAMS: Final = "bin"
 """Folder next to the kit with the programs that every job has: the interpreter that functions run on, and `puras`."""
@@ -45,43 +45,43 @@ DEVICES_WRITTEN: Final = ("/dev/null", "/dev/zero", "/dev/full")
 
 
 @dataclass(frozen=True, slots=True)
-class HostPlaces:
-    """The folders of one warm parent on this machine."""
+class HostPaths:
+    """The folders of one zygote on the host."""
 
     jobs: Path
-    """Gets one folder per job; belongs to the job's user."""
+    """Contains one folder per job; belongs to the user of the jobs."""
     bundle: Path
     drive: Path | None
-    """None when each job has one of its own, in its folder."""
+    """None if each job has a staged drive in its folder."""
     environment: Path | None
-    ours: Path
+    packages_dir: Path
     """Holds the packages `puras` and `puras_inside` as links, for jobs without mounts of their own."""
 
 
 @dataclass(frozen=True, slots=True)
-class JobPlaces:
-    """The same folders under the names by which the parent and its jobs know them."""
+class JobPaths:
+    """The same folders as the zygote and its jobs see them."""
 
     jobs: str
     deployment: str
     drive: str
-    """Empty when each job has one of its own."""
+    """Empty if each job has a staged drive."""
     kit: str
     python: str
     """The interpreter of the environment, or the bare one: never started before the process is confined."""
     prefix: str
-    """Folder of the environment of packages; empty where there is none."""
+    """Folder of the environment of packages; empty where the limit is exceeded."""
     readable: list[str]
     writable: list[str]
 
     def program_path(self, system: str) -> str:
         """Return the `PATH` of a job: the programs of its packages, ours, then the system's."""
-        own = [f"{self.prefix}/bin"] if self.prefix else []
-        return ":".join([*own, f"{self.kit}/{PROGRAMS}", system])
+        own_programs = [f"{self.prefix}/bin"] if self.prefix else []
+        return ":".join([*own_programs, f"{self.kit}/{PROGRAMS}", system])
 
 
-def seen_from_inside(host: HostPlaces, *, mounted: bool) -> JobPlaces:
-    """The paths that a job uses: short ones in mounts of its own, the real ones without."""
+def paths_inside(host: HostPaths, *, mounted: bool) -> JobPaths:
+    """Return the paths that a job uses: short ones in its own mounts, otherwise those of the host."""
     return _mounted(host) if mounted else _unmounted(host)
 
 
@@ -103,7 +103,7 @@ def prepare_links(folder: Path) -> None:
 
 
 def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
-    """Make sure that no folder which every job may read contains the folder of all jobs.
+    """Check that no folder which all jobs may read contains the folder of all jobs.
 
     Raises:
         SandboxMisplaced: one does; Landlock and the mounts would open all jobs to each.
@@ -115,25 +115,25 @@ def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
 
 
 def read_by_every_job() -> list[Path]:
-    """Folders of the machine that every job may read."""
+    """Return folders of the host that all jobs may read."""
     return [USR, BASE_PREFIX, KIT, RUNTIME]
 
 
 def system_folders() -> list[str]:
-    """The folders of programs and libraries beside `/usr`; links to it on most machines."""
+    """Return the folders of programs and libraries outside `/usr`; on most hosts they are links into it."""
     return [path for path in ("/bin", "/sbin", "/lib", "/lib64", "/lib32") if Path(path).exists()]
 
 
 def readable_by_builds(*, has_environment: bool) -> list[str]:
-    """What the build of a package may read, in mounts of its own."""
+    """Return what the build of a package may read, in mounts of its own."""
     environment = [INSIDE_ENVIRONMENT] if has_environment else []
-    return _unique([*_system_inside(), INSIDE_OURS, *environment])
+    return _unique([*_system_inside(), INSIDE_PACKAGES, *environment])
 
 
 def readable_by_installer(*, mounted: bool, more: Iterable[str]) -> list[str]:
-    """What the installer of packages may read: the system, what name look-ups and TLS need, and paths of its own."""
+    """Return what the installer may read: the system, what name resolution and TLS need, and its own paths."""
     if mounted:
-        return _unique([*_system_inside(), INSIDE_OURS, *more])
+        return _unique([*_system_inside(), INSIDE_PACKAGES, *more])
     network = ["/etc", "/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf"]
     own = [str(USR), str(BASE_PREFIX), str(KIT), str(RUNTIME), *_PROC_READ_UNMOUNTED, *DEVICES_READ]
     real = [path for path in system_folders() if not Path(path).is_symlink()]
@@ -141,31 +141,31 @@ def readable_by_installer(*, mounted: bool, more: Iterable[str]) -> list[str]:
 
 
 def writable_by_steps(work: str, *, mounted: bool) -> list[str]:
-    """What a step of installing or building packages may write to."""
+    """Return what a step of installing or building packages may write to."""
     return [work, *DEVICES_WRITTEN, *(["/dev/shm"] if mounted else [])]  # noqa: S108 - a mount of the sandbox's own
 
 
 def _system_inside() -> list[str]:
-    """The system as it is mounted into every sandbox."""
+    """Return the system as it is mounted into every sandbox."""
     real = [path for path in system_folders() if not Path(path).is_symlink()]
     return [str(USR), *real, str(BASE_PREFIX), "/etc", "/proc", *DEVICES_READ]
 
 
-def _mounted(host: HostPlaces) -> JobPlaces:
+def _mounted(host: HostPaths) -> JobPaths:
     environment = [INSIDE_ENVIRONMENT] if host.environment else []
-    return JobPlaces(
+    return JobPaths(
         jobs=INSIDE_JOBS,
         deployment=INSIDE_DEPLOYMENT,
         drive=INSIDE_DRIVE if host.drive else "",
-        kit=INSIDE_OURS,
+        kit=INSIDE_PACKAGES,
         python=f"{INSIDE_ENVIRONMENT}/bin/python" if host.environment else str(BASE_PYTHON),
         prefix=INSIDE_ENVIRONMENT if host.environment else "",
-        readable=_unique([*_system_inside(), INSIDE_DEPLOYMENT, INSIDE_OURS, *environment]),
+        readable=_unique([*_system_inside(), INSIDE_DEPLOYMENT, INSIDE_PACKAGES, *environment]),
         writable=[*([INSIDE_DRIVE] if host.drive else []), *DEVICES_WRITTEN, "/dev/shm"],  # noqa: S108 - a mount of the sandbox's own
     )
 
 
-def _unmounted(host: HostPlaces) -> JobPlaces:
+def _unmounted(host: HostPaths) -> JobPaths:
     real = [path for path in system_folders() if not Path(path).is_symlink()]
     environment = [str(host.environment)] if host.environment else []
     system = [
@@ -176,17 +176,17 @@ def _unmounted(host: HostPlaces) -> JobPlaces:
         "/etc/mime.types",
         "/etc/alternatives",
     ]
-    return JobPlaces(
+    return JobPaths(
         jobs=str(host.jobs),
         deployment=str(host.bundle),
         drive=str(host.drive or ""),
-        kit=str(host.ours),
+        kit=str(host.packages_dir),
         python=str(host.environment / "bin/python") if host.environment else str(BASE_PYTHON),
         prefix=str(host.environment or ""),
         readable=_unique(
             [
                 *(str(USR), *real, str(BASE_PREFIX), *system, *_PROC_READ_UNMOUNTED, *DEVICES_READ),
-                *(str(host.bundle), str(KIT), str(RUNTIME), str(host.ours), *environment),
+                *(str(host.bundle), str(KIT), str(RUNTIME), str(host.packages_dir), *environment),
             ]
         ),
         writable=[*([str(host.drive)] if host.drive else []), *DEVICES_WRITTEN],

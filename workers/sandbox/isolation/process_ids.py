@@ -1,4 +1,4 @@
-"""Processes of sandboxes, held by descriptors: the number of one that is gone may be another process's."""
+"""Processes of sandboxes, held by descriptors, since the number of an ended process can be reused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CLOSED: Final = -1
 _ROUNDS: Final = 20  # a process may fork while its group is ended
 
 
-class Facts(NamedTuple):
+class ProcessInfo(NamedTuple):
     """What the kernel reports of a process."""
 
     parent: int
@@ -44,18 +44,18 @@ class Process:
 
     @property
     def is_there(self) -> bool:
-        """Whether it is not collected yet: until then no other process has its number."""
+        """Whether it was not reaped yet: until then its number is not reused."""
         return self._signal(0)
 
-    def facts(self) -> Facts | None:
-        """What the kernel reports of it; nothing if it is gone, or the kernel does not report it."""
-        facts = _facts(self.pid)
-        return facts if self.is_there else None  # checked last: another process may have the number
+    def info(self) -> ProcessInfo | None:
+        """Return what the kernel reports of it; nothing if it is gone, or the kernel does not report it."""
+        info = _read_info(self.pid)
+        return info if self.is_there else None  # checked last: another process may have the number
 
     def is_child_of(self, parent: int) -> bool:
-        """Whether this process started it, directly; also if the kernel hides that from this user (`hidepid`)."""
-        facts = self.facts()
-        return self.is_there if facts is None else facts.parent == parent
+        """Return whether the parent started it directly; true if the kernel hides that from this user (`hidepid`)."""
+        info = self.info()
+        return self.is_there if info is None else info.parent == parent
 
     def kill(self) -> None:
         """End this process, and no other one of its group."""
@@ -83,11 +83,11 @@ class Process:
         return False
 
     def has_group(self) -> bool:
-        """Whether there are processes of its group; before Linux 6.9 false when the leader is gone."""
+        """Return whether there are processes of its group; before Linux 6.9 false when the leader is gone."""
         return self.signal_group(0)
 
     def end_group(self, ancestor: Process | None) -> bool:
-        """End every process of its group; false if some of them may go on.
+        """End all processes of its group; return false if some may survive.
 
         Args:
             ancestor: All processes of the group descend from it.
@@ -107,7 +107,7 @@ class Process:
         return False
 
     def close(self) -> None:
-        """Let go of it: from now on it counts as gone."""
+        """Release it: from now on it counts as ended."""
         descriptor, self._descriptor = self._descriptor, _CLOSED
         if descriptor is not None and descriptor != _CLOSED:
             os.close(descriptor)
@@ -125,7 +125,7 @@ class Process:
         return True
 
     def _is_group_unknown(self) -> bool:
-        """Whether a group has the number, on a kernel that cannot report whether it is still this one."""
+        """Return whether a group has the number, on a kernel that cannot report whether it is still this one."""
         if self._descriptor in (None, _CLOSED):
             return False
         try:
@@ -139,14 +139,14 @@ class Process:
         return False
 
     def _members(self, ancestor: Process | None) -> Iterator[Process]:
-        """Living processes of the group, whose leader is gone."""
+        """Yield living processes of the group, whose leader is gone."""
         if ancestor is None or not ancestor.is_there:
             return
         for pid in descendants(ancestor.pid):
             with suppress(ProcessLookupError):
                 member = Process(pid)
-                facts = member.facts()
-                if facts is not None and facts.lives and facts.group == self.pid:
+                info = member.info()
+                if info is not None and info.lives and info.group == self.pid:
                     yield member
                 else:
                     member.close()
@@ -165,14 +165,14 @@ def open_child(pid: int | None, parent: int) -> Process | None:
 
 
 def open_below_first(pid: int | None, monitor: int) -> Process | None:
-    """Hold the process that answers in a sandbox: process 1 of the namespaces started it, and bubblewrap that one."""
+    """Hold the process that responds in a sandbox: the child of process 1 of the namespaces."""
     if pid is None:
         return None
     with suppress(ProcessLookupError):
         process = Process(pid)
-        facts = process.facts()
-        first = None if facts is None else _facts(facts.parent)
-        is_known = facts is not None and first is not None
+        info = process.info()
+        first = None if info is None else _read_info(info.parent)
+        is_known = info is not None and first is not None
         if process.is_there and (not is_known or (first is not None and first.parent == monitor)):
             return process
         process.close()
@@ -185,14 +185,14 @@ def is_over(pid: int) -> bool:
         process = Process(pid)
     except ProcessLookupError:
         return True
-    facts = process.facts()
+    info = process.info()
     is_there = process.is_there
     process.close()
-    return not is_there or (facts is not None and not facts.lives)
+    return not is_there or (info is not None and not info.lives)
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The numbers of all processes below one."""
+    """Yield the numbers of all processes below one."""
     pending = _children(pid)
     while pending:
         found = pending.pop()
@@ -209,13 +209,13 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def _facts(pid: int) -> Facts | None:
+def _read_info(pid: int) -> ProcessInfo | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - a tenth of the time
             state, *rest = file.read().rpartition(b")")[2].split()
     except OSError:
         return None
-    return Facts(int(rest[0]), int(rest[1]), state not in b"ZX" and not int(rest[5]) & _EXITING)
+    return ProcessInfo(int(rest[0]), int(rest[1]), state not in b"ZX" and not int(rest[5]) & _EXITING)
 
 
 def _open(pid: int) -> int | None:

@@ -1,7 +1,7 @@
-"""Ends what uses more than it may in total: limits of the kernel are per process and per file, jobs are groups."""
+"""Ends jobs that exceed a limit in total: limits of the kernel apply to processes and files, a job is a group."""
 
 # ruff: noqa: PTH112, PTH123, PTH208
-# (descriptors, links and /proc are the matter here)
+# (this module works on descriptors, links and /proc)
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Excess = Literal["memory_limit", "disk_limit", "process_limit"]
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """One process group under watch, and what was seen of it."""
+    """One watched process group, and its measured usage."""
 
     leader: Process
     memory_bytes: int
@@ -46,7 +46,7 @@ class Watched:
     folder: Path
     drive: Path | None
     on_excess: Callable[[Excess, str], None]
-    """Called in the event loop, once, with the kind and a sentence."""
+    """Called once in the event loop, with the kind and a message."""
     since: float = field(default_factory=time.time)
     """By the wall clock, as the times of files are."""
     started_at_s: float = field(default_factory=time.monotonic)
@@ -55,11 +55,11 @@ class Watched:
     walk_at: float = 0.0
     is_over: bool = False
     is_tree: bool = False
-    """It is the first of a namespace: all that descends from it counts, whatever groups they are in."""
+    """It is the first process of a namespace: all its descendants count, in any process group."""
     max_files: int = MAX_FILES
     """In its folder."""
     free_files: int = field(init=False)
-    """That the drive's file system had room for when the watch began."""
+    """How many files the drive's file system had room for when the watch started."""
 
     def __post_init__(self) -> None:
         self.free_files = free_files(self.drive)
@@ -71,16 +71,16 @@ class Watched:
 
     @property
     def is_there(self) -> bool:
-        """Whether its processes still have the number: what another one's use is not charged to it."""
+        """Whether its processes still have the number, so that usage of other processes is not charged."""
         return self.leader.is_there if self.is_tree else self.leader.has_group()
 
     def may_have_made_files(self) -> bool:
-        """Whether somebody has made so many since then that it is worth a look at the drive: empty ones fill it too."""
+        """Return whether so many files were created that the drive must be checked: empty files fill it, too."""
         return self.free_files - free_files(self.drive) > MAX_FILES
 
 
 class Watchdog:
-    """Watches every group of this worker process with one reading of /proc per tick, and none when nothing runs."""
+    """Watches all groups of this worker process with one scan of /proc per tick."""
 
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
@@ -88,7 +88,7 @@ class Watchdog:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="watchdog")  # never behind other work
 
     def watch(self, watched: Watched) -> None:
-        """Begin to watch a group."""
+        """Start to watch a group."""
         self._watched.add(watched)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run(), name="watchdog")
@@ -124,7 +124,7 @@ class Watchdog:
                         watched.on_excess(excess.kind, excess.message)
 
 
-class Over(NamedTuple):
+class Violation(NamedTuple):
     """A limit that was exceeded."""
 
     kind: Excess
@@ -143,7 +143,7 @@ class _Usage:
         self.cpu_ticks = 0
 
 
-def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Over]]:
+def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Violation]]:
     """Measure the groups now; returns those that exceed a limit of theirs."""
     targets = list(targets)
     usages = _usages(
@@ -152,9 +152,9 @@ def inspect(targets: Iterable[Watched]) -> list[tuple[Watched, Over]]:
     )
     found = []
     for watched in targets:
-        over = _over(watched, usages.get(watched.group) or _Usage())
-        if over is not None:
-            found.append((watched, over))
+        violation = _violation_of(watched, usages.get(watched.group) or _Usage())
+        if violation is not None:
+            found.append((watched, violation))
     return found
 
 
@@ -173,7 +173,7 @@ def _usages(groups: set[int], trees: set[int]) -> dict[int, _Usage]:
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:
-    """Every process of the machine, with what the kernel says of it from its state on."""
+    """Yield every process of the machine, with what the kernel says of it from its state on."""
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if not name.isdigit():
             continue
@@ -185,25 +185,25 @@ def _processes() -> Iterator[tuple[int, list[bytes]]]:
 
 
 def _members(trees: set[int], parents: dict[int, int]) -> dict[int, int]:
-    """The processes of each tree, with the first of it: what loses its parent there gets the first as its own."""
+    """Return the processes of each tree with its first process, which adopts those that lose their parent."""
     members: dict[int, int] = {}
     for pid in parents:
-        line = [pid]
-        for _ in parents:  # and no longer: numbers given anew while we read could make a ring
-            if line[-1] in trees or line[-1] in members or line[-1] not in parents:
+        chain = [pid]
+        for _ in parents:  # bounded: numbers that are reused during the scan could form a cycle
+            if chain[-1] in trees or chain[-1] in members or chain[-1] not in parents:
                 break
-            line.append(parents[line[-1]])
-        first = members.get(line[-1], line[-1])
+            chain.append(parents[chain[-1]])
+        first = members.get(chain[-1], chain[-1])
         if first in trees:
-            members.update(dict.fromkeys(line, first))
+            members.update(dict.fromkeys(chain, first))
     return members
 
 
-def _over(watched: Watched, usage: _Usage) -> Over | None:
+def _violation_of(watched: Watched, usage: _Usage) -> Violation | None:
     watched.cpu_s = max(watched.cpu_s, usage.cpu_ticks / _TICKS_PER_S)
     count = len(usage.address_spaces)
     if count > watched.processes:  # first, since measuring a thousand processes takes long
-        return Over(
+        return Violation(
             "process_limit", f"ran {count} processes at once, more than its limit of {watched.processes}"
         )
     memory_bytes = usage.resident_bytes
@@ -217,14 +217,14 @@ def _over(watched: Watched, usage: _Usage) -> Over | None:
         of_these = (
             f", {kernel >> 20} of them in page tables, sockets, pipes and files of /dev/shm" if kernel else ""
         )
-        return Over(
+        return Violation(
             "memory_limit", f"used {used} MiB of memory{of_these}, more than its limit of {limit} MiB"
         )
-    return _over_disk(watched, usage)
+    return _disk_violation(watched, usage)
 
 
 def _proportional_bytes(usage: _Usage) -> int:
-    """Memory with shared pages split between those who share them: forks share most of theirs."""
+    """Return the memory with shared pages divided among their processes: forks share most pages."""
     total = 0
     for pid in usage.address_spaces:
         try:
@@ -238,7 +238,7 @@ def _proportional_bytes(usage: _Usage) -> int:
     return total
 
 
-def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
+def _disk_violation(watched: Watched, usage: _Usage) -> Violation | None:
     started = time.monotonic()
     if started < watched.walk_at:
         return None
@@ -246,13 +246,13 @@ def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
     if used <= watched.disk_bytes and (
         written_bytes(usage.address_spaces) > watched.disk_bytes or watched.may_have_made_files()
     ):
-        # It wrote more than its folder shows: into the drive, or into files without a name.
+        # It wrote more than its folder contains: to the drive, or to deleted files.
         used += nameless_bytes(usage.address_spaces)
         if watched.drive is not None:
             used += folder_bytes(watched.drive, watched.disk_bytes, since=watched.since)
     watched.walk_at = started + _WALK_SHARE * (time.monotonic() - started)
     if used > watched.disk_bytes:
-        return Over(
+        return Violation(
             "disk_limit",
             f"holds more on disk than its limit of {watched.disk_bytes >> 20} MiB, or too many files",
         )
@@ -260,7 +260,7 @@ def _over_disk(watched: Watched, usage: _Usage) -> Over | None:
 
 
 def memory_of(parent: int | None) -> int:
-    """Bytes of memory of a warm parent; its spares share nearly all of theirs with it."""
+    """Return the bytes of memory of a zygote; its spare children share nearly all of it."""
     if parent is None:
         return 0
     try:
@@ -272,7 +272,7 @@ def memory_of(parent: int | None) -> int:
 
 
 def strays_of(parent: int, groups: set[int]) -> set[int]:
-    """Descendants of a warm parent that are in no known group, or in the parent's own, where none should be."""
+    """Return the descendants of a zygote that are in no known group, or in that of the zygote."""
     found = set()
     for pid in descendants(parent):
         with suppress(OSError):

@@ -1,1 +1,1 @@
-"""Packages that skills ask for: read, fetched, built in a sandbox where they have no wheel, kept and shared."""
+"""Install the packages that skills require: build those without a wheel, cache and share environments."""

@@ -1,4 +1,4 @@
-"""What builds of several worker processes tell each other through files: who builds, and what failed lately."""
+"""Files with which worker processes coordinate builds: locks, and recent failures."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from backend.storage.removal import remove
 from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
 
 REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
-REMEMBER_MISSING_S: Final = 3600.0  # wheels come when somebody publishes them
-RECENT_S: Final = 3600.0  # for so long what was built stays on the machine, used or not
+REMEMBER_MISSING_S: Final = 3600.0  # wheels appear when they are published
+RECENT_S: Final = 3600.0  # how long the size of a build counts toward the quota
 _LOCK_POLL_S: Final = 0.1
 
 
@@ -32,7 +32,7 @@ def remember_failure(file: Path, error: EnvironmentFailed) -> None:
 
 
 def remembered_failure(file: Path) -> EnvironmentFailed | None:
-    """The failure of a moment ago, if there was one."""
+    """Return the recent failure, if there was one."""
     try:
         body = json.loads(file.read_text(encoding="utf-8"))
         names, age_s = [str(name) for name in body["names"]], time.time() - float(body["at"])
@@ -62,21 +62,21 @@ def recent_bytes(root: Path, project_id: UUID) -> int:
 
 @asynccontextmanager
 async def locked(file: Path) -> AsyncIterator[None]:
-    """Hold a file lock against every other worker process of this machine; the file is there for no longer than it."""
-    while (descriptor := _taken(file)) is None:  # noqa: ASYNC110 - the holder is another process
+    """Hold a file lock against all other worker processes of this host; the file is removed with the lock."""
+    while (descriptor := _try_lock(file)) is None:  # noqa: ASYNC110 - the holder is another process
         await asyncio.sleep(_LOCK_POLL_S)
     try:
         yield
     finally:
         with suppress(OSError):
-            file.unlink()  # while it is held: who waits finds its file gone, and takes a new one
+            file.unlink()  # while it is held: waiting processes create a new file
         os.close(descriptor)
 
 
 def remove_leftovers(root: Path) -> int:
     """Remove what killed workers left in a folder of environments or wheels; returns the count.
 
-    `.KEY.…` is made while `.KEY.lock` is held: where no process holds that, nothing uses it.
+    `.KEY.…` is only used while a process holds `.KEY.lock`.
     """
     count = 0
     for path in list(root.glob(".*")):
@@ -85,7 +85,7 @@ def remove_leftovers(root: Path) -> int:
         if not kind or not (is_folder or kind == "lock"):
             continue
         lock = root / f".{key}.lock"
-        descriptor = _taken(lock)
+        descriptor = _try_lock(lock)
         if descriptor is None:
             continue
         try:
@@ -96,16 +96,16 @@ def remove_leftovers(root: Path) -> int:
             with suppress(OSError):
                 lock.unlink()
             os.close(descriptor)
-    for pattern, kept_s in ((".*.failed", REMEMBER_MISSING_S), (".*.size", RECENT_S)):
+    for pattern, max_age_s in ((".*.failed", REMEMBER_MISSING_S), (".*.size", RECENT_S)):
         for file in root.glob(pattern):
             with suppress(OSError):
-                if time.time() - file.stat().st_mtime > kept_s:
+                if time.time() - file.stat().st_mtime > max_age_s:
                     file.unlink()
     return count
 
 
-def _taken(file: Path) -> int | None:
-    """A descriptor that holds the lock of the file that has this name now; None while somebody else holds it."""
+def _try_lock(file: Path) -> int | None:
+    """Return a descriptor that holds the lock of the file with this name; None if another process holds it."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     with suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What a build says, told to every job that waits for it."""
+"""The log of a build, which all jobs receive that wait for it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ _MAX_CHARACTERS: Final = 64 * 1024
 
 
 class BuildLog:
-    """Keeps what was said, up to an amount, and tells it to listeners that come late too."""
+    """Stores the log up to a maximum size, and sends it to listeners, also to those that join later."""
 
     def __init__(self, folders: Sequence[str] = (), hidden: Hidden | None = None) -> None:
         self._folders = folders
         self._hidden = hidden or Hidden()
-        self._said: list[str] = []
+        self._texts: list[str] = []
         self._line = ""
         self._characters = 0
         self._listeners: list[Listener] = []
 
     @property
     def text(self) -> str:
-        """All that was said."""
-        return "".join(self._said) + self.clean(self._line)
+        """The complete log."""
+        return "".join(self._texts) + self.clean(self._line)
 
     def listen(self, listener: Listener) -> None:
-        """Tell the log from its beginning on."""
-        for text in self._said:
+        """Send the log to a listener, from its start."""
+        for text in self._texts:
             listener(text)
         self._listeners.append(listener)
 
@@ -41,27 +41,27 @@ class BuildLog:
             text = text.replace(path, "")
         return text
 
-    def tell(self, text: str) -> None:
-        """Say something; it is told line by line, up to an amount."""
+    def write(self, text: str) -> None:
+        """Append text; it is published line by line, up to a maximum size."""
         if self._characters >= _MAX_CHARACTERS:
             return
-        whole, newline, self._line = (self._line + text.replace("\r", "\n")).rpartition("\n")
+        lines, newline, self._line = (self._line + text.replace("\r", "\n")).rpartition("\n")
         if (
             len(self._line) > _MAX_CHARACTERS
-        ):  # and no sooner: in a part of a line no credential is recognized
-            whole, self._line = whole + newline + self._line, ""
-        self._tell(whole + newline)
+        ):  # not earlier: credentials are only recognized in complete lines
+            lines, self._line = lines + newline + self._line, ""
+        self._publish(lines + newline)
 
     def flush(self) -> None:
-        """Tell what is left of a line that did not end."""
+        """Publish an incomplete last line."""
         line, self._line = self._line, ""
-        self._tell(line)
+        self._publish(line)
 
-    def _tell(self, text: str) -> None:
+    def _publish(self, text: str) -> None:
         text = self.clean(text)[: _MAX_CHARACTERS - self._characters]
         if not text:
             return
         self._characters += len(text)
-        self._said.append(text)
+        self._texts.append(text)
         for listener in self._listeners:
             listener(text)

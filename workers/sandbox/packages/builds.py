@@ -1,4 +1,4 @@
-"""Building packages that have no wheel: in a sandbox, as the project's user, without network and without secrets."""
+"""Builds of packages without a wheel: in a sandbox, as the project's user, without network and secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .build_files import locked
 from .build_log import BuildLog
 from .installer import Installer, InstallLimits, Source
 from .package_sandbox import Ended, PackageSandbox, Step, StepLimits
-from .threads import Threads
+from .slots import Threads
 
 _MAX_REQUIREMENTS: Final = 100
 _MAX_FILES: Final = 100_000
@@ -48,14 +48,14 @@ class BuildLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class WheelBuilder:
     """What all builds of a worker process share."""
 
     layers: Layers
     folders: JobFolders
     watchdog: Watchdog
     wheels: Path
-    """Gets one folder per project and source."""
+    """Contains one folder per project and source."""
     limits: BuildLimits = field(default_factory=BuildLimits)
     install_limits: InstallLimits = field(default_factory=InstallLimits)
     threads: Threads = field(default_factory=Threads)
@@ -69,66 +69,68 @@ class Workshop:
 class Builder:
     """Builds for one project."""
 
-    shop: Workshop
+    wheel_builder: WheelBuilder
     project_id: UUID
     uid: int | None
     installer: Installer
     log: BuildLog
 
     async def wheel_of(self, source: Source) -> Path:
-        """The folder that holds the wheel of a source, built now if it must be.
+        """Return the folder that holds the wheel of a source, built now if it must be.
 
         Raises:
-            EnvironmentFailed: it cannot be built; says why.
+            EnvironmentFailed: it cannot be built.
         """
-        target = self.shop.wheels / self._key(source)
+        target = self.wheel_builder.wheels / self._key(source)
         # Two lists of requirements that name it, in this process or in another, wait for one build.
         async with locked(target.with_name(f".{target.name}.lock")):
             if target.is_dir():
-                touch(target)  # the installer is about to read from it
+                touch(target)  # keeps it in the cache while the installer reads it
             else:
                 await self._make_wheel(source, target)
         return target
 
     async def _make_wheel(self, source: Source, target: Path) -> None:
-        if self.shop.layers.bwrap is None or not self.shop.layers.seccomp:
+        if self.wheel_builder.layers.bwrap is None or not self.wheel_builder.layers.seccomp:
             raise EnvironmentFailed(
                 f"{source.name} has no wheel for this Python and machine, and packages are built only in a sandbox "
-                f"with mounts of its own, which this machine does not give ({self.shop.layers.reason})"
+                f"with mounts of its own, which this machine does not give ({self.wheel_builder.layers.reason})"
             )
-        self.log.tell(f"building {source.name} {source.version}\n")
-        work = self.shop.folders.make(self.uid)
-        environment = self.shop.wheels / f".{target.name}.{uuid4().hex}"
+        self.log.write(f"building {source.name} {source.version}\n")
+        work = self.wheel_builder.folders.make(self.uid)
+        environment = self.wheel_builder.wheels / f".{target.name}.{uuid4().hex}"
         try:
             await downloads.fetch(source, work / build.ARCHIVE)
             await self._build(source, work, environment)
-            await self.shop.threads.run(collect_artifacts.take_wheel, work, source, target)
+            await self.wheel_builder.threads.run(collect_artifacts.copy_wheel, work, source, target)
         finally:
-            self.shop.folders.remove_soon(work)
-            await self.shop.threads.run(remove, environment)
+            self.wheel_builder.folders.remove_soon(work)
+            await self.wheel_builder.threads.run(remove, environment)
 
     async def _build(self, source: Source, work: Path, environment: Path) -> None:
-        wanted = await self._asked("unpack", source, work, None)
-        await self._install(wanted, environment)
-        more = await self._asked("requires", source, work, environment)
-        if not set(more) <= set(wanted):
-            await self.shop.threads.run(remove, environment)
-            await self._install(sorted({*wanted, *more}), environment)
+        required = await self._required_by_build("unpack", source, work, None)
+        await self._install(required, environment)
+        more = await self._required_by_build("requires", source, work, environment)
+        if not set(more) <= set(required):
+            await self.wheel_builder.threads.run(remove, environment)
+            await self._install(sorted({*required, *more}), environment)
         await self._step("wheel", source, work, environment)
 
-    async def _install(self, wanted: list[str], environment: Path) -> None:
+    async def _install(self, required: list[str], environment: Path) -> None:
         environment.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         try:
-            await self.installer.install(environment, wanted)
+            await self.installer.install(environment, required)
         except EnvironmentFailed as error:
             raise EnvironmentFailed(
                 f"what builds it cannot be installed: {error.detail}", error.log
             ) from None
 
-    async def _asked(self, action: str, source: Source, work: Path, environment: Path | None) -> list[str]:
-        """What the build requires; told by the package, so looked at like any requirements.txt."""
-        told = (await self._step(action, source, work, environment)).get("requires")
-        lines = told if isinstance(told, list) else [""]
+    async def _required_by_build(
+        self, action: str, source: Source, work: Path, environment: Path | None
+    ) -> list[str]:
+        """Return the requirements of the build, validated like a requirements.txt."""
+        listed = (await self._step(action, source, work, environment)).get("requires")
+        lines = listed if isinstance(listed, list) else [""]
         normal = [requirements.normal(line) if isinstance(line, str) else None for line in lines]
         if None in normal or len(normal) > _MAX_REQUIREMENTS:
             bad = next((line for line, good in zip(lines, normal, strict=True) if good is None), "too many")
@@ -141,31 +143,31 @@ class Builder:
     async def _step(
         self, action: str, source: Source, work: Path, environment: Path | None
     ) -> dict[str, Any]:
-        """Run one step in a sandbox of its own; its answer."""
-        with suppress(OSError):  # whatever an earlier step left there: what is not a plain file is no answer
-            (work / build.ANSWER).unlink()
-        answer = None
+        """Run one step in its own sandbox and return its result."""
+        with suppress(OSError):  # of an earlier step; anything but a plain file is no result
+            (work / build.RESULT_FILE).unlink()
+        result = None
         try:
-            async with asyncio.timeout(self.shop.limits.step_s):
+            async with asyncio.timeout(self.wheel_builder.limits.step_s):
                 ended = await self._run(action, work, environment)
             what = ended.excess or f"ended with exit code {ended.code}"
             if ended.excess is None and ended.code == 0:
-                answer = await self.shop.threads.run(collect_artifacts.answer, work)
+                result = await self.wheel_builder.threads.run(collect_artifacts.read_result, work)
         except TimeoutError:
-            what = f"took longer than {self.shop.limits.step_s:g} s"
-        if answer is None:
+            what = f"took longer than {self.wheel_builder.limits.step_s:g} s"
+        if result is None:
             last = " ".join(self.log.text.split("\n")[-6:]).strip()[-1000:]
             raise EnvironmentFailed(f"{source.name} cannot be built: its build {what}. {last}", self.log.text)
-        return answer
+        return result
 
     async def _run(self, action: str, work: Path, environment: Path | None) -> Ended:
-        limits = self.shop.limits
+        limits = self.wheel_builder.limits
         sandbox = PackageSandbox(
-            self.shop.layers,
-            self.shop.watchdog,
+            self.wheel_builder.layers,
+            self.wheel_builder.watchdog,
             StepLimits(limits.memory_mb, limits.disk_mb, limits.processes, _MAX_FILES),
             self.uid,
-            self.log.tell,
+            self.log.write,
         )
         mounted = ["--bind", str(work), INSIDE_JOBS]
         mounted += ["--ro-bind", str(environment), INSIDE_ENVIRONMENT] if environment else []

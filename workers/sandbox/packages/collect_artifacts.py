@@ -1,4 +1,4 @@
-"""Taking what a build left: from a folder that its sandbox could write, so nothing in it is followed or believed."""
+"""Collection of build results from a folder that the sandbox could write to, so that nothing in it is trusted."""
 
 # ruff: noqa: PTH208
 # (a folder that is held open is not a path)
@@ -24,7 +24,7 @@ from workers.sandbox.packages.errors import EnvironmentFailed
 
 from .installer import Source
 
-_MAX_ANSWER_BYTES: Final = 256 * 1024
+_MAX_RESULT_BYTES: Final = 256 * 1024
 _MAX_WHEEL_BYTES: Final = 512 << 20
 _MAX_METADATA_BYTES: Final = 1 << 20
 _MAX_DIRECTORY_BYTES: Final = 4 << 20  # some 40,000 files
@@ -38,12 +38,12 @@ _REQUIRES: Final = re.compile(
 _WHEEL: Final = re.compile(r"(?P<name>[A-Za-z0-9_.]+)-[A-Za-z0-9_.!+]+(-[A-Za-z0-9_.]+){3,4}\.whl")
 
 
-def answer(work: Path) -> dict[str, Any] | None:
-    """What the step wrote, if it is a small plain file of JSON."""
+def read_result(work: Path) -> dict[str, Any] | None:
+    """Return what the step wrote, if it is a small plain file of JSON."""
     folder = os.open(work, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        with _plain(folder, build.ANSWER, _MAX_ANSWER_BYTES) as file:
-            body = json.loads(file.read(_MAX_ANSWER_BYTES))
+        with _plain(folder, build.RESULT_FILE, _MAX_RESULT_BYTES) as file:
+            body = json.loads(file.read(_MAX_RESULT_BYTES))
         return body if isinstance(body, dict) else None
     except (OSError, ValueError, RecursionError):
         return None
@@ -51,7 +51,7 @@ def answer(work: Path) -> dict[str, Any] | None:
         os.close(folder)
 
 
-def take_wheel(work: Path, source: Source, target: Path) -> None:
+def copy_wheel(work: Path, source: Source, target: Path) -> None:
     """Copy the one wheel that was built to a folder that no job can write to."""
     try:
         folder = os.open(work / build.WHEELS, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -79,7 +79,7 @@ def take_wheel(work: Path, source: Source, target: Path) -> None:
 
 
 def digest_of(wheel: Path) -> str:
-    """The SHA-256 of the wheel in a folder of one."""
+    """Return the SHA-256 of the wheel in a folder of one."""
     (path,) = wheel.iterdir()
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -98,11 +98,12 @@ def _check_metadata(wheel: Path, source: Source) -> None:
                     text = file.read(_MAX_METADATA_BYTES + 1)
                 if len(text) > _MAX_METADATA_BYTES:
                     raise EnvironmentFailed(f"the wheel of {source.name} has metadata of more than 1 MiB")
-                for needed in _REQUIRES.findall(text):
-                    if b"@" in needed or b"$" in needed:
+                for required in _REQUIRES.findall(text):
+                    if b"@" in required or b"$" in required:
                         raise EnvironmentFailed(
                             f"{source.name} cannot be used: its wheel requires "
-                            f"{needed[:200].decode('utf-8', 'replace').strip()!r}, which is not a package of the index"
+                            f"{required[:200].decode('utf-8', 'replace').strip()!r}, which is not a package of the "
+                            "index"
                         )
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise EnvironmentFailed(
@@ -111,18 +112,18 @@ def _check_metadata(wheel: Path, source: Source) -> None:
 
 
 def _directory_bytes(wheel: Path) -> int:
-    """Bytes of the list of files at the end of an archive, which is read into memory."""
+    """Return bytes of the list of files at the end of an archive, which is read into memory."""
     with wheel.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _END_BYTES))
         end = file.read(_END_BYTES)
     has_no_comment = end[-22:-18] == _END and end[-2:] == b"\0\0"
-    place = len(end) - 22 if has_no_comment else end.rfind(_END)
-    if place < 0 or place + 16 > len(end):
+    offset = len(end) - 22 if has_no_comment else end.rfind(_END)
+    if offset < 0 or offset + 16 > len(end):
         raise zipfile.BadZipFile("it is no archive")
-    if end[max(0, place - 20) : place].startswith(_END_OF_LARGE):
+    if end[max(0, offset - 20) : offset].startswith(_END_OF_LARGE):
         return _MAX_DIRECTORY_BYTES + 1
-    return int.from_bytes(end[place + 12 : place + 16], "little")
+    return int.from_bytes(end[offset + 12 : offset + 16], "little")
 
 
 def _plain(folder: int, name: str, max_bytes: int) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Fetching the source of a package to build."""
+"""Downloads of package sources."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from workers.sandbox.packages.errors import EnvironmentFailed
 from .installer import Source
 
 MAX_BYTES: Final = 256 << 20
-_SILENT_S: Final = 30.0  # without a byte from the server
+_IDLE_TIMEOUT_S: Final = 30.0  # without a byte from the server
 _TOTAL_S: Final = 300.0
 _CHUNK_BYTES: Final = 1 << 18
 
 
 async def fetch(source: Source, target: Path) -> None:
-    """Put the source archive into the file `target`; it is what the index says it is.
+    """Download the source archive to the file `target` and verify it against the index.
 
     Raises:
-        EnvironmentFailed: it cannot be had, is too large, or is another one.
+        EnvironmentFailed: it is unavailable, too large or does not match.
     """
     stop = threading.Event()
     try:
@@ -41,9 +41,9 @@ def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
     digests = {kind: hashlib.new(kind) for kind in kinds}
     size, deadline = 0, time.monotonic() + _TOTAL_S
     try:
-        answer = urllib.request.urlopen(_request(source.url), timeout=_SILENT_S)  # noqa: S310 - the operator's index
-        with answer, target.open("xb") as file:
-            while data := answer.read(_CHUNK_BYTES):
+        response = urllib.request.urlopen(_request(source.url), timeout=_IDLE_TIMEOUT_S)  # noqa: S310 - the operator's index
+        with response, target.open("xb") as file:
+            while data := response.read(_CHUNK_BYTES):
                 size += len(data)
                 if size > MAX_BYTES:
                     raise EnvironmentFailed(
@@ -69,7 +69,7 @@ def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
 
 
 def _request(url: str) -> urllib.request.Request:
-    """The request for an address, with the name and password that an index may carry in it."""
+    """Return the request for an address, with the name and password that an index may carry in it."""
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http", "file"):
         raise ValueError(f"addresses of the kind {parts.scheme!r} are not known")

@@ -1,7 +1,7 @@
-"""Environments of packages: one per content of requirements.txt, built once, shared read-only.
+"""Package environments: one per content of requirements.txt, built once, shared read-only.
 
-From wheels alone an environment is every project's. Where a package has no wheel, the project gets one of its own, with
-what its sandbox built.
+All projects share an environment that consists of wheels of the index. If a package has no wheel, the project gets its
+own environment with the packages that its sandbox built.
 """
 
 from __future__ import annotations
@@ -26,139 +26,143 @@ from backend.storage.removal import remove
 from workers.sandbox.isolation.paths import BASE_PYTHON
 from workers.sandbox.packages import collect_artifacts
 from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
-from workers.sandbox.packages.slots import Turn, Turns
+from workers.sandbox.packages.slots import Slot, SlotQueue
 from workers.types import Assignment, Recorder
 
 from . import requirements as requirements_file
 from .build_files import RECENT_S, locked, note_size, recent_bytes, remember_failure, remembered_failure
 from .build_log import BuildLog
-from .builds import Builder, Workshop
+from .builds import Builder, WheelBuilder
 from .installer import Installer, hidden_settings
 
 INSTALL_S: Final = 600.0
 BUILD_S: Final = 1800.0  # with packages that must be built
 _FORMAT: Final = "2"  # raised when environments of an earlier version must be built again
 _MAX_BUILT: Final = 20
-_INSTALLATIONS_AT_ONCE: Final = 4  # of all projects in this process, and one of each
-_BUILDS_AT_ONCE: Final = 2  # building takes whole processors
+_MAX_INSTALLATIONS: Final = 4  # of all projects in this process, and one of each
+_MAX_BUILDS: Final = 2  # building takes whole processors
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be in an environment, and whose it is."""
+class _BuildRequest:
+    """A request for an environment."""
 
     key: str
-    wanted: list[str]
+    requirements: list[str]
     project_id: UUID | None
     """None for an environment of wheels alone, which all projects share."""
     uid: int | None
-    """User that installs it, of the project that wanted it first."""
-    wanted_by: UUID
-    """The project whose turn it takes."""
+    """The user that installs it, of the project that requested it first."""
+    requested_by: UUID
+    """The project whose slot it uses."""
 
 
 class Environments:
     """Builds environments, or finds them built."""
 
-    def __init__(self, root: Path, shop: Workshop) -> None:
+    def __init__(self, root: Path, wheel_builder: WheelBuilder) -> None:
         self._root = root
-        self._shop = shop
+        self._wheel_builder = wheel_builder
         self._builds: dict[str, _Build] = {}
-        self._installing = Turns(_INSTALLATIONS_AT_ONCE)
-        self._building = Turns(_BUILDS_AT_ONCE)
+        self._installing = SlotQueue(_MAX_INSTALLATIONS)
+        self._building = SlotQueue(_MAX_BUILDS)
 
     async def ready(self, assignment: Assignment, recorder: Recorder) -> Path | None:
-        """The environment for an assignment's packages, built now if it must be; none when nothing is required.
+        """Return the environment for an assignment, built if needed; none if it requires no packages.
 
         Raises:
-            RequirementsRefused: the file holds what is not allowed.
-            EnvironmentFailed: the packages cannot be installed; says why.
+            RequirementsRefused: the file contains what is not allowed.
+            EnvironmentFailed: the packages cannot be installed.
         """
         if assignment.requirements is None:
             return None
-        wanted = requirements_file.read(assignment.requirements)
-        if not wanted:
+        requirements = requirements_file.read(assignment.requirements)
+        if not requirements:
             return None
         project_id = assignment.project_id
         uid = assignment.sandbox_uid
-        shared = _Order(_key(wanted, ""), wanted, None, uid, project_id)
-        own = _Order(_key(wanted, str(project_id)), wanted, project_id, uid, project_id)
-        for order in (shared, own):
-            if _is_built(self._root / order.key):
-                return self._root / order.key
+        shared_request = _BuildRequest(_key(requirements, ""), requirements, None, uid, project_id)
+        own_request = _BuildRequest(
+            _key(requirements, str(project_id)), requirements, project_id, uid, project_id
+        )
+        for request in (shared_request, own_request):
+            if _is_built(self._root / request.key):
+                return self._root / request.key
         try:
-            return await self._built(shared, recorder)
+            return await self._built(shared_request, recorder)
         except WheelsMissing:
-            return await self._built(own, recorder)
+            return await self._built(own_request, recorder)
 
     async def close(self) -> None:
-        """End the builds that are under way."""
+        """End running builds."""
         tasks = [build.task for build in self._builds.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._shop.threads.close()
+        self._wheel_builder.threads.close()
 
-    async def _built(self, order: _Order, recorder: Recorder) -> Path:
-        build = self._builds.get(order.key)
-        turns = self._installing if order.project_id is None else self._building
+    async def _built(self, request: _BuildRequest, recorder: Recorder) -> Path:
+        build = self._builds.get(request.key)
+        slots = self._installing if request.project_id is None else self._building
         if build is None:
-            turn = Turn()
-            turns.join(order.wanted_by, turn)
-            build = self._builds[order.key] = _Build(self._root, self._shop, order, turn)
-            build.task.add_done_callback(lambda done: self._ended(order.key, turns, turn, done))
+            slot = Slot()
+            slots.join(request.requested_by, slot)
+            build = self._builds[request.key] = _Build(self._root, self._wheel_builder, request, slot)
+            build.task.add_done_callback(lambda done: self._ended(request.key, slots, slot, done))
         else:
-            with suppress(EnvironmentFailed):  # it waits already, and this project's turn may come sooner
-                turns.join(order.wanted_by, build.turn)
+            with suppress(EnvironmentFailed):  # it waits already, and this project may get a slot sooner
+                slots.join(request.requested_by, build.slot)
         build.log.listen(lambda text: recorder.record(EnvironmentEvent(log=text)))
         with spans.span("environment"):
             await asyncio.shield(build.task)
-        return self._root / order.key
+        return self._root / request.key
 
-    def _ended(self, key: str, turns: Turns, turn: Turn, task: asyncio.Task[None]) -> None:
+    def _ended(self, key: str, slots: SlotQueue, slot: Slot, task: asyncio.Task[None]) -> None:
         self._builds.pop(key, None)
-        turns.leave(turn)
+        slots.leave(slot)
         if not task.cancelled():
-            task.exception()  # whoever waits is told; when all have gone it is nobody's
+            task.exception()  # waiters receive it; without one, asyncio would log it as never retrieved
 
 
 @dataclass(slots=True)
 class _Build:
-    """One build under way, and the jobs that wait for it."""
+    """One running build, and the jobs that wait for it."""
 
     root: Path
-    shop: Workshop
-    order: _Order
-    turn: Turn
+    wheel_builder: WheelBuilder
+    request: _BuildRequest
+    slot: Slot
     log: BuildLog = field(init=False)
     task: asyncio.Task[None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.log = BuildLog([f"{self.root}/", f"{self.shop.wheels}/"], hidden_settings())
+        self.log = BuildLog([f"{self.root}/", f"{self.wheel_builder.wheels}/"], hidden_settings())
         self.task = asyncio.get_running_loop().create_task(self._run(), name="environment")
 
     async def _run(self) -> None:
-        for folder in (self.root, self.shop.wheels):
+        for folder in (self.root, self.wheel_builder.wheels):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        failure_file = self.root / f".{self.order.key}.failed"
+        failure_file = self.root / f".{self.request.key}.failed"
         if remembered_failure(failure_file) is None:
-            await asyncio.shield(self.turn.came)
-        async with locked(self.root / f".{self.order.key}.lock"):
-            folder = self.root / self.order.key
+            await asyncio.shield(self.slot.granted)
+        async with locked(self.root / f".{self.request.key}.lock"):
+            folder = self.root / self.request.key
             if _is_built(folder):
                 return
             failure = remembered_failure(failure_file)
             if failure is None:
-                await self._require_room()
+                await self._require_quota()
             try:
                 if failure is not None:
-                    self.log.tell(failure.log)
+                    self.log.write(failure.log)
                     raise failure
                 with _counted():
                     await self._build(folder)
-                await self.shop.threads.run(note_size, self.root, self.order.key, self.order.wanted_by)
-            except WheelsMissing as missing:
-                remember_failure(failure_file, missing)
+                await self.wheel_builder.threads.run(
+                    note_size, self.root, self.request.key, self.request.requested_by
+                )
+            except WheelsMissing as error:
+                remember_failure(failure_file, error)
                 raise
             except EnvironmentFailed as error:
                 cleaned = EnvironmentFailed(self.log.clean(error.detail), self.log.clean(error.log))
@@ -167,73 +171,73 @@ class _Build:
                     f"The packages of requirements.txt cannot be installed: {cleaned.detail}", cleaned.log
                 ) from None
 
-    async def _require_room(self) -> None:
+    async def _require_quota(self) -> None:
         """Reject a build of a project that has filled its share of the disk with environments that are not yet old."""
-        most_mb = self.shop.install_limits.bounds.project_mb
-        used = await self.shop.threads.run(recent_bytes, self.root, self.order.wanted_by)
-        if used >= most_mb << 20:
+        max_mb = self.wheel_builder.install_limits.bounds.project_mb
+        used = await self.wheel_builder.threads.run(recent_bytes, self.root, self.request.requested_by)
+        if used >= max_mb << 20:
             raise EnvironmentFailed(
                 f"This project has built {used >> 20:,} MiB of packages in the last {RECENT_S / 60:.0f} minutes, and "
-                f"{most_mb:,} MiB are allowed. Run a version whose packages are installed, or try again later; an "
+                f"{max_mb:,} MiB are allowed. Run a version whose packages are installed, or try again later; an "
                 "operator raises PURAS_MAX_PROJECT_ENVIRONMENTS_MB.",
                 self.log.text,
             )
 
     async def _build(self, folder: Path) -> None:
-        work = self.root / f".{self.order.key}.building"
-        await self.shop.threads.run(remove, work)
+        work = self.root / f".{self.request.key}.building"
+        await self.wheel_builder.threads.run(remove, work)
         work.mkdir(mode=0o700)
-        if self.order.uid is not None:
-            os.chown(work, self.order.uid, self.order.uid)
-        installer = self.shop.installer(self.order.uid, work, self.log)
-        self.log.tell("installing " + ", ".join(self.order.wanted)[:1000] + "\n")
+        if self.request.uid is not None:
+            os.chown(work, self.request.uid, self.request.uid)
+        installer = self.wheel_builder.installer(self.request.uid, work, self.log)
+        self.log.write("installing " + ", ".join(self.request.requirements)[:1000] + "\n")
         started = time.monotonic()
-        project_id = self.order.project_id
+        project_id = self.request.project_id
         limit_s = INSTALL_S if project_id is None else BUILD_S
         try:
             async with asyncio.timeout(limit_s):
                 if project_id is None:
-                    await installer.install(folder, self.order.wanted)
+                    await installer.install(folder, self.request.requirements)
                 else:
-                    await self._install_with_own_wheels(installer, folder, project_id)
+                    await self._install_with_built_wheels(installer, folder, project_id)
         except TimeoutError:
             raise EnvironmentFailed(f"it did not end within {limit_s:.0f} s", self.log.text) from None
         else:
-            self.log.tell(f"ready after {time.monotonic() - started:.1f} s\n")
+            self.log.write(f"ready after {time.monotonic() - started:.1f} s\n")
         finally:
             self.log.flush()
-            await self.shop.threads.run(remove, work)
+            await self.wheel_builder.threads.run(remove, work)
 
-    async def _install_with_own_wheels(self, installer: Installer, folder: Path, project_id: UUID) -> None:
-        """Install; each time that a wheel is missing, build it for the project and begin anew."""
-        builder = Builder(self.shop, project_id, self.order.uid, installer, self.log)
+    async def _install_with_built_wheels(self, installer: Installer, folder: Path, project_id: UUID) -> None:
+        """Install; each time that a wheel is missing, build it for the project and repeat."""
+        builder = Builder(self.wheel_builder, project_id, self.request.uid, installer, self.log)
         wheels: dict[str, Path] = {}
-        wanted = self.order.wanted
+        requirements = self.request.requirements
         while True:
             try:
-                await installer.install(folder, wanted, wheels=list(wheels.values()))
+                await installer.install(folder, requirements, wheels=list(wheels.values()))
                 return
             except WheelsMissing as missing:
                 names = [name for name in missing.names if name not in wheels]
                 if not names or len(wheels) >= _MAX_BUILT:
                     raise EnvironmentFailed(_why_not(missing, wheels), missing.log) from None
             except EnvironmentFailed:
-                for built in wheels.values():  # one of them may be why: the next try builds them anew
-                    await self.shop.threads.run(remove, built)
+                for (
+                    built
+                ) in wheels.values():  # one of them may be the cause: the next attempt builds them again
+                    await self.wheel_builder.threads.run(remove, built)
                 raise
             for name in names:
-                lines = _lines_of(name, wanted)
+                lines = _lines_of(name, requirements)
                 source = await installer.find_source(name, lines)
                 wheels[name] = await builder.wheel_of(source)
                 if (
                     source.hashes
                 ):  # the source had one of them; now the wheel that was built of it is the right one
-                    digest = (
-                        f"sha256:{await self.shop.threads.run(collect_artifacts.digest_of, wheels[name])}"
-                    )
-                    wanted = [
+                    digest = f"sha256:{await self.wheel_builder.threads.run(collect_artifacts.digest_of, wheels[name])}"
+                    requirements = [
                         requirements_file.with_hashes(line, digest) if line in lines else line
-                        for line in wanted
+                        for line in requirements
                     ]
 
 
@@ -255,9 +259,9 @@ def _is_built(folder: Path) -> bool:
     return (folder / "bin/python").exists()
 
 
-def _lines_of(name: str, wanted: list[str]) -> list[str]:
-    """The requirements that speak of a package."""
-    return [line for line in wanted if requirements_file.name_of(line) == name]
+def _lines_of(name: str, requirements: list[str]) -> list[str]:
+    """Return the requirements for a package."""
+    return [line for line in requirements if requirements_file.name_of(line) == name]
 
 
 def _why_not(missing: WheelsMissing, wheels: dict[str, Path]) -> str:
@@ -269,12 +273,12 @@ def _why_not(missing: WheelsMissing, wheels: dict[str, Path]) -> str:
     )
 
 
-def _key(wanted: list[str], project: str) -> str:
-    """The name of an environment: everything that decides what is in it."""
+def _key(requirements: list[str], project: str) -> str:
+    """Return the name of an environment: everything that decides what is in it."""
     version = f"{sys.implementation.name}-{platform.python_version()}"
     parts = [
         _FORMAT,
-        *wanted,
+        *requirements,
         project,
         version,
         sys.platform,

@@ -25,7 +25,7 @@ from workers.sandbox.isolation.mounts import bound_in_place, readable
 from workers.sandbox.isolation.paths import (
     BASE_PYTHON,
     INSIDE_JOBS,
-    INSIDE_OURS,
+    INSIDE_PACKAGES,
     readable_by_installer,
     writable_by_steps,
 )
@@ -34,13 +34,13 @@ from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
 from workers.sandbox.packages.redaction import Hidden
 
 from .build_log import BuildLog
-from .package_sandbox import MAX_SAID_BYTES, PackageSandbox, Step, StepLimits
+from .package_sandbox import MAX_OUTPUT_BYTES, PackageSandbox, Step, StepLimits
 from .requirements import hashes_of, with_hashes
-from .threads import Threads
+from .slots import Threads
 from .verification import EnvironmentBounds, Skeleton, reject_depth, skeleton, verify
 
-_FROM_OUR_ENVIRONMENT: Final = ("UV_", "SSL_", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "LANG")
-_NOT_FROM_OURS: Final = (
+_INHERITED: Final = ("UV_", "SSL_", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "LANG")
+_NOT_INHERITED: Final = (
     "UV_PROJECT",
     "UV_PYTHON",
     "UV_CACHE_DIR",
@@ -79,9 +79,9 @@ _PORTS_OF_INDEXES: Final = (80, 443)
 _PORTS_OF_NAMES: Final = (53,)
 _ENVIRONMENT: Final = "environment"
 _CACHE: Final = "cache"
-_INSTALLER: Final = f"{INSIDE_OURS}/uv"
-_CONFIGURATION: Final = f"{INSIDE_OURS}/uv.toml"
-_WHEELS: Final = f"{INSIDE_OURS}/wheels"
+_INSTALLER: Final = f"{INSIDE_PACKAGES}/uv"
+_CONFIGURATION: Final = f"{INSIDE_PACKAGES}/uv.toml"
+_WHEELS: Final = f"{INSIDE_PACKAGES}/wheels"
 _SHARE_OF_CACHE: Final = 3
 """The work folder holds what was downloaded, unpacked and installed."""
 
@@ -132,12 +132,12 @@ class Installer:
         paths = self._paths(())
         venv = ["venv", "--no-project", "--relocatable", "--python", str(BASE_PYTHON), paths.environment]
         await self._uv(paths, [venv])
-        made = await self.threads.run(skeleton, fresh)
+        skeleton_before = await self.threads.run(skeleton, fresh)
         paths = self._paths(wheels)
         install = ["pip", "install", "--python", f"{paths.environment}/bin/python"]
         install += _options()
         install += ["--no-build", "--no-compile-bytecode", "--link-mode", "hardlink"]
-        install += [part for place in paths.wheels for part in ("--find-links", place)]
+        install += [part for wheel_dir in paths.wheels for part in ("--find-links", wheel_dir)]
         install += ["--requirements", "-"]
         text = "\n".join(requirements) + "\n"
         try:
@@ -151,7 +151,7 @@ class Installer:
                 reject_depth, fresh
             )  # the reason, where there is one that programs break at
             raise
-        await self.threads.run(self._finish, fresh, made, target)
+        await self.threads.run(self._finish, fresh, skeleton_before, target)
 
     async def find_source(self, name: str, requirements: list[str]) -> Source:
         """Return the source archive of the newest version of a package that satisfies its own requirements.
@@ -159,7 +159,7 @@ class Installer:
         Raises:
             EnvironmentFailed: There is none.
         """
-        said = await self._uv(
+        output = await self._uv(
             self._paths(()),
             [
                 [
@@ -168,9 +168,9 @@ class Installer:
                 ]
             ],
             text="\n".join([with_hashes(line) for line in requirements] or [name]) + "\n",
-            is_heard=False,
+            is_logged=False,
         )
-        source = _source(name, said)
+        source = _source(name, output)
         if source is None:
             raise EnvironmentFailed(
                 f"{name} has no wheel for this Python and machine, and the index has no source of it"
@@ -178,7 +178,7 @@ class Installer:
         hashes = sorted({found for line in requirements for found in hashes_of(line)})
         return source._replace(hashes=tuple(hashes))
 
-    def _finish(self, fresh: Path, made: Skeleton, target: Path) -> None:
+    def _finish(self, fresh: Path, skeleton_before: Skeleton, target: Path) -> None:
         """Verify the environment and move it out of its user's reach."""
         as_root = os.geteuid() == 0
         if as_root:  # or its user could put another folder in its place meanwhile
@@ -186,7 +186,7 @@ class Installer:
         try:
             # A hard link into the cache would be a second name, under which its user could change a file.
             remove(self.work / _CACHE)
-            verify(fresh, made, self.limits.bounds)
+            verify(fresh, skeleton_before, self.limits.bounds)
             fresh.rename(target)
         finally:
             if as_root and self.uid is not None:
@@ -199,7 +199,7 @@ class Installer:
         *,
         text: str = "",
         compiled: str = "",
-        is_heard: bool = True,
+        is_logged: bool = True,
     ) -> str:
         plan = Plan(
             commands=[[paths.installer, "--no-progress", "--color=never", *command] for command in commands],
@@ -217,7 +217,7 @@ class Installer:
                 self.limits.bounds.files * _SHARE_OF_CACHE,
             ),
             self.uid,
-            self.log.tell if is_heard else _ignore,
+            self.log.write if is_logged else _ignore,
         )
         ended = await sandbox.run(
             Step(
@@ -234,20 +234,20 @@ class Installer:
                 families=[AF_UNIX, AF_INET, AF_INET6],
             )
         )
-        said = self.log.clean(ended.said)
+        output = self.log.clean(ended.output)
         if ended.excess is not None:
-            raise EnvironmentFailed(f"the installation {ended.excess}", said)
+            raise EnvironmentFailed(f"the installation {ended.excess}", output)
         if ended.code != 0:
-            names = _without_wheels(ended.said)
+            names = _without_wheels(ended.output)
             if names:
-                raise WheelsMissing(names, said)
-            raise EnvironmentFailed(_tail(said) or f"uv ended with exit code {ended.code}", said)
-        if not is_heard and not ended.is_whole:
-            raise EnvironmentFailed(f"uv answered with more than {MAX_SAID_BYTES >> 20} MiB", said)
-        return ended.said
+                raise WheelsMissing(names, output)
+            raise EnvironmentFailed(_tail(output) or f"uv ended with exit code {ended.code}", output)
+        if not is_logged and not ended.is_complete:
+            raise EnvironmentFailed(f"uv answered with more than {MAX_OUTPUT_BYTES >> 20} MiB", output)
+        return ended.output
 
     def _paths(self, wheels: Sequence[Path]) -> _Paths:
-        """What one step sees, and where: under short names in mounts of its own, under the host's elsewhere."""
+        """Return what one step sees, and where: under short names in mounts of its own, under the host's elsewhere."""
         installer = Path(uv.find_uv_bin()).resolve()
         configuration = _configuration()
         local = [path for path in _local_paths(configuration) if path.exists()]
@@ -311,14 +311,14 @@ def _ignore(_: str) -> None:
     """Drop what a step prints for us alone."""
 
 
-def _without_wheels(said: str) -> list[str]:
-    """The packages that would have to be built, in the one spelling of names."""
-    found = {name for pattern in _WITHOUT_WHEELS for name in pattern.findall(said)}
+def _without_wheels(output: str) -> list[str]:
+    """Return the packages that would have to be built, in the one spelling of names."""
+    found = {name for pattern in _WITHOUT_WHEELS for name in pattern.findall(output)}
     return sorted({str(canonicalize_name(name)) for name in found if not _VERSION.fullmatch(name)})
 
 
-def _tail(said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def _tail(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     return " ".join(line for line in lines[-6:] if not line.startswith("Using "))[-1500:]
 
 
@@ -336,7 +336,7 @@ def _source(name: str, lock: str) -> Source | None:
 
 
 def _configuration() -> Path | None:
-    """The operator's settings of the installer."""
+    """Return the operator's settings of the installer."""
     named = os.environ.get("UV_CONFIG_FILE")
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser())
     for path in [Path(named)] if named else [folder / "uv/uv.toml"]:
@@ -346,31 +346,31 @@ def _configuration() -> Path | None:
 
 
 def _inherited() -> dict[str, str]:
-    """What an installer needs of our variables: index, proxy and certificates, nothing else."""
+    """Return what an installer needs of our variables: index, proxy and certificates, nothing else."""
     return {
         name: value
         for name, value in os.environ.items()
-        if (name.startswith(_FROM_OUR_ENVIRONMENT) or name.upper().endswith("_PROXY"))
-        and not name.startswith(_NOT_FROM_OURS)
+        if (name.startswith(_INHERITED) or name.upper().endswith("_PROXY"))
+        and not name.startswith(_NOT_INHERITED)
         and name != "UV_CONFIG_FILE"
     }
 
 
 def _variables(paths: _Paths) -> dict[str, str]:
-    own = {"UV_CACHE_DIR": f"{paths.home}/{_CACHE}", "UV_PYTHON_DOWNLOADS": "never"}
+    variables = {"UV_CACHE_DIR": f"{paths.home}/{_CACHE}", "UV_PYTHON_DOWNLOADS": "never"}
     if paths.configuration:
-        own["UV_CONFIG_FILE"] = paths.configuration
+        variables["UV_CONFIG_FILE"] = paths.configuration
     inherited = {
         # Programs know proxies in small letters, too.
         name.lower() if name.upper().endswith("_PROXY") else name: value
         for name, value in _inherited().items()
         if name not in _AS_OPTIONS
     }
-    return {**inherited, **own}
+    return {**inherited, **variables}
 
 
 def _options() -> list[str]:
-    """The variables that are passed as options."""
+    """Return the variables that are passed as options."""
     options = []
     for name, (option, separator) in _AS_OPTIONS.items():
         for value in os.environ.get(name, "").split(separator):
@@ -392,13 +392,13 @@ def _settings_text(configuration: Path | None) -> Iterable[str]:
 
 
 def _local_paths(configuration: Path | None) -> list[Path]:
-    """Folders and files that the operator's settings name: indexes on this machine, certificates."""
+    """Return folders and files that the operator's settings name: indexes on this host, certificates."""
     found = (match for text in _settings_text(configuration) for match in _LOCAL_PATH.findall(text))
     paths = (Path(path).resolve() for path in dict.fromkeys(found))
     return [path for path in paths if path.exists() and len(path.parts) > 2]
 
 
 def _ports(configuration: Path | None) -> set[int]:
-    """Ports of indexes and proxies that the operator's settings name."""
+    """Return ports of indexes and proxies that the operator's settings name."""
     found = (match for text in _settings_text(configuration) for match in _PORT.findall(text))
     return {int(port) for port in found if int(port) < 1 << 16}

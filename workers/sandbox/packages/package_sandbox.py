@@ -16,12 +16,12 @@ from typing import Any, Final, NamedTuple
 from workers.sandbox.guest.enclosure import Enclosure
 from workers.sandbox.isolation import mounts
 from workers.sandbox.isolation.layers import Layers
-from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_OURS, RUNTIME
+from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_PACKAGES, RUNTIME
 from workers.sandbox.isolation.process_ids import Process, open_child
 from workers.sandbox.isolation.watchdog import Excess, Watchdog, Watched
 
-_ADDRESS_ROOM_BYTES: Final = 1 << 30  # requested and not used
-MAX_SAID_BYTES: Final = 1 << 20  # of what a step prints; it may print without end
+_ADDRESS_SPACE_BYTES: Final = 1 << 30  # requested and not used
+MAX_OUTPUT_BYTES: Final = 1 << 20  # of what a step prints; it may print without end
 _READ_BYTES: Final = 64 << 10
 _PAUSE_S: Final = 0.02
 """After each read of a step that has printed more than the maximum: others need the event loop, too."""
@@ -44,10 +44,10 @@ class Ended(NamedTuple):
 
     code: int
     excess: str | None
-    """What it used too much of, if it was ended for that."""
-    said: str
-    """The end of what it printed, up to `MAX_SAID_BYTES`."""
-    is_whole: bool
+    """The limit that it exceeded, if it was ended for that."""
+    output: str
+    """The end of what it printed, up to `MAX_OUTPUT_BYTES`."""
+    is_complete: bool
     """Whether that is all of it."""
 
 
@@ -82,7 +82,7 @@ class PackageSandbox:
     watchdog: Watchdog
     limits: StepLimits
     uid: int | None
-    hear: Callable[[str], None]
+    on_output: Callable[[str], None]
     """Receives what a step prints."""
 
     async def run(self, step: Step) -> Ended:
@@ -118,7 +118,7 @@ class PackageSandbox:
         assert process.stdin is not None  # noqa: S101 - asked for by the caller
         assert process.stdout is not None  # noqa: S101 - asked for by the caller
         excess: list[str] = []
-        said = _Said()
+        output = _OutputTail()
         first = watched = None
         try:
             named = await asyncio.to_thread(_child_pid, info)
@@ -130,16 +130,16 @@ class PackageSandbox:
                 process.stdin.write(plan)
                 process.stdin.close()
             while data := await process.stdout.read(_READ_BYTES):
-                self.hear(said.add(data))
-                if not said.is_whole:
+                self.on_output(output.add(data))
+                if not output.is_complete:
                     await asyncio.sleep(_PAUSE_S)
-            return Ended(await process.wait(), excess[0] if excess else None, said.text, said.is_whole)
+            return Ended(await process.wait(), excess[0] if excess else None, output.text, output.is_complete)
         finally:
             process.stdin.close()
             if watched is not None:
                 self.watchdog.forget(watched)
             try:
-                await self._make_sure_it_ended(process, first)
+                await self._ensure_ended(process, first)
             finally:
                 if first is not None:
                     first.close()
@@ -168,11 +168,11 @@ class PackageSandbox:
         return watched
 
     def _command(self, step: Step, info: int) -> mounts.Command:
-        ours, package = (
-            (INSIDE_OURS, "puras_inside") if self._is_mounted else (str(RUNTIME.parent), RUNTIME.name)
+        package_root, package = (
+            (INSIDE_PACKAGES, "puras_inside") if self._is_mounted else (str(RUNTIME.parent), RUNTIME.name)
         )
         code = (
-            f"import sys; sys.path.insert(0, {ours!r}); from {package} import {step.module}; del sys.path[0]; "
+            f"import sys; sys.path.insert(0, {package_root!r}); from {package} import {step.module}; del sys.path[0]; "
             f"{step.module}.main({self._is_mounted})"
         )
         program = [str(BASE_PYTHON), "-I", "-S", "-B", "-u", "-c", code]
@@ -195,7 +195,7 @@ class PackageSandbox:
             uid=self.uid if os.geteuid() == 0 and self.layers.confines else None,
             home=step.home,
             limits={
-                "DATA": (limits.memory_mb << 20) + _ADDRESS_ROOM_BYTES,
+                "DATA": (limits.memory_mb << 20) + _ADDRESS_SPACE_BYTES,
                 "FSIZE": limits.disk_mb << 20,
                 "CORE": 1,
                 **({"NPROC": 4 * limits.processes} if self._is_mounted or self.uid is not None else {}),
@@ -217,7 +217,7 @@ class PackageSandbox:
         elif first is not None:
             first.signal_group(signal.SIGKILL)
 
-    async def _make_sure_it_ended(self, process: asyncio.subprocess.Process, first: Process | None) -> None:
+    async def _ensure_ended(self, process: asyncio.subprocess.Process, first: Process | None) -> None:
         if process.returncode is None:
             self._end(first)
             with suppress(TimeoutError):
@@ -228,13 +228,13 @@ class PackageSandbox:
             await process.wait()
 
 
-class _Said:
+class _OutputTail:
     """The end of what a step prints."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.is_whole = True
+        self.is_complete = True
 
     @property
     def text(self) -> str:
@@ -243,14 +243,14 @@ class _Said:
     def add(self, data: bytes) -> str:
         """Add a piece; return its text, whose characters may have been cut by the reads."""
         self._bytes += data
-        if len(self._bytes) > MAX_SAID_BYTES:
-            self.is_whole = False
-            del self._bytes[:-MAX_SAID_BYTES]
+        if len(self._bytes) > MAX_OUTPUT_BYTES:
+            self.is_complete = False
+            del self._bytes[:-MAX_OUTPUT_BYTES]
         return self._decoder.decode(data)
 
 
 def _child_pid(info: int) -> int | None:
-    """The process that bubblewrap started, as bubblewrap reports it before that process runs anything."""
+    """Return the process that bubblewrap started, as bubblewrap reports it before that process runs anything."""
     with os.fdopen(info, "rb") as file:
         text = file.read()
     try:

@@ -55,7 +55,7 @@ class Hidden:
 
 
 def _credentials(text: str) -> Iterator[str]:
-    """Passwords of URLs, users without one (a token is one), and what is behind a question mark."""
+    """Yield passwords of URLs, users without one (a token is one), and what is behind a question mark."""
     for login in _LOGIN.findall(text):
         user, _, password = login.partition(":")
         yield from (password or user, unquote(password or user))
@@ -63,5 +63,5 @@ def _credentials(text: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> str:
-    """Letters and digits alone, in lower case: however they were encoded."""
+    """Return letters and digits alone, in lower case: however they were encoded."""
     return re.sub(r"[\W_]+", "", unquote(unquote(text))).casefold()

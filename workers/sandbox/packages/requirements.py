@@ -1,4 +1,4 @@
-"""Reading of requirements.txt: plain packages of the index, and nothing else."""
+"""Parsing of requirements.txt: plain packages of the index, and nothing else."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _HASH: Final = re.compile(r"\s--hash[= ](sha256|sha384|sha512):([0-9a-f]{64,128}
 
 
 def read(file: Path) -> list[str]:
-    """The requirements of a file, each on one line in one spelling, sorted.
+    """Return the requirements of a file, each on one line in one spelling, sorted.
 
     The package `puras` is not installed, since the worker's own would hide it; what it requires is.
 
     Raises:
         RequirementsRefused: with each line that is not a plain package of the index, and what to write instead.
     """
-    with file.open("rb") as opened:
-        data = opened.read(_MAX_BYTES + 1)
+    with file.open("rb") as stream:
+        data = stream.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise RequirementsRefused(f"{file.name} has more than {_MAX_BYTES} bytes.")
     requirements: set[str] = set()
@@ -54,8 +54,8 @@ def read(file: Path) -> list[str]:
 
 
 def normal(line: str) -> str | None:
-    """A requirement in the one spelling of them all; none if it is not a plain package of the index."""
-    line = " ".join(line.split())  # or the pattern would try every way to share runs of spaces out
+    """Return a requirement in normal form; none if it is not a plain package of the index."""
+    line = " ".join(line.split())  # or the pattern would backtrack over runs of spaces
     hashes = sorted(f"{kind}:{digest}" for kind, digest in _HASH.findall(line))
     match = _REQUIREMENT.fullmatch(_HASH.sub("", line).strip())
     if match is None or match["name"].lower().endswith(_ARCHIVES):
@@ -70,31 +70,31 @@ def normal(line: str) -> str | None:
 
 
 def name_of(requirement: str) -> str:
-    """The package that a requirement in its one spelling speaks of."""
+    """Return the package of a requirement in normal form."""
     match = re.match(_NAME, requirement)
     return match[0] if match else ""
 
 
 def _without_kit(requirement: str) -> list[str]:
-    brought = _KIT.get(name_of(requirement))
-    if brought is None:
+    requires = _KIT.get(name_of(requirement))
+    if requires is None:
         return [requirement]
     _, mark, marker = _HASH.sub("", requirement).partition(" ;")
-    return [f"{name}{mark}{marker}" for name in brought]
+    return [f"{name}{mark}{marker}" for name in requires]
 
 
 def hashes_of(requirement: str) -> list[str]:
-    """The hashes of a requirement in its one spelling, as `sha256:…`."""
+    """Return the hashes of a requirement in normal form, as `sha256:…`."""
     return [f"{kind}:{digest}" for kind, digest in _HASH.findall(requirement)]
 
 
 def with_hashes(requirement: str, *hashes: str) -> str:
-    """A requirement in its one spelling with other hashes, or with none."""
-    return _HASH.sub("", requirement) + "".join(f" --hash={one}" for one in hashes)
+    """Return a requirement in normal form with other hashes, or with none."""
+    return _HASH.sub("", requirement) + "".join(f" --hash={digest}" for digest in hashes)
 
 
 def _is_marker(text: str) -> bool:
-    """Whether a text is a marker and nothing else: the installer takes options behind one."""
+    """Return whether a text is a marker and nothing else: the installer takes options behind one."""
     try:
         Marker(text)
     except (InvalidMarker, RecursionError):
@@ -103,7 +103,7 @@ def _is_marker(text: str) -> bool:
 
 
 def _logical_lines(text: str) -> list[tuple[int, str]]:
-    """The lines without comments, continued ones joined, with the number of their first."""
+    """Return the lines without comments, continued ones joined, with the number of their first."""
     lines: list[tuple[int, str]] = []
     started, pending = 0, ""
     for number, raw in enumerate(text.splitlines(), start=1):
@@ -120,20 +120,20 @@ def _logical_lines(text: str) -> list[tuple[int, str]]:
 
 
 def _why(line: str) -> str:
-    shown = line if len(line) <= 80 else f"{line[:80]}…"
+    quoted = line if len(line) <= 80 else f"{line[:80]}…"
     if line.startswith("-"):
         return (
-            f"{shown!r} is an option; only packages of the index may stand here, one a line, as `name==1.2`."
+            f"{quoted!r} is an option; only packages of the index may stand here, one a line, as `name==1.2`."
         )
     if "://" in line or "@" in line:
-        return f"{shown!r} names an address; name the package as the index has it, as `name==1.2`."
+        return f"{quoted!r} names an address; name the package as the index has it, as `name==1.2`."
     if _HASH.search(line) and normal(_HASH.sub("", line)) is not None:
         return (
-            f"{shown!r} has a hash and no exact version, so that the hash would not be checked; write one version, as "
+            f"{quoted!r} has a hash and no exact version, so that the hash would not be checked; write one version, as "
             "`name==1.2 --hash=sha256:…`."
         )
     if line.startswith((".", "/", "~")) or line.lower().endswith(_ARCHIVES):
         return (
-            f"{shown!r} is a path; put Python files into the skill's folder, or name a package of the index."
+            f"{quoted!r} is a path; put Python files into the skill's folder, or name a package of the index."
         )
-    return f"{shown!r} is not a requirement; write a package and its versions, as `name>=1.2,<2`."
+    return f"{quoted!r} is not a requirement; write a package and its versions, as `name>=1.2,<2`."

@@ -1,61 +1,87 @@
-"""Places for installations and builds: one per project at a time, in turn between projects."""
+"""Slots and threads for installations and builds: one slot per project at a time, in turn between projects."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
 
 from workers.sandbox.packages.errors import EnvironmentFailed
 
+MAX_THREADS: Final = 6
+"""One for each slot of an installation or a build, each of which uses one at a time."""
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Threads:
+    """A small pool of threads, so that large package trees do not block other threads."""
+
+    def __init__(self, count: int = MAX_THREADS) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="packages")
+
+    async def run(
+        self, function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        """Call a function in one of the threads; cancelling the task does not stop it."""
+        return await asyncio.wrap_future(self._pool.submit(function, *args, **kwargs))
+
+    def close(self) -> None:
+        """Accept no more calls; running ones finish."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 MAX_WAITING: Final = 20
-"""Of one project, for one kind of place."""
+"""Of one project, for one kind of slot."""
 
 
-class Turn:
-    """One installation or build that waits for a place, or has it."""
+class Slot:
+    """One installation or build that waits for a slot, or has it."""
 
     def __init__(self) -> None:
-        self.came: asyncio.Future[UUID] = asyncio.get_running_loop().create_future()
-        """The project whose place it is."""
+        self.granted: asyncio.Future[UUID] = asyncio.get_running_loop().create_future()
+        """The project to which the slot is granted."""
 
 
-class Turns:
-    """Gives out a few places: the next one to the project that has waited longest since it had one."""
+class SlotQueue:
+    """Grants slots, the next one to the project that has waited longest since its last one."""
 
-    def __init__(self, places: int) -> None:
-        self._free = places
-        self._waiting: dict[UUID, deque[Turn]] = {}
-        """In the order of their turns."""
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._waiting: dict[UUID, deque[Slot]] = {}
+        """In the order in which projects are served."""
         self._active: set[UUID] = set()
 
-    def join(self, project_id: UUID, turn: Turn) -> None:
-        """Wait for a place on behalf of a project; several projects may wait for one turn, and the first gets it.
+    def join(self, project_id: UUID, slot: Slot) -> None:
+        """Wait for a slot on behalf of a project; if several projects wait for the same slot, the first gets it.
 
         Raises:
             EnvironmentFailed: The project waits for too many.
         """
-        if turn.came.done() or turn in self._waiting.get(project_id, ()):
+        if slot.granted.done() or slot in self._waiting.get(project_id, ()):
             return
         if len(self._waiting.get(project_id, ())) >= MAX_WAITING:
             raise EnvironmentFailed(
                 f"The project has {MAX_WAITING} other installations of packages that wait on this worker. Run the job "
                 "again when they have ended, or let its skills share one requirements.txt."
             )
-        self._waiting.setdefault(project_id, deque()).append(turn)
+        self._waiting.setdefault(project_id, deque()).append(slot)
         self._admit()
 
-    def leave(self, turn: Turn) -> None:
-        """Free the place of a turn, or stop waiting for it; called once for each."""
-        if not turn.came.done():
-            turn.came.cancel()
-            self._forget(turn)
+    def leave(self, slot: Slot) -> None:
+        """Free a slot, or stop waiting for it; called once for each."""
+        if not slot.granted.done():
+            slot.granted.cancel()
+            self._forget(slot)
             return
-        project_id = turn.came.result()
+        project_id = slot.granted.result()
         self._active.discard(project_id)
         self._free += 1
-        if project_id in self._waiting:  # behind the others, also those that came after it
+        if project_id in self._waiting:  # after all others, also those that joined later
             self._waiting[project_id] = self._waiting.pop(project_id)
         self._admit()
 
@@ -65,15 +91,15 @@ class Turns:
                 return
             if project_id in self._active or project_id not in self._waiting:
                 continue
-            turn = self._waiting[project_id][0]
-            self._forget(turn)
+            slot = self._waiting[project_id][0]
+            self._forget(slot)
             self._free -= 1
             self._active.add(project_id)
-            turn.came.set_result(project_id)
+            slot.granted.set_result(project_id)
 
-    def _forget(self, turn: Turn) -> None:
-        for project_id, turns in list(self._waiting.items()):
-            if turn in turns:
-                turns.remove(turn)
-            if not turns:
+    def _forget(self, slot: Slot) -> None:
+        for project_id, slots in list(self._waiting.items()):
+            if slot in slots:
+                slots.remove(slot)
+            if not slots:
                 del self._waiting[project_id]

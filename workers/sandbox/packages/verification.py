@@ -24,9 +24,9 @@ _BLOCK_BYTES: Final = 512
 _MAX_DEPTH: Final = 64
 _FOLDER_MODE: Final = 0o755  # and of programs
 _FILE_MODE: Final = 0o644
-_STEERING: Final = frozenset({"pyvenv.cfg", "pybuilddir.txt"})
-"""Names that an interpreter looks for beside itself and above."""
-_STEERED_FOLDERS: Final = ("", "bin")
+_INTERPRETER_FILES: Final = frozenset({"pyvenv.cfg", "pybuilddir.txt"})
+"""Files that an interpreter reads from its own folder and the one above."""
+_INTERPRETER_FOLDERS: Final = ("", "bin")
 _OWN_PROGRAMS: Final = ("python", "pypy")
 
 
@@ -67,12 +67,12 @@ def reject_depth(folder: Path) -> None:
         pass
 
 
-def verify(folder: Path, made: Skeleton, bounds: EnvironmentBounds) -> None:
+def verify(folder: Path, expected: Skeleton, bounds: EnvironmentBounds) -> None:
     """Verify the files of an environment, and make them the worker's own so that no job's user can change them.
 
     Args:
         folder: The environment. Nothing may run in it any more.
-        made: What it was before packages were installed.
+        expected: What it was before packages were installed.
         bounds: Its maximum size.
 
     Raises:
@@ -84,40 +84,41 @@ def verify(folder: Path, made: Skeleton, bounds: EnvironmentBounds) -> None:
     if os.geteuid() == 0:
         os.chown(folder, 0, 0, follow_symlinks=False)
     os.chmod(folder, _FOLDER_MODE)
-    for count, file in enumerate(_files(folder, takes=True), start=1):
+    for count, file in enumerate(_files(folder, claims_ownership=True), start=1):
         size_bytes += file.status.st_blocks * _BLOCK_BYTES
         if count > bounds.files or size_bytes > bounds.size_mb << 20:
             raise EnvironmentFailed(
                 f"they take more than {bounds.size_mb} MiB or {bounds.files} files: require fewer packages"
             )
-        _check(file, made)
+        _check(file, expected)
         found.add(file.path)
-    missing = sorted(set(made) - found)
+    missing = sorted(set(expected) - found)
     if missing:
         raise EnvironmentFailed(f"a package removed {missing[0]!r}, which belongs to the environment itself")
 
 
-def _check(file: _File, made: Skeleton) -> None:
+def _check(file: _File, expected: Skeleton) -> None:
     kind = stat.S_IFMT(file.status.st_mode)
-    if file.path in made:
-        if made[file.path] != (kind, file.content):
+    if file.path in expected:
+        if expected[file.path] != (kind, file.content):
             raise EnvironmentFailed(
                 f"a package replaced {file.path!r}, which belongs to the environment itself"
             )
         return
     folder, _, name = file.path.rpartition("/")
-    if folder in _STEERED_FOLDERS and (
-        name in _STEERING or (folder == "bin" and name.startswith(_OWN_PROGRAMS) and kind == stat.S_IFLNK)
+    if folder in _INTERPRETER_FOLDERS and (
+        name in _INTERPRETER_FILES
+        or (folder == "bin" and name.startswith(_OWN_PROGRAMS) and kind == stat.S_IFLNK)
     ):
         raise EnvironmentFailed(f"a package brings {file.path!r}, which would steer the interpreter")
-    if kind == stat.S_IFLNK and not _stays_inside(file):
+    if kind == stat.S_IFLNK and not _is_inside(file):
         raise EnvironmentFailed(
             f"a package brings the link {file.path!r}, which leads out of the environment"
         )
 
 
-def _take(folder: int, name: str, path: str, status: os.stat_result) -> None:
-    """Make an entry of a folder that is ours already our own, too, and readable for the jobs of every project."""
+def _take_ownership(folder: int, name: str, path: str, status: os.stat_result) -> None:
+    """Take ownership of an entry of a folder, and make it readable for the jobs of all projects."""
     kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
     if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
         raise EnvironmentFailed(f"a package brings {path!r}, which is neither a file nor a folder")
@@ -127,23 +128,23 @@ def _take(folder: int, name: str, path: str, status: os.stat_result) -> None:
         )
     if os.geteuid() == 0:
         os.chown(name, 0, 0, dir_fd=folder, follow_symlinks=False)
-    wanted = _FOLDER_MODE if kind == stat.S_IFDIR or mode & stat.S_IXUSR else _FILE_MODE
-    if kind != stat.S_IFLNK and mode != wanted:
-        os.chmod(name, wanted, dir_fd=folder)
+    mode_wanted = _FOLDER_MODE if kind == stat.S_IFDIR or mode & stat.S_IXUSR else _FILE_MODE
+    if kind != stat.S_IFLNK and mode != mode_wanted:
+        os.chmod(name, mode_wanted, dir_fd=folder)
 
 
-def _stays_inside(file: _File) -> bool:
-    """Whether a link leads to a path below the environment: up first, and then down alone.
+def _is_inside(file: _File) -> bool:
+    """Return whether a link leads to a path below the environment: up first, and then down alone.
 
     A step up after a step down could be one out of a folder that a second link leads to.
     """
     parts = [part for part in file.content.split("/") if part not in ("", ".")]
-    ups = next((place for place, part in enumerate(parts) if part != ".."), len(parts))
+    ups = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
     return not file.content.startswith("/") and ups <= file.path.count("/") and ".." not in parts[ups:]
 
 
-def _files(folder: Path, *, takes: bool = False) -> Iterator[_File]:
-    """Every entry below a folder, without following any link; each may be made our own first."""
+def _files(folder: Path, *, claims_ownership: bool = False) -> Iterator[_File]:
+    """Yield every entry below a folder, without following any link; each may be made our own first."""
     pending = [""]
     while pending:
         inner = pending.pop()
@@ -154,8 +155,8 @@ def _files(folder: Path, *, takes: bool = False) -> Iterator[_File]:
             for name in os.listdir(descriptor):
                 path = f"{inner}/{name}" if inner else name
                 status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                if takes:
-                    _take(descriptor, name, path, status)
+                if claims_ownership:
+                    _take_ownership(descriptor, name, path, status)
                 if stat.S_ISDIR(status.st_mode):
                     pending.append(path)
                 yield _File(path, status, _content(descriptor, name, path, status))
@@ -166,14 +167,14 @@ def _files(folder: Path, *, takes: bool = False) -> Iterator[_File]:
 def _content(folder: int, name: str, path: str, status: os.stat_result) -> str:
     if stat.S_ISLNK(status.st_mode):
         return os.readlink(name, dir_fd=folder)
-    if stat.S_ISREG(status.st_mode) and _steers(path):
+    if stat.S_ISREG(status.st_mode) and _is_interpreter_file(path):
         descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         with os.fdopen(descriptor, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     return ""
 
 
-def _steers(path: str) -> bool:
-    """Whether a file decides what the interpreter of the environment is or imports first."""
+def _is_interpreter_file(path: str) -> bool:
+    """Return whether a file decides what the interpreter of the environment is or imports first."""
     folder, _, name = path.rpartition("/")
-    return name in _STEERING or folder == "bin" or name in ("_virtualenv.py", "_virtualenv.pth")
+    return name in _INTERPRETER_FILES or folder == "bin" or name in ("_virtualenv.py", "_virtualenv.pth")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.core.net.egress.refusals import Malformed, Refused
-from workers.sandbox.egress.request import label_of, read_request, said_host
+from workers.sandbox.egress.request import label_of, named_host, read_request
 
 SENT = b"POST http://Example.ORG:8080/a?b=1 HTTP/1.1\r\nHost: other.example\r\n"
 
@@ -28,7 +28,7 @@ def test_the_other_side_gets_a_head_for_the_host_that_was_looked_at_and_nothing_
     request = read_request(head)
     assert request.job == 17
     assert request.body_bytes == 5
-    assert request.onward.decode() == (
+    assert request.forwarded_head.decode() == (
         "POST /a?b=1 HTTP/1.1\r\nHost: example.org:8080\r\nauthorization: Bearer x\r\nContent-Length: 5\r\n"
         "Connection: close\r\n\r\n"
     )
@@ -43,7 +43,7 @@ def test_the_other_side_gets_a_head_for_the_host_that_was_looked_at_and_nothing_
     ],
 )
 def test_paths_are_passed_as_they_are(target: str, path: str) -> None:
-    assert read_request(f"GET {target} HTTP/1.1\r\n\r\n".encode()).onward.startswith(
+    assert read_request(f"GET {target} HTTP/1.1\r\n\r\n".encode()).forwarded_head.startswith(
         f"GET {path} HTTP/1.1\r\n".encode()
     )
 
@@ -117,16 +117,16 @@ def test_words_that_are_no_base64_are_nobodys() -> None:
     ],
 )
 def test_what_is_shown_of_a_malformed_request_is_its_host_alone(head: bytes, shown: str) -> None:
-    assert said_host(head) == shown
+    assert named_host(head) == shown
 
 
 @given(st.binary(max_size=300))
 def test_no_head_is_an_error_of_ours(text: bytes) -> None:
     head = text.replace(b"\r\n\r\n", b"") + b"\r\n\r\n"
-    said_host(head)
+    named_host(head)
     label_of(head)
     try:
         request = read_request(head)
     except Refused:
         return
-    assert request.onward.count(b"\r\n\r\n") <= 1
+    assert request.forwarded_head.count(b"\r\n\r\n") <= 1

@@ -1,0 +1,115 @@
+"""Web search: the engine protocol, and the search of Claude through Anthropic's server tool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from anthropic import AnthropicError
+
+from backend.integrations.web.errors import SearchFailed
+from backend.integrations.web.search import Found, Hit
+from backend.money.ledger.service import Used
+from workers.llm.anthropic import MessagesModel
+from workers.llm.pricing import upstream_nanos
+from workers.llm.provider_errors import fault_of
+from workers.llm.types import Message, Model, Prompt, Tokens
+
+__all__ = ["Engine", "Found", "Hit"]
+
+
+class Engine(Protocol):
+    """A search engine for the tool `web_search`."""
+
+    async def find(self, query: str, max_results: int) -> Found:
+        """Search.
+
+        Raises:
+            SearchFailed: it is unavailable.
+        """
+
+    def worst_case_micros(self, query: str) -> int:
+        """Return the maximum cost of a search."""
+
+
+FAMILY: Final = "claude"
+_SEARCH_NANOS: Final = 10_000_000  # $10 for a thousand
+_RESULT_TOKENS: Final = 60_000
+"""More tokens than one search adds to the prompt."""
+_MAX_TOKENS: Final = 1_024
+_TIMEOUT_S: Final = 90.0
+"""Much longer than a search with a short text takes."""
+_TOOL: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
+
+
+def claude_search(model: Model) -> ClaudeSearch | None:
+    """Return the search engine of a run's model, if it is Claude with a key."""
+    if isinstance(model, MessagesModel) and model.entry.family == FAMILY:
+        return ClaudeSearch(model)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaudeSearch:
+    """Searches with the key and at the price of the run's model."""
+
+    model: MessagesModel
+    timeout_s: float = _TIMEOUT_S
+
+    def worst_case_micros(self, query: str) -> int:
+        """Return the cost of the search, and of a prompt with the longest search results."""
+        prompt = Prompt("", _messages(query), (), _MAX_TOKENS)
+        tokens = self.model.worst_case_micros(prompt, _MAX_TOKENS)
+        found = upstream_nanos(self.model.entry, Tokens(input=_RESULT_TOKENS))
+        return tokens + self.model.margin.billed_micros(found + _SEARCH_NANOS)
+
+    async def find(self, query: str, max_results: int) -> Found:
+        """Search; see `Engine.find`."""
+        entry = self.model.entry
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                message = await self.model.client.beta.messages.create(**_request(entry.upstream_id, query))
+        except (AnthropicError, OSError) as error:
+            fault = fault_of(error, entry, is_own_key=self.model.margin.is_own_key)
+            raise SearchFailed(
+                f"The search failed ({fault.reason}). Try again later, or go on without it."
+            ) from None
+        body = message.model_dump(mode="json")
+        return Found(
+            list(_hits(body["content"]))[:max_results], self._used(body["usage"]), _summary(body["content"])
+        )
+
+    def _used(self, usage: dict[str, Any]) -> Used:
+        tokens = Tokens(
+            input=usage["input_tokens"],
+            output=usage["output_tokens"],
+            cache_write=usage.get("cache_creation_input_tokens") or 0,
+            cache_read=usage.get("cache_read_input_tokens") or 0,
+        )
+        searches = int((usage.get("server_tool_use") or {}).get("web_search_requests") or 0)
+        nanos = upstream_nanos(self.model.entry, tokens) + searches * _SEARCH_NANOS
+        quantity = {"searches": searches, "input_tokens": tokens.prompt, "output_tokens": tokens.output}
+        billed = self.model.margin.billed_micros(nanos)
+        return Used("web", quantity, nanos, billed, provider=FAMILY, model=self.model.slug)
+
+
+def _request(upstream_id: str, query: str) -> dict[str, Any]:
+    return {"model": upstream_id, "max_tokens": _MAX_TOKENS, "messages": _messages(query), "tools": [_TOOL]}
+
+
+def _messages(query: str) -> list[Message]:
+    text = f"Search the web once, then answer in at most five sentences, with nothing but what you found: {query}"
+    return [{"role": "user", "content": [{"type": "text", "text": text}]}]
+
+
+def _hits(blocks: Sequence[dict[str, Any]]) -> Iterator[Hit]:
+    for block in blocks:
+        found = block.get("content") if block.get("type") == "web_search_tool_result" else None
+        for row in found if isinstance(found, list) else ():
+            yield Hit(str(row.get("title") or "")[:300], str(row.get("url") or "")[:2_000])
+
+
+def _summary(blocks: Sequence[dict[str, Any]]) -> str:
+    return "".join(str(block["text"]) for block in blocks if block.get("type") == "text").strip()

@@ -1,0 +1,246 @@
+"""The zygote process: confines itself, imports the skill once, then forks a child for each job.
+
+It runs tenant code, so the worker does not trust its messages. Started with the interpreter of the worker as
+`python -I -S -u -c "…; from puras_inside import zygote; zygote.main()"`, the plan on standard input. Nothing that a
+tenant can influence is read before the process is confined: in its own namespaces that is this process; otherwise
+each child confines itself and then imports.
+"""
+
+# ruff: noqa: PTH106, PTH108, PTH208
+# (every call runs before a job; pathlib costs)
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import stat
+import sys
+from contextlib import suppress
+from typing import Final, NoReturn
+
+from . import child, confine, filters, wire
+from .entry import BadEntrypoint, Loaded, load, shortened
+from .gateways import GatewayPorts, hand_out
+from .syscalls import ARCHITECTURES
+from .wire import Plan
+
+_MAX_OPEN_FILES: Final = 1024
+_BROKEN: Final = 70
+_SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a small mount of the sandbox's own
+
+
+def main(control_fd: int, namespaced: bool) -> None:
+    """Serve forks until the worker closes the control socket."""
+    if namespaced:
+        confine.leave_first_process()
+    with open(0, "rb", closefd=False) as source:
+        plan = Plan.from_json(json.load(source))
+    control = _take_control(control_fd)
+    gateway_ports = hand_out(control, egress=plan.egress) if plan.namespaced else GatewayPorts()
+    _confine(plan)
+    if plan.namespaced:
+        child.prepare(plan, gateway_ports)
+    sockets_before = _count_sockets()
+    try:
+        loaded = None if plan.cold else load(plan)
+    except BadEntrypoint as error:
+        wire.send(
+            control,
+            {"type": "refused", "message": str(error)[:4000], "trace": shortened(error.trace, 16_000)},
+        )
+        return
+    obstacles = {
+        "threads": _count_threads() - 1,
+        "processes": int(_has_children()),
+        "connections": _count_sockets() - sockets_before,
+    }
+    if loaded is not None and any(obstacles.values()):
+        wire.send(control, {"type": "not_forkable", **obstacles})
+        return
+    child.flush()  # or every fork would print it again
+    gc.collect()
+    gc.freeze()
+    _serve(control, plan, loaded, gateway_ports)
+
+
+def _take_control(descriptor: int) -> socket.socket:
+    """Occupy the descriptor numbers of the children: one with the control socket, the other with /dev/null."""
+    if descriptor != wire.PRIVATE_FD:
+        os.dup2(descriptor, wire.PRIVATE_FD, inheritable=False)
+        os.close(descriptor)
+    os.set_inheritable(wire.PRIVATE_FD, False)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    if null != wire.EVENTS_FD:
+        os.dup2(null, wire.EVENTS_FD, inheritable=False)
+        os.close(null)
+    return socket.socket(fileno=wire.PRIVATE_FD)
+
+
+def _confine(plan: Plan) -> None:
+    """Restrict this process to what its tenant may do."""
+    confine.end_first()
+    confine.enter_sandbox(plan.uid, namespaced=plan.namespaced)
+    if sys.platform == "linux":
+        confine.adopt_orphans()
+        confine.set_dumpable(False)
+        confine.die_with_parent()
+    if plan.seccomp and plan.namespaced:
+        confine.seccomp(filters.confinement(ARCHITECTURES[os.uname().machine], plan.families))
+    confine.limit({"NOFILE": _MAX_OPEN_FILES, **plan.limits})
+    os.umask(0o077)
+
+
+def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, gateway_ports: GatewayPorts) -> None:
+    woken, wake = socket.socketpair()
+    woken.setblocking(False)
+    wake.setblocking(False)
+    signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for inherited in (signal.SIGPIPE, signal.SIGTERM):
+        signal.signal(inherited, signal.SIG_DFL)
+    os.environ["PURAS_EVENTS_FD"] = str(wire.EVENTS_FD)
+    readable = confine.open_existing(plan.readable) if plan.landlock else []
+    writable = confine.open_existing(plan.writable) if plan.landlock else []
+    descriptors = [opened.descriptor for opened in (*readable, *writable)]
+    setup = child.ChildSetup(
+        plan=plan,
+        filters=_filters_of_children(plan),
+        fence=_fence(plan, readable, writable, gateway_ports),
+        gateway_ports=gateway_ports,
+        private=socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, wire.PRIVATE_FD),
+        private_to_parent=_ranges([*descriptors, woken.fileno(), wake.fileno()]),
+        links=child.make_links(plan)
+        if plan.function
+        else [],  # for tools of agents the folders exist already
+        loaded=loaded,
+    )
+    wire.send(control, {"type": "ready"})
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    poll.register(woken, select.POLLIN)
+    children: dict[int, int] = {}
+    while True:
+        for descriptor, _ in poll.poll():
+            if descriptor == woken.fileno():
+                with suppress(BlockingIOError):
+                    woken.recv(4096)
+                _reap(control, children)
+            elif not _handle(control, setup, children):
+                return
+
+
+def _filters_of_children(plan: Plan) -> list[confine.Compiled]:
+    """Return the filters that each child applies in addition to an inherited one."""
+    if not plan.seccomp:
+        return []
+    architecture = ARCHITECTURES[os.uname().machine]
+    programs = [] if plan.namespaced else [filters.confinement(architecture, plan.families)]
+    return [confine.compiled(program) for program in (*programs, filters.one_group(architecture))]
+
+
+def _fence(
+    plan: Plan,
+    readable: list[confine.OpenedPath],
+    writable: list[confine.OpenedPath],
+    gateway_ports: GatewayPorts,
+) -> confine.Fence | None:
+    abi = confine.landlock_abi() if plan.landlock else 0
+    if not abi:
+        return None
+    return confine.fence_around(abi, readable=readable, writable=writable, connect_ports=gateway_ports.ports)
+
+
+def _ranges(numbers: list[int]) -> list[tuple[int, int]]:
+    """Return the numbers as ranges, with the first and last of each."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return ranges
+
+
+def _handle(control: socket.socket, setup: child.ChildSetup, children: dict[int, int]) -> bool:
+    """Handle one message; return false if the worker has disconnected."""
+    message = wire.receive(control, max_descriptors=wire.DESCRIPTORS_OF_A_CHILD)
+    if message.closed:
+        return False
+    if message.body.get("type") == "tidy":
+        _empty_shared_memory()
+        return True
+    number: int = message.body["id"]
+    try:
+        pid = os.fork()
+    except OSError as error:
+        wire.send(control, {"type": "not_forked", "id": number, "message": str(error)})
+        pid = -1
+    if pid == 0:
+        request = child.ForkRequest(number, message.body["slot"], message.body["shares"], message.descriptors)
+        _be_child(setup, request)
+    for descriptor in message.descriptors:
+        os.close(descriptor)
+    if pid > 0:
+        children[pid] = number
+    return True
+
+
+def _be_child(setup: child.ChildSetup, request: child.ForkRequest) -> NoReturn:
+    try:
+        child.run(setup, request)
+    except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run in the child
+        os.write(2, f"the job could not begin: {type(error).__name__}: {error}\n".encode())
+        os._exit(_BROKEN)  # here: releasing the error would close `private` while the process still runs
+    finally:
+        os._exit(_BROKEN)
+
+
+def _reap(control: socket.socket, children: dict[int, int]) -> None:
+    """Reap ended processes, including adopted orphans, and report those of jobs."""
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        if pid in children:
+            report = {"status": status, "peak_kb": usage.ru_maxrss, "cpu_s": usage.ru_utime + usage.ru_stime}
+            wire.send(control, {"type": "exit", "id": children.pop(pid), **report})
+
+
+def _empty_shared_memory() -> None:
+    """Delete the files and folders that ended jobs left there."""
+    for path, folders, files in os.walk(_SHARED_MEMORY, topdown=False):
+        for name in (*files, *folders):
+            with suppress(OSError):
+                os.unlink(f"{path}/{name}")
+        for name in folders:
+            with suppress(OSError):
+                os.rmdir(f"{path}/{name}")
+
+
+def _count_threads() -> int:
+    return len(os.listdir("/proc/self/task")) if sys.platform == "linux" else 1
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _count_sockets() -> int:
+    """Return the number of open sockets; a non-dumpable process cannot list its descriptors."""
+    count = 0
+    for descriptor in range(_MAX_OPEN_FILES):
+        with suppress(OSError):
+            count += stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    return count

@@ -1,0 +1,1 @@
+"""Run executions in sandboxes, and interpret how they end."""

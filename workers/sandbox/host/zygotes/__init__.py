@@ -1,0 +1,1 @@
+"""Start zygotes and hand out their children."""
