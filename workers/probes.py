@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any, Final
 
-from backend.core.errors import Conflict
+from backend.core.errors import Conflict, field
 from workers.health import Health
 
 REQUEST_S: Final = 5.0
@@ -21,13 +21,13 @@ class HealthPortTaken(Conflict):
     """The pool cannot listen on its port for health checks."""
 
     code = "health_port_taken"
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(
-            f"Port {port} of {host} cannot be used for the health checks of workers: {why}. Stop the program that uses "
-            "it, choose another port with PURAS_WORKER_HEALTH_PORT, or unset that to have no port.",
-            port=port,
-        )
+    message = (
+        "Port {port} of {host} cannot be used for the health checks of workers: {why}. Stop the program that uses "
+        "it, choose another port with PURAS_WORKER_HEALTH_PORT, or unset that to have no port."
+    )
+    host: str = field(in_body=False)
+    port: int
+    why: str = field(in_body=False)
 
 
 class Server(ThreadingTCPServer):

@@ -16,16 +16,17 @@ from backend.config.memory import Memory
 from backend.config.models import Models
 from backend.config.places import Places
 from backend.config.workers import Jobs, Notebooks, Workers
-from backend.core.errors import Invalid
+from backend.core.errors import Invalid, field
 
 
 class BadSettings(Invalid):
     """A setting has a value that it cannot have."""
 
     code = "bad_settings"
+    sentences: list[str] = field(in_body=False)
 
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__(f"Settings are wrong. {' '.join(sentences)} See docs/settings.md.")
+    def describe(self) -> str:
+        return f"Settings are wrong. {' '.join(self.sentences)} See docs/settings.md."
 
 
 class Settings(Keeping, Memory, Models, Notebooks, Jobs, Limits, Workers, Places):
@@ -48,9 +49,9 @@ def settings() -> Settings:
 def former_names(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that are set under a name of an earlier release, each with its present name."""
     found: dict[str, str] = {}
-    for field in Settings.model_fields.values():
-        if isinstance(field.validation_alias, AliasChoices):
-            current, *former = map(str, field.validation_alias.choices)
+    for one in Settings.model_fields.values():
+        if isinstance(one.validation_alias, AliasChoices):
+            current, *former = map(str, one.validation_alias.choices)
             found |= {name: current for name in former if name in environ}
     return found
 

@@ -1,48 +1,155 @@
-"""The one error type: a sentence for a person, a code for a program, facts for both.
+"""The base class of all errors that a caller can act on, and one subclass for each HTTP status.
 
-REST answers `{"detail", "code", …facts}`; the studio, the CLI and MCP show the same sentence.
-Each noun keeps its own errors in `<noun>/errors.py`; all of them descend from these:
+The API returns `{"detail", "code", …}`; the studio, the CLI and MCP show the same detail. Each noun declares its own
+errors in `<noun>/errors.py`, as subclasses of these:
 
     PurasError
-    ├── Malformed        400  the request cannot be read
-    ├── NotSignedIn      401  no key, or not a valid one
-    ├── PaymentRequired  402  the wallet or a budget forbids it
-    ├── NotAllowed       403  known, but may not do this
-    ├── Missing          404  does not exist, or is not yours
-    ├── Conflict         409  contradicts what is there
-    ├── TooLarge         413  over a limit of size
-    ├── Unsupported      415  a type of content that is not taken
-    ├── Invalid          422  understood, but wrong: carries every problem with its place
-    ├── NotOffered       501  part of the contract, not of this instance
-    ├── TooMany          429  over a limit of rate, with `retry_after_s`
-    └── Unavailable      503  a part of the instance is away, with `retry_after_s`
+    ├── Malformed        400  the request cannot be parsed
+    ├── NotSignedIn      401  no credentials, or invalid ones
+    ├── PaymentRequired  402  the wallet or a budget does not allow it
+    ├── NotAllowed       403  the caller is known and may not do this
+    ├── Missing          404  does not exist, or belongs to another project
+    ├── Conflict         409  contradicts the current state
+    ├── TooLarge         413  exceeds a size limit
+    ├── Unsupported      415  unsupported content type
+    ├── Invalid          422  understood, but wrong: reports every problem with its path
+    ├── NotOffered       501  part of the API that this instance does not provide
+    ├── TooMany          429  exceeds a rate limit, with `retry_after_s`
+    └── Unavailable      503  a part of the instance is unavailable, with `retry_after_s`
+
+A class declares its message and its fields, and its constructor is generated, as for a dataclass:
+
+    class StepNotFound(Missing):
+        code = "step_not_found"
+        message = "Job {job_id!r} has no step {step}."
+        job_id: UUID
+        step: int
+
+    raise StepNotFound(job.id, 3)
+
+- The body has all fields except those that are declared with `field(in_body=False)`.
+- A class whose text needs more than a format string overrides `describe`.
+- A class without fields keeps the constructor of its base, which takes the text. Its `message` is the default.
+- A class with its own `__init__` calls the one of its base with the text and the fields of the body.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime
+from inspect import Parameter, Signature, get_annotations
+from pathlib import PurePath
+from typing import Any, ClassVar, Final, NamedTuple, dataclass_transform
+from uuid import UUID
+
+_AS_TEXT: Final = (UUID, PurePath)
 
 
+class _Field(NamedTuple):
+    default: Any = Parameter.empty
+    in_body: bool = True
+    max_length: int | None = None
+    is_keyword_only: bool = False
+
+    def parameter(self, name: str) -> Parameter:
+        kind = Parameter.KEYWORD_ONLY if self.is_keyword_only else Parameter.POSITIONAL_OR_KEYWORD
+        return Parameter(name, kind, default=self.default)
+
+
+def field(*, default: Any = Parameter.empty, in_body: bool = True, max_length: int | None = None) -> Any:
+    """Declare a field of an error.
+
+    Args:
+        default: The value if the caller passes none.
+        in_body: Whether the response has the field.
+        max_length: The number of characters after which a text is cut.
+    """
+    return _Field(default, in_body, max_length)
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(field,))
 class PurasError(Exception):
-    """Something a caller can act on: what went wrong, with which thing, and what to do next."""
+    """An error that a caller can act on: what failed, which value, and how to fix it."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    message: ClassVar[str] = ""
+    """The format string of the detail, with the names of fields. IDs and paths are formatted as text."""
 
-    def __init__(self, detail: str, **facts: Any) -> None:
-        super().__init__(detail)
-        self.detail = detail
-        self.facts: Mapping[str, Any] = facts
+    _fields: ClassVar[Mapping[str, _Field]] = {}
+    _signature: ClassVar[Signature]
+
+    def __init__(self, detail: str = "", **fields: Any) -> None:
+        self.detail = detail or self.describe()
+        super().__init__(self.detail)
+        self.fields: Mapping[str, Any] = fields
+        """What the body has in addition to the detail and the code."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._fields = {**cls._fields, **dict(_declared(cls))}
+        if cls._fields and "__init__" not in vars(cls):
+            cls._signature = Signature([one.parameter(name) for name, one in cls._fields.items()])
+            cls.__init__ = _init_from_fields  # type: ignore[method-assign]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the error with its attributes, since its constructor takes other arguments than `args`."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+    def describe(self) -> str:
+        """Return the detail: what failed, which value, and how to fix it."""
+        values = {name: getattr(self, name) for name in self._fields}
+        return self.message.format_map(
+            {name: str(value) if isinstance(value, _AS_TEXT) else value for name, value in values.items()}
+        )
 
     def as_body(self) -> dict[str, Any]:
-        """The JSON body that every way in shows for this error."""
-        return {"detail": self.detail, "code": self.code, **self.facts}
+        """Return the body of the response as JSON."""
+        return {"detail": self.detail, "code": self.code, **self.fields}
+
+
+def _declared(error: type[PurasError]) -> Iterator[tuple[str, _Field]]:
+    """Yield the fields that a class declares; those after `_: KW_ONLY` are keyword-only."""
+    is_keyword_only = False
+    for name, annotation in get_annotations(error).items():
+        if annotation == "KW_ONLY":
+            is_keyword_only = True
+        elif "ClassVar" not in annotation:
+            value = vars(error).get(name, Parameter.empty)
+            declared = value if isinstance(value, _Field) else _Field(value)
+            yield name, declared._replace(is_keyword_only=is_keyword_only)
+
+
+def _init_from_fields(self: PurasError, *arguments: Any, **named: Any) -> None:
+    """Set the fields, and pass the text and the fields of the body to the constructor of the base."""
+    bound = self._signature.bind(*arguments, **named)
+    bound.apply_defaults()
+    for name, value in bound.arguments.items():
+        setattr(self, name, value[:limit] if (limit := self._fields[name].max_length) else value)
+    inits = (vars(base).get("__init__") for base in type(self).__mro__)
+    init = next(one for one in inits if one not in (None, _init_from_fields))
+    in_body = [name for name, one in self._fields.items() if one.in_body]
+    init(self, self.describe(), **{name: _json_value(getattr(self, name)) for name in in_body})
+
+
+def _json_value(value: Any) -> Any:
+    """Return a field as JSON: IDs and paths as text, times as ISO 8601, sets as sorted lists."""
+    if isinstance(value, _AS_TEXT):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _restored(error: type[PurasError], args: tuple[Any, ...], state: dict[str, Any]) -> PurasError:
+    restored = error.__new__(error, *args)
+    restored.__dict__.update(state)
+    return restored
 
 
 class Malformed(PurasError):
-    """The request cannot be read."""
+    """The request cannot be parsed."""
 
     status = 400
     code = "malformed"
@@ -70,28 +177,28 @@ class NotAllowed(PurasError):
 
 
 class Missing(PurasError):
-    """It does not exist, or it is not the caller's: the answer does not tell which."""
+    """It does not exist, or it belongs to another project; the response does not distinguish them."""
 
     status = 404
     code = "not_found"
 
 
 class Conflict(PurasError):
-    """It contradicts what is already there."""
+    """The request contradicts the current state."""
 
     status = 409
     code = "conflict"
 
 
 class TooLarge(PurasError):
-    """It is over a limit of size."""
+    """The content exceeds a size limit."""
 
     status = 413
     code = "too_large"
 
 
 class Unsupported(PurasError):
-    """A type of content that is not taken here."""
+    """The content type is not supported."""
 
     status = 415
     code = "unsupported"
@@ -99,62 +206,62 @@ class Unsupported(PurasError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where."""
+    """One problem, and its path."""
 
     path: str
     """JSON path (`inputs.items[0].name`) or file of a bundle (`skills/resize/skill.yaml`)."""
     message: str
-    """A sentence: what is wrong and what to write instead."""
+    """What is wrong, and how to fix it."""
     line: int | None = None
-    """1-based line in the file, where there is one."""
+    """1-based line in the file, if there is one."""
     column: int | None = None
     """1-based column in that line."""
 
     def as_body(self) -> dict[str, Any]:
-        """The problem as JSON, without the places it does not have."""
-        place = {"line": self.line, "column": self.column}
+        """Return the problem as JSON, without the position if it has none."""
+        position = {"line": self.line, "column": self.column}
         return {
             "path": self.path,
             "message": self.message,
-            **{name: value for name, value in place.items() if value is not None},
+            **{name: value for name, value in position.items() if value is not None},
         }
 
 
 class Invalid(PurasError):
-    """Understood, but wrong; carries all problems at once."""
+    """The request is understood, but its values are wrong. The body lists all problems."""
 
     status = 422
     code = "invalid"
 
-    def __init__(self, detail: str, problems: Sequence[Problem] = (), **facts: Any) -> None:
-        super().__init__(detail, errors=[problem.as_body() for problem in problems], **facts)
+    def __init__(self, detail: str = "", problems: Sequence[Problem] = (), **fields: Any) -> None:
+        super().__init__(detail, errors=[problem.as_body() for problem in problems], **fields)
         self.problems = tuple(problems)
 
 
 class NotOffered(PurasError):
-    """Part of the contract, but this instance does not have it."""
+    """This instance does not provide this part of the API."""
 
     status = 501
     code = "not_offered"
 
 
 class TooMany(PurasError):
-    """Over a limit of rate; try again after `retry_after_s`."""
+    """A rate limit is exceeded. Retry after `retry_after_s`."""
 
     status = 429
     code = "too_many_requests"
 
-    def __init__(self, detail: str, *, retry_after_s: int, **facts: Any) -> None:
-        super().__init__(detail, retry_after_s=retry_after_s, **facts)
+    def __init__(self, detail: str = "", *, retry_after_s: int, **fields: Any) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s, **fields)
         self.retry_after_s = retry_after_s
 
 
 class Unavailable(PurasError):
-    """A part of the instance is away for now; try again after `retry_after_s`."""
+    """A part of the instance is unavailable. Retry after `retry_after_s`."""
 
     status = 503
     code = "unavailable"
 
-    def __init__(self, detail: str, *, retry_after_s: int = 2, **facts: Any) -> None:
-        super().__init__(detail, retry_after_s=retry_after_s, **facts)
+    def __init__(self, detail: str = "", *, retry_after_s: int = 2, **fields: Any) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s, **fields)
         self.retry_after_s = retry_after_s

@@ -23,9 +23,8 @@ class DocumentNotFound(Missing):
     """There is no such page of the documentation."""
 
     code = "document_not_found"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is no page {name!r}. `GET /v1/docs` lists them.", page=name)
+    message = "There is no page {page!r}. `GET /v1/docs` lists them."
+    page: str
 
 
 class Document(NamedTuple):

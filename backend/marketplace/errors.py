@@ -1,69 +1,48 @@
-"""What can be wrong with a listing, or with a job of one.
-
-Missing
-├── ListingNotFound          never offered, or taken down
-└── ListingVersionNotFound   the listing has no such version, or what it ran was deleted
-PaymentRequired
-├── PriceOverLimit           the job's own limit is below the price
-└── WalletTooSmall           the wallet could never pay price and cap together
-Conflict
-├── ListingSlugTaken         another listing of the instance has the name
-├── TooManyListings          as many as one project may have
-├── ListingNotReady          it has no version that could be run
-├── ListingInUse             it was published: it can be taken down, and stays for those who ran it
-└── ContentIsThePublishers   a conversation of a listing is not its caller's to go on from
-Invalid
-├── NotListable              the skill cannot be offered to others
-└── BadListingJob            the job asks for what a listing does not give
-NotAllowed
-└── ListingNotCallable       a skill calls a listing, or a skill of the project that runs it
-"""
+"""Errors of listings and their jobs."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, PaymentRequired, Problem
+from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, PaymentRequired, Problem, field
 
 
 class ListingNotFound(Missing):
     """There is no such listing for the caller."""
 
     code = "listing_not_found"
-
-    def __init__(self, ref: str) -> None:
-        super().__init__(
-            f"No listing {ref[:100]!r} is offered here: it never was, or its publisher took it down. "
-            "GET /v1/marketplace/listings lists those that are.",
-            listing=ref[:100],
-        )
+    message = (
+        "No listing {listing!r} is offered here: it never was, or its publisher took it down. GET "
+        "/v1/marketplace/listings lists those that are."
+    )
+    listing: str = field(max_length=100)
 
 
 class ListingVersionNotFound(Missing):
     """The listing has no such version."""
 
     code = "listing_version_not_found"
-
-    def __init__(self, slug: str, version: int, last: int) -> None:
-        super().__init__(
-            f"The listing {slug!r} has no version {version} that can be run. Its newest is {last}; "
-            f"GET /v1/marketplace/listings/{slug}/versions lists them.",
-            listing=slug,
-            version=version,
-        )
+    message = (
+        "The listing {listing!r} has no version {version} that can be run. Its newest is {last}; GET "
+        "/v1/marketplace/listings/{listing}/versions lists them."
+    )
+    listing: str
+    version: int
+    last: int = field(in_body=False)
 
 
 class PriceOverLimit(PaymentRequired):
     """The job may not even cost its price."""
 
     code = "price_over_limit"
+    slug: str = field(in_body=False)
+    price_micros: int
+    limit_micros: int
 
-    def __init__(self, slug: str, price_micros: int, limit_micros: int) -> None:
-        super().__init__(
-            f"A run of {slug!r} has the price ${price_micros / 1e6:.6f}, and limits.cost_usd allows "
-            f"${limit_micros / 1e6:.6f}. The limit counts the price: raise it, or leave it out.",
-            price_micros=price_micros,
-            limit_micros=limit_micros,
+    def describe(self) -> str:
+        return (
+            f"A run of {self.slug!r} has the price ${self.price_micros / 1e6:.6f}, and limits.cost_usd allows "
+            f"${self.limit_micros / 1e6:.6f}. The limit counts the price: raise it, or leave it out."
         )
 
 
@@ -71,15 +50,16 @@ class WalletTooSmall(PaymentRequired):
     """All that is in the wallet is less than what the run may cost."""
 
     code = "wallet_too_small"
+    slug: str = field(in_body=False)
+    price_micros: int
+    needed_micros: int
+    balance_micros: int
 
-    def __init__(self, slug: str, price_micros: int, needed_micros: int, balance_micros: int) -> None:
-        super().__init__(
-            f"A run of {slug!r} may cost ${needed_micros / 1e6:.6f}, of which its price is "
-            f"${price_micros / 1e6:.6f}, and the wallet holds ${balance_micros / 1e6:.6f}. Top it up, or lower "
-            "limits.cost_usd.",
-            price_micros=price_micros,
-            needed_micros=needed_micros,
-            balance_micros=balance_micros,
+    def describe(self) -> str:
+        return (
+            f"A run of {self.slug!r} may cost ${self.needed_micros / 1e6:.6f}, of which its price is "
+            f"${self.price_micros / 1e6:.6f}, and the wallet holds ${self.balance_micros / 1e6:.6f}. Top it up, or "
+            "lower limits.cost_usd."
         )
 
 
@@ -87,59 +67,44 @@ class ListingSlugTaken(Conflict):
     """Another listing of the instance has the name."""
 
     code = "listing_slug_taken"
-
-    def __init__(self, slug: str) -> None:
-        super().__init__(
-            f"Another listing of this instance is called {slug!r}. Choose another slug.", slug=slug
-        )
+    message = "Another listing of this instance is called {slug!r}. Choose another slug."
+    slug: str
 
 
 class TooManyListings(Conflict):
     """The project has as many listings as one may have."""
 
     code = "too_many_listings"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(f"This project has {most} listings, as many as one may have.", limit=most)
+    message = "This project has {limit} listings, as many as one may have."
+    limit: int
 
 
 class ListingNotReady(Conflict):
     """Nothing of the listing could be run."""
 
     code = "listing_not_ready"
-
-    def __init__(self, slug: str) -> None:
-        super().__init__(
-            f"The newest version of the listing {slug!r} runs a deployment that was deleted. Add a version first.",
-            listing=slug,
-        )
+    message = "The newest version of the listing {listing!r} runs a deployment that was deleted. Add a version first."
+    listing: str
 
 
 class ListingInUse(Conflict):
     """It was published once, so its name stays on what ran it."""
 
     code = "listing_in_use"
-
-    def __init__(self, slug: str) -> None:
-        super().__init__(
-            f"The listing {slug!r} was published. Take it down instead: PATCH it with "
-            '{"status": "taken_down"}.',
-            listing=slug,
-        )
+    message = 'The listing {listing!r} was published. Take it down instead: PATCH it with {{"status": "taken_down"}}.'
+    listing: str
 
 
 class ContentIsThePublishers(Conflict):
     """Forks and continuations begin with a conversation, and that of a listing belongs to its publisher."""
 
     code = "content_is_the_publishers"
-
-    def __init__(self, job_id: UUID, slug: str) -> None:
-        super().__init__(
-            f"Job {str(job_id)!r} ran the listing {slug!r}, or was called by it: its conversation is its publisher's. "
-            "Replay a run of a listing, or submit a new one.",
-            job_id=str(job_id),
-            listing=slug,
-        )
+    message = (
+        "Job {job_id!r} ran the listing {listing!r}, or was called by it: its conversation is its publisher's. "
+        "Replay a run of a listing, or submit a new one."
+    )
+    job_id: UUID
+    listing: str
 
 
 class NotListable(Invalid):

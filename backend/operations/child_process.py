@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
-from backend.core.errors import PurasError
+from backend.core.errors import PurasError, field
 from backend.operations import parent_death
 
 log = logs.get(__name__)
@@ -28,9 +28,8 @@ class CannotStart(PurasError):
     """A process cannot start until its settings are changed; it has printed why."""
 
     code = "cannot_start"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"The process of {name} cannot start: its reason is the line before this one.")
+    message = "The process of {name} cannot start: its reason is the line before this one."
+    name: str = field(in_body=False)
 
 
 class Child:

@@ -71,7 +71,7 @@ async def _api_key(settings: Settings) -> str:
         try:
             await Rest(settings.local_url, api_key).get("/v1/me")
         except DemoFailed as error:
-            if error.facts.get("status_code") != 401:
+            if error.fields.get("status_code") != 401:
                 raise
         else:
             return api_key

@@ -1,10 +1,10 @@
-"""What can keep an operator's command from doing its work."""
+"""Errors of the commands of operators."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from backend.core.errors import Conflict, Missing, PurasError
+from backend.core.errors import Conflict, PurasError, field
 from backend.identity.auth.errors import ProjectNotFound
 
 
@@ -12,26 +12,25 @@ class AlreadyUp(Conflict):
     """Another `up` runs on this home."""
 
     code = "already_up"
-
-    def __init__(self, home: Path, pid: str) -> None:
-        super().__init__(
-            f"Another `puras-studio up` (process {pid}) runs on {home}. Stop that one, or give this one a home and a "
-            "port of its own with PURAS_HOME and PURAS_PORT."
-        )
+    message = (
+        "Another `puras-studio up` (process {pid}) runs on {home}. Stop that one, or give this one a home and a port "
+        "of its own with PURAS_HOME and PURAS_PORT."
+    )
+    home: Path = field(in_body=False)
+    pid: str = field(in_body=False)
 
 
 class PortTaken(Conflict):
     """Another program listens where the instance should."""
 
     code = "port_taken"
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(
-            f"Port {port} of {host} cannot be used: {why}. Stop the program that has it, or choose another one with "
-            "PURAS_PORT.",
-            port=port,
-        )
-        self.why = why
+    message = (
+        "Port {port} of {host} cannot be used: {why}. Stop the program that has it, or choose another one with "
+        "PURAS_PORT."
+    )
+    host: str = field(in_body=False)
+    port: int
+    why: str = field(in_body=False)
 
 
 class DatabaseAway(PurasError):
@@ -44,59 +43,50 @@ class NotMigrated(PurasError):
     """The database does not have the tables of this release."""
 
     code = "not_migrated"
-
-    def __init__(self) -> None:
-        super().__init__("The database has not the tables of this release. Run `puras-studio migrate`.")
+    message = "The database has not the tables of this release. Run `puras-studio migrate`."
 
 
 class NoSuchProject(ProjectNotFound):
     """The project that a command names does not exist."""
 
-    def __init__(self, project: str) -> None:
-        Missing.__init__(
-            self,
-            f"There is no project {project!r}. List them, the deleted ones as well: `puras-studio project list`.",
-            project=project,
-        )
+    message = (
+        "There is no project {project!r}. List them, the deleted ones as well: `puras-studio project list`."
+    )
 
 
 class NoDeletedProject(ProjectNotFound):
     """The project that `undelete` names is not a deleted one, or nothing of it is left."""
 
-    def __init__(self, project: str) -> None:
-        Missing.__init__(
-            self,
-            f"There is no deleted project {project!r}. List those that can be restored: `puras-studio project list`. "
-            "With the slug of several, give the id.",
-            project=project,
-        )
+    message = (
+        "There is no deleted project {project!r}. List those that can be restored: `puras-studio project list`. With "
+        "the slug of several, give the id."
+    )
 
 
 class NewerDatabase(Conflict):
     """The database was brought to the tables of a newer release than this one."""
 
     code = "newer_database"
-
-    def __init__(self, revision: str) -> None:
-        super().__init__(
-            f"The database is at revision {revision!r}, which this release does not know: a newer release has been "
-            "here. Start that one; or, with that one, run `puras-studio migrate --to` the revision of this release "
-            "(its changelog names it), then start this one again.",
-            revision=revision,
-        )
+    message = (
+        "The database is at revision {revision!r}, which this release does not know: a newer release has been here. "
+        "Start that one; or, with that one, run `puras-studio migrate --to` the revision of this release (its "
+        "changelog names it), then start this one again."
+    )
+    revision: str
 
 
 class NoSuchRevision(Conflict):
     """There is no such older revision to go back to."""
 
     code = "no_such_revision"
+    revision: str = field(in_body=False)
+    current: str | None
+    older: list[str]
 
-    def __init__(self, revision: str, current: str | None, older: list[str]) -> None:
-        known = f"Older ones are: {', '.join(older)}." if older else "There is none before it."
-        super().__init__(
-            f"The database cannot go back to revision {revision!r}: it is at {current!r}. {known}",
-            current=current,
-            older=older,
+    def describe(self) -> str:
+        known = f"Older ones are: {', '.join(self.older)}." if self.older else "There is none before it."
+        return (
+            f"The database cannot go back to revision {self.revision!r}: it is at {self.current!r}. {known}"
         )
 
 

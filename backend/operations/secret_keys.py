@@ -29,25 +29,21 @@ class KeysFromEnvironment(Conflict):
     """The keys are a setting, which a command cannot change."""
 
     code = "keys_from_environment"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The keys of this instance come from SECRETS_ENC_KEY, so there is no key file to change. When `secrets "
-            "rotate` has run, take the older keys out of SECRETS_ENC_KEY and restart every process."
-        )
+    message = (
+        "The keys of this instance come from SECRETS_ENC_KEY, so there is no key file to change. When `secrets "
+        "rotate` has run, take the older keys out of SECRETS_ENC_KEY and restart every process."
+    )
 
 
 class OlderKeyNeeded(Conflict):
     """Something at rest cannot be read with the newest key."""
 
     code = "older_key_needed"
-
-    def __init__(self, count: int) -> None:
-        super().__init__(
-            f"{count} secrets cannot be read with any key of this instance, so no key is dropped: one of them may be "
-            "put back yet. Set those secrets again or delete them, then run this again.",
-            unreadable=count,
-        )
+    message = (
+        "{unreadable} secrets cannot be read with any key of this instance, so no key is dropped: one of them may be "
+        "put back yet. Set those secrets again or delete them, then run this again."
+    )
+    unreadable: int
 
 
 def register(app: typer.Typer) -> None:

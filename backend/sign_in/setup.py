@@ -28,11 +28,9 @@ class AlreadySetUp(Conflict):
     """Somebody has an account, so there is nothing to set up."""
 
     code = "already_set_up"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This instance has an owner already. Sign in at /sign-in; more accounts: `puras-studio user create`."
-        )
+    message = (
+        "This instance has an owner already. Sign in at /sign-in; more accounts: `puras-studio user create`."
+    )
 
 
 async def is_open(session: AsyncSession) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from backend.core.errors import Missing
+from backend.core.errors import Missing, field
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas.schema_dialect import Schema, file_kind
 from workers.agent.assignment import AgentAssignment
@@ -22,11 +22,8 @@ class PromptMissing(Missing):
     """The bundle does not hold the text that is the prompt of the agent."""
 
     code = "prompt_missing"
-
-    def __init__(self, file: str) -> None:
-        super().__init__(
-            f"The bundle has no text {file!r} in the folder of the skill. Add it, or name another."
-        )
+    message = "The bundle has no text {file!r} in the folder of the skill. Add it, or name another."
+    file: str = field(in_body=False)
 
 
 MAX_PROMPT_BYTES: Final = 1 << 20

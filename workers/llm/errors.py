@@ -1,22 +1,12 @@
-"""Errors of language models.
-
-PurasError
-├── Unavailable
-│   ├── ModelOverloaded   503  busy, or over a rate, after every retry
-│   └── ModelUnavailable  503  it cannot be reached
-├── ModelKeyMissing       409  there are keys for other models, and none for this one
-├── ModelKeyRefused       402  the upstream does not take the key, or its account is empty
-├── ModelRefused          422  the upstream says that the request itself is wrong
-├── RecordingMissing      404  there is no job of which replies could be replayed
-└── PromptTooLong         413  the conversation does not fit into the model
-"""
+"""Errors of language models."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import KW_ONLY
 from uuid import UUID
 
-from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, TooLarge, Unavailable
+from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, TooLarge, Unavailable, field
 
 
 class ModelOverloaded(Unavailable):
@@ -38,28 +28,28 @@ class ModelUnavailable(Unavailable):
     """The model cannot be reached."""
 
     code = "model_unavailable"
-
-    def __init__(self, model: str, reason: str, *, tries: int = 1, retry_after_s: int = 30) -> None:
-        super().__init__(
-            f"The model {model!r} cannot be reached after {tries} tries: {reason}. Check the address and the network "
-            "of its provider, or name another model.",
-            retry_after_s=retry_after_s,
-            model=model,
-            tries=tries,
-        )
+    message = (
+        "The model {model!r} cannot be reached after {tries} tries: {reason}. Check the address and the network of "
+        "its provider, or name another model."
+    )
+    model: str
+    reason: str = field(in_body=False)
+    _: KW_ONLY
+    tries: int = 1
+    retry_after_s: int = 30
 
 
 class ModelKeyMissing(Conflict):
     """There are keys for other models, and none for this one: a simulated job would be mistaken for a real one."""
 
     code = "model_key_missing"
+    model: str
 
-    def __init__(self, model: str) -> None:
-        family = model.partition("/")[0]
-        super().__init__(
-            f"There is no key for the model {model!r}. Bring one with PUT /v1/providers/{family}, or name a model of "
-            "another family; GET /v1/providers tells which have a key.",
-            model=model,
+    def describe(self) -> str:
+        family = self.model.partition("/")[0]
+        return (
+            f"There is no key for the model {self.model!r}. Bring one with PUT /v1/providers/{family}, or name a "
+            "model of another family; GET /v1/providers tells which have a key."
         )
 
 
@@ -93,24 +83,20 @@ class PromptTooLong(TooLarge):
     """The conversation does not fit into the model."""
 
     code = "prompt_too_long"
-
-    def __init__(self, model: str, context_tokens: int) -> None:
-        super().__init__(
-            f"The conversation does not fit into {model!r}, which takes {context_tokens:,} tokens. Give less at once, "
-            "or name a model with a longer context.",
-            model=model,
-            context_tokens=context_tokens,
-        )
+    message = (
+        "The conversation does not fit into {model!r}, which takes {context_tokens:,} tokens. Give less at once, or "
+        "name a model with a longer context."
+    )
+    model: str
+    context_tokens: int
 
 
 class RecordingMissing(Missing):
     """There is no job of the project in which a model answered."""
 
     code = "recording_not_found"
-
-    def __init__(self, job_id: UUID) -> None:
-        super().__init__(
-            f"The project has no job {job_id} in which a model answered, so nothing of it can be replayed. Name "
-            "another job, or a model of the catalogue.",
-            job_id=str(job_id),
-        )
+    message = (
+        "The project has no job {job_id} in which a model answered, so nothing of it can be replayed. Name another "
+        "job, or a model of the catalogue."
+    )
+    job_id: UUID

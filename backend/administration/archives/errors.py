@@ -1,35 +1,32 @@
-"""What can be wrong with an archive.
-
-PurasError
-├── ArchiveDamaged  500  cut, changed, or not one that we wrote
-└── NoRoom          503  the disk has not the space that is needed
-"""
+"""Errors of archives: backups and exports of projects."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from pathlib import Path
 
-from backend.core.errors import PurasError, Unavailable
+from backend.core.errors import PurasError, Unavailable, field
 
 
 class ArchiveDamaged(PurasError):
     """The archive was cut or changed, or is none of ours."""
 
     code = "archive_damaged"
-
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The file cannot be used: {why} Use another copy of it, or another backup.")
+    message = "The file cannot be used: {why} Use another copy of it, or another backup."
+    why: str = field(in_body=False)
 
 
 class NoRoom(Unavailable):
     """The disk has not the space that is needed."""
 
     code = "no_room"
+    folder: Path = field(in_body=False)
+    _: KW_ONLY
+    needed_bytes: int
+    free_bytes: int
 
-    def __init__(self, folder: Path, *, needed_bytes: int, free_bytes: int) -> None:
-        super().__init__(
-            f"This may need {needed_bytes / 2**20:,.0f} MiB, and {folder} has {free_bytes / 2**20:,.0f} MiB free. "
-            "Free some space there, or choose another disk.",
-            needed_bytes=needed_bytes,
-            free_bytes=free_bytes,
+    def describe(self) -> str:
+        return (
+            f"This may need {self.needed_bytes / 2**20:,.0f} MiB, and {self.folder} has "
+            f"{self.free_bytes / 2**20:,.0f} MiB free. Free some space there, or choose another disk."
         )

@@ -1,4 +1,4 @@
-"""What keeps somebody from reading the metrics."""
+"""Errors of the metrics endpoint."""
 
 from __future__ import annotations
 
@@ -9,21 +9,17 @@ class MetricsOff(Missing):
     """The operator has not said who may read the metrics."""
 
     code = "metrics_off"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Metrics are not shown here. The operator sets PURAS_METRICS_TOKEN, and Prometheus sends it as "
-            "'Authorization: Bearer …'."
-        )
+    message = (
+        "Metrics are not shown here. The operator sets PURAS_METRICS_TOKEN, and Prometheus sends it as "
+        "'Authorization: Bearer …'."
+    )
 
 
 class MetricsTokenRefused(NotSignedIn):
     """The metrics' own token is missing or wrong; keys of projects are not taken."""
 
     code = "metrics_token_refused"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "Send the value of PURAS_METRICS_TOKEN as 'Authorization: Bearer …'. Keys of projects are not taken: "
-            "metrics tell of all of them."
-        )
+    message = (
+        "Send the value of PURAS_METRICS_TOKEN as 'Authorization: Bearer …'. Keys of projects are not taken: metrics "
+        "tell of all of them."
+    )

@@ -1,15 +1,4 @@
-"""Errors of working copies.
-
-├── DraftNotBegun           nobody has begun a working copy yet, and who asks may not
-├── DraftFileNotFound       no such file in it
-├── DraftFileChanged        somebody wrote it since
-├── DraftChanged            somebody wrote a file of it since who publishes has looked
-├── ActiveVersionChanged    another version is active than the one it was compared with
-├── DraftPathTaken          another file is there, or one that some file systems take for it
-│   └── DraftFileExists     the file itself is there, and no revision of it is named
-├── DraftPathUnusable       not a path that a bundle may have
-└── DraftTooLarge           over a limit of the working copy
-"""
+"""Errors of drafts."""
 
 from __future__ import annotations
 
@@ -22,22 +11,19 @@ class DraftNotBegun(Missing):
     """The skillpack has no working copy yet, and reading begins none for somebody who may not write."""
 
     code = "draft_not_begun"
-
-    def __init__(self, skillpack: str) -> None:
-        super().__init__(
-            f"Nobody has begun a working copy of {skillpack!r} yet. Somebody with the role developer opens the editor "
-            "first; the active version can be downloaded: GET /v1/deployments.",
-            skillpack=skillpack,
-        )
+    message = (
+        "Nobody has begun a working copy of {skillpack!r} yet. Somebody with the role developer opens the editor "
+        "first; the active version can be downloaded: GET /v1/deployments."
+    )
+    skillpack: str
 
 
 class DraftFileNotFound(Missing):
     """The working copy has no such file."""
 
     code = "draft_file_not_found"
-
-    def __init__(self, path: str) -> None:
-        super().__init__(f"The working copy has no file {path!r}. GET …/drafts lists its files.", path=path)
+    message = "The working copy has no file {path!r}. GET …/drafts lists its files."
+    path: str
 
 
 class DraftFileChanged(Conflict):

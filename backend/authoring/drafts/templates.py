@@ -18,10 +18,11 @@ class TemplateNotFound(Missing):
     """There is no template of that name."""
 
     code = "template_not_found"
+    template: str
 
-    def __init__(self, name: str) -> None:
+    def describe(self) -> str:
         known = ", ".join(template.name for template in all_())
-        super().__init__(f"There is no template {name!r}. There are: {known}.", template=name)
+        return f"There is no template {self.template!r}. There are: {known}."
 
 
 class Template(NamedTuple):

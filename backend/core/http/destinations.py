@@ -21,13 +21,11 @@ class DestinationRejected(NotAllowed):
     """A browser asked for a response of the API as a script, a style, a worker or a frame."""
 
     code = "destination_rejected"
-
-    def __init__(self, destination: str) -> None:
-        super().__init__(
-            f"Nothing under this path is served as {destination!r}: files are read with fetch(), shown as image, "
-            "video or audio, or saved. Host scripts, styles and pages elsewhere.",
-            destination=destination,
-        )
+    message = (
+        "Nothing under this path is served as {destination!r}: files are read with fetch(), shown as image, video or "
+        "audio, or saved. Host scripts, styles and pages elsewhere."
+    )
+    destination: str
 
 
 def check(scope: Scope) -> None:

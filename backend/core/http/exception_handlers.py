@@ -150,7 +150,7 @@ def _json(status: int, body: dict[str, Any], headers: Mapping[str, str] | None) 
 
 
 def _headers(error: PurasError) -> dict[str, str]:
-    retry_after_s = error.facts.get("retry_after_s")
+    retry_after_s = error.fields.get("retry_after_s")
     if retry_after_s is not None:
         return {"Retry-After": str(retry_after_s)}
     return {"WWW-Authenticate": "Bearer"} if error.status == HTTPStatus.UNAUTHORIZED else {}

@@ -52,8 +52,8 @@ class BodyTooSlow(PurasError):
     status = 408
     code = "body_too_slow"
 
-    def __init__(self) -> None:
-        super().__init__(
+    def describe(self) -> str:
+        return (
             f"The body did not come within {BODY_GRACE_S:.0f} s, and not at {LEAST_BYTES_PER_S:,} bytes a second "
             "either. Send it again on a better line, a large file in parts."
         )

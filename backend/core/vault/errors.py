@@ -1,11 +1,4 @@
-"""What can be wrong with the keys of the instance, and with what is to be a secret.
-
-PurasError
-├── BadSecretsKey      500  the instance's own encryption key cannot be used
-├── SecretUnreadable   500  a stored value was encrypted with a key that is gone
-└── Invalid
-    └── BadSecret      422  a name or a value that cannot be a secret
-"""
+"""Errors of the encryption keys of the instance and of secret values."""
 
 from __future__ import annotations
 
@@ -22,12 +15,10 @@ class SecretUnreadable(PurasError):
     """A stored value cannot be decrypted with the keys that this instance has."""
 
     code = "secret_unreadable"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A stored secret cannot be decrypted with the keys of this instance. Put the key it was written "
-            "with back into SECRETS_ENC_KEY (after the newest one) or the key file, or set the secret again."
-        )
+    message = (
+        "A stored secret cannot be decrypted with the keys of this instance. Put the key it was written with back "
+        "into SECRETS_ENC_KEY (after the newest one) or the key file, or set the secret again."
+    )
 
 
 class BadSecret(Invalid):

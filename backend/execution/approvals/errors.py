@@ -1,4 +1,4 @@
-"""What can be wrong with a decision."""
+"""Errors of approvals."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ class ApprovalNotFound(Missing):
     """There is no such approval, or it is not the caller's."""
 
     code = "approval_not_found"
-
-    def __init__(self, approval_id: UUID) -> None:
-        super().__init__(
-            f"No approval {str(approval_id)!r} in this project. List those that wait: GET /v1/approvals.",
-            approval_id=str(approval_id),
-        )
+    message = "No approval {approval_id!r} in this project. List those that wait: GET /v1/approvals."
+    approval_id: UUID
 
 
 class ApprovalDecided(Conflict):

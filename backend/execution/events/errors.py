@@ -1,8 +1,4 @@
-"""What can be wrong with a request for a job's events.
-
-PurasError
-└── EventsGone  410  they were removed some time after the job's end
-"""
+"""Errors of the events of jobs."""
 
 from __future__ import annotations
 
@@ -16,10 +12,8 @@ class EventsGone(PurasError):
 
     status = 410
     code = "events_gone"
-
-    def __init__(self, job_id: UUID) -> None:
-        super().__init__(
-            f"The events of job {str(job_id)!r} were removed: this instance keeps them for a while after a job's end. "
-            "Its result and its receipt are still there.",
-            job_id=str(job_id),
-        )
+    message = (
+        "The events of job {job_id!r} were removed: this instance keeps them for a while after a job's end. Its "
+        "result and its receipt are still there."
+    )
+    job_id: UUID

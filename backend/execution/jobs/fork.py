@@ -14,7 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.core.errors import Conflict, Invalid, Problem
+from backend.core.errors import Conflict, Invalid, Problem, field
 from backend.core.schemas import Text
 from backend.execution.events.append import NewEvent, append_to_queued
 from backend.execution.events.types import OMITTED, ContinuedEvent, ForkedEvent
@@ -44,9 +44,9 @@ class NothingToGoOnFrom(Conflict):
     """The job has no conversation, or is not where this could be done."""
 
     code = "nothing_to_go_on_from"
-
-    def __init__(self, job_id: UUID, why: str) -> None:
-        super().__init__(f"Job {str(job_id)!r} {why}", job_id=str(job_id))
+    message = "Job {job_id!r} {why}"
+    job_id: UUID
+    why: str = field(in_body=False)
 
 
 class ForkCreate(BaseModel):

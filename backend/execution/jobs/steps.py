@@ -20,14 +20,12 @@ class StepNotFound(Missing):
     """The job has no such step, or has not come to it yet."""
 
     code = "step_not_found"
-
-    def __init__(self, job_id: UUID, step: int) -> None:
-        super().__init__(
-            f"Job {str(job_id)!r} has no step {step}. Steps are the replies of an agent, from 1 on; the job says how "
-            "many it has made in 'steps'.",
-            job_id=str(job_id),
-            step=step,
-        )
+    message = (
+        "Job {job_id!r} has no step {step}. Steps are the replies of an agent, from 1 on; the job says how many it "
+        "has made in 'steps'."
+    )
+    job_id: UUID
+    step: int
 
 
 class _Answer(BaseModel):

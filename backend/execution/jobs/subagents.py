@@ -41,33 +41,23 @@ class TooDeep(Conflict):
     """A job called a job, which called a job, and so on, too often."""
 
     code = "subagents_too_deep"
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"Skills may call each other {MAX_DEPTH} deep, and this call would be one deeper. Do the work here.",
-            limit=MAX_DEPTH,
-        )
+    message = "Skills may call each other {limit} deep, and this call would be one deeper. Do the work here."
+    limit: int = MAX_DEPTH
 
 
 class CallerGone(Conflict):
     """The job that calls does not run any more."""
 
     code = "job_moved_on"
-
-    def __init__(self) -> None:
-        super().__init__("The job that makes this call does not run any more, or runs elsewhere. Stop here.")
+    message = "The job that makes this call does not run any more, or runs elsewhere. Stop here."
 
 
 class TooManyChildren(Conflict):
     """The job waits for many others already."""
 
     code = "too_many_subagents"
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"{MAX_LIVE} skills that this job has called have not ended. Wait for some of them first.",
-            limit=MAX_LIVE,
-        )
+    message = "{limit} skills that this job has called have not ended. Wait for some of them first."
+    limit: int = MAX_LIVE
 
 
 @dataclass(frozen=True, slots=True)

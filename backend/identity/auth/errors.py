@@ -1,34 +1,8 @@
-"""What can be wrong with who somebody says they are.
-
-NotSignedIn
-├── InvalidKey         the API key is unknown, revoked, expired or not a key at all
-├── InvalidSession     the session cookie is unknown or its session has ended
-└── InvalidJobToken    the job token is forged, expired, or its attempt no longer runs
-NotAllowed
-├── ForgedRequest      a write by session without its CSRF token
-├── CurrentPasswordWrong
-├── SkillNotOnKey      the key may not run this skill
-├── ResetClosed        the link to set a new password is used, expired or made up
-└── SetupClosed        the set-up link is used, expired or made up
-Malformed
-└── ProjectNotNamed    a session must say in which project it acts
-Missing
-├── ProjectNotFound
-├── KeyNotFound
-├── SessionNotFound
-└── UserNotFound
-Conflict
-└── EmailTaken
-Invalid
-└── KeyWouldBeUnrestricted
-TooMany
-├── RateExceeded       more requests than the key or the project may send
-├── TooManySignIns
-├── TooManyBadKeys     an address has shown too many API keys that nobody has
-└── TooManyBadLinks    an address has opened too many one-time links that are not valid
-"""
+"""Errors of authentication: keys, sessions, accounts and their limits."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from backend.core.errors import (
     Conflict,
@@ -52,9 +26,7 @@ class InvalidSession(NotSignedIn):
     """The session cookie is unknown or its session has ended."""
 
     code = "session_ended"
-
-    def __init__(self) -> None:
-        super().__init__("Your session has ended. Sign in again at /sign-in.")
+    message = "Your session has ended. Sign in again at /sign-in."
 
 
 class InvalidJobToken(NotSignedIn):
@@ -73,159 +45,124 @@ class CurrentPasswordWrong(NotAllowed):
     """The password that was given as the current one is another."""
 
     code = "wrong_password"
-
-    def __init__(self) -> None:
-        super().__init__("That is not your current password. Check it and try again.")
+    message = "That is not your current password. Check it and try again."
 
 
 class ResetClosed(NotAllowed):
     """The link to set a new password is used, expired or made up."""
 
     code = "reset_closed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This link is not valid any more: it works once, within an hour. Ask the operator of this instance for a "
-            "new one: `puras-studio user reset-password`."
-        )
+    message = (
+        "This link is not valid any more: it works once, within an hour. Ask the operator of this instance for a new "
+        "one: `puras-studio user reset-password`."
+    )
 
 
 class SetupClosed(NotAllowed):
     """The set-up link is used, expired or made up."""
 
     code = "setup_closed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This set-up link is not valid any more: it works once, within a day, and only while nobody has an "
-            "account. Sign in, or print a new link with `puras-studio setup-link`."
-        )
+    message = (
+        "This set-up link is not valid any more: it works once, within a day, and only while nobody has an account. "
+        "Sign in, or print a new link with `puras-studio setup-link`."
+    )
 
 
 class ProjectNotNamed(Malformed):
     """A session must say in which project it acts."""
 
     code = "project_not_named"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A session can act in several projects. Name one by id or slug in the header X-Puras-Project or in "
-            "?project=."
-        )
+    message = (
+        "A session can act in several projects. Name one by id or slug in the header X-Puras-Project or in "
+        "?project=."
+    )
 
 
 class ProjectNotFound(Missing):
     """There is no such project, or the caller is not in it."""
 
     code = "project_not_found"
-
-    def __init__(self, project: str) -> None:
-        super().__init__(
-            f"There is no project {project!r}, or you are not in it. GET /v1/projects lists yours.",
-            project=project,
-        )
+    message = "There is no project {project!r}, or you are not in it. GET /v1/projects lists yours."
+    project: str
 
 
 class KeyNotFound(Missing):
     """The project has no such API key."""
 
     code = "api_key_not_found"
-
-    def __init__(self, key_id: object) -> None:
-        super().__init__(
-            f"This project has no API key {str(key_id)!r}. GET /v1/api-keys lists its keys.",
-            api_key_id=str(key_id),
-        )
+    message = "This project has no API key {api_key_id!r}. GET /v1/api-keys lists its keys."
+    api_key_id: UUID | str
 
 
 class SessionNotFound(Missing):
     """The person has no such session."""
 
     code = "session_not_found"
-
-    def __init__(self, session_id: object) -> None:
-        super().__init__(
-            f"You have no session {str(session_id)!r}; it may have ended. GET /v1/me/sessions lists yours.",
-            session_id=str(session_id),
-        )
+    message = "You have no session {session_id!r}; it may have ended. GET /v1/me/sessions lists yours."
+    session_id: UUID | str
 
 
 class UserNotFound(Missing):
     """Nobody has an account with this e-mail."""
 
     code = "user_not_found"
-
-    def __init__(self, email: str) -> None:
-        super().__init__(
-            f"Nobody has an account with the e-mail {email!r}. An operator makes one on the page Operator, or with "
-            "`puras-studio user create`.",
-            email=email,
-        )
+    message = (
+        "Nobody has an account with the e-mail {email!r}. An operator makes one on the page Operator, or with "
+        "`puras-studio user create`."
+    )
+    email: str
 
 
 class EmailTaken(Conflict):
     """Somebody has an account with this e-mail already."""
 
     code = "email_taken"
-
-    def __init__(self, email: str) -> None:
-        super().__init__(
-            f"Somebody has an account with the e-mail {email!r} already. Use another one.", email=email
-        )
+    message = "Somebody has an account with the e-mail {email!r} already. Use another one."
+    email: str
 
 
 class TooManyBadKeys(TooMany):
     """An address has shown too many API keys that nobody has; a valid one still passes."""
 
     code = "too_many_bad_keys"
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(
-            "Too many requests with API keys that are not valid have come from your address. Check the key that your "
-            "program sends; a valid one is still taken.",
-            retry_after_s=retry_after_s,
-        )
+    message = (
+        "Too many requests with API keys that are not valid have come from your address. Check the key that your "
+        "program sends; a valid one is still taken."
+    )
+    retry_after_s: int
 
 
 class TooManyBadLinks(TooMany):
     """An address has opened too many one-time links that are not valid."""
 
     code = "too_many_bad_links"
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(
-            "Too many links that are not valid have been opened from your address. Ask the operator for a new one.",
-            retry_after_s=retry_after_s,
-        )
+    message = "Too many links that are not valid have been opened from your address. Ask the operator for a new one."
+    retry_after_s: int
 
 
 class TooManySignIns(TooMany):
     """Sign-in failed too often from here or for this e-mail."""
 
     code = "too_many_sign_ins"
+    retry_after_s: int
 
-    def __init__(self, retry_after_s: int) -> None:
-        minutes = max(1, -(-retry_after_s // 60))
-        super().__init__(
-            f"Signing in failed too often. Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
-            retry_after_s=retry_after_s,
-        )
+    def describe(self) -> str:
+        minutes = max(1, -(-self.retry_after_s // 60))
+        return f"Signing in failed too often. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
 
 
 class RateExceeded(TooMany):
     """More requests came than the key or the project may send."""
 
     code = "rate_limited"
-
-    def __init__(self, whose: str, limit: int, window_s: int, retry_after_s: int) -> None:
-        super().__init__(
-            f"This {whose} may send {limit:,} requests in {window_s} seconds and has. Wait {retry_after_s} s; the "
-            "headers RateLimit and RateLimit-Policy say how much is left.",
-            retry_after_s=retry_after_s,
-            limit=limit,
-            window_s=window_s,
-            policy=whose,
-        )
+    message = (
+        "This {policy} may send {limit:,} requests in {window_s} seconds and has. Wait {retry_after_s} s; the "
+        "headers RateLimit and RateLimit-Policy say how much is left."
+    )
+    policy: str
+    limit: int
+    window_s: int
+    retry_after_s: int
 
 
 class KeyWouldBeUnrestricted(Invalid):
@@ -250,10 +187,11 @@ class SkillNotOnKey(NotAllowed):
     """The key may not run this skill."""
 
     code = "skill_not_on_key"
+    skill: str
+    allowed: frozenset[str]
 
-    def __init__(self, skill: str, allowed: frozenset[str]) -> None:
-        super().__init__(
-            f"This key may not run {skill!r}; it may run {', '.join(sorted(allowed)) or 'skills of its own project'}.",
-            skill=skill,
-            allowed=sorted(allowed),
+    def describe(self) -> str:
+        return (
+            f"This key may not run {self.skill!r}; it may run "
+            f"{', '.join(sorted(self.allowed)) or 'skills of its own project'}."
         )

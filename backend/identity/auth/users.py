@@ -35,9 +35,7 @@ class WrongPassword(NotSignedIn):
     """E-mail and password do not belong together; the answer does not tell which is wrong."""
 
     code = "wrong_password"
-
-    def __init__(self) -> None:
-        super().__init__("E-mail and password do not belong together. Check both and try again.")
+    message = "E-mail and password do not belong together. Check both and try again."
 
 
 @dataclass(frozen=True, slots=True)

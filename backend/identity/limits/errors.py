@@ -1,20 +1,10 @@
-"""What a caller is told who has, or asks for, too much.
-
-TooMany
-└── TooManyAtOnce    more open at once than one caller may have
-Conflict
-└── QuotaReached     the project has as many of these things as it may
-Invalid
-└── LimitAboveCeiling    a job, a skill or a key is to get more than its ceiling
-NotAllowed
-└── CeilingExceeded  a project is to get more than the operator lets it have
-"""
+"""Errors of quotas, ceilings and limits of concurrent requests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, TooMany
+from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, TooMany, field
 
 
 class LimitAboveCeiling(Invalid):
@@ -42,27 +32,29 @@ class TooManyAtOnce(TooMany):
     """A caller has as much open at once as one may have."""
 
     code = "too_many_at_once"
-
-    def __init__(self, limit: int, what: str, setting: str) -> None:
-        super().__init__(
-            f"You have {limit:,} {what} open at once, as many as one caller may. End some of them and try again, or "
-            f"ask the operator for more ({setting}).",
-            retry_after_s=1,
-            limit=limit,
-        )
+    message = (
+        "You have {limit:,} {what} open at once, as many as one caller may. End some of them and try again, or ask "
+        "the operator for more ({setting})."
+    )
+    limit: int
+    what: str = field(in_body=False)
+    setting: str = field(in_body=False)
+    retry_after_s: int = 1
 
 
 class QuotaReached(Conflict):
     """The project has as many of these things as it may."""
 
     code = "quota_reached"
+    quota: str
+    words: str = field(in_body=False)
+    limit: int
+    used: int
 
-    def __init__(self, quota: str, words: str, limit: int, used: int) -> None:
-        option = quota.replace("_", "-")
-        super().__init__(
-            f"This project may have {limit:,} {words} and has {used:,}. Remove one that is not needed, or ask the "
-            f"operator for more: `puras-studio project limits PROJECT --{option} {max(limit, used) * 2 or 1}`.",
-            quota=quota,
-            limit=limit,
-            used=used,
+    def describe(self) -> str:
+        option = self.quota.replace("_", "-")
+        return (
+            f"This project may have {self.limit:,} {self.words} and has {self.used:,}. Remove one that is not "
+            f"needed, or ask the operator for more: `puras-studio project limits PROJECT --{option} "
+            f"{max(self.limit, self.used) * 2 or 1}`."
         )

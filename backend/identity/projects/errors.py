@@ -1,110 +1,84 @@
-"""What can go wrong with projects and their members.
-
-Conflict
-├── SlugTaken          another project of the instance has it
-├── TooManyProjects    the person owns as many as a person may
-├── AlreadyMember      the user is in the project
-└── LastOwner          a project without an owner could not be managed any more
-Missing
-├── MemberNotFound
-└── InvitationNotFound
-NotAllowed
-├── InvitationClosed      the link is used, expired, withdrawn or made up
-└── InvitationForAnother  who is signed in has another e-mail than the invited one
-"""
+"""Errors of projects, members and invitations."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from backend.core.errors import Conflict, Missing, NotAllowed
+from backend.core.errors import Conflict, Missing, NotAllowed, field
 
 
 class SlugTaken(Conflict):
     """Another project of this instance has the slug."""
 
     code = "slug_taken"
-
-    def __init__(self, slug: str) -> None:
-        super().__init__(f"The slug {slug!r} is taken by another project. Choose another one.", slug=slug)
+    message = "The slug {slug!r} is taken by another project. Choose another one."
+    slug: str
 
 
 class TooManyProjects(Conflict):
     """The person owns as many projects as a person may."""
 
     code = "quota_reached"
-
-    def __init__(self, limit: int, used: int) -> None:
-        super().__init__(
-            f"A person may own {limit:,} projects here, and you own {used:,}. Delete one that is not needed, or ask "
-            "the operator for another: `puras-studio project create`.",
-            quota="projects",
-            limit=limit,
-            used=used,
-        )
+    message = (
+        "A person may own {limit:,} projects here, and you own {used:,}. Delete one that is not needed, or ask the "
+        "operator for another: `puras-studio project create`."
+    )
+    limit: int
+    used: int
+    quota: str = "projects"
 
 
 class AlreadyMember(Conflict):
     """The user is in the project already."""
 
     code = "already_member"
-
-    def __init__(self, email: str) -> None:
-        super().__init__(
-            f"{email} is in this project already. PATCH the member to change the role.", email=email
-        )
+    message = "{email} is in this project already. PATCH the member to change the role."
+    email: str
 
 
 class LastOwner(Conflict):
     """A project keeps at least one owner."""
 
     code = "last_owner"
-
-    def __init__(self) -> None:
-        super().__init__("This is the project's last owner. Make somebody else an owner first.")
+    message = "This is the project's last owner. Make somebody else an owner first."
 
 
 class MemberNotFound(Missing):
     """The user is not in the project."""
 
     code = "member_not_found"
-
-    def __init__(self, user_id: UUID) -> None:
-        super().__init__(f"No member of this project has the id {str(user_id)!r}.", user_id=str(user_id))
+    message = "No member of this project has the id {user_id!r}."
+    user_id: UUID
 
 
 class InvitationNotFound(Missing):
     """The project has no such invitation."""
 
     code = "invitation_not_found"
-
-    def __init__(self, invitation_id: UUID) -> None:
-        super().__init__(
-            f"This project has no invitation with the id {str(invitation_id)!r}: it was accepted or withdrawn, or has "
-            "expired. List them to see which are open.",
-            invitation_id=str(invitation_id),
-        )
+    message = (
+        "This project has no invitation with the id {invitation_id!r}: it was accepted or withdrawn, or has expired. "
+        "List them to see which are open."
+    )
+    invitation_id: UUID
 
 
 class InvitationClosed(NotAllowed):
     """The link of an invitation is used, expired, withdrawn or made up."""
 
     code = "invitation_closed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This link is not valid any more: it works once, within seven days, until it is withdrawn. Ask whoever "
-            "invited you for a new one."
-        )
+    message = (
+        "This link is not valid any more: it works once, within seven days, until it is withdrawn. Ask whoever "
+        "invited you for a new one."
+    )
 
 
 class InvitationForAnother(NotAllowed):
     """Who is signed in has another e-mail than the invited one."""
 
     code = "invitation_for_another"
-
-    def __init__(self, invited: str, signed_in: str) -> None:
-        super().__init__(
-            f"This invitation is for {invited}, and you are signed in as {signed_in}. Sign in as {invited}, or ask for "
-            "an invitation of your own."
-        )
+    message = (
+        "This invitation is for {invited}, and you are signed in as {signed_in}. Sign in as {invited}, or ask for an "
+        "invitation of your own."
+    )
+    invited: str = field(in_body=False)
+    signed_in: str = field(in_body=False)

@@ -113,8 +113,8 @@ async def begin(
     held: int = (await session.execute(_HELD, call.values)).scalar_one()
     left = max(0, noted.left_micros - held)
     if needed_micros > left:
-        is_reserved = noted.left_micros + noted.used_micros > 0
-        raise MediaTooDear(model, needed_micros=needed_micros, left_micros=left, is_reserved=is_reserved)
+        has_reservation = noted.left_micros + noted.used_micros > 0
+        raise MediaTooDear(model, needed_micros=needed_micros, left_micros=left, has_reservation=has_reservation)
     taken = {**call.values, "fingerprint": fingerprint, "held_micros": needed_micros}
     await session.execute(_TAKE, taken)
     return Begun(ordered=found.ordered if found is not None else None)

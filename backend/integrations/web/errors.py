@@ -1,28 +1,8 @@
-"""What can go wrong on the web.
-
-NotFetched           an address gave nothing; its sentence says why
-SearchFailed         a search engine gave nothing; its sentence says why
-
-PurasError
-├── NotAllowed
-│   └── NotOutside         403  the skill's `network:` forbids it
-├── PaymentRequired
-│   └── SearchTooDear      402  it could cost more than is left of what is reserved for the job
-├── Conflict
-│   └── JobMovedOn         409  the job has ended, or runs elsewhere
-├── Invalid
-│   └── BadAddress         422  it is not an address
-├── NotOffered
-│   ├── NoEngine           501  this instance has no search engine for functions
-│   ├── NoImageSearch      501  no engine here finds pictures
-│   └── NoScripts          501  scripts of pages are not run
-├── WebFailed              502  the other side gave nothing that can be used
-└── Unavailable
-    └── WebBusy            503  as many pages are read as may be at once
-"""
+"""Errors of web search and of fetching pages."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from typing import Literal
 
 from backend.core.errors import (
@@ -63,13 +43,14 @@ class SearchTooDear(PaymentRequired):
     """A search could cost more than is left of what is reserved for the job."""
 
     code = "search_too_dear"
+    _: KW_ONLY
+    needed_micros: int
+    left_micros: int
 
-    def __init__(self, *, needed_micros: int, left_micros: int) -> None:
-        super().__init__(
-            f"A search may cost ${needed_micros / 1e6:.6f}, and ${left_micros / 1e6:.6f} is left for this job. Set "
-            "'limits.cost_usd' in skill.yaml, so that money is reserved for its jobs, or raise it.",
-            needed_micros=needed_micros,
-            left_micros=left_micros,
+    def describe(self) -> str:
+        return (
+            f"A search may cost ${self.needed_micros / 1e6:.6f}, and ${self.left_micros / 1e6:.6f} is left for this "
+            "job. Set 'limits.cost_usd' in skill.yaml, so that money is reserved for its jobs, or raise it."
         )
 
 
@@ -77,9 +58,7 @@ class JobMovedOn(Conflict):
     """The job has ended, or runs elsewhere by now."""
 
     code = "job_moved_on"
-
-    def __init__(self) -> None:
-        super().__init__("The job does not run any more, or runs elsewhere: nothing was charged.")
+    message = "The job does not run any more, or runs elsewhere: nothing was charged."
 
 
 class BadAddress(Invalid):
@@ -94,28 +73,25 @@ class BadAddress(Invalid):
 class NoEngine(NotOffered):
     """This instance has no search engine for functions."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Functions search with the engine of this instance, and it has none: its operator sets PURAS_SEARCH_URL. "
-            "An agent whose model is Claude can search without."
-        )
+    message = (
+        "Functions search with the engine of this instance, and it has none: its operator sets PURAS_SEARCH_URL. An "
+        "agent whose model is Claude can search without."
+    )
 
 
 class NoImageSearch(NotOffered):
     """No engine here finds pictures."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "No search engine of this instance finds pictures. Search for pages with /v1/web/search, fetch one, and "
-            "take the addresses of its pictures, or make one with /v1/media/generate."
-        )
+    message = (
+        "No search engine of this instance finds pictures. Search for pages with /v1/web/search, fetch one, and take "
+        "the addresses of its pictures, or make one with /v1/media/generate."
+    )
 
 
 class NoScripts(NotOffered):
     """Scripts of pages are not run."""
 
-    def __init__(self) -> None:
-        super().__init__("Scripts of pages are not run here. Leave 'render_js' out, or ask the site's API.")
+    message = "Scripts of pages are not run here. Leave 'render_js' out, or ask the site's API."
 
 
 class WebFailed(PurasError):
@@ -129,8 +105,5 @@ class WebBusy(Unavailable):
     """As many pages are read as may be at once."""
 
     code = "web_busy"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "As many pages as may be are fetched by this process now. Try again.", retry_after_s=2
-        )
+    message = "As many pages as may be are fetched by this process now. Try again."
+    retry_after_s: int = 2

@@ -1,45 +1,30 @@
-"""What a caller is told about webhooks.
-
-Missing
-├── WebhookNotFound
-└── DeliveryNotFound
-Invalid
-└── BadAddress         an address that this instance does not call
-Conflict
-├── WebhookIsOff       nothing is sent to it
-└── TooManyWebhooks    the project has as many as it may
-"""
+"""Errors of webhooks and their deliveries."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from backend.core.errors import Conflict, Invalid, Missing, Problem
+from backend.core.errors import Conflict, Invalid, Missing, Problem, field
 
 
 class WebhookNotFound(Missing):
     """The project has no such webhook."""
 
     code = "webhook_not_found"
-
-    def __init__(self, webhook_id: UUID) -> None:
-        super().__init__(
-            f"No webhook {str(webhook_id)!r} in this project. GET /v1/webhooks lists them.",
-            webhook_id=str(webhook_id),
-        )
+    message = "No webhook {webhook_id!r} in this project. GET /v1/webhooks lists them."
+    webhook_id: UUID
 
 
 class DeliveryNotFound(Missing):
     """The webhook has no such delivery, or it is too old to be kept."""
 
     code = "delivery_not_found"
-
-    def __init__(self, webhook_id: UUID, delivery_id: UUID) -> None:
-        super().__init__(
-            f"No delivery {str(delivery_id)!r} of this webhook. GET /v1/webhooks/{webhook_id}/deliveries lists those "
-            "that are kept.",
-            delivery_id=str(delivery_id),
-        )
+    message = (
+        "No delivery {delivery_id!r} of this webhook. GET /v1/webhooks/{webhook_id}/deliveries lists those that are "
+        "kept."
+    )
+    webhook_id: UUID = field(in_body=False)
+    delivery_id: UUID
 
 
 class BadAddress(Invalid):
@@ -55,21 +40,13 @@ class WebhookIsOff(Conflict):
     """Nothing is sent to a webhook that is switched off."""
 
     code = "webhook_is_off"
-
-    def __init__(self, webhook_id: UUID) -> None:
-        super().__init__(
-            'This webhook is switched off. Switch it on first: PATCH it with {"enabled": true}.',
-            webhook_id=str(webhook_id),
-        )
+    message = 'This webhook is switched off. Switch it on first: PATCH it with {{"enabled": true}}.'
+    webhook_id: UUID
 
 
 class TooManyWebhooks(Conflict):
     """Every end of a job looks at the project's webhooks, so their number is bounded."""
 
     code = "too_many_webhooks"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            f"This project has {most} webhooks, as many as one may have. Delete one that is not needed.",
-            limit=most,
-        )
+    message = "This project has {limit} webhooks, as many as one may have. Delete one that is not needed."
+    limit: int

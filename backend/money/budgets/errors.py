@@ -1,17 +1,8 @@
-"""What a caller is told about budgets.
-
-PaymentRequired
-├── BudgetReached    a job is submitted that one does not allow
-└── BudgetUsedUp     a job is due to start and one has nothing left for it
-Missing
-└── BudgetNotFound
-Conflict
-├── BudgetNameTaken
-└── TooManyBudgets   the project has as many as it may
-"""
+"""Errors of budgets."""
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY
 from datetime import datetime
 from uuid import UUID
 
@@ -23,15 +14,17 @@ class BudgetReached(PaymentRequired):
     """A budget of the project allows no more jobs in this window."""
 
     code = "budget_reached"
+    budget: str
+    _: KW_ONLY
+    limit_micros: int
+    used_micros: int
+    resets_at: datetime | None
 
-    def __init__(self, name: str, *, limit_micros: int, used_micros: int, resets_at: datetime | None) -> None:
-        super().__init__(
-            f"The budget {name!r} allows {dollars(limit_micros)}, and {dollars(used_micros)} of it are spent, "
-            f"reserved for unfinished jobs or forgiven. {_reset(resets_at)}; an admin of the project can raise it.",
-            budget=name,
-            limit_micros=limit_micros,
-            used_micros=used_micros,
-            resets_at=None if resets_at is None else resets_at.isoformat(),
+    def describe(self) -> str:
+        return (
+            f"The budget {self.budget!r} allows {dollars(self.limit_micros)}, and {dollars(self.used_micros)} of it "
+            f"are spent, reserved for unfinished jobs or forgiven. {_reset(self.resets_at)}; an admin of the project "
+            "can raise it."
         )
 
 
@@ -39,16 +32,17 @@ class BudgetUsedUp(PaymentRequired):
     """The job was accepted, and other jobs have used its budget up before it started."""
 
     code = "budget_reached"
+    budget: str
+    _: KW_ONLY
+    limit_micros: int
+    used_micros: int
+    resets_at: datetime | None
 
-    def __init__(self, name: str, *, limit_micros: int, used_micros: int, resets_at: datetime | None) -> None:
-        super().__init__(
-            f"The budget {name!r} allows {dollars(limit_micros)}. {dollars(used_micros)} of it were spent, reserved "
-            "for unfinished jobs or forgiven when this job was due to start, so it did not start. "
-            f"{_reset(resets_at)}; raise the budget or wait, then submit the job again.",
-            budget=name,
-            limit_micros=limit_micros,
-            used_micros=used_micros,
-            resets_at=None if resets_at is None else resets_at.isoformat(),
+    def describe(self) -> str:
+        return (
+            f"The budget {self.budget!r} allows {dollars(self.limit_micros)}. {dollars(self.used_micros)} of it were "
+            "spent, reserved for unfinished jobs or forgiven when this job was due to start, so it did not start. "
+            f"{_reset(self.resets_at)}; raise the budget or wait, then submit the job again."
         )
 
 
@@ -60,32 +54,21 @@ class BudgetNotFound(Missing):
     """The project has no such budget."""
 
     code = "budget_not_found"
-
-    def __init__(self, budget_id: UUID) -> None:
-        super().__init__(
-            f"No budget {str(budget_id)!r} in this project. GET /v1/budgets lists them.",
-            budget_id=str(budget_id),
-        )
+    message = "No budget {budget_id!r} in this project. GET /v1/budgets lists them."
+    budget_id: UUID
 
 
 class BudgetNameTaken(Conflict):
     """Another budget of the project has this name."""
 
     code = "budget_name_taken"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            f"The project has a budget {name!r} already. Choose another name, or change that one.", name=name
-        )
+    message = "The project has a budget {name!r} already. Choose another name, or change that one."
+    name: str
 
 
 class TooManyBudgets(Conflict):
     """Every submit looks at the project's budgets, so their number is bounded."""
 
     code = "too_many_budgets"
-
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            f"This project has {most} budgets, as many as one may have. Delete one that is not needed.",
-            limit=most,
-        )
+    message = "This project has {limit} budgets, as many as one may have. Delete one that is not needed."
+    limit: int

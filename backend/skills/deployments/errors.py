@@ -1,26 +1,10 @@
-"""What can be wrong with a deployment, or with naming a skill of one.
-
-Missing
-├── DeploymentNotFound      no such version, or it was deleted
-├── DeploymentFileNotFound  the version has no such file
-├── NothingActive           the skillpack has no active version yet
-├── SkillNotFound           the version has no such skill
-├── SubskillNotSubmittable  only its parent runs it
-└── BadPullLink             forged, expired, or of a deleted version
-Conflict
-├── SkillAmbiguous          several skillpacks have the skill
-├── SkillpackMismatch       the skill's own name says another skillpack
-├── DeploymentActive        the active version cannot be deleted
-├── DeploymentInUse         live jobs run on it
-├── DeploymentListed        a listing of the marketplace runs it
-└── DraftNotActivatable     drafts are run, never activated
-"""
+"""Errors of deployments and of references to their skills."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.core.errors import Conflict, Missing
+from backend.core.errors import Conflict, Missing, field
 from backend.core.names import suggestion
 
 
@@ -28,135 +12,119 @@ class DeploymentNotFound(Missing):
     """There is no such version, or it was deleted."""
 
     code = "deployment_not_found"
-
-    def __init__(self, ref: str) -> None:
-        super().__init__(
-            f"There is no deployment {ref[:100]!r} here, or it was deleted. GET /v1/deployments lists them; "
-            "a plain number is a version of the skillpack.",
-            deployment=ref[:100],
-        )
+    message = (
+        "There is no deployment {deployment!r} here, or it was deleted. GET /v1/deployments lists them; a plain "
+        "number is a version of the skillpack."
+    )
+    deployment: str = field(max_length=100)
 
 
 class DeploymentFileNotFound(Missing):
     """The version has no such file."""
 
     code = "deployment_file_not_found"
+    version: int | None = field(in_body=False)
+    path: str = field(max_length=200)
 
-    def __init__(self, version: int | None, path: str) -> None:
-        which = "The draft" if version is None else f"Version {version}"
-        super().__init__(
-            f"{which} has no file {path[:200]!r}. GET /v1/deployments/{{deployment}}/bundle has all that it has.",
-            path=path[:200],
-        )
+    def describe(self) -> str:
+        which = "The draft" if self.version is None else f"Version {self.version}"
+        return f"{which} has no file {self.path!r}. GET /v1/deployments/{{deployment}}/bundle has all that it has."
 
 
 class NothingActive(Missing):
     """No version is active, so no skill can be named."""
 
     code = "nothing_active"
+    skillpack: str | None = field(in_body=False)
 
-    def __init__(self, skillpack: str | None) -> None:
-        of = f"The skillpack {skillpack!r}" if skillpack else "The project"
-        super().__init__(f"{of} has no active deployment. Push a bundle, or activate a version.")
+    def describe(self) -> str:
+        of = f"The skillpack {self.skillpack!r}" if self.skillpack else "The project"
+        return f"{of} has no active deployment. Push a bundle, or activate a version."
 
 
 class SkillNotFound(Missing):
     """The version that was named, or is active, has no such skill."""
 
     code = "skill_not_found"
+    skill: str = field(max_length=200)
+    known: Sequence[str] = field(in_body=False)
 
-    def __init__(self, skill: str, known: Sequence[str]) -> None:
-        listed = f" It has {', '.join(repr(name) for name in known[:20])}." if known else ""
-        hint = suggestion(skill, known) or listed or " Check its name."
-        super().__init__(f"There is no skill {skill[:200]!r}.{hint}", skill=skill[:200])
+    def describe(self) -> str:
+        listed = f" It has {', '.join(repr(name) for name in self.known[:20])}." if self.known else ""
+        hint = suggestion(self.skill, self.known) or listed or " Check its name."
+        return f"There is no skill {self.skill[:200]!r}.{hint}"
 
 
 class SubskillNotSubmittable(Missing):
     """Subskills are run by their parent alone."""
 
     code = "subskill_not_submittable"
-
-    def __init__(self, skill: str, parent: str) -> None:
-        super().__init__(
-            f"{skill!r} is a subskill: only {parent!r} runs it. Submit a job for {parent!r}, or move it to the top.",
-            skill=skill,
-        )
+    message = "{skill!r} is a subskill: only {parent!r} runs it. Submit a job for {parent!r}, or move it to the top."
+    skill: str
+    parent: str = field(in_body=False)
 
 
 class SkillAmbiguous(Conflict):
     """Several skillpacks have the skill, and none of them is the default one."""
 
     code = "skill_ambiguous"
+    skill: str
+    candidates: Sequence[str]
 
-    def __init__(self, skill: str, candidates: Sequence[str]) -> None:
-        listed = f": {', '.join(candidates)}" if candidates else ""
-        super().__init__(
-            f"Several skillpacks have a skill {skill!r}. Name one with ?skillpack={listed}.",
-            skill=skill,
-            candidates=list(candidates),
-        )
+    def describe(self) -> str:
+        listed = f": {', '.join(self.candidates)}" if self.candidates else ""
+        return f"Several skillpacks have a skill {self.skill!r}. Name one with ?skillpack={listed}."
 
 
 class SkillpackMismatch(Conflict):
     """The skill's own name says another skillpack than the request does."""
 
     code = "skillpack_mismatch"
-
-    def __init__(self, skill: str, skillpack: str) -> None:
-        super().__init__(
-            f"{skill[:200]!r} is not in the skillpack {skillpack[:100]!r}. Name it in one place only."
-        )
+    message = "{skill!r} is not in the skillpack {skillpack!r}. Name it in one place only."
+    skill: str = field(in_body=False, max_length=200)
+    skillpack: str = field(in_body=False, max_length=100)
 
 
 class DeploymentActive(Conflict):
     """The active version cannot be deleted."""
 
     code = "deployment_active"
-
-    def __init__(self, version: int | None) -> None:
-        super().__init__(
-            f"Version {version} is the active one. Activate another version, then delete this one."
-        )
+    message = "Version {version} is the active one. Activate another version, then delete this one."
+    version: int | None = field(in_body=False)
 
 
 class DeploymentInUse(Conflict):
     """Jobs that have not ended are pinned to it."""
 
     code = "deployment_in_use"
+    version: int | None = field(in_body=False)
+    live_jobs: int
 
-    def __init__(self, version: int | None, jobs: int) -> None:
-        are = "job that has" if jobs == 1 else "jobs that have"
-        super().__init__(
-            f"Version {version} still has {jobs} {are} not ended. Wait for them or cancel them.",
-            live_jobs=jobs,
-        )
+    def describe(self) -> str:
+        are = "job that has" if self.live_jobs == 1 else "jobs that have"
+        return f"Version {self.version} still has {self.live_jobs} {are} not ended. Wait for them or cancel them."
 
 
 class DeploymentListed(Conflict):
     """A listing of the marketplace runs it now."""
 
     code = "deployment_listed"
-
-    def __init__(self, version: int | None, listing: str) -> None:
-        super().__init__(
-            f"Version {version} is what the listing {listing!r} runs. Add another version to it, or take it down.",
-            listing=listing,
-        )
+    message = (
+        "Version {version} is what the listing {listing!r} runs. Add another version to it, or take it down."
+    )
+    version: int | None = field(in_body=False)
+    listing: str
 
 
 class DraftNotActivatable(Conflict):
     """Drafts are run, never activated."""
 
     code = "draft_not_activatable"
-
-    def __init__(self) -> None:
-        super().__init__("A draft has no version and cannot be activated. Publish it as a version.")
+    message = "A draft has no version and cannot be activated. Publish it as a version."
 
 
 class BadPullLink(Missing):
     """The address is forged, its time is over, or its version was deleted."""
 
     code = "bad_pull_link"
-
-    def __init__(self) -> None:
-        super().__init__("This address is not valid, or its time is over. Ask for a new one.")
+    message = "This address is not valid, or its time is over. Ask for a new one."

@@ -1,4 +1,4 @@
-"""What is said of something that a rail does not let pass."""
+"""Errors of values that a guardrail blocks."""
 
 from __future__ import annotations
 

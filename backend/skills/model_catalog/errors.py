@@ -1,20 +1,10 @@
-"""What can be wrong with models and with the keys for them.
-
-PurasError
-├── Missing
-│   ├── ProviderKeyMissing  404  the project brought no key for that family
-│   └── UnknownFamily       404  no family of that name is reached over a network
-└── Invalid
-    ├── BadCatalogue        422  a file of models is wrong
-    ├── BadProviderKey      422  a key or an address that cannot be used
-    └── UnknownModel        422  no model of that name
-"""
+"""Errors of the model catalog and of the API keys of model providers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.core.errors import Invalid, Missing, Problem
+from backend.core.errors import Invalid, Missing, Problem, field
 from backend.core.names import suggestion
 
 
@@ -43,22 +33,20 @@ class UnknownFamily(Missing):
     """No family of models of that name is reached over a network."""
 
     code = "unknown_family"
+    family: str
+    known: Sequence[str] = field(in_body=False)
 
-    def __init__(self, family: str, known: Sequence[str]) -> None:
-        hint = suggestion(family, known) or f" There are {', '.join(known)}."
-        super().__init__(f"There is no family of models {family!r} that takes a key.{hint}", family=family)
+    def describe(self) -> str:
+        hint = suggestion(self.family, self.known) or f" There are {', '.join(self.known)}."
+        return f"There is no family of models {self.family!r} that takes a key.{hint}"
 
 
 class ProviderKeyMissing(Missing):
     """The project has no key of its own for that family."""
 
     code = "provider_key_not_found"
-
-    def __init__(self, family: str) -> None:
-        super().__init__(
-            f"The project has no key of its own for {family!r}. List them with GET /v1/providers.",
-            family=family,
-        )
+    message = "The project has no key of its own for {family!r}. List them with GET /v1/providers."
+    family: str
 
 
 class BadProviderKey(Invalid):

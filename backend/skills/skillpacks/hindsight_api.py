@@ -18,11 +18,10 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 class HindsightNotOffered(NotOffered):
     """Hindsight belongs to the hosted service; evals and traces answer the same questions here."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "This instance does not offer Hindsight. Compare versions with GET /v1/deployments/{deployment}/diff, and "
-            "look into runs with GET /v1/jobs/{job}/spans."
-        )
+    message = (
+        "This instance does not offer Hindsight. Compare versions with GET /v1/deployments/{{deployment}}/diff, and "
+        "look into runs with GET /v1/jobs/{{job}}/spans."
+    )
 
 
 @router.post("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)

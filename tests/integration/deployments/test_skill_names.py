@@ -55,7 +55,7 @@ async def test_the_default_skillpack_wins_then_the_only_one_that_has_it(
     assert (await resolve(instance, project, "cut")).skillpack_slug == "video"
     with pytest.raises(SkillAmbiguous) as caught:
         await resolve(instance, project, "resize")
-    assert caught.value.facts["candidates"] == ["images", "video"]
+    assert caught.value.fields["candidates"] == ["images", "video"]
     assert (await resolve(instance, project, "resize", skillpack="video")).skillpack_slug == "video"
 
 

@@ -44,7 +44,7 @@ async def test_a_key_submits_until_the_day_has_cost_its_cap_over_all_skills(data
     with pytest.raises(KeyCapReached) as refused:
         async with database.transaction() as session:
             await make_job(session, tenant)
-    assert refused.value.facts["spent_micros"] == 100
+    assert refused.value.fields["spent_micros"] == 100
 
 
 async def test_what_its_running_jobs_hold_counts_and_what_other_keys_spend_does_not(

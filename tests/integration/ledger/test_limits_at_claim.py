@@ -118,8 +118,8 @@ async def test_a_job_without_room_under_the_cap_fails_and_says_which_cap_how_muc
     assert "00:00 UTC" in str(error)
     with pytest.raises(KeyCapReached) as early:
         await submitted(database, tenant)
-    assert early.value.facts["spent_micros"] == early.value.facts["cap_micros"] == 1_000
-    assert str(early.value.facts["resets_at"]).endswith("T00:00:00+00:00")
+    assert early.value.fields["spent_micros"] == early.value.fields["cap_micros"] == 1_000
+    assert str(early.value.fields["resets_at"]).endswith("T00:00:00+00:00")
 
 
 async def test_what_other_keys_spend_leaves_the_cap_alone(database: Database) -> None:

@@ -172,14 +172,14 @@ async def test_so_many_jobs_wait_behind_the_window_and_no_more(database: Databas
         await submitted(database, tenant)
     with pytest.raises(TooManyQueuedJobs) as refused:
         await submitted(database, tenant)
-    assert {"limit": 2, "used": 2}.items() <= refused.value.facts.items()
+    assert {"limit": 2, "used": 2}.items() <= refused.value.fields.items()
     assert refused.value.retry_after_s > 0
 
     async with database.transaction() as session:
         await session.execute(text("update projects set limits = '{\"queued_jobs\": 1}'"))
     with pytest.raises(TooManyQueuedJobs) as refused:
         await submitted(database, tenant)
-    assert {"limit": 1, "used": 2}.items() <= refused.value.facts.items(), "the limit was lowered below them"
+    assert {"limit": 1, "used": 2}.items() <= refused.value.fields.items(), "the limit was lowered below them"
 
     async with database.transaction() as session:
         await session.execute(text("update projects set limits = '{\"queued_jobs\": 2}'"))

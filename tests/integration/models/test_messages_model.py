@@ -180,7 +180,7 @@ async def test_a_stream_that_ends_early_is_never_half_a_reply(server: MessagesSe
             await it.ask()
     assert server.asked == 3
     assert len(it.retries) == 2
-    assert caught.value.facts["tries"] == 3
+    assert caught.value.fields["tries"] == 3
 
 
 async def test_a_busy_model_is_given_up_after_every_try(server: MessagesServer) -> None:

@@ -63,13 +63,13 @@ async def test_of_what_does_not_fit_nothing_is_stored_and_nothing_counted(
         (own.folder / name).write_bytes(bytes(600_000))
     with pytest.raises(DriveQuotaReached) as refused:
         await drives.store_changes(own, claimed)
-    assert (refused.value.facts["used"], refused.value.facts["wanted"]) == (0, 1_200_000)
+    assert (refused.value.fields["used"], refused.value.fields["wanted"]) == (0, 1_200_000)
     assert (stored(supabase), await counted(database, own)) == ({}, (0, 0))
     for name in ("b.bin", "c", "d", "e", "f"):
         (own.folder / name).write_bytes(b"")
     with pytest.raises(DriveQuotaReached) as refused:
         await drives.store_changes(own, claimed)
-    assert refused.value.facts["quota"] == "drive_files"
+    assert refused.value.fields["quota"] == "drive_files"
 
 
 async def test_what_is_replaced_makes_room_for_what_replaces_it(

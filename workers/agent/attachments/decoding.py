@@ -11,7 +11,7 @@ import binascii
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from backend.core.errors import Invalid
+from backend.core.errors import Invalid, field
 from backend.data.drive.file_refs import NamedFile, Source, source_of
 from backend.skills.schemas.schema_dialect import FILE_KEYS
 
@@ -20,9 +20,9 @@ class AttachmentRefused(Invalid):
     """A file of the inputs is unavailable, or cannot be shown to the model."""
 
     code = "attachment_refused"
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"inputs.{name}: {why}", input=name)
+    message = "inputs.{input}: {why}"
+    input: str
+    why: str = field(in_body=False)
 
 
 _SHAPES: Final = "Give a drive path, an address, or an object with one of drive_path, url, data and base64."

@@ -1,9 +1,4 @@
-"""Errors of hosts that cannot confine a process.
-
-PurasError
-├── SandboxUnavailable    503  this machine lacks a layer that the settings demand
-└── SandboxMisplaced      500  the instance's folders are where the sandbox would open them
-"""
+"""Errors of hosts that cannot confine a process."""
 
 from __future__ import annotations
 
@@ -22,11 +17,9 @@ class SandboxMisplaced(PurasError):
     """The instance's folders are where the sandbox would make them readable for all jobs."""
 
     code = "sandbox_misplaced"
-
-    def __init__(self, readable: Path, jobs: Path) -> None:
-        super().__init__(
-            f"Jobs may read {str(readable)!r}, and the folder of all jobs {str(jobs)!r} lies inside it, so that every "
-            "job could read the files of the others. Set PURAS_HOME to a folder outside of it.",
-            readable=str(readable),
-            jobs=str(jobs),
-        )
+    message = (
+        "Jobs may read {readable!r}, and the folder of all jobs {jobs!r} lies inside it, so that every job could "
+        "read the files of the others. Set PURAS_HOME to a folder outside of it."
+    )
+    readable: Path
+    jobs: Path

@@ -1,10 +1,4 @@
-"""Why the packages of a skill cannot be installed.
-
-PurasError
-├── RequirementsRefused   422  requirements.txt contains what is not allowed
-└── EnvironmentFailed     422  the packages could not be installed
-    └── WheelsMissing     422  some of them would have to be built
-"""
+"""Errors of the installation of packages."""
 
 from __future__ import annotations
 
