@@ -34,7 +34,7 @@ async def open_context(
 
     Raises:
         Unavailable: no database is given and none is running in the home.
-        BadCatalogue: the operator's file of models is wrong.
+        BadModelCatalog: the operator's file of models is wrong.
         WrongPoolerMode: a pooler in front of the database works in another mode than its URL says.
     """
     job_ceilings.use(JobCeilings.of(settings))

@@ -95,7 +95,7 @@ class ListingInUse(Conflict):
     listing: str
 
 
-class ContentIsThePublishers(Conflict):
+class ContentOwnedByPublisher(Conflict):
     """Forks and continuations begin with a conversation, and that of a listing belongs to its publisher."""
 
     code = "content_is_the_publishers"

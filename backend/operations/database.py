@@ -16,7 +16,7 @@ from backend.core.db import pooler
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.migrations import run as migrations
-from backend.operations.errors import DatabaseAway, NewerDatabase, NoSuchRevision, NotMigrated
+from backend.operations.errors import DatabaseUnreachable, NewerDatabase, NoSuchRevision, NotMigrated
 
 OLDEST_MAJOR, NEWEST_MAJOR = 15, 18
 CONNECT_TIMEOUT_S = 10
@@ -26,7 +26,7 @@ def migrate(database_url: str) -> str:
     """Bring the database to the revision of this release and return that; a second caller waits and does nothing.
 
     Raises:
-        DatabaseAway: it does not answer, or its version is not supported.
+        DatabaseUnreachable: it does not answer, or its version is not supported.
         NewerDatabase: a newer release has been there.
     """
     require_supported(database_url)
@@ -45,7 +45,7 @@ def go_back(database_url: str, revision: str) -> str:
     Raises:
         NoSuchRevision: this release does not know the revision, or the database is not past it.
         NewerDatabase: a newer release has been there.
-        DatabaseAway: it does not answer.
+        DatabaseUnreachable: it does not answer.
     """
     with _saying_what_is_wrong(database_url):
         current = _known_revision(database_url)
@@ -67,11 +67,11 @@ def require_supported(database_url: str) -> None:
     """Make sure that the server is of a version that we know.
 
     Raises:
-        DatabaseAway: it does not answer, or its version is not supported.
+        DatabaseUnreachable: it does not answer, or its version is not supported.
     """
     major = server_major(database_url)
     if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
-        raise DatabaseAway(
+        raise DatabaseUnreachable(
             f"The database at {shown(database_url)} is PostgreSQL {major}; {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
             "supported. Point DATABASE_URL at one of those, or leave it unset.",
             major=major,
@@ -82,7 +82,7 @@ def vector_version(database_url: str) -> str | None:
     """The version of pgvector that the server offers, or none.
 
     Raises:
-        DatabaseAway: it does not answer.
+        DatabaseUnreachable: it does not answer.
     """
     with (
         _saying_what_is_wrong(database_url),
@@ -98,7 +98,7 @@ def server_major(database_url: str) -> int:
     """The major version of the server.
 
     Raises:
-        DatabaseAway: it does not answer.
+        DatabaseUnreachable: it does not answer.
     """
     with (
         _saying_what_is_wrong(database_url),
@@ -113,7 +113,7 @@ async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
 
     Raises:
         NotRunning: it is embedded and does not run.
-        DatabaseAway: it does not answer.
+        DatabaseUnreachable: it does not answer.
         NotMigrated: it has not the tables of this release.
     """
     url = embedded.attach(settings).database_url
@@ -136,7 +136,7 @@ def _saying_what_is_wrong(database_url: str) -> Iterator[None]:
     try:
         yield
     except (OperationalError, psycopg.OperationalError) as error:
-        raise DatabaseAway(
+        raise DatabaseUnreachable(
             f"The database at {shown(database_url)} does not answer: {why_away(error)} Check DATABASE_URL and that the "
             "server runs, then try again."
         ) from error

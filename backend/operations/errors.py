@@ -33,7 +33,7 @@ class PortTaken(Conflict):
     why: str = field(in_body=False)
 
 
-class DatabaseAway(PurasError):
+class DatabaseUnreachable(PurasError):
     """The database does not answer, or is not one of ours."""
 
     code = "database_away"

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.administration.admin import access
-from backend.administration.admin.errors import PersonNotFound
+from backend.administration.admin.errors import AccountNotFound
 from backend.administration.admin.schemas import (
     AdminProjectRead,
     AdminUserRead,
@@ -84,13 +84,13 @@ async def link_for(session: AsyncSession, who: SignedIn, user_id: UUID, *, url: 
 
     Raises:
         NotAllowed: it is no operator who asks, or it is for one.
-        PersonNotFound: nobody has the id.
+        AccountNotFound: nobody has the id.
         UserNotFound: the account is disabled.
     """
     access.require(who)
     user = await session.get(User, user_id)
     if user is None:
-        raise PersonNotFound(user_id)
+        raise AccountNotFound(user_id)
     if user.is_operator:
         raise NotAllowed(
             f"An operator's password is set anew at the machine: puras-studio user reset-password {user.email}"

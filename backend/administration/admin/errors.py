@@ -7,7 +7,7 @@ from uuid import UUID
 from backend.core.errors import Missing
 
 
-class PersonNotFound(Missing):
+class AccountNotFound(Missing):
     """Nobody has an account with this id."""
 
     code = "person_not_found"

@@ -16,7 +16,7 @@ class ArchiveDamaged(PurasError):
     why: str = field(in_body=False)
 
 
-class NoRoom(Unavailable):
+class DiskFull(Unavailable):
     """The disk has not the space that is needed."""
 
     code = "no_room"

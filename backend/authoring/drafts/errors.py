@@ -7,7 +7,7 @@ from backend.core.errors import Conflict, Invalid, Missing, Problem, TooLarge
 from backend.skills.deployments.tables import Deployment
 
 
-class DraftNotBegun(Missing):
+class DraftNotStarted(Missing):
     """The skillpack has no working copy yet, and reading begins none for somebody who may not write."""
 
     code = "draft_not_begun"

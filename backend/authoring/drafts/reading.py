@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from backend.authoring.drafts.errors import DraftFileNotFound, DraftNotBegun
+from backend.authoring.drafts.errors import DraftFileNotFound, DraftNotStarted
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.core.clock import now
 from backend.core.errors import NotAllowed
@@ -52,7 +52,7 @@ async def begin(
 
     Raises:
         SkillpackNotFound: the project has none such.
-        DraftNotBegun: there is no working copy yet, and the principal may only read.
+        DraftNotStarted: there is no working copy yet, and the principal may only read.
     """
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
@@ -61,7 +61,7 @@ async def begin(
         try:
             principal.require(Role.DEVELOPER, "deployments:write")
         except NotAllowed:
-            raise DraftNotBegun(pack.slug) from None
+            raise DraftNotStarted(pack.slug) from None
         await _begin(session, principal, pack, storage)
     return pack
 

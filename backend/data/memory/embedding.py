@@ -28,7 +28,7 @@ MAX_CHARACTERS: Final = 8_000
 _MAX_ANSWER_BYTES: Final = 16 << 20
 
 
-class EmbeddingsAway(Unavailable):
+class EmbeddingsUnavailable(Unavailable):
     """The model of embeddings does not answer."""
 
     code = "embeddings_away"
@@ -60,7 +60,7 @@ class Embedder:
         """What each of the texts means.
 
         Raises:
-            EmbeddingsAway: the server does not answer, or not with vectors of ours.
+            EmbeddingsUnavailable: the server does not answer, or not with vectors of ours.
             EmbeddingsRefused: it does not take one of the texts.
         """
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
@@ -70,13 +70,13 @@ class Embedder:
             async with guarded_client(OPERATOR, limits, headers) as client:
                 answer = await client.post(f"{self.url}/embeddings", json=body)
         except httpx2.HTTPError as error:
-            raise EmbeddingsAway(
+            raise EmbeddingsUnavailable(
                 f"The model of embeddings does not answer ({type(error).__name__})."
             ) from None
         if answer.status_code in (400, 413, 422):
             raise EmbeddingsRefused(f"The model of embeddings refuses a text ({answer.status_code}).")
         if answer.status_code != 200:
-            raise EmbeddingsAway(f"The model of embeddings answers {answer.status_code}.")
+            raise EmbeddingsUnavailable(f"The model of embeddings answers {answer.status_code}.")
         return _vectors(answer, len(texts))
 
 
@@ -87,7 +87,7 @@ async def meaning_of(context: AppContext, query: str | None) -> Meaning | None:
         return None
     try:
         embedding = (await embedder.embed([query], within_s=QUERY_S))[0]
-    except (EmbeddingsAway, EmbeddingsRefused) as error:
+    except (EmbeddingsUnavailable, EmbeddingsRefused) as error:
         log.warning("memory is searched by words alone", why=error.detail)
         return None
     return Meaning(embedder.model, embedding)
@@ -98,13 +98,13 @@ def _vectors(answer: httpx2.Response, count: int) -> list[list[float]]:
         rows: list[Any] = sorted(answer.json()["data"], key=lambda row: row.get("index", 0))
         found = [[float(number) for number in row["embedding"]] for row in rows]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise EmbeddingsAway("The model of embeddings answers with what is not vectors.") from error
+        raise EmbeddingsUnavailable("The model of embeddings answers with what is not vectors.") from error
     if len(found) != count or any(len(one) != DIMENSIONS for one in found):
         sizes = sorted({len(one) for one in found})
-        raise EmbeddingsAway(
+        raise EmbeddingsUnavailable(
             f"The model of embeddings gives {len(found)} vectors of {sizes} numbers, not {count} of {DIMENSIONS}. Name "
             "another one in PURAS_EMBEDDINGS_MODEL."
         )
     if not all(math.isfinite(number) for one in found for number in one):
-        raise EmbeddingsAway("The model of embeddings gives numbers that are none.")
+        raise EmbeddingsUnavailable("The model of embeddings gives numbers that are none.")
     return found

@@ -17,7 +17,7 @@ from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.data.memory import vectors
-from backend.data.memory.embedding import Embedder, EmbeddingsAway, EmbeddingsRefused
+from backend.data.memory.embedding import Embedder, EmbeddingsRefused, EmbeddingsUnavailable
 
 log = logs.get(__name__)
 
@@ -102,7 +102,7 @@ class _Embedding:
         except (SQLAlchemyError, OSError) as error:
             log.warning("memory was not embedded; trying again", why=why_away(error))
             return None
-        except EmbeddingsAway as error:
+        except EmbeddingsUnavailable as error:
             log.warning("memory was not embedded; trying again", why=error.detail)
             return AWAY_S
         return 0.0 if self._batch.may_be_more else None
@@ -112,7 +112,7 @@ async def embed_some(database: Database, embedder: Embedder, *, after: UUID = FI
     """Embed a batch of what waits; it is empty while another process does so.
 
     Raises:
-        EmbeddingsAway: the model does not answer.
+        EmbeddingsUnavailable: the model does not answer.
     """
     async with database.transaction() as keeper:
         if not (await keeper.execute(_TRY_LOCK, {"key": _LOCK})).scalar_one():

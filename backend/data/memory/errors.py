@@ -22,7 +22,7 @@ class ListingHasNoMemory(NotAllowed):
     message = "A listing of the marketplace has no memory in the project of its caller."
 
 
-class MemoryMovedOn(Conflict):
+class MemoryChanged(Conflict):
     """Somebody has written the record since it was read."""
 
     code = "memory_moved_on"

@@ -14,7 +14,7 @@ from backend.config.quotas import Quotas
 from backend.core.jsonb import storable
 from backend.core.vault.vault import Vault
 from backend.data.memory import usage
-from backend.data.memory.errors import BadMemory, MemoryMovedOn, MemoryNotFound
+from backend.data.memory.errors import BadMemory, MemoryChanged, MemoryNotFound
 from backend.data.memory.identity import as_key
 from backend.data.memory.schemas import MemoryPut, MemoryWritten
 from backend.data.memory.scoping import IN_REACH, Reach, reach_of
@@ -102,7 +102,7 @@ async def put(
     Raises:
         NotAllowed: the principal may not.
         BadMemory: it cannot be remembered so.
-        MemoryMovedOn: it is at another version.
+        MemoryChanged: it is at another version.
         MemoryNotFound: what it supersedes is not in reach.
         MemoryFull: the project remembers as much as it may.
     """
@@ -114,7 +114,7 @@ async def put(
     row = await _row(session, vault, principal, reach, asked=asked)
     before = await _before(session, row)
     if asked.if_version is not None and asked.if_version != before.version:
-        raise MemoryMovedOn(before.id, before.version, asked.if_version)
+        raise MemoryChanged(before.id, before.version, asked.if_version)
     kept = (await session.execute(_PUT, row)).one()
     place = {"project_id": principal.project_id, "id": kept.id}
     size_bytes = (await session.execute(_INDEX, place)).scalar_one()

@@ -13,7 +13,7 @@ class SecretMissing(Missing):
     name: str
 
 
-class NoRoom(Conflict):
+class TooManySecrets(Conflict):
     """The secrets of one place are too many, or too large together."""
 
     code = "no_room_for_secret"

@@ -22,7 +22,7 @@ from backend.core.clock import now
 from backend.core.db.engine import AnySession
 from backend.core.vault.secret_rules import check_name, check_value
 from backend.core.vault.vault import Vault
-from backend.data.secrets.errors import NoRoom, SecretMissing
+from backend.data.secrets.errors import SecretMissing, TooManySecrets
 from backend.data.secrets.tables import Secret
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
@@ -58,7 +58,7 @@ async def put(
 
     Raises:
         BadSecret: the name or the value cannot be one.
-        NoRoom: there is no room for another.
+        TooManySecrets: there is no room for another.
         QuotaReached: the project, or the skillpack, has as many as it may.
     """
     check_name(name)
@@ -148,7 +148,7 @@ async def _check_room(session: AsyncSession, others: Select[Any], ciphertext: st
     sums = others.with_only_columns(func.count(), func.coalesce(func.sum(func.length(Secret.ciphertext)), 0))
     count, size = (await session.execute(sums)).one()
     if count >= MAX_SECRETS or size + len(ciphertext) > MAX_KIB * 1024 * _STORED_PER_BYTE:
-        raise NoRoom(MAX_SECRETS, MAX_KIB)
+        raise TooManySecrets(MAX_SECRETS, MAX_KIB)
 
 
 def _belongs_to(skillpack_id: UUID | None) -> Any:

@@ -170,7 +170,7 @@ class PromptNotOnKey(NotAllowed):
         return f"This key may not run prompts of its own; {may}. Use a secret key without a list of skills."
 
 
-class TooManyOpinions(Conflict):
+class TooMuchFeedback(Conflict):
     """So many people have rated the job that no other opinion is taken."""
 
     code = "too_many_opinions"

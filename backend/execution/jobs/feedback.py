@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.execution.jobs.errors import TooManyOpinions
+from backend.execution.jobs.errors import TooMuchFeedback
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead
 from backend.identity.auth import audit
@@ -38,7 +38,7 @@ async def give(
     Raises:
         NotAllowed: the principal is a key that may only read.
         JobNotFound: there is no such job for the principal.
-        TooManyOpinions: as many others have rated it as may.
+        TooMuchFeedback: as many others have rated it as may.
     """
     principal.require(Role.VIEWER, "jobs:submit")
     job = await get_row(session, principal, job_id)
@@ -57,6 +57,6 @@ async def give(
     )
     row = given.one_or_none()
     if row is None:
-        raise TooManyOpinions(MAX_OPINIONS)
+        raise TooMuchFeedback(MAX_OPINIONS)
     await audit.record(session, principal, "job.rated", f"job:{job_id}", given_by=who, rating=feedback.rating)
     return FeedbackRead.model_validate(dict(row._mapping))

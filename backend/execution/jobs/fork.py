@@ -28,7 +28,7 @@ from backend.execution.jobs.tables import Job
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import CLEARED_PLACE, OPENING_STEP, Entry
 from backend.identity.auth.principal import Principal
-from backend.marketplace.errors import ContentIsThePublishers
+from backend.marketplace.errors import ContentOwnedByPublisher
 from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 
@@ -40,7 +40,7 @@ _NEW_INPUTS: Final = (
 )
 
 
-class NothingToGoOnFrom(Conflict):
+class NotResumable(Conflict):
     """The job has no conversation, or is not where this could be done."""
 
     code = "nothing_to_go_on_from"
@@ -89,7 +89,7 @@ async def fork(
     Raises:
         PromptNotOnKey: the key may run named skills alone, and the edits are words of its own.
         JobNotFound: there is no such job for the principal.
-        NothingToGoOnFrom: it is no agent's, or has not begun.
+        NotResumable: it is no agent's, or has not begun.
         Missing: the skill has no such version.
         Invalid: it has no such step, an edit cannot be made, or the inputs or the model do not fit.
     """
@@ -132,14 +132,12 @@ async def go_on(
 
     Raises:
         JobNotFound: there is no such job for the principal.
-        NothingToGoOnFrom: it is no agent's, or has not ended.
+        NotResumable: it is no agent's, or has not ended.
         Invalid: the inputs do not fit the skill.
     """
     job, entries = await _begun(session, principal, job_id)
     if job.status not in TERMINAL:
-        raise NothingToGoOnFrom(
-            job_id, f"is {job.status}. Wait for its end, or fork it from one of its steps."
-        )
+        raise NotResumable(job_id, f"is {job.status}. Wait for its end, or fork it from one of its steps.")
     opening = dict(entries[0].content)
     inputs = json.dumps(asked.inputs, ensure_ascii=False).replace("</", "<\\/")
     opening["messages"] = _conversation(entries, _NEW_INPUTS.format(inputs=inputs))
@@ -156,13 +154,13 @@ async def _begun(session: AsyncSession, principal: Principal, job_id: UUID) -> t
     """The job, and what its journal holds that is over."""
     job = await get_row(session, principal, job_id)
     if job.publisher_id is not None:
-        raise ContentIsThePublishers(job_id, job.listing)
+        raise ContentOwnedByPublisher(job_id, job.listing)
     if job.type != "agentic":
-        raise NothingToGoOnFrom(job_id, "is a function's, which has no steps. Replay it.")
+        raise NotResumable(job_id, "is a function's, which has no steps. Replay it.")
     read = await journal.read(session, job_id, reserved_micros=0)
     entries = [kept.entry for kept in read.entries if kept.entry.kind in _KEPT]
     if not entries or entries[0].kind != "opening":
-        raise NothingToGoOnFrom(job_id, "has not begun. Wait until it has, or replay it.")
+        raise NotResumable(job_id, "has not begun. Wait until it has, or replay it.")
     return job, entries
 
 

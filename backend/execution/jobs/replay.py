@@ -15,7 +15,7 @@ from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.marketplace.errors import ContentIsThePublishers
+from backend.marketplace.errors import ContentOwnedByPublisher
 from backend.money.pricing import PriceList
 from backend.skills.job_limits import JobLimits
 
@@ -46,13 +46,13 @@ async def replayed(
 
     Raises:
         JobNotFound: there is no such job for the principal.
-        ContentIsThePublishers: it was called by a run of a listing.
+        ContentOwnedByPublisher: it was called by a run of a listing.
         KernelNotReplayed: it was the kernel of a notebook.
     """
     job = await get_row(session, principal, job_id)
     await audit.record(session, principal, "job.replay_asked", f"job:{job_id}", skill=job.skill_name)
     if job.publisher_id is not None and job.parent_job_id is not None:
-        raise ContentIsThePublishers(job_id, job.listing)
+        raise ContentOwnedByPublisher(job_id, job.listing)
     if job.type == "kernel":
         raise KernelNotReplayed(job_id)
     by_agent = job.started_by_agent or job.source == AGENT_SOURCE

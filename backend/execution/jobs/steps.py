@@ -13,7 +13,7 @@ from backend.core.errors import Missing
 from backend.execution.jobs.queries import get_row
 from backend.execution.journal.tables import JournalEntry
 from backend.identity.auth.principal import Principal
-from backend.marketplace.errors import ContentIsThePublishers
+from backend.marketplace.errors import ContentOwnedByPublisher
 
 
 class StepNotFound(Missing):
@@ -59,12 +59,12 @@ async def get_step(session: AsyncSession, principal: Principal, job_id: UUID, st
 
     Raises:
         JobNotFound: there is no such job for the principal.
-        ContentIsThePublishers: the job ran a listing of somebody else's.
+        ContentOwnedByPublisher: the job ran a listing of somebody else's.
         StepNotFound: it has no such step.
     """
     job = await get_row(session, principal, job_id)
     if job.publisher_id is not None:
-        raise ContentIsThePublishers(job_id, job.listing)
+        raise ContentOwnedByPublisher(job_id, job.listing)
     query = select(JournalEntry).where(col(JournalEntry.job_id) == job_id, col(JournalEntry.step) == step)
     entries = (await session.scalars(query.order_by(col(JournalEntry.place)))).all()
     reply = next((one for one in entries if one.kind == "reply"), None)

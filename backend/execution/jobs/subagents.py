@@ -45,7 +45,7 @@ class TooDeep(Conflict):
     limit: int = MAX_DEPTH
 
 
-class CallerGone(Conflict):
+class CallerNotRunning(Conflict):
     """The job that calls does not run any more."""
 
     code = "job_moved_on"
@@ -99,7 +99,7 @@ async def call(context: AppContext, principal: Principal, asked: SubagentCall) -
 
     Raises:
         NotAllowed: who asks is no running job, or its model calls a skill that it may not call for its key.
-        CallerGone: it does not run any more.
+        CallerNotRunning: it does not run any more.
         Missing: there is no such skill or version.
         Invalid: the inputs do not fit, there is not exactly one of target and prompt, or the skill runs in another
             lane.
@@ -118,7 +118,7 @@ async def call(context: AppContext, principal: Principal, asked: SubagentCall) -
     async with context.database.transaction() as session:
         caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
         if caller is None:
-            raise CallerGone
+            raise CallerNotRunning
         child_id = uuid5(caller.id, asked.key)
         callee = await callee_of(
             session, principal, caller, asked.target, version=asked.version, is_by_model=asked.step > 0
@@ -262,7 +262,7 @@ async def _insert(
     }
     row = await transitions.submit_subjob(session, values)
     if row is None:
-        raise CallerGone
+        raise CallerNotRunning
     notifications.note(
         session, notifications.WorkerWakeup(row.lane)
     )  # the caller's own worker looks after its sweeps, too

@@ -24,7 +24,7 @@ class CronInvalid(Invalid):
         super().__init__(f"'{field}': {why}", [Problem(field, why)])
 
 
-class NeverComes(Invalid):
+class ScheduleNeverFires(Invalid):
     """It names days that never come."""
 
     code = "never_comes"
@@ -50,7 +50,7 @@ class TooManySchedules(Conflict):
     limit: int
 
 
-class PriceRose(PaymentRequired):
+class PriceIncreased(PaymentRequired):
     """The publisher of the listing asks for more than the schedule was made for."""
 
     code = "price_rose"
@@ -65,7 +65,7 @@ class PriceRose(PaymentRequired):
         )
 
 
-class NarrowKey(NotAllowed):
+class RestrictedKey(NotAllowed):
     """The jobs of a schedule would escape the limits of the key that made it."""
 
     code = "narrow_key"

@@ -18,9 +18,9 @@ from backend.execution.schedules import calendar, cron, target
 from backend.execution.schedules.cron import BadCron
 from backend.execution.schedules.errors import (
     CronInvalid,
-    NarrowKey,
-    NeverComes,
+    RestrictedKey,
     ScheduleNameTaken,
+    ScheduleNeverFires,
     ScheduleNotFound,
     TooManySchedules,
 )
@@ -41,7 +41,7 @@ async def create(session: AsyncSession, principal: Principal, asked: ScheduleCre
 
     Raises:
         CronInvalid: the expression or the time zone is wrong.
-        NeverComes: it names days that never come.
+        ScheduleNeverFires: it names days that never come.
         Missing: there is no such skill, version or listing.
         Invalid: the inputs do not fit the skill.
         FileNotAllowed: they name a file of the drive that the principal may not read.
@@ -159,12 +159,12 @@ def next_at(schedule: Schedule) -> datetime | None:
 
     Raises:
         CronInvalid: the expression or the time zone is wrong.
-        NeverComes: it names days that never come.
+        ScheduleNeverFires: it names days that never come.
     """
     parsed, zone = read(schedule.cron, schedule.time_zone)
     found = calendar.after(parsed, zone, now())
     if found is None:
-        raise NeverComes(schedule.cron)
+        raise ScheduleNeverFires(schedule.cron)
     return found if schedule.enabled else None
 
 
@@ -200,7 +200,7 @@ def _require_writer(principal: Principal) -> None:
     principal.require(Role.DEVELOPER, "schedules:write", "jobs:submit")
     is_capped, is_ending = principal.daily_cap_micros is not None, principal.expires_at is not None
     if is_capped or is_ending or principal.skill_allowlist:
-        raise NarrowKey
+        raise RestrictedKey
 
 
 async def _flush(session: AsyncSession, name: str) -> None:

@@ -10,7 +10,7 @@ from backend.execution.jobs import input_access
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.validation import check_limits, checked_inputs
-from backend.execution.schedules.errors import PriceRose
+from backend.execution.schedules.errors import PriceIncreased
 from backend.execution.schedules.schemas import ScheduleCreate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth import key_authentication
@@ -83,13 +83,13 @@ async def spec(
     """The job that it submits now.
 
     Raises:
-        PriceRose: a run of its listing costs more than was agreed.
+        PriceIncreased: a run of its listing costs more than was agreed.
         Missing: there is no such listing any more.
     """
     if schedule.listing:
         subject = await of(session, principal, schedule)
         if subject.price_micros > schedule.most_price_micros:
-            raise PriceRose(schedule.listing, subject.price_micros, schedule.most_price_micros)
+            raise PriceIncreased(schedule.listing, subject.price_micros, schedule.most_price_micros)
     return JobSpec(
         request(schedule, **metadata),
         skillpack=None if schedule.listing else str(schedule.skillpack_id),

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.jsonb import storable
 from backend.identity.idempotency.service import KeyReused
-from backend.integrations.media.errors import JobMovedOn, MediaBeingMade, MediaTooDear
+from backend.integrations.media.errors import JobNotRunning, MediaCostExceedsLimit, MediaInProgress
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import Used
 
@@ -94,14 +94,14 @@ async def begin(
     """Take the call up, and hold what it may cost.
 
     Raises:
-        JobMovedOn: the attempt is not the running one any more.
+        JobNotRunning: the attempt is not the running one any more.
         KeyReused: the key was used for something else.
-        MediaBeingMade: somebody works on it.
-        MediaTooDear: it may cost more than is left for the job.
+        MediaInProgress: somebody works on it.
+        MediaCostExceedsLimit: it may cost more than is left for the job.
     """
     noted = await ledger.charge_of_job(session, call)
     if noted is None:
-        raise JobMovedOn
+        raise JobNotRunning
     found = (await session.execute(_FIND, {**call.values, "left_after": LEFT_AFTER})).one_or_none()
     if found is not None:
         if found.fingerprint != fingerprint:
@@ -109,12 +109,14 @@ async def begin(
         if found.answer is not None:
             return Begun(answer=found.answer)
         if found.is_busy and found.attempt == call.attempt:
-            raise MediaBeingMade
+            raise MediaInProgress
     held: int = (await session.execute(_HELD, call.values)).scalar_one()
     left = max(0, noted.left_micros - held)
     if needed_micros > left:
         has_reservation = noted.left_micros + noted.used_micros > 0
-        raise MediaTooDear(model, needed_micros=needed_micros, left_micros=left, has_reservation=has_reservation)
+        raise MediaCostExceedsLimit(
+            model, needed_micros=needed_micros, left_micros=left, has_reservation=has_reservation
+        )
     taken = {**call.values, "fingerprint": fingerprint, "held_micros": needed_micros}
     await session.execute(_TAKE, taken)
     return Begun(ordered=found.ordered if found is not None else None)
@@ -135,30 +137,30 @@ async def renew(session: AsyncSession, call: Call) -> None:
     """Say that somebody works on it.
 
     Raises:
-        JobMovedOn: the attempt is not the running one any more.
+        JobNotRunning: the attempt is not the running one any more.
     """
     if (await session.execute(_RENEW, call.values)).scalar_one_or_none() is None:
-        raise JobMovedOn
+        raise JobNotRunning
 
 
 async def hold(session: AsyncSession, call: Call) -> None:
     """Keep the job from ending, and from being charged, until the transaction does.
 
     Raises:
-        JobMovedOn: the attempt is not the running one any more.
+        JobNotRunning: the attempt is not the running one any more.
     """
     if await ledger.charge_of_job(session, call) is None:
-        raise JobMovedOn
+        raise JobNotRunning
 
 
 async def finish(session: AsyncSession, call: Call, used: Used, answer: Mapping[str, Any]) -> None:
     """Write down what was made and what it costs; the job's row is held.
 
     Raises:
-        JobMovedOn: the attempt is not the running one any more.
+        JobNotRunning: the attempt is not the running one any more.
     """
     if await ledger.note_used(session, call, [used]) is None:
-        raise JobMovedOn
+        raise JobNotRunning
     await session.execute(_ANSWER, {**call.values, "answer": storable(dict(answer))})
 
 

@@ -46,7 +46,7 @@ class ModeMissing(Malformed):
         return f"{self.model} cannot {self.wanted}.{hint} Name another model, or 'auto'."
 
 
-class MediaTooDear(PaymentRequired):
+class MediaCostExceedsLimit(PaymentRequired):
     """The call could cost more than is left of what is reserved for the job."""
 
     code = "media_too_dear"
@@ -69,14 +69,14 @@ class MediaTooDear(PaymentRequired):
         )
 
 
-class MediaBeingMade(Conflict):
+class MediaInProgress(Conflict):
     """The same call is being worked on."""
 
     code = "media_being_made"
     message = "A call with this Idempotency-Key is being worked on. Send it again in a minute for its result."
 
 
-class JobMovedOn(Conflict):
+class JobNotRunning(Conflict):
     """The job has ended, or runs elsewhere by now."""
 
     code = "job_moved_on"
@@ -123,7 +123,7 @@ class MediaFailed(PurasError):
         self.may_come_later = may_come_later
 
 
-class ProviderAway(Unavailable):
+class MediaProviderUnavailable(Unavailable):
     """The provider does not answer, or has too much to do."""
 
     code = "media_provider_away"

@@ -35,7 +35,7 @@ class Order:
     note: Callable[[Mapping[str, str]], Awaitable[None]]
     """Keeps what is needed to find the order again."""
     still_wanted: Callable[[], Awaitable[None]]
-    """Returns while the job that waits for it runs; raises `JobMovedOn` when not."""
+    """Returns while the job that waits for it runs; raises `JobNotRunning` when not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Provider(Protocol):
         Raises:
             MediaRefused: the model does not do that.
             MediaFailed: it made nothing that can be used.
-            ProviderAway: it does not answer; the order may be asked for again.
+            MediaProviderUnavailable: it does not answer; the order may be asked for again.
         """
 
     async def cancel(self, ordered: Mapping[str, str]) -> None:

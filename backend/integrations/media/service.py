@@ -15,7 +15,7 @@ from backend.execution.jobs import running_job
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media.calls import Call
 from backend.integrations.media.delivery import Wish
-from backend.integrations.media.errors import JobMovedOn
+from backend.integrations.media.errors import JobNotRunning
 from backend.integrations.media.generation import Generated, Making, MediaOrder
 from backend.integrations.media.plan import plan
 from backend.skills.manifest.types import Skill
@@ -32,13 +32,13 @@ async def generate(context: AppContext, principal: Principal, asked: MediaOrder)
         BadMediaInputs: the inputs do not fit.
         BadDrivePath: the path cannot be one of a file.
         DriveQuotaReached: the drive has no room.
-        MediaTooDear: it may cost more than is left for the job.
-        MediaBeingMade: the same call is being worked on.
+        MediaCostExceedsLimit: it may cost more than is left for the job.
+        MediaInProgress: the same call is being worked on.
         KeyReused: the key was used for something else.
-        JobMovedOn: the job does not run any more.
+        JobNotRunning: the job does not run any more.
         MediaRefused: the model does not do that.
         MediaFailed: it made nothing that can be used.
-        ProviderAway: it does not answer.
+        MediaProviderUnavailable: it does not answer.
         NoTranscripts: nothing here can transcribe.
     """
     if principal.kind != "job":
@@ -79,7 +79,7 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
     async with context.database.glance() as session:
         skill = await running_job.skill_of(session, principal)
     if skill is None:
-        raise JobMovedOn
+        raise JobNotRunning
     return skill
 
 

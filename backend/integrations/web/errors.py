@@ -39,7 +39,7 @@ class NotOutside(NotAllowed):
     code = "network_refused"
 
 
-class SearchTooDear(PaymentRequired):
+class SearchCostExceedsLimit(PaymentRequired):
     """A search could cost more than is left of what is reserved for the job."""
 
     code = "search_too_dear"
@@ -54,7 +54,7 @@ class SearchTooDear(PaymentRequired):
         )
 
 
-class JobMovedOn(Conflict):
+class JobNotRunning(Conflict):
     """The job has ended, or runs elsewhere by now."""
 
     code = "job_moved_on"

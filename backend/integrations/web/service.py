@@ -24,13 +24,13 @@ from backend.integrations.media import calls as media
 from backend.integrations.web import fetching, page_text
 from backend.integrations.web.errors import (
     BadAddress,
-    JobMovedOn,
+    JobNotRunning,
     NoEngine,
     NoScripts,
     NotFetched,
     NotOutside,
+    SearchCostExceedsLimit,
     SearchFailed,
-    SearchTooDear,
     WebBusy,
     WebFailed,
 )
@@ -49,8 +49,8 @@ async def search(context: AppContext, principal: Principal, asked: WebSearch) ->
     Raises:
         NotAllowed: who asks is no running job, or its skill has no network.
         NoEngine: the instance has no engine.
-        SearchTooDear: it may cost more than is left for the job.
-        JobMovedOn: the job does not run any more.
+        SearchCostExceedsLimit: it may cost more than is left for the job.
+        JobNotRunning: the job does not run any more.
         WebFailed: the engine gave nothing.
     """
     await _skill(context, principal)
@@ -81,7 +81,7 @@ async def fetch(context: AppContext, principal: Principal, asked: WebPageFetch) 
         NoScripts: its scripts were to be run.
         WebFailed: there is no text to be had.
         WebBusy: too much is fetched at once.
-        JobMovedOn: the job does not run any more.
+        JobNotRunning: the job does not run any more.
     """
     if asked.render_js:
         raise NoScripts
@@ -135,7 +135,7 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
     async with context.database.glance() as session:
         skill = await running_job.skill_of(session, principal)
     if skill is None:
-        raise JobMovedOn
+        raise JobNotRunning
     if skill.network == "none":
         raise NotOutside(
             f"The skill {skill.name!r} has 'network: none'. Write 'network: public' in its skill.yaml, or the hosts "
@@ -148,10 +148,10 @@ async def _afford(session: AsyncSession, attempt: Attempt, needed: int) -> None:
     """Let a search of that price pass; the job's row is held to the end of the transaction."""
     noted = await ledger.charge_of_job(session, attempt)
     if noted is None:
-        raise JobMovedOn
+        raise JobNotRunning
     left = max(0, noted.left_micros - await media.held_micros(session, attempt.job_id))
     if needed > left:
-        raise SearchTooDear(needed_micros=needed, left_micros=left)
+        raise SearchCostExceedsLimit(needed_micros=needed, left_micros=left)
 
 
 async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
@@ -160,7 +160,7 @@ async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
     async with context.database.transaction() as session:
         await _afford(session, attempt, found.used.billed_micros)
         if await ledger.note_used(session, attempt, [found.used]) is None:
-            raise JobMovedOn
+            raise JobNotRunning
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[NewEvent(searched)])
 
 

@@ -21,7 +21,7 @@ from psycopg import AsyncConnection
 from backend import embedded, housekeeping
 from backend.administration.archives import drives
 from backend.administration.archives.drives import Drive
-from backend.administration.archives.errors import NoRoom
+from backend.administration.archives.errors import DiskFull
 from backend.administration.archives.size_limits import Measured
 from backend.administration.archives.writer import ArchiveWriter
 from backend.config import Settings
@@ -79,7 +79,7 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell)
 
     Raises:
         BackupExists: there is a file at the path.
-        NoRoom: the disk has not the space that may be needed.
+        DiskFull: the disk has not the space that may be needed.
         NotRunning: the embedded database does not run.
         NotMigrated: the database has no tables of ours.
     """
@@ -196,7 +196,7 @@ class _Writing:
     def _require_room(self, needed_bytes: int) -> None:
         free = shutil.disk_usage(self.folder).free
         if free < needed_bytes + SPARE_BYTES:
-            raise NoRoom(self.folder, needed_bytes=needed_bytes + SPARE_BYTES, free_bytes=free)
+            raise DiskFull(self.folder, needed_bytes=needed_bytes + SPARE_BYTES, free_bytes=free)
 
     async def _table(self, connection: tables.Connection, table: Table) -> None:
         rows = number = 0

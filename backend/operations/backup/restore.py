@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend import embedded
-from backend.administration.archives.errors import NoRoom
+from backend.administration.archives.errors import DiskFull
 from backend.config import Settings
 from backend.core.vault.vault import Vault
 from backend.embedded import Servers
@@ -60,7 +60,7 @@ async def restore(settings: Settings, source: Path, *, without_keys: bool, tell:
         BackupNewer: this release does not know it.
         KeysMissing: the keys are neither in it nor given.
         WrongKeys: other keys signed it.
-        NoRoom: the disk has not the space that may be needed.
+        DiskFull: the disk has not the space that may be needed.
     """
     _require_empty(settings.home)
     with opened(source) as file:
@@ -144,7 +144,7 @@ def _make_empty(home: Path, *, spared: str) -> None:
 def _require_room(home: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(home).free
     if free < needed_bytes:
-        raise NoRoom(home, needed_bytes=needed_bytes, free_bytes=free)
+        raise DiskFull(home, needed_bytes=needed_bytes, free_bytes=free)
 
 
 def _key_file(settings: Settings) -> Path:

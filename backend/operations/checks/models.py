@@ -17,7 +17,7 @@ from backend.integrations.providers.access import Access, access_of
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.skills.model_catalog import catalog, lists
 from backend.skills.model_catalog.catalog import Catalogue, CatalogueEntry
-from backend.skills.model_catalog.errors import BadCatalogue
+from backend.skills.model_catalog.errors import BadModelCatalog
 
 _MAX_NAMED: Final = 8
 
@@ -26,7 +26,7 @@ def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
     """Check which models can be used; with `probe` each endpoint that has a key is asked for its list."""
     try:
         known = catalog.read(Path(settings.models) if settings.models else None)
-    except BadCatalogue as error:
+    except BadModelCatalog as error:
         yield fail("models", error.detail, "Mend the file that PURAS_MODELS names.")
         return
     access = access_of(settings, known)

@@ -19,7 +19,7 @@ from backend.embedded import postgres, valkey
 from backend.migrations import run as migrations
 from backend.operations import database
 from backend.operations.checks.verdict import Check, Verdict, fail, ok, warn
-from backend.operations.errors import DatabaseAway
+from backend.operations.errors import DatabaseUnreachable
 
 OLDEST_REDIS_MAJOR = 6
 _ONE: Final = text("select 1")
@@ -44,7 +44,7 @@ def _database(url: str | None, *, is_given: bool) -> Iterator[Check]:
         return
     try:
         major = database.server_major(url)
-    except DatabaseAway as away:
+    except DatabaseUnreachable as away:
         yield fail("PostgreSQL", away.detail, "See that the server runs and lets us in.")
         return
     found = f"{major} at {database.shown(url)}, {kind}"
@@ -103,7 +103,7 @@ def _memory(url: str | None, model: str | None) -> Check:
         return ok(name, f"{words}; by meaning too, once PURAS_EMBEDDINGS_URL names a model of embeddings")
     try:
         version = None if url is None else database.vector_version(url)
-    except DatabaseAway:
+    except DatabaseUnreachable:
         version = None
     if version is None:
         return warn(name, f"{words} alone: this PostgreSQL has no pgvector", "Install pgvector there.")

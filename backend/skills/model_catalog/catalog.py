@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from backend.core.names import suggestion
 from backend.skills.model_catalog.entries import CatalogueEntry, CatalogueFile, Endpoint, MediaModels, Rates
-from backend.skills.model_catalog.errors import BadCatalogue, UnknownFamily, UnknownModel
+from backend.skills.model_catalog.errors import BadModelCatalog, UnknownFamily, UnknownModel
 
 __all__ = [
     "REHEARSAL",
@@ -102,7 +102,7 @@ def read(path: Path | None = None) -> Catalogue:
     """The built-in models, with those of an operator's file on top.
 
     Raises:
-        BadCatalogue: the file cannot be read, or something in it is wrong.
+        BadModelCatalog: the file cannot be read, or something in it is wrong.
     """
     built_in = _parsed("catalog.toml", files(__package__).joinpath("catalog.toml").read_text("utf-8"))
     own = CatalogueFile() if path is None else _parsed(str(path), _text(path))
@@ -124,7 +124,7 @@ def use(path: Path | None) -> None:
     """From now on this process knows the models of that file, too.
 
     Raises:
-        BadCatalogue: the file cannot be read, or something in it is wrong.
+        BadModelCatalog: the file cannot be read, or something in it is wrong.
     """
     _current[0] = read(path)
 
@@ -133,16 +133,16 @@ def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadCatalogue(str(path), [f"it cannot be read ({type(error).__name__})"]) from None
+        raise BadModelCatalog(str(path), [f"it cannot be read ({type(error).__name__})"]) from None
 
 
 def _parsed(name: str, text: str) -> CatalogueFile:
     try:
         return CatalogueFile.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError as error:
-        raise BadCatalogue(name, [f"it is not TOML: {error}"]) from None
+        raise BadModelCatalog(name, [f"it is not TOML: {error}"]) from None
     except ValidationError as error:
-        raise BadCatalogue(name, [_said(problem) for problem in error.errors()]) from None
+        raise BadModelCatalog(name, [_said(problem) for problem in error.errors()]) from None
 
 
 def _said(problem: Any) -> str:
@@ -166,7 +166,7 @@ def _check_endpoints(catalogue: Catalogue, name: str) -> None:
                 "Give the model a family of its own."
             )
     if problems:
-        raise BadCatalogue(name, problems)
+        raise BadModelCatalog(name, problems)
 
 
 _current = [read()]

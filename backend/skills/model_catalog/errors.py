@@ -8,7 +8,7 @@ from backend.core.errors import Invalid, Missing, Problem, field
 from backend.core.names import suggestion
 
 
-class BadCatalogue(Invalid):
+class BadModelCatalog(Invalid):
     """The operator's file of models is wrong."""
 
     code = "bad_catalogue"

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from backend.app import create_app, serving
 from backend.context import AppContext
 from backend.data.memory import embedding_queue, vectors
-from backend.data.memory.embedding import Embedder, EmbeddingsAway
+from backend.data.memory.embedding import Embedder, EmbeddingsUnavailable
 from tests.doubles.embeddings import EmbeddingsServer
 from tests.integration.deployments.conftest import Project, Projects
 
@@ -158,7 +158,7 @@ async def test_a_text_that_the_model_refuses_is_found_by_words_and_does_not_hold
     refused, taken = await put(project, "unspeakable owl"), await put(project, "lorry")
     assert await vectors.prepare(meaning.database)
     server.is_away = True
-    with pytest.raises(EmbeddingsAway):
+    with pytest.raises(EmbeddingsUnavailable):
         await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
     server.is_away = False
     assert (await embedding_queue.embed_some(meaning.database, embedder_of(meaning))).records == 2

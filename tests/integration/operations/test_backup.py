@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.administration.archives.errors import ArchiveDamaged, NoRoom
+from backend.administration.archives.errors import ArchiveDamaged, DiskFull
 from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations
@@ -189,9 +189,9 @@ async def test_a_full_disk_is_told_before_anything_is_written(source: Source, ta
     small.mkdir()
     mounted(small)
     try:
-        with pytest.raises(NoRoom, match="MiB free"):
+        with pytest.raises(DiskFull, match="MiB free"):
             await backup.make(source.settings, small / "b.tar.gz", with_keys=False, tell=print)
-        with pytest.raises(NoRoom, match="MiB free"):
+        with pytest.raises(DiskFull, match="MiB free"):
             await restoring(Settings(home=small / "home"), source.with_keys)
         assert list((small / "home").iterdir()) == []
     finally:

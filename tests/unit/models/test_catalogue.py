@@ -11,7 +11,7 @@ from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
 from backend.skills.manifest.findings import BundleInvalid
 from backend.skills.model_catalog import catalog
-from backend.skills.model_catalog.errors import BadCatalogue, UnknownModel
+from backend.skills.model_catalog.errors import BadModelCatalog, UnknownModel
 
 OWN = """
 [endpoints.ollama]
@@ -69,14 +69,14 @@ def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None
 )
 def test_a_mistake_in_the_file_is_said(file: Path, change: tuple[str, str], said: str) -> None:
     file.write_text(OWN.replace(*change))
-    with pytest.raises(BadCatalogue) as caught:
+    with pytest.raises(BadModelCatalog) as caught:
         catalog.read(file)
     assert said in caught.value.detail
     assert "secret" not in caught.value.detail
 
 
 def test_a_file_that_is_not_there_is_said(file: Path) -> None:
-    with pytest.raises(BadCatalogue, match="cannot be read"):
+    with pytest.raises(BadModelCatalog, match="cannot be read"):
         catalog.use(file)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from backend.core import logs
 from backend.integrations.media.download import FetchError, fetch
-from backend.integrations.media.errors import MediaFailed, MediaRefused, ProviderAway
+from backend.integrations.media.errors import MediaFailed, MediaProviderUnavailable, MediaRefused
 from backend.integrations.media.fal.queue import Queue, words_of
 from backend.integrations.media.inputs import ImageInputs, VideoInputs
 from backend.integrations.media.plan import FILES, Plan
@@ -58,7 +58,7 @@ class FalProvider:
         try:
             async with asyncio.timeout(_CANCEL_S):
                 await queue.let_go(ordered["path"], ordered["request_id"])
-        except (ProviderAway, TimeoutError) as error:
+        except (MediaProviderUnavailable, TimeoutError) as error:
             log.warning("an order of media was not cancelled", error=type(error).__name__)
         finally:
             await queue.close()
@@ -134,7 +134,7 @@ async def _until_done(queue: Queue, path: str, request_id: str, order: Order) ->
         wait_s: float | None = None
         try:
             answer = await queue.status(path, request_id)
-        except ProviderAway:
+        except MediaProviderUnavailable:
             pass
         else:
             wait_s = answer.wait_s

@@ -11,7 +11,7 @@ import httpx2
 
 from backend.core.net.destinations import OPERATOR
 from backend.core.net.transport import GuardedTransport, Limits, ResponseTooLarge
-from backend.integrations.media.errors import MediaFailed, MediaRefused, ProviderAway
+from backend.integrations.media.errors import MediaFailed, MediaRefused, MediaProviderUnavailable
 
 _TIMES: Final = httpx2.Timeout(60.0, connect=10.0)
 _MAX_ANSWER_BYTES: Final = 16 << 20
@@ -54,7 +54,7 @@ class Queue:
 
         Raises:
             MediaRefused: it is nothing that the model does.
-            ProviderAway: it was not taken, or nobody knows.
+            MediaProviderUnavailable: it was not taken, or nobody knows.
         """
         for attempt in range(_ORDER_TRIES):
             answer = await self._ask("POST", path, body)
@@ -74,7 +74,7 @@ class Queue:
         """How far it is.
 
         Raises:
-            ProviderAway: it does not answer.
+            MediaProviderUnavailable: it does not answer.
         """
         return await self._ask("GET", f"{_app(path)}/requests/{request_id}/status")
 
@@ -84,7 +84,7 @@ class Queue:
         Raises:
             MediaRefused: the model refused.
             MediaFailed: it made nothing.
-            ProviderAway: it does not answer.
+            MediaProviderUnavailable: it does not answer.
         """
         answer = await self._ask("GET", f"{_app(path)}/requests/{request_id}")
         if answer.status >= 500 and answer.status not in _BUSY:
@@ -98,7 +98,7 @@ class Queue:
         """Cancel it.
 
         Raises:
-            ProviderAway: it does not answer.
+            MediaProviderUnavailable: it does not answer.
         """
         await self._ask("PUT", f"{_app(path)}/requests/{request_id}/cancel")
 
@@ -106,9 +106,9 @@ class Queue:
         try:
             answer = await self._client.request(method, f"{self._base_url}/{path}", json=body)
         except ResponseTooLarge:
-            raise ProviderAway("says too much") from None
+            raise MediaProviderUnavailable("says too much") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise ProviderAway(f"does not answer ({type(error).__name__})") from error
+            raise MediaProviderUnavailable(f"does not answer ({type(error).__name__})") from error
         wait = answer.headers.get("retry-after", "")
         return Answer(answer.status_code, _parsed(answer.content), float(wait) if wait.isdecimal() else None)
 
@@ -129,13 +129,13 @@ def _refuse(model: str, answer: Answer) -> None:
     if answer.status in _REFUSED:
         raise MediaRefused(model, words_of(answer.body))
     if answer.status in _NO_KEY:
-        raise ProviderAway(
+        raise MediaProviderUnavailable(
             "does not take the key of this instance; its operator looks at FAL_KEY and its account"
         )
     if answer.status in _BUSY:
-        raise ProviderAway("has too much to do", retry_after_s=int(answer.wait_s or 10))
+        raise MediaProviderUnavailable("has too much to do", retry_after_s=int(answer.wait_s or 10))
     if answer.status >= 300:
-        raise ProviderAway(f"answered {answer.status}")
+        raise MediaProviderUnavailable(f"answered {answer.status}")
 
 
 def words_of(body: Any) -> str:

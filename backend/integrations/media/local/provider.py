@@ -13,7 +13,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from backend.core import logs
-from backend.integrations.media.errors import MediaFailed, ProviderAway
+from backend.integrations.media.errors import MediaFailed, MediaProviderUnavailable
 from backend.integrations.media.inputs import AudioInputs, ImageInputs, VideoInputs
 from backend.integrations.media.provider import Made, Order
 
@@ -43,7 +43,7 @@ class LocalProvider:
             async with asyncio.timeout(_WAIT_S), gate:
                 told = await _run({**asked, "folder": str(order.folder)}, order)
         except TimeoutError:
-            raise ProviderAway("on this machine has too much to do") from None
+            raise MediaProviderUnavailable("on this machine has too much to do") from None
         names: list[str] = told["names"]
         return Made([order.folder / name for name in names], warnings=_warnings(asked, told))
 
