@@ -44,6 +44,12 @@ from typing import Any, ClassVar, Final, NamedTuple, dataclass_transform
 from uuid import UUID
 
 _AS_TEXT: Final = (UUID, PurePath)
+_CURRENT_CODES: Final[dict[str, str]] = {}
+
+
+def current_code(code: str) -> str:
+    """Return the present name of an error code, which a row of an earlier release may have under its former name."""
+    return _CURRENT_CODES.get(code, code)
 
 
 class _Field(NamedTuple):
@@ -74,6 +80,8 @@ class PurasError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
+    former_code: ClassVar[str] = ""
+    """The code of an earlier release, if it was renamed. The body has it for one release."""
     message: ClassVar[str] = ""
     """The format string of the detail, with the names of fields. IDs and paths are formatted as text."""
 
@@ -88,6 +96,10 @@ class PurasError(Exception):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "former_code" in vars(cls):
+            _CURRENT_CODES[cls.former_code] = cls.code
+        elif "code" in vars(cls):
+            cls.former_code = ""
         cls._fields = {**cls._fields, **dict(_declared(cls))}
         if cls._fields and "__init__" not in vars(cls):
             cls._signature = Signature([one.parameter(name) for name, one in cls._fields.items()])
@@ -106,7 +118,8 @@ class PurasError(Exception):
 
     def as_body(self) -> dict[str, Any]:
         """Return the body of the response as JSON."""
-        return {"detail": self.detail, "code": self.code, **self.fields}
+        former = {"former_code": self.former_code} if self.former_code else {}
+        return {"detail": self.detail, "code": self.code, **former, **self.fields}
 
 
 def _declared(error: type[PurasError]) -> Iterator[tuple[str, _Field]]:

@@ -9,8 +9,11 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
+from backend.core.errors import current_code
 from backend.core.jsonb import MAX_DEPTH
 
+ErrorCode = Annotated[str, AfterValidator(current_code)]
+"""An error code that was stored. One of an earlier release has its present name."""
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _MAX_SHOWN: Final = 60  # characters of the way to what is wrong
 

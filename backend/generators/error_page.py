@@ -1,4 +1,4 @@
-"""`docs/errors.md`: every code that the API answers with, from the classes of the errors."""
+"""Generate `docs/errors.md`, the list of all error codes of the API, from the error classes."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from backend.docs_site.markdown import code, table
 _HEAD: Final = """\
 # Errors
 
-Every error has a sentence for people, a code for programs, and facts that belong to it:
+Every error has a description, a code, and the values that belong to it:
 
 ```json
-{"detail": "There is no skill 'greeet' here. Did you mean 'greet'?", "code": "skill_not_found", "skill": "greeet"}
+{"detail": "There is no skill 'greeet'. Did you mean 'greet'?", "code": "skill_not_found", "skill": "greeet"}
 ```
 
-- **Act on the code**, show the sentence. Sentences may be written better at any time; codes stay.
-- **422** lists everything that is wrong at once, as `errors: [{"path", "message"}]`.
-- **404** is also what is somebody else's: the answer does not tell which.
-- **429 and 503** come with `Retry-After` in seconds. Wait so long, then send the same again.
-- Send `Idempotency-Key` with every POST that makes something: then a repetition after a broken connection makes
-  nothing twice, and answers what the first one did (`Idempotent-Replayed: true`), for 24 hours.
-- Every answer has `X-Request-Id`, which is in the instance's log too. A 500 is our fault, and says no more than that.
+- **Use the code** in programs and show the description to users. Descriptions may change at any time; codes do not.
+- **422** lists all problems as `errors: [{"path", "message"}]`.
+- **404** is also returned for objects of other projects.
+- **429 and 503** have the header `Retry-After` in seconds. Wait that long, then send the same request again.
+- Send `Idempotency-Key` with every POST that creates something. A request that is repeated within 24 hours, for example
+  after a broken connection, creates nothing again and returns the response of the first (`Idempotent-Replayed: true`).
+- Every response has `X-Request-Id`, which is in the log of the instance too. A 500 is a fault of the instance.
+- **Renamed codes:** the body also has the former code as `former_code` for one release. Compare `code` with the present
+  name.
 
-What a **job** failed with is not an error of the API: the job is read with status 200, and has `error_code` and
-`error`.
+The error of a **job** is not an error of the API: the job is read with status 200, and has `error_code` and `error`.
 
 This page is generated from the classes of the errors by `make settings`.
 
 """
 _MEANING: Final = {
-    400: ": cannot be read",
-    401: ": nobody known",
-    402: ": money",
+    400: ": malformed request",
+    401: ": not signed in",
+    402: ": payment required",
     403: ": not allowed",
-    404: ": not here, or not yours",
-    409: ": contradicts what is there",
+    404: ": not found",
+    409: ": conflict",
     413: ": too large",
-    415: ": not taken here",
-    422: ": understood, and wrong",
-    429: ": too many, later again",
+    415: ": unsupported content type",
+    422: ": invalid values",
+    429: ": too many requests",
     501: ": not offered by this instance",
-    503: ": away, later again",
+    503: ": unavailable",
 }
 _NOT_OF_THE_API: Final = ("backend.operations", "backend.embedded", "backend.migrations")
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Return the text of the page."""
     _load_all()
     rows: dict[int, dict[str, str]] = {}
     for error in _below(PurasError):
-        rows.setdefault(error.status, {}).setdefault(error.code, _first_sentence(error))
+        rows.setdefault(error.status, {}).setdefault(error.code, _meaning_of(error))
     parts = [
         f"## {status}{_MEANING.get(status, '')}\n\n"
         + table(("Code", "Meaning"), [(code(name), rows[status][name]) for name in sorted(rows[status])])
@@ -82,6 +83,7 @@ def _below(error: type[PurasError]) -> list[type[PurasError]]:
     )
 
 
-def _first_sentence(error: type[PurasError]) -> str:
+def _meaning_of(error: type[PurasError]) -> str:
     text = " ".join((error.__doc__ or "").split())
-    return text.partition(". ")[0].rstrip(".") + "."
+    former = f" Before 0.2: `{error.former_code}`." if error.former_code else ""
+    return text.partition(". ")[0].rstrip(".") + "." + former

@@ -98,7 +98,8 @@ class ListingInUse(Conflict):
 class ContentOwnedByPublisher(Conflict):
     """Forks and continuations begin with a conversation, and that of a listing belongs to its publisher."""
 
-    code = "content_is_the_publishers"
+    code = "content_owned_by_publisher"
+    former_code = "content_is_the_publishers"
     message = (
         "Job {job_id!r} ran the listing {listing!r}, or was called by it: its conversation is its publisher's. "
         "Replay a run of a listing, or submit a new one."

@@ -23,10 +23,10 @@ TITLE: Final = "Puras Studio"
 DESCRIPTION: Final = """\
 Write skills, publish them as immutable versions, and run them as durable, observable, billed jobs.
 
-Send an API key as `Authorization: Bearer puras_live_…`. Errors are `{"detail", "code", …facts}`: a sentence for
-people, a code for programs. Lists take `limit` and `cursor`; the next page is in the `Link` header. Every POST that
-creates something takes an `Idempotency-Key`. Amounts are millionths of a dollar, as integers, with the dollars beside
-them as numbers; times are ISO 8601 in UTC. `workspace_id` is `project_id` by another name.
+Send an API key as `Authorization: Bearer puras_live_…`. Errors are `{"detail", "code", …}`: a description,
+a code for programs, and the values that belong to it. Lists take `limit` and `cursor`; the next page is in the `Link`
+header. Every POST that creates something takes an `Idempotency-Key`. Amounts are millionths of a dollar, as integers,
+with the dollars alongside as numbers; times are ISO 8601 in UTC. `workspace_id` is `project_id` by another name.
 
 `GET /v1/projects/{project}/openapi.json` describes a project's own skills in the same form, with the types of their
 inputs and results.

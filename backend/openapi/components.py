@@ -39,7 +39,7 @@ SECURITY_SCHEMES: Final = {
 PROBLEM: Final = {
     "type": "object",
     "title": "Problem",
-    "description": "An error: a sentence for people, a code for programs, and facts beside them.",
+    "description": "An error: its description, its code, and the values that belong to it.",
     "required": ["detail", "code"],
     "additionalProperties": True,
     "properties": {
@@ -47,7 +47,12 @@ PROBLEM: Final = {
             "type": "string",
             "description": "What went wrong, with which thing, and what to do next.",
         },
-        "code": {"type": "string", "description": "For programs; never changes its meaning."},
+        "code": {"type": "string", "description": "The error code. Its meaning never changes."},
+        "former_code": {
+            "type": "string",
+            "deprecated": True,
+            "description": "The code before 0.2, if the code was renamed. Removed in 0.3.",
+        },
         "request_id": {
             "type": "string",
             "description": "By which the operator finds the request in the log.",

@@ -36,7 +36,8 @@ class PortTaken(Conflict):
 class DatabaseUnreachable(PurasError):
     """The database does not answer, or is not one of ours."""
 
-    code = "database_away"
+    code = "database_unavailable"
+    former_code = "database_away"
 
 
 class NotMigrated(PurasError):

@@ -12,7 +12,17 @@ from uuid import UUID
 
 import pytest
 
-from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError, TooMany, Unavailable, field
+from backend.core.errors import (
+    Conflict,
+    Invalid,
+    Missing,
+    Problem,
+    PurasError,
+    TooMany,
+    Unavailable,
+    current_code,
+    field,
+)
 from backend.generators import error_page
 
 ID = UUID(int=7)
@@ -123,6 +133,34 @@ def test_bases_add_what_every_error_of_their_status_has() -> None:
     assert Rejected("m").as_body()["errors"] == []
     assert Invalid("No.", [Problem("a", "b")]).as_body()["errors"] == [{"path": "a", "message": "b"}]
     assert Slow(4).as_body() == {"detail": "Wait 4 s.", "code": "slow", "retry_after_s": 4}
+
+
+class Unready(Conflict):
+    """It is not ready."""
+
+    code = "unready"
+    former_code = "not_ready_of_old"
+    message = "It is not ready."
+
+
+class Unsent(Unready):
+    """It was not sent."""
+
+    code = "unsent"
+
+
+def test_a_renamed_code_has_its_former_name_in_the_body_and_is_found_by_it() -> None:
+    assert Unready().as_body() == {
+        "detail": "It is not ready.",
+        "code": "unready",
+        "former_code": "not_ready_of_old",
+    }
+    assert Unsent().as_body().keys() == {"detail", "code"}, "another code was not renamed"
+    assert [current_code(code) for code in ("not_ready_of_old", "unready", "other")] == [
+        "unready",
+        "unready",
+        "other",
+    ]
 
 
 @pytest.mark.parametrize(

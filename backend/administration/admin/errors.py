@@ -10,7 +10,8 @@ from backend.core.errors import Missing
 class AccountNotFound(Missing):
     """Nobody has an account with this id."""
 
-    code = "person_not_found"
+    code = "user_not_found"
+    former_code = "person_not_found"
     message = "Nobody has an account with the id {user_id!r}. GET /v1/instance/users lists everybody."
     user_id: UUID
 

@@ -19,7 +19,8 @@ class ArchiveDamaged(PurasError):
 class DiskFull(Unavailable):
     """The disk has not the space that is needed."""
 
-    code = "no_room"
+    code = "disk_full"
+    former_code = "no_room"
     folder: Path = field(in_body=False)
     _: KW_ONLY
     needed_bytes: int

@@ -10,7 +10,8 @@ from backend.skills.deployments.tables import Deployment
 class DraftNotStarted(Missing):
     """The skillpack has no working copy yet, and reading begins none for somebody who may not write."""
 
-    code = "draft_not_begun"
+    code = "draft_not_started"
+    former_code = "draft_not_begun"
     message = (
         "Nobody has begun a working copy of {skillpack!r} yet. Somebody with the role developer opens the editor "
         "first; the active version can be downloaded: GET /v1/deployments."

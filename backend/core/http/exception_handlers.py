@@ -1,4 +1,4 @@
-"""Every error as the answer of REST: `{"detail", "code", …facts}` and the headers that belong to it."""
+"""Convert errors to responses of the API: `{"detail", "code", …}` and the headers that belong to them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ _MAX_ANSWER_BYTES: Final = 16 << 20
 class EmbeddingsUnavailable(Unavailable):
     """The model of embeddings does not answer."""
 
-    code = "embeddings_away"
+    code = "embeddings_unavailable"
+    former_code = "embeddings_away"
 
 
 class EmbeddingsRefused(Invalid):

@@ -25,7 +25,8 @@ class ListingHasNoMemory(NotAllowed):
 class MemoryChanged(Conflict):
     """Somebody has written the record since it was read."""
 
-    code = "memory_moved_on"
+    code = "memory_changed"
+    former_code = "memory_moved_on"
     message = (
         "The record is at version {version}, not {expected}. Read it again, and write what it should be now."
     )

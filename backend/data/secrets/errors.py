@@ -16,7 +16,8 @@ class SecretMissing(Missing):
 class TooManySecrets(Conflict):
     """The secrets of one place are too many, or too large together."""
 
-    code = "no_room_for_secret"
+    code = "too_many_secrets"
+    former_code = "no_room_for_secret"
     message = (
         "There is no room for this secret: at most {most_secrets} fit here, of {most_kib} KiB together. Delete one "
         "that no skill uses."

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from backend.core.errors import current_code
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
 
@@ -125,7 +126,7 @@ def _run(row: Any) -> Run:
         id=row.id,
         version=row.deployment_version,
         status=row.status,
-        error_code=row.error_code,
+        error_code=row.error_code and current_code(row.error_code),
         cost_micros=row.cost_micros,
         eval_score=row.eval_score,
         duration_ms=None if took is None else round(took.total_seconds() * 1000),

@@ -173,7 +173,8 @@ class PromptNotOnKey(NotAllowed):
 class TooMuchFeedback(Conflict):
     """So many people have rated the job that no other opinion is taken."""
 
-    code = "too_many_opinions"
+    code = "too_much_feedback"
+    former_code = "too_many_opinions"
     message = (
         "This job has {limit} opinions, as many as one may have; those that are there can still be changed."
     )

@@ -43,7 +43,8 @@ _NEW_INPUTS: Final = (
 class NotResumable(Conflict):
     """The job has no conversation, or is not where this could be done."""
 
-    code = "nothing_to_go_on_from"
+    code = "not_resumable"
+    former_code = "nothing_to_go_on_from"
     message = "Job {job_id!r} {why}"
     job_id: UUID
     why: str = field(in_body=False)

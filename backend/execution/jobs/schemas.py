@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.core.schemas import Text
+from backend.core.schemas import ErrorCode, Text
 from backend.execution.jobs.status import Status
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 from backend.skills.job_limits import JobLimits
@@ -129,8 +129,8 @@ class JobRead(Answer):
     """The files that the result names, each with a fresh address."""
     error: str | None
     """Why it failed, for a person."""
-    error_code: str | None
-    """The same, for a program."""
+    error_code: ErrorCode | None
+    """The error code of a failed job."""
     attempt: int
     """How many times it was started."""
     steps: int

@@ -48,7 +48,8 @@ class TooDeep(Conflict):
 class CallerNotRunning(Conflict):
     """The job that calls does not run any more."""
 
-    code = "job_moved_on"
+    code = "job_not_running"
+    former_code = "job_moved_on"
     message = "The job that makes this call does not run any more, or runs elsewhere. Stop here."
 
 

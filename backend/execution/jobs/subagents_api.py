@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.errors import NotAllowed
-from backend.core.schemas import Text
+from backend.core.schemas import ErrorCode, Text
 from backend.execution.jobs import subagents
 from backend.execution.jobs.status import Status
 from backend.execution.jobs.subagents import SubagentCall
@@ -59,7 +59,7 @@ class SubagentRead(BaseModel):
     result: Any
     """What the skill returned, once it has succeeded."""
     error: str | None
-    error_code: str | None
+    error_code: ErrorCode | None
     used_micros: int
     """What it has used so far: the caller pays that with its own."""
 

@@ -27,7 +27,8 @@ class CronInvalid(Invalid):
 class ScheduleNeverFires(Invalid):
     """It names days that never come."""
 
-    code = "never_comes"
+    code = "schedule_never_fires"
+    former_code = "never_comes"
 
     def __init__(self, cron: str) -> None:
         why = "It has no moment in the next nine years."
@@ -53,7 +54,8 @@ class TooManySchedules(Conflict):
 class PriceIncreased(PaymentRequired):
     """The publisher of the listing asks for more than the schedule was made for."""
 
-    code = "price_rose"
+    code = "price_increased"
+    former_code = "price_rose"
     listing: str = field(in_body=False)
     price_micros: int
     most_price_micros: int
@@ -68,7 +70,8 @@ class PriceIncreased(PaymentRequired):
 class RestrictedKey(NotAllowed):
     """The jobs of a schedule would escape the limits of the key that made it."""
 
-    code = "narrow_key"
+    code = "restricted_key"
+    former_code = "narrow_key"
     message = (
         "A key with a daily cap, a list of skills or an expiry makes and changes no schedules: their jobs would not "
         "be held to it. Use a key without, or sign in."

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.core.schemas import Asked
+from backend.core.schemas import Asked, ErrorCode
 from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
@@ -127,8 +127,8 @@ class ScheduleRunRead(Answer):
     job_status: Status | None
     """None when there is no job, or none any more."""
     reason: str
-    code: str
-    """Of the refusal, for a program."""
+    code: ErrorCode
+    """The error code of a rejected run."""
     created_at: datetime
 
 

@@ -49,7 +49,8 @@ class ModeMissing(Malformed):
 class MediaCostExceedsLimit(PaymentRequired):
     """The call could cost more than is left of what is reserved for the job."""
 
-    code = "media_too_dear"
+    code = "media_cost_exceeds_limit"
+    former_code = "media_too_dear"
     model: str
     _: KW_ONLY
     needed_micros: int
@@ -72,14 +73,16 @@ class MediaCostExceedsLimit(PaymentRequired):
 class MediaInProgress(Conflict):
     """The same call is being worked on."""
 
-    code = "media_being_made"
+    code = "media_in_progress"
+    former_code = "media_being_made"
     message = "A call with this Idempotency-Key is being worked on. Send it again in a minute for its result."
 
 
 class JobNotRunning(Conflict):
     """The job has ended, or runs elsewhere by now."""
 
-    code = "job_moved_on"
+    code = "job_not_running"
+    former_code = "job_moved_on"
     message = "The job does not run any more, or runs elsewhere: nothing was made for it, or charged."
 
 
@@ -126,7 +129,8 @@ class MediaFailed(PurasError):
 class MediaProviderUnavailable(Unavailable):
     """The provider does not answer, or has too much to do."""
 
-    code = "media_provider_away"
+    code = "media_provider_unavailable"
+    former_code = "media_provider_away"
     message = "The provider of media {why}. Try again later."
     why: str = field(in_body=False)
     _: KW_ONLY

@@ -42,7 +42,8 @@ class NotOutside(NotAllowed):
 class SearchCostExceedsLimit(PaymentRequired):
     """A search could cost more than is left of what is reserved for the job."""
 
-    code = "search_too_dear"
+    code = "search_cost_exceeds_limit"
+    former_code = "search_too_dear"
     _: KW_ONLY
     needed_micros: int
     left_micros: int
@@ -57,7 +58,8 @@ class SearchCostExceedsLimit(PaymentRequired):
 class JobNotRunning(Conflict):
     """The job has ended, or runs elsewhere by now."""
 
-    code = "job_moved_on"
+    code = "job_not_running"
+    former_code = "job_moved_on"
     message = "The job does not run any more, or runs elsewhere: nothing was charged."
 
 

@@ -18,8 +18,8 @@ from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries, service
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.schemas import (
+    DeliveryFilter,
     DeliveryRead,
-    DeliveryStatus,
     SecretRotation,
     WebhookCreate,
     WebhookRead,
@@ -130,7 +130,7 @@ async def list_webhook_deliveries(
     session: SessionDep,
     *,
     page: PageDep,
-    status: DeliveryStatus | None = None,
+    status: DeliveryFilter | None = None,
 ) -> Sequence[DeliveryRead]:
     """What it was and will be sent, newest first, each with its last answer."""
     found = await deliveries.list_some(session, principal, webhook_id, page, status=status)

@@ -19,7 +19,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.webhook_outbox.tables import Webhook, WebhookDelivery
 from backend.integrations.webhooks import service
 from backend.integrations.webhooks.errors import DeliveryNotFound, WebhookIsOff
-from backend.integrations.webhooks.schemas import DeliveryStatus
+from backend.integrations.webhooks.schemas import STORED_FAILED, DeliveryFilter
 
 RETRIED_FOR: Final = timedelta(days=3)
 TEST_EVENT: Final = "webhook.test"
@@ -31,7 +31,7 @@ async def list_some(
     webhook_id: UUID,
     page: Page,
     *,
-    status: DeliveryStatus | None = None,
+    status: DeliveryFilter | None = None,
 ) -> Slice[WebhookDelivery]:
     """What a webhook was and will be sent, newest first.
 
@@ -41,7 +41,8 @@ async def list_some(
     webhook = await service.get(session, principal, webhook_id)
     query = visible(WebhookDelivery, principal).where(col(WebhookDelivery.webhook_id) == webhook.id)
     if status is not None:
-        query = query.where(col(WebhookDelivery.status) == status)
+        stored = STORED_FAILED if status == "failed" else status
+        query = query.where(col(WebhookDelivery.status) == stored)
     below = page.moment()
     if below is not None:
         place = tuple_(col(WebhookDelivery.created_at), col(WebhookDelivery.id))

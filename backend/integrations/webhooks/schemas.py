@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from backend.core.schemas import Asked
 from backend.identity.webhook_outbox.outbox import Event
 
-DeliveryStatus = Literal["pending", "delivered", "given_up"]
+DeliveryStatus = Literal["pending", "delivered", "failed"]
+DeliveryFilter = Literal["pending", "delivered", "failed", "given_up"]
+"""`given_up` is the name of `failed` before 0.2."""
+STORED_FAILED: Final = "given_up"
+"""The value in the table for `failed`, since processes of 0.1 use the same table during an upgrade."""
+
+
+def current_status(stored: str) -> str:
+    """Return the status of a delivery by its value in the table."""
+    return "failed" if stored == STORED_FAILED else stored
+
+
 Url = Annotated[str, Field(min_length=1, max_length=2_000)]
 Skills = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)]
 Events = Annotated[list[Event], Field(max_length=20)]
@@ -68,8 +79,12 @@ class WebhookRead(Answer):
     """Why the instance itself has switched it off; empty otherwise."""
     failing_since: datetime | None
     """The first failure since it last took something."""
-    previous_until: datetime | None
-    """Until then the secret before this one signs, too."""
+    previous_secret_expires_at: datetime | None = Field(
+        validation_alias=AliasChoices("previous_secret_expires_at", "previous_until")
+    )
+    """Until this time, the previous secret signs too."""
+    previous_until: datetime | None = Field(deprecated="Use `previous_secret_expires_at`. Removed in 0.3.")
+    """The former name of `previous_secret_expires_at`."""
     created_by: str
     created_at: datetime
     updated_at: datetime
@@ -105,8 +120,13 @@ class DeliveryRead(Answer):
     event: str
     body: str
     """What is signed and sent."""
-    status: DeliveryStatus
-    """`pending` until it is `delivered`, or after three days `given_up`."""
+    status: Annotated[DeliveryStatus, BeforeValidator(current_status)]
+    """`pending` until it is `delivered`, or after three days `failed`."""
+    former_status: Literal["pending", "delivered", "given_up"] = Field(
+        validation_alias=AliasChoices("former_status", "status"),
+        deprecated="Use `status`. Removed in 0.3.",
+    )
+    """The status under its name before 0.2: `given_up` instead of `failed`."""
     attempts: int
     next_at: datetime | None
     """When it is tried next."""

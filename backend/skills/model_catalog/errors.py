@@ -11,7 +11,8 @@ from backend.core.names import suggestion
 class BadModelCatalog(Invalid):
     """The operator's file of models is wrong."""
 
-    code = "bad_catalogue"
+    code = "bad_model_catalog"
+    former_code = "bad_catalogue"
 
     def __init__(self, name: str, problems: Sequence[str]) -> None:
         super().__init__(

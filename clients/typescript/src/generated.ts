@@ -498,6 +498,8 @@ export interface DeliveryRead {
   /** What was wrong with the last try. */
   error: string | null;
   event: string;
+  /** The status under its name before 0.2: `given_up` instead of `failed`. */
+  former_status: "pending" | "delivered" | "given_up";
   /** The `webhook-id` that the receiver is sent, the same with every try. */
   id: string;
   /** When it is tried next. */
@@ -506,8 +508,8 @@ export interface DeliveryRead {
   response: string | null;
   /** Of the last try. */
   response_code: number | null;
-  /** `pending` until it is `delivered`, or after three days `given_up`. */
-  status: "pending" | "delivered" | "given_up";
+  /** `pending` until it is `delivered`, or after three days `failed`. */
+  status: "pending" | "delivered" | "failed";
   webhook_id: string;
 }
 
@@ -1152,7 +1154,7 @@ export interface JobRead {
   deployment_version: number | null;
   /** Why it failed, for a person. */
   error: string | null;
-  /** The same, for a program. */
+  /** The error code of a failed job. */
   error_code: string | null;
   /** 0 to 100, from the skill's evals. */
   eval_score: number | null;
@@ -2081,9 +2083,9 @@ export interface ProbeRead {
   verdict: "ok" | "warn" | "fail";
 }
 
-/** An error: a sentence for people, a code for programs, and facts beside them. */
+/** An error: its description, its code, and the values that belong to it. */
 export interface Problem {
-  /** For programs; never changes its meaning. */
+  /** The error code. Its meaning never changes. */
   code: string;
   /** What went wrong, with which thing, and what to do next. */
   detail: string;
@@ -2093,6 +2095,8 @@ export interface Problem {
     /** `inputs.size`, `query.limit`, `items[0].name`. */
     path: string;
   }[];
+  /** The code before 0.2, if the code was renamed. Removed in 0.3. */
+  former_code?: string;
   /** By which the operator finds the request in the log. */
   request_id?: string;
   [name: string]: unknown;
@@ -2531,7 +2535,7 @@ export interface ScheduleRead {
 export interface ScheduleRunRead {
   /** Somebody asked for it. */
   by_hand: boolean;
-  /** Of the refusal, for a program. */
+  /** The error code of a rejected run. */
   code: string;
   created_at: string;
   due_at: string;
@@ -3292,7 +3296,9 @@ export interface WebhookRead {
   /** The first failure since it last took something. */
   failing_since: string | null;
   id: string;
-  /** Until then the secret before this one signs, too. */
+  /** Until this time, the previous secret signs too. */
+  previous_secret_expires_at: string | null;
+  /** The former name of `previous_secret_expires_at`. */
   previous_until: string | null;
   skills: string[];
   updated_at: string;
@@ -3312,7 +3318,9 @@ export interface WebhookSecretRead {
   /** The first failure since it last took something. */
   failing_since: string | null;
   id: string;
-  /** Until then the secret before this one signs, too. */
+  /** Until this time, the previous secret signs too. */
+  previous_secret_expires_at: string | null;
+  /** The former name of `previous_secret_expires_at`. */
   previous_until: string | null;
   /** `whsec_…`: what `puras.verify_webhook` takes. */
   secret: string;
@@ -7101,7 +7109,7 @@ export class Api {
    */
   listWebhookDeliveries(given: {
       webhook_id: string;
-      status?: "pending" | "delivered" | "given_up" | null;
+      status?: "pending" | "delivered" | "failed" | "given_up" | null;
       /** Most rows of one page. */
       limit?: number;
       /** From the `Link` header of the page before. */

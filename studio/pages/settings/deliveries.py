@@ -15,7 +15,7 @@ from backend.core.errors import Conflict, Missing
 from backend.identity.auth.principal import Role
 from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries
-from backend.integrations.webhooks.schemas import DeliveryStatus
+from backend.integrations.webhooks.schemas import DeliveryStatus, current_status
 from studio import session
 from studio.components.elements import action, button, code, framed_table, note, status
 from studio.components.live import Ago
@@ -24,9 +24,9 @@ from studio.forms import said
 
 _PAGE_ROWS: Final = 25
 _MAX_ROWS: Final = 200
-_STATES: Final = {"pending": "queued", "delivered": "succeeded", "given_up": "failed"}
-"""As the states of a job they are drawn: waits to be sent, taken, given up."""
-_WORDS: Final = {"": "All", "pending": "Pending", "delivered": "Delivered", "given_up": "Given up"}
+_STATES: Final = {"pending": "queued", "delivered": "succeeded", "failed": "failed"}
+"""The state of a job that has the same style, by the status of a delivery."""
+_WORDS: Final = {"": "All", "pending": "Pending", "delivered": "Delivered", "failed": "Failed"}
 
 
 @dataclass
@@ -171,7 +171,7 @@ def _row(one: WebhookDelivery) -> DeliveryRow:
     return DeliveryRow(
         id=str(one.id),
         event=one.event,
-        state=_STATES[one.status],
+        state=_STATES[current_status(one.status)],
         told=one.error or (f"HTTP {one.response_code}" if one.response_code else ""),
         attempts=one.attempts,
         next_at=_in(one),

@@ -226,5 +226,5 @@ async def test_what_has_not_ended_cannot_be_continued(agents: Agents) -> None:
     job_id = await agents.submit()
     for way, body in (("continue", {"inputs": {"topic": "x"}}), ("fork", {"step": 0})):
         answer = await agents.project.http.post(f"/v1/jobs/{job_id}/{way}", json=body)
-        assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_go_on_from")
+        assert (answer.status_code, answer.json()["code"]) == (409, "not_resumable")
     await agents.project.http.post(f"/v1/jobs/{job_id}/cancel")

@@ -247,7 +247,8 @@ async def test_reading_alone_begins_no_working_copy(
     headers = {"Authorization": f"Bearer {made.clear_text}"}
     for path in ("", "/check", "/files/skills/double/main.py"):
         answer = await project.http.get(f"/v1/drafts{path}", headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (404, "draft_not_begun"), path
+        assert (answer.status_code, answer.json()["code"]) == (404, "draft_not_started"), path
+        assert answer.json()["former_code"] == "draft_not_begun", "the code before 0.2"
     await project.http.get("/v1/drafts")
     assert (await project.http.get("/v1/drafts", headers=headers)).status_code == 200
 

@@ -82,5 +82,5 @@ async def test_a_job_has_so_many_opinions_and_each_of_them_can_still_change(
         200,
     ]
     full = await rate("four", 0)
-    assert (full.json()["code"], full.json()["limit"]) == ("too_many_opinions", 2)
+    assert (full.json()["code"], full.json()["limit"]) == ("too_much_feedback", 2)
     assert (await rate("one", -1)).json()["rating"] == -1

@@ -130,9 +130,9 @@ async def test_neither_prompt_nor_conversation_of_an_agent_is_readable_by_its_ca
     assert not kinds & {"tool_use", "tool_result", "tool_started", "log"}
     for path, body in (("fork", {"step": 1}), ("continue", {"inputs": {"question": "?"}})):
         refused = await market.caller.http.post(f"/v1/jobs/{job['id']}/{path}", json=body)
-        assert (refused.status_code, refused.json()["code"]) == (409, "content_is_the_publishers")
+        assert (refused.status_code, refused.json()["code"]) == (409, "content_owned_by_publisher")
     step = await market.caller.http.get(f"/v1/jobs/{job['id']}/steps/1")
-    assert (step.status_code, step.json()["code"]) == (409, "content_is_the_publishers")
+    assert (step.status_code, step.json()["code"]) == (409, "content_owned_by_publisher")
     replayed = await market.caller.http.post(f"/v1/jobs/{job['id']}/replay", params={"version": 1})
     assert replayed.status_code == 201, replayed.text
     await market.caller.http.post(f"/v1/jobs/{replayed.json()['id']}/cancel")
@@ -209,7 +209,7 @@ async def test_the_publishers_code_reaches_what_it_was_given_and_nothing_else_of
     assert len(children) == 2
     assert all((one["inputs"], one["result"], one["price_micros"]) == ({}, None, 0) for one in children)
     refused = await http.post(f"/v1/jobs/{children[0]['id']}/replay")
-    assert (refused.status_code, refused.json()["code"]) == (409, "content_is_the_publishers")
+    assert (refused.status_code, refused.json()["code"]) == (409, "content_owned_by_publisher")
     sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
     assert sales["runs"] == 1
     assert await market.proven()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from backend.execution.schedules.dispatcher import Terms, fire_due
 from backend.money.pricing import PriceList
@@ -55,10 +56,17 @@ async def test_a_price_that_rose_is_refused_until_somebody_agrees_to_it(market: 
     await market.change(slug, price_micros=PRICE * 100)
     due = datetime.fromisoformat(schedule["next_at"])
     run = await last_run(market, schedule, at=due + timedelta(seconds=1))
-    assert (run["outcome"], run["code"], run["job_id"]) == ("refused", "price_rose", None)
+    assert (run["outcome"], run["code"], run["job_id"]) == ("refused", "price_increased", None)
     assert "$5.000000" in run["reason"]
+    async with market.instance.database.transaction() as session:  # as a process of 0.1 has stored it
+        await session.execute(
+            text("update schedule_runs set code = 'price_rose' where schedule_id = :id"),
+            {"id": schedule["id"]},
+        )
+    stored = (await market.caller.http.get(f"/v1/schedules/{schedule['id']}/runs")).json()
+    assert stored[0]["code"] == "price_increased"
     by_hand = await market.caller.http.post(f"/v1/schedules/{schedule['id']}/run")
-    assert (by_hand.status_code, by_hand.json()["code"]) == (402, "price_rose")
+    assert (by_hand.status_code, by_hand.json()["code"]) == (402, "price_increased")
     await market.change(slug, price_micros=PRICE * 2)
     changed = await market.caller.http.patch(
         f"/v1/schedules/{schedule['id']}", json={"most_price_micros": PRICE * 2}

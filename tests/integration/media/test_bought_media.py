@@ -113,7 +113,7 @@ async def test_an_order_whose_file_did_not_come_is_taken_up_and_not_ordered_anew
 async def test_nothing_is_ordered_that_the_job_cannot_pay(fal: FalServer, running: Running) -> None:
     await running.change("update jobs set reserved_micros = 50000, used_micros = 10000")
     refused = await running.make()
-    assert (refused.status_code, refused.json()["code"]) == (402, "media_too_dear")
+    assert (refused.status_code, refused.json()["code"]) == (402, "media_cost_exceeds_limit")
     assert (refused.json()["needed_micros"], refused.json()["left_micros"]) == (46_800, 40_000)
     await running.change("update jobs set reserved_micros = 0, used_micros = 0")
     assert "image_model" in (await running.make()).json()["detail"]
@@ -134,7 +134,7 @@ async def test_nothing_is_ordered_that_the_job_cannot_pay(fal: FalServer, runnin
     ("wish", "status", "code", "words"),
     [
         (Wish(refusals=[422]), 422, "media_refused", "could not be processed"),
-        (Wish(refusals=[403]), 503, "media_provider_away", "FAL_KEY"),
+        (Wish(refusals=[403]), 503, "media_provider_unavailable", "FAL_KEY"),
         (Wish(status_of_result=500), 502, "media_failed", "broke off"),
         (Wish(status_of_result=422), 422, "media_refused", "It broke."),
         (Wish(result={"images": []}), 502, "media_failed", "names no image"),

@@ -129,7 +129,7 @@ async def test_two_writers_of_one_key_both_count_and_only_the_newest_version_can
     assert sorted(one["version"] for one in written) == [1, 2, 3, 4, 5]
     assert sum(one["created"] for one in written) == 1
     late = await project.http.post("/v1/memory", json={**OWL, "if_version": 4})
-    assert (late.status_code, late.json()["code"], late.json()["version"]) == (409, "memory_moved_on", 5)
+    assert (late.status_code, late.json()["code"], late.json()["version"]) == (409, "memory_changed", 5)
     assert (await put(project, if_version=5))["version"] == 6
     taken = await project.http.post("/v1/memory", json={**OWL, "if_version": 0})
     assert taken.status_code == 409

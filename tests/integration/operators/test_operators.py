@@ -237,7 +237,7 @@ async def test_a_password_link_is_for_people_who_are_no_operators(
         True,
     )
     unknown = await operator.post(f"/v1/instance/users/{NOBODY}/password-links")
-    assert (unknown.status_code, unknown.json()["code"]) == (404, "person_not_found")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "user_not_found")
 
 
 async def set_password(client: httpx.AsyncClient, token: str, password: str) -> httpx.Response:

@@ -337,7 +337,7 @@ async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times:
             client.headers["Authorization"] = f"Bearer {made.clear_text}"
             for path, body in (("", asked), (f"/{schedule['id']}/run", None)):
                 refused = await client.post(f"/v1/schedules{path}", json=body)
-                assert (refused.status_code, refused.json()["code"]) == (403, "narrow_key")
+                assert (refused.status_code, refused.json()["code"]) == (403, "restricted_key")
 
 
 async def test_a_schedule_remembers_that_an_agent_outside_made_or_changed_it(times: Timetable) -> None:

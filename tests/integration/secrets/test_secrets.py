@@ -149,7 +149,7 @@ async def test_there_is_room_for_a_bounded_number_of_secrets(client: httpx.Async
     for number in range(6):
         assert (await put(client, headers, f"BIG_{number}", "x" * 63_000)).status_code == 200
     full = await put(client, headers, "BIG_6", "x" * 63_000)
-    assert (full.status_code, full.json()["code"]) == (409, "no_room_for_secret")
+    assert (full.status_code, full.json()["code"]) == (409, "too_many_secrets")
     assert (await put(client, headers, "BIG_5", "y" * 63_000)).status_code == 200
 
 

@@ -72,7 +72,7 @@ async def test_a_search_is_paid_from_what_is_left_and_a_failed_one_is_not(
     assert (failed.status_code, failed.json()["code"]) == (502, "web_failed")
     await running.change("update jobs set reserved_micros = 11999 where id = :job_id")
     dear = await ask(running, "search", query="owls")
-    assert (dear.status_code, dear.json()["code"]) == (402, "search_too_dear")
+    assert (dear.status_code, dear.json()["code"]) == (402, "search_cost_exceeds_limit")
     assert "limits.cost_usd" in dear.json()["detail"]
     assert len(web.heads) == 2  # what cannot be paid is not asked
     await running.change("update jobs set status = 'succeeded', finished_at = now() where id = :job_id")

@@ -70,7 +70,7 @@ def test_pauses_grow_and_reach_over_three_days() -> None:
     assert len({outcomes.next_try(5).microsecond for _ in range(20)}) > 1, "not all at the same moment"
 
 
-async def test_after_three_days_a_delivery_is_given_up_and_can_still_be_sent(hooks: Hooks) -> None:
+async def test_after_three_days_a_delivery_fails_and_can_still_be_sent(hooks: Hooks) -> None:
     hook = await hooks.make()
     hooks.receiver.answers["/"] = [says(500), says(200)]
     (delivery_id,) = await hooks.tested(hook)
@@ -79,7 +79,7 @@ async def test_after_three_days_a_delivery_is_given_up_and_can_still_be_sent(hoo
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["next_at"], delivery["ended_at"] is None) == (
-        "given_up",
+        "failed",
         None,
         False,
     )
@@ -123,7 +123,7 @@ async def test_a_receiver_that_wants_nothing_any_more_is_switched_off_and_people
     await hooks.send()
     read = await hooks.read(hook)
     assert (read["enabled"], "410" in read["disabled_reason"]) == (False, True)
-    assert [one["status"] for one in await hooks.deliveries(hook)] == ["given_up"]
+    assert [one["status"] for one in await hooks.deliveries(hook)] == ["failed"]
     acts = (await hooks.project.http.get("/v1/audit?action=webhook.switched_off")).json()
     assert [(act["actor"], act["target"]) for act in acts] == [("system", f"webhook:{hook['id']}")]
     on = await hooks.project.http.patch(f"/v1/webhooks/{hook['id']}", json={"enabled": True})
@@ -144,7 +144,7 @@ async def test_a_receiver_that_fails_for_days_is_switched_off_with_what_waits(ho
     await hooks.send()
     read = await hooks.read(hook)
     assert (read["enabled"], "5 days" in read["disabled_reason"]) == (False, True)
-    assert {one["status"] for one in await hooks.deliveries(hook)} == {"given_up"}
+    assert {one["status"] for one in await hooks.deliveries(hook)} == {"failed"}
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])

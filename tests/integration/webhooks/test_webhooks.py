@@ -139,12 +139,16 @@ async def test_a_secret_is_shown_once_and_old_and_new_sign_while_one_replaces_th
         assert hook["secret"] not in json.dumps(answer)
     rotate = f"/v1/webhooks/{hook['id']}/rotate"
     new = (await hooks.project.http.post(rotate)).json()
+    assert new["previous_secret_expires_at"] is not None
+    assert new["previous_until"] == new["previous_secret_expires_at"], "its name before 0.2"
+    assert (await hooks.read(hook))["previous_secret_expires_at"] == new["previous_secret_expires_at"]
     await hooks.tested(hook)
     await hooks.send()
     for secret in (hook["secret"], new["secret"], ["whsec_AAAA", new["secret"]]):
         puras.verify_webhook(hooks.receiver.got[-1].headers, hooks.receiver.got[-1].body, secret)
 
     newest = (await hooks.project.http.post(rotate, json={"overlap_hours": 0})).json()
+    assert (newest["previous_secret_expires_at"], newest["previous_until"]) == (None, None)
     await hooks.tested(hook)
     await hooks.send()
     got = hooks.receiver.got[-1]
@@ -188,13 +192,16 @@ async def test_a_delivery_is_sent_again_when_somebody_asks_with_the_same_id_and_
     assert (missing.status_code, missing.json()["code"]) == (404, "delivery_not_found")
 
 
-async def test_nothing_is_sent_to_a_webhook_that_is_off_and_what_waited_is_given_up(hooks: Hooks) -> None:
+async def test_nothing_is_sent_to_a_webhook_that_is_off_and_what_waited_fails(hooks: Hooks) -> None:
     hook = await hooks.make()
     (delivery_id,) = await hooks.tested(hook)
     one = f"/v1/webhooks/{hook['id']}"
     assert (await hooks.project.http.patch(one, json={"enabled": False})).json()["enabled"] is False
     assert await hooks.send() == 0
-    (delivery,) = await hooks.deliveries(hook, status="given_up")
+    (delivery,) = await hooks.deliveries(hook, status="failed")
+    assert [delivery] == await hooks.deliveries(hook, status="given_up"), "its name before 0.2"
+    assert await hooks.deliveries(hook, status="delivered") == []
+    assert (delivery["status"], delivery["former_status"]) == ("failed", "given_up")
     assert (delivery["id"], "switched off" in delivery["error"]) == (delivery_id, True)
     for path in (f"{one}/test", f"{one}/deliveries/{delivery_id}/redeliver"):
         refused = await hooks.project.http.post(path)
