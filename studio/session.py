@@ -48,7 +48,7 @@ class Act(NamedTuple):
 
 
 class AlreadyDone(Conflict):
-    """The action was sent twice; the first one has been done."""
+    """The action was sent twice, and the first one was done."""
 
     code = "already_done"
 

@@ -20,7 +20,7 @@ from backend.core.errors import Invalid, field
 
 
 class BadSettings(Invalid):
-    """A setting has a value that it cannot have."""
+    """A setting has an invalid value."""
 
     code = "bad_settings"
     sentences: list[str] = field(in_body=False)

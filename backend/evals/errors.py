@@ -10,7 +10,7 @@ from backend.core.names import suggestion
 
 
 class EvalNotFound(Missing):
-    """There is no such suite, or it is not the caller's."""
+    """The suite does not exist, or belongs to another project."""
 
     code = "eval_not_found"
     message = "No eval suite {eval_id!r} in this project. List them: GET /v1/skillpacks/{{skillpack}}/evals."
@@ -18,7 +18,7 @@ class EvalNotFound(Missing):
 
 
 class CaseNotFound(Missing):
-    """There is no such case, or it is not the caller's."""
+    """The case does not exist, or belongs to another project."""
 
     code = "eval_case_not_found"
     message = (
@@ -45,7 +45,7 @@ class NothingToCompare(Missing):
 
 
 class NoGraders(Invalid):
-    """The skill declares no graders, so no run of it could pass."""
+    """The skill declares no graders."""
 
     code = "no_graders"
 
@@ -57,7 +57,7 @@ class NoGraders(Invalid):
 
 
 class NoCases(Invalid):
-    """There is nothing to run."""
+    """The suite has no cases."""
 
     code = "no_cases"
 
@@ -70,7 +70,7 @@ class NoCases(Invalid):
 
 
 class CasesUnknown(Invalid):
-    """`case_ids` names cases that there are not."""
+    """`case_ids` names cases that do not exist."""
 
     code = "cases_unknown"
 
@@ -83,7 +83,7 @@ class CasesUnknown(Invalid):
 
 
 class NothingRecorded(Conflict):
-    """Cases have no earlier run whose replies could be replayed."""
+    """Cases have no earlier run with recorded replies."""
 
     code = "nothing_recorded"
 
@@ -96,7 +96,7 @@ class NothingRecorded(Conflict):
 
 
 class NotFinished(Conflict):
-    """It has not ended, or not in a way that can be used for this."""
+    """The job or suite has not ended, or has no usable result."""
 
     code = "not_finished"
 
@@ -105,7 +105,7 @@ class NotFinished(Conflict):
 
 
 class CaseIdTaken(Conflict):
-    """The skill has a kept case of that id."""
+    """The skill has a stored case with this ID."""
 
     code = "case_id_taken"
     message = "The skill has a case {case_id!r} already. Give another 'id', or delete that case first."
@@ -113,7 +113,7 @@ class CaseIdTaken(Conflict):
 
 
 class TooManyCases(Conflict):
-    """As many cases of the skill as may be kept are."""
+    """The skill has the maximum number of stored cases."""
 
     code = "too_many_cases"
     message = "The skill has {most:,} kept cases, which is the most. Delete some."
@@ -121,7 +121,7 @@ class TooManyCases(Conflict):
 
 
 class SuiteTooLarge(TooLarge):
-    """More runs, or more inputs, than one suite may have."""
+    """The suite exceeds the limit for its runs or inputs."""
 
     code = "suite_too_large"
     message = "The suite has {what}; at most {most} fit into one. Name case_ids, or repeat less often."

@@ -8,7 +8,7 @@ from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, PaymentR
 
 
 class ListingNotFound(Missing):
-    """There is no such listing for the caller."""
+    """The listing does not exist or is not offered to the caller."""
 
     code = "listing_not_found"
     message = (
@@ -32,7 +32,7 @@ class ListingVersionNotFound(Missing):
 
 
 class PriceOverLimit(PaymentRequired):
-    """The job may not even cost its price."""
+    """The price of the listing exceeds the cost limit of the job."""
 
     code = "price_over_limit"
     slug: str = field(in_body=False)
@@ -47,7 +47,7 @@ class PriceOverLimit(PaymentRequired):
 
 
 class WalletTooSmall(PaymentRequired):
-    """All that is in the wallet is less than what the run may cost."""
+    """The balance of the wallet is lower than the maximum cost of the run."""
 
     code = "wallet_too_small"
     slug: str = field(in_body=False)
@@ -64,7 +64,7 @@ class WalletTooSmall(PaymentRequired):
 
 
 class ListingSlugTaken(Conflict):
-    """Another listing of the instance has the name."""
+    """Another listing of the instance has this slug."""
 
     code = "listing_slug_taken"
     message = "Another listing of this instance is called {slug!r}. Choose another slug."
@@ -72,7 +72,7 @@ class ListingSlugTaken(Conflict):
 
 
 class TooManyListings(Conflict):
-    """The project has as many listings as one may have."""
+    """The project has the maximum number of listings."""
 
     code = "too_many_listings"
     message = "This project has {limit} listings, as many as one may have."
@@ -80,7 +80,7 @@ class TooManyListings(Conflict):
 
 
 class ListingNotReady(Conflict):
-    """Nothing of the listing could be run."""
+    """The listing has no version that can run."""
 
     code = "listing_not_ready"
     message = "The newest version of the listing {listing!r} runs a deployment that was deleted. Add a version first."
@@ -88,7 +88,7 @@ class ListingNotReady(Conflict):
 
 
 class ListingInUse(Conflict):
-    """It was published once, so its name stays on what ran it."""
+    """The listing was published and cannot be deleted."""
 
     code = "listing_in_use"
     message = 'The listing {listing!r} was published. Take it down instead: PATCH it with {{"status": "taken_down"}}.'
@@ -96,7 +96,7 @@ class ListingInUse(Conflict):
 
 
 class ContentOwnedByPublisher(Conflict):
-    """Forks and continuations begin with a conversation, and that of a listing belongs to its publisher."""
+    """The conversation of a listing belongs to its publisher and cannot be forked or continued."""
 
     code = "content_owned_by_publisher"
     former_code = "content_is_the_publishers"
@@ -109,7 +109,7 @@ class ContentOwnedByPublisher(Conflict):
 
 
 class NotListable(Invalid):
-    """The skill cannot be offered to others."""
+    """The skill cannot be offered in the marketplace."""
 
     code = "not_listable"
 
@@ -119,7 +119,7 @@ class NotListable(Invalid):
 
 
 class BadListingJob(Invalid):
-    """The job asks for what a listing does not give."""
+    """The job requests what a listing does not support."""
 
     code = "bad_listing_job"
 
@@ -130,7 +130,7 @@ class BadListingJob(Invalid):
 
 
 class ListingNotCallable(NotAllowed):
-    """A listing was called by a skill, or one calls what is not its own."""
+    """A skill calls a listing, or a listing calls a skill of another bundle."""
 
     code = "listing_not_callable"
 

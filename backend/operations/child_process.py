@@ -25,7 +25,7 @@ LONGEST_PAUSE_S = 5.0  # a process that can start again is back within 10 s
 
 
 class CannotStart(PurasError):
-    """A process cannot start until its settings are changed; it has printed why."""
+    """A process cannot start with its settings. It has printed the reason."""
 
     code = "cannot_start"
     message = "The process of {name} cannot start: its reason is the line before this one."

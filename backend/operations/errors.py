@@ -9,7 +9,7 @@ from backend.identity.auth.errors import ProjectNotFound
 
 
 class AlreadyUp(Conflict):
-    """Another `up` runs on this home."""
+    """Another `up` uses this home."""
 
     code = "already_up"
     message = (
@@ -21,7 +21,7 @@ class AlreadyUp(Conflict):
 
 
 class PortTaken(Conflict):
-    """Another program listens where the instance should."""
+    """Another program uses the port."""
 
     code = "port_taken"
     message = (
@@ -34,7 +34,7 @@ class PortTaken(Conflict):
 
 
 class DatabaseUnreachable(PurasError):
-    """The database does not answer, or is not one of ours."""
+    """The database is unavailable, or its version is not supported."""
 
     code = "database_unavailable"
     former_code = "database_away"
@@ -56,7 +56,7 @@ class NoSuchProject(ProjectNotFound):
 
 
 class NoDeletedProject(ProjectNotFound):
-    """The project that `undelete` names is not a deleted one, or nothing of it is left."""
+    """The project that `undelete` names is not deleted, or its data was purged."""
 
     message = (
         "There is no deleted project {project!r}. List those that can be restored: `puras-studio project list`. With "
@@ -65,7 +65,7 @@ class NoDeletedProject(ProjectNotFound):
 
 
 class NewerDatabase(Conflict):
-    """The database was brought to the tables of a newer release than this one."""
+    """The database has the tables of a newer release."""
 
     code = "newer_database"
     message = (
@@ -77,7 +77,7 @@ class NewerDatabase(Conflict):
 
 
 class NoSuchRevision(Conflict):
-    """There is no such older revision to go back to."""
+    """The database has no such older revision."""
 
     code = "no_such_revision"
     revision: str = field(in_body=False)
@@ -92,6 +92,6 @@ class NoSuchRevision(Conflict):
 
 
 class DemoFailed(PurasError):
-    """The demo's project could not be set up, or its first job did not succeed."""
+    """The project of the demo could not be created, or its first job did not succeed."""
 
     code = "demo_failed"

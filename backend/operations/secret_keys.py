@@ -36,7 +36,7 @@ class KeysFromEnvironment(Conflict):
 
 
 class OlderKeyNeeded(Conflict):
-    """Something at rest cannot be read with the newest key."""
+    """Stored values cannot be decrypted with the newest key."""
 
     code = "older_key_needed"
     message = (

@@ -25,7 +25,7 @@ _ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265231)")
 
 
 class AlreadySetUp(Conflict):
-    """Somebody has an account, so there is nothing to set up."""
+    """The instance has an owner."""
 
     code = "already_set_up"
     message = (

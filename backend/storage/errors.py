@@ -6,7 +6,7 @@ from backend.core.errors import Missing, PurasError, TooLarge, Unavailable
 
 
 class BundleDamaged(PurasError):
-    """The bytes do not have the hash they should have."""
+    """The stored bytes do not match their hash."""
 
     code = "bundle_damaged"
     message = "The bytes of bundle {sha256} have not that hash. Restore it from a backup, or push it again."
@@ -14,7 +14,7 @@ class BundleDamaged(PurasError):
 
 
 class BundleMissing(Missing):
-    """There is no bundle of that hash."""
+    """The storage has no bundle with this hash."""
 
     code = "bundle_not_found"
     message = "The bundle {sha256} is not in the storage. Restore it from a backup, or push it again."
@@ -22,7 +22,7 @@ class BundleMissing(Missing):
 
 
 class StoredFileTooLarge(TooLarge):
-    """The storage takes no file of that size."""
+    """The file exceeds the size limit of the storage."""
 
     code = "file_too_large"
     message = (
@@ -32,7 +32,7 @@ class StoredFileTooLarge(TooLarge):
 
 
 class StorageUnavailable(Unavailable):
-    """The storage does not answer, or not well."""
+    """The storage does not respond, or fails."""
 
     code = "storage_unavailable"
     message = "The storage of files does not answer. Nothing was lost: try again in a moment."
@@ -42,7 +42,7 @@ class StorageUnavailable(Unavailable):
 
 
 class StorageRefusedUs(StorageUnavailable):
-    """The storage answers, and does not let this instance in: its key is wrong, or a bucket is missing."""
+    """The storage rejects the credentials of this instance, or a bucket is missing."""
 
     message = (
         "The storage of files does not let this instance in. Its operator finds the cause with "

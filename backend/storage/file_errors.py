@@ -30,7 +30,7 @@ def _how_to_make_room(quota: Quota) -> str:
 
 
 class DriveFileMissing(Missing):
-    """There is no such file in the drive; links, pipes and devices are none."""
+    """The drive has no such file. Links, pipes and devices do not count."""
 
     code = "drive_file_not_found"
     message = "There is no file {path!r} in the drive. List the drive to see what is; links do not count."
@@ -38,7 +38,7 @@ class DriveFileMissing(Missing):
 
 
 class FileReplaced(Missing):
-    """The file was changed or replaced, and the caller may read only its earlier version."""
+    """The file was replaced, and the caller may read only the earlier version."""
 
     code = "drive_file_replaced"
     message = (
@@ -50,14 +50,14 @@ class FileReplaced(Missing):
 
 
 class BadSignature(Missing):
-    """The signed address is not one of ours, was changed, or its project is gone."""
+    """The signed URL is invalid, or its project was deleted."""
 
     code = "bad_signature"
     message = "This address is not valid. Get a new one with POST /v1/drive/sign."
 
 
 class SignatureExpired(NotAllowed):
-    """The signed address is over its time."""
+    """The signed URL has expired."""
 
     code = "signature_expired"
     message = (
@@ -68,7 +68,7 @@ class SignatureExpired(NotAllowed):
 
 
 class PathTaken(Conflict):
-    """Something else is in the way of the path."""
+    """Another file or folder has the path."""
 
     code = "drive_path_taken"
     message = "{taken_by} is in the way of {path!r} in the drive. Use another path."
@@ -77,7 +77,7 @@ class PathTaken(Conflict):
 
 
 class DriveFileLocked(Conflict):
-    """A process holds a lease on the file, so that it cannot be opened now."""
+    """A process holds a lease on the file."""
 
     code = "drive_file_locked"
     message = "A process holds a lease on the file {path!r} in the drive. Try again in a minute: the kernel ends it."
@@ -96,7 +96,7 @@ class DriveFileChanged(Conflict):
 
 
 class FolderNotEmpty(Conflict):
-    """The folder still has something in it."""
+    """The folder is not empty."""
 
     code = "drive_folder_not_empty"
     message = "The folder {path!r} is not empty. Delete the files in it first."
@@ -104,7 +104,7 @@ class FolderNotEmpty(Conflict):
 
 
 class DriveQuotaReached(Conflict):
-    """The project's drive has no room for it."""
+    """The drive of the project has reached a quota."""
 
     code = "quota_reached"
 
@@ -121,7 +121,7 @@ class DriveQuotaReached(Conflict):
 
 
 class DriveOverQuota(Conflict):
-    """Jobs have filled the drive to twice what it may hold, and no other one begins before there is room."""
+    """The drive holds more than twice its quota. No job starts until files are deleted."""
 
     code = "drive_over_quota"
 
@@ -137,7 +137,7 @@ class DriveOverQuota(Conflict):
 
 
 class DriveGrew(Conflict):
-    """The job made a drive larger that holds more than it may."""
+    """The job added files to a drive that exceeds its quota."""
 
     code = "drive_over_quota"
 
@@ -155,7 +155,7 @@ class DriveGrew(Conflict):
 
 
 class FolderTooLarge(TooLarge):
-    """The folder has more files than can be moved at once."""
+    """The folder has too many files to be moved."""
 
     code = "folder_too_large"
     message = (
@@ -167,7 +167,7 @@ class FolderTooLarge(TooLarge):
 
 
 class FileTooLarge(TooLarge):
-    """The file is over the limit."""
+    """The file exceeds the size limit."""
 
     code = "file_too_large"
     message = "A file may have {limit_bytes:,} bytes at most. Split it, or let a job write it to ./drive."
@@ -175,7 +175,7 @@ class FileTooLarge(TooLarge):
 
 
 class RangeBehindEnd(PurasError):
-    """The part that is asked for begins behind the end of the file."""
+    """The requested range starts after the end of the file."""
 
     status = 416
     code = "range_not_satisfiable"
@@ -185,13 +185,13 @@ class RangeBehindEnd(PurasError):
 
 
 class BadUpload(Malformed):
-    """The body or the headers of an upload cannot be read."""
+    """The body or the headers of an upload are malformed."""
 
     code = "bad_upload"
 
 
 class BadDrivePath(Invalid):
-    """The path cannot be one of the drive."""
+    """The path is not valid in the drive."""
 
     code = "bad_drive_path"
 
@@ -200,7 +200,7 @@ class BadDrivePath(Invalid):
 
 
 class DigestMismatch(Invalid):
-    """What came is not what the digest says."""
+    """The content does not match its digest."""
 
     code = "digest_mismatch"
 
@@ -212,7 +212,7 @@ class DigestMismatch(Invalid):
 
 
 class DriveFull(Unavailable):
-    """The disk under the drive has no room."""
+    """The disk of the drive is full."""
 
     code = "drive_full"
     message = "There is no room left on this instance's disk. Delete files, or ask its operator for more."

@@ -19,7 +19,7 @@ from workers.llm.types import Message, ToolSpec
 
 
 class PromptMissing(Missing):
-    """The bundle does not hold the text that is the prompt of the agent."""
+    """The bundle does not contain the prompt of the agent."""
 
     code = "prompt_missing"
     message = "The bundle has no text {file!r} in the folder of the skill. Add it, or name another."

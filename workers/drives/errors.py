@@ -10,7 +10,7 @@ class AttemptLost(Exception):
 
 
 class InputFileChanged(Conflict):
-    """A file that the inputs name is not the one that was checked when the job was submitted."""
+    """A file that the inputs name has changed since the job was submitted."""
 
     code = "input_file_changed"
     message = (
@@ -22,7 +22,7 @@ class InputFileChanged(Conflict):
 
 
 class InputFilesTooLarge(TooLarge):
-    """The files that the inputs name do not fit into the job."""
+    """The files that the inputs name exceed the size limit of a job."""
 
     code = "input_files_too_large"
     message = (
@@ -34,7 +34,7 @@ class InputFilesTooLarge(TooLarge):
 
 
 class InputFilesTooMany(TooLarge):
-    """The inputs name more files than can be fetched."""
+    """The inputs name more files than a job can fetch."""
 
     code = "input_files_too_many"
     message = "The inputs name more than {most:,} files. Name fewer: a job gets others with puras.drive.fetch(name)."
@@ -42,7 +42,7 @@ class InputFilesTooMany(TooLarge):
 
 
 class ChangedFilesTooMuch(TooLarge):
-    """The job left more in its drive than can be stored."""
+    """The job changed more files in its drive than can be stored."""
 
     code = "changed_files_too_much"
     message = "The job left {what} in ./drive. Nothing of it was kept: write less."

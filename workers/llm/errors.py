@@ -10,7 +10,7 @@ from backend.core.errors import Conflict, Invalid, Missing, PaymentRequired, Too
 
 
 class ModelOverloaded(Unavailable):
-    """The model is busy, or a rate is used up, after every retry."""
+    """The model is overloaded or rate limited, after all retries."""
 
     code = "model_overloaded"
 
@@ -40,7 +40,7 @@ class ModelUnavailable(Unavailable):
 
 
 class ModelKeyMissing(Conflict):
-    """There are keys for other models, and none for this one: a simulated job would be mistaken for a real one."""
+    """The project has API keys for other models, but none for this one, so a simulation would be misleading."""
 
     code = "model_key_missing"
     model: str
@@ -54,7 +54,7 @@ class ModelKeyMissing(Conflict):
 
 
 class ModelKeyRefused(PaymentRequired):
-    """The provider does not take the key, or does not let it use this model."""
+    """The provider rejects the API key, or does not allow it to use this model."""
 
     code = "model_key_refused"
 
@@ -71,7 +71,7 @@ class ModelKeyRefused(PaymentRequired):
 
 
 class ModelRefused(Invalid):
-    """The provider rejects the request itself; repeating it does not help."""
+    """The provider rejects the request as invalid, so a retry does not help."""
 
     code = "model_refused"
 
@@ -80,7 +80,7 @@ class ModelRefused(Invalid):
 
 
 class PromptTooLong(TooLarge):
-    """The conversation does not fit into the model."""
+    """The conversation exceeds the context of the model."""
 
     code = "prompt_too_long"
     message = (
@@ -92,7 +92,7 @@ class PromptTooLong(TooLarge):
 
 
 class RecordingMissing(Missing):
-    """There is no job of the project in which a model answered."""
+    """The project has no such job with replies of a model."""
 
     code = "recording_not_found"
     message = (

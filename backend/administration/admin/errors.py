@@ -8,7 +8,7 @@ from backend.core.errors import Missing
 
 
 class AccountNotFound(Missing):
-    """Nobody has an account with this id."""
+    """No account has this ID."""
 
     code = "user_not_found"
     former_code = "person_not_found"
@@ -17,7 +17,7 @@ class AccountNotFound(Missing):
 
 
 class WorkerNotFound(Missing):
-    """No process of the fleet has this id: it has ended, or begun anew."""
+    """No worker has this ID. It has ended, or was restarted with another ID."""
 
     code = "worker_not_found"
     message = (

@@ -9,7 +9,7 @@ from backend.core.errors import PurasError, Unavailable, field
 
 
 class ArchiveDamaged(PurasError):
-    """The archive was cut or changed, or is none of ours."""
+    """The archive is incomplete, was changed, or was not created by this product."""
 
     code = "archive_damaged"
     message = "The file cannot be used: {why} Use another copy of it, or another backup."
@@ -17,7 +17,7 @@ class ArchiveDamaged(PurasError):
 
 
 class DiskFull(Unavailable):
-    """The disk has not the space that is needed."""
+    """The disk does not have the required space."""
 
     code = "disk_full"
     former_code = "no_room"

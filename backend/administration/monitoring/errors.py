@@ -6,7 +6,7 @@ from backend.core.errors import Missing, NotSignedIn
 
 
 class MetricsOff(Missing):
-    """The operator has not said who may read the metrics."""
+    """The operator has not set a token for the metrics."""
 
     code = "metrics_off"
     message = (
@@ -16,7 +16,7 @@ class MetricsOff(Missing):
 
 
 class MetricsTokenRefused(NotSignedIn):
-    """The metrics' own token is missing or wrong; keys of projects are not taken."""
+    """The token of the metrics is missing or wrong. API keys of projects are not accepted."""
 
     code = "metrics_token_refused"
     message = (

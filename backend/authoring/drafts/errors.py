@@ -8,7 +8,7 @@ from backend.skills.deployments.tables import Deployment
 
 
 class DraftNotStarted(Missing):
-    """The skillpack has no working copy yet, and reading begins none for somebody who may not write."""
+    """The skillpack has no draft, and the caller may not create one."""
 
     code = "draft_not_started"
     former_code = "draft_not_begun"
@@ -20,7 +20,7 @@ class DraftNotStarted(Missing):
 
 
 class DraftFileNotFound(Missing):
-    """The working copy has no such file."""
+    """The draft has no such file."""
 
     code = "draft_file_not_found"
     message = "The working copy has no file {path!r}. GET …/drafts lists its files."
@@ -28,7 +28,7 @@ class DraftFileNotFound(Missing):
 
 
 class DraftFileChanged(Conflict):
-    """Somebody else wrote the file since it was read."""
+    """Another user wrote the file after it was read."""
 
     code = "draft_file_changed"
 
@@ -47,7 +47,7 @@ class DraftFileChanged(Conflict):
 
 
 class DraftChanged(Conflict):
-    """Somebody has changed the working copy since it was looked at, so it is not what was to be published."""
+    """Another user changed the draft after the caller read it."""
 
     code = "draft_changed"
 
@@ -62,7 +62,7 @@ class DraftChanged(Conflict):
 
 
 class ActiveVersionChanged(Conflict):
-    """Another version is active than the one that the working copy was compared with."""
+    """Another version is active than the one that the draft was compared with."""
 
     code = "active_version_changed"
 
@@ -81,7 +81,7 @@ class ActiveVersionChanged(Conflict):
 
 
 class DraftPathTaken(Conflict):
-    """There is such a file already, or one that some file systems cannot keep apart from it."""
+    """The draft has this file, or one that some file systems do not distinguish from it."""
 
     code = "draft_path_taken"
 
@@ -92,7 +92,7 @@ class DraftPathTaken(Conflict):
 
 
 class DraftFileExists(DraftPathTaken):
-    """The file is there already, and the writer has not named its revision."""
+    """The file exists, and the request does not name its revision."""
 
     def __init__(self, file: DraftFile) -> None:
         Conflict.__init__(
@@ -105,7 +105,7 @@ class DraftFileExists(DraftPathTaken):
 
 
 class DraftPathUnusable(Invalid):
-    """A bundle may not have such a path."""
+    """A bundle cannot have this path."""
 
     code = "draft_path_unusable"
 
@@ -114,6 +114,6 @@ class DraftPathUnusable(Invalid):
 
 
 class DraftTooLarge(TooLarge):
-    """The working copy has room for no more."""
+    """The draft exceeds a size limit."""
 
     code = "draft_too_large"

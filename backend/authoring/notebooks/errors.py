@@ -28,7 +28,7 @@ class KernelEnded(Conflict):
 
 
 class TooManyKernels(Conflict):
-    """The project has as many kernels as it may."""
+    """The project has the maximum number of kernels."""
 
     code = "too_many_kernels"
     limit: int
@@ -43,7 +43,7 @@ class TooManyKernels(Conflict):
 
 
 class TooManyCells(Conflict):
-    """As many cells wait as may."""
+    """The maximum number of cells is queued."""
 
     code = "too_many_cells"
     message = (
@@ -54,7 +54,7 @@ class TooManyCells(Conflict):
 
 
 class JobStillRuns(Conflict):
-    """The job has not ended, so that there is no whole of it to show."""
+    """The job has not ended, so it cannot be opened as a notebook."""
 
     code = "job_still_runs"
 
@@ -65,7 +65,7 @@ class JobStillRuns(Conflict):
 
 
 class KernelNotOnKey(NotAllowed):
-    """The key may run only some skills, and a kernel runs any code."""
+    """The key is limited to some skills, and a kernel runs any code."""
 
     code = "kernel_not_on_key"
     message = (

@@ -47,7 +47,7 @@ _API_HEADERS: Final = {"Cache-Control": "no-store"}
 
 
 class BodyTooSlow(PurasError):
-    """The body of a request comes too slowly, or not at all."""
+    """The body of a request arrives too slowly, or not at all."""
 
     status = 408
     code = "body_too_slow"

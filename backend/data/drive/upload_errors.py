@@ -6,14 +6,14 @@ from backend.core.errors import Conflict, Malformed, Missing, PurasError, TooLar
 
 
 class UploadMissing(Missing):
-    """There is no such upload any more, or not on this machine."""
+    """The upload does not exist, has expired, or is on another host."""
 
     code = "upload_not_found"
     message = "There is no such upload: it was given up, or nobody went on with it for a day. Begin anew."
 
 
 class WrongOffset(Conflict):
-    """The upload is not as far as the request says, or farther."""
+    """The offset of the request differs from the length of the upload."""
 
     code = "wrong_upload_offset"
     message = "The upload has {offset:,} bytes, and Upload-Offset says {asked:,}. Go on from there."
@@ -22,7 +22,7 @@ class WrongOffset(Conflict):
 
 
 class UploadChunkTooLarge(TooLarge):
-    """More bytes came than the upload has left."""
+    """The request has more bytes than the upload has left."""
 
     code = "upload_chunk_too_large"
     message = "The upload has {length:,} bytes in all, and more came. Begin another one."
@@ -38,7 +38,7 @@ class UploadBusy(PurasError):
 
 
 class ChecksumMismatch(PurasError):
-    """The bytes have another checksum than they should; none of them was kept."""
+    """The bytes have another checksum than the request says. None of them was stored."""
 
     status = 460
     code = "checksum_mismatch"
@@ -49,7 +49,7 @@ class ChecksumMismatch(PurasError):
 
 
 class TusVersionNotSpoken(PurasError):
-    """The request speaks another version of the protocol, or does not say which."""
+    """The request names another version of the tus protocol, or none."""
 
     status = 412
     code = "tus_version"
@@ -61,7 +61,7 @@ class TusVersionNotSpoken(PurasError):
 
 
 class NoSuchOverride(Malformed):
-    """An upload can be gone on with, read and given up, and nothing else."""
+    """The overridden method of an upload is not PATCH, HEAD or DELETE."""
 
     code = "bad_upload"
     message = (

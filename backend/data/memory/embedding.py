@@ -29,14 +29,14 @@ _MAX_ANSWER_BYTES: Final = 16 << 20
 
 
 class EmbeddingsUnavailable(Unavailable):
-    """The model of embeddings does not answer."""
+    """The embedding model is unavailable."""
 
     code = "embeddings_unavailable"
     former_code = "embeddings_away"
 
 
 class EmbeddingsRefused(Invalid):
-    """The model of embeddings does not take the text."""
+    """The embedding model rejects the text."""
 
     code = "embeddings_refused"
 

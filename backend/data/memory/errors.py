@@ -8,7 +8,7 @@ from backend.core.errors import Conflict, Invalid, Missing, NotAllowed, Problem,
 
 
 class MemoryNotFound(Missing):
-    """There is no such record, it was forgotten, or it is not the caller's."""
+    """The record does not exist, was deleted, or belongs to another project."""
 
     code = "memory_not_found"
     message = "Nothing is remembered under {memory_id!r} here. Search for it: POST /v1/memory/search."
@@ -16,14 +16,14 @@ class MemoryNotFound(Missing):
 
 
 class ListingHasNoMemory(NotAllowed):
-    """A skill of the marketplace runs in its caller's project, and reaches nothing of what that remembers."""
+    """A listing has no access to the memory of the project that runs it."""
 
     code = "listing_has_no_memory"
     message = "A listing of the marketplace has no memory in the project of its caller."
 
 
 class MemoryChanged(Conflict):
-    """Somebody has written the record since it was read."""
+    """The record was changed after the caller read it."""
 
     code = "memory_changed"
     former_code = "memory_moved_on"
@@ -36,7 +36,7 @@ class MemoryChanged(Conflict):
 
 
 class MemoryFull(Conflict):
-    """The project remembers as much as it may."""
+    """The memory of the project has reached its quota."""
 
     code = "quota_reached"
     quota: str
@@ -53,7 +53,7 @@ class MemoryFull(Conflict):
 
 
 class BadMemory(Invalid):
-    """It cannot be remembered so."""
+    """The record has invalid values."""
 
     code = "bad_memory"
 

@@ -6,7 +6,7 @@ from backend.core.errors import Conflict, Missing
 
 
 class SecretMissing(Missing):
-    """No secret of that name exists here."""
+    """No secret has this name."""
 
     code = "secret_not_found"
     message = "There is no secret {name!r} here. List them to see which exist."
@@ -14,7 +14,7 @@ class SecretMissing(Missing):
 
 
 class TooManySecrets(Conflict):
-    """The secrets of one place are too many, or too large together."""
+    """The secrets exceed the limit for their number or their total size."""
 
     code = "too_many_secrets"
     former_code = "no_room_for_secret"

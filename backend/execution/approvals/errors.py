@@ -8,7 +8,7 @@ from backend.core.errors import Conflict, Missing
 
 
 class ApprovalNotFound(Missing):
-    """There is no such approval, or it is not the caller's."""
+    """The approval does not exist, or belongs to another project."""
 
     code = "approval_not_found"
     message = "No approval {approval_id!r} in this project. List those that wait: GET /v1/approvals."
@@ -16,7 +16,7 @@ class ApprovalNotFound(Missing):
 
 
 class ApprovalDecided(Conflict):
-    """It was decided before, or nobody may decide it any more."""
+    """The approval was decided before, or has expired."""
 
     code = "approval_decided"
 

@@ -15,7 +15,7 @@ QUEUE_RETRY_AFTER_S = 5
 
 
 class JobNotFound(Missing):
-    """There is no such job, or it is not the caller's."""
+    """The job does not exist, or belongs to another project."""
 
     code = "job_not_found"
     message = "No job {job_id!r} in this project. List the project's jobs to find it."
@@ -23,7 +23,7 @@ class JobNotFound(Missing):
 
 
 class KernelNotReplayed(Conflict):
-    """The job was the kernel of a notebook, which runs what it is given and has no inputs."""
+    """The job is the kernel of a notebook, which has no inputs to replay."""
 
     code = "kernel_not_replayed"
     message = "The kernel of a notebook cannot be replayed: open its notebook and run the cells again."
@@ -31,7 +31,7 @@ class KernelNotReplayed(Conflict):
 
 
 class JobAlreadyEnded(Conflict):
-    """The job has ended, so it cannot be changed any more."""
+    """The job has ended and cannot be changed."""
 
     code = "job_already_ended"
 
@@ -44,7 +44,7 @@ class JobAlreadyEnded(Conflict):
 
 
 class WalletEmpty(PaymentRequired):
-    """The project's wallet has nothing left to spend."""
+    """The wallet of the project has no available credit."""
 
     code = "wallet_empty"
     balance_micros: int
@@ -58,7 +58,7 @@ class WalletEmpty(PaymentRequired):
 
 
 class TooManyQueuedJobs(TooMany):
-    """As many jobs of the project wait as may."""
+    """The project has the maximum number of queued jobs."""
 
     code = "too_many_queued_jobs"
     used: int
@@ -74,7 +74,7 @@ class TooManyQueuedJobs(TooMany):
 
 
 class TooManyLaterJobs(TooMany):
-    """As many jobs of the project wait for their `run_at` as may."""
+    """The project has the maximum number of jobs with a later `run_at`."""
 
     code = "too_many_later_jobs"
     used: int
@@ -90,7 +90,7 @@ class TooManyLaterJobs(TooMany):
 
 
 class KeyCapReached(PaymentRequired):
-    """The API key has spent what it may spend in a day."""
+    """The API key has reached its daily spend limit."""
 
     code = "key_cap_reached"
     key: str
@@ -133,7 +133,7 @@ class ApiKeyEnded(Conflict):
 
 
 class CalledSkillNotOnKey(NotAllowed):
-    """The model of an agent calls a skill that neither the key of the job nor the calling skill names."""
+    """An agent calls a skill that neither the key of the job nor the calling skill names."""
 
     code = "called_skill_not_on_key"
     message = (
@@ -146,7 +146,7 @@ class CalledSkillNotOnKey(NotAllowed):
 
 
 class RunAtNotOnKey(NotAllowed):
-    """A publishable key submits a job for later."""
+    """A publishable key cannot submit a job for later."""
 
     code = "run_at_not_on_key"
     message = (
@@ -156,7 +156,7 @@ class RunAtNotOnKey(NotAllowed):
 
 
 class PromptNotOnKey(NotAllowed):
-    """The key may run named skills only."""
+    """The key is limited to named skills."""
 
     code = "prompt_not_on_key"
     allowed: frozenset[str]
@@ -171,7 +171,7 @@ class PromptNotOnKey(NotAllowed):
 
 
 class TooMuchFeedback(Conflict):
-    """So many people have rated the job that no other opinion is taken."""
+    """The job has the maximum number of ratings."""
 
     code = "too_much_feedback"
     former_code = "too_many_opinions"

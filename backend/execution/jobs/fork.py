@@ -41,7 +41,7 @@ _NEW_INPUTS: Final = (
 
 
 class NotResumable(Conflict):
-    """The job has no conversation, or is not where this could be done."""
+    """The job has no conversation to continue, or its status does not allow it."""
 
     code = "not_resumable"
     former_code = "nothing_to_go_on_from"

@@ -17,7 +17,7 @@ from backend.marketplace.errors import ContentOwnedByPublisher
 
 
 class StepNotFound(Missing):
-    """The job has no such step, or has not come to it yet."""
+    """The job has no such step, or has not reached it."""
 
     code = "step_not_found"
     message = (

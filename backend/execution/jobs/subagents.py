@@ -38,7 +38,7 @@ MAX_LIVE: Final = 32
 
 
 class TooDeep(Conflict):
-    """A job called a job, which called a job, and so on, too often."""
+    """The chain of jobs that call each other exceeds its maximum depth."""
 
     code = "subagents_too_deep"
     message = "Skills may call each other {limit} deep, and this call would be one deeper. Do the work here."
@@ -46,7 +46,7 @@ class TooDeep(Conflict):
 
 
 class CallerNotRunning(Conflict):
-    """The job that calls does not run any more."""
+    """The calling job is not running."""
 
     code = "job_not_running"
     former_code = "job_moved_on"
@@ -54,7 +54,7 @@ class CallerNotRunning(Conflict):
 
 
 class TooManyChildren(Conflict):
-    """The job waits for many others already."""
+    """The job waits for the maximum number of subjobs."""
 
     code = "too_many_subagents"
     message = "{limit} skills that this job has called have not ended. Wait for some of them first."

@@ -16,7 +16,7 @@ class ScheduleNotFound(Missing):
 
 
 class CronInvalid(Invalid):
-    """The expression or the time zone says nothing that this can follow."""
+    """The cron expression or the time zone is invalid."""
 
     code = "bad_cron"
 
@@ -25,7 +25,7 @@ class CronInvalid(Invalid):
 
 
 class ScheduleNeverFires(Invalid):
-    """It names days that never come."""
+    """The cron expression matches no time in the next nine years."""
 
     code = "schedule_never_fires"
     former_code = "never_comes"
@@ -44,7 +44,7 @@ class ScheduleNameTaken(Conflict):
 
 
 class TooManySchedules(Conflict):
-    """The project has as many schedules as it may."""
+    """The project has the maximum number of schedules."""
 
     code = "too_many_schedules"
     message = "This project has {limit} schedules, as many as one may have. Delete one that is not needed."
@@ -52,7 +52,7 @@ class TooManySchedules(Conflict):
 
 
 class PriceIncreased(PaymentRequired):
-    """The publisher of the listing asks for more than the schedule was made for."""
+    """The price of the listing exceeds the maximum that the schedule pays."""
 
     code = "price_increased"
     former_code = "price_rose"
@@ -68,7 +68,7 @@ class PriceIncreased(PaymentRequired):
 
 
 class RestrictedKey(NotAllowed):
-    """The jobs of a schedule would escape the limits of the key that made it."""
+    """A restricted key cannot create or change schedules, since their jobs would not be limited to it."""
 
     code = "restricted_key"
     former_code = "narrow_key"

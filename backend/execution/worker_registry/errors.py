@@ -6,7 +6,7 @@ from backend.core.errors import Unavailable, field
 
 
 class HostExhausted(Unavailable):
-    """The host of the worker lacks what a job needs; the job has no part in it and runs again."""
+    """The host of the worker lacks a resource. The job did not cause it and runs again."""
 
     code = "host_exhausted"
     message = (

@@ -17,7 +17,7 @@ from backend.core.errors import (
 
 
 class InvalidKey(NotSignedIn):
-    """The API key is unknown, revoked, expired or not a key at all."""
+    """The API key is malformed, unknown, revoked or expired."""
 
     code = "invalid_api_key"
 
@@ -30,26 +30,26 @@ class InvalidSession(NotSignedIn):
 
 
 class InvalidJobToken(NotSignedIn):
-    """The job token is forged, expired, or its attempt no longer runs."""
+    """The job token is invalid or expired, or its attempt does not run."""
 
     code = "invalid_job_token"
 
 
 class ForgedRequest(NotAllowed):
-    """A write by session came without the session's CSRF token, or from another site."""
+    """A write request of a session has no CSRF token, or comes from another site."""
 
     code = "csrf_failed"
 
 
 class CurrentPasswordWrong(NotAllowed):
-    """The password that was given as the current one is another."""
+    """The current password is wrong."""
 
     code = "wrong_password"
     message = "That is not your current password. Check it and try again."
 
 
 class ResetClosed(NotAllowed):
-    """The link to set a new password is used, expired or made up."""
+    """The link to set a new password was used, has expired, or is invalid."""
 
     code = "reset_closed"
     message = (
@@ -59,7 +59,7 @@ class ResetClosed(NotAllowed):
 
 
 class SetupClosed(NotAllowed):
-    """The set-up link is used, expired or made up."""
+    """The setup link was used, has expired, or is invalid."""
 
     code = "setup_closed"
     message = (
@@ -69,7 +69,7 @@ class SetupClosed(NotAllowed):
 
 
 class ProjectNotNamed(Malformed):
-    """A session must say in which project it acts."""
+    """A session must name the project."""
 
     code = "project_not_named"
     message = (
@@ -79,7 +79,7 @@ class ProjectNotNamed(Malformed):
 
 
 class ProjectNotFound(Missing):
-    """There is no such project, or the caller is not in it."""
+    """The project does not exist, or the caller is not a member."""
 
     code = "project_not_found"
     message = "There is no project {project!r}, or you are not in it. GET /v1/projects lists yours."
@@ -95,7 +95,7 @@ class KeyNotFound(Missing):
 
 
 class SessionNotFound(Missing):
-    """The person has no such session."""
+    """The user has no such session."""
 
     code = "session_not_found"
     message = "You have no session {session_id!r}; it may have ended. GET /v1/me/sessions lists yours."
@@ -103,7 +103,7 @@ class SessionNotFound(Missing):
 
 
 class UserNotFound(Missing):
-    """Nobody has an account with this e-mail."""
+    """No account has this email address."""
 
     code = "user_not_found"
     message = (
@@ -114,7 +114,7 @@ class UserNotFound(Missing):
 
 
 class EmailTaken(Conflict):
-    """Somebody has an account with this e-mail already."""
+    """An account has this email address."""
 
     code = "email_taken"
     message = "Somebody has an account with the e-mail {email!r} already. Use another one."
@@ -122,7 +122,7 @@ class EmailTaken(Conflict):
 
 
 class TooManyBadKeys(TooMany):
-    """An address has shown too many API keys that nobody has; a valid one still passes."""
+    """An IP address has sent too many invalid API keys. A valid one is still accepted."""
 
     code = "too_many_bad_keys"
     message = (
@@ -133,7 +133,7 @@ class TooManyBadKeys(TooMany):
 
 
 class TooManyBadLinks(TooMany):
-    """An address has opened too many one-time links that are not valid."""
+    """An IP address has opened too many invalid one-time links."""
 
     code = "too_many_bad_links"
     message = "Too many links that are not valid have been opened from your address. Ask the operator for a new one."
@@ -141,7 +141,7 @@ class TooManyBadLinks(TooMany):
 
 
 class TooManySignIns(TooMany):
-    """Sign-in failed too often from here or for this e-mail."""
+    """Sign-in failed too often from this IP address or for this email address."""
 
     code = "too_many_sign_ins"
     retry_after_s: int
@@ -152,7 +152,7 @@ class TooManySignIns(TooMany):
 
 
 class RateExceeded(TooMany):
-    """More requests came than the key or the project may send."""
+    """The key or the project exceeds its rate limit."""
 
     code = "rate_limited"
     message = (
@@ -166,7 +166,7 @@ class RateExceeded(TooMany):
 
 
 class KeyWouldBeUnrestricted(Invalid):
-    """The change removes the scopes of a secret key that nothing else limits, without asking for full access."""
+    """The change would give a secret key full access without saying so."""
 
     code = "key_would_be_unrestricted"
 

@@ -21,7 +21,7 @@ _ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265232)")
 
 
 class StillNeeded(Conflict):
-    """Projects, or the instance itself, would be left without anybody who may manage them."""
+    """A project, or the instance, would have no owner."""
 
     code = "user_still_needed"
 

@@ -32,7 +32,7 @@ _HASHERS: Final = Hashers()
 
 
 class WrongPassword(NotSignedIn):
-    """E-mail and password do not belong together; the answer does not tell which is wrong."""
+    """The email address or the password is wrong."""
 
     code = "wrong_password"
     message = "E-mail and password do not belong together. Check both and try again."

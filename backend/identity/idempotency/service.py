@@ -57,7 +57,7 @@ class Replayed:
 
 
 class KeyReused(Invalid):
-    """The key came before, with another request."""
+    """The idempotency key was used for another request."""
 
     code = "idempotency_key_reused"
 

@@ -8,7 +8,7 @@ from backend.core.errors import Conflict, Invalid, NotAllowed, Problem, TooMany,
 
 
 class LimitAboveCeiling(Invalid):
-    """A limit was asked for above the ceiling that it has; carries each with its ceiling."""
+    """A requested limit exceeds its ceiling. The body lists each with its ceiling."""
 
     code = "limit_above_ceiling"
 
@@ -18,7 +18,7 @@ class LimitAboveCeiling(Invalid):
 
 
 class CeilingExceeded(NotAllowed):
-    """A project's limit was asked for above its ceiling, which an operator alone raises."""
+    """A requested limit of the project exceeds its ceiling, which only an operator raises."""
 
     code = "limit_above_ceiling"
 
@@ -29,7 +29,7 @@ class CeilingExceeded(NotAllowed):
 
 
 class TooManyAtOnce(TooMany):
-    """A caller has as much open at once as one may have."""
+    """The caller has the maximum number of concurrent requests."""
 
     code = "too_many_at_once"
     message = (
@@ -43,7 +43,7 @@ class TooManyAtOnce(TooMany):
 
 
 class QuotaReached(Conflict):
-    """The project has as many of these things as it may."""
+    """The project has reached a quota."""
 
     code = "quota_reached"
     quota: str

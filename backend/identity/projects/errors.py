@@ -16,7 +16,7 @@ class SlugTaken(Conflict):
 
 
 class TooManyProjects(Conflict):
-    """The person owns as many projects as a person may."""
+    """The user owns the maximum number of projects."""
 
     code = "quota_reached"
     message = (
@@ -29,7 +29,7 @@ class TooManyProjects(Conflict):
 
 
 class AlreadyMember(Conflict):
-    """The user is in the project already."""
+    """The user is a member of the project."""
 
     code = "already_member"
     message = "{email} is in this project already. PATCH the member to change the role."
@@ -37,14 +37,14 @@ class AlreadyMember(Conflict):
 
 
 class LastOwner(Conflict):
-    """A project keeps at least one owner."""
+    """The project must have an owner."""
 
     code = "last_owner"
     message = "This is the project's last owner. Make somebody else an owner first."
 
 
 class MemberNotFound(Missing):
-    """The user is not in the project."""
+    """The user is not a member of the project."""
 
     code = "member_not_found"
     message = "No member of this project has the id {user_id!r}."
@@ -63,7 +63,7 @@ class InvitationNotFound(Missing):
 
 
 class InvitationClosed(NotAllowed):
-    """The link of an invitation is used, expired, withdrawn or made up."""
+    """The invitation was used, withdrawn, has expired, or is invalid."""
 
     code = "invitation_closed"
     message = (
@@ -73,7 +73,7 @@ class InvitationClosed(NotAllowed):
 
 
 class InvitationForAnother(NotAllowed):
-    """Who is signed in has another e-mail than the invited one."""
+    """The invitation is for another email address than that of the signed-in user."""
 
     code = "invitation_for_another"
     message = (

@@ -23,7 +23,7 @@ _MAX_WORDS: Final = 500
 
 
 class UnknownMediaModel(Malformed):
-    """No model of that name makes media of that kind."""
+    """No model of this name creates media of this kind."""
 
     code = "unknown_media_model"
     sentence: str = field(in_body=False)
@@ -34,7 +34,7 @@ class UnknownMediaModel(Malformed):
 
 
 class ModeMissing(Malformed):
-    """The family cannot do what the inputs ask for."""
+    """The model does not support what the inputs request."""
 
     code = "media_mode_missing"
     model: str
@@ -47,7 +47,7 @@ class ModeMissing(Malformed):
 
 
 class MediaCostExceedsLimit(PaymentRequired):
-    """The call could cost more than is left of what is reserved for the job."""
+    """The call could cost more than the job has left."""
 
     code = "media_cost_exceeds_limit"
     former_code = "media_too_dear"
@@ -71,7 +71,7 @@ class MediaCostExceedsLimit(PaymentRequired):
 
 
 class MediaInProgress(Conflict):
-    """The same call is being worked on."""
+    """A call with the same idempotency key is in progress."""
 
     code = "media_in_progress"
     former_code = "media_being_made"
@@ -79,7 +79,7 @@ class MediaInProgress(Conflict):
 
 
 class JobNotRunning(Conflict):
-    """The job has ended, or runs elsewhere by now."""
+    """The job has ended, or another attempt runs."""
 
     code = "job_not_running"
     former_code = "job_moved_on"
@@ -87,7 +87,7 @@ class JobNotRunning(Conflict):
 
 
 class BadMediaInputs(Invalid):
-    """The inputs do not fit."""
+    """The inputs are invalid."""
 
     code = "bad_media_inputs"
 
@@ -97,7 +97,7 @@ class BadMediaInputs(Invalid):
 
 
 class MediaRefused(Invalid):
-    """The model refused what it was asked for."""
+    """The model rejects the request."""
 
     code = "media_refused"
 
@@ -108,14 +108,14 @@ class MediaRefused(Invalid):
 
 
 class NoTranscripts(NotOffered):
-    """Nothing on this instance can transcribe speech."""
+    """This instance has no model that transcribes speech."""
 
     code = "not_offered"
     message = "Transcribing needs a model, and this instance has no key for one: its operator sets FAL_KEY."
 
 
 class MediaFailed(PurasError):
-    """The provider gave nothing that can be used."""
+    """The provider returned no usable result."""
 
     status = 502
     code = "media_failed"
@@ -127,7 +127,7 @@ class MediaFailed(PurasError):
 
 
 class MediaProviderUnavailable(Unavailable):
-    """The provider does not answer, or has too much to do."""
+    """The provider does not respond, or is overloaded."""
 
     code = "media_provider_unavailable"
     former_code = "media_provider_away"

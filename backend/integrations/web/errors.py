@@ -34,13 +34,13 @@ class SearchFailed(Exception):
 
 
 class NotOutside(NotAllowed):
-    """The skill's `network:` forbids it."""
+    """`network` of the skill does not allow the request."""
 
     code = "network_refused"
 
 
 class SearchCostExceedsLimit(PaymentRequired):
-    """A search could cost more than is left of what is reserved for the job."""
+    """The search could cost more than the job has left."""
 
     code = "search_cost_exceeds_limit"
     former_code = "search_too_dear"
@@ -56,7 +56,7 @@ class SearchCostExceedsLimit(PaymentRequired):
 
 
 class JobNotRunning(Conflict):
-    """The job has ended, or runs elsewhere by now."""
+    """The job has ended, or another attempt runs."""
 
     code = "job_not_running"
     former_code = "job_moved_on"
@@ -82,7 +82,7 @@ class NoEngine(NotOffered):
 
 
 class NoImageSearch(NotOffered):
-    """No engine here finds pictures."""
+    """No search engine of this instance finds images."""
 
     message = (
         "No search engine of this instance finds pictures. Search for pages with /v1/web/search, fetch one, and take "
@@ -91,20 +91,20 @@ class NoImageSearch(NotOffered):
 
 
 class NoScripts(NotOffered):
-    """Scripts of pages are not run."""
+    """Scripts of pages are not executed."""
 
     message = "Scripts of pages are not run here. Leave 'render_js' out, or ask the site's API."
 
 
 class WebFailed(PurasError):
-    """The other side gave nothing that can be used."""
+    """The server returned no usable response."""
 
     status = 502
     code = "web_failed"
 
 
 class WebBusy(Unavailable):
-    """As many pages are read as may be at once."""
+    """The maximum number of pages is being fetched."""
 
     code = "web_busy"
     message = "As many pages as may be are fetched by this process now. Try again."

@@ -16,7 +16,7 @@ class WebhookNotFound(Missing):
 
 
 class DeliveryNotFound(Missing):
-    """The webhook has no such delivery, or it is too old to be kept."""
+    """The webhook has no such delivery, or it was deleted after its retention."""
 
     code = "delivery_not_found"
     message = (
@@ -37,7 +37,7 @@ class BadAddress(Invalid):
 
 
 class WebhookIsOff(Conflict):
-    """Nothing is sent to a webhook that is switched off."""
+    """The webhook is disabled."""
 
     code = "webhook_is_off"
     message = 'This webhook is switched off. Switch it on first: PATCH it with {{"enabled": true}}.'
@@ -45,7 +45,7 @@ class WebhookIsOff(Conflict):
 
 
 class TooManyWebhooks(Conflict):
-    """Every end of a job looks at the project's webhooks, so their number is bounded."""
+    """The project has the maximum number of webhooks."""
 
     code = "too_many_webhooks"
     message = "This project has {limit} webhooks, as many as one may have. Delete one that is not needed."

@@ -11,7 +11,7 @@ from backend.money.pricing import dollars
 
 
 class BudgetReached(PaymentRequired):
-    """A budget of the project allows no more jobs in this window."""
+    """A budget of the project allows no more jobs in this period."""
 
     code = "budget_reached"
     budget: str
@@ -29,7 +29,7 @@ class BudgetReached(PaymentRequired):
 
 
 class BudgetUsedUp(PaymentRequired):
-    """The job was accepted, and other jobs have used its budget up before it started."""
+    """Other jobs used up the budget of the job before it started."""
 
     code = "budget_reached"
     budget: str
@@ -67,7 +67,7 @@ class BudgetNameTaken(Conflict):
 
 
 class TooManyBudgets(Conflict):
-    """Every submit looks at the project's budgets, so their number is bounded."""
+    """The project has the maximum number of budgets."""
 
     code = "too_many_budgets"
     message = "This project has {limit} budgets, as many as one may have. Delete one that is not needed."

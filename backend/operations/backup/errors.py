@@ -8,7 +8,7 @@ from backend.core.errors import Conflict, PurasError, field
 
 
 class BackupExists(Conflict):
-    """There is a file at the path already."""
+    """The file exists."""
 
     code = "backup_exists"
     message = "{path} exists already. Choose another name, or name a folder."
@@ -16,7 +16,7 @@ class BackupExists(Conflict):
 
 
 class NotEmpty(Conflict):
-    """What to restore into holds something already."""
+    """The target of the restore is not empty."""
 
     code = "not_empty"
 
@@ -33,7 +33,7 @@ class BackupUnreadable(PurasError):
 
 
 class BackupNewer(PurasError):
-    """The backup was made by a release that this one does not know."""
+    """The backup was created by a newer release."""
 
     code = "backup_newer"
     message = (
@@ -57,7 +57,7 @@ class KeysMissing(PurasError):
 
 
 class WrongKeys(PurasError):
-    """The given keys are not those of the instance that made the backup, or the backup was changed."""
+    """The given keys are not those of the instance that created the backup, or the backup was changed."""
 
     code = "wrong_keys"
     message = (

@@ -6,12 +6,12 @@ from backend.core.errors import Malformed, TooLarge
 
 
 class BundleUnreadable(Malformed):
-    """The bytes are not a zip that can be read safely."""
+    """The file is not a valid ZIP archive, or not a safe one."""
 
     code = "bundle_unreadable"
 
 
 class BundleTooLarge(TooLarge):
-    """The bundle is over a limit of size."""
+    """The bundle exceeds a size limit."""
 
     code = "bundle_too_large"

@@ -9,7 +9,7 @@ from backend.core.names import suggestion
 
 
 class DeploymentNotFound(Missing):
-    """There is no such version, or it was deleted."""
+    """The deployment does not exist, or was deleted."""
 
     code = "deployment_not_found"
     message = (
@@ -32,7 +32,7 @@ class DeploymentFileNotFound(Missing):
 
 
 class NothingActive(Missing):
-    """No version is active, so no skill can be named."""
+    """The skillpack has no active version."""
 
     code = "nothing_active"
     skillpack: str | None = field(in_body=False)
@@ -43,7 +43,7 @@ class NothingActive(Missing):
 
 
 class SkillNotFound(Missing):
-    """The version that was named, or is active, has no such skill."""
+    """The version has no such skill."""
 
     code = "skill_not_found"
     skill: str = field(max_length=200)
@@ -56,7 +56,7 @@ class SkillNotFound(Missing):
 
 
 class SubskillNotSubmittable(Missing):
-    """Subskills are run by their parent alone."""
+    """Only the parent of a subskill can run it."""
 
     code = "subskill_not_submittable"
     message = "{skill!r} is a subskill: only {parent!r} runs it. Submit a job for {parent!r}, or move it to the top."
@@ -77,7 +77,7 @@ class SkillAmbiguous(Conflict):
 
 
 class SkillpackMismatch(Conflict):
-    """The skill's own name says another skillpack than the request does."""
+    """The name of the skill and the request name different skillpacks."""
 
     code = "skillpack_mismatch"
     message = "{skill!r} is not in the skillpack {skillpack!r}. Name it in one place only."
@@ -94,7 +94,7 @@ class DeploymentActive(Conflict):
 
 
 class DeploymentInUse(Conflict):
-    """Jobs that have not ended are pinned to it."""
+    """Unfinished jobs use the deployment."""
 
     code = "deployment_in_use"
     version: int | None = field(in_body=False)
@@ -106,7 +106,7 @@ class DeploymentInUse(Conflict):
 
 
 class DeploymentListed(Conflict):
-    """A listing of the marketplace runs it now."""
+    """A listing of the marketplace uses the deployment."""
 
     code = "deployment_listed"
     message = (
@@ -117,14 +117,14 @@ class DeploymentListed(Conflict):
 
 
 class DraftNotActivatable(Conflict):
-    """Drafts are run, never activated."""
+    """A draft cannot be activated."""
 
     code = "draft_not_activatable"
     message = "A draft has no version and cannot be activated. Publish it as a version."
 
 
 class BadPullLink(Missing):
-    """The address is forged, its time is over, or its version was deleted."""
+    """The URL is invalid or has expired, or its version was deleted."""
 
     code = "bad_pull_link"
     message = "This address is not valid, or its time is over. Ask for a new one."

@@ -14,7 +14,7 @@ _WORDS = {
 
 
 class RailBlocked(Invalid):
-    """A rail of the skill does not let it pass."""
+    """A guardrail of the skill blocks the value."""
 
     code = "rail_blocked"
 

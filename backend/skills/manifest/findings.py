@@ -14,7 +14,7 @@ MAX_S = 30.0  # honest bundles take milliseconds
 
 
 class BundleInvalid(Invalid):
-    """The bundle was read, and something in it has to be mended; carries every problem with its place."""
+    """The bundle has problems. The body lists them with their paths."""
 
     code = "bundle_invalid"
 

@@ -9,7 +9,7 @@ from backend.core.names import suggestion
 
 
 class BadModelCatalog(Invalid):
-    """The operator's file of models is wrong."""
+    """The model catalog of the operator is invalid."""
 
     code = "bad_model_catalog"
     former_code = "bad_catalogue"
@@ -22,7 +22,7 @@ class BadModelCatalog(Invalid):
 
 
 class UnknownModel(Invalid):
-    """No model of that name is in the catalogue."""
+    """The model catalog has no such model."""
 
     code = "unknown_model"
 
@@ -31,7 +31,7 @@ class UnknownModel(Invalid):
 
 
 class UnknownFamily(Missing):
-    """No family of models of that name is reached over a network."""
+    """No provider has this name."""
 
     code = "unknown_family"
     family: str
@@ -43,7 +43,7 @@ class UnknownFamily(Missing):
 
 
 class ProviderKeyMissing(Missing):
-    """The project has no key of its own for that family."""
+    """The project has no API key for this provider."""
 
     code = "provider_key_not_found"
     message = "The project has no key of its own for {family!r}. List them with GET /v1/providers."
@@ -51,7 +51,7 @@ class ProviderKeyMissing(Missing):
 
 
 class BadProviderKey(Invalid):
-    """The key or the address cannot be used."""
+    """The API key or the URL of the provider is invalid."""
 
     code = "bad_provider_key"
 

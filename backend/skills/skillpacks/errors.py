@@ -6,7 +6,7 @@ from backend.core.errors import Conflict, Missing, field
 
 
 class SkillpackNotFound(Missing):
-    """There is no such skillpack in the project."""
+    """The project has no such skillpack."""
 
     code = "skillpack_not_found"
     message = "The project has no skillpack {skillpack!r}. GET /v1/skillpacks lists them."
@@ -14,7 +14,7 @@ class SkillpackNotFound(Missing):
 
 
 class SkillpackSlugTaken(Conflict):
-    """The project has a skillpack of that slug."""
+    """Another skillpack of the project has this slug."""
 
     code = "slug_taken"
     message = "The project has a skillpack {slug!r} already. Choose another slug."

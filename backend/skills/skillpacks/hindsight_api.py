@@ -16,7 +16,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["skillpacks"])
 
 
 class HindsightNotOffered(NotOffered):
-    """Hindsight belongs to the hosted service; evals and traces answer the same questions here."""
+    """Only the hosted service has Hindsight. Use evals and traces instead."""
 
     message = (
         "This instance does not offer Hindsight. Compare versions with GET /v1/deployments/{{deployment}}/diff, and "

@@ -8,13 +8,13 @@ from backend.core.errors import PurasError, Unavailable
 
 
 class SandboxUnavailable(Unavailable):
-    """This machine lacks a layer of the sandbox that the settings demand."""
+    """The host lacks a layer of the sandbox that the settings require."""
 
     code = "sandbox_unavailable"
 
 
 class SandboxMisplaced(PurasError):
-    """The instance's folders are where the sandbox would make them readable for all jobs."""
+    """The sandbox would give every job access to the folders of the instance."""
 
     code = "sandbox_misplaced"
     message = (

@@ -6,13 +6,13 @@ from backend.core.errors import Invalid
 
 
 class RequirementsRefused(Invalid):
-    """A requirements.txt holds lines that are not plain packages of the index."""
+    """The requirements.txt has lines that are not plain packages of the index."""
 
     code = "environment_failed"
 
 
 class EnvironmentFailed(Invalid):
-    """The packages of a requirements.txt could not be installed."""
+    """The packages of the requirements.txt could not be installed."""
 
     code = "environment_failed"
 
@@ -22,7 +22,7 @@ class EnvironmentFailed(Invalid):
 
 
 class WheelsMissing(EnvironmentFailed):
-    """Packages have no wheel for this Python and machine, and would have to be built."""
+    """Packages have no wheel for this version of Python and this host."""
 
     def __init__(self, names: list[str], log: str = "") -> None:
         super().__init__(f"There is no wheel of {', '.join(names)} for this Python and machine.", log)
