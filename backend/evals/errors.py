@@ -22,7 +22,7 @@ class CaseNotFound(Missing):
 
     code = "eval_case_not_found"
     message = (
-        "No eval case {case_id!r} is kept in this project. List them: GET /v1/eval-cases. Cases of a dataset are "
+        "No eval case {case_id!r} is stored in this project. List them: GET /v1/eval-cases. Cases of a dataset are "
         "changed in its bundle."
     )
     case_id: UUID
@@ -100,8 +100,8 @@ class NotFinished(Conflict):
 
     code = "not_finished"
 
-    def __init__(self, what: str, status: str, mend: str) -> None:
-        super().__init__(f"{what} is {status}. {mend}", status=status)
+    def __init__(self, what: str, status: str, hint: str) -> None:
+        super().__init__(f"{what} is {status}. {hint}", status=status)
 
 
 class CaseIdTaken(Conflict):

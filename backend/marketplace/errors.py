@@ -75,7 +75,7 @@ class TooManyListings(Conflict):
     """The project has the maximum number of listings."""
 
     code = "too_many_listings"
-    message = "This project has {limit} listings, as many as one may have."
+    message = "This project has {limit} listings, the maximum."
     limit: int
 
 
@@ -138,8 +138,8 @@ class ListingNotCallable(NotAllowed):
     def by_skill(cls) -> ListingNotCallable:
         """A skill calls a listing."""
         return cls(
-            "A skill cannot call a listing of the marketplace: only a job that somebody submits runs one. "
-            "Submit it beside this job: POST /v1/jobs with listing_id."
+            "A skill cannot call a listing of the marketplace: only a submitted job runs one. "
+            "Submit it separately: POST /v1/jobs with listing_id."
         )
 
     @classmethod

@@ -35,7 +35,7 @@ class StorageUnavailable(Unavailable):
     """The storage does not respond, or fails."""
 
     code = "storage_unavailable"
-    message = "The storage of files does not answer. Nothing was lost: try again in a moment."
+    message = "The file storage does not respond. Nothing was lost: try again soon."
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, retry_after_s=5)

@@ -53,7 +53,7 @@ class BadSignature(Missing):
     """The signed URL is invalid, or its project was deleted."""
 
     code = "bad_signature"
-    message = "This address is not valid. Get a new one with POST /v1/drive/sign."
+    message = "This URL is not valid. Get a new one with POST /v1/drive/sign."
 
 
 class SignatureExpired(NotAllowed):
@@ -61,7 +61,7 @@ class SignatureExpired(NotAllowed):
 
     code = "signature_expired"
     message = (
-        "This address worked until {expired_at:%Y-%m-%d %H:%M:%S} UTC. Ask whoever gave it to you for a new one; "
+        "This URL was valid until {expired_at:%Y-%m-%d %H:%M:%S} UTC. Ask the sender for a new one; "
         "they get it with POST /v1/drive/sign."
     )
     expired_at: datetime
@@ -128,7 +128,8 @@ class DriveOverQuota(Conflict):
     def __init__(self, quota: Quota, limit: int, used: int) -> None:
         super().__init__(
             f"The drive of this project may hold {limit:,} {_UNITS[quota]} and holds {used:,}, more than twice as "
-            f"much: no job begins. Some seconds after enough was deleted they do. {_how_to_make_room(quota)}",
+            f"much: no job starts. Jobs start again some seconds after enough files were deleted. "
+            f"{_how_to_make_room(quota)}",
             quota=quota,
             limit=limit,
             used=used,
@@ -179,7 +180,7 @@ class RangeBehindEnd(PurasError):
 
     status = 416
     code = "range_not_satisfiable"
-    message = "The Range {asked!r} begins behind the end of the file, which has {size_bytes:,} bytes."
+    message = "The Range {asked!r} starts after the end of the file, which has {size_bytes:,} bytes."
     asked: str = field(in_body=False, max_length=80)
     size_bytes: int
 

@@ -76,7 +76,7 @@ class ModelRefused(Invalid):
     code = "model_refused"
 
     def __init__(self, model: str, message: str) -> None:
-        super().__init__(f"The model {model!r} refuses the request: {message}", model=model)
+        super().__init__(f"The model {model!r} rejects the request: {message}", model=model)
 
 
 class PromptTooLong(TooLarge):
@@ -97,6 +97,6 @@ class RecordingMissing(Missing):
     code = "recording_not_found"
     message = (
         "The project has no job {job_id} in which a model answered, so nothing of it can be replayed. Name another "
-        "job, or a model of the catalogue."
+        "job, or a model of the catalog."
     )
     job_id: UUID

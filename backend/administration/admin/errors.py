@@ -12,7 +12,7 @@ class AccountNotFound(Missing):
 
     code = "user_not_found"
     former_code = "person_not_found"
-    message = "Nobody has an account with the id {user_id!r}. GET /v1/instance/users lists everybody."
+    message = "No account has the ID {user_id!r}. GET /v1/instance/users lists all users."
     user_id: UUID
 
 
@@ -21,7 +21,7 @@ class WorkerNotFound(Missing):
 
     code = "worker_not_found"
     message = (
-        "No worker {worker_id!r}: it has ended, or begun anew with another id. GET /v1/instance/workers lists "
+        "No worker {worker_id!r}: it has ended, or was restarted with another ID. GET /v1/instance/workers lists "
         "them."
     )
     worker_id: UUID

@@ -13,7 +13,7 @@ class DraftNotStarted(Missing):
     code = "draft_not_started"
     former_code = "draft_not_begun"
     message = (
-        "Nobody has begun a working copy of {skillpack!r} yet. Somebody with the role developer opens the editor "
+        "There is no draft of {skillpack!r}. A member with the role developer creates one by opening the editor "
         "first; the active version can be downloaded: GET /v1/deployments."
     )
     skillpack: str
@@ -23,7 +23,7 @@ class DraftFileNotFound(Missing):
     """The draft has no such file."""
 
     code = "draft_file_not_found"
-    message = "The working copy has no file {path!r}. GET …/drafts lists its files."
+    message = "The draft has no file {path!r}. GET …/drafts lists its files."
     path: str
 
 
@@ -53,7 +53,7 @@ class DraftChanged(Conflict):
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(
-            f"{draft.updated_by} changed the working copy after you had looked at it: it has the revision "
+            f"{draft.updated_by} changed the draft after you read it: it has the revision "
             f"{draft.revision} now. Nothing was published. Look again, GET …/drafts/diff, and publish then.",
             revision=draft.revision,
             updated_by=draft.updated_by,
@@ -73,7 +73,7 @@ class ActiveVersionChanged(Conflict):
             else f"version {active.version}, by {active.created_by}, is active"
         )
         super().__init__(
-            f"Since you compared the working copy, {now_active}. Nothing was published. Look again, "
+            f"Since you compared the draft, {now_active}. Nothing was published. Check the differences, "
             "GET …/drafts/diff, and publish then.",
             active_version=None if active is None else active.version,
             created_by=None if active is None else active.created_by,
@@ -87,7 +87,7 @@ class DraftPathTaken(Conflict):
 
     def __init__(self, path: str, other: str) -> None:
         super().__init__(
-            f"{path!r} cannot be there: the working copy has {other!r}. Choose another name.", path=other
+            f"{path!r} is not available: the draft has {other!r}. Choose another name.", path=other
         )
 
 
@@ -97,7 +97,7 @@ class DraftFileExists(DraftPathTaken):
     def __init__(self, file: DraftFile) -> None:
         Conflict.__init__(
             self,
-            f"The working copy has a file {file.path!r} already. To overwrite it, send its revision as "
+            f"The draft already has a file {file.path!r}. To overwrite it, send its revision as "
             f"'If-Match: {file.revision}', or 'If-Match: *' to overwrite any revision.",
             path=file.path,
             revision=file.revision,

@@ -12,7 +12,7 @@ class KernelNotFound(Missing):
     """The project has no such kernel."""
 
     code = "kernel_not_found"
-    message = "There is no kernel {kernel_id!r}. GET /v1/notebooks/kernels lists those that live."
+    message = "There is no kernel {kernel_id!r}. GET /v1/notebooks/kernels lists the running ones."
     kernel_id: UUID
 
 

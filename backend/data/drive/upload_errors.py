@@ -9,14 +9,14 @@ class UploadMissing(Missing):
     """The upload does not exist, has expired, or is on another host."""
 
     code = "upload_not_found"
-    message = "There is no such upload: it was given up, or nobody went on with it for a day. Begin anew."
+    message = "There is no such upload: it was cancelled, or received nothing for a day. Start a new upload."
 
 
 class WrongOffset(Conflict):
     """The offset of the request differs from the length of the upload."""
 
     code = "wrong_upload_offset"
-    message = "The upload has {offset:,} bytes, and Upload-Offset says {asked:,}. Go on from there."
+    message = "The upload has {offset:,} bytes, and Upload-Offset says {asked:,}. Continue from there."
     asked: int = field(in_body=False)
     offset: int
 
@@ -25,7 +25,7 @@ class UploadChunkTooLarge(TooLarge):
     """The request has more bytes than the upload has left."""
 
     code = "upload_chunk_too_large"
-    message = "The upload has {length:,} bytes in all, and more came. Begin another one."
+    message = "The upload has a length of {length:,} bytes, and more were sent. Start a new upload."
     length: int
 
 

@@ -11,7 +11,7 @@ class MemoryNotFound(Missing):
     """The record does not exist, was deleted, or belongs to another project."""
 
     code = "memory_not_found"
-    message = "Nothing is remembered under {memory_id!r} here. Search for it: POST /v1/memory/search."
+    message = "No memory record {memory_id!r} in this project. Search for it: POST /v1/memory/search."
     memory_id: UUID | str
 
 

@@ -22,7 +22,7 @@ class ApprovalDecided(Conflict):
 
     def __init__(self, approval_id: UUID, status: str) -> None:
         why = {
-            "expired": "has expired: nobody decided in time, and the agent was told so",
+            "expired": "has expired without a decision, and the agent continued without approval",
             "cancelled": "went with its job, which was cancelled",
         }
         super().__init__(

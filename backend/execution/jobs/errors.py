@@ -11,7 +11,7 @@ from backend.core.errors import Conflict, Missing, NotAllowed, PaymentRequired, 
 from backend.money.pricing import dollars
 
 QUEUE_RETRY_AFTER_S = 5
-"""When a full queue may have room again: a guess, since nobody knows how long its jobs run."""
+"""When a full queue may accept jobs again. This is a guess, since the duration of its jobs is unknown."""
 
 
 class JobNotFound(Missing):
@@ -175,7 +175,5 @@ class TooMuchFeedback(Conflict):
 
     code = "too_much_feedback"
     former_code = "too_many_opinions"
-    message = (
-        "This job has {limit} opinions, as many as one may have; those that are there can still be changed."
-    )
+    message = "This job has {limit} ratings, the maximum. Existing ratings can still be changed."
     limit: int

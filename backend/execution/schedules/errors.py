@@ -31,8 +31,8 @@ class ScheduleNeverFires(Invalid):
     former_code = "never_comes"
 
     def __init__(self, cron: str) -> None:
-        why = "It has no moment in the next nine years."
-        super().__init__(f"'cron': {cron!r} never comes. {why}", [Problem("cron", why)])
+        why = "It matches no time in the next nine years."
+        super().__init__(f"'cron': {cron!r} never fires. {why}", [Problem("cron", why)])
 
 
 class ScheduleNameTaken(Conflict):
@@ -47,7 +47,7 @@ class TooManySchedules(Conflict):
     """The project has the maximum number of schedules."""
 
     code = "too_many_schedules"
-    message = "This project has {limit} schedules, as many as one may have. Delete one that is not needed."
+    message = "This project has {limit} schedules, the maximum. Delete one that is not needed."
     limit: int
 
 

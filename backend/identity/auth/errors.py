@@ -63,7 +63,7 @@ class SetupClosed(NotAllowed):
 
     code = "setup_closed"
     message = (
-        "This set-up link is not valid any more: it works once, within a day, and only while nobody has an account. "
+        "This set-up link is not valid any more: it works once, within a day, and only while there is no account. "
         "Sign in, or print a new link with `puras-studio setup-link`."
     )
 
@@ -107,7 +107,7 @@ class UserNotFound(Missing):
 
     code = "user_not_found"
     message = (
-        "Nobody has an account with the e-mail {email!r}. An operator makes one on the page Operator, or with "
+        "No account has the email address {email!r}. An operator creates one on the page Operator, or with "
         "`puras-studio user create`."
     )
     email: str
@@ -117,7 +117,7 @@ class EmailTaken(Conflict):
     """An account has this email address."""
 
     code = "email_taken"
-    message = "Somebody has an account with the e-mail {email!r} already. Use another one."
+    message = "An account already has the email address {email!r}. Use another one."
     email: str
 
 
@@ -126,7 +126,7 @@ class TooManyBadKeys(TooMany):
 
     code = "too_many_bad_keys"
     message = (
-        "Too many requests with API keys that are not valid have come from your address. Check the key that your "
+        "Too many requests with invalid API keys came from your IP address. Check the key that your "
         "program sends; a valid one is still taken."
     )
     retry_after_s: int
@@ -136,7 +136,7 @@ class TooManyBadLinks(TooMany):
     """An IP address has opened too many invalid one-time links."""
 
     code = "too_many_bad_links"
-    message = "Too many links that are not valid have been opened from your address. Ask the operator for a new one."
+    message = "Too many invalid links were opened from your IP address. Ask the operator for a new one."
     retry_after_s: int
 
 

@@ -40,7 +40,7 @@ class LastOwner(Conflict):
     """The project must have an owner."""
 
     code = "last_owner"
-    message = "This is the project's last owner. Make somebody else an owner first."
+    message = "This is the project's last owner. Make another member an owner first."
 
 
 class MemberNotFound(Missing):
@@ -67,7 +67,7 @@ class InvitationClosed(NotAllowed):
 
     code = "invitation_closed"
     message = (
-        "This link is not valid any more: it works once, within seven days, until it is withdrawn. Ask whoever "
+        "This link is not valid any more: it works once, within seven days, until it is withdrawn. Ask the person who "
         "invited you for a new one."
     )
 

@@ -58,7 +58,7 @@ class MediaCostExceedsLimit(PaymentRequired):
     has_reservation: bool = field(in_body=False)
 
     def describe(self) -> str:
-        mend = (
+        hint = (
             "Ask for less, or raise 'limits.cost_usd' in skill.yaml."
             if self.has_reservation
             else "Name the model in skill.yaml ('image_model', 'video_model' or 'audio_model'; 'auto' will do), so "
@@ -66,7 +66,7 @@ class MediaCostExceedsLimit(PaymentRequired):
         )
         return (
             f"A call of {self.model} may cost ${self.needed_micros / 1e6:.6f}, and ${self.left_micros / 1e6:.6f} is "
-            f"left for this job. {mend}"
+            f"left for this job. {hint}"
         )
 
 
@@ -103,7 +103,7 @@ class MediaRefused(Invalid):
 
     def __init__(self, model: str, words: str) -> None:
         super().__init__(
-            f"{model} refused this: {words[:_MAX_WORDS]}", [Problem("inputs", words[:_MAX_WORDS])]
+            f"{model} rejected this: {words[:_MAX_WORDS]}", [Problem("inputs", words[:_MAX_WORDS])]
         )
 
 

@@ -107,5 +107,5 @@ class WebBusy(Unavailable):
     """The maximum number of pages is being fetched."""
 
     code = "web_busy"
-    message = "As many pages as may be are fetched by this process now. Try again."
+    message = "This process is fetching the maximum number of pages. Try again."
     retry_after_s: int = 2

@@ -48,5 +48,5 @@ class TooManyWebhooks(Conflict):
     """The project has the maximum number of webhooks."""
 
     code = "too_many_webhooks"
-    message = "This project has {limit} webhooks, as many as one may have. Delete one that is not needed."
+    message = "This project has {limit} webhooks, the maximum. Delete one that is not needed."
     limit: int

@@ -70,5 +70,5 @@ class TooManyBudgets(Conflict):
     """The project has the maximum number of budgets."""
 
     code = "too_many_budgets"
-    message = "This project has {limit} budgets, as many as one may have. Delete one that is not needed."
+    message = "This project has {limit} budgets, the maximum. Delete one that is not needed."
     limit: int

@@ -50,7 +50,7 @@ class KeysMissing(PurasError):
     code = "keys_missing"
     message = (
         "This backup does not hold the keys of its instance, and without them stored secrets stay unreadable and "
-        "nobody can tell whether the backup was changed. Put the key file at {key_file} (mode 600) or set "
+        "it is not possible to check whether the backup was changed. Put the key file at {key_file} (mode 600) or set "
         "SECRETS_ENC_KEY; with --without-keys it is restored all the same."
     )
     key_file: Path = field(in_body=False)
@@ -61,6 +61,6 @@ class WrongKeys(PurasError):
 
     code = "wrong_keys"
     message = (
-        "The given keys did not sign this backup: they are of another instance, or somebody changed the backup. Give "
+        "The given keys did not sign this backup: they belong to another instance, or the backup was changed. Give "
         "the keys of the instance that made it."
     )

@@ -127,4 +127,4 @@ class BadPullLink(Missing):
     """The URL is invalid or has expired, or its version was deleted."""
 
     code = "bad_pull_link"
-    message = "This address is not valid, or its time is over. Ask for a new one."
+    message = "This URL is not valid, or has expired. Ask for a new one."

@@ -16,7 +16,7 @@ class BadModelCatalog(Invalid):
 
     def __init__(self, name: str, problems: Sequence[str]) -> None:
         super().__init__(
-            f"The file of models {name!r} is wrong. {'; '.join(problems)}. Mend it, or unset PURAS_MODELS.",
+            f"The model catalog {name!r} is invalid. {'; '.join(problems)}. Fix it, or unset PURAS_MODELS.",
             [Problem(path=name, message=problem) for problem in problems],
         )
 

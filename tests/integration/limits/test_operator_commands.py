@@ -92,7 +92,7 @@ async def test_a_command_about_nobody_says_so(world: World, command: Command) ->
     for words in (("user", "sessions"), ("user", "sign-out"), ("user", "reset-password")):
         said = await command(*words, "nobody@example.org")
         assert said.code == 1
-        assert "Nobody has an account with the e-mail 'nobody@example.org'" in said.err
+        assert "No account has the email address 'nobody@example.org'" in said.err
         assert "Traceback" not in said.err
 
 

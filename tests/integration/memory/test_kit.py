@@ -35,7 +35,7 @@ async def test_a_function_remembers_finds_and_forgets(
     assert job["status"] == "succeeded", job
     told = job["result"]["told"]
     assert told[:5] == [[1, True], 2, [{"says": "hoot"}], 2, []]
-    assert "Nothing is remembered under" in told[5]
+    assert "No memory record" in told[5]
     assert "not JSON" in told[6]
     assert "SHA-256" in told[7]
     assert "sumary" in told[8]

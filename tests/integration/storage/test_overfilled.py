@@ -119,5 +119,5 @@ async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
 @pytest.mark.parametrize(("size_bytes", "files"), [(2001, 0), (0, 7)])
 def test_at_twice_the_limit_no_job_begins(size_bytes: int, files: int) -> None:
     usage(2000, 6).refuse_far_over()
-    with pytest.raises(DriveOverQuota, match="no job begins"):
+    with pytest.raises(DriveOverQuota, match="no job starts"):
         usage(size_bytes, files).refuse_far_over()
