@@ -11,7 +11,7 @@ import httpx2
 
 from backend.core.net.destinations import OPERATOR
 from backend.core.net.transport import GuardedTransport, Limits, ResponseTooLarge
-from backend.integrations.media.errors import MediaFailed, MediaRefused, MediaProviderUnavailable
+from backend.integrations.media.errors import MediaFailed, MediaProviderUnavailable, MediaRefused
 
 _TIMES: Final = httpx2.Timeout(60.0, connect=10.0)
 _MAX_ANSWER_BYTES: Final = 16 << 20
