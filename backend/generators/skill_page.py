@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from backend.docs_site.markdown import code, kind, table
-from backend.skills.manifest.json_schema import skill_json_schema
+from backend.skills.manifest.json_schema import pack_json_schema, skill_json_schema
 from backend.skills.schemas.schema_dialect import DIALECT_TYPES
 
 _HEAD: Final = """\
@@ -51,41 +51,46 @@ Types: {types}. `text` is a string that people write in a larger field; `image`,
 [files](inputs.md).
 
 """
+_PACK: Final = """\
+## puras.yaml
+
+A `puras.yaml` at the root of a bundle describes the whole skillpack. All of its keys are optional.
+
+"""
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Return the page as it should be."""
     schema = skill_json_schema()
-    needed = set(schema["required"])
+    types = ", ".join(code(name) for name in sorted(DIALECT_TYPES))
+    dialect = _DIALECT.format(types=types)
+    return (
+        "".join(
+            [_HEAD, "## Keys\n\n", *_tables(schema), dialect, _PACK, *_tables(pack_json_schema())]
+        ).rstrip()
+        + "\n"
+    )
+
+
+def _tables(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the table of an object, and those of the objects in it."""
+    title = (
+        f"{path}: {schema['title'][0].lower()}{schema['title'][1:]}" if path and "title" in schema else path
+    )
     rows = [
-        (code(name), _kind(one), "yes" if name in needed else "no", one.get("description", ""))
+        (code(name), kind(one), "yes" if name in schema.get("required", ()) else "no", one["description"])
         for name, one in schema["properties"].items()
     ]
-    parts = [_HEAD, "## Keys\n\n", table(("Key", "Value", "Needed", "Meaning"), rows)]
+    heading = f"### {title}\n\n" if path else ""
+    yield heading + table(("Key", "Value", "Needed", "Meaning"), rows)
     for name, one in schema["properties"].items():
-        parts += [f"### {name}\n\n{table(('Key', 'Value', 'Needed'), rows)}" for rows in _objects(one)]
-    types = ", ".join(code(name) for name in sorted(DIALECT_TYPES))
-    return "".join(parts) + _DIALECT.format(types=types).rstrip() + "\n"
+        for inner in _objects(one):
+            yield from _tables(inner, f"{path}.{name}" if path else name)
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
-    return kind(schema) if schema.get("type") != "object" else "object"
-
-
-def _objects(schema: Mapping[str, Any]) -> list[list[tuple[str, str, str]]]:
-    """The rows of each object that a key may hold."""
-    inner = [
-        schema,
-        schema.get("items", {}),
-        *schema.get("anyOf", ()),
-        *schema.get("items", {}).get("anyOf", ()),
-    ]
-    inner += [one["items"] for one in schema.get("anyOf", ()) if "items" in one]
-    return [
-        [
-            (code(name), _kind(field), "yes" if name in one.get("required", ()) else "no")
-            for name, field in one["properties"].items()
-        ]
-        for one in inner
-        if one.get("properties")
-    ]
+def _objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield each object that a key may hold, alone or in a list."""
+    if "properties" in schema:
+        yield schema
+    for one in (*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())):
+        yield from _objects(one)

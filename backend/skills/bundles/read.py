@@ -5,24 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from backend.core.errors import Problem, PurasError
-from backend.core.names import MAX_NAME, as_name, is_name
 from backend.skills.archives.archive import Archive
 from backend.skills.bundles.discovery import SKILL_FILE, discover
 from backend.skills.bundles.requirements import check_requirements, requirements_of
 from backend.skills.bundles.scripts import check_scripts
-from backend.skills.manifest import marketing
 from backend.skills.manifest.agent import readable_helpers, ways_to_run_code
 from backend.skills.manifest.agent_skills import read_agent_skill
+from backend.skills.manifest.files import PackFile
 from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.grammar import read_skill
-from backend.skills.manifest.sections import Section
-from backend.skills.manifest.skill_reader import Reading, SkillFolder
+from backend.skills.manifest.reader import read_part
+from backend.skills.manifest.skill_reader import Reading, Section, SkillFolder
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.manifest.yaml_document import MAX_DOCUMENT_BYTES, Document, read_document
-from backend.skills.schemas.messages import shown
 
 MAX_MANIFEST_BYTES: Final = 4 << 20
 PACK_FILE: Final = "puras.yaml"
@@ -138,26 +135,9 @@ def _pack_file(archive: Archive, findings: Findings) -> _PackFile:
         findings.error(problem)
     if not isinstance(document.value, dict):
         return _PackFile({})
-    section = Section(document, findings, (), document.value)
-    fields = {
-        "title": section.text("title", most=200),
-        "description": section.loose_text("description") or None,
-        "marketing": marketing.read(section),
-    }
-    slug = section.text("slug", most=200)
-    if slug is not None and not is_name(slug):
-        fix = f"a-z, 0-9, '_' and '-', at most {MAX_NAME} characters. Write 'slug: {as_name(slug)}'"
-        section.error("slug", f"{shown(slug)} is not a slug of a skillpack: {fix}.")
-    named = section.raw("skillpack_id")
-    return _PackFile(fields, Binding(slug, named if isinstance(named, str) and _is_id(named) else None))
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    pack = read_part(PackFile, Section(document, findings, (), document.value))
+    fields = {"title": pack.title, "description": pack.description, "marketing": pack.marketing}
+    return _PackFile(fields, Binding(pack.slug, pack.skillpack_id))
 
 
 def _document(archive: Archive, file: str) -> Document:

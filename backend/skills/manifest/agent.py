@@ -1,15 +1,18 @@
-"""Keys of agents: models, tools, routing, rails."""
+"""Rules of the keys of agents: models, tools, routing and memory."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
-from typing import Any, Final, get_args
+from typing import Final
 
-from backend.core.names import as_name, is_name, suggestion
-from backend.skills.manifest import guardrails, mcp_servers
-from backend.skills.manifest.sections import Section
-from backend.skills.manifest.skill_reader import Reading
-from backend.skills.manifest.types import BuiltIn, Routing, Tool
+from backend.core.errors import PurasError
+from backend.core.names import suggestion
+from backend.skills.manifest import mcp_servers
+from backend.skills.manifest.files import SkillFile
+from backend.skills.manifest.keys import Part, fields_of
+from backend.skills.manifest.skill_reader import Reading, Section
+from backend.skills.manifest.types import MemoryUse, Routing, Tool
 from backend.skills.model_catalog import catalog
 from backend.skills.schemas.messages import shown
 
@@ -26,27 +29,56 @@ NOT_OFFERED: Final = {
     "send_email": "Write a tool of that name that calls your mail service.",
 }
 """Tools of Puras that no agent has here, and what to do instead."""
-MAX_TOOLS: Final = 128
+_MEMORY_TOOLS: Final = re.compile(
+    rb"\bmemory_(?:(?:search|get|put|forget)\b|\*)|\b(?:workspace memory|memory tools?)\b", re.IGNORECASE
+)
+_PURAS_MEMORY: Final = MemoryUse(digest=True, identity=True)
 
 
-def read(section: Section, reading: Reading, *, is_agentic: bool) -> dict[str, Any]:
-    """The fields of the manifest that these keys set."""
-    model = _model(section)
-    tools = _tools(section, reading)
-    allowed = _allowed_tools(section, tools) if is_agentic else section.texts("allowed_tools")
-    disables_bash = section.flag("disable_bash")
-    if is_agentic:
-        _warn_of_readers(section, tools, ways_to_run_code(tools, allowed, disables_bash=disables_bash))
-    return {
-        "model": model,
-        "disable_bash": disables_bash,
-        "tools": tools,
-        "allowed_tools": allowed,
-        "tool_limits": _tool_limits(section),
-        "cache_ttl": section.choice("cache_ttl", ("5m", "1h")) or "5m",
-        "routing": _routing(section, model),
-        "rails": guardrails.read(section, reading, is_agentic=is_agentic),
-    }
+def check_agent(skill: SkillFile, section: Section) -> None:
+    """Report contradictions between the keys of an agent."""
+    if skill.model and skill.text_model and skill.model != skill.text_model:
+        message = "'model' and 'text_model' are the same key and differ here. Keep one."
+        section.error("text_model", message)
+    if (
+        skill.routing
+        and skill.routing.escalate_to
+        and skill.routing.escalate_to == (skill.model or skill.text_model)
+    ):
+        message = f"{skill.routing.escalate_to!r} is the skill's own model. Name a stronger one."
+        section.error(("routing", "escalate_to"), message)
+    if section.reading.is_agentic:
+        _check_allowed_tools(skill, section)
+        readers = ways_to_run_code(skill.tools, skill.allowed_tools, disables_bash=skill.disable_bash)
+        _warn_of_readers(section, skill.tools, readers)
+
+
+def check_routing(routing: Routing, section: Section) -> Routing:
+    """Give an empty list of reasons its default."""
+    check_models(routing, section)
+    return routing if routing.on else routing.model_copy(update={"on": Routing.model_fields["on"].default})
+
+
+def check_models(part: Part, section: Section) -> None:
+    """Report models that are not in the catalog."""
+    for field in fields_of(type(part)):
+        slug, kind = getattr(part, field.name), field.rule.catalog
+        if slug and kind:
+            models = catalog.current()
+            problem = models.problem(slug) if kind == "models" else models.media_problem(slug, kind)
+            if problem:
+                section.error(field.key, problem)
+
+
+def check_tool(tool: Tool, section: Section) -> Tool:
+    """Report contradictions between the keys of a tool, and complete it."""
+    if tool.name in BUILT_IN_TOOLS:
+        section.warn("name", f"{tool.name!r} is a built-in tool, which wins over this one. Rename it.")
+    if "builtin" in section.value:
+        return tool.model_copy(update={"name": "python"})
+    if "mcp" in section.value:
+        return mcp_servers.check_server(tool, section)
+    return _check_skill_tool(tool, section) if "skill" in section.value else tool
 
 
 def ways_to_run_code(
@@ -79,107 +111,31 @@ def _warn_of_readers(section: Section, tools: Iterable[Tool], readers: tuple[str
             )
 
 
-def _model(section: Section) -> str | None:
-    model, text_model = _slug(section, "model"), _slug(section, "text_model")
-    if model and text_model and model != text_model:
-        section.error("text_model", "'model' and 'text_model' are the same key and differ here. Keep one.")
-    return model or text_model
-
-
-def _slug(section: Section, key: str, *, is_required: bool = False) -> str | None:
-    slug = section.text(key, is_required=is_required)
-    problem = catalog.current().problem(slug) if slug else None
-    if problem:
-        section.error(key, problem)
-    return slug
-
-
-def _tools(section: Section, reading: Reading) -> tuple[Tool, ...]:
-    found: list[Tool] = []
-    names: set[str] = set()
-    for tool_section in section.sections("tools", "tools"):
-        tool = _tool(tool_section, reading)
-        if tool.name and tool.name in names:
-            tool_section.error("name", f"Two tools are called {tool.name!r}. Rename one.")
-        if tool.name in BUILT_IN_TOOLS:
-            tool_section.warn(
-                "name", f"{tool.name!r} is a built-in tool, which wins over this one. Rename it."
-            )
-        names.add(tool.name or "")
-        found.append(tool)
-    if len(found) > MAX_TOOLS:
-        section.error("tools", f"There are more than {MAX_TOOLS} tools. Split the skill.")
-    return tuple(found)
-
-
-def _tool(section: Section, reading: Reading) -> Tool:
-    if "builtin" in section.value:
-        return _built_in(section)
-    fields: dict[str, Any] = {
-        "description": section.loose_text("description"),
-        "confirm": section.flag("confirm"),
-        "read_only": section.flag("read_only"),
-        "idempotent": section.flag("idempotent"),
-    }
-    if "mcp" in section.value:
-        return Tool(**fields, **mcp_servers.read(section))
-    fields["name"] = tool_name(section)
-    if "skill" in section.value:
-        return Tool(**fields, **_skill_tool(section, reading))
-    entrypoint = section.text("entrypoint", is_required=True)
-    if entrypoint:
-        reading.function(section, "entrypoint", entrypoint)
-    fields["input_schema"] = reading.schema(section, "input_schema")
-    fields["output_schema"] = reading.schema(section, "output_schema")
-    section.finish("A tool that is a function")
-    return Tool(**fields, entrypoint=entrypoint)
-
-
-def _built_in(section: Section) -> Tool:
-    """`{builtin: python}`: what it takes and does is ours to say."""
-    if section.choice("builtin", get_args(BuiltIn)) is None and section.value["builtin"] is None:
-        section.error("builtin", "Which one? Write 'builtin: python'.")
-    confirm = section.flag("confirm")
-    section.finish("A built-in tool")
-    return Tool(name="python", builtin="python", confirm=confirm)
-
-
-def tool_name(section: Section) -> str | None:
-    name = section.text("name", is_required=True)
-    if name and not is_name(name):
-        section.error("name", f"{shown(name)} is not a name for a tool. Write {as_name(name)!r}.")
-    return name
-
-
-def _skill_tool(section: Section, reading: Reading) -> dict[str, Any]:
+def _check_skill_tool(tool: Tool, section: Section) -> Tool:
     for key in ("entrypoint", "input_schema", "output_schema"):
         if section.raw(key) is not None:
             section.error(key, f"A tool that is a skill takes {key!r} from that skill. Remove it here.")
-    wanted = section.text("skill", is_required=True) or ""
-    section.finish("A tool that is a skill")
+    wanted, folder = tool.skill or "", section.reading.folder
     if "/" in wanted:
         section.error("skill", f"{shown(wanted)} has a '/'. Write the bare name of a skill of this bundle.")
-        return {"skill": wanted}
-    own = reading.folder.parent or reading.folder.name
+        return tool
+    own = folder.parent or folder.name
     for name in (f"{own}/{wanted}", wanted):
-        if name in reading.skill_names:
-            return {"skill": name}
+        if name in section.reading.skill_names:
+            return tool.model_copy(update={"skill": name})
     if wanted:
-        names = {name.removeprefix(f"{own}/") for name in reading.skill_names}
+        names = {name.removeprefix(f"{own}/") for name in section.reading.skill_names}
         hint = suggestion(wanted, sorted(names)) or " Add the skill, or correct the name."
         section.error("skill", f"The bundle has no skill {wanted!r}.{hint}")
-    return {"skill": wanted}
+    return tool
 
 
-def _allowed_tools(section: Section, tools: tuple[Tool, ...]) -> tuple[str, ...]:
-    allowed = section.texts("allowed_tools")
-    known = BUILT_IN_TOOLS | {tool.name for tool in tools if tool.name}
-    if any(tool.mcp for tool in tools):
-        return allowed
-    for index, name in enumerate(allowed):
-        if name not in known:
-            section.warn(("allowed_tools", index), _unknown_tool(name, known))
-    return allowed
+def _check_allowed_tools(skill: SkillFile, section: Section) -> None:
+    known = BUILT_IN_TOOLS | {tool.name for tool in skill.tools if tool.name}
+    if not any(tool.mcp for tool in skill.tools):
+        for index, name in enumerate(skill.allowed_tools):
+            if name not in known:
+                section.warn(("allowed_tools", index), _unknown_tool(name, known))
 
 
 def _unknown_tool(name: str, known: Iterable[str]) -> str:
@@ -192,23 +148,33 @@ def _unknown_tool(name: str, known: Iterable[str]) -> str:
     return f"There is no tool {name!r}.{hint}"
 
 
-def _tool_limits(parent: Section) -> dict[str, int]:
-    section = parent.section("tool_limits")
-    if section is None:
-        return {}
-    limits = {name: section.whole(name, least=1, most=1_000_000) for name in section.value}
-    return {name: limit for name, limit in limits.items() if limit is not None}
+def check_memory(memory: MemoryUse, section: Section) -> MemoryUse:
+    """Report keys that are not inputs, or have no effect."""
+    known = list((section.reading.input_schema or {}).get("properties") or {})
+    for index, name in enumerate(memory.keys):
+        if name not in known:
+            hint = suggestion(name, known) or " Name a property of 'input_schema'."
+            section.error(("keys", index), f"There is no input {name!r}.{hint}")
+    if memory.keys and not memory.digest:
+        section.warn("keys", "'keys' are for the digest. Add 'digest: true', or remove them.")
+    return memory
 
 
-def _routing(parent: Section, model: str | None) -> Routing | None:
-    section = parent.section("routing")
-    if section is None:
+def memory_without_key(section: Section, reading: Reading, entrypoint: str) -> MemoryUse | None:
+    """Return what a skill without the key has: that of Puras if it names a tool of the memory, else nothing."""
+    if section.value.get("memory") is not None:
         return None
-    escalate_to = _slug(section, "escalate_to", is_required=True)
-    if escalate_to and escalate_to == model:
-        section.error("escalate_to", f"{escalate_to!r} is the skill's own model. Name a stronger one.")
-    triggers = section.choices("on", ("schema_fail",))
-    after = section.whole("after", least=1, most=1_000)
-    section.finish("'routing'")
-    given = {"on": triggers} if triggers else {}
-    return Routing(escalate_to=escalate_to or "", after=after or 2, **given)
+    return _PURAS_MEMORY if _names_a_tool(section, reading, entrypoint) else None
+
+
+def _names_a_tool(section: Section, reading: Reading, entrypoint: str) -> bool:
+    """Whether its list of tools or its prompt names one: bundles that were made elsewhere need no key for it."""
+    if not entrypoint.lower().endswith(".md"):
+        return False
+    allowed = section.value.get("allowed_tools")
+    if isinstance(allowed, list) and allowed:
+        return any(isinstance(name, str) and name.startswith("memory_") for name in allowed)
+    try:
+        return _MEMORY_TOOLS.search(reading.archive.read(reading.folder.inside(entrypoint))) is not None
+    except (PurasError, KeyError):
+        return False  # that it is not there is told elsewhere

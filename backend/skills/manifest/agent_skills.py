@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 from backend.core.errors import Problem, PurasError
 from backend.core.names import as_name, is_name
 from backend.skills.archives.archive import Archive
 from backend.skills.manifest.findings import Findings
-from backend.skills.manifest.sections import Section
-from backend.skills.manifest.skill_reader import SkillFolder
+from backend.skills.manifest.keys import Key, Part
+from backend.skills.manifest.reader import read_part
+from backend.skills.manifest.skill_reader import Section, SkillFolder
 from backend.skills.manifest.types import Skill
 from backend.skills.manifest.yaml_document import Document, read_document
 from backend.skills.schemas.messages import shown
@@ -25,11 +26,12 @@ _FRONT_MATTER: Final = re.compile(
 )
 
 
-class FrontMatter(NamedTuple):
-    """What the head of a SKILL.md says."""
+class FrontMatter(Part):
+    """The keys at the head of a SKILL.md; other keys are allowed and ignored."""
 
-    name: str | None
+    name: Annotated[str | None, Key(most=64)] = None
     description: str
+    allowed_tools: Annotated[Any, Key(name="allowed-tools")] = None
 
 
 def read_agent_skill(archive: Archive, folder: SkillFolder, findings: Findings) -> Skill | None:
@@ -91,17 +93,16 @@ def _fields(document: Document, findings: Findings) -> FrontMatter | None:
         findings.error(document.problem((), "The front matter has to be a mapping of keys like 'name:'."))
         return None
     section = Section(document, findings, (), value)
-    name = section.text("name", most=64)
-    description = section.text("description", is_required=True)
-    if description and len(description) > MAX_DESCRIPTION:
+    front = read_part(FrontMatter, section)
+    if front.description and len(front.description) > MAX_DESCRIPTION:
         section.warn(
             "description",
-            f"The description has {len(description):,} characters; other hosts of Agent Skills take at most "
+            f"The description has {len(front.description):,} characters; other hosts of Agent Skills take at most "
             f"{MAX_DESCRIPTION:,}. Shorten it to what the skill does and when to use it.",
         )
-    if section.raw("allowed-tools") is not None:
+    if front.allowed_tools is not None:
         section.warn("allowed-tools", "'allowed-tools' is not applied. Use 'allowed_tools' in a skill.yaml.")
-    return FrontMatter(name, description or "")
+    return front
 
 
 def _input_schema() -> Schema:

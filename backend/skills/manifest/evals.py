@@ -1,84 +1,50 @@
-"""The `evals` key: graders, the dataset of cases, mocks and the gate."""
+"""Rules of the key `evals`: graders, the dataset of cases, and the gate."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final
+from typing import Final
 
 from backend.core.errors import Problem, PurasError
-from backend.core.names import as_name, is_name
 from backend.skills.manifest.examples import fits
+from backend.skills.manifest.files import Evals
 from backend.skills.manifest.findings import Findings
 from backend.skills.manifest.functions import Parameters
-from backend.skills.manifest.sections import Section
-from backend.skills.manifest.skill_reader import Reading
-from backend.skills.manifest.types import Gate, Grader
+from backend.skills.manifest.skill_reader import Reading, Section
+from backend.skills.manifest.types import Grader
 from backend.skills.schemas.messages import shown
-from backend.skills.schemas.schema_dialect import Schema
 from backend.skills.schemas.value_schemas import InputSchema
 
 MAX_DATASET_BYTES: Final = 16 << 20
 MAX_CASES: Final = 5_000
-KINDS: Final = ("check", "rubric", "exact_match", "schema")
 GIVEN: Final = ("inputs", "output")
 """What a check is called with, by name."""
 
 _FIELD: Final = re.compile(r"[^.\s\[\]]+(\[\d+\]|\.[^.\s\[\]]+)*\Z")
 
 
-def read(section: Section, reading: Reading, input_schema: Schema | None) -> dict[str, Any]:
-    """The fields of the manifest that this key sets."""
-    if not isinstance(section.raw("evals"), dict):
-        return {"evals": _graders(section, "evals", reading)}
-    evals = section.section("evals")
-    if evals is None:
-        return {}
-    dataset = evals.text("dataset")
-    fields = {
-        "evals": _graders(evals, "graders", reading),
-        "eval_dataset": _dataset(evals, dataset, reading, input_schema) if dataset else None,
-        "eval_mocks": evals.mapping("mocks") or {},
-        "eval_gate": _gate(evals, has_dataset=dataset is not None),
-    }
-    evals.finish("'evals'")
-    return fields
+def check_evals(evals: Evals, section: Section) -> Evals:
+    """Report a gate without cases, and cases that cannot be used."""
+    if evals.gate is not None and evals.dataset is None:
+        section.error("gate", "A gate needs cases to run. Add 'dataset'.")
+    path = _dataset(section, evals.dataset, section.reading) if evals.dataset else None
+    return evals.model_copy(update={"dataset": path})
 
 
-def _graders(section: Section, key: str, reading: Reading) -> tuple[Grader, ...]:
-    found: list[Grader] = []
-    for grader_section in section.sections(key, "graders"):
-        grader = _grader(grader_section, reading)
-        if grader is not None:
-            if any(grader.name == other.name for other in found):
-                grader_section.error("name", f"Two graders are called {grader.name!r}. Rename one.")
-            found.append(grader)
-    return tuple(found)
-
-
-def _grader(section: Section, reading: Reading) -> Grader | None:
-    name = section.text("name", is_required=True)
-    if name and not is_name(name):
-        section.error("name", f"{shown(name)} is not a name for a grader. Write {as_name(name)!r}.")
-    kind = section.choice("kind", KINDS)
-    weight = section.number("weight", most=1_000_000, is_positive=True)
-    if kind is None:
-        if section.value.get("kind") is None:
-            section.error("kind", f"'kind' is missing here. Add one of {', '.join(KINDS)}.")
-        return None
-    fields: dict[str, Any] = {"name": name or "", "kind": kind, "weight": 1.0 if weight is None else weight}
-    fields |= _OF_KIND[kind](section, reading)
-    section.finish(f"A grader of kind {kind!r}")
-    return Grader(**fields)
-
-
-def _check(section: Section, reading: Reading) -> dict[str, Any]:
-    entrypoint = section.text("entrypoint", is_required=True)
-    if entrypoint:
-        parameters = reading.function(section, "entrypoint", entrypoint)
+def check_grader(grader: Grader, section: Section) -> Grader:
+    """Report an entrypoint, levels or a path that cannot be used."""
+    if grader.kind == "check" and grader.entrypoint:
+        parameters = section.reading.parameters(grader.entrypoint)
         if parameters is not None:
-            _check_call(section, entrypoint.rpartition(":")[2], parameters)
-    return {"entrypoint": entrypoint}
+            _check_call(section, grader.entrypoint.rpartition(":")[2], parameters)
+    for score in grader.levels or ():
+        if not _is_number(score):
+            message = "A level is a score and its text, like '1.0: complete and correct'."
+            section.error(("levels", score), message)
+    if grader.field and not _FIELD.match(grader.field):
+        section.error("field", f"{shown(grader.field)} is not a path. Write it as 'items[0].name'.")
+    return grader.model_copy(update={"levels": grader.levels or None})
 
 
 def _check_call(section: Section, function: str, parameters: Parameters) -> None:
@@ -95,34 +61,6 @@ def _check_call(section: Section, function: str, parameters: Parameters) -> None
         )
 
 
-def _rubric(section: Section, reading: Reading) -> dict[str, Any]:
-    criteria = section.text("criteria", is_required=True)
-    levels = section.mapping("levels")
-    for score, text in (levels or {}).items():
-        if not isinstance(text, str) or not _is_number(score):
-            section.error(
-                ("levels", score), "A level is a score and its text, like '1.0: complete and correct'."
-            )
-    return {
-        "criteria": criteria,
-        "levels": {score: str(text) for score, text in levels.items()} if levels else None,
-    }
-
-
-def _exact_match(section: Section, reading: Reading) -> dict[str, Any]:
-    field = section.text("field")
-    if field and not _FIELD.match(field):
-        section.error("field", f"{shown(field)} is not a path. Write it as 'items[0].name'.")
-    return {"field": field}
-
-
-def _schema(section: Section, reading: Reading) -> dict[str, Any]:
-    return {"expected_schema": reading.schema(section, "schema", is_required=False)}
-
-
-_OF_KIND: Final = {"check": _check, "rubric": _rubric, "exact_match": _exact_match, "schema": _schema}
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -131,21 +69,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _gate(parent: Section, *, has_dataset: bool) -> Gate | None:
-    section = parent.section("gate")
-    if section is None:
-        return None
-    if not has_dataset:
-        section.error(None, "A gate needs cases to run. Add 'dataset'.")
-    threshold = section.number("threshold", most=100)
-    if section.value.get("threshold") is None:
-        section.error("threshold", "'threshold' is missing here. Add a number from 0 to 100.")
-    repeat = section.whole("repeat", least=1, most=20)
-    section.finish("'gate'")
-    return Gate(threshold=threshold or 0.0, repeat=repeat or 1)
-
-
-def _dataset(section: Section, name: str, reading: Reading, input_schema: Schema | None) -> str | None:
+def _dataset(section: Section, name: str, reading: Reading) -> str | None:
     if not name.endswith(".jsonl"):
         section.error("dataset", f"{shown(name)} is not a dataset. Name a .jsonl file, one case per line.")
         return None
@@ -158,7 +82,8 @@ def _dataset(section: Section, name: str, reading: Reading, input_schema: Schema
     except PurasError as error:
         section.error("dataset", error.detail)
         return None
-    inputs = InputSchema(input_schema, takes_attachments=True) if input_schema is not None else None
+    schema = reading.input_schema
+    inputs = InputSchema(schema, takes_attachments=True) if schema is not None else None
     for problem in _case_problems(file, content, inputs, reading.findings):
         reading.findings.error(problem)
     return path

@@ -7,32 +7,27 @@ from typing import Any, Final
 
 from backend.core.errors import Problem
 from backend.skills.manifest.functions import Parameters
-from backend.skills.manifest.sections import Section
+from backend.skills.manifest.skill_reader import Section
 from backend.skills.manifest.types import Example
 from backend.skills.schemas.messages import Path
 from backend.skills.schemas.schema_dialect import Schema
-from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
-
-MAX_EXAMPLES: Final = 100
+from backend.skills.schemas.value_schemas import InputSchema
 
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
-def read(
-    section: Section, input_schema: Schema | None, output_schema: Schema | None, *, is_agentic: bool
-) -> tuple[Example, ...]:
-    """The examples of the skill."""
-    found: list[Example] = []
-    inputs = InputSchema(input_schema, takes_attachments=is_agentic) if input_schema is not None else None
-    output = OutputSchema(output_schema) if output_schema is not None else None
-    for number, example in enumerate(section.sections("examples", "examples"), 1):
-        if number > MAX_EXAMPLES or example.is_late:
-            section.error(
-                "examples", f"There are more than {MAX_EXAMPLES} examples, or too large ones. Keep the best."
-            )
-            break
-        found.append(_example(example, number, inputs, output))
-    return tuple(found)
+def check_example(example: Example, section: Section) -> Example:
+    """Report inputs that are not valid for the skill, and warn of such outputs."""
+    reading, number = section.reading, int(section.path[-1]) + 1
+    if example.inputs is not None and reading.inputs is not None:
+        for problem in fits(reading.inputs, example.inputs):
+            message = f"Example {number} does not fit input_schema: {problem.path}: {problem.message}"
+            section.error(("inputs", *_steps(problem.path)), message)
+    if example.outputs is not None and reading.output is not None:
+        for problem in reading.output.check(example.outputs).problems:
+            message = f"Example {number} does not fit output_schema: {problem.path}: {problem.message}"
+            section.warn(("outputs", *_steps(problem.path)), message)
+    return example
 
 
 def check_defaults(section: Section, schema: Schema) -> None:
@@ -74,29 +69,6 @@ def check_call(section: Section, schema: Schema, parameters: Parameters) -> None
 def fits(inputs: InputSchema, value: dict[str, Any]) -> list[Problem]:
     """What is wrong with inputs that an author wrote down."""
     return inputs.check(value).problems
-
-
-def _example(
-    section: Section, number: int, inputs: InputSchema | None, output: OutputSchema | None
-) -> Example:
-    title = section.text("title", most=200) or ""
-    description = section.loose_text("description")
-    values = section.mapping("inputs", is_required=True)
-    outputs = section.mapping("outputs")
-    section.finish("An example")
-    if values is not None and inputs is not None:
-        for problem in fits(inputs, values):
-            path = ("inputs", *_steps(problem.path))
-            section.error(
-                path, f"Example {number} does not fit input_schema: {problem.path}: {problem.message}"
-            )
-    if outputs is not None and output is not None:
-        for problem in output.check(outputs).problems:
-            path = ("outputs", *_steps(problem.path))
-            section.warn(
-                path, f"Example {number} does not fit output_schema: {problem.path}: {problem.message}"
-            )
-    return Example(inputs=values or {}, title=title, description=description, outputs=outputs)
 
 
 def _steps(path: str) -> Path:

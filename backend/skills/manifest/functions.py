@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 MAX_SOURCE_BYTES: Final = 512 << 10
+FUNCTION: Final = re.compile(r"(?P<file>[\w./-]+\.py):(?P<function>[A-Za-z_]\w*)\Z", re.ASCII)
+"""An entrypoint that is a function."""
 
 
 class SourceUnreadableError(ValueError):

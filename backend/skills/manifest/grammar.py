@@ -1,140 +1,153 @@
-"""skill.yaml: every key, and everything that is wrong with it, at once."""
+"""Read a skill.yaml: its keys, and the rules that concern several of them."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, get_args
 
-from backend.skills.manifest import (
-    agent,
-    evals,
-    examples,
-    execution,
-    marketing,
-    memory,
+from backend.skills.manifest import agent, evals, examples, guardrails, job_ceilings
+from backend.skills.manifest.files import Evals, SkillFile
+from backend.skills.manifest.functions import FUNCTION
+from backend.skills.manifest.keys import Part
+from backend.skills.manifest.reader import add_rules, read_part
+from backend.skills.manifest.skill_reader import Reading, Section
+from backend.skills.manifest.types import (
+    Example,
+    Grader,
+    Limits,
+    MemoryUse,
+    Rail,
+    Retries,
+    Routing,
+    Skill,
+    SkillKeys,
+    Tool,
 )
-from backend.skills.manifest.sections import Section
-from backend.skills.manifest.skill_reader import FUNCTION, Reading
-from backend.skills.manifest.types import Skill
-from backend.skills.model_catalog import catalog
+from backend.skills.model_catalog.catalog import MediaKind
 from backend.skills.schemas.messages import shown
 from backend.skills.schemas.schema_dialect import Schema
 
-AGENTIC_ONLY = ("model", "text_model", "tools", "routing", "memory")
-_MEDIA_KINDS: tuple[catalog.MediaKind, ...] = ("image", "video", "audio")
-
-
-class Entry(NamedTuple):
-    """What the entrypoint says."""
-
-    text: str
-    is_agentic: bool
+_OF_AGENTS: Final = ("model", "text_model", "tools", "routing", "memory", "disable_bash")
 
 
 def read_skill(reading: Reading) -> Skill | None:
-    """The skill that the file describes; None when something of it has to be mended first."""
+    """Return the skill that the file describes; `None` if something in it must be fixed."""
     document = reading.document
     if document.problems:
         for problem in document.problems:
             reading.findings.error(problem)
         return None
     if not isinstance(document.value, dict):
-        kind = shown(document.value)
-        problem = document.problem(
-            (), f"The file has to be a mapping of keys like 'entrypoint:', not {kind}."
-        )
-        reading.findings.error(problem)
+        message = f"The file has to be a mapping of keys like 'entrypoint:', not {shown(document.value)}."
+        reading.findings.error(document.problem((), message))
         return None
     before = len(reading.findings.errors)
-    section = Section(document, reading.findings, (), document.value)
-    fields = _fields(section, reading)
-    section.finish("A skill")
-    return Skill(**fields) if len(reading.findings.errors) == before else None
+    keys = read_part(SkillFile, Section(document, reading.findings, (), document.value, reading))
+    return _skill(keys, reading) if len(reading.findings.errors) == before else None
 
 
-def _fields(section: Section, reading: Reading) -> dict[str, Any]:
-    entry = _entrypoint(section, reading)
-    input_schema = _input_schema(section, reading, entry)
-    output_schema = reading.schema(section, "output_schema")
-    fields: dict[str, Any] = {
-        "name": reading.folder.name,
-        "path": reading.folder.path,
-        "parent_skill": reading.folder.parent,
-        "entrypoint": entry.text,
-        "is_agentic": entry.is_agentic,
-        "title": section.text("title", most=200),
-        "description": section.loose_text("description"),
-        "input_schema": input_schema if input_schema is not None else {},
-        "output_schema": output_schema if output_schema is not None else {},
-        **_media_models(section),
-        **agent.read(section, reading, is_agentic=entry.is_agentic),
-        "memory": memory.read(section, reading, entry.text, input_schema),
-        **execution.read(section),
-        **evals.read(section, reading, input_schema),
-        "examples": examples.read(section, input_schema, output_schema, is_agentic=entry.is_agentic),
-        "marketing": marketing.read(section),
-    }
-    if entry.text and not entry.is_agentic:
-        _refuse_agentic_keys(section)
-    return fields
+def _skill(keys: SkillFile, reading: Reading) -> Skill:
+    """Return the skill as it is stored."""
+    declared: dict[str, Any] = {name: getattr(keys, name) for name in SkillKeys.model_fields}
+    judged = keys.evals or Evals()
+    return Skill(
+        **declared | {"model": keys.model or keys.text_model},
+        name=reading.folder.name,
+        path=reading.folder.path,
+        parent_skill=reading.folder.parent,
+        is_agentic=reading.is_agentic,
+        media_kinds=tuple(kind for kind in get_args(MediaKind) if declared[f"{kind}_model"]),
+        evals=judged.graders,
+        eval_dataset=judged.dataset,
+        eval_mocks=judged.mocks,
+        eval_gate=judged.gate,
+    )
 
 
-def _entrypoint(section: Section, reading: Reading) -> Entry:
-    text = section.text("entrypoint", is_required=True, most=1_000)
-    if text is None:
-        return Entry("", is_agentic=False)
-    if text.lower().endswith(".md"):
-        return Entry(reading.path(section, "entrypoint", text) or text, is_agentic=True)
-    if not FUNCTION.match(text):
-        section.error(
-            "entrypoint",
-            f"{shown(text)} is not an entrypoint. Write 'SKILL.md' for an agent, or 'main.py:run' for a function.",
-        )
-    return Entry(text, is_agentic=False)
+def _check_skill(skill: SkillFile, section: Section) -> SkillFile:
+    """Apply the rules that concern several keys of a skill."""
+    reading = section.reading
+    entrypoint = skill.entrypoint or ""
+    if reading.is_agentic:
+        entrypoint = reading.path(section, "entrypoint", entrypoint) or entrypoint
+    elif entrypoint and not FUNCTION.match(entrypoint):
+        forms = "Write 'SKILL.md' for an agent, or 'main.py:run' for a function."
+        section.error("entrypoint", f"{shown(entrypoint)} is not an entrypoint. {forms}")
+    elif entrypoint:
+        reading.check_function(section, "entrypoint", entrypoint)
+    if skill.input_schema is not None:
+        _check_input_schema(skill.input_schema, section, entrypoint)
+    agent.check_models(skill, section)
+    agent.check_agent(skill, section)
+    _check_ceilings(skill, section)
+    if entrypoint and not reading.is_agentic:
+        _reject_keys_of_agents(section)
+    found = skill.memory or agent.memory_without_key(section, reading, entrypoint)
+    return skill.model_copy(update={"entrypoint": entrypoint, "memory": found})
 
 
-def _input_schema(section: Section, reading: Reading, entry: Entry) -> Schema | None:
-    schema = reading.schema(section, "input_schema")
-    parameters = None
-    if FUNCTION.match(entry.text):
-        parameters = reading.function(section, "entrypoint", entry.text)
-    if schema is None:
-        return None
+def _check_input_schema(schema: Schema, section: Section, entrypoint: str) -> None:
     if schema.get("type", "object") != "object":
-        section.error(
-            ("input_schema", "type"), "Inputs are always an object. Write 'type: object' with 'properties'."
-        )
-        return None
-    if "properties" not in schema and any(
-        isinstance(value, dict) and "type" in value for value in schema.values()
-    ):
-        section.warn(
-            "input_schema", "These look like properties. Put them below 'type: object' and 'properties:'."
-        )
+        message = "Inputs are always an object. Write 'type: object' with 'properties'."
+        section.error(("input_schema", "type"), message)
+        return
+    inner = schema.values()
+    if "properties" not in schema and any(isinstance(value, dict) and "type" in value for value in inner):
+        message = "These look like properties. Put them below 'type: object' and 'properties:'."
+        section.warn("input_schema", message)
     examples.check_defaults(section, schema)
+    parameters = section.reading.parameters(entrypoint)
     if parameters is not None:
         examples.check_call(section, schema, parameters)
-    return schema
 
 
-def _media_models(section: Section) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for kind in _MEDIA_KINDS:
-        key = f"{kind}_model"
-        slug = fields[key] = section.text(key)
-        problem = catalog.current().media_problem(slug, kind) if slug else None
-        if problem:
-            section.error(key, problem)
-    return {**fields, "media_kinds": tuple(kind for kind in _MEDIA_KINDS if fields[f"{kind}_model"])}
-
-
-def _refuse_agentic_keys(section: Section) -> None:
-    for key in AGENTIC_ONLY:
+def _reject_keys_of_agents(section: Section) -> None:
+    for key in _OF_AGENTS:
         if section.value.get(key):
             section.error(key, f"{key!r} is for agents, and this skill is a function. Remove it.")
-    if section.value.get("disable_bash") is True:
-        section.error(
-            "disable_bash", "'disable_bash' is for agents, and this skill is a function. Remove it."
-        )
     for key in ("allowed_tools", "tool_limits", "cache_ttl"):
         if section.value.get(key):
             section.warn(key, f"{key!r} has no effect on a function. Remove it.")
+
+
+def _check_ceilings(part: Part, section: Section) -> None:
+    """Report values above the operator's ceilings. Defaults are lowered to them when a job runs."""
+    for key in job_ceilings.SETTINGS.keys() & type(part).model_fields.keys() & section.value.keys():
+        value, ceiling = getattr(part, key), job_ceilings.current().ceiling(key)
+        if value is not None and value > ceiling and value == section.value[key]:
+            section.error(key, f"{key!r}: {job_ceilings.declared_too_high(key, value, ceiling).message}")
+
+
+def _check_limits(limits: Limits, section: Section) -> Limits:
+    """Report limits above the operator's ceilings."""
+    _check_ceilings(limits, section)
+    return limits
+
+
+def _check_retries(retries: Retries, section: Section) -> Retries:
+    """Report too many retries, and warn of ones that are probably not meant."""
+    _check_ceilings(retries, section)
+    value = section.value
+    if retries.max == value.get("max") and "on" not in value:
+        message = "Only jobs whose worker was lost are tried again. Add 'on: [error, timeout]' for more."
+        section.warn("max", message)
+    backoff = value.get("backoff")
+    if isinstance(backoff, dict) and backoff.get("initial_s") is None:
+        start = retries.backoff.model_copy(update={"initial_s": 1.0})
+        return retries.model_copy(update={"backoff": start})
+    return retries
+
+
+add_rules(
+    {
+        Evals: evals.check_evals,
+        Example: examples.check_example,
+        Grader: evals.check_grader,
+        Limits: _check_limits,
+        MemoryUse: agent.check_memory,
+        Rail: guardrails.check_rail,
+        Retries: _check_retries,
+        Routing: agent.check_routing,
+        SkillFile: _check_skill,
+        Tool: agent.check_tool,
+    }
+)

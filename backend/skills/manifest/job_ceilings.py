@@ -76,6 +76,12 @@ class JobCeilings:
         buys = skill.is_agentic or skill.media_kinds or skill.is_judged
         return min(self.cost_usd, self.max_cost_usd) if buys else None
 
+    def ceiling(self, key: str) -> float:
+        """Return the ceiling of a key of skill.yaml."""
+        name = {"timeout_s": "max_timeout_s", "max": "max_retries"}.get(key, f"max_{key}")
+        value: float = getattr(self, name)
+        return value
+
     def declared_timeout_s(self, skill: Skill) -> float | None:
         """Return what the skill declares, lowered to the ceiling; `None`: nothing."""
         return None if skill.timeout_s is None else self.effective_timeout_s(skill)

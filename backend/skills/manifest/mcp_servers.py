@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from backend.core.names import suggestion
 from backend.core.vault.errors import BadSecret
 from backend.core.vault.secret_rules import check_name
-from backend.skills.manifest.sections import Section
+from backend.skills.manifest.skill_reader import Section
+from backend.skills.manifest.types import Tool
 from backend.skills.schemas.messages import shown
 
-MAX_HEADERS: Final = 16
-_MAX_VALUE: Final = 4_000
 PLACEHOLDER: Final = re.compile(r"\$\{secret:([^}]*)\}")
 """Stands for the value of a secret in a header's value."""
 _DOLLAR: Final = re.compile(r"\$\{[^}]*\}?")
@@ -28,41 +27,25 @@ _OURS: Final = frozenset(
 )
 
 
-def read(section: Section) -> dict[str, Any]:
-    """The fields of the tool that these keys set."""
-    address = section.text("mcp", is_required=True, most=2_000) or ""
-    parts = urlsplit(address) if _is_url(address) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        section.error("mcp", f"{shown(address)} is not the address of an MCP server. Write 'https://…'.")
-    elif parts.username or parts.password:
-        section.error(
-            "mcp",
-            "The address holds a password. Keep it as a secret of the project, and send it with 'headers'.",
-        )
-    allow = section.texts("allow") if "allow" in section.value else None
-    headers = _headers(section)
-    has_secret = any(PLACEHOLDER.search(value) for value in headers.values())
+def check_server(tool: Tool, section: Section) -> Tool:
+    """Report a URL or headers that cannot be used."""
+    url = tool.mcp or ""
+    parts = urlsplit(url) if _is_url(url) else None
+    if url and (parts is None or parts.scheme not in ("http", "https") or not parts.hostname):
+        section.error("mcp", f"{shown(url)} is not the address of an MCP server. Write 'https://…'.")
+    elif parts is not None and (parts.username or parts.password):
+        fix = "Keep it as a secret of the project, and send it with 'headers'."
+        section.error("mcp", f"The address holds a password. {fix}")
+    headers = section.inner("headers") if tool.headers else None
+    if headers is not None:
+        for name, value in tool.headers.items():
+            if _is_header(headers, name) and (problem := _problem(name, value)):
+                headers.error(name, problem)
+    has_secret = any(PLACEHOLDER.search(value) for value in tool.headers.values())
     if has_secret and parts is not None and parts.scheme == "http":
-        section.error(
-            "mcp", "A secret is sent over https alone. Write 'https://…', or take it out of 'headers'."
-        )
-    section.finish("A tool that is an MCP server")
-    return {"mcp": address, "allow": allow, "headers": headers}
-
-
-def _headers(parent: Section) -> dict[str, str]:
-    section = parent.section("headers")
-    if section is None:
-        return {}
-    if len(section.value) > MAX_HEADERS:
-        section.error(None, f"There are more than {MAX_HEADERS} headers. Send what the server needs.")
-        return {}
-    found: dict[str, str] = {}
-    for name in section.value:
-        value = section.text(name, is_required=True, most=_MAX_VALUE) if isinstance(name, str) else None
-        if value is not None and _is_header(section, name) and _is_value(section, name, value):
-            found[name] = value
-    return found
+        message = "A secret is sent over https alone. Write 'https://…', or take it out of 'headers'."
+        section.error("mcp", message)
+    return tool
 
 
 def _is_header(section: Section, name: str) -> bool:
@@ -76,13 +59,6 @@ def _is_header(section: Section, name: str) -> bool:
     if name.lower() not in {known.lower() for known in _KNOWN} and (hint := suggestion(name, _KNOWN)):
         section.warn(name, f"{name!r} is sent as it is.{hint}")
     return True
-
-
-def _is_value(section: Section, name: str, value: str) -> bool:
-    problem = _problem(name, value)
-    if problem:
-        section.error(name, problem)
-    return problem is None
 
 
 def _problem(name: str, value: str) -> str | None:

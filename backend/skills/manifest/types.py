@@ -1,213 +1,376 @@
-"""What a bundle offers, as it is stored with its deployment and read by everything that runs it."""
+"""What a bundle offers: the one description of skill.yaml and puras.yaml, and the types of everything that runs it.
+
+The fields are the keys of the files, unless `Key` says otherwise. Their docstrings are the reference.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from backend.skills.manifest.effects import ANY_TOOL, Effect, Effects, function_in, prompt_in, server_tool
+from backend.skills.manifest.keys import Key, Part, Variant
+from backend.skills.manifest.reader import read_value
+from backend.skills.manifest.values import (
+    FUNCTION_RULE,
+    LANE_RULE,
+    NETWORK_RULE,
+    PII,
+    SCHEMA_RULE,
+    name_of,
+)
 from backend.skills.schemas.schema_dialect import Schema, to_json_schema
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema, all_required
 
+if TYPE_CHECKING:
+    from backend.skills.manifest.skill_reader import Section
+
+MAX_TIMEOUT_S: Final = 86_400
 RetryReason = Literal["worker_lost", "timeout", "error"]
 RailPoint = Literal["input", "tool", "output", "retrieval"]
 RailAction = Literal["block", "redact", "approve", "flag"]
+BuiltIn = Literal["python"]
+"""Built-in tools that a skill must request."""
+
+LooseText = Annotated[str, Key(is_loose=True)]
+Title = Annotated[str, Key(most=200)]
+_Function = Annotated[str, FUNCTION_RULE]
+_ValueSchema = Annotated[Schema, SCHEMA_RULE]
+_Seconds = Annotated[float, Key(most=MAX_TIMEOUT_S)]
 
 
-class _Part(BaseModel):
-    """Frozen; what a newer version wrote and this one does not know is left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
-
-
-class Backoff(_Part):
+class Backoff(Part):
     """How long a retry waits: `initial_s`, then `factor` times as long each time, at most `max_s`."""
 
-    initial_s: float = 0.0
-    factor: float = 2.0
-    max_s: float = 300.0
+    noun = "'backoff'"
+
+    initial_s: _Seconds = 0.0
+    """Seconds before the first retry; 1 by default."""
+    factor: Annotated[float, Key(least=1, most=10)] = 2.0
+    """How many times longer each following retry waits."""
+    max_s: _Seconds = 300.0
+    """Maximum number of seconds before a retry."""
 
     def delay_s(self, retries: int) -> float:
-        """Seconds to wait before the next try, after `retries` earlier ones."""
+        """Return the seconds to wait before the next attempt, after `retries` earlier retries."""
         # Beyond 64 doublings every back-off has reached its maximum; larger powers would overflow.
         return min(self.max_s, self.initial_s * self.factor ** min(retries, 64))
 
 
-class Retries(_Part):
-    """When a job is tried again; `max` counts tries after the first."""
+def _backoff(section: Section, key: str) -> Backoff | None:
+    value = section.raw(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        backoff: Backoff | None = read_value(section, key, Backoff)
+        return backoff
+    seconds = read_value(section, key, float, Key(most=MAX_TIMEOUT_S))
+    return None if seconds is None else Backoff(initial_s=seconds, factor=1.0, max_s=seconds)
 
-    max: int = 3
+
+class Retries(Part):
+    """When a job is retried."""
+
+    noun = "'retries'"
+
+    max: Annotated[int, Key(most=100)] = 3
+    """Maximum number of retries after the first attempt."""
     on: tuple[RetryReason, ...] = ("worker_lost",)
-    backoff: Backoff = Backoff()
+    """What a job is retried after."""
+    backoff: Annotated[Backoff, Key(read=_backoff, shorthand={"type": "number", "minimum": 0})] = Backoff()
+    """Seconds before each retry, or how they grow."""
 
 
-class Limits(_Part):
+class Limits(Part):
     """What one job may use; `None`: what the instance allows."""
 
-    steps: int | None = None
-    tokens: int | None = None
-    cost_usd: float | None = None
-    memory_mb: int | None = None
-    output_mb: int | None = None
+    noun = "'limits'"
+
+    steps: Annotated[int | None, Key(least=1, most=10_000)] = None
+    """Replies of the model of an agent."""
+    tokens: Annotated[int | None, Key(least=1, most=1_000_000_000)] = None
+    """Tokens of all calls of the model together."""
+    cost_usd: Annotated[float | None, Key(above=0, most=10_000)] = None
+    """US dollars that the job may cost."""
+    memory_mb: Annotated[int | None, Key(least=64, most=1 << 20)] = None
+    """MiB of memory."""
+    output_mb: Annotated[int | None, Key(least=1, most=64)] = None
+    """MiB of the result."""
 
 
-BuiltIn = Literal["python"]
-"""Tools of ours that a skill has to ask for."""
+_SHARED: Final = ("description", "confirm", "read_only", "idempotent")
 
 
-class Tool(_Part):
-    """A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or one of ours."""
+class Tool(Part):
+    """A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or a built-in one."""
 
-    name: str | None = None
-    """Every tool has one but those of an MCP server."""
-    description: str = ""
-    entrypoint: str | None = None
-    """`file.py:function`, relative to the skill's folder."""
-    input_schema: Schema | None = None
-    output_schema: Schema | None = None
+    plural = "tools"
+
+    name: Annotated[str | None, name_of("tool")] = None
+    """Name by which the model calls it."""
+    entrypoint: _Function | None = None
+    """`file.py:function`, relative to the folder of the skill."""
+    input_schema: _ValueSchema | None = None
+    """Arguments of the function."""
+    output_schema: _ValueSchema | None = None
+    """What the function returns."""
     skill: str | None = None
-    """Full name of the skill that the tool runs."""
-    mcp: str | None = None
-    """Address of an MCP server."""
+    """Name of the skill that the tool runs."""
     builtin: BuiltIn | None = None
-    """A tool of ours that a skill has to ask for."""
+    """A built-in tool that a skill must request."""
+    mcp: Annotated[str | None, Key(most=2_000)] = None
+    """URL of an MCP server."""
     allow: tuple[str, ...] | None = None
-    """Tools of the MCP server that are offered; `None`: all."""
-    headers: dict[str, str] = {}
-    """Sent to the MCP server; `${secret:NAME}` in a value stands for a secret, which is put in when a run begins."""
+    """Tools of the MCP server that are offered; all by default."""
+    headers: Annotated[
+        dict[
+            str,
+            Annotated[
+                str, Key(most=4_000, schema={"type": "string", "pattern": r"^[\x20-\x7e]*$", "minLength": 1})
+            ],
+        ],
+        Key(most=16, advice="Send what the server needs."),
+    ] = Field(default_factory=dict)
+    """Sent to the MCP server. `${secret:NAME}` in a value is replaced by a secret when a run starts."""
+    description: LooseText = ""
+    """What it does, for the model."""
     confirm: bool = False
+    """Whether each call needs an approval."""
     read_only: bool = False
+    """Whether it changes nothing, so that a call may be repeated."""
     idempotent: bool = False
+    """Whether a repeated call changes nothing more."""
+
+    variants: ClassVar = (
+        Variant(
+            "A tool that is a function",
+            ("entrypoint", "name", "input_schema", "output_schema", *_SHARED),
+            ("name", "entrypoint", "input_schema", "output_schema"),
+        ),
+        Variant("A tool that is a skill", ("skill", "name", *_SHARED), ("name", "skill")),
+        Variant("A built-in tool", ("builtin", "confirm"), ("builtin",)),
+        Variant("A tool that is an MCP server", ("mcp", "allow", "headers", *_SHARED), ("mcp",)),
+    )
 
 
-class Example(_Part):
-    """Inputs that fit the skill, for people and for the rehearsal."""
+class Example(Part):
+    """Inputs that are valid for the skill, for users and for the simulated model."""
+
+    noun = "An example"
+    plural = "examples"
 
     inputs: dict[str, Any]
-    title: str = ""
-    description: str = ""
+    """Inputs of a job."""
+    title: Title = ""
+    """Label of the example."""
+    description: LooseText = ""
+    """What the example shows."""
     outputs: dict[str, Any] | None = None
+    """The result, which the simulated model returns."""
 
 
-class Grader(_Part):
+class Grader(Part):
     """Judges the output of a run."""
 
-    name: str
+    noun = "A grader"
+    plural = "graders"
+
+    name: Annotated[str, name_of("grader")]
+    """Unique name."""
     kind: Literal["check", "rubric", "exact_match", "schema"]
-    weight: float = 1.0
-    entrypoint: str | None = None
+    """How it judges: a function, a language model, the expected output, or a schema."""
+    weight: Annotated[float, Key(above=0, most=1_000_000)] = 1.0
+    """Share of its score in the mean."""
+    entrypoint: _Function | None = None
+    """Of a check: a function that is called with `inputs` and `output`."""
     criteria: str | None = None
+    """Of a rubric: what a good output is."""
     levels: dict[str, str] | None = None
+    """Of a rubric: scores, and what each of them means."""
     field: str | None = None
-    expected_schema: Schema | None = None
+    """Of an exact match: path of the compared value, like `items[0].name`."""
+    expected_schema: Annotated[Schema | None, SCHEMA_RULE.named("schema")] = None
+    """Of a schema: what the output must be valid for."""
+
+    variants: ClassVar = tuple(
+        Variant(f"A grader of kind {kind!r}", ("name", "kind", "weight", *keys), ("name", "kind", *required))
+        for kind, keys, required in (
+            ("check", ("entrypoint",), ("entrypoint",)),
+            ("rubric", ("criteria", "levels"), ("criteria",)),
+            ("exact_match", ("field",), ()),
+            ("schema", ("schema",), ()),
+        )
+    )
+
+    @classmethod
+    def variant_of(cls, value: Mapping[str, Any]) -> Variant | None:
+        """Return the form of its kind; `None` if there is no such kind."""
+        noun = f"A grader of kind {value.get('kind')!r}"
+        return next((one for one in cls.variants if one.noun == noun), None)
 
 
-class Gate(_Part):
-    """What an eval suite has to reach before a deployment is activated."""
+class Gate(Part):
+    """What an eval suite must reach before a deployment is activated."""
 
-    threshold: float
-    """0 to 100."""
-    repeat: int = 1
+    noun = "'gate'"
+
+    threshold: Annotated[float, Key(most=100)]
+    """Score that the suite must reach."""
+    repeat: Annotated[int, Key(least=1, most=20)] = 1
+    """Runs of each case."""
 
 
-class Routing(_Part):
+class Routing(Part):
     """When a run moves to a stronger model."""
 
-    escalate_to: str
+    noun = "'routing'"
+
+    escalate_to: Annotated[str, Key(catalog="models")]
+    """Model that continues the run."""
     on: tuple[Literal["schema_fail"], ...] = ("schema_fail",)
-    after: int = 2
+    """What counts as a failure."""
+    after: Annotated[int, Key(least=1, most=1_000)] = 2
+    """Number of failures before the run moves."""
 
 
-class MemoryUse(_Part):
+class MemoryUse(Part):
     """What an agent has of its project's memory."""
 
+    noun = "'memory'"
+
     scope: Literal["skillpack", "workspace"] = "skillpack"
-    """For whom it remembers what has no key."""
+    """Who shares records without a key: the skillpack or the project."""
     digest: bool = False
-    """Tell each run what is remembered of its inputs, and what is pinned."""
+    """Whether each run gets what is remembered of its inputs, and what is pinned."""
     keys: tuple[str, ...] = ()
-    """Inputs that say what a job is about; empty: every address and every image."""
+    """Inputs that identify what a job is about; by default every URL and image."""
     read_only: bool = False
-    identity: bool = False
-    """Give each run the key and the hash under which its inputs are remembered, as Puras does."""
+    """Whether the agent has neither `memory_put` nor `memory_forget`."""
+    identity: Annotated[bool, Key(is_derived=True)] = False
+    """Whether each run gets the key and the hash under which its inputs are remembered, as in Puras."""
 
 
-class Rail(_Part):
+def _memory(section: Section, key: str) -> MemoryUse | None:
+    value = section.raw(key)
+    if isinstance(value, bool):
+        return MemoryUse() if value else None
+    memory: MemoryUse | None = read_value(section, key, MemoryUse)
+    return memory
+
+
+class Rail(Part):
     """A guard on what goes in, comes out, or passes a tool."""
 
-    name: str
-    on: tuple[RailPoint, ...]
+    noun = "A rail"
+    plural = "rails"
+
+    name: Annotated[str, name_of("rail")]
+    """Unique name."""
+    on: Annotated[tuple[RailPoint, ...], Key(is_one_or_many=True)]
+    """What it judges."""
     action: RailAction = "block"
+    """What happens to a value that does not pass."""
     pattern: str | None = None
-    pii: tuple[str, ...] = ()
-    """Kinds of data about people."""
-    words: tuple[str, ...] = ()
-    fits: Schema | None = None
-    """What the value has to fit."""
+    """A regular expression of RE2; what matches does not pass."""
+    pii: Annotated[tuple[str, ...], Key(words=PII, everything="all", is_one_or_many=True)] = ()
+    """Kinds of personal data that do not pass."""
+    words: tuple[Annotated[str, Key(most=200)], ...] = ()
+    """Words that do not pass, in any case."""
+    fits: Annotated[Schema | None, SCHEMA_RULE.named("schema")] = None
+    """What the value must be valid for."""
     criteria: str | None = None
-    """Judged by a model, which nothing here does: such a rail blocks."""
-    entrypoint: str | None = None
-    """A function of the bundle that says whether the value may pass."""
-    timeout_s: float = 10.0
-    """Of that function."""
+    """Not supported: no model judges rails."""
+    entrypoint: _Function | None = None
+    """A function that decides whether the value may pass."""
+    timeout_s: Annotated[float, Key(above=0, most=60)] = 10.0
+    """Seconds that the function may take."""
     tools: tuple[str, ...] = ()
-    """Of which tools; empty: all."""
-    message: str = ""
-    """What is said of what does not pass."""
+    """Tools that it is for; all by default."""
+    message: Annotated[str, Key(most=500)] = ""
+    """What the caller or the model is told about a value that does not pass."""
 
     def __hash__(self) -> int:
         return hash((self.name, self.pattern, self.pii, self.words, id(self.fits)))
 
 
-class Skill(_Part):
+class SkillKeys(Part):
+    """Keys of a skill.yaml that are stored as they are.
+
+    They are read in this order: schemas come before the keys that are checked against them.
+    """
+
+    noun = "A skill"
+
+    entrypoint: Annotated[str, Key(most=1_000)]
+    """`SKILL.md` for an agent, or `main.py:run` for a function."""
+    title: Title | None = None
+    """Label of the skill."""
+    description: LooseText = ""
+    """What the skill does, for users and for agents."""
+    input_schema: _ValueSchema
+    """Inputs of a job."""
+    output_schema: _ValueSchema
+    """Result of a job."""
+    examples: Annotated[tuple[Example, ...], Key(most=100, advice="Keep the best.")] = ()
+    """Valid inputs, shown as one-click runs."""
+    timeout_s: Annotated[float | None, Key(above=0, most=MAX_TIMEOUT_S)] = None
+    """Seconds that a job may run."""
+    retries: Retries = Retries()
+    """When a job is retried."""
+    limits: Limits = Limits()
+    """What one job may use."""
+    network: Annotated[Literal["none", "public"] | list[str], NETWORK_RULE] = "public"
+    """`public` (every public host, ports 80 and 443), `none`, or the hosts that jobs may connect to:
+    `api.example.org`, `*.example.org`, `api.example.org:8443`."""
+    lane: Annotated[str | None, LANE_RULE] = None
+    """Group of workers that run it."""
+    model: Annotated[str | None, Key(catalog="models")] = None
+    """Language model of an agent."""
+    image_model: Annotated[str | None, Key(catalog="image")] = None
+    """Model for images."""
+    video_model: Annotated[str | None, Key(catalog="video")] = None
+    """Model for video."""
+    audio_model: Annotated[str | None, Key(catalog="audio")] = None
+    """Model for audio."""
+    disable_bash: bool = False
+    """Whether the agent has no shell."""
+    tools: Annotated[tuple[Tool, ...], Key(most=128, advice="Split the skill.")] = ()
+    """Tools of the agent, in addition to the built-in ones."""
+    allowed_tools: tuple[str, ...] = ()
+    """The only tools that are offered; all by default."""
+    tool_limits: dict[str, Annotated[int, Key(least=1, most=1_000_000)]] = Field(default_factory=dict)
+    """Maximum number of calls, by tool."""
+    cache_ttl: Literal["5m", "1h"] = "5m"
+    """How long the prompt is cached."""
+    routing: Routing | None = None
+    """When a run moves to a stronger model."""
+    rails: Annotated[tuple[Rail, ...], Key(most=50, advice="Join some of them.")] = ()
+    """Guards on what goes in, comes out, or passes a tool."""
+    memory: Annotated[MemoryUse | None, Key(read=_memory, shorthand={"type": "boolean"})] = None
+    """What the agent has of its project's memory: tools, and a digest."""
+    marketing: dict[str, Any] | None = None
+    """What the public page shows."""
+
+
+class Skill(SkillKeys):
     """One skill of a bundle."""
 
     name: str
     """`resize`, or `parent/sub` for a subskill."""
     path: str
-    """Its folder relative to the bundle's root: `skills/resize`; empty for a bundle that is one Agent Skill."""
-    title: str | None = None
-    description: str = ""
-    entrypoint: str
+    """Its folder relative to the root of the bundle: `skills/resize`; empty for a bundle that is one Agent Skill."""
     is_agentic: bool
-    input_schema: Schema
-    output_schema: Schema
     parent_skill: str | None = None
     requirements: str | None = None
-    """Path of the `requirements.txt` that applies, relative to the bundle's root."""
+    """Path of the `requirements.txt` that applies, relative to the root of the bundle."""
     origin: Literal["skill_yaml", "agent_skill"] = "skill_yaml"
-
-    model: str | None = None
-    image_model: str | None = None
-    video_model: str | None = None
-    audio_model: str | None = None
     media_kinds: tuple[str, ...] = ()
-    disable_bash: bool = False
-    tools: tuple[Tool, ...] = ()
-    allowed_tools: tuple[str, ...] = ()
-    tool_limits: dict[str, int] = {}
-    cache_ttl: Literal["5m", "1h"] = "5m"
-    routing: Routing | None = None
-    rails: tuple[Rail, ...] = ()
-    memory: MemoryUse | None = None
-    """`None`: neither tools nor a digest."""
-
-    examples: tuple[Example, ...] = ()
     evals: tuple[Grader, ...] = ()
     eval_dataset: str | None = None
-    """Path of the cases, relative to the skill's folder."""
-    eval_mocks: dict[str, Any] = {}
+    """Path of the cases, relative to the folder of the skill."""
+    eval_mocks: dict[str, Any] = Field(default_factory=dict)
     eval_gate: Gate | None = None
-
-    timeout_s: float | None = None
-    retries: Retries = Retries()
-    limits: Limits = Limits()
-    network: Literal["none", "public"] | list[str] = "public"
-    lane: str | None = None
-    marketing: dict[str, Any] | None = None
 
     @property
     def file(self) -> str:
@@ -262,7 +425,7 @@ class Skill(_Part):
         return OutputSchema(self.output_schema)
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """All skills of a bundle."""
 
     skills: tuple[Skill, ...]

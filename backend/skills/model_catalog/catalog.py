@@ -88,13 +88,17 @@ class Catalogue:
         known = hint or f" Known are {', '.join(self.models)}."
         return f"The model {slug!r} is not in the catalogue.{known}"
 
+    def media_names(self, kind: MediaKind) -> tuple[str, ...]:
+        """Return what a skill can write for models of a kind: their names, the last parts of those, and `auto`."""
+        models: tuple[str, ...] = getattr(self.media, kind)
+        return (*models, "auto", *(model.partition("/")[2] for model in models))
+
     def media_problem(self, slug: str, kind: MediaKind) -> str | None:
         """Why a skill cannot name this model for media; None when it can, also by its last part alone."""
-        models: tuple[str, ...] = getattr(self.media, kind)
-        names = (*models, *(model.partition("/")[2] for model in models))
-        if slug == "auto" or slug in names:
+        names = self.media_names(kind)
+        if slug in names:
             return None
-        hint = suggestion(slug, names) or " Known: " + ", ".join(models)
+        hint = suggestion(slug, names) or " Known: " + ", ".join(getattr(self.media, kind))
         return f"The model {slug!r} is not in the catalogue.{hint}"
 
 

@@ -217,8 +217,11 @@ export interface AuditRead {
 
 /** How long a retry waits: `initial_s`, then `factor` times as long each time, at most `max_s`. */
 export interface Backoff {
+  /** How many times longer each following retry waits. */
   factor?: number;
+  /** Seconds before the first retry; 1 by default. */
   initial_s?: number;
+  /** Maximum number of seconds before a retry. */
   max_s?: number;
 }
 
@@ -825,11 +828,15 @@ export interface EventRead {
   type: string;
 }
 
-/** Inputs that fit the skill, for people and for the rehearsal. */
+/** Inputs that are valid for the skill, for users and for the simulated model. */
 export interface Example {
+  /** What the example shows. */
   description?: string;
+  /** Inputs of a job. */
   inputs: Record<string, unknown>;
+  /** The result, which the simulated model returns. */
   outputs?: Record<string, unknown> | null;
+  /** Label of the example. */
   title?: string;
 }
 
@@ -996,10 +1003,11 @@ export type FunctionStartEvent = EventRead & {
   type: "function_start";
 };
 
-/** What an eval suite has to reach before a deployment is activated. */
+/** What an eval suite must reach before a deployment is activated. */
 export interface Gate {
+  /** Runs of each case. */
   repeat?: number;
-  /** 0 to 100. */
+  /** Score that the suite must reach. */
   threshold: number;
 }
 
@@ -1029,13 +1037,21 @@ export interface GivenCase {
 
 /** Judges the output of a run. */
 export interface Grader {
+  /** Of a rubric: what a good output is. */
   criteria?: string | null;
+  /** Of a check: a function that is called with `inputs` and `output`. */
   entrypoint?: string | null;
+  /** Of a schema: what the output must be valid for. */
   expected_schema?: Record<string, unknown> | null;
+  /** Of an exact match: path of the compared value, like `items[0].name`. */
   field?: string | null;
+  /** How it judges: a function, a language model, the expected output, or a schema. */
   kind: "check" | "rubric" | "exact_match" | "schema";
+  /** Of a rubric: scores, and what each of them means. */
   levels?: Record<string, string> | null;
+  /** Unique name. */
   name: string;
+  /** Share of its score in the mean. */
   weight?: number;
 }
 
@@ -1293,10 +1309,15 @@ export interface LimitRead {
 
 /** What one job may use; `None`: what the instance allows. */
 export interface Limits {
+  /** US dollars that the job may cost. */
   cost_usd?: number | null;
+  /** MiB of memory. */
   memory_mb?: number | null;
+  /** MiB of the result. */
   output_mb?: number | null;
+  /** Replies of the model of an agent. */
   steps?: number | null;
+  /** Tokens of all calls of the model together. */
   tokens?: number | null;
 }
 
@@ -1854,14 +1875,15 @@ export interface MemorySearch {
 
 /** What an agent has of its project's memory. */
 export interface MemoryUse {
-  /** Tell each run what is remembered of its inputs, and what is pinned. */
+  /** Whether each run gets what is remembered of its inputs, and what is pinned. */
   digest?: boolean;
-  /** Give each run the key and the hash under which its inputs are remembered, as Puras does. */
+  /** Whether each run gets the key and the hash under which its inputs are remembered, as in Puras. */
   identity?: boolean;
-  /** Inputs that say what a job is about; empty: every address and every image. */
+  /** Inputs that identify what a job is about; by default every URL and image. */
   keys?: string[];
+  /** Whether the agent has neither `memory_put` nor `memory_forget`. */
   read_only?: boolean;
-  /** For whom it remembers what has no key. */
+  /** Who shares records without a key: the skillpack or the project. */
   scope?: "skillpack" | "workspace";
 }
 
@@ -2239,24 +2261,29 @@ export type QueuedEvent = EventRead & ({
 
 /** A guard on what goes in, comes out, or passes a tool. */
 export interface Rail {
+  /** What happens to a value that does not pass. */
   action?: "block" | "redact" | "approve" | "flag";
-  /** Judged by a model, which nothing here does: such a rail blocks. */
+  /** Not supported: no model judges rails. */
   criteria?: string | null;
-  /** A function of the bundle that says whether the value may pass. */
+  /** A function that decides whether the value may pass. */
   entrypoint?: string | null;
-  /** What the value has to fit. */
+  /** What the value must be valid for. */
   fits?: Record<string, unknown> | null;
-  /** What is said of what does not pass. */
+  /** What the caller or the model is told about a value that does not pass. */
   message?: string;
+  /** Unique name. */
   name: string;
+  /** What it judges. */
   on: ("input" | "tool" | "output" | "retrieval")[];
+  /** A regular expression of RE2; what matches does not pass. */
   pattern?: string | null;
-  /** Kinds of data about people. */
+  /** Kinds of personal data that do not pass. */
   pii?: string[];
-  /** Of that function. */
+  /** Seconds that the function may take. */
   timeout_s?: number;
-  /** Of which tools; empty: all. */
+  /** Tools that it is for; all by default. */
   tools?: string[];
+  /** Words that do not pass, in any case. */
   words?: string[];
 }
 
@@ -2361,17 +2388,23 @@ export type ResumedEvent = EventRead & {
   type: "resumed";
 };
 
-/** When a job is tried again; `max` counts tries after the first. */
+/** When a job is retried. */
 export interface Retries {
+  /** Seconds before each retry, or how they grow. */
   backoff?: Backoff;
+  /** Maximum number of retries after the first attempt. */
   max?: number;
+  /** What a job is retried after. */
   on?: ("worker_lost" | "timeout" | "error")[];
 }
 
 /** When a run moves to a stronger model. */
 export interface Routing {
+  /** Number of failures before the run moves. */
   after?: number;
+  /** Model that continues the run. */
   escalate_to: string;
+  /** What counts as a failure. */
   on?: "schema_fail"[];
 }
 
@@ -2640,45 +2673,70 @@ export interface SignedUrlRead {
 
 /** One skill of a bundle. */
 export interface Skill {
+  /** The only tools that are offered; all by default. */
   allowed_tools?: string[];
+  /** Model for audio. */
   audio_model?: string | null;
+  /** How long the prompt is cached. */
   cache_ttl?: "5m" | "1h";
+  /** What the skill does, for users and for agents. */
   description?: string;
+  /** Whether the agent has no shell. */
   disable_bash?: boolean;
+  /** `SKILL.md` for an agent, or `main.py:run` for a function. */
   entrypoint: string;
-  /** Path of the cases, relative to the skill's folder. */
+  /** Path of the cases, relative to the folder of the skill. */
   eval_dataset?: string | null;
   eval_gate?: Gate | null;
   eval_mocks?: Record<string, unknown>;
   evals?: Grader[];
+  /** Valid inputs, shown as one-click runs. */
   examples?: Example[];
+  /** Model for images. */
   image_model?: string | null;
+  /** Inputs of a job. */
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
+  /** Group of workers that run it. */
   lane?: string | null;
+  /** What one job may use. */
   limits?: Limits;
+  /** What the public page shows. */
   marketing?: Record<string, unknown> | null;
   media_kinds?: string[];
-  /** `None`: neither tools nor a digest. */
+  /** What the agent has of its project's memory: tools, and a digest. */
   memory?: MemoryUse | null;
+  /** Language model of an agent. */
   model?: string | null;
   /** `resize`, or `parent/sub` for a subskill. */
   name: string;
+  /**
+   * `public` (every public host, ports 80 and 443), `none`, or the hosts that jobs may connect to:
+   * `api.example.org`, `*.example.org`, `api.example.org:8443`.
+   */
   network?: "none" | "public" | string[];
   origin?: "skill_yaml" | "agent_skill";
+  /** Result of a job. */
   output_schema: Record<string, unknown>;
   parent_skill?: string | null;
-  /** Its folder relative to the bundle's root: `skills/resize`; empty for a bundle that is one Agent Skill. */
+  /** Its folder relative to the root of the bundle: `skills/resize`; empty for a bundle that is one Agent Skill. */
   path: string;
+  /** Guards on what goes in, comes out, or passes a tool. */
   rails?: Rail[];
-  /** Path of the `requirements.txt` that applies, relative to the bundle's root. */
+  /** Path of the `requirements.txt` that applies, relative to the root of the bundle. */
   requirements?: string | null;
   retries?: Retries;
+  /** When a run moves to a stronger model. */
   routing?: Routing | null;
+  /** Seconds that a job may run. */
   timeout_s?: number | null;
+  /** Label of the skill. */
   title?: string | null;
+  /** Maximum number of calls, by tool. */
   tool_limits?: Record<string, number>;
+  /** Tools of the agent, in addition to the built-in ones. */
   tools?: Tool[];
+  /** Model for video. */
   video_model?: string | null;
 }
 
@@ -3017,27 +3075,33 @@ export interface TokenPrices {
   output_micros: number;
 }
 
-/** A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or one of ours. */
+/** A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or a built-in one. */
 export interface Tool {
-  /** Tools of the MCP server that are offered; `None`: all. */
+  /** Tools of the MCP server that are offered; all by default. */
   allow?: string[] | null;
-  /** A tool of ours that a skill has to ask for. */
+  /** A built-in tool that a skill must request. */
   builtin?: "python" | null;
+  /** Whether each call needs an approval. */
   confirm?: boolean;
+  /** What it does, for the model. */
   description?: string;
-  /** `file.py:function`, relative to the skill's folder. */
+  /** `file.py:function`, relative to the folder of the skill. */
   entrypoint?: string | null;
-  /** Sent to the MCP server; `${secret:NAME}` in a value stands for a secret, which is put in when a run begins. */
+  /** Sent to the MCP server. `${secret:NAME}` in a value is replaced by a secret when a run starts. */
   headers?: Record<string, string>;
+  /** Whether a repeated call changes nothing more. */
   idempotent?: boolean;
+  /** Arguments of the function. */
   input_schema?: Record<string, unknown> | null;
-  /** Address of an MCP server. */
+  /** URL of an MCP server. */
   mcp?: string | null;
-  /** Every tool has one but those of an MCP server. */
+  /** Name by which the model calls it. */
   name?: string | null;
+  /** What the function returns. */
   output_schema?: Record<string, unknown> | null;
+  /** Whether it changes nothing, so that a call may be repeated. */
   read_only?: boolean;
-  /** Full name of the skill that the tool runs. */
+  /** Name of the skill that the tool runs. */
   skill?: string | null;
 }
 

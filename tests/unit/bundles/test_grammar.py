@@ -6,7 +6,9 @@ import pytest
 
 from backend.skills.archives.pack import pack_files
 from backend.skills.bundles.read import read_bundle
+from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.findings import BundleInvalid
+from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.manifest.types import Skill
 
 FUNCTION = """\
@@ -194,6 +196,66 @@ def test_what_is_wrong_with_the_whole_is_told(text: str, said: str) -> None:
 def test_everything_is_told_at_once() -> None:
     found = problems(FUNCTION.replace("run", "rum") + "titel: x\ntimeout_s: soon\nretries: {max: x}\n")
     assert len(found) == 4
+
+
+def test_a_wrong_key_does_not_hide_the_rules_of_the_others() -> None:
+    text = """\
+routing: {escalate_to: gpt/5, after: 0}
+model: gpt/5
+rails:
+  - {name: R 1, on: [input, tool], pattern: x, action: blok, timeout_s: 99, nmae: 1}
+  - {name: r, on: output, pii: [emial, card]}
+  - 3
+  - {name: r, on: retrieval, pattern: '(', action: approve}
+memory: {digest: 1, keys: [m]}
+evals: {gate: {repeat: 0}, graders: [{name: g, kind: rubric, levels: {high: x}}]}
+"""
+    assert problems(AGENT + text) == [
+        "4: 'gpt/5' is the skill's own model. Name a stronger one.",
+        "4: 'after' has to be an integer from 1 to 1,000, not 0.",
+        "7: 'R 1' is not a name for a rail. Write 'r-1'.",
+        "7: 'action' has to be one of 'block', 'redact', 'approve', 'flag', not 'blok'. Did you mean 'block'?",
+        "7: 'timeout_s' has to be a number above 0 up to 60, not 99.",
+        "7: A rail has no key 'nmae'. Did you mean 'name'?",
+        "8: 'emial' is not one of 'email', 'phone', 'iban', 'card', 'us_ssn', 'uk_nino', 'es_nif', 'fr_nir', "
+        "'pl_pesel', 'br_cpf', 'de_steuer_id', 'it_cf'. Did you mean 'email'?",
+        "9: 'rails' takes rails, each a mapping, not 3.",
+        "10: Two rails are called 'r'. Rename one.",
+        "10: The pattern '(' is not taken: missing ): (.",
+        "10: Nobody is asked about the result of a tool. Ask about the call: 'on: tool'.",
+        "11: 'digest' has to be true or false, not 1.",
+        "11: There is no input 'm'. Name a property of 'input_schema'.",
+        "12: 'threshold' is missing here. Add a number from 0 to 100.",
+        "12: A gate needs cases to run. Add 'dataset'.",
+        "12: 'repeat' has to be an integer from 1 to 20, not 0.",
+        "12: 'criteria' is missing here. Add it.",
+        "12: A level is a score and its text, like '1.0: complete and correct'.",
+    ]
+
+
+def test_keys_without_a_value_have_their_defaults_and_empty_lists_stay_empty() -> None:
+    text = """\
+retries: {max: 1, on: }
+tools: [{mcp: 'https://x.org', allow: , confirm: }]
+rails: [{name: r, on: input, pattern: x, pii: , words: , action: }]
+network:
+memory:
+"""
+    skill = read(AGENT + text)
+    assert (skill.retries.on, skill.tools[0].allow, skill.tools[0].confirm) == ((), (), False)
+    assert (skill.rails[0].pii, skill.rails[0].action, skill.network, skill.memory) == (
+        (),
+        "block",
+        "public",
+        None,
+    )
+
+
+def test_only_what_a_skill_declares_is_compared_with_the_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_ceilings, "_current", [JobCeilings(max_retries=1, max_timeout_s=60, max_steps=5)])
+    assert read(FUNCTION + "retries: {on: [error]}\nlimits: {}\n").retries.max == 3
+    found = problems(FUNCTION + "retries: {max: 2}\ntimeout_s: 61\nlimits: {steps: 6, tokens: 7}\n")
+    assert [one[:14] for one in found] == ["4: 'max': 2 is", "5: 'timeout_s'", "6: 'steps': 6 "]
 
 
 def test_every_key_is_read() -> None:
