@@ -21,7 +21,7 @@ from backend.marketplace import following
 from backend.marketplace.activation import make_active
 from backend.skills.archives.archive import Archive
 from backend.skills.bundles.read import ReadBundle, read_bundle
-from backend.skills.deployments import manifests, removal, schema_changes
+from backend.skills.deployments import manifests, schema_changes
 from backend.skills.deployments.sweep import bundle_key
 from backend.skills.deployments.tables import Deployment
 from backend.skills.deployments.target import lock_target
@@ -145,7 +145,7 @@ async def validate(
     pack = await skillpacks.get(session, principal, skillpack)
     active = await _active(session, pack)
     read = await asyncio.to_thread(read_bundle, bundle)
-    return read, removal.removed(active, read.manifest) if active else []
+    return read, schema_changes.removed_skills(active, read.manifest) if active else []
 
 
 async def _stored(session: AsyncSession, bundle: bytes, notes: str, storage: Storage) -> ReadBundle:
@@ -214,13 +214,13 @@ async def _against_active(session: AsyncSession, pack: Skillpack, manifest: Mani
     active = await _active(session, pack)
     if active is None:
         return []
-    gone = removal.removed(active, manifest)
+    gone = schema_changes.removed_skills(active, manifest)
     breaking = [
         Problem(change.place, f"Breaks callers of the active version: {change.message}")
         for change in schema_changes.between(active, manifest)
         if change.is_breaking and change.skill not in gone
     ]
-    return [*removal.as_warnings(gone), *breaking[:50]]
+    return [*schema_changes.removal_warnings(gone), *breaking[:50]]
 
 
 async def _active(session: AsyncSession, pack: Skillpack) -> Manifest | None:

@@ -12,7 +12,7 @@ from backend.core.errors import Problem
 from backend.evals.gates import GateRead
 from backend.publishing.stats import Listed
 from backend.skills.bundles.read import ReadBundle
-from backend.skills.deployments import removal
+from backend.skills.deployments import schema_changes
 from backend.skills.deployments.diff import Diff, FileChange
 from backend.skills.deployments.schema_changes import Change
 from backend.skills.deployments.service import ActiveSkill
@@ -119,7 +119,7 @@ class DeploymentRead(DeploymentSummary):
             **_summary(deployment, skillpack),
             manifest=Manifest.model_validate(deployment.manifest),
             warnings=[ProblemRead.model_validate(warning) for warning in deployment.warnings],
-            removed_skills=removal.named_in(deployment.warnings),
+            removed_skills=schema_changes.removed_in(deployment.warnings),
         )
 
 

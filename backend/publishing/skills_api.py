@@ -10,8 +10,8 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.publishing.schemas import SkillRead, SkillSummary, detail_of_skill
-from backend.skills.deployments import prompts, service
-from backend.skills.deployments.prompts import PromptRead
+from backend.skills.deployments import files, service
+from backend.skills.deployments.files import PromptRead
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 
@@ -56,6 +56,6 @@ async def get_prompt(
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
 ) -> PromptRead:
     """What a skill tells its model, and in which file of the bundle it stands."""
-    return await prompts.read(
+    return await files.read_prompt(
         session, principal, skill, skillpack=skillpack, version=version, storage=context.storage
     )

@@ -18,7 +18,7 @@ from backend.identity.auth.principal import Principal, Role
 from backend.publishing import push
 from backend.skills.archives.pack import pack_files, unnamed_notebooks
 from backend.skills.bundles.read import ReadBundle, read_bundle
-from backend.skills.deployments import manifests, removal, schema_changes
+from backend.skills.deployments import manifests, schema_changes
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.diff import FileChange, file_changes
 from backend.skills.deployments.schema_changes import Change
@@ -131,7 +131,7 @@ async def pending(
     known = await manifests.of(session, (active.id,))
     before = known[active.id].manifest
     changes = schema_changes.between(before, checked.manifest)
-    removed = removal.removed(before, checked.manifest)
+    removed = schema_changes.removed_skills(before, checked.manifest)
     return Pending(active.version, revision, files, changes, left_out, removed)
 
 

@@ -1,16 +1,28 @@
-"""Single files of a version, as they were pushed."""
+"""Single files of a version, as they were pushed, and the prompts of its agents."""
 
 from __future__ import annotations
 
 import asyncio
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from backend.identity.auth.principal import Principal
+from backend.core.errors import Invalid, Problem
+from backend.identity.auth.principal import Principal, Role
 from backend.skills.archives.archive import Archive
 from backend.skills.deployments import service
 from backend.skills.deployments.errors import DeploymentFileNotFound
 from backend.storage import Storage
+
+
+class PromptRead(BaseModel):
+    """The prompt of an agent."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    path: str
+    """Of the file in its bundle: what `files` of a run of the working copy names to change it."""
+    text: str
 
 
 async def read(
@@ -34,6 +46,33 @@ async def read(
     if content is None:
         raise DeploymentFileNotFound(deployment.version, path)
     return content
+
+
+async def read_prompt(
+    session: AsyncSession,
+    principal: Principal,
+    skill: str,
+    *,
+    skillpack: str,
+    version: int | None,
+    storage: Storage,
+) -> PromptRead:
+    """The prompt of a skill in a version; in the active one where none is named.
+
+    Raises:
+        SkillNotFound, DeploymentNotFound, NothingActive: there is none such.
+        Invalid: the skill is a function, which has no prompt.
+    """
+    principal.require(Role.VIEWER, "deployments:read")
+    found = await service.get_skill(session, principal, skill, skillpack=skillpack, version=version)
+    if not found.skill.is_agentic:
+        sentence = f"The skill {skill!r} is a function: it has no prompt. Change its code in the editor."
+        raise Invalid(sentence, [Problem("skill", sentence)])
+    assert found.sha256 is not None  # noqa: S101 - every skill of a version has a bundle
+    bundle = await storage.get_bundle(found.sha256)
+    path = "/".join(part for part in (found.skill.path, found.skill.file) if part)
+    content = await asyncio.to_thread(lambda: Archive(bundle).read(path))
+    return PromptRead(path=path, text=content.decode("utf-8", "replace"))
 
 
 def _one(bundle: bytes, path: str) -> bytes | None:

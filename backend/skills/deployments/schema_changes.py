@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple
 
+from backend.core.errors import Problem
 from backend.skills.manifest.types import Manifest, Skill
 from backend.skills.schemas.messages import shown
 from backend.skills.schemas.schema_dialect import FILE_TYPES, Schema
@@ -16,6 +17,11 @@ _UPPER_BOUNDS = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxPro
 _SETTINGS = (
     *("entrypoint", "model", "description", "timeout_s", "retries", "limits", "network", "lane"),
     *("tools", "routing", "rails", "allowed_tools", "tool_limits", "disable_bash"),
+)
+
+_REMOVED: Final = (
+    "This skill of the active version is not in the bundle. When the new version is active, jobs that name it fail. "
+    "Add the skill to the bundle, or push the bundle to a skillpack of its own."
 )
 
 
@@ -33,6 +39,21 @@ def between(base: Manifest, head: Manifest) -> list[Change]:
     """Every difference that a caller or an author would want to know of, skill by skill."""
     names = sorted({skill.name for skill in (*base.skills, *head.skills)})
     return [change for name in names for change in _of_skill(name, base.find(name), head.find(name))]
+
+
+def removed_skills(active: Manifest, pushed: Manifest) -> list[str]:
+    """Return the names of the skills that the pushed version removes."""
+    return sorted({skill.name for skill in active.skills} - {skill.name for skill in pushed.skills})
+
+
+def removal_warnings(names: Iterable[str]) -> list[Problem]:
+    """Return a warning for each removed skill."""
+    return [Problem(name, _REMOVED) for name in names]
+
+
+def removed_in(warnings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the skills that a stored version has removed, by its warnings."""
+    return [warning["path"] for warning in warnings if warning["message"] == _REMOVED]
 
 
 def _of_skill(name: str, base: Skill | None, head: Skill | None) -> Iterator[Change]:
