@@ -46,7 +46,7 @@ for name in names:
     importlib.import_module(name)
 from workers.sandbox.isolation import layers
 found = layers.probe("auto")
-print(json.dumps({"layers": found.names, "closed": found.closed, "reason": found.reason, "open": found.open_doors}))
+print(json.dumps({"layers": found.names, "closed": found.closed, "reason": found.reason, "open": found.reachable}))
 """
 
 
