@@ -24,10 +24,10 @@ from backend.core.tracing.setup import tracing
 from backend.core.version import version
 from backend.identity.auth.gate import Gate
 from backend.identity.auth.last_use import LastUse
-from backend.identity.auth.rates import RateLimiter
-from backend.identity.auth.request_tracing import Traced
-from backend.identity.auth.throttle import Throttle
-from backend.identity.limits.concurrency import AtOnce
+from backend.identity.auth.rate_limits.requests import RateLimiter
+from backend.identity.auth.rate_limits.sign_ins import Throttle
+from backend.identity.auth.request_tracing import RequestTracing
+from backend.identity.limits.concurrency import ConcurrencyLimit
 from backend.publishing import public_api
 from backend.sign_in import join_pages, pages, password_pages
 from backend.startup import open_context
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 Boundary, is_https=settings.url.startswith("https://"), proxies=settings.proxy_networks
             ),
             Middleware(Gate),
-            Middleware(Traced),
+            Middleware(RequestTracing),
         ],
     )
     app.state.settings = settings
@@ -94,7 +94,9 @@ async def serving(app: FastAPI, context: AppContext) -> AsyncIterator[None]:
     app.state.last_use = LastUse(context.database)
     app.state.throttle = Throttle(context.redis)
     app.state.rates = RateLimiter(context.redis)
-    app.state.at_once = AtOnce(context.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS")
+    app.state.at_once = ConcurrencyLimit(
+        context.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS"
+    )
     app.state.reporter = Reporter(context.database, "api")
     app.state.reporter.start()
     try:

@@ -69,7 +69,7 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
     """
     turn_ends = time.monotonic() + TURN_S
 
-    def may_go_on() -> bool:
+    def may_continue() -> bool:
         return time.monotonic() < turn_ends
 
     async with database.transaction() as keeper:
@@ -79,11 +79,11 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
         async with database.transaction() as session:
             await session.execute(_MAY_BE_IDLE)  # while the storage removes what it names
             await forget_expired(session, storage)
-        await upload_expiry.sweep(database, storage, may_go_on=may_go_on)
-        await usage.recount_old(Drives(database, storage, DEFAULTS), may_go_on=may_go_on)
-        are_rows_left = await retention.sweep(database, rules, may_go_on=may_go_on)
+        await upload_expiry.sweep(database, storage, may_continue=may_continue)
+        await usage.recount_old(Drives(database, storage, DEFAULTS), may_continue=may_continue)
+        are_rows_left = await retention.sweep(database, rules, may_continue=may_continue)
         are_projects_left = await purge.purge_due(
-            database, storage, rules.deleted_projects, may_go_on=may_go_on
+            database, storage, rules.deleted_projects, may_continue=may_continue
         )
         return are_rows_left or are_projects_left
 

@@ -109,8 +109,8 @@ def _serve() -> None:
     from backend.operations import commands
 
     bootstrap.load("backend.tables")
-    for part in commands.PARTS:
-        if part not in commands.TABLELESS:
+    for part in commands.COMMANDS_BY_MODULE:
+        if part not in commands.MODULES_WITHOUT_TABLES:
             bootstrap.load(f"backend.operations.{part}")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:

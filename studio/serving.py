@@ -26,7 +26,7 @@ from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
 from backend.docs_site import html, pages
 from backend.operations.checks.startable import require_startable
-from backend.operations.home_lock import listen, serving_lock
+from backend.operations.up.locks import listen, serving_lock
 from studio import build, session
 from studio.files import Pages, Pictures
 from studio.following import following

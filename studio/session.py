@@ -13,12 +13,13 @@ from backend.context import AppContext
 from backend.core.db.engine import AsyncSession
 from backend.core.errors import Conflict, NotSignedIn, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
-from backend.identity.auth import membership, sessions
+from backend.identity.auth import membership
+from backend.identity.auth.accounts import sessions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency import service as idempotency
-from backend.identity.idempotency.service import Claimed
+from backend.identity.idempotency.service import Claim
 from studio.actions import key_of
 
 Standing = Literal["signed_in", "signed_out", "unknown"]
@@ -29,7 +30,7 @@ class Visit(NamedTuple):
 
     session: AsyncSession
     person: SignedIn
-    claimed: Claimed | None = None
+    claimed: Claim | None = None
     """The key of the action, if it has one."""
 
 
@@ -39,7 +40,7 @@ class Act(NamedTuple):
     session: AsyncSession
     person: SignedIn
     principal: Principal
-    claimed: Claimed | None = None
+    claimed: Claim | None = None
 
     async def made(self, job_id: UUID) -> None:
         """Store which job the action made: `AlreadyDone` names it."""
@@ -155,7 +156,7 @@ async def acting_by(
         yield Act(visit.session, visit.person, principal, visit.claimed)
 
 
-async def _claim(session: AsyncSession, person: SignedIn, key: str) -> Claimed:
+async def _claim(session: AsyncSession, person: SignedIn, key: str) -> Claim:
     """Take the key of an action for this unit of work."""
     claimed = await idempotency.claim(session, person, key, "studio")
     if isinstance(claimed, idempotency.Replayed):

@@ -14,7 +14,7 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from backend.identity.limits.concurrency import AtOnce
+from backend.identity.limits.concurrency import ConcurrencyLimit
 from backend.identity.limits.errors import TooManyAtOnce
 from studio.session import Standing
 
@@ -39,14 +39,14 @@ class WatchedSockets:
         self._app = app
         self._standing_of = standing_of
         self._person_behind = person_behind
-        self._open = AtOnce(most, what="pages", setting="PURAS_OPEN_PAGES")
+        self._open = ConcurrencyLimit(most, what="pages", setting="PURAS_OPEN_PAGES")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the socket until either side ends it, or its session has ended."""
         cookie = Headers(scope=scope).get("cookie")
         person = await self._person_behind(cookie)
         try:
-            with self._open.one(person) if person else contextlib.nullcontext():
+            with self._open.slot(person) if person else contextlib.nullcontext():
                 await self._serve(scope, _Socket(receive, send), cookie)
         except TooManyAtOnce:
             await receive()  # its wish to open
@@ -55,7 +55,7 @@ class WatchedSockets:
     async def has_room(self, cookie: str | None) -> bool:
         """Whether the person behind the cookie may open one more: a refused socket cannot tell its page."""
         person = await self._person_behind(cookie)
-        return person is None or self._open.has_room(person)
+        return person is None or self._open.has_capacity(person)
 
     async def _serve(self, scope: Scope, socket: _Socket, cookie: str | None) -> None:
         watching = asyncio.create_task(self._watch(socket, cookie), name="socket of a page")

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import background_tasks, logs
 from backend.core.db.engine import Database
-from backend.identity.auth.users import count
+from backend.identity.auth.accounts.users import count
 from workers.sandbox.isolation.layers import Mode
 
 POLL_S: Final = 2.0

@@ -1,4 +1,4 @@
-"""Moves everything that is encrypted at rest to the instance's newest key, while the instance runs."""
+"""Re-encrypt all data at rest with the instance's newest key, while the instance runs."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from backend.identity.idempotency.tables import IdempotencyKey
 from backend.identity.webhook_outbox.tables import Webhook
 from backend.integrations.providers.tables import ProviderKey
 
-_ROWS_AT_ONCE = 200  # locked together, for a few milliseconds
+_BATCH_ROWS = 200  # locked together, for a few milliseconds
 
 
 @dataclass(slots=True)
 class Rotated:
-    """What a rotation did."""
+    """Result of a rotation."""
 
     secrets: int = 0
-    """Keys for models and the secrets of webhooks among them."""
+    """Number of secrets, including keys of model providers and secrets of webhooks."""
     answers: int = 0
-    """Stored answers to requests with an idempotency key; they may show a new API key."""
+    """Number of stored responses to requests with an idempotency key, which may contain a new API key."""
     unreadable: int = 0
-    """Secrets that none of the keys reads; they are left as they are."""
+    """Number of secrets that none of the keys decrypts; they do not change."""
 
 
 async def reencrypt(database: Database, vault: Vault) -> Rotated:
-    """Write every secret, key for models, secret of a webhook and stored answer anew under the newest key.
+    """Encrypt all secrets, provider keys, webhook secrets and stored responses with the newest key.
 
-    What a running job has stays as it is. Warm parents of the skills concerned start anew, since the version of a
-    skill's secrets is made of what is stored.
+    Running jobs keep their secrets. Zygotes of the affected skills restart, since the version of a skill's secrets is
+    derived from the stored ciphertext.
     """
-    done = Rotated()
+    result = Rotated()
     rotate_secret, rotate_webhook = partial(_rotate_secret, vault), partial(_rotate_webhook, vault)
-    await _rotate(database, select(Secret), [col(Secret.id)], rotate_secret, done)
+    await _rotate(database, select(Secret), [col(Secret.id)], rotate_secret, result)
     await _rotate(
         database,
         select(ProviderKey),
         [col(ProviderKey.project_id), col(ProviderKey.family)],
         rotate_secret,
-        done,
+        result,
     )
-    await _rotate(database, select(Webhook), [col(Webhook.id)], rotate_webhook, done)
-    await _answers(database, vault, done)
-    return done
+    await _rotate(database, select(Webhook), [col(Webhook.id)], rotate_webhook, result)
+    await _rotate_responses(database, vault, result)
+    return result
 
 
 def _rotate_secret(vault: Vault, row: Secret | ProviderKey) -> None:
@@ -64,10 +64,14 @@ def _rotate_webhook(vault: Vault, row: Webhook) -> None:
 
 
 async def _rotate(
-    database: Database, table: Select[Any], keys: Sequence[Any], rotate: Callable[[Any], None], done: Rotated
+    database: Database,
+    table: Select[Any],
+    keys: Sequence[Any],
+    rotate: Callable[[Any], None],
+    result: Rotated,
 ) -> None:
     """Rotate the rows of a table, page by page in the order of its keys."""
-    query = table.order_by(*keys).limit(_ROWS_AT_ONCE).with_for_update()
+    query = table.order_by(*keys).limit(_BATCH_ROWS).with_for_update()
     last: list[Any] | None = None
     while True:
         async with database.transaction() as session:
@@ -78,26 +82,26 @@ async def _rotate(
             for row in rows:
                 try:
                     rotate(row)
-                    done.secrets += 1
+                    result.secrets += 1
                 except SecretUnreadable:
-                    done.unreadable += 1
+                    result.unreadable += 1
             last = [getattr(rows[-1], key.key) for key in keys]
 
 
-async def _answers(database: Database, vault: Vault, done: Rotated) -> None:
-    """Answers live for a day: one that no key reads is no loss, and is left to expire."""
-    place = (col(IdempotencyKey.scope), col(IdempotencyKey.key))
+async def _rotate_responses(database: Database, vault: Vault, result: Rotated) -> None:
+    """Rotate stored responses. They expire after a day, so one that no key decrypts is left to expire."""
+    key_columns = (col(IdempotencyKey.scope), col(IdempotencyKey.key))
     query = (
-        select(*place, col(IdempotencyKey.answer))
+        select(*key_columns, col(IdempotencyKey.answer))
         .where(col(IdempotencyKey.answer).is_not(None))
-        .order_by(*place)
-        .limit(_ROWS_AT_ONCE)
+        .order_by(*key_columns)
+        .limit(_BATCH_ROWS)
         .with_for_update()
     )
     last: tuple[str, str] | None = None
     while True:
         async with database.transaction() as session:
-            page = query if last is None else query.where(tuple_(*place) > tuple_(*map(literal, last)))
+            page = query if last is None else query.where(tuple_(*key_columns) > tuple_(*map(literal, last)))
             rows = (await session.execute(page)).all()
             if not rows:
                 return
@@ -106,7 +110,7 @@ async def _answers(database: Database, vault: Vault, done: Rotated) -> None:
                     rotated = vault.rotate(answer or "")
                 except SecretUnreadable:
                     continue
-                mine = (place[0] == scope) & (place[1] == key)
-                await session.execute(update(IdempotencyKey).where(mine).values(answer=rotated))
-                done.answers += 1
+                is_row = (key_columns[0] == scope) & (key_columns[1] == key)
+                await session.execute(update(IdempotencyKey).where(is_row).values(answer=rotated))
+                result.answers += 1
             last = (rows[-1].scope, rows[-1].key)

@@ -1,6 +1,6 @@
 """The instance's settings, read once from the environment and `.env`.
 
-Only the edges (processes, the CLI, the REST application) read them; domain code takes values as arguments.
+Only processes, the CLI and the REST application read them; domain code gets values as arguments.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from pydantic import AliasChoices, ValidationError
 
-from backend.config.keeping import Keeping
 from backend.config.limits import Limits
+from backend.config.locations import Locations
 from backend.config.memory import Memory
 from backend.config.models import Models
-from backend.config.places import Places
+from backend.config.retention import Retention
 from backend.config.workers import Jobs, Notebooks, Workers
 from backend.core.errors import Invalid, field
 
@@ -26,24 +26,24 @@ class BadSettings(Invalid):
     sentences: list[str] = field(in_body=False)
 
     def describe(self) -> str:
-        return f"Settings are wrong. {' '.join(self.sentences)} See docs/settings.md."
+        return f"Settings are invalid. {' '.join(self.sentences)} See docs/settings.md."
 
 
-class Settings(Keeping, Memory, Models, Notebooks, Jobs, Limits, Workers, Places):
-    """Every setting of an instance; `docs/settings.md` is generated from this class, and begins with its last group."""
+class Settings(Retention, Memory, Models, Notebooks, Jobs, Limits, Workers, Locations):
+    """All settings of an instance; `docs/settings.md` is generated from this class, the last group first."""
 
 
 @lru_cache(maxsize=1)
 def settings() -> Settings:
-    """The settings of this process, read on the first call.
+    """Return the settings of this process, read on the first call.
 
     Raises:
-        BadSettings: one has a value that it cannot have.
+        BadSettings: A setting has an invalid value.
     """
     try:
         return Settings()
     except ValidationError as error:
-        raise BadSettings([_said(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
+        raise BadSettings([_message(problem["loc"], problem["msg"]) for problem in error.errors()]) from None
 
 
 def former_names(environ: Mapping[str, str]) -> dict[str, str]:
@@ -56,10 +56,10 @@ def former_names(environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _said(place: tuple[int | str, ...], message: str) -> str:
-    """The sentence of a setting that is wrong, with the name of its variable."""
-    sentence = message.removeprefix("Value error, ").rstrip(".") + "."
-    name = str(place[0]) if place else ""
+def _message(location: tuple[int | str, ...], message: str) -> str:
+    """Return the error message of a setting, with the name of its variable."""
+    message_text = message.removeprefix("Value error, ").rstrip(".") + "."
+    name = str(location[0]) if location else ""
     if name in Settings.model_fields:
         name = f"{Settings.model_config['env_prefix']}{name}".upper()
-    return f"{name}: {sentence}" if name else sentence
+    return f"{name}: {message_text}" if name else message_text

@@ -1,4 +1,4 @@
-"""What all groups of settings have in common."""
+"""Base class of all groups of settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Group(BaseSettings):
-    """Settings of one concern: each with its unit in the sentence below it, which `docs/settings.md` shows."""
+    """Settings of one subject; the docstring of each has its unit and appears in `docs/settings.md`."""
 
     model_config = SettingsConfigDict(
         env_prefix="PURAS_",

@@ -1,4 +1,4 @@
-"""What memory is searched by, beside words."""
+"""Settings of the search in memory."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from backend.config.group import Group
 
 
 class Memory(Group):
-    """The model of embeddings, for a search by meaning; it needs pgvector, which the embedded database has."""
+    """The embedding model for semantic search; it requires pgvector, which the embedded database has."""
 
     embeddings_url: str | None = None
-    """Address in front of `/embeddings` of a server with OpenAI's API (`https://api.openai.com/v1`), whose vectors have
-    1,536 numbers: everything that is remembered is sent there. Without it memory is searched by keys and words."""
+    """Base URL, before `/embeddings`, of a server with OpenAI's API (`https://api.openai.com/v1`) and vectors of 1,536
+    dimensions. All records of memory are sent there. Without it memory is searched by keys and words."""
 
     embeddings_api_key: SecretStr | None = None
-    """What that server gets as `Authorization: Bearer …`, if it wants a key."""
+    """API key of that server, sent as `Authorization: Bearer …`."""
 
     embeddings_model: str = Field(default="text-embedding-3-small", min_length=1, max_length=200)
-    """Its model; when it changes, everything that is remembered is embedded anew."""
+    """Embedding model of that server; when it changes, all records of memory are embedded again."""
 
     @field_validator("embeddings_url")
     @classmethod
     def _is_server(cls, address: str | None) -> str | None:
         if address and not address.startswith(("http://", "https://")):
-            raise ValueError("is not the address of a server: write 'https://…'")
+            raise ValueError("is not the URL of a server: write 'https://…'")
         return address.rstrip("/") if address else None

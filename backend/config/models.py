@@ -1,4 +1,4 @@
-"""What agents buy, from whom, and what it costs."""
+"""Settings of providers and prices."""
 
 from __future__ import annotations
 
@@ -15,64 +15,64 @@ class Models(Group):
     """Micro-dollars charged per second of a deterministic job; 0 makes them free."""
 
     margin_pct: int = Field(default=20, ge=0, le=1000)
-    """Percent put on top of upstream cost."""
+    """Margin on upstream cost, in percent."""
 
     text_margin_pct: int | None = Field(default=None, ge=0, le=1000)
-    """Percent put on top of the cost of tokens; default: the same as for everything else."""
+    """Margin on the cost of tokens, in percent; default: `PURAS_MARGIN_PCT`."""
 
     market_fee_pct: int = Field(default=0, ge=0, le=100)
-    """Percent of the prices of the marketplace's listings that the operator keeps; the rest is the publisher's."""
+    """Share of the operator in the prices of marketplace listings, in percent; the publisher gets the rest."""
 
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
-    """The instance's own key for Claude. With no key for any model, skills of agents run as a rehearsal, without a
-    language model and labelled so."""
+    """The instance's key for Claude. Without a key for any model, agents are simulated without a language model, and
+    labeled as such."""
 
     anthropic_base_url: str | None = Field(default=None, validation_alias="ANTHROPIC_BASE_URL")
-    """Address in front of `/v1/messages` at which Claude is reached, for a gateway; default: Anthropic's own."""
+    """Base URL, before `/v1/messages`, of a gateway to Claude; default: Anthropic's API."""
 
     openrouter_api_key: SecretStr | None = Field(default=None, validation_alias="OPENROUTER_API_KEY")
-    """The instance's own key for the other families of models, which are reached through OpenRouter."""
+    """The instance's key for OpenRouter, which serves the other families of models."""
 
     models: str | None = None
-    """A TOML file with models of your own, such as those of a local server; `docs/models.md` shows its form."""
+    """A TOML file with additional models, such as those of a local server; `docs/models.md` describes its format."""
 
     default_model: str = "claude/sonnet-4-6"
-    """Language model of skills that name none."""
+    """Language model of skills that do not name one."""
 
     provider_hosts: str | None = None
-    """Comma-separated `host:port` that projects may name as the address of their models though it is not public, or not
-    https; all other addresses must be both. Files of media are taken from them, too."""
+    """Comma-separated `host:port` of private or http servers that projects may use as providers of models and media
+    files; all others must be public and use https."""
 
     fal_key: SecretStr | None = Field(default=None, validation_alias="FAL_KEY")
-    """The instance's own key for fal.ai, which makes images, video and speech; without it they are made on this
-    machine, by no model and labelled so."""
+    """The instance's key for fal.ai, which generates images, video and speech; without it they are simulated on the
+    host, and labeled as such."""
 
     fal_base_url: str = Field(default="https://queue.fal.run", validation_alias="FAL_BASE_URL")
-    """Address of the queue of fal.ai, for a gateway."""
+    """URL of the queue of fal.ai, or of a gateway to it."""
 
     media_timeout_s: float = Field(default=540.0, gt=0)
     """Seconds that a model may take for one image, video or recording."""
 
     search_url: str | None = None
-    """Address of a search engine for the tool `web_search` of agents, such as that of a SearXNG with `?format=json`:
-    it gets `q` and `count`, and answers `{"results": [{"title", "url", "content"}]}`. Without it Claude's own is used
-    where the model is Claude, and other models have no search."""
+    """URL of a search engine for the tool `web_search` of agents, such as a SearXNG with `?format=json`. It receives
+    `q` and `count`, and returns `{"results": [{"title", "url", "content"}]}`. Without it Claude uses its own search,
+    and other models have none."""
 
     search_api_key: SecretStr | None = None
-    """What the search engine gets as `Authorization: Bearer …`, if it wants a key."""
+    """API key of the search engine, sent as `Authorization: Bearer …`."""
 
     search_usd_per_1000: float = Field(default=0.0, ge=0, le=1_000)
-    """US dollars that a thousand searches of that engine cost; the margin comes on top."""
+    """Price of a thousand searches with that engine in US dollars, without the margin."""
 
     approval_timeout_s: float = Field(default=1800.0, gt=0, le=2_592_000)
-    """Seconds that people have to approve or deny a call of an agent; after them it counts as refused."""
+    """Seconds in which users can approve or reject a call of an agent; after that it is rejected."""
 
     job_cap_usd: float = Field(default=1.0, gt=0, le=1_000_000)
-    """US dollars that the kernel of a notebook, or a job which buys model replies or media, may cost, unless its skill
-    has `limits.cost_usd`."""
+    """Maximum cost in US dollars of a notebook kernel, or of a job that uses models or media, unless its skill has
+    `limits.cost_usd`."""
 
     forgiven_usd: float = Field(default=1.0, ge=0, le=1_000_000)
-    """US dollars that failed and cancelled jobs of one project are forgiven a day (UTC); the rest is charged."""
+    """Cost of failed and cancelled jobs of one project in US dollars per day (UTC) that is not charged."""
 
     @field_validator("fal_base_url")
     @classmethod
@@ -88,5 +88,5 @@ class Models(Group):
     @classmethod
     def _is_search(cls, address: str | None) -> str | None:
         if address and not address.startswith(("http://", "https://")):
-            raise ValueError("is not the address of a search engine: write 'https://…'")
+            raise ValueError("is not the URL of a search engine: write 'https://…'")
         return address or None

@@ -1,4 +1,4 @@
-"""Quotas: how many of each thing a project may have. The instance's settings say it, unless the project has its own."""
+"""Quotas of projects: those of the instance's settings, unless a project has its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Quota(StrEnum):
-    """What a project has a quota of, by the name of its setting."""
+    """Names of the quotas, as in the settings."""
 
     QUEUED_JOBS = "queued_jobs"
     LATER_JOBS = "later_jobs"
@@ -37,12 +37,12 @@ WORDS: Final = {
     Quota.MEMORY_RECORDS: "records in its memory",
     Quota.MEMORY_MB: "MiB in its memory",
 }
-"""How sentences name them."""
+"""How messages name them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """The instance's own: what a project without limits of its own may have."""
+    """The quotas of projects without limits of their own."""
 
     queued_jobs: int = 10_000
     later_jobs: int = 10_000
@@ -62,12 +62,12 @@ REQUESTS: Final = "requests_per_minute"
 
 
 def ceiling(of_operator: Mapping[str, int], name: str, default: int | None) -> int | None:
-    """Return the most that a project can set itself; `None`: any number.
+    """Return the maximum that a project can set itself; `None`: no maximum.
 
     Args:
-        of_operator: What the operator has set for the project (`projects.limits`).
-        name: Of the limit.
-        default: What the instance's settings say.
+        of_operator: Limits that the operator has set for the project (`projects.limits`).
+        name: Name of the limit.
+        default: Limit in the instance's settings.
     """
     return of_operator.get(name, default)
 
@@ -75,19 +75,19 @@ def ceiling(of_operator: Mapping[str, int], name: str, default: int | None) -> i
 def effective(
     of_operator: Mapping[str, int], own: Mapping[str, int], name: str, default: int | None
 ) -> int | None:
-    """Return the limit that holds: the project's own where that is below the ceiling, else the ceiling."""
-    most, asked = ceiling(of_operator, name, default), own.get(name)
-    if most is None or asked is None:
-        return asked if most is None else most
-    return min(most, asked)
+    """Return the effective limit: the project's own if it is below the ceiling, else the ceiling."""
+    maximum, own_limit = ceiling(of_operator, name, default), own.get(name)
+    if maximum is None or own_limit is None:
+        return own_limit if maximum is None else maximum
+    return min(maximum, own_limit)
 
 
 def quota(of_operator: Mapping[str, int], own: Mapping[str, int], name: Quota, quotas: Quotas) -> int:
-    """Return how many of a thing the project may have."""
+    """Return the effective quota of a project."""
     default: int = getattr(quotas, name)
-    most = effective(of_operator, own, name, default)
-    return default if most is None else most
+    maximum = effective(of_operator, own, name, default)
+    return default if maximum is None else maximum
 
 
 DEFAULTS: Final = Quotas()
-"""Of an instance whose settings say nothing."""
+"""Quotas of an instance with default settings."""

@@ -1,4 +1,4 @@
-"""Which URLs of a database and of Redis this program can use; an error names no part that could be a password."""
+"""Validate the URLs of the database and of Redis; errors do not contain parts that could be a password."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _REDIS: Final = ("redis", "rediss", "unix")
 
 
 def require_database(url: str) -> None:
-    """Make sure that the URL names one PostgreSQL server.
+    """Check that the URL names one PostgreSQL server.
 
     Raises:
-        ValueError: it does not.
+        ValueError: The URL is not valid.
     """
     scheme, separator, _ = url.partition("://")
     if not separator or scheme.partition("+")[0] not in _DATABASE:
@@ -22,10 +22,10 @@ def require_database(url: str) -> None:
 
 
 def require_redis(url: str) -> None:
-    """Make sure that the URL names one Redis or Valkey server.
+    """Check that the URL names one Redis or Valkey server.
 
     Raises:
-        ValueError: it does not.
+        ValueError: The URL is not valid.
     """
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in _REDIS:

@@ -1,4 +1,4 @@
-"""The address and the key of a Supabase project, as people give them; what is wrong is said before they are used."""
+"""Validate the URL and the key of a Supabase project before they are used."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _WHERE: Final = "Copy it from Project Settings, API keys, of the Supabase dashbo
 
 
 def check(url: str | None, key: SecretStr | None) -> None:
-    """Refuse what can be no project, or a key that is not one for servers.
+    """Check the URL of the project, and that the key is a secret key.
 
     Raises:
-        ValueError: the sentence says what to write instead; it never holds the key.
+        ValueError: A value is not valid; the message does not contain the key.
     """
     if url is None and key is None:
         return
@@ -49,10 +49,10 @@ def check(url: str | None, key: SecretStr | None) -> None:
 
 
 def check_buckets(*names: str) -> None:
-    """Refuse names that no bucket can have, and the same one twice.
+    """Check that the names of buckets are valid and different.
 
     Raises:
-        ValueError: the sentence says which.
+        ValueError: A name is not valid, or is used twice.
     """
     for name in names:
         if not _BUCKET.fullmatch(name):
@@ -64,7 +64,7 @@ def check_buckets(*names: str) -> None:
 
 
 def key_kind(key: SecretStr) -> KeyKind:
-    """What a key is for, by its beginning or by its own claims, which nobody has checked yet."""
+    """Return the kind of a key, from its prefix or its unverified claims."""
     text = key.get_secret_value()
     if text.startswith("sb_secret_"):
         return "service"
@@ -75,7 +75,7 @@ def key_kind(key: SecretStr) -> KeyKind:
 
 
 def key_expiry_s(key: SecretStr) -> float | None:
-    """Unix time at which a key of the older kind ends; none for others."""
+    """Return the Unix time at which a key of the older kind expires; `None` for others."""
     expiry = _claims(key.get_secret_value()).get("exp")
     return float(expiry) if isinstance(expiry, (int, float)) and not isinstance(expiry, bool) else None
 
@@ -90,8 +90,8 @@ def _check_url(url: str) -> None:
         raise ValueError("SUPABASE_URL must be an https:// address, like https://<project>.supabase.co.")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError(
-            "SUPABASE_URL must begin with https://: the key would travel in clear. Only this machine itself "
-            "(http://127.0.0.1:54321) may be without."
+            "SUPABASE_URL must begin with https://: otherwise the key is sent in plaintext. Only this host "
+            "(http://127.0.0.1:54321) may use http."
         )
     if parts.username or parts.password or parts.query or parts.fragment or parts.path not in ("", "/"):
         raise ValueError("SUPABASE_URL is the project's address alone, without user, path, '?' or '#'.")

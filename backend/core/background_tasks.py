@@ -18,12 +18,14 @@ log = logs.get(__name__)
 
 
 @contextmanager
-def log_and_continue(duty: str, **facts: Any) -> Iterator[None]:
+def log_and_continue(task: str, **facts: Any) -> Iterator[None]:
     """Log an unexpected error instead of raising it, so that the next round of a task follows."""
     try:
         yield
     except Exception as error:  # the last resort
-        log.exception("fault in a duty; it goes on", duty=duty, error=str(error), **facts)
+        log.exception(
+            "unexpected error in a background task, continuing", task=task, error=str(error), **facts
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class PeriodicTask:
     """Release what the task holds, once it is cancelled."""
 
     async def repeat(self) -> None:
-        """Do the work again and again, until cancelled."""
+        """Repeat the work until cancelled."""
         try:
             while True:
                 pause_s = None

@@ -22,10 +22,10 @@ _UNSTORABLE = re.compile(
 
 
 def storable(value: Any) -> str:
-    """The value as JSON text; characters that cannot be stored become U+FFFD.
+    """Return the value as JSON text; characters that cannot be stored become U+FFFD.
 
     Raises:
-        ValueError: the value holds NaN or an infinity, which JSON has not.
+        ValueError: The value holds NaN or an infinity, which JSON has not.
     """
     text = _encode(value)
     if "\\u0000" not in text and "\\ud" not in text:

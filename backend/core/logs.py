@@ -50,5 +50,5 @@ def configure(level: str, log_format: str) -> None:
 
 
 def get(name: str) -> Any:
-    """The logger of a module; call as `log.info("job claimed", job_id=…)`."""
+    """Return the logger of a module; call as `log.info("job claimed", job_id=…)`."""
     return structlog.stdlib.get_logger(name)

@@ -16,17 +16,17 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 
 
 def is_name(text: str) -> bool:
-    """Whether a skill, tool or lane may be called so."""
+    """Return whether a skill, tool or lane may be called so."""
     return len(text) <= MAX_NAME and _NAME.match(text) is not None
 
 
 def as_name(text: str) -> str:
-    """The nearest valid name: `My Skill` becomes `my-skill`."""
+    """Return the nearest valid name: `My Skill` becomes `my-skill`."""
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower()).strip("-_")[:MAX_NAME] or "my-skill"
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that is spelled most like this one, if one is."""
+    """Return the known word that is spelled most like this one, if one is."""
     spelled = {name.lower(): name for name in islice(known, MAX_COMPARED) if len(name) <= 200}
     found = get_close_matches(word[:200].lower(), spelled, n=1, cutoff=0.6)
     return spelled[found[0]] if found else None

@@ -1,7 +1,8 @@
-"""Redis as a doorbell: tickets that wake workers, wake-ups that tell followers. Nothing here is ever the truth.
+"""Send notifications over Redis: wake-ups of workers and followers, cancellations, pieces of replies.
 
-A unit of work only *notes* messages on its session; `ship` sends them after the commit. A Redis that is away never
-fails a request: workers claim once per sweep without a ticket, and followers re-read once a second.
+A unit of work enqueues messages on its session (`note`); `ship` sends them after the commit. The database remains the
+only source of truth. An unavailable Redis never fails a request: without messages workers claim once per sweep, and
+followers read the database once a second.
 """
 
 from __future__ import annotations
@@ -27,56 +28,56 @@ from backend.core.metrics.instruments import MESSAGES_SENT, REDIS_FAILURES
 log = logs.get(__name__)
 
 WAKE_CHANNEL = "puras:wake"
-"""Pub/sub channel of wake-ups, each `<job id> <seq of its newest event>`, with ` end` behind the last one."""
+"""Pub/sub channel of new events, each `<job ID> <seq of its newest event>`, followed by ` end` for the last event."""
 LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
-"""Pub/sub channel of job ids whose processes are to end."""
+"""Pub/sub channel of the IDs of jobs to cancel."""
 DELTA_CHANNEL = "puras:delta"
-"""Pub/sub channel of replies as they come, each piece `<job id> <JSON>`."""
+"""Pub/sub channel of pieces of replies, each `<job ID> <JSON>`."""
 ANSWER_S = 0.5
-"""A Redis that has not answered by then is taken for away."""
+"""A Redis that has not responded after this time counts as unavailable."""
 MAX_WAITING = 1_000
-"""Rings that wait for a slow Redis; more are not sent, since a sweep finds what they would have told."""
+"""Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps find what they report."""
 AWAY_S = 1.0
-"""After a failure Redis is left alone for this long, so that its absence costs requests nothing."""
+"""After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerWakeup:
-    """Rings a worker of a lane: there may be something to claim."""
+    """Wakes a worker of a lane, because a job may be ready."""
 
     lane: str
 
 
 @dataclass(frozen=True, slots=True)
 class EventNotification:
-    """Tells followers that a job has events up to `seq`."""
+    """Notifies followers that a job has events up to `seq`."""
 
     job_id: UUID
     seq: int
     is_last: bool = False
-    """The job has ended."""
+    """Whether the job has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class CancelCall:
-    """Tells the worker that runs a job to end it."""
+    """Notifies the worker that runs a job to cancel it."""
 
     job_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a reply as it comes; it is stored nowhere, and missed by whoever does not listen."""
+    """A piece of a reply in progress; it is not stored, so only current subscribers receive it."""
 
     job_id: UUID
     step: int
     text: str
     is_restart: bool = False
-    """The reply begins anew: what was told of it is not part of it."""
+    """Whether the reply starts again: the pieces before are not part of it."""
 
     def as_body(self) -> str:
-        """The piece as followers are sent it."""
+        """Return the piece in the form that followers receive."""
         facts = {"job_id": str(self.job_id), "step": self.step, "text": self.text}
         return json.dumps({**facts, "restart": True} if self.is_restart else facts)
 
@@ -85,62 +86,62 @@ Message = WorkerWakeup | EventNotification | CancelCall | Delta
 
 
 class Notifier(Protocol):
-    """What ships messages; each process sets one with `use`."""
+    """Sender of messages; each process sets one with `use`."""
 
     async def ring(self, messages: Iterable[Message]) -> None:
-        """Send all of them; never raises for a Redis that is away."""
+        """Send all messages; never raises an error when Redis is unavailable."""
 
     def send(self, messages: Iterable[Message]) -> None:
-        """The same, from where nobody can wait."""
+        """Send all messages without waiting, from synchronous code."""
 
 
 _doorbell: Notifier | None = None
 
 
 def use(doorbell: Notifier | None) -> None:
-    """Set the doorbell of this process."""
+    """Set the notifier of this process."""
     global _doorbell
     _doorbell = doorbell
 
 
 class UnitOfWork(Protocol):
-    """What remembers messages until it has committed."""
+    """A session that stores messages until it has committed."""
 
     @property
     def info(self) -> dict[Any, Any]:
-        """Room for them."""
+        """Storage of the messages."""
 
 
 def note(session: UnitOfWork, *messages: Message) -> None:
-    """Remember messages until the session's unit of work has committed."""
+    """Enqueue messages to send when the session's unit of work has committed."""
     session.info.setdefault("outbox", []).extend(messages)
 
 
 async def ship(session: UnitOfWork) -> None:
-    """Send what the committed unit of work has noted."""
+    """Send the messages of the committed unit of work."""
     messages: list[Message] = session.info.pop("outbox", [])
     if messages and _doorbell is not None:
         await _doorbell.ring(messages)
 
 
 def tell(message: Message) -> None:
-    """Send something at once that no unit of work stands behind."""
+    """Send a message immediately, outside of a unit of work."""
     if _doorbell is not None:
         _doorbell.send([message])
 
 
 def queue_name(lane: str) -> str:
-    """Name of the Dramatiq queue that carries a lane's tickets."""
+    """Return the name of the Dramatiq queue for the wake-ups of a lane."""
     return f"lane-{lane}"
 
 
 def actor_name(lane: str) -> str:
-    """Name of the Dramatiq actor that a lane's ticket calls."""
+    """Return the name of the Dramatiq actor that handles the wake-ups of a lane."""
     return f"claim-{lane}"
 
 
 def client(redis_url: str) -> redis.Redis:
-    """A client for which a Redis that is frozen is as away as one that is gone; a connection it has cut is renewed."""
+    """Return a client that treats an unresponsive Redis as unavailable, and renews closed connections."""
     return redis.Redis.from_url(
         redis_url,
         socket_timeout=ANSWER_S,
@@ -150,7 +151,7 @@ def client(redis_url: str) -> redis.Redis:
 
 
 class RedisNotifier:
-    """Rings over Redis from one thread of its own, so that a slow Redis never holds up the event loop."""
+    """Sends messages over Redis from a separate thread, so that a slow Redis never blocks the event loop."""
 
     def __init__(self, redis_url: str) -> None:
         self._client = client(redis_url)
@@ -161,11 +162,11 @@ class RedisNotifier:
         self._is_sending = False
 
     async def ring(self, messages: Iterable[Message]) -> None:
-        """Have all of them sent soon, tickets first and each once; nobody waits for Redis."""
+        """Enqueue all messages without waiting for Redis; wake-ups of workers are sent first and deduplicated."""
         self.send(messages)
 
     def send(self, messages: Iterable[Message]) -> None:
-        """The same, from where nobody can wait."""
+        """Send all messages without waiting, from synchronous code."""
         if time.monotonic() < self._away_until or len(self._waiting) >= MAX_WAITING:
             return
         self._waiting.extend(messages)
@@ -173,14 +174,14 @@ class RedisNotifier:
             self._hand_over()
 
     def close(self) -> None:
-        """Send what still waits, let the thread end and close the connections."""
+        """Send pending messages, stop the thread and close the connections."""
         self._thread.shutdown(wait=True)
         left, self._waiting = self._waiting, []
         self._send(left)
         self._client.close()
 
     def _hand_over(self) -> None:
-        """Give the thread all that waits: what comes while it sends goes out together."""
+        """Pass all pending messages to the thread; messages that arrive meanwhile form the next batch."""
         self._is_sending = True
         batch, self._waiting = self._waiting, []
         sent = asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
@@ -189,13 +190,13 @@ class RedisNotifier:
     def _is_sent(self, sent: asyncio.Future[None]) -> None:
         self._is_sending = False
         if not sent.cancelled() and (fault := sent.exception()) is not None:
-            log.error("a ring was not sent", error=repr(fault))
+            log.error("notification not sent", error=repr(fault))
         if self._waiting:
             self._hand_over()
 
     def _send(self, messages: list[Message]) -> None:
         if time.monotonic() < self._away_until:
-            return  # those who rang before these have found out
+            return  # an earlier batch has found Redis unavailable
         tickets = dict.fromkeys(message for message in messages if isinstance(message, WorkerWakeup))
         others = (message for message in messages if not isinstance(message, WorkerWakeup))
         try:
@@ -204,7 +205,7 @@ class RedisNotifier:
         except redis.RedisError as error:
             self._away_until = time.monotonic() + AWAY_S
             REDIS_FAILURES.inc()
-            log.warning("redis does not answer; jobs start with the next sweep", error=str(error))
+            log.warning("redis unavailable; jobs start with the next sweep", error=str(error))
 
     def _send_one(self, message: Message) -> None:
         match message:

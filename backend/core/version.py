@@ -4,7 +4,7 @@ from importlib import metadata
 
 
 def version() -> str:
-    """The version of the installed package; 0 when it runs without being installed."""
+    """Return the version of the installed package; 0 when it runs without being installed."""
     try:
         return metadata.version("puras-studio")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""One subscription per process to what Redis rings; hands each ring to whoever waits for it."""
+"""Subscribe to notifications in Redis once per process, and pass each to the followers of its job."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PING_EVERY_S = 2.5
 MAX_SILENCE_S = 2 * PING_EVERY_S
 """A subscription that receives nothing for this long, not even the reply to a ping, is replaced."""
 MAX_DELTAS = 1_000
-"""Pieces that wait for one slow follower; older ones are dropped, since the whole reply comes as an event."""
+"""Maximum pending pieces of one slow follower; older ones are dropped, since an event has the complete reply."""
 
 
 class Bell:
-    """Rings when a job has news; a level, not a queue: ten rings while nobody waits are one."""
+    """Subscription of one follower to a job; several notifications before the next `wait` count as one."""
 
     def __init__(self, *, only_end: bool) -> None:
         self._event = asyncio.Event()
@@ -36,30 +36,30 @@ class Bell:
         self._has_news = False
 
     def ring(self, *, is_last: bool) -> None:
-        """Wake the one who waits, unless it waits for the end and this is not it."""
+        """Wake the follower, unless it waits only for the last event and this is not the last."""
         if is_last or not self._only_end:
             self._has_news = True
             self._event.set()
 
     def bring(self, delta: str) -> None:
-        """Hand over a piece of a reply as it comes."""
+        """Pass on a piece of a reply in progress."""
         if not self._only_end:
             self._deltas.append(delta)
             self._event.set()
 
     def deltas(self) -> list[str]:
-        """The pieces that came since they were last asked for, each as JSON."""
+        """Return the pieces since the last call, each as JSON."""
         taken = list(self._deltas)
         self._deltas.clear()
         return taken
 
     def has_news(self) -> bool:
-        """Whether it rang for more than pieces of a reply, since it was last asked."""
+        """Return whether there were events, and not only pieces of a reply, since the last call."""
         has_news, self._has_news = self._has_news, False
         return has_news
 
     async def wait(self, timeout_s: float) -> None:
-        """Return at the next ring, or after the timeout, whichever is first."""
+        """Wait for the next notification, but at most for the timeout."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._event.wait()
@@ -67,7 +67,7 @@ class Bell:
 
 
 class WakeUps:
-    """Listens until it is closed, through any absence of Redis."""
+    """Subscription of this process, which reconnects after outages of Redis until it is closed."""
 
     def __init__(self, redis: Redis, on_cancel: Callable[[UUID], None] | None = None) -> None:
         self._redis = redis
@@ -76,7 +76,7 @@ class WakeUps:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to listen in the background."""
+        """Start listening in the background."""
         self._task = asyncio.create_task(self._listen(), name="wakeups")
 
     async def close(self) -> None:
@@ -88,7 +88,7 @@ class WakeUps:
 
     @contextlib.contextmanager
     def bell(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Bell]:
-        """A bell that rings with every wake-up of the job, or with its last. Take it before you read."""
+        """Subscribe to all events of the job, or only to its last; subscribe before you read the database."""
         bell, job = Bell(only_end=only_end), str(job_id)
         self._bells[job].add(bell)
         try:
@@ -106,11 +106,11 @@ class WakeUps:
                     await self._subscribed()
                 except (RedisError, OSError) as error:
                     why = str(error) or "no reply in time"
-                    log.warning("wake-ups are away; followers re-read once a second", error=why)
+                    log.warning("notifications unavailable; followers poll once a second", error=why)
             await asyncio.sleep(RECONNECT_S)
 
     async def _subscribed(self) -> None:
-        """Hand out messages until the subscription ends.
+        """Pass on messages until the subscription ends.
 
         Raises:
             RedisError: Redis is unavailable.
@@ -140,7 +140,7 @@ class WakeUps:
                 self._on_cancel(UUID(job))
                 return
         except ValueError:
-            return  # not one of ours
+            return  # not a message of this application
         for bell in self._bells.get(job, ()):
             if channel.decode() == DELTA_CHANNEL:
                 bell.bring(rest)

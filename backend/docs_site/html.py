@@ -38,10 +38,10 @@ class Rendered(NamedTuple):
 
 @lru_cache(maxsize=128)
 def render(name: str) -> Rendered:
-    """A page by its name.
+    """Return a page by its name.
 
     Raises:
-        DocumentNotFound: there is none.
+        DocumentNotFound: There is none.
     """
     return of(pages.get(name).text)
 
@@ -85,7 +85,7 @@ def _leading(target: str) -> str:
 
 
 def _shown(inner: Token) -> list[Token]:
-    """A picture of ours in both themes, of which the page shows one, and no other; the rest as it is."""
+    """Return a picture of ours in both themes, of which the page shows one, and no other; the rest as it is."""
     if inner.type != "image":
         return [inner]
     found = _PICTURE.fullmatch(str(inner.attrGet("src") or ""))

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table; empty without rows."""
+    """Return a table; empty without rows."""
     if not rows:
         return ""
     lines = [head, ["---"] * len(head), *rows]
@@ -15,12 +15,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """A text as it may stand in a cell."""
+    """Return a text as it may stand in a cell."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def code(text: str) -> str:
-    """A word of a program."""
+    """Return a word of a program."""
     return f"`{text}`" if text else ""
 
 
@@ -56,7 +56,7 @@ def _plain(schema: Mapping[str, Any]) -> str:
 
 
 def fields(schema: Mapping[str, Any]) -> str:
-    """A table of an object's fields."""
+    """Return a table of an object's fields."""
     required = set(schema.get("required", ()))
     return table(
         ("Field", "Type", "Needed", "Meaning"),

@@ -46,7 +46,7 @@ class Found(NamedTuple):
 
 @lru_cache(maxsize=1)
 def all_() -> tuple[Document, ...]:
-    """All pages in their order."""
+    """Return all pages in their order."""
     files = {file.stem: file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md"))}
     placed = [(section.title, name) for section in SECTIONS for name in section.pages if name in files]
     known = {name for _, name in placed}
@@ -55,10 +55,10 @@ def all_() -> tuple[Document, ...]:
 
 
 def get(name: str) -> Document:
-    """A page by its name.
+    """Return a page by its name.
 
     Raises:
-        DocumentNotFound: there is none.
+        DocumentNotFound: There is none.
     """
     for document in all_():
         if document.name == name:

@@ -29,11 +29,11 @@ class Account:
 
     @property
     def is_other(self) -> bool:
-        """Whether it is somebody else than the caller."""
+        """Return whether it is somebody else than the caller."""
         return self.uid != os.geteuid()
 
     def blocked_at(self, path: Path) -> Path | None:
-        """The first folder above `path`, or `path` itself, that this account may not pass."""
+        """Return the first folder above `path`, or `path` itself, that this account may not pass."""
         for part in (*reversed(path.parents), path):
             if not self._may_pass(part.stat()):
                 return part
@@ -48,10 +48,10 @@ class Account:
 
 
 def servers_account() -> Account:
-    """The caller's own account, or the system account when the caller is root.
+    """Return the caller's own account, or the system account when the caller is root.
 
     Raises:
-        AccountMissing: there is none, and it could not be made.
+        AccountMissing: There is none, and it could not be made.
     """
     name = _system_account() if os.geteuid() == 0 else _own_name()
     entry = pwd.getpwnam(name)

@@ -31,10 +31,10 @@ class Servers:
 
 
 def attach(settings: Settings, *, patience_s: float = 0.0) -> Servers:
-    """The servers of this instance; waits up to `patience_s` for embedded ones to run.
+    """Return the servers of this instance; waits up to `patience_s` for embedded ones to run.
 
     Raises:
-        NotRunning: an embedded server is needed and does not run.
+        NotRunning: An embedded server is needed and does not run.
     """
     deadline = time.monotonic() + patience_s
     while True:
@@ -47,11 +47,11 @@ def attach(settings: Settings, *, patience_s: float = 0.0) -> Servers:
 
 
 def start(settings: Settings) -> Servers:
-    """The servers of this instance; starts the embedded ones that are needed and do not run.
+    """Return the servers of this instance; starts the embedded ones that are needed and do not run.
 
     Raises:
-        HomeUnusable: the home cannot serve.
-        ServerDidNotStart: one ended or did not answer.
+        HomeUnusable: The home cannot serve.
+        ServerDidNotStart: One ended or did not answer.
     """
     return Servers(
         database_url=_given(settings.database_url) or postgres.start(settings.home),
@@ -69,7 +69,7 @@ def stop(settings: Settings) -> None:
 
 
 def pids(settings: Settings) -> list[int]:
-    """The process ids of the embedded servers that run."""
+    """Return the process ids of the embedded servers that run."""
     found = (postgres.running_pid(settings.home), valkey.running_pid(settings.home))
     return [pid for pid in found if pid is not None]
 
@@ -89,7 +89,7 @@ def _given(url: SecretStr | None) -> str | None:
 
 
 def _direct(settings: Settings) -> str:
-    """The direct address, which says nothing about an embedded database."""
+    """Return the direct address, which says nothing about an embedded database."""
     return (_given(settings.database_direct_url) or "") if settings.database_url is not None else ""
 
 

@@ -20,10 +20,10 @@ POSTGRES_MAJOR = "18"
 
 
 def postgres_programs(home: Path, account: Account) -> Path:
-    """The folder with `postgres`, `initdb` and `pg_dump`.
+    """Return the folder with `postgres`, `initdb` and `pg_dump`.
 
     Raises:
-        ProgramMissing: the wheel is not installed.
+        ProgramMissing: The wheel is not installed.
     """
     installed = _module_folder(POSTGRES_MODULE) / f"pginstall{POSTGRES_MAJOR}"
     return (
@@ -33,10 +33,10 @@ def postgres_programs(home: Path, account: Account) -> Path:
 
 
 def valkey_program(home: Path, account: Account) -> Path:
-    """The program `valkey-server`.
+    """Return the program `valkey-server`.
 
     Raises:
-        ProgramMissing: the wheel is not installed, or has no program for this machine.
+        ProgramMissing: The wheel is not installed, or has no program for this machine.
     """
     system, machine = platform.system().lower(), platform.machine().lower()
     machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(machine, machine)

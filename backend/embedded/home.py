@@ -28,7 +28,7 @@ def prepare(home: Path, account: Account) -> Path:
     """Make the home ready and return its real path; loosens no folder but the home itself.
 
     Raises:
-        HomeUnusable: it belongs to somebody else, cannot be written, or the account cannot reach it.
+        HomeUnusable: It belongs to somebody else, cannot be written, or the account cannot reach it.
     """
     mode = 0o711 if account.is_other else 0o700
     try:
@@ -65,7 +65,7 @@ def folder_of(path: Path, owner: Account | None = None) -> Path:
 
 
 def sockets_folder(home: Path, server: str, account: Account) -> Path:
-    """The folder of a server's socket, private to its account; a short one elsewhere for a long home."""
+    """Return the folder of a server's socket, private to its account; a short one elsewhere for a long home."""
     return folder_of(_run_folder(home) / server, account)
 
 

@@ -45,9 +45,9 @@ def start(home: Path) -> str:
     """Start the home's PostgreSQL, or find it running, and return its address; a new one gets its database.
 
     Raises:
-        HomeUnusable: the home cannot serve.
-        WrongServerVersion: another major version made the data.
-        ServerDidNotStart: it ended or did not answer; the error has the end of its log.
+        HomeUnusable: The home cannot serve.
+        WrongServerVersion: Another major version made the data.
+        ServerDidNotStart: It ended or did not answer; the error has the end of its log.
     """
     account = servers_account()
     home = homes.prepare(home, account)
@@ -59,12 +59,12 @@ def start(home: Path) -> str:
 
 
 def attach(home: Path) -> str | None:
-    """The address of the home's running PostgreSQL, or none when it does not run."""
+    """Return the address of the home's running PostgreSQL, or none when it does not run."""
     return None if running_pid(home) is None else address(home)
 
 
 def running_pid(home: Path) -> int | None:
-    """The process id of the home's PostgreSQL, or none when it does not run."""
+    """Return the process id of the home's PostgreSQL, or none when it does not run."""
     data = _data(home)
     pid = process.read_pid(data / "postmaster.pid")
     return pid if pid is not None and process.is_running(pid, str(data)) else None
@@ -78,7 +78,7 @@ def stop(home: Path) -> None:
 
 
 def address(home: Path, database: str = DATABASE) -> str:
-    """The address of a database of the home's PostgreSQL, running or not."""
+    """Return the address of a database of the home's PostgreSQL, running or not."""
     sockets = homes.existing_sockets_folder(home.expanduser().resolve(), "postgres")
     return f"postgresql://{ROLE}@/{database}?host={quote(str(sockets), safe='/')}"
 

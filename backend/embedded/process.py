@@ -68,7 +68,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def is_running(pid: int, mark: str) -> bool:
-    """Whether the process lives and names `mark` in its command line: another may have its number by now."""
+    """Return whether the process lives and names `mark` in its command line: another may have its number by now."""
     child = _children.get(pid)
     if child is not None:
         # A child's number is its own until it is reaped; just after its start the command line is still empty.
@@ -99,7 +99,7 @@ def wait_until(fact: Callable[[], bool], patience_s: float) -> bool:
 
 
 def read_pid(file: Path) -> int | None:
-    """The number in the first line of a pid file, or none."""
+    """Return the number in the first line of a pid file, or none."""
     try:
         return int(file.read_bytes().split(b"\n", 1)[0])
     except (OSError, ValueError):
@@ -107,18 +107,18 @@ def read_pid(file: Path) -> int | None:
 
 
 def exists(pid: int) -> bool:
-    """Whether any process has this number."""
+    """Return whether any process has this number."""
     return bool(_command_line(pid))
 
 
 def works_in(folder: Path) -> bool:
-    """Whether a process has its working folder there; taken to be so where the system does not tell."""
+    """Return whether a process has its working folder there; taken to be so where the system does not tell."""
     processes = process_folders()
     return not processes or any(_link(one / "cwd") == str(folder) for one in processes)
 
 
 def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     try:
         return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
     except OSError:

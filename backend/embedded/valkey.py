@@ -29,8 +29,8 @@ def start(home: Path) -> str:
     Unreadable data is put aside and it starts empty: nothing in it is ever the truth.
 
     Raises:
-        HomeUnusable: the home cannot serve.
-        ServerDidNotStart: it ended or did not answer; the error has the end of its log.
+        HomeUnusable: The home cannot serve.
+        ServerDidNotStart: It ended or did not answer; the error has the end of its log.
     """
     account = servers_account()
     home = homes.prepare(home, account)
@@ -45,12 +45,12 @@ def start(home: Path) -> str:
 
 
 def attach(home: Path) -> str | None:
-    """The address of the home's running Valkey, or none when it does not run."""
+    """Return the address of the home's running Valkey, or none when it does not run."""
     return None if running_pid(home) is None else address(home)
 
 
 def running_pid(home: Path) -> int | None:
-    """The process id of the home's Valkey, or none when it does not run."""
+    """Return the process id of the home's Valkey, or none when it does not run."""
     configuration = _configuration(home)
     pid = process.read_pid(configuration.parent / "data" / "valkey.pid")
     return pid if pid is not None and process.is_running(pid, str(configuration)) else None
@@ -64,7 +64,7 @@ def stop(home: Path) -> None:
 
 
 def address(home: Path) -> str:
-    """The address of the home's Valkey, running or not."""
+    """Return the address of the home's Valkey, running or not."""
     return f"unix://{quote(str(_socket(home.expanduser().resolve())), safe='/')}"
 
 
@@ -113,7 +113,7 @@ def _becomes_ready(home: Path, pid: int) -> bool:
 
 
 def _answers(home: Path) -> bool:
-    """Whether it serves; in the protocol itself, since its client takes longer to import than all of this."""
+    """Return whether it serves; in the protocol itself, since its client takes longer to import than all of this."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(ANSWER_PATIENCE_S)

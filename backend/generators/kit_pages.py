@@ -29,12 +29,12 @@ def main() -> int:
 
 
 def renewed(page: str, reference: str) -> str:
-    """The page with its reference as it should be."""
+    """Return the page with its reference as it should be."""
     return page.partition(BEGIN)[0] + BEGIN + "\n" + reference
 
 
 def commands() -> str:
-    """Every command with its options, and the exit codes."""
+    """Return every command with its options, and the exit codes."""
     lines = ["## Commands\n"]
     for words, one in _commands(parser(), "puras"):
         lines.append(f"### `{words}`\n\n{one.description}\n")
@@ -48,7 +48,7 @@ def commands() -> str:
 
 
 def methods() -> str:
-    """Every method of the client with its signature and its promise."""
+    """Return every method of the client with its signature and its promise."""
     lines = [f"## Reference\n\n`Client(…)` and `AsyncClient(…)` take `{_parameters(Client.__init__)}`.\n"]
     for name, method in _public(Client):
         asynchronous = " · async" if hasattr(AsyncClient, name) else ""

@@ -21,12 +21,12 @@ _HEAD: Final = "| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n"
 
 
 def exported() -> list[Exported]:
-    """Every family that `/metrics` can show, by name."""
+    """Return every family that `/metrics` can show, by name."""
     return sorted([*instruments.COUNTED, *queue_state.READ, BUILD])
 
 
 def table() -> str:
-    """The table as it should be."""
+    """Return the table as it should be."""
     return _HEAD + "".join(
         f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |\n"
         for one in exported()
@@ -34,7 +34,7 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """The page with the table in its place."""
+    """Return the page with the table in its place."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

@@ -34,7 +34,7 @@ def main() -> int:
 
 
 def page() -> str:
-    """The page as it should be."""
+    """Return the page as it should be."""
     return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
 
 

@@ -1,4 +1,4 @@
-"""Tables of users, sessions, API keys, the audit, projects and members."""
+"""Tables of users, sessions, API keys, audit entries, projects and members."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.core.db.engine import Timestamp
 
 
 class User(SQLModel, table=True):
-    """A person who signs in to the studio."""
+    """A user account."""
 
     __tablename__: ClassVar[str] = "users"
 
@@ -26,7 +26,7 @@ class User(SQLModel, table=True):
     password_hash: str
     """argon2id."""
     is_operator: bool = False
-    """May do what concerns the whole instance."""
+    """Whether the user administers the instance."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     disabled_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -43,7 +43,7 @@ class Session(SQLModel, table=True):
     csrf_token: str = Field(max_length=64)
     user_agent: str = Field(default="", max_length=400)
     address: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
-    """From which it was begun."""
+    """IP address from which the user signed in."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     last_seen_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
@@ -61,7 +61,7 @@ class SetupLink(SQLModel, table=True):
 
 
 class PasswordReset(SQLModel, table=True):
-    """A one-time link with which a user sets a new password; an operator made it."""
+    """A one-time link, created by an operator, with which a user sets a new password."""
 
     __tablename__: ClassVar[str] = "password_resets"
 
@@ -89,22 +89,22 @@ class ApiKey(SQLModel, table=True):
     secret_hash: str = Field(max_length=64)
     """SHA-256 of the secret part, hexadecimal."""
     scopes: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Empty: everything that the kind of key may do."""
+    """Empty: everything that the kind of key can do."""
     skill_allowlist: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Skills it may run, as `skill_allowlist` reads them; empty: all."""
+    """Skills that it may run, in the syntax of `skill_allowlist.py`; empty: all."""
     requests_per_minute: int | None = None
-    """Most requests that it may send, where that is less than what every key may."""
+    """Maximum requests per minute, if lower than the limit of all keys."""
     daily_cap_micros: int | None = Field(default=None, sa_type=BigInteger)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
     last_used_at: datetime | None = Field(default=None, sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     created_by: str = Field(default="", max_length=200)
-    """Who made it, as `Principal.label` says it."""
+    """Label of its creator, see `Principal.label`."""
 
 
 class AuditRow(SQLModel, table=True):
-    """One act that changed or revealed something; never updated."""
+    """One audit entry, about an action that changed or revealed something; never updated."""
 
     __tablename__: ClassVar[str] = "audit_rows"
     __table_args__ = (
@@ -117,9 +117,9 @@ class AuditRow(SQLModel, table=True):
         default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True)
     )
     project_id: UUID | None = None
-    """No foreign key: the audit outlives the project."""
+    """Without a foreign key, because audit entries remain when the project is deleted."""
     actor: str = Field(max_length=200)
-    """Who did it, as `Principal.label` says it."""
+    """Label of the actor, see `Principal.label`."""
     action: str = Field(max_length=100)
     """In the past tense: `api_key.created`."""
     target: str = Field(default="", max_length=400)
@@ -138,23 +138,23 @@ class Project(SQLModel, table=True):
     number: int | None = Field(
         default=None, sa_column=Column(Integer, Identity(always=True), unique=True, nullable=False)
     )
-    """Small and unique: the sandbox makes the project's own user id from it."""
+    """Small and unique: the sandbox derives the user ID of the project's processes from it."""
     slug: str = Field(unique=True, max_length=64)
     name: str = Field(max_length=200)
     limits: dict[str, int] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
-    """Set by the operator in place of the instance's: names of `Quota`, `concurrency` and `requests_per_minute`."""
+    """Set by the operator instead of the instance's: names of `Quota`, `concurrency` and `requests_per_minute`."""
     own_limits: dict[str, int] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
-    """Set by the project itself, by the same names; they hold where they are below the operator's."""
+    """Set by the project itself, with the same names; they apply where they are below the operator's."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     former_slug: str | None = Field(default=None, max_length=64)
-    """Of a deleted project, for an undo: another one may have it by now."""
+    """Slug of a deleted project, used to restore it; another project may have taken it."""
     purged_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    """When everything of a deleted project was gone; this row, its ledger and its audit stay."""
+    """When the data of a deleted project was removed; this row, its ledger and its audit entries remain."""
 
 
 class Member(SQLModel, table=True):
@@ -170,7 +170,7 @@ class Member(SQLModel, table=True):
 
 
 class Invitation(SQLModel, table=True):
-    """A link with which whoever has the account with an e-mail joins a project."""
+    """An invitation into a project: a link for the account with an e-mail."""
 
     __tablename__: ClassVar[str] = "invitations"
     __table_args__ = (
@@ -181,7 +181,7 @@ class Invitation(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     email: str = Field(max_length=320)
-    """Lower case; nobody need have an account with it."""
+    """Lower case; an account with it need not exist."""
     role: str
     token_hash: str = Field(unique=True, max_length=64)
     """SHA-256 of the link's token, hexadecimal."""

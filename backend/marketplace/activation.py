@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
-from backend.identity.webhook_outbox import outbox as webhook_facts
+from backend.identity.webhook_outbox import outbox as webhook_outbox
 from backend.marketplace import following
 from backend.skills.deployments.tables import Deployment
 from backend.skills.skillpacks.tables import Skillpack
@@ -38,5 +38,5 @@ async def make_active(session: AsyncSession, pack: Skillpack, deployment: Deploy
         "version": deployment.version,
         "previous_deployment_id": previous,
     }
-    await webhook_facts.note(session, pack.project_id, "deployment.activated", told)
+    await webhook_outbox.record(session, pack.project_id, "deployment.activated", told)
     return previous

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from backend.identity.auth.credentials import IN_JOB_ROUTES
-from backend.identity.auth.gate import GUARDED, OPEN
+from backend.identity.auth.gate import AUTHENTICATED_PREFIX, SELF_AUTHENTICATED_PREFIXES
 from backend.identity.auth.permissions import AuthorizedRoute, Permission
 from backend.identity.auth.scopes import RESTRICTED
 from backend.openapi import event_types
@@ -63,13 +63,13 @@ def describe(app: FastAPI) -> None:
 
 
 def operation_id(route: APIRoute) -> str:
-    """The name of an operation in the description, and so of a method in every client generated from it."""
+    """Return the name of an operation in the description, and so of a method in every client generated from it."""
     is_second = "{skillpack}" in route.path and "skillpack" not in route.name
     return route.name + (_SUFFIX if is_second else "")
 
 
 def as_text(spec: dict[str, Any]) -> str:
-    """The description as a file: the same each time, and readable in a diff."""
+    """Return the description as a file: the same each time, and readable in a diff."""
     return json.dumps(spec, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -136,7 +136,7 @@ def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
 def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     _name_plainly(operation)
     _require_paths(operation)
-    is_guarded = path.startswith(GUARDED) and not path.startswith(OPEN)
+    is_guarded = path.startswith(AUTHENTICATED_PREFIX) and not path.startswith(SELF_AUTHENTICATED_PREFIXES)
     if is_guarded:
         in_job = [JOB_TOKEN] if path in IN_JOB_ROUTES else []
         operation.setdefault("security", [API_KEY, SESSION, *in_job])
@@ -164,7 +164,7 @@ def _require_paths(operation: dict[str, Any]) -> None:
 
 
 def _refused(path: str, method: str, operation: dict[str, Any], is_guarded: bool) -> set[int]:
-    """The statuses of errors that an operation of this form can answer with."""
+    """Return the statuses of errors that an operation of this form can answer with."""
     has_body = "requestBody" in operation
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     conditions = {

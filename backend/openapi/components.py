@@ -100,7 +100,7 @@ HEADERS: Final = {
 
 
 def components() -> dict[str, Any]:
-    """The shared components, to be completed with a description's own schemas."""
+    """Return the shared components, to be completed with a description's own schemas."""
     return {
         "securitySchemes": SECURITY_SCHEMES,
         "headers": HEADERS,
@@ -110,7 +110,7 @@ def components() -> dict[str, Any]:
 
 
 def refusals(statuses: set[int], said: Mapping[int, str] = _NOTHING) -> dict[str, Any]:
-    """The responses of an operation for these statuses, and for every other error.
+    """Return the responses of an operation for these statuses, and for every other error.
 
     A status that one protocol alone has, like 412 of resumable uploads, is described as the operation has `said`.
     """
@@ -123,7 +123,7 @@ def refusals(statuses: set[int], said: Mapping[int, str] = _NOTHING) -> dict[str
 
 
 def header(name: str) -> dict[str, Any]:
-    """The header of an answer, by reference."""
+    """Return the header of an answer, by reference."""
     return {name: _ref("headers", name)}
 
 
@@ -136,7 +136,7 @@ def _responses() -> dict[str, Any]:
 
 
 def _kinds() -> list[type[PurasError]]:
-    """The kinds of errors that stand directly below the root: one per status."""
+    """Return the kinds of errors that stand directly below the root: one per status."""
     return [kind for kind in PurasError.__subclasses__() if kind.__module__ == errors.__name__]
 
 

@@ -32,7 +32,7 @@ _FILE: Final = Named("path", "/drive_path", "/v1/drive/files/")
 
 
 def _first(named: Named) -> Named:
-    """The same in the first entry of a list."""
+    """Return the same in the first entry of a list."""
     return named._replace(pointer=f"/0{named.pointer}")
 
 

@@ -45,18 +45,18 @@ _PARAMETERS: Final = [
 
 
 async def document(session: AsyncSession, principal: Principal, *, url: str) -> dict[str, Any]:
-    """The description of what the project's skills take and give, for generators of clients.
+    """Return the description of what the project's skills take and give, for generators of clients.
 
     Raises:
-        NotAllowed: the principal may not see the skills.
-        ProjectNotFound: the project was deleted.
+        NotAllowed: The principal may not see the skills.
+        ProjectNotFound: The project was deleted.
     """
     active = await deployments.active_skills(session, principal)
     return describe(await project_of(session, principal), active, url=url)
 
 
 def describe(project: Project, active: Sequence[ActiveSkill], *, url: str) -> dict[str, Any]:
-    """The description of a project with these skills, of an instance at this address."""
+    """Return the description of a project with these skills, of an instance at this address."""
     names = _type_names(active)
     shared = components()
     paths: dict[str, Any] = {}
@@ -121,7 +121,7 @@ def _types(skill: Skill, name: str) -> dict[str, Schema]:
 
 
 def _placed(schema: Schema, name: str) -> Schema:
-    """The schema where it stands in the description: what it refers to within itself is found from there."""
+    """Return the schema where it stands in the description: what it refers to within itself is found from there."""
     return {**_referring(schema, _SCHEMAS + name), "title": name}
 
 
@@ -147,7 +147,7 @@ def _path(one: ActiveSkill) -> str:
 
 
 def _type_names(active: Sequence[ActiveSkill]) -> list[str]:
-    """A name for the types of each skill, none twice: `work/make-thumbnail` gives `WorkMakeThumbnail`."""
+    """Return a name for the types of each skill, none twice: `work/make-thumbnail` gives `WorkMakeThumbnail`."""
     names: list[str] = []
     for one in active:
         name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", one.full_name))

@@ -1,4 +1,4 @@
-"""`puras-studio`: the operator's commands begin here. What they do is in `commands`."""
+"""Entry point of `puras-studio`; `commands` has the operator's commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator's commands, each in the part that has it."""
+"""Load and run the operator's commands of `puras-studio`."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ import typer
 from backend.core import version as release
 from backend.core.errors import PurasError
 
-PARTS: Final[Mapping[str, Mapping[str, str]]] = {
-    "up": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},
+COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
+    "up.command": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},
     "serve_commands": {
         "api": "Serve the API and the studio of an instance whose databases run.",
         "worker": "Run worker processes for an instance whose databases run.",
     },
     "maintenance_commands": {
         "migrate": "Bring the database to the tables of this release, or back to those of the one before.",
-        "doctor": "Say what is wrong with this instance and what to do; exit code 1 when something is.",
-        "setup-link": "Print a new one-time link that makes its reader the owner; earlier ones stop working.",
+        "doctor": "Report the problems of this instance and how to fix them; exit code 1 if a check fails.",
+        "setup-link": "Print a new one-time link to create the owner account; earlier links stop working.",
     },
-    "user_commands": {"project": "Projects.", "user": "People."},
+    "user_commands": {"project": "Manage projects.", "user": "Manage users."},
     "money_commands": {
-        "topup": "Put money into a project's wallet.",
-        "audit": "Prove that the books add up, row by row; exit code 1 when they do not.",
+        "topup": "Add credit to a project's wallet.",
+        "audit": "Verify every row of the ledger; exit code 1 if it has errors.",
     },
     "backup.commands": {
-        "backup": "Write all of this instance into one file, while it runs: database, bundles, drives.",
-        "restore": "Bring an empty home, or an empty DATABASE_URL, to life from a backup: all of it or nothing.",
+        "backup": "Write this instance into one file while it runs: database, bundles, drives.",
+        "restore": "Restore a backup into an empty home, or an empty DATABASE_URL, completely or not at all.",
     },
     "deletion_commands": {
-        "retention": "Remove now what is older than the settings keep; a running instance does it by itself, "
-        "every hour."
+        "retention": "Delete data past its retention period now; a running instance does this every hour."
     },
-    "secret_keys": {"secrets": "The key that protects secrets at rest."},
+    "secret_keys": {"secrets": "Manage the key that encrypts secrets at rest."},
 }
-"""Where each command is, with its line of the help: only the part of the requested command is imported."""
-TABLELESS: Final = ("up", "serve_commands")
-"""Parts that need no table of their own."""
+"""The commands of each module with their help text. Only the module of the requested command is imported."""
+MODULES_WITHOUT_TABLES: Final = ("up.command", "serve_commands")
+"""Modules that do not use tables."""
 
 
 def main() -> int:
-    """Run the command; an error that a person can mend is one sentence on stderr and exit code 1."""
-    _leave_no_core()
+    """Run the command. An error that the operator can fix is one message on stderr and exit code 1."""
+    _disable_core_dumps()
     try:
         commands(*sys.argv[1:])()
     except PurasError as error:
@@ -56,34 +55,38 @@ def main() -> int:
 
 
 def commands(*arguments: str) -> typer.Typer:
-    """Return the command line for these arguments: the part of the command that they name, else a list of all."""
+    """Return the application with the command that the arguments name, else with a list of all commands."""
     app = typer.Typer(
         name="puras-studio", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     app.callback()(_root)
-    part = next((part for word in arguments for part, names in PARTS.items() if word in names), None)
-    if part is None:
+    module = next(
+        (module for word in arguments for module, names in COMMANDS_BY_MODULE.items() if word in names), None
+    )
+    if module is None:
         _list(app)
         return app
-    if part not in TABLELESS:
-        importlib.import_module("backend.tables")  # rows refer to tables that their own part may not name
-    importlib.import_module(f"backend.operations.{part}").register(app)
+    if module not in MODULES_WITHOUT_TABLES:
+        importlib.import_module(
+            "backend.tables"
+        )  # foreign keys refer to tables that the module may not import
+    importlib.import_module(f"backend.operations.{module}").register(app)
     return app
 
 
 def _list(app: typer.Typer) -> None:
     """Add each command's name and help, for arguments that run none of them."""
-    for names in PARTS.values():
-        for name, line in names.items():
-            app.command(name, help=line)(_nothing)
+    for names in COMMANDS_BY_MODULE.values():
+        for name, help_text in names.items():
+            app.command(name, help=help_text)(_nothing)
 
 
 def _nothing() -> None:
-    """Do nothing: only a name among the arguments leads to a command, and the part of that name is loaded then."""
+    """Do nothing: this list is for the help only, because a command's name among the arguments loads its module."""
 
 
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"puras-studio {release.version()}")
         raise typer.Exit
 
@@ -97,7 +100,7 @@ def _root(
     """Operate an instance of Puras Studio."""
 
 
-def _leave_no_core() -> None:
-    """A crash of ours, or of a process below, writes no file of its memory: there are keys and secrets in it."""
-    _, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, most))
+def _disable_core_dumps() -> None:
+    """Disable core dumps of this process and its children, since their memory contains keys and secrets."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard_limit))

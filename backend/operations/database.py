@@ -26,8 +26,8 @@ def migrate(database_url: str) -> str:
     """Bring the database to the revision of this release and return that; a second caller waits and does nothing.
 
     Raises:
-        DatabaseUnreachable: it does not answer, or its version is not supported.
-        NewerDatabase: a newer release has been there.
+        DatabaseUnreachable: It does not answer, or its version is not supported.
+        NewerDatabase: A newer release has been there.
     """
     require_supported(database_url)
     with _saying_what_is_wrong(database_url):
@@ -43,9 +43,9 @@ def go_back(database_url: str, revision: str) -> str:
     What only newer tables and columns hold is lost.
 
     Raises:
-        NoSuchRevision: this release does not know the revision, or the database is not past it.
-        NewerDatabase: a newer release has been there.
-        DatabaseUnreachable: it does not answer.
+        NoSuchRevision: This release does not know the revision, or the database is not past it.
+        NewerDatabase: A newer release has been there.
+        DatabaseUnreachable: It does not answer.
     """
     with _saying_what_is_wrong(database_url):
         current = _known_revision(database_url)
@@ -67,7 +67,7 @@ def require_supported(database_url: str) -> None:
     """Make sure that the server is of a version that we know.
 
     Raises:
-        DatabaseUnreachable: it does not answer, or its version is not supported.
+        DatabaseUnreachable: It does not answer, or its version is not supported.
     """
     major = server_major(database_url)
     if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
@@ -79,10 +79,10 @@ def require_supported(database_url: str) -> None:
 
 
 def vector_version(database_url: str) -> str | None:
-    """The version of pgvector that the server offers, or none.
+    """Return the version of pgvector that the server offers, or none.
 
     Raises:
-        DatabaseUnreachable: it does not answer.
+        DatabaseUnreachable: It does not answer.
     """
     with (
         _saying_what_is_wrong(database_url),
@@ -95,10 +95,10 @@ def vector_version(database_url: str) -> str | None:
 
 
 def server_major(database_url: str) -> int:
-    """The major version of the server.
+    """Return the major version of the server.
 
     Raises:
-        DatabaseUnreachable: it does not answer.
+        DatabaseUnreachable: It does not answer.
     """
     with (
         _saying_what_is_wrong(database_url),
@@ -112,9 +112,9 @@ async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
     """One transaction on the database of this instance.
 
     Raises:
-        NotRunning: it is embedded and does not run.
-        DatabaseUnreachable: it does not answer.
-        NotMigrated: it has not the tables of this release.
+        NotRunning: It is embedded and does not run.
+        DatabaseUnreachable: It does not answer.
+        NotMigrated: It has not the tables of this release.
     """
     url = embedded.attach(settings).database_url
     database = Database(url, pool_size=1)
@@ -127,7 +127,7 @@ async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
 
 
 def shown(database_url: str) -> str:
-    """The address without its password, for people to read."""
+    """Return the address without its password, for people to read."""
     return make_url(database_url).render_as_string(hide_password=True)
 
 

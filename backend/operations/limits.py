@@ -18,10 +18,10 @@ from backend.operations.money_commands import project_id_of
 
 Limit = str | None
 INHERITED = "default"
-"""As typed for a limit that is to be the instance's again."""
+"""The text that resets a limit to that of the instance."""
 
-_WHOSE = {"operator": "  (its own)", "project": "  (lowered by the project)"}
-_HELP = f"A number, or {INHERITED!r} for the instance's again."
+_ORIGINS = {"operator": "  (set for this project)", "project": "  (lowered by the project)"}
+_HELP = f"A number, or {INHERITED!r} for the limit of the instance."
 
 
 def register(project: typer.Typer) -> None:
@@ -30,11 +30,11 @@ def register(project: typer.Typer) -> None:
 
 
 def limits(  # noqa: PLR0913 - one option for each limit
-    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    project: Annotated[str, typer.Argument(help="ID or slug of the project.")],
     *,
-    concurrency: Annotated[Limit, typer.Option(help=f"Jobs at once. {_HELP}")] = None,
-    queued_jobs: Annotated[Limit, typer.Option(help=f"Jobs that may wait. {_HELP}")] = None,
-    later_jobs: Annotated[Limit, typer.Option(help=f"Jobs that may wait for their `run_at`. {_HELP}")] = None,
+    concurrency: Annotated[Limit, typer.Option(help=f"Concurrent jobs. {_HELP}")] = None,
+    queued_jobs: Annotated[Limit, typer.Option(help=f"Pending jobs. {_HELP}")] = None,
+    later_jobs: Annotated[Limit, typer.Option(help=f"Jobs that wait for their `run_at`. {_HELP}")] = None,
     deployments: Annotated[Limit, typer.Option(help=f"Versions of each skillpack. {_HELP}")] = None,
     api_keys: Annotated[Limit, typer.Option(help=_HELP)] = None,
     members: Annotated[Limit, typer.Option(help=_HELP)] = None,
@@ -43,9 +43,9 @@ def limits(  # noqa: PLR0913 - one option for each limit
     drive_mb: Annotated[Limit, typer.Option(help=f"MiB in its drive. {_HELP}")] = None,
     drive_files: Annotated[Limit, typer.Option(help=f"Files and folders in its drive. {_HELP}")] = None,
     requests_per_minute: Annotated[Limit, typer.Option(help=f"Of all its keys together. {_HELP}")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Say how much of everything a project may have, after setting the ceilings that are given."""
+    """Print the limits of a project, after setting the given ceilings."""
     typed = {
         "concurrency": concurrency,
         "queued_jobs": queued_jobs,
@@ -59,32 +59,32 @@ def limits(  # noqa: PLR0913 - one option for each limit
         "drive_files": drive_files,
         "requests_per_minute": requests_per_minute,
     }
-    given = {name: value for name, value in typed.items() if value is not None}
-    answer = asyncio.run(_limits(settings(), project, parsed(given)))
+    texts = {name: value for name, value in typed.items() if value is not None}
+    limits_read = asyncio.run(_limits(settings(), project, parse(texts)))
     if as_json:
-        typer.echo(answer.model_dump_json())
+        typer.echo(limits_read.model_dump_json())
         return
-    for name in answer.ceilings:
-        limit: LimitRead = getattr(answer, name)
+    for name in limits_read.ceilings:
+        limit: LimitRead = getattr(limits_read, name)
         shown = "no limit" if limit.limit is None else f"{limit.limit:,}"
-        whose = _WHOSE.get(answer.set_by(name), "")
-        typer.echo(f"{name:20} {shown:>12}{whose}")
+        origin = _ORIGINS.get(limits_read.set_by(name), "")
+        typer.echo(f"{name:20} {shown:>12}{origin}")
 
 
-def parsed(given: dict[str, str]) -> dict[str, int | None]:
-    """The limits as typed, checked as the API checks them.
+def parse(texts: dict[str, str]) -> dict[str, int | None]:
+    """Return the typed limits, validated as in the API.
 
     Raises:
-        Invalid: one of them cannot be a limit.
+        Invalid: A limit is not valid.
     """
-    values = {name: None if text == INHERITED else text for name, text in given.items()}
+    values = {name: None if text == INHERITED else text for name, text in texts.items()}
     try:
-        asked = LimitsUpdate.model_validate(values)
+        update = LimitsUpdate.model_validate(values)
     except ValidationError as error:
         problems = [Problem(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
-        said = " ".join(f"--{one.path.replace('_', '-')}: {one.message}." for one in problems)
-        raise Invalid(f"{said} Write a number, or {INHERITED!r}.", problems) from None
-    changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)
+        message = " ".join(f"--{one.path.replace('_', '-')}: {one.message}." for one in problems)
+        raise Invalid(f"{message} Write a number, or {INHERITED!r}.", problems) from None
+    changes: dict[str, int | None] = update.model_dump(exclude_unset=True)
     return changes
 
 

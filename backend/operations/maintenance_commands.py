@@ -1,4 +1,4 @@
-"""Commands that look after an instance: `migrate`, `doctor`, `setup-link`."""
+"""Commands that maintain an instance: `migrate`, `doctor`, `setup-link`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from backend import embedded
 from backend.config import Settings, settings
 from backend.operations import database, doctor
-from backend.operations.welcome import setup_link
+from backend.operations.up.welcome import setup_link
 from backend.sign_in import setup
 
 
@@ -36,27 +36,25 @@ def examine(
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
     on_supabase: Annotated[
         bool,
-        typer.Option("--supabase", help="Also check the Supabase project, and write to it for a moment."),
+        typer.Option("--supabase", help="Also check the Supabase project, with a temporary test file."),
     ] = False,
     create_buckets: Annotated[
         bool,
-        typer.Option("--create-buckets", help="With --supabase: make the private buckets that are missing."),
+        typer.Option("--create-buckets", help="With --supabase: create the missing private buckets."),
     ] = False,
     probe: Annotated[
         bool,
-        typer.Option(
-            "--probe", help="Also ask the providers of models for their lists, which costs nothing."
-        ),
+        typer.Option("--probe", help="Also request the model lists of the providers, which is free."),
     ] = False,
 ) -> None:
-    """Say what is wrong with this instance and what to do; exit code 1 when something is."""
+    """Report the problems of this instance and how to fix them; exit code 1 if a check fails."""
     report = doctor.examine(settings(), on_supabase=on_supabase, create_buckets=create_buckets, probe=probe)
     typer.echo(report.as_json() if as_json else report.as_text())
     raise typer.Exit(1 if report.has_failed else 0)
 
 
 def new_setup_link() -> None:
-    """Print a new one-time link that makes its reader the owner; earlier ones stop working."""
+    """Print a new one-time link to create the owner account; earlier links stop working."""
     typer.echo(asyncio.run(_new_setup_link(settings())))
 
 

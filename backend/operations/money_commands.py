@@ -1,4 +1,4 @@
-"""Commands about money: `topup`, `audit`."""
+"""Commands for the wallets and the ledger: `topup`, `audit`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backend.operations import database
 from backend.operations.errors import NoSuchProject
 
 Usd = str
-"""US dollars as typed: read as an exact decimal, never as a binary fraction."""
+"""US dollars as typed, read as an exact decimal and not as a float."""
 MICROS_PER_USD = 1_000_000
 _AMOUNT = re.compile(r"\$?[0-9]{1,12}(\.[0-9]{1,6})?")
 
@@ -36,10 +36,10 @@ def register(app: typer.Typer) -> None:
 
 
 def micros(usd: Usd) -> int:
-    """The amount in micro-dollars.
+    """Return the amount in micro-dollars.
 
     Raises:
-        Invalid: it is not an amount, is negative, or is finer than a micro-dollar.
+        Invalid: The text is not an amount, is negative, or has more than six decimals.
     """
     if not _AMOUNT.fullmatch(usd.strip()):
         raise Invalid(
@@ -49,23 +49,23 @@ def micros(usd: Usd) -> int:
 
 
 def top_up(
-    project: Annotated[str, typer.Argument(help="Slug or id of the project.")],
-    usd: Annotated[Usd, typer.Argument(help="US dollars to put into its wallet.")],
-    note: Annotated[str, typer.Option(help="Why, for the ledger.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    project: Annotated[str, typer.Argument(help="ID or slug of the project.")],
+    usd: Annotated[Usd, typer.Argument(help="US dollars to add to its wallet.")],
+    note: Annotated[str, typer.Option(help="Reason, recorded in the ledger.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Put money into a project's wallet."""
+    """Add credit to a project's wallet."""
     balance_micros = asyncio.run(_top_up(settings(), project, micros(usd), note=note))
     if as_json:
         typer.echo(json.dumps({"project": project, "balance_micros": balance_micros}))
         return
-    typer.echo(f"Project {project} has ${balance_micros / MICROS_PER_USD:,.6f}.")
+    typer.echo(f"The balance of project {project} is ${balance_micros / MICROS_PER_USD:,.6f}.")
 
 
 def prove(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Prove that the books add up, row by row; exit code 1 when they do not."""
+    """Verify every row of the ledger; exit code 1 if it has errors."""
     findings = asyncio.run(_prove(settings()))
     if as_json:
         body = [{"rule": finding.rule, "facts": finding.facts} for finding in findings]
@@ -73,7 +73,7 @@ def prove(
     else:
         for finding in findings:
             typer.echo(f"BROKEN: {finding.rule}: {json.dumps(finding.facts, default=str)}")
-        typer.echo("The books do not add up." if findings else "The books add up.")
+        typer.echo("The ledger has errors." if findings else "The ledger is correct.")
     raise typer.Exit(1 if findings else 0)
 
 
@@ -89,14 +89,14 @@ async def _top_up(options: Settings, project: str, amount_micros: int, *, note: 
 
 
 async def project_id_of(session: AsyncSession, project: str) -> UUID:
-    """The project that the operator names by id or slug.
+    """Return the ID of the project with this ID or slug.
 
     Raises:
-        NoSuchProject: there is none such.
+        NoSuchProject: The project does not exist.
     """
-    alive = col(Project.deleted_at).is_(None)
-    named = col(Project.id) == _as_id(project) if _as_id(project) else col(Project.slug) == project
-    project_id: UUID | None = await session.scalar(select(col(Project.id)).where(named, alive))
+    exists = col(Project.deleted_at).is_(None)
+    matches = col(Project.id) == _as_id(project) if _as_id(project) else col(Project.slug) == project
+    project_id: UUID | None = await session.scalar(select(col(Project.id)).where(matches, exists))
     if project_id is None:
         raise NoSuchProject(project)
     return project_id

@@ -1,4 +1,4 @@
-"""Commands about the key that protects secrets at rest: `secrets rotate`, `secrets retire`."""
+"""Commands for the key that encrypts secrets at rest: `secrets rotate`, `secrets retire`."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from backend.identity.auth import audit
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.operations import database
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
-commands = typer.Typer(no_args_is_help=True, help="The key that protects secrets at rest.")
+commands = typer.Typer(no_args_is_help=True, help="Manage the key that encrypts secrets at rest.")
 
 
 class KeysFromEnvironment(Conflict):
-    """The keys are a setting, which a command cannot change."""
+    """The keys come from a setting, which a command cannot change."""
 
     code = "keys_from_environment"
     message = (
         "The keys of this instance come from SECRETS_ENC_KEY, so there is no key file to change. When `secrets "
-        "rotate` has run, take the older keys out of SECRETS_ENC_KEY and restart every process."
+        "rotate` has run, remove the older keys from SECRETS_ENC_KEY and restart every process."
     )
 
 
@@ -40,8 +40,8 @@ class OlderKeyNeeded(Conflict):
 
     code = "older_key_needed"
     message = (
-        "{unreadable} secrets cannot be read with any key of this instance, so no key is dropped: one of them may be "
-        "put back yet. Set those secrets again or delete them, then run this again."
+        "{unreadable} secrets cannot be decrypted with any key of this instance, so no key is removed: a missing key "
+        "may still be restored. Set those secrets again or delete them, then run this again."
     )
     unreadable: int
 
@@ -53,19 +53,23 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("rotate")
 def rotate(as_json: AsJson = False) -> None:
-    """Make a new key and write everything that is encrypted anew with it; older keys still read.
+    """Create a new key and re-encrypt all data at rest with it; older keys remain valid for decryption.
 
-    With SECRETS_ENC_KEY set: put the new key before the others there, restart every process, then run this.
+    With SECRETS_ENC_KEY set: add the new key before the others there, restart every process, then run this.
     """
-    done = asyncio.run(_rotate(settings()))
-    _say(done, as_json, "Older keys still read: `puras-studio secrets retire` drops them.")
+    result = asyncio.run(_rotate(settings()))
+    _print_result(
+        result, as_json, "Older keys are still accepted; `puras-studio secrets retire` removes them."
+    )
 
 
 @commands.command("retire")
 def retire(as_json: AsJson = False) -> None:
-    """Drop every key but the newest, once nothing needs them; links that they signed stop working."""
-    done = asyncio.run(_retire(settings()))
-    _say(done, as_json, "Only the newest key is left; links signed before the last rotation work no more.")
+    """Remove all keys except the newest, once nothing needs them; links that they signed stop working."""
+    result = asyncio.run(_retire(settings()))
+    _print_result(
+        result, as_json, "Only the newest key remains; links signed before the last rotation no longer work."
+    )
 
 
 async def _rotate(options: Settings) -> Rotated:
@@ -81,11 +85,11 @@ async def _retire(options: Settings) -> Rotated:
         raise KeysFromEnvironment
     file = KeyFile(options.home)
     newest = file.read_or_make()[0]
-    done = await _reencrypt(options, "secrets.keys_retired")
-    if done.unreadable:
-        raise OlderKeyNeeded(done.unreadable)
+    result = await _reencrypt(options, "secrets.keys_retired")
+    if result.unreadable:
+        raise OlderKeyNeeded(result.unreadable)
     file.drop_older_than(newest)
-    return done
+    return result
 
 
 async def _reencrypt(options: Settings, action: str) -> Rotated:
@@ -100,13 +104,15 @@ async def _reencrypt(options: Settings, action: str) -> Rotated:
         await pool.close()
 
 
-def _say(done: Rotated, as_json: bool, what_next: str) -> None:
+def _print_result(result: Rotated, as_json: bool, hint: str) -> None:
     if as_json:
-        facts = {"secrets": done.secrets, "answers": done.answers, "unreadable": done.unreadable}
-        typer.echo(json.dumps(facts))
+        fields = {"secrets": result.secrets, "answers": result.answers, "unreadable": result.unreadable}
+        typer.echo(json.dumps(fields))
         return
     typer.echo(
-        f"{done.secrets} secrets and {done.answers} stored answers are under the newest key. {what_next}"
+        f"{result.secrets} secrets and {result.answers} stored responses are encrypted with the newest key. {hint}"
     )
-    if done.unreadable:
-        typer.echo(f"{done.unreadable} secrets cannot be read with any key: set them again or delete them.")
+    if result.unreadable:
+        typer.echo(
+            f"{result.unreadable} secrets cannot be decrypted with any key: set them again or delete them."
+        )

@@ -1,4 +1,4 @@
-"""Commands that serve a part of an instance: `api`, `worker`."""
+"""Commands that run a part of an instance: `api`, `worker`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import sys
 import typer
 
 from backend import embedded
-from backend.operations.environment import child_environment, configured
+from backend.operations.up.environment import child_environment, configured
 
-SERVERS_PATIENCE_S = 60.0  # `up` may be starting at the same moment
+SERVERS_TIMEOUT_S = 60.0  # `up` may be starting at the same time
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +30,8 @@ def worker() -> None:
 
 
 def _become(module: str) -> None:
-    """Turn this process into the module's, which finds the databases in its environment."""
+    """Replace this process with the module's, with the database URLs in its environment."""
     options = configured()
-    servers = embedded.attach(options, patience_s=SERVERS_PATIENCE_S)
+    servers = embedded.attach(options, patience_s=SERVERS_TIMEOUT_S)
     environment = child_environment(options, servers)
     os.execve(sys.executable, [sys.executable, "-m", module], environment)  # noqa: S606 - no shell is wanted

@@ -1,4 +1,4 @@
-"""Commands about projects and people; `limits` and `accounts` hold more of them."""
+"""Commands for projects and users; other modules of this folder add more of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.config import Settings, settings
 from backend.config.quotas import CONCURRENCY
 from backend.execution.jobs import lanes
 from backend.identity.api_keys import keys
-from backend.identity.auth import users
+from backend.identity.auth.accounts import users
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
@@ -33,7 +33,7 @@ from backend.operations.money_commands import Usd, micros, project_id_of
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """A project that was just made, with its first key."""
+    """A new project with its first key."""
 
     project_id: UUID
     slug: str
@@ -41,18 +41,18 @@ class NewProject:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownProject:
-    """What the list of projects shows of one."""
+class ListedProject:
+    """A project as the command lists it."""
 
     project_id: str
     slug: str
-    """Of a deleted one, the slug that it had."""
+    """Slug; of a deleted project, its former slug."""
     name: str
     deleted_at: str | None
 
 
 class MemberRole(StrEnum):
-    """The roles, as the command line names them."""
+    """Roles on the command line."""
 
     owner = "owner"
     admin = "admin"
@@ -62,7 +62,7 @@ class MemberRole(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the operator's CLI."""
-    project = typer.Typer(help="Projects.", no_args_is_help=True)
+    project = typer.Typer(help="Manage projects.", no_args_is_help=True)
     project.command("list")(list_projects)
     project.command("create")(create_project)
     project.command("lane")(grant_lane)
@@ -71,7 +71,7 @@ def register(app: typer.Typer) -> None:
     deletion_commands.register_project(project)
     project_archive.register(project)
     app.add_typer(project, name="project")
-    user = typer.Typer(help="People.", no_args_is_help=True)
+    user = typer.Typer(help="Manage users.", no_args_is_help=True)
     user.command("create")(create_user)
     account_commands.register(user)
     deletion_commands.register_user(user)
@@ -79,26 +79,30 @@ def register(app: typer.Typer) -> None:
 
 
 def create_project(
-    name: Annotated[str, typer.Argument(help="What people call it.")],
-    slug: Annotated[str | None, typer.Option(help="Its short name in addresses; made from the name.")] = None,
-    credit_usd: Annotated[Usd, typer.Option(help="US dollars to put into its wallet.")] = "0",
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Jobs that may be ready or running at once.")
+    name: Annotated[str, typer.Argument(help="Display name.")],
+    slug: Annotated[
+        str | None, typer.Option(help="Short name in URLs. Default: derived from the name.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    credit_usd: Annotated[Usd, typer.Option(help="US dollars to add to its wallet.")] = "0",
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Maximum jobs that are ready or running at the same time.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Make a project with an API key, which is shown this once."""
-    made = asyncio.run(
-        make_project(
+    """Create a project with an API key, which is shown only once."""
+    created = asyncio.run(
+        create_with_key(
             settings(), name=name, slug=slug, credit_micros=micros(credit_usd), concurrency=concurrency
         )
     )
     if as_json:
         typer.echo(
-            json.dumps({"project_id": str(made.project_id), "slug": made.slug, "api_key": made.api_key})
+            json.dumps(
+                {"project_id": str(created.project_id), "slug": created.slug, "api_key": created.api_key}
+            )
         )
         return
-    typer.echo(f"Project {made.slug} ({made.project_id})\nAPI key, shown this once: {made.api_key}")
+    typer.echo(f"Project {created.slug} ({created.project_id})\nAPI key, shown only once: {created.api_key}")
 
 
 def list_projects(
@@ -116,14 +120,14 @@ def list_projects(
     typer.echo(f"{len(found)} project{'s' if len(found) != 1 else ''}.")
 
 
-async def make_project(
+async def create_with_key(
     options: Settings, *, name: str, slug: str | None, credit_micros: int, concurrency: int | None = None
 ) -> NewProject:
-    """Make a project with its wallet filled and a first key.
+    """Create a project with credit and a first key.
 
     Raises:
-        SlugTaken: another project has the slug.
-        Invalid: the name, the slug or the amount is not a possible one.
+        SlugTaken: Another project has the slug.
+        Invalid: The name, the slug or the amount is not valid.
     """
     async with database.unit_of_work(options) as session:
         limit = concurrency or options.project_concurrency
@@ -139,25 +143,25 @@ async def make_project(
                 created_by=OPERATOR_LABEL,
             )
         key = await keys.create(session, None, project_id=project.id, kind="secret", name="first key")
-        return NewProject(project_id=project.id, slug=project.slug, api_key=key.clear_text)
+        return NewProject(project_id=project.id, slug=project.slug, api_key=key.plaintext)
 
 
 def grant_lane(
-    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
-    lane: Annotated[str, typer.Argument(help="Group of workers, as PURAS_LANES names it.")],
-    revoke: Annotated[bool, typer.Option("--revoke", help="Take it away again.")] = False,
+    project: Annotated[str, typer.Argument(help="ID or slug of the project.")],
+    lane: Annotated[str, typer.Argument(help="Name of the lane, as in PURAS_LANES.")],
+    revoke: Annotated[bool, typer.Option("--revoke", help="Revoke the access.")] = False,
 ) -> None:
-    """Let a project use the workers of a lane."""
+    """Allow a project to use the workers of a lane."""
     asyncio.run(_grant_lane(settings(), project, lane, revoke=revoke))
     typer.echo(f"Project {project} may {'no longer ' if revoke else ''}use the lane {lane}.")
 
 
 def add_member(
-    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
-    email: Annotated[str, typer.Argument(help="Of somebody who has an account.")],
-    role: Annotated[MemberRole, typer.Option(help="What they may do.")] = MemberRole.developer,
+    project: Annotated[str, typer.Argument(help="ID or slug of the project.")],
+    email: Annotated[str, typer.Argument(help="E-mail address of a user with an account.")],
+    role: Annotated[MemberRole, typer.Option(help="Role of the member.")] = MemberRole.developer,
 ) -> None:
-    """Put somebody into a project; a project that nobody is in is reached this way too."""
+    """Add a user to a project; this also works for a project without members."""
     asyncio.run(_add_member(settings(), project, email, ROLES[role.value]))
     typer.echo(f"{email} is {role.value} of {project}.")
 
@@ -168,12 +172,12 @@ async def _add_member(options: Settings, project: str, email: str, role: Role) -
         await members.add(session, principal, email=email, role=role)
 
 
-async def _list_projects(options: Settings) -> list[ShownProject]:
+async def _list_projects(options: Settings) -> list[ListedProject]:
     query = select(Project).where(col(Project.purged_at).is_(None)).order_by(col(Project.created_at))
     async with database.unit_of_work(options) as session:
         rows = (await session.scalars(query)).all()
     return [
-        ShownProject(
+        ListedProject(
             str(row.id),
             row.former_slug or row.slug,
             row.name,
@@ -190,28 +194,28 @@ async def _grant_lane(options: Settings, project: str, lane: str, *, revoke: boo
 
 
 def create_user(
-    email: Annotated[str, typer.Argument(help="E-mail address, with which they sign in.")],
-    name: Annotated[str, typer.Option(help="What people call them.")] = "",
+    email: Annotated[str, typer.Argument(help="E-mail address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Display name.")] = "",
     is_operator: Annotated[
-        bool, typer.Option("--operator", help="May do what concerns the whole instance.")
+        bool, typer.Option("--operator", help="Allow the user to administer the instance.")
     ] = False,
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Make an account; the password is asked for, never given as an argument."""
+    """Create an account; the command asks for the password, which is never an argument."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    user_id = asyncio.run(_make_user(settings(), email, password, name=name, is_operator=is_operator))
+    user_id = asyncio.run(_create_user(settings(), email, password, name=name, is_operator=is_operator))
     typer.echo(
         json.dumps({"user_id": str(user_id), "email": email}) if as_json else f"User {email} ({user_id})"
     )
 
 
-async def _make_user(options: Settings, email: str, password: str, *, name: str, is_operator: bool) -> UUID:
+async def _create_user(options: Settings, email: str, password: str, *, name: str, is_operator: bool) -> UUID:
     async with database.unit_of_work(options) as session:
         user = await users.create(session, email=email, password=password, name=name, is_operator=is_operator)
         return user.id

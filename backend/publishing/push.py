@@ -16,7 +16,7 @@ from backend.core.errors import Invalid, Problem
 from backend.evals import gates
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.limits.quota_check import make_room
+from backend.identity.limits.quota_check import require_quota
 from backend.marketplace import following
 from backend.marketplace.activation import make_active
 from backend.skills.archives.archive import Archive
@@ -62,7 +62,7 @@ async def push(
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await _stored(session, bundle, notes, storage)
     pack = await lock_target(session, principal, read, skillpack=skillpack, quotas=quotas)
-    await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
+    await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
     warnings = [*read.warnings, *await _against_active(session, pack, read.manifest)]
     pack.last_version += 1
     deployment = _row(principal, pack, read, notes=notes, warnings=warnings)
@@ -178,7 +178,7 @@ async def _draft(
     quotas: Quotas | None,
 ) -> Deployment:
     pack = await skillpacks.get(session, principal, skillpack)
-    await make_room(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
+    await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
     deployment = _row(principal, pack, read, notes="", warnings=read.warnings)
     deployment.kind = "draft"
     session.add(deployment)

@@ -1,4 +1,4 @@
-"""What every HTML form shares: its protection against forgery, its cookies, and where a browser is sent next."""
+"""Protect HTML forms against forgery, set their cookies, and redirect browsers."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from starlette.responses import RedirectResponse
 from backend.context import AppContext
 from backend.core.errors import PurasError, TooMany
 from backend.core.http.client_ip import address_of
-from backend.identity.auth import sessions
+from backend.identity.auth.accounts import sessions
+from backend.identity.auth.accounts.sessions import NewSession
 from backend.identity.auth.errors import ForgedRequest
-from backend.identity.auth.sessions import NewSession
-from backend.identity.auth.throttle import Throttle
+from backend.identity.auth.rate_limits.sign_ins import Throttle
 from backend.sign_in import forms
 
 _FORM_COOKIE_S: Final = 3600
 
 
-class _CookieFacts(TypedDict):
+class _CookieOptions(TypedDict):
     path: str
     secure: bool
     httponly: bool
     samesite: Literal["lax", "strict"]
 
 
-def refuse_forgery(request: Request, context: AppContext, csrf: str) -> None:
-    """Let a form pass that a page of ours sent: the field equals the cookie, and the browser does not say otherwise.
+def reject_forgery(request: Request, context: AppContext, csrf: str) -> None:
+    """Check that a page of this instance sent the form: its field equals the cookie, and the Origin is right.
 
     Raises:
-        ForgedRequest: it did not, or was open for too long.
+        ForgedRequest: Another site sent the form, or it was open for too long.
     """
     origin = request.headers.get("origin")
     own = {context.settings.url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
@@ -49,19 +49,19 @@ def refuse_forgery(request: Request, context: AppContext, csrf: str) -> None:
 def form_page(
     request: Request, context: AppContext, form: forms.Form, error: PurasError | None, **hidden: str
 ) -> Response:
-    """The form as a page, with its hidden fields and what was wrong with it the last time."""
+    """Return the form as a page, with its hidden fields and the error of the last submission."""
     cookie = _form_cookie(context)
     csrf = request.cookies.get(cookie) or secrets.token_urlsafe(32)
     shown = replace(form, hidden=[("csrf", csrf), *hidden.items()])
     response = forms.page(shown, fault=error.detail if error else "", status=error.status if error else 200)
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after_s)
-    response.set_cookie(cookie, csrf, max_age=_FORM_COOKIE_S, **_cookie_facts(context))
+    response.set_cookie(cookie, csrf, max_age=_FORM_COOKIE_S, **_cookie_options(context))
     return response
 
 
 async def closed_link(request: Request, title: str, error: PurasError) -> Response:
-    """A page that says what is wrong with a one-time link; whoever tries many of them is told to stop."""
+    """Return a page with the error of a one-time link, or of too many such attempts."""
     throttle: Throttle = request.app.state.throttle
     try:
         await throttle.count_bad_link(address_of(request.scope))
@@ -70,33 +70,33 @@ async def closed_link(request: Request, title: str, error: PurasError) -> Respon
     return forms.notice(title, error.detail, status=error.status)
 
 
-def signed_in(context: AppContext, begun: NewSession, target: str) -> Response:
-    """Give the browser its session, and send it on."""
+def signed_in(context: AppContext, new_session: NewSession, target: str) -> Response:
+    """Set the session cookie and redirect the browser."""
     response = redirect(target)
     max_age_s = int(sessions.LIFETIME.total_seconds())
     name = sessions.cookie_name(context.settings.url)
-    response.set_cookie(name, begun.token, max_age=max_age_s, **_cookie_facts(context))
-    response.delete_cookie(_form_cookie(context), **_cookie_facts(context))
+    response.set_cookie(name, new_session.token, max_age=max_age_s, **_cookie_options(context))
+    response.delete_cookie(_form_cookie(context), **_cookie_options(context))
     return response
 
 
 def signed_out(context: AppContext, response: Response) -> None:
-    """Take the session from the browser."""
-    response.delete_cookie(sessions.cookie_name(context.settings.url), **_cookie_facts(context))
+    """Delete the session cookie."""
+    response.delete_cookie(sessions.cookie_name(context.settings.url), **_cookie_options(context))
 
 
 def redirect(target: str) -> RedirectResponse:
-    """Send the browser there, with a GET."""
+    """Redirect the browser to the target with a GET."""
     return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})
 
 
 def session_token(request: Request, context: AppContext) -> str | None:
-    """The token in the browser's cookie, which may be worth nothing."""
+    """Return the token in the browser's cookie, which may be invalid."""
     return sessions.token_from(request.headers.get("cookie"), context.settings.url)
 
 
 def local(target: str) -> str:
-    """The target if it is a path of this instance, else the first page."""
+    """Return the target if it is a path of this instance, else `/`, to prevent open redirects."""
     parts = urlsplit(target)
     is_local = (
         target.startswith("/") and not target.startswith("//") and not parts.scheme and not parts.netloc
@@ -109,7 +109,7 @@ def _form_cookie(context: AppContext) -> str:
     return sessions.cookie_name(context.settings.url).replace("session", "form")
 
 
-def _cookie_facts(context: AppContext) -> _CookieFacts:
+def _cookie_options(context: AppContext) -> _CookieOptions:
     return {
         "path": "/",
         "secure": context.settings.url.startswith("https://"),

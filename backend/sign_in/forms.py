@@ -1,4 +1,4 @@
-"""The HTML of the forms of people: one centred column, no script, everything that varies escaped."""
+"""Render HTML forms: one centered column, without scripts, all values escaped."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One labelled field of a form."""
+    """One labeled field of a form."""
 
     name: str
     label: str
@@ -49,19 +49,21 @@ class Form:
     hidden: Sequence[tuple[str, str]] = ()
 
 
-def new_password(least_characters: int) -> Input:
-    """The field for a password that is to be."""
-    hint = f"At least {least_characters} characters; three words make a good one."
+def new_password(min_characters: int) -> Input:
+    """Return the field for a new password."""
+    hint = f"At least {min_characters} characters; three words make a good one."
     return Input("password", "New password", kind="password", autocomplete="new-password", hint=hint)
 
 
 def page(form: Form, *, fault: str = "", status: int = 200) -> HTMLResponse:
-    """The form as a page, with what was wrong with it the last time."""
+    """Return the form as a page, with the error of the last submission."""
     hidden = "".join(
         f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in form.hidden
     )
-    first_to_fill = next((one.name for one in form.inputs if not one.value), "")
-    fields = "".join(_field(one, has_focus=one.name == first_to_fill) for one in form.inputs)
+    first_to_fill = next((form_input.name for form_input in form.inputs if not form_input.value), "")
+    fields = "".join(
+        _field(form_input, has_focus=form_input.name == first_to_fill) for form_input in form.inputs
+    )
     body = (
         f"<h1>{escape(form.title)}</h1><p>{escape(form.lead)}</p>{_fault(fault)}"
         f'<form method="post" action="{escape(form.action)}">{hidden}{fields}'
@@ -70,20 +72,24 @@ def page(form: Form, *, fault: str = "", status: int = 200) -> HTMLResponse:
     return _document(form.title, body, status)
 
 
-def notice(title: str, sentence: str, *, status: int) -> HTMLResponse:
-    """A page that only says something."""
-    body = f'<h1>{escape(title)}</h1>{_fault(sentence)}<p><a href="/sign-in">Sign in</a></p>'
+def notice(title: str, message: str, *, status: int) -> HTMLResponse:
+    """Return a page with a message and without a form."""
+    body = f'<h1>{escape(title)}</h1>{_fault(message)}<p><a href="/sign-in">Sign in</a></p>'
     return _document(title, body, status)
 
 
-def _field(one: Input, *, has_focus: bool) -> str:
-    extras = " required" * one.is_required + " autofocus" * has_focus
-    described = f' aria-describedby="{escape(one.name)}-hint"' if one.hint else ""
-    hint = f'<small id="{escape(one.name)}-hint">{escape(one.hint)}</small>' if one.hint else ""
+def _field(form_input: Input, *, has_focus: bool) -> str:
+    extras = " required" * form_input.is_required + " autofocus" * has_focus
+    described = f' aria-describedby="{escape(form_input.name)}-hint"' if form_input.hint else ""
+    hint = (
+        f'<small id="{escape(form_input.name)}-hint">{escape(form_input.hint)}</small>'
+        if form_input.hint
+        else ""
+    )
     return (
-        f'<label for="{escape(one.name)}">{escape(one.label)}</label>'
-        f'<input id="{escape(one.name)}" name="{escape(one.name)}" type="{escape(one.kind)}" '
-        f'value="{escape(one.value)}" autocomplete="{escape(one.autocomplete)}"{described}{extras}>{hint}'
+        f'<label for="{escape(form_input.name)}">{escape(form_input.label)}</label>'
+        f'<input id="{escape(form_input.name)}" name="{escape(form_input.name)}" type="{escape(form_input.kind)}" '
+        f'value="{escape(form_input.value)}" autocomplete="{escape(form_input.autocomplete)}"{described}{extras}>{hint}'
     )
 
 

@@ -1,4 +1,4 @@
-"""The page behind an invitation's link: says what it is for, and lets the invited person join."""
+"""The page of an invitation's link, with which the invited user joins the project."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pydantic import BaseModel, Field
 
 from backend.context import AppContext
 from backend.core.errors import PurasError
-from backend.identity.auth import sessions
+from backend.identity.auth.accounts import sessions
 from backend.identity.auth.dependencies import ContextDep
 from backend.identity.auth.errors import InvalidSession
 from backend.identity.projects import invitations
 from backend.identity.projects.errors import InvitationClosed
 from backend.identity.projects.invitations import Invited
 from backend.sign_in import forms
-from backend.sign_in.browser import closed_link, form_page, redirect, refuse_forgery, session_token
+from backend.sign_in.browser import closed_link, form_page, redirect, reject_forgery, session_token
 from backend.sign_in.pages import MAX_BODY_BYTES
 
 router = APIRouter(include_in_schema=False, max_body_size=MAX_BODY_BYTES)
 
-_CLOSED = "This invitation is closed"
+_CLOSED = "Invitation not valid"
 
 
 class JoinForm(BaseModel):
-    """What the page sends."""
+    """Fields of the form."""
 
     csrf: str = Field(default="", max_length=200)
     token: str = Field(default="", max_length=200, repr=False)
@@ -36,18 +36,18 @@ class JoinForm(BaseModel):
 async def join_form(
     request: Request, context: ContextDep, token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
-    """What the link is for; the same whether or not the invited person has an account."""
+    """Show the invitation; the page does not reveal whether the invited user has an account."""
     return await _page(request, context, token)
 
 
 @router.post("/join")
 async def join(request: Request, context: ContextDep, form: Annotated[JoinForm, Form()]) -> Response:
-    """Make who is signed in a member of the project; who is not signs in first."""
+    """Make the signed-in user a member of the project; redirect others to sign in first."""
     try:
-        refuse_forgery(request, context, form.csrf)
+        reject_forgery(request, context, form.csrf)
         async with context.database.transaction() as session:
-            person = await sessions.find(session, session_token(request, context))
-            project = await invitations.accept(session, person, form.token)
+            signed_in = await sessions.find(session, session_token(request, context))
+            project = await invitations.accept(session, signed_in, form.token)
     except InvalidSession:
         return redirect(f"/sign-in?next={quote(f'/join?token={quote(form.token)}', safe='/')}")
     except InvitationClosed as error:
@@ -62,7 +62,7 @@ async def _page(
 ) -> Response:
     try:
         async with context.database.transaction() as session:
-            invited = await invitations.opened(session, token)
+            invited = await invitations.find_by_token(session, token)
     except InvitationClosed as closed:
         return await closed_link(request, _CLOSED, closed)
     shown = forms.Form(f"Join {invited.project.name}", _lead(invited), "/join", "Join")
@@ -72,7 +72,6 @@ async def _page(
 def _lead(invited: Invited) -> str:
     invitation = invited.invitation
     return (
-        f"{invitation.email} is invited to this project as {invitation.role}. You will be asked to sign in with that "
-        "e-mail if you are not; who has no account here gets one from an operator of this instance, and opens this "
-        "link again then."
+        f"{invitation.email} is invited to this project as {invitation.role}. Sign in with that e-mail to join. "
+        "If you have no account, ask an operator of this instance for one, then open this link again."
     )

@@ -1,4 +1,4 @@
-"""Sign-in, set-up and sign-out: plain HTML forms, so that the session cookie is never within a script's reach."""
+"""Sign-in, set-up and sign-out with plain HTML forms, so that scripts cannot access the session cookie."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
-from backend.identity.auth import audit, sessions, users
+from backend.identity.auth import audit
+from backend.identity.auth.accounts import sessions, users
+from backend.identity.auth.accounts.sessions import NewSession
+from backend.identity.auth.accounts.users import WrongPassword
 from backend.identity.auth.credentials import CSRF_HEADER
 from backend.identity.auth.dependencies import ContextDep
 from backend.identity.auth.errors import ForgedRequest, InvalidSession, SetupClosed
-from backend.identity.auth.sessions import NewSession
-from backend.identity.auth.throttle import Throttle
-from backend.identity.auth.users import WrongPassword
+from backend.identity.auth.rate_limits.sign_ins import Throttle
 from backend.sign_in import forms, setup
 from backend.sign_in.browser import (
     closed_link,
     form_page,
     local,
     redirect,
-    refuse_forgery,
+    reject_forgery,
     session_token,
     signed_in,
     signed_out,
@@ -37,7 +38,7 @@ router = APIRouter(include_in_schema=False, max_body_size=MAX_BODY_BYTES)
 
 
 class SignInForm(BaseModel):
-    """What the sign-in form sends."""
+    """Fields of the sign-in form."""
 
     csrf: str = Field(default="", max_length=200)
     next: str = Field(default="/", max_length=2000)
@@ -46,7 +47,7 @@ class SignInForm(BaseModel):
 
 
 class SetupForm(SignInForm):
-    """What the set-up form sends."""
+    """Fields of the set-up form."""
 
     token: str = Field(default="", max_length=200, repr=False)
     name: str = Field(default="", max_length=400)
@@ -58,7 +59,7 @@ async def sign_in_form(
     context: ContextDep,
     next_path: Annotated[str, Query(alias="next", max_length=2000)] = "/",
 ) -> Response:
-    """The form; who is signed in already goes on."""
+    """Show the form; redirect users who are signed in already."""
     token = session_token(request, context)
     if token:
         try:
@@ -73,50 +74,50 @@ async def sign_in_form(
 
 @router.post("/sign-in")
 async def sign_in(request: Request, context: ContextDep, form: Annotated[SignInForm, Form()]) -> Response:
-    """Begin a session and go on to where the person wanted to be."""
+    """Start a session and redirect the user to the requested page."""
     try:
-        refuse_forgery(request, context, form.csrf)
-        begun = await _begin(request, context, form)
+        reject_forgery(request, context, form.csrf)
+        new_session = await _start_session(request, context, form)
     except PurasError as error:
         return _sign_in_page(request, context, form, error)
-    return signed_in(context, begun, local(form.next))
+    return signed_in(context, new_session, local(form.next))
 
 
 @router.get("/setup")
 async def setup_form(
     request: Request, context: ContextDep, token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
-    """The form of the one-time link."""
+    """Show the form of the one-time link."""
     try:
         async with context.database.transaction() as session:
             await setup.check(session, token)
     except SetupClosed as error:
-        return await closed_link(request, "Set-up is closed", error)
+        return await closed_link(request, "Set-up link not valid", error)
     return _setup_page(request, context, SetupForm(token=token))
 
 
 @router.post("/setup")
 async def set_up(request: Request, context: ContextDep, form: Annotated[SetupForm, Form()]) -> Response:
-    """Make the owner and sign them in."""
+    """Create the owner account and sign the owner in."""
     try:
-        refuse_forgery(request, context, form.csrf)
+        reject_forgery(request, context, form.csrf)
         async with context.database.transaction() as session:
             user = await setup.consume(
                 session, form.token, email=form.email, password=form.password, name=form.name
             )
-            begun = await sessions.begin(session, user, came=sessions.came(request.scope))
+            new_session = await sessions.start(session, user, client=sessions.client(request.scope))
     except SetupClosed as error:
-        return await closed_link(request, "Set-up is closed", error)
+        return await closed_link(request, "Set-up link not valid", error)
     except PurasError as error:
         return _setup_page(request, context, form, error)
-    return signed_in(context, begun, "/")
+    return signed_in(context, new_session, "/")
 
 
 @router.post("/sign-out")
 async def sign_out(
     request: Request, context: ContextDep, csrf: Annotated[str, Form(max_length=200)] = ""
 ) -> Response:
-    """End the session; its token comes as the form's field `csrf` or in X-CSRF-Token."""
+    """End the session; the CSRF token is in the form field `csrf` or in X-CSRF-Token."""
     response = redirect("/sign-in")
     token = session_token(request, context)
     if token:
@@ -126,35 +127,37 @@ async def sign_out(
     return response
 
 
-async def _begin(request: Request, context: AppContext, form: SignInForm) -> NewSession:
+async def _start_session(request: Request, context: AppContext, form: SignInForm) -> NewSession:
     throttle: Throttle = request.app.state.throttle
-    email, address = users.normal_email(form.email), address_of(request.scope)
+    email, address = users.normalize_email(form.email), address_of(request.scope)
     await throttle.count(address=address, email=email)
     try:
-        proof = await users.prove(context.database, email=email, password=form.password)
+        proof = await users.verify_password(context.database, email=email, password=form.password)
         async with context.database.transaction() as session:
-            user = await users.proven(session, proof)
-            came = sessions.came(request.scope)
-            begun = await sessions.begin(session, user, came=came, replaces=session_token(request, context))
+            user = await users.verified_user(session, proof)
+            client = sessions.client(request.scope)
+            new_session = await sessions.start(
+                session, user, client=client, replaces=session_token(request, context)
+            )
     except WrongPassword:
         async with context.database.transaction() as session:
             await audit.record_instance(session, "anonymous", "session.refused", email, address=address)
         raise
     await throttle.clear(address=address, email=email)
-    return begun
+    return new_session
 
 
 async def _end(session: AsyncSession, token: str, csrf: str) -> None:
     try:
-        person = await sessions.find(session, token)
+        user_session = await sessions.find(session, token)
     except InvalidSession:
         return
-    if not hmac.compare_digest(csrf.encode(), person.csrf_token.encode()):
+    if not hmac.compare_digest(csrf.encode(), user_session.csrf_token.encode()):
         raise ForgedRequest(
-            "Signing out must carry the session's token, in the field csrf or in X-CSRF-Token."
+            "Sign-out must send the session's CSRF token in the field csrf or in the header X-CSRF-Token."
         )
     await sessions.end(session, token)
-    await audit.record_instance(session, person.label, "session.ended")
+    await audit.record_instance(session, user_session.label, "session.ended")
 
 
 def _sign_in_page(
@@ -174,8 +177,8 @@ def _setup_page(
     inputs = [
         forms.Input("name", "Name", value=form.name, autocomplete="name", is_required=False),
         forms.Input("email", "E-mail", kind="email", value=form.email, autocomplete="username"),
-        forms.new_password(users.LEAST_PASSWORD_CHARACTERS),
+        forms.new_password(users.MIN_PASSWORD_CHARACTERS),
     ]
-    lead = "This link works once. It makes you the owner of this instance."
-    shown = forms.Form("Set up Puras Studio", lead, "/setup", "Make me the owner", inputs)
+    lead = "This link works once. The account becomes the owner of this instance."
+    shown = forms.Form("Set up Puras Studio", lead, "/setup", "Create owner account", inputs)
     return form_page(request, context, shown, error, token=form.token)

@@ -1,4 +1,4 @@
-"""The forms for another password: one for who is signed in, one behind an operator's one-time link."""
+"""The forms to change a password: for signed-in users, and for the one-time link of an operator."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import BaseModel, Field
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.core.http.client_ip import address_of
-from backend.identity.auth import passwords, sessions, users
+from backend.identity.auth.accounts import passwords, sessions, users
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.dependencies import ContextDep
 from backend.identity.auth.errors import InvalidSession, ResetClosed
-from backend.identity.auth.throttle import Throttle
+from backend.identity.auth.rate_limits.sign_ins import Throttle
 from backend.sign_in import forms
 from backend.sign_in.browser import (
     closed_link,
     form_page,
     redirect,
-    refuse_forgery,
+    reject_forgery,
     session_token,
     signed_in,
 )
@@ -32,7 +32,7 @@ _SIGN_IN_FIRST = "/sign-in?next=/password"
 
 
 class PasswordForm(BaseModel):
-    """What the form for another password sends."""
+    """Fields of the form to change the password."""
 
     csrf: str = Field(default="", max_length=200)
     current: str = Field(default="", max_length=2000, repr=False)
@@ -40,7 +40,7 @@ class PasswordForm(BaseModel):
 
 
 class ResetForm(BaseModel):
-    """What the form behind a one-time link sends."""
+    """Fields of the form of a one-time link."""
 
     csrf: str = Field(default="", max_length=200)
     token: str = Field(default="", max_length=200, repr=False)
@@ -49,9 +49,9 @@ class ResetForm(BaseModel):
 
 @router.get("/password")
 async def password_form(request: Request, context: ContextDep) -> Response:
-    """The form, for who is signed in."""
+    """Show the form to change the password of the signed-in user."""
     try:
-        await _person(request, context)
+        await _signed_in_user(request, context)
     except InvalidSession:
         return redirect(_SIGN_IN_FIRST)
     return _password_page(request, context)
@@ -61,11 +61,11 @@ async def password_form(request: Request, context: ContextDep) -> Response:
 async def change_password(
     request: Request, context: ContextDep, form: Annotated[PasswordForm, Form()]
 ) -> Response:
-    """Set the new password, and end every other session of the person."""
+    """Set the new password, and end all other sessions of the user."""
     try:
-        refuse_forgery(request, context, form.csrf)
-        person = await _person(request, context)
-        await changed(request, context, person, current=form.current, new=form.password)
+        reject_forgery(request, context, form.csrf)
+        user_session = await _signed_in_user(request, context)
+        await change_with_throttle(request, context, user_session, current=form.current, new=form.password)
     except InvalidSession:
         return redirect(_SIGN_IN_FIRST)
     except PurasError as error:
@@ -77,12 +77,12 @@ async def change_password(
 async def reset_form(
     request: Request, context: ContextDep, token: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
-    """The form of the one-time link."""
+    """Show the form of the one-time link."""
     try:
         async with context.database.transaction() as session:
             user = await passwords.check_reset(session, token)
     except ResetClosed as error:
-        return await closed_link(request, "This link is closed", error)
+        return await closed_link(request, "Link not valid", error)
     return _reset_page(request, context, token, user.email)
 
 
@@ -90,35 +90,37 @@ async def reset_form(
 async def reset_password(
     request: Request, context: ContextDep, form: Annotated[ResetForm, Form()]
 ) -> Response:
-    """Set the new password, end all sessions of the person, and sign them in here."""
+    """Set the new password, end all sessions of the user, and start a new one."""
     try:
-        refuse_forgery(request, context, form.csrf)
+        reject_forgery(request, context, form.csrf)
         async with context.database.transaction() as session:
             user = await passwords.reset(session, form.token, form.password)
-            begun = await sessions.begin(session, user, came=sessions.came(request.scope))
+            new_session = await sessions.start(session, user, client=sessions.client(request.scope))
     except ResetClosed as error:
-        return await closed_link(request, "This link is closed", error)
+        return await closed_link(request, "Link not valid", error)
     except PurasError as error:
         return _reset_page(request, context, form.token, "", error)
-    return signed_in(context, begun, "/")
+    return signed_in(context, new_session, "/")
 
 
-async def changed(request: Request, context: AppContext, person: SignedIn, *, current: str, new: str) -> None:
-    """Change the password, with the tries at the current one counted: a session alone must not find it out.
+async def change_with_throttle(
+    request: Request, context: AppContext, user_session: SignedIn, *, current: str, new: str
+) -> None:
+    """Change the password, and count attempts, so that a stolen session cannot guess the current password.
 
     Raises:
-        TooManySignIns: there were too many tries.
-        CurrentPasswordWrong: the current one is another.
-        Invalid: the new one is too easy to guess.
+        TooManySignIns: There were too many attempts.
+        CurrentPasswordWrong: The current password is wrong.
+        Invalid: The new password is too easy to guess.
     """
     throttle: Throttle = request.app.state.throttle
     address = address_of(request.scope)
-    await throttle.count(address=address, email=person.email)
-    await passwords.change(context.database, person, current=current, new=new)
-    await throttle.clear(address=address, email=person.email)
+    await throttle.count(address=address, email=user_session.email)
+    await passwords.change(context.database, user_session, current=current, new=new)
+    await throttle.clear(address=address, email=user_session.email)
 
 
-async def _person(request: Request, context: AppContext) -> SignedIn:
+async def _signed_in_user(request: Request, context: AppContext) -> SignedIn:
     async with context.database.transaction() as session:
         return await sessions.find(session, session_token(request, context))
 
@@ -126,18 +128,18 @@ async def _person(request: Request, context: AppContext) -> SignedIn:
 def _password_page(request: Request, context: AppContext, error: PurasError | None = None) -> Response:
     inputs = [
         forms.Input("current", "Current password", kind="password", autocomplete="current-password"),
-        forms.new_password(users.LEAST_PASSWORD_CHARACTERS),
+        forms.new_password(users.MIN_PASSWORD_CHARACTERS),
     ]
-    lead = "Everywhere else you will be signed out."
-    shown = forms.Form("Change your password", lead, "/password", "Change it", inputs)
+    lead = "You will be signed out in all other browsers."
+    shown = forms.Form("Change your password", lead, "/password", "Change password", inputs)
     return form_page(request, context, shown, error)
 
 
 def _reset_page(
     request: Request, context: AppContext, token: str, email: str, error: PurasError | None = None
 ) -> Response:
-    whose = f"For {email}. " if email else ""
-    lead = f"{whose}This link works once. Everywhere else you will be signed out."
-    inputs = [forms.new_password(users.LEAST_PASSWORD_CHARACTERS)]
-    shown = forms.Form("Set a new password", lead, "/reset", "Set it", inputs)
+    recipient = f"For {email}. " if email else ""
+    lead = f"{recipient}This link works once. You will be signed out in all other browsers."
+    inputs = [forms.new_password(users.MIN_PASSWORD_CHARACTERS)]
+    shown = forms.Form("Set a new password", lead, "/reset", "Set password", inputs)
     return form_page(request, context, shown, error, token=token)

@@ -1,4 +1,4 @@
-"""The one-time link that makes its user the owner of this instance; the only way to the first account over HTTP."""
+"""Create the owner account with a one-time link, the only way to create the first account over HTTP."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from sqlmodel import col
 
 from backend.core.clock import now
 from backend.core.errors import Conflict
-from backend.identity.auth import audit, users
+from backend.identity.auth import audit
+from backend.identity.auth.accounts import users
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.identity.auth.errors import SetupClosed
 from backend.identity.projects import service as projects
 from backend.identity.tables import SetupLink, User
 
 LIFETIME: Final = timedelta(days=1)
-_ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265231)")
-"""A number of our own: two that hold the same link, or two links, make one owner."""
+_LOCK: Final = text("select pg_advisory_xact_lock(7236837265231)")
+"""Serializes the set-up, so that concurrent uses of links create only one owner."""
 
 
 class AlreadySetUp(Conflict):
@@ -29,22 +30,22 @@ class AlreadySetUp(Conflict):
 
     code = "already_set_up"
     message = (
-        "This instance has an owner already. Sign in at /sign-in; more accounts: `puras-studio user create`."
+        "This instance has an owner already. Sign in at /sign-in. Create more accounts with `puras-studio user create`."
     )
 
 
 async def is_open(session: AsyncSession) -> bool:
-    """Whether nobody has an account yet."""
+    """Return whether no account exists yet."""
     return await session.scalar(select(col(User.id)).limit(1)) is None
 
 
 async def issue(session: AsyncSession) -> str:
-    """A new token for `/setup?token=`; earlier ones stop working.
+    """Create and return a token for `/setup?token=`; earlier tokens stop working.
 
     Raises:
-        AlreadySetUp: somebody has an account.
+        AlreadySetUp: An account exists.
     """
-    await session.execute(_ONE_AT_A_TIME)
+    await session.execute(_LOCK)
     if not await is_open(session):
         raise AlreadySetUp
     await session.execute(delete(SetupLink).where(col(SetupLink.used_at).is_(None)))
@@ -55,25 +56,27 @@ async def issue(session: AsyncSession) -> str:
 
 
 async def check(session: AsyncSession, token: str) -> None:
-    """Return if the token would still work.
+    """Check that the token is valid.
 
     Raises:
-        SetupClosed: it would not.
+        SetupClosed: The token is not valid, or an account exists.
     """
-    query = select(func.count()).select_from(SetupLink).where(*_works(token))
+    query = select(func.count()).select_from(SetupLink).where(*_is_valid(token))
     if not await session.scalar(query) or not await is_open(session):
         raise SetupClosed
 
 
 async def consume(session: AsyncSession, token: str, *, email: str, password: str, name: str = "") -> User:
-    """Make the owner of this instance, and of the projects that nobody is in; the token is used up.
+    """Create the owner of this instance and of projects without members, and mark the token as used.
 
     Raises:
-        SetupClosed: the token does not work, or somebody was faster.
-        Invalid: the e-mail or the password will not do; the token still works.
+        SetupClosed: The token is not valid, or a concurrent request has used it.
+        Invalid: The e-mail or the password is not valid; the token remains valid.
     """
-    await session.execute(_ONE_AT_A_TIME)
-    used = update(SetupLink).where(*_works(token)).values(used_at=now()).returning(col(SetupLink.token_hash))
+    await session.execute(_LOCK)
+    used = (
+        update(SetupLink).where(*_is_valid(token)).values(used_at=now()).returning(col(SetupLink.token_hash))
+    )
     if (await session.execute(used)).first() is None or not await is_open(session):
         raise SetupClosed
     user = await users.create(session, email=email, password=password, name=name, is_operator=True)
@@ -82,7 +85,7 @@ async def consume(session: AsyncSession, token: str, *, email: str, password: st
     return user
 
 
-def _works(token: str) -> tuple[ColumnElement[bool], ...]:
+def _is_valid(token: str) -> tuple[ColumnElement[bool], ...]:
     return (
         col(SetupLink.token_hash) == _hash(token),
         col(SetupLink.used_at).is_(None),

@@ -131,7 +131,7 @@ def _offer(publisher: httpx.Client) -> None:
 def _fill_drive(api: httpx.Client) -> None:
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder, "lake.jpg")
-        subprocess.run([sys.executable, "-m", "backend.operations.demo_image", photo], cwd=ROOT, check=True)
+        subprocess.run([sys.executable, "-m", "backend.operations.demo.image", photo], cwd=ROOT, check=True)
         files = {"photos/lake.jpg": photo.read_bytes()}
     files["orders/november.csv"] = b'number,item,total\n1042,"lamp, white",48.00\n1043,"chair, oak",129.00\n'
     files["orders/october.csv"] = b'number,item,total\n1040,"lamp, black",fourty-eight\n'

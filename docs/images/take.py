@@ -106,7 +106,7 @@ def _take(browser: Browser, shown: demo.Demo, asked: argparse.Namespace) -> None
     page.get_by_label("Name").fill("Ada")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make me the owner").click()
+    page.get_by_role("button", name="Create owner account").click()
     page.get_by_role("heading", name="Projects").first.wait_for()
     missed = []
     for picture in _pictures(shown):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import reflex as rx
 
-from backend.identity.auth import sessions
+from backend.identity.auth.accounts import sessions
 from backend.identity.auth.errors import SessionNotFound
 from backend.identity.tables import Session
 from studio import session
@@ -63,7 +63,7 @@ class Account(rx.State):
         """Sign out everywhere but here."""
         async with session.visiting(self) as visit:
             person = visit.person
-            await sessions.revoke_all(visit.session, person.user_id, by=person.label, but=person.session_id)
+            await sessions.revoke_all(visit.session, person.user_id, by=person.label, keep=person.session_id)
         await self._read()
         return Shell.dismiss
 
@@ -71,7 +71,7 @@ class Account(rx.State):
         async with session.visiting(self) as visit:
             person = visit.person
             self.called, self.is_operator = person.name, person.is_operator
-            found = await sessions.live(visit.session, person.user_id)
+            found = await sessions.list_active(visit.session, person.user_id)
         self.rows = [_row(one, is_current=one.id == person.session_id) for one in found]
         self.others = sum(not row.is_current for row in self.rows)
 

@@ -108,7 +108,7 @@ class Home(rx.State):
                 name=str(form.get("name", "")),
                 created_by=visit.person,
                 concurrency_limit=context.settings.project_concurrency,
-                most_of_person=context.settings.max_projects,
+                max_owned_projects=context.settings.max_projects,
             )
             if template:
                 principal = await act_in(visit.session, visit.person, str(project.id))

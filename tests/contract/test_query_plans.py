@@ -127,7 +127,7 @@ async def world(
         instance: AppContext = app.state.context
         async with instance.database.transaction() as session:
             made = await keys.create(session, operator(filled.project_id), project_id=filled.project_id)
-        bearer = {"Authorization": f"Bearer {made.clear_text}"}
+        bearer = {"Authorization": f"Bearer {made.plaintext}"}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url=settings.url, headers=bearer
         ) as client:
@@ -293,7 +293,7 @@ async def _capped(world: World) -> dict[str, str]:
     project_id, limits = world.filled.project_id, keys.Limits(daily_cap_micros=10**12)
     async with world.instance.database.transaction() as session:
         made = await keys.create(session, operator(project_id), project_id=project_id, limits=limits)
-    return {"Authorization": f"Bearer {made.clear_text}"}
+    return {"Authorization": f"Bearer {made.plaintext}"}
 
 
 async def _work(watch: Watch, world: World) -> None:

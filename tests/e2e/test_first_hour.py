@@ -62,7 +62,7 @@ def become_owner(page: Page, running: Any) -> None:
     page.get_by_label("Name").fill("Ada")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Make me the owner").click()
+    page.get_by_role("button", name="Create owner account").click()
     expect(page.get_by_text("Make your first project")).to_be_visible()
 
 

@@ -136,10 +136,10 @@ def test_somebody_new_gets_an_account_in_the_browser(signed_in: Page, settled: A
     with closing(browser.new_context()) as stranger:
         page = stranger.new_page()
         page.goto(first)
-        expect(page.get_by_text("This link is closed")).to_be_visible()
+        expect(page.get_by_text("Link not valid")).to_be_visible()
         page.goto(link.inner_text())
         page.get_by_label("New password").fill("three words make one")
-        page.get_by_role("button", name="Set it").click()
+        page.get_by_role("button", name="Set password").click()
         expect(page.get_by_role("heading", name="Make your first project")).to_be_visible()
 
 

@@ -23,4 +23,4 @@ def test_one_night() -> None:
     )
     assert night.returncode == 0, night.stdout + night.stderr
     assert len(night.stdout.splitlines()) == len(COMMITTED.read_text().splitlines())
-    assert "The books add up." in night.stdout
+    assert "The ledger is correct." in night.stdout

@@ -36,8 +36,8 @@ GUARDS: Final = {
 }
 OPERATOR: Final = {
     "backend/operations/checks/models.py": "the operator's own command looks at the endpoints of the catalog",
-    "backend/operations/rest.py": "the operator's own command calls this instance",
-    "backend/operations/welcome.py": "the operator's own command waits for this instance",
+    "backend/operations/demo/rest.py": "the operator's own command calls this instance",
+    "backend/operations/up/welcome.py": "the operator's own command waits for this instance",
     "backend/storage/supabase/bucket.py": "SUPABASE_URL",
     "backend/integrations/web/search.py": "PURAS_SEARCH_URL",
     "workers/llm/selection.py": "endpoints of the catalog; a project's own URL goes through ProjectTransport",

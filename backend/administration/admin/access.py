@@ -1,4 +1,4 @@
-"""Who is an operator: a person with an account that may do what concerns the whole instance."""
+"""Restrict routes to operators, the users who administer the instance."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.dependencies import UserDep
 
 
-def require(who: SignedIn) -> None:
-    """Refuse whoever is not an operator.
+def require(user: SignedIn) -> None:
+    """Check that the user is an operator.
 
     Raises:
-        NotAllowed: it is none.
+        NotAllowed: The user is not an operator.
     """
-    if not who.is_operator:
-        raise NotAllowed("Only an operator of this instance may see and do this. Ask one.")
+    if not user.is_operator:
+        raise NotAllowed("Only an operator of this instance can do this. Ask an operator.")
 
 
-async def _operator(who: UserDep) -> SignedIn:
-    require(who)
-    return who
+async def _operator(user: UserDep) -> SignedIn:
+    require(user)
+    return user
 
 
 OperatorDep = Annotated[SignedIn, Depends(_operator)]
-"""A signed-in operator; no key is one."""
+"""A signed-in operator; API keys are rejected."""

@@ -1,4 +1,4 @@
-"""The people and the projects of the instance, and money for them."""
+"""Manage the users and projects of the instance, and the credit of projects."""
 
 from __future__ import annotations
 
@@ -24,121 +24,123 @@ from backend.administration.admin.schemas import (
 from backend.core.clock import now
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
-from backend.identity.auth import passwords, users
+from backend.identity.auth.accounts import passwords, users
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.errors import ProjectNotFound
-from backend.identity.auth.membership import named
+from backend.identity.auth.membership import matches
 from backend.identity.tables import Project, User
 from backend.money.ledger import service as ledger
 from backend.money.pricing import usd_to_micros
 
-_PEOPLE = text("""
+_USERS = text("""
 select u.id, u.email, u.name, u.is_operator, u.created_at, u.disabled_at,
        (select count(*) from members m join projects p on p.id = m.project_id
         where m.user_id = u.id and p.deleted_at is null) as projects,
        (select max(s.last_seen_at) from sessions s where s.user_id = u.id) as last_seen_at
-from users u where u.email > :after order by u.email limit :most
+from users u where u.email > :after order by u.email limit :maximum
 """)
 _PROJECTS = text("""
 select p.id, p.slug, p.name, p.created_at, w.balance_micros, w.reserved_micros,
        (select count(*) from members m where m.project_id = p.id) as members,
        (select count(*) from job_queue q where q.project_id = p.id) as queued
 from projects p join wallets w on w.project_id = p.id
-where p.deleted_at is null and p.slug > :after order by p.slug limit :most
+where p.deleted_at is null and p.slug > :after order by p.slug limit :maximum
 """)
 
 
-async def people(session: AsyncSession, who: SignedIn, page: Page) -> Slice[AdminUserRead]:
-    """Everybody with an account, by e-mail.
+async def list_users(session: AsyncSession, operator: SignedIn, page: Page) -> Slice[AdminUserRead]:
+    """Return all user accounts, by e-mail.
 
     Raises:
-        NotAllowed: it is no operator who asks.
+        NotAllowed: The user is not an operator.
     """
-    access.require(who)
-    rows = [AdminUserRead.model_validate(row) for row in await _rows(session, _PEOPLE, page)]
+    access.require(operator)
+    rows = [AdminUserRead.model_validate(row) for row in await _rows(session, _USERS, page)]
     return page.slice(rows, lambda row: (row.email,))
 
 
-async def add_person(
-    session: AsyncSession, who: SignedIn, asked: UserCreate, *, url: str
+async def create_user(
+    session: AsyncSession, operator: SignedIn, body: UserCreate, *, url: str
 ) -> PasswordLinkRead:
-    """Make an account for somebody, and a link with which they, and nobody else, choose its password within a week.
+    """Create an account, and a link with which its user sets the password within a week.
 
     Raises:
-        NotAllowed: it is no operator who asks.
-        EmailTaken: somebody has an account with this e-mail.
-        Invalid: the e-mail is not one.
+        NotAllowed: The caller is not an operator.
+        EmailTaken: An account has this e-mail.
+        Invalid: The e-mail is not valid.
     """
-    access.require(who)
-    nobody_knows = secrets.token_urlsafe(32)
+    access.require(operator)
+    random_password = secrets.token_urlsafe(32)
     user = await users.create(
-        session, email=asked.email, password=nobody_knows, name=asked.name, by=who.label
+        session, email=body.email, password=random_password, name=body.name, by=operator.label
     )
-    return await _password_link(session, who, user.email, url, passwords.FIRST_LIFETIME)
+    return await _password_link(session, operator, user.email, url, passwords.FIRST_LIFETIME)
 
 
-async def link_for(session: AsyncSession, who: SignedIn, user_id: UUID, *, url: str) -> PasswordLinkRead:
-    """A link with which somebody sets another password within an hour; earlier ones stop working.
+async def create_password_link(
+    session: AsyncSession, operator: SignedIn, user_id: UUID, *, url: str
+) -> PasswordLinkRead:
+    """Create a link with which the user sets a new password within an hour; earlier links stop working.
 
-    Not for operators: whoever gets at one browser of an operator must not become all of them.
+    Links for operators are rejected: access to the browser of one operator must not give access to other operators.
 
     Raises:
-        NotAllowed: it is no operator who asks, or it is for one.
-        AccountNotFound: nobody has the id.
-        UserNotFound: the account is disabled.
+        NotAllowed: The caller is not an operator, or the user is one.
+        AccountNotFound: No account has the ID.
+        UserNotFound: The account is disabled.
     """
-    access.require(who)
+    access.require(operator)
     user = await session.get(User, user_id)
     if user is None:
         raise AccountNotFound(user_id)
     if user.is_operator:
         raise NotAllowed(
-            f"An operator's password is set anew at the machine: puras-studio user reset-password {user.email}"
+            f"Reset the password of an operator on the server: puras-studio user reset-password {user.email}"
         )
-    return await _password_link(session, who, user.email, url, passwords.RESET_LIFETIME)
+    return await _password_link(session, operator, user.email, url, passwords.RESET_LIFETIME)
 
 
 async def _password_link(
-    session: AsyncSession, who: SignedIn, email: str, url: str, lifetime: timedelta
+    session: AsyncSession, operator: SignedIn, email: str, url: str, lifetime: timedelta
 ) -> PasswordLinkRead:
     expires_at = now() + lifetime
-    token = await passwords.issue_reset(session, email, by=who.label, lifetime=lifetime)
+    token = await passwords.issue_reset(session, email, by=operator.label, lifetime=lifetime)
     return PasswordLinkRead(email=email, link=passwords.reset_link(url, token), expires_at=expires_at)
 
 
-async def projects(session: AsyncSession, who: SignedIn, page: Page) -> Slice[AdminProjectRead]:
-    """Every project that is not deleted, with what its wallet holds, by slug.
+async def list_projects(session: AsyncSession, operator: SignedIn, page: Page) -> Slice[AdminProjectRead]:
+    """Return all projects that are not deleted, with the balances of their wallets, by slug.
 
     Raises:
-        NotAllowed: it is no operator who asks.
+        NotAllowed: The user is not an operator.
     """
-    access.require(who)
+    access.require(operator)
     rows = [AdminProjectRead.model_validate(row) for row in await _rows(session, _PROJECTS, page)]
     return page.slice(rows, lambda row: (row.slug,))
 
 
-async def top_up(session: AsyncSession, who: SignedIn, project: str, asked: TopUpCreate) -> TopUpRead:
-    """Put money into the wallet of the project with this id or slug; jobs that waited for it go on.
+async def top_up(session: AsyncSession, operator: SignedIn, project: str, body: TopUpCreate) -> TopUpRead:
+    """Add credit to the wallet of the project with this ID or slug; jobs that waited for credit become ready.
 
     Raises:
-        NotAllowed: it is no operator who asks.
-        ProjectNotFound: there is none such.
-        Invalid: the amount is not a possible one.
+        NotAllowed: The user is not an operator.
+        ProjectNotFound: The project does not exist.
+        Invalid: The amount is not valid.
     """
-    access.require(who)
-    project_id: UUID | None = await session.scalar(select(col(Project.id)).where(*named(project)))
+    access.require(operator)
+    project_id: UUID | None = await session.scalar(select(col(Project.id)).where(*matches(project)))
     if project_id is None:
         raise ProjectNotFound(project)
     balance = await ledger.top_up(
         session,
         project_id=project_id,
-        amount_micros=usd_to_micros(asked.amount_usd),
-        note=asked.note,
-        created_by=who.label,
+        amount_micros=usd_to_micros(body.amount_usd),
+        note=body.note,
+        created_by=operator.label,
     )
     return TopUpRead(project_id=project_id, balance_micros=balance, balance_usd=balance / 1e6)
 
 
 async def _rows(session: AsyncSession, query: Any, page: Page) -> Any:
-    values = {"after": page.text() or "", "most": page.limit + 1}
+    values = {"after": page.text() or "", "maximum": page.limit + 1}
     return (await session.execute(query, values)).all()

@@ -31,97 +31,97 @@ router = APIRouter(route_class=AuthorizedRoute, prefix="/instance", tags=["insta
 
 @router.get("/workers", summary="List the workers")
 @permissions.operators_only()
-async def list_workers(who: OperatorDep, session: SessionDep) -> Sequence[WorkerRead]:
-    """For operators: every worker process, its beat, its lanes, and the jobs that it runs."""
-    return await workers.workers(session, who)
+async def list_workers(operator: OperatorDep, session: SessionDep) -> Sequence[WorkerRead]:
+    """For operators: list all worker processes with their last heartbeat, lanes and running jobs."""
+    return await workers.list_workers(session, operator)
 
 
 @router.post("/workers/{worker_id}/drain", status_code=204, summary="Drain a worker")
 @permissions.operators_only()
-async def drain_worker(worker_id: UUID, who: OperatorDep, session: SessionDep) -> None:
-    """For operators: it takes no job any more, lets those that it runs end for `PURAS_DRAIN_S`, hands over what is
-    left and ends; its pool starts another process in its place."""
-    await workers.drain(session, who, worker_id)
+async def drain_worker(worker_id: UUID, operator: OperatorDep, session: SessionDep) -> None:
+    """For operators: drain a worker. It claims no more jobs, lets its running jobs finish for `PURAS_DRAIN_S`, requeues
+    the remaining ones and ends; its pool starts another process."""
+    await workers.drain(session, operator, worker_id)
 
 
-@router.get("/queue", summary="What waits, by lane and reason")
+@router.get("/queue", summary="List waiting jobs by lane and reason")
 @permissions.operators_only()
-async def list_waiting(who: OperatorDep, session: SessionDep) -> Sequence[WaitingJobsRead]:
-    """For operators: how many jobs wait in each lane, for what, how long the oldest has, or when the next is due."""
-    return await workers.waiting(session, who)
+async def list_waiting(operator: OperatorDep, session: SessionDep) -> Sequence[WaitingJobsRead]:
+    """For operators: count the waiting jobs of each lane by reason, with the age of the oldest and the next due one."""
+    return await workers.list_waiting(session, operator)
 
 
-@router.get("/health", summary="How the parts of the instance are")
+@router.get("/health", summary="Read the health of the instance")
 @permissions.operators_only()
-async def list_health(who: OperatorDep, context: ContextDep) -> Sequence[StatusTileRead]:
-    """For operators: database, Redis, workers and disk, each with what it means for jobs."""
-    return await health.tiles(context, who)
+async def list_health(operator: OperatorDep, context: ContextDep) -> Sequence[StatusTileRead]:
+    """For operators: report the state of database, Redis, workers and disk, and its effect on jobs."""
+    return await health.tiles(context, operator)
 
 
-@router.get("/users", summary="List the people of the instance")
+@router.get("/users", summary="List the users of the instance")
 @permissions.operators_only()
 async def list_users(
-    request: Request, response: Response, who: OperatorDep, session: SessionDep, *, page: PageDep
+    request: Request, response: Response, operator: OperatorDep, session: SessionDep, *, page: PageDep
 ) -> Sequence[AdminUserRead]:
-    """For operators: everybody with an account, by e-mail."""
-    return linked(request, response, await accounts.people(session, who, page))
+    """For operators: list all user accounts, by e-mail."""
+    return linked(request, response, await accounts.list_users(session, operator, page))
 
 
-@router.post("/users", status_code=201, summary="Add a person", response_model=PasswordLinkRead)
+@router.post("/users", status_code=201, summary="Add a user", response_model=PasswordLinkRead)
 @permissions.operators_only()
 async def add_user(
-    asked: UserCreate, who: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    body: UserCreate, operator: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
-    """For operators: an account for somebody, and the link, told this once, with which they choose its password within
-    a week."""
+    """For operators: create an account, and a link with which its user sets the password within a week. The link is
+    returned only once."""
 
-    async def make() -> PasswordLinkRead:
-        return await accounts.add_person(session, who, asked, url=context.settings.url)
+    async def create() -> PasswordLinkRead:
+        return await accounts.create_user(session, operator, body, url=context.settings.url)
 
-    return await once.answer(session, who, make)
+    return await once.answer(session, operator, create)
 
 
 @router.post(
     "/users/{user_id}/password-links",
     status_code=201,
-    summary="Make a link for another password",
+    summary="Create a password link",
     response_model=PasswordLinkRead,
 )
 @permissions.operators_only()
 async def make_password_link(
-    user_id: UUID, who: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    user_id: UUID, operator: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
-    """For operators: a link, told this once, with which the person sets another password within an hour; links before
-    it stop working. Not for other operators: theirs are made at the machine."""
+    """For operators: create a link with which the user sets a new password within an hour; earlier links stop working.
+    The link is returned only once. Passwords of operators are reset on the server instead."""
 
-    async def make() -> PasswordLinkRead:
-        return await accounts.link_for(session, who, user_id, url=context.settings.url)
+    async def create() -> PasswordLinkRead:
+        return await accounts.create_password_link(session, operator, user_id, url=context.settings.url)
 
-    return await once.answer(session, who, make)
+    return await once.answer(session, operator, create)
 
 
 @router.get("/projects", summary="List the projects of the instance")
 @permissions.operators_only()
 async def list_all_projects(
-    request: Request, response: Response, who: OperatorDep, session: SessionDep, *, page: PageDep
+    request: Request, response: Response, operator: OperatorDep, session: SessionDep, *, page: PageDep
 ) -> Sequence[AdminProjectRead]:
-    """For operators: every project with what its wallet holds, by slug."""
-    return linked(request, response, await accounts.projects(session, who, page))
+    """For operators: list all projects with the balances of their wallets, by slug."""
+    return linked(request, response, await accounts.list_projects(session, operator, page))
 
 
 @router.post(
     "/projects/{project}/top-ups",
     status_code=201,
-    summary="Put money into a wallet",
+    summary="Add credit to a wallet",
     response_model=TopUpRead,
 )
 @permissions.operators_only()
 async def top_up(
-    project: str, asked: TopUpCreate, who: OperatorDep, session: SessionDep, *, once: OnceDep
+    project: str, body: TopUpCreate, operator: OperatorDep, session: SessionDep, *, once: OnceDep
 ) -> Response:
-    """For operators: money for the project with this id or slug; jobs that waited for it go on."""
+    """For operators: add credit to the project with this ID or slug; jobs that waited for credit become ready."""
 
-    async def make() -> TopUpRead:
-        return await accounts.top_up(session, who, project, asked)
+    async def create() -> TopUpRead:
+        return await accounts.top_up(session, operator, project, body)
 
-    return await once.answer(session, who, make)
+    return await once.answer(session, operator, create)

@@ -1,4 +1,4 @@
-"""How the parts of the instance are, each in a sentence that says what it means for jobs."""
+"""Report the state of the parts of the instance, each with a message about its effect on jobs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
 from backend.identity.auth.actors import SignedIn
 
 _PATIENCE_S: Final = 3.0
-_LITTLE_ROOM_BYTES: Final = 2 * 10**9
-_FLEET = text("""
+_LOW_DISK_BYTES: Final = 2 * 10**9
+_WORKERS = text("""
 select count(*) filter (where is_alive and not stopping) as alive,
        count(*) filter (where is_alive and stopping) as draining,
        count(*) filter (where not is_alive) as lost,
@@ -32,13 +32,13 @@ from (
 """)
 
 
-async def tiles(context: AppContext, who: SignedIn) -> Sequence[StatusTileRead]:
-    """Database, Redis, workers and disk.
+async def tiles(context: AppContext, operator: SignedIn) -> Sequence[StatusTileRead]:
+    """Return the state of database, Redis, workers and disk.
 
     Raises:
-        NotAllowed: it is no operator who asks.
+        NotAllowed: The user is not an operator.
     """
-    access.require(who)
+    access.require(operator)
     (database, workers), redis = await asyncio.gather(_database(context), _redis(context))
     return [database, redis, workers, _disk(context)]
 
@@ -47,27 +47,29 @@ async def _database(context: AppContext) -> tuple[StatusTileRead, StatusTileRead
     try:
         async with asyncio.timeout(_PATIENCE_S), context.database.reading() as session:
             version = (await session.execute(text("show server_version"))).scalar_one()
-            row = (await session.execute(_FLEET, {"lease": LEASE})).one()
+            row = (await session.execute(_WORKERS, {"lease": LEASE})).one()
     except (SQLAlchemyError, OSError):
-        told = "It does not answer: nothing is submitted, and nothing runs."
-        unknown = StatusTileRead(part="Workers", state="wait", told="Unknown while the database is away.")
+        told = "Unavailable. Jobs cannot be submitted and do not run."
+        unknown = StatusTileRead(
+            part="Workers", state="wait", told="Unknown while the database is unavailable."
+        )
         return StatusTileRead(part="Database", state="fail", told=told), unknown
-    answers = StatusTileRead(
-        part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} answers."
+    running = StatusTileRead(
+        part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} is available."
     )
-    return answers, _workers(row)
+    return running, _workers(row)
 
 
 def _workers(row: Any) -> StatusTileRead:
     alive, slots, draining, lost = row.alive, row.slots, row.draining, row.lost
     if not alive:
-        told = f"None has shown itself in the last {LEASE.seconds} s: jobs wait until one does."
+        told = f"No worker has sent a heartbeat in the last {LEASE.seconds} s. Jobs wait for a worker."
         return StatusTileRead(part="Workers", state="fail", told=told)
     others = [f"{draining} draining"] * bool(draining) + [f"{lost} lost"] * bool(lost)
     if row.shortages:
-        told = f"{alive} alive, room for {slots} jobs. No jobs are claimed for want of {'; '.join(row.shortages)}."
+        told = f"{alive} alive with {slots} slots. These hosts claim no jobs: {'; '.join(row.shortages)}."
         return StatusTileRead(part="Workers", state="wait" if slots else "fail", told=told)
-    told = f"{alive} with room for {slots} jobs{''.join(', ' + one for one in others)}."
+    told = f"{alive} alive with {slots} slots for jobs{''.join(', ' + one for one in others)}."
     return StatusTileRead(part="Workers", state="wait" if lost else "ok", told=told)
 
 
@@ -76,12 +78,12 @@ async def _redis(context: AppContext) -> StatusTileRead:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
-        told = f"It does not answer: jobs start up to {SWEEP_EVERY_S:g} s later. Nothing is lost."
+        told = f"Unavailable. Jobs start up to {SWEEP_EVERY_S:g} s later. No data is lost."
         return StatusTileRead(part="Redis", state="wait", told=told)
-    return StatusTileRead(part="Redis", state="ok", told="It answers: jobs start at once.")
+    return StatusTileRead(part="Redis", state="ok", told="Available. Jobs start immediately.")
 
 
 def _disk(context: AppContext) -> StatusTileRead:
     usage = shutil.disk_usage(context.settings.home)
-    told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free where the instance lives."
-    return StatusTileRead(part="Disk", state="wait" if usage.free < _LITTLE_ROOM_BYTES else "ok", told=told)
+    told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free on the disk of PURAS_HOME."
+    return StatusTileRead(part="Disk", state="wait" if usage.free < _LOW_DISK_BYTES else "ok", told=told)

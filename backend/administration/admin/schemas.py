@@ -1,4 +1,4 @@
-"""What the routes for operators take and answer."""
+"""Schemas of the routes for operators."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.schemas import Asked
 from backend.execution.jobs.queue_reason import Reason
-from backend.identity.auth.users import MAX_EMAIL_CHARACTERS
+from backend.identity.auth.accounts.users import MAX_EMAIL_CHARACTERS
 
 MAX_USD = 1_000_000
 
 
-class _Answer(BaseModel):
+class _ReadModel(BaseModel):
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class RunningJob(_Answer):
-    """A job that a worker runs now."""
+class RunningJob(_ReadModel):
+    """A running job of a worker."""
 
     id: UUID
     project: str
-    """Slug."""
+    """Slug of the project."""
     skill: str
     started_at: datetime | None
 
 
-class WorkerRead(_Answer):
+class WorkerRead(_ReadModel):
     """One worker process."""
 
     id: UUID
@@ -37,73 +37,73 @@ class WorkerRead(_Answer):
     pid: int
     lanes: list[str]
     capacity: int
-    """Jobs that it can run at once."""
+    """Maximum concurrent jobs."""
     running: list[RunningJob]
     layers: list[str]
-    """Of its sandbox."""
+    """Layers of its sandbox."""
     started_at: datetime
     beat_at: datetime
     is_alive: bool
-    """Its last beat is not older than its lease; else its jobs are sent on."""
+    """Whether its last heartbeat is within its lease; otherwise its jobs are requeued."""
     is_draining: bool
-    """It takes no job any more."""
+    """Whether it claims no more jobs."""
     shortage: str | None
-    """What its host has too little of (disk, memory or processes), so that it claims no jobs."""
+    """What its host lacks (disk, memory or processes), so that it claims no jobs."""
 
 
-class WaitingJobsRead(_Answer):
+class WaitingJobsRead(_ReadModel):
     """Jobs of one lane that wait for the same reason."""
 
     lane: str
     reason: Reason
     jobs: int
     oldest_s: float
-    """How long the oldest of them has waited, in seconds; 0 for jobs that wait for their `run_at`."""
+    """Waiting time of the oldest job in seconds; 0 for jobs that wait for their `run_at`."""
     next_due_at: datetime | None
-    """When the next of them is due, for jobs that wait for their `run_at`."""
+    """Earliest `run_at`, for jobs that wait for it."""
 
 
-class StatusTileRead(_Answer):
-    """How one part of the instance is."""
+class StatusTileRead(_ReadModel):
+    """State of one part of the instance."""
 
     part: str
     state: Literal["ok", "wait", "fail"]
-    """`wait`: it goes on without it, worse; `fail`: jobs do not run."""
+    """`wait`: the instance works with restrictions; `fail`: jobs do not run."""
     told: str
 
 
-class AdminUserRead(_Answer):
-    """Somebody with an account."""
+class AdminUserRead(_ReadModel):
+    """A user account, as operators see it."""
 
     id: UUID
     email: str
     name: str
     is_operator: bool
     projects: int
-    """In how many they are."""
+    """Number of projects that the user is in."""
     created_at: datetime
     disabled_at: datetime | None
     last_seen_at: datetime | None
-    """Of the sessions that there are."""
+    """Last use of a session that still exists."""
 
 
 class UserCreate(Asked):
-    """Somebody who is to have an account."""
+    """A new user account."""
 
     email: str = Field(min_length=1, max_length=MAX_EMAIL_CHARACTERS)
     name: str = Field(default="", max_length=200)
 
 
-class PasswordLinkRead(_Answer):
-    """A link that sets a password, once."""
+class PasswordLinkRead(_ReadModel):
+    """A one-time link to set a password."""
 
     email: str
     link: str
-    """To be passed on to the person; told this once."""
+    """Link to send to the user; it is returned only once."""
     expires_at: datetime
 
 
-class AdminProjectRead(_Answer):
+class AdminProjectRead(_ReadModel):
     """A project and its wallet."""
 
     id: UUID
@@ -111,23 +111,23 @@ class AdminProjectRead(_Answer):
     name: str
     members: int
     queued: int
-    """Jobs that wait for their turn."""
+    """Number of queued jobs."""
     balance_micros: int
     reserved_micros: int
-    """Held for jobs that run now."""
+    """Reserved for running jobs."""
     created_at: datetime
 
 
 class TopUpCreate(Asked):
-    """Money for a project's wallet."""
+    """Credit for a project's wallet."""
 
     amount_usd: float = Field(ge=0.000001, le=MAX_USD)
     note: str = Field(default="", max_length=200)
-    """Why, for the ledger."""
+    """Reason, recorded in the ledger."""
 
 
-class TopUpRead(_Answer):
-    """What the wallet holds now."""
+class TopUpRead(_ReadModel):
+    """Balance of the wallet after the top-up."""
 
     project_id: UUID
     balance_micros: int

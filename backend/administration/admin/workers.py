@@ -1,4 +1,4 @@
-"""The workers and the queue of the instance, as its operators see them."""
+"""List and drain the workers of the instance, and list its waiting jobs, for operators."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ where j.status = 'running' and j.worker_id = any(:ids) order by j.started_at, j.
 _DRAIN = text("update workers set stopping = true where id = :id returning host, pid")
 
 
-async def workers(session: AsyncSession, who: SignedIn) -> Sequence[WorkerRead]:
-    """Every worker process and what it runs, by host.
+async def list_workers(session: AsyncSession, operator: SignedIn) -> Sequence[WorkerRead]:
+    """Return all worker processes with their running jobs, by host.
 
     Raises:
-        NotAllowed: it is no operator who asks.
+        NotAllowed: The user is not an operator.
     """
-    access.require(who)
+    access.require(operator)
     rows = (await session.execute(_WORKERS, {"lease": LEASE})).all()
     running: dict[UUID, list[RunningJob]] = defaultdict(list)
     for job in (await session.execute(_RUNNING, {"ids": [row.id for row in rows]})).all():
-        one = RunningJob(id=job.id, project=job.slug, skill=job.skill_name, started_at=job.started_at)
-        running[job.worker_id].append(one)
+        job_read = RunningJob(id=job.id, project=job.slug, skill=job.skill_name, started_at=job.started_at)
+        running[job.worker_id].append(job_read)
     return [
         WorkerRead(
             id=row.id,
@@ -61,26 +61,26 @@ async def workers(session: AsyncSession, who: SignedIn) -> Sequence[WorkerRead]:
     ]
 
 
-async def drain(session: AsyncSession, who: SignedIn, worker_id: UUID) -> None:
-    """Have a worker end in good order: it learns of it with its next beat, and its pool starts another in its place.
+async def drain(session: AsyncSession, operator: SignedIn, worker_id: UUID) -> None:
+    """Drain a worker: it notices with its next heartbeat, and its pool starts another process when it has ended.
 
     Raises:
-        NotAllowed: it is no operator who asks.
-        WorkerNotFound: there is none such.
+        NotAllowed: The user is not an operator.
+        WorkerNotFound: The worker does not exist.
     """
-    access.require(who)
+    access.require(operator)
     found = (await session.execute(_DRAIN, {"id": worker_id})).one_or_none()
     if found is None:
         raise WorkerNotFound(worker_id)
-    facts = {"host": found.host, "pid": found.pid}
-    await audit.record_instance(session, who.label, "worker.drained", str(worker_id), **facts)
+    details = {"host": found.host, "pid": found.pid}
+    await audit.record_instance(session, operator.label, "worker.drained", str(worker_id), **details)
 
 
-async def waiting(session: AsyncSession, who: SignedIn) -> Sequence[WaitingJobsRead]:
-    """What waits in each lane, and for what.
+async def list_waiting(session: AsyncSession, operator: SignedIn) -> Sequence[WaitingJobsRead]:
+    """Return the number of waiting jobs of each lane by reason.
 
     Raises:
-        NotAllowed: it is no operator who asks.
+        NotAllowed: The user is not an operator.
     """
-    access.require(who)
-    return [WaitingJobsRead.model_validate(one) for one in await queue_state.waiting(session)]
+    access.require(operator)
+    return [WaitingJobsRead.model_validate(job_read) for job_read in await queue_state.list_waiting(session)]

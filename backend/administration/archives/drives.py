@@ -1,4 +1,4 @@
-"""Files of drives on their way into an archive. Whichever storage it is, this goes by its seam."""
+"""Read files of drives for an archive, from any storage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EMPTY_SHA256: Final = hashlib.sha256().hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """The drive of a project, and where it goes in an archive."""
+    """The drive of a project, and its folder in an archive."""
 
     project_id: UUID
     owner_uid: int | None
@@ -34,12 +34,12 @@ class Drive:
     """`drive/<project>` of a backup, `drive` of one project's archive."""
 
     def name_of(self, entry: DriveEntry) -> str:
-        """What it is called in the archive."""
+        """Return the name of an entry in the archive."""
         return f"{self.folder}/{entry.path}{'/' if entry.is_folder else ''}"
 
 
 async def entries(storage: Storage, drive: Drive) -> AsyncIterator[DriveEntry]:
-    """Everything in a drive, folders before what is in them; it may change meanwhile."""
+    """Yield all entries of a drive, folders before their content; the drive may change meanwhile."""
     after: DrivePath | None = None
     while page := await storage.list(drive.project_id, ROOT, recursive=True, after=after, limit=PAGE):
         for entry in page:
@@ -48,12 +48,12 @@ async def entries(storage: Storage, drive: Drive) -> AsyncIterator[DriveEntry]:
 
 
 def path_of(entry: DriveEntry) -> DrivePath:
-    """Where it is. Behind `drive/` the parser takes everything for a path, so that a folder named `drive` stays one."""
+    """Return the path of an entry. The prefix `drive/` keeps the parser from removing a folder named `drive`."""
     return parse_drive_path(f"drive/{entry.path}")
 
 
 async def measure(storage: Storage, drive: Drive, entry: DriveEntry, into: Measured) -> Entry | None:
-    """Read a file of a drive; none when it is gone by now.
+    """Read a file of a drive into `into`; `None` when it no longer exists.
 
     Raises:
         DriveFileLocked: A process holds a lease on it.
@@ -77,22 +77,22 @@ async def measure(storage: Storage, drive: Drive, entry: DriveEntry, into: Measu
 
 
 def folder(storage: Storage, drive: Drive, entry: DriveEntry) -> Entry:
-    """A folder of a drive, which may be empty."""
+    """Return the archive entry of a folder, which may be empty."""
     mode = _mode_of(storage, drive, entry, DEFAULT_FOLDER_MODE)
     return Entry(drive.name_of(entry), 0, EMPTY_SHA256, mode, _nanoseconds(entry.modified_at))
 
 
-def _mode_of(storage: Storage, drive: Drive, entry: DriveEntry, otherwise: int) -> int:
-    """Its permissions, where the storage knows such a thing."""
+def _mode_of(storage: Storage, drive: Drive, entry: DriveEntry, default: int) -> int:
+    """Return the permissions of an entry if the storage has them, else the default."""
     if not isinstance(storage, LocalStorage):
-        return otherwise
+        return default
     path = path_of(entry)
     try:
         root = storage.drive_dir(drive.project_id, drive.owner_uid)
         with opened_folder(root, path.folder.parts) as parent:
             return os.stat(path.name, dir_fd=parent, follow_symlinks=False).st_mode & 0o777
-    except OSError:  # gone, or closed to us
-        return otherwise
+    except OSError:  # deleted meanwhile, or without permission
+        return default
 
 
 def _nanoseconds(at: datetime) -> int:

@@ -1,4 +1,4 @@
-"""One file of an archive, as its header tells of it."""
+"""Describe a file of an archive, and compute the digest over all files."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Entry:
     modified_ns: int = 0
 
     def as_line(self) -> bytes:
-        """What the digest of an archive is made of."""
-        facts = (self.name, self.size_bytes, self.sha256, self.mode, self.modified_ns)
-        return json.dumps(facts).encode() + b"\n"
+        """Return the line that the digest of an archive is computed from."""
+        fields = (self.name, self.size_bytes, self.sha256, self.mode, self.modified_ns)
+        return json.dumps(fields).encode() + b"\n"
 
 
 class Digest:
@@ -32,11 +32,11 @@ class Digest:
         self.files = 0
 
     def add(self, entry: Entry) -> None:
-        """Go on with the next file."""
+        """Add the next file."""
         self._hash.update(entry.as_line())
         self.files += 1
 
     @property
     def sha256(self) -> str:
-        """Of all files so far, hexadecimal."""
+        """Return the hexadecimal digest of all files so far."""
         return self._hash.hexdigest()

@@ -1,4 +1,4 @@
-"""Reads an archive as a stream: each file is checked against its own hash while it passes."""
+"""Read an archive as a stream, and verify the hash of each file."""
 
 from __future__ import annotations
 
@@ -18,58 +18,58 @@ from backend.administration.archives.writer import MAX_MEMBER_BYTES, MODIFIED_HE
 
 
 class ArchiveFile:
-    """A file of an archive, to be read before the next one is asked for."""
+    """A file of an archive; read it before the next one is requested."""
 
     def __init__(self, entry: Entry, content: IO[bytes]) -> None:
         self.entry = entry
         self._content = content
-        self._left_bytes = entry.size_bytes
+        self._remaining_bytes = entry.size_bytes
         self._hash = hashlib.sha256()
 
     def chunks(self) -> Iterator[bytes]:
-        """Its bytes from where the last reading stopped.
+        """Yield the bytes that have not been read yet.
 
         Raises:
-            ArchiveDamaged: they are not those that were written.
+            ArchiveDamaged: The content differs from what was written.
         """
-        while self._left_bytes:
-            with _saying_what_is_wrong():
-                chunk = self._content.read(min(CHUNK_BYTES, self._left_bytes))
+        while self._remaining_bytes:
+            with _archive_errors():
+                chunk = self._content.read(min(CHUNK_BYTES, self._remaining_bytes))
             if not chunk:
                 raise ArchiveDamaged(f"it ends in the middle of {self.entry.name!r}.")
-            self._left_bytes -= len(chunk)
+            self._remaining_bytes -= len(chunk)
             self._hash.update(chunk)
             yield chunk
         if self._hash.hexdigest() != self.entry.sha256:
             raise ArchiveDamaged(f"the content of {self.entry.name!r} was changed.")
 
-    def read(self, most_bytes: int) -> bytes:
-        """All of a small file.
+    def read(self, max_bytes: int) -> bytes:
+        """Return all of a small file.
 
         Raises:
-            ArchiveDamaged: it is not what was written, or is larger than it can be.
+            ArchiveDamaged: The content differs from what was written, or is larger than `max_bytes`.
         """
-        if self.entry.size_bytes > most_bytes:
-            raise ArchiveDamaged(f"{self.entry.name!r} has more than {most_bytes:,} bytes.")
+        if self.entry.size_bytes > max_bytes:
+            raise ArchiveDamaged(f"{self.entry.name!r} has more than {max_bytes:,} bytes.")
         return b"".join(self.chunks())
 
 
 class ArchiveReader:
-    """Takes the files out of an archive in their order."""
+    """Read the files of an archive in their order."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self.digest = Digest()
-        """Over the files that were read to their end."""
+        """Digest over the files that were read completely."""
 
     def files(self) -> Iterator[ArchiveFile]:
-        """Every file; one that is not read to its end is, and checked, before the next one.
+        """Yield all files; the rest of a file is read and verified before the next one.
 
         Raises:
-            ArchiveDamaged: the archive was cut or changed, or is none of ours.
+            ArchiveDamaged: The archive is truncated or changed, or has another format.
         """
         with gzip.GzipFile(fileobj=self._file, mode="rb") as unpacked:
-            with _saying_what_is_wrong():
+            with _archive_errors():
                 archive = tarfile.open(fileobj=unpacked, mode="r|")  # noqa: SIM115 - closed below
             with archive:
                 while (info := _next(archive)) is not None:
@@ -79,20 +79,20 @@ class ArchiveReader:
                     for _ in file.chunks():
                         pass
                     self.digest.add(file.entry)
-                    archive.members.clear()  # type: ignore[attr-defined]  # it would keep every header to the end
+                    archive.members.clear()  # type: ignore[attr-defined]  # otherwise it keeps all headers in memory
             _require_end(unpacked)
 
 
 def _require_end(unpacked: gzip.GzipFile) -> None:
-    """Read what is left, so that the checksum of the whole is looked at too."""
-    with _saying_what_is_wrong():
+    """Read the rest, so that the checksum of the gzip stream is verified too."""
+    with _archive_errors():
         while rest := unpacked.read(CHUNK_BYTES):
             if rest.strip(b"\0"):
                 raise ArchiveDamaged("something was added behind its end.")
 
 
 def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
-    with _saying_what_is_wrong():
+    with _archive_errors():
         return archive.next()
 
 
@@ -118,7 +118,7 @@ def _entry(info: tarfile.TarInfo) -> Entry:
 
 
 @contextmanager
-def _saying_what_is_wrong() -> Iterator[None]:
+def _archive_errors() -> Iterator[None]:
     try:
         yield
     except EOFError:

@@ -1,4 +1,4 @@
-"""Bytes whose size and hash are known before they go into an archive: its headers come first."""
+"""Buffer bytes to determine their size and hash, which the header in an archive needs before the content."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _IN_MEMORY_BYTES = 8 * CHUNK_BYTES
 
 
 class Measured:
-    """Bytes that were written once and can be read again; large ones wait in a nameless file in `folder`.
+    """A buffer of bytes, in memory or, if it is large, in an unnamed file in `folder`.
 
-    A live file of a drive may grow, shrink or change while it is read. What goes into the archive is what was read.
+    A live file of a drive may change while it is read. The archive gets the bytes that were read.
     """
 
     def __init__(self, folder: Path) -> None:
-        # Closed by `__exit__`, which whoever makes one must run.
+        # `__exit__` closes the file.
         self._file = SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(folder))  # noqa: SIM115 - closed with its owner
         self._hash = hashlib.sha256()
         self.size_bytes = 0
@@ -35,17 +35,17 @@ class Measured:
 
     @property
     def sha256(self) -> str:
-        """Of all that was written, hexadecimal."""
+        """Return the hexadecimal SHA-256 of all bytes."""
         return self._hash.hexdigest()
 
     def write(self, chunk: bytes) -> None:
-        """Add to the end."""
+        """Append bytes."""
         self._hash.update(chunk)
         self.size_bytes += len(chunk)
         self._file.write(chunk)
 
     def chunks(self) -> Iterator[bytes]:
-        """All of it, from the beginning."""
+        """Yield all bytes from the beginning."""
         self._file.seek(0)
         while chunk := self._file.read(CHUNK_BYTES):
             yield chunk

@@ -1,4 +1,4 @@
-"""Writes an archive as a stream, file after file."""
+"""Write an archive as a stream, file by file."""
 
 from __future__ import annotations
 
@@ -11,43 +11,47 @@ from typing import Protocol, Self
 
 from backend.administration.archives.entry import Digest, Entry
 
-# Extended attributes: every tar program knows how to pass over those that it does not want.
+# Extended attributes: tar programs ignore those that they do not know.
 SHA256_HEADER = "SCHILY.xattr.user.puras.sha256"
 MODIFIED_HEADER = "SCHILY.xattr.user.puras.modified_ns"
 MAX_MEMBER_BYTES = 2**40
-_COMPRESSION = 3  # most of what is stored is packed already; more costs time and gains little
+_COMPRESSION = 3  # most content is compressed already; a higher level costs time and saves little
 
 
 class Sink(Protocol):
-    """Where the bytes of an archive go."""
+    """Receiver of the bytes of an archive."""
 
     def write(self, data: bytes, /) -> int:
-        """Take the next bytes."""
+        """Write bytes and return their number."""
 
     def flush(self) -> None:
-        """Nothing more comes for now."""
+        """Flush buffered bytes."""
 
 
 class ArchiveWriter:
-    """Puts files into an archive; `close` ends it, and without that it is a damaged one.
+    """Write files into an archive; an archive without a call of `close` is damaged.
 
-    As a context manager it lets go of what it holds when the block fails, and leaves the archive damaged.
+    As a context manager it releases its resources when the block fails, and leaves the archive damaged.
     """
 
     def __init__(self, sink: Sink) -> None:
-        # mtime: the same content is the same archive, to the byte
+        # mtime=0: the same content results in the same bytes
         self._gzip = gzip.GzipFile(fileobj=sink, mode="wb", compresslevel=_COMPRESSION, mtime=0)
         self.digest = Digest()
 
     def add(self, name: str, data: bytes) -> Entry:
-        """Put a small file into the archive."""
+        """Write a small file into the archive."""
         entry = Entry(name, len(data), hashlib.sha256(data).hexdigest())
         for _ in self.adding(entry, (data,)):
             pass
         return entry
 
     def adding(self, entry: Entry, chunks: Iterable[bytes]) -> Iterator[None]:
-        """Put a file into the archive, pausing after each chunk; the chunks must be what the entry says."""
+        """Write a file into the archive, and yield after each chunk.
+
+        Raises:
+            ValueError: The chunks do not have the size of the entry.
+        """
         self._gzip.write(_header(entry))
         written = 0
         for chunk in chunks:
@@ -55,7 +59,7 @@ class ArchiveWriter:
             written += len(chunk)
             yield
         if written != entry.size_bytes:
-            raise ValueError(f"{entry.name} was said to have {entry.size_bytes} bytes and has {written}")
+            raise ValueError(f"{entry.name} should have {entry.size_bytes} bytes and has {written}")
         self._gzip.write(b"\0" * (-written % tarfile.BLOCKSIZE))
         self.digest.add(entry)
 
@@ -64,7 +68,7 @@ class ArchiveWriter:
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         if not self._gzip.closed:
-            # Not into the sink: its disk may be full. And not at the garbage collection, when the sink is closed.
+            # Do not write the end to the sink: its disk may be full, and at garbage collection it is closed.
             self._gzip.fileobj = io.BytesIO()
             self._gzip.close()
 

@@ -1,4 +1,4 @@
-"""`GET /metrics`: the numbers of the whole instance, whichever of its processes is asked."""
+"""Serve `GET /metrics`: the metrics of the whole instance, from any of its processes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from backend.core.metrics.instruments import REGISTRY, Exported
 from backend.core.process_metrics import store
 from backend.core.process_metrics.reporter import Reporter
 from backend.core.process_metrics.snapshot import added
-from backend.core.process_metrics.store import Books
+from backend.core.process_metrics.store import Sums
 from backend.identity.auth.dependencies import ContextDep
 
 PATIENCE_S = 5.0
-"""Less than the ten seconds that Prometheus waits."""
+"""Shorter than the timeout of Prometheus, ten seconds."""
 
 BUILD = Exported("puras_build_info", "gauge", ("version",), "1, with the release as a label.")
 
@@ -33,18 +33,18 @@ router = APIRouter(tags=["health"])
 async def _operator(
     context: ContextDep, authorization: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> None:
-    """Let only those through who know the metrics' token.
+    """Check the metrics token of the request.
 
     Raises:
-        MetricsOff: there is none.
-        MetricsTokenRefused: it is missing or wrong.
+        MetricsOff: No token is configured.
+        MetricsTokenRefused: The token is missing or wrong.
     """
-    wanted = context.settings.metrics_token
-    if wanted is None:
+    expected = context.settings.metrics_token
+    if expected is None:
         raise MetricsOff
-    scheme, _, given = authorization.partition(" ")
-    is_right = secrets.compare_digest(given.strip().encode(), wanted.get_secret_value().encode())
-    if scheme.lower() != "bearer" or not is_right:
+    scheme, _, token = authorization.partition(" ")
+    is_correct = secrets.compare_digest(token.strip().encode(), expected.get_secret_value().encode())
+    if scheme.lower() != "bearer" or not is_correct:
         raise MetricsTokenRefused
 
 
@@ -58,17 +58,16 @@ async def _operator(
 async def read_metrics(
     request: Request, context: ContextDep, accept: Annotated[str, Header(include_in_schema=False)] = ""
 ) -> Response:
-    """Counters, histograms and gauges of all processes, summed.
+    """Return the counters, histograms and gauges of all processes, summed.
 
-    The caller sends the value of `PURAS_METRICS_TOKEN` as `Authorization: Bearer …`; without that setting there is
-    nothing here.
+    Send the value of `PURAS_METRICS_TOKEN` as `Authorization: Bearer …`. Without that setting the route returns 404.
     """
     reporter: Reporter = request.app.state.reporter
     try:
         async with asyncio.timeout(PATIENCE_S):
             body, content_type = await _text(context, reporter, request.app.version, accept)
     except TimeoutError:
-        raise Unavailable("The database is too busy to count. Ask again.") from None
+        raise Unavailable("The database did not return the metrics in time. Try again.") from None
     return Response(body, headers={"Content-Type": content_type})
 
 
@@ -79,14 +78,14 @@ async def _text(context: AppContext, reporter: Reporter, version: str, accept: s
     return await asyncio.to_thread(_summed, reporter, others, [*state, build(version)], accept)
 
 
-def _summed(reporter: Reporter, others: Books, more: list[Metric], accept: str) -> tuple[bytes, str]:
+def _summed(reporter: Reporter, others: Sums, more: list[Metric], accept: str) -> tuple[bytes, str]:
     own = reporter.numbers()
     samples = added((others.totals, own.totals, others.gauges, own.gauges))
     return exposition.text(REGISTRY, samples, more, accept)
 
 
 def build(version: str) -> Metric:
-    """Which release is asked."""
+    """Return the metric with the release of this process."""
     info = GaugeMetricFamily(BUILD.name, BUILD.meaning, labels=BUILD.labels)
     info.add_metric((version,), 1)
     return info

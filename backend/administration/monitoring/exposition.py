@@ -1,4 +1,4 @@
-"""From the books of all processes to what Prometheus reads."""
+"""Convert the samples of all processes to the text format of Prometheus."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"),
 
 
 def text(
-    registry: CollectorRegistry, samples: Samples, more: Iterable[Metric], accept: str
+    registry: CollectorRegistry, samples: Samples, extra: Iterable[Metric], accept: str
 ) -> tuple[bytes, str]:
-    """The samples in the form that the `Accept` header asks for, and the name of that form.
+    """Return the samples in the format that the `Accept` header selects, and its content type.
 
-    The registry says which families there are; a sample of none of them, from another release, is left out.
+    Samples of families that the registry does not have, from processes of another release, are omitted.
     """
     encode, content_type = choose_encoder(accept)
-    families = [*_families(registry, samples), *more]
-    return encode(_Fixed(families)), content_type
+    families = [*_families(registry, samples), *extra]
+    return encode(_FixedCollector(families)), content_type
 
 
-class _Fixed(Collector):
-    """Families that are what they are."""
+class _FixedCollector(Collector):
+    """Collector of a fixed list of families."""
 
     def __init__(self, families: Iterable[Metric]) -> None:
         self._families = list(families)
@@ -49,13 +49,13 @@ def _families(registry: CollectorRegistry, samples: Samples) -> Iterator[Metric]
             for name in (family.name + suffix for suffix in _SUFFIXES[family.type])
             for labels, value in by_name.get(name, ())
         ]
-        for sample in sorted(rows, key=_place):
+        for sample in sorted(rows, key=_sort_key):
             summed.add_sample(sample[0], dict(sample[1]), sample[2])
         yield summed
 
 
-def _place(row: tuple[str, Mapping[str, str], float]) -> tuple[object, ...]:
-    """Series stay together, and the buckets of a histogram in their order, before its count and sum."""
+def _sort_key(row: tuple[str, Mapping[str, str], float]) -> tuple[object, ...]:
+    """Return a key that keeps series together, and buckets of a histogram in order before its count and sum."""
     name, labels, _ = row
     series = sorted((label, value) for label, value in labels.items() if label != "le")
     return (series, name, float(labels.get("le", math.inf)))

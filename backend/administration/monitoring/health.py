@@ -1,4 +1,4 @@
-"""`/health`: the process lives. `/ready`: the API serves requests. `/ready/workers`: a worker takes jobs."""
+"""Report liveness (`/health`), readiness of the API (`/ready`) and of workers (`/ready/workers`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ router = APIRouter(tags=["health"])
 
 
 class Health(BaseModel):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"] = "ok"
 
@@ -39,9 +39,9 @@ class Readiness(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     status: Literal["ok", "degraded"] = "ok"
-    """`degraded`: jobs can be submitted, but start late, or not until a worker takes them."""
+    """`degraded`: jobs can be submitted, but start late, or only after a worker is available."""
     problems: list[str] = Field(default_factory=list)
-    """What is degraded."""
+    """Reasons of the status `degraded`."""
 
 
 class NotReady(Unavailable):
@@ -51,14 +51,14 @@ class NotReady(Unavailable):
 
 
 class WorkersNotReady(Unavailable):
-    """No worker takes jobs."""
+    """No worker claims jobs."""
 
     code = "workers_not_ready"
 
 
 @router.get("/health")
 async def health() -> Health:
-    """Report that this process lives."""
+    """Report that this process is alive."""
     return Health()
 
 
@@ -66,39 +66,39 @@ async def health() -> Health:
 async def ready(request: Request, context: ContextDep) -> Readiness:
     """Report whether this process serves requests, so that jobs can be submitted.
 
-    503 while the database is unavailable or the process stops. Without Redis, or without a worker that takes jobs, the
-    status is `degraded`.
+    The response is 503 while the database is unavailable or the process stops. The status is `degraded` without Redis,
+    or without a worker that claims jobs.
     """
     if getattr(request.app.state, "is_stopping", False):
         raise NotReady("Not ready: this process stops.", missing=["this process stops"])
     workers, redis = await asyncio.gather(_workers(context), _redis(context))
     if workers is None:
-        raise NotReady("Not ready: the database does not answer.", missing=["the database does not answer"])
+        raise NotReady("Not ready: the database is unavailable.", missing=["the database is unavailable"])
     problems = [*redis, *workers.problems]
     return Readiness(status="degraded" if problems else "ok", problems=problems)
 
 
 @router.get("/ready/workers")
 async def workers_ready(context: ContextDep) -> Readiness:
-    """Report whether a worker is alive and takes jobs; 503 when none does.
+    """Report whether a worker is alive and claims jobs; 503 if none does.
 
-    The status is `degraded` while some workers take none because their host lacks disk, memory or processes.
+    The status is `degraded` while some workers claim no jobs because their host lacks disk, memory or processes.
     """
     workers = await _workers(context)
-    problems = ["the database does not answer"] if workers is None else workers.problems
+    problems = ["the database is unavailable"] if workers is None else workers.problems
     if workers is None or not workers.ready:
-        raise WorkersNotReady(f"No worker takes jobs: {'; '.join(problems)}.", missing=problems)
+        raise WorkersNotReady(f"No worker claims jobs: {'; '.join(problems)}.", missing=problems)
     return Readiness(status="degraded" if problems else "ok", problems=problems)
 
 
 class _Workers(NamedTuple):
     ready: int
-    """Worker processes that live and take jobs."""
+    """Number of live worker processes that claim jobs."""
     problems: list[str]
 
 
 async def _workers(context: AppContext) -> _Workers | None:
-    """Return the live workers, or none when the database does not answer."""
+    """Return the live workers, or `None` when the database is unavailable."""
     try:
         async with asyncio.timeout(_PATIENCE_S), context.database.transaction() as session:
             row = (await session.execute(_WORKERS, {"lease": LEASE})).one()
@@ -106,7 +106,7 @@ async def _workers(context: AppContext) -> _Workers | None:
         return None
     problems: list[str] = list(row.shortages or [])
     if not row.ready and not problems:
-        problems = [f"no worker has shown itself in the last {LEASE.seconds} s"]
+        problems = [f"no worker has sent a heartbeat in the last {LEASE.seconds} s"]
     return _Workers(row.ready, problems)
 
 
@@ -115,5 +115,5 @@ async def _redis(context: AppContext) -> list[str]:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
-        return ["Redis does not answer"]
+        return ["Redis is unavailable"]
     return []

@@ -1,4 +1,4 @@
-"""What the database alone knows: what waits, since when and why; which workers there are."""
+"""Read the state of the queue and of the workers from the database, as metrics and for operators."""
 
 from __future__ import annotations
 
@@ -51,26 +51,29 @@ OLDEST: Final = Exported(
     "puras_queue_oldest_seconds",
     "gauge",
     ("lane", "reason"),
-    "How long the oldest of them has waited, since its submit or its `run_at`.",
+    "Waiting time of the oldest of them, since its submission or its `run_at`.",
 )
 WORKERS: Final = Exported(
-    "puras_workers", "gauge", ("lane",), "Worker processes that live and take jobs, by lane."
+    "puras_workers", "gauge", ("lane",), "Live worker processes that claim jobs, by lane."
 )
 SLOTS: Final = Exported(
     "puras_worker_slots",
     "gauge",
     ("lane",),
-    "Jobs that they can run at once; a process of two lanes counts in both.",
+    "Maximum concurrent jobs of these processes; a process of two lanes counts in both.",
 )
 RUNNING: Final = Exported(
-    "puras_worker_running_jobs", "gauge", ("lane",), "Jobs that they run now, as their last beat said."
+    "puras_worker_running_jobs",
+    "gauge",
+    ("lane",),
+    "Running jobs of these processes, as of their last heartbeat.",
 )
 READ: Final = (JOBS, OLDEST, WORKERS, SLOTS, RUNNING)
-"""Every family of this module."""
+"""All families of this module."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiters:
+class WaitingJobs:
     """Jobs of one lane that wait for the same reason."""
 
     lane: str
@@ -78,26 +81,26 @@ class Waiters:
     jobs: int
     oldest_s: float
     next_due_at: datetime | None = None
-    """When the next of them is due; only of jobs that wait for their time."""
+    """Earliest `run_at`; only for jobs that wait for it."""
 
 
 async def read(session: AnySession) -> list[Metric]:
-    """The state of the queue and of the fleet as gauges."""
+    """Return the state of the queue and of the workers as gauges."""
     waiting = (await session.execute(_QUEUE, {"lease": LEASE})).all()
     workers = (await session.execute(_WORKERS, {"lease": LEASE})).all()
     lanes = {row.lane for row in (*waiting, *workers)}
-    return [*_queue_gauges(_summed(lanes, map(_waiters, waiting))), *_worker_gauges(workers)]
+    return [*_queue_gauges(_summed(lanes, map(_waiting_jobs, waiting))), *_worker_gauges(workers)]
 
 
-async def waiting(session: AnySession) -> list[Waiters]:
-    """What waits in each lane, and for what; nothing for which nobody waits."""
+async def list_waiting(session: AnySession) -> list[WaitingJobs]:
+    """Return the number of waiting jobs of each lane by reason, without empty entries."""
     rows = (await session.execute(_QUEUE, {"lease": LEASE})).all()
-    found = _summed({row.lane for row in rows}, map(_waiters, rows))
+    found = _summed({row.lane for row in rows}, map(_waiting_jobs, rows))
     return [one for one in found if one.jobs]
 
 
-def _waiters(row: Any) -> Waiters:
-    place = Waiting(
+def _waiting_jobs(row: Any) -> WaitingJobs:
+    position = Waiting(
         stamp=None if row.is_parked else 0,
         suspect=row.suspect,
         not_before=None,
@@ -108,28 +111,28 @@ def _waiters(row: Any) -> Waiters:
         is_held=row.is_held,
         has_worker=row.has_worker,
     )
-    reason: Reason = "not_before" if row.is_later else kind(place)
-    return Waiters(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)), row.next_due_at)
+    reason: Reason = "not_before" if row.is_later else kind(position)
+    return WaitingJobs(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)), row.next_due_at)
 
 
-def _summed(lanes: Iterable[str], waiters: Iterable[Waiters]) -> list[Waiters]:
-    """One for each lane and reason, with those for which nobody waits."""
-    found = {(lane, reason): Waiters(lane, reason, 0, 0.0) for lane in lanes for reason in REASONS}
-    for one in waiters:
-        had = found[one.lane, one.reason]
-        found[one.lane, one.reason] = Waiters(
+def _summed(lanes: Iterable[str], waiting_jobs: Iterable[WaitingJobs]) -> list[WaitingJobs]:
+    """Sum the jobs of each lane and reason, including those without jobs."""
+    found = {(lane, reason): WaitingJobs(lane, reason, 0, 0.0) for lane in lanes for reason in REASONS}
+    for one in waiting_jobs:
+        total = found[one.lane, one.reason]
+        found[one.lane, one.reason] = WaitingJobs(
             one.lane,
             one.reason,
-            had.jobs + one.jobs,
-            max(had.oldest_s, one.oldest_s),
-            min(filter(None, (had.next_due_at, one.next_due_at)), default=None),
+            total.jobs + one.jobs,
+            max(total.oldest_s, one.oldest_s),
+            min(filter(None, (total.next_due_at, one.next_due_at)), default=None),
         )
     return [found[key] for key in sorted(found)]
 
 
-def _queue_gauges(waiters: list[Waiters]) -> list[Metric]:
+def _queue_gauges(waiting_jobs: list[WaitingJobs]) -> list[Metric]:
     jobs, oldest = _gauge(JOBS), _gauge(OLDEST)
-    for one in waiters:
+    for one in waiting_jobs:
         jobs.add_metric((one.lane, one.reason), one.jobs)
         oldest.add_metric((one.lane, one.reason), one.oldest_s)
     return [jobs, oldest]

@@ -1,4 +1,4 @@
-"""Routes of projects and their members; `{project}` is an id or a slug."""
+"""Routes of projects and their members; `{project}` is an ID or a slug."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ router = APIRouter(route_class=AuthorizedRoute)
 
 
 async def _in_project(project: str, principal: PrincipalDep) -> Principal:
-    return principal  # `project` is declared so that the API's description has it
+    return principal  # `project` is declared for the OpenAPI document
 
 
 InProjectDep = Annotated[Principal, Depends(_in_project)]
@@ -49,10 +49,13 @@ InProjectDep = Annotated[Principal, Depends(_in_project)]
 @router.get("/projects", tags=["projects"], summary="List projects")
 @permissions.any_caller("project:read")
 async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectRead]:
-    """Every project that you are in; a key is in one."""
+    """List the projects that the caller is in; a key is in one."""
     if isinstance(caller, SignedIn):
         found = await membership.memberships(session, caller)
-        return [ProjectRead.of(one.project, role_name(one.role)) for one in found]
+        return [
+            ProjectRead.of(membership_of_user.project, role_name(membership_of_user.role))
+            for membership_of_user in found
+        ]
     caller.require(Role.VIEWER, "project:read")
     return [ProjectRead.of(await project_of(session, caller), role_name(caller.role))]
 
@@ -60,35 +63,35 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectR
 @router.post(
     "/projects",
     tags=["projects"],
-    summary="Make a project",
+    summary="Create a project",
     status_code=201,
     response_model=ProjectDetail,
     openapi_extra={"security": [{"session": []}]},
 )
 @permissions.people_only()
 async def create_project(
-    asked: ProjectCreate, user: UserDep, session: SessionDep, context: ContextDep, once: OnceDep
+    body: ProjectCreate, user: UserDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
-    """Make a project; you become its owner."""
+    """Create a project; the caller becomes its owner."""
 
-    async def make() -> ProjectDetail:
+    async def create() -> ProjectDetail:
         project = await creation.create(
             session,
-            name=asked.name,
-            slug=asked.slug,
+            name=body.name,
+            slug=body.slug,
             concurrency_limit=context.settings.project_concurrency,
             created_by=user,
-            most_of_person=context.settings.max_projects,
+            max_owned_projects=context.settings.max_projects,
         )
         return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
 
-    return await once.answer(session, user, make)
+    return await once.answer(session, user, create)
 
 
 @router.get("/projects/{project}", tags=["projects"], summary="Read a project")
 @permissions.needs("project:read")
 async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDetail:
-    """One project."""
+    """Return a project with its limits."""
     principal.require(Role.VIEWER, "project:read")
     return await _detail(session, principal, await project_of(session, principal))
 
@@ -100,23 +103,23 @@ async def get_project(principal: InProjectDep, session: SessionDep) -> ProjectDe
 async def get_project_openapi(
     principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> dict[str, Any]:
-    """One operation per skill of the active versions, with the types of its inputs and of its result."""
+    """Return an OpenAPI document with one operation per skill of the active versions, and its types."""
     return await openapi.document(session, principal, url=context.settings.url)
 
 
 @router.patch("/projects/{project}", tags=["projects"], summary="Change a project")
 @permissions.needs("project:write", role=Role.ADMIN)
 async def change_project(
-    asked: ProjectUpdate, principal: InProjectDep, session: SessionDep, context: ContextDep
+    body: ProjectUpdate, principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> ProjectDetail:
-    """Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds."""
+    """Change the name, the slug or the concurrency of a project, up to the operator's ceiling."""
     principal.require(Role.ADMIN, "project:write")
     changed = await service.change(
         session,
         principal,
-        name=asked.name,
-        slug=asked.slug,
-        concurrency_limit=asked.concurrency_limit,
+        name=body.name,
+        slug=body.slug,
+        concurrency_limit=body.concurrency_limit,
         defaults=defaults_of(context.settings),
     )
     return await _detail(session, principal, changed)
@@ -125,7 +128,8 @@ async def change_project(
 @router.delete("/projects/{project}", tags=["projects"], summary="Delete a project", status_code=204)
 @permissions.needs("project:write", role=Role.OWNER)
 async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
-    """Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later."""
+    """Delete a project. Its jobs are cancelled and its keys stop working immediately; its data is removed some days
+    later."""
     principal.require(Role.OWNER, "project:write")
     await deletion.delete(session, principal)
 
@@ -133,14 +137,14 @@ async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
 @router.get(
     "/projects/{project}/export",
     tags=["projects"],
-    summary="Take a project along",
+    summary="Export a project",
     response_class=StreamingResponse,
     responses={200: {"description": "A tar archive, compressed.", "content": {"application/gzip": {}}}},
 )
 @permissions.needs("project:read", role=Role.OWNER)
 async def export_project(principal: InProjectDep, context: ContextDep) -> StreamingResponse:
-    """Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it."""
-    archive = await export.begin(context, principal)
+    """Export the project as one archive: rows as JSON lines, bundles and drive, without the values of secrets."""
+    archive = await export.start(context, principal)
     return StreamingResponse(
         archive.chunks(),
         media_type="application/gzip",
@@ -154,7 +158,7 @@ async def export_project(principal: InProjectDep, context: ContextDep) -> Stream
 @router.get("/projects/{project}/members", tags=["members"], summary="List members")
 @permissions.needs("members:read")
 async def list_members(principal: InProjectDep, session: SessionDep) -> list[MemberRead]:
-    """Everybody in the project, by e-mail."""
+    """List the members of the project, by e-mail."""
     principal.require(Role.VIEWER, "members:read")
     return [MemberRead.of(person) for person in await members.list_members(session, principal)]
 
@@ -162,32 +166,32 @@ async def list_members(principal: InProjectDep, session: SessionDep) -> list[Mem
 @router.post(
     "/projects/{project}/members",
     tags=["members"],
-    summary="Invite somebody",
+    summary="Invite a member",
     status_code=201,
     response_model=InvitationCreated,
 )
 @permissions.needs("members:write", role=Role.ADMIN)
 async def invite_member(
-    asked: InvitationCreate,
+    body: InvitationCreate,
     principal: InProjectDep,
     session: SessionDep,
     context: ContextDep,
     once: OnceDep,
 ) -> Response:
-    """Create a link with which the user of this e-mail address joins. It never reveals whether an account exists."""
+    """Create a link with which the owner of the e-mail joins. It does not reveal whether an account exists."""
     principal.require(Role.ADMIN, "members:write")
 
-    async def make() -> InvitationCreated:
-        made = await invitations.invite(
+    async def create() -> InvitationCreated:
+        new_invitation = await invitations.invite(
             session,
             principal,
-            email=asked.email,
-            role=ROLES[asked.role],
+            email=body.email,
+            role=ROLES[body.role],
             quotas=context.settings.quotas,
         )
-        return InvitationCreated.of(made, context.settings.url)
+        return InvitationCreated.of(new_invitation, context.settings.url)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get(
@@ -198,9 +202,9 @@ async def invite_member(
 )
 @permissions.needs("members:read", role=Role.ADMIN)
 async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequence[object]:
-    """Who was invited and has not joined yet, by e-mail."""
+    """List the invitations that can still be accepted, by e-mail."""
     principal.require(Role.ADMIN, "members:read")
-    return await invitations.open_invitations(session, principal)
+    return await invitations.list_open(session, principal)
 
 
 @router.delete(
@@ -211,7 +215,7 @@ async def list_invitations(principal: InProjectDep, session: SessionDep) -> Sequ
 )
 @permissions.needs("members:write", role=Role.ADMIN)
 async def withdraw_invitation(invitation_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
-    """Its link stops working."""
+    """Withdraw an invitation; its link stops working."""
     principal.require(Role.ADMIN, "members:write")
     await invitations.withdraw(session, principal, invitation_id)
 
@@ -219,11 +223,11 @@ async def withdraw_invitation(invitation_id: UUID, principal: InProjectDep, sess
 @router.patch("/projects/{project}/members/{user_id}", tags=["members"], summary="Change a member's role")
 @permissions.needs("members:write", role=Role.ADMIN)
 async def change_member(
-    user_id: UUID, asked: MemberUpdate, principal: InProjectDep, session: SessionDep
+    user_id: UUID, body: MemberUpdate, principal: InProjectDep, session: SessionDep
 ) -> MemberRead:
-    """Give a member another role."""
+    """Change the role of a member."""
     principal.require(Role.ADMIN, "members:write")
-    return MemberRead.of(await members.change_role(session, principal, user_id, ROLES[asked.role]))
+    return MemberRead.of(await members.change_role(session, principal, user_id, ROLES[body.role]))
 
 
 @router.delete(
@@ -231,7 +235,7 @@ async def change_member(
 )
 @permissions.needs("members:write")
 async def remove_member(user_id: UUID, principal: InProjectDep, session: SessionDep) -> None:
-    """Take a member out of the project; everybody may leave."""
+    """Remove a member from the project; every member may leave."""
     is_leaving = principal.kind == "user" and principal.id == user_id
     principal.require(Role.VIEWER if is_leaving else Role.ADMIN, "members:write")
     await members.remove(session, principal, user_id)

@@ -33,22 +33,22 @@ async def create(
     owner_id: UUID | None = None,
     concurrency_limit: int,
     created_by: SignedIn | None = None,
-    most_of_person: int | None = None,
+    max_owned_projects: int | None = None,
 ) -> Project:
-    """Make a project with its default skillpack, its empty wallet, its admission window and its owner.
+    """Create a project with its default skillpack, its empty wallet, its admission window and its owner.
 
-    Its owner is the one named, else who makes it, else the instance's first operator, if there is one yet.
+    Its owner is `owner_id`, else its creator, else the first operator of the instance, if there is one.
 
     Raises:
-        SlugTaken: another project has the slug that was asked for.
-        Invalid: the name or the slug is not a possible one.
-        TooManyProjects: who makes it owns as many as a person may.
+        SlugTaken: Another project has the requested slug.
+        Invalid: The name or the slug is not valid.
+        TooManyProjects: The creator owns the maximum number of projects.
     """
     name = checked_name(name)
-    if created_by is not None and most_of_person is not None:
-        await _make_room(session, created_by, most_of_person)
+    if created_by is not None and max_owned_projects is not None:
+        await _require_owner_quota(session, created_by, max_owned_projects)
     project = Project(name=name, slug=checked_slug(slug) if slug else _slug_from(name))
-    await _add(session, project, is_asked_for=slug is not None)
+    await _add(session, project, is_slug_requested=slug is not None)
     session.add(Skillpack(project_id=project.id, slug="default", name="Default", is_default=True))
     session.add(Admission(project_id=project.id, concurrency_limit=concurrency_limit))
     session.add(Wallet(project_id=project.id))
@@ -62,28 +62,31 @@ async def create(
     return project
 
 
-async def _make_room(session: AsyncSession, person: SignedIn, most: int) -> None:
-    """Hold the person until the transaction ends, so that two requests at once cannot both take the last place."""
+async def _require_owner_quota(session: AsyncSession, user: SignedIn, maximum: int) -> None:
+    """Check that the user may own another project.
+
+    The user's row stays locked until the transaction ends, so that concurrent requests cannot exceed the maximum.
+    """
     await session.execute(
-        select(col(User.id)).where(col(User.id) == person.user_id).with_for_update(key_share=True)
+        select(col(User.id)).where(col(User.id) == user.user_id).with_for_update(key_share=True)
     )
     owned = (
         select(func.count())
         .select_from(Project)
         .join(Member, col(Member.project_id) == col(Project.id))
         .where(
-            col(Member.user_id) == person.user_id,
+            col(Member.user_id) == user.user_id,
             col(Member.role) == "owner",
             col(Project.deleted_at).is_(None),
         )
     )
     used = await session.scalar(owned) or 0
-    if used >= most:
-        raise TooManyProjects(most, used)
+    if used >= maximum:
+        raise TooManyProjects(maximum, used)
 
 
-async def _add(session: AsyncSession, project: Project, *, is_asked_for: bool) -> None:
-    """Insert the project; a slug that nobody asked for gets an ending when it is taken."""
+async def _add(session: AsyncSession, project: Project, *, is_slug_requested: bool) -> None:
+    """Insert the project; a generated slug gets a random suffix when it is taken."""
     base = project.slug
     while True:
         try:
@@ -91,7 +94,7 @@ async def _add(session: AsyncSession, project: Project, *, is_asked_for: bool) -
                 session.add(project)
             return
         except IntegrityError as error:
-            if is_asked_for:
+            if is_slug_requested:
                 raise SlugTaken(base) from error
             project.slug = f"{base[: MAX_SLUG_CHARACTERS - 5]}-{secrets.token_hex(2)}"
 
@@ -102,7 +105,7 @@ async def _first_operator(session: AsyncSession) -> UUID | None:
 
 
 def _slug_from(name: str) -> str:
-    """The name as far as a slug can say it."""
+    """Return a slug that is derived from the name."""
     ascii_only = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:MAX_SLUG_CHARACTERS].strip("-")
     try:

@@ -1,6 +1,7 @@
-"""Deleting a project: at once nobody finds it and nothing of it runs; for a while the operator can bring it back.
+"""Delete and restore projects.
 
-`purge` removes everything of it later. See docs/decisions/0010 for what stays.
+A deleted project is invisible and stopped immediately. The operator can restore it until `purge` removes its data; see
+docs/decisions/0010 for what remains.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ class Deleted(NamedTuple):
 
 
 async def delete(session: AsyncSession, principal: Principal) -> Deleted:
-    """End the project: its jobs are cancelled, its keys stop working, its listings are taken down, and nobody finds it.
+    """Delete the project: cancel its jobs, revoke its keys, take down its listings, and hide it.
 
-    Runs of its listings that other projects have begun end as they would.
+    Runs of its listings that other projects have started are not affected.
 
     Raises:
-        ProjectNotFound: it was deleted already.
+        ProjectNotFound: The project was deleted already.
     """
     project = await project_of(session, principal)
     cancelled = await cancel_all(session, project.id, who=principal.label)
@@ -58,21 +59,21 @@ async def delete(session: AsyncSession, principal: Principal) -> Deleted:
 
 
 async def undelete(session: AsyncSession, project: str, *, slug: str | None = None) -> Project:
-    """Bring a deleted project back, with the keys that the deletion took; its cancelled jobs stay cancelled.
+    """Restore a deleted project and the keys that the deletion revoked; its cancelled jobs remain cancelled.
 
     Raises:
-        ProjectNotFound: no deleted project has this id or had this slug, or everything of it is gone already.
-        SlugTaken: another project has its slug by now; name another one.
+        ProjectNotFound: No deleted project has this ID or had this slug, or its data was removed already.
+        SlugTaken: Another project has taken its slug; pass another one.
     """
     found = await _deleted(session, project)
-    at, wanted = found.deleted_at, slug or found.former_slug or ""
+    at, new_slug = found.deleted_at, slug or found.former_slug or ""
     found.deleted_at = found.former_slug = None
-    found.slug = service.checked_slug(wanted)
+    found.slug = service.checked_slug(new_slug)
     try:
         async with session.begin_nested():
             await session.flush()
     except IntegrityError as error:
-        raise SlugTaken(wanted) from error
+        raise SlugTaken(new_slug) from error
     keys = update(ApiKey).where(col(ApiKey.project_id) == found.id, col(ApiKey.revoked_at) == at)
     await session.execute(keys.values(revoked_at=None))
     await audit.record(session, operator(found.id), "project.undeleted", found.slug)
@@ -80,20 +81,20 @@ async def undelete(session: AsyncSession, project: str, *, slug: str | None = No
 
 
 async def due_for_purge(session: AsyncSession, grace: timedelta) -> list[Project]:
-    """Deleted projects whose time to be brought back is over, the oldest first."""
+    """Return the deleted projects whose grace period is over, the oldest first."""
     query = select(Project).where(col(Project.deleted_at) <= now() - grace, col(Project.purged_at).is_(None))
     return list((await session.scalars(query.order_by(col(Project.deleted_at)))).all())
 
 
 async def _deleted(session: AsyncSession, project: str) -> Project:
     try:
-        named = col(Project.id) == UUID(project)
+        matches = col(Project.id) == UUID(project)
     except ValueError:
-        named = col(Project.former_slug) == project
+        matches = col(Project.former_slug) == project
     query = (
         select(Project)
-        .where(named, col(Project.deleted_at).is_not(None), col(Project.purged_at).is_(None))
-        .where(col(Project.name) != "")  # else its removal has begun
+        .where(matches, col(Project.deleted_at).is_not(None), col(Project.purged_at).is_(None))
+        .where(col(Project.name) != "")  # an empty name means that its removal has started
         .order_by(col(Project.deleted_at).desc())
         .limit(1)
         .with_for_update()

@@ -1,12 +1,12 @@
-"""Everything of a project in one archive, as a stream: its rows, its bundles, its drive.
+"""Export a project as a stream of one archive with its rows, its bundles and its drive.
 
-    README.txt                       what is what
-    tables/<table>/<number>.jsonl    rows, one JSON object a line
+    README.txt                       description of the archive
+    tables/<table>/<number>.jsonl    rows, one JSON object per line
     bundles/<sha256>.zip             as they were pushed
     drive/<path>
     manifest.json                    counts, and the digest over all files before it
 
-No value of a secret is in it, no hash of a key, and nothing of another project.
+It contains no values of secrets, no hashes of keys, and no data of other projects.
 """
 
 from __future__ import annotations
@@ -42,62 +42,62 @@ from backend.storage.sandbox_uids import sandbox_uid
 
 PART_BYTES: Final = 1024 * 1024
 README: Final = """\
-This is everything that Puras Studio keeps of one project.
+This archive contains all data that Puras Studio stores for one project.
 
-tables/<table>/*.jsonl  rows of the database, one JSON object a line; the parts of a table follow each other
-bundles/*.zip           the skills of each deployment, named by the sha256 that tables/deployments tells
+tables/<table>/*.jsonl  rows of the database, one JSON object per line; a table has one or more numbered parts
+bundles/*.zip           the skills of each deployment; the name is the sha256 in tables/deployments
 drive/                  the project's files
-manifest.json           how much of everything there is; the last file: without it the archive was cut
+manifest.json           counts of all content; the last file: an archive without it is truncated
 
-Values of secrets and hashes of API keys are not in it. Rows were read one page after the other, so a job that ran
-meanwhile may be here in part. Members are ids with roles: their accounts belong to the instance.
+Values of secrets and hashes of API keys are not included. Rows were read page by page, so a job that ran during the
+export may be incomplete. Members are IDs with roles, because their accounts belong to the instance.
 """
 
 
 class Spool:
-    """Takes the bytes of an archive and gives them away."""
+    """Buffer between the writer of an archive and the response."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def write(self, data: bytes, /) -> int:
         """See `Sink.write`."""
-        self._held += data
+        self._buffer += data
         return len(data)
 
     def flush(self) -> None:
         """See `Sink.flush`."""
 
     def take(self) -> bytes:
-        """What has come since the last time."""
-        taken = bytes(self._held)
-        self._held.clear()
-        return taken
+        """Return and remove the buffered bytes."""
+        content = bytes(self._buffer)
+        self._buffer.clear()
+        return content
 
 
-async def begin(context: AppContext, principal: Principal) -> Export:
-    """An archive of the principal's project, to be read from `chunks`; the act is in the audit from now on.
+async def start(context: AppContext, principal: Principal) -> Export:
+    """Start an export of the principal's project, whose archive `chunks` yields, and record it in the audit log.
 
     Raises:
-        ProjectNotFound: it was deleted.
-        NotAllowed: the principal is no owner.
+        ProjectNotFound: The project was deleted.
+        NotAllowed: The principal is not an owner.
     """
     principal.require(Role.OWNER, "project:read")
     async with context.database.transaction() as session:
         project = await project_of(session, principal)
         await audit.record(session, principal, "project.exported", project.slug)
-        named = (
+        deployed = (
             select(col(Deployment.sha256))
             .where(col(Deployment.project_id) == project.id, col(Deployment.deleted_at).is_(None))
             .distinct()
         )
-        bundles = sorted((await session.scalars(named)).all())
+        bundles = sorted((await session.scalars(deployed)).all())
     return Export(context, project, bundles)
 
 
 @dataclass(slots=True)
 class Export:
-    """One archive on its way."""
+    """An export in progress."""
 
     context: AppContext
     project: Project
@@ -107,7 +107,7 @@ class Export:
     rows: dict[str, int] = field(default_factory=dict)
     missing_bundles: list[str] = field(default_factory=list)
     locked_files: list[str] = field(default_factory=list)
-    """Of the drive: not in the archive, since a process holds a lease on them."""
+    """Files of the drive that are not in the archive, because a process holds a lease on them."""
     files: int = 0
 
     def __post_init__(self) -> None:
@@ -115,11 +115,11 @@ class Export:
 
     @property
     def filename(self) -> str:
-        """What a browser calls it."""
+        """Return the file name for the download."""
         return f"{self.project.slug}-{now():%Y-%m-%d}.tar.gz"
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The archive, from its beginning to its end."""
+        """Yield the archive, from its beginning to its end."""
         with self.archive:
             await self._add("README.txt", README.encode())
             for table in EXPORTED:
@@ -168,14 +168,14 @@ class Export:
                 continue
             with Measured(self.context.settings.home) as measured:
                 try:
-                    told = await drives.measure(storage, drive, entry, measured)
+                    archive_entry = await drives.measure(storage, drive, entry, measured)
                 except DriveFileLocked:
                     self.locked_files.append(drive.name_of(entry))
                     continue
-                if told is None:
+                if archive_entry is None:
                     continue
                 self.files += 1
-                async for chunk in self._adding(told, measured.chunks()):
+                async for chunk in self._adding(archive_entry, measured.chunks()):
                     yield chunk
 
     async def _add(self, name: str, data: bytes) -> None:

@@ -1,7 +1,7 @@
-"""Which rows of a project go into its archive, and what of them never does.
+"""Define which rows and columns of a project are exported.
 
-Named one by one: a table that nobody has thought about yet is not given away. Of runs of other projects' listings the
-caller gets what it sees of them: neither their conversation nor what their code has called.
+Every table is listed, so that a new table is not exported by accident. Of runs of other projects' listings, the export
+has what the caller can see: neither their conversation nor the calls of their code.
 """
 
 from __future__ import annotations
@@ -62,14 +62,14 @@ EXPORTED: Final = (
     ExportedTable("schedule_runs"),
     ExportedTable("audit_rows"),
 )
-LEFT_OUT: Final[dict[str, str]] = {
-    "listing_callers": "sums are shown of it: who calls a listing is not its publisher's to know",
-    "admissions": "the instance's own bookkeeping of what may run next",
-    "job_queue": "the same: a queued job says so itself",
-    "memory_usage": "a count of the records, which go along",
-    "memory_vectors": "made of the records, by whatever model the instance uses",
-    "drive_usage": "a count of the files, which go along",
-    "drive_files": "hashes and writers hold for the files of this instance alone",
-    "drive_uploads": "files that are not whole yet",
+NOT_EXPORTED: Final[dict[str, str]] = {
+    "listing_callers": "publishers must not know who calls a listing; they see sums only",
+    "admissions": "internal state of the admission of jobs",
+    "job_queue": "internal state; the status of a job contains it",
+    "memory_usage": "a count of the records, which are exported",
+    "memory_vectors": "derived from the records with the embedding model of the instance",
+    "drive_usage": "a count of the files, which are exported",
+    "drive_files": "hashes and writers are valid only for the files of this instance",
+    "drive_uploads": "incomplete files",
 }
 """Tables of projects that are not exported, each with its reason."""

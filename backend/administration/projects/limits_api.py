@@ -18,7 +18,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["projects"])
 @router.get("/projects/{project}/limits", summary="Read a project's limits")
 @permissions.needs("project:read")
 async def get_limits(principal: InProjectDep, session: SessionDep, context: ContextDep) -> LimitsRead:
-    """How much of everything the project may have."""
+    """Return the effective limits of the project, its own limits and its ceilings."""
     principal.require(Role.VIEWER, "project:read")
     return LimitsRead.of(await service.limits_of(session, principal), defaults_of(context.settings))
 
@@ -26,10 +26,10 @@ async def get_limits(principal: InProjectDep, session: SessionDep, context: Cont
 @router.patch("/projects/{project}/limits", summary="Change a project's limits")
 @permissions.needs("project:write", role=Role.ADMIN)
 async def change_limits(
-    asked: LimitsUpdate, principal: InProjectDep, session: SessionDep, context: ContextDep
+    body: LimitsUpdate, principal: InProjectDep, session: SessionDep, context: ContextDep
 ) -> LimitsRead:
     """Lower the limits of the project below the operator's ceilings; an operator sets the ceilings themselves."""
     principal.require(Role.ADMIN, "project:write")
-    changes: dict[str, int | None] = asked.model_dump(exclude_unset=True)
+    changes: dict[str, int | None] = body.model_dump(exclude_unset=True)
     defaults = defaults_of(context.settings)
     return LimitsRead.of(await service.change(session, principal, changes, defaults), defaults)

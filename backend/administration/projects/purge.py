@@ -1,7 +1,7 @@
-"""Removing everything of a deleted project, in small steps: whoever works beside it never waits long.
+"""Remove the data of deleted projects, in small transactions that block others only briefly.
 
-What stays is what others must be able to prove: the ledger without names, the audit, and the project's own row, so that
-its number (and with it the user id of its jobs) is never given to another.
+Records that serve as evidence remain: the ledger without names and the audit entries. The project's own row remains so
+that its number, and with it the user ID of its jobs, is never reused.
 """
 
 from __future__ import annotations
@@ -38,75 +38,77 @@ from backend.tables import metadata
 log = logs.get(__name__)
 
 JOBS: Final = 50
-"""In one step, with all their events."""
+"""Jobs per transaction, with all their events."""
 ROWS: Final = 1000
 FILES: Final = 1000
-STAYING: Final = frozenset({"projects", "wallets", "ledger_entries", "audit_rows"})
-"""Tables whose rows outlive the project."""
+RETAINED: Final = frozenset({"projects", "wallets", "ledger_entries", "audit_rows"})
+"""Tables whose rows remain."""
 
-_LIVES: Final = text(
+_HAS_UNFINISHED_JOBS: Final = text(
     "select exists (select from jobs where project_id = :project_id and finished_at is null)"
 )
-_RUN_ELSEWHERE: Final = text("""
-select id from jobs where publisher_id = :project_id and finished_at is null order by id limit :most
+_LISTING_RUNS: Final = text("""
+select id from jobs where publisher_id = :project_id and finished_at is null order by id limit :maximum
 """)
-"""Runs of its listings, which stand on its deployments."""
-_SOME_JOBS: Final = text("select id from jobs where project_id = :project_id limit :most")
-_THEIR_EVENTS: Final = text("""
+"""Runs of its listings by other projects, which need its deployments."""
+_SELECT_JOBS: Final = text("select id from jobs where project_id = :project_id limit :maximum")
+_DELETE_EVENTS: Final = text("""
 delete from job_events where job_id in (select id from jobs where project_id = :project_id and id = any(:job_ids))
 """)
-_JOBS_GONE: Final = text("delete from jobs where project_id = :project_id and id = any(:job_ids)")
-_SOME_DEPLOYMENTS: Final = text(
-    "select id, sha256 from deployments where project_id = :project_id limit :most for update"
+_DELETE_JOBS: Final = text("delete from jobs where project_id = :project_id and id = any(:job_ids)")
+_SELECT_DEPLOYMENTS: Final = text(
+    "select id, sha256 from deployments where project_id = :project_id limit :maximum for update"
 )
-_DEPLOYMENTS_GONE: Final = text("delete from deployments where project_id = :project_id and id = any(:ids)")
+_DELETE_DEPLOYMENTS: Final = text("delete from deployments where project_id = :project_id and id = any(:ids)")
 
 
 async def purge_due(
-    database: Database, storage: Storage, grace: timedelta, *, may_go_on: Callable[[], bool]
+    database: Database, storage: Storage, grace: timedelta, *, may_continue: Callable[[], bool]
 ) -> bool:
-    """Remove what deleted projects have left behind, as long as it may; says whether something is left.
+    """Remove the data of deleted projects while `may_continue` returns true; return whether some remains.
 
-    Call it while no backup is made and nobody else tidies.
+    Call it with the lock of maintenance, so that no backup or other purge runs.
     """
     async with database.transaction() as session:
         due = await deletion.due_for_purge(session, grace)
     for project in due:
-        if not may_go_on() or not await _purge(database, storage, project, may_go_on):
+        if not may_continue() or not await _purge(database, storage, project, may_continue):
             return True
     return False
 
 
 async def _purge(
-    database: Database, storage: Storage, project: Project, may_go_on: Callable[[], bool]
+    database: Database, storage: Storage, project: Project, may_continue: Callable[[], bool]
 ) -> bool:
     async with database.transaction() as session:
-        leaving = await _held(session, project.id)
-        if leaving is None:
-            return True  # it was brought back this moment
-        if await session.scalar(_LIVES, {"project_id": project.id}):
+        project_row = await _lock_deleted(session, project.id)
+        if project_row is None:
+            return True  # it was restored meanwhile
+        if await session.scalar(_HAS_UNFINISHED_JOBS, {"project_id": project.id}):
             await cancel_all(session, project.id, who="the deletion of its project")
             return False
-        if still := (await session.scalars(_RUN_ELSEWHERE, {"project_id": project.id, "most": JOBS})).all():
-            for job_id in still:
+        if remaining_job_ids := (
+            await session.scalars(_LISTING_RUNS, {"project_id": project.id, "maximum": JOBS})
+        ).all():
+            for job_id in remaining_job_ids:
                 await cancel_by(session, job_id, who="the deletion of its publisher")
             return False
-        # Its names go first: from now on an undo comes too late, and says so.
-        leaving.name, leaving.former_slug = "", None
+        # The names are removed first: from now on the project cannot be restored, and the attempt is rejected.
+        project_row.name, project_row.former_slug = "", None
     async for _ in _steps(database, storage, project.id):
-        if not may_go_on():
+        if not may_continue():
             return False
     async with database.transaction() as session:
         await closure.close(session, project.id)
-        gone = await session.get_one(Project, project.id)
-        gone.purged_at = now()
+        purged = await session.get_one(Project, project.id)
+        purged.purged_at = now()
         await audit.record(session, operator(project.id), "project.purged", str(project.id))
-    log.info("everything of a deleted project was removed", project_id=str(project.id))
+    log.info("data of a deleted project removed", project_id=str(project.id))
     return True
 
 
-async def _held(session: AsyncSession, project_id: UUID) -> Project | None:
-    """The project, which nobody brings back until the transaction ends; none when somebody has."""
+async def _lock_deleted(session: AsyncSession, project_id: UUID) -> Project | None:
+    """Lock and return the project if it is still deleted; `None` when it was restored."""
     query = select(Project).where(col(Project.id) == project_id, col(Project.deleted_at).is_not(None))
     return (await session.scalars(query.with_for_update())).one_or_none()
 
@@ -126,33 +128,33 @@ async def _steps(database: Database, storage: Storage, project_id: UUID) -> Asyn
 
 
 def tenant_tables() -> list[Table]:
-    """Tables of which nothing stays, those that refer to others before these."""
+    """Return the tables whose rows are removed, in the order in which foreign keys allow it."""
     return [
         table
         for table in reversed(metadata.sorted_tables)
-        if "project_id" in table.columns and table.name not in STAYING
+        if "project_id" in table.columns and table.name not in RETAINED
     ]
 
 
 async def _remove_jobs(session: AsyncSession, storage: Storage, project_id: UUID) -> bool:
     values: dict[str, Any] = {"project_id": project_id}
-    job_ids = (await session.scalars(_SOME_JOBS, values | {"most": JOBS})).all()
+    job_ids = (await session.scalars(_SELECT_JOBS, values | {"maximum": JOBS})).all()
     if job_ids:
         values["job_ids"] = list(job_ids)
-        await session.execute(_THEIR_EVENTS, values)
-        await session.execute(_JOBS_GONE, values)
+        await session.execute(_DELETE_EVENTS, values)
+        await session.execute(_DELETE_JOBS, values)
     return len(job_ids) == JOBS
 
 
 async def _remove_deployments(session: AsyncSession, storage: Storage, project_id: UUID) -> bool:
-    """Remove rows and, before them, the bytes that no other project's rows name."""
+    """Remove rows and, before them, the bundles that no other project refers to."""
     values: dict[str, Any] = {"project_id": project_id}
-    rows = (await session.execute(_SOME_DEPLOYMENTS, values | {"most": JOBS})).all()
+    rows = (await session.execute(_SELECT_DEPLOYMENTS, values | {"maximum": JOBS})).all()
     for sha256 in sorted({row.sha256 for row in rows}):
         removed = await deployments.remove_unless_used(session, storage, sha256, leaving=project_id)
         if removed is None:
-            return True  # somebody pushes the same bytes this moment
-    await session.execute(_DEPLOYMENTS_GONE, values | {"ids": [row.id for row in rows]})
+            return True  # another project pushes the same bundle right now
+    await session.execute(_DELETE_DEPLOYMENTS, values | {"ids": [row.id for row in rows]})
     return len(rows) == JOBS
 
 
@@ -160,10 +162,10 @@ async def _remove_rows(database: Database, table: Table, project_id: UUID) -> bo
     name = table.name
     remove = text(f"""
         delete from {name}
-        where ctid = any(array(select ctid from {name} where project_id = :project_id limit :most))
+        where ctid = any(array(select ctid from {name} where project_id = :project_id limit :maximum))
     """)  # noqa: S608 - the name of one of our own tables
     async with database.transaction() as session:
-        removed = await session.execute(remove, {"project_id": project_id, "most": ROWS})
+        removed = await session.execute(remove, {"project_id": project_id, "maximum": ROWS})
     return bool(getattr(removed, "rowcount", 0) == ROWS)
 
 
@@ -181,11 +183,11 @@ async def _remove_file(storage: Storage, project_id: UUID, entry: DriveEntry) ->
     try:
         await storage.delete(project_id, parse_drive_path(f"drive/{entry.path}"))
     except (DriveFileMissing, FolderNotEmpty):
-        return  # gone with another one, or of the next page
+        return  # deleted already, or its content is on the next page
 
 
 def _remove_folder(storage: LocalStorage, project_id: UUID) -> None:
-    """Remove the drive with links and all; nothing of the project runs any more, so nobody changes it meanwhile."""
+    """Remove the drive including links; no job of the project runs any more, so it does not change meanwhile."""
     drive = storage.drive_dir(project_id, None)
     remove(drive)
     if drive.exists():

@@ -1,4 +1,4 @@
-"""How much of its quotas a project has taken; its drive counts itself (`backend.data.drive.usage`)."""
+"""Count how much of its quotas a project uses, except for the drive (`backend.data.drive.usage`)."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from backend.skills.skillpacks.tables import Skillpack
 _MIB: Final = 1 << 20
 
 
-async def held(session: AsyncSession, principal: Principal) -> dict[Quota, int]:
-    """How many of each thing there are; of what each skillpack has its own, those of the fullest one."""
+async def usage(session: AsyncSession, principal: Principal) -> dict[Quota, int]:
+    """Return the usage of each quota; for quotas per skillpack, the highest usage of a skillpack."""
     invited = visible(Invitation, principal).with_only_columns(col(Invitation.id))
-    people = visible(Member, principal).with_only_columns(col(Member.user_id)).union_all(invited).subquery()
-    kept = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
-    later = _count(visible(QueuedJob, principal).where(col(QueuedJob.is_later)))
+    members_and_invitations = (
+        visible(Member, principal).with_only_columns(col(Member.user_id)).union_all(invited).subquery()
+    )
+    deployments = visible(Deployment, principal).where(col(Deployment.deleted_at).is_(None))
+    later_jobs = _count(visible(QueuedJob, principal).where(col(QueuedJob.is_later)))
     counted = {
         Quota.QUEUED_JOBS: visible(Admission, principal)
-        .with_only_columns(cast(col(Admission.parked) - later, BigInteger))
+        .with_only_columns(cast(col(Admission.parked) - later_jobs, BigInteger))
         .scalar_subquery(),
-        Quota.LATER_JOBS: later,
-        Quota.DEPLOYMENTS: _in_fullest(kept, col(Deployment.skillpack_id)),
+        Quota.LATER_JOBS: later_jobs,
+        Quota.DEPLOYMENTS: _count_of_largest_group(deployments, col(Deployment.skillpack_id)),
         Quota.API_KEYS: _count(visible(ApiKey, principal).where(col(ApiKey.revoked_at).is_(None))),
-        Quota.MEMBERS: select(func.count()).select_from(people).scalar_subquery(),
-        Quota.SECRETS: _in_fullest(visible(Secret, principal), col(Secret.skillpack_id)),
+        Quota.MEMBERS: select(func.count()).select_from(members_and_invitations).scalar_subquery(),
+        Quota.SECRETS: _count_of_largest_group(visible(Secret, principal), col(Secret.skillpack_id)),
         Quota.SKILLPACKS: _count(visible(Skillpack, principal)),
         Quota.MEMORY_RECORDS: _memory(principal, col(MemoryUsage.records)),
         Quota.MEMORY_MB: _memory(principal, (col(MemoryUsage.bytes) + _MIB - 1) / _MIB),
@@ -51,7 +53,9 @@ def _count(rows: Select[Any]) -> ScalarSelect[int]:
     return rows.with_only_columns(func.count(), maintain_column_froms=True).scalar_subquery()
 
 
-def _in_fullest(rows: Select[Any], place: Any) -> ScalarSelect[int]:
-    """How many of the rows are in the place that has most of them."""
-    many = rows.with_only_columns(func.count().label("many"), maintain_column_froms=True).group_by(place)
+def _count_of_largest_group(rows: Select[Any], group_column: Any) -> ScalarSelect[int]:
+    """Return the number of rows in the largest group."""
+    many = rows.with_only_columns(func.count().label("many"), maintain_column_froms=True).group_by(
+        group_column
+    )
     return many.order_by(func.count().desc()).limit(1).scalar_subquery()

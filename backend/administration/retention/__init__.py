@@ -1,8 +1,9 @@
-"""Retention: what goes by itself when it is old enough.
+"""Delete old data automatically.
 
-rules.py     how long each thing is kept
-rows.py      rows that go in batches: events, jobs, audit
-months.py    whole months of events that go at once
-sweep.py     does what the rules say, in small steps
-forecast.py  says what they would do
+rules.py     retention periods
+rows.py      rows that are deleted in batches: events, jobs, audit entries
+memory.py    records of memory, deleted in batches
+months.py    events, deleted by dropping partitions of whole months
+sweep.py     applies the rules in small transactions
+forecast.py  counts what the rules would delete
 """

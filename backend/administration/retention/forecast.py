@@ -1,4 +1,4 @@
-"""What the rules would remove now; nothing is changed."""
+"""Count what the retention rules would delete now, without changes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.administration.projects import deletion
 from backend.administration.retention import months, rows
 from backend.administration.retention.rules import Rules
-from backend.administration.retention.sweep import aging
+from backend.administration.retention.sweep import expiring
 from backend.core.clock import now
 
 
-class Going(NamedTuple):
-    """Things of one kind that would go."""
+class Expired(NamedTuple):
+    """Rows of one kind that would be deleted."""
 
-    what: str
+    name: str
     rows: int
-    before: datetime
-    """They are older than this."""
+    cutoff: datetime
+    """The rows are older than this time."""
     is_exact: bool = True
 
 
-async def forecast(session: AsyncSession, rules: Rules) -> list[Going]:
-    """Everything that would go, kind by kind; kinds that stay for ever are not named."""
-    going = []
+async def forecast(session: AsyncSession, rules: Rules) -> list[Expired]:
+    """Return what would be deleted, by kind, without kinds that are kept forever."""
+    expired = []
     if rules.events is not None:
-        before = now() - rules.events
-        for month in await months.expired(session, before):
-            going.append(Going(f"month {month.partition}", month.about_rows, before, is_exact=False))  # noqa: PERF401 - awaits
-    for kind, before in aging(rules):
-        going.append(Going(kind.name, await rows.count(session, kind, before), before))
+        cutoff = now() - rules.events
+        for month in await months.expired(session, cutoff):
+            expired.append(Expired(f"month {month.partition}", month.about_rows, cutoff, is_exact=False))  # noqa: PERF401 - awaits
+    for kind, cutoff in expiring(rules):
+        expired.append(Expired(kind.name, await rows.count(session, kind, cutoff), cutoff))
     due = await deletion.due_for_purge(session, rules.deleted_projects)
-    return [*going, Going("deleted projects", len(due), now() - rules.deleted_projects)]
+    return [*expired, Expired("deleted projects", len(due), now() - rules.deleted_projects)]

@@ -1,4 +1,4 @@
-"""Records of memory that go with time; what they took of a project's quota is given back in the same breath."""
+"""Define old records of memory; deleting them reduces the usage of the project's quota in the same statement."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _kind(name: str, column: str) -> Kind:
         text(f"select count(*) from memory_records where {column} < :before"),  # noqa: S608 - a constant
         text(f"""
         with old as (
-          select id from memory_records where {column} < :before limit :most for update skip locked
+          select id from memory_records where {column} < :before limit :maximum for update skip locked
         ), gone as (
           delete from memory_records m using old where m.id = old.id returning m.project_id, m.size_bytes
         ), counted as (
@@ -35,7 +35,7 @@ CHANGES: Final = Kind(
     text("select count(*) from memory_changes where at < :before"),
     text("""
     with gone as (
-      delete from memory_changes where id in (select id from memory_changes where at < :before limit 5 * :most)
+      delete from memory_changes where id in (select id from memory_changes where at < :before limit 5 * :maximum)
       returning id
     )
     select count(*) from gone

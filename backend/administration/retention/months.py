@@ -1,4 +1,4 @@
-"""Whole months of events: a partition goes at once when nobody needs anything in it."""
+"""Drop partitions with whole months of events when none of the events is needed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ select exists (
   select from jobs where created_at < :until and (finished_at is null or finished_at > :before)
 )
 """)
-_PATIENCE: Final = text("set local lock_timeout = '2s'")  # events wait behind us as long as we wait
+_LOCK_TIMEOUT: Final = text(
+    "set local lock_timeout = '2s'"
+)  # inserts of events queue behind the waiting lock
 
 
 class Month(NamedTuple):
-    """A month of events that nobody needs any more."""
+    """A partition with a month of expired events."""
 
     partition: str
     size_bytes: int
@@ -32,7 +34,10 @@ class Month(NamedTuple):
 
 
 async def expired(session: AsyncSession, before: datetime) -> list[Month]:
-    """Months that end before the moment and hold no event of a job that ran since: its events stay together."""
+    """Return the months that end before `before` and have no event of a job that ran later.
+
+    Events of one job are deleted together.
+    """
     found = []
     for row in (await session.execute(_PARTITIONS)).all():
         first = partitions.month_of(row.relname)
@@ -46,8 +51,8 @@ async def expired(session: AsyncSession, before: datetime) -> list[Month]:
 
 
 async def drop(session: AsyncSession, month: Month) -> None:
-    """Remove the month; gives up when it has to wait for longer than a moment, to be tried again later."""
-    await session.execute(_PATIENCE)
+    """Drop the partition of the month; fails if the lock is not available within two seconds."""
+    await session.execute(_LOCK_TIMEOUT)
     await session.execute(text(f"drop table {month.partition}"))
 
 

@@ -1,4 +1,4 @@
-"""Rows that go in batches, each in a transaction of its own that locks nothing but them."""
+"""Define rows that are deleted in batches, each in a transaction of its own that locks only these rows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ BATCH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of rows that grow old."""
+    """One kind of rows with a retention period."""
 
     name: str
     count: TextClause
-    """How many are older than `before`."""
+    """Count the rows older than `before`."""
     remove: TextClause
-    """Removes `most` of them and says how many it took."""
+    """Delete up to `maximum` of them, and return how many."""
 
 
 STRAY_EVENTS: Final = Kind(
@@ -32,7 +32,7 @@ STRAY_EVENTS: Final = Kind(
     text("""
     with old as (
       select e.job_id, e.seq, e.ts from job_events_other e join jobs j on j.id = e.job_id
-      where e.ts < :before and j.finished_at < :before limit 25 * :most
+      where e.ts < :before and j.finished_at < :before limit 25 * :maximum
     ), gone as (
       delete from job_events e using old where e.job_id = old.job_id and e.seq = old.seq and e.ts = old.ts
     )
@@ -48,7 +48,7 @@ JOURNALS: Final = Kind(
     text("""
     with old as (
       select e.job_id from journal_entries e join jobs j on j.id = e.job_id
-      where e.step = 0 and e.created_at < :before and j.finished_at < :before limit :most
+      where e.step = 0 and e.created_at < :before and j.finished_at < :before limit :maximum
     ), gone as (
       delete from journal_entries e using old where e.job_id = old.job_id
     )
@@ -60,7 +60,7 @@ JOBS: Final = Kind(
     text("select count(*) from jobs where finished_at < :before"),
     text("""
     with old as (
-      select id from jobs where finished_at < :before limit :most for update skip locked
+      select id from jobs where finished_at < :before limit :maximum for update skip locked
     ), events as (
       delete from job_events e using old where e.job_id = old.id
     ), usage as (
@@ -77,7 +77,7 @@ SUITES: Final = Kind(
     text("""
     with gone as (
       delete from eval_suites where id in (
-        select id from eval_suites where finished_at < :before and not is_baseline limit :most for update skip locked
+        select id from eval_suites where finished_at < :before and not is_baseline limit :maximum for update skip locked
       )
       returning id
     )
@@ -89,7 +89,7 @@ AUDIT: Final = Kind(
     text("select count(*) from audit_rows where at < :before"),
     text("""
     with gone as (
-      delete from audit_rows where id in (select id from audit_rows where at < :before order by id limit 5 * :most)
+      delete from audit_rows where id in (select id from audit_rows where at < :before order by id limit 5 * :maximum)
       returning id
     )
     select count(*) from gone
@@ -102,7 +102,7 @@ DELIVERIES: Final = Kind(
     with gone as (
       delete from webhook_deliveries where id = any(array(
         select id from webhook_deliveries
-        where created_at < :before and status <> 'pending' order by created_at limit :most
+        where created_at < :before and status <> 'pending' order by created_at limit :maximum
       ))
       returning id
     )
@@ -115,7 +115,7 @@ SCHEDULE_RUNS: Final = Kind(
     text("""
     with gone as (
       delete from schedule_runs where id = any(array(
-        select id from schedule_runs where created_at < :before order by created_at limit :most
+        select id from schedule_runs where created_at < :before order by created_at limit :maximum
       ))
       returning id
     )
@@ -125,10 +125,10 @@ SCHEDULE_RUNS: Final = Kind(
 
 
 async def count(session: AsyncSession, kind: Kind, before: datetime) -> int:
-    """How many are older."""
+    """Return the number of rows older than `before`."""
     return int((await session.execute(kind.count, {"before": before})).scalar_one())
 
 
 async def remove(session: AsyncSession, kind: Kind, before: datetime) -> int:
-    """Remove a batch of those that are older; says how many it was."""
-    return int((await session.execute(kind.remove, {"before": before, "most": BATCH})).scalar_one())
+    """Delete a batch of rows older than `before`, and return how many."""
+    return int((await session.execute(kind.remove, {"before": before, "maximum": BATCH})).scalar_one())

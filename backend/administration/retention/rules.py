@@ -1,4 +1,4 @@
-"""How long each thing is kept."""
+"""Read the retention periods from the settings."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from backend.config import Settings
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Ages at which things go; none: they stay."""
+    """Retention periods; `None`: keep forever."""
 
     events: timedelta | None
-    """Of jobs that ended so long ago, and the conversations of agents; those of a job that still runs stay."""
+    """Time after the end of a job until its events and its agent's conversation are deleted."""
     jobs: timedelta | None
-    """Finished so long ago: with inputs, result, events, feedback and usage. The ledger stays.
+    """Time after the end of a job until it is deleted with inputs, result, events, feedback and usage.
 
-    Suites of evals too, but for baselines.
+    The ledger remains. The period applies to eval suites as well, except for baselines.
     """
     audit: timedelta | None
     deleted_projects: timedelta
-    """How long the operator can bring a deleted project back."""
+    """Time in which the operator can restore a deleted project."""
     forgotten_memory: timedelta | None = None
-    """Records of memory that were forgotten so long ago."""
+    """Time after a record of memory was forgotten until it is deleted."""
     stale_memory: timedelta | None = None
-    """Records of memory that went stale so long ago."""
+    """Time after a record of memory became stale until it is deleted."""
     deliveries: timedelta | None = None
-    """Of webhooks: what was sent or given up so long ago. Runs of schedules, too."""
+    """Time until a webhook delivery that has ended, or a run of a schedule, is deleted."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Those that the settings say."""
+        """Return the rules that the settings define."""
         return cls(
             events=_days(settings.keep_events_days),
             jobs=_days(settings.keep_jobs_days),

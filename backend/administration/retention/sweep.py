@@ -1,4 +1,4 @@
-"""Does what the rules say, in small steps, as long as it may."""
+"""Delete old data as the retention rules say, in small transactions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from backend.core.db.engine import Database
 log = logs.get(__name__)
 
 
-class Aging(NamedTuple):
-    """A kind of rows, and the moment before which they go."""
+class Expiring(NamedTuple):
+    """A kind of rows, and the time before which they are deleted."""
 
     kind: Kind
     before: datetime
 
 
-def aging(rules: Rules) -> Iterator[Aging]:
-    """The kinds of rows that go under these rules."""
+def expiring(rules: Rules) -> Iterator[Expiring]:
+    """Yield the kinds of rows that these rules delete."""
     ages = (
         (rows.STRAY_EVENTS, rules.events),
         (rows.JOURNALS, rules.events),
@@ -42,17 +42,17 @@ def aging(rules: Rules) -> Iterator[Aging]:
     )
     for kind, age in ages:
         if age is not None:
-            yield Aging(kind, now() - age)
+            yield Expiring(kind, now() - age)
 
 
-async def sweep(database: Database, rules: Rules, *, may_go_on: Callable[[], bool]) -> bool:
-    """Remove what is old enough, as long as it may; says whether something is left."""
+async def sweep(database: Database, rules: Rules, *, may_continue: Callable[[], bool]) -> bool:
+    """Delete expired data while `may_continue` returns true; return whether some remains."""
     if rules.events is not None:
         await _drop_months(database, now() - rules.events)
-    for kind, before in aging(rules):
+    for kind, before in expiring(rules):
         removed = 0
         while True:
-            if not may_go_on():
+            if not may_continue():
                 return True
             async with database.transaction() as session:
                 batch = await rows.remove(session, kind, before)
@@ -60,7 +60,7 @@ async def sweep(database: Database, rules: Rules, *, may_go_on: Callable[[], boo
             if batch == 0:
                 break
         if removed:
-            log.info("old rows were removed", kind=kind.name, rows=removed, before=before.isoformat())
+            log.info("old rows deleted", kind=kind.name, rows=removed, before=before.isoformat())
     return False
 
 
@@ -71,7 +71,9 @@ async def _drop_months(database: Database, before: datetime) -> None:
         try:
             async with database.transaction() as session:
                 await months.drop(session, month)
-        except OperationalError as error:  # the lock was not to be had in time
-            log.warning("a month of events stays for now", month=month.partition, why=why_away(error))
+        except OperationalError as error:  # the lock was not available in time
+            log.warning(
+                "month of events not deleted, trying again later", month=month.partition, why=why_away(error)
+            )
             return
-        log.info("a month of events was removed", month=month.partition, bytes=month.size_bytes)
+        log.info("month of events deleted", month=month.partition, bytes=month.size_bytes)

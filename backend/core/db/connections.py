@@ -1,6 +1,6 @@
-"""Connections that the database has closed are not given out: when it was restarted, no request pays for it.
+"""Replace connections that the database has closed, and name the errors of an unavailable database.
 
-What is raised when it is away all the same, for those who wait until it is back.
+After a restart of the database no request fails because of an old connection.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ DatabaseUnavailable: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
-"""What is raised when the database does not answer, or not in time; nothing is wrong with what it was asked."""
+"""Errors that are raised when the database is unavailable or too slow, not because of the statement."""
 
 
 def why_away(error: Exception) -> str:
-    """One line for the log, without the statement and its values."""
+    """Return the error as one line for the log, without the statement and its values."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def is_open(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Whether the server still holds up its end of an idle connection; asks only the kernel, within microseconds."""
+    """Return whether the server has not closed an idle connection; asks only the kernel, within microseconds."""
     if connection.closed:
         return False
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    return not poll.poll(0)  # nothing was asked: what can be read is a farewell
+    return not poll.poll(0)  # no query is pending, so readable data means that the server has closed it
 
 
 def discard_closed(engine: AsyncEngine) -> None:
-    """Let the engine's pool replace connections that the server has closed."""
+    """Make the engine's pool replace connections that the server has closed."""
 
     @event.listens_for(engine.sync_engine, "checkout")
     def _look(adapted: Any, _record: object, _proxy: object) -> None:

@@ -1,7 +1,7 @@
-"""The database: one engine per process, one unit of work per edge.
+"""Connect to the database: one engine per process, one unit of work per request or task.
 
-Nobody commits but `transaction()`. What a unit of work enqueues (`session.info["outbox"]`, see `core.notifications`) is
-shipped after its commit, and never before it.
+Only `transaction()` commits. Messages that a unit of work enqueues (`session.info["outbox"]`, see
+`core.notifications`) are sent after its commit, never before.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ metadata: MetaData = SQLModel.metadata
 metadata.naming_convention = NAMING_CONVENTION
 
 Timestamp: Any = DateTime(timezone=True)
-"""Column type of every moment: with time zone, read back aware."""
+"""Column type of all timestamps, with time zone; values are aware."""
 
 Moment = datetime
 
 AnySession = AsyncSession | FastSession
-"""Either way to the database: what the hot statements run on."""
+"""Either kind of session; the statements of the hot path run on both."""
 
 
 @asynccontextmanager
 async def together(session: AnySession) -> AsyncIterator[None]:
-    """Run the block in one transaction: one of its own where each statement of the session would be one."""
+    """Run the block in one transaction, also if each statement of the session would otherwise be its own."""
     if isinstance(session, FastSession):
         async with session.together():
             yield
@@ -58,7 +58,7 @@ async def together(session: AnySession) -> AsyncIterator[None]:
 
 
 def driver_url(database_url: str) -> str:
-    """The address with our one driver in it: `postgresql+psycopg://…`."""
+    """Return the URL with the driver psycopg: `postgresql+psycopg://…`."""
     scheme, _, rest = pooler.plain(database_url).partition("://")
     if scheme.split("+")[0] not in ("postgresql", "postgres"):
         raise ValueError(f"DATABASE_URL must start with postgresql://, not {scheme!r}://.")
@@ -66,9 +66,9 @@ def driver_url(database_url: str) -> str:
 
 
 SETTINGS: Final = {"timezone": "UTC", "lock_timeout": "15s", "statement_timeout": "60s"}
-"""Parameters of the server for each connection of ours."""
+"""Server parameters of each connection."""
 PLACE_S = MAX_SILENCE_S
-"""What a unit of work waits for a connection: whoever holds one is cut off from a silent database by then."""
+"""Maximum wait for a connection. By then connections to an unresponsive database have been cut."""
 
 _POOLER_ROUNDS: Final = 3
 
@@ -77,9 +77,10 @@ class Database:
     """The engine and its sessions for one process."""
 
     def __init__(self, database_url: str, *, pool_size: int = 10, most_idle_s: int = 0) -> None:
-        """Open nothing yet; with `most_idle_s`, the server ends a transaction of ours that says nothing for longer.
+        """Configure the pools without opening connections.
 
-        A process that is frozen in the middle of one would hold its locks, and everybody who waits for them, for ever.
+        With `most_idle_s`, the server ends transactions that are idle for longer. Otherwise a process that freezes
+        within a transaction would block others with its locks forever.
         """
         settings = {**SETTINGS, "idle_in_transaction_session_timeout": f"{most_idle_s}s"}
         self.pulse = Liveness(database_url, settings)
@@ -90,7 +91,7 @@ class Database:
             max_overflow=pool_size,
             pool_timeout=PLACE_S,
             pool_pre_ping=False,
-            hide_parameters=True,  # they would reach the log with an error, and hold what people keep secret
+            hide_parameters=True,  # errors in the log must not contain values, which may be secret
             connect_args={
                 **pooler.connect_settings(database_url),
                 "async_creator_fn": self.pulse.connect,
@@ -102,11 +103,11 @@ class Database:
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def require_pooler_mode(self) -> None:
-        """Make sure that a pooler in front of the database works in the mode that the URL says.
+        """Check that a pooler in front of the database is in the mode that the URL specifies.
 
         Raises:
-            WrongPoolerMode: it does not; the message says how to change it.
-            psycopg.Error: the database is unavailable.
+            WrongPoolerMode: The pooler is in another mode; the message says how to change it.
+            psycopg.Error: The database is unavailable.
         """
         url, settings = pooler.plain(self._url), pooler.connect_settings(self._url)
         async with (
@@ -120,7 +121,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """One unit of work: commit, then ship what it enqueued; on an error neither happens."""
+        """Run a unit of work: commit, then send its messages; on an error neither happens."""
         self.pulse.refuse_if_silent()
         async with self._sessions() as session:
             async with session.begin():
@@ -129,26 +130,26 @@ class Database:
             await notifications.ship(session)
 
     def reading(self) -> FastSession:
-        """The short way, for single reads: each statement sees what is committed by then."""
+        """Return a fast session for single reads; each statement sees what is committed by then."""
         return self._hot.session()
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncSession]:
-        """A session without a transaction, for reads: each statement sees what is committed by then."""
+        """Open a session without a transaction for reads; each statement sees what is committed by then."""
         self.pulse.refuse_if_silent()
         async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
             yield session
 
     @asynccontextmanager
     async def single(self) -> AsyncIterator[FastSession]:
-        """The short way for a unit of work that writes with one statement, which is its own transaction."""
+        """Open a fast session for a unit of work with one writing statement, which is its own transaction."""
         async with self._hot.session() as session:
             yield session
         transactional.count(session, is_single=True)
         await notifications.ship(session)
 
     def connections(self) -> dict[tuple[str, str], int]:
-        """How many connections there are, by pool (`session`, `hot`) and by use (`idle`, `in_use`)."""
+        """Return the number of connections by pool (`session`, `hot`) and use (`idle`, `in_use`)."""
         pool: Any = self.engine.pool
         return {
             ("session", "idle"): pool.checkedin(),
@@ -176,7 +177,7 @@ async def _require_transactions(connection: WatchedConnection) -> None:
 
 
 async def _require_own_sessions(one: WatchedConnection, other: WatchedConnection) -> None:
-    """Two open connections have two server processes, unless a pooler shares one of them between transactions."""
+    """Check that two open connections have two server processes, which a pooler in transaction mode would share."""
     seen: tuple[set[int], set[int]] = (set(), set())
     for _ in range(_POOLER_ROUNDS):
         for connection, pids in zip((one, other), seen, strict=True):
@@ -185,7 +186,7 @@ async def _require_own_sessions(one: WatchedConnection, other: WatchedConnection
     if len(seen[0] | seen[1]) == 2 and not seen[0] & seen[1]:
         return
     raise pooler.WrongPoolerMode(
-        "The pooler of DATABASE_URL lends its connections for one transaction at a time, and the URL does not say so. "
+        "The pooler of DATABASE_URL is in transaction mode, and the URL does not say so. "
         "Add ?pgbouncer=true to it and set DATABASE_DIRECT_URL to the database itself, or set pool_mode = session "
         "in the pooler's configuration."
     )

@@ -43,40 +43,40 @@ class FastResult:
         return iter(self._rows)
 
     def all(self) -> Sequence[Any]:
-        """Every row."""
+        """Return every row."""
         return self._rows
 
     def first(self) -> Any:
-        """The first row, or none."""
+        """Return the first row, or none."""
         return self._rows[0] if self._rows else None
 
     def one(self) -> Any:
-        """The one row.
+        """Return the one row.
 
         Raises:
-            NoResultFound: there is none.
-            MultipleResultsFound: there are several.
+            NoResultFound: There is none.
+            MultipleResultsFound: There are several.
         """
         if not self._rows:
             raise NoResultFound("No row was found when one was required")
         return self.one_or_none()
 
     def one_or_none(self) -> Any:
-        """The one row, or none.
+        """Return the one row, or none.
 
         Raises:
-            MultipleResultsFound: there are several.
+            MultipleResultsFound: There are several.
         """
         if len(self._rows) > 1:
             raise MultipleResultsFound("Multiple rows were found when one was required")
         return self.first()
 
     def scalar_one(self) -> Any:
-        """The first value of the one row."""
+        """Return the first value of the one row."""
         return self.one()[0]
 
     def scalar_one_or_none(self) -> Any:
-        """The first value of the one row, or none."""
+        """Return the first value of the one row, or none."""
         row = self.one_or_none()
         return None if row is None else row[0]
 
@@ -101,8 +101,8 @@ class FastSession:
         """Run a statement with its named values.
 
         Raises:
-            DBAPIError: the database refused it, or is away.
-            TimeoutError: every connection was in use for too long.
+            DBAPIError: The database refused it, or is away.
+            TimeoutError: Every connection was in use for too long.
         """
         if self._place is None:
             self._place = await self._connections.take()
@@ -151,15 +151,15 @@ class FastConnections:
         return len(self._idle)
 
     def session(self) -> FastSession:
-        """A session on a connection of its own."""
+        """Return a session on a connection of its own."""
         return FastSession(self)
 
     async def take(self) -> _Place:
-        """A connection, to be given back.
+        """Return a connection, to be given back.
 
         Raises:
-            OperationalError: the database is away.
-            TimeoutError: every connection was in use for too long.
+            OperationalError: The database is away.
+            TimeoutError: Every connection was in use for too long.
         """
         self._pulse.refuse_if_silent()
         await self._take_place()

@@ -115,7 +115,7 @@ class Liveness:
         """Those that are open. A pool loses one whose first use is cancelled: `close` closes it all the same."""
 
     async def connect(self, *args: Any, **settings: Any) -> WatchedConnection:
-        """A connection that is watched over.
+        """Return a connection that is watched over.
 
         Raises:
             psycopg.OperationalError: the database is away.
@@ -150,7 +150,7 @@ class Liveness:
         """Return while the database answers, as far as is known.
 
         Raises:
-            OperationalError: it has fallen silent, and has not answered since.
+            OperationalError: It has fallen silent, and has not answered since.
         """
         if self.is_silent:
             raise OperationalError("", None, psycopg.OperationalError(SILENT), hide_parameters=True)
@@ -202,7 +202,7 @@ class Liveness:
             await asyncio.sleep(ASK_EVERY_S if has_answered else 0)
 
     async def _look(self) -> bool:
-        """Whether the server said anything; a refusal is an answer too."""
+        """Return whether the server said anything; a refusal is an answer too."""
         loop = asyncio.get_running_loop()
         try:
             connection = await psycopg.AsyncConnection.connect(

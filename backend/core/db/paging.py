@@ -1,4 +1,4 @@
-"""Lists in pages: which page a caller wants, and its rows with the cursor of the next one."""
+"""Page lists: parse the cursor of the requested page, and create the cursor of the next one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Place = TypeVar("Place")
 
 
 class Moment(NamedTuple):
-    """Where a page that is ordered by time ended."""
+    """Position in a list that is ordered by time."""
 
     at: datetime
     id: UUID
@@ -37,29 +37,29 @@ class Slice(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which page the caller wants."""
+    """The page that the caller requests."""
 
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
     def number(self) -> int | None:
-        """The id after which the page begins, for lists ordered by a number; `None` for the first page."""
+        """Return the ID after which the page starts, for lists ordered by a number; `None` for the first page."""
         return self._parse(lambda at: _bounded(int(at)))
 
     def moment(self) -> Moment | None:
-        """The place after which the page begins, for lists ordered by time; `None` for the first page."""
+        """Return the position after which the page starts, for lists ordered by time; `None` for the first page."""
         return self._parse(lambda at, row_id: Moment(_aware(datetime.fromisoformat(at)), _id(row_id)))
 
     def text(self) -> str | None:
-        """The text after which the page begins, for lists ordered by a name; `None` for the first page."""
+        """Return the text after which the page starts, for lists ordered by a name; `None` for the first page."""
         return self._parse(_text)
 
     def texts(self, count: int) -> tuple[str, ...] | None:
-        """The texts after which the page begins, for lists ordered by several names; `None` for the first page."""
+        """Return the texts after which the page starts, for lists ordered by several names; `None` for the first."""
         return self._parse(lambda *at: _as_many(at, count))
 
     def slice(self, rows: Sequence[Row], place_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
-        """The page made of `rows`, of which the query has fetched one more than `limit`."""
+        """Return the page made of `rows`, of which the query has fetched one more than `limit`."""
         if len(rows) <= self.limit:
             return Slice(rows, None)
         kept = rows[: self.limit]
@@ -73,13 +73,13 @@ class Page:
             return read(*json.loads(base64.urlsafe_b64decode(padded)))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Invalid(
-                "The cursor is not one of this list. Take it from the Link header of the page before.",
-                [Problem("query.cursor", "Leave it out for the first page.")],
+                "The cursor is not one of this list. Use the one in the Link header of the previous page.",
+                [Problem("query.cursor", "Omit it for the first page.")],
             ) from error
 
 
 def cursor_of(*place: Any) -> str:
-    """The cursor of the page that begins after `place`."""
+    """Return the cursor of the page that starts after `place`."""
     written = json.dumps([at.isoformat() if isinstance(at, datetime) else str(at) for at in place])
     return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 

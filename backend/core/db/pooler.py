@@ -44,7 +44,7 @@ class WrongPoolerMode(PurasError):
 
 
 def pools_transactions(database_url: str) -> bool:
-    """Whether the address is that of such a pooler: by its port, or because it says so."""
+    """Return whether the address is that of such a pooler: by its port, or because it says so."""
     url = _parsed(database_url)
     return url is not None and (url.port == SUPABASE_PORT or url.query.get(MARK) in ("true", "1"))
 

@@ -56,7 +56,7 @@ class Exchange:
         self._transformer = Transformer(connection)
 
     async def run(self, compiled: Compiled, values: Mapping[str, Any]) -> list[Any]:
-        """The rows of a statement, which is its own transaction.
+        """Return the rows of a statement, which is its own transaction.
 
         Raises:
             psycopg.Error: the database refused it, or is away.
@@ -99,7 +99,7 @@ class Exchange:
 
 
 def compiled(statement: ClauseElement) -> Compiled:
-    """The statement as the server reads it; one that was asked for lately is remembered."""
+    """Return the statement as the server reads it; one that was asked for lately is remembered."""
     known = _cache.get(id(statement))
     if known is not None:
         return known

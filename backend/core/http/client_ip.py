@@ -1,4 +1,4 @@
-"""Whose request it is when proxies stand in front of the instance."""
+"""Determine the IP address of the client of a request, also behind proxies."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ Network = IPv4Network | IPv6Network
 
 
 def networks_of(listed: str) -> tuple[Network, ...]:
-    """The networks in a comma-separated list; a bare address is a network of one.
+    """Return the networks in a comma-separated list; a single address is a network of one.
 
     Raises:
-        ValueError: one of them is none.
+        ValueError: An entry is neither an IP address nor a network.
     """
     return tuple(_network(part.strip()) for part in listed.split(",") if part.strip())
 
 
 def address_of(scope: Scope) -> str:
-    """The address of whoever asks, as far as it is known."""
+    """Return the IP address of the client, or an empty string if it is unknown."""
     client = scope.get("client")
     return str(client[0]) if client else ""
 
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
-    """The address that the request comes from.
+    """Return the IP address that the request comes from.
 
-    Read from the end of X-Forwarded-For, where each proxy has written who asked it, as far as trusted proxies wrote;
-    what stands before that anybody may have made up.
+    X-Forwarded-For is read from its end, where each proxy appends the address of its client, as long as the entries
+    are from trusted proxies. Entries before that may be forged.
     """
     peer = address_of(scope)
     if not trusted or not _is_in(peer, trusted):
@@ -61,7 +61,7 @@ def _is_in(peer: str, networks: Sequence[Network]) -> bool:
 
 
 def _address(hop: str) -> Address | None:
-    """The address in an entry, which may carry a port; one of IPv4 that is written as IPv6 is taken for what it is."""
+    """Return the address in an entry, without a port; an IPv4-mapped IPv6 address is returned as IPv4."""
     text = hop.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -34,7 +34,7 @@ def check(scope: Scope) -> None:
     Browsers without `Sec-Fetch-Dest` are held by the policy of the pages and by the kind of content.
 
     Raises:
-        DestinationRejected: the response would be run, applied or embedded.
+        DestinationRejected: The response would be run, applied or embedded.
     """
     headers = Headers(scope=scope)
     if is_service_worker(headers):
@@ -45,5 +45,5 @@ def check(scope: Scope) -> None:
 
 
 def is_service_worker(headers: Headers) -> bool:
-    """Whether a browser fetches the script of a service worker, which the studio does not have."""
+    """Return whether a browser fetches the script of a service worker, which the studio does not have."""
     return headers.get("service-worker", "").strip().lower() == "script"

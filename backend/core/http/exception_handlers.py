@@ -1,4 +1,4 @@
-"""Convert errors to responses of the API: `{"detail", "code", …}` and the headers that belong to them."""
+"""Convert errors to responses of the API: `{"detail", "code", …fields}` with their headers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backend.core.errors import Conflict, Invalid, Malformed, Problem, PurasErro
 log = logs.get(__name__)
 
 ServersUnavailable: Final = (*connections.DatabaseUnavailable, RedisAway, RedisSlow)
-"""What is raised when PostgreSQL or Redis does not answer, or not in time."""
+"""Errors that are raised when PostgreSQL or Redis is unavailable or too slow."""
 
 _CODES: Final = {
     400: "malformed",
@@ -42,20 +42,18 @@ _KNOWN: Final = (
 
 
 def handlers() -> dict[int | type[Exception], Any]:
-    """The exception handlers of the application."""
+    """Return the exception handlers of the application."""
     return dict.fromkeys(_KNOWN, _handle)
 
 
 def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
-    """The answer that tells the caller about `error`; anything unexpected is logged and told without detail."""
+    """Return the response for an error; unexpected errors are logged, and the response has no details of them."""
     if isinstance(error, HTTPException):
         return _of_http(error, method, path)
     known = as_puras_error(error)
     if known is None:
-        log.error("a request failed unexpectedly", method=method, path=path, exc_info=error)
-        known = PurasError(
-            "Something failed here that should not have. The operator finds it by the request id."
-        )
+        log.error("request failed unexpectedly", method=method, path=path, exc_info=error)
+        known = PurasError("An unexpected error occurred. The operator can find it by the request ID.")
     return _json(known.status, known.as_body(), _headers(known))
 
 
@@ -69,7 +67,7 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
 
 
 def _is_not_json(request: Request, error: RequestValidationError) -> bool:
-    """Whether the whole body was not understood because it does not say that it is JSON."""
+    """Return whether the body was not parsed because its Content-Type is not JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     says_json = kind == "application/json" or kind.endswith("+json")
     return not says_json and any(
@@ -78,23 +76,23 @@ def _is_not_json(request: Request, error: RequestValidationError) -> bool:
 
 
 def as_puras_error(error: Exception) -> PurasError | None:
-    """What to tell about an error that is known here; none for one that nobody expected."""
+    """Return the error of the API for a known error; `None` for an unexpected one."""
     if isinstance(error, PurasError):
         return error
     if isinstance(error, RequestValidationError):
         return _of_validation(error)
     if isinstance(error, ServersUnavailable):
-        log.warning("the database or the queue did not answer", error=type(error).__name__)
+        log.warning("database or redis unavailable", error=type(error).__name__)
         return Unavailable(
             "The database or the queue does not answer right now. Nothing was lost; try again."
         )
     if isinstance(error, database_errors.DataError):
-        log.warning("the database refused a value", error=type(error.orig).__name__)
+        log.warning("database rejected a value", error=type(error.orig).__name__)
         return Invalid(
             "One of the values cannot be stored: a number too large, or a character that text cannot hold."
         )
     if isinstance(error, database_errors.IntegrityError):
-        log.warning("the database refused a contradiction", error=type(error.orig).__name__)
+        log.warning("database rejected a conflicting change", error=type(error.orig).__name__)
         return Conflict(
             "This contradicts something that was stored at the same moment. Read it again and retry."
         )
@@ -107,21 +105,21 @@ def _of_validation(error: RequestValidationError) -> PurasError:
         if one["type"] == "json_invalid":
             why = one.get("ctx", {}).get("error", "it cannot be read")
             return Malformed(f"The body is not JSON: {why} at character {one['loc'][-1]}.")
-    problems = [Problem(_path(one["loc"]), _sentence(one)) for one in found]
+    problems = [Problem(_path(one["loc"]), _problem_message(one)) for one in found]
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return Invalid(f"{first.path}: {first.message}{more}", problems)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    """`("body", "items", 0, "name")` as `items[0].name`; other places keep their word: `query.limit`."""
+    """Return `("body", "items", 0, "name")` as `items[0].name`; other locations keep their prefix: `query.limit`."""
     place, *rest = loc
     steps = rest if place == "body" else [place, *rest]
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return path.lstrip(".") or str(place)
 
 
-def _sentence(one: Mapping[str, Any]) -> str:
+def _problem_message(one: Mapping[str, Any]) -> str:
     if one["type"] == "missing":
         return "This is required."
     if one["type"] == "extra_forbidden":

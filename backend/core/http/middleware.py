@@ -163,10 +163,10 @@ class _Incoming:
         self._has_ended = False
 
     async def __call__(self) -> Message:
-        """The next part.
+        """Return the next part.
 
         Raises:
-            ClientDisconnect: it does not come; the answer that says so is out.
+            ClientDisconnect: It does not come; the answer that says so is out.
         """
         if self._has_ended:
             return await self._receive()  # of the connection's end, which nobody is held to

@@ -1,4 +1,4 @@
-"""Lists in pages over HTTP: `?limit=` and `?cursor=` in, a plain array and a `Link` header out."""
+"""Page lists over HTTP with `?limit=` and `?cursor=`; the response is an array with a `Link` header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.core.db.paging import DEFAULT_LIMIT, MOST, Page, Row, Slice
 
 
 def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:
-    """The rows of the page; its `Link` header names the next one."""
+    """Return the rows of the page; its `Link` header names the next one."""
     if page.next_cursor is not None:
         url = request.url.include_query_params(cursor=page.next_cursor)
         query = f"?{url.query}"
@@ -20,9 +20,9 @@ def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[R
 
 
 async def _page(
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Most rows of one page.")] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Maximum rows per page.")] = DEFAULT_LIMIT,
     cursor: Annotated[
-        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
+        str | None, Query(max_length=1000, description="Cursor from the `Link` header of the previous page.")
     ] = None,
 ) -> Page:
     return Page(limit=limit, cursor=cursor)

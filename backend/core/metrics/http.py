@@ -44,7 +44,7 @@ class Counted:
 
 
 def method_of(scope: Scope) -> str:
-    """The request's method; one that HTTP does not know is `other`."""
+    """Return the request's method; one that HTTP does not know is `other`."""
     return scope["method"] if scope["method"] in _METHODS else "other"
 
 

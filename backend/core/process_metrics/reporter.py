@@ -81,7 +81,7 @@ class Reporter:
         """Write the numbers now.
 
         Raises:
-            SQLAlchemyError: the database is away.
+            SQLAlchemyError: The database is away.
         """
         numbers = await asyncio.to_thread(self.numbers)
         async with self._database.reading() as session:

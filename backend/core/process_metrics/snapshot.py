@@ -27,7 +27,7 @@ class Snapshot:
 
 
 def take(registry: CollectorRegistry) -> Snapshot:
-    """The numbers of the registry now."""
+    """Return the numbers of the registry now."""
     totals: dict[str, float] = {}
     gauges: dict[str, float] = {}
     for family in registry.collect():
@@ -37,7 +37,7 @@ def take(registry: CollectorRegistry) -> Snapshot:
 
 
 def key_of(name: str, labels: Mapping[str, str]) -> str:
-    """The key of a sample; the same whichever process made it."""
+    """Return the key of a sample; the same whichever process made it."""
     return _key(name, tuple(labels.items()))
 
 
@@ -47,13 +47,13 @@ def _key(name: str, labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def parse_key(key: str) -> tuple[str, dict[str, str]]:
-    """The name and the labels that a key was made of."""
+    """Return the name and the labels that a key was made of."""
     name, labels = json.loads(key)
     return name, labels
 
 
 def added(parts: Iterable[Samples]) -> dict[str, float]:
-    """The sums of samples of several processes."""
+    """Return the sums of samples of several processes."""
     sums: dict[str, float] = {}
     for part in parts:
         for key, value in part.items():

@@ -60,7 +60,7 @@ on conflict (id) do update set totals = excluded.totals, beat_at = excluded.beat
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Sums:
     """The sums over processes."""
 
     totals: Samples
@@ -78,10 +78,10 @@ async def write(session: AnySession, process_id: UUID, numbers: Snapshot) -> boo
     return found.scalar_one_or_none() is not None
 
 
-async def read(session: AnySession, *, except_id: UUID) -> Books:
-    """The sums over all processes but one, which knows its own numbers better."""
+async def read(session: AnySession, *, except_id: UUID) -> Sums:
+    """Return the sums over all processes but one, which knows its own numbers better."""
     rows = (await session.execute(_READ, {"except_id": except_id, "fresh": FRESH})).all()
-    return Books(
+    return Sums(
         totals={row.key: row.value for row in rows if not row.is_gauge},
         gauges={row.key: row.value for row in rows if row.is_gauge},
     )

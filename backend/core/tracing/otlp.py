@@ -58,7 +58,7 @@ class OtlpTracing:
         """Begin to send.
 
         Raises:
-            ValueError: one of the `OTEL_*` settings cannot be understood.
+            ValueError: One of the `OTEL_*` settings cannot be understood.
         """
         _hush()
         exporter = _Counted(OTLPSpanExporter(endpoint=endpoint))

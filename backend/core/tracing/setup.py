@@ -45,7 +45,7 @@ def receiver(endpoint: str | None, environment: Mapping[str, str]) -> str | None
     """Where traces go, as the OpenTelemetry specification reads its settings; nothing: they are off.
 
     Raises:
-        ValueError: they are asked for, in a way that is not offered here.
+        ValueError: They are asked for, in a way that is not offered here.
     """
     exporter = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() or "otlp"
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or exporter == "none":

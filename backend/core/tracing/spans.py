@@ -41,7 +41,7 @@ class Tracing(Protocol):
     def start(
         self, name: str, *, kind: Kind, parent: str, at_ns: int | None, attributes: dict[str, Attribute]
     ) -> Span:
-        """A span that begins, now or at the given time; `parent` is a checked line or nothing."""
+        """Return a span that begins, now or at the given time; `parent` is a checked line or nothing."""
 
 
 class _Nothing:
@@ -80,12 +80,12 @@ def use(tracing: Tracing | None) -> None:
 
 
 def is_on() -> bool:
-    """Whether spans of this process go anywhere."""
+    """Return whether spans of this process go anywhere."""
     return _tracing is not None
 
 
 def traceparent() -> str:
-    """The span that is open here, for what goes on elsewhere; nothing when there is none."""
+    """Return the span that is open here, for what goes on elsewhere; nothing when there is none."""
     return _current.get()
 
 
@@ -97,14 +97,14 @@ def span(
     at_ns: int | None = None,
     **attributes: Attribute,
 ) -> AbstractContextManager[Span]:
-    """A span that lasts as long as the block; an error that leaves the block is its failure."""
+    """Return a span that lasts as long as the block; an error that leaves the block is its failure."""
     if _tracing is None:
         return _NOTHING
     return _Open(_tracing, name, kind, parent=parent, at_ns=at_ns, attributes=attributes)
 
 
 def record(name: str, *, parent: str, began_ns: int, ended_ns: int, **attributes: Attribute) -> Span:
-    """A span that is over already."""
+    """Return a span that is over already."""
     if _tracing is None:
         return _NOTHING
     began_ns = min(began_ns, ended_ns)  # the clocks of two machines may disagree

@@ -10,7 +10,7 @@ _LENGTH: Final = 55
 
 
 def checked(line: str) -> str:
-    """The line when it is one, else nothing; what a later version of it may append is cut off."""
+    """Return the line when it is one, else nothing; what a later version of it may append is cut off."""
     head, rest = line[:_LENGTH], line[_LENGTH:]
     if not _SHAPE.fullmatch(head) or (rest and (head.startswith("00") or not rest.startswith("-"))):
         return ""
@@ -18,10 +18,10 @@ def checked(line: str) -> str:
 
 
 def made(trace_id: int, span_id: int, *, is_sampled: bool) -> str:
-    """The line of a span."""
+    """Return the line of a span."""
     return f"00-{trace_id:032x}-{span_id:016x}-{int(is_sampled):02x}"
 
 
 def trace_id_of(line: str) -> str:
-    """The trace of a checked line; nothing of nothing."""
+    """Return the trace of a checked line; nothing of nothing."""
     return line[3:35]

@@ -26,7 +26,7 @@ class KeyFile:
         """Its keys; a first one is made when there is none.
 
         Raises:
-            BadSecretsKey: others can read the file.
+            BadSecretsKey: Others can read the file.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
@@ -39,7 +39,7 @@ class KeyFile:
         """Its keys, newest first.
 
         Raises:
-            BadSecretsKey: others can read the file.
+            BadSecretsKey: Others can read the file.
         """
         descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, encoding="ascii") as file:

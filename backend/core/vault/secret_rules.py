@@ -41,7 +41,7 @@ def check_name(name: str) -> None:
     """Refuse what cannot name a secret.
 
     Raises:
-        BadSecret: it is no name of an environment variable, or one that the platform sets or the interpreter reads.
+        BadSecret: It is no name of an environment variable, or one that the platform sets or the interpreter reads.
     """
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME_CHARACTERS:
         raise BadSecret(
@@ -61,7 +61,7 @@ def check_value(name: str, value: str) -> None:
     """Refuse what an environment variable cannot hold.
 
     Raises:
-        BadSecret: it is empty, too long, or holds a NUL character or half of one.
+        BadSecret: It is empty, too long, or holds a NUL character or half of one.
     """
     if not value:
         raise BadSecret("value", f"The value of {name!r} is empty. Give one, or delete the secret.")

@@ -24,7 +24,7 @@ class Vault:
         """Use the given Fernet keys, newest first; when they came from a file, keys that it gets later count too.
 
         Raises:
-            BadSecretsKey: one of them is not a Fernet key, or there is none.
+            BadSecretsKey: One of them is not a Fernet key, or there is none.
         """
         self._key_file = key_file
         self._use(keys)
@@ -47,10 +47,10 @@ class Vault:
 
     @classmethod
     def open(cls, home: Path, keys: str | None) -> Vault:
-        """The vault of the comma-separated `keys`, else of the home's key file, made on the first call.
+        """Return the vault of the comma-separated `keys`, else of the home's key file, made on the first call.
 
         Raises:
-            BadSecretsKey: a key is malformed, or the key file can be read by others.
+            BadSecretsKey: A key is malformed, or the key file can be read by others.
         """
         if keys is not None and keys.strip():
             return cls([key.strip() for key in keys.split(",") if key.strip()])
@@ -62,23 +62,23 @@ class Vault:
         return "".join(f"{key.decode()}\n" for key in self._keys)
 
     def encrypt(self, text: str) -> str:
-        """The text encrypted with the newest key, with the prefix that names the form."""
+        """Return the text encrypted with the newest key, with the prefix that names the form."""
         self._reread()
         return PREFIX + self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, ciphertext: str) -> str:
-        """The text of something that `encrypt` made.
+        """Return the text of something that `encrypt` made.
 
         Raises:
-            SecretUnreadable: it is damaged, or the key it was written with is gone.
+            SecretUnreadable: It is damaged, or the key it was written with is gone.
         """
         return self._with_token(ciphertext, lambda fernet, token: fernet.decrypt(token)).decode()
 
     def rotate(self, ciphertext: str) -> str:
-        """The same text under the newest key.
+        """Return the same text under the newest key.
 
         Raises:
-            SecretUnreadable: it is damaged, or the key it was written with is gone.
+            SecretUnreadable: It is damaged, or the key it was written with is gone.
         """
         return PREFIX + self._with_token(ciphertext, lambda fernet, token: fernet.rotate(token)).decode()
 
@@ -88,7 +88,7 @@ class Vault:
         return hmac.digest(self._derived(purpose)[0], message, sha256)
 
     def has_signed(self, purpose: str, message: bytes, mac: bytes) -> bool:
-        """Whether `mac` made this, with any key still in use; takes the same time for every wrong answer."""
+        """Return whether `mac` made this, with any key still in use; takes the same time for every wrong answer."""
         self._reread()
         expected = [hmac.digest(key, message, sha256) for key in self._derived(purpose)]
         return any(hmac.compare_digest(one, mac) for one in expected)

@@ -21,13 +21,13 @@ _EXPIRED: Final = text("delete from drive_uploads where expires_at < now()")
 _KNOWN: Final = text("select id from drive_uploads where id = any(:ids) and finished_at is null")
 
 
-async def sweep(database: Database, storage: Storage, *, may_go_on: Callable[[], bool]) -> None:
+async def sweep(database: Database, storage: Storage, *, may_continue: Callable[[], bool]) -> None:
     """Forget uploads over their time, and remove files on this machine that belong to none."""
     async with database.transaction() as session:
         await session.execute(_EXPIRED)
     long_enough_ago = (now() - timedelta(minutes=10)).timestamp()  # its row may be about to be stored
     files = await to_thread(_old_files, storage.uploads_dir, long_enough_ago)
-    while files and may_go_on():
+    while files and may_continue():
         some, files = files[:_AT_ONCE], files[_AT_ONCE:]
         async with database.transaction() as session:
             known = set((await session.scalars(_KNOWN, {"ids": [UUID(file.name) for file in some]})).all())

@@ -196,11 +196,11 @@ async def correct(drives: Drives, project_id: UUID, before: Usage, size_bytes: i
         await session.execute(_TRUE_UP, {"project_id": project_id, **values})
 
 
-async def recount_old(drives: Drives, *, may_go_on: Callable[[], bool]) -> None:
+async def recount_old(drives: Drives, *, may_continue: Callable[[], bool]) -> None:
     """Correct counts that are a day old."""
     async with drives.database.transaction() as session:
         due = (await session.scalars(_OLD, {"age": AGE})).all()
     for project_id in due:
-        if not may_go_on():
+        if not may_continue():
             return
         await true_up(drives, project_id)

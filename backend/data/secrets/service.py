@@ -26,7 +26,7 @@ from backend.data.secrets.errors import SecretMissing, TooManySecrets
 from backend.data.secrets.tables import Secret
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
-from backend.identity.limits.quota_check import make_room
+from backend.identity.limits.quota_check import require_quota
 
 MAX_SECRETS = 1_000  # whatever the quota says
 MAX_KIB = 384
@@ -65,7 +65,7 @@ async def put(
     check_value(name, value)
     ciphertext = vault.encrypt(value)
     others = visible(Secret, principal).where(_belongs_to(skillpack_id), col(Secret.name) != name)
-    await make_room(session, principal, Quota.SECRETS, quotas, others)
+    await require_quota(session, principal, Quota.SECRETS, quotas, others)
     await _check_room(session, others, ciphertext)
     at = now()
     written = {"ciphertext": ciphertext, "updated_at": at, "updated_by": principal.label}

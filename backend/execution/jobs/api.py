@@ -308,7 +308,7 @@ async def _submit_once(
         if isinstance(taken, idempotency.Replayed) and taken.job_id is not None:
             return taken.job_id
         await submit(session, principal, spec)
-        if isinstance(taken, idempotency.Claimed):
+        if isinstance(taken, idempotency.Claim):
             await idempotency.store_job(session, taken, spec.job_id)
     return spec.job_id
 

@@ -16,7 +16,7 @@ from backend.core.db.engine import AnySession
 from backend.core.db.named_queries import load_queries
 from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
 from backend.execution.jobs.reservations import IS_LIMITED
-from backend.identity.webhook_outbox.outbox import telling_of_jobs
+from backend.identity.webhook_outbox.outbox import insert_job_deliveries_sql
 from backend.money.admission import TICK, is_held
 
 SUSPECT_LOSSES: Final = 3
@@ -31,9 +31,11 @@ QUERIES: Final = load_queries(
         "can_hold_cap": is_held("cast(:cap_micros as bigint)", "w"),
         "is_limited": IS_LIMITED,
         "suspect_losses": str(SUSPECT_LOSSES),
-        "deliveries_of_ended": telling_of_jobs("ended"),
-        "deliveries_of_ended_roots": telling_of_jobs("(select * from ended where parent_job_id is null)"),
-        "deliveries_of_waiting": telling_of_jobs("waiting"),
+        "deliveries_of_ended": insert_job_deliveries_sql("ended"),
+        "deliveries_of_ended_roots": insert_job_deliveries_sql(
+            "(select * from ended where parent_job_id is null)"
+        ),
+        "deliveries_of_waiting": insert_job_deliveries_sql("waiting"),
     },
 )
 """The statements by name. Each is one object, by which prepared statements are found."""

@@ -316,4 +316,4 @@ async def _tell(session: AsyncSession, schedule: Schedule, turn: Turn, came_to: 
         "code": came_to.code,
         "reason": came_to.reason,
     }
-    await outbox.note(session, schedule.project_id, "schedule.failed", told, skill=schedule.skill_name)
+    await outbox.record(session, schedule.project_id, "schedule.failed", told, skill=schedule.skill_name)

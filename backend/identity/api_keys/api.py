@@ -23,62 +23,66 @@ router = APIRouter(route_class=AuthorizedRoute)
 async def list_api_keys(
     request: Request, response: Response, page: PageDep, principal: PrincipalDep, session: SessionDep
 ) -> list[ApiKeyRead]:
-    """The project's keys, newest first."""
+    """List the project's API keys, newest first."""
     principal.require(Role.ADMIN, "keys:read")
     rows = linked(request, response, await keys.list_keys(session, principal, page))
     return [ApiKeyRead.of(row) for row in rows]
 
 
-@router.post("/api-keys", tags=["keys"], summary="Make a key", status_code=201, response_model=ApiKeyCreated)
+@router.post(
+    "/api-keys", tags=["keys"], summary="Create a key", status_code=201, response_model=ApiKeyCreated
+)
 @permissions.needs("keys:write", role=Role.ADMIN)
 async def create_api_key(
-    asked: ApiKeyCreate,
+    body: ApiKeyCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     once: OnceDep,
 ) -> Response:
-    """Make a key; its clear text is in this answer and nowhere else."""
+    """Create an API key. Only this response contains the key in plaintext."""
     principal.require(Role.ADMIN, "keys:write")
     limits = keys.Limits(
-        asked.scopes,
-        asked.skill_allowlist,
-        asked.daily_cap_micros,
-        asked.expires_at,
-        asked.requests_per_minute,
+        body.scopes,
+        body.skill_allowlist,
+        body.daily_cap_micros,
+        body.expires_at,
+        body.requests_per_minute,
     )
 
-    async def make() -> ApiKeyCreated:
-        made = await keys.create(
+    async def create() -> ApiKeyCreated:
+        new_key = await keys.create(
             session,
             principal,
             project_id=principal.project_id,
-            kind=asked.kind,
-            name=asked.name,
+            kind=body.kind,
+            name=body.name,
             limits=limits,
             quotas=context.settings.quotas,
             max_requests_per_minute=context.settings.key_requests_per_minute,
         )
-        return ApiKeyCreated.of_new(made.key, made.clear_text)
+        return ApiKeyCreated.of_new(new_key.key, new_key.plaintext)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")
 @permissions.needs("keys:write", role=Role.ADMIN)
 async def change_api_key(
-    key_id: UUID, asked: ApiKeyUpdate, principal: PrincipalDep, session: SessionDep, context: ContextDep
+    key_id: UUID, body: ApiKeyUpdate, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> ApiKeyRead:
-    """Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may."""
+    """Change the scopes of a key or its limit of requests per minute, up to the limit of the instance."""
     principal.require(Role.ADMIN, "keys:write")
-    most = context.settings.key_requests_per_minute
-    changes = asked.as_changes()
-    return ApiKeyRead.of(await keys.change(session, principal, key_id, changes, max_requests_per_minute=most))
+    max_requests = context.settings.key_requests_per_minute
+    changes = body.as_changes()
+    return ApiKeyRead.of(
+        await keys.change(session, principal, key_id, changes, max_requests_per_minute=max_requests)
+    )
 
 
 @router.delete("/api-keys/{key_id}", tags=["keys"], summary="Revoke a key", status_code=204)
 @permissions.needs("keys:write", role=Role.ADMIN)
 async def revoke_api_key(key_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Revoke a key: it stops working at once."""
+    """Revoke a key; it stops working immediately."""
     principal.require(Role.ADMIN, "keys:write")
     await keys.revoke(session, principal, key_id)

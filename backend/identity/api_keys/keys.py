@@ -1,6 +1,6 @@
 """Create, change, list and revoke the API keys of a project.
 
-A key is shown once, when it is created: `auth/key_authentication.py` says what is stored of it.
+A key is shown once, when it is created. `auth/key_authentication.py` describes what is stored of it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from backend.identity.auth.key_authentication import LABEL, hash_secret, scopes_
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.auth.scopes import KeyKind, possible
 from backend.identity.limits.errors import LimitAboveCeiling
-from backend.identity.limits.quota_check import make_room
+from backend.identity.limits.quota_check import require_quota
 from backend.identity.tables import ApiKey
 
 _ALPHABET: Final = string.ascii_letters + string.digits
@@ -36,24 +36,24 @@ _ALPHABET: Final = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made, with its clear text, which nobody can read again."""
+    """A new key with its plaintext, which cannot be read again."""
 
     key: ApiKey
-    clear_text: str = field(repr=False)
+    plaintext: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a key is narrowed to."""
+    """Restrictions of a key."""
 
     scopes: Sequence[str] = ()
-    """All that it can do. Empty: everything that its kind can, or `RESTRICTED` if it is limited in another way."""
+    """Scopes of the key. Empty: everything that its kind can do, or `RESTRICTED` if it is restricted otherwise."""
     skill_allowlist: Sequence[str] = ()
     """Empty: every skill."""
     daily_cap_micros: int | None = None
     expires_at: datetime | None = None
     requests_per_minute: int | None = None
-    """Where it is less than what every key may send."""
+    """Limit of this key, if lower than that of all keys."""
 
 
 async def create(
@@ -67,25 +67,25 @@ async def create(
     quotas: Quotas | None = None,
     max_requests_per_minute: int | None = None,
 ) -> NewKey:
-    """Make a key of the project; without a principal it is the operator who does, and without quotas has none.
+    """Create a key of the project. Without a principal the operator creates it; without quotas none is checked.
 
-    `max_requests_per_minute` is what every key may send; a key of its own rate is held to less.
+    `max_requests_per_minute` is the limit of all keys; the limit of one key must not be higher.
 
     Raises:
-        NotAllowed: the principal is itself a key that is narrowed, and could widen itself so.
-        Invalid: a scope that does not exist or that the kind cannot have, or an expiry in the past.
-        LimitAboveCeiling: it is to send more requests than every key may.
-        QuotaReached: the project has as many as it may.
+        NotAllowed: The principal is itself a restricted key, which could extend its permissions.
+        Invalid: A scope does not exist or is not for this kind of key, or the expiry is in the past.
+        LimitAboveCeiling: The key's limit of requests is above that of all keys.
+        QuotaReached: The project has the maximum number of keys.
     """
     by = principal or operator(project_id)
     limits = limits or Limits()
-    _refuse_widening(by)
+    _reject_restricted(by)
     _check(kind, limits)
     _check_rate(limits.requests_per_minute, max_requests_per_minute)
-    await make_room(
+    await require_quota(
         session, by, Quota.API_KEYS, quotas, visible(ApiKey, by).where(col(ApiKey.revoked_at).is_(None))
     )
-    word = "live" if kind == "secret" else "pub"
+    kind_prefix = "live" if kind == "secret" else "pub"
     prefix, secret = _random(8), _random(32)
     key = ApiKey(
         project_id=project_id,
@@ -105,11 +105,11 @@ async def create(
     await audit.record(
         session, by, "api_key.created", f"key:{prefix}", kind=kind, name=key.name, scopes=key.scopes
     )
-    return NewKey(key, f"puras_{word}_{prefix}.{secret}")
+    return NewKey(key, f"puras_{kind_prefix}_{prefix}.{secret}")
 
 
 async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> Slice[ApiKey]:
-    """The project's keys, newest first, revoked ones included."""
+    """Return the project's keys, newest first, revoked ones included."""
     query = visible(ApiKey, principal).order_by(col(ApiKey.created_at).desc(), col(ApiKey.id).desc())
     after = page.moment()
     if after is not None:
@@ -130,15 +130,15 @@ async def names_of(session: AsyncSession, principal: Principal, labels: Iterable
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What to change in a key; a field that is `None` stays."""
+    """Changes of a key; a field that is `None` does not change."""
 
     scopes: Sequence[str] | None = None
-    """In place of those that it has; empty: none of its own."""
+    """Replace the current scopes; empty: no scopes of its own."""
     is_unrestricted: bool = False
-    """Whether a key that only its scopes limit may lose them all."""
+    """Whether all scopes may be removed from a key that has no other restriction."""
     requests_per_minute: int | None = None
     is_rate_reset: bool = False
-    """Whether it may send as many requests again as every key."""
+    """Whether to remove the key's own limit of requests."""
 
 
 async def change(
@@ -149,40 +149,40 @@ async def change(
     *,
     max_requests_per_minute: int | None = None,
 ) -> ApiKey:
-    """Give a key of the project other scopes, or let it send more or fewer requests a minute.
+    """Change the scopes of a key of the project or its limit of requests per minute.
 
     Raises:
         KeyNotFound: The project has no such key.
         NotAllowed: The principal is itself a restricted key.
         Invalid: The key's kind cannot have one of the scopes.
-        KeyWouldBeUnrestricted: The scopes are its only limit, and full access was not asked for.
-        LimitAboveCeiling: It is to send more requests than every key may.
+        KeyWouldBeUnrestricted: The scopes are its only restriction, and full access was not requested.
+        LimitAboveCeiling: The key's limit of requests is above that of all keys.
     """
-    _refuse_widening(principal)
+    _reject_restricted(principal)
     _check_rate(changes.requests_per_minute, max_requests_per_minute)
     key = await _locked(session, principal, key_id)
-    facts: dict[str, Any] = {}
+    details: dict[str, Any] = {}
     if changes.scopes is not None:
         problems = _unknown("publishable" if key.kind == "publishable" else "secret", changes.scopes)
         if problems:
             raise Invalid("The key cannot have these scopes.", problems)
         was_restricted = scopes_of(key) is not None
-        facts["scopes_before"], key.scopes = key.scopes, sorted(set(changes.scopes))
+        details["scopes_before"], key.scopes = key.scopes, sorted(set(changes.scopes))
         if was_restricted and scopes_of(key) is None and not changes.is_unrestricted:
             raise KeyWouldBeUnrestricted
-        facts["scopes"] = key.scopes
+        details["scopes"] = key.scopes
     if changes.requests_per_minute is not None or changes.is_rate_reset:
-        facts["requests_per_minute_before"] = key.requests_per_minute
-        facts["requests_per_minute"] = key.requests_per_minute = changes.requests_per_minute
-    await audit.record(session, principal, "api_key.changed", f"key:{key.prefix}", **facts)
+        details["requests_per_minute_before"] = key.requests_per_minute
+        details["requests_per_minute"] = key.requests_per_minute = changes.requests_per_minute
+    await audit.record(session, principal, "api_key.changed", f"key:{key.prefix}", **details)
     return key
 
 
 async def revoke(session: AsyncSession, principal: Principal, key_id: UUID) -> None:
-    """End a key of the project from this moment on; revoking it again changes nothing.
+    """Revoke a key of the project immediately; revoking it again has no effect.
 
     Raises:
-        KeyNotFound: the project has no such key.
+        KeyNotFound: The project has no such key.
     """
     key = await _locked(session, principal, key_id)
     if key.revoked_at is None:
@@ -198,8 +198,8 @@ async def _locked(session: AsyncSession, principal: Principal, key_id: UUID) -> 
     return key
 
 
-def _refuse_widening(principal: Principal) -> None:
-    """Refuse a restricted key, which must not create a key that can do more or lasts longer than itself."""
+def _reject_restricted(principal: Principal) -> None:
+    """Reject a restricted key: it must not create a key with more permissions or a later expiry."""
     is_key = principal.kind not in ("user", "system")
     if is_key and (principal.scopes is not None or principal.rates.key is not None):
         raise NotAllowed(
@@ -210,20 +210,18 @@ def _refuse_widening(principal: Principal) -> None:
 
 def _check(kind: KeyKind, limits: Limits) -> None:
     problems = _unknown(kind, limits.scopes)
-    problems += skill_allowlist.faults(limits.skill_allowlist)
+    problems += skill_allowlist.problems(limits.skill_allowlist)
     if limits.expires_at is not None and limits.expires_at <= now():
-        problems.append(
-            Problem("expires_at", "The expiry lies in the past. Give a moment that is still to come.")
-        )
+        problems.append(Problem("expires_at", "The expiry is in the past. Use a time in the future."))
     if problems:
-        raise Invalid("The key cannot be made as asked.", problems)
+        raise Invalid("The key cannot be created with these values.", problems)
 
 
-def _check_rate(asked: int | None, most: int | None) -> None:
-    if asked is not None and most is not None and asked > most:
+def _check_rate(requested: int | None, maximum: int | None) -> None:
+    if requested is not None and maximum is not None and requested > maximum:
         message = (
-            f"{asked:,} is above the ceiling of {most:,} requests a minute, which every key may send. Give at most "
-            f"{most:,}; the operator of this instance raises it with PURAS_KEY_REQUESTS_PER_MINUTE."
+            f"{requested:,} is above the limit of {maximum:,} requests per minute of all keys. Use at most "
+            f"{maximum:,}; the operator of this instance can raise it with PURAS_KEY_REQUESTS_PER_MINUTE."
         )
         raise LimitAboveCeiling([Problem("requests_per_minute", message)])
 
@@ -239,13 +237,13 @@ def _unknown(kind: KeyKind, scopes: Sequence[str]) -> list[Problem]:
     ]
 
 
-def _listed(words: frozenset[str]) -> str:
-    return ", ".join(sorted(words))
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
 
 
-def _before(place: Moment) -> ColumnElement[bool]:
-    from_here = col(ApiKey.created_at) < place.at
-    return from_here | ((col(ApiKey.created_at) == place.at) & (col(ApiKey.id) < place.id))
+def _before(cursor: Moment) -> ColumnElement[bool]:
+    is_earlier = col(ApiKey.created_at) < cursor.at
+    return is_earlier | ((col(ApiKey.created_at) == cursor.at) & (col(ApiKey.id) < cursor.id))
 
 
 def _random(length: int) -> str:

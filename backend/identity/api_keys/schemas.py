@@ -1,4 +1,4 @@
-"""What the routes of API keys take and return."""
+"""Schemas of the routes of API keys."""
 
 from __future__ import annotations
 
@@ -11,68 +11,69 @@ from pydantic import AwareDatetime, Field, model_validator
 from backend.core.schemas import Asked
 from backend.identity.api_keys import keys
 from backend.identity.auth.key_authentication import scopes_of
-from backend.identity.auth.schemas import Answer
+from backend.identity.auth.schemas import ReadModel
 from backend.identity.auth.scopes import SCOPES, KeyKind
 from backend.identity.tables import ApiKey
 
 MAX_MICROS = 2**53
 MAX_REQUESTS = 10_000_000
-"""A minute: more than any instance answers."""
+"""Per minute: more than any instance serves."""
 
 
 ScopeNames = Annotated[
     list[str],
     Field(max_length=len(SCOPES), json_schema_extra={"items": {"type": "string", "enum": list(SCOPES)}}),
 ]
-"""Names of scopes; the kind of the key decides which of them it can have."""
+"""Names of scopes; which of them a key can have depends on its kind."""
 
 
 class ApiKeyCreate(Asked):
-    """A key to be made."""
+    """A new API key."""
 
     kind: KeyKind = "secret"
     """`secret` for servers; `publishable` for browsers, which may submit and read their own jobs."""
     name: str = Field(default="", max_length=200)
     scopes: ScopeNames = Field(default_factory=list)
-    """All that the key can do. Empty: everything that the kind can, unless the key has a list of skills, a daily cap or
-    an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`."""
+    """Permissions of the key. Empty: everything that the kind can do, unless the key has a list of skills, a daily cap
+    or an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`."""
     skill_allowlist: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
         default_factory=list, max_length=200
     )
-    """Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` in every one; empty:
-    all."""
+    """Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` of all skillpacks;
+    empty: all skills."""
     daily_cap_micros: int | None = Field(default=None, ge=0, le=MAX_MICROS)
-    """Most micro-dollars that its jobs may spend in a day."""
+    """Maximum micro-dollars that its jobs may spend per day."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_REQUESTS)
-    """Most requests that it may send, where that is less than what every key may."""
+    """Maximum requests per minute, if lower than the limit of all keys."""
     expires_at: AwareDatetime | None = None
 
 
 class ApiKeyUpdate(Asked):
-    """What to change in a key; what is left out stays."""
+    """Changes of an API key; omitted fields do not change."""
 
     scopes: ScopeNames | None = None
-    """All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes."""
+    """Replaces the scopes of the key; empty: as for a new key without scopes."""
     unrestricted: bool = False
-    """Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access."""
+    """Must be true with an empty list of `scopes` if these were the only restriction of a secret key, since the key
+    gets full access."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=MAX_REQUESTS)
-    """`null`: what every key may send."""
+    """`null`: the limit of all keys."""
 
     @model_validator(mode="after")
     def _changes_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("Give `scopes`, `requests_per_minute` or both")
+            raise ValueError("Send `scopes`, `requests_per_minute` or both")
         if self.unrestricted and self.scopes != []:
             raise ValueError("`unrestricted` is for an empty list of `scopes`")
         return self
 
     def as_changes(self) -> keys.Changes:
-        """Return what the service is asked to change."""
+        """Return the changes in the form of the service."""
         is_reset = "requests_per_minute" in self.model_fields_set and self.requests_per_minute is None
         return keys.Changes(self.scopes, self.unrestricted, self.requests_per_minute, is_reset)
 
 
-class ApiKeyRead(Answer):
+class ApiKeyRead(ReadModel):
     """An API key, without its secret."""
 
     id: UUID
@@ -80,9 +81,9 @@ class ApiKeyRead(Answer):
     name: str
     prefix: str
     scopes: list[str]
-    """Those that it was given."""
+    """Scopes that were set for the key."""
     effective_scopes: list[str] | None
-    """All that it can do, with what its scopes include; `null`: everything that its kind can."""
+    """Scopes that apply, with those that they include; `null`: everything that its kind can do."""
     skill_allowlist: list[str]
     daily_cap_micros: int | None
     requests_per_minute: int | None
@@ -94,18 +95,18 @@ class ApiKeyRead(Answer):
 
     @classmethod
     def of(cls, row: ApiKey) -> ApiKeyRead:
-        """Return the answer for a key."""
+        """Return the response for a key."""
         values = {name: getattr(row, name) for name in ApiKeyRead.model_fields if name != "effective_scopes"}
         scopes = scopes_of(row)
         return ApiKeyRead(effective_scopes=None if scopes is None else sorted(scopes), **values)
 
 
 class ApiKeyCreated(ApiKeyRead):
-    """A key that was just made; `key` is shown this once."""
+    """A new API key; `key` is returned only once."""
 
     key: str
 
     @classmethod
-    def of_new(cls, row: ApiKey, clear_text: str) -> ApiKeyCreated:
-        """Return the answer for a new key."""
-        return cls(key=clear_text, **ApiKeyRead.of(row).model_dump())
+    def of_new(cls, row: ApiKey, plaintext: str) -> ApiKeyCreated:
+        """Return the response for a new key."""
+        return cls(key=plaintext, **ApiKeyRead.of(row).model_dump())

@@ -1,4 +1,4 @@
-"""Those who act without being in a project yet, and those who act for the instance itself."""
+"""Describe callers that do not act in a project yet, and the operator of the instance."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from uuid import UUID
 from backend.identity.auth.principal import Principal, Role
 
 OPERATOR_LABEL = "operator"
-"""How audit rows name whoever has a shell on the machine."""
+"""Name in audit rows of the user of operator commands, who has a shell on the host."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user with a live session, who has not said yet in which project."""
+    """A user with a valid session, before the project is known."""
 
     user_id: UUID
     session_id: UUID
@@ -24,16 +24,16 @@ class SignedIn:
 
     @property
     def label(self) -> str:
-        """How audit rows and jobs name the user."""
+        """Return the name of the user in audit rows and jobs."""
         return f"user:{self.email}"
 
 
 Caller = Principal | SignedIn
-"""Whoever a request was authenticated as."""
+"""The identity that a request was authenticated as."""
 
 
 def operator(project_id: UUID) -> Principal:
-    """Whoever runs an operator's command on this machine: may do everything in the project."""
+    """Return the principal of an operator's command on this host; it may do everything in the project."""
     return Principal(
         kind="system",
         id=UUID(int=0),

@@ -1,4 +1,4 @@
-"""Routes of the caller and of the audit."""
+"""Routes of the caller and of the audit log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.identity.auth import audit, membership, permissions
 from backend.identity.auth.actors import SignedIn
 from backend.identity.auth.audit import AuditFilter
 from backend.identity.auth.dependencies import CallerDep, PrincipalDep, SessionDep
-from backend.identity.auth.membership import Membership
+from backend.identity.auth.membership import Membership, role_name
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.auth.schemas import (
@@ -29,7 +29,7 @@ router = APIRouter(route_class=AuthorizedRoute)
 @router.get("/me", tags=["who"], summary="Who am I")
 @permissions.any_caller()
 async def get_me(caller: CallerDep, session: SessionDep) -> Me:
-    """Who you are, in which projects, and what you may do."""
+    """Return the caller, its projects and its permissions."""
     if isinstance(caller, SignedIn):
         return _of_user(caller, await membership.memberships(session, caller))
     project = await membership.project_of(session, caller)
@@ -42,13 +42,12 @@ async def _audit_filter(
         str | None, Query(max_length=200, description="`user:<e-mail>`, `key:<prefix>`, `operator`…")
     ] = None,
     action: Annotated[
-        str | None, Query(max_length=100, description="`secret.set`, or `secret` for every act on secrets.")
+        str | None,
+        Query(max_length=100, description="`secret.set`, or `secret` for every action on secrets."),
     ] = None,
-    since: Annotated[
-        AwareDatetime | None, Query(description="From this moment on; with its time zone.")
-    ] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Start time, with a time zone.")] = None,
     instance: Annotated[
-        bool, Query(description="For operators: the acts that concern no project, like sign-ins.")
+        bool, Query(description="For operators: return the entries of the instance, such as sign-ins.")
     ] = False,
 ) -> AuditFilter:
     return AuditFilter(actor=actor, action=action, since=since, of_instance=instance)
@@ -57,7 +56,7 @@ async def _audit_filter(
 AuditFilterDep = Annotated[AuditFilter, Depends(_audit_filter)]
 
 
-@router.get("/audit", tags=["audit"], summary="Read the audit")
+@router.get("/audit", tags=["audit"], summary="Read the audit log")
 @permissions.needs("audit:read", role=Role.ADMIN)
 async def list_audit(
     request: Request,
@@ -66,11 +65,11 @@ async def list_audit(
     principal: PrincipalDep,
     session: SessionDep,
     *,
-    which: AuditFilterDep,
+    filters: AuditFilterDep,
 ) -> list[AuditRead]:
-    """Who did what in the project, newest first."""
+    """List the audit entries of the project, newest first."""
     principal.require(Role.ADMIN, "audit:read")
-    rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, which, page))
+    rows: Sequence[Any] = linked(request, response, await audit.list_rows(session, principal, filters, page))
     return [AuditRead.model_validate(row) for row in rows]
 
 
@@ -87,11 +86,11 @@ def _of_user(signed_in: SignedIn, memberships: Sequence[Membership]) -> Me:
     )
 
 
-def _of_key(principal: Principal, its: Membership) -> Me:
+def _of_key(principal: Principal, membership: Membership) -> Me:
     return Me(
         kind=principal.kind,
         label=principal.label,
-        projects=[_project(its)],
+        projects=[_project(membership)],
         project_id=principal.project_id,
         workspace_id=principal.project_id,
         scopes=sorted(principal.scopes or ()),
@@ -100,12 +99,12 @@ def _of_key(principal: Principal, its: Membership) -> Me:
     )
 
 
-def _project(its: Membership) -> ProjectMembership:
-    project = its.project
+def _project(membership: Membership) -> ProjectMembership:
+    project = membership.project
     return ProjectMembership(
         id=project.id,
         workspace_id=project.id,
         slug=project.slug,
         name=project.name,
-        role=membership.role_name(its.role),
+        role=role_name(membership.role),
     )

@@ -1,4 +1,7 @@
-"""The audit: who did what, to what, in which request. Rows are added in the transaction of the act itself."""
+"""Record and list audit entries: who did what, to what, in which request.
+
+Entries are added in the transaction of the action itself.
+"""
 
 from __future__ import annotations
 
@@ -21,46 +24,46 @@ from backend.identity.tables import AuditRow
 async def record(
     session: AsyncSession, principal: Principal, action: str, target: str = "", **facts: Any
 ) -> None:
-    """Write down an act in the principal's project; `action` is in the past tense, `facts` never hold secrets."""
+    """Record an action in the principal's project; `action` is in the past tense, `facts` must not contain secrets."""
     session.add(_row(principal.label, action, target, facts, project_id=principal.project_id))
 
 
 async def record_in(
     session: AsyncSession, project_id: UUID, actor: str, action: str, target: str = "", **facts: Any
 ) -> None:
-    """Write down an act in a project, of somebody who is known by label only."""
+    """Record an action in a project, of an actor of whom only the label is known."""
     session.add(_row(actor, action, target, facts, project_id=project_id))
 
 
 async def record_instance(
     session: AsyncSession, actor: str, action: str, target: str = "", **facts: Any
 ) -> None:
-    """Write down an act that concerns no project: a sign-in, a new account."""
+    """Record an action outside of projects, such as a sign-in or a new account."""
     session.add(_row(actor, action, target, facts, project_id=None))
 
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which acts a list shows."""
+    """Filters of the list of audit entries."""
 
     actor: str | None = None
     action: str | None = None
-    """`secret.set`, or `secret` for every act on secrets."""
+    """`secret.set`, or `secret` for every action on secrets."""
     since: datetime | None = None
     of_instance: bool = False
-    """Those that concern no project, in place of the project's."""
+    """Whether to list the entries of the instance instead of those of the project."""
 
 
 async def list_rows(
-    session: AsyncSession, principal: Principal, which: AuditFilter, page: Page
+    session: AsyncSession, principal: Principal, filters: AuditFilter, page: Page
 ) -> Slice[AuditRow]:
-    """The acts in the principal's project, or those of the instance, newest first.
+    """Return the audit entries of the principal's project, or those of the instance, newest first.
 
     Raises:
-        NotAllowed: the instance's are asked for by somebody who is not an operator.
+        NotAllowed: The principal requests those of the instance and is not an operator.
     """
-    query = _of_instance(principal) if which.of_instance else visible(AuditRow, principal)
-    query = query.where(*_conditions(which)).order_by(col(AuditRow.id).desc()).limit(page.limit + 1)
+    query = _of_instance(principal) if filters.of_instance else visible(AuditRow, principal)
+    query = query.where(*_conditions(filters)).order_by(col(AuditRow.id).desc()).limit(page.limit + 1)
     before = page.number()
     if before is not None:
         query = query.where(col(AuditRow.id) < before)
@@ -70,28 +73,28 @@ async def list_rows(
 
 def _of_instance(principal: Principal) -> Select[Any]:
     if not principal.is_operator:
-        raise NotAllowed("Only an operator of this instance reads the acts that concern no project.")
+        raise NotAllowed("Only an operator of this instance can read the audit log of the instance.")
     return select(AuditRow).where(col(AuditRow.project_id).is_(None))
 
 
-def _conditions(which: AuditFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: AuditFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
-    if which.actor is not None:
-        conditions.append(col(AuditRow.actor) == which.actor)
-    if which.action is not None:
-        is_act = col(AuditRow.action) == which.action
-        conditions.append(is_act | col(AuditRow.action).startswith(f"{which.action}.", autoescape=True))
-    if which.since is not None:
-        conditions.append(col(AuditRow.at) >= which.since)
+    if filters.actor is not None:
+        conditions.append(col(AuditRow.actor) == filters.actor)
+    if filters.action is not None:
+        is_action = col(AuditRow.action) == filters.action
+        conditions.append(is_action | col(AuditRow.action).startswith(f"{filters.action}.", autoescape=True))
+    if filters.since is not None:
+        conditions.append(col(AuditRow.at) >= filters.since)
     return conditions
 
 
-def _row(actor: str, action: str, target: str, facts: dict[str, Any], **place: Any) -> AuditRow:
+def _row(actor: str, action: str, target: str, facts: dict[str, Any], **columns: Any) -> AuditRow:
     return AuditRow(
         actor=actor[:200],
         action=action,
         target=target[:400],
         facts=facts,
         request_id=str(get_contextvars().get("request_id", ""))[:64],
-        **place,
+        **columns,
     )

@@ -1,4 +1,4 @@
-"""What a request brings to say who it is, and whom that makes it."""
+"""Read the credentials of a request and authenticate its caller."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.core.errors import NotSignedIn
 from backend.core.vault.vault import Vault
-from backend.identity.auth import job_tokens, key_authentication, sessions
+from backend.identity.auth import job_tokens, key_authentication
+from backend.identity.auth.accounts import sessions
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.auth.errors import ForgedRequest, InvalidJobToken
 from backend.identity.auth.principal import Principal, Role
@@ -36,13 +37,13 @@ IN_JOB_ROUTES: Final = frozenset(
         "/v1/web/search",
     }
 )
-"""The only routes on which a job token is worth anything."""
+"""The only routes that accept a job token."""
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request brings to say who it is."""
+    """The credentials of a request, with its method and path."""
 
     method: str
     path: str
@@ -53,7 +54,7 @@ class Credentials:
 
     @classmethod
     def of(cls, method: str, path: str, headers: Mapping[str, str], *, url: str) -> Credentials:
-        """Those that the headers of a request to the instance at `url` hold."""
+        """Return the credentials in the headers of a request to the instance at `url`."""
         return cls(
             method=method,
             path=path,
@@ -64,21 +65,21 @@ class Credentials:
         )
 
 
-async def authenticate(reader: AnySession, vault: Vault, brought: Credentials) -> Caller:
-    """Who the request is from.
+async def authenticate(reader: AnySession, vault: Vault, presented: Credentials) -> Caller:
+    """Return the caller of a request.
 
     Raises:
-        NotSignedIn: it brings nothing, or nothing that is valid.
-        ForgedRequest: it writes by session without the session's CSRF token.
+        NotSignedIn: The request has no credentials, or none that are valid.
+        ForgedRequest: The request writes by session without the session's CSRF token.
     """
-    if brought.job_token and brought.path in IN_JOB_ROUTES:
-        return await _job(reader, vault, brought.job_token)
-    if brought.authorization:
-        return await key_authentication.authenticate(reader, _bearer(brought.authorization))
-    if brought.job_token:
-        raise InvalidJobToken(f"A job token is not taken on {brought.path}. Use an API key.")
-    if brought.session_token:
-        return await _signed_in(reader, brought)
+    if presented.job_token and presented.path in IN_JOB_ROUTES:
+        return await _job(reader, vault, presented.job_token)
+    if presented.authorization:
+        return await key_authentication.authenticate(reader, _bearer(presented.authorization))
+    if presented.job_token:
+        raise InvalidJobToken(f"A job token is not accepted on {presented.path}. Use an API key.")
+    if presented.session_token:
+        return await _signed_in(reader, presented)
     raise NotSignedIn(
         "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
     )
@@ -91,34 +92,35 @@ def _bearer(authorization: str) -> str:
     return key.strip()
 
 
-async def _signed_in(reader: AnySession, brought: Credentials) -> SignedIn:
-    signed_in = await sessions.find(reader, brought.session_token)
-    if brought.method not in _SAFE_METHODS:
-        given = (brought.csrf_token or "").encode()
-        if not hmac.compare_digest(given, signed_in.csrf_token.encode()):
+async def _signed_in(reader: AnySession, presented: Credentials) -> SignedIn:
+    signed_in = await sessions.find(reader, presented.session_token)
+    if presented.method not in _SAFE_METHODS:
+        csrf_token = (presented.csrf_token or "").encode()
+        if not hmac.compare_digest(csrf_token, signed_in.csrf_token.encode()):
             raise ForgedRequest(
-                "A write by session must carry the session's token in the header X-CSRF-Token; GET /v1/me tells it."
+                "A write by session must send the session's CSRF token in the header X-CSRF-Token; GET /v1/me returns "
+                "it."
             )
     return signed_in
 
 
 async def _job(reader: AnySession, vault: Vault, token: str) -> Principal:
-    told = job_tokens.verify(vault, token)
-    values = {"job_id": told.job_id, "project_id": told.project_id, "attempt": told.attempt}
-    if (await reader.execute(_RUNS, values)).first() is None:
-        raise InvalidJobToken("The job of this token does not run any more, or runs elsewhere.")
+    claims = job_tokens.verify(vault, token)
+    values = {"job_id": claims.job_id, "project_id": claims.project_id, "attempt": claims.attempt}
+    if (await reader.execute(_FIND_RUNNING_JOB, values)).first() is None:
+        raise InvalidJobToken("The job of this token no longer runs, or another attempt of it runs.")
     return Principal(
         kind="job",
-        id=told.job_id,
-        project_id=told.project_id,
-        label=f"job:{told.job_id}",
+        id=claims.job_id,
+        project_id=claims.project_id,
+        label=f"job:{claims.job_id}",
         role=Role.DEVELOPER,
         scopes=OF_JOBS,
-        facts={"attempt": told.attempt},
+        facts={"attempt": claims.attempt},
     )
 
 
-_RUNS: Final = text("""
+_FIND_RUNNING_JOB: Final = text("""
     select id from jobs
     where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running'
 """)

@@ -1,7 +1,7 @@
-"""What endpoints ask for: the unit of work, the caller, the instance.
+"""Provide FastAPI dependencies: the unit of work, the caller, the application context.
 
-`SessionDep` commits before the answer is sent. The caller was authenticated at the gate, in a short transaction of
-its own, so an endpoint that waits without a `SessionDep` holds no connection.
+`SessionDep` commits before the response is sent. The gate has authenticated the caller in a short transaction of
+its own, so an endpoint without a `SessionDep` holds no connection while it waits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def _context(request: Request) -> AppContext:
 
 
 ContextDep = Annotated[AppContext, Depends(_context)]
-"""The parts that this process runs on."""
+"""The application context of this process."""
 
 
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -35,7 +35,7 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 
 
 SessionDep = Annotated[AsyncSession, Depends(_session, scope="function")]
-"""One unit of work per request; committed before the answer is sent, rolled back on an error."""
+"""One unit of work per request; committed before the response is sent, rolled back on an error."""
 
 
 async def _caller(request: Request) -> Caller:
@@ -51,7 +51,7 @@ CallerDep = Annotated[Caller, Depends(_caller)]
 """A user, a key or a job, for routes that name their project in the path."""
 
 
-async def _principal(request: Request) -> Principal:  # no other dependency, each of which costs 0.1 ms
+async def _principal(request: Request) -> Principal:  # without further dependencies: each costs 0.1 ms
     principal: Principal | None = getattr(request.state, "principal", None)
     if principal is None:
         raise NotSignedIn(
@@ -63,17 +63,17 @@ async def _principal(request: Request) -> Principal:  # no other dependency, eac
 
 
 PrincipalDep = Annotated[Principal, Depends(_principal)]
-"""Who acts, in which project: that of the key, or the one that the path or the session names. `AuthorizedRoute` has
-found it before the request was validated."""
+"""Who acts, and in which project: that of the key, or the one that the request by session names. `AuthorizedRoute`
+has stored it before the request was validated."""
 
 
 async def _user(caller: CallerDep) -> SignedIn:
     if not isinstance(caller, SignedIn):
         raise NotAllowed(
-            "Only a person can do this. Sign in to the studio, or use `puras-studio` on the machine."
+            "Only a signed-in user can do this. Sign in to the studio, or use `puras-studio` on the server."
         )
     return caller
 
 
 UserDep = Annotated[SignedIn, Depends(_user)]
-"""A signed-in person, in whatever project."""
+"""A signed-in user, in any project."""

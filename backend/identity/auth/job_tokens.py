@@ -1,4 +1,7 @@
-"""Tokens with which a running job calls back: for its own project, job and attempt, and for no longer than it runs."""
+"""Create and verify the tokens with which a running job calls the API.
+
+A token is valid for one project, job and attempt, and only while the job runs.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ _MAX_CHARACTERS: Final = 256
 
 
 class JobToken(NamedTuple):
-    """What a genuine token says."""
+    """The content of a verified token."""
 
     project_id: UUID
     job_id: UUID
@@ -29,26 +32,26 @@ class JobToken(NamedTuple):
 
 
 def mint(vault: Vault, *, project_id: UUID, job_id: UUID, attempt: int, expires_at: datetime) -> str:
-    """A token for one attempt of one job."""
+    """Create a token for one attempt of one job."""
     body = _BODY.pack(project_id.bytes, job_id.bytes, attempt, int(expires_at.timestamp()))
     sealed = body + vault.mac(_PURPOSE, body)
     return _PREFIX + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def verify(vault: Vault, token: str) -> JobToken:
-    """What the token says, if this instance made it and it has not expired.
+    """Return the content of a token.
 
     Raises:
-        InvalidJobToken: it did not, or it has.
+        InvalidJobToken: This instance did not create the token, or the token has expired.
     """
     sealed = _unwrap(token)
     body, mac = sealed[: _BODY.size], sealed[_BODY.size :]
     if not vault.has_signed(_PURPOSE, body, mac):
-        raise InvalidJobToken("This job token was not made by this instance.")
+        raise InvalidJobToken("This job token was not created by this instance.")
     project, job, attempt, expires_at_s = _BODY.unpack(body)
     expires_at = datetime.fromtimestamp(expires_at_s, UTC)
     if expires_at <= now():
-        raise InvalidJobToken("This job token has expired: its job has run past its time.")
+        raise InvalidJobToken("This job token has expired: its job has exceeded its time limit.")
     return JobToken(UUID(bytes=project), UUID(bytes=job), attempt, expires_at)
 
 

@@ -1,7 +1,7 @@
 """Authenticate API keys: `puras_live_<prefix>.<secret>` for servers, `puras_pub_<prefix>.<secret>` for browsers.
 
-The prefix is stored in plaintext to find the key, of the secret only its SHA-256: it has 190 random bits, so a slow
-hash would protect nothing.
+The prefix is stored in plaintext to find the key. Of the secret only its SHA-256 is stored: it has 190 random bits, so
+a slow hash would add no protection.
 """
 
 from __future__ import annotations
@@ -24,33 +24,35 @@ from backend.identity.auth.scopes import KeyKind, effective
 from backend.identity.tables import ApiKey, Project
 
 LABEL: Final = "key:"
-"""What the label of a key starts with; its prefix follows."""
-_WORDS: Final[dict[str, KeyKind]] = {"live": "secret", "pub": "publishable"}
-_SHAPE: Final = re.compile(r"puras_(live|pub)_([A-Za-z0-9]{8})\.([A-Za-z0-9]{32})")
+"""Start of the label of a key; its prefix follows."""
+_KINDS_BY_PREFIX: Final[dict[str, KeyKind]] = {"live": "secret", "pub": "publishable"}
+_PATTERN: Final = re.compile(r"puras_(live|pub)_([A-Za-z0-9]{8})\.([A-Za-z0-9]{32})")
 _PRINCIPAL_KINDS: Final[dict[str, Kind]] = {"secret": "secret_key", "publishable": "publishable_key"}
 _ROLES: Final = {"secret": Role.ADMIN, "publishable": Role.DEVELOPER}
-"""What a key may do at most; a publishable one is held to its two scopes besides."""
-_NOBODY_S_HASH: Final = hashlib.sha256(b"").hexdigest()
-"""Compared with when no key has the prefix, so that both cases take the same time."""
+"""The maximum role of a key; a publishable key is limited to its two scopes as well."""
+_DUMMY_HASH: Final = hashlib.sha256(b"").hexdigest()
+"""Compared when no key has the prefix, so that both cases take the same time."""
 
 
-async def authenticate(reader: AnySession, clear_text: str) -> Principal:
-    """Who the key is.
+async def authenticate(reader: AnySession, plaintext: str) -> Principal:
+    """Return the principal of the key.
 
     Raises:
-        InvalidKey: it is not a key, unknown, revoked or expired.
+        InvalidKey: The text is not an API key, or the key is unknown, revoked or expired.
     """
-    shape = _SHAPE.fullmatch(clear_text)
-    if shape is None:
+    match = _PATTERN.fullmatch(plaintext)
+    if match is None:
         raise InvalidKey(
-            "This is not an API key. Keys look like puras_live_xxxxxxxx.… (the part after the dot too)."
+            "This is not an API key. Keys look like puras_live_xxxxxxxx.…, including the part after the dot."
         )
-    word, prefix, secret = shape.groups()
+    kind_prefix, prefix, secret = match.groups()
     key = (await reader.execute(_FIND, {"prefix": prefix})).one_or_none()
-    is_right = hmac.compare_digest(key.secret_hash if key else _NOBODY_S_HASH, hash_secret(secret))
-    if key is None or not is_right or key.kind != _WORDS[word]:
-        raise InvalidKey(f"No API key 'puras_{word}_{prefix}.…' is known here. Check it, or make a new one.")
-    _refuse_ended(key, prefix)
+    is_correct = hmac.compare_digest(key.secret_hash if key else _DUMMY_HASH, hash_secret(secret))
+    if key is None or not is_correct or key.kind != _KINDS_BY_PREFIX[kind_prefix]:
+        raise InvalidKey(
+            f"No API key 'puras_{kind_prefix}_{prefix}.…' exists here. Check it, or create a new one."
+        )
+    _reject_inactive(key, prefix)
     return _principal(key, prefix)
 
 
@@ -80,27 +82,29 @@ _FIND_BY_ID: Final = _KEYS.where(
 )
 
 
-def _refuse_ended(key: Row[*tuple[Any, ...]], prefix: str) -> None:
+def _reject_inactive(key: Row[*tuple[Any, ...]], prefix: str) -> None:
     if key.revoked_at is not None:
-        raise InvalidKey(f"The API key {prefix!r} was revoked on {key.revoked_at:%Y-%m-%d}. Make a new one.")
+        raise InvalidKey(
+            f"The API key {prefix!r} was revoked on {key.revoked_at:%Y-%m-%d}. Create a new one."
+        )
     if key.expires_at is not None and key.expires_at <= now():
-        raise InvalidKey(f"The API key {prefix!r} expired on {key.expires_at:%Y-%m-%d}. Make a new one.")
+        raise InvalidKey(f"The API key {prefix!r} expired on {key.expires_at:%Y-%m-%d}. Create a new one.")
 
 
 async def find_principal(session: AnySession, *, key_id: UUID, project_id: UUID) -> Principal | None:
-    """Return who the key is now; `None` when it was revoked, has expired or is not of the project."""
+    """Return the current principal of the key; `None` if it is revoked, expired or not of the project."""
     key = (await session.execute(_FIND_BY_ID, {"key_id": key_id, "project_id": project_id})).one_or_none()
     if key is None:
         return None
     try:
-        _refuse_ended(key, key.prefix)
+        _reject_inactive(key, key.prefix)
     except InvalidKey:
         return None
     return _principal(key, key.prefix)
 
 
 def scopes_of(key: ApiKey | Row[*tuple[Any, ...]]) -> frozenset[str] | None:
-    """Return what the key can do; `None`: everything."""
+    """Return the effective scopes of the key; `None`: no restriction."""
     is_restricted = (
         bool(key.skill_allowlist) or key.daily_cap_micros is not None or key.expires_at is not None
     )
@@ -128,5 +132,5 @@ def _principal(key: Row[*tuple[Any, ...]], prefix: str) -> Principal:
 
 
 def hash_secret(secret: str) -> str:
-    """Return what is stored of the secret of a key."""
+    """Return the hash that is stored of the secret of a key."""
     return hashlib.sha256(secret.encode()).hexdigest()

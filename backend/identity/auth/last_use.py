@@ -1,4 +1,4 @@
-"""Remembers when keys and sessions were last used: about once a minute each, and never while a request waits."""
+"""Store when keys and sessions were last used: about once a minute each, in the background of requests."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from backend.identity.tables import ApiKey, Session
 
 log = logs.get(__name__)
 
-EVERY: Final = timedelta(minutes=1)
+MIN_INTERVAL: Final = timedelta(minutes=1)
 _MAX_REMEMBERED: Final = 10_000
 
 
 class LastUse:
-    """Writes last uses in the background of one process."""
+    """Write times of last use in the background of one process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,21 +31,21 @@ class LastUse:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def of_key(self, key_id: UUID) -> None:
-        """Note that the key is used now."""
+        """Record that the key is used now."""
         self._note(key_id, _KEYS)
 
     def of_session(self, session_id: UUID) -> None:
-        """Note that the session is used now."""
+        """Record that the session is used now."""
         self._note(session_id, _SESSIONS)
 
     async def close(self) -> None:
-        """Finish what is being written."""
+        """Wait for pending writes."""
         await asyncio.gather(*self._tasks)
 
     def _note(self, row_id: UUID, statement: Update) -> None:
         at = now()
         before = self._written.get(row_id)
-        if before is not None and at - before < EVERY:
+        if before is not None and at - before < MIN_INTERVAL:
             return
         if len(self._written) >= _MAX_REMEMBERED:
             self._written.clear()
@@ -57,9 +57,9 @@ class LastUse:
     async def _write(self, statement: Update, row_id: UUID, at: datetime) -> None:
         try:
             async with self._database.transaction() as session:
-                await session.execute(statement, {"row_id": row_id, "at": at, "before": at - EVERY})
+                await session.execute(statement, {"row_id": row_id, "at": at, "before": at - MIN_INTERVAL})
         except (SQLAlchemyError, OSError) as error:
-            log.warning("a last use was not written", row_id=str(row_id), error=type(error).__name__)
+            log.warning("time of last use not written", row_id=str(row_id), error=type(error).__name__)
 
 
 _KEYS: Final = (

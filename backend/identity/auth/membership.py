@@ -1,4 +1,4 @@
-"""From a signed-in user to a principal: in which project, with which role."""
+"""Determine the principal of a signed-in user in a project, and list the user's projects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.identity.auth.principal import Principal, Role
 from backend.identity.tables import Member, Project
 
 RoleName = Literal["owner", "admin", "developer", "viewer"]
-"""How the wire and the database write a role."""
+"""Names of roles in the API and in the database."""
 
 ROLES: Final[dict[str, Role]] = {
     "owner": Role.OWNER,
@@ -39,16 +39,16 @@ class Membership(NamedTuple):
 
 
 async def act_in(session: AsyncSession, caller: Caller, project: str) -> Principal:
-    """The caller as a principal of the project with this id or slug.
+    """Return the caller as a principal of the project with this ID or slug.
 
     Raises:
-        ProjectNotFound: there is no such project, or it is not the caller's.
+        ProjectNotFound: The project does not exist, or the caller is not in it.
     """
     if isinstance(caller, SignedIn):
         query = (
             select(col(Member.project_id), col(Member.role))
             .join(Project, col(Project.id) == col(Member.project_id))
-            .where(col(Member.user_id) == caller.user_id, *named(project))
+            .where(col(Member.user_id) == caller.user_id, *matches(project))
         )
         found = (await session.execute(query)).one_or_none()
         if found is None:
@@ -56,7 +56,7 @@ async def act_in(session: AsyncSession, caller: Caller, project: str) -> Princip
         return principal_of(caller, found.project_id, ROLES[found.role])
     if (
         await session.scalar(
-            select(col(Project.id)).where(col(Project.id) == caller.project_id, *named(project))
+            select(col(Project.id)).where(col(Project.id) == caller.project_id, *matches(project))
         )
         is None
     ):
@@ -68,7 +68,7 @@ async def project_of(session: AsyncSession, principal: Principal) -> Project:
     """Return the principal's project.
 
     Raises:
-        ProjectNotFound: it was deleted.
+        ProjectNotFound: The project was deleted.
     """
     query = select(Project).where(col(Project.id) == principal.project_id, col(Project.deleted_at).is_(None))
     project = (await session.scalars(query)).one_or_none()
@@ -78,7 +78,7 @@ async def project_of(session: AsyncSession, principal: Principal) -> Project:
 
 
 async def memberships(session: AsyncSession, signed_in: SignedIn) -> list[Membership]:
-    """Every project that the user is in, by name."""
+    """Return all projects that the user is in, by name."""
     query = (
         select(Project, col(Member.role))
         .join(Member, col(Member.project_id) == col(Project.id))
@@ -89,7 +89,7 @@ async def memberships(session: AsyncSession, signed_in: SignedIn) -> list[Member
 
 
 def principal_of(signed_in: SignedIn, project_id: UUID, role: Role) -> Principal:
-    """The user as a principal of a project in which they are known to have the role."""
+    """Return the user as a principal of the project, with a role that the caller of this function has verified."""
     return Principal(
         kind="user",
         id=signed_in.user_id,
@@ -101,12 +101,12 @@ def principal_of(signed_in: SignedIn, project_id: UUID, role: Role) -> Principal
 
 
 def role_name(role: Role) -> RoleName:
-    """The role as the wire writes it."""
+    """Return the name of the role in the API."""
     return _NAMES[role]
 
 
-def named(project: str) -> tuple[ColumnElement[bool], ...]:
-    """The conditions under which a row of `Project` is the living one with this id or slug."""
+def matches(project: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that select the project with this ID or slug, unless it is deleted."""
     is_alive = col(Project.deleted_at).is_(None)
     try:
         return col(Project.id) == UUID(project), is_alive

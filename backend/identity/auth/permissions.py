@@ -1,4 +1,4 @@
-"""What each route of `/v1` needs of its caller, declared at the route and checked before anything of it is read.
+"""Declare and check the permission of each route of `/v1`.
 
 Every endpoint declares exactly one permission:
 
@@ -7,7 +7,7 @@ Every endpoint declares exactly one permission:
     async def create_webhook(…): …
 
 The check runs before the path, the query and the body are validated, so that a caller without the permission gets 403
-whatever it sends. A route without a declaration cannot be served: `AuthorizedRoute` refuses to be made.
+whatever it sends. `AuthorizedRoute` cannot be created for an endpoint without a declaration.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from backend.identity.auth.scopes import SCOPES
 Who = Literal["anyone", "caller", "member", "person", "operator", "job"]
 
 StreamCheck = Callable[[AsyncSession, Principal], Awaitable[object]]
-"""Raises when the principal may no longer read what is streamed to it."""
+"""A function that raises when the principal may no longer read the streamed response."""
 
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 _NO_KEY: Final = "This needs an API key: send the header 'Authorization: Bearer puras_live_…', or sign in."
@@ -46,11 +46,11 @@ class Permission:
 
     who: Who
     """`anyone` without credentials, any authenticated `caller`, a `member` or key of the project, a signed-in
-    `person`, an `operator` of the instance, or a running `job`."""
+    user (`person`), an `operator` of the instance, or a running `job`."""
     scopes: tuple[str, ...] = ()
-    """All of which a key or a job needs."""
+    """Scopes that a key or a job needs, all of them."""
     role: Role = Role.VIEWER
-    """That a member needs at least."""
+    """Minimum role of a member."""
     is_for_publishable: bool = True
     """Whether publishable keys that have the scopes may use the route."""
 
@@ -68,17 +68,17 @@ _declared: dict[Callable[..., Any], Permission] = {}
 def needs(
     *scopes: str, role: Role = Role.VIEWER, is_for_publishable: bool = True
 ) -> Callable[[_Endpoint], _Endpoint]:
-    """Declare that the route is for members of the project with the role, and for keys with all the scopes."""
+    """Declare that the route is for members of the project with at least the role, and for keys with all scopes."""
     return _declare(Permission("member", scopes, role, is_for_publishable))
 
 
 def any_caller(*scopes: str) -> Callable[[_Endpoint], _Endpoint]:
-    """Declare that the route is for everyone with credentials, and for keys with the scopes."""
+    """Declare that the route is for all callers with credentials, and for keys with the scopes."""
     return _declare(Permission("caller", scopes))
 
 
 def people_only() -> Callable[[_Endpoint], _Endpoint]:
-    """Declare that the route is for signed-in people, in whatever project, and never for a key."""
+    """Declare that the route is for signed-in users in any project, and never for a key."""
     return _declare(Permission("person"))
 
 
@@ -93,7 +93,7 @@ def jobs_only(*scopes: str) -> Callable[[_Endpoint], _Endpoint]:
 
 
 def open_to_all() -> Callable[[_Endpoint], _Endpoint]:
-    """Declare that the route needs no credentials: the path is one, or there is nothing to protect."""
+    """Declare that the route needs no credentials: its path contains one, or its response is public."""
     return _declare(Permission("anyone"))
 
 
@@ -109,7 +109,7 @@ def of(endpoint: Callable[..., Any]) -> Permission:
     """Return the permission that an endpoint declares.
 
     Raises:
-        LookupError: It declares none.
+        LookupError: The endpoint declares no permission.
     """
     try:
         return _declared[endpoint]
@@ -121,7 +121,7 @@ def of(endpoint: Callable[..., Any]) -> Permission:
 
 
 class AuthorizedRoute(APIRoute):
-    """A route that checks its permission before it reads anything of the request."""
+    """A route that checks its permission before it parses the request."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self.permission = of(endpoint)
@@ -130,23 +130,21 @@ class AuthorizedRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request if its caller has the permission."""
-        if scope["method"] in (self.methods or ()):  # others are answered with 405
+        if scope["method"] in (self.methods or ()):  # the response to other methods is 405
             await authorize(scope, self.permission)
-            if (
-                self.permission.who != "anyone"
-            ):  # links with a proof in their path may be given more on their way
+            if self.permission.who != "anyone":  # mail clients and others add parameters to signed links
                 query_parameters.reject_unknown(QueryParams(scope["query_string"]), self._query_names)
         await super().handle(scope, receive, send)
 
 
 async def authorize(scope: Scope, permission: Permission) -> None:
-    """Reject the request unless its caller has the permission; leaves the principal in the scope's state.
+    """Check that the caller of the request has the permission, and store its principal in the scope's state.
 
     Raises:
         NotSignedIn: The request has no caller.
         NotAllowed: The caller does not have the permission.
-        ProjectNotNamed: A session does not say which project it means.
-        ProjectNotFound: The project does not exist, or is not the caller's.
+        ProjectNotNamed: A request by session does not name a project.
+        ProjectNotFound: The project does not exist, or the caller is not in it.
     """
     if permission.who == "anyone":
         return
@@ -156,7 +154,7 @@ async def authorize(scope: Scope, permission: Permission) -> None:
     if caller is None:
         raise NotSignedIn(_NO_KEY)
     if permission.who in ("person", "operator"):
-        _require_person(caller, permission.who)
+        _require_user(caller, permission.who)
     elif isinstance(caller, Principal):
         _require(caller, permission)
         project = scope.get("path_params", {}).get("project")
@@ -164,7 +162,7 @@ async def authorize(scope: Scope, permission: Permission) -> None:
             await _act_in(scope, caller, project)
         state["principal"] = caller
     elif permission.who == "member":
-        principal = await _act_in(scope, caller, _named(scope))
+        principal = await _act_in(scope, caller, _project_reference(scope))
         principal.require(permission.role, *permission.scopes)
         state["principal"] = principal
     elif permission.who == "job":
@@ -172,11 +170,11 @@ async def authorize(scope: Scope, permission: Permission) -> None:
 
 
 async def authorize_again(scope: Scope, caller: Caller) -> None:
-    """Reject a request that is still being answered when its caller no longer has the permission.
+    """Check again that the caller of a request in progress has the permission.
 
     Args:
-        scope: Of the request, which `authorize` has accepted before.
-        caller: Its caller, as the database describes it now.
+        scope: Scope of the request, which `authorize` has accepted before.
+        caller: Its caller as it is in the database now.
 
     Raises:
         NotAllowed: The caller no longer has the permission.
@@ -186,10 +184,10 @@ async def authorize_again(scope: Scope, caller: Caller) -> None:
     permission: Permission | None = scope["state"].get("permission")
     if permission is None:  # the request reached no route
         return
-    renewed = {**scope, "state": {"caller": caller}}
-    await authorize(renewed, permission)
+    new_scope = {**scope, "state": {"caller": caller}}
+    await authorize(new_scope, permission)
     check: StreamCheck | None = scope["state"].get("stream_check")
-    principal: Principal | None = renewed["state"].get("principal")
+    principal: Principal | None = new_scope["state"].get("principal")
     if check is not None and principal is not None:
         context: AppContext = scope["app"].state.context
         async with context.database.transaction() as session:
@@ -197,40 +195,40 @@ async def authorize_again(scope: Scope, caller: Caller) -> None:
 
 
 def while_streaming(request: Request, check: StreamCheck) -> None:
-    """Have `check` run again and again while the response is streamed; what it raises ends the stream."""
+    """Run `check` repeatedly while the response is streamed; an error that it raises ends the stream."""
     request.state.stream_check = check
 
 
 def _require(caller: Principal, permission: Permission) -> None:
-    """Check a key or a job, which act in one project."""
+    """Check the permission of a key or a job, which act in one project."""
     if permission.who == "job":
         _require_job(caller)
     caller.require(permission.role, *permission.scopes)
     if caller.kind == "publishable_key" and not permission.is_for_publishable:
         raise NotAllowed(
-            "A publishable key cannot list jobs; it reads those whose ids it knows. Use a secret key from your server."
+            "A publishable key cannot list jobs; it can read single jobs by ID. Use a secret key from your server."
         )
 
 
 def _require_job(caller: Caller) -> None:
     if isinstance(caller, SignedIn) or caller.kind != "job":
         raise NotAllowed(
-            "Only a running job can call this, with the token that its sandbox has. Call it from a skill, with the kit."
+            "Only a running job can call this, with the token of its sandbox. Call it from a skill, with the kit."
         )
 
 
-def _require_person(caller: Caller, who: Who) -> None:
+def _require_user(caller: Caller, who: Who) -> None:
     if not isinstance(caller, SignedIn):
         raise NotAllowed(
-            "Only a signed-in person can do this, not an API key. Sign in to the studio, or use `puras-studio` on "
+            "Only a signed-in user can do this, not an API key. Sign in to the studio, or use `puras-studio` on "
             "the server."
         )
     if who == "operator" and not caller.is_operator:
-        raise NotAllowed("Only an operator of this instance can do this. Ask one.")
+        raise NotAllowed("Only an operator of this instance can do this. Ask an operator.")
 
 
-def _named(scope: Scope) -> str:
-    """Return the project that a request by session means: of its path, else its header, else its query."""
+def _project_reference(scope: Scope) -> str:
+    """Return the project that a request by session names: in its path, else its header, else its query."""
     from_path = scope.get("path_params", {}).get("project")
     if from_path is not None:
         return str(from_path)

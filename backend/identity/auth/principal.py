@@ -1,7 +1,7 @@
-"""Who acts, and for which project; the one gate of tenancy.
+"""Describe who acts in a project, and restrict queries to the rows that this principal may see.
 
-Every read of a tenant's table begins with `visible(Table, principal)`; a lint test refuses any other `select` of one
-outside this module and the operator's own commands.
+Every read of a tenant's table starts with `visible(Table, principal)`. A lint test rejects any other `select` of such
+a table outside this module and the operator's commands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.core.errors import NotAllowed
 
 
 class Role(IntEnum):
-    """What a member may do; each role may do what the ones below it may."""
+    """Role of a member; each role includes the ones below it."""
 
     VIEWER = 1
     """Read everything but secrets."""
@@ -31,58 +31,58 @@ class Role(IntEnum):
 
 
 class Rates(NamedTuple):
-    """Most requests a minute; none: what the instance says."""
+    """Maximum requests per minute; `None`: the limit of the instance."""
 
     key: int | None = None
     project: int | None = None
     """Set by the operator."""
     own_of_project: int | None = None
-    """Set by the project itself; it holds where it is less."""
+    """Set by the project itself; it applies if it is lower."""
 
 
 AGENT_CLIENT = "puras-mcp"
-"""How the MCP server names itself in `User-Agent`: an agent decides what it asks for."""
+"""`User-Agent` of the MCP server, whose requests an agent decides on."""
 
 Kind = Literal["user", "secret_key", "publishable_key", "job", "system"]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody who acts in exactly one project."""
+    """A user, API key, job or the system, acting in exactly one project."""
 
     kind: Kind
     id: UUID
-    """Of the user, the key or the job."""
+    """ID of the user, the key or the job."""
     project_id: UUID
     label: str
-    """How audit rows and jobs name it: `user:ada@example.org`, `key:ab12cd34`, `job:<id>`."""
+    """Its name in audit rows and jobs: `user:ada@example.org`, `key:ab12cd34`, `job:<id>`."""
     role: Role
     scopes: frozenset[str] | None = None
-    """All that a restricted key or a job can do; `None`: whatever its role allows."""
+    """Scopes of a restricted key or a job; `None`: everything that its role allows."""
     skill_allowlist: frozenset[str] = frozenset()
-    """Skills that a key may run, as `skill_allowlist` reads them; empty: all."""
+    """Skills that a key may run, in the syntax of `skill_allowlist.py`; empty: all."""
     daily_cap_micros: int | None = None
     expires_at: datetime | None = None
-    """When a key ends; what it does must not go on by itself behind that."""
+    """When a key expires; work that it starts must not continue after that."""
     rates: Rates = field(default_factory=Rates)
-    """Of the key and its project."""
+    """Rate limits of the key and its project."""
     is_operator: bool = False
     is_agent: bool = False
-    """It asks through the MCP server, so an agent decides what it asks for."""
+    """Whether the request comes through the MCP server, so that an agent decides on it."""
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sees_own_jobs_only(self) -> bool:
-        """Whether it reads the jobs that it submitted itself, and no others of the project."""
+        """Return whether it may read only the jobs that it submitted itself."""
         if self.kind == "publishable_key":
             return True
         return self.kind == "secret_key" and self.scopes is not None and "jobs:read" not in self.scopes
 
     def require(self, role: Role, *scopes: str) -> None:
-        """Reject the principal unless it has the role and, where it is limited to scopes, all of these.
+        """Check that the principal has the role and, if it is limited to scopes, all of these.
 
         Raises:
-            NotAllowed: It does not.
+            NotAllowed: The role or a scope is missing.
         """
         for scope in scopes:
             if self.scopes is not None and scope not in self.scopes:
@@ -111,13 +111,13 @@ def _missing(kind: Kind, scope: str) -> NotAllowed:
 
 
 def stand_in(kind: Kind, *, sees_own_only: bool) -> Principal:
-    """Return a principal for any of its kind, to build a query with `visible` once, so that it stays prepared.
+    """Return a placeholder for principals of a kind, to build a query with `visible` once and keep it prepared.
 
     Execute the query with the values `principal_id` and `project_id`.
     """
     return Principal(
         kind=kind,
-        id=bindparam("principal_id", type_=Uuid),  # type: ignore[arg-type]  # stands for any id
+        id=bindparam("principal_id", type_=Uuid),  # type: ignore[arg-type]  # a bind parameter for the ID
         project_id=bindparam("project_id", type_=Uuid),  # type: ignore[arg-type]
         label="",
         role=Role.VIEWER,
@@ -126,17 +126,17 @@ def stand_in(kind: Kind, *, sees_own_only: bool) -> Principal:
 
 
 class Restricted(Protocol):
-    """A table of which some principals see a part of their project's rows only."""
+    """A table that hides some rows of a project from some of its principals."""
 
     @classmethod
     def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
-        """Return the query without the rows that the principal may not know of."""
+        """Return the query without the rows that the principal may not see."""
 
 
 def visible(table: Any, principal: Principal) -> Select[Any]:
-    """Return the rows of a tenant's table that the principal may know of; the start of every query.
+    """Return a query for the rows of a tenant's table that the principal may see; every query starts with it.
 
-    They are those of its project, less what the table itself hides from it (`Restricted`).
+    It selects the rows of the principal's project, without those that the table hides from it (`Restricted`).
     """
     query = select(table).where(table.project_id == principal.project_id)
     restricted: type[Restricted] | None = table if hasattr(table, "restrict") else None

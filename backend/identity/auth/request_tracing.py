@@ -1,4 +1,4 @@
-"""The span of a request, which every span of its job descends from: ASGI middleware behind the gate."""
+"""Open the span of a request, the root of the spans of its job. The middleware runs after authentication."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from backend.identity.auth.actors import SignedIn
 _TRUSTED: Final = frozenset({"secret_key", "system"})
 
 
-class Traced:
-    """ASGI middleware that opens a span for each request that the gate has let through."""
+class RequestTracing:
+    """ASGI middleware that opens a span for each authenticated request."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, inside a span while traces are on."""
+        """Pass the request on, inside a span if tracing is on."""
         caller = scope.get("state", {}).get("caller") if spans.is_on() else None
         if caller is None:
             await self._app(scope, receive, send)
@@ -32,11 +32,11 @@ class Traced:
             method, "server", parent=_parent(scope), at_ns=began_ns(scope), http__request__method=method
         ) as span:
             bind_contextvars(trace_id=traceparent.trace_id_of(span.traceparent))
-            await self._app(scope, receive, _Noting(scope, send, span))
+            await self._app(scope, receive, _SpanRecordingSend(scope, send, span))
 
 
-class _Noting:
-    """Sends messages on, and tells the span how the request was answered."""
+class _SpanRecordingSend:
+    """Send messages, and record the status of the response in the span."""
 
     def __init__(self, scope: Scope, send: Send, span: spans.Span) -> None:
         self._scope = scope
@@ -54,10 +54,9 @@ class _Noting:
 
 
 def _parent(scope: Scope) -> str:
-    """The caller's own span, when he is one who may name it.
+    """Return the `traceparent` of the request if the caller is trusted to set it, else an empty string.
 
-    A publishable key is in the hands of everybody, and a job runs code of its own: what they name could be a span in
-    the trace of somebody else.
+    Publishable keys are public, and jobs run untrusted code: they could name a span in the trace of another user.
     """
     caller = scope["state"]["caller"]
     if isinstance(caller, SignedIn) or caller.kind in _TRUSTED:

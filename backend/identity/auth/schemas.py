@@ -1,4 +1,4 @@
-"""What the routes of the caller, of sessions and of the audit take and return."""
+"""Schemas of the routes of the caller, of sessions and of the audit log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from backend.identity.auth.membership import RoleName
 from backend.identity.tables import Session
 
 
-class Answer(BaseModel):
-    """What a route answers, read from a row."""
+class ReadModel(BaseModel):
+    """Base of responses that are read from a row."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class UserRead(Answer):
-    """A person."""
+class UserRead(ReadModel):
+    """A user account."""
 
     id: UUID
     email: str
@@ -28,7 +28,7 @@ class UserRead(Answer):
     is_operator: bool
 
 
-class ProjectMembership(Answer):
+class ProjectMembership(ReadModel):
     """A project that the caller is in."""
 
     id: UUID
@@ -38,61 +38,61 @@ class ProjectMembership(Answer):
     role: RoleName
 
 
-class Me(Answer):
-    """Who the request was authenticated as, and what that allows."""
+class Me(ReadModel):
+    """The caller that the request was authenticated as, and its permissions."""
 
     kind: Literal["user", "secret_key", "publishable_key", "job", "system"]
     label: str
     user: UserRead | None = None
     csrf_token: str | None = None
-    """Of a session: to be sent back in `X-CSRF-Token` with every write."""
+    """CSRF token of the session, which each write sends in `X-CSRF-Token`."""
     projects: list[ProjectMembership]
     project_id: UUID | None = None
     workspace_id: UUID | None = None
     scopes: list[str] = []
-    """All that a restricted key can do; empty for one that is not restricted."""
+    """Scopes of a restricted key; empty for a key without restrictions."""
     is_restricted: bool = False
-    """Whether a key can do nothing but what `scopes` lists."""
+    """Whether the key is limited to `scopes`."""
     skill_allowlist: list[str] = []
 
 
-class SessionRead(Answer):
-    """One browser in which a person is signed in."""
+class SessionRead(ReadModel):
+    """A session of a user in one browser."""
 
     id: UUID
     is_current: bool
-    """The one that asks."""
+    """Whether it is the session of this request."""
     address: str
-    """From which it was begun."""
+    """IP address from which the user signed in."""
     user_agent: str
-    """How the browser named itself."""
+    """`User-Agent` of the browser."""
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
-    """When it ends at the latest; it ends before when it is not used for a week."""
+    """Latest end of the session; it ends earlier when it is not used for a week."""
 
     @classmethod
     def of(cls, row: Session, *, is_current: bool) -> SessionRead:
-        """The answer for a session."""
+        """Return the response for a session."""
         values = {name: getattr(row, name) for name in cls.model_fields if name != "is_current"}
         return cls(is_current=is_current, **values)
 
 
-class SessionsEnded(Answer):
-    """What came of signing out everywhere else."""
+class SessionsEnded(ReadModel):
+    """Result of signing out in all other browsers."""
 
     ended: int
 
 
 class NewPassword(Asked):
-    """Another password for the person who asks."""
+    """A new password for the caller."""
 
     current_password: SecretStr = Field(max_length=2000)
     new_password: SecretStr = Field(max_length=2000)
 
 
-class AuditRead(Answer):
-    """Who did what."""
+class AuditRead(ReadModel):
+    """An audit entry."""
 
     id: int
     actor: str

@@ -1,7 +1,7 @@
-"""The scopes that limit what an API key can do: the one list from which checks, forms, docs and OpenAPI are made.
+"""Define the scopes of API keys. Checks, forms, docs and OpenAPI use this list.
 
 A key without scopes and without any other restriction can do everything that its kind can. A key with a list of skills,
-a daily cap or an expiry is restricted: without scopes of its own it has `RESTRICTED`, and nothing that is not listed.
+a daily cap or an expiry is restricted: without scopes of its own it has those of `RESTRICTED`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ KeyKind = Literal["secret", "publishable"]
 SCOPES: Final[dict[str, str]] = {
     "jobs:submit": "Run the skills that the key may run, replay and fork its jobs, rate results.",
     "jobs:read_own": "Read the jobs that the key submitted: status, result, files, events, receipt.",
-    "jobs:read": "Read all jobs of the project and findings about them.",
+    "jobs:read": "Read all jobs of the project and insights about them.",
     "jobs:write": "Cancel the jobs that the key can read.",
     "approvals:read": "Read the calls that await approval, of the jobs that the key may read.",
     "approvals:write": "Approve and reject calls of the jobs that the key may read.",
@@ -22,15 +22,15 @@ SCOPES: Final[dict[str, str]] = {
     "deployments:read": "Read versions and drafts with their source code. Includes `skills:read`.",
     "deployments:write": "Change what code the project runs: push, activate, edit drafts, run notebooks.",
     "evals:read": "Read eval suites, cases and their results.",
-    "evals:write": "Keep jobs as cases, and with `evals:read` start and cancel eval suites.",
-    "drive:read": "List, download and sign all files of the drive, and name any of them in the inputs of jobs.",
+    "evals:write": "Save jobs as cases, and with `evals:read` start and cancel eval suites.",
+    "drive:read": "List, download and sign all files of the drive, and use them in the inputs of jobs.",
     "drive:write": "Upload, move and delete files of the drive.",
     "memory:read": "Read and search the project's memory.",
-    "memory:write": "Write and forget records of the project's memory.",
+    "memory:write": "Write and delete records of the project's memory.",
     "secrets:read": "List the names of secrets; values are never shown.",
     "secrets:write": "Set and delete secrets.",
     "providers:read": "List model providers with a masked key.",
-    "providers:write": "Set and delete the keys and addresses of model providers.",
+    "providers:write": "Set and delete the keys and URLs of model providers.",
     "billing:read": "Read the wallet, the ledger, usage and prices.",
     "budgets:read": "Read budgets.",
     "budgets:write": "Create, change and delete budgets.",
@@ -45,10 +45,10 @@ SCOPES: Final[dict[str, str]] = {
     "members:read": "List members and invitations.",
     "members:write": "Invite, change and remove members, administrators among them.",
     "keys:read": "List API keys.",
-    "keys:write": "Revoke API keys. A restricted key never creates or widens one.",
+    "keys:write": "Revoke API keys. A restricted key cannot create keys or extend their permissions.",
     "audit:read": "Read the audit log.",
 }
-"""Every scope, with what it allows."""
+"""Every scope with its description."""
 
 INCLUDED: Final[dict[str, frozenset[str]]] = {
     "jobs:read": frozenset({"jobs:read_own"}),
@@ -57,37 +57,37 @@ INCLUDED: Final[dict[str, frozenset[str]]] = {
 """Scopes that another one includes."""
 
 RESTRICTED: Final = frozenset({"jobs:submit", "jobs:read_own", "jobs:write"})
-"""What a restricted secret key can do that was given no scopes: run skills, read and cancel its own jobs."""
+"""Scopes of a restricted secret key without scopes of its own: run skills, read and cancel its own jobs."""
 
 OF_PUBLISHABLE: Final = frozenset({"jobs:submit", "jobs:read_own"})
-"""All that a publishable key can do."""
+"""Scopes of a publishable key."""
 
 OF_JOBS: Final = frozenset(
     {"drive:read", "drive:write", "jobs:read_own", "jobs:submit", "memory:read", "memory:write"}
 )
-"""What the token of a running job can do."""
+"""Scopes of the token of a running job."""
 
 _PUBLISHABLE_NAMES: Final = OF_PUBLISHABLE | {"jobs:read"}
 """`jobs:read` was the name of `jobs:read_own` for publishable keys, and is still accepted."""
 
 
 def possible(kind: KeyKind) -> frozenset[str]:
-    """Return the scopes that a key of the kind can be given."""
+    """Return the scopes that a key of the kind can have."""
     return frozenset(SCOPES) if kind == "secret" else _PUBLISHABLE_NAMES
 
 
-def effective(kind: KeyKind, given: Collection[str], *, is_restricted: bool) -> frozenset[str] | None:
-    """Return what a key can do that was given these scopes; `None`: everything.
+def effective(kind: KeyKind, selected: Collection[str], *, is_restricted: bool) -> frozenset[str] | None:
+    """Return the effective scopes of a key; `None`: no restriction.
 
     Args:
-        kind: Of the key.
-        given: The scopes that it was created with, or changed to.
+        kind: Kind of the key.
+        selected: The scopes that it was created with, or changed to.
         is_restricted: Whether it has a list of skills, a daily cap or an expiry.
     """
     if kind == "publishable":
-        return with_included(given) & OF_PUBLISHABLE if given else OF_PUBLISHABLE
-    if given:
-        return with_included(given) & SCOPES.keys()
+        return with_included(selected) & OF_PUBLISHABLE if selected else OF_PUBLISHABLE
+    if selected:
+        return with_included(selected) & SCOPES.keys()
     return RESTRICTED if is_restricted else None
 
 

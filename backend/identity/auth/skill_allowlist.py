@@ -1,5 +1,7 @@
-"""Which skills a key may run: `skill` of the default skillpack, `skillpack/skill`, or `*/skill` of any skillpack; and
-`listing:slug`, a listing of the marketplace.
+"""Check which skills a key may run.
+
+An entry is `skill` of the default skillpack, `skillpack/skill`, `*/skill` of any skillpack, or `listing:slug` of the
+marketplace.
 """
 
 from __future__ import annotations
@@ -15,17 +17,17 @@ LISTING: Final = "listing:"
 
 
 def allows(allowlist: Collection[str], skillpack: str, skill: str, *, is_default: bool) -> bool:
-    """Whether a key with the list may run the skill of that skillpack; an empty list allows every skill."""
+    """Return whether a key with the list may run the skill of that skillpack; an empty list allows every skill."""
     if not allowlist or f"{skillpack}/{skill}" in allowlist or f"{ANY}/{skill}" in allowlist:
         return True
     return is_default and skill in allowlist
 
 
 def may_name(allowlist: Collection[str], skillpack: str | None, skill: str) -> bool:
-    """Whether the list allows a skill of that name in some skillpack, or in the one that is named.
+    """Return whether the list allows a skill of that name in the given skillpack, or in any.
 
-    Asked before the skill is looked up, so that a key with a list gets one answer for a skill that it may not run and
-    for one that does not exist.
+    Call it before the skill is looked up, so that the response for a forbidden skill equals the one for a skill that
+    does not exist.
     """
     if not allowlist:
         return True
@@ -39,12 +41,12 @@ def parts_of(skill: str, skillpack: str | None = None) -> tuple[str | None, str]
     return (within or skillpack or "").rpartition("/")[2] or None, name
 
 
-def faults(allowlist: Sequence[str]) -> list[Problem]:
-    """What is wrong with a list that somebody wants a key to have."""
+def problems(allowlist: Sequence[str]) -> list[Problem]:
+    """Return the problems of a list that a key shall have."""
     return [
         Problem(
             f"skill_allowlist[{at}]",
-            f"{entry!r} names no skill. Write 'skill' for one of the default skillpack, 'skillpack/skill', or "
+            f"{entry!r} is not the name of a skill. Write 'skill' for one of the default skillpack, 'skillpack/skill', "
             "'*/skill' for that name in every skillpack, or 'listing:slug' for one of the marketplace.",
         )
         for at, entry in enumerate(allowlist)

@@ -1,1 +1,1 @@
-"""Idempotency keys: the first answer, again."""
+"""Replay the first response to requests that repeat an idempotency key."""

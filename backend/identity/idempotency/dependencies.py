@@ -14,7 +14,7 @@ from backend.context import AppContext
 from backend.core.vault.vault import Vault
 from backend.identity.auth.actors import Caller
 from backend.identity.idempotency import service
-from backend.identity.idempotency.service import Answered, Replayed
+from backend.identity.idempotency.service import Replayed, StoredResponse
 
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
 
@@ -22,16 +22,16 @@ IdempotencyKeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="1 to 255 characters of your own. The same request with the same key does its work once; for a "
-        "day a repeat gets the first answer, with `Idempotent-Replayed: true`.",
+        description="1 to 255 characters that you choose. The same request with the same key is executed once; for a "
+        "day, a repeat returns the first response with `Idempotent-Replayed: true`.",
     ),
 ]
-"""For every POST that creates something."""
+"""The header, for every POST that creates something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """A request that does its work once for its `Idempotency-Key`, and each time when it has none."""
+    """A request that is executed once per `Idempotency-Key`, or each time if it has none."""
 
     key: str | None
     fingerprint: str
@@ -41,19 +41,19 @@ class Once:
         self,
         session: AsyncSession,
         caller: Caller,
-        make: Callable[[], Awaitable[BaseModel]],
+        create: Callable[[], Awaitable[BaseModel]],
         *,
         status: int = 201,
     ) -> Response:
-        """The answer that `make` gives, or the one that it gave to the same request before."""
+        """Call `create` and return its result, or return the stored response of the same request."""
         if self.key is None:
-            return _response(Answered(status, (await make()).model_dump_json()))
-        claimed = await service.claim(session, caller, self.key, self.fingerprint)
-        if isinstance(claimed, Replayed):
-            return _response(claimed.answer(self.vault), is_replayed=True)
-        answered = Answered(status, (await make()).model_dump_json())
-        await service.store_answer(session, self.vault, claimed, answered)
-        return _response(answered)
+            return _response(StoredResponse(status, (await create()).model_dump_json()))
+        claim = await service.claim(session, caller, self.key, self.fingerprint)
+        if isinstance(claim, Replayed):
+            return _response(claim.response(self.vault), is_replayed=True)
+        response = StoredResponse(status, (await create()).model_dump_json())
+        await service.store_response(session, self.vault, claim, response)
+        return _response(response)
 
 
 async def _once(request: Request, key: IdempotencyKeyHeader = None) -> Once:
@@ -65,9 +65,9 @@ async def _once(request: Request, key: IdempotencyKeyHeader = None) -> Once:
 
 
 OnceDep = Annotated[Once, Depends(_once)]
-"""For routes with a JSON body; a route with a form takes its fingerprint from the parts itself."""
+"""For routes with a JSON body; a route with a form computes the fingerprint from its parts."""
 
 
-def _response(answered: Answered, *, is_replayed: bool = False) -> Response:
+def _response(response: StoredResponse, *, is_replayed: bool = False) -> Response:
     headers = {REPLAYED_HEADER: "true"} if is_replayed else {}
-    return Response(answered.body, answered.status, headers, media_type="application/json")
+    return Response(response.body, response.status, headers, media_type="application/json")

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: the same request sent twice does its work once and is answered twice.
+"""Execute requests with an `Idempotency-Key` once, and store their responses for repeats.
 
-The key's row is inserted in the transaction of the work itself. Concurrent requests wait on its unique index until
-that transaction has ended, and then find its answer, or, when it was rolled back, do the work themselves.
+The row of the key is inserted in the transaction that executes the request. Concurrent requests wait on its unique
+index until that transaction has ended. Then they find the response or, after a rollback, execute the request.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from backend.core.vault.vault import Vault
 from backend.identity.auth.actors import Caller, SignedIn
 from backend.identity.idempotency.tables import IdempotencyKey
 
-KEPT: Final = timedelta(hours=24)
+RETENTION: Final = timedelta(hours=24)
 MAX_CHARACTERS: Final = 255
 
 
-class Answered(NamedTuple):
-    """An answer that was given, or is to be."""
+class StoredResponse(NamedTuple):
+    """A response as it is stored."""
 
     status: int
     body: str
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """Nobody has used the key: do the work, then store what came of it."""
+class Claim:
+    """The key is new: execute the request, then store the result."""
 
     scope: str
     key: str
@@ -43,21 +43,25 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The work was done before: answer with the job it made, or with the answer it got."""
+    """The request was executed before: return the job that it created, or the stored response."""
 
     job_id: UUID | None
-    sealed_answer: str | None
+    encrypted_response: str | None
     status: int | None
 
-    def answer(self, vault: Vault) -> Answered:
-        """The first answer, for everything that is not a job."""
-        if self.sealed_answer is None or self.status is None:
-            raise Conflict("The request with this Idempotency-Key was of another sort. Use a new key.")
-        return Answered(self.status, vault.decrypt(self.sealed_answer))
+    def response(self, vault: Vault) -> StoredResponse:
+        """Return the first response of a request that has not created a job.
+
+        Raises:
+            Conflict: The request has created a job.
+        """
+        if self.encrypted_response is None or self.status is None:
+            raise Conflict("This Idempotency-Key was used for a request of another kind. Use a new key.")
+        return StoredResponse(self.status, vault.decrypt(self.encrypted_response))
 
 
 class KeyReused(Invalid):
-    """The idempotency key was used for another request."""
+    """The key was used with another request."""
 
     code = "idempotency_key_reused"
 
@@ -68,20 +72,20 @@ class KeyReused(Invalid):
         )
 
 
-async def claim(session: AsyncSession, caller: Caller, key: str, fingerprint: str) -> Claimed | Replayed:
-    """Take the key for the work that this transaction is about to do, unless it was done before.
+async def claim(session: AsyncSession, caller: Caller, key: str, fingerprint: str) -> Claim | Replayed:
+    """Claim the key for the request that this transaction executes, unless it was executed before.
 
     Raises:
-        KeyReused: the key came before, with another request.
-        Malformed: the key is empty or too long.
+        KeyReused: The key was used with another request.
+        Malformed: The key is empty or too long.
     """
     if not 1 <= len(key) <= MAX_CHARACTERS or not key.isprintable():
         raise Malformed(f"An Idempotency-Key has 1 to {MAX_CHARACTERS} printable characters.")
     scope = _scope(caller)
     at = now()
-    values = {"scope": scope, "key": key, "fingerprint": fingerprint, "at": at, "expired": at - KEPT}
-    if (await session.execute(_TAKE, values)).first() is not None:
-        return Claimed(scope, key)
+    values = {"scope": scope, "key": key, "fingerprint": fingerprint, "at": at, "expired": at - RETENTION}
+    if (await session.execute(_CLAIM, values)).first() is not None:
+        return Claim(scope, key)
     query = select(IdempotencyKey).where(col(IdempotencyKey.scope) == scope, col(IdempotencyKey.key) == key)
     row = (await session.scalars(query)).one()
     if row.fingerprint != fingerprint:
@@ -89,33 +93,35 @@ async def claim(session: AsyncSession, caller: Caller, key: str, fingerprint: st
     return Replayed(row.job_id, row.answer, row.status)
 
 
-async def store_job(session: AsyncSession, claimed: Claimed, job_id: UUID) -> None:
-    """Remember that the work made this job; its state at the time is what a replay answers with."""
-    await _store(session, claimed, job_id=job_id)
+async def store_job(session: AsyncSession, claimed_key: Claim, job_id: UUID) -> None:
+    """Store the job that the request created; a repeat returns the job in its state at that time."""
+    await _store(session, claimed_key, job_id=job_id)
 
 
-async def store_answer(session: AsyncSession, vault: Vault, claimed: Claimed, answered: Answered) -> None:
-    """Remember the answer, encrypted, since it may show a new key."""
-    await _store(session, claimed, status=answered.status, answer=vault.encrypt(answered.body))
+async def store_response(
+    session: AsyncSession, vault: Vault, claimed_key: Claim, response: StoredResponse
+) -> None:
+    """Store the response, encrypted because it may contain a new API key."""
+    await _store(session, claimed_key, status=response.status, answer=vault.encrypt(response.body))
 
 
 async def sweep(session: AsyncSession) -> int:
-    """Forget the keys that are older than a day; returns how many."""
+    """Delete the keys that are older than a day, and return how many."""
     old = (
         delete(IdempotencyKey)
-        .where(col(IdempotencyKey.created_at) < now() - KEPT)
+        .where(col(IdempotencyKey.created_at) < now() - RETENTION)
         .returning(col(IdempotencyKey.key))
     )
     return len((await session.execute(old)).all())
 
 
 def fingerprint(method: str, path: str, body: bytes) -> str:
-    """What tells this request from another one: the path with its query, and the body to the byte."""
+    """Return a hash of the request: its method, its path with the query, and its exact body."""
     head = f"{method} {path}\n".encode()
     return hashlib.sha256(head + body).hexdigest()
 
 
-_TAKE: Final = text(
+_CLAIM: Final = text(
     """
     insert into idempotency_keys as it (scope, key, fingerprint, created_at)
     values (:scope, :key, :fingerprint, :at)
@@ -134,8 +140,8 @@ def _scope(caller: Caller) -> str:
     return f"{caller.kind}:{caller.id}:{caller.project_id}"
 
 
-async def _store(session: AsyncSession, claimed: Claimed, **values: object) -> None:
-    its = update(IdempotencyKey).where(
-        col(IdempotencyKey.scope) == claimed.scope, col(IdempotencyKey.key) == claimed.key
+async def _store(session: AsyncSession, claimed_key: Claim, **values: object) -> None:
+    statement = update(IdempotencyKey).where(
+        col(IdempotencyKey.scope) == claimed_key.scope, col(IdempotencyKey.key) == claimed_key.key
     )
-    await session.execute(its.values(**values))
+    await session.execute(statement.values(**values))

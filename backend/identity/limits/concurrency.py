@@ -1,4 +1,7 @@
-"""How much one caller may have open at once: each process counts for itself, since what is open costs it alone."""
+"""Limit the concurrent requests or connections of one caller.
+
+Each process counts on its own, since an open connection uses resources of its process only.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +13,39 @@ from uuid import UUID
 from backend.identity.limits.errors import TooManyAtOnce
 
 
-class AtOnce:
-    """Places that each caller has a bounded number of."""
+class ConcurrencyLimit:
+    """A limited number of concurrent slots per caller."""
 
-    def __init__(self, most: int, *, what: str, setting: str) -> None:
-        """`most` of `what` for each caller; the operator changes it with `setting`."""
-        self._most = most
+    def __init__(self, maximum: int, *, what: str, setting: str) -> None:
+        """Set the limit.
+
+        Args:
+            maximum: Maximum slots of each caller.
+            what: What a slot stands for, in the plural, for the error message.
+            setting: Environment variable with which the operator changes the maximum.
+        """
+        self._maximum = maximum
         self._what = what
         self._setting = setting
-        self._taken: Counter[UUID] = Counter()
+        self._active: Counter[UUID] = Counter()
 
-    def has_room(self, caller_id: UUID) -> bool:
-        """Whether the caller may open one more now."""
-        return self._taken[caller_id] < self._most
+    def has_capacity(self, caller_id: UUID) -> bool:
+        """Return whether the caller has a free slot."""
+        return self._active[caller_id] < self._maximum
 
     @contextmanager
-    def one(self, caller_id: UUID) -> Iterator[None]:
-        """Hold a place for as long as the block lasts.
+    def slot(self, caller_id: UUID) -> Iterator[None]:
+        """Use a slot of the caller until the block ends.
 
         Raises:
-            TooManyAtOnce: the caller holds as many as one may.
+            TooManyAtOnce: The caller uses the maximum number of slots.
         """
-        if not self.has_room(caller_id):
-            raise TooManyAtOnce(self._most, self._what, self._setting)
-        self._taken[caller_id] += 1
+        if not self.has_capacity(caller_id):
+            raise TooManyAtOnce(self._maximum, self._what, self._setting)
+        self._active[caller_id] += 1
         try:
             yield
         finally:
-            self._taken[caller_id] -= 1
-            if not self._taken[caller_id]:
-                del self._taken[caller_id]
+            self._active[caller_id] -= 1
+            if not self._active[caller_id]:
+                del self._active[caller_id]

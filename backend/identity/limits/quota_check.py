@@ -1,7 +1,7 @@
-"""Room for one more: held against others who make the same thing at the same moment.
+"""Check the quotas of a project, safe against concurrent requests.
 
-Whoever makes a thing holds the project's row until the transaction ends, so that two at once cannot both take the last
-place. Only queued jobs are counted otherwise, within the submit itself, since every job passes there.
+A transaction that creates something locks the project's row until it ends, so that two concurrent ones cannot both
+create the last permitted one. Queued jobs are counted differently, in the statement that submits a job.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from backend.identity.limits.errors import QuotaReached
 from backend.identity.tables import Project
 
 
-async def make_room(
+async def require_quota(
     session: AsyncSession,
     principal: Principal,
     quota: Quota,
     quotas: Quotas | None,
     counted: Select[Any] | CompoundSelect[Any],
 ) -> None:
-    """Hold the project until the transaction ends, unless it has as many of the `counted` rows as it may.
+    """Check that the project may have one more of the `counted` rows, and lock it until the transaction ends.
 
-    Without quotas nothing is held and nothing refused: the operator's own commands have none.
+    Without quotas, as in the operator's commands, nothing is locked or rejected.
 
     Raises:
-        QuotaReached: it has.
+        QuotaReached: The project has the maximum number of rows.
     """
     if quotas is None:
         return
@@ -42,7 +42,7 @@ async def make_room(
 
 
 async def _limit(session: AsyncSession, principal: Principal, quota: Quota, quotas: Quotas) -> int:
-    """The project's limit; its row stays locked, which does not hold up those who only refer to it."""
+    """Return the project's limit and lock its row; the lock does not block foreign keys that refer to the row."""
     query = (
         select(col(Project.limits), col(Project.own_limits))
         .where(col(Project.id) == principal.project_id)

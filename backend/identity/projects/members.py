@@ -1,4 +1,4 @@
-"""Who is in a project, with which role. A project always keeps an owner."""
+"""List, add, change and remove the members of a project. A project always keeps an owner."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from sqlmodel import col
 
 from backend.core.errors import NotAllowed
 from backend.identity.auth import audit
+from backend.identity.auth.accounts.users import normalize_email
 from backend.identity.auth.errors import UserNotFound
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.auth.users import normal_email
 from backend.identity.projects.errors import AlreadyMember, LastOwner, MemberNotFound
 from backend.identity.tables import Member, User
 
 
-class Person(NamedTuple):
-    """A member with the user it is."""
+class MemberWithUser(NamedTuple):
+    """A member with its user account."""
 
     member: Member
     user: User
 
 
-async def list_members(session: AsyncSession, principal: Principal) -> list[Person]:
-    """Everybody in the project, by e-mail."""
+async def list_members(session: AsyncSession, principal: Principal) -> list[MemberWithUser]:
+    """Return all members of the project, by e-mail."""
     query = (
         visible(Member, principal)
         .join(User, col(User.id) == col(Member.user_id))
         .add_columns(User)
         .order_by(col(User.email))
     )
-    return [Person(member, user) for member, user in (await session.execute(query)).all()]
+    return [MemberWithUser(member, user) for member, user in (await session.execute(query)).all()]
 
 
-async def add(session: AsyncSession, principal: Principal, *, email: str, role: Role) -> Person:
-    """Put a user of this instance into the project, for an operator: who asks learns who has an account.
+async def add(session: AsyncSession, principal: Principal, *, email: str, role: Role) -> MemberWithUser:
+    """Add a user of this instance to the project. Only for operators, since the result reveals whether the user exists.
 
     Raises:
-        UserNotFound: nobody has an account with the e-mail.
-        AlreadyMember: the user is in the project.
-        NotAllowed: the role is above the principal's own.
+        UserNotFound: No account has the e-mail.
+        AlreadyMember: The user is in the project.
+        NotAllowed: The role is above the principal's own.
     """
-    refuse_above(principal, role)
-    email = normal_email(email)
+    require_at_least(principal, role)
+    email = normalize_email(email)
     query = select(User).where(col(User.email) == email, col(User.disabled_at).is_(None))
     user = (await session.scalars(query)).one_or_none()
     if user is None:
@@ -57,44 +57,53 @@ async def add(session: AsyncSession, principal: Principal, *, email: str, role: 
     session.add(member)
     await session.flush()
     await audit.record(session, principal, "member.added", email, role=member.role)
-    return Person(member, user)
+    return MemberWithUser(member, user)
 
 
-async def change_role(session: AsyncSession, principal: Principal, user_id: UUID, role: Role) -> Person:
-    """Give a member another role.
+async def change_role(
+    session: AsyncSession, principal: Principal, user_id: UUID, role: Role
+) -> MemberWithUser:
+    """Change the role of a member.
 
     Raises:
-        MemberNotFound: the user is not in the project.
-        LastOwner: the project would be left without an owner.
-        NotAllowed: the member's role, before or after, is above the principal's own.
+        MemberNotFound: The user is not in the project.
+        LastOwner: The project would be left without an owner.
+        NotAllowed: The member's role, before or after, is above the principal's own.
     """
-    person = await _locked(session, principal, user_id)
-    refuse_above(principal, role)
+    member_user = await _locked(session, principal, user_id)
+    require_at_least(principal, role)
     if role < Role.OWNER:
-        await _refuse_last_owner(session, principal, person)
-    before, person.member.role = person.member.role, role.name.lower()
+        await _require_other_owner(session, principal, member_user)
+    before, member_user.member.role = member_user.member.role, role.name.lower()
     await audit.record(
-        session, principal, "member.changed", person.user.email, role_before=before, role=person.member.role
+        session,
+        principal,
+        "member.changed",
+        member_user.user.email,
+        role_before=before,
+        role=member_user.member.role,
     )
-    return person
+    return member_user
 
 
 async def remove(session: AsyncSession, principal: Principal, user_id: UUID) -> None:
-    """Take a member out of the project; everybody may take out themselves.
+    """Remove a member from the project; every member may leave.
 
     Raises:
-        MemberNotFound: the user is not in the project.
-        LastOwner: the project would be left without an owner.
-        NotAllowed: the member's role is above the principal's own.
+        MemberNotFound: The user is not in the project.
+        LastOwner: The project would be left without an owner.
+        NotAllowed: The member's role is above the principal's own.
     """
-    person = await _locked(session, principal, user_id)
-    await _refuse_last_owner(session, principal, person)
-    await session.delete(person.member)
-    await audit.record(session, principal, "member.removed", person.user.email, role=person.member.role)
+    member_user = await _locked(session, principal, user_id)
+    await _require_other_owner(session, principal, member_user)
+    await session.delete(member_user.member)
+    await audit.record(
+        session, principal, "member.removed", member_user.user.email, role=member_user.member.role
+    )
 
 
-async def _locked(session: AsyncSession, principal: Principal, user_id: UUID) -> Person:
-    """The member; until the end of the transaction nobody else changes who owns the project."""
+async def _locked(session: AsyncSession, principal: Principal, user_id: UUID) -> MemberWithUser:
+    """Return the member, and lock the owners of the project until the end of the transaction."""
     owners = (
         visible(Member, principal)
         .where(col(Member.role) == "owner")
@@ -113,30 +122,32 @@ async def _locked(session: AsyncSession, principal: Principal, user_id: UUID) ->
     found = (await session.execute(query)).one_or_none()
     if found is None:
         raise MemberNotFound(user_id)
-    person = Person(*found)
-    refuse_above(principal, ROLES[person.member.role])
-    return person
+    member_user = MemberWithUser(*found)
+    require_at_least(principal, ROLES[member_user.member.role])
+    return member_user
 
 
-async def _refuse_last_owner(session: AsyncSession, principal: Principal, person: Person) -> None:
-    if person.member.role != "owner":
+async def _require_other_owner(
+    session: AsyncSession, principal: Principal, member_user: MemberWithUser
+) -> None:
+    if member_user.member.role != "owner":
         return
     others = (
         visible(Member, principal)
-        .where(col(Member.role) == "owner", col(Member.user_id) != person.user.id)
+        .where(col(Member.role) == "owner", col(Member.user_id) != member_user.user.id)
         .limit(1)
     )
     if (await session.scalars(others)).first() is None:
         raise LastOwner
 
 
-def refuse_above(principal: Principal, role: Role) -> None:
-    """Nobody gives a role that they do not have, changes it or takes it away.
+def require_at_least(principal: Principal, role: Role) -> None:
+    """Check that the principal may assign, change or remove the role: only roles up to its own.
 
     Raises:
-        NotAllowed: the role is above the principal's own.
+        NotAllowed: The role is above the principal's own.
     """
     if role > principal.role:
         raise NotAllowed(
-            f"Only somebody with the role {role.name.lower()!r} can give it, change it or take it away."
+            f"Only a member with the role {role.name.lower()!r} can assign, change or remove this role."
         )

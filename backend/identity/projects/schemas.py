@@ -1,4 +1,4 @@
-"""What the routes of projects and members take and answer."""
+"""Schemas of the routes of projects and members."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend.core.schemas import Asked
 from backend.identity.auth.membership import RoleName
 from backend.identity.projects.invitations import NewInvitation
-from backend.identity.projects.members import Person
+from backend.identity.projects.members import MemberWithUser
 from backend.identity.tables import Project
 
 
 class ProjectCreate(Asked):
-    """A project to be made."""
+    """A new project."""
 
     name: str = Field(min_length=1, max_length=200)
     slug: str | None = Field(default=None, min_length=1, max_length=64)
-    """Its name in addresses; made from the name when left out."""
+    """Name of the project in URLs; derived from `name` when omitted."""
 
 
 class ProjectUpdate(Asked):
-    """What to change in a project; what is left out stays."""
+    """Changes of a project; omitted fields do not change."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
     slug: str | None = Field(default=None, min_length=1, max_length=64)
     concurrency_limit: int | None = Field(default=None, ge=1, le=10_000)
-    """Most jobs that are ready or running at once, up to the operator's ceiling."""
+    """Maximum jobs that are ready or running at the same time, up to the operator's ceiling."""
 
 
 class ProjectRead(BaseModel):
@@ -38,16 +38,16 @@ class ProjectRead(BaseModel):
 
     id: UUID
     workspace_id: UUID
-    """The same id, by the name that newer clients read."""
+    """The same ID, under the name that newer clients read."""
     slug: str
     name: str
     role: RoleName
-    """The caller's."""
+    """Role of the caller."""
     created_at: datetime
 
     @classmethod
     def of(cls, project: Project, role: RoleName) -> ProjectRead:
-        """The answer for a project in which the caller has the role."""
+        """Return the response for a project in which the caller has the role."""
         return cls(
             id=project.id,
             workspace_id=project.id,
@@ -62,24 +62,24 @@ class ProjectDetail(ProjectRead):
     """A project with its limits."""
 
     concurrency_limit: int
-    """What holds: the project's own, or the operator's ceiling where that is lower."""
+    """Effective limit: the project's own, or the operator's ceiling if that is lower."""
 
 
 class InvitationCreate(Asked):
-    """Somebody to be invited into the project."""
+    """An invitation of a user into the project."""
 
     email: str = Field(min_length=3, max_length=320)
     role: RoleName = "developer"
 
 
 class MemberUpdate(Asked):
-    """Another role for a member."""
+    """A new role of a member."""
 
     role: RoleName
 
 
 class MemberRead(BaseModel):
-    """Somebody in a project."""
+    """A member of a project."""
 
     user_id: UUID
     email: str
@@ -88,14 +88,14 @@ class MemberRead(BaseModel):
     created_at: datetime
 
     @classmethod
-    def of(cls, person: Person) -> MemberRead:
-        """The answer for a member."""
+    def of(cls, member_user: MemberWithUser) -> MemberRead:
+        """Return the response for a member."""
         return cls(
-            user_id=person.user.id,
-            email=person.user.email,
-            name=person.user.name,
-            role=person.member.role,
-            created_at=person.member.created_at,
+            user_id=member_user.user.id,
+            email=member_user.user.email,
+            name=member_user.user.name,
+            role=member_user.member.role,
+            created_at=member_user.member.created_at,
         )
 
 
@@ -116,10 +116,10 @@ class InvitationCreated(InvitationRead):
     """A new invitation, with its link."""
 
     link: str
-    """To be passed on to the person; told this once. It opens for who is signed in with the e-mail."""
+    """Link to send to the user; it is returned only once. It works for a user who is signed in with the e-mail."""
 
     @classmethod
-    def of(cls, made: NewInvitation, url: str) -> InvitationCreated:
-        """The answer for an invitation into a project of the instance at this address."""
-        shown = InvitationRead.model_validate(made.invitation)
-        return cls(**shown.model_dump(), link=f"{url}/join?token={made.token}")
+    def of(cls, new_invitation: NewInvitation, url: str) -> InvitationCreated:
+        """Return the response for an invitation, with a link to the instance at this URL."""
+        shown = InvitationRead.model_validate(new_invitation.invitation)
+        return cls(**shown.model_dump(), link=f"{url}/join?token={new_invitation.token}")

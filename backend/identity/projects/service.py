@@ -1,4 +1,4 @@
-"""Projects: read, renamed, adopted by their first owner."""
+"""Change projects, and assign projects without members to the first owner."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ async def change(
     concurrency_limit: int | None = None,
     defaults: Mapping[str, int | None] | None = None,
 ) -> Project:
-    """Give the project another name, slug or limit; what is `None` stays.
+    """Change the name, slug or limit of the project; arguments that are `None` change nothing.
 
-    `defaults` are the instance's limits, without which no limit can be given.
+    `defaults` are the instance's limits, which are required to change the limit.
 
     Raises:
-        SlugTaken: another project has the slug.
-        Invalid: the name or the slug is not a possible one.
-        CeilingExceeded: the limit is above the operator's ceiling.
+        SlugTaken: Another project has the slug.
+        Invalid: The name or the slug is not valid.
+        CeilingExceeded: The limit is above the operator's ceiling.
     """
     project = await project_of(session, principal)
     if name is not None:
@@ -49,22 +49,24 @@ async def change(
         await _rename(session, project, checked_slug(slug))
     if concurrency_limit is not None:
         if defaults is None:
-            raise ValueError("A window is given with the instance's limits, which say what its ceiling is.")
+            raise ValueError("Pass `defaults` with `concurrency_limit`: they contain its ceiling.")
         await limits.lower_window(session, principal, concurrency_limit, defaults)
     changed = {"name": name, "slug": slug, "concurrency_limit": concurrency_limit}
-    facts = {key: value for key, value in changed.items() if value is not None}
-    await audit.record(session, principal, "project.changed", project.slug, **facts)
+    details = {key: value for key, value in changed.items() if value is not None}
+    await audit.record(session, principal, "project.changed", project.slug, **details)
     return project
 
 
 async def adopt(session: AsyncSession, user_id: UUID) -> int:
-    """Make the user the owner of every project that has no member; returns how many."""
+    """Make the user the owner of all projects without members, and return how many."""
     has_members = select(col(Member.project_id)).where(col(Member.project_id) == col(Project.id)).exists()
     orphans = select(col(Project.id)).where(col(Project.deleted_at).is_(None), ~has_members)
-    ids = (await session.scalars(orphans)).all()
-    session.add_all(Member(project_id=project_id, user_id=user_id, role="owner") for project_id in ids)
+    project_ids = (await session.scalars(orphans)).all()
+    session.add_all(
+        Member(project_id=project_id, user_id=user_id, role="owner") for project_id in project_ids
+    )
     await session.flush()
-    return len(ids)
+    return len(project_ids)
 
 
 async def _rename(session: AsyncSession, project: Project, slug: str) -> None:
@@ -77,28 +79,28 @@ async def _rename(session: AsyncSession, project: Project, slug: str) -> None:
 
 
 def checked_name(name: str) -> str:
-    """Return the name without spaces around it.
+    """Return the name without surrounding spaces.
 
     Raises:
-        Invalid: A project cannot have it.
+        Invalid: The name is not valid.
     """
     name = name.strip()
     if not 1 <= len(name) <= 200 or "\x00" in name:
         raise Invalid(
-            "A project's name has 1 to 200 characters.", [Problem("name", "Give 1 to 200 characters.")]
+            "A project's name has 1 to 200 characters.", [Problem("name", "Use 1 to 200 characters.")]
         )
     return name
 
 
 def checked_slug(slug: str) -> str:
-    """The slug, if a project can have it.
+    """Return the slug if it is valid.
 
     Raises:
-        Invalid: it cannot.
+        Invalid: The slug is not valid.
     """
     if _is_id(slug) or len(slug) > MAX_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
-        mend = f"Use 1 to {MAX_SLUG_CHARACTERS} of a-z, 0-9 and '-', not '-' at an end, and not an id."
-        raise Invalid(f"{slug!r} cannot be a project's slug. {mend}", [Problem("slug", mend)])
+        hint = f"Use 1 to {MAX_SLUG_CHARACTERS} of a-z, 0-9 and '-', without '-' at either end; an ID is not a slug."
+        raise Invalid(f"{slug!r} cannot be a project's slug. {hint}", [Problem("slug", hint)])
     return slug
 
 

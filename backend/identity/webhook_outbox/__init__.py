@@ -1,1 +1,1 @@
-"""Note what webhooks have to deliver, in the transaction that it belongs to."""
+"""Record webhook deliveries in the transaction of the change that they report."""

@@ -1,4 +1,4 @@
-"""Tables of webhooks and of what they are sent."""
+"""Tables of webhooks and their deliveries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES = ("pending", "delivered", "given_up")
 
 
 class Webhook(SQLModel, table=True):
-    """An address that is told of facts of its project."""
+    """A URL that receives events of its project."""
 
     __tablename__: ClassVar[str] = "webhooks"
     __table_args__ = (Index("ix_webhooks_project_id", "project_id", "created_at"),)
@@ -27,18 +27,18 @@ class Webhook(SQLModel, table=True):
     url: str = Field(max_length=2_000)
     description: str = Field(default="", max_length=500)
     events: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Names of events; none: every one."""
+    """Names of events; empty: all events."""
     skills: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Of events that concern a skill, those of these alone; none: every one."""
+    """Skills whose events are delivered, of events about a skill; empty: all skills."""
     enabled: bool = True
     disabled_reason: str = Field(default="", max_length=500)
-    """Why the instance itself has switched it off."""
+    """Why the instance has disabled it."""
     failing_since: datetime | None = Field(default=None, sa_type=Timestamp)
-    """The first failure since it last took something."""
+    """First failure since the last successful delivery."""
     ciphertext: str
-    """The secret that signs."""
+    """The signing secret, encrypted."""
     previous_ciphertext: str | None = None
-    """The one before, which signs too while receivers change over."""
+    """The previous secret, encrypted; it signs as well until receivers have switched to the new one."""
     previous_until: datetime | None = Field(default=None, sa_type=Timestamp)
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
@@ -46,7 +46,7 @@ class Webhook(SQLModel, table=True):
 
 
 class WebhookDelivery(SQLModel, table=True):
-    """One fact for one webhook; its id is the `webhook-id` that the receiver sees, whatever happens on the way."""
+    """One event for one webhook; its ID is the `webhook-id` that the receiver gets, the same in all attempts."""
 
     __tablename__: ClassVar[str] = "webhook_deliveries"
     __table_args__ = (
@@ -77,15 +77,16 @@ class WebhookDelivery(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     event: str = Field(max_length=64)
     body: str
-    """What is signed and sent, to the letter."""
+    """The exact text that is signed and sent."""
     status: str = "pending"
     attempts: int = 0
     next_at: datetime = Field(default_factory=now, sa_type=Timestamp)
-    """While it is pending: not before. Whoever takes it pushes this on, so that a lost sender is replaced."""
+    """Earliest time of the next attempt. A sender that claims the delivery postpones it, so that another one retries
+    the delivery if the sender is lost."""
     retry_until: datetime = Field(sa_type=Timestamp)
     response_code: int | None = None
     response: str | None = Field(default=None, max_length=1_000)
-    """How the last answer began."""
+    """Beginning of the last response."""
     error: str | None = Field(default=None, max_length=500)
     duration_ms: int | None = None
     attempt_log: list[dict[str, Any]] = Field(

@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, text
 
 from backend.core.db.engine import AnySession
-from backend.identity.webhook_outbox.outbox import telling
+from backend.identity.webhook_outbox.outbox import insert_deliveries_sql
 from backend.money.budgets.errors import BudgetReached
 from backend.money.pricing import dollars
 
@@ -164,7 +164,7 @@ with alerted as (
   where b.id = s.id and (b.alerted_on is null or b.alerted_on < s.since)
     and s.used_micros * 100 >= b.limit_micros * b.alert_pct
   returning b.id, b.project_id, b.name, b.limit_micros, b.alert_pct, b.enforce, s.used_micros
-), told as ({telling("alerted", event=f"'{ALERT_EVENT}'", data=_ALERT_DATA)}
+), told as ({insert_deliveries_sql("alerted", event=f"'{ALERT_EVENT}'", data=_ALERT_DATA)}
 )
 insert into audit_rows (project_id, actor, action, target, facts, request_id, at)
 select project_id, 'system', '{ALERT_ACTION}', 'budget:' || id,

@@ -78,10 +78,10 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell)
     """Write a backup to the path, or into the folder at the path; it is there whole or not at all.
 
     Raises:
-        BackupExists: there is a file at the path.
-        DiskFull: the disk has not the space that may be needed.
-        NotRunning: the embedded database does not run.
-        NotMigrated: the database has no tables of ours.
+        BackupExists: There is a file at the path.
+        DiskFull: The disk has not the space that may be needed.
+        NotRunning: The embedded database does not run.
+        NotMigrated: The database has no tables of ours.
     """
     target = _target(target)
     _require_tables(embedded.attach(settings).direct_url)

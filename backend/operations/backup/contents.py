@@ -97,16 +97,16 @@ def parse(model: type[_Model], file: ArchiveFile) -> _Model:
     """One of the above, as the archive has it.
 
     Raises:
-        ArchiveDamaged: it is not one.
+        ArchiveDamaged: It is not one.
     """
     return parse_text(model, file.entry.name, file.read(MAX_BYTES))
 
 
 def parse_text(model: type[_Model], name: str, text: bytes) -> _Model:
-    """The same, from its bytes.
+    """Return the same, from its bytes.
 
     Raises:
-        ArchiveDamaged: it is not one.
+        ArchiveDamaged: It is not one.
     """
     try:
         return model.model_validate_json(text)

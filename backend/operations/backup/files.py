@@ -21,7 +21,7 @@ MAX_BUNDLE_BYTES: Final = 128 * 1024 * 1024
 
 
 def drive_of(project_id: UUID, owner_uid: int | None) -> Drive:
-    """A project's drive, with its place in a backup."""
+    """Return a project's drive, with its place in a backup."""
     return Drive(project_id, owner_uid, f"drive/{project_id}")
 
 
@@ -72,10 +72,10 @@ class Folders:
 
 
 def place_in(name: str) -> tuple[UUID, DrivePath]:
-    """The project and the path that a name in a backup says.
+    """Return the project and the path that a name in a backup says.
 
     Raises:
-        ArchiveDamaged: it cannot be one.
+        ArchiveDamaged: It cannot be one.
     """
     project, _, path = name.removeprefix("drive/").partition("/")
     try:

@@ -67,9 +67,9 @@ class Loading:
         """Load all of it and prove it; gives how many jobs went back into the queue.
 
         Raises:
-            NotEmpty: the database holds something.
-            ArchiveDamaged: the backup was cut or changed.
-            WrongKeys: other keys signed it.
+            NotEmpty: The database holds something.
+            ArchiveDamaged: The backup was cut or changed.
+            WrongKeys: Other keys signed it.
         """
         async with open_context(self._settings) as context, _transaction(database_url) as transaction:
             await _require_empty(transaction)
@@ -86,7 +86,7 @@ class Loading:
         return requeued
 
     async def _make_tables(self, transaction: AsyncConnection) -> list[bytes]:
-        """The tables of the backup's revision, empty and without references; gives what brings those back."""
+        """Return the tables of the backup's revision, empty and without references; gives what brings those back."""
         header = self._reader.header
         await transaction.run_sync(migrations.upgrade_within, header.revision)
         connection = await _driver(transaction)

@@ -45,7 +45,7 @@ class Stored:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is one."""
+        """Return whether it is one."""
         return self.file.entry.name.endswith("/")
 
 

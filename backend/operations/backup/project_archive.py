@@ -40,7 +40,7 @@ async def _export(options: Settings, project: str, path: Path) -> int:
         async with open_context(options) as context:
             async with context.database.transaction() as session:
                 principal = operator(await project_id_of(session, project))
-            archive = await export.begin(context, principal)
+            archive = await export.start(context, principal)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 async for chunk in archive.chunks():
                     file.write(chunk)

@@ -40,8 +40,8 @@ class BackupReader:
         """Begin to read.
 
         Raises:
-            ArchiveDamaged: it is no backup of ours.
-            BackupNewer: it is one that this release does not know.
+            ArchiveDamaged: It is no backup of ours.
+            BackupNewer: It is one that this release does not know.
         """
         self._archive = ArchiveReader(file)
         self._files = self._archive.files()
@@ -57,7 +57,7 @@ class BackupReader:
         """Everything but what is told about it; what a caller leaves unread is read and checked too.
 
         Raises:
-            ArchiveDamaged: something was cut, changed, added or left out.
+            ArchiveDamaged: Something was cut, changed, added or left out.
         """
         for file in self._files:
             if file.entry.name == MANIFEST:
@@ -79,7 +79,7 @@ class BackupReader:
         """Make sure that the instance with these keys wrote all of it.
 
         Raises:
-            WrongKeys: it did not.
+            WrongKeys: It did not.
         """
         if self._signed is None or not vault.has_signed(PURPOSE, *self._signed):
             raise WrongKeys
@@ -145,10 +145,10 @@ class BackupReader:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """The file of a backup.
+    """Return the file of a backup.
 
     Raises:
-        BackupUnreadable: it cannot be opened.
+        BackupUnreadable: It cannot be opened.
     """
     try:
         return path.expanduser().open("rb")

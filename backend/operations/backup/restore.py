@@ -23,7 +23,7 @@ from backend.operations.backup.errors import KeysMissing, NotEmpty
 from backend.operations.backup.loading import Loading
 from backend.operations.backup.pieces import Keys
 from backend.operations.backup.reader import BackupReader, opened
-from backend.operations.home_lock import home_lock
+from backend.operations.up.locks import home_lock
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """Beside what is restored: the log of the database, its indexes."""
@@ -55,12 +55,12 @@ async def restore(settings: Settings, source: Path, *, without_keys: bool, tell:
     """Restore a backup into the home and the database of the settings; when that fails, they are empty as before.
 
     Raises:
-        NotEmpty: the home or the database holds something.
-        ArchiveDamaged: the backup was cut or changed.
-        BackupNewer: this release does not know it.
-        KeysMissing: the keys are neither in it nor given.
-        WrongKeys: other keys signed it.
-        DiskFull: the disk has not the space that may be needed.
+        NotEmpty: The home or the database holds something.
+        ArchiveDamaged: The backup was cut or changed.
+        BackupNewer: This release does not know it.
+        KeysMissing: The keys are neither in it nor given.
+        WrongKeys: Other keys signed it.
+        DiskFull: The disk has not the space that may be needed.
     """
     _require_empty(settings.home)
     with opened(source) as file:
@@ -82,8 +82,8 @@ def check(settings: Settings, source: Path) -> Checked:
     """Read a backup through without restoring it.
 
     Raises:
-        ArchiveDamaged: it was cut or changed.
-        WrongKeys: keys are at hand, and others signed it.
+        ArchiveDamaged: It was cut or changed.
+        WrongKeys: Keys are at hand, and others signed it.
     """
     with opened(source) as file:
         reader = BackupReader(file)

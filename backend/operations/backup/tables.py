@@ -44,7 +44,7 @@ where contype = 'f' and conparentid = 0 and connamespace = current_schema()::reg
 
 
 async def tables(connection: Connection) -> list[Table]:
-    """Every table of ours, with its columns."""
+    """Return every table of ours, with its columns."""
     rows = await _rows(connection, _TABLES)
     return [Table(name=name, columns=columns) for name, columns, _ in rows if name not in LEFT_OUT]
 
@@ -60,12 +60,12 @@ async def event_months(connection: Connection) -> list[str]:
 
 
 async def sequences(connection: Connection) -> dict[str, int | None]:
-    """The last value of every sequence. Read behind the rows: nothing in them is ever above it."""
+    """Return the last value of every sequence. Read behind the rows: nothing in them is ever above it."""
     return dict(await _rows(connection, _SEQUENCES))
 
 
 async def parts(connection: Connection, table: Table) -> AsyncIterator[bytes]:
-    """The rows of a table, as text with a line for each, in parts of a few MiB; every part is whole rows."""
+    """Yield the rows of a table, as text with a line for each, in parts of a few MiB; every part is whole rows."""
     query = sql.SQL("copy (select {} from {}) to stdout").format(_columns(table), sql.Identifier(table.name))
     pending = bytearray()
     async with connection.cursor() as cursor, cursor.copy(query) as copy:
@@ -82,7 +82,7 @@ async def require_fit(connection: Connection, header: Header) -> None:
     """Make sure that the backup's tables are those of its revision.
 
     Raises:
-        ArchiveDamaged: they are not.
+        ArchiveDamaged: They are not.
     """
     here = {table.name: set(table.columns) for table in await tables(connection)}
     there = {table.name: set(table.columns) for table in header.tables}
@@ -107,7 +107,7 @@ async def fill(connection: Connection, table: Table, chunks: Iterable[bytes]) ->
     """Load a part of the rows; gives how many.
 
     Raises:
-        ArchiveDamaged: the server does not take them.
+        ArchiveDamaged: The server does not take them.
     """
     query = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table.name), _columns(table))
     try:
@@ -126,7 +126,7 @@ async def set_sequences(connection: Connection, values: dict[str, int | None]) -
     """Let every sequence go on where it was.
 
     Raises:
-        ArchiveDamaged: the backup knows other ones.
+        ArchiveDamaged: The backup knows other ones.
     """
     here = (await sequences(connection)).keys()
     if here != values.keys():

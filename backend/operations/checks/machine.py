@@ -16,7 +16,7 @@ from backend.config import Settings, former_names
 from backend.embedded.account import SYSTEM_ACCOUNT
 from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
-from backend.operations.home_lock import holder, is_served, require_port
+from backend.operations.up.locks import is_served, lock_holder, require_port
 
 OLDEST_PYTHON = (3, 11)
 NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000
@@ -93,9 +93,9 @@ def _space(home: Path) -> Check:
 def _port(settings: Settings) -> Check:
     name = f"port {settings.port}"
     try:
-        require_port(settings.host, settings.port, patience_s=0)
+        require_port(settings.host, settings.port, timeout_s=0)
     except PortTaken as taken:
-        running = holder(settings.home)
+        running = lock_holder(settings.home)
         if running is not None:
             return ok(name, f"in use, and `puras-studio up` runs here (process {running})")
         if is_served(settings.home, settings.port):

@@ -42,7 +42,7 @@ def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
 
 
 def _endpoint(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Check:
-    """Whether the instance's own jobs reach the models of one endpoint."""
+    """Return whether the instance's own jobs reach the models of one endpoint."""
     endpoint = access.endpoints[name]
     families = ", ".join(dict.fromkeys(entry.family for entry in models))
     count = f"{families}: {len(models)} model{'s' if len(models) > 1 else ''} at {endpoint.base_url}"

@@ -30,10 +30,10 @@ async def require_startable(settings: Settings) -> None:
     either, since processes of two releases run together during an upgrade.
 
     Raises:
-        HomeUnusable: the process cannot write the home.
-        NotRunning: an embedded server is needed and does not run.
-        NotMigrated: the database lacks tables of this release.
-        WrongPoolerMode: the pooler works in another mode than the URL says.
+        HomeUnusable: The process cannot write the home.
+        NotRunning: An embedded server is needed and does not run.
+        NotMigrated: The database lacks tables of this release.
+        WrongPoolerMode: The pooler works in another mode than the URL says.
     """
     for former, current in former_names(os.environ).items():
         log.warning("a setting has a former name; the next release ignores it", setting=former, use=current)

@@ -28,7 +28,7 @@ class Check:
 
 
 def ok(name: str, found: str) -> Check:
-    """All is well."""
+    """Return all is well."""
     return Check(name, Verdict.OK, found)
 
 

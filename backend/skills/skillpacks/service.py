@@ -15,7 +15,7 @@ from backend.core.errors import Invalid, Problem
 from backend.core.names import MAX_NAME, as_name, is_name
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
-from backend.identity.limits.quota_check import make_room
+from backend.identity.limits.quota_check import require_quota
 from backend.skills.skillpacks.errors import SkillpackNotFound, SkillpackSlugTaken
 from backend.skills.skillpacks.tables import Skillpack
 
@@ -71,7 +71,7 @@ async def create(
         name=name.strip(),
         description=description,
     )
-    await make_room(session, principal, Quota.SKILLPACKS, quotas, visible(Skillpack, principal))
+    await require_quota(session, principal, Quota.SKILLPACKS, quotas, visible(Skillpack, principal))
     try:
         async with session.begin_nested():
             session.add(skillpack)

@@ -21,24 +21,24 @@ export interface AdminProjectRead {
   id: string;
   members: number;
   name: string;
-  /** Jobs that wait for their turn. */
+  /** Number of queued jobs. */
   queued: number;
-  /** Held for jobs that run now. */
+  /** Reserved for running jobs. */
   reserved_micros: number;
   slug: string;
 }
 
-/** Somebody with an account. */
+/** A user account, as operators see it. */
 export interface AdminUserRead {
   created_at: string;
   disabled_at: string | null;
   email: string;
   id: string;
   is_operator: boolean;
-  /** Of the sessions that there are. */
+  /** Last use of a session that still exists. */
   last_seen_at: string | null;
   name: string;
-  /** In how many they are. */
+  /** Number of projects that the user is in. */
   projects: number;
 }
 
@@ -69,34 +69,34 @@ export type AgentStartEvent = EventRead & ({
   type: "agent_start";
 });
 
-/** A key to be made. */
+/** A new API key. */
 export interface ApiKeyCreate {
-  /** Most micro-dollars that its jobs may spend in a day. */
+  /** Maximum micro-dollars that its jobs may spend per day. */
   daily_cap_micros?: number | null;
   expires_at?: string | null;
   /** `secret` for servers; `publishable` for browsers, which may submit and read their own jobs. */
   kind?: "secret" | "publishable";
   name?: string;
-  /** Most requests that it may send, where that is less than what every key may. */
+  /** Maximum requests per minute, if lower than the limit of all keys. */
   requests_per_minute?: number | null;
   /**
-   * All that the key can do. Empty: everything that the kind can, unless the key has a list of skills, a daily cap or
-   * an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
+   * Permissions of the key. Empty: everything that the kind can do, unless the key has a list of skills, a daily cap
+   * or an expiry; then `jobs:submit`, `jobs:read_own` and `jobs:write`.
    */
   scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[];
   /**
-   * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` in every one; empty:
-   * all.
+   * Skills that it may run: `skill` of the default skillpack, `skillpack/skill`, or `*\/skill` of all skillpacks;
+   * empty: all skills.
    */
   skill_allowlist?: string[];
 }
 
-/** A key that was just made; `key` is shown this once. */
+/** A new API key; `key` is returned only once. */
 export interface ApiKeyCreated {
   created_at: string;
   created_by: string;
   daily_cap_micros: number | null;
-  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
+  /** Scopes that apply, with those that they include; `null`: everything that its kind can do. */
   effective_scopes: string[] | null;
   expires_at: string | null;
   id: string;
@@ -107,7 +107,7 @@ export interface ApiKeyCreated {
   prefix: string;
   requests_per_minute: number | null;
   revoked_at: string | null;
-  /** Those that it was given. */
+  /** Scopes that were set for the key. */
   scopes: string[];
   skill_allowlist: string[];
 }
@@ -117,7 +117,7 @@ export interface ApiKeyRead {
   created_at: string;
   created_by: string;
   daily_cap_micros: number | null;
-  /** All that it can do, with what its scopes include; `null`: everything that its kind can. */
+  /** Scopes that apply, with those that they include; `null`: everything that its kind can do. */
   effective_scopes: string[] | null;
   expires_at: string | null;
   id: string;
@@ -127,18 +127,21 @@ export interface ApiKeyRead {
   prefix: string;
   requests_per_minute: number | null;
   revoked_at: string | null;
-  /** Those that it was given. */
+  /** Scopes that were set for the key. */
   scopes: string[];
   skill_allowlist: string[];
 }
 
-/** What to change in a key; what is left out stays. */
+/** Changes of an API key; omitted fields do not change. */
 export interface ApiKeyUpdate {
-  /** `null`: what every key may send. */
+  /** `null`: the limit of all keys. */
   requests_per_minute?: number | null;
-  /** All that the key can do from now on, in place of its scopes; empty: as for a new key without scopes. */
+  /** Replaces the scopes of the key; empty: as for a new key without scopes. */
   scopes?: ("jobs:submit" | "jobs:read_own" | "jobs:read" | "jobs:write" | "approvals:read" | "approvals:write" | "skills:read" | "deployments:read" | "deployments:write" | "evals:read" | "evals:write" | "drive:read" | "drive:write" | "memory:read" | "memory:write" | "secrets:read" | "secrets:write" | "providers:read" | "providers:write" | "billing:read" | "budgets:read" | "budgets:write" | "webhooks:read" | "webhooks:write" | "schedules:read" | "schedules:write" | "marketplace:read" | "marketplace:write" | "project:read" | "project:write" | "members:read" | "members:write" | "keys:read" | "keys:write" | "audit:read")[] | null;
-  /** Must be true with an empty list of `scopes` if these were the only limit of a secret key: it gets full access. */
+  /**
+   * Must be true with an empty list of `scopes` if these were the only restriction of a secret key, since the key
+   * gets full access.
+   */
   unrestricted?: boolean;
 }
 
@@ -204,7 +207,7 @@ export type ApprovalRequiredEvent = EventRead & {
   type: "approval_required";
 };
 
-/** Who did what. */
+/** An audit entry. */
 export interface AuditRead {
   action: string;
   actor: string;
@@ -1067,7 +1070,7 @@ export interface GraderNumbers {
   runs: number;
 }
 
-/** The process lives. */
+/** The process is alive. */
 export interface Health {
   status?: "ok";
 }
@@ -1077,7 +1080,7 @@ export interface ImportIntoDraftForm {
   bundle: Blob;
 }
 
-/** Somebody to be invited into the project. */
+/** An invitation of a user into the project. */
 export interface InvitationCreate {
   email: string;
   role?: "owner" | "admin" | "developer" | "viewer";
@@ -1090,7 +1093,7 @@ export interface InvitationCreated {
   email: string;
   expires_at: string;
   id: string;
-  /** To be passed on to the person; told this once. It opens for who is signed in with the e-mail. */
+  /** Link to send to the user; it is returned only once. It works for a user who is signed in with the e-mail. */
   link: string;
   role: "owner" | "admin" | "developer" | "viewer";
 }
@@ -1299,11 +1302,11 @@ export interface LedgerLine {
   note: string;
 }
 
-/** How much of something a project may have. */
+/** One limit of a project. */
 export interface LimitRead {
-  /** Whether the operator set a ceiling for this project alone. */
+  /** Whether the operator has set a ceiling for this project. */
   is_own: boolean;
-  /** What holds: the ceiling, or what the project has set itself where that is lower. None: no limit. */
+  /** Effective limit: the ceiling, or the project's own limit if that is lower. `null`: no limit. */
   limit: number | null;
 }
 
@@ -1338,7 +1341,7 @@ export type LimitsEvent = EventRead & {
   type: "limits";
 };
 
-/** Every limit that holds for a project. */
+/** All effective limits of a project. */
 export interface LimitsRead {
   api_keys: LimitRead;
   ceilings: Record<string, number | null>;
@@ -1357,29 +1360,29 @@ export interface LimitsRead {
   skillpacks: LimitRead;
 }
 
-/** A project's own limits; `null` for the ceiling again, and what is left out stays. */
+/** The project's own limits; `null` resets one to its ceiling, and omitted fields do not change. */
 export interface LimitsUpdate {
   api_keys?: number | null;
-  /** Jobs that may be ready or running at once. */
+  /** Maximum jobs that are ready or running at the same time. */
   concurrency?: number | null;
-  /** Versions and drafts that each of its skillpacks may keep. */
+  /** Maximum versions and drafts of each skillpack. */
   deployments?: number | null;
-  /** Files and folders that its drive may hold. */
+  /** Maximum files and folders in the drive. */
   drive_files?: number | null;
-  /** MiB that its drive may hold. */
+  /** Maximum size of the drive in MiB. */
   drive_mb?: number | null;
-  /** Jobs with a `run_at` that may wait for that time. */
+  /** Maximum jobs that wait for their `run_at`. */
   later_jobs?: number | null;
   members?: number | null;
-  /** MiB that its memory may hold. */
+  /** Maximum size of the memory in MiB. */
   memory_mb?: number | null;
-  /** Records that its memory may hold. */
+  /** Maximum records in the memory. */
   memory_records?: number | null;
-  /** Jobs that may wait outside of the project's window. */
+  /** Maximum pending jobs outside of the project's window. */
   queued_jobs?: number | null;
-  /** That all keys of the project may send together. */
+  /** Maximum requests of all keys of the project together. */
   requests_per_minute?: number | null;
-  /** Of the project, and again of each skillpack. */
+  /** Maximum secrets of the project, and of each skillpack. */
   secrets?: number | null;
   skillpacks?: number | null;
 }
@@ -1570,17 +1573,17 @@ export interface Manifest {
   title?: string | null;
 }
 
-/** Who the request was authenticated as, and what that allows. */
+/** The caller that the request was authenticated as, and its permissions. */
 export interface Me {
-  /** Of a session: to be sent back in `X-CSRF-Token` with every write. */
+  /** CSRF token of the session, which each write sends in `X-CSRF-Token`. */
   csrf_token?: string | null;
-  /** Whether a key can do nothing but what `scopes` lists. */
+  /** Whether the key is limited to `scopes`. */
   is_restricted?: boolean;
   kind: "user" | "secret_key" | "publishable_key" | "job" | "system";
   label: string;
   project_id?: string | null;
   projects: ProjectMembership[];
-  /** All that a restricted key can do; empty for one that is not restricted. */
+  /** Scopes of a restricted key; empty for a key without restrictions. */
   scopes?: string[];
   skill_allowlist?: string[];
   user?: UserRead | null;
@@ -1693,7 +1696,7 @@ export interface MediaRead {
   words?: Record<string, unknown>[] | null;
 }
 
-/** Somebody in a project. */
+/** A member of a project. */
 export interface MemberRead {
   created_at: string;
   email: string;
@@ -1702,7 +1705,7 @@ export interface MemberRead {
   user_id: string;
 }
 
-/** Another role for a member. */
+/** A new role of a member. */
 export interface MemberUpdate {
   role: "owner" | "admin" | "developer" | "viewer";
 }
@@ -2017,7 +2020,7 @@ export type NetworkRefusedEvent = EventRead & ({
   type: "network_refused";
 });
 
-/** Another password for the person who asks. */
+/** A new password for the caller. */
 export interface NewPassword {
   current_password: string;
   new_password: string;
@@ -2062,11 +2065,11 @@ export interface OutputRead {
   url_unavailable_reason?: string | null;
 }
 
-/** A link that sets a password, once. */
+/** A one-time link to set a password. */
 export interface PasswordLinkRead {
   email: string;
   expires_at: string;
-  /** To be passed on to the person; told this once. */
+  /** Link to send to the user; it is returned only once. */
   link: string;
 }
 
@@ -2143,24 +2146,24 @@ export type ProgressEvent = EventRead & ({
   type: "progress";
 });
 
-/** A project to be made. */
+/** A new project. */
 export interface ProjectCreate {
   name: string;
-  /** Its name in addresses; made from the name when left out. */
+  /** Name of the project in URLs; derived from `name` when omitted. */
   slug?: string | null;
 }
 
 /** A project with its limits. */
 export interface ProjectDetail {
-  /** What holds: the project's own, or the operator's ceiling where that is lower. */
+  /** Effective limit: the project's own, or the operator's ceiling if that is lower. */
   concurrency_limit: number;
   created_at: string;
   id: string;
   name: string;
-  /** The caller's. */
+  /** Role of the caller. */
   role: "owner" | "admin" | "developer" | "viewer";
   slug: string;
-  /** The same id, by the name that newer clients read. */
+  /** The same ID, under the name that newer clients read. */
   workspace_id: string;
 }
 
@@ -2178,16 +2181,16 @@ export interface ProjectRead {
   created_at: string;
   id: string;
   name: string;
-  /** The caller's. */
+  /** Role of the caller. */
   role: "owner" | "admin" | "developer" | "viewer";
   slug: string;
-  /** The same id, by the name that newer clients read. */
+  /** The same ID, under the name that newer clients read. */
   workspace_id: string;
 }
 
-/** What to change in a project; what is left out stays. */
+/** Changes of a project; omitted fields do not change. */
 export interface ProjectUpdate {
-  /** Most jobs that are ready or running at once, up to the operator's ceiling. */
+  /** Maximum jobs that are ready or running at the same time, up to the operator's ceiling. */
   concurrency_limit?: number | null;
   name?: string | null;
   slug?: string | null;
@@ -2310,9 +2313,9 @@ export type RailEvent = EventRead & {
 
 /** The API serves requests, and jobs can be submitted. */
 export interface Readiness {
-  /** What is degraded. */
+  /** Reasons of the status `degraded`. */
   problems?: string[];
-  /** `degraded`: jobs can be submitted, but start late, or not until a worker takes them. */
+  /** `degraded`: jobs can be submitted, but start late, or only after a worker is available. */
   status?: "ok" | "degraded";
 }
 
@@ -2419,10 +2422,10 @@ export interface RunOutcome {
   status: string;
 }
 
-/** A job that a worker runs now. */
+/** A running job of a worker. */
 export interface RunningJob {
   id: string;
-  /** Slug. */
+  /** Slug of the project. */
   project: string;
   skill: string;
   started_at: string | null;
@@ -2622,22 +2625,22 @@ export interface SecretUpdate {
   value: string;
 }
 
-/** One browser in which a person is signed in. */
+/** A session of a user in one browser. */
 export interface SessionRead {
-  /** From which it was begun. */
+  /** IP address from which the user signed in. */
   address: string;
   created_at: string;
-  /** When it ends at the latest; it ends before when it is not used for a week. */
+  /** Latest end of the session; it ends earlier when it is not used for a week. */
   expires_at: string;
   id: string;
-  /** The one that asks. */
+  /** Whether it is the session of this request. */
   is_current: boolean;
   last_seen_at: string;
-  /** How the browser named itself. */
+  /** `User-Agent` of the browser. */
   user_agent: string;
 }
 
-/** What came of signing out everywhere else. */
+/** Result of signing out in all other browsers. */
 export interface SessionsEnded {
   ended: number;
 }
@@ -2861,10 +2864,10 @@ export type StartedEvent = EventRead & {
   type: "started";
 };
 
-/** How one part of the instance is. */
+/** State of one part of the instance. */
 export interface StatusTileRead {
   part: string;
-  /** `wait`: it goes on without it, worse; `fail`: jobs do not run. */
+  /** `wait`: the instance works with restrictions; `fail`: jobs do not run. */
   state: "ok" | "wait" | "fail";
   told: string;
 }
@@ -3171,14 +3174,14 @@ export type ToolUseEvent = EventRead & {
   type: "tool_use";
 };
 
-/** Money for a project's wallet. */
+/** Credit for a project's wallet. */
 export interface TopUpCreate {
   amount_usd: number;
-  /** Why, for the ledger. */
+  /** Reason, recorded in the ledger. */
   note?: string;
 }
 
-/** What the wallet holds now. */
+/** Balance of the wallet after the top-up. */
 export interface TopUpRead {
   balance_micros: number;
   balance_usd: number;
@@ -3222,13 +3225,13 @@ export interface UsageRow {
   output_tokens?: number | null;
 }
 
-/** Somebody who is to have an account. */
+/** A new user account. */
 export interface UserCreate {
   email: string;
   name?: string;
 }
 
-/** A person. */
+/** A user account. */
 export interface UserRead {
   email: string;
   id: string;
@@ -3282,9 +3285,9 @@ export type WaitingEvent = EventRead & {
 export interface WaitingJobsRead {
   jobs: number;
   lane: string;
-  /** When the next of them is due, for jobs that wait for their `run_at`. */
+  /** Earliest `run_at`, for jobs that wait for it. */
   next_due_at: string | null;
-  /** How long the oldest of them has waited, in seconds; 0 for jobs that wait for their `run_at`. */
+  /** Waiting time of the oldest job in seconds; 0 for jobs that wait for their `run_at`. */
   oldest_s: number;
   reason: "not_before" | "wallet_empty" | "wallet_held" | "project_limit" | "no_worker" | "runs_alone" | "next_in_line";
 }
@@ -3405,20 +3408,20 @@ export interface WebhookUpdate {
 /** One worker process. */
 export interface WorkerRead {
   beat_at: string;
-  /** Jobs that it can run at once. */
+  /** Maximum concurrent jobs. */
   capacity: number;
   host: string;
   id: string;
-  /** Its last beat is not older than its lease; else its jobs are sent on. */
+  /** Whether its last heartbeat is within its lease; otherwise its jobs are requeued. */
   is_alive: boolean;
-  /** It takes no job any more. */
+  /** Whether it claims no more jobs. */
   is_draining: boolean;
   lanes: string[];
-  /** Of its sandbox. */
+  /** Layers of its sandbox. */
   layers: string[];
   pid: number;
   running: RunningJob[];
-  /** What its host has too little of (disk, memory or processes), so that it claims no jobs. */
+  /** What its host lacks (disk, memory or processes), so that it claims no jobs. */
   shortage: string | null;
   started_at: string;
 }
@@ -3825,7 +3828,7 @@ export class Api {
   /**
    * Health
    *
-   * Report that this process lives.
+   * Report that this process is alive.
    */
   health(options: CallOptions = {}): Promise<Health> {
     return this.transport.json("GET", "/health", {}, options);
@@ -3834,10 +3837,9 @@ export class Api {
   /**
    * Metrics for Prometheus
    *
-   * Counters, histograms and gauges of all processes, summed.
+   * Return the counters, histograms and gauges of all processes, summed.
    *
-   * The caller sends the value of `PURAS_METRICS_TOKEN` as `Authorization: Bearer …`; without that setting there is
-   * nothing here.
+   * Send the value of `PURAS_METRICS_TOKEN` as `Authorization: Bearer …`. Without that setting the route returns 404.
    */
   readMetrics(options: CallOptions = {}): Promise<Response> {
     return this.transport.response("GET", "/metrics", {}, options);
@@ -3848,8 +3850,8 @@ export class Api {
    *
    * Report whether this process serves requests, so that jobs can be submitted.
    *
-   * 503 while the database is unavailable or the process stops. Without Redis, or without a worker that takes jobs, the
-   * status is `degraded`.
+   * The response is 503 while the database is unavailable or the process stops. The status is `degraded` without Redis,
+   * or without a worker that claims jobs.
    */
   ready(options: CallOptions = {}): Promise<Readiness> {
     return this.transport.json("GET", "/ready", {}, options);
@@ -3858,9 +3860,9 @@ export class Api {
   /**
    * Workers ready
    *
-   * Report whether a worker is alive and takes jobs; 503 when none does.
+   * Report whether a worker is alive and claims jobs; 503 if none does.
    *
-   * The status is `degraded` while some workers take none because their host lacks disk, memory or processes.
+   * The status is `degraded` while some workers claim no jobs because their host lacks disk, memory or processes.
    */
   workersReady(options: CallOptions = {}): Promise<Readiness> {
     return this.transport.json("GET", "/ready/workers", {}, options);
@@ -3878,14 +3880,14 @@ export class Api {
   /**
    * List keys
    *
-   * The project's keys, newest first.
+   * List the project's API keys, newest first.
    *
    * A restricted key needs `keys:read`.
    */
   listApiKeys(given: {
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<ApiKeyRead[]> {
     return this.transport.json("GET", "/v1/api-keys", {
@@ -3894,14 +3896,14 @@ export class Api {
   }
 
   /**
-   * Make a key
+   * Create a key
    *
-   * Make a key; its clear text is in this answer and nowhere else.
+   * Create an API key. Only this response contains the key in plaintext.
    *
    * A restricted key needs `keys:write`.
    */
   createApiKey(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ApiKeyCreate;
     }, options: CallOptions = {}): Promise<ApiKeyCreated> {
@@ -3914,7 +3916,7 @@ export class Api {
   /**
    * Change a key
    *
-   * Give a key other scopes, or let it send more or fewer requests a minute, up to what every key may.
+   * Change the scopes of a key or its limit of requests per minute, up to the limit of the instance.
    *
    * A restricted key needs `keys:write`.
    */
@@ -3930,7 +3932,7 @@ export class Api {
   /**
    * Revoke a key
    *
-   * Revoke a key: it stops working at once.
+   * Revoke a key; it stops working immediately.
    *
    * A restricted key needs `keys:write`.
    */
@@ -3950,9 +3952,9 @@ export class Api {
   listApprovals(given: {
       status?: "pending" | "approved" | "denied" | "expired" | "cancelled" | null;
       job_id?: string | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<ApprovalRead[]> {
     return this.transport.json("GET", "/v1/approvals", {
@@ -3993,24 +3995,24 @@ export class Api {
   }
 
   /**
-   * Read the audit
+   * Read the audit log
    *
-   * Who did what in the project, newest first.
+   * List the audit entries of the project, newest first.
    *
    * A restricted key needs `audit:read`.
    */
   listAudit(given: {
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
       /** `user:<e-mail>`, `key:<prefix>`, `operator`… */
       actor?: string | null;
-      /** `secret.set`, or `secret` for every act on secrets. */
+      /** `secret.set`, or `secret` for every action on secrets. */
       action?: string | null;
-      /** From this moment on; with its time zone. */
+      /** Start time, with a time zone. */
       since?: string | null;
-      /** For operators: the acts that concern no project, like sign-ins. */
+      /** For operators: return the entries of the instance, such as sign-ins. */
       instance?: boolean;
     } = {}, options: CallOptions = {}): Promise<AuditRead[]> {
     return this.transport.json("GET", "/v1/audit", {
@@ -4037,9 +4039,9 @@ export class Api {
    * A restricted key needs `billing:read`.
    */
   listLedger(given: {
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<LedgerLine[]> {
     return this.transport.json("GET", "/v1/billing/ledger", {
@@ -4077,7 +4079,7 @@ export class Api {
    * A restricted key needs `budgets:write`.
    */
   createBudget(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: BudgetCreate;
     }, options: CallOptions = {}): Promise<BudgetRead> {
@@ -4156,7 +4158,7 @@ export class Api {
    */
   pushDeployment(given: {
       skillpack?: string | null;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: FormData;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
@@ -4399,7 +4401,7 @@ export class Api {
    */
   addExample(given: {
       skillpack?: string | null;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ExampleCreate;
     }, options: CallOptions = {}): Promise<DraftFileRead> {
@@ -4507,7 +4509,7 @@ export class Api {
    */
   publishDraft(given: {
       skillpack?: string | null;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: DraftPublish;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
@@ -4562,7 +4564,7 @@ export class Api {
    */
   runDraft(given: {
       skillpack?: string | null;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: DraftRunCreate;
     }, options: CallOptions = {}): Promise<DraftRunRead> {
@@ -4587,9 +4589,9 @@ export class Api {
       recursive?: boolean;
       /** Folders in the place of what is in them, as without it. */
       delimiter?: "/" | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<DriveEntryRead[]> {
     return this.transport.json("GET", "/v1/drive", {
@@ -4753,7 +4755,7 @@ export class Api {
    * A restricted key needs `drive:write`.
    */
   uploadFile(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
       contentDigest?: string | null;
@@ -4852,9 +4854,9 @@ export class Api {
       /** Id or slug. */
       skillpack?: string | null;
       skill?: string | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<CaseRead[]> {
     return this.transport.json("GET", "/v1/eval-cases", {
@@ -4925,9 +4927,9 @@ export class Api {
       suite_id: string;
       /** A suite to show each run beside. */
       base?: string | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     }, options: CallOptions = {}): Promise<EvalRunRead[]> {
     return this.transport.json("GET", `/v1/evals/${encodeURIComponent(given.suite_id)}/cases`, {
@@ -4949,9 +4951,9 @@ export class Api {
   }
 
   /**
-   * How the parts of the instance are
+   * Read the health of the instance
    *
-   * For operators: database, Redis, workers and disk, each with what it means for jobs.
+   * For operators: report the state of database, Redis, workers and disk, and its effect on jobs.
    */
   listHealth(options: CallOptions = {}): Promise<StatusTileRead[]> {
     return this.transport.json("GET", "/v1/instance/health", {}, options);
@@ -4960,12 +4962,12 @@ export class Api {
   /**
    * List the projects of the instance
    *
-   * For operators: every project with what its wallet holds, by slug.
+   * For operators: list all projects with the balances of their wallets, by slug.
    */
   listAllProjects(given: {
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<AdminProjectRead[]> {
     return this.transport.json("GET", "/v1/instance/projects", {
@@ -4974,13 +4976,13 @@ export class Api {
   }
 
   /**
-   * Put money into a wallet
+   * Add credit to a wallet
    *
-   * For operators: money for the project with this id or slug; jobs that waited for it go on.
+   * For operators: add credit to the project with this ID or slug; jobs that waited for credit become ready.
    */
   topUp(given: {
       project: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: TopUpCreate;
     }, options: CallOptions = {}): Promise<TopUpRead> {
@@ -4991,23 +4993,23 @@ export class Api {
   }
 
   /**
-   * What waits, by lane and reason
+   * List waiting jobs by lane and reason
    *
-   * For operators: how many jobs wait in each lane, for what, how long the oldest has, or when the next is due.
+   * For operators: count the waiting jobs of each lane by reason, with the age of the oldest and the next due one.
    */
   listWaiting(options: CallOptions = {}): Promise<WaitingJobsRead[]> {
     return this.transport.json("GET", "/v1/instance/queue", {}, options);
   }
 
   /**
-   * List the people of the instance
+   * List the users of the instance
    *
-   * For operators: everybody with an account, by e-mail.
+   * For operators: list all user accounts, by e-mail.
    */
   listUsers(given: {
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<AdminUserRead[]> {
     return this.transport.json("GET", "/v1/instance/users", {
@@ -5016,13 +5018,13 @@ export class Api {
   }
 
   /**
-   * Add a person
+   * Add a user
    *
-   * For operators: an account for somebody, and the link, told this once, with which they choose its password within
-   * a week.
+   * For operators: create an account, and a link with which its user sets the password within a week. The link is
+   * returned only once.
    */
   addUser(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: UserCreate;
     }, options: CallOptions = {}): Promise<PasswordLinkRead> {
@@ -5033,14 +5035,14 @@ export class Api {
   }
 
   /**
-   * Make a link for another password
+   * Create a password link
    *
-   * For operators: a link, told this once, with which the person sets another password within an hour; links before
-   * it stop working. Not for other operators: theirs are made at the machine.
+   * For operators: create a link with which the user sets a new password within an hour; earlier links stop working.
+   * The link is returned only once. Passwords of operators are reset on the server instead.
    */
   makePasswordLink(given: {
       user_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
     }, options: CallOptions = {}): Promise<PasswordLinkRead> {
     return this.transport.json("POST", `/v1/instance/users/${encodeURIComponent(given.user_id)}/password-links`, {
@@ -5051,7 +5053,7 @@ export class Api {
   /**
    * List the workers
    *
-   * For operators: every worker process, its beat, its lanes, and the jobs that it runs.
+   * For operators: list all worker processes with their last heartbeat, lanes and running jobs.
    */
   listWorkers(options: CallOptions = {}): Promise<WorkerRead[]> {
     return this.transport.json("GET", "/v1/instance/workers", {}, options);
@@ -5060,8 +5062,8 @@ export class Api {
   /**
    * Drain a worker
    *
-   * For operators: it takes no job any more, lets those that it runs end for `PURAS_DRAIN_S`, hands over what is
-   * left and ends; its pool starts another process in its place.
+   * For operators: drain a worker. It claims no more jobs, lets its running jobs finish for `PURAS_DRAIN_S`, requeues
+   * the remaining ones and ends; its pool starts another process.
    */
   drainWorker(given: {
       worker_id: string;
@@ -5077,9 +5079,9 @@ export class Api {
    * A restricted key needs `jobs:read_own`.
    */
   listJobs(given: {
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
       status?: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
       skill?: string | null;
@@ -5119,7 +5121,7 @@ export class Api {
       wait?: boolean;
       /** To wait at most; the cap is 55. */
       timeout?: number;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: JobCreate;
     }, options: CallOptions = {}): Promise<JobRead> {
@@ -5201,7 +5203,7 @@ export class Api {
    */
   continueJob(given: {
       job_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ContinuationCreate;
     }, options: CallOptions = {}): Promise<JobRead> {
@@ -5220,7 +5222,7 @@ export class Api {
    */
   keepCase(given: {
       job_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body?: CaseCreate | null;
     }, options: CallOptions = {}): Promise<CaseRead> {
@@ -5273,7 +5275,7 @@ export class Api {
    */
   forkJob(given: {
       job_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ForkCreate;
     }, options: CallOptions = {}): Promise<JobRead> {
@@ -5324,7 +5326,7 @@ export class Api {
       wait?: boolean;
       /** To wait at most; the cap is 55. */
       timeout?: number;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
     }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("POST", `/v1/jobs/${encodeURIComponent(given.job_id)}/replay`, {
@@ -5395,9 +5397,9 @@ export class Api {
       mine?: boolean;
       /** Of the project's own. */
       status?: "draft" | "published" | "taken_down" | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<ListingSummary[]> {
     return this.transport.json("GET", "/v1/marketplace/listings", {
@@ -5413,7 +5415,7 @@ export class Api {
    * A restricted key needs `marketplace:write`.
    */
   createListing(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ListingCreate;
     }, options: CallOptions = {}): Promise<ListingRead> {
@@ -5500,7 +5502,7 @@ export class Api {
    */
   addListingVersion(given: {
       listing: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ListingVersionCreate;
     }, options: CallOptions = {}): Promise<ListingVersionRead> {
@@ -5513,7 +5515,7 @@ export class Api {
   /**
    * Who am I
    *
-   * Who you are, in which projects, and what you may do.
+   * Return the caller, its projects and its permissions.
    */
   getMe(options: CallOptions = {}): Promise<Me> {
     return this.transport.json("GET", "/v1/me", {}, options);
@@ -5522,7 +5524,7 @@ export class Api {
   /**
    * Change my password
    *
-   * Set another password; you are signed out everywhere but here.
+   * Set a new password, and end all other sessions of the caller.
    */
   changePassword(given: {
       body: NewPassword;
@@ -5535,7 +5537,7 @@ export class Api {
   /**
    * List my sessions
    *
-   * Where you are signed in, the last used first.
+   * List the active sessions of the caller, the last used first.
    */
   listSessions(options: CallOptions = {}): Promise<SessionRead[]> {
     return this.transport.json("GET", "/v1/me/sessions", {}, options);
@@ -5544,7 +5546,7 @@ export class Api {
   /**
    * End my other sessions
    *
-   * Sign out everywhere but here.
+   * End all sessions of the caller except this one.
    */
   endOtherSessions(options: CallOptions = {}): Promise<SessionsEnded> {
     return this.transport.json("DELETE", "/v1/me/sessions", {}, options);
@@ -5553,7 +5555,7 @@ export class Api {
   /**
    * End one of my sessions
    *
-   * Sign out one browser, wherever it is.
+   * End one session of the caller.
    */
   endSession(given: {
       session_id: string;
@@ -5569,7 +5571,7 @@ export class Api {
    * A restricted key needs `drive:write`.
    */
   generateMedia(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: MediaCreate;
     }, options: CallOptions = {}): Promise<MediaRead> {
@@ -5597,9 +5599,9 @@ export class Api {
       /** Those that this job wrote last. */
       job_id?: string | null;
       pinned?: boolean | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<MemoryRead[]> {
     return this.transport.json("GET", "/v1/memory", {
@@ -5615,7 +5617,7 @@ export class Api {
    * A restricted key needs `memory:write`.
    */
   putMemory(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: MemoryPut;
     }, options: CallOptions = {}): Promise<MemoryWritten> {
@@ -5761,7 +5763,7 @@ export class Api {
    * A restricted key needs `deployments:write` and `jobs:submit` and `jobs:read_own`.
    */
   startKernel(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: KernelCreate;
     }, options: CallOptions = {}): Promise<KernelRead> {
@@ -5812,7 +5814,7 @@ export class Api {
    */
   runCells(given: {
       kernel_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: CellsUpdate;
     }, options: CallOptions = {}): Promise<KernelRead> {
@@ -5856,7 +5858,7 @@ export class Api {
    * A restricted key needs `deployments:write`.
    */
   openAsNotebook(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: NotebookOpen;
     }, options: CallOptions = {}): Promise<NotebookRead> {
@@ -5880,7 +5882,7 @@ export class Api {
   /**
    * List projects
    *
-   * Every project that you are in; a key is in one.
+   * List the projects that the caller is in; a key is in one.
    *
    * A restricted key needs `project:read`.
    */
@@ -5889,12 +5891,12 @@ export class Api {
   }
 
   /**
-   * Make a project
+   * Create a project
    *
-   * Make a project; you become its owner.
+   * Create a project; the caller becomes its owner.
    */
   createProject(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ProjectCreate;
     }, options: CallOptions = {}): Promise<ProjectDetail> {
@@ -5907,7 +5909,7 @@ export class Api {
   /**
    * Read a project
    *
-   * One project.
+   * Return a project with its limits.
    *
    * A restricted key needs `project:read`.
    */
@@ -5920,7 +5922,7 @@ export class Api {
   /**
    * Change a project
    *
-   * Change its name, its slug, or how many jobs run at once, which the operator's ceiling bounds.
+   * Change the name, the slug or the concurrency of a project, up to the operator's ceiling.
    *
    * A restricted key needs `project:write`.
    */
@@ -5936,7 +5938,8 @@ export class Api {
   /**
    * Delete a project
    *
-   * Its jobs are cancelled and its keys stop working at once; everything of it is removed some days later.
+   * Delete a project. Its jobs are cancelled and its keys stop working immediately; its data is removed some days
+   * later.
    *
    * A restricted key needs `project:write`.
    */
@@ -5947,9 +5950,9 @@ export class Api {
   }
 
   /**
-   * Take a project along
+   * Export a project
    *
-   * Everything of the project in one archive: rows as JSON lines, bundles, drive. Values of secrets are not in it.
+   * Export the project as one archive: rows as JSON lines, bundles and drive, without the values of secrets.
    *
    * A restricted key needs `project:read`.
    */
@@ -5962,7 +5965,7 @@ export class Api {
   /**
    * List invitations
    *
-   * Who was invited and has not joined yet, by e-mail.
+   * List the invitations that can still be accepted, by e-mail.
    *
    * A restricted key needs `members:read`.
    */
@@ -5975,7 +5978,7 @@ export class Api {
   /**
    * Withdraw an invitation
    *
-   * Its link stops working.
+   * Withdraw an invitation; its link stops working.
    *
    * A restricted key needs `members:write`.
    */
@@ -5989,7 +5992,7 @@ export class Api {
   /**
    * Read a project's limits
    *
-   * How much of everything the project may have.
+   * Return the effective limits of the project, its own limits and its ceilings.
    *
    * A restricted key needs `project:read`.
    */
@@ -6018,7 +6021,7 @@ export class Api {
   /**
    * List members
    *
-   * Everybody in the project, by e-mail.
+   * List the members of the project, by e-mail.
    *
    * A restricted key needs `members:read`.
    */
@@ -6029,15 +6032,15 @@ export class Api {
   }
 
   /**
-   * Invite somebody
+   * Invite a member
    *
-   * Create a link with which the user of this e-mail address joins. It never reveals whether an account exists.
+   * Create a link with which the owner of the e-mail joins. It does not reveal whether an account exists.
    *
    * A restricted key needs `members:write`.
    */
   inviteMember(given: {
       project: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: InvitationCreate;
     }, options: CallOptions = {}): Promise<InvitationCreated> {
@@ -6050,7 +6053,7 @@ export class Api {
   /**
    * Change a member's role
    *
-   * Give a member another role.
+   * Change the role of a member.
    *
    * A restricted key needs `members:write`.
    */
@@ -6067,7 +6070,7 @@ export class Api {
   /**
    * Remove a member
    *
-   * Take a member out of the project; everybody may leave.
+   * Remove a member from the project; every member may leave.
    *
    * A restricted key needs `members:write`.
    */
@@ -6081,7 +6084,7 @@ export class Api {
   /**
    * Describe a project's skills as OpenAPI
    *
-   * One operation per skill of the active versions, with the types of its inputs and of its result.
+   * Return an OpenAPI document with one operation per skill of the active versions, and its types.
    *
    * A restricted key needs `skills:read`.
    */
@@ -6176,7 +6179,7 @@ export class Api {
    * A restricted key needs `schedules:write` and `jobs:submit`.
    */
   createSchedule(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ScheduleCreate;
     }, options: CallOptions = {}): Promise<ScheduleDetailRead> {
@@ -6254,7 +6257,7 @@ export class Api {
    */
   runSchedule(given: {
       schedule_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
     }, options: CallOptions = {}): Promise<ScheduleRunRead> {
     return this.transport.json("POST", `/v1/schedules/${encodeURIComponent(given.schedule_id)}/run`, {
@@ -6271,9 +6274,9 @@ export class Api {
    */
   listScheduleRuns(given: {
       schedule_id: string;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     }, options: CallOptions = {}): Promise<ScheduleRunRead[]> {
     return this.transport.json("GET", `/v1/schedules/${encodeURIComponent(given.schedule_id)}/runs`, {
@@ -6343,7 +6346,7 @@ export class Api {
    * A restricted key needs `deployments:write`.
    */
   createSkillpack(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: SkillpackCreate;
     }, options: CallOptions = {}): Promise<SkillpackRead> {
@@ -6393,7 +6396,7 @@ export class Api {
    */
   pushDeploymentOfSkillpack(given: {
       skillpack: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: FormData;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
@@ -6576,7 +6579,7 @@ export class Api {
    */
   addExampleOfSkillpack(given: {
       skillpack: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: ExampleCreate;
     }, options: CallOptions = {}): Promise<DraftFileRead> {
@@ -6677,7 +6680,7 @@ export class Api {
    */
   publishDraftOfSkillpack(given: {
       skillpack: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: DraftPublish;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
@@ -6728,7 +6731,7 @@ export class Api {
    */
   runDraftOfSkillpack(given: {
       skillpack: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: DraftRunCreate;
     }, options: CallOptions = {}): Promise<DraftRunRead> {
@@ -6748,9 +6751,9 @@ export class Api {
   listSuitesOfSkillpack(given: {
       skillpack: string;
       skill?: string | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     }, options: CallOptions = {}): Promise<SuiteRead[]> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals`, {
@@ -6767,7 +6770,7 @@ export class Api {
    */
   startSuiteOfSkillpack(given: {
       skillpack: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: SuiteCreate;
     }, options: CallOptions = {}): Promise<SuiteRead> {
@@ -6789,9 +6792,9 @@ export class Api {
       skill: string;
       /** Default: the active one. */
       version?: number | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     }, options: CallOptions = {}): Promise<GivenCase[]> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals/dataset`, {
@@ -6972,7 +6975,7 @@ export class Api {
       version?: number | null;
       /** To wait at most; the cap is 55. */
       timeout?: number;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: Record<string, unknown>;
     }, options: CallOptions = {}): Promise<JobRead> {
@@ -7112,7 +7115,7 @@ export class Api {
    * A restricted key needs `webhooks:write`.
    */
   createWebhook(given: {
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body: WebhookCreate;
     }, options: CallOptions = {}): Promise<WebhookSecretRead> {
@@ -7176,7 +7179,7 @@ export class Api {
       status?: "pending" | "delivered" | "failed" | "given_up" | null;
       /** Most rows of one page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;
     }, options: CallOptions = {}): Promise<DeliveryRead[]> {
     return this.transport.json("GET", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/deliveries`, {
@@ -7221,7 +7224,7 @@ export class Api {
    */
   rotateWebhookSecret(given: {
       webhook_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
       body?: SecretRotation | null;
     }, options: CallOptions = {}): Promise<WebhookSecretRead> {
@@ -7240,7 +7243,7 @@ export class Api {
    */
   testWebhook(given: {
       webhook_id: string;
-      /** 1 to 255 characters of your own. The same request with the same key does its work once; for a day a repeat gets the first answer, with `Idempotent-Replayed: true`. */
+      /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
     }, options: CallOptions = {}): Promise<DeliveryRead> {
     return this.transport.json("POST", `/v1/webhooks/${encodeURIComponent(given.webhook_id)}/test`, {

@@ -117,8 +117,8 @@ class Operator(rx.State):
     async def _read(self) -> None:
         async with session.visiting(self) as visit:
             person = visit.person
-            workers = [_worker(one) for one in await fleet.workers(visit.session, person)]
-            waiting = [_waiting(one) for one in await fleet.waiting(visit.session, person)]
+            workers = [_worker(one) for one in await fleet.list_workers(visit.session, person)]
+            waiting = [_waiting(one) for one in await fleet.list_waiting(visit.session, person)]
         tiles = [_tile(one) for one in await health.tiles(session.context(), person)]
         for name, found in (("tiles", tiles), ("workers", workers), ("waiting", waiting)):
             if getattr(self, name) != found:

@@ -80,7 +80,7 @@ class Projects(rx.State):
         await self._read()
 
     async def _read(self) -> None:
-        await next_page(self, accounts.projects, _project)
+        await next_page(self, accounts.list_projects, _project)
 
 
 def _project(one: AdminProjectRead) -> ProjectRow:

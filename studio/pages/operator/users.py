@@ -74,7 +74,7 @@ class People(rx.State):
         try:
             asked = parsed(UserCreate, {"email": text(typed, "email"), "name": text(typed, "name")})
             async with session.visiting(self, once=typed) as visit:
-                made = await accounts.add_person(visit.session, visit.person, asked, url=url)
+                made = await accounts.create_user(visit.session, visit.person, asked, url=url)
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
             return
@@ -92,7 +92,9 @@ class People(rx.State):
         url = session.context().settings.url
         try:
             async with session.visiting(self) as visit:
-                made = await accounts.link_for(visit.session, visit.person, UUID(user_id), url=url)
+                made = await accounts.create_password_link(
+                    visit.session, visit.person, UUID(user_id), url=url
+                )
         except (Missing, NotAllowed) as refused:
             self.problem = said(refused)
             return
@@ -105,7 +107,7 @@ class People(rx.State):
         self.link = self.told = ""
 
     async def _read(self) -> None:
-        await next_page(self, accounts.people, _person)
+        await next_page(self, accounts.list_users, _person)
 
 
 def _person(one: AdminUserRead) -> PersonRow:

@@ -90,7 +90,7 @@ class Invitations(rx.State):
             mine = act.principal.role
             if mine < Role.ADMIN:
                 return
-            found = await invitations.open_invitations(act.session, act.principal)
+            found = await invitations.list_open(act.session, act.principal)
         self.roles = [name for name, role in ROLES.items() if role <= mine]
         self.rows = [
             InvitationRow(

@@ -128,7 +128,7 @@ class Keys(rx.State):
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
             return
-        self.fresh, self.is_making = made.clear_text, False
+        self.fresh, self.is_making = made.plaintext, False
         await self._read()
 
     @rx.event

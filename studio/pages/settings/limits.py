@@ -8,7 +8,7 @@ from typing import Final
 
 import reflex as rx
 
-from backend.administration.projects.quota_usage import held
+from backend.administration.projects import quota_usage
 from backend.config.quotas import REQUESTS, Quota
 from backend.data.drive import usage
 from backend.data.drive.ingest import drives_of
@@ -68,7 +68,7 @@ class Limits(rx.State):
             limits = LimitsRead.of(
                 await service.limits_of(act.session, act.principal), defaults_of(context.settings)
             )
-            counted = await held(act.session, act.principal)
+            counted = await quota_usage.usage(act.session, act.principal)
         drive = await usage.current(drives_of(context), act.principal.project_id)
         self.rows = _rows(limits, counted, drive)
         rate: LimitRead = getattr(limits, REQUESTS)

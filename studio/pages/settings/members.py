@@ -11,7 +11,7 @@ from backend.core.errors import Conflict, Invalid, Missing, NotAllowed
 from backend.identity.auth.membership import ROLES
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
-from backend.identity.projects.members import Person
+from backend.identity.projects.members import MemberWithUser
 from backend.identity.projects.schemas import MemberUpdate
 from studio import session
 from studio.components.elements import framed_table, note, section, tag
@@ -99,7 +99,7 @@ class Members(rx.State):
         self.roles = [name for name, role in ROLES.items() if role <= mine]
 
 
-def _row(person: Person, mine: Role, *, is_me: bool) -> MemberRow:
+def _row(person: MemberWithUser, mine: Role, *, is_me: bool) -> MemberRow:
     role = person.member.role
     return MemberRow(
         user_id=str(person.user.id),

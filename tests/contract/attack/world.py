@@ -15,7 +15,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
 from backend.identity.api_keys.keys import KeyKind
-from backend.identity.auth import sessions, users
+from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
@@ -89,7 +89,7 @@ class People:
         """A new key."""
         async with self.database.transaction() as session:
             made = await keys.create(session, None, project_id=project, kind=kind, name=name)
-        return made.clear_text
+        return made.plaintext
 
     async def ended_key(self, project: UUID, column: str) -> str:
         """A key that was good until lately: revoked, or expired."""
@@ -108,7 +108,7 @@ class People:
     async def session(self, user: User, project: UUID) -> Headers:
         """The headers of the user's browser, in that project."""
         async with self.database.transaction() as session:
-            begun = await sessions.begin(session, user)
+            begun = await sessions.start(session, user)
         cookie = sessions.cookie_name(f"http://127.0.0.1:{self.port}")
         return {
             "Cookie": f"{cookie}={begun.token}",

@@ -86,7 +86,7 @@ def mcp_tools() -> Json:
 def cli() -> Json:
     """Return the commands of `puras` and `puras-studio` with their arguments and options."""
     importlib.import_module("backend.tables")
-    names = (name for part in commands.PARTS.values() for name in part)
+    names = (name for part in commands.COMMANDS_BY_MODULE.values() for name in part)
     operator = {
         words: parameters
         for name in names

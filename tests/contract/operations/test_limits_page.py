@@ -8,7 +8,9 @@ from pathlib import Path
 from backend.config import Settings
 from backend.config.quotas import Quota
 from backend.core.http import middleware, request_limits
-from backend.identity.auth import gate, sessions, throttle
+from backend.identity.auth import gate
+from backend.identity.auth.accounts import sessions
+from backend.identity.auth.rate_limits import sign_ins
 from studio import sockets
 
 PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
@@ -24,10 +26,10 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert (request_limits.HEAD_S, request_limits.MAX_HEADERS) == (10, 100)
     assert request_limits.MAX_HEAD_BYTES == 64 * 1024
     assert (middleware.BODY_GRACE_S, middleware.LEAST_BYTES_PER_S) == (20, 4096)
-    assert (throttle.MAX_PER_PAIR, throttle.MAX_PER_ADDRESS, throttle.MAX_PER_EMAIL) == (10, 50, 100)
-    assert (throttle.MAX_BAD_KEYS, throttle.MAX_BAD_LINKS, throttle.WINDOW_S) == (100, 20, 15 * 60)
+    assert (sign_ins.MAX_PER_PAIR, sign_ins.MAX_PER_ADDRESS, sign_ins.MAX_PER_EMAIL) == (10, 50, 100)
+    assert (sign_ins.MAX_BAD_KEYS, sign_ins.MAX_BAD_LINKS, sign_ins.WINDOW_S) == (100, 20, 15 * 60)
     assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)
-    assert (sockets.LOOK_EVERY_S, gate.LOOK_EVERY_S) == (5, 5)
+    assert (sockets.LOOK_EVERY_S, gate.RECHECK_INTERVAL_S) == (5, 5)
     for words in (
         "ten seconds, 100 headers and 64 KiB",
         "Ten tries in 15 minutes",

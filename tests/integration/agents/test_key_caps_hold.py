@@ -34,7 +34,7 @@ async def capped(agents: Agents, cap_micros: int) -> Agents:
     http = httpx.AsyncClient(
         transport=agents.project.http._transport,
         base_url=agents.project.http.base_url,
-        headers={"Authorization": f"Bearer {made.clear_text}"},
+        headers={"Authorization": f"Bearer {made.plaintext}"},
     )
     return replace(agents, project=replace(agents.project, http=http))
 

@@ -135,7 +135,7 @@ async def limited(served: Served, upstream: MessagesServer, kind: str) -> AsyncI
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(served.app),
         base_url=project.http.base_url,
-        headers={"Authorization": f"Bearer {key.clear_text}"},
+        headers={"Authorization": f"Bearer {key.plaintext}"},
     ) as http:
         tools = [Counter(), RunSubagent(Callers(served.instance))]
         own = Project(project.id, project.slug, http)

@@ -145,7 +145,7 @@ async def _plays_nothing_of_others(agents: Agents, suite_id: str) -> None:
         limits = keys.Limits([*scopes, "evals:read"])
         made = await keys.create(session, None, project_id=agents.project.id, limits=limits)
     refused = await agents.project.http.post(
-        EVALS, json={"skill": "sum"}, headers={"Authorization": f"Bearer {blind.clear_text}"}
+        EVALS, json={"skill": "sum"}, headers={"Authorization": f"Bearer {blind.plaintext}"}
     )
     assert (refused.status_code, refused.json().get("scope")) == (403, "evals:read")
     others = (await get(agents, f"/v1/evals/{suite_id}/cases"))[0]["job_id"]
@@ -153,7 +153,7 @@ async def _plays_nothing_of_others(agents: Agents, suite_id: str) -> None:
         refused = await agents.project.http.post(
             EVALS,
             json={"skill": "sum", "model": model},
-            headers={"Authorization": f"Bearer {made.clear_text}"},
+            headers={"Authorization": f"Bearer {made.plaintext}"},
         )
         assert refused.json().get("code") == code, refused.text
 

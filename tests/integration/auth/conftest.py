@@ -14,7 +14,7 @@ from backend.administration.projects import creation
 from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
 from backend.identity.api_keys.keys import KeyKind, Limits
-from backend.identity.auth import sessions, users
+from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
@@ -65,12 +65,12 @@ class World:
         """The headers of a new key of the project."""
         async with self.database.transaction() as session:
             made = await keys.create(session, None, project_id=project.id, kind=kind, limits=limits)
-        return {"Authorization": f"Bearer {made.clear_text}"}
+        return {"Authorization": f"Bearer {made.plaintext}"}
 
     async def browser(self, user: User) -> httpx.AsyncClient:
         """A browser in which the user is signed in; it sends the session's token with writes."""
         async with self.database.transaction() as session:
-            begun = await sessions.begin(session, user)
+            begun = await sessions.start(session, user)
         client = browse(self.app)
         client.cookies.set(sessions.cookie_name("http://127.0.0.1:8123"), begun.token)
         client.headers["X-CSRF-Token"] = begun.signed_in.csrf_token

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from backend.app import create_app, serving
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.identity.auth import passwords
+from backend.identity.auth.accounts import passwords
 from backend.sign_in import setup
 from tests.integration.auth.conftest import PASSWORD, World, browse
 from tests.integration.auth.test_sessions_and_passwords import NEW, send

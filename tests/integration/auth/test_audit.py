@@ -22,7 +22,7 @@ from backend.execution.approvals.tables import Approval
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry
 from backend.execution.worker_registry import service as fleet
-from backend.identity.auth import passwords
+from backend.identity.auth.accounts import passwords
 from backend.identity.tables import AuditRow, Project
 from backend.sign_in import setup
 from backend.skills.archives.pack import pack_files

@@ -158,7 +158,7 @@ async def test_an_unexpected_failure_is_logged_and_told_without_detail(instance:
     assert answer.status_code == 500
     assert answer.json()["code"] == "internal_error"
     assert "hunter2" not in answer.text
-    assert any(entry["event"] == "a request failed unexpectedly" for entry in logs)
+    assert any(entry["event"] == "request failed unexpectedly" for entry in logs)
 
 
 async def test_one_line_per_request_and_no_secret_in_it(client: httpx.AsyncClient, world: Any) -> None:
@@ -186,7 +186,7 @@ async def test_a_database_that_is_away_is_a_503_to_be_tried_again(instance: AppC
     await away.close()
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) >= 1
-    assert ready.json()["missing"] == ["the database does not answer"]
+    assert ready.json()["missing"] == ["the database is unavailable"]
 
 
 async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stops(
@@ -194,7 +194,7 @@ async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stop
 ) -> None:
     assert (await client.get("/health")).json() == {"status": "ok"}
     answer = await client.get("/ready")
-    no_worker = ["no worker has shown itself in the last 10 s"]
+    no_worker = ["no worker has sent a heartbeat in the last 10 s"]
     assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "problems": no_worker})
     answer = await client.get("/ready/workers")
     assert (answer.status_code, answer.json()["missing"]) == (503, no_worker)
@@ -211,7 +211,7 @@ async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stop
     app = create_app(instance.settings)
     without = replace(instance, redis=Redis.from_url("redis://127.0.0.1:1"))
     async with serving(app, without), _browse(app) as its:
-        assert (await its.get("/ready")).json()["problems"][0] == "Redis does not answer"
+        assert (await its.get("/ready")).json()["problems"][0] == "Redis is unavailable"
         app.state.is_stopping = True
         answer = await its.get("/ready")
         assert (answer.status_code, answer.json()["missing"]) == (503, ["this process stops"])

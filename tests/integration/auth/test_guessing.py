@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from backend.app import create_app, serving
 from backend.context import AppContext
-from backend.identity.auth import throttle
+from backend.identity.auth.rate_limits import sign_ins
 from tests.integration.auth.conftest import World
 
 PROXY = "10.0.0.1"
@@ -38,19 +38,19 @@ def made_up(number: int) -> dict[str, str]:
 async def test_who_shows_many_keys_that_nobody_has_is_told_to_stop(client: httpx.AsyncClient) -> None:
     codes = [
         (await client.get("/v1/me", headers=made_up(number))).status_code
-        for number in range(throttle.MAX_BAD_KEYS + 1)
+        for number in range(sign_ins.MAX_BAD_KEYS + 1)
     ]
-    assert codes == [401] * throttle.MAX_BAD_KEYS + [429]
+    assert codes == [401] * sign_ins.MAX_BAD_KEYS + [429]
     answer = await client.get("/v1/me", headers=made_up(0))
     assert answer.json()["code"] == "too_many_bad_keys"
-    assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW_S
+    assert 0 < int(answer.headers["Retry-After"]) <= sign_ins.WINDOW_S
 
 
 async def test_a_valid_key_is_taken_from_an_address_that_guesses(
     client: httpx.AsyncClient, world: World
 ) -> None:
     headers = await world.key(await world.project("Acme"))
-    for number in range(throttle.MAX_BAD_KEYS + 1):
+    for number in range(sign_ins.MAX_BAD_KEYS + 1):
         await client.get("/v1/me", headers=made_up(number))
     assert (await client.get("/v1/me", headers=headers)).status_code == 200
 
@@ -74,8 +74,8 @@ async def test_behind_a_proxy_everybody_is_counted_for_themselves(
         answer = await proxied.post("/sign-in", data=fields, headers={"X-Forwarded-For": address})
         return answer.status_code
 
-    guesser = [await tries("203.0.113.5") for _ in range(throttle.MAX_PER_PAIR + 1)]
-    assert guesser == [401] * throttle.MAX_PER_PAIR + [429]
+    guesser = [await tries("203.0.113.5") for _ in range(sign_ins.MAX_PER_PAIR + 1)]
+    assert guesser == [401] * sign_ins.MAX_PER_PAIR + [429]
     assert await tries("198.51.100.8") == 401
     assert await tries("1.2.3.4, 203.0.113.5") == 429  # what he writes himself does not make him another
 
@@ -90,9 +90,9 @@ async def test_without_trusted_proxies_what_a_request_says_of_itself_changes_not
         (
             await client.post("/sign-in", data=fields, headers={"X-Forwarded-For": f"198.51.100.{number}"})
         ).status_code
-        for number in range(throttle.MAX_PER_PAIR + 1)
+        for number in range(sign_ins.MAX_PER_PAIR + 1)
     ]
-    assert codes == [401] * throttle.MAX_PER_PAIR + [429]
+    assert codes == [401] * sign_ins.MAX_PER_PAIR + [429]
 
 
 @pytest.mark.parametrize("password", ["three words make one", "wrong words here"])
@@ -104,4 +104,4 @@ async def test_an_email_that_nobody_has_takes_as_long_and_reads_the_same(
         "/sign-in", data={"csrf": "c", "email": "nobody@example.org", "password": password}
     )
     assert answer.status_code == 401
-    assert "do not belong together" in answer.text
+    assert "is wrong. Check both" in answer.text

@@ -113,7 +113,7 @@ async def test_a_job_is_remembered_by_its_id(database: Database) -> None:
     caller, job_id = operator(uuid4()), uuid4()
     async with database.transaction() as session:
         claimed = await service.claim(session, caller, "one", "f" * 64)
-        assert isinstance(claimed, service.Claimed)
+        assert isinstance(claimed, service.Claim)
         await service.store_job(session, claimed, job_id)
 
     async with database.transaction() as session:

@@ -766,7 +766,7 @@ async def test_callers_who_may_read_the_drive_name_any_file(files: Files) -> Non
     limits = Limits(scopes=[*SCOPES, "drive:read"])
     async with files.database.transaction() as session:
         made = await keys.create(session, None, project_id=files.project_id, limits=limits)
-    reader = replace(files, its={"Authorization": f"Bearer {made.clear_text}"}, key_id=made.key.id)
+    reader = replace(files, its={"Authorization": f"Bearer {made.plaintext}"}, key_id=made.key.id)
     for files_of in (reader, replace(files, its=files.owner)):
         for path in ("private/foreign.txt", "private/missing.txt", "/drive/private/foreign.txt"):
             await files_of.submitted(skill="copy", inputs={"photo": path})

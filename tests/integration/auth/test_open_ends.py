@@ -21,7 +21,9 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.memory.tables import MemoryRecord
 from backend.identity.api_keys import keys
-from backend.identity.auth import gate, sessions, throttle
+from backend.identity.auth import gate
+from backend.identity.auth.accounts import sessions
+from backend.identity.auth.rate_limits import sign_ins
 from backend.identity.tables import ApiKey, Member
 from backend.money.ledger import service as ledger
 from backend.storage import Storage
@@ -117,7 +119,7 @@ async def test_a_pages_socket_closes_when_its_session_is_revoked(
     monkeypatch.setattr(sockets, "LOOK_EVERY_S", 0.05)
     ada = await world.user("ada@example.org")
     async with database.transaction() as session:
-        begun = await sessions.begin(session, ada)
+        begun = await sessions.start(session, ada)
     cookie = f"{sessions.cookie_name(URL)}={begun.token}".encode()
     socket = Socket()
     with studio_session.serving(instance, app.state.last_use):
@@ -143,7 +145,7 @@ async def _of_a_key(world: World, project_id: UUID) -> tuple[dict[str, str], Any
     async with world.database.transaction() as session:
         made = await keys.create(session, None, project_id=project_id)
     revoke = update(ApiKey).where(col(ApiKey.id) == made.key.id).values(revoked_at=now())
-    return {"Authorization": f"Bearer {made.clear_text}"}, revoke
+    return {"Authorization": f"Bearer {made.plaintext}"}, revoke
 
 
 async def _of_a_member(world: World, project_id: UUID) -> tuple[dict[str, str], Any]:
@@ -163,7 +165,7 @@ def _with_scopes(before: list[str], after: list[str]) -> WayIn:
         async with world.database.transaction() as session:
             made = await keys.create(session, None, project_id=project_id, limits=keys.Limits(scopes=before))
         replace_scopes = update(ApiKey).where(col(ApiKey.id) == made.key.id).values(scopes=after)
-        return {"Authorization": f"Bearer {made.clear_text}"}, replace_scopes
+        return {"Authorization": f"Bearer {made.plaintext}"}, replace_scopes
 
     return way_in
 
@@ -188,8 +190,8 @@ def _with_scopes(before: list[str], after: list[str]) -> WayIn:
 async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, way_in: WayIn, most_bad_keys: int, code: str
 ) -> None:
-    monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr(throttle, "MAX_BAD_KEYS", most_bad_keys)
+    monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
+    monkeypatch.setattr(sign_ins, "MAX_BAD_KEYS", most_bad_keys)
     monkeypatch.setattr("backend.execution.events.follow.HEARTBEAT_S", 0.1)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
@@ -216,7 +218,7 @@ async def test_a_stream_ends_when_its_caller_may_see_the_job_no_more(
 async def test_an_export_and_a_file_break_off_when_their_caller_may_have_them_no_more(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
     async with world.database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         for title in ("a", "b"):
@@ -264,7 +266,7 @@ async def _read(
 async def test_a_stream_that_began_late_for_one_who_may_see_it_no_more_is_an_answer_all_the_same(
     app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(gate, "RECHECK_INTERVAL_S", 0.0)
     project = await world.project("Acme")
     headers, end = await _of_a_key(world, project.id)
     sent: asyncio.Queue[Any] = asyncio.Queue()
@@ -329,7 +331,7 @@ async def test_a_person_has_so_many_pages_open_over_all_sessions(
 ) -> None:
     ada, bob = await world.user("ada@example.org"), await world.user("bob@example.org")
     async with database.transaction() as session:
-        begun = [await sessions.begin(session, person) for person in (ada, ada, bob)]
+        begun = [await sessions.start(session, person) for person in (ada, ada, bob)]
     pages = [Socket() for _ in begun]
     with studio_session.serving(instance, app.state.last_use):
         watched = WatchedSockets(

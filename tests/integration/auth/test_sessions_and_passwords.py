@@ -15,7 +15,8 @@ from sqlalchemy import func, select, update
 
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth import passwords, sessions, throttle
+from backend.identity.auth.accounts import passwords, sessions
+from backend.identity.auth.rate_limits import sign_ins
 from backend.identity.tables import AuditRow, PasswordReset, Session, User
 from tests.integration.auth.conftest import PASSWORD, World, browse
 
@@ -175,9 +176,9 @@ async def test_a_stolen_session_does_not_find_out_the_password(world: World) -> 
                 "/v1/me/password", json={"current_password": f"guess {number}", "new_password": NEW}
             )
         ).status_code
-        for number in range(throttle.MAX_PER_PAIR + 1)
+        for number in range(sign_ins.MAX_PER_PAIR + 1)
     ]
-    assert codes == [403] * throttle.MAX_PER_PAIR + [429]
+    assert codes == [403] * sign_ins.MAX_PER_PAIR + [429]
 
 
 async def test_the_form_changes_the_password_and_only_for_who_is_signed_in(
@@ -275,9 +276,9 @@ async def test_the_token_is_never_kept_in_clear(world: World, database: Database
 async def test_who_tries_many_links_is_told_to_stop(client: httpx.AsyncClient, path: str) -> None:
     codes = [
         (await client.get(path, params={"token": f"made-up-{number}"})).status_code
-        for number in range(throttle.MAX_BAD_LINKS + 1)
+        for number in range(sign_ins.MAX_BAD_LINKS + 1)
     ]
-    assert codes == [403] * throttle.MAX_BAD_LINKS + [429]
+    assert codes == [403] * sign_ins.MAX_BAD_LINKS + [429]
 
 
 @pytest.mark.parametrize("path", ["/password", "/reset", "/setup", "/sign-in"])

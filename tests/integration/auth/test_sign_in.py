@@ -17,8 +17,8 @@ from backend.app import create_app, serving
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.identity.auth import throttle
 from backend.identity.auth.errors import TooManySignIns
+from backend.identity.auth.rate_limits import sign_ins
 from backend.identity.tables import AuditRow, Session, User
 from backend.sign_in import setup
 
@@ -216,26 +216,26 @@ async def test_what_a_visitor_types_never_becomes_html(app: FastAPI) -> None:
 @pytest.mark.parametrize("redis_is_away", [False, True])
 async def test_guessing_is_held_back(app: FastAPI, world: Any, *, redis_is_away: bool) -> None:
     if redis_is_away:
-        app.state.throttle = throttle.Throttle(Redis.from_url("redis://127.0.0.1:1"))
+        app.state.throttle = sign_ins.Throttle(Redis.from_url("redis://127.0.0.1:1"))
     await world.user("ada@example.org")
     async with browse(app) as browser:
         fields = {"csrf": "c", "email": "ada@example.org", "password": "wrong words here"}
         browser.cookies.set("puras_form_8123", "c")
         codes = [
             (await browser.post("/sign-in", data=fields)).status_code
-            for _ in range(throttle.MAX_PER_PAIR + 1)
+            for _ in range(sign_ins.MAX_PER_PAIR + 1)
         ]
-        assert codes == [401] * throttle.MAX_PER_PAIR + [429]
+        assert codes == [401] * sign_ins.MAX_PER_PAIR + [429]
         answer = await browser.post("/sign-in", data={**fields, "password": PASSWORD})
         assert answer.status_code == 429
-        assert 0 < int(answer.headers["Retry-After"]) <= throttle.WINDOW_S
+        assert 0 < int(answer.headers["Retry-After"]) <= sign_ins.WINDOW_S
         other = await browser.post("/sign-in", data={**fields, "email": "bob@example.org"})
         assert other.status_code == 401
 
 
 async def test_guessing_from_many_addresses_is_held_back_too(app: FastAPI) -> None:
-    counter: throttle.Throttle = app.state.throttle
-    for number in range(throttle.MAX_PER_EMAIL):
+    counter: sign_ins.Throttle = app.state.throttle
+    for number in range(sign_ins.MAX_PER_EMAIL):
         await counter.count(address=f"10.0.0.{number}", email="ada@example.org")
     with pytest.raises(TooManySignIns):
         await counter.count(address="10.0.1.1", email="ada@example.org")
@@ -244,8 +244,8 @@ async def test_guessing_from_many_addresses_is_held_back_too(app: FastAPI) -> No
 
 
 async def test_addresses_of_one_ipv6_network_count_as_one(app: FastAPI) -> None:
-    counter: throttle.Throttle = app.state.throttle
-    for number in range(throttle.MAX_PER_ADDRESS):
+    counter: sign_ins.Throttle = app.state.throttle
+    for number in range(sign_ins.MAX_PER_ADDRESS):
         await counter.count(address=f"2001:db8::{number:x}", email=f"{number}@example.org")
     with pytest.raises(TooManySignIns):
         await counter.count(address="2001:db8::ffff", email="ada@example.org")

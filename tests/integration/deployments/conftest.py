@@ -75,7 +75,7 @@ class Projects:
         http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
             base_url="http://127.0.0.1:8123",
-            headers={"Authorization": f"Bearer {made.clear_text}"},
+            headers={"Authorization": f"Bearer {made.plaintext}"},
         )
         self.clients.append(http)
         return Project(project.id, project.slug, http)

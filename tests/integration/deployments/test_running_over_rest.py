@@ -106,7 +106,7 @@ async def test_a_publishable_key_reads_the_jobs_it_knows_and_lists_none(
 ) -> None:
     async with database.transaction() as session:
         made = await keys.create(session, None, project_id=project.id, kind="publishable")
-    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    headers = {"Authorization": f"Bearer {made.plaintext}"}
     job = (await project.http.post(RUN, json={"n": 1}, headers=headers)).json()
     assert (await project.http.get(f"/v1/jobs/{job['id']}", headers=headers)).status_code == 200
     for path in ("/v1/jobs", "/v1/pricing"):
@@ -122,7 +122,7 @@ async def test_a_key_that_has_spent_its_cap_is_told_so(project: Any, database: D
     answer = await project.http.post(
         "/v1/jobs",
         json={"skill": "double", "inputs": {"n": 1}},
-        headers={"Authorization": f"Bearer {made.clear_text}"},
+        headers={"Authorization": f"Bearer {made.plaintext}"},
     )
     assert (answer.status_code, answer.json()["code"]) == (402, "key_cap_reached")
 

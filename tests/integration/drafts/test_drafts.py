@@ -244,7 +244,7 @@ async def test_reading_alone_begins_no_working_copy(
         made = await keys.create(
             session, None, project_id=project.id, limits=Limits(scopes=("deployments:read",))
         )
-    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    headers = {"Authorization": f"Bearer {made.plaintext}"}
     for path in ("", "/check", "/files/skills/double/main.py"):
         answer = await project.http.get(f"/v1/drafts{path}", headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "draft_not_started"), path

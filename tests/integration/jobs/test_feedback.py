@@ -29,7 +29,7 @@ async def _rated(database: Database) -> tuple[UUID, UUID]:
 async def _key(database: Database, project_id: UUID, *scopes: str) -> dict[str, str]:
     async with database.transaction() as session:
         made = await keys.create(session, None, project_id=project_id, limits=Limits(scopes=scopes))
-    return {"Authorization": f"Bearer {made.clear_text}"}
+    return {"Authorization": f"Bearer {made.plaintext}"}
 
 
 async def test_an_app_that_names_a_person_does_not_change_what_that_person_thinks(

@@ -52,7 +52,7 @@ async def known(database: Database) -> Known:
         for job_id, (status, at, took, cost, key) in zip(jobs, rows, strict=True):
             values = {"id": job_id, "status": status, "at": at, "took": took, "cost": cost, "key": key}
             await session.execute(_AS, values)
-    return Known({"Authorization": f"Bearer {made.clear_text}"}, made.key.id, *jobs)
+    return Known({"Authorization": f"Bearer {made.plaintext}"}, made.key.id, *jobs)
 
 
 async def found(client: httpx.AsyncClient, known: Known, **asked: Any) -> list[UUID]:
@@ -102,7 +102,7 @@ async def test_nobody_else_counts_in(client: httpx.AsyncClient, known: Known, da
         public = await keys.create(
             session, None, project_id=stranger.principal.project_id, kind="publishable"
         )
-    theirs = {"Authorization": f"Bearer {secret.clear_text}"}
+    theirs = {"Authorization": f"Bearer {secret.plaintext}"}
     assert sum(bar["jobs"] for bar in (await client.get("/v1/jobs/activity", headers=theirs)).json()) == 0
-    headers = {"Authorization": f"Bearer {public.clear_text}"}
+    headers = {"Authorization": f"Bearer {public.plaintext}"}
     assert (await client.get("/v1/jobs/activity", headers=headers)).status_code == 403

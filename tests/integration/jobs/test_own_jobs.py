@@ -67,7 +67,7 @@ async def _tenant(database: Database) -> tuple[Tenant, UUID]:
 async def _key(database: Database, tenant: Tenant, limits: Limits, kind: KeyKind = "secret") -> Headers:
     async with database.transaction() as session:
         made = await keys.create(session, None, project_id=tenant.project_id, kind=kind, limits=limits)
-    return {"Authorization": f"Bearer {made.clear_text}"}
+    return {"Authorization": f"Bearer {made.plaintext}"}
 
 
 async def _submit(client: httpx.AsyncClient, headers: Headers) -> str:
@@ -253,7 +253,7 @@ async def test_a_job_that_plays_a_recording_is_replayed_by_a_key_that_may_read_i
 
     refused = await client.post(f"/v1/jobs/{playing}/replay", headers=headers)
     assert (refused.status_code, refused.json()["code"]) == (404, "job_not_found")
-    owner = {"Authorization": f"Bearer {made.clear_text}"}
+    owner = {"Authorization": f"Bearer {made.plaintext}"}
     assert (await client.post(f"/v1/jobs/{playing}/replay", headers=owner)).status_code == 201
     assert await _is_played(client, owner, others) == 201
 

@@ -29,7 +29,8 @@ from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate
 from backend.housekeeping import LOCK, tidy
 from backend.identity.api_keys import keys
-from backend.identity.auth import key_authentication, users
+from backend.identity.auth import key_authentication
+from backend.identity.auth.accounts import users
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import InvalidKey, ProjectNotFound
 from backend.identity.auth.membership import project_of
@@ -131,7 +132,7 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
         assert turns < 50
 
     after = await rows_of(database, tenant.project_id)
-    assert {name for name, rows in after.items() if rows} == set(purge.STAYING)
+    assert {name for name, rows in after.items() if rows} == set(purge.RETAINED)
     async with database.transaction() as session:
         assert await session.scalar(select(func.count()).select_from(JobEvent)) == 3, (
             "those of the other project"
@@ -164,11 +165,11 @@ async def test_an_undo_comes_too_late_once_the_removal_has_begun(
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
     turn = iter([True, False])
-    assert await purge.purge_due(database, storage, timedelta(0), may_go_on=lambda: next(turn)) is True
+    assert await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: next(turn)) is True
     with pytest.raises(ProjectNotFound):
         async with database.transaction() as session:
             await deletion.undelete(session, str(tenant.project_id))
-    assert await purge.purge_due(database, storage, timedelta(0), may_go_on=lambda: True) is False
+    assert await purge.purge_due(database, storage, timedelta(0), may_continue=lambda: True) is False
 
 
 async def test_what_is_brought_back_before_its_removal_begins_is_not_removed(
@@ -183,7 +184,7 @@ async def test_what_is_brought_back_before_its_removal_begins_is_not_removed(
             operators.execute("update projects set deleted_at = null where id = %s", (tenant.project_id,))
         return True
 
-    assert await purge.purge_due(database, storage, timedelta(0), may_go_on=brought_back_by_now) is False
+    assert await purge.purge_due(database, storage, timedelta(0), may_continue=brought_back_by_now) is False
     assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
@@ -320,7 +321,7 @@ async def new_key(database: Database, tenant: Tenant) -> str:
         made = await keys.create(
             session, operator(tenant.project_id), project_id=tenant.project_id, kind="secret"
         )
-        return made.clear_text
+        return made.plaintext
 
 
 async def keys_principal(session: object, clear_text: str) -> UUID:

@@ -13,7 +13,7 @@ import httpx
 from sqlalchemy import select
 
 from backend.administration.archives.reader import ArchiveReader
-from backend.administration.projects.export_format import EXPORTED, LEFT_OUT
+from backend.administration.projects.export_format import EXPORTED, NOT_EXPORTED
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.data.secrets.tables import Secret
@@ -96,7 +96,7 @@ async def test_nobody_but_an_owner_gets_it(client: httpx.AsyncClient, world: Any
 
 def test_every_table_of_a_project_is_exported_or_has_a_reason() -> None:
     of_projects = {table.name for table in metadata.sorted_tables if "project_id" in table.columns}
-    decided = {one.name for one in EXPORTED} | set(LEFT_OUT)
+    decided = {one.name for one in EXPORTED} | set(NOT_EXPORTED)
     assert of_projects - decided == set(), (
         "say in backend/administration/projects/export_format.py whether it goes along"
     )

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from backend.administration.projects import creation, deletion
 from backend.core.db.engine import Database
-from backend.identity.auth import sessions, user_deletion, users
+from backend.identity.auth.accounts import sessions, user_deletion, users
+from backend.identity.auth.accounts.user_deletion import UserStillNeeded
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import UserNotFound
-from backend.identity.auth.user_deletion import StillNeeded
 from backend.identity.tables import AuditRow, Member, Project, Session, User
 
 PASSWORD = "three words make one"
@@ -26,7 +26,7 @@ async def test_an_account_goes_with_its_sessions_and_memberships(database: Datab
     project = await a_project(database, "Shared", ada)
     async with database.transaction() as session:
         session.add(Member(project_id=project.id, user_id=bob.id, role="owner"))
-        await sessions.begin(session, bob)
+        await sessions.start(session, bob)
         await user_deletion.delete(session, "BOB@example.org")
     async with database.transaction() as session:
         assert (await session.scalars(select(User.email))).all() == ["ada@example.org"]
@@ -43,7 +43,7 @@ async def test_the_only_owner_of_a_project_stays_until_it_is_deleted(database: D
     await a_user(database, "ada@example.org", is_operator=True)
     bob = await a_user(database, "bob@example.org")
     project = await a_project(database, "Bobs", bob)
-    with pytest.raises(StillNeeded, match="only owner of bobs"):
+    with pytest.raises(UserStillNeeded, match="only owner of bobs"):
         async with database.transaction() as session:
             await user_deletion.delete(session, "bob@example.org")
     async with database.transaction() as session:
@@ -54,7 +54,7 @@ async def test_the_only_owner_of_a_project_stays_until_it_is_deleted(database: D
 
 async def test_the_last_operator_stays(database: Database) -> None:
     await a_user(database, "ada@example.org", is_operator=True)
-    with pytest.raises(StillNeeded, match="last operator"):
+    with pytest.raises(UserStillNeeded, match="last operator"):
         async with database.transaction() as session:
             await user_deletion.delete(session, "ada@example.org")
     await a_user(database, "eve@example.org", is_operator=True)
@@ -74,7 +74,7 @@ async def test_of_two_operators_who_delete_each_other_at_once_one_stays(database
             await user_deletion.delete(session, email)
 
     ends = await asyncio.gather(*map(gone, emails), return_exceptions=True)
-    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "StillNeeded"]
+    assert sorted(type(end).__name__ for end in ends) == ["NoneType", "UserStillNeeded"]
 
 
 async def a_user(database: Database, email: str, *, is_operator: bool = False) -> User:

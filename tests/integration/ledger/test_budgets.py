@@ -68,7 +68,7 @@ async def test_a_job_beyond_a_budget_is_refused_with_its_name_what_is_used_and_w
     async with database.transaction() as session:
         made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
     async with browse(app) as client:
-        client.headers["Authorization"] = f"Bearer {made.clear_text}"
+        client.headers["Authorization"] = f"Bearer {made.plaintext}"
         answer = await client.post("/v1/budgets", json={"name": "Day", "window": "day", "limit_usd": 0.0007})
         assert answer.status_code == 201, answer.text
         assert (answer.json()["scope"], answer.json()["limit_micros"]) == ("project", 700)

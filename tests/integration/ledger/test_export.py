@@ -49,7 +49,7 @@ async def test_a_charge_names_its_job_and_a_top_up_names_none(
     assert await ended(database, job, "succeeded", [call(250)])
     async with database.transaction() as session:
         made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
-    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    headers = {"Authorization": f"Bearer {made.plaintext}"}
     answer = await client.get("/v1/billing/ledger/export", headers=headers)
     header, *rows = csv.reader(io.StringIO(answer.text))
     found = [dict(zip(header, row, strict=True)) for row in rows]

@@ -28,7 +28,7 @@ async def client(app: FastAPI, database: Database) -> httpx.AsyncClient:
     async with database.transaction() as session:
         made = await keys.create(session, tenant.principal, project_id=tenant.project_id)
     client = browse(app)
-    client.headers["Authorization"] = f"Bearer {made.clear_text}"
+    client.headers["Authorization"] = f"Bearer {made.plaintext}"
     return client
 
 

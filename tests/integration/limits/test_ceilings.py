@@ -15,7 +15,7 @@ from backend.config.quotas import Quota
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.identity.limits.schemas import defaults_of
-from backend.identity.limits.service import hold_windows
+from backend.identity.limits.service import cap_windows
 from backend.money.pricing import PriceList
 from backend.skills.archives.pack import pack_files
 from backend.skills.job_limits import JobLimits
@@ -165,7 +165,7 @@ async def test_a_ceiling_that_is_lowered_later_holds_and_what_was_set_comes_back
     for ceiling in (10, 4, 20):
         lower = await serve(project_concurrency=ceiling, max_api_keys=ceiling)
         async with database.transaction() as session:
-            await hold_windows(session, concurrency=ceiling)
+            await cap_windows(session, concurrency=ceiling)
         held = min(15, ceiling)
         assert await window(database, project.id) == held
         assert await window(database, unset.id) == min(5, ceiling)

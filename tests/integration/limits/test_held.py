@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.administration.projects.quota_usage import held
+from backend.administration.projects.quota_usage import usage
 from backend.config.quotas import Quota
 from backend.context import AppContext
 from backend.core.db.engine import Database
@@ -28,7 +28,7 @@ async def test_each_thing_is_counted_once_and_nobody_elses(database: Database, i
                 skillpack_id=place,
             )
     async with database.transaction() as session:
-        counted = await held(session, tenant.principal)
+        counted = await usage(session, tenant.principal)
     assert counted == {
         Quota.QUEUED_JOBS: 2,
         Quota.LATER_JOBS: 0,

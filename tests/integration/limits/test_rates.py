@@ -15,7 +15,7 @@ import pytest
 from redis.asyncio import Redis
 
 from backend.identity.api_keys.keys import Limits
-from backend.identity.auth import rates
+from backend.identity.auth.rate_limits import requests as rates
 from tests.integration.auth.conftest import World
 from tests.integration.limits.conftest import Serve
 

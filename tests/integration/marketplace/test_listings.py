@@ -152,7 +152,7 @@ async def test_a_deleted_project_takes_its_listings_with_it(
     process = await asyncio.create_subprocess_exec(*words, env=environment, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     assert process.returncode == 0
-    assert "listings stay taken down" in out.decode()
+    assert "listings remain taken down" in out.decode()
     assert slug in out.decode()
     await market.change(slug, status="published")
 

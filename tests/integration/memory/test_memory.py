@@ -65,7 +65,7 @@ async def key_with(project: Project, database: Database, **narrowed: Any) -> htt
     return httpx.AsyncClient(
         transport=project.http._transport,
         base_url=project.http.base_url,
-        headers={"Authorization": f"Bearer {made.clear_text}"},
+        headers={"Authorization": f"Bearer {made.plaintext}"},
     )
 
 
@@ -453,7 +453,7 @@ async def test_what_was_forgotten_or_is_stale_goes_after_its_time_and_is_counted
                 {"id": old["id"]},
             )
     rules = Rules.of(instance.settings.model_copy(update={"keep_stale_memory_days": 30}))
-    assert not await sweep.sweep(instance.database, rules, may_go_on=lambda: True)
+    assert not await sweep.sweep(instance.database, rules, may_continue=lambda: True)
     assert [one["id"] for one in await listed(project, "?state=all")] == [kept["id"]]
     async with instance.database.transaction() as session:
         assert (await session.execute(text("select records from memory_usage"))).scalar_one() == 1

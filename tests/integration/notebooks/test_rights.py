@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from backend.identity.api_keys import keys
-from backend.identity.auth import sessions, users
+from backend.identity.auth.accounts import sessions, users
 from backend.identity.api_keys.keys import Limits
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
@@ -63,7 +63,7 @@ async def test_a_viewer_reads_and_runs_nothing(served: Lab) -> None:
             session, email=f"{uuid4().hex}@example.org", password="three words make one"
         )
         await members.add(session, project.principal, email=person.email, role=Role.VIEWER)
-        begun = await sessions.begin(session, person)
+        begun = await sessions.start(session, person)
     cookies = {sessions.cookie_name("http://127.0.0.1:8123"): begun.token}
     headers = {"X-CSRF-Token": begun.signed_in.csrf_token, "X-Puras-Project": project.slug}
     transport = httpx.ASGITransport(served.app)
@@ -88,7 +88,7 @@ async def test_a_key_that_may_run_only_some_skills_runs_no_code_of_its_own(serve
             kind="publishable" if kind == "publishable" else "secret",
             limits=limits,
         )
-    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    headers = {"Authorization": f"Bearer {made.plaintext}"}
     for method, path, body in [*requests(kernel_id)[1:], ("POST", KERNELS, {"path": PATH})]:
         answer = await project.http.request(method, path, json=body, headers=headers)
         assert answer.status_code == 403, path

@@ -89,7 +89,7 @@ async def test_a_route_of_a_nested_router_is_named_whole(
         job_id = await make_job(session, tenant)
     async with database.transaction() as session:
         made = await keys.create(session, None, project_id=tenant.project_id, kind="secret")
-    answer = await http.get(f"/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {made.clear_text}"})
+    answer = await http.get(f"/v1/jobs/{job_id}", headers={"Authorization": f"Bearer {made.plaintext}"})
     assert answer.status_code == 200
     seen = await scrape(http)
     labels = {"method": "GET", "route": "/v1/jobs/{job_id}"}

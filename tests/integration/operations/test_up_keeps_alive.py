@@ -74,7 +74,7 @@ def test_a_greeting_that_fails_is_begun_again_and_ends_nothing(up: Up) -> None:
 
         def has_failed() -> bool:
             watch.execute(CUT_OFF_WAITING)
-            return "a part of `up` failed and begins again" in up.log
+            return "a part of `up` failed, restarting it" in up.log
 
         eventually(has_failed, READY_S, "the greeting waits for the table, is cut off, and tells")
     eventually(lambda: up.log.count(link) == 2, 20, "the second start greets, too")

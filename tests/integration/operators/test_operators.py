@@ -135,7 +135,7 @@ async def test_without_redis_jobs_start_later_and_nothing_is_red(
     redis = await tile(instance, "Redis")
     assert (redis.state, redis.told) == (
         "wait",
-        "It does not answer: jobs start up to 2 s later. Nothing is lost.",
+        "Unavailable. Jobs start up to 2 s later. No data is lost.",
     )
     await nowhere.aclose()
 
@@ -145,7 +145,7 @@ async def test_without_a_worker_that_lives_the_tile_is_red(instance: AppContext,
     found = await tile(instance, "Workers")
     assert (found.state, found.told) == (
         "fail",
-        "None has shown itself in the last 10 s: jobs wait until one does.",
+        "No worker has sent a heartbeat in the last 10 s. Jobs wait for a worker.",
     )
 
 
@@ -188,7 +188,7 @@ async def test_somebody_new_chooses_a_password_behind_a_link_that_works_once(
     _, _, token = made.json()["link"].partition("/reset?token=")
     assert (await set_password(client, token, "three words make one")).headers["location"] == "/"
     again = await client.get("/reset", params={"token": token})
-    assert "This link is closed" in again.text
+    assert "Link not valid" in again.text
     rows = {one["email"]: one for one in (await operator.get("/v1/instance/users")).json()}
     assert (rows["eve@example.org"]["name"], rows["eve@example.org"]["is_operator"]) == ("Eve", False)
     async with database.transaction() as session:
@@ -227,7 +227,7 @@ async def test_a_password_link_is_for_people_who_are_no_operators(
         (await operator.post(f"/v1/instance/users/{ada.id}/password-links")).json()["link"] for _ in range(2)
     ]
     closed = await client.get("/reset", params={"token": first.partition("token=")[2]})
-    assert "This link is closed" in closed.text
+    assert "Link not valid" in closed.text
     token = second.partition("token=")[2]
     assert (await set_password(client, token, "three words make one")).headers["location"] == "/"
     other = await world.user("otto@example.org", is_operator=True)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.identity.auth import users
+from backend.identity.auth.accounts import users
 from tests.integration.sandbox.conftest import open_runner, until
 from workers import sandbox_policy
 from workers.sandbox.isolation.layers import Layers

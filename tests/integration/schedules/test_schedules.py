@@ -334,7 +334,7 @@ async def test_a_key_with_limits_makes_no_schedule_that_would_escape_them(times:
                 session, times.project.principal, project_id=times.project.id, limits=limits
             )
         async with browse(times.project.http._transport.app) as client:  # type: ignore[attr-defined]
-            client.headers["Authorization"] = f"Bearer {made.clear_text}"
+            client.headers["Authorization"] = f"Bearer {made.plaintext}"
             for path, body in (("", asked), (f"/{schedule['id']}/run", None)):
                 refused = await client.post(f"/v1/schedules{path}", json=body)
                 assert (refused.status_code, refused.json()["code"]) == (403, "restricted_key")
@@ -394,5 +394,5 @@ async def test_old_runs_go_by_rule_and_their_list_comes_in_pages(times: Timetabl
             {"then": NINE + 2 * HOUR},
         )
     rules = Rules.of(times.instance.settings)
-    assert not await sweep.sweep(times.database, rules, may_go_on=lambda: True)
+    assert not await sweep.sweep(times.database, rules, may_continue=lambda: True)
     assert len(await times.runs(schedule)) == 1

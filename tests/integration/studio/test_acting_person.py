@@ -17,7 +17,7 @@ from backend.core.db.engine import Database
 from backend.core.errors import Unavailable
 from backend.core.vault.vault import Vault
 from backend.core.wakeups import WakeUps
-from backend.identity.auth import sessions, users
+from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.errors import InvalidSession, ProjectNotFound
 from backend.identity.auth.last_use import LastUse
 from backend.identity.auth.membership import project_of
@@ -86,7 +86,7 @@ async def sign_in(database: Database, name: str) -> Signed:
         user = await users.create(
             unit, email=f"{name}@example.org", password="three words make one", name=name, is_operator=False
         )
-        begun = await sessions.begin(unit, user)
+        begun = await sessions.start(unit, user)
         project = await creation.create(unit, name=name, created_by=begun.signed_in, concurrency_limit=5)
     return Signed(Browser.with_token(begun.token), begun.token, project.slug)
 

@@ -18,7 +18,7 @@ from sqlmodel import col
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs.cancel import cancel
-from backend.identity.auth import sessions, users
+from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.last_use import LastUse
 from backend.identity.tables import Member, Project
 from studio import session
@@ -119,7 +119,7 @@ async def sign_in(database: Database, name: str, tenant: Tenant | None = None) -
         user = await users.create(unit, email=f"{name}@example.org", password="three words make one")
         if tenant is not None:
             unit.add(Member(project_id=tenant.project_id, user_id=user.id, role="viewer"))
-        return (await sessions.begin(unit, user)).token
+        return (await sessions.start(unit, user)).token
 
 
 async def test_a_page_gets_every_event_once_and_the_end(scene: Scene) -> None:

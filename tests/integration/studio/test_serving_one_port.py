@@ -21,7 +21,7 @@ from websockets.sync.client import connect
 
 from backend.core.db.engine import Database
 from backend.identity.api_keys import keys
-from backend.identity.auth import sessions, users
+from backend.identity.auth.accounts import sessions, users
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT, WEB
@@ -78,7 +78,7 @@ async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Re
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)
         made = await keys.create(session, None, project_id=tenant.project_id, kind="secret")
-    headers = {"Authorization": f"Bearer {made.clear_text}"}
+    headers = {"Authorization": f"Bearer {made.plaintext}"}
     async with (
         httpx.AsyncClient(base_url=serving.url, headers=headers, timeout=20) as client,
         client.stream("GET", f"/v1/jobs/{job_id}/stream") as answer,
@@ -91,7 +91,7 @@ async def cookie(serving: Serving, database: Database) -> dict[str, str]:
     """The cookie of somebody who is signed in, as a header."""
     async with database.transaction() as session:
         user = await users.create(session, email="ada@example.org", password="three words make one")
-        begun = await sessions.begin(session, user)
+        begun = await sessions.start(session, user)
     return {"Cookie": f"{sessions.cookie_name(serving.url)}={begun.token}"}
 
 
@@ -149,7 +149,7 @@ async def test_a_socket_closes_soon_after_its_session_was_ended_elsewhere(
     with connect(serving.events_url, origin=serving.url, additional_headers=cookie) as own:
         own.recv(timeout=5)
         async with database.transaction() as session:
-            user = await users.by_email(session, "ada@example.org")
+            user = await users.get_by_email(session, "ada@example.org")
             await sessions.revoke_all(session, user.id, by="operator")
         with pytest.raises(ConnectionClosed) as closed:
             own.recv(timeout=3 * LOOK_EVERY_S)

@@ -362,7 +362,7 @@ async def test_old_deliveries_go_by_rule_and_those_that_wait_stay(hooks: Hooks) 
     (waits,) = await hooks.tested(hook)
     await hooks.age("created_at", "webhook_deliveries", days=40)
     rules = Rules.of(hooks.instance.settings)
-    assert not await sweep.sweep(hooks.database, rules, may_go_on=lambda: True)
+    assert not await sweep.sweep(hooks.database, rules, may_continue=lambda: True)
     assert [one["id"] for one in await hooks.deliveries(hook)] == [waits]
 
 

@@ -8,11 +8,11 @@ import threading
 import pytest
 
 from backend.core.errors import Unavailable
-from backend.identity.auth.hashing import Hashers
+from backend.identity.auth.accounts.hashing import Hashers
 
 
 async def test_who_would_wait_behind_too_many_is_told_to_come_back() -> None:
-    hashers = Hashers(threads=1, most_waiting=2)
+    hashers = Hashers(threads=1, max_waiting=2)
     go_on = threading.Event()
     taken = [asyncio.create_task(hashers.run(go_on.wait)) for _ in range(3)]
     await asyncio.sleep(0)  # each has taken its place by the next round of the loop
@@ -27,7 +27,7 @@ async def test_who_would_wait_behind_too_many_is_told_to_come_back() -> None:
 
 
 async def test_work_that_fails_gives_its_place_back() -> None:
-    hashers = Hashers(threads=1, most_waiting=0)
+    hashers = Hashers(threads=1, max_waiting=0)
 
     def fail() -> None:
         raise ValueError("no")

@@ -33,7 +33,7 @@ def test_a_token_outlives_the_rotation_of_the_key() -> None:
 
 
 def test_another_instance_s_token_is_refused() -> None:
-    with pytest.raises(InvalidJobToken, match="not made by this instance"):
+    with pytest.raises(InvalidJobToken, match="not created by this instance"):
         job_tokens.verify(Vault([NEW]), mint(Vault([OLD])))
 
 

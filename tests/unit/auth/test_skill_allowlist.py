@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backend.identity.auth.skill_allowlist import allows, faults
+from backend.identity.auth.skill_allowlist import allows, problems
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,13 @@ def test_an_empty_list_allows_everything() -> None:
 
 @pytest.mark.parametrize("entry", ["resize", "media/resize", "*/resize", "a_b-1/c"])
 def test_what_names_a_skill_is_taken(entry: str) -> None:
-    assert faults([entry]) == []
+    assert problems([entry]) == []
 
 
 @pytest.mark.parametrize(
     "entry", ["", "/", "*", "*/*", "/resize", "media/", "a/b/c", "Resize", "re size", "x" * 65, "é", "a/*"]
 )
 def test_what_names_none_is_told_with_its_place(entry: str) -> None:
-    (problem,) = faults(["fine", entry][1:])
+    (problem,) = problems(["fine", entry][1:])
     assert problem.path == "skill_allowlist[0]"
-    assert [fault.path for fault in faults(["fine", entry])] == ["skill_allowlist[1]"]
+    assert [fault.path for fault in problems(["fine", entry])] == ["skill_allowlist[1]"]

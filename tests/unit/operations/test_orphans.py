@@ -8,7 +8,7 @@ from typing import Final
 
 REAP: Final = """
 import os, subprocess, sys, time
-from backend.operations.orphans import Orphans
+from backend.operations.up.orphans import Orphans
 
 reads = []
 sys.addaudithook(lambda event, args: reads.append(args) if event in ("os.listdir", "os.scandir") else None)

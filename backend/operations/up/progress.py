@@ -1,4 +1,4 @@
-"""What `up --quiet` shows: one line per stage of the start, while the logs of all processes go to a file."""
+"""Print one line per stage of the start for `up --quiet`, while the logs of all processes go to a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOG_NAME = "up.log"
 
 
 class Progress:
-    """The lines of the stages; without a log file there are none, because the logs themselves are shown."""
+    """Writer of the lines of the stages; without a log file it writes nothing, because the logs are shown."""
 
     def __init__(self, log_file: Path | None = None) -> None:
         self.log_file = log_file
@@ -29,22 +29,22 @@ class Progress:
         """Print the name when the stage starts, and its result and duration on the same line when it ends."""
         started = time.monotonic()
         self._start_line(name)
-        ending = "failed"
+        outcome = "failed"
         try:
             yield
-            ending = result
+            outcome = result
         except asyncio.CancelledError:
-            ending = "stopped"
+            outcome = "stopped"
             raise
         finally:
             if self._open_line != name:
                 self._start_line(name)
-            self._write(f"{ending} ({time.monotonic() - started:.1f} s)\n")
+            self._write(f"{outcome} ({time.monotonic() - started:.1f} s)\n")
             self._open_line = ""
 
-    def note(self, sentence: str) -> None:
-        """Print a sentence about the stage that runs, and continue on a line of its own."""
-        self._write(f"{sentence}\n")
+    def note(self, message: str) -> None:
+        """Print a message about the current stage on a line of its own."""
+        self._write(f"{message}\n")
         self._open_line = ""
 
     def _start_line(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Where an instance is, and what it stands on."""
+"""Settings of URLs, databases and storage."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from backend.core.net.public_urls import ports_of
 
 
 def default_home() -> Path:
-    """`/var/lib/puras` for root, `./.puras` for everyone else.
+    """Return `/var/lib/puras` for root, `./.puras` for other users.
 
-    The embedded database runs as a user of its own when started by root and must reach its folder, so root's home
-    lies where every parent folder is open already.
+    When root starts the embedded database, it runs as another user, who must be able to access its folder. All parent
+    folders of `/var/lib/puras` allow that.
     """
     return Path("/var/lib/puras") if os.geteuid() == 0 else Path.cwd() / ".puras"
 
 
-class Places(Group):
-    """Addresses, databases and storages."""
+class Locations(Group):
+    """URLs, databases and storage."""
 
     home: Path = Field(default_factory=default_home)
     """Folder of all state of this instance: database, queue, bundles, drive, environments, keys."""
@@ -36,31 +36,31 @@ class Places(Group):
     """TCP port of the API and the studio."""
 
     unready_s: float = Field(default=5.0, ge=0, le=120)
-    """Seconds after SIGTERM in which the API still serves while `/ready` returns 503, so that a load balancer sends it
-    no more requests; a second signal ends them. `puras-studio up` has none unless this is set."""
+    """Seconds after SIGTERM in which the API still serves while `/ready` returns 503, so that a load balancer stops
+    sending requests; a second signal skips them. Default for `puras-studio up`: 0."""
 
     public_url: str | None = None
-    """Address under which people reach this instance, for links; default `http://HOST:PORT`."""
+    """Public URL of this instance, for links; default `http://HOST:PORT`."""
 
     api_url: str | None = None
-    """Address at which workers reach the API, when it runs on another machine; default: on their own."""
+    """URL at which workers reach the API, if it runs on another host; default: their own host."""
 
     webhook_hosts: str | None = None
-    """Comma-separated `host:port` that webhooks may call though they are not public; all other addresses must be."""
+    """Comma-separated `host:port` of private servers that webhooks may call; all other IP addresses must be public."""
 
     webhook_ports: str | None = None
     """Comma-separated ports (`8443,9000`) of public servers that webhooks may call in addition to 80 and 443."""
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
-    """`postgresql://…` of an outside PostgreSQL 15 to 18; without it one is embedded under the home."""
+    """`postgresql://…` of an external PostgreSQL 15 to 18; without it an embedded one runs in the home."""
 
     database_direct_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_DIRECT_URL")
-    """The same database past its pooler, for migrations, backups and restores; default: `DATABASE_URL`. A port 6543 or
-    `?pgbouncer=true` in that one says that its pooler lends connections for one transaction at a time."""
+    """Direct URL of the same database without its pooler, for migrations, backups and restores; default:
+    `DATABASE_URL`. Port 6543 or `?pgbouncer=true` in `DATABASE_URL` means that its pooler is in transaction mode."""
 
     supabase_url: str | None = Field(default=None, validation_alias="SUPABASE_URL")
-    """`https://….supabase.co`: bundles and drives are kept in the storage of this Supabase project, with
-    `SUPABASE_SERVICE_KEY`; without both they are kept in the home."""
+    """`https://….supabase.co`: bundles and drives are stored in this Supabase project, with `SUPABASE_SERVICE_KEY`;
+    without both they are stored in the home."""
 
     supabase_service_key: SecretStr | None = Field(default=None, validation_alias="SUPABASE_SERVICE_KEY")
     """A secret key of the Supabase project (`sb_secret_…`, or the older `service_role`), for servers only."""
@@ -72,7 +72,7 @@ class Places(Group):
     """Private bucket of the Supabase project for the files of drives."""
 
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
-    """`redis://…` of an outside Redis or Valkey; without it one is embedded under the home."""
+    """`redis://…` of an external Redis or Valkey; without it an embedded one runs in the home."""
 
     secrets_key: SecretStr | None = Field(default=None, validation_alias="SECRETS_ENC_KEY")
     """Comma-separated Fernet keys for secrets at rest, newest first; default: a key file in the home."""
@@ -105,16 +105,16 @@ class Places(Group):
 
     @property
     def url(self) -> str:
-        """Base address of this instance, without a slash at its end."""
+        """Return the public base URL of this instance, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def local_url(self) -> str:
-        """Base address of the API that this machine serves."""
+        """Return the base URL of the API on this host."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
         return f"http://{host}:{self.port}"
 
     @property
     def workers_api_url(self) -> str:
-        """Base address at which this machine's workers reach the API, without a slash at its end."""
+        """Return the base URL at which workers of this host reach the API, without a trailing slash."""
         return (self.api_url or self.local_url).rstrip("/")

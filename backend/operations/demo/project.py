@@ -26,15 +26,15 @@ from backend.core import logs
 from backend.identity.api_keys import keys
 from backend.identity.tables import Project
 from backend.operations import database, user_commands
+from backend.operations.demo.rest import Rest
 from backend.operations.errors import DemoFailed
-from backend.operations.rest import Rest
 from backend.skills.archives.pack import pack
 
 log = logs.get(__name__)
 
 NAME, SLUG = "Demo", "demo"
 CREDIT_MICROS = 25_000_000
-STARTER = Path(__file__).parents[2] / "skills_kit" / "templates" / "starter"
+STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
 SKILL = "thumbnail"
 PHOTOGRAPH = "demo/lake.jpg"
 ENDED = ("succeeded", "failed", "cancelled")
@@ -53,7 +53,7 @@ async def show(settings: Settings) -> Shown:
     """Create the demo project with its skills and its photograph where they are missing, and run a job on it.
 
     Raises:
-        DemoFailed: a part could not be created, or the job did not succeed.
+        DemoFailed: A part could not be created, or the job did not succeed.
     """
     api_key = await _api_key(settings)
     rest = Rest(settings.local_url, api_key)
@@ -64,7 +64,7 @@ async def show(settings: Settings) -> Shown:
 
 
 async def _api_key(settings: Settings) -> str:
-    """The demo project's key: the one kept in the home, or a new one where that is lost or revoked."""
+    """Return the demo project's key: the one kept in the home, or a new one where that is lost or revoked."""
     kept = settings.home / "demo-key"
     if kept.exists():
         api_key = kept.read_text(encoding="ascii").strip()
@@ -83,11 +83,13 @@ async def _api_key(settings: Settings) -> str:
 async def _new_api_key(settings: Settings) -> str:
     project_id = await _project_id(settings)
     if project_id is None:
-        made = await user_commands.make_project(settings, name=NAME, slug=SLUG, credit_micros=CREDIT_MICROS)
+        made = await user_commands.create_with_key(
+            settings, name=NAME, slug=SLUG, credit_micros=CREDIT_MICROS
+        )
         return made.api_key
     async with database.unit_of_work(settings) as session:
         made_key = await keys.create(session, None, project_id=project_id, kind="secret", name="demo")
-        return made_key.clear_text
+        return made_key.plaintext
 
 
 async def _project_id(settings: Settings) -> UUID | None:
@@ -129,7 +131,7 @@ async def _upload_photograph(rest: Rest) -> None:
 def _photograph() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "photograph.jpg"
-        command = [sys.executable, "-m", "backend.operations.demo_image", str(file)]
+        command = [sys.executable, "-m", "backend.operations.demo.image", str(file)]
         rendered = subprocess.run(command, capture_output=True, text=True, check=False)
         if rendered.returncode != 0:
             why = rendered.stderr.strip().splitlines()[-1:]

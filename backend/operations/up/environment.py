@@ -1,4 +1,4 @@
-"""The environment in which the processes of an instance find it."""
+"""Build the environment variables of the processes of an instance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from backend.embedded import Servers
 
 
 def child_environment(settings: Settings, servers: Servers) -> dict[str, str]:
-    """Our own environment, with the addresses of the databases and the settings of this instance."""
+    """Return the environment of this process with the database URLs and the settings of this instance."""
     return os.environ | {
         "DATABASE_URL": servers.database_url,
         "REDIS_URL": servers.redis_url,

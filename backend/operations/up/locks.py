@@ -1,4 +1,4 @@
-"""What one `up` has for itself: the lock of its home, and its port."""
+"""Lock the home and the port of an instance, so that only one `up` uses them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ BACKLOG: Final = 2048
 
 @contextmanager
 def home_lock(home: Path) -> Iterator[None]:
-    """Hold the home for this process; the lock ends with the process, however that ends.
+    """Lock the home for this process; the lock is released when the process ends for any reason.
 
     Raises:
-        AlreadyUp: another process holds it.
+        AlreadyUp: Another process has the lock.
     """
     with (home / "up.lock").open("a+", encoding="ascii") as lock:
         try:
@@ -38,13 +38,15 @@ def home_lock(home: Path) -> Iterator[None]:
 
 @contextmanager
 def port_lock(host: str, port: int) -> Iterator[None]:
-    """Hold the port for this `up`, which listens on it only later; the lock ends with the process.
+    """Reserve the port for this `up`, whose child listens on it later; the lock ends with the process.
 
     Raises:
-        PortTaken: another `up` holds it.
+        PortTaken: Another `up` has the lock.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        if sys.platform == "linux":  # no other system has names without files, in the namespace of the ports
+        if (
+            sys.platform == "linux"
+        ):  # only Linux has abstract socket names, which are per network namespace like ports
             try:
                 lock.bind(f"\0puras-studio up {host}:{port}")
             except OSError:
@@ -54,7 +56,7 @@ def port_lock(host: str, port: int) -> Iterator[None]:
 
 @contextmanager
 def serving_lock(home: Path, port: int) -> Iterator[None]:
-    """Note for `doctor` that this process serves the home on the port; the note ends with the process."""
+    """Record for `doctor` that this process serves the home on the port, until the process ends."""
     with (home / f"serving-{port}.lock").open("a+", encoding="ascii") as lock:
         with suppress(OSError):  # a network file system without locks, or another API process of this home
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +64,7 @@ def serving_lock(home: Path, port: int) -> Iterator[None]:
 
 
 def is_served(home: Path, port: int) -> bool:
-    """Whether an API process of the home serves on the port."""
+    """Return whether an API process of the home serves on the port."""
     try:
         with (home / f"serving-{port}.lock").open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -77,7 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens on the port.
 
     Raises:
-        PortTaken: it cannot be listened on.
+        PortTaken: The port is in use, or this process may not listen on it.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -94,8 +96,8 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def holder(home: Path) -> int | None:
-    """The process id of the `up` that holds the home, or none."""
+def lock_holder(home: Path) -> int | None:
+    """Return the process ID of the `up` that has locked the home, or `None`."""
     try:
         with (home / "up.lock").open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -106,19 +108,19 @@ def holder(home: Path) -> int | None:
     return None
 
 
-def require_port(host: str, port: int, *, patience_s: float) -> None:
-    """Make sure that the port can be listened on; waits `patience_s` for processes of a killed `up` to end.
+def require_port(host: str, port: int, *, timeout_s: float) -> None:
+    """Check that the port is free; wait up to `timeout_s` for processes of a killed `up` to end.
 
     Raises:
-        PortTaken: it cannot.
+        PortTaken: The port is not free.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while True:
-        why = _obstacle(host, port)
-        if why is None:
+        reason = _obstacle(host, port)
+        if reason is None:
             return
         if time.monotonic() >= deadline:
-            raise PortTaken(host, port, why)
+            raise PortTaken(host, port, reason)
         time.sleep(0.1)
 
 

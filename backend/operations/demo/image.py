@@ -1,4 +1,4 @@
-"""Renders the demo's photograph: `python -m backend.operations.demo_image FILE`.
+"""Renders the demo's photograph: `python -m backend.operations.demo.image FILE`.
 
 A scene of our own in six megapixels, as a phone held upright stores it: lying on its side, with EXIF that says so.
 A program of its own, so that `up` does not carry the memory of it for weeks.
@@ -76,7 +76,7 @@ def _glow() -> Image.Image:
 
 
 def _ridge(distance: int) -> list[tuple[float, float]]:
-    """The outline of a range of hills, nearer ones lower and rougher."""
+    """Return the outline of a range of hills, nearer ones lower and rougher."""
     chance = Random(distance)  # noqa: S311 - a picture, the same each time
     waves = [
         (chance.uniform(0.6, 1.4) * 2**octave, chance.uniform(0, math.tau), 0.55**octave)

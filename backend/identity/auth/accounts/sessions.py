@@ -1,4 +1,4 @@
-"""Sessions of the studio: an httpOnly cookie, of which the database keeps only the hash."""
+"""Manage sessions of the studio: an httpOnly cookie, of which the database stores only the hash."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ from backend.identity.auth.errors import InvalidSession, SessionNotFound
 from backend.identity.tables import Session, User
 
 LIFETIME: Final = timedelta(days=30)
-"""A session ends this long after the sign-in, whatever happens."""
+"""Maximum age of a session."""
 IDLE: Final = timedelta(days=7)
-"""And this long after it was last used."""
+"""A session ends after this time without use."""
 _MAX_CHARACTERS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that has just begun, with the token that goes into the cookie and nowhere else."""
+    """A new session with its token, which only the cookie contains."""
 
     signed_in: SignedIn
     token: str = field(repr=False)
 
 
-class Came(NamedTuple):
-    """From where, and with what, somebody signs in."""
+class ClientInfo(NamedTuple):
+    """IP address and user agent of a browser that signs in."""
 
     address: str = ""
     user_agent: str = ""
 
 
-def came(scope: Scope) -> Came:
-    """What a request tells about it."""
-    return Came(address_of(scope)[:64], Headers(scope=scope).get("user-agent", "")[:400])
+def client(scope: Scope) -> ClientInfo:
+    """Return the IP address and the user agent of a request."""
+    return ClientInfo(address_of(scope)[:64], Headers(scope=scope).get("user-agent", "")[:400])
 
 
-async def begin(
-    session: AsyncSession, user: User, *, came: Came | None = None, replaces: str | None = None
+async def start(
+    session: AsyncSession, user: User, *, client: ClientInfo | None = None, replaces: str | None = None
 ) -> NewSession:
-    """Sign the user in with a token that nobody has seen before; the session of the token `replaces` ends."""
+    """Sign the user in with a new token, which prevents session fixation; end the session of the token `replaces`."""
     if replaces:
         await _delete(session, replaces)
     await session.execute(
         delete(Session).where(col(Session.user_id) == user.id, col(Session.expires_at) <= now())
     )
     token = secrets.token_urlsafe(32)
-    address, user_agent = came or Came()
+    address, user_agent = client or ClientInfo()
     row = Session(
         user_id=user.id,
         token_hash=_hash(token),
@@ -79,10 +79,10 @@ async def begin(
 
 
 async def find(reader: AnySession, token: str | None) -> SignedIn:
-    """Whose live session the token is.
+    """Return the user whose session has the token.
 
     Raises:
-        InvalidSession: it is nobody's, or the session has ended.
+        InvalidSession: No session has the token, or the session has ended.
     """
     if not token or len(token) > _MAX_CHARACTERS:
         raise InvalidSession
@@ -106,12 +106,12 @@ async def find(reader: AnySession, token: str | None) -> SignedIn:
 
 
 async def end(session: AsyncSession, token: str) -> None:
-    """Sign out: the token is worth nothing from now on."""
+    """Sign out: the token becomes invalid."""
     await _delete(session, token)
 
 
-async def live(session: AsyncSession, user_id: UUID) -> list[Session]:
-    """Every session of the user that has not ended, the last used first."""
+async def list_active(session: AsyncSession, user_id: UUID) -> list[Session]:
+    """Return the active sessions of the user, the last used first."""
     at = now()
     query = select(Session).where(
         col(Session.user_id) == user_id,
@@ -124,38 +124,41 @@ async def live(session: AsyncSession, user_id: UUID) -> list[Session]:
 
 
 async def revoke(session: AsyncSession, user_id: UUID, session_id: UUID, *, by: str) -> None:
-    """End one session of the user, in whatever browser it is.
+    """End one session of the user.
 
     Raises:
-        SessionNotFound: the user has no such session.
+        SessionNotFound: The user has no such session.
     """
-    its = delete(Session).where(col(Session.user_id) == user_id, col(Session.id) == session_id)
-    if (await session.execute(its.returning(col(Session.id)))).first() is None:
+    statement = delete(Session).where(col(Session.user_id) == user_id, col(Session.id) == session_id)
+    if (await session.execute(statement.returning(col(Session.id)))).first() is None:
         raise SessionNotFound(session_id)
     await audit.record_instance(session, by, "session.revoked", f"session:{session_id}", user_id=str(user_id))
 
 
 async def revoke_all(
-    session: AsyncSession, user_id: UUID, *, by: str, but: UUID | None = None, why: str = ""
+    session: AsyncSession, user_id: UUID, *, by: str, keep: UUID | None = None, why: str = ""
 ) -> int:
-    """End every session of the user but one; tells how many."""
-    its = delete(Session).where(col(Session.user_id) == user_id)
-    if but is not None:
-        its = its.where(col(Session.id) != but)
-    ended = len((await session.execute(its.returning(col(Session.id)))).all())
-    facts = {"ended": ended, "user_id": str(user_id), **({"why": why} if why else {})}
-    await audit.record_instance(session, by, "sessions.revoked", f"user:{user_id}", **facts)
+    """End all sessions of the user except `keep`, and return how many ended."""
+    statement = delete(Session).where(col(Session.user_id) == user_id)
+    if keep is not None:
+        statement = statement.where(col(Session.id) != keep)
+    ended = len((await session.execute(statement.returning(col(Session.id)))).all())
+    details = {"ended": ended, "user_id": str(user_id), **({"why": why} if why else {})}
+    await audit.record_instance(session, by, "sessions.revoked", f"user:{user_id}", **details)
     return ended
 
 
 def cookie_name(url: str) -> str:
-    """Name of the cookie of the instance at `url`; browsers share cookies between the ports of a host."""
+    """Return the name of the cookie of the instance at `url`.
+
+    Browsers share cookies between the ports of a host, so the name contains the port.
+    """
     parts = urlsplit(url)
     return "__Host-puras_session" if parts.scheme == "https" else f"puras_session_{parts.port or 80}"
 
 
 def token_from(cookie_header: str | None, url: str) -> str | None:
-    """The session token in a `Cookie` header, if the instance at `url` has set one."""
+    """Return the session token in a `Cookie` header, if the instance at `url` has set one."""
     return cookie_parser(cookie_header).get(cookie_name(url)) if cookie_header else None
 
 

@@ -1,4 +1,4 @@
-"""A child process that is kept alive: started again when it ends, ended when `up` ends."""
+"""Run a child process of `up`: restart it when it ends, and stop it when `up` stops."""
 
 from __future__ import annotations
 
@@ -14,64 +14,68 @@ from pathlib import Path
 
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
-from backend.core.errors import PurasError, field
-from backend.operations import parent_death
+from backend.core.errors import PurasError
+from backend.operations.up import parent_death
 
 log = logs.get(__name__)
 
-SETTLED_S = 10.0  # whoever lived as long does not crash at its start
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 5.0  # a process that can start again is back within 10 s
+STABLE_AFTER_S = 10.0  # a process that runs this long does not crash at its start
+MIN_RESTART_DELAY_S = 0.2
+MAX_RESTART_DELAY_S = 5.0  # so that a process that can start runs again within 10 s
 
 
 class CannotStart(PurasError):
     """A process cannot start with its settings. It has printed the reason."""
 
     code = "cannot_start"
-    message = "The process of {name} cannot start: its reason is the line before this one."
+    message = "The process of {name} cannot start. The line before this one says why."
     name: str = field(in_body=False)
 
 
 class Child:
-    """One of our modules as a process of its own, in a session of its own."""
+    """A module that runs as a process in its own session."""
 
     def __init__(self, name: str, module: str, environment: Mapping[str, str]) -> None:
         self.name = name
         self._module = module
         self._environment = environment
         self._process: Process | None = None
-        self._pause_s = FIRST_PAUSE_S
+        self._restart_delay_s = MIN_RESTART_DELAY_S
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs."""
+        """Return the process ID while the process runs."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
     async def keep(self) -> None:
-        """Run it, and again whenever it ends; until cancelled.
+        """Run the process, and restart it whenever it ends, until cancelled.
 
         Raises:
-            CannotStart: it cannot start, however often it is tried.
+            CannotStart: The process cannot start with the current settings.
         """
         while True:
             started = time.monotonic()
             self._process = await self._spawn()
             code = await self._process.wait()
-            lived_s = time.monotonic() - started
+            uptime_s = time.monotonic() - started
             if code == CANNOT_START:
                 raise CannotStart(self.name)
-            self._pause_s = FIRST_PAUSE_S if lived_s >= SETTLED_S else min(self._pause_s * 2, LONGEST_PAUSE_S)
-            log.warning(
-                "a process ended by itself and is started again",
-                process=self.name,
-                ended=_how(code),
-                lived_s=round(lived_s, 1),
-                again_in_s=self._pause_s,
+            self._restart_delay_s = (
+                MIN_RESTART_DELAY_S
+                if uptime_s >= STABLE_AFTER_S
+                else min(self._restart_delay_s * 2, MAX_RESTART_DELAY_S)
             )
-            await asyncio.sleep(self._pause_s)
+            log.warning(
+                "process ended, restarting it",
+                process=self.name,
+                ended=_exit_text(code),
+                uptime_s=round(uptime_s, 1),
+                restart_in_s=self._restart_delay_s,
+            )
+            await asyncio.sleep(self._restart_delay_s)
 
-    async def end(self, hurry: asyncio.Event, *, patience_s: float) -> None:
-        """Ask it to end and wait; kill it and its session after `patience_s`, or at once when hurried."""
+    async def end(self, hurry: asyncio.Event, *, timeout_s: float) -> None:
+        """Terminate the process and wait; kill it and its session after `timeout_s`, or immediately on `hurry`."""
         process = self._process
         if process is None:
             return
@@ -79,11 +83,11 @@ class Child:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
             waits = {asyncio.ensure_future(process.wait()), asyncio.ensure_future(hurry.wait())}
-            _, late = await asyncio.wait(waits, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
-            for wait in late:
+            _, pending = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            for wait in pending:
                 wait.cancel()
             if process.returncode is None:
-                log.warning("a process did not end in time and is killed", process=self.name)
+                log.warning("process did not end in time, killing it", process=self.name)
         self._end_group()
         await process.wait()
 
@@ -107,5 +111,5 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def _how(code: int) -> str:
+def _exit_text(code: int) -> str:
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name

@@ -1,4 +1,4 @@
-"""People and their passwords."""
+"""Create user accounts, and verify and set their passwords."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from sqlmodel import col
 from backend.core.db.engine import AnySession, Database
 from backend.core.errors import Invalid, NotSignedIn, Problem
 from backend.identity.auth import audit
+from backend.identity.auth.accounts.hashing import Hashers
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.identity.auth.errors import EmailTaken, UserNotFound
-from backend.identity.auth.hashing import Hashers
 from backend.identity.tables import User
 
-LEAST_PASSWORD_CHARACTERS: Final = 10
+MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_CHARACTERS: Final = 256
 MAX_EMAIL_CHARACTERS: Final = 190
-_LEAST_DIFFERENT_CHARACTERS: Final = 5
+_MIN_DIFFERENT_CHARACTERS: Final = 5
 _EMAIL: Final = re.compile(r"[^@\s\x00-\x1f<>\"]+@[^@\s\x00-\x1f<>\"]+")
 _HASHER: Final = PasswordHasher()
 _HASHERS: Final = Hashers()
@@ -35,17 +35,17 @@ class WrongPassword(NotSignedIn):
     """The email address or the password is wrong."""
 
     code = "wrong_password"
-    message = "E-mail and password do not belong together. Check both and try again."
+    message = "The e-mail or the password is wrong. Check both and try again."
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """Somebody has shown the password that an account had a moment ago."""
+class PasswordProof:
+    """The proof that a user knows the password of an account, as it was when it was verified."""
 
     email: str
     password_hash: str = field(repr=False)
-    renewed: str | None = field(default=None, repr=False)
-    """The same password hashed as is the custom today."""
+    rehashed: str | None = field(default=None, repr=False)
+    """The same password hashed with the current parameters; `None` when it is already."""
 
 
 async def create(
@@ -57,13 +57,13 @@ async def create(
     is_operator: bool = False,
     by: str = OPERATOR_LABEL,
 ) -> User:
-    """Make an account.
+    """Create an account.
 
     Raises:
-        EmailTaken: somebody has one with this e-mail.
-        Invalid: the e-mail is not one, or the password is too easy to guess.
+        EmailTaken: An account has this e-mail.
+        Invalid: The e-mail is not valid, or the password is too easy to guess.
     """
-    email = normal_email(email)
+    email = normalize_email(email)
     _check(email, password, name)
     user = User(email=email, name=name.strip(), password_hash=await _hash(password), is_operator=is_operator)
     try:
@@ -75,29 +75,31 @@ async def create(
     return user
 
 
-async def prove(database: Database, *, email: str, password: str) -> Proof:
-    """Check a password; takes as long for an e-mail that nobody has, and holds no connection while it takes its time.
+async def verify_password(database: Database, *, email: str, password: str) -> PasswordProof:
+    """Verify a password.
+
+    It takes as long for an unknown e-mail, and uses no database connection while it hashes.
 
     Raises:
-        WrongPassword: they do not belong together, or the account is disabled.
-        Unavailable: too many sign in at this moment.
+        WrongPassword: The e-mail or the password is wrong, or the account is disabled.
+        Unavailable: Too many users are signing in.
     """
-    email = normal_email(email)
+    email = normalize_email(email)
     query = select(col(User.password_hash)).where(col(User.email) == email, col(User.disabled_at).is_(None))
     async with database.transaction() as session:
         password_hash = await session.scalar(query)
-    is_right = await _verify(password_hash, password)
-    if password_hash is None or not is_right:
+    is_correct = await _verify(password_hash, password)
+    if password_hash is None or not is_correct:
         raise WrongPassword
-    renewed = await _hash(password) if _HASHER.check_needs_rehash(password_hash) else None
-    return Proof(email, password_hash, renewed)
+    rehashed = await _hash(password) if _HASHER.check_needs_rehash(password_hash) else None
+    return PasswordProof(email, password_hash, rehashed)
 
 
-async def proven(session: AsyncSession, proof: Proof) -> User:
-    """The user whose password was shown, while it still is theirs.
+async def verified_user(session: AsyncSession, proof: PasswordProof) -> User:
+    """Return and lock the user whose password was verified.
 
     Raises:
-        WrongPassword: it was changed, or the account disabled, in the meantime.
+        WrongPassword: The password was changed, or the account disabled, since then.
     """
     query = select(User).where(
         col(User.email) == proof.email,
@@ -107,28 +109,28 @@ async def proven(session: AsyncSession, proof: Proof) -> User:
     user = (await session.scalars(query.with_for_update())).one_or_none()
     if user is None:
         raise WrongPassword
-    if proof.renewed is not None:
-        user.password_hash = proof.renewed
+    if proof.rehashed is not None:
+        user.password_hash = proof.rehashed
     return user
 
 
 async def set_password(user: User, password: str) -> None:
-    """Give the user another password.
+    """Set the user's password.
 
     Raises:
-        Invalid: it is too easy to guess.
+        Invalid: The password is too easy to guess.
     """
     _check(user.email, password, user.name)
     user.password_hash = await _hash(password)
 
 
-async def by_email(session: AsyncSession, email: str) -> User:
-    """The user with this e-mail who may sign in.
+async def get_by_email(session: AsyncSession, email: str) -> User:
+    """Return the active user with this e-mail.
 
     Raises:
-        UserNotFound: nobody has it, or the account is disabled.
+        UserNotFound: No account has the e-mail, or the account is disabled.
     """
-    query = select(User).where(col(User.email) == normal_email(email), col(User.disabled_at).is_(None))
+    query = select(User).where(col(User.email) == normalize_email(email), col(User.disabled_at).is_(None))
     user = (await session.scalars(query)).one_or_none()
     if user is None:
         raise UserNotFound(email)
@@ -136,37 +138,37 @@ async def by_email(session: AsyncSession, email: str) -> User:
 
 
 async def count(session: AnySession) -> int:
-    """How many people have an account here."""
+    """Return the number of active accounts."""
     found: int = (await session.execute(_COUNT)).scalar_one()
     return found
 
 
-def normal_email(email: str) -> str:
-    """The e-mail as it is stored and looked up."""
+def normalize_email(email: str) -> str:
+    """Return the e-mail as it is stored and looked up."""
     return email.replace("\x00", "").strip().lower()
 
 
 def _check(email: str, password: str, name: str) -> None:
-    problems = [Problem("password", why) for why in _password_faults(email, password)]
+    problems = [Problem("password", problem) for problem in _password_problems(email, password)]
     if len(email) > MAX_EMAIL_CHARACTERS or not _EMAIL.fullmatch(email):
-        problems.append(Problem("email", "Give an e-mail address, like ada@example.org."))
+        problems.append(Problem("email", "Enter an e-mail address, such as ada@example.org."))
     if len(name) > 200 or "\x00" in name:
         problems.append(Problem("name", "A name has at most 200 characters."))
     if problems:
         raise Invalid(" ".join(problem.message for problem in problems), problems)
 
 
-def _password_faults(email: str, password: str) -> list[str]:
-    if len(password) < LEAST_PASSWORD_CHARACTERS:
+def _password_problems(email: str, password: str) -> list[str]:
+    if len(password) < MIN_PASSWORD_CHARACTERS:
         return [
-            f"Use a password of at least {LEAST_PASSWORD_CHARACTERS} characters; three words make a good one."
+            f"Use a password of at least {MIN_PASSWORD_CHARACTERS} characters; three words make a good one."
         ]
     if len(password) > MAX_PASSWORD_CHARACTERS:
         return [f"Use a password of at most {MAX_PASSWORD_CHARACTERS} characters."]
-    if len(set(password)) < _LEAST_DIFFERENT_CHARACTERS:
-        return [f"Use at least {_LEAST_DIFFERENT_CHARACTERS} different characters in the password."]
+    if len(set(password)) < _MIN_DIFFERENT_CHARACTERS:
+        return [f"Use at least {_MIN_DIFFERENT_CHARACTERS} different characters in the password."]
     if password.lower() in (email, email.partition("@")[0]):
-        return ["Use a password that is not your e-mail."]
+        return ["Use a password that differs from your e-mail."]
     return []
 
 
@@ -175,19 +177,19 @@ async def _hash(password: str) -> str:
 
 
 async def _verify(password_hash: str | None, password: str) -> bool:
-    cut = password[: MAX_PASSWORD_CHARACTERS + 1]
-    return await _HASHERS.run(partial(_is_right, password_hash, cut))
+    limited = password[: MAX_PASSWORD_CHARACTERS + 1]
+    return await _HASHERS.run(partial(_matches, password_hash, limited))
 
 
-def _is_right(password_hash: str | None, password: str) -> bool:
+def _matches(password_hash: str | None, password: str) -> bool:
     try:
-        return _HASHER.verify(password_hash or _nobodys_hash(), password)
+        return _HASHER.verify(password_hash or _dummy_hash(), password)
     except (VerifyMismatchError, InvalidHashError):
         return False
 
 
 @lru_cache(maxsize=1)
-def _nobodys_hash() -> str:
+def _dummy_hash() -> str:
     return _HASHER.hash("nobody has this password")
 
 

@@ -1,4 +1,4 @@
-"""Processes that lose their parent below `up`: it takes them in, reaps them, and leaves none behind."""
+"""Adopt and reap descendants of `up` that lose their parent, and kill the remaining ones at its end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 class Orphans:
-    """The descendants of this process that nobody else waits for (Linux; elsewhere there are none)."""
+    """The descendants of this process without another parent (Linux only; elsewhere there are none)."""
 
     def __init__(self) -> None:
         self._dead_before: set[int] = set()
 
     def adopt(self) -> None:
-        """From now on, descendants whose parent dies become children of this process."""
+        """Make descendants whose parent ends children of this process from now on."""
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -41,21 +41,23 @@ class Orphans:
         self._dead_before = dead
 
     def end_all(self, spared: Collection[int]) -> list[int]:
-        """Kill every descendant that lives, but for those spared and their own; returns who was killed."""
+        """Kill all live descendants except `spared` and their descendants, and return the process IDs."""
         processes = [process for process in _processes() if not process.is_dead]
         family = {os.getpid()}
         while True:
-            grown = {process.pid for process in processes if process.parent in family} - set(spared) - family
-            if not grown:
+            descendants = (
+                {process.pid for process in processes if process.parent in family} - set(spared) - family
+            )
+            if not descendants:
                 break
-            family |= grown
-        doomed = sorted(family - {os.getpid()})
-        for pid in doomed:
+            family |= descendants
+        victims = sorted(family - {os.getpid()})
+        for pid in victims:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        return doomed
+        return victims
 
 
 def _has_dead_child() -> bool:

@@ -24,10 +24,10 @@ class Rest:
     api_key: str = field(repr=False)
 
     async def get(self, path: str) -> Any:
-        """The JSON that the path answers with.
+        """Return the JSON that the path answers with.
 
         Raises:
-            DemoFailed: it answers with an error, or not at all.
+            DemoFailed: It answers with an error, or not at all.
         """
         return await asyncio.to_thread(self._send, "GET", path, None, "")
 
@@ -35,7 +35,7 @@ class Rest:
         """What the path answers to a JSON body.
 
         Raises:
-            DemoFailed: it answers with an error, or not at all.
+            DemoFailed: It answers with an error, or not at all.
         """
         return await asyncio.to_thread(
             self._send, "POST", path, json.dumps(body).encode(), "application/json"
@@ -45,7 +45,7 @@ class Rest:
         """What the path answers to a form with one file, in the part `name`.
 
         Raises:
-            DemoFailed: it answers with an error, or not at all.
+            DemoFailed: It answers with an error, or not at all.
         """
         boundary = secrets.token_hex(16)
         body = _form(boundary, name, content, fields)

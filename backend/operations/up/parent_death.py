@@ -1,7 +1,7 @@
-"""Becomes another program that ends when the process that started it ends, however that happens.
+"""Execute a command that is terminated when the process that started it ends for any reason.
 
-Run as a file, with the starter's process id and the command: it stands on nothing of ours, so that it costs the
-command no more than a bare interpreter.
+Run this file with the parent's process ID and the command. It imports nothing of this project, so that it costs no
+more than the start of an interpreter.
 """
 
 import ctypes

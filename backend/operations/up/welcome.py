@@ -1,4 +1,4 @@
-"""What `up` tells once the instance is ready: where it is and how to begin."""
+"""Print the URL of the instance and the first steps, once it is ready."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.core import logs
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.embedded import Servers
-from backend.operations.progress import Progress
+from backend.operations.up.progress import Progress
 from backend.sign_in import setup
 
 log = logs.get(__name__)
@@ -27,7 +27,7 @@ REMIND_S = 30.0
 async def greet(
     settings: Settings, servers: Servers, shown: Progress, *, started: float, with_demo: bool
 ) -> None:
-    """Wait until the instance is ready, then print its address and, while it has no owner, the set-up link."""
+    """Wait until the instance is ready, then print its URL and, while it has no owner, the set-up link."""
     with shown.stage("API", "ready"):
         await _until_ready(f"{settings.local_url}/ready", shown)
     if settings.worker_processes:
@@ -45,22 +45,22 @@ async def greet(
 
 
 def setup_link(settings: Settings, token: str) -> str:
-    """The address that makes its reader the owner."""
+    """Return the one-time URL to create the owner account."""
     return f"{settings.url}/setup?token={token}"
 
 
 async def _until_ready(url: str, shown: Progress) -> None:
     waiting_since = time.monotonic()
-    while (answer := await asyncio.to_thread(_ready, url)) is not None:
+    while (status := await asyncio.to_thread(_ready, url)) is not None:
         if time.monotonic() - waiting_since > REMIND_S:
-            log.warning("not ready yet", url=url, answer=answer)
-            shown.note(f"not ready yet, still trying: {answer} (logs: {shown.log_file})")
+            log.warning("not ready yet", url=url, status=status)
+            shown.note(f"not ready yet, still trying: {status} (logs: {shown.log_file})")
             waiting_since = time.monotonic()
         await asyncio.sleep(POLL_S)
 
 
 def _ready(url: str) -> str | None:
-    """Nothing when the instance is ready, else what it says."""
+    """Return `None` when the instance is ready, else its response or the error."""
     try:
         with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own http address
             return None
@@ -80,15 +80,20 @@ async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
             token = await setup.issue(session)
     finally:
         await database.close()
-    return [f"Make it yours: {setup_link(settings, token)}", "               (works once, for a day)"]
+    return [f"Create owner:  {setup_link(settings, token)}", "               (works once, for a day)"]
 
 
 async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> list[str]:
-    demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo")  # few ask for it
+    # Few operators request it, and it imports much.
+    demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo.project")
     try:
         with shown.stage("Demo", "first job succeeded"):
-            made = await demo.show(settings)
+            demo_project = await demo.show(settings)
     except PurasError as error:
-        log.error("the demo did not succeed", why=error.detail)
-        return [f"The demo did not succeed: {error.detail}"]
-    return [f"API key:       {made.api_key}", "Try:", *(f"  {line}" for line in made.curl.splitlines())]
+        log.error("demo failed", why=error.detail)
+        return [f"The demo failed: {error.detail}"]
+    return [
+        f"API key:       {demo_project.api_key}",
+        "Try:",
+        *(f"  {line}" for line in demo_project.curl.splitlines()),
+    ]

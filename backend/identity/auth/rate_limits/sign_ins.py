@@ -1,8 +1,8 @@
-"""Holds back those who guess: counted in Redis, and in the process when it is away.
+"""Limit attempts to guess passwords, keys and links. Attempts are counted in Redis, and in the process as well.
 
-An e-mail alone has a wide limit: with a narrow one, anybody could lock its owner out from elsewhere. A key, a set-up
-link and a link to reset a password are too long to be guessed; what is counted there is the nuisance, so a valid one
-always passes, and nobody can shut out those who share his address.
+The limit for an e-mail alone is high: with a low one, anyone could lock its owner out. Keys, set-up links and links
+to reset a password are too long to be guessed. Their limits only reduce load: a valid one always passes, so that no
+client can lock out others behind the same IP address.
 """
 
 from __future__ import annotations
@@ -25,54 +25,54 @@ from backend.identity.auth.errors import TooManyBadKeys, TooManyBadLinks, TooMan
 log = logs.get(__name__)
 
 WINDOW_S: Final = 15 * 60
-MAX_PER_PAIR: Final = 10  # one address, one e-mail
-MAX_PER_ADDRESS: Final = 50  # a company may sit behind one
+MAX_PER_PAIR: Final = 10  # of one IP address for one e-mail
+MAX_PER_ADDRESS: Final = 50  # a company may share one IP address
 MAX_PER_EMAIL: Final = 100
-MAX_BAD_KEYS: Final = 100  # of one address: an app with an old key asks again and again
-MAX_BAD_LINKS: Final = 20  # of one address
+MAX_BAD_KEYS: Final = 100  # of one IP address: an app with an old key retries
+MAX_BAD_LINKS: Final = 20  # of one IP address
 _MAX_REMEMBERED: Final = 50_000
 
 
 class _Limit(NamedTuple):
     kind: str
-    most: int
+    maximum: int
     value: str
 
 
 class _Count(NamedTuple):
-    tries: int
+    attempts: int
     ends_in_s: int
 
 
 @dataclass(slots=True)
 class _Window:
-    tries: int
+    attempts: int
     ends_at: float
 
 
 class Throttle:
-    """Counts every try before it is made, so that many at once gain nothing; a success clears its e-mail."""
+    """Count each attempt before it is made, so that concurrent ones gain nothing; a success resets the e-mail."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._local: dict[str, _Window] = {}
-        self._away_until = 0.0
+        self._unavailable_until = 0.0
 
     async def count(self, *, address: str, email: str) -> None:
-        """Count one try to sign in, or to show a password.
+        """Count one attempt to sign in or to confirm a password.
 
         Raises:
-            TooManySignIns: there were too many from the address, or for the e-mail.
+            TooManySignIns: There were too many from the IP address, or for the e-mail.
         """
         ends_in_s = await self._exceeded(_limits(network_of(address), email))
         if ends_in_s is not None:
             raise TooManySignIns(ends_in_s)
 
     async def count_bad_key(self, address: str) -> None:
-        """Count an API key that nobody has.
+        """Count a request with an unknown API key.
 
         Raises:
-            TooManyBadKeys: there were too many from the address.
+            TooManyBadKeys: There were too many from the IP address.
         """
         ends_in_s = await self._exceeded([_Limit("bad-key", MAX_BAD_KEYS, network_of(address))])
         if ends_in_s is not None:
@@ -82,54 +82,54 @@ class Throttle:
         """Count a one-time link that is not valid.
 
         Raises:
-            TooManyBadLinks: there were too many from the address.
+            TooManyBadLinks: There were too many from the IP address.
         """
         ends_in_s = await self._exceeded([_Limit("bad-link", MAX_BAD_LINKS, network_of(address))])
         if ends_in_s is not None:
             raise TooManyBadLinks(ends_in_s)
 
     async def clear(self, *, address: str, email: str) -> None:
-        """Forget the tries for the e-mail, whose owner has just shown the password."""
+        """Reset the counts of the e-mail after its owner has entered the right password."""
         limits = _limits(network_of(address), email)
         keys = [_key(kind, value) for kind, _, value in limits if kind != "address"]
         for key in keys:
             self._local.pop(key, None)
-        if time.monotonic() >= self._away_until:
+        if time.monotonic() >= self._unavailable_until:
             try:
                 async with asyncio.timeout(ANSWER_S):
                     await self._redis.delete(*keys)
             except (RedisError, OSError):
-                self._note_away()
+                self._note_unavailable()
 
     async def _exceeded(self, limits: Iterable[_Limit]) -> int | None:
-        """Seconds until there may be another try, when one of the limits is passed by this one."""
-        for kind, most, value in limits:
+        """Return the seconds until the next allowed attempt if this one exceeds a limit, else `None`."""
+        for kind, maximum, value in limits:
             counted = await self._count(_key(kind, value))
-            if counted.tries > most:
-                log.warning("guessing is held back", limit=kind, tries=counted.tries)
+            if counted.attempts > maximum:
+                log.warning("too many attempts rejected", limit=kind, attempts=counted.attempts)
                 return counted.ends_in_s
         return None
 
     async def _count(self, key: str) -> _Count:
-        here = self._count_here(key)
-        if time.monotonic() < self._away_until:
-            return here
+        local = self._count_locally(key)
+        if time.monotonic() < self._unavailable_until:
+            return local
         try:
             async with asyncio.timeout(ANSWER_S), self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.set(key, 0, ex=WINDOW_S, nx=True)
                 pipeline.incr(key)
                 pipeline.ttl(key)
-                _, tries, ends_in_s = await pipeline.execute()
+                _, attempts, ends_in_s = await pipeline.execute()
         except (RedisError, OSError):
-            self._note_away()
-            return here
-        return max(_Count(tries, max(1, ends_in_s)), here)
+            self._note_unavailable()
+            return local
+        return max(_Count(attempts, max(1, ends_in_s)), local)
 
-    def _note_away(self) -> None:
-        self._away_until = time.monotonic() + AWAY_S
-        log.warning("redis does not answer; tries are counted in the process")
+    def _note_unavailable(self) -> None:
+        self._unavailable_until = time.monotonic() + AWAY_S
+        log.warning("redis unavailable, counting attempts in the process")
 
-    def _count_here(self, key: str) -> _Count:
+    def _count_locally(self, key: str) -> _Count:
         at = time.monotonic()
         if len(self._local) >= _MAX_REMEMBERED:
             newest = list(self._local.items())[_MAX_REMEMBERED // 2 :]
@@ -137,12 +137,12 @@ class Throttle:
         window = self._local.get(key)
         if window is None or window.ends_at <= at:
             window = self._local[key] = _Window(0, at + WINDOW_S)
-        window.tries += 1
-        return _Count(window.tries, max(1, round(window.ends_at - at)))
+        window.attempts += 1
+        return _Count(window.attempts, max(1, round(window.ends_at - at)))
 
 
 def network_of(address: str) -> str:
-    """The address as it is counted: whoever has one of IPv6 has a whole /64."""
+    """Return the address that attempts are counted for: an IPv6 client usually has a whole /64 network."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,0 +1,1 @@
+"""Store accounts of users, verify their passwords, and manage their sessions."""

@@ -1,0 +1,1 @@
+"""Limit requests per minute, and attempts to sign in."""

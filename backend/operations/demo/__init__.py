@@ -1,0 +1,1 @@
+"""Create the demo project."""

@@ -1,0 +1,1 @@
+"""Run a whole instance in the foreground."""
