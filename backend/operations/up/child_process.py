@@ -14,7 +14,7 @@ from pathlib import Path
 
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
-from backend.core.errors import PurasError
+from backend.core.errors import PurasError, field
 from backend.operations.up import parent_death
 
 log = logs.get(__name__)

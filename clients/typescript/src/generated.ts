@@ -7177,7 +7177,7 @@ export class Api {
   listWebhookDeliveries(given: {
       webhook_id: string;
       status?: "pending" | "delivered" | "failed" | "given_up" | null;
-      /** Most rows of one page. */
+      /** Maximum rows per page. */
       limit?: number;
       /** Cursor from the `Link` header of the previous page. */
       cursor?: string | null;

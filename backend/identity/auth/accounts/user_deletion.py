@@ -20,7 +20,7 @@ _ONE_AT_A_TIME: Final = text("select pg_advisory_xact_lock(7236837265232)")
 """Serializes deletions of operators: two concurrent ones would each count the other operator as remaining."""
 
 
-class StillNeeded(Conflict):
+class UserStillNeeded(Conflict):
     """The user is the only owner of a project, or the last operator of the instance."""
 
     code = "user_still_needed"
