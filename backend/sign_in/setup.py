@@ -29,7 +29,10 @@ class AlreadySetUp(Conflict):
     """The instance has an owner."""
 
     code = "already_set_up"
-    message = "This instance has an owner already. Sign in at /sign-in. Create more accounts with `puras-studio user create`."
+    message = (
+        "This instance has an owner already. Sign in at /sign-in. Create more accounts with `puras-studio user "
+        "create`."
+    )
 
 
 async def is_open(session: AsyncSession) -> bool:
