@@ -21,8 +21,8 @@ from backend.execution.approvals.api import router as approvals
 from backend.execution.jobs.activity_api import router as activity
 from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.events_api import router as events
-from backend.execution.jobs.fork_api import router as going_on
-from backend.execution.jobs.subagents_api import router as subagents
+from backend.execution.jobs.forks.api import router as going_on
+from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.schedules.api import router as schedules
 from backend.identity.api_keys.api import router as api_keys
 from backend.identity.auth.api import router as auth
@@ -41,11 +41,11 @@ from backend.skills.skillpacks.hindsight_api import router as hindsight
 from backend.usage.api import router as ledger
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
-"""Routes that take more (`max_body_size=`) say so themselves."""
+"""The default; routes with larger bodies set `max_body_size=`."""
 
 router = APIRouter(prefix="/v1", max_body_size=MAX_BODY_BYTES)
-router.include_router(activity)  # before the jobs: `activity` would be the id of one
-router.include_router(jobs)  # early: routes are tried in order, and these are asked for most
+router.include_router(activity)  # before the jobs, whose routes would match `activity` as an ID
+router.include_router(jobs)  # early: routes are tried in order, and these get the most requests
 router.include_router(events)
 router.include_router(subagents)
 router.include_router(going_on)

@@ -1,4 +1,4 @@
-"""The REST application: what stands in front of the routes, and what they stand on."""
+"""The REST application: its middleware, routers and lifespan."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from backend.startup import open_context
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application; its lifespan opens the instance that the settings name."""
+    """Create the application. Its lifespan opens the instance that the settings describe."""
     settings = settings or config.settings()
     app = FastAPI(
         routes=_routes(),
@@ -46,11 +46,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=openapi.operation_id,
         lifespan=lifespan,
         exception_handlers=exception_handlers.handlers(),
-        # Its own telemetry tells receivers of paths and queries, which hold credentials; ours tells of templates.
+        # The telemetry of FastAPI exports paths and queries, which can contain credentials. Ours exports templates.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
             Middleware(Counted),
-            Middleware(ApiCors),  # outside of the rest, so that pages of other origins can read errors too
+            Middleware(ApiCors),  # before the others, so that pages of other origins can read errors too
             Middleware(
                 Boundary, is_https=settings.url.startswith("https://"), proxies=settings.proxy_networks
             ),
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @cache
 def _routes() -> list[BaseRoute]:
-    """The routes of every application of this process: what FastAPI finds out about them takes it half a second."""
+    """Return the routes, once per process, because FastAPI needs half a second to analyze them."""
     table = FastAPI(openapi_url=None, generate_unique_id_function=openapi.operation_id)
     table.include_router(api.router)  # first: most requests are for it
     table.include_router(health.router)
@@ -79,7 +79,7 @@ def _routes() -> list[BaseRoute]:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Open the instance for the application, which may be part of a greater one, and close it in the end."""
+    """Open the instance for the application, which may be mounted in another one, and close it at the end."""
     settings: Settings = app.state.settings
     logs.configure(settings.log_level, settings.log_format)
     traces = tracing(settings.otlp_endpoint, role="api", version=app.version)
@@ -89,7 +89,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def serving(app: FastAPI, context: AppContext) -> AsyncIterator[None]:
-    """Let the application serve an instance that is open already."""
+    """Let the application serve an open instance."""
     app.state.context = context
     app.state.last_use = LastUse(context.database)
     app.state.throttle = Throttle(context.redis)

@@ -1,4 +1,4 @@
-"""What the code of every process has at hand: settings, database, Redis, storage, keys, wake-ups."""
+"""The application context: settings, database, Redis, storage, keys and wake-ups of a process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """The parts of an instance, open for as long as its process runs."""
+    """The open resources of an instance, for the lifetime of the process."""
 
     settings: Settings
     database: Database
@@ -25,4 +25,4 @@ class AppContext:
     vault: Vault
     wakeups: WakeUps
     doors: WebAccess = field(default_factory=WebAccess)
-    """To the web, for what it fetches for jobs."""
+    """Connections to the web for requests that the instance makes for jobs."""

@@ -1,4 +1,4 @@
-"""What has to be made ahead or thrown away now and then: one process of the instance does it at a time."""
+"""Create partitions in advance and delete expired data. One process of the instance does it at a time."""
 
 from __future__ import annotations
 
@@ -32,13 +32,12 @@ log = logs.get(__name__)
 
 EVERY_S: Final = 3600.0
 PAUSE_S: Final = 1.0
-"""Between two turns while something is left to remove."""
+"""Between two turns while something is left to delete."""
 TURN_S: Final = 2.0
-"""How long a turn removes things before it lets others have the database for a moment."""
+"""How long a turn deletes data before it pauses, so that other work gets the database."""
 
-LOCK: Final = (
-    0x7469_6479  # "tidy": any constant that no one else takes. A backup shares it, and nothing goes meanwhile
-)
+LOCK: Final = 0x7469_6479
+"""Any constant that no other lock uses. A backup takes this lock too, so that nothing is deleted meanwhile."""
 
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
 _MAY_BE_IDLE: Final = text("set local idle_in_transaction_session_timeout = 0")
@@ -49,23 +48,23 @@ _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < no
 
 
 def periodic_task(database: Database, storage: Storage, rules: Rules) -> PeriodicTask:
-    """Return the task that tidies once an hour, and continues after a pause while something is left."""
+    """Return the task that cleans up once an hour, and continues after a pause while something is left."""
     return PeriodicTask("housekeeping", EVERY_S, partial(_tidy, database, storage, rules))
 
 
 async def _tidy(database: Database, storage: Storage, rules: Rules) -> float | None:
     try:
-        is_more_left = await tidy(database, storage, rules)
+        is_more_left = await clean_up(database, storage, rules)
     except (SQLAlchemyError, OSError, PurasError) as error:
-        log.warning("tidying was interrupted; trying again later", why=why_away(error))
+        log.warning("housekeeping was interrupted and will be retried", why=why_away(error))
         return None
     return PAUSE_S if is_more_left else None
 
 
-async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
-    """Make the next months' event partitions; forget what has expired; remove what the rules say, for a turn.
+async def clean_up(database: Database, storage: Storage, rules: Rules) -> bool:
+    """Create the next event partitions and delete expired data, for one turn; return whether something is left.
 
-    Says whether something is left. Does nothing while another process does it, or while a backup is made.
+    Does nothing while another process does it, or during a backup.
     """
     turn_ends = time.monotonic() + TURN_S
 
@@ -78,7 +77,7 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
             return False
         async with database.transaction() as session:
             await session.execute(_MAY_BE_IDLE)  # while the storage removes what it names
-            await forget_expired(session, storage)
+            await delete_expired(session, storage)
         await upload_expiry.sweep(database, storage, may_continue=may_continue)
         await usage.recount_old(Drives(database, storage, DEFAULTS), may_continue=may_continue)
         are_rows_left = await retention.sweep(database, rules, may_continue=may_continue)
@@ -88,9 +87,9 @@ async def tidy(database: Database, storage: Storage, rules: Rules) -> bool:
         return are_rows_left or are_projects_left
 
 
-async def forget_expired(session: AsyncSession, storage: Storage) -> None:
-    """Make the next months' event partitions; forget expired keys, sessions, links, drafts and unused bundles."""
-    await partitions.make_ahead(session, now().date())
+async def delete_expired(session: AsyncSession, storage: Storage) -> None:
+    """Create the next event partitions; delete expired keys, sessions, links, drafts and unused bundles."""
+    await partitions.create_ahead(session, now().date())
     await idempotency.sweep(session)
     await metrics.fold(session)
     await session.execute(_EXPIRED_SESSIONS)

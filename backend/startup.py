@@ -1,4 +1,4 @@
-"""Open what an instance consists of, and close it in the end."""
+"""Open the resources of an instance, and close them at the end."""
 
 from __future__ import annotations
 
@@ -30,12 +30,17 @@ log = logs.get(__name__)
 async def open_context(
     settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None, most_idle_s: int = 0
 ) -> AsyncIterator[AppContext]:
-    """Open the parts of the instance that the settings name, and close them in the end; see `Database` of the last.
+    """Open the resources that the settings describe, and close them at the end.
+
+    Args:
+        settings: The settings.
+        on_cancel: Called with the ID of each job that is to be canceled.
+        most_idle_s: See `Database`.
 
     Raises:
-        Unavailable: no database is given and none is running in the home.
-        BadModelCatalog: the operator's file of models is wrong.
-        WrongPoolerMode: a pooler in front of the database works in another mode than its URL says.
+        Unavailable: No database is configured, and none is running in the home folder.
+        BadCatalogue: The model file of the operator is not valid.
+        WrongPoolerMode: A pooler in front of the database works in another mode than its URL says.
     """
     job_ceilings.use(JobCeilings.of(settings))
     catalog.use(Path(settings.models) if settings.models else None)

@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 
 from backend.core.db.engine import Database
 from backend.execution.jobs import queries
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.queries import JobFilter
 from backend.identity.auth.principal import Principal, Role
 from benchmarks.growth_data import Size, create, fill, running_server
@@ -98,7 +98,7 @@ async def _turn(grown: Grown, times: int) -> None:
     for _ in range(times):
         began = time.perf_counter()
         async with grown.database.single() as session:
-            jobs = await claim(session, worker_id=worker_id, lane="default", most=1)
+            jobs = await claim(session, worker_id=worker_id, lane="default", limit=1)
         grown.claims.append(time.perf_counter() - began)
         if not jobs:
             raise RuntimeError(f"nothing was ready among {grown.size.parked:,} parked jobs")
@@ -108,7 +108,7 @@ async def _turn(grown: Grown, times: int) -> None:
         principal = Principal("secret_key", uuid4(), project_id, "key:bench", Role.OWNER)
         began = time.perf_counter()
         async with grown.database.transaction() as read:
-            await queries.list_jobs(read, principal, which=JobFilter(), limit=26, below=None)
+            await queries.list_jobs(read, principal, filters=JobFilter(), limit=26, below=None)
         grown.lists.append(time.perf_counter() - began)
 
 

@@ -9,8 +9,8 @@ from typing import Final
 from uuid import uuid4
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from benchmarks.growth_data import Size, create, fill, running_server
 from benchmarks.numbers import Measurement, percentile
 
@@ -68,7 +68,7 @@ async def _turn(measured: Measured, times: int) -> None:
     worker_id = uuid4()
     for _ in range(times):
         async with measured.database.single() as session:
-            (job,) = await claim(session, worker_id=worker_id, lane="default", most=1)
+            (job,) = await claim(session, worker_id=worker_id, lane="default", limit=1)
         began = time.perf_counter()
         async with measured.database.single() as session:
             await finish(session, job, AttemptResult("succeeded", result={"n": 1}))

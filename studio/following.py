@@ -23,8 +23,8 @@ from backend.core.errors import PurasError, Unavailable
 from backend.core.http.exception_handlers import ServersUnavailable
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.execution.events.follow import DeltaRead, follow
-from backend.execution.events.queries import MAX_SEQ, Place
-from backend.execution.jobs.event_access import place_of
+from backend.execution.events.queries import MAX_SEQ, EventCursor
+from backend.execution.jobs.access.events import event_cursor
 from studio import session
 
 log = logs.get(__name__)
@@ -126,7 +126,7 @@ class _Page:
 
     async def _stream(self, asked: _Follow) -> None:
         place = await self._place(asked, asked.after)
-        if place.is_the_end:
+        if place.is_end:
             return
         context = session.context()
         looked_at = time.monotonic()
@@ -142,9 +142,9 @@ class _Page:
                 ):  # an absence of the database takes nothing from anybody
                     await self._place(asked, 0)
 
-    async def _place(self, asked: _Follow, after: int) -> Place:
+    async def _place(self, asked: _Follow, after: int) -> EventCursor:
         async with session.acting_by(self._cookie, asked.project) as act:
-            return await place_of(act.session, act.principal, asked.job, after=after)
+            return await event_cursor(act.session, act.principal, asked.job, after=after)
 
 
 class _Outbox:

@@ -66,7 +66,7 @@ class Running(rx.State, mixin=True):
                 spec = JobSpec(
                     request,
                     prices=PriceList.of(session.context().settings),
-                    most_queued=session.context().settings.max_queued_jobs,
+                    max_queued=session.context().settings.max_queued_jobs,
                 )
                 submitted = await submit(act.session, act.principal, spec)
                 job = await get_job(act.session, act.principal, submitted.job_id)

@@ -15,7 +15,7 @@ from backend.core.db.connections import why_away
 from backend.evals import runner
 from backend.evals.case_of_job import EVAL
 from backend.evals.planning import Means
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.money.pricing import PriceList
 
 log = logs.get(__name__)

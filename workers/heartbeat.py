@@ -12,7 +12,7 @@ from backend.core import background_tasks, logs
 from backend.core.db import pooler
 from backend.core.db.disconnect import cut_after
 from backend.core.db.liveness import MAX_SILENCE_S
-from backend.execution.worker_registry.service import BEAT_EVERY_S
+from backend.execution.worker_registry.service import HEARTBEAT_INTERVAL_S
 
 log = logs.get(__name__)
 
@@ -62,7 +62,7 @@ class Heartbeat:
 
     def _send_until_stopped(self) -> None:
         connection: psycopg.Connection | None = None
-        pause_s = BEAT_EVERY_S
+        pause_s = HEARTBEAT_INTERVAL_S
         while not self._stop.wait(pause_s):
             with background_tasks.log_and_continue("heartbeat"):
                 try:
@@ -72,7 +72,7 @@ class Heartbeat:
                         )
                     with cut_after(connection, MAX_SILENCE_S):
                         self._send(connection)
-                    pause_s = BEAT_EVERY_S
+                    pause_s = HEARTBEAT_INTERVAL_S
                 except psycopg.Error as error:
                     log.warning("heartbeat not stored; trying again", error=str(error).strip())
                     if connection is not None:

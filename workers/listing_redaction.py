@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import EncodedEvent
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.jobs.attempts.finish import AttemptResult
 
 _VISIBLE_FIELDS: Final[dict[str, frozenset[str] | None]] = {
     "agent_start": frozenset({"skill", "model", "label", "has_output_schema", "resumed", "limits"}),

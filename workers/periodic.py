@@ -16,7 +16,7 @@ from backend.core.background_tasks import PeriodicTask
 from backend.data.memory import embedding_queue
 from backend.data.memory.embedding import Embedder
 from backend.execution.schedules import dispatcher as schedules
-from backend.execution.schedules.dispatcher import Terms
+from backend.execution.schedules.dispatcher import JobDefaults
 from backend.identity.limits import service as limits
 from backend.integrations.webhooks.addresses import Receivers
 from backend.integrations.webhooks.dispatch import Dispatcher
@@ -30,7 +30,7 @@ def tasks_until_drain(context: AppContext) -> list[PeriodicTask]:
     tasks = [
         housekeeping.periodic_task(database, context.storage, Rules.of(settings)),
         limits.periodic_task(database, concurrency=settings.project_concurrency),
-        schedules.periodic_task(database, Terms(PriceList.of(settings), settings.max_queued_jobs)),
+        schedules.periodic_task(database, JobDefaults(PriceList.of(settings), settings.max_queued_jobs)),
     ]
     embedder = Embedder.of(settings)
     if embedder is not None:

@@ -18,7 +18,7 @@ from backend.data.secrets.scrub import Scrubber, StreamScrubber
 from backend.execution.events import otel_spans
 from backend.execution.events.append import EncodedEvent, append
 from backend.execution.events.types import JobEvent, LogEvent
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from workers import listing_redaction
 from workers.guardrails.redaction import EventRedactor, Lines
 
@@ -94,7 +94,7 @@ class BufferedRecorder:
         """Note events for spans that the caller stores."""
         if spans.is_on():
             self.span_events.extend(
-                otel_spans.without_contents(event) for event in events if event.type in otel_spans.TOLD
+                otel_spans.without_contents(event) for event in events if event.type in otel_spans.EVENT_TYPES
             )
             del self.span_events[MAX_SPAN_EVENTS:]
 

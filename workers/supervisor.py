@@ -18,12 +18,12 @@ from backend.core import logs
 from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
 from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
-from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
-from backend.execution.jobs.recovery import send_on_unheld
-from backend.execution.jobs.subjobs import calling, claim_child
+from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
+from backend.execution.jobs.attempts.recovery import recover_unreceived
+from backend.execution.jobs.attempts.subjobs import claim_subjob, parents_of_queued
 from backend.execution.worker_registry import service as fleet
 from backend.execution.worker_registry.identity import worker_ids
-from backend.execution.worker_registry.service import SWEEP_EVERY_S
+from backend.execution.worker_registry.service import SWEEP_INTERVAL_S
 from workers import periodic
 from workers.attempt import traces
 from workers.attempt.attempt import Attempt, EndedBy
@@ -137,7 +137,7 @@ class Supervisor:
 
     async def run(self, *, drain_s: float) -> None:
         """Claim and run until `stop`; then let jobs end for `drain_s`, and hand over those that have not."""
-        sweep = PeriodicTask("sweep", SWEEP_EVERY_S, self._sweep)
+        sweep = PeriodicTask("sweep", SWEEP_INTERVAL_S, self._sweep)
         suites = self._suites.periodic_task()
         until_drain = periodic.start([sweep, suites, *periodic.tasks_until_drain(self._context)])
         until_exit = periodic.start(periodic.tasks_until_exit(self._context))
@@ -167,12 +167,12 @@ class Supervisor:
         if not may_call:
             return
         async with self._context.database.reading() as reader:
-            parents = await calling(reader, may_call)
+            parents = await parents_of_queued(reader, may_call)
         for parent_id in parents:
             while called[parent_id] < MAX_CHILDREN:
                 started_ns = time.time_ns()
                 async with self._context.database.transaction() as session:
-                    child = await claim_child(session, worker_id=self.worker_id, parent_id=parent_id)
+                    child = await claim_subjob(session, worker_id=self.worker_id, parent_id=parent_id)
                 if child is None:
                     break
                 called[parent_id] += 1
@@ -204,7 +204,7 @@ class Supervisor:
     async def _claim(self, lane: str, limit: int) -> list[JobAttempt]:
         started_ns = time.time_ns()
         async with self._context.database.single() as session:
-            attempts = await claim(session, worker_id=self.worker_id, lane=lane, most=limit)
+            attempts = await claim(session, worker_id=self.worker_id, lane=lane, limit=limit)
         CLAIM.observe((time.time_ns() - started_ns) / 1e9)
         for job in attempts:
             self._start(job, started_ns)
@@ -218,7 +218,7 @@ class Supervisor:
             return
         started_ns = time.time_ns()
         async with self._context.database.transaction() as session:
-            attempts = await claim_held(session, worker_id=self.worker_id, lane=lane)
+            attempts = await claim_quarantined(session, worker_id=self.worker_id, lane=lane)
         for job in attempts:
             self._start(job, started_ns)
         if not attempts:
@@ -280,11 +280,11 @@ class Supervisor:
         """Requeue jobs that the database has for this process and it does not run; cancel and quarantine jobs."""
         async with self._context.database.transaction() as session:
             if are_heartbeats_known:  # else what was claimed a moment ago may look old
-                await send_on_unheld(session, self.worker_id, list(self._attempts))
-            for job_id in await fleet.asked_to_cancel(session, self.worker_id):
+                await recover_unreceived(session, self.worker_id, list(self._attempts))
+            for job_id in await fleet.cancelled_jobs(session, self.worker_id):
                 self.cancel(job_id)
             if self._quarantine_lane is None:
-                self._quarantine_lane = await hold_suspect(
+                self._quarantine_lane = await reserve_quarantined(
                     session, worker_id=self.worker_id, lanes=self._lanes
                 )
 

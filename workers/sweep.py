@@ -14,8 +14,8 @@ from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
 from backend.execution.approvals.expiry import expire_due
-from backend.execution.jobs.recovery import sweep
-from backend.execution.jobs.subjobs import end_orphans
+from backend.execution.jobs.attempts.recovery import sweep
+from backend.execution.jobs.attempts.subjobs import cancel_orphans
 from backend.execution.worker_registry.database_clock import DatabaseClock
 from backend.execution.worker_registry.service import LEASE
 
@@ -41,9 +41,9 @@ class Sweeper:
                 # A database that was unavailable to this process has stored no heartbeats of others either, through no
                 # fault of theirs. After its clock was set, heartbeats count once each worker has sent another one.
                 are_heartbeats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
-                swept = await sweep(session, are_beats_known=are_heartbeats_known)
+                swept = await sweep(session, are_heartbeats_known=are_heartbeats_known)
         await expire_due(self._database)
-        await end_orphans(self._database)
+        await cancel_orphans(self._database)
         WORKERS_LOST.inc(swept.lost_workers)
         JOBS_LOST.inc(swept.lost_jobs)
         SWEEP_ADMITTED.inc(swept.admitted)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import JobEvent
 
 
@@ -112,7 +112,7 @@ class Postponed:
     """One word: `drain`, `model_overloaded`, `wallet_empty`…"""
     after_s: float = 0.0
     """Minimum seconds until then."""
-    approvals: tuple[Wanted, ...] = ()
+    approvals: tuple[ApprovalRequest, ...] = ()
     """Calls to which a user has to approve it first."""
 
 

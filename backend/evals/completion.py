@@ -38,4 +38,4 @@ async def stop(session: AsyncSession, suite: EvalSuite, *, who: str) -> None:
     await close(session, suite, status="cancelled", error=f"Cancelled by {who}.")
     values = {"suite_id": suite.id, "project_id": suite.project_id}
     for row in (await session.execute(_LIVE_JOBS, values)).all():
-        await cancel_by(session, row.id, who=who)
+        await cancel_by(session, row.id, actor=who)

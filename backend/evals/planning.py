@@ -14,7 +14,7 @@ from backend.evals.dataset import Given, Subject, cases_of
 from backend.evals.errors import CasesUnknown, NoCases, NoGraders, SuiteTooLarge
 from backend.evals.replayed_job import RECORDING, recordings_of
 from backend.evals.tables import EvalRun, EvalSuite
-from backend.execution.jobs import input_access
+from backend.execution.jobs.access import inputs
 from backend.identity.auth.principal import Principal
 from backend.money.pricing import PriceList
 from backend.skills.model_catalog.recordings import slug_of
@@ -54,7 +54,7 @@ async def fill(
     _check_size(cases, suite.repeat)
     if principal is not None:
         for case in cases:
-            await input_access.check(session, principal, subject.skill, case.inputs)
+            await inputs.check(session, principal, subject.skill, case.inputs)
     models: dict[str, str | None] = dict.fromkeys((case.case_id for case in cases), suite.model)
     if suite.model == RECORDING:
         recorded = await recordings_of(session, subject, cases, principal)

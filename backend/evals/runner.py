@@ -168,7 +168,7 @@ async def _submit(
         skillpack=str(suite.skillpack_id),
         deployment_id=suite.deployment_id,
         prices=means.prices,
-        most_queued=means.most_queued,
+        max_queued=means.most_queued,
         started_by_agent=suite.started_by_agent,
         reader=_reader(suite, principal),
     )

@@ -20,7 +20,7 @@ from backend.evals.replayed_job import RECORDING
 from backend.evals.schemas import Numbers, SuiteCreate, SuiteRead
 from backend.evals.summary import ends_of, numbers_of
 from backend.evals.tables import EvalSuite
-from backend.execution.jobs import recorded
+from backend.execution.jobs.access import recordings
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.manifest.types import Skill
@@ -57,7 +57,7 @@ async def start(
         session, principal, skillpack=skillpack, skill=asked.skill, version=asked.version
     )
     _check_model(tried.skill, asked.model)
-    await recorded.check(session, principal, asked.model)
+    await recordings.check(session, principal, asked.model)
     gate = tried.skill.eval_gate
     suite = EvalSuite(
         project_id=tried.project_id,

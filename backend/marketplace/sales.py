@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import NANOS_PER_MICRO
 
 LINE: Final = "listing"
@@ -61,12 +61,12 @@ class Sold(Protocol):
         """What of it the publisher gets."""
 
 
-def price_of(sold: Sold, *, succeeded: bool) -> tuple[Used, ...]:
+def price_of(sold: Sold, *, succeeded: bool) -> tuple[LineItem, ...]:
     """The line of the price, once the run has succeeded."""
     if not succeeded or not sold.price_micros:
         return ()
     quantity: dict[str, Any] = {"runs": 1, "listing": sold.listing, "version": sold.listing_version}
-    return (Used(LINE, quantity, sold.price_micros * NANOS_PER_MICRO, sold.price_micros),)
+    return (LineItem(LINE, quantity, sold.price_micros * NANOS_PER_MICRO, sold.price_micros),)
 
 
 async def count(session: AnySession, sold: Sold, *, succeeded: bool) -> None:

@@ -1,14 +1,14 @@
-"""Who may run next: each project has a window, and time in it is virtual.
+"""Decide which jobs may run next: each project has a window, and a fair order of all projects in virtual time.
 
 A project's window (`admissions.concurrency_limit`) holds its jobs that are ready or running; the others are parked in
 its own order. Admission stamps a job with a start-time-fair virtual time: the project's tail, or the clock if that is
-later. The clock is a sequence that claims push on, so that no row is locked for it. The smallest stamp runs next.
+later. The clock is a sequence that claims advance, so that no row is locked for it. The smallest stamp runs next.
 
 A job is admitted only when the wallet can hold its cap in addition to what runs and is ready, so that it is
 claimed once. A job whose cap is above the whole balance is admitted alone. Jobs that cost nothing wait for no money.
 
-Every submit holds the project's row while it looks for room, so whoever frees a place looks for parked jobs again once
-it has had that row too: a job that was parked in between is never left until the sweeper comes.
+Every submission locks the row of the project while it checks the window. So a transaction that frees a place searches
+for parked jobs after it has locked that row, and finds a job that was parked in between without waiting for a sweep.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ TICK = 1_000_000
 """Virtual time that one job of a project with weight 1 takes."""
 
 MAX_AT_ONCE = 100
-"""Jobs that one statement admits: a number that the planner can see, so that it walks the index of the parked ones."""
+"""Jobs that one statement admits. A literal, so that the planner knows it and uses the index of parked jobs."""
 
 
-def unheld_micros(wallet: str) -> str:
-    """SQL: what the wallet can hold for one more job: neither held for those that run nor needed for ready ones."""
+def reservable_micros(wallet: str) -> str:
+    """SQL: what the wallet can reserve for one more job: not reserved for running jobs, not needed for ready ones."""
     return f"""({wallet}.balance_micros - {wallet}.reserved_micros - (
       select coalesce(sum(r.cap_micros), 0) from job_queue r
       where r.project_id = {wallet}.project_id and r.stamp is not null
     ))"""  # noqa: S608 - the interpolated value is the name of a table
 
 
-def is_held(cap: str, wallet: str) -> str:
-    """SQL: whether the wallet can hold a cap; nothing is read for a job that can cost nothing."""
+def can_reserve(cap: str, wallet: str) -> str:
+    """SQL: whether the wallet can reserve a cap. Reads nothing for a job without a cost."""
     return f"""case when {cap} = 0 then true
-      else {unheld_micros(wallet)} >= least({cap}, {wallet}.balance_micros) end"""
+      else {reservable_micros(wallet)} >= least({cap}, {wallet}.balance_micros) end"""
 
 
-_HOLD_WINDOW = text("select from admissions where project_id = :project_id for update")
-"""A statement of its own: the next one then sees the jobs that the previous holder of the row has made ready."""
+_LOCK_WINDOW = text("select from admissions where project_id = :project_id for update")
+"""A separate statement, so that the next one sees the jobs that the previous lock holder made ready."""
 
 _ADMIT = text(f"""
 with project as (
   select a.project_id, a.concurrency_limit - a.admitted as room, a.weight, w.balance_micros,
-         {unheld_micros("w")} as unheld_micros,
+         {reservable_micros("w")} as unheld_micros,
          greatest(a.tail, (select last_value from fair_clock)) as base
   from admissions a join wallets w on w.project_id = a.project_id
   where a.project_id = :project_id and a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
@@ -95,7 +95,7 @@ update admissions set admitted = admitted - (select count(*) from parked),
 where project_id = :project_id
 """)
 
-_WITH_ROOM = text("""
+_WITH_CAPACITY = text("""
 select a.project_id from admissions a join wallets w on w.project_id = a.project_id
 where a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
   and exists (
@@ -110,25 +110,25 @@ _DUE = text("""
 update job_queue set is_later = false
 where job_id = any(array(
   select job_id from job_queue where is_later and not_before <= now()
-  order by not_before limit :most for update skip locked
+  order by not_before limit :limit for update skip locked
 ))
 """)
 MAX_DUE: Final = 5_000
-"""Jobs whose time has come that one sweep takes."""
+"""The maximum number of due jobs that one sweep releases."""
 
 
 _LIMIT = text("select concurrency_limit from admissions where project_id = :project_id")
 
 
-async def take_due(session: AnySession) -> None:
-    """Put the jobs whose time has come among those that wait for a place."""
-    await session.execute(_DUE, {"most": MAX_DUE})
+async def release_due(session: AnySession) -> None:
+    """Make jobs whose `not_before` has passed available for admission."""
+    await session.execute(_DUE, {"limit": MAX_DUE})
 
 
 async def admit(session: AnySession, project_id: UUID) -> int:
-    """Fill the project's window with its parked jobs, as far as its wallet allows; says how many it took."""
+    """Admit parked jobs of a project as far as its window and its wallet allow, and return how many."""
     total = 0
-    await session.execute(_HOLD_WINDOW, {"project_id": project_id})
+    await session.execute(_LOCK_WINDOW, {"project_id": project_id})
     while True:
         admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
         notifications.note(session, *(notifications.WorkerWakeup(row.lane) for row in admitted))
@@ -138,13 +138,13 @@ async def admit(session: AnySession, project_id: UUID) -> int:
 
 
 async def park_ready(session: AnySession, project_id: UUID) -> None:
-    """Take the project's ready jobs out of its window again: its wallet is empty."""
+    """Park the ready jobs of a project, because its wallet is empty."""
     await session.execute(_PARK_READY, {"project_id": project_id})
 
 
 async def admit_everywhere(session: AnySession) -> int:
-    """Fill every window that has room and something to take; what a lost race left behind is found here."""
-    projects = (await session.execute(_WITH_ROOM)).all()
+    """Admit parked jobs of every project with a free place. This finds jobs that a race has left parked."""
+    projects = (await session.execute(_WITH_CAPACITY)).all()
     return sum([await admit(session, row.project_id) for row in projects])
 
 

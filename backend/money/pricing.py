@@ -1,4 +1,4 @@
-"""What things cost: exact integer arithmetic, rounded up once."""
+"""Prices and caps in exact integer arithmetic, rounded up once."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ NANOS_PER_MICRO = 1_000
 
 
 class Capped(Protocol):
-    """What a skill or a request says about cost."""
+    """The cost limit of a skill or a request."""
 
     @property
     def cost_usd(self) -> float | None:
-        """Most that one job may cost, in US dollars."""
+        """The maximum cost of one job, in US dollars."""
 
 
 class Timed(Protocol):
-    """Narrower limits of one job."""
+    """Limits of one job, below those of its skill."""
 
     @property
     def cost_usd(self) -> float | None:
-        """Most that this job may cost, in US dollars."""
+        """The maximum cost of this job, in US dollars."""
 
     @property
     def timeout_s(self) -> float | None:
-        """Most seconds that this job may run."""
+        """The maximum run time of this job, in seconds."""
 
 
 class Priced(Protocol):
@@ -38,37 +38,37 @@ class Priced(Protocol):
 
     @property
     def is_agentic(self) -> bool:
-        """Whether a model is in the loop."""
+        """Whether the skill is an agent."""
 
     @property
     def is_judged(self) -> bool:
-        """Whether a model judges its results."""
+        """Whether a model grades its results."""
 
     @property
     def media_kinds(self) -> tuple[str, ...]:
-        """Kinds of media that it names a model for."""
+        """Kinds of media for which the skill names a model."""
 
     @property
     def timeout_s(self) -> float | None:
-        """Most seconds that a job of it may run."""
+        """The maximum run time of its jobs, in seconds."""
 
     @property
     def limits(self) -> Capped:
-        """What it declares."""
+        """The limits that it declares."""
 
 
 def billed_micros(upstream_nanos: int, margin_pct: int) -> int:
-    """Upstream cost plus margin, in whole micro-dollars, rounded up once."""
+    """Return upstream cost plus margin, in whole micro-dollars, rounded up once."""
     return -(-upstream_nanos * (100 + margin_pct) // (100 * NANOS_PER_MICRO))
 
 
 def usd_to_micros(usd: float) -> int:
-    """Dollars as people write them, as whole micro-dollars; `0.1` is exactly 100,000."""
+    """Convert a decimal amount of dollars to whole micro-dollars; `0.1` is exactly 100,000."""
     return math.floor(Decimal(str(usd)) * 1_000_000)
 
 
 def dollars(micros: int) -> str:
-    """Return an amount as people read it: whole cents as cents, anything else to the micro-dollar."""
+    """Format an amount for people: with two decimals if it is in whole cents, otherwise with six."""
     return f"${micros / 1e6:,.2f}" if micros % 10_000 == 0 else f"${micros / 1e6:,.6f}"
 
 
@@ -81,9 +81,9 @@ class PriceList:
     text_margin_pct: int = 20
     job_timeout_s: float = 1800
     job_cap_micros: int = 1_000_000
-    """The most that a job which buys model replies or media may cost, unless its skill says otherwise."""
+    """The maximum cost of a job that buys model replies or media, unless its skill declares another one."""
     forgiven_micros: int = 1_000_000
-    """What failed and cancelled jobs of one project are forgiven a day."""
+    """The amount per day and project that is not charged for failed and canceled jobs."""
     market_fee_pct: int = 0
     """The operator's share of the prices of listings, rounded down."""
 
@@ -102,23 +102,29 @@ class PriceList:
         )
 
     def cap_micros(self, skill: Priced, limits: Timed) -> int:
-        """The most that a job may cost, to be reserved when it starts: 0 for what can cost nothing.
+        """Return the maximum cost of a job, which is reserved when it starts; 0 for a job without a cost.
 
-        What buys model replies or media is capped by its skill, else by the instance; a plain function by what its time
-        limit can cost, or by what its skill wants for the skills that it calls. A request may narrow either.
+        The cap of a job that buys model replies or media is that of its skill, otherwise that of the instance. The cap
+        of a function is the cost of its time limit, or what its skill declares for subjobs. A request may lower it.
         """
-        most = job_ceilings.current()  # which may have been lowered since the version was stored
-        own = None if skill.limits.cost_usd is None else min(skill.limits.cost_usd, most.max_cost_usd)
-        caps = [cap for cap in (limits.cost_usd, own) if cap is not None]
+        ceilings = job_ceilings.current()  # which may have been lowered since the version was stored
+        skill_cap_usd = (
+            None if skill.limits.cost_usd is None else min(skill.limits.cost_usd, ceilings.max_cost_usd)
+        )
+        caps = [cap for cap in (limits.cost_usd, skill_cap_usd) if cap is not None]
         if skill.is_agentic or skill.media_kinds or skill.is_judged:
-            usual = [] if own is not None else [min(self.job_cap_micros, usd_to_micros(most.max_cost_usd))]
-            return min([*map(usd_to_micros, caps), *usual])
+            default_caps = (
+                []
+                if skill_cap_usd is not None
+                else [min(self.job_cap_micros, usd_to_micros(ceilings.max_cost_usd))]
+            )
+            return min([*map(usd_to_micros, caps), *default_caps])
         if self.compute_micros_per_second == 0:
-            return 0 if own is None else min(map(usd_to_micros, caps))
-        most_s = min(skill.timeout_s or self.job_timeout_s, most.max_timeout_s)
-        timeout_s = min(limits.timeout_s or most_s, most_s)
+            return 0 if skill_cap_usd is None else min(map(usd_to_micros, caps))
+        max_s = min(skill.timeout_s or self.job_timeout_s, ceilings.max_timeout_s)
+        timeout_s = min(limits.timeout_s or max_s, max_s)
         return min([self.compute_micros(timeout_s), *map(usd_to_micros, caps)])
 
     def compute_micros(self, wall_s: float) -> int:
-        """Price of so many seconds of a deterministic job, rounded up."""
+        """Return the price of a run time of a function, rounded up."""
         return math.ceil(Decimal(str(wall_s)) * self.compute_micros_per_second)

@@ -15,7 +15,7 @@ from backend.administration.retention.forecast import Expired, forecast
 from backend.administration.retention.rules import Rules
 from backend.config import Settings, settings
 from backend.core import logs
-from backend.housekeeping import tidy
+from backend.housekeeping import clean_up
 from backend.identity.auth.accounts import user_deletion
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
@@ -149,7 +149,7 @@ async def _tidy(options: Settings) -> None:
         embedded.attach(options).database_url
     )  # raises an error if the database is unavailable
     async with open_context(options) as context:
-        while await tidy(context.database, context.storage, Rules.of(options)):
+        while await clean_up(context.database, context.storage, Rules.of(options)):
             pass
 
 

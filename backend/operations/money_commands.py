@@ -109,6 +109,6 @@ def _as_id(text: str) -> UUID | None:
         return None
 
 
-async def _prove(options: Settings) -> list[audit.Finding]:
+async def _prove(options: Settings) -> list[audit.Discrepancy]:
     async with database.unit_of_work(options) as session:
-        return await audit.prove(session)
+        return await audit.check_ledger(session)

@@ -29,30 +29,30 @@ router = APIRouter(route_class=AuthorizedRoute)
 @router.get("/billing/balance", summary="Read the wallet", tags=["money"])
 @permissions.needs("billing:read")
 async def get_balance(session: SessionDep, principal: PrincipalDep) -> Balance:
-    """What the project's wallet holds, and what of it is reserved for running jobs."""
+    """Read the balance of the wallet, and how much of it is reserved for running jobs."""
     return await queries.balance(session, principal)
 
 
-@router.get("/billing/ledger", summary="List the wallet's entries", tags=["money"])
+@router.get("/billing/ledger", summary="List ledger entries", tags=["money"])
 @permissions.needs("billing:read")
 async def list_ledger(
     request: Request, response: Response, session: SessionDep, principal: PrincipalDep, *, page: PageDep
 ) -> list[LedgerLine]:
-    """Every movement of the wallet, newest first; their sum is the balance."""
+    """List the ledger entries of the wallet, newest first. Their sum is the balance."""
     lines = await queries.entries(session, principal, limit=page.limit + 1, before_id=page.number())
     return list(linked(request, response, page.slice(lines, lambda line: (line.id,))))
 
 
 @router.get(
     "/billing/ledger/export",
-    summary="Download the wallet's entries",
+    summary="Export ledger entries",
     response_class=StreamingResponse,
     responses={200: {"description": "Comma-separated values.", "content": {"text/csv": {}}}},
     tags=["money"],
 )
 @permissions.needs("billing:read")
 async def export_ledger(principal: PrincipalDep, context: ContextDep) -> StreamingResponse:
-    """Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar."""
+    """Export the ledger entries of the wallet as CSV, newest first. `amount_usd` is exact to the micro-dollar."""
     principal.require(Role.VIEWER, "billing:read")
     return StreamingResponse(
         export.as_csv(context.database, principal),
@@ -81,21 +81,21 @@ async def get_usage(
     ] = "day",
     since: Annotated[AwareDatetime | None, Query(description="Default: 30 days before `until`.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Default: now.")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Most groups of one page.")] = MOST,
+    limit: Annotated[int, Query(ge=1, le=MOST, description="Maximum number of groups per page.")] = MOST,
     cursor: Annotated[
-        str | None, Query(max_length=1000, description="From the `Link` header of the page before.")
+        str | None, Query(max_length=1000, description="From the `Link` header of the previous page.")
     ] = None,
 ) -> list[UsageRow]:
-    """What jobs that ended between two moments cost; by model, what their calls of that time cost."""
-    asked = usage.UsageQuery.of(group_by, since, until)
-    rows = await usage.usage(session, principal, asked, Page(limit, cursor))
+    """Report the cost of the jobs that ended in a period. Grouped by model, report that of its calls."""
+    usage_query = usage.UsageQuery.of(group_by, since, until)
+    rows = await usage.usage(session, principal, usage_query, Page(limit, cursor))
     return list(linked(request, response, rows))
 
 
 @router.get("/pricing", summary="Prices of this instance", tags=["money"])
 @permissions.needs("billing:read")
 async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PricingRead:
-    """What the instance charges by itself, its margins, and what each model costs with them."""
+    """Read the prices and margins of the instance, and the price of each model with the margin."""
     principal.require(Role.VIEWER, "billing:read")
     prices = PriceList.of(context.settings)
     return PricingRead(
@@ -107,8 +107,8 @@ async def get_pricing(context: ContextDep, principal: PrincipalDep) -> PricingRe
     )
 
 
-@router.get("/jobs/{job_id}/receipt", summary="What a job cost", tags=["jobs"])
+@router.get("/jobs/{job_id}/receipt", summary="Read the receipt of a job", tags=["jobs"])
 @permissions.needs("jobs:read_own")
 async def get_job_receipt(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> Receipt:
-    """Line by line, what the job used and what was billed."""
+    """Read the line items of a job: what it used and what was charged."""
     return await queries.receipt(session, principal, job_id)

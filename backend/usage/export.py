@@ -1,4 +1,4 @@
-"""The movements of a wallet as a table for other programs."""
+"""Export the ledger entries of a wallet as CSV."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from backend.usage import queries
 from backend.usage.schemas import LedgerLine
 
 COLUMNS: Final = ("id", "at", "kind", "amount_usd", "job_id", "note", "by")
-_AT_ONCE: Final = 1_000
+_PAGE_SIZE: Final = 1_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What a text must not begin with: programs for tables would compute it."""
+"""Prefixes that spreadsheet programs interpret as a formula."""
 
 
 async def as_csv(database: Database, principal: Principal) -> AsyncIterator[str]:
-    """Every movement, newest first, with the names of the columns in front; read page by page."""
-    yield _written([COLUMNS])
+    """Iterate over the CSV text of all entries, newest first, after a header line. The entries are read in pages."""
+    yield _csv_text([COLUMNS])
     before: int | None = None
     while True:
         async with database.transaction() as session:
-            lines = await queries.entries(session, principal, limit=_AT_ONCE, before_id=before)
+            lines = await queries.entries(session, principal, limit=_PAGE_SIZE, before_id=before)
         if not lines:
             return
-        yield _written(map(_cells, lines))
+        yield _csv_text(map(_cells, lines))
         before = lines[-1].id
 
 
 def _cells(line: LedgerLine) -> tuple[Any, ...]:
     amount = Decimal(line.amount_micros) / 1_000_000
     own = (line.id, line.created_at.isoformat(), line.kind, f"{amount:f}", line.job_id or "")
-    return (*own, _plain(line.note), _plain(line.created_by))
+    return (*own, _escaped(line.note), _escaped(line.created_by))
 
 
-def _plain(text: str) -> str:
+def _escaped(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _written(rows: Iterable[tuple[Any, ...]]) -> str:
-    sink = io.StringIO()
-    csv.writer(sink).writerows(rows)
-    return sink.getvalue()
+def _csv_text(rows: Iterable[tuple[Any, ...]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()

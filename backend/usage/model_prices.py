@@ -1,4 +1,4 @@
-"""What tokens cost here: upstream prices with the instance's margin on top."""
+"""Prices of tokens: upstream prices plus the margin of the instance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.skills.model_catalog.entries import Rates
 
 
 class TokenPrices(BaseModel):
-    """Micro-dollars per million tokens, the margin included."""
+    """Micro-dollars per million tokens, including the margin."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -24,14 +24,14 @@ class TokenPrices(BaseModel):
 
     @classmethod
     def of(cls, rates: Rates, margin_pct: int) -> Self:
-        """The rates as they are charged."""
+        """Return upstream rates with the margin."""
         return cls(
             **{f"{name}_micros": billed_micros(nanos, margin_pct) for name, nanos in rates._asdict().items()}
         )
 
 
 class ModelPrice(BaseModel):
-    """A language model: what it can do and what it costs."""
+    """Capabilities and prices of a language model."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -40,9 +40,9 @@ class ModelPrice(BaseModel):
     context_tokens: int
     most_output_tokens: int
     vision: bool
-    """Whether it sees images."""
+    """Whether the model accepts images."""
     pdf: bool
-    """Whether it reads PDF documents."""
+    """Whether the model accepts PDF documents."""
     per_million_tokens: TokenPrices
     long_prompts_above_tokens: int | None = None
     """Calls with a longer prompt cost `long_prompts` for every token."""
@@ -50,7 +50,7 @@ class ModelPrice(BaseModel):
 
     @classmethod
     def all_of(cls, catalogue: Catalogue, margin_pct: int) -> list[Self]:
-        """Every language model that skills may name."""
+        """Return all language models that skills can name."""
         return [cls._of(entry, margin_pct) for entry in catalogue.models.values()]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Readings of the ledger for the people who pay."""
+"""Read the wallet, the ledger and receipts of a project."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENDED: dict[str, str] = {"failed": "failed", "cancelled": "was cancelled"}
 
 
 async def balance(session: AsyncSession, principal: Principal) -> Balance:
-    """What the project's wallet holds now."""
+    """Return the balance of the project's wallet."""
     principal.require(Role.VIEWER, "billing:read")
     wallet: Wallet = (await session.execute(visible(Wallet, principal))).scalar_one()
     return Balance.of(wallet)
@@ -27,7 +27,7 @@ async def balance(session: AsyncSession, principal: Principal) -> Balance:
 async def entries(
     session: AsyncSession, principal: Principal, *, limit: int, before_id: int | None = None
 ) -> list[LedgerLine]:
-    """The wallet's entries, newest first, from below `before_id`."""
+    """Return the ledger entries of the wallet with IDs below `before_id`, newest first."""
     principal.require(Role.VIEWER, "billing:read")
     query = visible(LedgerEntry, principal).where(col(LedgerEntry.account) == "wallet")
     if before_id is not None:
@@ -37,10 +37,10 @@ async def entries(
 
 
 async def receipt(session: AsyncSession, principal: Principal, job_id: UUID) -> Receipt:
-    """Line by line, what a job used and what was billed for it.
+    """Return the receipt of a job.
 
     Raises:
-        JobNotFound: there is none that the principal may see.
+        JobNotFound: The principal can see no such job.
     """
     job = await get_row(session, principal, job_id)
     query = (

@@ -1,4 +1,4 @@
-"""How money is shown: micro-dollars as integers, dollars as numbers beside them."""
+"""Responses about money: micro-dollars as integers, and dollars as numbers alongside them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Balance(_Answer):
     balance_micros: int
     balance_usd: float
     reserved_micros: int
-    """Held for jobs that run now."""
+    """Reserved for running jobs."""
     available_micros: int
 
     @classmethod
     def of(cls, wallet: Wallet) -> Self:
-        """The wallet as it is shown."""
+        """Return the balance of a wallet."""
         return cls(
             project_id=wallet.project_id,
             workspace_id=wallet.project_id,
@@ -58,7 +58,7 @@ class LedgerLine(_Answer):
 
     @classmethod
     def of(cls, entry: LedgerEntry) -> Self:
-        """The entry as it is shown."""
+        """Return the line of a ledger entry."""
         return cls(
             id=entry.id or 0,
             kind=entry.kind,
@@ -72,12 +72,12 @@ class LedgerLine(_Answer):
 
 
 class UsageRow(_Answer):
-    """What one group of jobs, or of their calls, cost."""
+    """The cost of one group of jobs or calls."""
 
     group: str
-    """What the group has in common; of several things, with ` / ` between them."""
+    """The values of the group, separated by ` / `."""
     groups: dict[str, str]
-    """The same, by what was grouped by: `{"day": "2026-01-31", "skill": "resize"}`."""
+    """The values by dimension: `{"day": "2026-01-31", "skill": "resize"}`."""
     jobs: int
     failed: int
     cost_micros: int
@@ -86,7 +86,7 @@ class UsageRow(_Answer):
     forgiven_micros: int
     """What was used and not charged."""
     calls: int | None = None
-    """Grouped by model: how often it was called. The numbers of tokens are given then, too."""
+    """Only when grouped by model: the number of calls. The numbers of tokens are present then, too."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -94,15 +94,15 @@ class UsageRow(_Answer):
 
 
 class ReceiptLine(_Answer):
-    """One priced thing that a job used: a reply of a model, a generated file, a search, seconds of a function; or a job
-    that it has called, with all that that has used."""
+    """One line item of a job: a reply of a model, a generated file, a search, seconds of a function, or a subjob with
+    everything that it used."""
 
     kind: str
-    """`compute`, `model`, `media`, `web`, `listing`; `subagent`: a job."""
+    """`compute`, `model`, `media`, `web`, `listing`; `subagent`: a subjob."""
     job_id: UUID | None = None
-    """The job that was called: its own receipt has its lines."""
+    """ID of the subjob, whose receipt has its line items."""
     skill: str = ""
-    """Of the job that was called."""
+    """Skill of the subjob."""
     provider: str
     model: str
     label: str
@@ -111,18 +111,18 @@ class ReceiptLine(_Answer):
     """What was measured, units in the names: tokens of a model with those of its cache, seconds, images…"""
     attempt: int
     step: int | None
-    """Of an agent's loop."""
+    """Number of the step of an agent."""
     billed_micros: int
-    """Its price here."""
+    """The price on this instance."""
     charged_micros: int
-    """What of that the caller pays: less where it was forgiven, or was over what was reserved."""
+    """The part that was charged; less if it was forgiven, or exceeded the reservation."""
     upstream_nanos: int | None
     """Shown to owners only."""
     at: datetime
 
     @classmethod
     def of(cls, used: UsageEvent, *, shows_upstream: bool) -> Self:
-        """The line as it is shown."""
+        """Return the line of a line item."""
         same = ("kind", "provider", "model", "label", "quantity", "attempt", "step", "billed_micros")
         return cls(
             **{name: getattr(used, name) for name in same},
@@ -133,7 +133,7 @@ class ReceiptLine(_Answer):
 
     @classmethod
     def of_called(cls, job: Job) -> Self:
-        """A job that was called, as one line of the bill that pays it."""
+        """Return the line of a subjob on the receipt of the job that pays it."""
         used = job.used_micros + job.called_used_micros - job.over_lent_micros
         return cls(
             kind="subagent",
@@ -153,26 +153,26 @@ class ReceiptLine(_Answer):
 
 
 class Receipt(_Answer):
-    """What a job and all that it called cost, line by line. The bills of the lines add up to `used_micros`, and that is
-    the cost, what was forgiven and what was over the cap together; while the job runs nothing is charged yet."""
+    """The line items of a job and its subjobs. Their `billed_micros` adds up to `used_micros`, which is the sum of
+    the cost, the forgiven amount and the amount over the cap. Nothing is charged while the job runs."""
 
     job_id: UUID
     status: str
     paid_with: UUID | None
-    """The job that called it, if it is paid with that: its lines are a part of that bill."""
+    """For a subjob: the job on whose bill the line items are."""
     used_micros: int
-    """The bills of all lines."""
+    """The price of all line items."""
     cost_micros: int
     """What the wallet paid."""
     cost_usd: float
     forgiven_micros: int
-    """What was not charged because the job failed or was cancelled."""
+    """What was not charged because the job failed or was canceled."""
     over_cap_micros: int
-    """What was not charged because it was over what was reserved for the job."""
+    """What was not charged because it exceeded the reservation of the job."""
     cap_micros: int
-    """The most that the job may cost."""
+    """The maximum cost of the job."""
     notes: list[str]
-    """Why the job costs something else than it used, in words."""
+    """Why the cost differs from the usage, for people."""
     lines: list[ReceiptLine]
 
 
@@ -184,6 +184,6 @@ class PricingRead(_Answer):
     margin_pct: int
     text_margin_pct: int
     models: list[ModelPrice]
-    """Language models, each with what its tokens cost here."""
+    """Language models with the prices of their tokens."""
     media: list[MediaModelPrice]
-    """Models for images, video and speech, each with what a unit costs here."""
+    """Models for images, video and speech with the price of a unit."""

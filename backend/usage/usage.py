@@ -1,4 +1,4 @@
-"""What was spent, by any of day, skill, model, key, version and listing: added up from jobs, or from their calls."""
+"""Report spending by day, skill, model, key, version or listing, added up from jobs or from their calls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.usage.schemas import UsageRow
 Group = Literal["day", "skill", "model", "key", "version", "listing"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 TOKENS: Final = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
-USUAL: Final = timedelta(days=30)
+DEFAULT_PERIOD: Final = timedelta(days=30)
 
 _OF_JOBS: Final[dict[str, Any]] = {
     "day": func.to_char(func.timezone("UTC", Job.finished_at), "YYYY-MM-DD"),
@@ -40,7 +40,7 @@ _OF_CALLS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """Which usage, and by what it is grouped."""
+    """The period of a usage report and the dimensions that group it."""
 
     groups: tuple[str, ...]
     since: datetime
@@ -48,10 +48,10 @@ class UsageQuery:
 
     @classmethod
     def of(cls, group_by: str, since: datetime | None, until: datetime | None) -> UsageQuery:
-        """What a caller wrote: `day,skill`, and two moments.
+        """Parse the parameters of a request, such as `day,skill` and two times.
 
         Raises:
-            Invalid: there is no such group, or the time is empty.
+            Invalid: A dimension does not exist, or the period is empty.
         """
         groups = tuple(dict.fromkeys(name.strip() for name in group_by.split(",") if name.strip()))
         unknown = [name for name in groups if name not in GROUPS]
@@ -59,41 +59,41 @@ class UsageQuery:
             problem = Problem("query.group_by", f"Give one or more of {', '.join(GROUPS)}, with commas.")
             raise Invalid(f"Usage cannot be grouped by {', '.join(unknown) or 'nothing'!r}.", [problem])
         end = until or now()
-        start = since or end - USUAL
+        start = since or end - DEFAULT_PERIOD
         if start >= end:
             raise Invalid(
-                "The time that is asked for ends before it begins.",
-                [Problem("query.since", "Give a moment before `until`.")],
+                "The requested period ends before it starts.",
+                [Problem("query.since", "Give a time before `until`.")],
             )
         return cls(groups, start, end)
 
 
 async def usage(
-    session: AsyncSession, principal: Principal, asked: UsageQuery, page: Page
+    session: AsyncSession, principal: Principal, usage_query: UsageQuery, page: Page
 ) -> Slice[UsageRow]:
-    """What was spent between two moments, in the order of the groups.
+    """Return the spending of a period, sorted by the groups.
 
-    Grouped by model it is what calls of that time cost, those of running jobs with their price; else what jobs cost
-    that ended then.
+    Grouped by model, it is the cost of the calls of the period, with the price for those of running jobs. Otherwise it
+    is the cost of the jobs that ended in the period.
     """
     principal.require(Role.VIEWER, "billing:read")
-    by_call = "model" in asked.groups
-    grouped = (_calls(principal, asked) if by_call else _jobs(principal, asked)).subquery()
-    names = [grouped.c[f"by_{name}"] for name in asked.groups]
+    by_call = "model" in usage_query.groups
+    grouped = (_calls(principal, usage_query) if by_call else _jobs(principal, usage_query)).subquery()
+    names = [grouped.c[f"by_{name}"] for name in usage_query.groups]
     query = select(grouped).order_by(*names).limit(page.limit + 1)
     after = page.texts(len(names))
     if after is not None:
         query = query.where(tuple_(*names) > tuple_(*after))
     rows = (await session.execute(query)).all()
-    shown = [_shown(row, asked.groups, by_call=by_call) for row in rows]
+    shown = [_shown(row, usage_query.groups, by_call=by_call) for row in rows]
     return page.slice(shown, lambda row: tuple(row.groups.values()))
 
 
-def _jobs(principal: Principal, asked: UsageQuery) -> Select[Any]:
-    columns = [_OF_JOBS[name].label(f"by_{name}") for name in asked.groups]
+def _jobs(principal: Principal, usage_query: UsageQuery) -> Select[Any]:
+    columns = [_OF_JOBS[name].label(f"by_{name}") for name in usage_query.groups]
     return (
         visible(Job, principal)
-        .where(col(Job.finished_at) >= asked.since, col(Job.finished_at) < asked.until)
+        .where(col(Job.finished_at) >= usage_query.since, col(Job.finished_at) < usage_query.until)
         .with_only_columns(
             *columns,
             func.count().label("jobs"),
@@ -105,10 +105,10 @@ def _jobs(principal: Principal, asked: UsageQuery) -> Select[Any]:
     )
 
 
-def _calls(principal: Principal, asked: UsageQuery) -> Select[Any]:
-    columns = [_OF_CALLS[name].label(f"by_{name}") for name in asked.groups]
+def _calls(principal: Principal, usage_query: UsageQuery) -> Select[Any]:
+    columns = [_OF_CALLS[name].label(f"by_{name}") for name in usage_query.groups]
     calls = visible(UsageEvent, principal).where(
-        col(UsageEvent.created_at) >= asked.since, col(UsageEvent.created_at) < asked.until
+        col(UsageEvent.created_at) >= usage_query.since, col(UsageEvent.created_at) < usage_query.until
     )
     counted = func.count(func.distinct(Job.id))
     return (

@@ -126,9 +126,9 @@ class Home(rx.State):
 async def _look_into(visit: Visit, one: Membership) -> _Looked:
     principal = await act_in(visit.session, visit.person, str(one.project.id))
     wallet = await balance(visit.session, principal)
-    newest = await list_jobs(visit.session, principal, which=JobFilter(), limit=1)
+    newest = await list_jobs(visit.session, principal, filters=JobFilter(), limit=1)
     failed = await list_jobs(
-        visit.session, principal, which=JobFilter(status="failed"), limit=_FAILURES_OF_EACH
+        visit.session, principal, filters=JobFilter(status="failed"), limit=_FAILURES_OF_EACH
     )
     bars = await activity.bars(visit.session, principal, count=_SPARKS)
     succeeded, ended = sum(bar.succeeded for bar in bars), sum(bar.succeeded + bar.failed for bar in bars)

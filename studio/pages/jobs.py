@@ -31,7 +31,7 @@ class Jobs(rx.State):
     async def load(self):
         """Find out whether there is a list to show."""
         async with session.acting(self, self.project) as act:
-            self.has_jobs = bool(await list_jobs(act.session, act.principal, which=JobFilter(), limit=1))
+            self.has_jobs = bool(await list_jobs(act.session, act.principal, filters=JobFilter(), limit=1))
             found = [] if self.has_jobs else await active_skills(act)
         self.has_skills, self.texts = bool(found), of_run(session.context().settings.url, found)
         self.is_loaded = True
@@ -40,7 +40,7 @@ class Jobs(rx.State):
     async def look(self):
         """Find out whether the first job has come."""
         async with session.acting(self, self.project) as act:
-            self.has_jobs = bool(await list_jobs(act.session, act.principal, which=JobFilter(), limit=1))
+            self.has_jobs = bool(await list_jobs(act.session, act.principal, filters=JobFilter(), limit=1))
 
 
 def page() -> rx.Component:

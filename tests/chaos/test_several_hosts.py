@@ -205,12 +205,12 @@ def assert_right(instance: Cluster, jobs: int) -> None:
         assert mistake not in log, log[log.index(mistake) - 500 :][:3000]
 
 
-async def proof(database_url: str) -> list[audit.Finding]:
+async def proof(database_url: str) -> list[audit.Discrepancy]:
     """Return what does not add up in the ledger."""
     database = Database(database_url)
     try:
         async with database.transaction() as session:
-            return await audit.prove(session)
+            return await audit.check_ledger(session)
     finally:
         await database.close()
 

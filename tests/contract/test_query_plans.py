@@ -40,14 +40,14 @@ from backend.execution.approvals.expiry import expire_due
 from backend.execution.approvals.worker import decisions
 from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import LogEvent
-from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
-from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.recovery import send_on_unheld, sweep
-from backend.execution.jobs.requeue import requeue
-from backend.execution.jobs.subjobs import calling, claim_child, end_orphans
+from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import recover_unreceived, sweep
+from backend.execution.jobs.attempts.requeue import requeue
+from backend.execution.jobs.attempts.subjobs import cancel_orphans, claim_subjob, parents_of_queued
 from backend.execution.journal import service as journal
-from backend.execution.journal.service import Entry, Writing
-from backend.execution.schedules.dispatcher import Terms, fire_due
+from backend.execution.journal.service import Entry, JournalWrite
+from backend.execution.schedules.dispatcher import JobDefaults, fire_due
 from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
 from backend.identity.auth import membership
@@ -56,7 +56,7 @@ from backend.integrations.webhooks.dispatch import Dispatcher
 from backend.integrations.webhooks.sending import Sender
 from backend.money import admission
 from backend.money.ledger import service as ledger
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import PriceList
 from backend.skills.manifest.types import Skill
 from tests.contract.plans.fill import Filled, fill
@@ -301,7 +301,7 @@ async def _work(watch: Watch, world: World) -> None:
     database = instance.database
     with watch.step("claim"):
         async with database.transaction() as session:
-            claimed = await claim(session, worker_id=worker_id, lane="default", most=8)
+            claimed = await claim(session, worker_id=worker_id, lane="default", limit=8)
         assert len(claimed) == 8
     free, priced = (
         [job for job in claimed if bool(job.cap_micros) is is_priced] for is_priced in (False, True)
@@ -320,7 +320,9 @@ async def _work(watch: Watch, world: World) -> None:
     await _look_after_called(watch, world, first)
     with watch.step("note what was used"):
         async with database.single() as session:
-            assert await ledger.note_used(session, second, [Used("model", {"output_tokens": 1}, 800, 1)])
+            assert await ledger.record_usage(
+                session, second, [LineItem("model", {"output_tokens": 1}, 800, 1)]
+            )
     with watch.step("finish"):
         async with database.single() as session:
             assert await finish(session, first, AttemptResult("succeeded", result={}))
@@ -334,7 +336,7 @@ async def _work(watch: Watch, world: World) -> None:
             assert await finish(session, sold, AttemptResult("succeeded", result={}))
     with watch.step("finish, with money"):
         async with database.transaction() as session:
-            used = Used("compute", {"seconds": 1}, 10_000, 10)
+            used = LineItem("compute", {"seconds": 1}, 10_000, 10)
             assert second.reserved_micros
             assert await finish(session, second, AttemptResult("succeeded", result={}, used=(used,)))
     with watch.step("requeue"):
@@ -342,13 +344,13 @@ async def _work(watch: Watch, world: World) -> None:
             assert await requeue(session, job_id=third.job_id, attempt=third.attempt, reason="drain")
     with watch.step("a suspect"):
         async with database.transaction() as session:
-            await hold_suspect(session, worker_id=worker_id, lanes=["default"])
-            await claim_held(session, worker_id=worker_id, lane="default")
+            await reserve_quarantined(session, worker_id=worker_id, lanes=["default"])
+            await claim_quarantined(session, worker_id=worker_id, lane="default")
 
 
 async def _journal(watch: Watch, world: World, claimed: JobAttempt) -> None:
-    used = [Used("model", {"input_tokens": 1}, 1_000, 1, step=1)]
-    writing = Writing([Entry(1, 0, "reply", {})], [NewEvent(LogEvent(stream="system", text="x"))], used)
+    used = [LineItem("model", {"input_tokens": 1}, 1_000, 1, step=1)]
+    writing = JournalWrite([Entry(1, 0, "reply", {})], [NewEvent(LogEvent(stream="system", text="x"))], used)
     for step in ("write in a journal", "write in a journal what is there already"):
         with watch.step(step):
             async with world.instance.database.single() as session:
@@ -365,7 +367,7 @@ async def _journal(watch: Watch, world: World, claimed: JobAttempt) -> None:
             assert len((await journal.read(session, world.filled.job_id, reserved_micros=0)).entries) == 0
     with watch.step("forget a journal"):
         async with world.instance.database.transaction() as session:
-            await journal.forget(session, claimed.job_id)
+            await journal.clear(session, claimed.job_id)
 
 
 async def _look_after(watch: Watch, world: World) -> None:
@@ -375,14 +377,14 @@ async def _look_after(watch: Watch, world: World) -> None:
         "admit": lambda session: admission.admit(session, filled.project_id),
         "park what is ready": lambda session: admission.park_ready(session, filled.project_id),
         "the sweeper": sweep,
-        "send on what nobody holds": lambda session: send_on_unheld(session, filled.worker_id, []),
-        "asked to cancel": lambda session: fleet.asked_to_cancel(session, filled.worker_id),
+        "send on what nobody holds": lambda session: recover_unreceived(session, filled.worker_id, []),
+        "asked to cancel": lambda session: fleet.cancelled_jobs(session, filled.worker_id),
         "top up": lambda session: ledger.top_up(
             session, project_id=filled.project_id, amount_micros=1, created_by="x"
         ),
         "act in a project": lambda session: membership.act_in(session, signed_in, "p-1"),
         "memberships": lambda session: membership.memberships(session, signed_in),
-        "housekeeping": lambda session: housekeeping.forget_expired(session, world.instance.storage),
+        "housekeeping": lambda session: housekeeping.delete_expired(session, world.instance.storage),
     }
     for name, look_after in steps.items():
         with watch.step(name):
@@ -419,7 +421,7 @@ async def _send_webhooks(watch: Watch, world: World) -> None:
 async def _keep_time(watch: Watch, world: World) -> None:
     database = world.instance.database
     with watch.step("schedules that are due"):
-        assert await fire_due(database, Terms(PriceList.of(world.instance.settings))) > 20
+        assert await fire_due(database, JobDefaults(PriceList.of(world.instance.settings))) > 20
     with watch.step("run a schedule"):
         answer = await world.client.post(f"/v1/schedules/{world.filled.schedule_id}/run")
     assert answer.status_code == 201, answer.text
@@ -436,12 +438,12 @@ async def _look_after_called(watch: Watch, world: World, parent: JobAttempt) -> 
     database = world.instance.database
     with watch.step("who has called"):
         async with database.reading() as reader:
-            await calling(reader, [parent.job_id])
+            await parents_of_queued(reader, [parent.job_id])
     with watch.step("claim what a job has called"):
         async with database.transaction() as session:
-            await claim_child(session, worker_id=world.filled.worker_id, parent_id=parent.job_id)
+            await claim_subjob(session, worker_id=world.filled.worker_id, parent_id=parent.job_id)
     with watch.step("end what was left behind"):
-        await end_orphans(database)
+        await cancel_orphans(database)
     with watch.step("what was decided"):
         async with database.transaction() as session:
             await decisions(session, project_id=parent.project_id, job_id=parent.job_id)

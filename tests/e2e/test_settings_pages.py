@@ -264,7 +264,7 @@ def test_a_schedule_shows_its_next_runs_as_it_is_typed_and_its_runs_lead_to_jobs
     signed_in.get_by_role("button", name="Run it").click()
     run = signed_in.get_by_role("table", name="Last runs").get_by_role("row").nth(1)
     expect(run).to_contain_text("Succeeded", timeout=60_000)
-    expect(run).to_contain_text("Asked for by user:grace@example.org")
+    expect(run).to_contain_text("Requested by user:grace@example.org")
     schedule.get_by_role("button", name="Pause").click()
     expect(schedule.get_by_text("paused")).to_be_visible()
     run.get_by_role("link", name="open it").click()

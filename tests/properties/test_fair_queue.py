@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.recovery import sweep
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.money.admission import TICK
 from tests.chaos.rounds import ROUNDS
@@ -156,7 +156,7 @@ async def submit(database: Database, model: Model, project: Project, *, priority
 async def take(database: Database, model: Model, worker_id: UUID, *, most: int) -> None:
     expected = sorted(model.ready.values())[:most]
     async with database.single() as session:
-        claimed = await claim(session, worker_id=worker_id, lane="default", most=most)
+        claimed = await claim(session, worker_id=worker_id, lane="default", limit=most)
     assert [job.stamp for job in claimed] == expected
     for job in claimed:
         assert model.ready[job.job_id] == job.stamp

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.recovery import sweep
-from backend.execution.jobs.requeue import requeue
-from backend.execution.jobs.subjobs import claim_child, end_orphans
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import sweep
+from backend.execution.jobs.attempts.requeue import requeue
+from backend.execution.jobs.attempts.subjobs import cancel_orphans, claim_subjob
 from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
 from backend.money.budgets import service as budgets
@@ -102,15 +102,15 @@ async def submit(world: World, number: int) -> None:
 
 async def take(world: World, number: int) -> None:
     async with world.database.transaction() as session:
-        world.running += await claim(session, worker_id=world.worker_id, lane="default", most=1 + number % 3)
+        world.running += await claim(session, worker_id=world.worker_id, lane="default", limit=1 + number % 3)
 
 
 async def call(world: World, number: int) -> None:
     if world.running:
         job = world.running[number % len(world.running)]
-        bought = ledger.Used("model", {"output_tokens": number}, number * 100, number // 10)
+        bought = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
         async with world.database.single() as session:
-            assert await ledger.note_used(session, job, [bought]) is not None
+            assert await ledger.record_usage(session, job, [bought]) is not None
 
 
 async def call_job(world: World, number: int) -> None:
@@ -132,17 +132,17 @@ async def take_called(world: World, number: int) -> None:
     if world.running:
         caller = world.running[number % len(world.running)]
         async with world.database.transaction() as session:
-            called = await claim_child(session, worker_id=world.worker_id, parent_id=caller.job_id)
+            called = await claim_subjob(session, worker_id=world.worker_id, parent_id=caller.job_id)
         world.running += [] if called is None else [called]
 
 
 async def leave_none_behind(world: World, _: int) -> None:
-    await end_orphans(world.database)
+    await cancel_orphans(world.database)
 
 
 async def end(world: World, number: int, status: str) -> None:
     if job := world.pick(number):
-        used = (ledger.Used("compute", {"seconds": 1}, number * 1000, number),)
+        used = (ledger.LineItem("compute", {"seconds": 1}, number * 1000, number),)
         async with world.database.transaction() as session:
             await finish(session, job, AttemptResult(status, used=used))  # type: ignore[arg-type]
         world.stale.append(job)
@@ -274,7 +274,7 @@ async def live_through(
             except PurasError:
                 continue  # refused, and so nothing happened
         async with database.transaction() as session:
-            assert await audit.prove(session) == []
+            assert await audit.check_ledger(session) == []
             forgiven = await session.scalar(
                 text("select coalesce(sum(forgiven_micros), 0) from jobs where project_id = :project_id"),
                 {"project_id": tenant.project_id},

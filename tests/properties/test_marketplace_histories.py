@@ -15,10 +15,10 @@ from sqlalchemy import text
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.recovery import sweep
-from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import sweep
+from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.worker_registry import service as fleet
 from backend.marketplace.tables import Listing
 from backend.money.ledger import audit
@@ -94,7 +94,7 @@ async def submit_own(world: World, number: int) -> None:
 
 async def take(world: World, number: int) -> None:
     async with world.database.transaction() as session:
-        claimed = await claim(session, worker_id=world.worker_id, lane="default", most=1 + number % 3)
+        claimed = await claim(session, worker_id=world.worker_id, lane="default", limit=1 + number % 3)
     for job in claimed:  # as the worker does: what could not be reserved is not begun
         if job.cap_micros and not job.reserved_micros:
             assert job.price_micros == 0 or job.reserved_micros == 0
@@ -108,16 +108,16 @@ async def take(world: World, number: int) -> None:
 async def call(world: World, number: int) -> None:
     if world.running:
         job = world.running[number % len(world.running)]
-        bought = ledger.Used("model", {"output_tokens": number}, number * 100, number // 10)
+        bought = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
         async with world.database.single() as session:
-            noted = await ledger.note_used(session, job, [bought])
+            noted = await ledger.record_usage(session, job, [bought])
         assert noted is not None
-        assert noted.left_micros + noted.used_micros + job.price_micros >= job.reserved_micros
+        assert noted.remaining_micros + noted.used_micros + job.price_micros >= job.reserved_micros
 
 
 async def end(world: World, number: int, status: Any) -> None:
     if job := world.pick(number):
-        used = (ledger.Used("compute", {"seconds": 1}, number % 50 * 1000, number % 50),)
+        used = (ledger.LineItem("compute", {"seconds": 1}, number % 50 * 1000, number % 50),)
         async with world.database.transaction() as session:
             await finish(session, job, AttemptResult(status, used=used))
         world.stale.append(job)
@@ -246,7 +246,7 @@ async def live_through(database_url: str, history: list[tuple[str, int]]) -> Non
 
 async def look_into_the_books(database: Database) -> None:
     async with database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         accounts = (await session.execute(_ACCOUNTS)).one()
         assert accounts.total == 0, "money was made or lost"
         held, is_covered = (await session.execute(_BALANCES)).one()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.effects import NONE, Effects
 from backend.skills.manifest.types import Manifest, Skill

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple
 
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.money.pricing import usd_to_micros
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill

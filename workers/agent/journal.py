@@ -12,7 +12,7 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.worker import Decision, decisions
 from backend.execution.events.types import AgentStartEvent, ContextCompactedEvent, JobEvent, ToolStartedEvent
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.journal import service
 from backend.execution.journal.service import (
     CLEARED_PLACE,
@@ -20,10 +20,10 @@ from backend.execution.journal.service import (
     OPENING_STEP,
     VERDICT_PLACE,
     Entry,
-    Kept,
-    Writing,
+    JournalWrite,
+    StoredEntry,
 )
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from workers.agent.types import ToolCall, ToolResult
 from workers.agent.usage import model_used, response_event, result_event, use_event
 from workers.db_retry import DatabaseRetry
@@ -62,7 +62,7 @@ class Journal:
         self._job_attempt = job_attempt
         self.recorder = recorder
         """Stores events between two entries in order."""
-        self._stored: dict[tuple[int, int], Kept] = {}
+        self._stored: dict[tuple[int, int], StoredEntry] = {}
         self._decisions: dict[tuple[int, int], Decision] = {}
         self._counts = Tokens()
         self.spent_micros = 0
@@ -224,7 +224,7 @@ class Journal:
         stored = self._stored.get((OPENING_STEP, 0))
         return stored.entry.content if stored is not None and stored.entry.kind == kind else None
 
-    def _scrubbed(self, stored: Kept) -> Kept:
+    def _scrubbed(self, stored: StoredEntry) -> StoredEntry:
         """Return the entry, with secrets redacted if it comes from a fork, which a user may have edited."""
         if stored.attempt > 0:
             return stored
@@ -238,7 +238,7 @@ class Journal:
         stored = self._stored.get((OPENING_STEP, VERDICT_PLACE + position))
         return None if stored is None else stored.entry.content
 
-    async def store_verdict(self, position: int, content: dict[str, Any], used: Sequence[Used]) -> None:
+    async def store_verdict(self, position: int, content: dict[str, Any], used: Sequence[LineItem]) -> None:
         """Store the verdict of a grader, and its cost."""
         await self._store([Entry(OPENING_STEP, VERDICT_PLACE + position, "verdict", content)], used=used)
 
@@ -256,17 +256,17 @@ class Journal:
         entries: Sequence[Entry],
         *,
         events: Sequence[JobEvent] = (),
-        used: Sequence[Used] = (),
+        used: Sequence[LineItem] = (),
         usage: dict[str, Any] | None = None,
     ) -> None:
         events_to_publish = self.recorder.visible([self.recorder.encoded(event) for event in events])
         self.recorder.add_span_events(events_to_publish)
-        writing = Writing(
+        writing = JournalWrite(
             entries, [*await self.recorder.take_unstored(), *events_to_publish], used, usage or {}
         )
         self.spent_micros = await _complete(self._write(writing))
 
-    async def _read(self) -> service.Journalled:
+    async def _read(self) -> service.Journal:
         job_attempt = self._job_attempt
         retry = DatabaseRetry("journal not read yet", job_id=str(job_attempt.job_id))
         while True:
@@ -279,7 +279,7 @@ class Journal:
                 )
                 return read
 
-    async def _write(self, writing: Writing) -> int:
+    async def _write(self, writing: JournalWrite) -> int:
         job_attempt = self._job_attempt
         retry = DatabaseRetry("journal not written yet", job_id=str(job_attempt.job_id))
         while True:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from backend.core.errors import Unavailable
-from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import CostCappedEvent, LimitsEvent, StopEvent, TimeoutEvent
 from backend.money.pricing import dollars
 from workers.agent.cost_cap import JOB_LIMIT, CostCap
@@ -193,7 +193,7 @@ class ModelNotResponding(Pause):
 class ApprovalNeeded(Pause):
     """The next call needs the approval of a user."""
 
-    def __init__(self, approvals: Sequence[Wanted]) -> None:
+    def __init__(self, approvals: Sequence[ApprovalRequest]) -> None:
         super().__init__("approval")
         self.approvals = tuple(approvals)
         """That call, and later ones of the same reply that need an approval, too."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from backend.core import logs
 from backend.core.errors import PurasError
-from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.types import ToolStartedEvent
 from workers.agent.conversation import MAX_LABEL_CHARACTERS, result_block
 from workers.agent.finish_tool import NAME as FINISH
@@ -164,7 +164,7 @@ class Toolbox:
         out = await self._guard.out(value, self._workspace, step=call.step, decided=decided)
         if out.asks:
             submitted = out.value if isinstance(out.value, dict) else {"value": out.value}
-            raise ApprovalNeeded([Wanted(call.step, position, FINISH, call.id, submitted)])
+            raise ApprovalNeeded([ApprovalRequest(call.step, position, FINISH, call.id, submitted)])
         return out.value, out.complaint
 
     async def _verdicts_of(self, positions: Sequence[tuple[int, ToolCall]]) -> dict[int, Verdict]:
@@ -265,7 +265,7 @@ class Toolbox:
         why = DENIED.format(reason=f": {decision.reason}" if decision.reason else "")
         return f"{call.name} was not called. {why if decision.status == 'denied' else NOT_APPROVED} {DO_NOT_RETRY}"
 
-    def _pending_approvals(self, first: int) -> list[Wanted]:
+    def _pending_approvals(self, first: int) -> list[ApprovalRequest]:
         """Return the requests for approval of the calls from a position on that are not rejected otherwise."""
         counts = self._counts.copy()
         approvals = []
@@ -278,7 +278,7 @@ class Toolbox:
             is_decided = self._journal.decision(call.step, position) is not None
             if tool is not None and is_gated and refusal is None and not is_decided:
                 effect = _effect(tool, call)
-                approvals.append(Wanted(call.step, position, call.name, call.id, call.input, effect))
+                approvals.append(ApprovalRequest(call.step, position, call.name, call.id, call.input, effect))
         return approvals
 
     def _is_gated(self, position: int, tool: Tool, call: ToolCall) -> bool:

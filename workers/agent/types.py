@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.skills.manifest.types import Skill
 from workers.llm.types import Block, ToolSpec
 from workers.types import Assignment, Entrypoint, Outcome, Recorder
@@ -45,7 +45,7 @@ class ToolResult:
     ok: bool = True
     details: Mapping[str, Any] = field(default_factory=dict)
     """Recorded in the `tool_result` event: `drive_path`, `media`, `todos`, `paths`…"""
-    used: tuple[Used, ...] = ()
+    used: tuple[LineItem, ...] = ()
     """Priced things that the call used."""
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from backend.execution.events.types import OMITTED, ModelResponseEvent, ToolResultEvent, ToolUseEvent
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from workers.agent.conversation import label_of
 from workers.agent.types import ToolCall, ToolResult
 from workers.llm.types import Reply
@@ -69,7 +69,7 @@ def result_event(call: ToolCall, result: ToolResult) -> ToolResultEvent:
     )
 
 
-def model_used(reply: Reply) -> Used:
+def model_used(reply: Reply) -> LineItem:
     """Return the receipt item of a reply."""
     tokens = reply.tokens
     quantity = {
@@ -78,7 +78,7 @@ def model_used(reply: Reply) -> Used:
         "cache_write_tokens": tokens.cache_write,
         "cache_read_tokens": tokens.cache_read,
     }
-    return Used(
+    return LineItem(
         "model",
         quantity,
         reply.upstream_nanos,

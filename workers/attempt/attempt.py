@@ -11,7 +11,7 @@ from typing import Final
 from backend.context import AppContext
 from backend.core import logs
 from backend.execution.events.append import EncodedEvent
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.storage.paths import DrivePath
 from workers.agent.journal import Journal
 from workers.attempt import traces

@@ -8,8 +8,8 @@ from typing import Final
 
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.execution.jobs.finish import AttemptResult
-from backend.execution.jobs.retry import TryAgain, after_absence, after_failure
+from backend.execution.jobs.attempts.finish import AttemptResult
+from backend.execution.jobs.attempts.retry import Retry, after_failure, after_outage
 from backend.execution.worker_registry.errors import HostExhausted
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.types import Skill
@@ -100,12 +100,12 @@ def _redacted(attempt: Attempt, result: AttemptResult) -> AttemptResult:
     return listing_redaction.redacted(result, attempt.recorder.scrubber)
 
 
-def _retry_of(attempt: Attempt, skill: Skill | None, result: AttemptResult) -> TryAgain | None:
+def _retry_of(attempt: Attempt, skill: Skill | None, result: AttemptResult) -> Retry | None:
     """Return when a failed job runs again: by its own rule, or since the storage or the host was unavailable."""
     if result.status != "failed":
         return None
     code = str(result.error_code)
     if skill is None or code == HostExhausted.code:
-        return after_absence(code=code, attempt=attempt.job_attempt.attempt, at=now())
+        return after_outage(code=code, attempt=attempt.job_attempt.attempt, at=now())
     rule = job_ceilings.current().declared_retries(skill.retries)
     return after_failure(rule, code=code, retries=attempt.job_attempt.retries, at=now())

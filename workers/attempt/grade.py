@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backend.execution.events.types import EvalsEvent
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.jobs.attempts.finish import AttemptResult
 from workers.attempt.attempt import Attempt
 from workers.attempt.grading.types import Graded
 from workers.attempt.types import Prepared

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.approvals.worker import Decision
 from backend.execution.events.guardrail_events import rail_events
 from backend.skills.guardrails.errors import sentence_of
@@ -119,10 +119,10 @@ def _blocked(rail: Rail, why: str = "") -> Failure:
     return Failure(RAIL_BLOCKED, sentence_of(rail, "input") + why, Measured(0.0))
 
 
-def _approval_request(judgement: Judgement) -> Wanted:
+def _approval_request(judgement: Judgement) -> ApprovalRequest:
     """Return the request for approval; its reviewers read the inputs themselves in the job."""
     matched = {one.rail.name: one.matched for one in judgement.asks}
-    return Wanted(*INPUT_POSITION, "rails", "input", {"on": "input", "rails": matched})
+    return ApprovalRequest(*INPUT_POSITION, "rails", "input", {"on": "input", "rails": matched})
 
 
 async def guard_outputs(

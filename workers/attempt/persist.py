@@ -9,10 +9,10 @@ from sqlalchemy.exc import DBAPIError
 from backend.core.db.connections import DatabaseUnavailable, why_away
 from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
-from backend.execution.approvals.worker import wait_for_consent
+from backend.execution.approvals.worker import wait_for_approval
 from backend.execution.events.append import EncodedEvent
-from backend.execution.jobs.finish import AttemptResult, finish, is_one_statement
-from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.attempts.finish import AttemptResult, finish, is_one_statement
+from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.journal import service as journal
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import FAULT, AttemptEnd, AwaitingApproval, Lost, Requeued, outcome_of
@@ -93,17 +93,17 @@ async def _requeue(attempt: Attempt, end: Requeued, events: Sequence[EncodedEven
             not_before=end.not_before,
         )
         if is_current and end.is_retry:  # with its journal an agent would fail in the same way again
-            await journal.forget(session, job_attempt.job_id)
+            await journal.clear(session, job_attempt.job_id)
         return is_current
 
 
 async def _await_approval(attempt: Attempt, end: AwaitingApproval, events: Sequence[EncodedEvent]) -> bool:
     async with attempt.context.database.transaction() as session:
-        return await wait_for_consent(
+        return await wait_for_approval(
             session,
             job_id=attempt.job_attempt.job_id,
             attempt=attempt.job_attempt.attempt,
-            wanted=end.approvals,
+            requests=end.approvals,
             expires_at=end.expires_at,
             events=events,
         )

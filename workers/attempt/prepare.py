@@ -19,10 +19,10 @@ from backend.data.drive.usage import Usage
 from backend.data.secrets import service as secrets
 from backend.data.secrets.service import JobSecrets
 from backend.evals.case_of_job import EVAL, Case, case_of
-from backend.execution.jobs import approvals
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.execution.jobs.errors import ApiKeyEnded
-from backend.execution.jobs.reservations import nothing_left
+from backend.execution.jobs.reservations import limit_error
+from backend.execution.jobs.subjobs import approvals
 from backend.identity.auth import job_tokens
 from backend.money.pricing import PriceList
 from backend.skills.bundles.inline_skills import NOTEBOOK
@@ -74,7 +74,7 @@ async def prepare(attempt: Attempt) -> Prepared:
         if job_attempt.key_ended:
             raise ApiKeyEnded(job_attempt.key_ended)
         if job_attempt.lowered_by and job_attempt.reserved_micros == 0:
-            raise nothing_left(job_attempt.lowered_by)
+            raise limit_error(job_attempt.lowered_by)
         retry = DatabaseRetry("not prepared yet", job_id=str(job_attempt.job_id))
         while True:
             async with retry:

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from backend.data.secrets.scrub import Scrubber
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.jobs.attempts.finish import AttemptResult
 from workers.attempt.attempt import Attempt
 from workers.attempt.decide import decide, end_of_interrupted, failure_of
 from workers.attempt.grade import grade

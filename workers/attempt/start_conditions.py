@@ -6,10 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from backend.core.db.engine import Database
-from backend.execution.approvals.types import START, Wanted
+from backend.execution.approvals.types import START, ApprovalRequest
 from backend.execution.approvals.worker import Decision, decisions
-from backend.execution.jobs.claim import JobAttempt
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.jobs.attempts.claim import JobAttempt
+from backend.execution.jobs.attempts.finish import AttemptResult
 from workers.attempt.attempt import Attempt
 from workers.attempt.types import Prepared
 from workers.db_retry import DatabaseRetry
@@ -51,7 +51,7 @@ async def require_approval(attempt: Attempt, prepared: Prepared) -> Failure | Po
     found = await read_decisions(attempt.context.database, job_attempt.project_id, job_attempt.job_id)
     decided = found.get(START_POSITION)
     if decided is None:
-        request = Wanted(*START_POSITION, job_attempt.skill_name, START, prepared.assignment.inputs)
+        request = ApprovalRequest(*START_POSITION, job_attempt.skill_name, START, prepared.assignment.inputs)
         return Postponed("approval", approvals=(request,))
     if decided.status == "approved":
         return None

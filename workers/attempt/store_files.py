@@ -13,7 +13,7 @@ from backend.core.db.connections import DatabaseUnavailable
 from backend.core.errors import PurasError
 from backend.data.drive.file_refs import NamedFile, named_files
 from backend.execution.events.types import LogEvent
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.jobs.attempts.finish import AttemptResult
 from backend.skills.manifest.types import Skill
 from backend.storage import Storage
 from backend.storage.errors import StorageUnavailable

@@ -10,7 +10,7 @@ from backend.core.tracing import spans, traceparent
 from backend.core.tracing.spans import Attribute, Span
 from backend.execution.events import otel_spans
 from backend.execution.events.append import TERMINAL_TYPES, EncodedEvent
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 
 
 @contextmanager

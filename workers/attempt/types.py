@@ -8,8 +8,8 @@ from typing import Final
 
 from backend.core.errors import PurasError
 from backend.evals.case_of_job import Case
-from backend.execution.approvals.types import Wanted
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.approvals.types import ApprovalRequest
+from backend.execution.jobs.attempts.finish import AttemptResult
 from backend.skills.manifest.types import Skill
 from workers.drives.overfull import OverfullDrive
 from workers.drives.staged import StagedDrive
@@ -46,7 +46,7 @@ class Requeued:
 class AwaitingApproval:
     """The job waits until users have decided about calls."""
 
-    approvals: tuple[Wanted, ...]
+    approvals: tuple[ApprovalRequest, ...]
     expires_at: datetime
 
 

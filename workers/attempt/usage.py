@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import NANOS_PER_MICRO, PriceList
 from workers.attempt.attempt import Attempt
 from workers.types import Measured
@@ -17,9 +17,9 @@ def usage_of(measured: Measured) -> dict[str, float]:
     }
 
 
-def compute_used(attempt: Attempt, wall_s: float) -> tuple[Used, ...]:
+def compute_used(attempt: Attempt, wall_s: float) -> tuple[LineItem, ...]:
     """Return what the seconds of a function cost; those of an agent cost nothing, since it waits for its model."""
     micros = PriceList.of(attempt.context.settings).compute_micros(wall_s)
     if not micros or attempt.job_attempt.type == "agentic":
         return ()
-    return (Used("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)
+    return (LineItem("compute", {"seconds": round(wall_s, 4)}, micros * NANOS_PER_MICRO, micros),)

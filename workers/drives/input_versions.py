@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.storage import Storage
 from backend.storage.file_errors import BadDrivePath, DriveFileMissing
 from backend.storage.paths import parse_drive_path

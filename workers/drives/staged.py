@@ -30,7 +30,7 @@ from backend.data.drive import usage
 from backend.data.drive.file_refs import drive_path, input_files, path_of
 from backend.data.drive.listing_access import folder_of, reach_of
 from backend.data.drive.usage import Drives
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest.types import Skill
 from backend.storage import DistantStorage, DriveEntry, Holdings, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable

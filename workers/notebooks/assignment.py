@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.skills.manifest.types import Skill
 from backend.skills.bundles.requirements import FILE as REQUIREMENTS
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.money.pricing import PriceList
 from workers.types import Assignment
 

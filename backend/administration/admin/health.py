@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.administration.admin import access
 from backend.administration.admin.schemas import StatusTileRead
 from backend.context import AppContext
-from backend.execution.worker_registry.service import LEASE, SWEEP_EVERY_S
+from backend.execution.worker_registry.service import LEASE, SWEEP_INTERVAL_S
 from backend.identity.auth.actors import SignedIn
 
 _PATIENCE_S: Final = 3.0
@@ -78,7 +78,7 @@ async def _redis(context: AppContext) -> StatusTileRead:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
-        told = f"Unavailable. Jobs start up to {SWEEP_EVERY_S:g} s later. No data is lost."
+        told = f"Unavailable. Jobs start up to {SWEEP_INTERVAL_S:g} s later. No data is lost."
         return StatusTileRead(part="Redis", state="wait", told=told)
     return StatusTileRead(part="Redis", state="ok", told="Available. Jobs start immediately.")
 

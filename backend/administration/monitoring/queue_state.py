@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
 from backend.core.metrics.instruments import Exported
-from backend.execution.jobs.queue_reason import REASONS, Reason, Waiting, kind
+from backend.execution.jobs.queue_reason import REASONS, QueueState, Reason, reason_code
 from backend.execution.worker_registry.service import LEASE
 
 _QUEUE: Final = text("""
@@ -27,7 +27,8 @@ select q.lane, q.stamp is null as is_parked, q.suspect,
        coalesce(q.not_before > now(), false) as is_later,
        w.balance_micros > w.reserved_micros as has_money,
        q.cap_micros = 0 or w.balance_micros - w.reserved_micros - coalesce(ready.micros, 0)
-         >= least(q.cap_micros, w.balance_micros) as is_held, coalesce(bool_or(lane.has_worker), false) as has_worker,
+         >= least(q.cap_micros, w.balance_micros) as can_reserve,
+       coalesce(bool_or(lane.has_worker), false) as has_worker,
        count(*) as jobs,
        extract(epoch from now() - min(greatest(q.submitted_at, q.not_before))) as oldest_s,
        min(q.not_before) filter (where q.not_before > now()) as next_due_at
@@ -100,7 +101,7 @@ async def list_waiting(session: AnySession) -> list[WaitingJobs]:
 
 
 def _waiting_jobs(row: Any) -> WaitingJobs:
-    position = Waiting(
+    position = QueueState(
         stamp=None if row.is_parked else 0,
         suspect=row.suspect,
         not_before=None,
@@ -108,10 +109,10 @@ def _waiting_jobs(row: Any) -> WaitingJobs:
         admitted=0,
         concurrency_limit=0,
         has_money=row.has_money,
-        is_held=row.is_held,
+        can_reserve=row.can_reserve,
         has_worker=row.has_worker,
     )
-    reason: Reason = "not_before" if row.is_later else kind(position)
+    reason: Reason = "not_before" if row.is_later else reason_code(position)
     return WaitingJobs(row.lane, reason, row.jobs, max(0.0, float(row.oldest_s)), row.next_due_at)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
-from backend.execution.jobs.cancel_all import cancel_all
+from backend.execution.jobs.cancel import cancel_all
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
@@ -45,7 +45,7 @@ async def delete(session: AsyncSession, principal: Principal) -> Deleted:
         ProjectNotFound: The project was deleted already.
     """
     project = await project_of(session, principal)
-    cancelled = await cancel_all(session, project.id, who=principal.label)
+    cancelled = await cancel_all(session, project.id, actor=principal.label)
     await take_down_all(session, principal)
     slug, at = project.slug, now()
     await audit.record(

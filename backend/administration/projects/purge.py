@@ -21,8 +21,7 @@ from backend.administration.projects import deletion
 from backend.core import logs
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.execution.jobs.cancel import cancel_by
-from backend.execution.jobs.cancel_all import cancel_all
+from backend.execution.jobs.cancel import cancel_all, cancel_by
 from backend.identity.auth import audit
 from backend.identity.auth.actors import operator
 from backend.identity.tables import Project
@@ -85,13 +84,13 @@ async def _purge(
         if project_row is None:
             return True  # it was restored meanwhile
         if await session.scalar(_HAS_UNFINISHED_JOBS, {"project_id": project.id}):
-            await cancel_all(session, project.id, who="the deletion of its project")
+            await cancel_all(session, project.id, actor="the deletion of its project")
             return False
         if remaining_job_ids := (
             await session.scalars(_LISTING_RUNS, {"project_id": project.id, "maximum": JOBS})
         ).all():
             for job_id in remaining_job_ids:
-                await cancel_by(session, job_id, who="the deletion of its publisher")
+                await cancel_by(session, job_id, actor="the deletion of its publisher")
             return False
         # The names are removed first: from now on the project cannot be restored, and the attempt is rejected.
         project_row.name, project_row.former_slug = "", None

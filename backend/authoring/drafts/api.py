@@ -261,8 +261,8 @@ async def run_draft(
     spec = JobSpec(
         asked,
         prices=PriceList.of(context.settings),
-        most_queued=settings.max_queued_jobs,
-        most_later=settings.max_later_jobs,
+        max_queued=settings.max_queued_jobs,
+        max_later=settings.max_later_jobs,
     )
 
     async def make() -> DraftRunRead:

@@ -88,7 +88,7 @@ async def start(
         JobCreate(skill=NOTEBOOK, source="notebook", metadata={"notebook": path}, limits=JobLimits(timeout_s=most_s)),
         is_kernel=True,
         prices=prices,
-        most_queued=most_queued,
+        max_queued=most_queued,
         skillpack=str(pack.id) if files.deployment_id else None,
         deployment_id=files.deployment_id,
     )
@@ -245,7 +245,7 @@ async def stop(session: AsyncSession, principal: Principal, kernel_id: UUID) -> 
     """
     require_writer(principal)
     kernel = await find(session, principal, kernel_id)
-    await cancel.cancel_by(session, kernel.id, who=principal.label)
+    await cancel.cancel_by(session, kernel.id, actor=principal.label)
     await audit.record(session, principal, "kernel.stopped", f"job:{kernel.id}", notebook=kernel.path)
 
 

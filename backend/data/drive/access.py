@@ -253,7 +253,7 @@ searched: one counts as the caller's own where its id is in the path, or is the 
 
 
 async def _no_jobs(session: AnySession, principal: Principal, wanted: Wanted) -> Sequence[OwnJob]:
-    raise RuntimeError("No search for own jobs is registered: import backend.execution.jobs.own_jobs.")
+    raise RuntimeError("No search for own jobs is registered: import backend.execution.jobs.access.own_jobs.")
 
 
 _find_own_jobs: FindOwnJobs = _no_jobs

@@ -18,7 +18,7 @@ from backend.identity.auth.principal import Role
 router = APIRouter(route_class=AuthorizedRoute, tags=["approvals"])
 
 
-@router.get("/approvals", summary="List the calls that people were asked about")
+@router.get("/approvals", summary="List approvals")
 @permissions.needs("approvals:read")
 async def list_approvals(
     request: Request,
@@ -31,27 +31,27 @@ async def list_approvals(
     job_id: UUID | None = None,
 ) -> Sequence[ApprovalRead]:
     """List approvals, newest first; `status=pending` lists those that wait for a decision."""
-    found = await service.list_some(session, principal, page, status=status, job_id=job_id)
-    return [ApprovalRead.model_validate(one) for one in linked(request, response, found)]
+    approvals = await service.list_approvals(session, principal, page, status=status, job_id=job_id)
+    return [ApprovalRead.model_validate(approval) for approval in linked(request, response, approvals)]
 
 
-@router.post("/approvals/{approval_id}/approve", summary="Agree to a call")
+@router.post("/approvals/{approval_id}/approve", summary="Approve a call")
 @permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def approve(
-    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionCreate | None = None
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, body: DecisionCreate | None = None
 ) -> ApprovalRead:
-    """The job goes back into the queue and makes exactly this call."""
-    reason = asked.reason if asked is not None else ""
+    """Approve a call. The job returns to the queue and makes exactly this call."""
+    reason = body.reason if body is not None else ""
     decided = await service.decide(session, principal, approval_id, "approved", reason=reason)
     return ApprovalRead.model_validate(decided)
 
 
-@router.post("/approvals/{approval_id}/deny", summary="Refuse a call")
+@router.post("/approvals/{approval_id}/deny", summary="Deny a call")
 @permissions.needs("approvals:write", role=Role.DEVELOPER)
 async def deny(
-    approval_id: UUID, principal: PrincipalDep, session: SessionDep, asked: DecisionCreate | None = None
+    approval_id: UUID, principal: PrincipalDep, session: SessionDep, body: DecisionCreate | None = None
 ) -> ApprovalRead:
-    """The call is not made; the agent is told, with the reason, and goes on without it."""
-    reason = asked.reason if asked is not None else ""
+    """Deny a call. The call is not made; the agent receives the reason and continues without it."""
+    reason = body.reason if body is not None else ""
     decided = await service.decide(session, principal, approval_id, "denied", reason=reason)
     return ApprovalRead.model_validate(decided)

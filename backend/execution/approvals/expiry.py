@@ -1,4 +1,4 @@
-"""Refusing what nobody has decided in time."""
+"""Expire approvals that were not decided in time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from backend.core import logs
 from backend.core.db.engine import Database
-from backend.execution.approvals.service import Asked, settle
+from backend.execution.approvals.service import ApprovalKey, apply_decision
 
 log = logs.get(__name__)
 
@@ -16,19 +16,22 @@ MAX_AT_ONCE: Final = 100
 
 _DUE = text("""
 select id, job_id, project_id from approvals where status = 'pending' and expires_at <= clock_timestamp()
-order by expires_at limit :most
+order by expires_at limit :limit
 """)
 
 
 async def expire_due(database: Database) -> int:
-    """Refuse it, and let its jobs go on; says how many. Each in a unit of its own: it holds its job's row."""
+    """Expire overdue approvals, requeue their jobs, and return how many expired.
+
+    Each has its own transaction, because it locks the row of its job.
+    """
     async with database.transaction() as session:
-        due = (await session.execute(_DUE, {"most": MAX_AT_ONCE})).all()
+        due = (await session.execute(_DUE, {"limit": MAX_AT_ONCE})).all()
     expired = 0
     for row in due:
-        this = Asked(row.id, row.job_id, row.project_id)
+        key = ApprovalKey(row.id, row.job_id, row.project_id)
         async with database.transaction() as session:
-            expired += await settle(session, this, "expired", reason="", who="system")
+            expired += await apply_decision(session, key, "expired", reason="", actor="system")
     if expired:
         log.info("approvals expired", count=expired)
     return expired

@@ -1,4 +1,4 @@
-"""What is said about approvals over REST."""
+"""Requests and responses of the routes of approvals."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ ApprovalStatus = Literal["pending", "approved", "denied", "expired", "cancelled"
 
 
 class ApprovalRead(BaseModel):
-    """One call of an agent's tool, and what was said to it."""
+    """One call of a tool by an agent, and the decision about it."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
     id: UUID
     job_id: UUID
     step: int
-    """Of the reply that asks for the call."""
+    """Number of the reply that requests the call."""
     tool: str
     tool_use_id: str
     input: dict[str, Any]
-    """All that the tool is given: exactly this runs when it is approved."""
+    """All arguments of the call. Exactly this call is made when it is approved."""
     status: ApprovalStatus
     reason: str
-    """What whoever decided said to it."""
+    """The reason that the user gave."""
     decided_by: str
     created_at: datetime
     expires_at: datetime
-    """Undecided until then, it counts as refused."""
+    """When a pending approval expires, which counts as denied."""
     decided_at: datetime | None
 
 
@@ -42,4 +42,4 @@ class DecisionCreate(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     reason: Text = Field(default="", max_length=2000)
-    """Why; a denial's is told to the model."""
+    """The reason. The model receives the reason of a denial."""

@@ -1,4 +1,4 @@
-"""Which tool of which MCP server an approval is for."""
+"""Identify the tool and the MCP server that an approval is for."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def effect_of(section: Section, tool: str) -> str:
-    """Return what stands for calling a tool of the server of a section, with the section's credentials.
+    """Return a digest that identifies a tool of a server with the credentials of a section.
 
-    It is a digest, since the address may hold a key, and a model may write a name of any length.
+    It is a digest because the URL may contain a key, and a model may write a name of any length.
     """
     what = json.dumps([section.mcp, sorted(section.headers.items()), tool])
     return f"{PREFIX}{sha256(what.encode()).hexdigest()}"
 
 
-def server_of(skill: Skill, *, tool: str, effect: str | None, given: Mapping[str, Any]) -> str:
+def server_of(skill: Skill, *, tool: str, effect: str | None, arguments: Mapping[str, Any]) -> str:
     """Return the host of the MCP server that an approval is for; empty if it is for no tool of a server.
 
     Args:
         skill: The skill of the job.
         tool: Name of the tool as the model calls it.
-        effect: What the approval records of the call.
-        given: What the tool is given; a stand-in for an unavailable server is given the name of the server's tool.
+        effect: The effect that the approval records.
+        arguments: Arguments of the call; the stand-in for an unavailable server receives the name of the server's tool.
     """
     if not effect or not effect.startswith(PREFIX):
         return ""
@@ -42,7 +42,7 @@ def server_of(skill: Skill, *, tool: str, effect: str | None, given: Mapping[str
             continue
         host = urlsplit(section.mcp).hostname or "server"
         names = {tool, tool.removeprefix(f"{_NOT_IN_NAMES.sub('_', host)}_"), *(section.allow or ())}
-        names.add(str(given.get("tool")))
+        names.add(str(arguments.get("tool")))
         if effect in {effect_of(section, name) for name in names}:
             return host
         hosts.append(host)

@@ -1,4 +1,4 @@
-"""What people see of approvals, and how one is decided: once, by whoever is first, until it expires."""
+"""List approvals and decide them. The first decision counts, until the approval expires."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.money import admission
 
-Word = Literal["approved", "denied", "expired"]
+DecisionStatus = Literal["approved", "denied", "expired"]
 
-_HOLD_JOB = text("select id from jobs where id = :job_id and project_id = :project_id for update")
+_LOCK_JOB = text("select id from jobs where id = :job_id and project_id = :project_id for update")
 _DECIDE = text("""
 update approvals set status = :status, reason = :reason, decided_by = :who, decided_at = clock_timestamp()
 where id = :id and project_id = :project_id and status = 'pending'
   and (expires_at > clock_timestamp()) = :is_in_time
 returning job_id, step, tool, tool_use_id
 """)
-_HOW_IT_STANDS = text("""
+_STATUS = text("""
 select case when status = 'pending' then 'expired' else status end from approvals
 where id = :id and project_id = :project_id
 """)
 
 
-class Asked(NamedTuple):
-    """Which approval, of which job and project."""
+class ApprovalKey(NamedTuple):
+    """Identifies an approval, with its job and project."""
 
     id: UUID
     job_id: UUID
     project_id: UUID
 
     def as_values(self) -> dict[str, Any]:
-        """For SQL."""
+        """Return the values of SQL parameters."""
         return self._asdict()
 
 
-async def list_some(
+async def list_approvals(
     session: AsyncSession,
     principal: Principal,
     page: Page,
@@ -61,9 +61,9 @@ async def list_some(
     status: ApprovalStatus | None = None,
     job_id: UUID | None = None,
 ) -> Slice[Approval]:
-    """The approvals of the jobs that the principal may see, newest first."""
+    """Return the approvals of the jobs that the principal can see, newest first."""
     principal.require(Role.VIEWER, "approvals:read")
-    query = _seen(principal)
+    query = _visible_approvals(principal)
     if status is not None:
         query = query.where(col(Approval.status) == status)
     if job_id is not None:
@@ -76,8 +76,8 @@ async def list_some(
     return page.slice(rows, lambda row: (row.created_at, row.id))
 
 
-def _seen(principal: Principal) -> Select[Any]:
-    """Those of the jobs that the principal may see: an approval shows what its job's agent gives a tool."""
+def _visible_approvals(principal: Principal) -> Select[Any]:
+    """Return the query of the approvals of visible jobs: an approval shows the arguments of its job's calls."""
     query = visible(Approval, principal)
     if principal.sees_own_jobs_only or principal.kind == "job":
         jobs = visible(Job, principal).with_only_columns(col(Job.id))
@@ -86,33 +86,36 @@ def _seen(principal: Principal) -> Select[Any]:
 
 
 async def decide(
-    session: AsyncSession, principal: Principal, approval_id: UUID, word: Word, *, reason: str = ""
+    session: AsyncSession,
+    principal: Principal,
+    approval_id: UUID,
+    status: DecisionStatus,
+    *,
+    reason: str = "",
 ) -> Approval:
-    """Let the call be made, or have its agent told that it may not; the job goes on once all its calls are decided.
+    """Approve or deny a call. The job resumes after all its pending calls are decided.
 
     Raises:
-        NotAllowed: the principal may not decide; no job decides anything, its own least of all.
-        ApprovalNotFound: there is none that the principal may see.
-        ApprovalDecided: it was decided before, or too late.
+        NotAllowed: The principal may not decide. Jobs never can.
+        ApprovalNotFound: The principal can see no such approval.
+        ApprovalDecided: It was decided before, or has expired.
     """
     principal.require(Role.DEVELOPER, "approvals:write")
     if principal.kind == "job":
-        raise NotAllowed(
-            "A job cannot consent in the place of a person. Decide in the studio, or with an API key."
-        )
-    found = _seen(principal).where(col(Approval.id) == approval_id)
-    approval: Approval | None = await session.scalar(found)
+        raise NotAllowed("A job cannot decide approvals. Decide in the studio, or with an API key.")
+    query = _visible_approvals(principal).where(col(Approval.id) == approval_id)
+    approval: Approval | None = await session.scalar(query)
     if approval is None:
         raise ApprovalNotFound(approval_id)
-    this = Asked(approval_id, approval.job_id, approval.project_id)
-    decided = await settle(session, this, word, reason=reason, who=principal.label)
+    key = ApprovalKey(approval_id, approval.job_id, approval.project_id)
+    decided = await apply_decision(session, key, status, reason=reason, actor=principal.label)
     if not decided:
-        status = (await session.execute(_HOW_IT_STANDS, this.as_values())).scalar_one()
+        status = (await session.execute(_STATUS, key.as_values())).scalar_one()
         raise ApprovalDecided(approval_id, status)
     await audit.record(
         session,
         principal,
-        f"approval.{word}",
+        f"approval.{status}",
         f"approval:{approval_id}",
         job_id=str(approval.job_id),
         tool=approval.tool,
@@ -121,32 +124,34 @@ async def decide(
     return approval
 
 
-async def settle(session: AsyncSession, this: Asked, word: Word, *, reason: str, who: str) -> bool:
-    """Decide without asking who may; False when it was decided before.
+async def apply_decision(
+    session: AsyncSession, key: ApprovalKey, status: DecisionStatus, *, reason: str, actor: str
+) -> bool:
+    """Store a decision without a permission check; False if the approval was decided before.
 
-    The job's row is held first, so that the last of two decisions sends it on.
+    The row of the job is locked first, so that the last of several decisions requeues it.
     """
-    values = this.as_values()
-    await session.execute(_HOLD_JOB, values)
-    decision = {"status": word, "reason": reason, "who": who, "is_in_time": word != "expired"}
+    values = key.as_values()
+    await session.execute(_LOCK_JOB, values)
+    decision = {"status": status, "reason": reason, "who": actor, "is_in_time": status != "expired"}
     row = (await session.execute(_DECIDE, {**values, **decision})).one_or_none()
     if row is None:
         return False
     event = ApprovalDecidedEvent(
-        approval_id=str(this.id),
+        approval_id=str(key.id),
         step=row.step,
         tool=row.tool,
         tool_use_id=row.tool_use_id,
-        decision=word,
-        by=who,
+        decision=status,
+        by=actor,
         reason=reason or OMITTED,
     )
     events = [NewEvent(event)]
     job = await transitions.resume_decided(
-        session, project_id=this.project_id, job_id=this.job_id, events=events
+        session, project_id=key.project_id, job_id=key.job_id, events=events
     )
     if job is not None:
-        notifications.note(session, notifications.EventNotification(this.job_id, job.event_seq))
+        notifications.note(session, notifications.EventNotification(key.job_id, job.event_seq))
         transactional.note(session, EVENTS_APPENDED, len(events))
         if job.is_queued:
             notifications.note(session, notifications.WorkerWakeup(job.lane))

@@ -1,4 +1,4 @@
-"""Table of what people were asked to agree to."""
+"""Table of approvals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES = ("pending", "approved", "denied", "expired", "cancelled")
 
 
 class Approval(SQLModel, table=True):
-    """One call of an agent's tool, as its journal has it, and what a person says to it."""
+    """One call of a tool by an agent, as its journal has it, and the decision of a user."""
 
     __tablename__: ClassVar[str] = "approvals"
     __table_args__ = (
@@ -31,18 +31,18 @@ class Approval(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     step: int
-    """Of the reply that asks for the call."""
+    """Number of the reply that requests the call."""
     place: int
-    """Of the call in that reply."""
+    """Position of the call in that reply, from 1."""
     tool: str = Field(max_length=200)
     tool_use_id: str = Field(max_length=200)
     input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    """The whole of what the tool is given: nothing else runs when it is approved."""
+    """All arguments of the call. Nothing else runs when it is approved."""
     effect: str | None = Field(default=None, max_length=100)
-    """What the call does and where, as the worker compares it before the call; null: not recorded."""
+    """What the call does and where. The worker compares it before the call; null: not recorded."""
     status: str = "pending"
     reason: str = Field(default="", max_length=2000)
-    """What the person said to it; a denial's is told to the model."""
+    """The reason that the user gave. The model receives the reason of a denial."""
     decided_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)

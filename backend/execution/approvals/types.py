@@ -1,4 +1,4 @@
-"""What a runner and the approvals agree on; it stands on nothing, since a runner's words do not know the database."""
+"""Types that runners and approvals share. The module imports nothing, because runners do not know the database."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ START: Final = "start"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A call that runs only if a person agrees."""
+class ApprovalRequest:
+    """A call that runs only if a user approves it."""
 
     step: int
     place: int
@@ -19,4 +19,4 @@ class Wanted:
     tool_use_id: str
     input: dict[str, Any]
     effect: str = ""
-    """What the call does and where, if the name of the tool alone does not say it."""
+    """What the call does and where, if the name of the tool does not determine it."""

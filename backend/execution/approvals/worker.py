@@ -1,4 +1,4 @@
-"""The worker's side: a run that needs the consent of people leaves its worker, and later reads what they said."""
+"""Approvals in a worker: a job that needs approvals leaves its worker, and a later attempt reads the decisions."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from backend.core.db.engine import AnySession
 from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
-from backend.execution.approvals.types import Wanted
+from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.events.append import NewEvent, PendingEvent
 from backend.execution.events.types import OMITTED, ApprovalRequiredEvent, WaitingEvent
-from backend.execution.jobs import subjobs, transitions
+from backend.execution.jobs import transitions
+from backend.execution.jobs.attempts import subjobs
 from backend.execution.jobs.cancel import cancel_by
 from backend.money import admission
 
 MAX_ECHOED_CHARACTERS: Final = 4_000
-"""Of the input, in the event; the approval itself has the whole."""
+"""Of the arguments, in the event. The approval has all of them."""
 
 
 class Decision(NamedTuple):
-    """What became of a call that somebody was asked about."""
+    """The decision about a call."""
 
     status: str
     reason: str
     effect: str | None = ""
-    """What the call was that was asked about, see `Wanted`; None: a version that did not record it has asked."""
+    """`ApprovalRequest.effect` of the call; None: it was requested by a version that did not record it."""
 
 
 _DECISIONS = text("""
@@ -42,38 +43,39 @@ where project_id = :project_id and job_id = :job_id and status <> 'pending'
 """)
 
 
-async def wait_for_consent(
+async def wait_for_approval(
     session: AsyncSession,
     *,
     job_id: UUID,
     attempt: int,
-    wanted: Sequence[Wanted],
+    requests: Sequence[ApprovalRequest],
     expires_at: datetime,
     events: Sequence[PendingEvent] = (),
 ) -> bool:
-    """Ask people about the calls, and let the job wait without a worker, a place in the window or held money.
+    """Create approvals, and let the job wait without a worker, a place in the window or reserved money.
 
-    False when the attempt is not the running one any more, and then nobody is asked.
+    Returns:
+        False if the attempt is not the running one any more. Nothing is created then.
     """
-    rows = [{"id": str(uuid4()), **_as_row(one)} for one in wanted]
-    asked = [NewEvent(_required(row, expires_at)) for row in rows]
+    rows = [{"id": str(uuid4()), **_as_row(request)} for request in requests]
+    required = [NewEvent(_required_event(row, expires_at)) for row in rows]
     waiting = NewEvent(WaitingEvent(reason="approval", approvals=len(rows)))
-    everything = [*events, *asked, waiting]
-    await subjobs.unlend(session, job_id=job_id, attempt=attempt)
+    all_events = [*events, *required, waiting]
+    await subjobs.return_loan(session, job_id=job_id, attempt=attempt)
     row = await transitions.await_approval(
         session,
         job_id=job_id,
         attempt=attempt,
-        wanted=storable(rows),
+        requests=storable(rows),
         expires_at=expires_at,
-        events=everything,
+        events=all_events,
     )
     if row is None:
         return False
     notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
-    transactional.note(session, EVENTS_APPENDED, len(everything))
-    if row.cancel_requested_at is not None:  # asked for while it ran: its worker cannot end it any more
-        await cancel_by(session, job_id, who="a request while it ran")
+    transactional.note(session, EVENTS_APPENDED, len(all_events))
+    if row.cancel_requested_at is not None:  # requested while it ran: its worker cannot end it any more
+        await cancel_by(session, job_id, actor="a request while it ran")
     await admission.admit(session, row.project_id)
     return True
 
@@ -81,23 +83,23 @@ async def wait_for_consent(
 async def decisions(
     session: AnySession, *, project_id: UUID, job_id: UUID
 ) -> dict[tuple[int, int], Decision]:
-    """What was decided about the job's calls, by step and place."""
+    """Return the decisions about the calls of a job, by step and position."""
     rows = (await session.execute(_DECISIONS, {"project_id": project_id, "job_id": job_id})).all()
     return {(row.step, row.place): Decision(row.status, row.reason, row.effect) for row in rows}
 
 
-def _as_row(one: Wanted) -> dict[str, Any]:
+def _as_row(request: ApprovalRequest) -> dict[str, Any]:
     return {
-        "step": one.step,
-        "place": one.place,
-        "tool": one.tool,
-        "tool_use_id": one.tool_use_id,
-        "input": one.input,
-        "effect": one.effect,
+        "step": request.step,
+        "place": request.place,
+        "tool": request.tool,
+        "tool_use_id": request.tool_use_id,
+        "input": request.input,
+        "effect": request.effect,
     }
 
 
-def _required(row: dict[str, Any], expires_at: datetime) -> ApprovalRequiredEvent:
+def _required_event(row: dict[str, Any], expires_at: datetime) -> ApprovalRequiredEvent:
     written = json.dumps(row["input"], ensure_ascii=False)
     is_short = len(written) <= MAX_ECHOED_CHARACTERS
     return ApprovalRequiredEvent(

@@ -1,4 +1,4 @@
-"""Append events in the transaction of what they report, numbered from the job's own counter."""
+"""Append events in the transaction of the change that they report, numbered by the counter of the job."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ select event_seq from job
 
 
 def as_rows(events: Sequence[PendingEvent]) -> str:
-    """The events as one JSON parameter for `EVENT_ROWS`."""
+    """Return the events as one JSON parameter for `EVENT_ROWS`."""
     return storable(
         [
-            {"n": place, "ts": event.ts.isoformat(), "type": event.type, "payload": event.payload}
-            for place, event in enumerate(events, start=1)
+            {"n": number, "ts": event.ts.isoformat(), "type": event.type, "payload": event.payload}
+            for number, event in enumerate(events, start=1)
         ]
     )
 
@@ -91,12 +91,12 @@ def as_payload(event: JobEvent) -> str:
 async def append(
     session: AsyncSession, *, job_id: UUID, attempt: int, events: Sequence[PendingEvent]
 ) -> bool:
-    """Append to a running job; False when the attempt is not the running one any more, and then nothing is stored."""
+    """Append to a running job. False: the attempt is not the running one any more, and nothing is stored."""
     return await _append(session, job_id, attempt, "running", events)
 
 
 async def append_to_queued(session: AsyncSession, *, job_id: UUID, events: Sequence[PendingEvent]) -> bool:
-    """Append to a job that is not claimed yet; False when it is, and then nothing is stored."""
+    """Append to a job that is not claimed yet. False: it is claimed, and nothing is stored."""
     return await _append(session, job_id, 0, "queued", events)
 
 

@@ -13,12 +13,12 @@ from backend.core.db.engine import Database
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
 from backend.core.wakeups import Bell, WakeUps
 from backend.execution.events.append import TERMINAL_TYPES
-from backend.execution.events.queries import Place, read_after
+from backend.execution.events.queries import EventCursor, read_after
 from backend.execution.events.schemas import EventRead
 from backend.execution.events.tables import JobEvent
 
 REREAD_S = 1.0
-"""Events are read again at least this often, whether Redis rings or not."""
+"""The maximum interval between two reads of events, with or without a notification from Redis."""
 PAGE = 500
 HEARTBEAT_S = 15.0
 RETRY_MS = 1000
@@ -27,7 +27,7 @@ END = b"event: end\ndata: {}\n\n"
 
 @dataclass(frozen=True, slots=True)
 class DeltaRead:
-    """A piece of a reply as it comes: `{"job_id", "step", "text"}` as JSON. Not an event: it may be missed."""
+    """A piece of a reply while it is generated: `{"job_id", "step", "text"}` as JSON. It can be lost."""
 
     body: str
 
@@ -35,11 +35,11 @@ class DeltaRead:
 async def follow(
     database: Database, wakeups: WakeUps, job_id: UUID, *, after: int = 0
 ) -> AsyncIterator[EventRead | DeltaRead | None]:
-    """Every event of the job above `after`, in order, without gap or repeat, up to and with its last one.
+    """Iterate over the events of a job with numbers above `after`, in order and without gaps, until the last one.
 
-    Between them, pieces of the replies that a model is giving. None is given when nothing happened for a while, so that
-    the caller can send a heartbeat or look at its own clock. Holds no connection while it waits, and takes a database
-    that is away for one where nothing happens.
+    Between them come pieces of the replies that a model generates. None is returned when nothing happened for a while,
+    so that the caller can send a heartbeat. No connection is held while waiting, and an unavailable database is treated
+    as one without new events.
     """
     with wakeups.bell(job_id) as bell:
         while True:
@@ -57,11 +57,11 @@ async def follow(
 
 
 async def _until_news(bell: Bell) -> AsyncIterator[DeltaRead]:
-    """The pieces of replies that come until there may be another event."""
+    """Iterate over pieces of replies until there may be another event."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REREAD_S
-    while (left_s := deadline - loop.time()) > 0:
-        await bell.wait(left_s)
+    while (remaining_s := deadline - loop.time()) > 0:
+        await bell.wait(remaining_s)
         for delta in bell.deltas():
             yield DeltaRead(delta)
         if bell.has_news():
@@ -76,15 +76,17 @@ async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[Job
         return ()
 
 
-async def stream(database: Database, wakeups: WakeUps, job_id: UUID, place: Place) -> AsyncIterator[bytes]:
-    """The job's events behind the place as frames, a comment every 15 s of silence, and `event: end` as the last."""
+async def stream(
+    database: Database, wakeups: WakeUps, job_id: UUID, cursor: EventCursor
+) -> AsyncIterator[bytes]:
+    """Iterate over the frames of the events after the cursor, with comments when idle and a last `event: end`."""
     with STREAM_FOLLOWERS.track_inprogress():
         yield f"retry: {RETRY_MS}\n\n".encode()
-        if place.is_the_end:  # a browser asks again by itself after the last frame
+        if cursor.is_end:  # a browser reconnects automatically after the last frame
             yield END
             return
         sent_at = time.monotonic()
-        async for event in follow(database, wakeups, job_id, after=place.after):
+        async for event in follow(database, wakeups, job_id, after=cursor.after):
             if isinstance(event, DeltaRead):
                 yield f"event: delta\ndata: {event.body}\n\n".encode()
             elif event is not None:
@@ -98,5 +100,5 @@ async def stream(database: Database, wakeups: WakeUps, job_id: UUID, place: Plac
 
 
 def frame(event: EventRead) -> bytes:
-    """One event as a frame; its JSON has no line breaks, so it is one `data:` line."""
+    """Return an event as a frame. Its JSON has no line breaks, so it is one `data:` line."""
     return f"id: {event.id}\nevent: {event.type}\ndata: {event.model_dump_json()}\n\n".encode()

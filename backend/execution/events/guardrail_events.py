@@ -1,4 +1,4 @@
-"""Events of what the guardrails of a skill decided: how much of which kind was found, and nothing of the text."""
+"""Events of the decisions of guardrails: how much of which kind was found, and nothing of the text."""
 
 from __future__ import annotations
 

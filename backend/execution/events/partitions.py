@@ -1,4 +1,4 @@
-"""Monthly partitions of `job_events`, made ahead."""
+"""Create the monthly partitions of `job_events` in advance."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 MONTHS_AHEAD = 2
 
 
-async def make_ahead(session: AsyncSession, today: date) -> list[str]:
-    """Make the partitions of this month and the next ones that are not there yet; gives their names."""
-    made = [await make(session, _month(today, ahead)) for ahead in range(MONTHS_AHEAD + 1)]
-    return [name for name in made if name is not None]
+async def create_ahead(session: AsyncSession, today: date) -> list[str]:
+    """Create the missing partitions of this month and the next ones, and return their names."""
+    created = [await create(session, _month(today, ahead)) for ahead in range(MONTHS_AHEAD + 1)]
+    return [name for name in created if name is not None]
 
 
-async def make(session: AsyncSession, first: date) -> str | None:
-    """Make the partition of the month that begins on this day, unless it is there; gives its name.
+async def create(session: AsyncSession, first: date) -> str | None:
+    """Create the partition of the month that starts on this day, and return its name; None if it exists.
 
-    A month whose events are in the catch-all partition already stays there: moving them would lock the table.
+    A month with events in the default partition stays there, because moving them would lock the table.
     """
     after = month_after(first)
     name = f"job_events_{first:%Y_%m}"
-    if await _exists(session, name) or await _caught(session, first, after):
+    if await _exists(session, name) or await _is_in_default(session, first, after):
         return None
     await session.execute(
         text(f"create table {name} partition of job_events for values from ('{first}') to ('{after}')")
@@ -33,13 +33,13 @@ async def make(session: AsyncSession, first: date) -> str | None:
 
 
 def month_of(partition: str) -> date | None:
-    """The first day of a partition's month, or none when it is not one of a month."""
+    """Return the first day of the month of a partition; None if it is no monthly partition."""
     named = re.fullmatch(r"job_events_([0-9]{4})_(0[1-9]|1[0-2])", partition)
     return date(int(named[1]), int(named[2]), 1) if named else None
 
 
 def month_after(first: date) -> date:
-    """The first day of the next month."""
+    """Return the first day of the next month."""
     return _month(first, 1)
 
 
@@ -48,7 +48,7 @@ async def _exists(session: AsyncSession, name: str) -> bool:
     return bool(found.scalar_one())
 
 
-async def _caught(session: AsyncSession, first: date, after: date) -> bool:
+async def _is_in_default(session: AsyncSession, first: date, after: date) -> bool:
     query = text("select exists (select from job_events_other where ts >= :first and ts < :after)")
     return bool((await session.execute(query, {"first": first, "after": after})).scalar_one())
 

@@ -1,4 +1,4 @@
-"""Reading a job's events by number."""
+"""Read the events of a job by number."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from backend.execution.events.tables import JobEvent
 
 MAX_EVENTS = 10_000
 MAX_SEQ = 2**31 - 1
-"""The column that numbers events holds no more."""
+"""The maximum of the column with the number."""
 
 
-class Place(NamedTuple):
-    """From where on events are read."""
+class EventCursor(NamedTuple):
+    """The position after which events are read."""
 
     after: int
-    """Never above what there is, so that nothing is waited for that has been."""
-    is_the_end: bool
-    """The job has ended and nothing comes after this."""
+    """At most the number of the newest event, so that a reader does not wait for an event that exists."""
+    is_end: bool
+    """The job has ended, and no event follows."""
 
 
 async def read_after(
     session: AnySession, job_id: UUID, *, after: int = 0, limit: int = MAX_EVENTS
 ) -> Sequence[JobEvent]:
-    """The events of a job that was checked before, with numbers above `after`, in order."""
-    values = {"job_id": job_id, "after": after, "most": limit}
+    """Return the events with numbers above `after`, in order. The caller has checked that the job is visible."""
+    values = {"job_id": job_id, "after": after, "limit": limit}
     rows: Sequence[Any] = (await session.execute(_AFTER, values)).all()
     return rows
 
@@ -44,6 +44,6 @@ _AFTER: Final = (
         col(JobEvent.seq) > bindparam("after", type_=Integer),
     )
     .order_by(col(JobEvent.seq))
-    .limit(bindparam("most", type_=Integer))
+    .limit(bindparam("limit", type_=Integer))
 )
-"""Built once, so that it stays prepared: every stream reads with it after every event."""
+"""Built once, so that the statement stays prepared: every stream executes it for every event."""

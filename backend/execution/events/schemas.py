@@ -1,4 +1,4 @@
-"""How events and spans are shown."""
+"""Responses with events and spans."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from backend.execution.events.tables import JobEvent
 
 
 class EventRead(BaseModel):
-    """A fact about a job."""
+    """An event of a job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: int
-    """Its number within the job, from 1 without gaps."""
+    """Number of the event within the job, from 1 without gaps."""
     job_id: UUID
     ts: datetime
     type: str
-    """`queued`, `started`, `log`, `succeeded`…: what happened; a type is never renamed."""
+    """`queued`, `started`, `log`, `succeeded`…: what happened. Types are never renamed."""
     payload: dict[str, Any]
-    """What belongs to the type."""
+    """Fields of the type."""
 
     @classmethod
     def of(cls, event: JobEvent) -> Self:
-        """The event as it is shown."""
+        """Return the event of a row."""
         return cls(id=event.seq, job_id=event.job_id, ts=event.ts, type=event.type, payload=event.payload)
 
 
 class SpanRead(BaseModel):
-    """A stretch of time of a job; the tree is made from `parent_span_id`."""
+    """A period of a job. `parent_span_id` forms the tree."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     trace_id: UUID
-    """The job's id."""
+    """ID of the job."""
     span_id: str
     """16 hexadecimal digits."""
     parent_span_id: str | None
     kind: str
-    """`run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for a
-    person)."""
+    """`run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for an
+    approval)."""
     name: str
     started_at: datetime
     duration_ms: float | None
-    """`null` while it lasts."""
+    """`null` while the span has not ended."""
     attributes: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Spans: a reading of a job's events, computed whenever somebody asks."""
+"""Derive the spans of a job from its events, on request."""
 
 from __future__ import annotations
 
@@ -47,21 +47,23 @@ class _Open:
 
 
 def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[SpanRead]:
-    """The spans that the events tell of, children before parents, open ones last."""
-    done: list[SpanRead] = []
+    """Return the spans of the events, children before parents, open ones last."""
+    spans: list[SpanRead] = []
     open_spans: dict[str, _Open] = {}
     steps = Steps(job_id)
     for event in events:
-        if not open_spans and not done:
+        if not open_spans and not spans:
             root = _Open(span_id(job_id, "run", 1), None, skill_name, event.ts, {"skill": skill_name})
             open_spans["run"] = root
         if event.type in agent_spans.TYPES:
-            within = next(open_spans[kind] for kind in ("function", "attempt", "run") if kind in open_spans)
-            done.extend(steps.take(event, parent=within.span_id))
-        ending = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
-        if "attempt" in ending:
-            done.extend(steps.end(event.ts))
-        done.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in ending)
+            parent_span = next(
+                open_spans[kind] for kind in ("function", "attempt", "run") if kind in open_spans
+            )
+            spans.extend(steps.add(event, parent=parent_span.span_id))
+        closing = [kind for kind in CLOSES.get(event.type, ()) if kind in open_spans]
+        if "attempt" in closing:
+            spans.extend(steps.end(event.ts))
+        spans.extend(_view(job_id, kind, open_spans.pop(kind), event) for kind in closing)
         if event.type in OPENS:
             _open(job_id, event, open_spans)
         if event.type == "requeued":
@@ -72,8 +74,8 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
                 event.ts,
                 dict(event.payload),
             )
-    done.extend(steps.end(None))
-    return [*done, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
+    spans.extend(steps.end(None))
+    return [*spans, *(_view(job_id, kind, span, None) for kind, span in reversed(open_spans.items()))]
 
 
 def _open(job_id: UUID, event: EventRead, open_spans: dict[str, _Open]) -> None:

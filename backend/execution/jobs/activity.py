@@ -1,4 +1,4 @@
-"""How much a project's jobs did of late, in steps of equal time."""
+"""Count the recent jobs of a project in time slots of equal length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BARS: Final = 168
 
 
 class Bar(BaseModel):
-    """The jobs that were submitted in one step."""
+    """The jobs that were submitted in one time slot."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -30,18 +30,18 @@ class Bar(BaseModel):
     succeeded: int
     failed: int
     cost_micros: int
-    """What they have cost, each without what it called, which stands for itself."""
+    """Their cost. Subjobs are counted separately."""
 
 
 async def bars(
     session: AsyncSession, principal: Principal, *, hours: int = 24, count: int = 48
 ) -> Sequence[Bar]:
-    """`count` steps of the last `hours`, oldest first, those without jobs among them.
+    """Return `count` slots of the last `hours`, oldest first, including those without jobs.
 
-    Steps begin at multiples of their length, so that the same jobs stay in the same one.
+    Slots start at multiples of their length, so that a job stays in the same slot.
 
     Raises:
-        NotAllowed: it is a publishable key, which knows its own jobs alone.
+        NotAllowed: The principal is a publishable key, which cannot list jobs.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     if principal.kind == "publishable_key":
@@ -49,21 +49,21 @@ async def bars(
     step_s = hours * 3600 / count
     last = int(now().timestamp() // step_s)
     first = last - count + 1
-    place: Any = cast(func.floor(func.extract("epoch", col(Job.created_at)) / step_s), Integer)
+    slot: Any = cast(func.floor(func.extract("epoch", col(Job.created_at)) / step_s), Integer)
     query = (
         visible(Job, principal)
-        .where(col(Job.created_at) >= _moment(first, step_s))
+        .where(col(Job.created_at) >= _slot_start(first, step_s))
         .with_only_columns(
-            place.label("place"),
+            slot.label("slot"),
             func.count().label("jobs"),
             func.count().filter(col(Job.status) == "succeeded").label("succeeded"),
             func.count().filter(col(Job.status) == "failed").label("failed"),
             func.coalesce(func.sum(Job.cost_micros), 0).label("cost_micros"),
         )
-        .group_by(place)
+        .group_by(slot)
     )
-    known = {row.place: row for row in (await session.execute(query)).all()}
-    return [_bar(known.get(number), _moment(number, step_s)) for number in range(first, last + 1)]
+    rows_by_slot = {row.slot: row for row in (await session.execute(query)).all()}
+    return [_bar(rows_by_slot.get(number), _slot_start(number, step_s)) for number in range(first, last + 1)]
 
 
 def _bar(row: Any, begins_at: datetime) -> Bar:
@@ -78,5 +78,5 @@ def _bar(row: Any, begins_at: datetime) -> Bar:
     )
 
 
-def _moment(number: int, step_s: float) -> datetime:
+def _slot_start(number: int, step_s: float) -> datetime:
     return datetime.fromtimestamp(0, tz=now().tzinfo) + timedelta(seconds=number * step_s)

@@ -1,4 +1,4 @@
-"""The route of what a project's jobs did of late."""
+"""The route of the recent activity of a project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 
-@router.get("/jobs/activity", summary="How much the jobs did of late")
+@router.get("/jobs/activity", summary="Count recent jobs")
 @permissions.needs("jobs:read_own", is_for_publishable=False)
 async def get_activity(
     session: SessionDep,
@@ -24,5 +24,5 @@ async def get_activity(
     hours: Annotated[int, Query(ge=1, le=activity.MAX_HOURS)] = 24,
     bars: Annotated[int, Query(ge=1, le=activity.MAX_BARS)] = 48,
 ) -> Sequence[Bar]:
-    """The jobs submitted in the last hours, in steps of equal time, oldest first."""
+    """Count the jobs that were submitted in the last hours, in time slots of equal length, oldest first."""
     return await activity.bars(session, principal, hours=hours, count=bars)

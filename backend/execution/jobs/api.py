@@ -18,11 +18,11 @@ from backend.core.db.paging import Moment
 from backend.core.http.paging import PageDep, linked
 from backend.core.wakeups import Bell
 from backend.execution.events.follow import REREAD_S
-from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs import feedback as opinions
+from backend.execution.jobs import cancel as cancellation
+from backend.execution.jobs import feedback as ratings
 from backend.execution.jobs import outputs, queries
+from backend.execution.jobs.forks.replay import replay_spec
 from backend.execution.jobs.queries import JobFilter
-from backend.execution.jobs.replay import replayed
 from backend.execution.jobs.schemas import FeedbackCreate, FeedbackRead, JobCreate, JobRead, OutputRead
 from backend.execution.jobs.status import TERMINAL, Status
 from backend.execution.jobs.submit import JobSpec, submit
@@ -39,9 +39,9 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 _COSTS: dict[int | str, dict[str, Any]] = {402: {"description": "The wallet or the key's cap forbids it."}}
 
 MAX_WAIT_S = 55.0
-"""A little less than the minute that clients give a request."""
+"""Less than the 60 seconds after which many clients and proxies time out."""
 CHECKED_AFTER_S = 1.0
-"""A caller that waited this long is checked again before the response."""
+"""After this wait, the permission of the caller is checked again before the response."""
 LAST_VERSION = 2**31 - 1
 """The largest number that a version can have."""
 
@@ -54,10 +54,10 @@ class Wait:
     request: Request | None = None
 
     async def check_caller(self, waited_s: float) -> None:
-        """Reject the caller if it lost the permission meanwhile: its key was revoked, its user signed out.
+        """Reject a caller that lost its permission during the wait: the key was revoked, or the user signed out.
 
         Raises:
-            PurasError: It may no longer read the job.
+            PurasError: The caller may no longer read the job.
         """
         if self.request is not None and waited_s >= CHECKED_AFTER_S:
             await gate.check_again(self.request.scope)
@@ -66,10 +66,10 @@ class Wait:
 NO_WAIT = Wait(0.0)
 
 
-async def _wait_s(
+async def _requested_wait(
     request: Request,
     *,
-    wait: Annotated[bool, Query(description="Answer when the job has ended.")] = False,
+    wait: Annotated[bool, Query(description="Respond when the job has ended.")] = False,
     seconds: Annotated[
         float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
     ] = 30.0,
@@ -77,11 +77,11 @@ async def _wait_s(
     return Wait(min(seconds, MAX_WAIT_S) if wait else 0.0, request)
 
 
-WaitDep = Annotated[Wait, Depends(_wait_s)]
-"""Seconds that the answer may wait for the job's end."""
+WaitDep = Annotated[Wait, Depends(_requested_wait)]
+"""How long the response may wait for the end of the job, if the request asks for it."""
 
 
-async def _patience_s(
+async def _default_wait(
     request: Request,
     *,
     seconds: Annotated[
@@ -91,15 +91,15 @@ async def _patience_s(
     return Wait(min(seconds, MAX_WAIT_S), request)
 
 
-PatienceDep = Annotated[Wait, Depends(_patience_s)]
-"""Seconds that an answer waits that always waits."""
+DefaultWaitDep = Annotated[Wait, Depends(_default_wait)]
+"""How long the response of a route that always waits may wait."""
 
 
 MAX_USD = 1_000_000.0
 MAX_S = 366 * 86_400.0
 
 
-async def _filter(
+async def _filters(
     *,
     status: Status | None = None,
     skill: str | None = None,
@@ -107,15 +107,14 @@ async def _filter(
     version: Annotated[int | None, Query(ge=1, le=LAST_VERSION)] = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    key: Annotated[UUID | None, Query(description="Id of the API key that submitted them.")] = None,
-    min_cost_usd: Annotated[
-        float | None, Query(ge=0, le=MAX_USD, description="With what they called.")
-    ] = None,
+    key: Annotated[UUID | None, Query(description="ID of the API key that submitted the jobs.")] = None,
+    min_cost_usd: Annotated[float | None, Query(ge=0, le=MAX_USD, description="Including subjobs.")] = None,
     min_seconds: Annotated[
-        float | None, Query(ge=0, le=MAX_S, description="From start to end, or to now.")
+        float | None, Query(ge=0, le=MAX_S, description="From the start to the end, or until now.")
     ] = None,
     q: Annotated[
-        str | None, Query(max_length=200, description="Found in id, skill, error, metadata.")
+        str | None,
+        Query(max_length=200, description="A part of the ID, the skill, the error or the metadata."),
     ] = None,
 ) -> JobFilter:
     return JobFilter(
@@ -132,7 +131,7 @@ async def _filter(
     )
 
 
-FilterDep = Annotated[JobFilter, Depends(_filter)]
+FiltersDep = Annotated[JobFilter, Depends(_filters)]
 
 
 @router.post("/jobs", status_code=201, summary="Submit a job", responses=_COSTS)
@@ -151,7 +150,8 @@ async def submit_job(
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
     ] = None,
 ) -> JobRead:
-    """Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds."""
+    """Submit a job that runs a skill. With `wait=true` the response is sent when the job has ended, or after `timeout`
+    seconds."""
     spec = JobSpec(
         body,
         skillpack=skillpack_id or skillpack,
@@ -170,21 +170,22 @@ async def submit_job(
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def run_skill(
     name: str,
-    inputs: Annotated[dict[str, Any], Body(description="What the skill's `input_schema` asks for.")],
+    inputs: Annotated[dict[str, Any], Body(description="Inputs, valid for the skill's `input_schema`.")],
     response: Response,
     context: ContextDep,
     principal: PrincipalDep,
     *,
     once: OnceDep,
-    wait: PatienceDep,
+    wait: DefaultWaitDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
     ] = None,
 ) -> JobRead:
-    """The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
+    """Run a skill with the request body as inputs. The response is the job when it has ended, or after `timeout`
+    seconds.
 
-    The name may be full: `skillpack/skill`.
+    The name can include the skillpack: `skillpack/skill`.
     """
     spec = JobSpec(
         JobCreate(skill=name, inputs=inputs),
@@ -205,31 +206,33 @@ async def list_jobs(
     principal: PrincipalDep,
     *,
     page: PageDep,
-    which: FilterDep,
+    filters: FiltersDep,
 ) -> list[JobRead]:
-    """The project's jobs, newest first."""
-    jobs = await queries.list_jobs(session, principal, which=which, limit=page.limit + 1, below=page.moment())
+    """List the jobs of the project, newest first."""
+    jobs = await queries.list_jobs(
+        session, principal, filters=filters, limit=page.limit + 1, below=page.moment()
+    )
     listed = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
-    return await outputs.shown(context, principal, listed)
+    return await outputs.with_signed_outputs(context, principal, listed)
 
 
 @router.get("/jobs/{job_id}", summary="Read a job")
 @permissions.needs("jobs:read_own")
 async def get_job(job_id: UUID, context: ContextDep, principal: PrincipalDep, *, wait: WaitDep) -> JobRead:
-    """The job as it is now; with `wait=true` as it is when it has ended."""
-    return await _answer(context, principal, job_id, wait)
+    """Read a job. With `wait=true` the response is sent when the job has ended, or after `timeout` seconds."""
+    return await _read(context, principal, job_id, wait)
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job")
 @permissions.needs("jobs:write", "jobs:read_own", role=Role.DEVELOPER)
 async def cancel_job(job_id: UUID, context: ContextDep, principal: PrincipalDep) -> JobRead:
-    """End a job: at once while it is queued, within seconds while it runs."""
+    """Cancel a job: immediately while it is queued, within seconds while it runs."""
     async with context.database.transaction() as session:
-        await cancelling.cancel(session, principal, job_id)
-    return await _answer(context, principal, job_id, NO_WAIT)
+        await cancellation.cancel(session, principal, job_id)
+    return await _read(context, principal, job_id, NO_WAIT)
 
 
-@router.post("/jobs/{job_id}/replay", status_code=201, summary="Run a job's inputs again", responses=_COSTS)
+@router.post("/jobs/{job_id}/replay", status_code=201, summary="Replay a job", responses=_COSTS)
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def replay_job(
     job_id: UUID,
@@ -240,35 +243,35 @@ async def replay_job(
     once: OnceDep,
     wait: WaitDep,
     version: Annotated[
-        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the one that it ran.")
+        int | None, Query(ge=1, le=LAST_VERSION, description="Default: the version that the job ran.")
     ] = None,
 ) -> JobRead:
     """Submit the same inputs as a new job, with the same deployment or another version."""
     async with context.database.transaction() as session:
-        spec = await replayed(
+        spec = await replay_spec(
             session, principal, job_id, version=version, prices=PriceList.of(context.settings)
         )
     return await _submit(context, principal, spec, once=once, response=response, wait=wait)
 
 
-@router.get("/jobs/{job_id}/outputs", summary="Files of a job's result")
+@router.get("/jobs/{job_id}/outputs", summary="List the files of a job's result")
 @permissions.needs("jobs:read_own")
 async def list_job_outputs(
     job_id: UUID, context: ContextDep, session: SessionDep, principal: PrincipalDep
 ) -> list[OutputRead]:
-    """The files that the result names, each with a fresh address."""
+    """List the files that the result names, each with a new signed URL."""
     job = await queries.get_job(session, principal, job_id)
-    return await outputs.signed(context, principal, job)
+    return await outputs.signed_outputs(context, principal, job)
 
 
-@router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="A file of a job's result")
+@router.get("/jobs/{job_id}/assets/{name}", status_code=302, summary="Download a file of a job's result")
 @permissions.needs("jobs:read_own")
 async def get_job_asset(
     job_id: UUID, name: str, context: ContextDep, session: SessionDep, principal: PrincipalDep
 ) -> RedirectResponse:
-    """Go to the file with this name."""
+    """Redirect to the file with this name."""
     job = await queries.get_job(session, principal, job_id)
-    return RedirectResponse(await outputs.named(context, principal, job, name), status_code=302)
+    return RedirectResponse(await outputs.output_url(context, principal, job, name), status_code=302)
 
 
 @router.post("/jobs/{job_id}/feedback", summary="Rate a job")
@@ -277,7 +280,7 @@ async def give_feedback(
     job_id: UUID, body: FeedbackCreate, session: SessionDep, principal: PrincipalDep
 ) -> FeedbackRead:
     """Rate the result of a job; a later rating by the same user replaces it."""
-    return await opinions.give(session, principal, job_id, body)
+    return await ratings.rate(session, principal, job_id, body)
 
 
 async def _submit(
@@ -290,32 +293,32 @@ async def _submit(
     wait: Wait,
 ) -> JobRead:
     settings = context.settings
-    spec = replace(spec, most_queued=settings.max_queued_jobs, most_later=settings.max_later_jobs)
+    spec = replace(spec, max_queued=settings.max_queued_jobs, max_later=settings.max_later_jobs)
     if once.key is None:
         return await _submit_and_wait(context, principal, spec, wait)
     job_id = await _submit_once(context, principal, spec, key=once.key, fingerprint=once.fingerprint)
     if job_id != spec.job_id:
         response.headers[REPLAYED_HEADER] = "true"
-    return await _answer(context, principal, job_id, wait)
+    return await _read(context, principal, job_id, wait)
 
 
 async def _submit_once(
     context: AppContext, principal: Principal, spec: JobSpec, *, key: str, fingerprint: str
 ) -> UUID:
-    """The id of the job that the key's first request made; it is the spec's own when this is the first."""
+    """Return the job of the first request with the key; `spec.job_id` if this is the first."""
     async with context.database.transaction() as session:
-        taken = await idempotency.claim(session, principal, key, fingerprint)
-        if isinstance(taken, idempotency.Replayed) and taken.job_id is not None:
-            return taken.job_id
+        claim = await idempotency.claim(session, principal, key, fingerprint)
+        if isinstance(claim, idempotency.Replayed) and claim.job_id is not None:
+            return claim.job_id
         await submit(session, principal, spec)
-        if isinstance(taken, idempotency.Claim):
-            await idempotency.store_job(session, taken, spec.job_id)
+        if isinstance(claim, idempotency.Claim):
+            await idempotency.store_job(session, claim, spec.job_id)
     return spec.job_id
 
 
 async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobRead:
     with context.wakeups.bell(spec.job_id, only_end=True) as bell:
-        # Jobs for later are counted before they are submitted, which takes a transaction.
+        # Jobs with `run_at` are counted before the submission, which needs a transaction.
         is_counted = spec.request.run_at is not None
         async with context.database.transaction() if is_counted else context.database.single() as session:
             await submit(session, principal, spec)
@@ -324,7 +327,7 @@ async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobS
         return await _when_ended(context, principal, spec.job_id, bell, wait)
 
 
-async def _answer(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
+async def _read(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
     with context.wakeups.bell(job_id, only_end=True) as bell:
         return await _when_ended(context, principal, job_id, bell, wait)
 
@@ -332,21 +335,21 @@ async def _answer(context: AppContext, principal: Principal, job_id: UUID, wait:
 async def _when_ended(
     context: AppContext, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
 ) -> JobRead:
-    """The job when it has ended, or as it stands after so many seconds; holds no connection while it waits."""
+    """Return the job when it has ended, or after the wait. No database connection is held meanwhile."""
     started = time.monotonic()
     deadline = started + wait.seconds
     while True:
         try:
             async with context.database.reading() as connection:
                 job = await queries.get_job(connection, principal, job_id)
-        except DatabaseUnavailable:  # who waits has the time to wait for the database too
+        except DatabaseUnavailable:  # the caller waits anyway, so wait for the database too
             if time.monotonic() >= deadline:
                 raise
             await asyncio.sleep(REREAD_S)
             continue
-        left_s = deadline - time.monotonic()
-        if job.status in TERMINAL or left_s <= 0:
+        remaining_s = deadline - time.monotonic()
+        if job.status in TERMINAL or remaining_s <= 0:
             await wait.check_caller(time.monotonic() - started)
-            [shown] = await outputs.shown(context, principal, [job])
+            [shown] = await outputs.with_signed_outputs(context, principal, [job])
             return shown
-        await bell.wait(min(left_s, REREAD_S))
+        await bell.wait(min(remaining_s, REREAD_S))

@@ -1,4 +1,4 @@
-"""Cancelling: queued jobs at once, running ones through the worker that runs them."""
+"""Cancel jobs: queued ones immediately, running ones through their worker."""
 
 from __future__ import annotations
 
@@ -13,41 +13,71 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_FINISHED
 from backend.execution.events.append import NewEvent
 from backend.execution.events.types import CancelledEvent
-from backend.execution.jobs import subjob_events, transitions
+from backend.execution.jobs import transitions
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
 from backend.execution.jobs.status import TERMINAL
+from backend.execution.jobs.subjobs import events
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.money import admission
 from backend.money.ledger import settlement
 
-_HOLD = text("""
+_LOCK = text("""
 with caller as materialized (
   select p.id from jobs p where p.id = (select parent_job_id from jobs where id = :job_id) for update
 ), place as materialized (select job_id from job_queue where job_id = :job_id for update)
 select j.id from jobs j left join caller on true left join place on true where j.id = :job_id for update of j
 """)
-"""First the job that called it, or its place, then the job, as claims do: in the other order each would wait for the
-other's row."""
+"""Lock the parent or the queue entry first, then the job, as claims do: the other order could deadlock."""
 
 _CHILDREN = text("""
 select id from jobs where parent_job_id = :job_id and finished_at is null and cancel_requested_at is null
 """)
 
-_ASK_RUNNING = text("""
+_REQUEST_RUNNING = text("""
 update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
 where id = :job_id and status = 'running'
 returning id
 """)
 
+_LOCK_PROJECT_JOBS = text("""
+with places as materialized (
+  select job_id from job_queue where project_id = :project_id order by job_id for update
+)
+select j.id from jobs j left join (select count(*) from places) held on true
+where j.project_id = :project_id and j.id in (
+  select id from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')
+  union
+  select parent_job_id from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')
+) order by j.created_at, j.id for update of j
+""")
+_LOCK_WALLET = text("select from wallets where project_id = :project_id for update")
+_LOCK_WINDOW = text("select from admissions where project_id = :project_id for update")
+_ARE_ALL_LOCKED = text("""
+select (select count(*) from job_queue where project_id = :project_id) = (
+         select count(*) from (select from job_queue where project_id = :project_id for update skip locked) places
+       )
+   and (select count(*) from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')) = (
+         select count(*) from (
+           select from jobs where project_id = :project_id and status in ('queued', 'waiting', 'running')
+           for update skip locked
+         ) unfinished
+       )
+""")
+_REQUEST_ALL_RUNNING = text("""
+update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
+where project_id = :project_id and status = 'running'
+returning id
+""")
+
 
 async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> None:
-    """Cancel a job: at once while it is queued, within seconds while it runs, children included.
+    """Cancel a job and its subjobs: immediately while it is queued, within seconds while it runs.
 
     Raises:
-        JobNotFound: there is none that the principal may see.
-        JobAlreadyEnded: it has ended already, other than by being cancelled.
+        JobNotFound: The principal can see no such job.
+        JobAlreadyEnded: The job has succeeded or failed.
     """
     principal.require(Role.DEVELOPER, "jobs:write")
     job: Job | None = (
@@ -59,27 +89,29 @@ async def cancel(session: AsyncSession, principal: Principal, job_id: UUID) -> N
         return
     if job.status in TERMINAL:
         raise JobAlreadyEnded(job_id, job.status)
-    await cancel_by(session, job_id, who=principal.label)
+    await cancel_by(session, job_id, actor=principal.label)
     await audit.record(session, principal, "job.cancelled", f"job:{job_id}", skill=job.skill_name)
 
 
-async def cancel_by(session: AsyncSession, job_id: UUID, *, who: str) -> None:
-    """Cancel without asking who may, and what the job has called: the row's move decides a race with its worker."""
-    for _ in range(2):  # it may start between the two statements; then the second round finds it running
-        if await _cancel_queued(session, job_id, who=who) or await _ask_running(session, job_id):
+async def cancel_by(session: AsyncSession, job_id: UUID, *, actor: str) -> None:
+    """Cancel a job and its subjobs without a permission check. The row lock decides a race with the worker."""
+    for _ in range(2):  # the job may start between the two statements; the second round finds it running
+        if await _cancel_queued(session, job_id, actor=actor) or await _request_running(session, job_id):
             break
     for child_id in (await session.execute(_CHILDREN, {"job_id": job_id})).scalars().all():
-        await cancel_by(session, child_id, who=who)
+        await cancel_by(session, child_id, actor=actor)
 
 
-async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bool:
-    await session.execute(_HOLD, {"job_id": job_id})
+async def _cancel_queued(session: AsyncSession, job_id: UUID, *, actor: str) -> bool:
+    await session.execute(_LOCK, {"job_id": job_id})
     await settlement.settle_unstarted(session, job_id)
-    event = NewEvent(CancelledEvent(by=who))
-    row = await transitions.cancel_pending(session, job_id=job_id, error=f"Cancelled by {who}.", event=event)
+    event = NewEvent(CancelledEvent(by=actor))
+    row = await transitions.cancel_pending(
+        session, job_id=job_id, error=f"Cancelled by {actor}.", event=event
+    )
     if row is None:
         return False
-    await subjob_events.tell_end(session, job_id)
+    await events.record_end(session, job_id)
     notifications.note(session, notifications.EventNotification(job_id, row.event_seq, is_last=True))
     transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"))
     transactional.note(session, EVENTS_APPENDED)
@@ -87,8 +119,44 @@ async def _cancel_queued(session: AsyncSession, job_id: UUID, *, who: str) -> bo
     return True
 
 
-async def _ask_running(session: AsyncSession, job_id: UUID) -> bool:
-    asked = (await session.execute(_ASK_RUNNING, {"job_id": job_id})).scalar_one_or_none()
-    if asked is not None:
+async def _request_running(session: AsyncSession, job_id: UUID) -> bool:
+    requested = (await session.execute(_REQUEST_RUNNING, {"job_id": job_id})).scalar_one_or_none()
+    if requested is not None:
         notifications.note(session, notifications.CancelCall(job_id))
-    return asked is not None
+    return requested is not None
+
+
+async def cancel_all(session: AsyncSession, project_id: UUID, *, actor: str) -> int:
+    """Cancel every unfinished job of the project, and return how many.
+
+    The window of the project stays locked, so that no job is submitted until the transaction ends.
+    """
+    await _lock_all(session, project_id)
+    await settlement.settle_all_unstarted(session, project_id)
+    ended = await transitions.cancel_all_pending(
+        session, project_id=project_id, actor=actor, error=f"Cancelled by {actor}."
+    )
+    notifications.note(
+        session, *(notifications.EventNotification(row.id, row.event_seq, is_last=True) for row in ended)
+    )
+    transactional.note(session, JOBS_FINISHED.labels("cancelled", "cancelled"), len(ended))
+    transactional.note(session, EVENTS_APPENDED, len(ended))
+    running = (await session.execute(_REQUEST_ALL_RUNNING, {"project_id": project_id})).scalars().all()
+    notifications.note(session, *(notifications.CancelCall(job_id) for job_id in running))
+    return len(ended) + len(running)
+
+
+async def _lock_all(session: AsyncSession, project_id: UUID) -> None:
+    """Lock the project's queue entries, unfinished jobs, wallet and window, in the order of `backend.execution.jobs`.
+
+    Jobs can be submitted until the window is locked. Such a job is locked without waiting. If another transaction
+    holds it, which may itself wait for the window, all locks are released and taken again.
+    """
+    values = {"project_id": project_id}
+    while True:
+        async with session.begin_nested() as attempt:
+            for statement in (_LOCK_PROJECT_JOBS, _LOCK_WALLET, _LOCK_WINDOW):
+                await session.execute(statement, values)
+            if await session.scalar(_ARE_ALL_LOCKED, values):
+                return
+            await attempt.rollback()

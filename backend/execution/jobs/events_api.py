@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from backend.execution.events import queries, spans
 from backend.execution.events.follow import stream
 from backend.execution.events.schemas import EventRead, SpanRead
-from backend.execution.jobs import event_access
+from backend.execution.jobs.access import events as event_access
 from backend.execution.jobs.queries import get_job
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
@@ -21,7 +21,11 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
 AfterParam = Annotated[
     int,
-    Query(ge=0, le=queries.MAX_SEQ, description="Number of the last event that you have; 0: from the first."),
+    Query(
+        ge=0,
+        le=queries.MAX_SEQ,
+        description="Number of the last event that you received; 0: start at the first.",
+    ),
 ]
 _FRAMES = """\
 id: 1
@@ -36,12 +40,12 @@ data: {}
 """
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "One frame per event, its data an `EventRead`; `JobEvent` describes the known types. A comment "
-        "every 15 seconds shows that the connection lives; `event: end` is the last frame. When the caller loses the "
-        "permission to read the job, the last frame is `event: error` with `{code, detail}`. While a model replies, "
-        "`event: delta` frames without an id bring its text as it comes: `{job_id, step, text}`, with `restart: true` "
-        "when the reply starts again. They may be missed, and are not sent again: the event `model_response` has the "
-        "whole reply.",
+        "description": "One frame per event, with an `EventRead` as data; `JobEvent` describes the known types. A "
+        "comment every 15 seconds keeps the connection alive; `event: end` is the last frame. When the caller loses "
+        "the permission to read the job, the last frame is `event: error` with `{code, detail}`. While a model "
+        "replies, `event: delta` frames without an ID contain the new text: `{job_id, step, text}`, with "
+        "`restart: true` when the reply starts again. A frame that a client misses is not sent again: the event "
+        "`model_response` has the whole reply.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _FRAMES}},
     }
 }
@@ -57,7 +61,7 @@ async def list_job_events(
     after: AfterParam = 0,
     limit: Annotated[int, Query(ge=1, le=queries.MAX_EVENTS)] = queries.MAX_EVENTS,
 ) -> list[EventRead]:
-    """The job's events with numbers above `after`, in order."""
+    """List the events of a job with numbers above `after`, in order."""
     events = await event_access.list_events(session, principal, job_id, after=after, limit=limit)
     return [EventRead.of(event) for event in events]
 
@@ -78,18 +82,18 @@ async def stream_job_events(
     after: AfterParam = 0,
     last_event_id: Annotated[
         int | None,
-        Header(alias="Last-Event-ID", ge=0, le=queries.MAX_SEQ, description="Goes before `after`."),
+        Header(alias="Last-Event-ID", ge=0, le=queries.MAX_SEQ, description="Takes precedence over `after`."),
     ] = None,
 ) -> StreamingResponse:
-    """The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat."""
+    """Stream the events of a job as they happen. `Last-Event-ID` or `after` resumes without gaps or repetitions."""
     after = after if last_event_id is None else last_event_id
     async with context.database.transaction() as session:
-        place = await event_access.place_of(session, principal, job_id, after=after)
+        cursor = await event_access.event_cursor(session, principal, job_id, after=after)
     permissions.while_streaming(
         request,
-        lambda session, caller: event_access.place_of(session, caller, job_id, after=queries.MAX_SEQ),
+        lambda session, caller: event_access.event_cursor(session, caller, job_id, after=queries.MAX_SEQ),
     )
-    frames = stream(context.database, context.wakeups, job_id, place)
+    frames = stream(context.database, context.wakeups, job_id, cursor)
     return StreamingResponse(
         frames,
         media_type="text/event-stream",
@@ -100,7 +104,7 @@ async def stream_job_events(
 @router.get("/jobs/{job_id}/spans", summary="Spans of a job")
 @permissions.needs("jobs:read_own")
 async def list_job_spans(job_id: UUID, session: SessionDep, principal: PrincipalDep) -> list[SpanRead]:
-    """What the job spent its time on, as a flat list."""
+    """List the spans of a job. `parent_span_id` forms the tree."""
     job = await get_job(session, principal, job_id)
     events = await event_access.list_events(session, principal, job_id)
     return spans.fold(job_id, job.skill_name, [EventRead.of(event) for event in events])

@@ -1,4 +1,4 @@
-"""Rails at the door: what of a job's inputs can be judged before there is a job, is, so that nothing of it is kept."""
+"""Apply input guardrails before a job exists, so that nothing that they block or redact is stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.skills.guardrails.errors import RailBlocked
 from backend.skills.guardrails.evaluation import judge, rails_at
 from backend.skills.manifest.types import Skill
 
-_TELL = text(f"""
+_APPEND = text(f"""
 with job as (
   update jobs set event_seq = event_seq + :count where id = :job_id and project_id = :project_id returning event_seq
 )
@@ -25,35 +25,37 @@ select :job_id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, 
 """)  # noqa: S608 - the one interpolated value is a constant
 
 
-class LetIn(NamedTuple):
-    """Inputs that passed, and what is told of that."""
+class CheckedInputs(NamedTuple):
+    """Inputs that passed the guardrails, and the events of the decisions."""
 
     inputs: dict[str, Any]
     events: list[NewEvent]
 
 
-async def let_in(skill: Skill, inputs: dict[str, Any]) -> LetIn:
-    """The inputs without what is redacted.
+async def check_inputs(skill: Skill, inputs: dict[str, Any]) -> CheckedInputs:
+    """Apply the input guardrails of a skill and return the redacted inputs.
 
     Raises:
-        RailBlocked: a rail does not let them pass, or leaves what does not fit the skill any more.
+        RailBlocked: A guardrail blocks the inputs, or the redacted inputs are not valid for the skill any more.
     """
     rails = [rail for rail in rails_at(skill.rails, "input") if rail.action != "approve"]
     if not rails:
-        return LetIn(inputs, [])
+        return CheckedInputs(inputs, [])
     judgement = await judge(rails, inputs)
     if judgement.blocked is not None:
         raise RailBlocked(judgement.blocked.rail, "input")
-    redacted = [one.rail for one in judgement.decided if one.action == "redact"]
+    redacted = [decision.rail for decision in judgement.decided if decision.action == "redact"]
     if redacted and skill.inputs.check(judgement.value).problems:
         raise RailBlocked(redacted[0], "input")
-    told = [NewEvent(event) for event in rail_events(judgement.decided, "input")]
-    return LetIn(judgement.value, told)
+    events_of_decisions = [NewEvent(event) for event in rail_events(judgement.decided, "input")]
+    return CheckedInputs(judgement.value, events_of_decisions)
 
 
-async def tell(session: AnySession, project_id: UUID, job_id: UUID, events: list[NewEvent]) -> None:
-    """Note what the rails decided about the job that there is now."""
+async def record_decisions(
+    session: AnySession, project_id: UUID, job_id: UUID, events: list[NewEvent]
+) -> None:
+    """Append the events of the decisions to the new job."""
     if events:
         values = {"count": len(events), "events": as_rows(events)}
-        await session.execute(_TELL, {**values, "job_id": job_id, "project_id": project_id})
+        await session.execute(_APPEND, {**values, "job_id": job_id, "project_id": project_id})
         transactional.note(session, EVENTS_APPENDED, len(events))

@@ -1,4 +1,4 @@
-"""Which lanes a project may use beside `default`: the operator says so."""
+"""Grant and revoke the lanes that a project may use in addition to `default`. Operators decide."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _REVOKE = text("update admissions set lanes = array_remove(lanes, :lane) where p
 
 
 async def grant(session: AsyncSession, project_id: UUID, lane: str) -> None:
-    """Let the project's jobs use the workers of the lane."""
+    """Allow the jobs of a project in a lane."""
     await session.execute(_GRANT, {"project_id": project_id, "lane": lane})
     await audit.record(session, operator(project_id), "lane.granted", lane)
 
 
 async def revoke(session: AsyncSession, project_id: UUID, lane: str) -> None:
-    """Refuse the lane to jobs that the project submits from now on."""
+    """Reject the lane for jobs that the project submits from now on."""
     await session.execute(_REVOKE, {"project_id": project_id, "lane": lane})
     await audit.record(session, operator(project_id), "lane.revoked", lane)

@@ -1,4 +1,4 @@
-"""The files of a result, with URLs that work for a while."""
+"""The files of a result, with signed URLs that expire."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ class OutputNotFound(Missing):
     code = "output_not_found"
 
 
-async def signed(context: AppContext, principal: Principal, job: JobRead) -> list[OutputRead]:
+async def signed_outputs(context: AppContext, principal: Principal, job: JobRead) -> list[OutputRead]:
     """Return the job's files, each with a new signed URL, or the reason why there is none."""
     [outputs] = await _signed(context, principal, [job])
     return outputs
 
 
-async def shown(context: AppContext, principal: Principal, jobs: Sequence[JobRead]) -> list[JobRead]:
+async def with_signed_outputs(
+    context: AppContext, principal: Principal, jobs: Sequence[JobRead]
+) -> list[JobRead]:
     """Return the jobs with outputs that have new signed URLs."""
     signed = await _signed(context, principal, jobs)
     return [
@@ -38,14 +40,14 @@ async def shown(context: AppContext, principal: Principal, jobs: Sequence[JobRea
     ]
 
 
-async def named(context: AppContext, principal: Principal, job: JobRead, name: str) -> str:
+async def output_url(context: AppContext, principal: Principal, job: JobRead, name: str) -> str:
     """Return the URL of the file with this name, or with this drive path.
 
     Raises:
         OutputNotFound: There is none.
         FileReplaced: The principal may read only what the job made, and it was replaced.
     """
-    for output in await signed(context, principal, job):
+    for output in await signed_outputs(context, principal, job):
         if name in (output.name, output.drive_path, output.drive_path.rsplit("/", 1)[-1]):
             if output.url is None:
                 raise FileReplaced(output.drive_path)
@@ -59,7 +61,7 @@ async def _signed(
 ) -> list[list[OutputRead]]:
     """Return the files of each job.
 
-    A URL opens the file as it is for those who may read the drive, and for others the version that the job made.
+    For principals that may read the drive, a URL returns the current file; for others, the version that the job wrote.
     """
     made = [MadeFile.of(output, job.finished_at) for job in jobs for output in job.outputs]
     if not made or access.reads_all(principal):

@@ -1,11 +1,12 @@
-"""Reading jobs: one, and lists by page."""
+"""Read jobs: one job, or a page of a list."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, Uuid, and_, bindparam, func, literal_column, or_, select, text, tuple_
@@ -16,18 +17,27 @@ from backend.core.db.engine import AnySession
 from backend.core.db.paging import Moment
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
-from backend.execution.jobs.queue_reason import FOR_CONSENT, Waiting, reason
+from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, reason_text
 from backend.execution.jobs.schemas import JobRead
-from backend.execution.jobs.simulation import described, is_simulated
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
 from backend.identity.auth.principal import Kind, Principal, Role, stand_in, visible
-from backend.money.admission import is_held
+from backend.money.admission import can_reserve
+
+_SIMULATED: Final = "rehearsal"
+"""The label of replies, receipts and `usage` of simulated jobs."""
+_NO_MODEL: Final = "Simulated: no language model ran."
+_RESULT_SOURCES: Final = {
+    "example": "The result is the output of an example of this skill that has the same inputs.",
+    "other_example": "The result is the output of an example of this skill with other inputs. It does not answer these "
+    "inputs.",
+    "sample": "The result is made of sample values that are valid for the output schema.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs of a project a list shows."""
+    """Conditions that the jobs of a list meet."""
 
     status: str | None = None
     skill: str | None = None
@@ -36,20 +46,20 @@ class JobFilter:
     since: datetime | None = None
     until: datetime | None = None
     key: UUID | None = None
-    """The API key that submitted them."""
+    """The API key that submitted the jobs."""
     min_cost_micros: int | None = None
-    """With what they called."""
+    """Including subjobs."""
     min_seconds: float | None = None
-    """From their start to their end, or to now."""
+    """From the start to the end, or until now."""
     text: str | None = None
-    """Found in the id, the skill's name, the error or the metadata."""
+    """A part of the ID, the name of the skill, the error or the metadata."""
 
 
 async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> Job:
-    """The job's row.
+    """Return the row of a job.
 
     Raises:
-        JobNotFound: there is none that the principal may see.
+        JobNotFound: The principal can see no such job.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     job: Job | None = (
@@ -61,10 +71,10 @@ async def get_row(session: AsyncSession, principal: Principal, job_id: UUID) -> 
 
 
 async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> JobRead:
-    """The job as it is shown.
+    """Return a job as the API shows it.
 
     Raises:
-        JobNotFound: there is none that the principal may see.
+        JobNotFound: The principal can see no such job.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     values = {"job_id": job_id, "project_id": principal.project_id, "principal_id": principal.id}
@@ -76,19 +86,24 @@ async def get_job(session: AnySession, principal: Principal, job_id: UUID) -> Jo
 
 
 async def list_jobs(
-    session: AsyncSession, principal: Principal, *, which: JobFilter, limit: int, below: Moment | None = None
+    session: AsyncSession,
+    principal: Principal,
+    *,
+    filters: JobFilter,
+    limit: int,
+    below: Moment | None = None,
 ) -> list[JobRead]:
-    """The project's jobs that the principal may see, newest first.
+    """Return the jobs of the project that the principal can see, newest first.
 
     Raises:
-        NotAllowed: it is a publishable key, which is in the hands of many people who must not see each other's jobs.
+        NotAllowed: The principal is a publishable key. Many users share it, and must not see each other's jobs.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
     if principal.kind == "publishable_key":
         raise NotAllowed(
             "A publishable key cannot list jobs; it reads those whose ids it knows. Use a secret key from your server."
         )
-    query = visible(Job, principal).where(*_conditions(which))
+    query = visible(Job, principal).where(*_conditions(filters))
     if below is not None:
         query = query.where(tuple_(col(Job.created_at), col(Job.id)) < (below.at, below.id))
     query = query.order_by(col(Job.created_at).desc(), col(Job.id).desc()).limit(limit)
@@ -96,39 +111,44 @@ async def list_jobs(
 
 
 def view(row: Any, *, to_job: bool = False) -> JobRead:
-    """The row as every way in shows it; what a run of a listing has called is whole for that run alone."""
-    plain = row._asdict()
-    place = plain.pop("place")
+    """Return a row as the API shows it.
+
+    Args:
+        row: A row with `_COLUMNS`.
+        to_job: Whether a job reads it. Subjobs of a run of a listing hide their content from other principals.
+    """
+    values = row._asdict()
+    queue_state = values.pop("place")
     if row.publisher_id is not None and not to_job:
-        plain |= _OF_PUBLISHER
+        values |= _OF_PUBLISHER
         if row.parent_job_id is not None:
-            plain |= _HIDDEN
-    bill = plain.pop("bill")
-    called = {name: plain[f"called_{name}"] + plain[name] for name in ("cost_micros", *_OF_CALLED)}
+            values |= _HIDDEN
+    bill = values.pop("bill")
+    called = {name: values[f"called_{name}"] + values[name] for name in ("cost_micros", *_OF_CALLED)}
     for name in _OF_CALLED:
-        del plain[f"called_{name}"]
+        del values[f"called_{name}"]
     return JobRead(
-        **{**plain, **called},
-        workspace_id=plain["project_id"],
-        waiting_reason=_why(plain["status"], place),
+        **{**values, **called},
+        workspace_id=values["project_id"],
+        waiting_reason=_waiting_reason(values["status"], queue_state),
         cost_usd=called["cost_micros"] / 1e6,
-        paid_with=None if bill == "own" else plain["parent_job_id"],
-        simulated=is_simulated(plain["usage"]),
-        simulation=described(plain["usage"]),
+        paid_with=None if bill == "own" else values["parent_job_id"],
+        simulated=_is_simulated(values["usage"]),
+        simulation=_simulation(values["usage"]),
     )
 
 
-def _why(status: str, place: dict[str, Any] | None) -> str | None:
-    """Why a job that is queued, or waits for people, does so."""
+def _waiting_reason(status: str, queue_state: dict[str, Any] | None) -> str | None:
+    """Return why a queued or waiting job does not run."""
     if status == "waiting":
-        return FOR_CONSENT
-    if place is None:
+        return APPROVAL_REASON
+    if queue_state is None:
         return None
-    not_before = place["not_before"] and datetime.fromisoformat(place["not_before"])
-    return reason(Waiting(**{**place, "not_before": not_before}))
+    not_before = queue_state["not_before"] and datetime.fromisoformat(queue_state["not_before"])
+    return reason_text(QueueState(**{**queue_state, "not_before": not_before}))
 
 
-_GIVEN = (
+_FEEDBACK = (
     select(
         func.coalesce(
             func.jsonb_agg(
@@ -151,7 +171,7 @@ _GIVEN = (
 
 @lru_cache
 def _one_job(kind: Kind, *, sees_own_only: bool) -> Select[*tuple[Any, ...]]:
-    """What a principal of the kind sees of one job: the gate's own query, built once so that it stays prepared."""
+    """Return the query of one job for a kind of principal, built once so that its statement stays prepared."""
     anyone = stand_in(kind, sees_own_only=sees_own_only)
     query = visible(Job, anyone).where(col(Job.id) == bindparam("job_id", type_=Uuid))
     return query.with_only_columns(*_COLUMNS)
@@ -159,16 +179,16 @@ def _one_job(kind: Kind, *, sees_own_only: bool) -> Select[*tuple[Any, ...]]:
 
 _HIDDEN: dict[str, Any] = {"inputs": {}, "prompt": None, "result": None, "outputs": [], "metadata": {}}
 _OF_PUBLISHER: dict[str, Any] = {"deployment_id": None, "deployment_version": None}
-"""What a caller of a listing does not see: the listing has versions of its own."""
-_PLACE: Any = literal_column(f"""
+"""Fields that the caller of a listing does not see: the listing has its own versions."""
+_QUEUE_STATE: Any = literal_column(f"""
 case when jobs.status = 'queued' then (
   select jsonb_build_object(
     'stamp', q.stamp, 'suspect', q.suspect, 'not_before', q.not_before, 'lane', q.lane, 'admitted', a.admitted,
     'concurrency_limit', a.concurrency_limit,
     'has_money',
     w.balance_micros - w.reserved_micros >= case when jobs.price_micros > 0 then jobs.cap_micros else 1 end,
-    'wants_micros', case when jobs.price_micros > 0 then jobs.cap_micros else 0 end,
-    'is_held', {is_held("q.cap_micros", "w")}, 'has_worker',
+    'required_micros', case when jobs.price_micros > 0 then jobs.cap_micros else 0 end,
+    'can_reserve', {can_reserve("q.cap_micros", "w")}, 'has_worker',
     exists (
       select from workers x
       where q.lane = any(x.lanes) and x.beat_at > now() - interval '{LEASE.total_seconds()} seconds'
@@ -178,52 +198,64 @@ case when jobs.status = 'queued' then (
   where q.job_id = jobs.id and a.project_id = jobs.project_id and w.project_id = jobs.project_id
 ) end
 """)  # noqa: S608 - the one interpolated value is a constant
-"""What is around a job that is queued: read with it, since whoever submits one reads it at once."""
+"""The `QueueState` of a queued job. It is part of the query, because clients read a job directly after submission."""
 
-_OTHERWISE = {
+_COMPUTED = {
     *("workspace_id", "waiting_reason", "cost_usd", "metadata", "feedback", "paid_with"),
     *("simulated", "simulation"),
 }
 _OF_CALLED = ("used_micros", "forgiven_micros")
-"""Amounts that are shown with those of the jobs that it has called."""
+"""Amounts that include the subjobs."""
 _COLUMNS: tuple[Any, ...] = (
-    *(getattr(Job, name) for name in JobRead.model_fields if name not in _OTHERWISE),
+    *(getattr(Job, name) for name in JobRead.model_fields if name not in _COMPUTED),
     *(getattr(Job, f"called_{name}") for name in _OF_CALLED),
     col(Job.bill),
     col(Job.job_metadata).label("metadata"),
     col(Job.publisher_id),
-    _GIVEN.label("feedback"),
-    _PLACE.label("place"),
+    _FEEDBACK.label("feedback"),
+    _QUEUE_STATE.label("place"),
 )
 
 
-def _conditions(which: JobFilter) -> list[Any]:
+def _conditions(filters: JobFilter) -> list[Any]:
     equal = {
-        Job.status: which.status,
-        Job.skill_name: which.skill,
-        Job.source: which.source,
-        Job.deployment_version: which.version,
-        Job.api_key_id: which.key,
+        Job.status: filters.status,
+        Job.skill_name: filters.skill,
+        Job.source: filters.source,
+        Job.deployment_version: filters.version,
+        Job.api_key_id: filters.key,
     }
     conditions: list[Any] = [column == value for column, value in equal.items() if value is not None]
-    if which.since is not None:
-        conditions.append(col(Job.created_at) >= which.since)
-    if which.until is not None:
-        conditions.append(col(Job.created_at) < which.until)
-    if which.min_cost_micros is not None:
-        conditions.append(col(Job.cost_micros) + col(Job.called_cost_micros) >= which.min_cost_micros)
-    if which.min_seconds is not None:
-        lasted = func.coalesce(col(Job.finished_at), func.now()) - col(Job.started_at)
-        conditions.append(lasted >= timedelta(seconds=which.min_seconds))
-    if which.text:
-        conditions.append(_matches(which.text))
+    if filters.since is not None:
+        conditions.append(col(Job.created_at) >= filters.since)
+    if filters.until is not None:
+        conditions.append(col(Job.created_at) < filters.until)
+    if filters.min_cost_micros is not None:
+        conditions.append(col(Job.cost_micros) + col(Job.called_cost_micros) >= filters.min_cost_micros)
+    if filters.min_seconds is not None:
+        duration = func.coalesce(col(Job.finished_at), func.now()) - col(Job.started_at)
+        conditions.append(duration >= timedelta(seconds=filters.min_seconds))
+    if filters.text:
+        conditions.append(_matches(filters.text))
     return conditions
 
 
-def _matches(words: str) -> Any:
-    pattern = "%" + words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+def _matches(substring: str) -> Any:
+    pattern = "%" + substring.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     columns: list[Any] = [Job.skill_name, Job.error]
-    found = [column.ilike(pattern) for column in columns]
-    found.append(text("jobs.metadata::text ilike :pattern").bindparams(pattern=pattern))
-    found.append(text("jobs.id::text like :id_pattern").bindparams(id_pattern=pattern.lower()))
-    return and_(or_(*found))
+    conditions = [column.ilike(pattern) for column in columns]
+    conditions.append(text("jobs.metadata::text ilike :pattern").bindparams(pattern=pattern))
+    conditions.append(text("jobs.id::text like :id_pattern").bindparams(id_pattern=pattern.lower()))
+    return and_(or_(*conditions))
+
+
+def _is_simulated(usage: Mapping[str, Any]) -> bool:
+    """Return whether a simulation replied instead of a language model."""
+    return usage.get("label") == _SIMULATED
+
+
+def _simulation(usage: Mapping[str, Any]) -> str | None:
+    """Return where the result of a simulated job comes from; None for other jobs."""
+    if not _is_simulated(usage):
+        return None
+    return " ".join(filter(None, (_NO_MODEL, _RESULT_SOURCES.get(str(usage.get("simulated_from", ""))))))

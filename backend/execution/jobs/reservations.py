@@ -1,7 +1,7 @@
-"""Holding money for an attempt when it is claimed: the most that it may cost, as far as the wallet, the budgets that
-count it and the daily cap of its key allow.
+"""Reserve money for an attempt when it is claimed: its maximum cost, as far as the wallet, the budgets that count the
+job and the daily cap of its key allow.
 
-A run of a listing with a price gets all of it or nothing: it must not begin when its price could not be paid.
+For a run of a listing with a price, the reservation is all or nothing: the run must not start if it could not be paid.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.core.errors import PaymentRequired
 from backend.execution.jobs.errors import KeyCapReached
-from backend.money.budgets import usage as limits
+from backend.money.budgets import usage as budgets
 from backend.money.budgets.errors import BudgetUsedUp
 from backend.money.budgets.usage import Limit
 
-# Both amounts are set from the row as it was locked. `reserved_micros + x` would first be computed, and checked against
-# the balance, with the row as it was when the statement began: a job that ends meanwhile lowers both.
+# Both amounts are set from the locked row. `reserved_micros + x` would be computed, and checked against the balance,
+# with the row as it was when the statement started, and a job that ends meanwhile lowers both.
 _RESERVE = text("""
 with job as (
   select id, project_id from jobs where id = :job_id and attempt = :attempt and status = 'running' for update
@@ -41,7 +41,7 @@ update jobs j set reserved_micros = held.micros from held where j.id = :job_id
 returning j.reserved_micros, held.is_too_small
 """)
 
-_LET_GO = text("""
+_RELEASE = text("""
 with job as (
   select id, project_id, reserved_micros from jobs
   where id = :job_id and attempt = :attempt and status = 'running' for update
@@ -56,24 +56,24 @@ IS_LIMITED: Final = """case when s.cap_micros > 0 then
          exists (select from budgets b where b.project_id = s.project_id and b.enforce)
          or exists (select from api_keys k where k.id = s.api_key_id and k.daily_cap_micros is not null)
        else false end"""
-"""SQL: whether a budget or a daily cap may count the started job `s`. Reads nothing for jobs that can cost nothing."""
+"""SQL: whether a budget or a daily cap may count the started job `s`. Reads nothing for jobs without a cost."""
 
 
 class Reserved(NamedTuple):
-    """What is held for an attempt."""
+    """The reservation of an attempt."""
 
     micros: int = 0
     lowered_by: Limit | None = None
-    """The budget or daily cap that left no more; none: the job's own cap or the wallet decided."""
+    """The budget or daily cap that lowered the reservation; None: the cap of the job or the wallet decided."""
     is_wallet_too_small: bool = False
-    """Nothing is held, and nothing will be before a top-up: all that is in the wallet would not do."""
+    """Nothing is reserved, and nothing can be before a top-up: the whole balance is too small."""
 
 
 NONE = Reserved()
 
 
-def nothing_left(limit: Limit) -> PaymentRequired:
-    """Return the error of a job that does not start because a limit has no room for it."""
+def limit_error(limit: Limit) -> PaymentRequired:
+    """Return the error of a job that does not start because a limit is used up."""
     if limit.kind == "budget":
         return BudgetUsedUp(
             limit.name,
@@ -90,38 +90,38 @@ def nothing_left(limit: Limit) -> PaymentRequired:
 
 
 async def reserve(session: AnySession, started: Sequence[Any]) -> dict[UUID, Reserved]:
-    """Hold what each started attempt may cost; by job. Those that may cost nothing are left out.
+    """Reserve what each started attempt may cost, and return the reservations by job. Jobs without a cost are skipped.
 
-    Projects come in one order, so that two claims never wait for each other's wallets. All of it is one transaction:
-    jobs that start at the same moment would otherwise see each other's whole caps as used by a budget.
+    Wallets are locked in the order of the projects, so that two claims cannot deadlock. All of it is one transaction:
+    otherwise jobs that start at the same time would count each other's whole caps against a budget.
     """
     capped = sorted((row for row in started if row.cap_micros), key=lambda row: row.project_id)
     return {row.id: await _reserve(session, row) for row in capped}
 
 
 async def _reserve(session: AnySession, row: Any) -> Reserved:
-    held = await _hold(session, row)
-    return await _lowered(session, row, held) if row.is_limited and held.micros else held
+    reserved = await _reserve_in_wallet(session, row)
+    return await _apply_limits(session, row, reserved) if row.is_limited and reserved.micros else reserved
 
 
-async def _hold(session: AnySession, row: Any) -> Reserved:
-    """Take what the job may cost out of the wallet, or what is there."""
+async def _reserve_in_wallet(session: AnySession, row: Any) -> Reserved:
+    """Reserve what the job may cost, or what is available."""
     values = {"job_id": row.id, "attempt": row.attempt}
-    wanted = {"cap_micros": row.cap_micros, "is_all_or_nothing": row.price_micros > 0}
-    held = (await session.execute(_RESERVE, {**values, **wanted})).one_or_none()
-    if held is None:
+    terms = {"cap_micros": row.cap_micros, "is_all_or_nothing": row.price_micros > 0}
+    reserved = (await session.execute(_RESERVE, {**values, **terms})).one_or_none()
+    if reserved is None:
         return NONE
-    is_unpayable = row.price_micros > 0 and not held.reserved_micros
-    return Reserved(held.reserved_micros, is_wallet_too_small=is_unpayable and held.is_too_small)
+    is_unpayable = row.price_micros > 0 and not reserved.reserved_micros
+    return Reserved(reserved.reserved_micros, is_wallet_too_small=is_unpayable and reserved.is_too_small)
 
 
-async def _lowered(session: AnySession, row: Any, held: Reserved) -> Reserved:
-    """Give back what no budget and no daily cap has room for; all of it where the rest could not pay for the run."""
+async def _apply_limits(session: AnySession, row: Any, reserved: Reserved) -> Reserved:
+    """Release what exceeds a budget or the daily cap; release all of it if the rest could not pay for the run."""
     values = {"job_id": row.id, "attempt": row.attempt}
-    left = await limits.lower(session, "started", project_id=row.project_id, **values)
-    if left is None or left.reserved_micros == held.micros:
-        return held
-    if left.reserved_micros < row.price_micros + (row.cap_micros > row.price_micros):
-        await session.execute(_LET_GO, values)
-        return Reserved(0, left.limit)
-    return Reserved(left.reserved_micros, left.limit)
+    lowered = await budgets.lower_reservation(session, "started", project_id=row.project_id, **values)
+    if lowered is None or lowered.reserved_micros == reserved.micros:
+        return reserved
+    if lowered.reserved_micros < row.price_micros + (row.cap_micros > row.price_micros):
+        await session.execute(_RELEASE, values)
+        return Reserved(0, lowered.limit)
+    return Reserved(lowered.reserved_micros, lowered.limit)

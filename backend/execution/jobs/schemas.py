@@ -1,4 +1,4 @@
-"""What is said about jobs over REST: how one is asked for, and how one is shown."""
+"""Requests and responses of the routes of jobs."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ class JobCreate(BaseModel):
     skill: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
     """Name of the skill: `resize`, or `skillpack/resize`."""
     listing_id: Text | None = Field(default=None, min_length=1, max_length=MAX_NAME)
-    """In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
-    the listing's."""
+    """ID or slug of a marketplace listing to run instead of a skill. The query parameter `version` is then a version
+    of the listing."""
     prompt: Text | None = Field(default=None, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
-    """In the place of a skill: what an agent with the built-in tools is to do."""
+    """Instead of a skill: a task for an agent with the built-in tools."""
     inputs: dict[str, Any] = Field(default_factory=dict)
-    """Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any."""
+    """Validated against the skill's `input_schema`, whose defaults are filled in. A prompt accepts any inputs."""
     source: Text = Field(default="api", min_length=1, max_length=64)
-    """A word of the caller's own for where the job comes from; jobs can be listed by it."""
+    """A label of your choice for the origin of the job. `GET /v1/jobs` filters by it."""
     priority: int = Field(default=0, ge=-100, le=100)
-    """Order within the project's own queue; higher first."""
+    """Order within the queue of the project; higher numbers run first."""
     lane: Text | None = Field(default=None, max_length=64)
-    """Group of workers; default: the skill's, else `default`."""
+    """Group of workers that runs the job. Default: the lane of the skill, otherwise `default`."""
     limits: JobLimits = Field(default_factory=JobLimits)
-    """Narrower than the skill's own."""
+    """Limits below those of the skill."""
     model: Text | None = Field(default=None, max_length=MAX_NAME)
-    """Another model for an agentic skill."""
+    """A model to use instead of the one that an agentic skill names."""
     run_at: datetime | None = None
-    """Not before this time, at most 365 days ahead; not for publishable keys."""
+    """The earliest time at which the job starts, at most 365 days ahead. Publishable keys cannot set it."""
     metadata: dict[str, Any] = Field(default_factory=dict)
-    """Anything of the caller's own, given back with the job."""
+    """Data of your choice, returned with the job."""
 
     @model_validator(mode="after")
     def _is_for_one(self) -> Self:
         if sum(one is not None for one in (self.skill, self.listing_id, self.prompt)) != 1:
             raise ValueError(
-                "Give either `skill`, the name of one, `listing_id`, one of the marketplace, or `prompt`, what an "
-                "agent is to do"
+                "Give exactly one of `skill` (the name of a skill), `listing_id` (a listing of the marketplace) and "
+                "`prompt` (a task for an agent)"
             )
         return self
 
 
 class Answer(BaseModel):
-    """What is told about a job."""
+    """A response about a job."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -65,29 +65,29 @@ class OutputRead(Answer):
     """A file of a result."""
 
     name: str
-    """Where the result names it: `thumbnail`, `pages[0].image`."""
+    """The field of the result that names the file: `thumbnail`, `pages[0].image`."""
     drive_path: str
     size_bytes: int
     mime: str
     url: str | None
-    """Works without a key for an hour. For a caller without the scope `drive:read` it opens the file only as the job
-    made it; `null` when the file was replaced since."""
+    """A signed URL that needs no key and expires after an hour. For a caller without the scope `drive:read` it returns
+    only the version that the job wrote, and is `null` if the file was replaced since."""
     url_unavailable_reason: str | None = None
     """Why `url` is `null`."""
 
 
 class Opinion(Answer):
-    """What somebody thinks of a job."""
+    """The rating of a job by one user."""
 
     given_by: str
-    """The end user, else who was signed in, or whose key it was."""
+    """The end user, otherwise the signed-in user or the API key."""
     rating: int
     """-1, 0 or 1."""
     comment: str
 
 
 class JobRead(Answer):
-    """A job as every way in shows it."""
+    """A job."""
 
     id: UUID
     project_id: UUID
@@ -95,76 +95,76 @@ class JobRead(Answer):
     """The same as `project_id`."""
     skillpack_id: UUID
     deployment_id: UUID | None
-    """What it runs, pinned when it was submitted; `null` for a prompt that runs without one, and for a run of another
-    project's listing."""
+    """The deployment, pinned at submission; `null` for a prompt without a skillpack, and for a run of another project's
+    listing."""
     deployment_version: int | None
     """`null` for a draft, and for a run of another project's listing, which has `listing_version`."""
     parent_job_id: UUID | None
-    """The job that called it, for the job of a subagent."""
+    """For a subjob: the job that called it."""
     replay_of: UUID | None
-    """The job whose inputs it runs again."""
+    """The job whose inputs this job repeats."""
     listing_id: UUID | None
-    """The listing of the marketplace that it runs, or that what called it does."""
+    """The marketplace listing that the job, or the job that called it, runs."""
     listing: str
-    """The slug of that; empty: none."""
+    """Slug of the listing; empty without a listing."""
     listing_version: int | None
     price_micros: int
-    """Of the listing: charged beside what it uses, if it succeeds."""
+    """Price of the listing, charged in addition to the usage if the job succeeds."""
     type: Literal["agentic", "deterministic", "kernel"]
     skill_name: str
     """`@inline` for a prompt, `@notebook` for the kernel of a notebook."""
     prompt: str | None
-    """Of a job that was submitted with one."""
+    """The prompt, if the job was submitted with one."""
     model: str | None
-    """The language model that was asked for, in the place of the skill's."""
+    """The language model that was requested instead of the one that the skill names."""
     status: Status
     """`succeeded`, `failed` and `cancelled` are final."""
     waiting_reason: str | None
-    """Why a queued job is not running yet."""
+    """Why a queued or waiting job does not run yet."""
     inputs: dict[str, Any]
     """With the defaults of the skill's `input_schema` filled in."""
     result: Any
-    """What the skill returned, as its `output_schema` says; `null` until it has succeeded."""
+    """What the skill returned, valid for its `output_schema`; `null` until the job succeeds."""
     outputs: list[dict[str, Any]] = Field(json_schema_extra={"items": OutputRead.model_json_schema()})
-    """The files that the result names, each with a fresh address."""
+    """The files that the result names, each with a new signed URL."""
     error: str | None
-    """Why it failed, for a person."""
+    """Why the job failed, for people."""
     error_code: ErrorCode | None
-    """The error code of a failed job."""
+    """Why the job failed, for programs."""
     attempt: int
-    """How many times it was started."""
+    """How many times the job was started."""
     steps: int
-    """Replies of the model so far, for an agent."""
+    """For an agent: the number of replies of the model so far."""
     usage: dict[str, Any]
-    """What it used: seconds, memory, tokens."""
+    """What the job used: seconds, memory, tokens."""
     simulated: bool
-    """No language model ran: the simulation `puras/rehearsal` replied."""
+    """True: no language model ran; the simulation `puras/rehearsal` replied."""
     simulation: str | None
-    """What the result of a simulated job is made of, for display with the result; `null` for other jobs."""
+    """For a simulated job: where its result comes from, for display with the result. `null` for other jobs."""
     cost_micros: int
-    """Millionths of a dollar that were billed, for the job and all that it has called."""
+    """What was charged for the job and its subjobs, in millionths of a dollar."""
     cost_usd: float
     called_cost_micros: int
-    """What of that the jobs cost that it has called; to add up jobs, leave out those that are `paid_with` another."""
+    """The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `paid_with`."""
     paid_with: UUID | None
-    """The job that called it, if it is paid with that: it costs nothing until that ends."""
+    """For a subjob: the job on whose bill it is. It costs nothing until that job ends."""
     used_micros: int
-    """The price of what it and all that it called have used so far: what it costs when it succeeds within its cap."""
+    """The price of what the job and its subjobs have used so far. A job that succeeds within its cap costs this."""
     forgiven_micros: int
-    """What of that was not billed because it failed or was cancelled."""
+    """The part of `used_micros` that was not charged because the job failed or was canceled."""
     eval_score: int | None
     """0 to 100, from the skill's evals."""
     feedback: list[dict[str, Any]] = Field(json_schema_extra={"items": Opinion.model_json_schema()})
     source: str
-    """Where it came from: `api`, `studio`, `cli`, `replay`, or what the caller said."""
+    """The origin of the job: `api`, `studio`, `cli`, `replay`, or a label of the caller."""
     priority: int
     lane: str
     limits: dict[str, Any]
-    """The narrower limits that were asked for."""
+    """The limits that the request set."""
     metadata: dict[str, Any]
-    """The caller's own."""
+    """The metadata of the request."""
     submitted_by: str
-    """The user or the key."""
+    """The user or the API key that submitted the job."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -179,11 +179,11 @@ class FeedbackCreate(BaseModel):
     """-1: bad, 0: neither, 1: good."""
     comment: Text | None = Field(default=None, max_length=4000)
     end_user_id: Text | None = Field(default=None, min_length=1, max_length=200)
-    """Of the person in your app who rates; each has one opinion of a job."""
+    """ID of the user of your application who rates the job. Each user has one rating per job."""
 
 
 class FeedbackRead(Opinion):
-    """One person's opinion of a job, as it stands now."""
+    """The current rating of a job by one user."""
 
     job_id: UUID
     updated_at: datetime

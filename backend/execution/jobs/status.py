@@ -35,7 +35,7 @@ TRANSITIONS: Final = (
     Transition(
         "queued",
         "running",
-        ("claim", "claim_free", "claim_suspect", "claim_subjob"),
+        ("claim", "claim_free", "claim_quarantined", "claim_subjob"),
         "A worker claims the job and starts an attempt.",
     ),
     Transition("queued", "cancelled", _CANCEL, "The job is cancelled before a worker claims it."),

@@ -1,4 +1,4 @@
-"""The one way in: every job of every way to submit begins here."""
+"""Submit jobs: every job except subjobs is created here, whichever interface submits it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from backend.core.tracing import spans
 from backend.data.drive.access import Versions
 from backend.execution.events.append import as_payload
 from backend.execution.events.types import QueuedEvent
-from backend.execution.jobs import approvals, input_access, recorded, transitions
-from backend.execution.jobs import guardrails as rails
+from backend.execution.jobs import guardrails as guardrails
+from backend.execution.jobs import transitions
+from backend.execution.jobs.access import inputs as input_access
+from backend.execution.jobs.access import recordings
 from backend.execution.jobs.errors import (
     KeyCapReached,
     LaneNotGranted,
@@ -35,6 +37,7 @@ from backend.execution.jobs.errors import (
     WalletEmpty,
 )
 from backend.execution.jobs.schemas import JobCreate
+from backend.execution.jobs.subjobs import approvals
 from backend.execution.jobs.validation import check_limits, checked_inputs
 from backend.identity.auth import skill_allowlist
 from backend.identity.auth.errors import SkillNotOnKey
@@ -53,32 +56,32 @@ DEFAULT_LANE = "default"
 
 @dataclass(frozen=True, slots=True)
 class JobSpec:
-    """A request for a job and which version of what it is for."""
+    """A request for a job, the version that it runs, and the limits of the instance."""
 
     request: JobCreate
     skillpack: str | None = None
-    """Id or slug; none: the default one, else the only one that has the skill."""
+    """ID or slug. None: the default skillpack, otherwise the only one that has the skill."""
     version: int | None = None
-    """None: the active one."""
+    """None: the active version."""
     deployment_id: UUID | None = None
-    """Set by replays of a draft or a deleted version: exactly this one."""
+    """Replays of a draft or of a deleted version set it: run exactly this deployment."""
     job_id: UUID = field(default_factory=uuid4)
-    """Of the job that this becomes; known before, so that its caller can listen before it exists."""
+    """ID of the new job. It is known before submission, so that the caller can subscribe before the job exists."""
     is_kernel: bool = False
-    """It becomes the kernel of a notebook, which no request can name."""
+    """The job is the kernel of a notebook, which no request can name."""
     has_stored_limits: bool = False
-    """Its limits were checked when they were stored; above a ceiling that was lowered since, the ceiling holds."""
+    """The limits were checked when they were stored. If a ceiling was lowered since, the ceiling applies."""
     started_by_agent: bool = False
-    """What it is made of, a job or a suite, was started by an agent outside of this instance."""
+    """The job or suite that this job is made from was started by an agent outside of this instance."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     reader: Principal | None = None
-    """Whose right to read files of the drive counts for the inputs; None: that of who submits."""
+    """The principal whose permission to read files of the drive applies to the inputs. None: the one that submits."""
     prices: PriceList = field(default_factory=PriceList)
-    most_queued: int = DEFAULTS.queued_jobs
-    """Jobs that may wait outside of the project's window, unless the project has a limit of its own."""
-    most_later: int = DEFAULTS.later_jobs
-    """Jobs that may wait for their `run_at`, unless the project has a limit of its own."""
+    max_queued: int = DEFAULTS.queued_jobs
+    """The maximum number of parked jobs, unless the project has a limit of its own."""
+    max_later: int = DEFAULTS.later_jobs
+    """The maximum number of jobs that wait for their `run_at`, unless the project has a limit of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,35 +90,35 @@ class Submitted:
 
     job_id: UUID
     is_ready: bool
-    """False: it is parked behind its project's limit."""
+    """False: it is parked, because the window of its project is full."""
 
 
 MAX_RUN_AT: Final = timedelta(days=365)
-"""How far ahead a job for later may be."""
+"""How far ahead `run_at` may be."""
 
 
-_HOLD_QUEUE = text("select from admissions where project_id = :project_id for update")
+_LOCK_WINDOW = text("select from admissions where project_id = :project_id for update")
 _HAS_LANE = text("select :lane = any(lanes) from admissions where project_id = :project_id")
 
 
 async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
-    """Put one run of a skill into the queue, with the version that is active now pinned to it.
+    """Create a job in the queue and pin the version that is active now.
 
     Raises:
-        NotAllowed: the principal may not submit, or not this skill, or not read a file that the inputs name.
-        Missing: there is no such skill, skillpack or version, or no such job whose recording is asked for.
-        Invalid: the inputs do not fit the skill, or a rail of it; carries every problem.
-        PaymentRequired: the wallet is empty, or the key's cap or a budget is reached.
-        TooManyQueuedJobs: as many as may wait do so.
-        TooManyLaterJobs: as many as may wait for their time do so.
+        NotAllowed: The principal may not submit jobs, run this skill, or read a file that the inputs name.
+        Missing: The skill, the skillpack, the version, or the job whose recording is requested does not exist.
+        Invalid: The inputs are not valid for the skill, or a guardrail blocks them; contains all problems.
+        PaymentRequired: The wallet is empty, or the cap of the key or a budget is used up.
+        TooManyQueuedJobs: The maximum number of jobs is parked.
+        TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
     """
     with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
         submitted = await _submit(session, principal, spec)
-        span.note(puras__project__id=str(principal.project_id), puras__skill=_named(spec.request))
+        span.note(puras__project__id=str(principal.project_id), puras__skill=_skill_label(spec.request))
         return submitted
 
 
-def _named(request: JobCreate) -> str:
+def _skill_label(request: JobCreate) -> str:
     if request.listing_id is not None:
         return f"{skill_allowlist.LISTING}{request.listing_id}"
     return request.skill or INLINE
@@ -123,13 +126,15 @@ def _named(request: JobCreate) -> str:
 
 async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> Submitted:
     principal.require(Role.DEVELOPER, "jobs:submit")
-    offer = await _offered(session, principal, spec)
-    resolved = await _resolved(session, principal, spec) if offer is None else offer.resolved
+    offer = await _find_offer(session, principal, spec)
+    resolved = await _resolve(session, principal, spec) if offer is None else offer.resolved
     if not (spec.has_stored_limits or spec.is_kernel):
         check_limits(resolved.skill, spec.request.limits, price_micros=offer.price_micros if offer else 0)
-    await recorded.check(session, principal, spec.request.model)
-    inputs, told = await rails.let_in(resolved.skill, checked_inputs(resolved.skill, spec.request))
-    versions = await input_access.check(
+    await recordings.check(session, principal, spec.request.model)
+    inputs, events = await guardrails.check_inputs(
+        resolved.skill, checked_inputs(resolved.skill, spec.request)
+    )
+    file_versions = await input_access.check(
         session,
         spec.reader or principal,
         resolved.skill,
@@ -149,15 +154,15 @@ async def _submit(session: AnySession, principal: Principal, spec: JobSpec) -> S
             skill_name=resolved.skill.name,
             api_key_id=_key_of(principal),
         )
-    found = _Found(resolved, inputs, versions, lane, offer)
-    submitted = await _insert(session, principal, spec, found)
-    if offer is None:  # what a publisher's rails are called is the publisher's
-        await rails.tell(session, principal.project_id, spec.job_id, told)
+    resolution = _Resolved(resolved, inputs, file_versions, lane, offer)
+    submitted = await _insert(session, principal, spec, resolution)
+    if offer is None:  # the names of a publisher's guardrails are private to the publisher
+        await guardrails.record_decisions(session, principal.project_id, spec.job_id, events)
     return submitted
 
 
-async def _offered(session: AnySession, principal: Principal, spec: JobSpec) -> Offer | None:
-    """The listing that the request names, if it names one."""
+async def _find_offer(session: AnySession, principal: Principal, spec: JobSpec) -> Offer | None:
+    """Return the listing that the request names, if any."""
     request = spec.request
     if request.listing_id is None:
         return None
@@ -168,22 +173,26 @@ async def _offered(session: AnySession, principal: Principal, spec: JobSpec) -> 
     return offer
 
 
-async def _resolved(session: AnySession, principal: Principal, spec: JobSpec) -> ResolvedSkill:
-    which: Any = {"skillpack": spec.skillpack, "version": spec.version, "deployment_id": spec.deployment_id}
+async def _resolve(session: AnySession, principal: Principal, spec: JobSpec) -> ResolvedSkill:
+    selection: Any = {
+        "skillpack": spec.skillpack,
+        "version": spec.version,
+        "deployment_id": spec.deployment_id,
+    }
     if spec.request.skill is None or spec.is_kernel:
         if principal.kind == "publishable_key" or principal.skill_allowlist:
             raise PromptNotOnKey(principal.skill_allowlist)
         name = NOTEBOOK if spec.is_kernel else INLINE
-        return await resolve_prompt(session, principal, name=name, **which)
+        return await resolve_prompt(session, principal, name=name, **selection)
     _check_name(principal, spec.request.skill, spec.skillpack)
-    return await resolve_skill(session, principal, skill=spec.request.skill, is_for_run=True, **which)
+    return await resolve_skill(session, principal, skill=spec.request.skill, is_for_run=True, **selection)
 
 
 def _check_name(principal: Principal, skill: str, skillpack: str | None) -> None:
-    """Reject what the key may run in no skillpack before it is looked up: 404 would say which skills there are."""
+    """Reject a skill that the key may not run in any skillpack, before the lookup: a 404 would reveal which exist."""
     pack, name = skill_allowlist.parts_of(skill, skillpack)
     if pack is not None and skillpacks.as_id(pack) is not None:
-        pack = None  # the list has slugs, so only the resolved skillpack can be compared
+        pack = None  # the list contains slugs, so only the resolved skillpack can be compared
     if not skill_allowlist.may_name(principal.skill_allowlist, pack, name):
         raise SkillNotOnKey(skill[:200], principal.skill_allowlist)
 
@@ -195,7 +204,7 @@ async def _check_lane(session: AnySession, principal: Principal, lane: str) -> N
 
 
 async def _check_cap(session: AnySession, principal: Principal) -> None:
-    """Reject early what could not start; what holds the cap is that each claim lowers its reservation to it."""
+    """Reject early a job that could not start. Each claim enforces the cap: it lowers the reservation to it."""
     cap = principal.daily_cap_micros
     if cap is None:
         return
@@ -207,27 +216,31 @@ async def _check_cap(session: AnySession, principal: Principal) -> None:
         raise KeyCapReached(key, spent_micros=spent, cap_micros=cap, resets_at=resets_at)
 
 
-class _Found(NamedTuple):
-    """What the request comes to."""
+class _Resolved(NamedTuple):
+    """The parts of a request after lookup and validation."""
 
     resolved: ResolvedSkill
     inputs: dict[str, Any]
-    versions: Versions | None
+    file_versions: Versions | None
     lane: str
     offer: Offer | None
 
 
-def _shown_version(found: _Found) -> int | None:
-    """Return the version that the event names: for a listing of another project the listing's own."""
-    offer = found.offer
-    return found.resolved.version if offer is None or offer.publisher_id is None else offer.version
+def _shown_version(resolution: _Resolved) -> int | None:
+    """Return the version for the event: for a listing of another project, the version of the listing."""
+    offer = resolution.offer
+    return resolution.resolved.version if offer is None or offer.publisher_id is None else offer.version
 
 
-async def _insert(session: AnySession, principal: Principal, spec: JobSpec, found: _Found) -> Submitted:
-    resolved, inputs, versions, lane, offer = found
+async def _insert(
+    session: AnySession, principal: Principal, spec: JobSpec, resolution: _Resolved
+) -> Submitted:
+    resolved, inputs, file_versions, lane, offer = resolution
     request, skill = spec.request, resolved.skill
     cap = spec.prices.cap_micros(skill, request.limits)
-    if spec.is_kernel:  # it may live for hours, which would take the wallet from all other jobs
+    if (
+        spec.is_kernel
+    ):  # a kernel may run for hours, and its reservation would block all other jobs of the project
         cap = min(cap, spec.prices.job_cap_micros)
     if offer is not None:
         cap = await offers.cap_micros(session, principal, offer, request.limits, spec.prices)
@@ -256,58 +269,62 @@ async def _insert(session: AnySession, principal: Principal, spec: JobSpec, foun
         "request_id": str(get_contextvars().get("request_id", "")),
         "traceparent": spans.traceparent(),
         "created_at": now(),
-        "not_before": _later(principal, request.run_at),
-        "most_queued": spec.most_queued,
-        "most_later": spec.most_later,
+        "not_before": _start_time(principal, request.run_at),
+        "max_queued": spec.max_queued,
+        "max_later": spec.max_later,
         "event": as_payload(
-            QueuedEvent(skill=skill.name, version=_shown_version(found), source=request.source)
+            QueuedEvent(skill=skill.name, version=_shown_version(resolution), source=request.source)
         ),
-        "approval": "needed" if await _asks(session, principal, spec, found) else "none",
+        "approval": "needed" if await _needs_approval(session, principal, spec, resolution) else "none",
         "started_by_agent": _is_by_agent(principal, spec),
-        "input_versions": None if versions is None else json.dumps(versions),
+        "input_versions": None if file_versions is None else json.dumps(file_versions),
         **(NO_LISTING if offer is None else offer.columns),
     }
-    done = await _put(session, row)
-    if not done.is_accepted:
-        raise WalletEmpty(done.balance_micros, done.reserved_micros)
+    row_result = await _insert_row(session, row)
+    if not row_result.is_accepted:
+        raise WalletEmpty(row_result.balance_micros, row_result.reserved_micros)
     transactional.note(session, JOBS_SUBMITTED.labels(lane))
     transactional.note(session, EVENTS_APPENDED)
-    if done.is_ready:
+    if row_result.is_ready:
         notifications.note(session, notifications.WorkerWakeup(lane))
-    return Submitted(spec.job_id, done.is_ready)
+    return Submitted(spec.job_id, row_result.is_ready)
 
 
-async def _put(session: AnySession, row: Mapping[str, Any]) -> Any:
-    """Put the job into the queue.
+async def _insert_row(session: AnySession, row: Mapping[str, Any]) -> Any:
+    """Insert the rows of the job, by the cheaper statement where possible.
 
     Raises:
-        TooManyLaterJobs: As many as may wait for their time do so.
-        TooManyQueuedJobs: As many as may wait do so.
+        TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
+        TooManyQueuedJobs: The maximum number of jobs is parked.
     """
     if row["cap_micros"] == 0 and row["not_before"] is None:
-        done = await transitions.submit_free(session, row)
-        if not done.is_full:
-            return done
-    if row["not_before"] is not None:  # the statement counts what others have committed before it begins
-        await session.execute(_HOLD_QUEUE, {"project_id": row["project_id"]})
-    done = await transitions.submit(session, row)
-    if done.is_full and done.is_later:
-        raise TooManyLaterJobs(done.later, done.most_later)
-    if done.is_full:
-        raise TooManyQueuedJobs(done.waiting, done.most_waiting)
-    return done
+        row_result = await transitions.submit_free(session, row)
+        if not row_result.is_full:
+            return row_result
+    if (
+        row["not_before"] is not None
+    ):  # lock first, so that the statement counts the jobs of earlier lock holders
+        await session.execute(_LOCK_WINDOW, {"project_id": row["project_id"]})
+    row_result = await transitions.submit(session, row)
+    if row_result.is_full and row_result.is_later:
+        raise TooManyLaterJobs(row_result.later, row_result.max_later)
+    if row_result.is_full:
+        raise TooManyQueuedJobs(row_result.waiting, row_result.max_waiting)
+    return row_result
 
 
 def _is_by_agent(principal: Principal, spec: JobSpec) -> bool:
     return principal.is_agent or spec.started_by_agent or spec.request.source == approvals.AGENT_SOURCE
 
 
-async def _asks(session: AnySession, principal: Principal, spec: JobSpec, found: _Found) -> bool:
-    """Whether an agent outside of this instance submits what an agent of the bundle runs only with an approval.
+async def _needs_approval(
+    session: AnySession, principal: Principal, spec: JobSpec, resolution: _Resolved
+) -> bool:
+    """Return whether the job needs an approval: an outside agent submits a skill that its bundle confirms.
 
-    What a publisher confirms binds its own agents, and says nothing about those of others.
+    The `confirm` of a publisher applies to the agents of the publisher only.
     """
-    resolved, offer = found.resolved, found.offer
+    resolved, offer = resolution.resolved, resolution.offer
     is_own = offer is None or offer.publisher_id is None
     return (is_own and _is_by_agent(principal, spec)) and await approvals.is_confirmed_in(
         session, principal, resolved.skill, resolved.skillpack_id, resolved.deployment_id
@@ -324,7 +341,7 @@ def _key_of(principal: Principal) -> UUID | None:
     return principal.id if principal.kind.endswith("_key") else None
 
 
-def _later(principal: Principal, run_at: datetime | None) -> datetime | None:
+def _start_time(principal: Principal, run_at: datetime | None) -> datetime | None:
     if run_at is None:
         return None
     if principal.kind == "publishable_key":

@@ -104,19 +104,19 @@ class Job(SQLModel, table=True):
     type: str = "deterministic"
     """`deterministic`, `agentic`, or `kernel`: that of a notebook."""
     prompt: str | None = None
-    """What the agent of an inline prompt is told in the place of a skill's own prompt."""
+    """The prompt of a job without a skill."""
     model: str | None = Field(default=None, max_length=200)
-    """The language model that was asked for, in the place of the skill's."""
+    """The language model that was requested instead of the one that the skill names."""
     parent_job_id: UUID | None = None
     replay_of: UUID | None = None
     approval: str = Field(default="none", max_length=8, sa_column_kwargs={"server_default": "none"})
-    """`needed`: it starts only once a user has approved that; `given`: the call that started it was approved."""
+    """`needed`: the job starts only after a user has approved it; `given`: the call that started it was approved."""
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    """An agent outside of this instance has submitted it, or the job or suite that it is made of, or its caller."""
+    """An agent outside of this instance submitted the job, its parent, or the job or suite that it was made from."""
     status: str = "queued"
-    """Written by `jobs.transitions` alone."""
+    """Only `jobs.transitions` writes it."""
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    """Kept as text, as is the result: `jsonb` would forget the order in which its author named things."""
+    """Stored as `json`, like the result, because `jsonb` does not preserve the order of keys."""
     result: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     outputs: list[dict[str, Any]] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
@@ -125,25 +125,25 @@ class Job(SQLModel, table=True):
     error: str | None = None
     error_code: str | None = Field(default=None, max_length=64)
     attempt: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How many times it was claimed; the number is the fencing token."""
+    """How many times the job was claimed. The number is the fencing token."""
     losses: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often the process that ran it was lost."""
+    """How many times the worker process of the job was lost."""
     losses_alone: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """Those of them in which nothing else ran there: only they count against the job."""
+    """The losses in which the process ran nothing else. Only they count against the job."""
     retries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """Tries after the first that its own retry rule has given it."""
+    """Attempts that the retry rule of the skill has added."""
     worker_id: UUID | None = None
     lane: str = Field(default="default", max_length=64)
     priority: int = 0
     source: str = Field(default="api", max_length=64)
-    """Where it came from: `api`, `studio`, `cli`, `replay`…"""
+    """The origin of the job: `api`, `studio`, `cli`, `replay`…"""
     job_metadata: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column("metadata", JSONB, nullable=False, server_default=text("'{}'"))
     )
     limits: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
-    """The job's own narrower limits: `{timeout_s, cost_usd, memory_mb, output_mb}`."""
+    """Limits of the request, below those of the skill: `{timeout_s, cost_usd, memory_mb, output_mb}`."""
     usage: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
@@ -152,87 +152,86 @@ class Job(SQLModel, table=True):
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     cap_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    """The most that it may cost; reserved when it is claimed."""
+    """The maximum cost. It is reserved when the job is claimed."""
     used_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """The bill of everything that its attempts have used so far; what of it is charged is decided when it ends."""
+    """The bill of everything that its attempts have used so far. What is charged is decided when the job ends."""
     forgiven_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Of that, what its caller was forgiven because it failed or was cancelled."""
+    """The part of the bill that is not charged because the job failed or was canceled."""
     called_used_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """The bills of the jobs that it has called and that have ended, theirs included: it pays them with its own."""
+    """The bills of its subjobs that have ended, with their own subjobs. This job pays them with its own bill."""
     called_cost_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Of them, what was charged, once it has ended; `cost_micros` is without it."""
+    """The charged part of `called_used_micros`, after the end of the job. `cost_micros` does not include it."""
     called_forgiven_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     over_lent_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Of what a called job and those that it called have used, what was more than it was lent: its caller does not owe
-    it."""
+    """For a subjob: what it and its own subjobs have used beyond the loan. The parent does not owe it."""
     bill: str = Field(default="own", max_length=8, sa_column_kwargs={"server_default": "own"})
-    """Who pays: `own`, it does; `owed`, the job that called it will, when that ends; `folded`, that has."""
+    """Who pays: `own`: the job itself; `owed`: the parent, when it ends; `folded`: the parent has paid."""
     forgivable_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("1000000"))
     )
-    """What its project is forgiven on the day on which it ends: the instance's word when it was submitted."""
+    """The daily amount that the project is forgiven, as the instance was configured at submission."""
     reserved_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
     listing_id: UUID | None = None
-    """What it runs, when that was named as a listing of the marketplace; what it calls has the same."""
+    """The marketplace listing that the job runs, if any. Its subjobs have the same."""
     listing: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
-    """The slug of that."""
+    """Slug of the listing."""
     listing_version: int | None = None
     publisher_id: UUID | None = None
-    """The project whose code it runs, and whose secrets, when that is another one than its own."""
+    """The project that owns the code and the secrets, if it is another one than `project_id`."""
     price_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Of its listing, as it was when the job was submitted: a line of its bill if it succeeds, and part of its cap."""
+    """Price of the listing at submission: part of the cap, and a line item if the job succeeds."""
     earning_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """What of the price the publisher gets."""
+    """The part of the price that the publisher receives."""
     event_seq: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """Number of its newest event."""
+    """Number of the newest event."""
     cancel_requested_at: datetime | None = Field(default=None, sa_type=Timestamp)
     eval_score: int | None = None
     """0 to 100, from the skill's graders."""
     eval_results: dict[str, Any] | None = Field(
         default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
     )
-    """What each grader said: `{score, passed, graders}`."""
+    """Verdicts of the graders: `{score, passed, graders}`."""
     input_versions: dict[str, str] | None = Field(
         default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
     )
-    """Of files that the inputs name and whose submitter may read no others of the drive: the version that was checked.
-    An attempt fails instead of reading another one."""
+    """For files that the inputs name, if the submitter may not read the whole drive: the version that was checked.
+    An attempt fails instead of reading another version."""
     submitted_by: str = Field(default="", max_length=200)
-    """Who submitted it, as `Principal.label` says it."""
+    """`Principal.label` of the submitter."""
     api_key_id: UUID | None = None
     request_id: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
-    """Of the request that submitted it: the logs of all processes carry it."""
+    """ID of the request that submitted the job. The logs of all processes contain it."""
     traceparent: str = Field(default="", max_length=55, sa_column_kwargs={"server_default": ""})
-    """The span that submitted it, in W3C's form, while traces are on: the spans of its attempts descend from it."""
+    """The W3C traceparent of the submission while tracing is on. The spans of the attempts are its descendants."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    """When the running attempt began."""
+    """When the running attempt started."""
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
     @classmethod
     def restrict(cls, query: Select[Any], principal: Principal) -> Select[Any]:
-        """Return the query without the jobs that the principal may not know of.
+        """Return the query without the jobs that the principal may not see.
 
         A publishable or restricted key sees only the jobs that it submitted itself, unless it has the scope
-        `jobs:read`; a job sees only its own row and its children.
+        `jobs:read`. A job sees only its own row and its subjobs.
         """
         if principal.sees_own_jobs_only:
             return query.where(col(cls.api_key_id) == principal.id)
@@ -242,7 +241,7 @@ class Job(SQLModel, table=True):
 
 
 class QueuedJob(SQLModel, table=True):
-    """A queued job's place. Small on purpose: the cost of a claim does not depend on how many jobs exist."""
+    """The queue entry of a job. The table is small, so that the cost of a claim does not grow with `jobs`."""
 
     __tablename__: ClassVar[str] = "job_queue"
     __table_args__ = (
@@ -277,17 +276,17 @@ class QueuedJob(SQLModel, table=True):
     lane: str = Field(max_length=64)
     priority: int
     stamp: int | None = Field(default=None, sa_type=BigInteger)
-    """Start-time-fair virtual time; none while it is parked outside its project's admission window."""
+    """Start-time-fair virtual time; null while the job is parked outside the window of its project."""
     suspect: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    """Two worker processes died under it: it runs alone from now on."""
+    """The job is quarantined: it was in several lost workers and runs alone from now on."""
     held_by: UUID | None = None
-    """The worker process that is emptying itself to run this suspect."""
+    """The worker process that drains in order to run this quarantined job."""
     not_before: datetime | None = Field(default=None, sa_type=Timestamp)
-    """Not admitted before this moment (`run_at`, back-off)."""
+    """The earliest time of admission (`run_at`, retry delay)."""
     is_later: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    """That moment has not come yet, or no sweep has looked since: it is in no index that admission reads."""
+    """`not_before` has not passed yet, or no sweep has run since. The entry is in no index that admission reads."""
     cap_micros: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    """The most that the job may cost, which its wallet must be able to hold before it is admitted."""
+    """The maximum cost of the job. The wallet must be able to hold it before the job is admitted."""
     submitted_at: datetime = Field(sa_type=Timestamp)
 
 
@@ -303,22 +302,22 @@ class Admission(SQLModel, table=True):
 
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
     concurrency_limit: int = 50
-    """Most jobs of the project that are ready or running at once."""
+    """The maximum number of jobs of the project that are ready or running at the same time."""
     weight: int = 1
     lanes: list[str] = Field(
         default_factory=list, sa_column=Column(ARRAY(TEXT), nullable=False, server_default=text("'{}'"))
     )
-    """Lanes that it may use beside `default`."""
+    """Lanes that the project may use in addition to `default`."""
     admitted: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """Its jobs that are ready or running now."""
+    """The number of its ready and running jobs."""
     parked: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """Its jobs that wait outside of the window; counted here, since every submit looks whether there is a place."""
+    """The number of its jobs outside the window. It is stored, because every submission compares it with the limit."""
     tail: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    """Virtual time at which its next job starts at the earliest."""
+    """The earliest virtual time at which its next job starts."""
 
 
 class Feedback(SQLModel, table=True):
-    """What somebody thought of a job's result; one row per job and end user."""
+    """The rating of a job; one row per job and end user."""
 
     __tablename__: ClassVar[str] = "feedback"
     __table_args__ = (
@@ -330,7 +329,7 @@ class Feedback(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE")
     given_by: str = Field(max_length=300)
-    """`end_user:<end_user_id>` when the caller names one, else the principal's label, which no app can give."""
+    """`end_user:<end_user_id>` if the caller names one, otherwise the label of the principal."""
     rating: int
     comment: str = Field(default="", max_length=4000)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

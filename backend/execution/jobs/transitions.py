@@ -17,9 +17,9 @@ from backend.core.db.named_queries import load_queries
 from backend.execution.events.append import EVENT_ROWS, NewEvent, PendingEvent, as_rows
 from backend.execution.jobs.reservations import IS_LIMITED
 from backend.identity.webhook_outbox.outbox import insert_job_deliveries_sql
-from backend.money.admission import TICK, is_held
+from backend.money.admission import TICK, can_reserve
 
-SUSPECT_LOSSES: Final = 3
+QUARANTINE_LOSSES: Final = 3
 """A job that was in this many lost processes runs alone from then on."""
 
 QUERIES: Final = load_queries(
@@ -28,9 +28,9 @@ QUERIES: Final = load_queries(
     {
         "tick": str(TICK),
         "event_rows": EVENT_ROWS,
-        "can_hold_cap": is_held("cast(:cap_micros as bigint)", "w"),
+        "can_hold_cap": can_reserve("cast(:cap_micros as bigint)", "w"),
         "is_limited": IS_LIMITED,
-        "suspect_losses": str(SUSPECT_LOSSES),
+        "suspect_losses": str(QUARANTINE_LOSSES),
         "deliveries_of_ended": insert_job_deliveries_sql("ended"),
         "deliveries_of_ended_roots": insert_job_deliveries_sql(
             "(select * from ended where parent_job_id is null)"
@@ -78,13 +78,13 @@ async def claim(session: AnySession, *, worker_id: UUID, lane: str, limit: int) 
     return await _claim(session, "claim", worker_id, lane, limit)
 
 
-async def claim_suspect(session: AnySession, *, worker_id: UUID, lane: str) -> Sequence[Any]:
+async def claim_quarantined(session: AnySession, *, worker_id: UUID, lane: str) -> Sequence[Any]:
     """Start the job that the worker has promised to run alone, and return rows as `claim_free` does."""
-    return await _claim(session, "claim_suspect", worker_id, lane, 1)
+    return await _claim(session, "claim_quarantined", worker_id, lane, 1)
 
 
 async def _claim(session: AnySession, query: str, worker_id: UUID, lane: str, limit: int) -> Sequence[Any]:
-    values = {"worker_id": worker_id, "lane": lane, "most": limit}
+    values = {"worker_id": worker_id, "lane": lane, "limit": limit}
     return (await session.execute(QUERIES[query], values)).all()
 
 
@@ -143,7 +143,7 @@ async def await_approval(
     *,
     job_id: UUID,
     attempt: int,
-    wanted: str,
+    requests: str,
     expires_at: datetime,
     events: Sequence[PendingEvent],
 ) -> Any:
@@ -156,7 +156,7 @@ async def await_approval(
     values = {
         "job_id": job_id,
         "attempt": attempt,
-        "wanted": wanted,
+        "wanted": requests,
         "expires_at": expires_at,
         **_event_values(events),
     }
@@ -181,9 +181,11 @@ async def cancel_pending(session: AnySession, *, job_id: UUID, error: str, event
     return (await session.execute(QUERIES["cancel_pending"], values)).one_or_none()
 
 
-async def cancel_all_pending(session: AnySession, *, project_id: UUID, who: str, error: str) -> Sequence[Any]:
+async def cancel_all_pending(
+    session: AnySession, *, project_id: UUID, actor: str, error: str
+) -> Sequence[Any]:
     """Cancel all jobs of a project that are queued or wait for approvals, and return their last events' numbers."""
-    values = {"project_id": project_id, "who": who, "error": error}
+    values = {"project_id": project_id, "who": actor, "error": error}
     return (await session.execute(QUERIES["cancel_all_pending"], values)).all()
 
 

@@ -1,4 +1,4 @@
-"""Whether a request for a job fits the skill that it names, told as every problem at once."""
+"""Validate a request for a job against the skill, and report all problems together."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ MAX_METADATA_BYTES: Final = 16_384
 
 
 def checked_inputs(skill: Skill, request: JobCreate) -> dict[str, Any]:
-    """The inputs with the skill's defaults filled in.
+    """Return the inputs with the defaults of the skill filled in.
 
     Raises:
-        Invalid: something of the request does not fit the skill; carries every problem.
+        Invalid: The request is not valid for the skill; contains all problems.
     """
     checked = skill.inputs.check(request.inputs)
     problems = list(checked.problems)
@@ -31,12 +31,12 @@ def checked_inputs(skill: Skill, request: JobCreate) -> dict[str, Any]:
         problems.append(
             Problem(
                 "metadata",
-                f"This is over {MAX_METADATA_BYTES:,} bytes. Keep it elsewhere and put its id here.",
+                f"This has more than {MAX_METADATA_BYTES:,} bytes. Store it elsewhere and put its ID here.",
             )
         )
     flaw = unstorable(request.metadata)
     if flaw is not None:
-        problems.append(Problem("metadata", f"{flaw}, which cannot be stored. Take it out."))
+        problems.append(Problem("metadata", f"{flaw}, which cannot be stored. Remove it."))
     problems += _problems_of_model(skill, request.model)
     if problems:
         first = problems[0]
@@ -48,15 +48,15 @@ def checked_inputs(skill: Skill, request: JobCreate) -> dict[str, Any]:
 
 
 def check_limits(skill: Skill, limits: JobLimits, *, price_micros: int = 0) -> None:
-    """Reject limits above what the skill gives its jobs: they are the most that a job gets, and never exceeded.
+    """Reject limits above those of the skill.
 
     Args:
-        skill: What the job runs.
-        limits: What the request asks for.
-        price_micros: Of the listing that it runs, which `cost_usd` includes.
+        skill: The skill of the job.
+        limits: The limits of the request.
+        price_micros: Price of the listing, which `cost_usd` includes.
 
     Raises:
-        LimitAboveCeiling: With every limit that is too high.
+        LimitAboveCeiling: A limit is too high; contains all such limits.
     """
     over = job_ceilings.exceeded(limits.model_dump(), skill, price_usd=price_micros / 1e6)
     if over:
@@ -71,6 +71,6 @@ def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
             Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
         ]
     if recorded_job(model) is not None:
-        return []  # `recorded.check` looks up whether it is there
+        return []  # `access.recordings.check` looks the job up
     problem = catalog.current().problem(model)
     return [] if problem is None else [Problem("model", problem)]

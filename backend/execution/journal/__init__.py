@@ -1,1 +1,1 @@
-"""The journal of an agent's run: every reply and every tool result, written once, so that nothing is bought twice."""
+"""The journal of an agent's run: every reply and tool result, stored once, so that nothing is bought twice."""

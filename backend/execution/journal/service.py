@@ -1,7 +1,7 @@
-"""Writing and reading a run's journal. Every write is fenced by the attempt, and done once however often it is tried.
+"""Write and read the journal of an agent's run.
 
-An entry, the events that tell of it, what it cost and the job's own counts are one statement: one without the others
-does not exist.
+Every write is fenced by the attempt and idempotent. The entry, its events, its cost and the counts of the job are
+written by one statement, so that none is stored without the others.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from backend.core.jsonb import storable
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.events.append import EVENT_ROWS, PendingEvent, as_rows
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 
 Kind = Literal["opening", "reply", "started", "result", "note", "verdict"]
 
 OPENING_STEP = 0
 NOTE_PLACE = 1_000
-"""Of a note that goes with the results of a step: no reply asks for so many calls."""
+"""Position of the note that follows the results of a step; no reply requests that many calls."""
 CLEARED_PLACE = 1_001
-"""Of the notes of what was taken out of the conversation behind a step, to make room: one before the next reply was
-asked for, one after its model found the conversation too long."""
+"""First position of the notes about results that were removed from the conversation after a step: one before the next
+request, one after its model rejected the conversation as too long."""
 VERDICT_PLACE = 2_000
-"""Of the first grader's verdict, beside the opening: it belongs to no step."""
+"""Position of the first grader's verdict, in step 0, because it belongs to no step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing of a run that is not done again."""
+    """One result of a run that is not repeated."""
 
     step: int
     place: int
@@ -45,32 +45,32 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
-    """Entries that belong together, and all that is to be stored with them."""
+class JournalWrite:
+    """Entries that belong together, and everything that is stored with them."""
 
     entries: Sequence[Entry]
-    """At least one; the first says whether they are there already."""
+    """At least one. The first one decides whether they are stored already."""
     events: Sequence[PendingEvent] = ()
-    used: Sequence[Used] = ()
-    """Priced things that were used for them."""
+    used: Sequence[LineItem] = ()
+    """Line items of the entries."""
     usage: Mapping[str, Any] = field(default_factory=dict)
-    """What becomes of the job's own counts."""
+    """New values of the counts of the job."""
 
 
-class Kept(NamedTuple):
-    """An entry as it was read."""
+class StoredEntry(NamedTuple):
+    """A stored entry."""
 
     entry: Entry
     attempt: int
     created_at: datetime
 
 
-class Journalled(NamedTuple):
-    """What a run has done so far."""
+class Journal(NamedTuple):
+    """The journal of a run."""
 
-    entries: list[Kept]
+    entries: list[StoredEntry]
     spent_micros: int
-    """What all of it, and everything else that was used for the job, was billed."""
+    """The bill of everything that the job has used."""
 
 
 _WRITE = text(f"""
@@ -105,7 +105,7 @@ with job as (
 select event_seq, used_micros + :reserved_micros - reserved_micros as spent_micros from job
 """)  # noqa: S608 - interpolated values are constants
 
-_IS_KEPT = text("""
+_STORED_SPENT = text("""
 select j.used_micros + j.called_used_micros + :reserved_micros - j.reserved_micros
 from journal_entries e join jobs j on j.id = e.job_id
 where e.job_id = :job_id and e.step = :step and e.place = :place and e.attempt = :attempt
@@ -121,30 +121,31 @@ _SPENT = text("""
 select used_micros + called_used_micros + :reserved_micros - reserved_micros from jobs where id = :job_id
 """)
 
-_BEGIN_WITH = text("""
+_COPY = text("""
 insert into journal_entries (job_id, step, place, kind, attempt, content, created_at)
 select :job_id, e.step, e.place, e.kind, 0, e.content, clock_timestamp()
 from json_to_recordset(cast(:entries as json)) as e(step int, place int, kind text, content json)
 """)
 
-_FORGET = text("""
+_CLEAR = text("""
 with approval as (delete from approvals where job_id = :job_id)
 delete from journal_entries where job_id = :job_id
 """)
 
 
 async def write(
-    session: AnySession, *, job_id: UUID, attempt: int, reserved_micros: int, writing: Writing
+    session: AnySession, *, job_id: UUID, attempt: int, reserved_micros: int, writing: JournalWrite
 ) -> int | None:
-    """Store it unless it is stored already; gives what the job has spent by now, in micros.
+    """Store the entries unless they are stored already, and return what the job has spent, in micros.
 
-    That is what it and the jobs that it called have used, and what of the `reserved_micros` of its claim is lent to
-    those that run.
+    That is what the job and its subjobs have used, plus the part of the `reserved_micros` of its claim that is lent to
+    running subjobs.
 
-    None: the attempt is not the running one any more, and nothing is stored.
+    Returns:
+        None if the attempt is not the running one any more. Nothing is stored then.
     """
     first = writing.entries[0]
-    found = {
+    key = {
         "job_id": job_id,
         "attempt": attempt,
         "step": first.step,
@@ -152,13 +153,13 @@ async def write(
         "kind": first.kind,
         "reserved_micros": reserved_micros,
     }
-    billed = sum(one.billed_micros for one in writing.used)
+    billed = sum(item.billed_micros for item in writing.used)
     written = await session.execute(
         _WRITE,
         {
-            **found,
+            **key,
             "entries": storable([_as_row(entry) for entry in writing.entries]),
-            "used": storable([_used_row(one) for one in writing.used]),
+            "used": storable([_item_row(item) for item in writing.used]),
             "billed_micros": billed,
             "usage": storable(dict(writing.usage)),
             "count": len(writing.events),
@@ -167,8 +168,8 @@ async def write(
     )
     row = written.one_or_none()
     if row is None:
-        kept: int | None = (await session.execute(_IS_KEPT, found)).scalar_one_or_none()
-        return kept
+        stored: int | None = (await session.execute(_STORED_SPENT, key)).scalar_one_or_none()
+        return stored
     if writing.events:
         notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
         transactional.note(session, EVENTS_APPENDED, len(writing.events))
@@ -176,41 +177,42 @@ async def write(
     return spent
 
 
-async def read(session: AnySession, job_id: UUID, *, reserved_micros: int) -> Journalled:
-    """All that a run has written, in order, and what the job has spent."""
+async def read(session: AnySession, job_id: UUID, *, reserved_micros: int) -> Journal:
+    """Return all entries of a run in order, and what the job has spent."""
     rows = (await session.execute(_READ, {"job_id": job_id})).all()
     spent: int = (
         await session.execute(_SPENT, {"job_id": job_id, "reserved_micros": reserved_micros})
     ).scalar_one()
-    kept = [
-        Kept(Entry(row.step, row.place, row.kind, row.content), row.attempt, row.created_at) for row in rows
+    stored = [
+        StoredEntry(Entry(row.step, row.place, row.kind, row.content), row.attempt, row.created_at)
+        for row in rows
     ]
-    return Journalled(kept, spent)
+    return Journal(stored, spent)
 
 
-async def begin_with(session: AnySession, job_id: UUID, entries: Sequence[Entry]) -> None:
-    """Let a job that nobody has claimed yet begin with what another has done: of no attempt, and paid already."""
+async def copy_entries(session: AnySession, job_id: UUID, entries: Sequence[Entry]) -> None:
+    """Store entries of another job for a job that is not claimed yet. They belong to attempt 0 and are not charged."""
     values = {"job_id": job_id, "entries": storable([_as_row(entry) for entry in entries])}
-    await session.execute(_BEGIN_WITH, values)
+    await session.execute(_COPY, values)
 
 
-async def forget(session: AnySession, job_id: UUID) -> None:
-    """Let the job's next attempt begin anew; what was spent stays spent, and no consent holds for other calls."""
-    await session.execute(_FORGET, {"job_id": job_id})
+async def clear(session: AnySession, job_id: UUID) -> None:
+    """Delete the journal and the approvals, so that the next attempt starts again. What was spent stays charged."""
+    await session.execute(_CLEAR, {"job_id": job_id})
 
 
 def _as_row(entry: Entry) -> dict[str, Any]:
     return {"step": entry.step, "place": entry.place, "kind": entry.kind, "content": entry.content}
 
 
-def _used_row(one: Used) -> dict[str, Any]:
+def _item_row(item: LineItem) -> dict[str, Any]:
     return {
         "id": str(uuid4()),
-        "kind": one.kind,
-        "provider": one.provider,
-        "model": one.model,
-        "quantity": one.quantity,
-        "upstream_nanos": one.upstream_nanos,
-        "billed_micros": one.billed_micros,
-        "label": one.label,
+        "kind": item.kind,
+        "provider": item.provider,
+        "model": item.model,
+        "quantity": item.quantity,
+        "upstream_nanos": item.upstream_nanos,
+        "billed_micros": item.billed_micros,
+        "label": item.label,
     }

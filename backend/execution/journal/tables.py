@@ -1,4 +1,4 @@
-"""Table of what agents have said and done."""
+"""Table of the journal entries of agents."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ KINDS = ("opening", "reply", "started", "result", "note", "verdict")
 
 
 class JournalEntry(SQLModel, table=True):
-    """One thing of a run that is not done again: the opening, a reply, a call of a tool, a note, a grader's verdict.
+    """One result of a run that is not repeated: first message, reply, tool call, note, or verdict of a grader.
 
-    A reply has place 0 of its step; the calls that it asks for have the places 1, 2, 3… in their order.
+    In each step the reply has position (`place`) 0, and its calls have the positions 1, 2, 3… in their order.
     """
 
     __tablename__: ClassVar[str] = "journal_entries"
@@ -30,12 +30,12 @@ class JournalEntry(SQLModel, table=True):
 
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
     step: int = Field(primary_key=True)
-    """0: the opening. Then the number of the reply."""
+    """0: the first message; otherwise the number of the reply."""
     place: int = Field(primary_key=True)
     kind: str = Field(max_length=16)
-    """`started` is a call whose outcome is not known yet; it becomes `result`."""
+    """`started` is a call whose result is not known yet; it becomes `result`."""
     attempt: int
-    """Which attempt wrote it."""
+    """The attempt that wrote the entry."""
     content: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
-    """Kept as text: the same conversation has to be the same characters, or the model's prompt cache is missed."""
+    """Stored as `json`: the text of a conversation must stay identical for the prompt cache of the model."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

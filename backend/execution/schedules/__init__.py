@@ -1,9 +1,9 @@
-"""Schedules: jobs that submit themselves by the clock of a place.
+"""Schedules: jobs that are submitted at the times of a cron expression in a time zone.
 
-cron.py        what an expression says: five fields, names, ranges, steps, `@daily`
-calendar.py    when it comes next in a time zone, through the changes of its clock
-dispatcher.py  what is due becomes a job, once
-misfires.py    what a due time leads to: run, skip, missed; pure
-target.py      what it runs: a skill of the project, or a listing at an agreed price
-service.py     what people do with schedules; runs.py what they see of their runs
+cron.py        parses cron expressions: five fields, names, ranges, steps, `@daily`
+calendar.py    computes the next times in a time zone, across clock changes
+dispatcher.py  submits a job for each due time, once
+misfires.py    decides what an overdue time leads to: run, skip, missed; pure functions
+target.py      resolves what a schedule runs: a skill of the project, or a listing at an agreed price
+service.py     creates and changes schedules; runs.py lists their runs and starts one immediately
 """

@@ -13,7 +13,7 @@ from backend.core.db.paging import Page
 from backend.core.http.paging import PageDep, linked
 from backend.execution.schedules import runs, service
 from backend.execution.schedules.cron import MAX_CHARACTERS
-from backend.execution.schedules.dispatcher import Terms
+from backend.execution.schedules.dispatcher import JobDefaults
 from backend.execution.schedules.schemas import (
     ScheduleCreate,
     ScheduleDetailRead,
@@ -33,43 +33,43 @@ from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/schedules", tags=["schedules"])
 
-NEXT_SHOWN = 5
-LAST_SHOWN = 10
-MAX_PREVIEWED = 50
+UPCOMING_COUNT = 5
+RUN_COUNT = 10
+MAX_PREVIEW_COUNT = 50
 
 
-@router.post("", status_code=201, summary="Make a schedule", response_model=ScheduleDetailRead)
+@router.post("", status_code=201, summary="Create a schedule", response_model=ScheduleDetailRead)
 @permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def create_schedule(
-    asked: ScheduleCreate, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
+    body: ScheduleCreate, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
 ) -> Response:
-    """Have a skill run by the clock of a place. Its inputs are checked now."""
+    """Create a schedule that runs a skill at the times of a cron expression. The inputs are validated now."""
 
-    async def make() -> ScheduleDetailRead:
-        return _detail(await service.create(session, principal, asked), [])
+    async def create() -> ScheduleDetailRead:
+        return _detail(await service.create(session, principal, body), [])
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
-@router.get("", summary="List the schedules")
+@router.get("", summary="List schedules")
 @permissions.needs("schedules:read")
 async def list_schedules(principal: PrincipalDep, session: SessionDep) -> Sequence[ScheduleRead]:
-    """Every schedule of the project, by name."""
-    return [ScheduleRead(**_shown(one)) for one in await service.list_all(session, principal)]
+    """List the schedules of the project, sorted by name."""
+    return [ScheduleRead(**_fields(schedule)) for schedule in await service.list_all(session, principal)]
 
 
-@router.get("/preview", summary="When a cron expression comes")
+@router.get("/preview", summary="Preview a cron expression")
 @permissions.needs("schedules:read")
 async def preview_schedule(
     principal: PrincipalDep,
     *,
     cron: Annotated[str, Query(min_length=1, max_length=MAX_CHARACTERS)],
     time_zone: Annotated[str, Query(min_length=1, max_length=100)] = "UTC",
-    count: Annotated[int, Query(ge=1, le=MAX_PREVIEWED)] = NEXT_SHOWN,
+    count: Annotated[int, Query(ge=1, le=MAX_PREVIEW_COUNT)] = UPCOMING_COUNT,
 ) -> SchedulePreviewRead:
-    """The next moments of an expression in a time zone, or what is wrong with it; nothing is kept."""
+    """Return the next times of a cron expression in a time zone, or what is wrong with it. Nothing is stored."""
     principal.require(Role.VIEWER, "schedules:read")
-    clock = service.read(cron, time_zone)
+    clock = service.parse_clock(cron, time_zone)
     return SchedulePreviewRead(
         cron=cron, time_zone=time_zone, next_runs=UpcomingTimesRead.first(clock, count, now())
     )
@@ -78,25 +78,26 @@ async def preview_schedule(
 @router.get("/{schedule_id}", summary="Read a schedule")
 @permissions.needs("schedules:read")
 async def get_schedule(schedule_id: UUID, principal: PrincipalDep, session: SessionDep) -> ScheduleDetailRead:
-    """A schedule with its next five moments, and what the last ten came to."""
+    """Read a schedule with its next five times and its last ten runs."""
     schedule = await service.get(session, principal, schedule_id)
-    last = await runs.list_some(session, principal, schedule_id, Page(limit=LAST_SHOWN))
-    return _detail(schedule, last.items)
+    last_runs = await runs.list_runs(session, principal, schedule_id, Page(limit=RUN_COUNT))
+    return _detail(schedule, last_runs.items)
 
 
 @router.patch("/{schedule_id}", summary="Change a schedule")
 @permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def change_schedule(
-    schedule_id: UUID, asked: ScheduleUpdate, principal: PrincipalDep, session: SessionDep
+    schedule_id: UUID, body: ScheduleUpdate, principal: PrincipalDep, session: SessionDep
 ) -> ScheduleRead:
-    """Change when it comes, with what, or switch it off or on; moments that passed meanwhile are not missed."""
-    return ScheduleRead(**_shown(await service.change(session, principal, schedule_id, asked)))
+    """Change the times, the inputs or other settings, or turn the schedule off or on. Times that passed meanwhile do
+    not count as missed."""
+    return ScheduleRead(**_fields(await service.update(session, principal, schedule_id, body)))
 
 
 @router.delete("/{schedule_id}", status_code=204, summary="Delete a schedule")
 @permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def delete_schedule(schedule_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Forget a schedule; its jobs stay."""
+    """Delete a schedule. Its jobs stay."""
     await service.delete(session, principal, schedule_id)
 
 
@@ -109,11 +110,11 @@ async def run_schedule(
 ) -> Response:
     """Submit the job of a schedule immediately, in addition to its scheduled times."""
 
-    async def make() -> ScheduleRunRead:
-        terms = Terms(PriceList.of(context.settings), context.settings.max_queued_jobs)
+    async def create() -> ScheduleRunRead:
+        terms = JobDefaults(PriceList.of(context.settings), context.settings.max_queued_jobs)
         return await runs.run_now(session, principal, schedule_id, terms)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get("/{schedule_id}/runs", summary="List the runs of a schedule")
@@ -127,19 +128,21 @@ async def list_schedule_runs(
     *,
     page: PageDep,
 ) -> Sequence[ScheduleRunRead]:
-    """What its moments came to, the latest first."""
-    return linked(request, response, await runs.list_some(session, principal, schedule_id, page))
+    """List the runs of a schedule, newest first."""
+    return linked(request, response, await runs.list_runs(session, principal, schedule_id, page))
 
 
-def _shown(schedule: Schedule) -> dict[str, Any]:
-    own = schedule.model_dump(exclude={"project_id", "skill_name", "job_metadata"})
+def _fields(schedule: Schedule) -> dict[str, Any]:
+    fields = schedule.model_dump(exclude={"project_id", "skill_name", "job_metadata"})
     if not schedule.listing:
-        own |= {"listing": None, "most_price_micros": None}
-    return {**own, "skill": schedule.skill_name, "metadata": schedule.job_metadata}
+        fields |= {"listing": None, "most_price_micros": None}
+    return {**fields, "skill": schedule.skill_name, "metadata": schedule.job_metadata}
 
 
-def _detail(schedule: Schedule, last: Sequence[ScheduleRunRead]) -> ScheduleDetailRead:
-    coming: list[UpcomingTimesRead] = []
+def _detail(schedule: Schedule, last_runs: Sequence[ScheduleRunRead]) -> ScheduleDetailRead:
+    next_runs: list[UpcomingTimesRead] = []
     if schedule.enabled:
-        coming = UpcomingTimesRead.first(service.read(schedule.cron, schedule.time_zone), NEXT_SHOWN, now())
-    return ScheduleDetailRead(**_shown(schedule), next_runs=coming, last_runs=list(last))
+        next_runs = UpcomingTimesRead.first(
+            service.parse_clock(schedule.cron, schedule.time_zone), UPCOMING_COUNT, now()
+        )
+    return ScheduleDetailRead(**_fields(schedule), next_runs=next_runs, last_runs=list(last_runs))

@@ -1,11 +1,11 @@
-"""When a cron expression comes in a time zone. Functions of a moment alone: no clock, no database.
+"""Compute the times of a cron expression in a time zone. Pure functions: no clock, no database.
 
-Clocks are put forward and back, and then some times do not exist, and some exist twice:
+When clocks go forward or back, some local times do not exist, and some exist twice:
 
-- An expression that names hours comes once for each time that it names. One that does not exist comes at the first
-  moment after the gap, one that exists twice the first time.
-- An expression for every hour follows the time that passes: whenever the clock shows a minute that it names, in both
-  passes of an hour that is repeated, and not for an hour that is left out.
+- An expression that names hours matches once for each local time. A time that does not exist matches at the first
+  instant after the gap; a time that exists twice matches the first time.
+- An expression for every hour follows elapsed time: it matches whenever the local minute matches, in both passes of a
+  repeated hour, and not in a skipped hour.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from backend.execution.schedules.cron import BadCron, Cron
 HORIZON: Final = timedelta(days=366 * 9)
 """A 29th of February is at most eight years away."""
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}")
-_NOT_OF_THE_LIST: Final = ("posix", "right/", "local", "Factory")
+_NOT_IANA: Final = ("posix", "right/", "local", "Factory")
 _MINUTE: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
-_LOOK_BACK: Final = (timedelta(hours=2), timedelta(days=2), timedelta(days=63), HORIZON)
+_SEARCH_WINDOWS: Final = (timedelta(hours=2), timedelta(days=2), timedelta(days=63), HORIZON)
 
 
 class Clock(NamedTuple):
-    """An expression, and whose clock it goes by."""
+    """A cron expression and its time zone."""
 
     cron: Cron
     zone: ZoneInfo
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone of that name.
+    """Return the time zone with this name.
 
     Raises:
-        BadCron: there is none.
+        BadCron: There is no such time zone.
     """
-    if _ZONE.fullmatch(name) and not name.startswith(_NOT_OF_THE_LIST):
+    if _ZONE.fullmatch(name) and not name.startswith(_NOT_IANA):
         try:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -54,85 +54,85 @@ def zone_of(name: str) -> ZoneInfo:
     raise BadCron(f"{name[:100]!r} is not a time zone of the IANA list, such as 'Europe/Berlin'.{hint}")
 
 
-def after(cron: Cron, zone: tzinfo, moment: datetime) -> datetime | None:
-    """The first moment behind this one at which it comes, in UTC; none within nine years."""
+def after(cron: Cron, zone: tzinfo, at_time: datetime) -> datetime | None:
+    """Return the first match after a time, in UTC; None if there is none within nine years."""
     if cron.is_every_hour:
-        return _after_by_time(cron, zone, moment)
-    return _after_by_clock(cron, zone, moment)
+        return _after_by_time(cron, zone, at_time)
+    return _after_by_clock(cron, zone, at_time)
 
 
-def coming(cron: Cron, zone: tzinfo, moment: datetime) -> Iterator[datetime]:
-    """The moments behind this one, one after the other."""
-    found = after(cron, zone, moment)
+def upcoming(cron: Cron, zone: tzinfo, at_time: datetime) -> Iterator[datetime]:
+    """Iterate over the matches after a time."""
+    found = after(cron, zone, at_time)
     while found is not None:
         yield found
         found = after(cron, zone, found)
 
 
-def first(cron: Cron, zone: tzinfo, moment: datetime, count: int) -> list[datetime]:
-    """As many of the next moments."""
-    return list(islice(coming(cron, zone, moment), count))
+def first(cron: Cron, zone: tzinfo, at_time: datetime, count: int) -> list[datetime]:
+    """Return the first `count` matches after a time."""
+    return list(islice(upcoming(cron, zone, at_time), count))
 
 
-def latest(cron: Cron, zone: tzinfo, moment: datetime) -> datetime | None:
-    """The last moment at which it came, up to and with this one."""
-    for look_back in _LOOK_BACK:
+def latest(cron: Cron, zone: tzinfo, at_time: datetime) -> datetime | None:
+    """Return the last match up to and including a time."""
+    for window in _SEARCH_WINDOWS:
         found = None
-        for one in coming(cron, zone, moment - look_back):
-            if one > moment:
+        for time_found in upcoming(cron, zone, at_time - window):
+            if time_found > at_time:
                 break
-            found = one
+            found = time_found
         if found is not None:
             return found
     return None
 
 
-def _after_by_clock(cron: Cron, zone: tzinfo, moment: datetime) -> datetime | None:
-    """Day by day, and in each the first time behind the moment: what follows on the wall never comes sooner."""
+def _after_by_clock(cron: Cron, zone: tzinfo, at_time: datetime) -> datetime | None:
+    """Search day by day. Within a day, a later local time never has an earlier UTC time."""
     times = [time(hour, minute) for hour in cron.hours for minute in cron.minutes]
-    day = moment.astimezone(zone).date() - _DAY  # a gap may push the end of a day into the next one
+    day = at_time.astimezone(zone).date() - _DAY  # a gap may push the end of a day into the next one
     last = day + HORIZON
     while day <= last:
         if cron.has_day(day):
-            place = bisect_right(times, moment, key=lambda at: _moment(day, at, zone))
-            if place < len(times):
-                return _moment(day, times[place], zone)
+            index = bisect_right(times, at_time, key=lambda current: _utc_of(day, current, zone))
+            if index < len(times):
+                return _utc_of(day, times[index], zone)
         day += _DAY
     return None
 
 
-def _after_by_time(cron: Cron, zone: tzinfo, moment: datetime) -> datetime | None:
-    at = moment.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
-    end = at + HORIZON
-    while at <= end:
-        shown = at.astimezone(zone)
-        if not cron.has_day(shown.date()):
-            at = max(_moment(shown.date() + _DAY, time(0), zone), at + _MINUTE)
-        elif shown.minute in cron.minutes:
-            return at
+def _after_by_time(cron: Cron, zone: tzinfo, at_time: datetime) -> datetime | None:
+    current = at_time.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
+    horizon = current + HORIZON
+    while current <= horizon:
+        local = current.astimezone(zone)
+        if not cron.has_day(local.date()):
+            current = max(_utc_of(local.date() + _DAY, time(0), zone), current + _MINUTE)
+        elif local.minute in cron.minutes:
+            return current
         else:
-            at = _next_minute(cron, zone, at, shown)
+            current = _next_minute(cron, zone, current, local)
     return None
 
 
-def _next_minute(cron: Cron, zone: tzinfo, at: datetime, shown: datetime) -> datetime:
-    """Where to look next: at the next minute that is named, or at the next hour; not past a change of the clock."""
-    place = bisect_right(cron.minutes, shown.minute)
-    to = cron.minutes[place] if place < len(cron.minutes) else 60
-    ahead = at + timedelta(minutes=to - shown.minute)
-    if ahead.astimezone(zone).utcoffset() != shown.utcoffset():
-        return at + _MINUTE
+def _next_minute(cron: Cron, zone: tzinfo, current: datetime, local: datetime) -> datetime:
+    """Return the next time to check: the next matching minute or the next hour, but not past a clock change."""
+    index = bisect_right(cron.minutes, local.minute)
+    to = cron.minutes[index] if index < len(cron.minutes) else 60
+    ahead = current + timedelta(minutes=to - local.minute)
+    if ahead.astimezone(zone).utcoffset() != local.utcoffset():
+        return current + _MINUTE
     return ahead
 
 
-def _moment(day: date, at: time, zone: tzinfo) -> datetime:
-    """When the clock on the wall shows this: the first time if twice, the first moment after the gap if never."""
-    wall = datetime.combine(day, at)
-    moment = wall.replace(tzinfo=zone).astimezone(UTC)
-    if moment.astimezone(zone).replace(tzinfo=None) == wall:
-        return moment
-    # In a gap, where the two offsets around it place the wall's time on either side of it.
-    early, late = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), moment
+def _utc_of(day: date, current: time, zone: tzinfo) -> datetime:
+    """Return the UTC time of a local time: the first one of two, or the end of the gap if it does not exist."""
+    wall = datetime.combine(day, current)
+    at_time = wall.replace(tzinfo=zone).astimezone(UTC)
+    if at_time.astimezone(zone).replace(tzinfo=None) == wall:
+        return at_time
+    # The time is in a gap: the offsets before and after it give UTC times on both sides of the clock change.
+    early, late = wall.replace(tzinfo=zone, fold=1).astimezone(UTC), at_time
     before = early.astimezone(zone).utcoffset()
     while late - early > timedelta(seconds=1):
         middle = early + (late - early) // 2
@@ -145,5 +145,5 @@ def _moment(day: date, at: time, zone: tzinfo) -> datetime:
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """The names of every time zone that this machine knows."""
+    """Return the names of all time zones that this host knows."""
     return frozenset(available_timezones())

@@ -1,4 +1,4 @@
-"""Cron expressions: five fields, read into sets of numbers; everything wrong is said with its place."""
+"""Parse cron expressions: five fields, each a set of numbers. Errors name the field and the part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 MAX_CHARACTERS: Final = 200
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_LONGEST: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DAYS_OF_MONTH: Final = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 ALIASES: Final = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -22,7 +22,7 @@ ALIASES: Final = {
 
 
 class BadCron(ValueError):
-    """The expression says nothing that this can follow; the text is a sentence about it."""
+    """The expression or time zone is not valid; the text says why."""
 
 
 class _Field(NamedTuple):
@@ -30,7 +30,7 @@ class _Field(NamedTuple):
     first: int
     last: int
     names: tuple[str, ...] = ()
-    names_begin_at: int = 0
+    first_name_value: int = 0
 
 
 _FIELDS: Final = (
@@ -44,7 +44,7 @@ _FIELDS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """When something comes, by the clock on the wall."""
+    """A parsed expression, in local time."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -53,15 +53,15 @@ class Cron:
     weekdays: frozenset[int]
     """0 is Sunday."""
     either_day: bool
-    """Both kinds of days are named: then a day that is one of either comes, as in every cron."""
+    """Both kinds of days are restricted: a day that matches either of them matches, as in standard cron."""
 
     @property
     def is_every_hour(self) -> bool:
-        """It names no hours: it follows the time that passes, not the clock on the wall."""
+        """Return whether the expression names no hours, so that it follows elapsed time instead of local time."""
         return len(self.hours) == 24
 
     def has_day(self, day: date) -> bool:
-        """Whether it comes on that day."""
+        """Return whether the expression matches on this day."""
         if day.month not in self.months:
             return False
         by_month, by_week = day.day in self.days, day.isoweekday() % 7 in self.weekdays
@@ -69,10 +69,10 @@ class Cron:
 
 
 def parse(expression: str) -> Cron:
-    """What the expression says.
+    """Parse an expression.
 
     Raises:
-        BadCron: nothing that this can follow, or a day that never comes.
+        BadCron: The expression is not valid, or names only days that do not exist.
     """
     text = expression.strip().lower()
     if len(text) > MAX_CHARACTERS:
@@ -98,7 +98,7 @@ def parse(expression: str) -> Cron:
         weekdays=frozenset(day % 7 for day in weekdays),
         either_day=not parts[2].startswith("*") and not parts[4].startswith("*"),
     )
-    if not cron.either_day and all(min(days) > _LONGEST[month - 1] for month in months):
+    if not cron.either_day and all(min(days) > _DAYS_OF_MONTH[month - 1] for month in months):
         raise BadCron(f"No month that it names has a day {min(days)}, so it never comes.")
     return cron
 
@@ -134,7 +134,7 @@ def _range(part: str, field: _Field) -> range | list[int]:
 
 def _value(text: str, part: str, field: _Field) -> int:
     if text in field.names:
-        return field.names.index(text) + field.names_begin_at
+        return field.names.index(text) + field.first_name_value
     value = _number(text, part, field)
     if not field.first <= value <= field.last:
         raise _bad(part, field, f"it goes from {field.first} to {field.last}")

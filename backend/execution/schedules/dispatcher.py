@@ -1,8 +1,8 @@
 """Submit the jobs of due schedules, each once: every worker process checks once a second, and one locks the schedule.
 
-The run's row, the job and the next moment are written in one transaction; a run is unique for its schedule and due
-moment. The reason why a job is rejected is recorded instead of it, and sent to webhooks. A run of a schedule with
-`overlap: queue` whose previous job has not ended is recorded as `queued`, and submitted when nothing of it runs.
+The row of the run, the job and the next time are written in one transaction. A run is unique for its schedule and due
+time. If the job is rejected, the run records the reason, and webhooks receive it. With `overlap: queue`, a run whose
+previous job has not ended is recorded as `queued`, and submitted when no job of the schedule runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from backend.core.metrics.instruments import SCHEDULE_RUNS
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.submit import submit
 from backend.execution.schedules import calendar, service, target
-from backend.execution.schedules.misfires import Patience, Turn, turns
+from backend.execution.schedules.misfires import DueRun, MisfirePolicy, due_runs
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.webhook_outbox import outbox
@@ -46,9 +46,9 @@ _DUE = text("""
 select s.id, s.project_id from schedules s
 where s.next_at <= coalesce(cast(:at as timestamptz), now())
   and (select p.deleted_at from projects p where p.id = s.project_id) is null
-order by s.next_at limit :most
+order by s.next_at limit :limit
 """)
-_LIVE = text("""
+_UNFINISHED = text("""
 select j.id from (
   select job_id from schedule_runs
   where schedule_id = :schedule_id and project_id = :project_id and job_id is not null
@@ -70,40 +70,40 @@ where s.id in (select schedule_id from schedule_runs where outcome = 'queued')
       order by due_at desc limit 100
     ) r join jobs j on j.id = r.job_id and j.project_id = s.project_id and j.finished_at is null
   ))
-limit :most
+limit :limit
 """)
-_NEXT_QUEUED = text("""
+_FIRST_QUEUED = text("""
 select id, due_at, reason from schedule_runs
 where schedule_id = :schedule_id and project_id = :project_id and outcome = 'queued'
 order by due_at limit 1 for update
 """)
-_LEAVE_QUEUE = text("""
+_SKIP_QUEUED = text("""
 update schedule_runs set outcome = 'skipped', code = 'schedule_off', reason = 'The schedule was turned off.'
 where schedule_id = :schedule_id and project_id = :project_id and outcome = 'queued'
 """)
 _NOW = text("select coalesce(cast(:at as timestamptz), now())")
-_NOTE_RUN = text("""
+_INSERT_RUN = text("""
 insert into schedule_runs (id, schedule_id, project_id, due_at, by_hand, outcome, job_id, reason, code, created_at)
 values (:id, :schedule_id, :project_id, :due_at, false, 'submitted', null, '', '', clock_timestamp())
 on conflict (schedule_id, due_at) do nothing returning id
 """)
-_RUN_CAME_TO = text("""
+_STORE_RESULT = text("""
 update schedule_runs set outcome = :outcome, job_id = :job_id, reason = :reason, code = :code
 where id = :id and project_id = :project_id
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What the instance's settings say about jobs that it submits by itself."""
+class JobDefaults:
+    """Settings of the instance for the jobs that it submits itself."""
 
     prices: PriceList
-    most_queued: int = DEFAULTS.queued_jobs
+    max_queued: int = DEFAULTS.queued_jobs
 
 
 @dataclass(frozen=True, slots=True)
-class CameTo:
-    """What a due moment came to."""
+class RunResult:
+    """The outcome of a due time."""
 
     outcome: str
     job_id: UUID | None = None
@@ -111,70 +111,72 @@ class CameTo:
     code: str = ""
 
 
-def periodic_task(database: Database, terms: Terms) -> PeriodicTask:
+def periodic_task(database: Database, defaults: JobDefaults) -> PeriodicTask:
     """Return the task that submits what is due, once a second."""
-    return PeriodicTask("schedules", EVERY_S, partial(_fire_due, database, terms))
+    return PeriodicTask("schedules", EVERY_S, partial(_fire_due, database, defaults))
 
 
-async def _fire_due(database: Database, terms: Terms) -> None:
+async def _fire_due(database: Database, defaults: JobDefaults) -> None:
     try:
-        await fire_due(database, terms)
+        await fire_due(database, defaults)
     except SQLAlchemyError as error:
         log.warning("schedules wait for the database", why=why_away(error))
 
 
-async def fire_due(database: Database, terms: Terms, *, at: datetime | None = None) -> int:
-    """Submit what is due, now or at the moment `at`; says how many schedules were looked at.
+async def fire_due(database: Database, defaults: JobDefaults, *, at: datetime | None = None) -> int:
+    """Submit what is due now, or at the time `at`, and return the number of due schedules.
 
-    It is the database's clock that counts: those of several machines differ.
+    The clock of the database is used, because the clocks of several hosts differ.
     """
-    async with database.single() as single:
-        due = (await single.execute(_DUE, {"at": at, "most": MAX_AT_ONCE})).all()
-        releasable = (await single.execute(_RELEASABLE, {"most": MAX_AT_ONCE})).all()
+    async with database.single() as session:
+        due = (await session.execute(_DUE, {"at": at, "limit": MAX_AT_ONCE})).all()
+        releasable = (await session.execute(_RELEASABLE, {"limit": MAX_AT_ONCE})).all()
     for row in releasable:
         with background_tasks.log_and_continue("schedule", schedule_id=str(row.id)):
-            await _release(database, terms, row.project_id, row.id)
+            await _release(database, defaults, row.project_id, row.id)
     for row in due:
         with background_tasks.log_and_continue("schedule", schedule_id=str(row.id)):
-            await _fire(database, terms, row.project_id, row.id, at)
+            await _fire(database, defaults, row.project_id, row.id, at)
     return len(due)
 
 
 async def _fire(
-    database: Database, terms: Terms, project_id: UUID, schedule_id: UUID, at: datetime | None
+    database: Database, defaults: JobDefaults, project_id: UUID, schedule_id: UUID, at: datetime | None
 ) -> None:
     async with database.transaction() as session:
-        schedule = await _held(session, project_id, schedule_id, at)
+        schedule = await _lock_due(session, project_id, schedule_id, at)
         if schedule is None:
             return
-        previous = await _live(session, schedule) if schedule.overlap == "cancel_previous" else []
-    for job_id in previous:  # each by itself: whoever ends one holds its row and wants the project's
+        previous = await _unfinished_jobs(session, schedule) if schedule.overlap == "cancel_previous" else []
+    for job_id in (
+        previous
+    ):  # one transaction each: a cancellation locks the row of the job and then those of the project
         async with database.transaction() as session:
-            await cancel_by(session, job_id, who=f"the next run of the schedule {schedule.name!r}")
+            await cancel_by(session, job_id, actor=f"the next run of the schedule {schedule.name!r}")
     async with database.transaction() as session:
-        schedule = await _held(session, project_id, schedule_id, at)
+        schedule = await _lock_due(session, project_id, schedule_id, at)
         if schedule is not None:
-            await _take_turns(session, terms, schedule, at)
+            await _run_due(session, defaults, schedule, at)
 
 
-async def _held(
+async def _lock_due(
     session: AsyncSession, project_id: UUID, schedule_id: UUID, at: datetime | None
 ) -> Schedule | None:
-    """The schedule while it is due; none when another process has it, or has been here."""
-    moment = (await session.execute(_NOW, {"at": at})).scalar_one()
+    """Lock and return the schedule if it is due; None if another process has it or has run it."""
+    current_time = (await session.execute(_NOW, {"at": at})).scalar_one()
     query = select(Schedule).where(
         col(Schedule.id) == schedule_id,
         col(Schedule.project_id) == project_id,
-        col(Schedule.next_at) <= moment,
+        col(Schedule.next_at) <= current_time,
     )
     found: Schedule | None = (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
     return found
 
 
-async def _release(database: Database, terms: Terms, project_id: UUID, schedule_id: UUID) -> None:
+async def _release(database: Database, defaults: JobDefaults, project_id: UUID, schedule_id: UUID) -> None:
     """Submit the first queued run of a schedule if no job of it runs; skip all of them if it is off."""
     async with database.transaction() as session:
-        own = {"schedule_id": schedule_id, "project_id": project_id}
+        ids = {"schedule_id": schedule_id, "project_id": project_id}
         query = select(Schedule).where(
             col(Schedule.id) == schedule_id, col(Schedule.project_id) == project_id
         )
@@ -182,107 +184,120 @@ async def _release(database: Database, terms: Terms, project_id: UUID, schedule_
         if schedule is None:
             return
         if not schedule.enabled:
-            await session.execute(_LEAVE_QUEUE, own)
+            await session.execute(_SKIP_QUEUED, ids)
             return
-        if await _live(session, schedule):
+        if await _unfinished_jobs(session, schedule):
             return
-        queued = (await session.execute(_NEXT_QUEUED, own)).one_or_none()
+        queued = (await session.execute(_FIRST_QUEUED, ids)).one_or_none()
         if queued is not None:
-            turn = Turn(queued.due_at)
+            due_run = DueRun(queued.due_at)
             await _settle(
-                session, schedule, turn, queued.id, await _submitted(session, terms, schedule, turn)
+                session, schedule, due_run, queued.id, await _submit(session, defaults, schedule, due_run)
             )
 
 
-async def _take_turns(session: AsyncSession, terms: Terms, schedule: Schedule, at: datetime | None) -> None:
-    moment: datetime = (await session.execute(_NOW, {"at": at})).scalar_one()
-    clock = service.read(schedule.cron, schedule.time_zone)
-    missed: Any = schedule.missed  # one of the words of `Missed`, as the table's check has it
-    patience = Patience(missed, timedelta(seconds=schedule.catch_up_s))
-    due = schedule.next_at or moment
-    for turn in turns(clock.cron, clock.zone, next_at=due, at=moment, patience=patience):
-        await _take(session, terms, schedule, turn)
-    schedule.next_at = calendar.after(clock.cron, clock.zone, moment)
+async def _run_due(
+    session: AsyncSession, defaults: JobDefaults, schedule: Schedule, at: datetime | None
+) -> None:
+    current_time: datetime = (await session.execute(_NOW, {"at": at})).scalar_one()
+    clock = service.parse_clock(schedule.cron, schedule.time_zone)
+    missed: Any = schedule.missed  # a value of `Missed`: the table has a check constraint
+    policy = MisfirePolicy(missed, timedelta(seconds=schedule.catch_up_s))
+    due = schedule.next_at or current_time
+    for due_run in due_runs(clock.cron, clock.zone, next_at=due, at=current_time, policy=policy):
+        await _run_once(session, defaults, schedule, due_run)
+    schedule.next_at = calendar.after(clock.cron, clock.zone, current_time)
 
 
-async def _take(session: AsyncSession, terms: Terms, schedule: Schedule, turn: Turn) -> None:
+async def _run_once(
+    session: AsyncSession, defaults: JobDefaults, schedule: Schedule, due_run: DueRun
+) -> None:
     run_id = uuid4()
-    own = {"schedule_id": schedule.id, "project_id": schedule.project_id, "due_at": turn.due_at}
-    if (await session.execute(_NOTE_RUN, {"id": run_id, **own})).first() is None:
-        return  # it was taken before
-    await _settle(session, schedule, turn, run_id, await _came_to(session, terms, schedule, turn))
+    ids = {"schedule_id": schedule.id, "project_id": schedule.project_id, "due_at": due_run.due_at}
+    if (await session.execute(_INSERT_RUN, {"id": run_id, **ids})).first() is None:
+        return  # the run exists already
+    await _settle(session, schedule, due_run, run_id, await _result(session, defaults, schedule, due_run))
 
 
 async def _settle(
-    session: AsyncSession, schedule: Schedule, turn: Turn, run_id: UUID, came_to: CameTo
+    session: AsyncSession, schedule: Schedule, due_run: DueRun, run_id: UUID, result: RunResult
 ) -> None:
-    """Record what became of a run."""
-    values: dict[str, Any] = {"outcome": came_to.outcome, "job_id": came_to.job_id}
-    values |= {"reason": came_to.reason[:1_000], "code": came_to.code}
-    await session.execute(_RUN_CAME_TO, {"id": run_id, "project_id": schedule.project_id, **values})
-    transactional.note(session, SCHEDULE_RUNS.labels(came_to.outcome))
-    if came_to.outcome in ("refused", "missed"):
-        await _tell(session, schedule, turn, came_to)
+    """Store the result of a run."""
+    values: dict[str, Any] = {"outcome": result.outcome, "job_id": result.job_id}
+    values |= {"reason": result.reason[:1_000], "code": result.code}
+    await session.execute(_STORE_RESULT, {"id": run_id, "project_id": schedule.project_id, **values})
+    transactional.note(session, SCHEDULE_RUNS.labels(result.outcome))
+    if result.outcome in ("refused", "missed"):
+        await _report_failure(session, schedule, due_run, result)
 
 
-async def _came_to(session: AsyncSession, terms: Terms, schedule: Schedule, turn: Turn) -> CameTo:
-    if turn.is_missed:
-        since = turn.made_up_since or turn.due_at
-        return CameTo(
+async def _result(
+    session: AsyncSession, defaults: JobDefaults, schedule: Schedule, due_run: DueRun
+) -> RunResult:
+    if due_run.is_missed:
+        since = due_run.made_up_since or due_run.due_at
+        return RunResult(
             "missed", reason=f"No worker was there for what was due since {since.isoformat()}.", code="missed"
         )
-    if schedule.overlap == "skip" and (live := await _live(session, schedule)):
-        return CameTo("skipped", reason=f"Its job {live[0]} has not ended.", code="overlap")
-    if schedule.overlap == "queue" and (waits := await _queued(session, schedule)) is not None:
-        return waits
-    return await _submitted(session, terms, schedule, turn)
+    if schedule.overlap == "skip" and (unfinished := await _unfinished_jobs(session, schedule)):
+        return RunResult("skipped", reason=f"Its job {unfinished[0]} has not ended.", code="overlap")
+    if schedule.overlap == "queue" and (queued_result := await _queue_result(session, schedule)) is not None:
+        return queued_result
+    return await _submit(session, defaults, schedule, due_run)
 
 
-async def _queued(session: AsyncSession, schedule: Schedule) -> CameTo | None:
-    """Return what becomes of a run that has to wait for earlier ones; None if it need not."""
-    own = {"schedule_id": schedule.id, "project_id": schedule.project_id}
-    before: int = (await session.execute(_QUEUED, own)).scalar_one()
-    live = await _live(session, schedule)
-    if before >= MAX_QUEUED_RUNS:
-        reason = f"{before} runs are queued already, which is the maximum. Run it less often, or set another overlap."
-        return CameTo("skipped", reason=reason, code="queue_full")
-    if before:
-        return CameTo("queued", reason=f"{before} runs are queued before it.")
-    return CameTo("queued", reason=f"Its job {live[0]} has not ended.") if live else None
+async def _queue_result(session: AsyncSession, schedule: Schedule) -> RunResult | None:
+    """Return the result of a run that has to wait for earlier ones; None if it does not."""
+    ids = {"schedule_id": schedule.id, "project_id": schedule.project_id}
+    queued_count: int = (await session.execute(_QUEUED, ids)).scalar_one()
+    unfinished = await _unfinished_jobs(session, schedule)
+    if queued_count >= MAX_QUEUED_RUNS:
+        reason = (
+            f"{queued_count} runs are queued already, which is the maximum. Run it less often, or set another "
+            "overlap."
+        )
+        return RunResult("skipped", reason=reason, code="queue_full")
+    if queued_count:
+        return RunResult("queued", reason=f"{queued_count} runs are queued before it.")
+    return RunResult("queued", reason=f"Its job {unfinished[0]} has not ended.") if unfinished else None
 
 
-async def _submitted(session: AsyncSession, terms: Terms, schedule: Schedule, turn: Turn) -> CameTo:
-    request_of = {"schedule_id": str(schedule.id), "schedule_due_at": turn.due_at.isoformat()}
+async def _submit(
+    session: AsyncSession, defaults: JobDefaults, schedule: Schedule, due_run: DueRun
+) -> RunResult:
+    metadata = {"schedule_id": str(schedule.id), "schedule_due_at": due_run.due_at.isoformat()}
     try:
         async with session.begin_nested():
-            job_id = await run(session, terms, schedule, request_of)
-    except PurasError as refused:
-        return CameTo("refused", reason=refused.detail, code=refused.code)
+            job_id = await submit_job(session, defaults, schedule, metadata)
+    except PurasError as error:
+        return RunResult("refused", reason=error.detail, code=error.code)
     reason = (
-        f"It makes up for what was due since {turn.made_up_since.isoformat()}." if turn.made_up_since else ""
+        f"It makes up for what was due since {due_run.made_up_since.isoformat()}."
+        if due_run.made_up_since
+        else ""
     )
-    return CameTo("submitted", job_id, reason)
+    return RunResult("submitted", job_id, reason)
 
 
-async def run(
+async def submit_job(
     session: AsyncSession,
-    terms: Terms,
+    defaults: JobDefaults,
     schedule: Schedule,
     metadata: dict[str, str],
     *,
     by_agent: bool = False,
 ) -> UUID:
-    """Submit the schedule's job; whatever a submit may raise.
+    """Submit the job of a schedule and return its ID.
 
     Args:
-        session: Of the transaction.
-        terms: What the instance says about the job.
-        schedule: Whose job it is.
-        metadata: For the job, in addition to that of the schedule.
-        by_agent: Whether an agent outside of this instance asks for this run.
+        session: The transaction.
+        defaults: Settings of the instance for the job.
+        schedule: The schedule.
+        metadata: Metadata of the job in addition to that of the schedule.
+        by_agent: Whether an agent outside of this instance requests this run.
 
     Raises:
-        PurasError: the job is refused.
+        PurasError: The job is rejected.
     """
     principal = Principal(
         kind="system",
@@ -291,29 +306,31 @@ async def run(
         label=f"schedule:{schedule.name}",
         role=Role.DEVELOPER,
     )
-    spec = await target.spec(
-        session, principal, schedule, metadata, prices=terms.prices, most_queued=terms.most_queued
+    spec = await target.job_spec(
+        session, principal, schedule, metadata, prices=defaults.prices, max_queued=defaults.max_queued
     )
     if by_agent:
         spec = replace(spec, started_by_agent=True)
     return (await submit(session, principal, spec)).job_id
 
 
-async def _live(session: AsyncSession, schedule: Schedule) -> list[UUID]:
+async def _unfinished_jobs(session: AsyncSession, schedule: Schedule) -> list[UUID]:
     values = {"schedule_id": schedule.id, "project_id": schedule.project_id}
-    return list((await session.execute(_LIVE, values)).scalars().all())
+    return list((await session.execute(_UNFINISHED, values)).scalars().all())
 
 
-async def _tell(session: AsyncSession, schedule: Schedule, turn: Turn, came_to: CameTo) -> None:
-    log.warning("a schedule's run did not come about", schedule_id=str(schedule.id), code=came_to.code)
-    told = {
+async def _report_failure(
+    session: AsyncSession, schedule: Schedule, due_run: DueRun, result: RunResult
+) -> None:
+    log.warning("schedule run failed", schedule_id=str(schedule.id), code=result.code)
+    payload = {
         "schedule_id": str(schedule.id),
         "project_id": str(schedule.project_id),
         "name": schedule.name,
         "skill": schedule.skill_name,
-        "due_at": turn.due_at.isoformat(),
-        "outcome": came_to.outcome,
-        "code": came_to.code,
-        "reason": came_to.reason,
+        "due_at": due_run.due_at.isoformat(),
+        "outcome": result.outcome,
+        "code": result.code,
+        "reason": result.reason,
     }
-    await outbox.record(session, schedule.project_id, "schedule.failed", told, skill=schedule.skill_name)
+    await outbox.record(session, schedule.project_id, "schedule.failed", payload, skill=schedule.skill_name)

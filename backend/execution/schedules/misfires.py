@@ -1,4 +1,4 @@
-"""What a schedule's overdue moments come to. Pure: given when it is, it says what happens."""
+"""Decide what the due and overdue times of a schedule lead to. Pure functions of the current time."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from backend.execution.schedules.cron import Cron
 
 Missed = Literal["skip", "run_once"]
 GRACE: Final = timedelta(seconds=60)
-"""A run that comes so late is in time: workers look once a second, and a busy database is not a missed run."""
+"""A run with at most this delay is on time: workers check once a second, and a slow database causes no missed run."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One due moment that is acted on."""
+class DueRun:
+    """One due time that is handled."""
 
     due_at: datetime
     is_missed: bool = False
-    """It does not run: nobody was there in time."""
+    """The run is recorded as missed: no worker was running in time."""
     made_up_since: datetime | None = None
-    """It runs for the moments from this one on, too."""
+    """The run also stands for the times from this one on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """What is done about moments that nobody was there for."""
+class MisfirePolicy:
+    """How missed times are handled."""
 
     missed: Missed
     catch_up: timedelta
-    """A run is made up for at most so long after it was due."""
+    """The maximum delay after which a missed run is still made up for."""
 
 
-def turns(
-    cron: Cron, zone: tzinfo, *, next_at: datetime, at: datetime, patience: Patience
-) -> tuple[Turn, ...]:
-    """What to do at the moment `at`, when `next_at` is the first due moment that nothing was done about."""
+def due_runs(
+    cron: Cron, zone: tzinfo, *, next_at: datetime, at: datetime, policy: MisfirePolicy
+) -> tuple[DueRun, ...]:
+    """Return the runs to handle at the time `at`, if `next_at` is the first due time that was not handled."""
     last = max(calendar.latest(cron, zone, at) or next_at, next_at)
-    is_behind = next_at < last
+    is_overdue = next_at < last
     if at - last > GRACE:
-        if patience.missed == "run_once" and at - last <= patience.catch_up:
-            return (Turn(last, made_up_since=next_at),)
-        return (Turn(last, is_missed=True, made_up_since=next_at),)
-    if not is_behind:
-        return (Turn(last),)
-    if patience.missed == "run_once":
-        return (Turn(last, made_up_since=next_at),)
-    return (Turn(next_at, is_missed=True, made_up_since=next_at), Turn(last))
+        if policy.missed == "run_once" and at - last <= policy.catch_up:
+            return (DueRun(last, made_up_since=next_at),)
+        return (DueRun(last, is_missed=True, made_up_since=next_at),)
+    if not is_overdue:
+        return (DueRun(last),)
+    if policy.missed == "run_once":
+        return (DueRun(last, made_up_since=next_at),)
+    return (DueRun(next_at, is_missed=True, made_up_since=next_at), DueRun(last))

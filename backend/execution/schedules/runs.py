@@ -1,4 +1,4 @@
-"""What people see of a schedule's runs, and one that they ask for."""
+"""List the runs of a schedule, and run one immediately."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import SCHEDULE_RUNS
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import dispatcher, service
-from backend.execution.schedules.dispatcher import Terms
+from backend.execution.schedules.dispatcher import JobDefaults
 from backend.execution.schedules.schemas import ScheduleRunRead
 from backend.execution.schedules.tables import ScheduleRun
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 
 
-async def list_some(
+async def list_runs(
     session: AsyncSession, principal: Principal, schedule_id: UUID, page: Page
 ) -> Slice[ScheduleRunRead]:
-    """What its moments came to, the latest first.
+    """Return the runs of a schedule, newest first.
 
     Raises:
-        ScheduleNotFound: the project has none such.
+        ScheduleNotFound: The project has no such schedule.
     """
     principal.require(Role.VIEWER, "schedules:read")
     schedule = await service.get(session, principal, schedule_id)
@@ -39,30 +39,30 @@ async def list_some(
         query = query.where(tuple_(col(ScheduleRun.due_at), col(ScheduleRun.id)) < (below.at, below.id))
     newest = (col(ScheduleRun.due_at).desc(), col(ScheduleRun.id).desc())
     rows: Sequence[ScheduleRun] = (await session.scalars(query.order_by(*newest).limit(page.limit + 1))).all()
-    shown = await _shown(session, principal, rows)
-    return page.slice(shown, lambda run: (run.due_at, run.id))
+    views = await _views(session, principal, rows)
+    return page.slice(views, lambda run: (run.due_at, run.id))
 
 
 async def run_now(
-    session: AsyncSession, principal: Principal, schedule_id: UUID, terms: Terms
+    session: AsyncSession, principal: Principal, schedule_id: UUID, defaults: JobDefaults
 ) -> ScheduleRunRead:
-    """Submit its job at once, whatever else of it runs, and whether it is on or off.
+    """Submit the job of a schedule immediately, regardless of its other jobs and of whether it is on.
 
     Raises:
-        ScheduleNotFound: the project has none such.
-        PurasError: the job is refused.
+        ScheduleNotFound: The project has no such schedule.
+        PurasError: The job is rejected.
     """
-    schedule = await service.held(session, principal, schedule_id)
-    moment = now()
-    metadata = {"schedule_id": str(schedule.id), "schedule_due_at": moment.isoformat()}
-    job_id = await dispatcher.run(session, terms, schedule, metadata, by_agent=principal.is_agent)
+    schedule = await service.get_locked(session, principal, schedule_id)
+    due_at = now()
+    metadata = {"schedule_id": str(schedule.id), "schedule_due_at": due_at.isoformat()}
+    job_id = await dispatcher.submit_job(session, defaults, schedule, metadata, by_agent=principal.is_agent)
     run = ScheduleRun(
         schedule_id=schedule.id,
         project_id=schedule.project_id,
-        due_at=moment,
+        due_at=due_at,
         by_hand=True,
         job_id=job_id,
-        reason=f"Asked for by {principal.label}.",
+        reason=f"Requested by {principal.label}.",
     )
     session.add(run)
     await session.flush()
@@ -70,18 +70,18 @@ async def run_now(
     await audit.record(
         session, principal, "schedule.run_asked", f"schedule:{schedule.id}", job_id=str(job_id)
     )
-    return (await _shown(session, principal, [run]))[0]
+    return (await _views(session, principal, [run]))[0]
 
 
-async def _shown(
+async def _views(
     session: AsyncSession, principal: Principal, rows: Sequence[ScheduleRun]
 ) -> list[ScheduleRunRead]:
     job_ids = [row.job_id for row in rows if row.job_id is not None]
     query = select(col(Job.id), col(Job.status)).where(
         col(Job.project_id) == principal.project_id, col(Job.id).in_(job_ids)
     )
-    found = (await session.execute(query)).all() if job_ids else []
-    status: dict[UUID, Any] = {row.id: row.status for row in found}
+    status_rows = (await session.execute(query)).all() if job_ids else []
+    status: dict[UUID, Any] = {row.id: row.status for row in status_rows}
     return [
         ScheduleRunRead(**row.model_dump(), job_status=status.get(row.job_id) if row.job_id else None)
         for row in rows

@@ -1,4 +1,4 @@
-"""What the routes of schedules take and answer."""
+"""Requests and responses of the routes of schedules."""
 
 from __future__ import annotations
 
@@ -27,51 +27,53 @@ class ScheduleCreate(Asked):
     """A new schedule."""
 
     name: str = Field(min_length=1, max_length=100)
-    """What people call it; once in a project."""
+    """A name that is unique in the project."""
     skill: str | None = Field(default=None, min_length=1, max_length=200)
     """Name of the skill: `report`, or `skillpack/report`."""
     listing_id: str | None = Field(default=None, min_length=1, max_length=200)
-    """In the place of a skill: a listing of the marketplace, by its id or slug."""
+    """ID or slug of a marketplace listing to run instead of a skill."""
     most_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
-    """Of a run of the listing; one that has a higher price is refused. Default: the price of now."""
+    """The maximum price of a run of the listing. A run with a higher price is rejected. Default: the current price."""
     skillpack: str | None = Field(default=None, max_length=200)
-    """Id or slug. Default: the default one, or the one that has the skill."""
+    """ID or slug. Default: the default skillpack, otherwise the only one that has the skill."""
     version: int | None = Field(default=None, ge=1, le=LAST_VERSION)
-    """Default: the version that is active when it comes; of a listing, its newest."""
+    """Default: the version that is active when the job is submitted; for a listing, its newest version."""
     inputs: dict[str, Any] = Field(default_factory=dict)
-    """Checked now against the skill's `input_schema`, and again when it comes."""
+    """Validated against the skill's `input_schema` now, and again when the job is submitted."""
     cron: str = Field(min_length=1, max_length=MAX_CHARACTERS)
-    """Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or `@daily` and its like."""
+    """Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or an alias such as `@daily`."""
     time_zone: str = Field(default="UTC", min_length=1, max_length=100)
-    """Of the IANA list: `Europe/Berlin`."""
+    """A name of the IANA list: `Europe/Berlin`."""
     overlap: Overlap = "skip"
-    """While a job of it has not ended: `skip` this time, `queue` the next job until it has, `cancel_previous`, or
-    `allow` several jobs at a time."""
+    """What happens while the previous job has not ended: `skip` this time, `queue` the next job until it has,
+    `cancel_previous`, or `allow` several jobs at the same time."""
     missed: Missed = "skip"
-    """What nobody was there for, by a minute or more: `skip` it, or `run_once` for all that was missed."""
+    """What happens with times that were missed by a minute or more: `skip` them, or `run_once` for all of them."""
     catch_up_s: int = Field(default=86_400, ge=60, le=MAX_CATCH_UP_S)
-    """Seconds after which a missed run is not made up for any more."""
+    """Seconds after which a missed run is not made up for."""
     enabled: bool = True
     limits: JobLimits = Field(default_factory=JobLimits)
-    """Of each job; narrower than the skill's own."""
+    """Limits of each job, below those of the skill."""
     metadata: dict[str, Any] = Field(default_factory=dict)
-    """Given back with each job, beside `schedule_id` and `schedule_due_at`."""
+    """Metadata of each job, in addition to `schedule_id` and `schedule_due_at`."""
 
     @model_validator(mode="after")
     def _is_for_one(self) -> Self:
         if (self.skill is None) == (self.listing_id is None):
-            raise ValueError("Give either `skill`, the name of one, or `listing_id`, one of the marketplace")
+            raise ValueError(
+                "Give either `skill` (the name of a skill) or `listing_id` (a listing of the marketplace)"
+            )
         if self.listing_id is None and self.most_price_micros is not None:
-            raise ValueError("`most_price_micros` is for listings of the marketplace; leave it out")
+            raise ValueError("`most_price_micros` is for listings of the marketplace; omit it")
         return self
 
 
 class ScheduleUpdate(Asked):
-    """What is to change; which skill it runs stays."""
+    """Changes to a schedule. Its skill or listing cannot change."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
     version: int | None = Field(default=None, ge=1, le=LAST_VERSION)
-    """Null: the one that is active; of a listing, its newest."""
+    """Null: the active version; for a listing, its newest version."""
     most_price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
     inputs: dict[str, Any] | None = None
     cron: str | None = Field(default=None, min_length=1, max_length=MAX_CHARACTERS)
@@ -85,27 +87,27 @@ class ScheduleUpdate(Asked):
 
 
 class Answer(BaseModel):
-    """What a route answers."""
+    """A response about schedules."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
 class UpcomingTimesRead(Answer):
-    """A moment to come."""
+    """An upcoming time."""
 
     at: datetime
     local: str
-    """As the clock there shows it, with its distance from UTC."""
+    """Local time with the UTC offset."""
 
     @classmethod
-    def first(cls, clock: Clock, count: int, moment: datetime) -> list[Self]:
+    def first(cls, clock: Clock, count: int, time: datetime) -> list[Self]:
         """The first moments of a clock after one."""
-        found = calendar.first(clock.cron, clock.zone, moment, count)
+        found = calendar.first(clock.cron, clock.zone, time, count)
         return [cls(at=at, local=at.astimezone(clock.zone).isoformat()) for at in found]
 
 
 class SchedulePreviewRead(Answer):
-    """What an expression comes to."""
+    """The next times of a cron expression."""
 
     cron: str
     time_zone: str
@@ -113,22 +115,22 @@ class SchedulePreviewRead(Answer):
 
 
 class ScheduleRunRead(Answer):
-    """What one moment came to."""
+    """One run of a schedule."""
 
     id: UUID
     schedule_id: UUID
     due_at: datetime
     by_hand: bool
-    """Somebody asked for it."""
+    """True: a user requested the run."""
     outcome: Outcome
-    """`submitted`: there is a job; `queued`: its job is submitted when the one before it has ended; `skipped`: another
-    one ran; `missed`: no worker ran; `refused`: see `reason`."""
+    """`submitted`: there is a job; `queued`: the job is submitted when the previous one has ended; `skipped`: another
+    job was running; `missed`: no worker was running; `refused`: see `reason`."""
     job_id: UUID | None
     job_status: Status | None
-    """None when there is no job, or none any more."""
+    """Null if there is no job or it was deleted."""
     reason: str
     code: ErrorCode
-    """The error code of a rejected run."""
+    """Why the job was rejected, for programs."""
     created_at: datetime
 
 
@@ -138,12 +140,12 @@ class ScheduleRead(Answer):
     id: UUID
     name: str
     skillpack_id: UUID | None
-    """None: it runs a listing."""
+    """Null: the schedule runs a listing."""
     skill: str
     listing: str | None
-    """Slug of what it runs in the place of a skill of the project."""
+    """Slug of the listing that the schedule runs; null for a skill."""
     most_price_micros: int | None
-    """Of a run of the listing."""
+    """The maximum price of a run of the listing."""
     version: int | None
     inputs: dict[str, Any]
     cron: str
@@ -155,16 +157,16 @@ class ScheduleRead(Answer):
     limits: dict[str, Any]
     metadata: dict[str, Any]
     next_at: datetime | None
-    """None while it is off."""
+    """Null while the schedule is off."""
     created_by: str
     created_at: datetime
     updated_at: datetime
 
 
 class ScheduleDetailRead(ScheduleRead):
-    """A schedule, what comes and what was."""
+    """A schedule with its next and last runs."""
 
     next_runs: list[UpcomingTimesRead]
-    """The next five, while it is on."""
+    """The next five times, while the schedule is on."""
     last_runs: list[ScheduleRunRead]
-    """The last ten, newest first."""
+    """The last ten runs, newest first."""

@@ -1,4 +1,4 @@
-"""What people do with schedules; each change is audited."""
+"""Create, list, change and delete schedules. Each change is audited."""
 
 from __future__ import annotations
 
@@ -32,88 +32,90 @@ from backend.skills.job_limits import JobLimits
 
 MAX_SCHEDULES: Final = 200
 """Of one project."""
-_KEPT_OTHERWISE: Final = {"skill", "skillpack", "listing_id", "most_price_micros", "limits", "metadata"}
-"""Of what is asked for, what the table has under another name or from elsewhere."""
+_NOT_COPIED: Final = {"skill", "skillpack", "listing_id", "most_price_micros", "limits", "metadata"}
+"""Fields of a request that the table has under another name or with another value."""
 
 
-async def create(session: AsyncSession, principal: Principal, asked: ScheduleCreate) -> Schedule:
-    """Have jobs submitted by the clock from now on.
+async def create(session: AsyncSession, principal: Principal, body: ScheduleCreate) -> Schedule:
+    """Create a schedule.
 
     Raises:
-        CronInvalid: the expression or the time zone is wrong.
-        ScheduleNeverFires: it names days that never come.
-        Missing: there is no such skill, version or listing.
-        Invalid: the inputs do not fit the skill.
-        FileNotAllowed: they name a file of the drive that the principal may not read.
-        ScheduleNameTaken: another one has the name.
-        TooManySchedules: there are as many as may be.
+        CronInvalid: The expression or the time zone is not valid.
+        ScheduleNeverFires: The expression names only days that do not exist.
+        Missing: The skill, the version or the listing does not exist.
+        Invalid: The inputs are not valid for the skill.
+        FileNotAllowed: The inputs name a file of the drive that the principal may not read.
+        ScheduleNameTaken: Another schedule has the name.
+        TooManySchedules: The project has the maximum number of schedules.
     """
     _require_writer(principal)
-    found = await target.asked_for(session, principal, asked)
+    target_now = await target.requested(session, principal, body)
     counted = visible(Schedule, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MAX_SCHEDULES:
         raise TooManySchedules(MAX_SCHEDULES)
     schedule = Schedule(
         project_id=principal.project_id,
-        skillpack_id=found.skillpack_id,
-        skill_name=found.skill.name,
-        listing=found.listing,
-        most_price_micros=found.price_micros if asked.most_price_micros is None else asked.most_price_micros,
-        limits=asked.limits.model_dump(exclude_none=True),
-        job_metadata=asked.metadata,
+        skillpack_id=target_now.skillpack_id,
+        skill_name=target_now.skill.name,
+        listing=target_now.listing,
+        most_price_micros=target_now.price_micros
+        if body.most_price_micros is None
+        else body.most_price_micros,
+        limits=body.limits.model_dump(exclude_none=True),
+        job_metadata=body.metadata,
         started_by_agent=principal.is_agent,
         created_by=principal.label,
-        **asked.model_dump(exclude=_KEPT_OTHERWISE),
+        **body.model_dump(exclude=_NOT_COPIED),
     )
     await target.check_inputs(session, principal, schedule)
     schedule.next_at = next_at(schedule)
     session.add(schedule)
     await _flush(session, schedule.name)
-    facts = {"name": schedule.name, "skill": schedule.skill_name, "cron": schedule.cron}
+    details = {"name": schedule.name, "skill": schedule.skill_name, "cron": schedule.cron}
     if schedule.listing:
-        facts["listing"] = schedule.listing
-    await _record(session, principal, "schedule.created", schedule, time_zone=schedule.time_zone, **facts)
+        details["listing"] = schedule.listing
+    await _record(session, principal, "schedule.created", schedule, time_zone=schedule.time_zone, **details)
     return schedule
 
 
 async def list_all(session: AsyncSession, principal: Principal) -> Sequence[Schedule]:
-    """The project's schedules, by name."""
+    """Return the schedules of the project, sorted by name."""
     principal.require(Role.VIEWER, "schedules:read")
     return (await session.scalars(visible(Schedule, principal).order_by(col(Schedule.name)))).all()
 
 
 async def get(session: AsyncSession, principal: Principal, schedule_id: UUID) -> Schedule:
-    """One schedule.
+    """Return a schedule.
 
     Raises:
-        ScheduleNotFound: the project has none such.
+        ScheduleNotFound: The project has no such schedule.
     """
     principal.require(Role.VIEWER, "schedules:read")
     return await _one(session, principal, schedule_id)
 
 
-async def change(
-    session: AsyncSession, principal: Principal, schedule_id: UUID, asked: ScheduleUpdate
+async def update(
+    session: AsyncSession, principal: Principal, schedule_id: UUID, body: ScheduleUpdate
 ) -> Schedule:
-    """Change a schedule; with another clock, or switched on, it begins anew from now.
+    """Change a schedule. New times, or turning it on, take effect from now.
 
     Raises:
-        ScheduleNotFound: the project has none such.
-        CronInvalid: the expression or the time zone is wrong.
-        Invalid: the inputs do not fit the skill, or a price is agreed to for a skill, which has none.
-        FileNotAllowed: new inputs name a file of the drive that the principal may not read.
-        ScheduleNameTaken: another one has the name.
+        ScheduleNotFound: The project has no such schedule.
+        CronInvalid: The expression or the time zone is not valid.
+        Invalid: The inputs are not valid for the skill, or a maximum price is given for a skill, which has no price.
+        FileNotAllowed: New inputs name a file of the drive that the principal may not read.
+        ScheduleNameTaken: Another schedule has the name.
     """
-    schedule = await held(session, principal, schedule_id)
-    given = asked.model_dump(exclude_unset=True)
+    schedule = await get_locked(session, principal, schedule_id)
+    values = body.model_dump(exclude_unset=True)
     changes: dict[str, Any] = {
-        name: value for name, value in given.items() if value is not None or name == "version"
+        name: value for name, value in values.items() if value is not None or name == "version"
     }
     if "limits" in changes:
-        changes["limits"] = (asked.limits or JobLimits()).model_dump(exclude_none=True)
+        changes["limits"] = (body.limits or JobLimits()).model_dump(exclude_none=True)
     if "most_price_micros" in changes and not schedule.listing:
-        why = "This is for listings of the marketplace; leave it out."
-        raise Invalid(f"'most_price_micros': {why}", [Problem("most_price_micros", why)])
+        message = "This is for listings of the marketplace; leave it out."
+        raise Invalid(f"'most_price_micros': {message}", [Problem("most_price_micros", message)])
     if "metadata" in changes:
         changes["job_metadata"] = changes.pop("metadata")
     for name, value in changes.items():
@@ -126,53 +128,53 @@ async def change(
     schedule.started_by_agent = schedule.started_by_agent or principal.is_agent
     schedule.updated_at = now()
     await _flush(session, schedule.name)
-    told = {
+    audited = {
         name: value for name, value in changes.items() if name not in ("inputs", "job_metadata", "limits")
     }
-    await _record(session, principal, "schedule.changed", schedule, changed=sorted(given), **told)
+    await _record(session, principal, "schedule.changed", schedule, changed=sorted(values), **audited)
     return schedule
 
 
 async def delete(session: AsyncSession, principal: Principal, schedule_id: UUID) -> None:
-    """Forget a schedule; jobs that it has submitted go on.
+    """Delete a schedule. Jobs that it submitted continue.
 
     Raises:
-        ScheduleNotFound: the project has none such.
+        ScheduleNotFound: The project has no such schedule.
     """
-    schedule = await held(session, principal, schedule_id)
+    schedule = await get_locked(session, principal, schedule_id)
     await session.delete(schedule)
     await _record(session, principal, "schedule.deleted", schedule, name=schedule.name)
 
 
-async def held(session: AsyncSession, principal: Principal, schedule_id: UUID) -> Schedule:
-    """The schedule, about which nobody else does anything until the transaction ends.
+async def get_locked(session: AsyncSession, principal: Principal, schedule_id: UUID) -> Schedule:
+    """Return the schedule, locked until the end of the transaction.
 
     Raises:
-        ScheduleNotFound: the project has none such.
+        ScheduleNotFound: The project has no such schedule.
     """
     _require_writer(principal)
-    return await _one(session, principal, schedule_id, is_held=True)
+    return await _one(session, principal, schedule_id, is_locked=True)
 
 
 def next_at(schedule: Schedule) -> datetime | None:
-    """When it comes next, from now on; none while it is off.
+    """Return the next time from now on; None while the schedule is off.
 
     Raises:
-        CronInvalid: the expression or the time zone is wrong.
-        ScheduleNeverFires: it names days that never come.
+        CronInvalid: The expression or the time zone is not valid.
+        ScheduleNeverFires: The expression names only days that do not exist.
     """
-    parsed, zone = read(schedule.cron, schedule.time_zone)
-    found = calendar.after(parsed, zone, now())
-    if found is None:
+    parsed, zone = parse_clock(schedule.cron, schedule.time_zone)
+    target_now = calendar.after(parsed, zone, now())
+    if target_now is None:
         raise ScheduleNeverFires(schedule.cron)
-    return found if schedule.enabled else None
+    return target_now if schedule.enabled else None
 
 
-def read(expression: str, time_zone: str) -> calendar.Clock:
-    """An expression and a time zone.
+def parse_clock(expression: str, time_zone: str) -> calendar.Clock:
+    """Parse an expression and a time zone.
 
     Raises:
-        CronInvalid: one of them is wrong.
+        CronInvalid: One of them is not valid.
     """
     try:
         parsed = cron.parse(expression)
@@ -185,21 +187,21 @@ def read(expression: str, time_zone: str) -> calendar.Clock:
 
 
 async def _one(
-    session: AsyncSession, principal: Principal, schedule_id: UUID, *, is_held: bool = False
+    session: AsyncSession, principal: Principal, schedule_id: UUID, *, is_locked: bool = False
 ) -> Schedule:
     query = visible(Schedule, principal).where(col(Schedule.id) == schedule_id)
-    if is_held:
+    if is_locked:
         query = query.with_for_update()
-    found: Schedule | None = (await session.scalars(query)).one_or_none()
-    if found is None:
+    target_now: Schedule | None = (await session.scalars(query)).one_or_none()
+    if target_now is None:
         raise ScheduleNotFound(schedule_id)
-    return found
+    return target_now
 
 
 def _require_writer(principal: Principal) -> None:
     principal.require(Role.DEVELOPER, "schedules:write", "jobs:submit")
-    is_capped, is_ending = principal.daily_cap_micros is not None, principal.expires_at is not None
-    if is_capped or is_ending or principal.skill_allowlist:
+    is_capped, expires = principal.daily_cap_micros is not None, principal.expires_at is not None
+    if is_capped or expires or principal.skill_allowlist:
         raise RestrictedKey
 
 
@@ -211,6 +213,6 @@ async def _flush(session: AsyncSession, name: str) -> None:
 
 
 async def _record(
-    session: AsyncSession, principal: Principal, action: str, schedule: Schedule, **facts: Any
+    session: AsyncSession, principal: Principal, action: str, schedule: Schedule, **details: Any
 ) -> None:
-    await audit.record(session, principal, action, f"schedule:{schedule.id}", **facts)
+    await audit.record(session, principal, action, f"schedule:{schedule.id}", **details)

@@ -1,4 +1,4 @@
-"""Tables of schedules and of what their moments came to."""
+"""Tables of schedules and of their runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OUTCOMES = ("submitted", "skipped", "missed", "refused", "queued")
 
 
 class Schedule(SQLModel, table=True):
-    """A job that submits itself by the clock of a place."""
+    """A cron expression with a time zone that submits jobs."""
 
     __tablename__: ClassVar[str] = "schedules"
     __table_args__ = (
@@ -42,7 +42,7 @@ class Schedule(SQLModel, table=True):
     )
     """The schedule rejects a run of the listing whose price is higher."""
     version: int | None = None
-    """None: the one that is active when it comes; of a listing, its newest."""
+    """Null: the version that is active when the job is submitted; for a listing, its newest version."""
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     limits: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     job_metadata: dict[str, Any] = Field(sa_column=Column("metadata", JSON, nullable=False))
@@ -53,18 +53,18 @@ class Schedule(SQLModel, table=True):
     catch_up_s: int = 86_400
     enabled: bool = True
     next_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    """The next moment that something is done about; none while it is off."""
+    """The next due time; null while the schedule is off."""
     input_key_id: UUID | None = None
-    """The key that wrote the inputs: which files of the drive it may read is checked again at each run."""
+    """The API key that set the inputs. Each run checks again which files of the drive the key may read."""
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    """An agent outside of this instance has created or changed it; its jobs carry that."""
+    """An agent outside of this instance created or changed the schedule; its jobs record that."""
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
 class ScheduleRun(SQLModel, table=True):
-    """What one due moment came to: there is one row for each, whoever looked."""
+    """One run of a schedule; unique for its due time."""
 
     __tablename__: ClassVar[str] = "schedule_runs"
     __table_args__ = (
@@ -100,6 +100,6 @@ class ScheduleRun(SQLModel, table=True):
     outcome: str = "submitted"
     job_id: UUID | None = None
     reason: str = Field(default="", max_length=1_000)
-    """Why there is no job, or what it makes up for."""
+    """Why there is no job, or which missed times the job makes up for."""
     code: str = Field(default="", max_length=100)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

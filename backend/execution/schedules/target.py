@@ -1,4 +1,4 @@
-"""What a schedule runs: a skill of its project, or a listing of the marketplace at no more than an agreed price."""
+"""Resolve what a schedule runs: a skill of its project, or a marketplace listing up to an agreed price."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs import input_access
+from backend.execution.jobs.access import inputs as input_access
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec
 from backend.execution.jobs.validation import check_limits, checked_inputs
@@ -22,45 +22,47 @@ from backend.skills.job_limits import JobLimits
 from backend.skills.manifest.types import Skill
 
 
-class Subject(NamedTuple):
-    """What is run, as it stands now."""
+class Target(NamedTuple):
+    """The skill that a schedule runs now."""
 
     skill: Skill
     skillpack_id: UUID | None
-    """None: it is a listing's."""
+    """None: the skill is that of a listing."""
     listing: str = ""
     price_micros: int = 0
 
 
-async def asked_for(session: AnySession, principal: Principal, asked: ScheduleCreate) -> Subject:
-    """What a new schedule names.
+async def requested(session: AnySession, principal: Principal, body: ScheduleCreate) -> Target:
+    """Return the target of a new schedule.
 
     Raises:
-        Missing: there is no such skill, version or listing.
-        BadListingJob: it says something that the listing's publisher decides about.
+        Missing: The skill, the version or the listing does not exist.
+        BadListingJob: The request sets something that the publisher of the listing decides.
     """
-    if asked.listing_id is not None:
-        return await _offered(
-            session, principal, asked.listing_id, version=asked.version, skillpack=asked.skillpack
+    if body.listing_id is not None:
+        return await _listing_target(
+            session, principal, body.listing_id, version=body.version, skillpack=body.skillpack
         )
-    assert asked.skill is not None, "a schedule names a skill or a listing"  # noqa: S101 - the schema holds it
-    return await _own(session, principal, asked.skill, skillpack=asked.skillpack, version=asked.version)
+    assert body.skill is not None, "a schedule names a skill or a listing"  # noqa: S101 - the schema holds it
+    return await _skill_target(session, principal, body.skill, skillpack=body.skillpack, version=body.version)
 
 
-async def of(session: AnySession, principal: Principal, schedule: Schedule) -> Subject:
-    """What the schedule would run now.
+async def current(session: AnySession, principal: Principal, schedule: Schedule) -> Target:
+    """Return what the schedule would run now.
 
     Raises:
-        Missing: there is no such skill, version or listing any more.
+        Missing: The skill, the version or the listing does not exist any more.
     """
     if schedule.listing:
-        return await _offered(session, principal, schedule.listing, version=schedule.version)
+        return await _listing_target(session, principal, schedule.listing, version=schedule.version)
     pack = str(schedule.skillpack_id)
-    return await _own(session, principal, schedule.skill_name, skillpack=pack, version=schedule.version)
+    return await _skill_target(
+        session, principal, schedule.skill_name, skillpack=pack, version=schedule.version
+    )
 
 
-def request(schedule: Schedule, **metadata: str) -> JobCreate:
-    """What it submits."""
+def job_request(schedule: Schedule, **metadata: str) -> JobCreate:
+    """Return the request for a job of the schedule."""
     return JobCreate(
         skill=None if schedule.listing else schedule.skill_name,
         listing_id=schedule.listing or None,
@@ -71,44 +73,44 @@ def request(schedule: Schedule, **metadata: str) -> JobCreate:
     )
 
 
-async def spec(
+async def job_spec(
     session: AnySession,
     principal: Principal,
     schedule: Schedule,
     metadata: dict[str, str],
     *,
     prices: PriceList,
-    most_queued: int,
+    max_queued: int,
 ) -> JobSpec:
-    """The job that it submits now.
+    """Return the specification of the job that the schedule submits now.
 
     Raises:
-        PriceIncreased: a run of its listing costs more than was agreed.
-        Missing: there is no such listing any more.
+        PriceIncreased: A run of the listing costs more than was agreed.
+        Missing: The listing does not exist any more.
     """
     if schedule.listing:
-        subject = await of(session, principal, schedule)
-        if subject.price_micros > schedule.most_price_micros:
-            raise PriceIncreased(schedule.listing, subject.price_micros, schedule.most_price_micros)
+        target_now = await current(session, principal, schedule)
+        if target_now.price_micros > schedule.most_price_micros:
+            raise PriceIncreased(schedule.listing, target_now.price_micros, schedule.most_price_micros)
     return JobSpec(
-        request(schedule, **metadata),
+        job_request(schedule, **metadata),
         skillpack=None if schedule.listing else str(schedule.skillpack_id),
         version=schedule.version,
         has_stored_limits=True,
         started_by_agent=schedule.started_by_agent,
         reader=await _reader(session, schedule),
         prices=prices,
-        most_queued=most_queued,
+        max_queued=max_queued,
     )
 
 
 async def _reader(session: AnySession, schedule: Schedule) -> Principal | None:
-    """Return the key whose files the inputs may name, with its scopes as they are now; None: they may name any."""
+    """Return the API key whose files the inputs may name, with its current scopes; None: they may name any file."""
     key_id = schedule.input_key_id
     if key_id is None:
         return None
-    found = await key_authentication.find_principal(session, key_id=key_id, project_id=schedule.project_id)
-    return found or Principal(
+    resolved = await key_authentication.find_principal(session, key_id=key_id, project_id=schedule.project_id)
+    return resolved or Principal(
         "secret_key", key_id, schedule.project_id, "key:revoked", Role.VIEWER, scopes=frozenset()
     )
 
@@ -116,46 +118,46 @@ async def _reader(session: AnySession, schedule: Schedule) -> Principal | None:
 async def check_inputs(
     session: AnySession, principal: Principal, schedule: Schedule, *, are_new: bool = True
 ) -> None:
-    """Reject what would be rejected when a run is due, and note whose files new inputs may name.
+    """Reject what a run would reject, and record the key whose files new inputs may name.
 
     Args:
         session: Reads what the schedule runs.
-        principal: Who creates or changes the schedule.
-        schedule: As it is to be stored.
-        are_new: Whether the inputs are, or the version that decides which of them name files.
+        principal: The principal that creates or changes the schedule.
+        schedule: The schedule as it will be stored.
+        are_new: Whether the inputs are new, or the version, which decides which of them name files.
 
     Raises:
-        FileNotAllowed: new inputs name a file that the principal may not read.
-        Invalid: the inputs do not fit the skill; carries every problem.
-        LimitAboveCeiling: its limits are above what the skill gives its jobs.
-        Missing: there is no such skill, version or listing.
+        FileNotAllowed: New inputs name a file that the principal may not read.
+        Invalid: The inputs are not valid for the skill; contains all problems.
+        LimitAboveCeiling: A limit is above that of the skill.
+        Missing: The skill, the version or the listing does not exist.
     """
-    subject, asked = await of(session, principal, schedule), request(schedule)
-    inputs = checked_inputs(subject.skill, asked)
+    target_now, body = await current(session, principal, schedule), job_request(schedule)
+    inputs = checked_inputs(target_now.skill, body)
     if are_new:
         await input_access.check(
-            session, principal, subject.skill, inputs, trusts_defaults=not schedule.listing
+            session, principal, target_now.skill, inputs, trusts_defaults=not schedule.listing
         )
-        # The scopes of a key can change, so even one that may read all is checked again at each run.
+        # The scopes of a key can change, so each run checks again even a key that may read all files.
         schedule.input_key_id = principal.id if principal.kind in ("secret_key", "publishable_key") else None
-    check_limits(subject.skill, asked.limits, price_micros=subject.price_micros)
+    check_limits(target_now.skill, body.limits, price_micros=target_now.price_micros)
 
 
-async def _own(
+async def _skill_target(
     session: AnySession, principal: Principal, skill: str, *, skillpack: str | None, version: int | None
-) -> Subject:
-    found = await resolve_skill(session, principal, skill=skill, skillpack=skillpack, version=version)
-    return Subject(found.skill, found.skillpack_id)
+) -> Target:
+    resolved = await resolve_skill(session, principal, skill=skill, skillpack=skillpack, version=version)
+    return Target(resolved.skill, resolved.skillpack_id)
 
 
-async def _offered(
+async def _listing_target(
     session: AnySession,
     principal: Principal,
     listing: str,
     *,
     version: int | None,
     skillpack: str | None = None,
-) -> Subject:
+) -> Target:
     offer = await offers.find(session, principal, listing, version=version, prices=PriceList())
     offers.check_request(offer, skillpack=skillpack, model=None, lane=None)
-    return Subject(offer.resolved.skill, None, offer.slug, offer.price_micros)
+    return Target(offer.resolved.skill, None, offer.slug, offer.price_micros)

@@ -1,1 +1,1 @@
-"""The fleet: worker processes, their beats, and what they run."""
+"""The worker registry: worker processes and their heartbeats."""

@@ -1,4 +1,4 @@
-"""The wall clock of the database, by which leases run out: whether it was set since it was last read."""
+"""Detect changes of the wall clock of the database, which decides when leases expire."""
 
 from __future__ import annotations
 
@@ -19,15 +19,18 @@ class DatabaseClock:
 
     def __init__(self) -> None:
         self._ahead_s: tuple[float, float] | None = None
-        """How far it was ahead of the monotonic clock, at least and at most: the answer may have been on its way."""
+        """Minimum and maximum offset to the monotonic clock: the response takes an unknown part of the round trip."""
 
     async def was_set(self, session: AnySession) -> bool:
-        """Return whether the clock jumped since the last call; the first call can only say no."""
-        asked_at = time.monotonic()
-        read: float = (await session.execute(_READ)).scalar_one().timestamp()
-        answered_at = time.monotonic()
-        before, self._ahead_s = self._ahead_s, (read - answered_at, read - asked_at)
+        """Return whether the clock was set since the last call; the first call returns False."""
+        sent_at = time.monotonic()
+        database_time: float = (await session.execute(_READ)).scalar_one().timestamp()
+        received_at = time.monotonic()
+        before, self._ahead_s = self._ahead_s, (database_time - received_at, database_time - sent_at)
         if before is None:
             return False
-        least, most = before
-        return read - answered_at > most + TOLERANCE_S or read - asked_at < least - TOLERANCE_S
+        minimum, maximum = before
+        return (
+            database_time - received_at > maximum + TOLERANCE_S
+            or database_time - sent_at < minimum - TOLERANCE_S
+        )

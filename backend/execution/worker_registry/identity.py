@@ -8,10 +8,10 @@ from uuid import UUID, uuid5
 
 
 def worker_ids(launch_id: UUID) -> Iterator[UUID]:
-    """Return the IDs that a process takes one after the other, each when the instance has given up the one before.
+    """Iterate over the IDs that a process uses, each after the lease of the previous one has expired.
 
-    Whatever starts the process chooses the launch ID, and so knows the IDs: containers of equal names have processes of
-    equal numbers, so host and process ID identify nothing.
+    The launcher of the process chooses the launch ID, so it knows the IDs. Host name and process ID are not unique:
+    containers can have equal ones.
     """
     yield launch_id
     for number in count(1):

@@ -14,7 +14,7 @@ from backend.core.db.engine import Timestamp
 
 
 class Worker(SQLModel, table=True):
-    """One worker process; liveness is its beat, not that of each job."""
+    """One worker process. Its heartbeat covers all its jobs."""
 
     __tablename__: ClassVar[str] = "workers"
 
@@ -29,4 +29,4 @@ class Worker(SQLModel, table=True):
     beat_at: datetime = Field(default_factory=now, sa_type=Timestamp, index=True)
     stopping: bool = False
     shortage: str | None = Field(default=None, sa_type=TEXT)
-    """What its host has too little of, so that it claims no jobs; none: it claims."""
+    """The resource that the host lacks, so that the worker claims no jobs; null: it claims jobs."""

@@ -18,7 +18,7 @@ from backend.core.jsonb import storable
 from backend.identity.idempotency.service import KeyReused
 from backend.integrations.media.errors import JobNotRunning, MediaCostExceedsLimit, MediaInProgress
 from backend.money.ledger import service as ledger
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 
 LEFT_AFTER: Final = timedelta(seconds=30)
 """Nobody works on a call that was not renewed for so long."""
@@ -99,7 +99,7 @@ async def begin(
         MediaInProgress: somebody works on it.
         MediaCostExceedsLimit: it may cost more than is left for the job.
     """
-    noted = await ledger.charge_of_job(session, call)
+    noted = await ledger.job_spending(session, call)
     if noted is None:
         raise JobNotRunning
     found = (await session.execute(_FIND, {**call.values, "left_after": LEFT_AFTER})).one_or_none()
@@ -111,9 +111,9 @@ async def begin(
         if found.is_busy and found.attempt == call.attempt:
             raise MediaInProgress
     held: int = (await session.execute(_HELD, call.values)).scalar_one()
-    left = max(0, noted.left_micros - held)
+    left = max(0, noted.remaining_micros - held)
     if needed_micros > left:
-        has_reservation = noted.left_micros + noted.used_micros > 0
+        has_reservation = noted.remaining_micros + noted.used_micros > 0
         raise MediaCostExceedsLimit(
             model, needed_micros=needed_micros, left_micros=left, has_reservation=has_reservation
         )
@@ -149,17 +149,17 @@ async def hold(session: AsyncSession, call: Call) -> None:
     Raises:
         JobNotRunning: the attempt is not the running one any more.
     """
-    if await ledger.charge_of_job(session, call) is None:
+    if await ledger.job_spending(session, call) is None:
         raise JobNotRunning
 
 
-async def finish(session: AsyncSession, call: Call, used: Used, answer: Mapping[str, Any]) -> None:
+async def finish(session: AsyncSession, call: Call, used: LineItem, answer: Mapping[str, Any]) -> None:
     """Write down what was made and what it costs; the job's row is held.
 
     Raises:
         JobNotRunning: the attempt is not the running one any more.
     """
-    if await ledger.note_used(session, call, [used]) is None:
+    if await ledger.record_usage(session, call, [used]) is None:
         raise JobNotRunning
     await session.execute(_ANSWER, {**call.values, "answer": storable(dict(answer))})
 

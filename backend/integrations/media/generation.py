@@ -30,7 +30,7 @@ from backend.integrations.media.model_families import Verb
 from backend.integrations.media.plan import Plan, Quantity
 from backend.integrations.media.provider import Made, Order, Provider, Sources
 from backend.integrations.media.schemas import MediaMeta, MediaRead
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import PriceList, billed_micros
 from backend.skills.manifest.types import Skill
 
@@ -176,14 +176,14 @@ class Making:
         async with self.context.database.transaction() as session:
             return await store(None, session)
 
-    def _used(self, made: Made, most: Quantity) -> Used:
+    def _used(self, made: Made, most: Quantity) -> LineItem:
         """What it costs: what was asked for, or less where a recording turns out shorter than it could have been."""
         quantity, family = most, self.does.family
         if most.unit == "audio_seconds" and made.audio_seconds is not None:
             seconds = min(most.amount, max(1, -int(-made.audio_seconds // 1)))
             nanos = most.upstream_nanos * seconds // max(1, most.amount)
             quantity = Quantity(most.unit, seconds, nanos)
-        return Used(
+        return LineItem(
             "media",
             {quantity.unit: quantity.amount},
             quantity.upstream_nanos,
@@ -193,7 +193,7 @@ class Making:
             label=LABEL if family.is_local else "",
         )
 
-    def _answer(self, made: Made, placed: Placed | None, used: Used) -> MediaRead:
+    def _answer(self, made: Made, placed: Placed | None, used: LineItem) -> MediaRead:
         paths = list(placed.paths) if placed is not None else []
         warnings = [*self.does.warnings, *made.warnings, *(placed.warnings if placed is not None else ())]
         return MediaRead(

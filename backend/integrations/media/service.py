@@ -11,7 +11,7 @@ from backend.core.errors import NotAllowed
 from backend.data.drive import usage
 from backend.data.drive.ingest import drives_of
 from backend.data.drive.listing_access import Reach, reach_of
-from backend.execution.jobs import running_job
+from backend.execution.jobs.access import running_job
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media.calls import Call
 from backend.integrations.media.delivery import Wish

@@ -12,7 +12,7 @@ import httpx2
 
 from backend.config import Settings
 from backend.integrations.web.errors import SearchFailed
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import billed_micros
 
 MAX_RESULTS: Final = 20
@@ -39,7 +39,7 @@ class Found:
     """What a search gave, and what it used."""
 
     hits: Sequence[Hit]
-    used: Used
+    used: LineItem
     summary: str = ""
     """In the engine's own words, if it has any."""
 
@@ -83,7 +83,7 @@ class Endpoint:
             raise SearchFailed(
                 "The search engine answered with what is not a list of results. Go on without it."
             )
-        used = Used(
+        used = LineItem(
             "web",
             {"searches": 1},
             self.upstream_nanos,

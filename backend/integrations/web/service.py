@@ -17,8 +17,8 @@ from backend.data.secrets import service as secrets
 from backend.data.secrets.scrub import Scrubber
 from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import NetworkRefusedEvent, WebEvent
-from backend.execution.jobs import running_job
-from backend.execution.jobs.running_job import Attempt
+from backend.execution.jobs.access import running_job
+from backend.execution.jobs.access.running_job import Attempt
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media import calls as media
 from backend.integrations.web import fetching, page_text
@@ -146,10 +146,10 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
 
 async def _afford(session: AsyncSession, attempt: Attempt, needed: int) -> None:
     """Let a search of that price pass; the job's row is held to the end of the transaction."""
-    noted = await ledger.charge_of_job(session, attempt)
+    noted = await ledger.job_spending(session, attempt)
     if noted is None:
         raise JobNotRunning
-    left = max(0, noted.left_micros - await media.held_micros(session, attempt.job_id))
+    left = max(0, noted.remaining_micros - await media.held_micros(session, attempt.job_id))
     if needed > left:
         raise SearchCostExceedsLimit(needed_micros=needed, left_micros=left)
 
@@ -159,7 +159,7 @@ async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
     searched = WebEvent(verb="search", count=len(found.hits), billed_micros=found.used.billed_micros)
     async with context.database.transaction() as session:
         await _afford(session, attempt, found.used.billed_micros)
-        if await ledger.note_used(session, attempt, [found.used]) is None:
+        if await ledger.record_usage(session, attempt, [found.used]) is None:
             raise JobNotRunning
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[NewEvent(searched)])
 

@@ -18,44 +18,44 @@ from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 router = APIRouter(route_class=AuthorizedRoute, tags=["money"])
 
 
-@router.post("/budgets", status_code=201, summary="Make a budget", response_model=BudgetRead)
+@router.post("/budgets", status_code=201, summary="Create a budget", response_model=BudgetRead)
 @permissions.needs("budgets:write", role=Role.ADMIN)
 async def create_budget(
-    asked: BudgetCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    body: BudgetCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
-    """Limit what the project, a skillpack, a skill or a key may cost in a window of time."""
+    """Create a budget that limits the cost of the project, a skillpack, a skill or an API key in a period."""
 
-    async def make() -> BudgetRead:
-        return await service.create(session, principal, asked)
+    async def create_once() -> BudgetRead:
+        return await service.create(session, principal, body)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create_once)
 
 
-@router.get("/budgets", summary="List the budgets")
+@router.get("/budgets", summary="List budgets")
 @permissions.needs("budgets:read")
 async def list_budgets(principal: PrincipalDep, session: SessionDep) -> Sequence[BudgetRead]:
-    """Every budget of the project and how it stands now, by name."""
+    """List the budgets of the project with their current usage, sorted by name."""
     return await service.list_all(session, principal)
 
 
 @router.get("/budgets/{budget_id}", summary="Read a budget")
 @permissions.needs("budgets:read")
 async def get_budget(budget_id: UUID, principal: PrincipalDep, session: SessionDep) -> BudgetRead:
-    """A budget and how it stands now."""
+    """Read a budget with its current usage."""
     return await service.get(session, principal, budget_id)
 
 
 @router.patch("/budgets/{budget_id}", summary="Change a budget")
 @permissions.needs("budgets:write", role=Role.ADMIN)
 async def change_budget(
-    budget_id: UUID, asked: BudgetUpdate, principal: PrincipalDep, session: SessionDep
+    budget_id: UUID, body: BudgetUpdate, principal: PrincipalDep, session: SessionDep
 ) -> BudgetRead:
-    """Change its name, window, limit or alert; jobs that are submitted from now on are held to it."""
-    return await service.change(session, principal, budget_id, asked)
+    """Change the name, window, limit or alert of a budget. It applies to jobs that are submitted from now on."""
+    return await service.update(session, principal, budget_id, body)
 
 
 @router.delete("/budgets/{budget_id}", status_code=204, summary="Delete a budget")
 @permissions.needs("budgets:write", role=Role.ADMIN)
 async def delete_budget(budget_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Forget a budget."""
+    """Delete a budget."""
     await service.delete(session, principal, budget_id)

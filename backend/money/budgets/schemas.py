@@ -1,4 +1,4 @@
-"""What the routes of budgets take and answer."""
+"""Requests and responses of the routes of budgets."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ class BudgetCreate(Asked):
     """A new budget."""
 
     name: str = Field(min_length=1, max_length=100)
-    """What people call it; a job that it does not allow is told this name."""
+    """The name of the budget. Errors of rejected jobs contain it."""
     scope: Scope = "project"
-    """Whose jobs it counts."""
+    """Which jobs the budget counts."""
     skillpack: str | None = Field(default=None, max_length=200)
-    """Id or slug; for the scopes `skillpack` and `skill`. Default: the default one, or the one that has the skill."""
+    """For the scopes `skillpack` and `skill`: ID or slug. Default: the default skillpack, or the one with the skill."""
     skill: str | None = Field(default=None, max_length=200)
-    """For the scope `skill`."""
+    """For the scope `skill`: its name."""
     api_key_id: UUID | None = None
-    """For the scope `key`."""
+    """For the scope `key`: its ID."""
     window: Window
-    """`day` and `month` begin at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets."""
+    """`day` and `month` start at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets."""
     limit_usd: float = Field(ge=0.000001, le=MAX_USD)
     alert_pct: int | None = Field(default=80, ge=1, le=100)
-    """Percent of the limit from which on there is an alert, once per window; null: none."""
+    """The percentage of the limit at which an alert is sent, once per window; null: no alert."""
     enforce: bool = True
-    """Refuse jobs once it is used up; false: only alert."""
+    """True: reject jobs when the budget is used up; false: only alert."""
 
 
 class BudgetUpdate(Asked):
-    """What is to change; whose jobs it counts stays."""
+    """Changes to a budget. Its scope cannot change."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)
     window: Window | None = None
     limit_usd: float | None = Field(default=None, ge=0.000001, le=MAX_USD)
     alert_pct: int | None = Field(default=None, ge=1, le=100)
-    """Null: no alerts any more."""
+    """Null: no alert."""
     enforce: bool | None = None
 
 
 class BudgetRead(BaseModel):
-    """A budget and how it stands."""
+    """A budget with its usage."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -66,19 +66,19 @@ class BudgetRead(BaseModel):
     alert_pct: int | None
     enforce: bool
     spent_micros: int
-    """In this window."""
+    """Spent in the current window."""
     reserved_micros: int
-    """Held for jobs that run now."""
+    """Held by unfinished jobs."""
     forgiven_micros: int
-    """Used by failed and cancelled jobs, which did not pay it."""
+    """Used by failed and canceled jobs and not charged."""
     used_micros: int
-    """The three together: what the limit is compared with."""
+    """The sum of the three, which is compared with the limit."""
     used_usd: float
     is_reached: bool
     since: date | None
-    """First day of the window (UTC); none for `total`."""
+    """First day of the window (UTC); null for `total`."""
     resets_at: datetime | None
-    """When the window ends; for `rolling30`, when what was spent on its first day has been let go of for certain."""
+    """When the window ends; for `rolling30`, when today is no longer part of it. Null for `total`."""
     alerted_on: date | None
     """Day of the last alert."""
     created_by: str
@@ -86,7 +86,7 @@ class BudgetRead(BaseModel):
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        """The answer for a budget's standing."""
+        """Return the response for a row with the usage of a budget."""
         own = ("id", "name", "scope", "skillpack_id", "api_key_id", "limit_micros", "alert_pct", "enforce")
         counted = ("spent_micros", "reserved_micros", "forgiven_micros", "used_micros", "alerted_on")
         values = {name: getattr(row, name) for name in (*own, *counted, "created_by", "created_at")}

@@ -1,4 +1,4 @@
-"""Making and changing budgets: for admins of the project, and each change is audited."""
+"""Create, list, change and delete budgets. Only admins may change them; each change is audited."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from backend.skills.deployments.active import resolve_skill
 from backend.skills.skillpacks import service as skillpacks
 
 MAX_BUDGETS: Final = 50
-"""Of one project: every submit adds them up."""
+"""Per project. Every submission computes the usage of all of them."""
 
 _ALL = text(f"{STANDING} order by b.name")
 _ONE = text(f"{STANDING} and b.id = :budget_id")
@@ -37,33 +37,33 @@ _TAKES: Final = {
 }
 
 
-async def create(session: AsyncSession, principal: Principal, asked: BudgetCreate) -> BudgetRead:
-    """Make a budget; what was spent before in its window counts.
+async def create(session: AsyncSession, principal: Principal, body: BudgetCreate) -> BudgetRead:
+    """Create a budget. Earlier spending in its window counts.
 
     Raises:
-        Invalid: the scope and what it names do not fit together.
-        Missing: there is no such skillpack, skill or key.
-        BudgetNameTaken: another one has the name.
-        TooManyBudgets: there are as many as may be.
+        Invalid: The fields do not match the scope.
+        Missing: The skillpack, the skill or the key does not exist.
+        BudgetNameTaken: Another budget has the name.
+        TooManyBudgets: The project has the maximum number of budgets.
     """
     principal.require(Role.ADMIN, "budgets:write")
-    _check_scope(asked)
+    _check_scope(body)
     budget = Budget(
         project_id=principal.project_id,
-        name=asked.name,
-        scope=asked.scope,
-        period=asked.window,
-        limit_micros=usd_to_micros(asked.limit_usd),
-        alert_pct=asked.alert_pct,
-        enforce=asked.enforce,
+        name=body.name,
+        scope=body.scope,
+        period=body.window,
+        limit_micros=usd_to_micros(body.limit_usd),
+        alert_pct=body.alert_pct,
+        enforce=body.enforce,
         created_by=principal.label,
-        **await _scoped(session, principal, asked),
+        **await _scoped(session, principal, body),
     )
     counted = visible(Budget, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MAX_BUDGETS:
         raise TooManyBudgets(MAX_BUDGETS)
     session.add(budget)
-    await _flush(session, asked.name)
+    await _flush(session, body.name)
     facts = {"name": budget.name, "scope": budget.scope, "window": budget.period}
     limit = {"limit_micros": budget.limit_micros, "enforce": budget.enforce}
     await audit.record(session, principal, "budget.created", f"budget:{budget.id}", **facts, **limit)
@@ -71,17 +71,17 @@ async def create(session: AsyncSession, principal: Principal, asked: BudgetCreat
 
 
 async def list_all(session: AsyncSession, principal: Principal) -> Sequence[BudgetRead]:
-    """Every budget of the project and how it stands, by name."""
+    """Return the budgets of the project with their usage, sorted by name."""
     principal.require(Role.VIEWER, "budgets:read")
     rows = await session.execute(_ALL, {"project_id": principal.project_id})
     return [BudgetRead.of(row) for row in rows.all()]
 
 
 async def get(session: AsyncSession, principal: Principal, budget_id: UUID) -> BudgetRead:
-    """A budget and how it stands.
+    """Return a budget with its usage.
 
     Raises:
-        BudgetNotFound: the project has none such.
+        BudgetNotFound: The project has no such budget.
     """
     principal.require(Role.VIEWER, "budgets:read")
     values = {"project_id": principal.project_id, "budget_id": budget_id}
@@ -91,19 +91,19 @@ async def get(session: AsyncSession, principal: Principal, budget_id: UUID) -> B
     return BudgetRead.of(row)
 
 
-async def change(
-    session: AsyncSession, principal: Principal, budget_id: UUID, asked: BudgetUpdate
+async def update(
+    session: AsyncSession, principal: Principal, budget_id: UUID, body: BudgetUpdate
 ) -> BudgetRead:
-    """Change a budget; with another limit or window it may alert again.
+    """Change a budget. With a new limit or window it can alert again.
 
     Raises:
-        BudgetNotFound: the project has none such.
-        BudgetNameTaken: another one has the name.
+        BudgetNotFound: The project has no such budget.
+        BudgetNameTaken: Another budget has the name.
     """
     budget = await _locked(session, principal, budget_id)
-    given: dict[str, Any] = asked.model_dump(exclude_unset=True)
-    limit_usd, window = given.pop("limit_usd", None), given.pop("window", None)
-    changes = {name: value for name, value in given.items() if value is not None or name == "alert_pct"}
+    values: dict[str, Any] = body.model_dump(exclude_unset=True)
+    limit_usd, window = values.pop("limit_usd", None), values.pop("window", None)
+    changes = {name: value for name, value in values.items() if value is not None or name == "alert_pct"}
     if limit_usd is not None:
         changes["limit_micros"] = usd_to_micros(limit_usd)
     if window is not None:
@@ -119,44 +119,44 @@ async def change(
 
 
 async def delete(session: AsyncSession, principal: Principal, budget_id: UUID) -> None:
-    """Forget a budget: it limits nothing any more.
+    """Delete a budget.
 
     Raises:
-        BudgetNotFound: the project has none such.
+        BudgetNotFound: The project has no such budget.
     """
     budget = await _locked(session, principal, budget_id)
     await session.delete(budget)
     await audit.record(session, principal, "budget.deleted", f"budget:{budget_id}", name=budget.name)
 
 
-def _check_scope(asked: BudgetCreate) -> None:
+def _check_scope(body: BudgetCreate) -> None:
     problems = [
-        Problem(name, f"A budget of the scope {asked.scope!r} needs this.")
-        for name in _NEEDS[asked.scope]
-        if getattr(asked, name) is None
+        Problem(name, f"A budget of the scope {body.scope!r} needs this.")
+        for name in _NEEDS[body.scope]
+        if getattr(body, name) is None
     ]
     problems += [
-        Problem(name, f"A budget of the scope {asked.scope!r} does not take this. Leave it out.")
+        Problem(name, f"A budget of the scope {body.scope!r} does not take this. Leave it out.")
         for name in ("skillpack", "skill", "api_key_id")
-        if getattr(asked, name) is not None and name not in _TAKES[asked.scope]
+        if getattr(body, name) is not None and name not in _TAKES[body.scope]
     ]
     if problems:
         raise Invalid(f"The budget is not complete: {problems[0].path}: {problems[0].message}", problems)
 
 
-async def _scoped(session: AsyncSession, principal: Principal, asked: BudgetCreate) -> dict[str, Any]:
-    if asked.scope == "skillpack":
-        return {"skillpack_id": (await skillpacks.get(session, principal, asked.skillpack)).id}
-    if asked.scope == "skill":
-        found = await resolve_skill(session, principal, skill=str(asked.skill), skillpack=asked.skillpack)
+async def _scoped(session: AsyncSession, principal: Principal, body: BudgetCreate) -> dict[str, Any]:
+    if body.scope == "skillpack":
+        return {"skillpack_id": (await skillpacks.get(session, principal, body.skillpack)).id}
+    if body.scope == "skill":
+        found = await resolve_skill(session, principal, skill=str(body.skill), skillpack=body.skillpack)
         return {"skillpack_id": found.skillpack_id, "skill_name": found.skill.name}
-    if asked.scope == "key":
-        key = visible(ApiKey, principal).where(col(ApiKey.id) == asked.api_key_id)
+    if body.scope == "key":
+        key = visible(ApiKey, principal).where(col(ApiKey.id) == body.api_key_id)
         if (await session.execute(key)).first() is None:
             raise Missing(
-                f"No API key {str(asked.api_key_id)!r} in this project. GET /v1/api-keys lists them."
+                f"No API key {str(body.api_key_id)!r} in this project. GET /v1/api-keys lists them."
             )
-        return {"api_key_id": asked.api_key_id}
+        return {"api_key_id": body.api_key_id}
     return {}
 
 

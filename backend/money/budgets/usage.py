@@ -1,13 +1,13 @@
-"""How budgets and the daily caps of keys stand: what of each is used in its window, and what of it is left for a job.
+"""Compute the usage of budgets and of the daily caps of API keys, and what they leave for a job.
 
-Used is what was spent, what unfinished jobs hold, and what was forgiven: without the last two, a loop of failing jobs
-or many parallel jobs would pass every limit. An unfinished job holds its reservation while it runs; while it waits to
-be resumed, it holds what it has used. What a called job has used counts as its own, not as a part of what is reserved
-for its caller, which pays it in the end: nothing counts twice.
+Usage is what was spent, what unfinished jobs hold, and what was forgiven: without the last two, a loop of failing jobs
+or many parallel jobs would exceed every limit. A running job holds its reservation; a job that waits to resume holds
+what it has used. What a subjob has used counts for the subjob, not for the reservation of its parent, which pays it in
+the end, so that nothing counts twice.
 
 What a job is charged counts on the day (UTC) on which its bill is settled. Until then, what it holds counts in the
-window of now. So a job that runs past midnight takes room of the new day and none of the old one, and no day's spending
-passes the limit.
+current window. So a job that runs past midnight counts for the new day and not for the old one, and the spending of no
+day exceeds the limit.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from backend.money.budgets.errors import BudgetReached
 from backend.money.pricing import dollars
 
 ALERT_ACTION: Final = "budget.alerted"
-"""What the audit calls an alert; one row per budget and window, written with the money that crossed the line."""
+"""The audit action of an alert: one row per budget and window, in the transaction that crossed the threshold."""
 ALERT_EVENT: Final = "budget.alert"
-"""What webhooks call it."""
+"""The event type for webhooks."""
 
 _USED: Final = """
 cross join lateral (
@@ -73,7 +73,7 @@ select b.id, b.project_id, b.name, b.scope, b.skillpack_id, b.skill_name, b.api_
 from budgets b {_USED}
 where b.project_id = :project_id
 """  # noqa: S608 - interpolated values are constants
-"""SQL of a project's budgets and how they stand."""
+"""SQL of the budgets of a project with their usage."""
 
 _REACHED = text(f"""
 select * from (
@@ -180,15 +180,15 @@ class Limit(NamedTuple):
 
     kind: Literal["budget", "key_cap"]
     name: str
-    """Of the budget, or the prefix of the key."""
+    """Name of the budget, or prefix of the key."""
     limit_micros: int
     used_micros: int
-    """By everything but the job."""
+    """Usage by everything except the job."""
     resets_at: datetime | None
     """None: never."""
 
     def why_less(self) -> str:
-        """Return a sentence for a job that it left too little money."""
+        """Return the explanation for a job for which the limit left too little money."""
         name = (
             f"the budget {self.name!r}"
             if self.kind == "budget"
@@ -204,15 +204,15 @@ class Limit(NamedTuple):
 
 
 class Lowered(NamedTuple):
-    """What is left of a reservation under all limits that count the job."""
+    """The rest of a reservation under all limits that count the job."""
 
     reserved_micros: int
     limit: Limit
-    """The one with the least room."""
+    """The limit that leaves the least."""
 
 
 class Caller(NamedTuple):
-    """What of a job that calls another decides which budgets count it."""
+    """The fields of a calling job that decide which budgets count it."""
 
     skillpack_id: UUID
     skill_name: str
@@ -227,17 +227,19 @@ async def check(
     api_key_id: UUID | None,
     caller: Caller | None = None,
 ) -> None:
-    """Reject a job that an enforced budget does not allow.
+    """Reject a job if an enforced budget that counts it is used up.
 
-    A job with a `caller` is paid from what is reserved for that. So budgets that count both have room for it.
+    A job with a `caller` is paid from the reservation of the caller, which budgets that count both already include.
 
     Raises:
-        BudgetReached: one of those that count the job is used up; names the one that is furthest over its limit.
+        BudgetReached: A budget is used up; names the one that exceeds its limit the most.
     """
     values = {
         "project_id": project_id,
         "skillpack_id": skillpack_id,
-        "skill_name": skill_name.partition(":")[0],  # what a skill makes of a prompt is the skill's
+        "skill_name": skill_name.partition(":")[
+            0
+        ],  # an agent that a skill defines by a prompt counts as the skill
         "api_key_id": api_key_id,
         "is_called": caller is not None,
         "caller_skillpack_id": caller and caller.skillpack_id,
@@ -254,7 +256,7 @@ async def check(
 
 
 async def used_by_key(session: AnySession, *, project_id: UUID, api_key_id: UUID) -> tuple[int, datetime]:
-    """Return what counts against the daily cap of a key, in micros, and when that starts again at nothing."""
+    """Return what counts against the daily cap of a key, in micros, and when the usage resets."""
     values = {"project_id": project_id, "api_key_id": api_key_id}
     row = (await session.execute(_USED_BY_KEY, values)).one()
     return row.used_micros, datetime(row.since.year, row.since.month, row.since.day, tzinfo=UTC) + timedelta(
@@ -262,7 +264,7 @@ async def used_by_key(session: AnySession, *, project_id: UUID, api_key_id: UUID
     )
 
 
-async def lower(
+async def lower_reservation(
     session: AnySession,
     which: Lowering,
     *,
@@ -270,17 +272,17 @@ async def lower(
     job_id: UUID,
     attempt: int,
 ) -> Lowered | None:
-    """Lower a job's reservation to what the enforced budgets and the daily cap of its key leave.
+    """Lower the reservation of a job to what the enforced budgets and the daily cap of its key leave.
 
-    What is over goes back to the wallet, or, for a `called` job, to the job that called it. A job that is
-    `called_unstarted` holds no money; limits that count its caller too have room for it there. Call it in a transaction
-    that has changed the reservation: the wallet's lock, which this takes, lets one job of a project at a time in.
+    The excess returns to the wallet, or, for a `called` job, to its parent. A `called_unstarted` job holds no money,
+    and limits that also count its parent include it already. Call this in a transaction that changed the reservation.
+    It locks the wallet, so that one job of a project is checked at a time.
 
     Returns:
-        What is left; none where no limit counts the job.
+        The rest of the reservation; None if no limit counts the job.
     """
     values = {"project_id": project_id, "job_id": job_id, "attempt": attempt}
-    # A statement of its own: the next one sees what those have committed that had the lock before.
+    # A separate statement, so that the next one sees what earlier lock holders have committed.
     await session.execute(_HOLD_WALLET, {"project_id": project_id})
     row = (await session.execute(_LOWER[which], values)).one_or_none()
     if row is None:
@@ -289,13 +291,13 @@ async def lower(
     return Lowered(row.reserved_micros, limit)
 
 
-async def alert(session: AnySession, project_id: UUID) -> None:
-    """Write down every budget that has crossed its line of alert, once per window."""
+async def record_alerts(session: AnySession, project_id: UUID) -> None:
+    """Record an alert for every budget that has reached its alert threshold, once per window."""
     await session.execute(_ALERT, {"project_id": project_id})
 
 
 def resets_at(period: str, since: date) -> datetime | None:
-    """When a budget's window ends; a rolling one lets go of its oldest day every midnight, a total one never."""
+    """Return when the window of a budget ends. A rolling window drops its oldest day at midnight; None: never."""
     if period == "total":
         return None
     first = datetime(since.year, since.month, since.day, tzinfo=UTC)

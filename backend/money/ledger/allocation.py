@@ -1,8 +1,8 @@
-"""One bill, shared out among a job and those that it has called: each job's part, to the micro.
+"""Divide one bill among a job and its subjobs, exact to the micro.
 
-The price of a listing comes first, then the calls of all of them in the order in which they were made: the first are
-charged, those behind them are forgiven, and what is left was over what was reserved. So the parts of the jobs, of the
-calls and of the ledger are the same sums.
+The price of a listing comes first, then the line items of all jobs in the order of their creation: the first are
+charged, the next are forgiven, and the rest exceeds the reservation. So the amounts of jobs, line items and ledger
+entries have the same sums.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from backend.money.ledger.tables import NO_KEY
 
 
 class Amounts(Protocol):
-    """What of a bill is paid."""
+    """The charged and the forgiven part of a bill."""
 
     @property
     def charged_micros(self) -> int:
-        """By the wallet."""
+        """What the wallet pays."""
 
     @property
     def forgiven_micros(self) -> int:
-        """By nobody, since the first job did not succeed."""
+        """What is not charged because the first job did not succeed."""
 
 
 class Part(NamedTuple):
-    """What of the bill the first job has used itself."""
+    """The part of the bill that the first job has used itself."""
 
     charged_micros: int
     forgiven_micros: int
@@ -89,10 +89,10 @@ from own where id = :job_id
 """)  # noqa: S608 - the interpolated value is a constant
 
 
-async def share(
+async def allocate(
     session: AnySession, *, project_id: UUID, job_id: UUID, transfer_id: UUID, day: date, of: Amounts
 ) -> Part:
-    """Enter the parts of the called jobs and their calls, and give that of the first one."""
+    """Store the amounts of the jobs and their line items, and return those of the first job."""
     values: dict[str, Any] = {
         "project_id": project_id,
         "job_id": job_id,

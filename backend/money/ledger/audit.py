@@ -1,4 +1,4 @@
-"""The proof of the books: what must be true of money and windows, checked against every row."""
+"""Check the invariants of ledger, jobs and windows against all rows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing in the books that does not add up."""
+class Discrepancy:
+    """A row that violates an invariant."""
 
     rule: str
-    """The law that is broken, as a sentence."""
+    """The invariant, as a sentence."""
     facts: dict[str, Any]
 
 
-_LAWS = {
+_RULES = {
     "the entries of every transfer sum to zero": """
         select transfer_id::text as transfer, sum(amount_micros)::bigint as sum_micros
         from ledger_entries group by transfer_id having sum(amount_micros) <> 0""",
@@ -150,10 +150,10 @@ _LAWS = {
 }
 
 
-async def prove(session: AsyncSession) -> list[Finding]:
-    """Check every law of the books; an empty list is the proof."""
+async def check_ledger(session: AsyncSession) -> list[Discrepancy]:
+    """Check all invariants and return the violations."""
     return [
-        Finding(law, dict(row._mapping))
-        for law, query in _LAWS.items()
+        Discrepancy(rule, dict(row._mapping))
+        for rule, query in _RULES.items()
         for row in (await session.execute(text(query))).all()
     ]

@@ -20,8 +20,8 @@ MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of th
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """One priced thing that an attempt used."""
+class LineItem:
+    """One line item: something with a price that an attempt used."""
 
     kind: str
     """`compute`, `model`, `media`, `web`, `listing`."""
@@ -35,23 +35,23 @@ class Used:
     label: str = ""
     """`rehearsal`, `recording`, `local`; empty: bought upstream."""
     step: int | None = None
-    """Of an agent's loop."""
+    """Number of the step of an agent."""
 
 
-class Noted(NamedTuple):
-    """What a running job has used so far, all attempts together."""
+class JobSpending(NamedTuple):
+    """What a running job has used in all its attempts so far, and what it may still use."""
 
     used_micros: int
-    left_micros: int
-    """Of what is reserved for it beside the price of its listing: no call may cost more in the worst case."""
+    remaining_micros: int
+    """The rest of its reservation without the price of its listing: the maximum cost of the next call."""
 
 
-class Running(Protocol):
-    """An attempt of a job: `Claimed`, or whatever else knows these two."""
+class RunningAttempt(Protocol):
+    """An attempt of a job, such as `JobAttempt`."""
 
     @property
     def job_id(self) -> UUID:
-        """Of the job."""
+        """ID of the job."""
 
     @property
     def attempt(self) -> int:
@@ -67,7 +67,7 @@ _DEPOSIT = text("""
 update wallets set balance_micros = balance_micros + :amount_micros
 where project_id = :project_id returning balance_micros
 """)
-_NOTE_USED = text("""
+_RECORD_USAGE = text("""
 with job as (
   update jobs set used_micros = used_micros + :billed_micros
   where id = :job_id and attempt = :attempt and status = 'running'
@@ -82,11 +82,11 @@ with job as (
     step int
   )
 )
-select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as left_micros
+select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as remaining_micros
 from job
 """)
-_CHARGE_OF_JOB = text("""
-select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as left_micros
+_JOB_SPENDING = text("""
+select used_micros, greatest(0, reserved_micros - price_micros - used_micros - called_used_micros) as remaining_micros
 from jobs
 where id = :job_id and attempt = :attempt and status = 'running' for update
 """)
@@ -95,11 +95,11 @@ where id = :job_id and attempt = :attempt and status = 'running' for update
 async def top_up(
     session: AsyncSession, *, project_id: UUID, amount_micros: int, note: str = "", created_by: str
 ) -> int:
-    """Put money into a project's wallet and admit what waited for it; gives the new balance in micros.
+    """Add credit to the wallet of a project, admit the jobs that waited for it, and return the balance in micros.
 
     Raises:
-        Invalid: the amount is not positive, or implausibly large.
-        Missing: there is no such project.
+        Invalid: The amount is not positive, or implausibly large.
+        Missing: There is no such project.
     """
     if not 0 < amount_micros <= MAX_TOP_UP_MICROS:
         raise Invalid(f"A top-up must be above $0 and at most ${MAX_TOP_UP_MICROS / 1e6:,.0f}.")
@@ -120,34 +120,37 @@ async def top_up(
             "created_by": created_by,
         },
     )
-    facts: dict[str, Any] = {"amount_micros": amount_micros, "balance_micros": balance, "note": note}
-    await audit.record_in(session, project_id, created_by, "wallet.topped_up", **facts)
+    details: dict[str, Any] = {"amount_micros": amount_micros, "balance_micros": balance, "note": note}
+    await audit.record_in(session, project_id, created_by, "wallet.topped_up", **details)
     await admission.admit(session, project_id)
     return balance
 
 
-async def note_used(session: AnySession, running: Running, used: Sequence[Used]) -> Noted | None:
-    """Write down what an attempt has used, now: it is paid when the job ends, whichever attempt ends it.
+async def record_usage(
+    session: AnySession, running: RunningAttempt, items: Sequence[LineItem]
+) -> JobSpending | None:
+    """Record line items of an attempt. They are paid when the job ends, whichever attempt ends it.
 
-    None when the attempt is not the running one any more, and then nothing is stored.
+    Returns:
+        None if the attempt is not the running one any more. Nothing is stored then.
     """
     values = {
         "job_id": running.job_id,
         "attempt": running.attempt,
-        "billed_micros": sum(one.billed_micros for one in used),
-        "used": storable([asdict(one) for one in used]),
+        "billed_micros": sum(item.billed_micros for item in items),
+        "used": storable([asdict(item) for item in items]),
     }
-    return _noted((await session.execute(_NOTE_USED, values)).one_or_none())
+    return _spending((await session.execute(_RECORD_USAGE, values)).one_or_none())
 
 
-async def charge_of_job(session: AnySession, running: Running) -> Noted | None:
-    """What the running job has used so far, and what is left for it; None when the attempt is not the running one.
+async def job_spending(session: AnySession, running: RunningAttempt) -> JobSpending | None:
+    """Return what the running job has used and what is left; None if the attempt is not the running one any more.
 
-    In a transaction the job's row is held to its end, so that nobody else spends the same money.
+    The row of the job stays locked until the end of the transaction, so that no one else spends the same money.
     """
     values = {"job_id": running.job_id, "attempt": running.attempt}
-    return _noted((await session.execute(_CHARGE_OF_JOB, values)).one_or_none())
+    return _spending((await session.execute(_JOB_SPENDING, values)).one_or_none())
 
 
-def _noted(row: Any) -> Noted | None:
-    return None if row is None else Noted(row.used_micros, row.left_micros)
+def _spending(row: Any) -> JobSpending | None:
+    return None if row is None else JobSpending(row.used_micros, row.remaining_micros)

@@ -1,19 +1,19 @@
-"""What a job is charged when it ends: one bill for all its attempts, exact whoever else ends a job at the same time.
+"""Charge a job when it ends: one bill for all its attempts, exact under concurrent settlements.
 
-What a job has called is on that bill, too: a called job that ends before its caller pays nothing, and its caller owes
-what it has used, at most what it was lent. So the end of the first job decides of all: it succeeded, and all is paid,
-or it did not, and all is forgiven. What a job left behind when it ended pays for itself.
+The bill includes the subjobs: a subjob that ends before its parent pays nothing, and the parent owes what it has used,
+at most the loan. So the end of the first job decides for all: if it succeeded, all is charged, otherwise all is
+forgiven. A subjob that ends after its parent pays for itself.
 
-A job that succeeded pays what it used, at most what was reserved for it. One that failed or was cancelled is forgiven
-that, as far as its project has not been forgiven enough on that day; the rest is charged like any other, or failing on
-purpose would be a free way to a model. Rows are always taken in the same order: the job's, the wallet's, the window's.
+A job that succeeded pays what it used, at most its reservation. For one that failed or was canceled, this amount is
+forgiven up to the daily amount of the project; the rest is charged, because otherwise intentional failures would give
+free access to models. Rows are always locked in the order job, wallet, window.
 
-A job that is cancelled while it is queued or waits has no reservation. What it used before is reserved first, as at a
-claim: within its own cap, the wallet, the budgets that count it and the daily cap of its key.
+A job that is canceled while it is queued or waiting has no reservation. What it has used is reserved first, as at a
+claim: within its cap, the wallet, the budgets that count it and the daily cap of its key.
 
-A run of a listing that succeeded pays its price as the first line of its bill, and its publisher is credited in the
-same transaction. Both wallets are held first, in one order for everybody: projects that buy from each other never wait
-for each other.
+A successful run of a listing pays its price as the first line item, and the publisher is credited in the same
+transaction. Both wallets are locked first, always in the same order, so that projects that buy from each other cannot
+deadlock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from backend.money import admission
 from backend.money.budgets import usage
 from backend.money.ledger import allocation
 from backend.money.ledger import service as ledger
-from backend.money.ledger.service import Running, Used
+from backend.money.ledger.service import LineItem, RunningAttempt
 from backend.money.ledger.tables import NO_KEY
 
 
@@ -44,18 +44,18 @@ class PaidFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """How a job's end was paid."""
+    """The settled bill of a job."""
 
     used_micros: int = 0
-    """The bill of everything that it used, and that the jobs that it called have used."""
+    """The price of everything that the job and its subjobs used."""
     charged_micros: int = 0
-    """What its wallet paid for them."""
+    """What the wallet paid for it."""
     forgiven_micros: int = 0
     own_charged_micros: int = 0
-    """Of that, without the jobs that it called."""
+    """`charged_micros` without the subjobs."""
     own_forgiven_micros: int = 0
     is_owed: bool = False
-    """The job that called it pays, when that ends."""
+    """The parent pays when it ends."""
 
     def as_facts(self) -> PaidFields:
         """Return what the job's last event reports about money."""
@@ -67,7 +67,7 @@ class Bill:
         return facts
 
 
-NOTHING: Final = Bill()
+NO_BILL: Final = Bill()
 
 _SETTLE = text(f"""
 with job as (
@@ -136,10 +136,10 @@ set bill = case when job.used_micros > job.over_micros then 'owed' else 'folded'
     over_lent_micros = job.over_micros, reserved_micros = 0
 from job, caller where j.id = job.id returning job.used_micros, job.own_micros, job.over_micros
 """)
-"""Gives the job's bill and the money that it was lent to the job that called it; nothing where that has ended.
+"""Adds the bill of a subjob to its parent and returns the loan. Does nothing if the parent has ended.
 
-Beyond what it was lent it owes nothing: a budget of its skill had room for that alone, and its caller's money is its
-caller's. Of a job that is queued or waits, `reserved_micros` says what it may owe, and holds no money."""
+The parent owes at most the loan, because budgets of the called skill and the money of the parent allowed no more. For a
+queued or waiting job, `reserved_micros` is the amount that the parent may owe, and no money is reserved."""
 
 _ALLOW_UNSTARTED = text("""
 update jobs set reserved_micros = least(cap_micros, used_micros + called_used_micros)
@@ -208,7 +208,7 @@ _UNSETTLED = (
 )
 _HAVING_MONEY = """
   and (used_micros > 0 or called_used_micros > 0 or reserved_micros > 0) order by created_at desc, id for update
-"""  # who was called before its caller
+"""  # subjobs before their parents
 _UNSETTLED_JOB = text(f"{_UNSETTLED.format(which='id = :job_id')} {_HAVING_MONEY}")
 _UNSETTLED_OF_PROJECT = text(f"{_UNSETTLED.format(which='project_id = :project_id')} {_HAVING_MONEY}")
 _STORE_BILL = text("""
@@ -219,21 +219,23 @@ where id = :job_id and project_id = :project_id
 
 async def settle(
     session: AnySession,
-    running: Running,
+    running: RunningAttempt,
     *,
     project_id: UUID,
-    used: tuple[Used, ...],
+    used: tuple[LineItem, ...],
     succeeded: bool,
     is_called: bool,
     is_sale: bool = False,
 ) -> Bill | None:
-    """Pay what the running job has used, `used` and what was noted before, and give the rest of its reservation back.
+    """Charge what the running job has used, `used` and the earlier line items, and release the rest of its reservation.
 
-    With `is_sale`, another project may have to be credited. None when the attempt is not the running one any more, and
-    then nothing has happened. Otherwise the job's row is held, and that of the job that called it: whoever calls this
-    ends the job in the same transaction, then calls `after`.
+    The rows of the job and its parent stay locked. The caller ends the job in the same transaction, and then calls
+    `after_settlement`. With `is_sale`, the publisher of the listing is credited.
+
+    Returns:
+        None if the attempt is not the running one any more. Nothing has changed then.
     """
-    noted = ledger.note_used(session, running, used) if used else ledger.charge_of_job(session, running)
+    noted = ledger.record_usage(session, running, used) if used else ledger.job_spending(session, running)
     if await noted is None:
         return None
     if is_sale:
@@ -245,12 +247,12 @@ async def settle(
 
 
 async def settle_unstarted(session: AnySession, job_id: UUID) -> None:
-    """Pay what a job has used that is queued or waiting, and about to be cancelled."""
+    """Charge what a queued or waiting job has used, before it is canceled."""
     await _settle_each(session, await session.execute(_UNSETTLED_JOB, {"job_id": job_id}))
 
 
 async def settle_all_unstarted(session: AnySession, project_id: UUID) -> None:
-    """The same for all of a project."""
+    """Charge what the queued and waiting jobs of a project have used, before they are canceled."""
     await _settle_each(session, await session.execute(_UNSETTLED_OF_PROJECT, {"project_id": project_id}))
 
 
@@ -268,15 +270,15 @@ async def _settle_each(session: AnySession, found: Any) -> None:
         await session.execute(_STORE_BILL, {**values, **paid})
 
 
-async def after(session: AnySession, project_id: UUID) -> None:
-    """Let jobs in for the money that was given back, or out where the wallet is empty now; alert where that is due."""
+async def after_settlement(session: AnySession, project_id: UUID) -> None:
+    """Admit jobs for the released money, or park ready jobs if the wallet is empty now; record due budget alerts."""
     wallet = (await session.execute(_AFTER, {"project_id": project_id})).one()
     if wallet.has_money:
         await admission.admit(session, project_id)
     else:
         await admission.park_ready(session, project_id)
     if wallet.has_alerts:
-        await usage.alert(session, project_id)
+        await usage.record_alerts(session, project_id)
 
 
 async def _settle(
@@ -294,16 +296,18 @@ async def _settle(
         return owed
     if is_unstarted:
         attempt = (await session.execute(_HOLD_UNSTARTED, of_job)).scalar_one()
-        await usage.lower(session, "unstarted", project_id=project_id, job_id=job_id, attempt=attempt)
+        await usage.lower_reservation(
+            session, "unstarted", project_id=project_id, job_id=job_id, attempt=attempt
+        )
     transfer = {"job_id": job_id, "transfer_id": uuid4()}
     row = (await session.execute(_SETTLE, {**transfer, "succeeded": succeeded})).one()
     charged, forgiven = row.charged_micros, row.forgiven_micros
     if row.is_shared:
         if row.payable_micros < row.used_micros:
-            # Its own calls give way: limits counted what it had lent for those that it called.
+            # The line items of the job itself are waived first, because limits counted the loans of its subjobs.
             own_payable = max(0, row.payable_micros - row.called_used_micros)
             await session.execute(_WAIVE, {**of_job, "charged_micros": own_payable})
-        own = await allocation.share(session, project_id=project_id, day=row.day, of=row, **transfer)
+        own = await allocation.allocate(session, project_id=project_id, day=row.day, of=row, **transfer)
         return Bill(row.used_micros, charged, forgiven, own.charged_micros, own.forgiven_micros)
     if charged < row.used_micros:
         await session.execute(_WAIVE, {**of_job, "charged_micros": charged})
@@ -311,11 +315,11 @@ async def _settle(
 
 
 async def _owed(session: AnySession, of_job: dict[str, UUID], *, is_unstarted: bool) -> Bill | None:
-    """Give the bill of a called job to its caller; none when that has ended, and then the job pays for itself."""
+    """Add the bill of a subjob to its parent; None if the parent has ended, and the job pays for itself."""
     if is_unstarted:
         attempt = (await session.execute(_ALLOW_UNSTARTED, of_job)).scalar_one_or_none()
         if attempt is not None:
-            await usage.lower(
+            await usage.lower_reservation(
                 session,
                 "called_unstarted",
                 project_id=of_job["project_id"],
@@ -324,13 +328,13 @@ async def _owed(session: AnySession, of_job: dict[str, UUID], *, is_unstarted: b
             )
     owed = (await session.execute(_OWE, {"job_id": of_job["job_id"]})).one_or_none()
     if owed is None:
-        if is_unstarted:  # its caller may have ended since
+        if is_unstarted:  # the parent may have ended since
             await session.execute(_FORGET_ALLOWED, of_job)
         return None
     if owed.over_micros:
         own = max(0, owed.own_micros - owed.over_micros)
         await session.execute(_WAIVE, {**of_job, "charged_micros": own})
     if owed.used_micros == owed.over_micros > owed.own_micros:
-        # It owes nothing, and so nothing is left that its caller could pay for those that it called.
-        await allocation.share(session, day=date.min, transfer_id=uuid4(), of=NOTHING, **of_job)
+        # The parent owes nothing for this job, so it cannot pay for the subjobs of this job either.
+        await allocation.allocate(session, day=date.min, transfer_id=uuid4(), of=NO_BILL, **of_job)
     return Bill(owed.used_micros, is_owed=True)

@@ -15,7 +15,7 @@ from backend.core.db.engine import Timestamp
 
 
 class Wallet(SQLModel, table=True):
-    """A project's money, as the sum of its ledger entries says; kept beside them for speed and proved by `audit`."""
+    """The balance of a project: the sum of its ledger entries, stored for speed and checked by `audit`."""
 
     __tablename__: ClassVar[str] = "wallets"
     __table_args__ = (
@@ -31,13 +31,13 @@ class Wallet(SQLModel, table=True):
     reserved_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Held for jobs that run now."""
+    """Reserved for running jobs."""
     forgiven_on: date | None = None
     """The last day (UTC) on which something was forgiven."""
     forgiven_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Forgiven on that day: what failed and cancelled jobs used and did not pay."""
+    """The amount forgiven on that day for failed and canceled jobs."""
 
 
 class LedgerEntry(SQLModel, table=True):
@@ -75,7 +75,7 @@ class LedgerEntry(SQLModel, table=True):
 
 
 class UsageEvent(SQLModel, table=True):
-    """One priced thing that a job used."""
+    """One line item: something with a price that a job used."""
 
     __tablename__: ClassVar[str] = "usage_events"
     __table_args__ = (
@@ -98,20 +98,20 @@ class UsageEvent(SQLModel, table=True):
     waived_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """Of the bill, what the caller did not pay when the job ended: it was forgiven, or over what was reserved."""
+    """The part of the bill that was not charged when the job ended: it was forgiven, or exceeded the reservation."""
     label: str = Field(default="", max_length=16, sa_column_kwargs={"server_default": ""})
     """`rehearsal`, `recording`, `local`; empty: bought upstream."""
     step: int | None = None
-    """Of an agent's loop."""
+    """Number of the step of an agent."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
 NO_KEY: Final = UUID(int=0)
-"""In place of a key, of what no key submitted."""
+"""Stands for jobs that no API key submitted."""
 
 
 class DailySpending(SQLModel, table=True):
-    """What jobs that ended on one day (UTC) cost: added up when they end, so that budgets need not add up jobs."""
+    """The cost of the jobs that ended on one day (UTC), added up as they end, so that budgets do not add up jobs."""
 
     __tablename__: ClassVar[str] = "daily_spending"
     __table_args__ = ({"postgresql_with": {"fillfactor": "50"}},)
@@ -121,6 +121,6 @@ class DailySpending(SQLModel, table=True):
     skillpack_id: UUID = Field(primary_key=True)
     skill_name: str = Field(max_length=200, primary_key=True)
     api_key_id: UUID = Field(primary_key=True)
-    """That submitted the jobs; `NO_KEY`: none did."""
+    """The key that submitted the jobs; `NO_KEY`: none."""
     spent_micros: int = Field(sa_type=BigInteger)
     forgiven_micros: int = Field(sa_type=BigInteger)

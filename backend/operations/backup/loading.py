@@ -22,8 +22,8 @@ from backend.core.clock import now
 from backend.core.db import pooler
 from backend.core.db.engine import driver_url
 from backend.execution.events import partitions
+from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.cancel import cancel_by
-from backend.execution.jobs.requeue import requeue
 from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.migrations import run as migrations
 from backend.money.ledger import audit
@@ -80,7 +80,7 @@ class Loading:
             await self._complete(transaction, references)
             async with AsyncSession(bind=transaction) as session, session.begin():
                 requeued = await _send_on_running(session)
-                await partitions.make_ahead(session, now().date())
+                await partitions.create_ahead(session, now().date())
                 await self._prove(session)
             await transaction.execute(_ANALYSE)
         return requeued
@@ -96,7 +96,7 @@ class Loading:
                 first = partitions.month_of(name)
                 if first is None:
                     raise ArchiveDamaged(f"it names a partition {name!r}, which no instance has.")
-                await partitions.make(session, first)
+                await partitions.create(session, first)
         return await tables.empty(connection, header)
 
     async def _fill(self, transaction: AsyncConnection, storage: Storage, pieces: Iterator[Piece]) -> None:
@@ -145,7 +145,7 @@ class Loading:
         missing = named - self._reader.bundles - set(self._reader.manifest.missing_bundles)
         if missing:
             raise ArchiveDamaged(f"{len(missing)} bundles that its deployments need are not in it.")
-        findings = await audit.prove(session)
+        findings = await audit.check_ledger(session)
         if findings:
             raise ArchiveDamaged(f"its books do not add up: {findings[0].rule} ({findings[0].facts}).")
         self._tell("the books add up")
@@ -187,6 +187,6 @@ async def _send_on_running(session: AsyncSession) -> int:
     for row in rows:
         await requeue(session, job_id=row.id, attempt=row.attempt, reason="restored")
         if row.cancel_requested_at is not None:
-            await cancel_by(session, row.id, who=OPERATOR_LABEL)
+            await cancel_by(session, row.id, actor=OPERATOR_LABEL)
     await session.execute(_FORGET_WORKERS)
     return len(rows)

@@ -166,21 +166,21 @@ export type ApprovalDecidedEvent = EventRead & {
   type: "approval_decided";
 };
 
-/** One call of an agent's tool, and what was said to it. */
+/** One call of a tool by an agent, and the decision about it. */
 export interface ApprovalRead {
   created_at: string;
   decided_at: string | null;
   decided_by: string;
-  /** Undecided until then, it counts as refused. */
+  /** When a pending approval expires, which counts as denied. */
   expires_at: string;
   id: string;
-  /** All that the tool is given: exactly this runs when it is approved. */
+  /** All arguments of the call. Exactly this call is made when it is approved. */
   input: Record<string, unknown>;
   job_id: string;
-  /** What whoever decided said to it. */
+  /** The reason that the user gave. */
   reason: string;
   status: "pending" | "approved" | "denied" | "expired" | "cancelled";
-  /** Of the reply that asks for the call. */
+  /** Number of the reply that requests the call. */
   step: number;
   tool: string;
   tool_use_id: string;
@@ -234,16 +234,16 @@ export interface Balance {
   balance_micros: number;
   balance_usd: number;
   project_id: string;
-  /** Held for jobs that run now. */
+  /** Reserved for running jobs. */
   reserved_micros: number;
   /** The same as `project_id`. */
   workspace_id: string;
 }
 
-/** The jobs that were submitted in one step. */
+/** The jobs that were submitted in one time slot. */
 export interface Bar {
   begins_at: string;
-  /** What they have cost, each without what it called, which stands for itself. */
+  /** Their cost. Subjobs are counted separately. */
   cost_micros: number;
   failed: number;
   jobs: number;
@@ -252,26 +252,26 @@ export interface Bar {
 
 /** A new budget. */
 export interface BudgetCreate {
-  /** Percent of the limit from which on there is an alert, once per window; null: none. */
+  /** The percentage of the limit at which an alert is sent, once per window; null: no alert. */
   alert_pct?: number | null;
-  /** For the scope `key`. */
+  /** For the scope `key`: its ID. */
   api_key_id?: string | null;
-  /** Refuse jobs once it is used up; false: only alert. */
+  /** True: reject jobs when the budget is used up; false: only alert. */
   enforce?: boolean;
   limit_usd: number;
-  /** What people call it; a job that it does not allow is told this name. */
+  /** The name of the budget. Errors of rejected jobs contain it. */
   name: string;
-  /** Whose jobs it counts. */
+  /** Which jobs the budget counts. */
   scope?: "project" | "skillpack" | "skill" | "key";
-  /** For the scope `skill`. */
+  /** For the scope `skill`: its name. */
   skill?: string | null;
-  /** Id or slug; for the scopes `skillpack` and `skill`. Default: the default one, or the one that has the skill. */
+  /** For the scopes `skillpack` and `skill`: ID or slug. Default: the default skillpack, or the one with the skill. */
   skillpack?: string | null;
-  /** `day` and `month` begin at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets. */
+  /** `day` and `month` start at midnight UTC; `rolling30` is today and the 29 days before; `total` never resets. */
   window: "day" | "month" | "rolling30" | "total";
 }
 
-/** A budget and how it stands. */
+/** A budget with its usage. */
 export interface BudgetRead {
   alert_pct: number | null;
   /** Day of the last alert. */
@@ -280,33 +280,33 @@ export interface BudgetRead {
   created_at: string;
   created_by: string;
   enforce: boolean;
-  /** Used by failed and cancelled jobs, which did not pay it. */
+  /** Used by failed and canceled jobs and not charged. */
   forgiven_micros: number;
   id: string;
   is_reached: boolean;
   limit_micros: number;
   limit_usd: number;
   name: string;
-  /** Held for jobs that run now. */
+  /** Held by unfinished jobs. */
   reserved_micros: number;
-  /** When the window ends; for `rolling30`, when what was spent on its first day has been let go of for certain. */
+  /** When the window ends; for `rolling30`, when today is no longer part of it. Null for `total`. */
   resets_at: string | null;
   scope: "project" | "skillpack" | "skill" | "key";
-  /** First day of the window (UTC); none for `total`. */
+  /** First day of the window (UTC); null for `total`. */
   since: string | null;
   skill: string | null;
   skillpack_id: string | null;
-  /** In this window. */
+  /** Spent in the current window. */
   spent_micros: number;
-  /** The three together: what the limit is compared with. */
+  /** The sum of the three, which is compared with the limit. */
   used_micros: number;
   used_usd: number;
   window: "day" | "month" | "rolling30" | "total";
 }
 
-/** What is to change; whose jobs it counts stays. */
+/** Changes to a budget. Its scope cannot change. */
 export interface BudgetUpdate {
-  /** Null: no alerts any more. */
+  /** Null: no alert. */
   alert_pct?: number | null;
   enforce?: boolean | null;
   limit_usd?: number | null;
@@ -314,13 +314,13 @@ export interface BudgetUpdate {
   window?: "day" | "month" | "rolling30" | "total" | null;
 }
 
-/** What a call of a tool gave, as the agent was told it. */
+/** The result of a call, as the agent received it. */
 export interface CallResult {
-  /** Whether it is words alone. */
+  /** Whether the result contains nothing but text. */
   is_text: boolean;
-  /** False: it was told as an error. */
+  /** False: the agent received an error. */
   ok: boolean;
-  /** Its words; pictures and documents among them are told by their kind alone: `[image]`. */
+  /** The text. Images and documents are replaced by their type: `[image]`. */
   text: string;
   tool_use_id: string;
 }
@@ -431,7 +431,7 @@ export type ContextCompactedEvent = EventRead & {
 
 /** Body of `POST /v1/jobs/{id}/continue`. */
 export interface ContinuationCreate {
-  /** What it goes on with; they fit the skill's `input_schema`, as any job's do. */
+  /** Inputs to continue with, valid for the skill's `input_schema`. */
   inputs?: Record<string, unknown>;
 }
 
@@ -465,7 +465,7 @@ export type CostCappedEvent = EventRead & {
 
 /** Body of a decision. */
 export interface DecisionCreate {
-  /** Why; a denial's is told to the model. */
+  /** The reason. The model receives the reason of a denial. */
   reason?: string;
 }
 
@@ -575,9 +575,9 @@ export interface DeploymentSummary {
   workspace_id: string;
 }
 
-/** What a skill is for, takes and gives. */
+/** Purpose, inputs and outputs of a skill. */
 export interface Described {
-  /** In plain JSON Schema 2020-12, as is the other. */
+  /** JSON Schema 2020-12, like `output_schema`. */
   input_schema: Record<string, unknown>;
   output_schema: Record<string, unknown>;
   required: string[];
@@ -685,30 +685,30 @@ export interface DraftReset {
 export interface DraftRunCreate {
   /** Texts by path that stand in the place of what those files hold; nothing of it is kept in the working copy. */
   files?: Record<string, string>;
-  /** Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any. */
+  /** Validated against the skill's `input_schema`, whose defaults are filled in. A prompt accepts any inputs. */
   inputs?: Record<string, unknown>;
-  /** Group of workers; default: the skill's, else `default`. */
+  /** Group of workers that runs the job. Default: the lane of the skill, otherwise `default`. */
   lane?: string | null;
-  /** Narrower than the skill's own. */
+  /** Limits below those of the skill. */
   limits?: JobLimits;
   /**
-   * In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
-   * the listing's.
+   * ID or slug of a marketplace listing to run instead of a skill. The query parameter `version` is then a version
+   * of the listing.
    */
   listing_id?: string | null;
-  /** Anything of the caller's own, given back with the job. */
+  /** Data of your choice, returned with the job. */
   metadata?: Record<string, unknown>;
-  /** Another model for an agentic skill. */
+  /** A model to use instead of the one that an agentic skill names. */
   model?: string | null;
-  /** Order within the project's own queue; higher first. */
+  /** Order within the queue of the project; higher numbers run first. */
   priority?: number;
-  /** In the place of a skill: what an agent with the built-in tools is to do. */
+  /** Instead of a skill: a task for an agent with the built-in tools. */
   prompt?: string | null;
-  /** Not before this time, at most 365 days ahead; not for publishable keys. */
+  /** The earliest time at which the job starts, at most 365 days ahead. Publishable keys cannot set it. */
   run_at?: string | null;
   /** Name of the skill: `resize`, or `skillpack/resize`. */
   skill?: string | null;
-  /** A word of the caller's own for where the job comes from; jobs can be listed by it. */
+  /** A label of your choice for the origin of the job. `GET /v1/jobs` filters by it. */
   source?: string;
   /** The files of this version in the place of the working copy's. */
   version?: number | null;
@@ -757,21 +757,21 @@ export interface DriveUsageRead {
   waiting_bytes: number;
 }
 
-/** One change: of a call (`tool_use_id` with `content`, `input` or both), or of words (`step` with `text`). */
+/** One change: of a call (`tool_use_id` with `content`, `input` or both), or of text (`step` with `text`). */
 export interface Edit {
-  /** Which block, counted from 0, where there is more than one text. */
+  /** Index of the block, from 0, if the message has several texts. */
   block?: number | null;
-  /** What the agent is told in the place of the call's result. */
+  /** The result that the agent receives instead of the recorded one. */
   content?: string | null;
-  /** Other arguments of the call. One of the last step is made again with them, unless `content` says what it gave. */
+  /** New arguments of the call. A call of the last step is made again with them, unless `content` has its result. */
   input?: Record<string, unknown> | null;
-  /** False: it is told as an error. */
+  /** False: the agent receives the content as an error. */
   ok?: boolean;
-  /** Of the reply whose words change; 0: the opening message. */
+  /** Number of the reply whose text changes; 0: the first message. */
   step?: number | null;
-  /** The words in the place of those that were there. */
+  /** The new text. */
   text?: string | null;
-  /** Of a call, as the event `tool_use` tells it. */
+  /** ID of the call, from the event `tool_use`. */
   tool_use_id?: string | null;
 }
 
@@ -819,15 +819,15 @@ export type EvalsEvent = EventRead & ({
   type: "evals";
 });
 
-/** A fact about a job. */
+/** An event of a job. */
 export interface EventRead {
-  /** Its number within the job, from 1 without gaps. */
+  /** Number of the event within the job, from 1 without gaps. */
   id: number;
   job_id: string;
-  /** What belongs to the type. */
+  /** Fields of the type. */
   payload: Record<string, unknown>;
   ts: string;
-  /** `queued`, `started`, `log`, `succeeded`…: what happened; a type is never renamed. */
+  /** `queued`, `started`, `log`, `succeeded`…: what happened. Types are never renamed. */
   type: string;
 }
 
@@ -873,16 +873,16 @@ export type FailedEvent = EventRead & ({
 /** Body of `POST /v1/jobs/{id}/feedback`. */
 export interface FeedbackCreate {
   comment?: string | null;
-  /** Of the person in your app who rates; each has one opinion of a job. */
+  /** ID of the user of your application who rates the job. Each user has one rating per job. */
   end_user_id?: string | null;
   /** -1: bad, 0: neither, 1: good. */
   rating: number;
 }
 
-/** One person's opinion of a job, as it stands now. */
+/** The current rating of a job by one user. */
 export interface FeedbackRead {
   comment: string;
-  /** The end user, else who was signed in, or whose key it was. */
+  /** The end user, otherwise the signed-in user or the API key. */
   given_by: string;
   job_id: string;
   /** -1, 0 or 1. */
@@ -954,15 +954,15 @@ export interface Forgotten {
 
 /** Body of `POST /v1/jobs/{id}/fork`. */
 export interface ForkCreate {
-  /** Changes to what was said and done up to there. */
+  /** Changes to the copied steps. */
   edits?: Edit[];
-  /** Other inputs: the opening message is written anew from them. They fit the skill's `input_schema`. */
+  /** New inputs, valid for the skill's `input_schema`. The first message is generated again from them. */
   inputs?: Record<string, unknown> | null;
-  /** Another model from there on; default: the one that the run had. */
+  /** The model that continues the run. Default: the model of the run. */
   model?: string | null;
-  /** The last step that is kept, with the results of its calls; 0: the opening alone. */
+  /** The last step to copy, with the results of its calls; 0: the first message only. */
   step: number;
-  /** Another version of the skill, with its own prompt and tools; default: the very deployment that it ran. */
+  /** The version of the skill that continues, with its own prompt and tools. Default: the deployment of the run. */
   version?: number | null;
 }
 
@@ -1110,30 +1110,30 @@ export interface InvitationRead {
 
 /** Body of `POST /v1/jobs`. */
 export interface JobCreate {
-  /** Checked against the skill's `input_schema`; its defaults are filled in. A prompt takes any. */
+  /** Validated against the skill's `input_schema`, whose defaults are filled in. A prompt accepts any inputs. */
   inputs?: Record<string, unknown>;
-  /** Group of workers; default: the skill's, else `default`. */
+  /** Group of workers that runs the job. Default: the lane of the skill, otherwise `default`. */
   lane?: string | null;
-  /** Narrower than the skill's own. */
+  /** Limits below those of the skill. */
   limits?: JobLimits;
   /**
-   * In the place of a skill: a listing of the marketplace, by its id or slug. The query's `version` is then one of
-   * the listing's.
+   * ID or slug of a marketplace listing to run instead of a skill. The query parameter `version` is then a version
+   * of the listing.
    */
   listing_id?: string | null;
-  /** Anything of the caller's own, given back with the job. */
+  /** Data of your choice, returned with the job. */
   metadata?: Record<string, unknown>;
-  /** Another model for an agentic skill. */
+  /** A model to use instead of the one that an agentic skill names. */
   model?: string | null;
-  /** Order within the project's own queue; higher first. */
+  /** Order within the queue of the project; higher numbers run first. */
   priority?: number;
-  /** In the place of a skill: what an agent with the built-in tools is to do. */
+  /** Instead of a skill: a task for an agent with the built-in tools. */
   prompt?: string | null;
-  /** Not before this time, at most 365 days ahead; not for publishable keys. */
+  /** The earliest time at which the job starts, at most 365 days ahead. Publishable keys cannot set it. */
   run_at?: string | null;
   /** Name of the skill: `resize`, or `skillpack/resize`. */
   skill?: string | null;
-  /** A word of the caller's own for where the job comes from; jobs can be listed by it. */
+  /** A label of your choice for the origin of the job. `GET /v1/jobs` filters by it. */
   source?: string;
 }
 
@@ -1154,105 +1154,105 @@ export interface JobLimits {
   tokens?: number | null;
 }
 
-/** A job as every way in shows it. */
+/** A job. */
 export interface JobRead {
-  /** How many times it was started. */
+  /** How many times the job was started. */
   attempt: number;
-  /** What of that the jobs cost that it has called; to add up jobs, leave out those that are `paid_with` another. */
+  /** The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `paid_with`. */
   called_cost_micros: number;
-  /** Millionths of a dollar that were billed, for the job and all that it has called. */
+  /** What was charged for the job and its subjobs, in millionths of a dollar. */
   cost_micros: number;
   cost_usd: number;
   created_at: string;
   /**
-   * What it runs, pinned when it was submitted; `null` for a prompt that runs without one, and for a run of another
-   * project's listing.
+   * The deployment, pinned at submission; `null` for a prompt without a skillpack, and for a run of another project's
+   * listing.
    */
   deployment_id: string | null;
   /** `null` for a draft, and for a run of another project's listing, which has `listing_version`. */
   deployment_version: number | null;
-  /** Why it failed, for a person. */
+  /** Why the job failed, for people. */
   error: string | null;
-  /** The error code of a failed job. */
+  /** Why the job failed, for programs. */
   error_code: string | null;
   /** 0 to 100, from the skill's evals. */
   eval_score: number | null;
   feedback: {
     comment: string;
-    /** The end user, else who was signed in, or whose key it was. */
+    /** The end user, otherwise the signed-in user or the API key. */
     given_by: string;
     /** -1, 0 or 1. */
     rating: number;
   }[];
   finished_at: string | null;
-  /** What of that was not billed because it failed or was cancelled. */
+  /** The part of `used_micros` that was not charged because the job failed or was canceled. */
   forgiven_micros: number;
   id: string;
   /** With the defaults of the skill's `input_schema` filled in. */
   inputs: Record<string, unknown>;
   lane: string;
-  /** The narrower limits that were asked for. */
+  /** The limits that the request set. */
   limits: Record<string, unknown>;
-  /** The slug of that; empty: none. */
+  /** Slug of the listing; empty without a listing. */
   listing: string;
-  /** The listing of the marketplace that it runs, or that what called it does. */
+  /** The marketplace listing that the job, or the job that called it, runs. */
   listing_id: string | null;
   listing_version: number | null;
-  /** The caller's own. */
+  /** The metadata of the request. */
   metadata: Record<string, unknown>;
-  /** The language model that was asked for, in the place of the skill's. */
+  /** The language model that was requested instead of the one that the skill names. */
   model: string | null;
-  /** The files that the result names, each with a fresh address. */
+  /** The files that the result names, each with a new signed URL. */
   outputs: ({
     drive_path: string;
     mime: string;
-    /** Where the result names it: `thumbnail`, `pages[0].image`. */
+    /** The field of the result that names the file: `thumbnail`, `pages[0].image`. */
     name: string;
     size_bytes: number;
     /**
-     * Works without a key for an hour. For a caller without the scope `drive:read` it opens the file only as the job
-     * made it; `null` when the file was replaced since.
+     * A signed URL that needs no key and expires after an hour. For a caller without the scope `drive:read` it returns
+     * only the version that the job wrote, and is `null` if the file was replaced since.
      */
     url: string | null;
     /** Why `url` is `null`. */
     url_unavailable_reason?: string | null;
   })[];
-  /** The job that called it, if it is paid with that: it costs nothing until that ends. */
+  /** For a subjob: the job on whose bill it is. It costs nothing until that job ends. */
   paid_with: string | null;
-  /** The job that called it, for the job of a subagent. */
+  /** For a subjob: the job that called it. */
   parent_job_id: string | null;
-  /** Of the listing: charged beside what it uses, if it succeeds. */
+  /** Price of the listing, charged in addition to the usage if the job succeeds. */
   price_micros: number;
   priority: number;
   project_id: string;
-  /** Of a job that was submitted with one. */
+  /** The prompt, if the job was submitted with one. */
   prompt: string | null;
-  /** The job whose inputs it runs again. */
+  /** The job whose inputs this job repeats. */
   replay_of: string | null;
-  /** What the skill returned, as its `output_schema` says; `null` until it has succeeded. */
+  /** What the skill returned, valid for its `output_schema`; `null` until the job succeeds. */
   result: unknown;
-  /** No language model ran: the simulation `puras/rehearsal` replied. */
+  /** True: no language model ran; the simulation `puras/rehearsal` replied. */
   simulated: boolean;
-  /** What the result of a simulated job is made of, for display with the result; `null` for other jobs. */
+  /** For a simulated job: where its result comes from, for display with the result. `null` for other jobs. */
   simulation: string | null;
   /** `@inline` for a prompt, `@notebook` for the kernel of a notebook. */
   skill_name: string;
   skillpack_id: string;
-  /** Where it came from: `api`, `studio`, `cli`, `replay`, or what the caller said. */
+  /** The origin of the job: `api`, `studio`, `cli`, `replay`, or a label of the caller. */
   source: string;
   started_at: string | null;
   /** `succeeded`, `failed` and `cancelled` are final. */
   status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
-  /** Replies of the model so far, for an agent. */
+  /** For an agent: the number of replies of the model so far. */
   steps: number;
-  /** The user or the key. */
+  /** The user or the API key that submitted the job. */
   submitted_by: string;
   type: "agentic" | "deterministic" | "kernel";
-  /** What it used: seconds, memory, tokens. */
+  /** What the job used: seconds, memory, tokens. */
   usage: Record<string, unknown>;
-  /** The price of what it and all that it called have used so far: what it costs when it succeeds within its cap. */
+  /** The price of what the job and its subjobs have used so far. A job that succeeds within its cap costs this. */
   used_micros: number;
-  /** Why a queued job is not running yet. */
+  /** Why a queued or waiting job does not run yet. */
   waiting_reason: string | null;
   /** The same as `project_id`. */
   workspace_id: string;
@@ -1914,7 +1914,7 @@ export type ModelEscalatedEvent = EventRead & {
   type: "model_escalated";
 };
 
-/** A language model: what it can do and what it costs. */
+/** Capabilities and prices of a language model. */
 export interface ModelPrice {
   context_tokens: number;
   long_prompts?: TokenPrices | null;
@@ -1922,11 +1922,11 @@ export interface ModelPrice {
   long_prompts_above_tokens?: number | null;
   model: string;
   most_output_tokens: number;
-  /** Whether it reads PDF documents. */
+  /** Whether the model accepts PDF documents. */
   pdf: boolean;
   per_million_tokens: TokenPrices;
   title: string;
-  /** Whether it sees images. */
+  /** Whether the model accepts images. */
   vision: boolean;
 }
 
@@ -2053,12 +2053,12 @@ export interface NotebookRead {
 export interface OutputRead {
   drive_path: string;
   mime: string;
-  /** Where the result names it: `thumbnail`, `pages[0].image`. */
+  /** The field of the result that names the file: `thumbnail`, `pages[0].image`. */
   name: string;
   size_bytes: number;
   /**
-   * Works without a key for an hour. For a caller without the scope `drive:read` it opens the file only as the job
-   * made it; `null` when the file was replaced since.
+   * A signed URL that needs no key and expires after an hour. For a caller without the scope `drive:read` it returns
+   * only the version that the job wrote, and is `null` if the file was replaced since.
    */
   url: string | null;
   /** Why `url` is `null`. */
@@ -2093,9 +2093,9 @@ export interface PricingRead {
   compute_micros_per_second: number;
   currency?: string;
   margin_pct: number;
-  /** Models for images, video and speech, each with what a unit costs here. */
+  /** Models for images, video and speech with the price of a unit. */
   media: MediaModelPrice[];
-  /** Language models, each with what its tokens cost here. */
+  /** Language models with the prices of their tokens. */
   models: ModelPrice[];
   text_margin_pct: number;
 }
@@ -2320,44 +2320,44 @@ export interface Readiness {
 }
 
 /**
- * What a job and all that it called cost, line by line. The bills of the lines add up to `used_micros`, and that is
- * the cost, what was forgiven and what was over the cap together; while the job runs nothing is charged yet.
+ * The line items of a job and its subjobs. Their `billed_micros` adds up to `used_micros`, which is the sum of
+ * the cost, the forgiven amount and the amount over the cap. Nothing is charged while the job runs.
  */
 export interface Receipt {
-  /** The most that the job may cost. */
+  /** The maximum cost of the job. */
   cap_micros: number;
   /** What the wallet paid. */
   cost_micros: number;
   cost_usd: number;
-  /** What was not charged because the job failed or was cancelled. */
+  /** What was not charged because the job failed or was canceled. */
   forgiven_micros: number;
   job_id: string;
   lines: ReceiptLine[];
-  /** Why the job costs something else than it used, in words. */
+  /** Why the cost differs from the usage, for people. */
   notes: string[];
-  /** What was not charged because it was over what was reserved for the job. */
+  /** What was not charged because it exceeded the reservation of the job. */
   over_cap_micros: number;
-  /** The job that called it, if it is paid with that: its lines are a part of that bill. */
+  /** For a subjob: the job on whose bill the line items are. */
   paid_with: string | null;
   status: string;
-  /** The bills of all lines. */
+  /** The price of all line items. */
   used_micros: number;
 }
 
 /**
- * One priced thing that a job used: a reply of a model, a generated file, a search, seconds of a function; or a job
- * that it has called, with all that that has used.
+ * One line item of a job: a reply of a model, a generated file, a search, seconds of a function, or a subjob with
+ * everything that it used.
  */
 export interface ReceiptLine {
   at: string;
   attempt: number;
-  /** Its price here. */
+  /** The price on this instance. */
   billed_micros: number;
-  /** What of that the caller pays: less where it was forgiven, or was over what was reserved. */
+  /** The part that was charged; less if it was forgiven, or exceeded the reservation. */
   charged_micros: number;
-  /** The job that was called: its own receipt has its lines. */
+  /** ID of the subjob, whose receipt has its line items. */
   job_id?: string | null;
-  /** `compute`, `model`, `media`, `web`, `listing`; `subagent`: a job. */
+  /** `compute`, `model`, `media`, `web`, `listing`; `subagent`: a subjob. */
   kind: string;
   /** `rehearsal`, `recording`, `local`; empty: bought upstream. */
   label: string;
@@ -2365,9 +2365,9 @@ export interface ReceiptLine {
   provider: string;
   /** What was measured, units in the names: tokens of a model with those of its cache, seconds, images… */
   quantity: Record<string, unknown>;
-  /** Of the job that was called. */
+  /** Skill of the subjob. */
   skill?: string;
-  /** Of an agent's loop. */
+  /** Number of the step of an agent. */
   step: number | null;
   /** Shown to owners only. */
   upstream_nanos: number | null;
@@ -2466,41 +2466,41 @@ export type SandboxEvent = EventRead & ({
 
 /** A new schedule. */
 export interface ScheduleCreate {
-  /** Seconds after which a missed run is not made up for any more. */
+  /** Seconds after which a missed run is not made up for. */
   catch_up_s?: number;
-  /** Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or `@daily` and its like. */
+  /** Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or an alias such as `@daily`. */
   cron: string;
   enabled?: boolean;
-  /** Checked now against the skill's `input_schema`, and again when it comes. */
+  /** Validated against the skill's `input_schema` now, and again when the job is submitted. */
   inputs?: Record<string, unknown>;
-  /** Of each job; narrower than the skill's own. */
+  /** Limits of each job, below those of the skill. */
   limits?: JobLimits;
-  /** In the place of a skill: a listing of the marketplace, by its id or slug. */
+  /** ID or slug of a marketplace listing to run instead of a skill. */
   listing_id?: string | null;
-  /** Given back with each job, beside `schedule_id` and `schedule_due_at`. */
+  /** Metadata of each job, in addition to `schedule_id` and `schedule_due_at`. */
   metadata?: Record<string, unknown>;
-  /** What nobody was there for, by a minute or more: `skip` it, or `run_once` for all that was missed. */
+  /** What happens with times that were missed by a minute or more: `skip` them, or `run_once` for all of them. */
   missed?: "skip" | "run_once";
-  /** Of a run of the listing; one that has a higher price is refused. Default: the price of now. */
+  /** The maximum price of a run of the listing. A run with a higher price is rejected. Default: the current price. */
   most_price_micros?: number | null;
-  /** What people call it; once in a project. */
+  /** A name that is unique in the project. */
   name: string;
   /**
-   * While a job of it has not ended: `skip` this time, `queue` the next job until it has, `cancel_previous`, or
-   * `allow` several jobs at a time.
+   * What happens while the previous job has not ended: `skip` this time, `queue` the next job until it has,
+   * `cancel_previous`, or `allow` several jobs at the same time.
    */
   overlap?: "skip" | "queue" | "cancel_previous" | "allow";
   /** Name of the skill: `report`, or `skillpack/report`. */
   skill?: string | null;
-  /** Id or slug. Default: the default one, or the one that has the skill. */
+  /** ID or slug. Default: the default skillpack, otherwise the only one that has the skill. */
   skillpack?: string | null;
-  /** Of the IANA list: `Europe/Berlin`. */
+  /** A name of the IANA list: `Europe/Berlin`. */
   time_zone?: string;
-  /** Default: the version that is active when it comes; of a listing, its newest. */
+  /** Default: the version that is active when the job is submitted; for a listing, its newest version. */
   version?: number | null;
 }
 
-/** A schedule, what comes and what was. */
+/** A schedule with its next and last runs. */
 export interface ScheduleDetailRead {
   catch_up_s: number;
   created_at: string;
@@ -2509,30 +2509,30 @@ export interface ScheduleDetailRead {
   enabled: boolean;
   id: string;
   inputs: Record<string, unknown>;
-  /** The last ten, newest first. */
+  /** The last ten runs, newest first. */
   last_runs: ScheduleRunRead[];
   limits: Record<string, unknown>;
-  /** Slug of what it runs in the place of a skill of the project. */
+  /** Slug of the listing that the schedule runs; null for a skill. */
   listing: string | null;
   metadata: Record<string, unknown>;
   missed: "skip" | "run_once";
-  /** Of a run of the listing. */
+  /** The maximum price of a run of the listing. */
   most_price_micros: number | null;
   name: string;
-  /** None while it is off. */
+  /** Null while the schedule is off. */
   next_at: string | null;
-  /** The next five, while it is on. */
+  /** The next five times, while the schedule is on. */
   next_runs: UpcomingTimesRead[];
   overlap: "skip" | "queue" | "cancel_previous" | "allow";
   skill: string;
-  /** None: it runs a listing. */
+  /** Null: the schedule runs a listing. */
   skillpack_id: string | null;
   time_zone: string;
   updated_at: string;
   version: number | null;
 }
 
-/** What an expression comes to. */
+/** The next times of a cron expression. */
 export interface SchedulePreviewRead {
   cron: string;
   next_runs: UpcomingTimesRead[];
@@ -2549,46 +2549,46 @@ export interface ScheduleRead {
   id: string;
   inputs: Record<string, unknown>;
   limits: Record<string, unknown>;
-  /** Slug of what it runs in the place of a skill of the project. */
+  /** Slug of the listing that the schedule runs; null for a skill. */
   listing: string | null;
   metadata: Record<string, unknown>;
   missed: "skip" | "run_once";
-  /** Of a run of the listing. */
+  /** The maximum price of a run of the listing. */
   most_price_micros: number | null;
   name: string;
-  /** None while it is off. */
+  /** Null while the schedule is off. */
   next_at: string | null;
   overlap: "skip" | "queue" | "cancel_previous" | "allow";
   skill: string;
-  /** None: it runs a listing. */
+  /** Null: the schedule runs a listing. */
   skillpack_id: string | null;
   time_zone: string;
   updated_at: string;
   version: number | null;
 }
 
-/** What one moment came to. */
+/** One run of a schedule. */
 export interface ScheduleRunRead {
-  /** Somebody asked for it. */
+  /** True: a user requested the run. */
   by_hand: boolean;
-  /** The error code of a rejected run. */
+  /** Why the job was rejected, for programs. */
   code: string;
   created_at: string;
   due_at: string;
   id: string;
   job_id: string | null;
-  /** None when there is no job, or none any more. */
+  /** Null if there is no job or it was deleted. */
   job_status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled" | null;
   /**
-   * `submitted`: there is a job; `queued`: its job is submitted when the one before it has ended; `skipped`: another
-   * one ran; `missed`: no worker ran; `refused`: see `reason`.
+   * `submitted`: there is a job; `queued`: the job is submitted when the previous one has ended; `skipped`: another
+   * job was running; `missed`: no worker was running; `refused`: see `reason`.
    */
   outcome: "submitted" | "skipped" | "missed" | "refused" | "queued";
   reason: string;
   schedule_id: string;
 }
 
-/** What is to change; which skill it runs stays. */
+/** Changes to a schedule. Its skill or listing cannot change. */
 export interface ScheduleUpdate {
   catch_up_s?: number | null;
   cron?: string | null;
@@ -2601,7 +2601,7 @@ export interface ScheduleUpdate {
   name?: string | null;
   overlap?: "skip" | "queue" | "cancel_previous" | "allow" | null;
   time_zone?: string | null;
-  /** Null: the one that is active; of a listing, its newest. */
+  /** Null: the active version; for a listing, its newest version. */
   version?: number | null;
 }
 
@@ -2834,14 +2834,14 @@ export interface SkillpackRead {
   workspace_id: string;
 }
 
-/** A stretch of time of a job; the tree is made from `parent_span_id`. */
+/** A period of a job. `parent_span_id` forms the tree. */
 export interface SpanRead {
   attributes: Record<string, unknown>;
-  /** `null` while it lasts. */
+  /** `null` while the span has not ended. */
   duration_ms: number | null;
   /**
-   * `run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for a
-   * person).
+   * `run`, `queue`, `attempt`, `environment`, `function`, and for agents `step`, `llm`, `tool`, `waiting` (for an
+   * approval).
    */
   kind: string;
   name: string;
@@ -2849,7 +2849,7 @@ export interface SpanRead {
   /** 16 hexadecimal digits. */
   span_id: string;
   started_at: string;
-  /** The job's id. */
+  /** ID of the job. */
   trace_id: string;
 }
 
@@ -2882,11 +2882,11 @@ export interface StepNumbers {
   step: number;
 }
 
-/** A reply of an agent, and the results of the calls that it asked for. */
+/** A reply of an agent, and the results of the calls that it requests. */
 export interface StepRead {
-  /** Of the reply, as the model gave it: `text`, `tool_use`, `thinking`. */
+  /** Blocks of the reply, as the model returned them: `text`, `tool_use`, `thinking`. */
   blocks: Record<string, unknown>[];
-  /** In the order of their calls; one that has not ended is not there. */
+  /** Results in the order of the calls. A call that has not ended has none. */
   results: CallResult[];
   step: number;
 }
@@ -2894,22 +2894,22 @@ export interface StepRead {
 /** Body of `POST /v1/subagent/invoke`. */
 export interface SubagentCreate {
   inputs?: Record<string, unknown>;
-  /** The same key is the same call: ask again with it to wait on. */
+  /** Identifies the call. Repeat the request with the same key to wait longer. */
   key?: string | null;
-  /** Always refused: only jobs that somebody submits run a listing. */
+  /** Always rejected: a job cannot call a listing. */
   listing_id?: string | null;
-  /** The job of the token; it may be left out. */
+  /** The job of the token; optional. */
   parent_job_id?: string | null;
-  /** In the place of a target: what an agent with the built-in tools is to do. */
+  /** Instead of a target: a task for an agent with the built-in tools. */
   prompt?: string | null;
   /**
-   * `skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder:
+   * `skill`, `skillpack/skill`, the short name of a subskill of the caller, or a text file of its folder:
    * `references/check.md`.
    */
   target?: string | null;
-  /** Seconds to wait; the answer comes after 50 at the latest, with the call as it stands. */
+  /** Seconds to wait. The response is sent after at most 50 seconds, with the current status of the call. */
   timeout?: number;
-  /** Default: that of the caller where it has the skill, else the active one. */
+  /** Default: the version of the caller if it has the skill, otherwise the active one. */
   version?: number | null;
 }
 
@@ -2936,7 +2936,7 @@ export type SubagentEndEvent = EventRead & {
   type: "subagent_end";
 };
 
-/** A call as it stands. */
+/** The current status of a call. */
 export interface SubagentRead {
   error: string | null;
   error_code: string | null;
@@ -2944,7 +2944,7 @@ export interface SubagentRead {
   /** What the skill returned, once it has succeeded. */
   result: unknown;
   status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
-  /** What it has used so far: the caller pays that with its own. */
+  /** What the call has used so far. The caller pays it with its own bill. */
   used_micros: number;
 }
 
@@ -2967,7 +2967,7 @@ export type SubagentStartEvent = EventRead & {
 
 /** Body of `POST /v1/subagent/describe`. */
 export interface SubagentsDescribe {
-  /** As in a call. */
+  /** As in `POST /v1/subagent/invoke`. */
   target: string;
 }
 
@@ -3069,7 +3069,7 @@ export type TimeoutEvent = EventRead & {
   type: "timeout";
 };
 
-/** Micro-dollars per million tokens, the margin included. */
+/** Micro-dollars per million tokens, including the margin. */
 export interface TokenPrices {
   cache_read_micros: number;
   cache_write_1h_micros: number;
@@ -3188,10 +3188,10 @@ export interface TopUpRead {
   project_id: string;
 }
 
-/** A moment to come. */
+/** An upcoming time. */
 export interface UpcomingTimesRead {
   at: string;
-  /** As the clock there shows it, with its distance from UTC. */
+  /** Local time with the UTC offset. */
   local: string;
 }
 
@@ -3204,11 +3204,11 @@ export interface UploadRead {
   size_bytes: number;
 }
 
-/** What one group of jobs, or of their calls, cost. */
+/** The cost of one group of jobs or calls. */
 export interface UsageRow {
   cache_read_tokens?: number | null;
   cache_write_tokens?: number | null;
-  /** Grouped by model: how often it was called. The numbers of tokens are given then, too. */
+  /** Only when grouped by model: the number of calls. The numbers of tokens are present then, too. */
   calls?: number | null;
   /** What was charged. */
   cost_micros: number;
@@ -3216,9 +3216,9 @@ export interface UsageRow {
   failed: number;
   /** What was used and not charged. */
   forgiven_micros: number;
-  /** What the group has in common; of several things, with ` / ` between them. */
+  /** The values of the group, separated by ` / `. */
   group: string;
-  /** The same, by what was grouped by: `{"day": "2026-01-31", "skill": "resize"}`. */
+  /** The values by dimension: `{"day": "2026-01-31", "skill": "resize"}`. */
   groups: Record<string, string>;
   input_tokens?: number | null;
   jobs: number;
@@ -3943,7 +3943,7 @@ export class Api {
   }
 
   /**
-   * List the calls that people were asked about
+   * List approvals
    *
    * List approvals, newest first; `status=pending` lists those that wait for a decision.
    *
@@ -3963,9 +3963,9 @@ export class Api {
   }
 
   /**
-   * Agree to a call
+   * Approve a call
    *
-   * The job goes back into the queue and makes exactly this call.
+   * Approve a call. The job returns to the queue and makes exactly this call.
    *
    * A restricted key needs `approvals:write`.
    */
@@ -3979,9 +3979,9 @@ export class Api {
   }
 
   /**
-   * Refuse a call
+   * Deny a call
    *
-   * The call is not made; the agent is told, with the reason, and goes on without it.
+   * Deny a call. The call is not made; the agent receives the reason and continues without it.
    *
    * A restricted key needs `approvals:write`.
    */
@@ -4023,7 +4023,7 @@ export class Api {
   /**
    * Read the wallet
    *
-   * What the project's wallet holds, and what of it is reserved for running jobs.
+   * Read the balance of the wallet, and how much of it is reserved for running jobs.
    *
    * A restricted key needs `billing:read`.
    */
@@ -4032,9 +4032,9 @@ export class Api {
   }
 
   /**
-   * List the wallet's entries
+   * List ledger entries
    *
-   * Every movement of the wallet, newest first; their sum is the balance.
+   * List the ledger entries of the wallet, newest first. Their sum is the balance.
    *
    * A restricted key needs `billing:read`.
    */
@@ -4050,9 +4050,9 @@ export class Api {
   }
 
   /**
-   * Download the wallet's entries
+   * Export ledger entries
    *
-   * Every movement of the wallet as CSV, newest first; dollars in `amount_usd`, to the micro-dollar.
+   * Export the ledger entries of the wallet as CSV, newest first. `amount_usd` is exact to the micro-dollar.
    *
    * A restricted key needs `billing:read`.
    */
@@ -4061,9 +4061,9 @@ export class Api {
   }
 
   /**
-   * List the budgets
+   * List budgets
    *
-   * Every budget of the project and how it stands now, by name.
+   * List the budgets of the project with their current usage, sorted by name.
    *
    * A restricted key needs `budgets:read`.
    */
@@ -4072,9 +4072,9 @@ export class Api {
   }
 
   /**
-   * Make a budget
+   * Create a budget
    *
-   * Limit what the project, a skillpack, a skill or a key may cost in a window of time.
+   * Create a budget that limits the cost of the project, a skillpack, a skill or an API key in a period.
    *
    * A restricted key needs `budgets:write`.
    */
@@ -4092,7 +4092,7 @@ export class Api {
   /**
    * Read a budget
    *
-   * A budget and how it stands now.
+   * Read a budget with its current usage.
    *
    * A restricted key needs `budgets:read`.
    */
@@ -4105,7 +4105,7 @@ export class Api {
   /**
    * Change a budget
    *
-   * Change its name, window, limit or alert; jobs that are submitted from now on are held to it.
+   * Change the name, window, limit or alert of a budget. It applies to jobs that are submitted from now on.
    *
    * A restricted key needs `budgets:write`.
    */
@@ -4121,7 +4121,7 @@ export class Api {
   /**
    * Delete a budget
    *
-   * Forget a budget.
+   * Delete a budget.
    *
    * A restricted key needs `budgets:write`.
    */
@@ -5074,7 +5074,7 @@ export class Api {
   /**
    * List jobs
    *
-   * The project's jobs, newest first.
+   * List the jobs of the project, newest first.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5089,13 +5089,13 @@ export class Api {
       version?: number | null;
       since?: string | null;
       until?: string | null;
-      /** Id of the API key that submitted them. */
+      /** ID of the API key that submitted the jobs. */
       key?: string | null;
-      /** With what they called. */
+      /** Including subjobs. */
       min_cost_usd?: number | null;
-      /** From start to end, or to now. */
+      /** From the start to the end, or until now. */
       min_seconds?: number | null;
-      /** Found in id, skill, error, metadata. */
+      /** A part of the ID, the skill, the error or the metadata. */
       q?: string | null;
     } = {}, options: CallOptions = {}): Promise<JobRead[]> {
     return this.transport.json("GET", "/v1/jobs", {
@@ -5106,7 +5106,8 @@ export class Api {
   /**
    * Submit a job
    *
-   * Run a skill. With `wait=true` the answer comes when the job has ended, at the latest after `timeout` seconds.
+   * Submit a job that runs a skill. With `wait=true` the response is sent when the job has ended, or after `timeout`
+   * seconds.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
@@ -5117,7 +5118,7 @@ export class Api {
       skillpack_id?: string | null;
       /** Default: the active one. */
       version?: number | null;
-      /** Answer when the job has ended. */
+      /** Respond when the job has ended. */
       wait?: boolean;
       /** To wait at most; the cap is 55. */
       timeout?: number;
@@ -5133,9 +5134,9 @@ export class Api {
   }
 
   /**
-   * How much the jobs did of late
+   * Count recent jobs
    *
-   * The jobs submitted in the last hours, in steps of equal time, oldest first.
+   * Count the jobs that were submitted in the last hours, in time slots of equal length, oldest first.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5151,13 +5152,13 @@ export class Api {
   /**
    * Read a job
    *
-   * The job as it is now; with `wait=true` as it is when it has ended.
+   * Read a job. With `wait=true` the response is sent when the job has ended, or after `timeout` seconds.
    *
    * A restricted key needs `jobs:read_own`.
    */
   getJob(given: {
       job_id: string;
-      /** Answer when the job has ended. */
+      /** Respond when the job has ended. */
       wait?: boolean;
       /** To wait at most; the cap is 55. */
       timeout?: number;
@@ -5168,9 +5169,9 @@ export class Api {
   }
 
   /**
-   * A file of a job's result
+   * Download a file of a job's result
    *
-   * Go to the file with this name.
+   * Redirect to the file with this name.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5184,7 +5185,7 @@ export class Api {
   /**
    * Cancel a job
    *
-   * End a job: at once while it is queued, within seconds while it runs.
+   * Cancel a job: immediately while it is queued, within seconds while it runs.
    *
    * A restricted key needs `jobs:write` and `jobs:read_own`.
    */
@@ -5195,9 +5196,9 @@ export class Api {
   }
 
   /**
-   * Go on behind the end of an agent
+   * Continue a job
    *
-   * A new job with the whole conversation, which is told the new inputs.
+   * Create a job that continues the whole conversation of a finished agent with new inputs.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
@@ -5235,13 +5236,13 @@ export class Api {
   /**
    * Events of a job
    *
-   * The job's events with numbers above `after`, in order.
+   * List the events of a job with numbers above `after`, in order.
    *
    * A restricted key needs `jobs:read_own`.
    */
   listJobEvents(given: {
       job_id: string;
-      /** Number of the last event that you have; 0: from the first. */
+      /** Number of the last event that you received; 0: start at the first. */
       after?: number;
       limit?: number;
     }, options: CallOptions = {}): Promise<EventRead[]> {
@@ -5267,9 +5268,9 @@ export class Api {
   }
 
   /**
-   * Go on from a step of an agent
+   * Fork a job
    *
-   * A new job with all that was said and done up to the step, and with other results of calls where you give them.
+   * Create a job that continues the run of an agent after one of its steps, with the changes that you request.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
@@ -5286,9 +5287,9 @@ export class Api {
   }
 
   /**
-   * Files of a job's result
+   * List the files of a job's result
    *
-   * The files that the result names, each with a fresh address.
+   * List the files that the result names, each with a new signed URL.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5299,9 +5300,9 @@ export class Api {
   }
 
   /**
-   * What a job cost
+   * Read the receipt of a job
    *
-   * Line by line, what the job used and what was billed.
+   * Read the line items of a job: what it used and what was charged.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5312,7 +5313,7 @@ export class Api {
   }
 
   /**
-   * Run a job's inputs again
+   * Replay a job
    *
    * Submit the same inputs as a new job, with the same deployment or another version.
    *
@@ -5320,9 +5321,9 @@ export class Api {
    */
   replayJob(given: {
       job_id: string;
-      /** Default: the one that it ran. */
+      /** Default: the version that the job ran. */
       version?: number | null;
-      /** Answer when the job has ended. */
+      /** Respond when the job has ended. */
       wait?: boolean;
       /** To wait at most; the cap is 55. */
       timeout?: number;
@@ -5338,7 +5339,7 @@ export class Api {
   /**
    * Spans of a job
    *
-   * What the job spent its time on, as a flat list.
+   * List the spans of a job. `parent_span_id` forms the tree.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5351,7 +5352,7 @@ export class Api {
   /**
    * Read a step of an agent
    *
-   * A reply and the results of its calls, whole: events tell long ones only in part.
+   * Read a reply of an agent and the results of its calls in full. Events contain long ones only in part.
    *
    * A restricted key needs `jobs:read_own`.
    */
@@ -5366,15 +5367,15 @@ export class Api {
   /**
    * Live events of a job
    *
-   * The job's events as they happen; `Last-Event-ID` or `after` goes on without gap or repeat.
+   * Stream the events of a job as they happen. `Last-Event-ID` or `after` resumes without gaps or repetitions.
    *
    * A restricted key needs `jobs:read_own`.
    */
   streamJobEvents(given: {
       job_id: string;
-      /** Number of the last event that you have; 0: from the first. */
+      /** Number of the last event that you received; 0: start at the first. */
       after?: number;
-      /** Goes before `after`. */
+      /** Takes precedence over `after`. */
       lastEventID?: number | null;
     }, options: CallOptions = {}): Promise<Response> {
     return this.transport.response("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}/stream`, {
@@ -5871,7 +5872,7 @@ export class Api {
   /**
    * Prices of this instance
    *
-   * What the instance charges by itself, its margins, and what each model costs with them.
+   * Read the prices and margins of the instance, and the price of each model with the margin.
    *
    * A restricted key needs `billing:read`.
    */
@@ -6161,9 +6162,9 @@ export class Api {
   }
 
   /**
-   * List the schedules
+   * List schedules
    *
-   * Every schedule of the project, by name.
+   * List the schedules of the project, sorted by name.
    *
    * A restricted key needs `schedules:read`.
    */
@@ -6172,9 +6173,9 @@ export class Api {
   }
 
   /**
-   * Make a schedule
+   * Create a schedule
    *
-   * Have a skill run by the clock of a place. Its inputs are checked now.
+   * Create a schedule that runs a skill at the times of a cron expression. The inputs are validated now.
    *
    * A restricted key needs `schedules:write` and `jobs:submit`.
    */
@@ -6190,9 +6191,9 @@ export class Api {
   }
 
   /**
-   * When a cron expression comes
+   * Preview a cron expression
    *
-   * The next moments of an expression in a time zone, or what is wrong with it; nothing is kept.
+   * Return the next times of a cron expression in a time zone, or what is wrong with it. Nothing is stored.
    *
    * A restricted key needs `schedules:read`.
    */
@@ -6209,7 +6210,7 @@ export class Api {
   /**
    * Read a schedule
    *
-   * A schedule with its next five moments, and what the last ten came to.
+   * Read a schedule with its next five times and its last ten runs.
    *
    * A restricted key needs `schedules:read`.
    */
@@ -6222,7 +6223,8 @@ export class Api {
   /**
    * Change a schedule
    *
-   * Change when it comes, with what, or switch it off or on; moments that passed meanwhile are not missed.
+   * Change the times, the inputs or other settings, or turn the schedule off or on. Times that passed meanwhile do
+   * not count as missed.
    *
    * A restricted key needs `schedules:write` and `jobs:submit`.
    */
@@ -6238,7 +6240,7 @@ export class Api {
   /**
    * Delete a schedule
    *
-   * Forget a schedule; its jobs stay.
+   * Delete a schedule. Its jobs stay.
    *
    * A restricted key needs `schedules:write` and `jobs:submit`.
    */
@@ -6268,7 +6270,7 @@ export class Api {
   /**
    * List the runs of a schedule
    *
-   * What its moments came to, the latest first.
+   * List the runs of a schedule, newest first.
    *
    * A restricted key needs `schedules:read`.
    */
@@ -6961,9 +6963,10 @@ export class Api {
   /**
    * Run a skill and wait for its result
    *
-   * The inputs are the body, the answer is the job when it has ended, or as it stands after `timeout` seconds.
+   * Run a skill with the request body as inputs. The response is the job when it has ended, or after `timeout`
+   * seconds.
    *
-   * The name may be full: `skillpack/skill`.
+   * The name can include the skillpack: `skillpack/skill`.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
@@ -6987,9 +6990,9 @@ export class Api {
   }
 
   /**
-   * What another skill takes and gives
+   * Describe another skill
    *
-   * With the token of a running job: the skill that it would call by that name.
+   * Describe the skill that the job of the token would call by this name.
    *
    * A restricted key needs `jobs:submit`.
    */
@@ -7004,7 +7007,8 @@ export class Api {
   /**
    * Call another skill
    *
-   * With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money.
+   * Call a skill with the token of a running job. It runs as a subjob, in the slot and from the reservation of the
+   * caller.
    *
    * A restricted key needs `jobs:submit`.
    */
@@ -7030,7 +7034,7 @@ export class Api {
   /**
    * Usage by day, skill, model, key, version or listing
    *
-   * What jobs that ended between two moments cost; by model, what their calls of that time cost.
+   * Report the cost of the jobs that ended in a period. Grouped by model, report that of its calls.
    *
    * A restricted key needs `billing:read`.
    */
@@ -7041,9 +7045,9 @@ export class Api {
       since?: string | null;
       /** Default: now. */
       until?: string | null;
-      /** Most groups of one page. */
+      /** Maximum number of groups per page. */
       limit?: number;
-      /** From the `Link` header of the page before. */
+      /** From the `Link` header of the previous page. */
       cursor?: string | null;
     } = {}, options: CallOptions = {}): Promise<UsageRow[]> {
     return this.transport.json("GET", "/v1/usage", {

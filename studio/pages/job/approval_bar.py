@@ -92,7 +92,7 @@ class Asking(rx.State):
 async def questions_of(session: Any, principal: Principal, job_id: UUID) -> list[Question]:
     """Return the pending approvals of a job."""
     page = Page(limit=MAX_SHOWN)
-    found = await approvals.list_some(session, principal, page, status="pending", job_id=job_id)
+    found = await approvals.list_approvals(session, principal, page, status="pending", job_id=job_id)
     skill = None
     if any((one.effect or "").startswith(servers.PREFIX) for one in found.items):
         skill = await _skill_of(session, principal, job_id)
@@ -102,7 +102,7 @@ async def questions_of(session: Any, principal: Principal, job_id: UUID) -> list
 def _question_of(one: Any, skill: Skill | None) -> Question:
     server = ""
     if skill is not None:
-        server = servers.server_of(skill, tool=one.tool, effect=one.effect, given=one.input)
+        server = servers.server_of(skill, tool=one.tool, effect=one.effect, arguments=one.input)
     return Question(
         id=str(one.id),
         tool=one.tool,

@@ -64,7 +64,7 @@ class Opinions(rx.State):
     async def _give(self, rating: int) -> None:
         async with session.acting(self, self.project) as act:
             given = FeedbackCreate(rating=rating, comment=self.comment)
-            await feedback.give(act.session, act.principal, UUID(self._job), given)
+            await feedback.rate(act.session, act.principal, UUID(self._job), given)
         self.rating = rating
 
 

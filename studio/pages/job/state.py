@@ -10,8 +10,8 @@ import reflex as rx
 from backend.core.errors import Missing
 from backend.execution.jobs.cancel import cancel
 from backend.execution.jobs.errors import JobNotFound
+from backend.execution.jobs.forks.replay import replay
 from backend.execution.jobs.queries import get_job, get_row
-from backend.execution.jobs.replay import replay
 from backend.execution.jobs.schemas import JobRead
 from backend.money.pricing import PriceList
 from backend.skills.deployments import service as deployments
@@ -139,7 +139,7 @@ class JobPage(rx.State):
                     UUID(self.facts.id),
                     version=version,
                     prices=PriceList.of(session.context().settings),
-                    most_queued=session.context().settings.max_queued_jobs,
+                    max_queued=session.context().settings.max_queued_jobs,
                 )
                 await act.made(submitted.job_id)
             made = submitted.job_id

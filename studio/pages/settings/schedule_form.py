@@ -184,7 +184,7 @@ class ScheduleForm(rx.State):
         if not self.cron.strip() or not self.zone.strip():
             return
         try:
-            clock = service.read(self.cron, self.zone)
+            clock = service.parse_clock(self.cron, self.zone)
         except Invalid as wrong:
             self.problem = said(wrong)
             return

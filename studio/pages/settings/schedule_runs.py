@@ -88,12 +88,12 @@ class ScheduleRuns(rx.State):
             wanted = UUID(schedule_id)
             async with session.acting(self, self.project) as act:
                 found = await service.get(act.session, act.principal, wanted)
-                last = await runs.list_some(act.session, act.principal, wanted, Page(_LAST_SHOWN))
+                last = await runs.list_runs(act.session, act.principal, wanted, Page(_LAST_SHOWN))
         except (Missing, ValueError):
             self.schedule_id = ""
             return
         self.schedule_id = schedule_id
-        clock = service.read(found.cron, found.time_zone)
+        clock = service.parse_clock(found.cron, found.time_zone)
         coming = UpcomingTimesRead.first(clock, SHOWN, now()) if found.enabled else []
         self.coming = [told(one.at, found.time_zone) for one in coming]
         rows = [_row(one, self.project) for one in last.items]

@@ -11,7 +11,7 @@ import reflex as rx
 
 from backend.core.errors import Conflict, Invalid, Missing, Problem, PurasError
 from backend.execution.schedules import runs, service
-from backend.execution.schedules.dispatcher import Terms
+from backend.execution.schedules.dispatcher import JobDefaults
 from backend.execution.schedules.schemas import ScheduleCreate, ScheduleUpdate
 from backend.execution.schedules.tables import Schedule
 from backend.identity.auth.principal import Role
@@ -91,7 +91,7 @@ class Schedules(rx.State):
             async with session.acting(self, self.project, once=typed) as act:
                 if schedule_id:
                     changes = parsed(ScheduleUpdate, body)
-                    await service.change(act.session, act.principal, UUID(schedule_id), changes)
+                    await service.update(act.session, act.principal, UUID(schedule_id), changes)
                 else:
                     asked = parsed(ScheduleCreate, {**body, **_subject(text(typed, "skill"))})
                     await service.create(act.session, act.principal, asked)
@@ -107,7 +107,7 @@ class Schedules(rx.State):
         """Let it come again, or not any more."""
         async with session.acting(self, self.project) as act:
             changes = ScheduleUpdate(enabled=is_on)
-            await service.change(act.session, act.principal, UUID(schedule_id), changes)
+            await service.update(act.session, act.principal, UUID(schedule_id), changes)
         await self._read()
 
     @rx.event
@@ -115,7 +115,7 @@ class Schedules(rx.State):
         """Submit its job at once, beside its moments."""
         self.refused = ""
         context = session.context()
-        terms = Terms(PriceList.of(context.settings), context.settings.max_queued_jobs)
+        terms = JobDefaults(PriceList.of(context.settings), context.settings.max_queued_jobs)
         try:
             async with session.acting(self, self.project, once=key) as act:
                 await runs.run_now(act.session, act.principal, UUID(schedule_id), terms)

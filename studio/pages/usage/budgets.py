@@ -86,7 +86,7 @@ class Budgets(rx.State):
             async with session.acting(self, self.project, once=typed) as act:
                 if budget_id:
                     changes = parsed(BudgetUpdate, body)
-                    await service.change(act.session, act.principal, UUID(budget_id), changes)
+                    await service.update(act.session, act.principal, UUID(budget_id), changes)
                 else:
                     asked = parsed(BudgetCreate, {**body, **_scoped(typed)})
                     await service.create(act.session, act.principal, asked)

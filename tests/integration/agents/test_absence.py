@@ -12,7 +12,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 
 from backend.embedded import Servers
-from backend.execution.jobs.claim import claim
+from backend.execution.jobs.attempts.claim import claim
 from tests.doubles.messages import calls, says
 from tests.factories.agents import DONE
 from tests.integration.agents.conftest import Agents, Counter
@@ -70,7 +70,7 @@ async def test_a_run_that_begins_meanwhile_reads_its_journal_later(agents: Agent
     await agents.submit()
     database = agents.instance.database
     async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
     journal = Journal(database, claimed, BufferedRecorder(database, claimed, on_refused=lambda: None))
     with away():
         reading = asyncio.create_task(journal.read())

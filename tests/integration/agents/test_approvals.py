@@ -80,7 +80,7 @@ async def test_an_approved_call_is_made_once_as_it_was_shown_and_nothing_is_boug
     (told,) = await agents.payloads(job_id, "approval_decided")
     assert (told["decision"], told["reason"], told["by"].partition(":")[0]) == ("approved", "fine", "key")
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def test_a_denied_call_is_not_made_and_its_agent_is_told_not_to_try_again(agents: Agents) -> None:
@@ -170,7 +170,7 @@ async def test_a_waiting_run_that_is_cancelled_pays_what_it_has_used_beyond_what
     assert (job["cost_micros"], job["forgiven_micros"]) == (200_060, 1_000_000)
     assert await window(agents) == (0, 0, 0)
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def test_consent_to_a_call_is_not_consent_to_one_of_a_run_that_begins_anew(agents: Agents) -> None:

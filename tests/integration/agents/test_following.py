@@ -15,7 +15,7 @@ import pytest
 from backend.core import notifications
 from backend.core.notifications import RedisNotifier
 from backend.execution.events import follow
-from backend.execution.events.queries import Place
+from backend.execution.events.queries import EventCursor
 from backend.integrations.providers.access import Access
 from backend.skills.archives.pack import pack
 from backend.skills.model_catalog import catalog
@@ -40,7 +40,7 @@ OWLS = {
 async def frames(agents: Agents, job_id: str) -> list[tuple[str, Any]]:
     """Every frame of the job's stream, as its type and its data."""
     found = []
-    place = Place(0, is_the_end=False)
+    place = EventCursor(0, is_end=False)
     async for frame in follow.stream(agents.instance.database, agents.instance.wakeups, UUID(job_id), place):
         lines = dict(line.split(": ", 1) for line in frame.decode().strip().splitlines() if ": " in line)
         if "event" in lines:

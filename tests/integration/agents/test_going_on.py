@@ -153,7 +153,7 @@ async def test_a_fork_takes_other_inputs_another_version_and_another_model(agent
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"edits": [{"step": 2, "text": "x"}]}, "Step 2 is not kept"),
+    ({"edits": [{"step": 2, "text": "x"}]}, "Step 2 is not copied"),
     ({"edits": [{"step": 1, "text": "x", "block": 0}]}, "provider has signed"),
     ({"edits": [{"step": 1, "text": "x", "block": 3}]}, "'tool_use_id' and 'input'"),
     ({"edits": [{"step": 1, "text": "x", "block": 9}]}, "has 4 blocks"),

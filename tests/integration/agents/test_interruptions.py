@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from backend.execution.jobs.recovery import sweep
+from backend.execution.jobs.attempts.recovery import sweep
 from backend.money.ledger import audit
 from tests.doubles.messages import Says, calls, refuses, says
 from tests.factories.agents import DONE, PER_REPLY_MICROS, Held
@@ -63,7 +63,7 @@ async def test_runs_whose_worker_is_lost_at_any_step_go_on_and_buy_nothing_twice
     assert set(Tally(call.input["at"] for call in tool.calls).values()) == {1}
     assert len({call.idempotency_key for call in tool.calls}) == len(tool.calls) == STEPS * (STEPS - 1)
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 @pytest.mark.parametrize("is_idempotent", [False, True])

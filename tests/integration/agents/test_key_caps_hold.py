@@ -44,7 +44,7 @@ async def spent(agents: Agents) -> int:
     query = text("select sum(cost_micros + forgiven_micros) from jobs where project_id = :id")
     of_days = text("select sum(spent_micros + forgiven_micros) from daily_spending where project_id = :id")
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         total: int = (await session.execute(query, {"id": agents.project.id})).scalar_one()
         by_day: int | None = (await session.execute(of_days, {"id": agents.project.id})).scalar_one()
     assert total == (by_day or 0)

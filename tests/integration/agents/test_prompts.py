@@ -92,7 +92,7 @@ async def test_a_prompt_is_replayed_forked_continued_and_cancelled_as_it_was(age
     waiting = (await prompted(agents)).json()["id"]
     assert (await http.post(f"/v1/jobs/{waiting}/cancel")).json()["status"] == "cancelled"
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def test_with_a_skillpack_a_prompt_runs_in_its_active_version_and_calls_its_skills(

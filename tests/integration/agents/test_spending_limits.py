@@ -181,7 +181,7 @@ async def jobs_of_one_moment(world: Limited) -> None:
     async with world.agents.instance.database.transaction() as session:
         query = text("update job_queue set not_before = now() where project_id = :id")
         await session.execute(query, {"id": world.agents.project.id})
-        await admission.take_due(session)
+        await admission.release_due(session)
         await admission.admit(session, world.agents.project.id)
     await world.run(job_ids)
 
@@ -243,7 +243,7 @@ async def most_spent(world: Limited, way: str) -> tuple[int, int]:
       from jobs where project_id = :id and {counted}"""
     values = {"id": world.agents.project.id, "key_id": world.key_id, "skill": skill, "pack": pack}
     async with world.agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         query = text(by_job if world.kind == "job_cap" else added_up)
         row = (await session.execute(query, values)).one()
     return int(row.paid), int(row.bought)

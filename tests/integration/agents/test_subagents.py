@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.clock import now
-from backend.execution.jobs.subjobs import end_orphans
+from backend.execution.jobs.attempts.subjobs import cancel_orphans
 from backend.identity.auth import job_tokens
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
 from backend.money.ledger import audit
@@ -59,7 +59,7 @@ async def children(agents: Agents, job_id: str) -> list[Any]:
 
 async def proven(agents: Agents) -> bool:
     async with agents.instance.database.transaction() as session:
-        return await audit.prove(session) == []
+        return await audit.check_ledger(session) == []
 
 
 async def test_a_called_skill_runs_in_a_window_of_one_on_a_worker_with_one_place_and_within_the_callers_cap(
@@ -145,7 +145,7 @@ async def test_what_a_job_left_behind_when_it_ended_is_cancelled(agents: Agents)
         await asyncio.wait_for(tool.begun.wait(), 10)
         assert (await agents.ended(job_id))["error_code"] == "timeout"
         (child,) = await children(agents, job_id)
-        await end_orphans(agents.instance.database)
+        await cancel_orphans(agents.instance.database)
         worker.cancel(UUID(child["id"]))
         assert (await agents.ended(child["id"]))["status"] == "cancelled"
     assert await proven(agents)

@@ -188,7 +188,7 @@ async def test_a_recording_and_a_rehearsal_cost_nothing_and_mocks_keep_tools_fro
     results = await agents.payloads(job_id, "tool_result")
     assert (results[0]["preview"], results[0]["mocked"]) == ('{"ok": true}', True)
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def test_any_finished_job_becomes_a_case_without_its_secrets(agents: Agents) -> None:

@@ -155,4 +155,4 @@ async def assert_all_of_it_adds_up(agents: Agents, job: Any) -> None:
     ids = {span["span_id"] for span in spans}
     assert {span["parent_span_id"] for span in spans} - ids == {None}
     async with agents.instance.database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []

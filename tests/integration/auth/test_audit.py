@@ -478,7 +478,7 @@ async def _agent(database: Database, owner: httpx.AsyncClient) -> str:
     )
     async with database.transaction() as session:
         await session.execute(text("update jobs set type = 'agentic' where id = :id"), {"id": job["id"]})
-        await journal.begin_with(session, UUID(job["id"]), [opening])
+        await journal.copy_entries(session, UUID(job["id"]), [opening])
     return str(job["id"])
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.housekeeping import forget_expired
+from backend.housekeeping import delete_expired
 
 MEMBERS = "/v1/projects/mine/members"
 INVITATIONS = "/v1/projects/mine/invitations"
@@ -132,7 +132,7 @@ async def test_links_that_were_replaced_withdrawn_or_left_for_a_week_are_closed(
         await session.execute(text("update invitations set expires_at = :at"), late)
     assert (await join(his, third)).status_code == 403
     async with database.transaction() as session:
-        await forget_expired(session, instance.storage)
+        await delete_expired(session, instance.storage)
         assert await session.scalar(text("select count(*) from invitations")) == 0
 
 

@@ -28,7 +28,7 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.drive import download, provenance
-from backend.execution.jobs.claim import claim
+from backend.execution.jobs.attempts.claim import claim
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
 from backend.identity.api_keys import keys
@@ -752,7 +752,7 @@ async def test_an_output_without_a_recorded_writer_is_read_in_the_version_that_t
     for is_changed in (False, True):
         job_id = UUID(await files.submitted(skill="copy", inputs={"photo": "out/own.txt"}))
         async with files.database.transaction() as session:
-            got = await claim(session, worker_id=uuid4(), lane="default", most=50)
+            got = await claim(session, worker_id=uuid4(), lane="default", limit=50)
         [one] = [one for one in got if one.job_id == job_id]
         if is_changed:
             file.write_bytes(b"not for the key")
@@ -784,7 +784,7 @@ async def test_a_file_that_is_replaced_after_the_check_is_not_read(
     for each in ("own", "later"):
         job_id = UUID(await files.submitted(skill="copy", inputs={"photo": f"mine/{each}.txt"}))
         async with files.database.transaction() as session:
-            got = await claim(session, worker_id=uuid4(), lane="default", most=50)
+            got = await claim(session, worker_id=uuid4(), lane="default", limit=50)
         [claimed[each]] = [one for one in got if one.job_id == job_id]
     await files.upload("mine/own.txt", by_owner=True)
 

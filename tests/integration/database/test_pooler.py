@@ -22,10 +22,10 @@ from backend.core.db.liveness import Liveness
 from backend.core.db.pooler import WrongPoolerMode
 from backend.embedded import Servers
 from backend.execution.jobs import queries
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.event_access import list_events
-from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.recovery import sweep
+from backend.execution.jobs.access.events import list_events
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.migrations import run as migrations
 from backend.money.ledger import audit
@@ -114,7 +114,7 @@ async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> Non
             await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
         while True:
             async with pooled.single() as session:
-                jobs = await claim(session, worker_id=worker_id, lane="default", most=3)
+                jobs = await claim(session, worker_id=worker_id, lane="default", limit=3)
             if not jobs:
                 return
             for job in jobs:
@@ -133,7 +133,7 @@ async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> Non
     assert view.status == "succeeded"
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     async with pooled.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def _submit(database: Database, tenant: Tenant) -> UUID:
@@ -205,7 +205,7 @@ async def test_a_pooler_of_sessions_as_debian_ships_it_needs_no_setting(url_of: 
     async with database.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     async with database.single() as session:
-        (job,) = await claim(session, worker_id=worker_id, lane="default", most=3)
+        (job,) = await claim(session, worker_id=worker_id, lane="default", limit=3)
     async with database.single() as session:
         assert await finish(session, job, AttemptResult("succeeded", result={"ok": True}))
     await database.close()

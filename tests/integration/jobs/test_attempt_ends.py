@@ -20,9 +20,9 @@ from backend import config
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
-from backend.execution.approvals.types import Wanted
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult
+from backend.execution.approvals.types import ApprovalRequest
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult
 from backend.execution.jobs.tables import Job
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.tables import Worker
@@ -148,7 +148,7 @@ async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_t
         AttemptResult("succeeded", result={}),
         Requeued("drain"),
         Requeued("exception: no", error_code="exception", is_retry=True),
-        AwaitingApproval((Wanted(0, 1, "double", "start", {}),), now() + timedelta(hours=1)),
+        AwaitingApproval((ApprovalRequest(0, 1, "double", "start", {}),), now() + timedelta(hours=1)),
     ],
     ids=["end", "hand-over", "retry", "approval"],
 )
@@ -221,7 +221,7 @@ async def test_a_job_whose_key_has_ended_does_not_start_and_one_that_has_started
             facts = {"job_id": job_id, "back": back, "type": kind, "payload": json.dumps(payload)}
             await session.execute(event, facts)
     async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
 
     await run_attempt(Attempt(instance, {}, claimed))
 
@@ -238,7 +238,7 @@ async def claimed_one(database: Database) -> JobAttempt:
     async with database.transaction() as session:
         await make_job(session, await make_tenant(session))
     async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
     return claimed
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import text
 from backend.administration.projects import deletion
 from backend.core.db.engine import Database
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.cancel_all import cancel_all
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.cancel import cancel_all
 from backend.execution.worker_registry import service as fleet
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -33,7 +33,7 @@ async def alone(database: Database, tenant: Tenant, job_id: UUID) -> None:
 
 async def with_all_others(database: Database, tenant: Tenant, _job_id: UUID) -> None:
     async with database.transaction() as session:
-        await cancel_all(session, tenant.project_id, who="system")
+        await cancel_all(session, tenant.project_id, actor="system")
 
 
 @pytest.mark.parametrize("cancel", [alone, with_all_others])
@@ -48,7 +48,7 @@ async def test_a_claim_and_a_cancel_of_one_job_do_not_wait_for_each_other(
 
     async def claimed() -> int:
         async with database.transaction() as session:
-            return len(await claim(session, worker_id=worker_id, lane="default", most=1))
+            return len(await claim(session, worker_id=worker_id, lane="default", limit=1))
 
     async with asyncio.timeout(WITHIN_S):
         async with database.transaction() as holder:
@@ -72,7 +72,7 @@ async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -
         tenant = await make_tenant(session)
         await make_job(session, tenant)
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
-        (running,) = await claim(session, worker_id=worker_id, lane="default", most=1)
+        (running,) = await claim(session, worker_id=worker_id, lane="default", limit=1)
         queued = await make_job(session, tenant)
 
     async def deleted() -> int:

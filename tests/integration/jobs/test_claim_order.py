@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.money.admission import admit_everywhere
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
@@ -90,7 +90,7 @@ async def test_each_claim_takes_the_lowest_stamps_of_those_that_can_be_paid(data
             elif act == "claim":
                 most = numbers.randint(1, 8)
                 expected = (await session.execute(_READY, {"most": most})).scalars().all()
-                claimed = await claim(session, worker_id=worker_id, lane="default", most=most)
+                claimed = await claim(session, worker_id=worker_id, lane="default", limit=most)
                 assert [job.stamp for job in claimed] == expected
                 running += claimed
                 taken += claimed
@@ -119,7 +119,7 @@ async def test_jobs_that_cost_nothing_and_others_are_claimed_in_one_order(databa
         async with database.transaction() as session:
             expected = (await session.execute(_READY, {"most": most})).scalars().all()
         async with database.single() as session:
-            batches.append(await claim(session, worker_id=worker_id, lane="default", most=most))
+            batches.append(await claim(session, worker_id=worker_id, lane="default", limit=most))
         assert [job.stamp for job in batches[-1]] == expected
         assert all(job.reserved_micros == job.cap_micros for job in batches[-1])
         for job in batches[-1]:
@@ -137,13 +137,13 @@ async def every_job_is_claimed(
         for tenant in tenants:
             await session.execute(_WITH_MONEY, {"id": tenant.project_id})
         await admit_everywhere(session)
-        running = [*running, *await claim(session, worker_id=worker_id, lane="default", most=8)]
+        running = [*running, *await claim(session, worker_id=worker_id, lane="default", limit=8)]
     while running:
         for job in running:
             async with database.transaction() as session:
                 assert await finish(session, job, AttemptResult("succeeded", result={}))
         async with database.transaction() as session:
-            running = await claim(session, worker_id=worker_id, lane="default", most=8)
+            running = await claim(session, worker_id=worker_id, lane="default", limit=8)
     async with database.transaction() as session:
         left = (
             await session.execute(text("select count(*) from jobs where status <> 'succeeded'"))

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import claim
+from backend.execution.jobs.attempts.claim import claim
 from backend.execution.worker_registry import service as fleet
 from tests.factories.movable_clock import movable_clock, move
 from tests.factories.tenants import make_job, make_tenant
@@ -47,7 +47,7 @@ async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
     busy, silent = await joined(movable), await joined(movable)
     async with movable.transaction() as session:
         await make_job(session, await make_tenant(session))
-        (job,) = await claim(session, worker_id=busy, lane="default", most=1)
+        (job,) = await claim(session, worker_id=busy, lane="default", limit=1)
 
     move(database_url, jump_s)
     await supervisor._sweep()

@@ -67,7 +67,7 @@ async def test_a_key_that_may_only_read_gives_no_opinion(
 async def test_a_job_has_so_many_opinions_and_each_of_them_can_still_change(
     client: httpx.AsyncClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feedback, "MAX_OPINIONS", 2)
+    monkeypatch.setattr(feedback, "MAX_RATINGS", 2)
     project_id, job_id = await _rated(database)
     key = await _key(database, project_id)
 

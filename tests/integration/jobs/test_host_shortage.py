@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import HOST_SHORTAGE
-from backend.execution.worker_registry.service import SWEEP_EVERY_S
+from backend.execution.worker_registry.service import SWEEP_INTERVAL_S
 from backend.money.ledger import service as ledger
 from tests.integration.deployments.conftest import Project, make_project, project
 from workers import host_resources as host_module
@@ -164,7 +164,7 @@ async def test_a_worker_with_a_full_disk_claims_nothing_reports_it_and_blames_no
         workers = await project.http.get("/ready/workers")
         assert (workers.status_code, workers.json()["code"]) == (503, "workers_not_ready")
         assert HOST_SHORTAGE.labels("disk")._value.get() == 1  # type: ignore[no-untyped-call]
-        await asyncio.sleep(2 * SWEEP_EVERY_S)
+        await asyncio.sleep(2 * SWEEP_INTERVAL_S)
         assert (await worker.until(waiting, "queued", "running", "failed"))["status"] == "queued"
     done = await worker.until(waiting, "succeeded", "failed")
     assert done["status"] == "succeeded", done

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
-from backend.execution.jobs.recovery import send_on_unheld, sweep
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import recover_unreceived, sweep
 from backend.money.pricing import PriceList
 from tests.factories.tenants import make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
@@ -37,7 +37,7 @@ async def running_jobs(database: Database, worker_id: UUID) -> list[JobAttempt]:
         for prices in (FREE, PRICED):
             await make_job(session, tenant, prices=prices)
     async with database.transaction() as session:
-        return await claim(session, worker_id=worker_id, lane="default", most=8)
+        return await claim(session, worker_id=worker_id, lane="default", limit=8)
 
 
 @pytest.mark.parametrize("by", ["another process", "the worker itself"])
@@ -53,7 +53,7 @@ async def test_jobs_are_sent_on_while_one_of_them_ends(database: Database, by: s
             if by == "another process":
                 await sweep(session)
             else:
-                await send_on_unheld(session, worker_id, [])
+                await recover_unreceived(session, worker_id, [])
 
     async with asyncio.timeout(DEADLINE_S):
         async with database.transaction() as ending:

@@ -15,8 +15,8 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.approvals.tables import Approval
-from backend.execution.jobs import subagents
-from backend.execution.jobs.subagents import SubagentCall
+from backend.execution.jobs.subjobs import subagents
+from backend.execution.jobs.subjobs.subagents import SubagentCall
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
 from backend.identity.api_keys import keys

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.worker_registry import service as fleet
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
@@ -27,7 +27,7 @@ async def full_window(database: Database) -> tuple[Tenant, JobAttempt]:
         await make_job(session, tenant)
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     async with database.transaction() as session:
-        (running,) = await claim(session, worker_id=worker_id, lane="default", most=1)
+        (running,) = await claim(session, worker_id=worker_id, lane="default", limit=1)
     return tenant, running
 
 

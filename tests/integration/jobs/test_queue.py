@@ -17,14 +17,14 @@ from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import LogEvent
 from backend.execution.jobs import cancel as cancelling
 from backend.execution.jobs import lanes, queries
-from backend.execution.jobs.claim import JobAttempt, claim, claim_held, hold_suspect
+from backend.execution.jobs.access.events import list_events
+from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.recovery import sweep
+from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.errors import JobAlreadyEnded, JobNotFound
-from backend.execution.jobs.event_access import list_events
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.forks.replay import replay
 from backend.execution.jobs.queries import JobFilter
-from backend.execution.jobs.recovery import sweep
-from backend.execution.jobs.replay import replay
-from backend.execution.jobs.requeue import requeue
 from backend.execution.worker_registry import service as fleet
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
@@ -54,7 +54,7 @@ async def worker(database: Database, lane: str = "default") -> UUID:
 
 async def claimed(database: Database, worker_id: UUID, most: int = 8) -> list[JobAttempt]:
     async with database.transaction() as session:
-        return await claim(session, worker_id=worker_id, lane="default", most=most)
+        return await claim(session, worker_id=worker_id, lane="default", limit=most)
 
 
 async def ended(database: Database, job: JobAttempt, status: str = "succeeded") -> bool:
@@ -73,7 +73,7 @@ async def lose(database: Database, worker_id: UUID) -> None:
 
 async def books_are_right(database: Database) -> None:
     async with database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def shown(database: Database, tenant: Tenant, job_id: UUID) -> queries.JobRead:
@@ -167,14 +167,14 @@ async def test_a_job_that_kills_its_process_alone_fails_as_worker_lost(database:
     for attempt in range(1, 5):
         me = await worker(database)
         async with database.transaction() as session:
-            lane = await hold_suspect(session, worker_id=me, lanes=["default"])
+            lane = await reserve_quarantined(session, worker_id=me, lanes=["default"])
         assert (lane is not None) == (attempt == 4), "after three losses it is a suspect"
         if lane is None:
             assert len(await claimed(database, me)) == 1
         else:
             assert await claimed(database, me) == [], "nobody claims a suspect by the way"
             async with database.transaction() as session:
-                assert len(await claim_held(session, worker_id=me, lane=lane)) == 1
+                assert len(await claim_quarantined(session, worker_id=me, lane=lane)) == 1
         await lose(database, me)
     job = await shown(database, tenant, job_id)
     assert (job.status, job.error_code) == ("failed", "worker_lost")
@@ -192,9 +192,9 @@ async def test_a_quarantined_job_stays_so_after_a_drain(database: Database) -> N
         me = await worker(database)
         assert await claimed(database, me) == []
         async with database.transaction() as session:
-            lane = await hold_suspect(session, worker_id=me, lanes=["default"])
+            lane = await reserve_quarantined(session, worker_id=me, lanes=["default"])
             assert lane is not None
-            (attempt,) = await claim_held(session, worker_id=me, lane=lane)
+            (attempt,) = await claim_quarantined(session, worker_id=me, lane=lane)
             assert await requeue(session, job_id=job_id, attempt=attempt.attempt, reason="drain")
             await session.execute(text("delete from workers where id = :id"), {"id": me})
 
@@ -221,7 +221,7 @@ async def test_neighbours_of_a_lost_process_are_not_blamed(database: Database) -
     for _ in range(6):
         me = await worker(database)
         async with database.transaction() as session:
-            await hold_suspect(session, worker_id=me, lanes=["default"])
+            await reserve_quarantined(session, worker_id=me, lanes=["default"])
         await claimed(database, me)
         await lose(database, me)
     for job_id in job_ids:
@@ -235,9 +235,9 @@ async def test_only_one_suspect_is_held_at_a_time(database: Database) -> None:
         await session.execute(text("update job_queue set suspect = true"))
     first, second = await worker(database), await worker(database)
     async with database.transaction() as session:
-        assert await hold_suspect(session, worker_id=first, lanes=["default"]) == "default"
+        assert await reserve_quarantined(session, worker_id=first, lanes=["default"]) == "default"
     async with database.transaction() as session:
-        assert await hold_suspect(session, worker_id=second, lanes=["default"]) is None
+        assert await reserve_quarantined(session, worker_id=second, lanes=["default"]) is None
 
 
 async def test_a_queued_job_is_cancelled_at_once_and_frees_its_place(database: Database) -> None:
@@ -259,7 +259,7 @@ async def test_a_running_job_is_asked_to_end_and_a_lost_one_is_cancelled_by_the_
     await claimed(database, me)
     async with database.transaction() as session:
         await cancelling.cancel(session, tenant.principal, job_id)
-        assert await fleet.asked_to_cancel(session, me) == [job_id]
+        assert await fleet.cancelled_jobs(session, me) == [job_id]
     await lose(database, me)
     assert (await shown(database, tenant, job_id)).status == "cancelled"
     await books_are_right(database)
@@ -297,12 +297,12 @@ async def test_missing_beats_are_no_proof_while_the_database_took_none(database:
     async with database.transaction() as session:
         await session.execute(text("update workers set beat_at = now() - interval '1 minute'"))
     async with database.transaction() as session:
-        assert (await sweep(session, are_beats_known=False)).lost_workers == 0
+        assert (await sweep(session, are_heartbeats_known=False)).lost_workers == 0
     assert (await shown(database, tenant, job_id)).status == "running"
     async with database.transaction() as session:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
     async with database.transaction() as session:
-        assert (await sweep(session, are_beats_known=False)).lost_jobs == 1, "this one was seen to die"
+        assert (await sweep(session, are_heartbeats_known=False)).lost_jobs == 1, "this one was seen to die"
 
 
 async def test_an_empty_wallet_refuses_a_submission_and_holds_what_waits(database: Database) -> None:
@@ -340,7 +340,7 @@ async def test_a_priced_job_reserves_its_cap_and_pays_what_it_used(database: Dat
     (job,) = await claimed(database, await worker(database))
     assert job.reserved_micros == 500
     async with database.transaction() as session:
-        used = (ledger.Used("compute", {"seconds": 2}, 200_000, 200),)
+        used = (ledger.LineItem("compute", {"seconds": 2}, 200_000, 200),)
         assert await finish(session, job, AttemptResult("succeeded", result={}, used=used))
     assert (await shown(database, tenant, job_id)).cost_micros == 200
     await books_are_right(database)
@@ -353,7 +353,7 @@ async def test_a_failed_job_costs_nothing(database: Database) -> None:
     )
     (job,) = await claimed(database, await worker(database))
     async with database.transaction() as session:
-        used = (ledger.Used("compute", {"seconds": 2}, 200_000, 200),)
+        used = (ledger.LineItem("compute", {"seconds": 2}, 200_000, 200),)
         await finish(session, job, AttemptResult("failed", error="no", error_code="exception", used=used))
     assert (await shown(database, tenant, job_id)).cost_micros == 0
     await books_are_right(database)
@@ -378,7 +378,7 @@ async def test_bad_inputs_are_refused_with_every_problem_and_nothing_is_stored(d
         await submitted(database, tenant, inputs={"widht": "x"})
     assert len(refused.value.problems) == 2
     async with database.transaction() as session:
-        assert await queries.list_jobs(session, tenant.principal, which=JobFilter(), limit=10) == []
+        assert await queries.list_jobs(session, tenant.principal, filters=JobFilter(), limit=10) == []
 
 
 async def test_an_unknown_skill_names_the_nearest_one(database: Database) -> None:

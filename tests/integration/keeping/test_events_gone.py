@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from backend.core.db.engine import Database
 from backend.execution.events.tables import JobEvent
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from tests.factories.tenants import make_job, make_tenant
 
 
@@ -24,7 +24,7 @@ async def test_events_spans_and_stream_of_a_job_without_its_events_are_gone_and_
         job_id = await make_job(session, tenant)
     headers = await world.key(_Named(tenant.project_id))
     async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
         await finish(session, claimed, AttemptResult("succeeded", result={"n": 1}), [])
     readings = ("events", "events?after=2", "spans", "stream")
     for reading in readings:

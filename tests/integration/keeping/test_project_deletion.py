@@ -22,12 +22,12 @@ from backend.data.drive.tables import DriveFile, DriveUpload, DriveUsage
 from backend.data.secrets.tables import Secret
 from backend.evals.tables import EvalCase, EvalRun, EvalSuite
 from backend.execution.events.tables import JobEvent
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.schedules import service as schedules
 from backend.execution.schedules.schemas import ScheduleCreate
-from backend.housekeeping import LOCK, tidy
+from backend.housekeeping import LOCK, clean_up
 from backend.identity.api_keys import keys
 from backend.identity.auth import key_authentication
 from backend.identity.auth.accounts import users
@@ -76,7 +76,7 @@ async def test_deleting_ends_everything_at_once(database: Database) -> None:
                 assert (event.type, event.seq) == ("cancelled", job.event_seq)
         with pytest.raises(ProjectNotFound):
             await project_of(session, tenant.principal)
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
     async with database.reading() as reader:
         with pytest.raises(InvalidKey):
             await key_authentication.authenticate(reader, key)
@@ -90,7 +90,7 @@ async def test_the_operator_brings_it_back_with_its_keys(database: Database, sto
         await keys.revoke(session, tenant.principal, principal)
         slug = (await project_of(session, tenant.principal)).slug
         await deletion.delete(session, tenant.principal)
-    assert await tidy(database, storage, IN_A_WEEK) is False
+    assert await clean_up(database, storage, IN_A_WEEK) is False
     async with database.transaction() as session:
         back = await deletion.undelete(session, slug)
         assert (back.id, back.slug, back.deleted_at) == (tenant.project_id, slug, None)
@@ -127,7 +127,7 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
         await deletion.delete(session, tenant.principal)
 
     turns = 0
-    while await tidy(database, storage, AT_ONCE):
+    while await clean_up(database, storage, AT_ONCE):
         turns += 1
         assert turns < 50
 
@@ -146,7 +146,7 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
         assert not [entry for entry in entries if entry.note or "@" in entry.created_by], "no names are left"
         acts = await session.scalars(select(AuditRow.action).where(AuditRow.project_id == row.id))
         assert {"project.deleted", "project.purged"} <= set(acts)
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         with pytest.raises(ProjectNotFound):
             await deletion.undelete(session, str(tenant.project_id))
     assert not (tmp_path / "storage" / "drive" / str(tenant.project_id)).exists()
@@ -155,7 +155,7 @@ async def test_after_its_time_nothing_of_it_is_left_and_the_books_still_add_up(
     assert (storage.drive_dir(other.project_id, None) / "kept.txt").read_text() == "kept"
     theirs = await rows_of(database, other.project_id)
     assert all(theirs[name] for name in ("jobs", "deployments", "secrets"))
-    assert await tidy(database, storage, AT_ONCE) is False
+    assert await clean_up(database, storage, AT_ONCE) is False
 
 
 async def test_an_undo_comes_too_late_once_the_removal_has_begun(
@@ -192,7 +192,7 @@ async def test_a_job_that_still_runs_is_waited_for(database: Database, storage: 
     tenant = await with_everything(database, running=1)
     async with database.transaction() as session:
         await deletion.delete(session, tenant.principal)
-    assert await tidy(database, storage, AT_ONCE) is True
+    assert await clean_up(database, storage, AT_ONCE) is True
     assert (await rows_of(database, tenant.project_id))["jobs"] == 2
     async with database.transaction() as session:
         running = (
@@ -206,7 +206,7 @@ async def test_a_job_that_still_runs_is_waited_for(database: Database, storage: 
             .values(status="cancelled", finished_at=now(), reserved_micros=0)
         )
         await session.execute(text("update admissions set admitted = 0"))
-    while await tidy(database, storage, AT_ONCE):
+    while await clean_up(database, storage, AT_ONCE):
         pass
     assert (await rows_of(database, tenant.project_id))["jobs"] == 0
 
@@ -219,7 +219,7 @@ async def test_nothing_goes_while_a_backup_is_made(
         await deletion.delete(session, tenant.principal)
     async with await AsyncConnection.connect(database_url) as backup:
         await backup.execute("select pg_advisory_xact_lock_shared(%s)", (LOCK,))
-        assert await tidy(database, storage, AT_ONCE) is False
+        assert await clean_up(database, storage, AT_ONCE) is False
         assert (await rows_of(database, tenant.project_id))["jobs"] == 1
 
 
@@ -291,14 +291,14 @@ async def with_everything(database: Database, *, running: int = 0, queued: int =
         session.add(DriveUpload(project_id=tenant.project_id, path="b.txt", length_bytes=1, expires_at=later))
     await new_key(database, tenant)
     async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
         await finish(session, claimed, AttemptResult("succeeded", result={}), [])
         await write_notebook(session, tenant, claimed.job_id)
     for number in range(running + queued):
         async with database.transaction() as session:
             await make_job(session, tenant)
             if number < running:
-                await claim(session, worker_id=uuid4(), lane="default", most=1)
+                await claim(session, worker_id=uuid4(), lane="default", limit=1)
     return tenant
 
 

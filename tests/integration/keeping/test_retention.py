@@ -15,11 +15,11 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.execution.events import partitions
 from backend.execution.events.tables import JobEvent
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.tables import Job
 from backend.execution.journal.tables import JournalEntry
-from backend.housekeeping import tidy
+from backend.housekeeping import clean_up
 from backend.identity.auth import audit
 from backend.identity.tables import AuditRow
 from backend.money.ledger import audit as books
@@ -133,7 +133,7 @@ async def test_old_jobs_go_with_their_events_and_the_books_still_add_up(
     await all_turns(database, storage, rules(jobs=30 * DAY))
     async with database.transaction() as session:
         assert set((await session.scalars(select(Job.id))).all()) == {kept, running}
-        assert await books.prove(session) == []
+        assert await books.check_ledger(session) == []
     for job_id in old:
         assert await events_of(database, job_id) == []
 
@@ -155,7 +155,7 @@ async def test_old_audit_goes_and_new_stays(database: Database, storage: LocalSt
 
 async def all_turns(database: Database, storage: LocalStorage, rules: Rules) -> None:
     for _ in range(20):
-        if not await tidy(database, storage, rules):
+        if not await clean_up(database, storage, rules):
             return
     raise AssertionError("it goes on for ever")
 
@@ -170,7 +170,7 @@ async def old_month(database: Database, days: int) -> datetime:
     first = (now() - days * DAY).date().replace(day=1)
     async with database.transaction() as session:
         await session.execute(text(f"drop table if exists job_events_{first:%Y_%m}"))
-        assert await partitions.make(session, first)
+        assert await partitions.create(session, first)
     return datetime(first.year, first.month, 10, tzinfo=UTC)
 
 
@@ -191,7 +191,7 @@ async def a_job(database: Database, tenant: Tenant, *, created: datetime, finish
     async with database.transaction() as session:
         job_id = await make_job(session, tenant)
     async with database.transaction() as session:
-        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", most=1)
+        (claimed,) = await claim(session, worker_id=uuid4(), lane="default", limit=1)
         assert claimed.job_id == job_id
         if finished is not None:
             await finish(session, claimed, AttemptResult("succeeded", result={}), [])

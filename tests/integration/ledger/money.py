@@ -10,15 +10,15 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.worker_registry import service as fleet
 from backend.identity.auth.principal import Principal
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_skill, make_tenant
 
@@ -26,11 +26,11 @@ PRICES = PriceList(compute_micros_per_second=100, job_timeout_s=10, forgiven_mic
 """A job may cost 1,000 micros; half as much is forgiven a day."""
 
 
-def call(billed_micros: int, **over: Any) -> Used:
+def call(billed_micros: int, **over: Any) -> LineItem:
     """A model's reply."""
     tokens = {"input_tokens": 10, "output_tokens": 2, "cache_write_tokens": 0, "cache_read_tokens": 90}
     values = {"kind": "model", "quantity": tokens, "provider": "anthropic", "model": "claude/test", **over}
-    return Used(upstream_nanos=billed_micros * 800, billed_micros=billed_micros, **values)
+    return LineItem(upstream_nanos=billed_micros * 800, billed_micros=billed_micros, **values)
 
 
 async def tenant_of(database: Database, **over: Any) -> Tenant:
@@ -54,7 +54,7 @@ async def started(database: Database, most: int = 1) -> list[JobAttempt]:
     async with database.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     async with database.transaction() as session:
-        return await claim(session, worker_id=worker_id, lane="default", most=most)
+        return await claim(session, worker_id=worker_id, lane="default", limit=most)
 
 
 async def running(database: Database, tenant: Tenant, skill: str = "echo") -> JobAttempt:
@@ -64,13 +64,13 @@ async def running(database: Database, tenant: Tenant, skill: str = "echo") -> Jo
     return job
 
 
-async def noted(database: Database, job: JobAttempt, *used: Used) -> ledger.Noted | None:
+async def noted(database: Database, job: JobAttempt, *used: LineItem) -> ledger.JobSpending | None:
     """What it says of the job after these calls."""
     async with database.single() as session:
-        return await ledger.note_used(session, job, used)
+        return await ledger.record_usage(session, job, used)
 
 
-async def ended(database: Database, job: JobAttempt, status: Any, used: Sequence[Used] = ()) -> bool:
+async def ended(database: Database, job: JobAttempt, status: Any, used: Sequence[LineItem] = ()) -> bool:
     """End it."""
     async with database.transaction() as session:
         return await finish(session, job, AttemptResult(status, result={}, used=tuple(used)))
@@ -86,7 +86,7 @@ async def paid(database: Database, job_id: UUID) -> tuple[int, int, int]:
     query = text("select used_micros, cost_micros, forgiven_micros from jobs where id = :job_id")
     async with database.transaction() as session:
         row = (await session.execute(query, {"job_id": job_id})).one()
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
     return row.used_micros, row.cost_micros, row.forgiven_micros
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid, Missing, NotAllowed
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.identity.api_keys import keys
 from backend.identity.auth.principal import Role
 from backend.money import admission
@@ -119,7 +119,7 @@ async def test_jobs_that_were_let_in_together_reserve_no_more_than_the_budget_ha
         assert await ended(database, job, "succeeded", [call(900)])
     assert (await standing(database, tenant, budget)).spent_micros == 900 + 400
     async with database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
 
 
 async def test_a_job_for_which_no_money_is_left_does_not_begin(
@@ -223,7 +223,7 @@ async def test_an_alert_is_written_down_once_a_window_and_a_soft_budget_refuses_
     assert (alert["name"], alert["used_micros"], alert["is_reached"]) == ("Small", 550, False)
     async with database.transaction() as session:
         changes = BudgetUpdate(limit_usd=0.0011)
-        await budgets.change(session, tenant.principal, budget.id, changes)
+        await budgets.update(session, tenant.principal, budget.id, changes)
     await spent(database, tenant, 1)
     assert [one["is_reached"] for one in await alerts(database)] == [False, True]
 

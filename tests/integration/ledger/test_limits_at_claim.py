@@ -14,11 +14,11 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.requeue import requeue
+from backend.execution.jobs.attempts.subjobs import claim_subjob
 from backend.execution.jobs.cancel import cancel
-from backend.execution.jobs.claim import JobAttempt, claim
 from backend.execution.jobs.errors import KeyCapReached
-from backend.execution.jobs.requeue import requeue
-from backend.execution.jobs.subjobs import claim_child
 from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
 from backend.money import admission
@@ -66,7 +66,7 @@ async def total(database: Database, tenant: Tenant, skill: str | None = None) ->
         where project_id = :id and (cast(:skill as text) is null or skill_name = :skill)
     """)
     async with database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         return int((await session.execute(query, {"id": tenant.project_id, "skill": skill})).scalar_one())
 
 
@@ -94,7 +94,7 @@ async def test_workers_that_claim_at_the_same_moment_share_what_is_left_and_wast
 
     async def one(worker_id: UUID) -> list[JobAttempt]:
         async with database.single() as session:
-            return await claim(session, worker_id=worker_id, lane="default", most=1)
+            return await claim(session, worker_id=worker_id, lane="default", limit=1)
 
     jobs = [job for jobs in await asyncio.gather(*map(one, workers)) for job in jobs]
     assert len(jobs) == 6
@@ -166,7 +166,7 @@ async def test_what_an_interrupted_job_has_used_is_not_there_for_others(
     assert (second.job_id != first.job_id, second.reserved_micros) == (True, 800)
     async with database.transaction() as session:
         await session.execute(text("update job_queue set not_before = now()"))
-        await admission.take_due(session)
+        await admission.release_due(session)
         await admission.admit(session, tenant.project_id)
     (again,) = await started(database)
     assert (again.job_id, again.reserved_micros) == (first.job_id, 700)
@@ -211,7 +211,7 @@ async def called(database: Database, caller: JobAttempt, worker_id: UUID) -> Job
     async with database.transaction() as session:
         await session.execute(CALLS, {"id": uuid4(), "caller": caller.job_id})
     async with database.transaction() as session:
-        child = await claim_child(session, worker_id=worker_id, parent_id=caller.job_id)
+        child = await claim_subjob(session, worker_id=worker_id, parent_id=caller.job_id)
     assert child is not None
     return child
 

@@ -8,8 +8,8 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.execution.jobs import cancel as cancelling
-from backend.execution.jobs.claim import JobAttempt
-from backend.execution.jobs.requeue import requeue
+from backend.execution.jobs.attempts.claim import JobAttempt
+from backend.execution.jobs.attempts.requeue import requeue
 from backend.money.ledger import service as ledger
 from backend.usage import queries
 from backend.usage.schemas import Receipt
@@ -41,7 +41,7 @@ async def test_calls_are_written_down_while_the_job_runs_and_say_what_is_left(da
     assert await noted(database, job, call(300), call(0, label="rehearsal", step=2)) == (300, 700)
     assert await noted(database, job, call(900)) == (1_200, 0)
     async with database.transaction() as session:
-        assert await ledger.charge_of_job(session, job) == (1_200, 0)
+        assert await ledger.job_spending(session, job) == (1_200, 0)
 
 
 async def test_a_lost_attempt_can_write_nothing_down(database: Database) -> None:
@@ -50,7 +50,7 @@ async def test_a_lost_attempt_can_write_nothing_down(database: Database) -> None
     assert await noted(database, job, call(300)) is None
     assert not await ended(database, job, "succeeded", [call(300)])
     async with database.transaction() as session:
-        assert await ledger.charge_of_job(session, job) is None
+        assert await ledger.job_spending(session, job) is None
         assert (await session.execute(text("select count(*) from usage_events"))).scalar_one() == 0
 
 

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.money.ledger import audit
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from backend.money.pricing import PriceList
 from tests.factories.tenants import Tenant, make_job, make_tenant
 from tests.integration.jobs.test_queue import worker
@@ -71,7 +71,7 @@ async def test_claims_and_finishes_of_one_wallet_at_once_lose_nothing(database: 
     async with asyncio.timeout(6 * DEADLINE_S):
         await asyncio.gather(*(work() for _ in range(8)))
     async with database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         wallet = (await session.execute(text("select balance_micros, reserved_micros from wallets"))).one()
     assert (wallet.balance_micros, wallet.reserved_micros) == (600 - sum(paid), 0)
     assert not jobs or wallet.balance_micros == 0
@@ -92,12 +92,12 @@ async def submitted(database: Database, tenant: Tenant) -> UUID:
 async def claimed(database: Database, worker_id: UUID, *, most: int) -> list[JobAttempt]:
     """Claim as workers do."""
     async with database.single() as session:
-        return await claim(session, worker_id=worker_id, lane="default", most=most)
+        return await claim(session, worker_id=worker_id, lane="default", limit=most)
 
 
-def bought(micros: int) -> Used:
+def bought(micros: int) -> LineItem:
     """Something that costs so much."""
-    return Used("compute", {"seconds": 1}, micros, micros)
+    return LineItem("compute", {"seconds": 1}, micros, micros)
 
 
 async def until_blocked(database: Database) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.execution.jobs import queries
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
@@ -70,7 +70,7 @@ async def test_each_job_of_a_scarce_wallet_is_claimed_once(database: Database, i
                 supervisor.wake()  # as a ticket would
             await asyncio.sleep(0.02)
     async with database.transaction() as session:
-        assert await audit.prove(session) == []
+        assert await audit.check_ledger(session) == []
         row = (await session.execute(_ATTEMPTS)).one()
         assert row.jobs == JOBS
         assert row.attempts - row.lost <= 1.05 * JOBS

@@ -262,7 +262,7 @@ async def test_jobs_for_later_have_a_limit_of_their_own_and_take_no_place_of_tho
     assert (lowered.status_code, lowered.json()["limit"]) == (429, 2)
     async with world.database.transaction() as session:  # their time has come: they wait like all others
         await session.execute(text("update job_queue set not_before = now() where is_later"))
-        await admission.take_due(session)
+        await admission.release_due(session)
     assert (await submit(at)).status_code == 201
     assert (await submit(None)).json()["used"] == 4
 

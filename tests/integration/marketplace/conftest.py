@@ -176,7 +176,7 @@ class Market:
     async def proven(self) -> bool:
         """Whether the books add up."""
         async with self.instance.database.transaction() as session:
-            return await audit.prove(session) == []
+            return await audit.check_ledger(session) == []
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from backend.execution.schedules.dispatcher import Terms, fire_due
+from backend.execution.schedules.dispatcher import JobDefaults, fire_due
 from backend.money.pricing import PriceList
 from tests.integration.marketplace.conftest import PRICE, Market
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FEE = PRICE // 10
-TERMS = Terms(PriceList(market_fee_pct=10))
+TERMS = JobDefaults(PriceList(market_fee_pct=10))
 
 
 async def scheduled(market: Market, slug: str, **over: Any) -> Any:

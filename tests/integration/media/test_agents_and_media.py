@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from backend.context import AppContext
-from backend.execution.jobs.recovery import sweep
+from backend.execution.jobs.attempts.recovery import sweep
 from tests.doubles.fal import FalServer, Wish
 from tests.doubles.messages import calls, says
 from tests.doubles.messages.server import MessagesServer

@@ -18,8 +18,8 @@ from backend.core.process_metrics import store
 from backend.core.process_metrics.reporter import Reporter
 from backend.core.process_metrics.snapshot import Snapshot, key_of
 from backend.execution.jobs import cancel
-from backend.execution.jobs.claim import claim
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.jobs.attempts.claim import claim
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.queue_reason import REASONS
 from backend.execution.worker_registry import service as fleet
 from backend.identity.api_keys import keys
@@ -116,7 +116,7 @@ async def test_jobs_count_when_their_fact_is_committed_and_only_then(
     worker_id = uuid4()
     async with database.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
-        jobs = await claim(session, worker_id=worker_id, lane="default", most=8)
+        jobs = await claim(session, worker_id=worker_id, lane="default", limit=8)
     endings = [
         AttemptResult("succeeded", result={}),
         AttemptResult("failed", error="no", error_code="timeout"),

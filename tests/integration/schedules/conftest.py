@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from backend.context import AppContext
 from backend.core.db.engine import Database
-from backend.execution.schedules.dispatcher import Terms, fire_due
+from backend.execution.schedules.dispatcher import JobDefaults, fire_due
 from backend.money.ledger import service as ledger
 from backend.money.pricing import PriceList
 from tests.integration.deployments.conftest import BUNDLE, Project, make_project
@@ -22,7 +22,7 @@ from tests.integration.ledger.money import ended, started
 NINE = datetime(2027, 6, 1, 9, tzinfo=UTC)
 """Nothing here waits for it: a moment is told to those who look what is due."""
 HOUR = timedelta(hours=1)
-TERMS = Terms(PriceList())
+TERMS = JobDefaults(PriceList())
 
 
 @dataclass

@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
-from backend.execution.jobs.claim import JobAttempt, claim
-from backend.execution.jobs.recovery import sweep
+from backend.execution.jobs.attempts.claim import JobAttempt, claim
+from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.worker_registry import service as fleet
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase.storage import SupabaseStorage
@@ -44,7 +44,7 @@ async def claimed(database: Database) -> JobAttempt:
     worker_id = uuid4()
     async with database.transaction() as session:
         await fleet.join(session, worker_id, lanes=["default"], capacity=1, layers=[])
-        [claimed] = await claim(session, worker_id=worker_id, lane="default", most=1)
+        [claimed] = await claim(session, worker_id=worker_id, lane="default", limit=1)
     return claimed
 
 

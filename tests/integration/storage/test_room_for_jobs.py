@@ -11,7 +11,7 @@ import pytest_asyncio
 from backend.config.quotas import Quotas
 from backend.core.db.engine import Database
 from backend.data.drive import usage
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.storage.errors import StorageUnavailable
 from backend.storage.file_errors import DriveQuotaReached, PathTaken
 from backend.storage.paths import parse_drive_path

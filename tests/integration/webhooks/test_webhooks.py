@@ -22,9 +22,9 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
-from backend.execution.approvals.types import Wanted
-from backend.execution.approvals.worker import wait_for_consent
-from backend.execution.jobs.finish import AttemptResult, finish
+from backend.execution.approvals.types import ApprovalRequest
+from backend.execution.approvals.worker import wait_for_approval
+from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.integrations.webhooks.service import MAX_WEBHOOKS
 from tests.doubles.receiver import says, talks_without_end
 from tests.integration.deployments.conftest import BUNDLE, Projects
@@ -83,10 +83,10 @@ async def test_each_fact_tells_what_it_should(hooks: Hooks) -> None:
     waiting = (await http.post("/v1/jobs", json={"skill": "double", "inputs": {"n": 1}})).json()["id"]
     (claimed,) = await started(hooks.database)
     async with hooks.database.transaction() as session:
-        wanted = [Wanted(1, 1, "send", "toolu_1", {})]
+        wanted = [ApprovalRequest(1, 1, "send", "toolu_1", {})]
         until = now() + timedelta(hours=1)
-        assert await wait_for_consent(
-            session, job_id=claimed.job_id, attempt=claimed.attempt, wanted=wanted, expires_at=until
+        assert await wait_for_approval(
+            session, job_id=claimed.job_id, attempt=claimed.attempt, requests=wanted, expires_at=until
         )
     await http.post(f"/v1/jobs/{waiting}/cancel")
 

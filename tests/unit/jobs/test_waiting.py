@@ -3,9 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from backend.execution.jobs.queue_reason import Waiting, reason
+from backend.execution.jobs.queue_reason import QueueState, reason_text
 
-READY = Waiting(
+READY = QueueState(
     stamp=7,
     suspect=False,
     not_before=None,
@@ -13,45 +13,47 @@ READY = Waiting(
     admitted=5,
     concurrency_limit=5,
     has_money=True,
-    is_held=True,
+    can_reserve=True,
     has_worker=True,
 )
 
 
 def test_a_ready_job_is_next_in_line() -> None:
-    assert reason(READY) == "next in line for a free worker"
+    assert reason_text(READY) == "next in line for a free worker"
 
 
 def test_a_parked_job_names_the_limit_and_how_much_of_it_is_taken() -> None:
-    assert reason(replace(READY, stamp=None)) == "behind the project's limit 5/5"
+    assert reason_text(replace(READY, stamp=None)) == "behind the project's limit 5/5"
 
 
 def test_an_empty_wallet_comes_before_the_limit() -> None:
-    assert reason(replace(READY, stamp=None, has_money=False)) == "the wallet is empty"
+    assert reason_text(replace(READY, stamp=None, has_money=False)) == "the wallet is empty"
 
 
 def test_a_job_that_the_wallet_cannot_hold_beside_others_waits_for_money() -> None:
     waits = "for money: the wallet holds the rest for jobs that run or are next"
-    assert reason(replace(READY, stamp=None, is_held=False)) == waits
+    assert reason_text(replace(READY, stamp=None, can_reserve=False)) == waits
 
 
 def test_a_pause_for_money_is_not_told_as_a_time() -> None:
     soon = datetime.now(UTC) + timedelta(seconds=5)
-    assert reason(replace(READY, not_before=soon, has_money=False)) == "the wallet is empty"
-    priced = replace(READY, not_before=soon, has_money=False, wants_micros=250_000)
-    assert reason(priced) == "the wallet has less than the $0.25 available that it may cost"
+    assert reason_text(replace(READY, not_before=soon, has_money=False)) == "the wallet is empty"
+    priced = replace(READY, not_before=soon, has_money=False, required_micros=250_000)
+    assert reason_text(priced) == "the wallet has less than the $0.25 available that it may cost"
     later = soon + timedelta(hours=1)
-    assert reason(replace(READY, not_before=later, has_money=False)).startswith("not before")
+    assert reason_text(replace(READY, not_before=later, has_money=False)).startswith("not before")
 
 
 def test_a_lane_that_nobody_serves_is_named() -> None:
-    assert reason(replace(READY, lane="gpu", has_worker=False)) == "no worker in lane gpu"
+    assert reason_text(replace(READY, lane="gpu", has_worker=False)) == "no worker in lane gpu"
 
 
 def test_a_job_for_later_says_when() -> None:
     later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
-    assert reason(replace(READY, not_before=later)) == f"not before {later:%Y-%m-%d %H:%M:%S} UTC"
+    assert reason_text(replace(READY, not_before=later)) == f"not before {later:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def test_a_suspect_says_that_it_runs_alone() -> None:
-    assert reason(replace(READY, suspect=True)) == "runs alone, since worker processes were lost under it"
+    assert (
+        reason_text(replace(READY, suspect=True)) == "runs alone, since worker processes were lost under it"
+    )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.execution.schedules import calendar
-from backend.execution.schedules.calendar import after, coming, first, latest, zone_of
+from backend.execution.schedules.calendar import after, first, latest, upcoming, zone_of
 from backend.execution.schedules.cron import ALIASES, BadCron, Cron, parse
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Pacific/Chatham")
@@ -73,7 +73,7 @@ def test_over_a_year_it_comes_when_the_clock_on_the_wall_says(
 
 def _until(cron: Cron, zone: str, begin: datetime, end: datetime) -> list[datetime]:
     found: list[datetime] = []
-    for at in coming(cron, ZoneInfo(zone), begin):
+    for at in upcoming(cron, ZoneInfo(zone), begin):
         if at >= end:
             return found
         found.append(at)

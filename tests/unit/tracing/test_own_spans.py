@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from backend.execution.events.otel_spans import attributes_of, name_of
+from backend.execution.events.otel_spans import attributes_of, span_name
 from backend.execution.events.schemas import SpanRead
 
 PRIVATE = "what the person asked"
@@ -39,7 +39,7 @@ def test_a_call_of_a_model_is_a_chat_with_its_tokens() -> None:
         content=[{"text": PRIVATE}],
         stop_reason="end_turn",
     )
-    assert name_of(call) == "chat a-model"
+    assert span_name(call) == "chat a-model"
     assert attributes_of(call) == {
         "puras.span.kind": "llm",
         "gen_ai.operation.name": "chat",
@@ -54,7 +54,7 @@ def test_a_call_of_a_model_is_a_chat_with_its_tokens() -> None:
 
 def test_a_call_of_a_tool_names_it_and_not_what_it_was_given() -> None:
     call = view("tool", tool="search", tool_use_id="t1", input={"q": PRIVATE}, preview=PRIVATE)
-    assert name_of(call) == "execute_tool search"
+    assert span_name(call) == "execute_tool search"
     assert attributes_of(call) == {
         "puras.span.kind": "tool",
         "gen_ai.operation.name": "execute_tool",
@@ -67,7 +67,7 @@ def test_a_call_of_a_tool_names_it_and_not_what_it_was_given() -> None:
 @pytest.mark.parametrize("value", [PRIVATE, [PRIVATE], {"a": PRIVATE}, None, True, 1.5, "x" * 100_000])
 def test_whatever_events_say_is_bounded(kind: str, value: Any) -> None:
     odd = view(kind, tool=value, model=value, input_tokens=value, name=value, text=PRIVATE)
-    assert len(name_of(odd)) < 250
+    assert len(span_name(odd)) < 250
     assert all(len(str(one)) <= 200 for one in attributes_of(odd).values())
     if kind not in ("llm", "tool"):
-        assert PRIVATE not in name_of(odd) + str(attributes_of(odd))
+        assert PRIVATE not in span_name(odd) + str(attributes_of(odd))

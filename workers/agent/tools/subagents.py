@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from backend.context import AppContext
-from backend.execution.jobs import subagents
 from backend.execution.jobs.cancel import cancel_by
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.status import TERMINAL
-from backend.execution.jobs.subagents import SubagentCall
-from backend.execution.jobs.subjob_target import describe
+from backend.execution.jobs.subjobs import subagents
+from backend.execution.jobs.subjobs.subagents import SubagentCall
+from backend.execution.jobs.subjobs.target import describe
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.bundles import inline_skills
 from backend.skills.manifest.types import Skill
@@ -113,10 +113,10 @@ class Callers:
         job_id = await subagents.call(self.context, who, request)
         _agents(workspace).poll_children()
         within_s = min(MAX_S, float(arguments.get("timeout") or MAX_S))
-        job = await subagents.ended(self.context, who, job_id, within_s=within_s)
+        job = await subagents.wait_for_end(self.context, who, job_id, within_s=within_s)
         if job.status not in TERMINAL:
             async with self.context.database.transaction() as session:
-                await cancel_by(session, job_id, who=who.label)
+                await cancel_by(session, job_id, actor=who.label)
             raise ToolError(f"{_named(job)} did not end within {within_s:g} s, and was cancelled.")
         return _tool_result(job)
 

@@ -11,7 +11,7 @@ from anthropic import AnthropicError
 
 from backend.integrations.web.errors import SearchFailed
 from backend.integrations.web.search import Found, Hit
-from backend.money.ledger.service import Used
+from backend.money.ledger.service import LineItem
 from workers.llm.anthropic import MessagesModel
 from workers.llm.pricing import upstream_nanos
 from workers.llm.provider_errors import fault_of
@@ -81,7 +81,7 @@ class ClaudeSearch:
             list(_hits(body["content"]))[:max_results], self._used(body["usage"]), _summary(body["content"])
         )
 
-    def _used(self, usage: dict[str, Any]) -> Used:
+    def _used(self, usage: dict[str, Any]) -> LineItem:
         tokens = Tokens(
             input=usage["input_tokens"],
             output=usage["output_tokens"],
@@ -92,7 +92,7 @@ class ClaudeSearch:
         nanos = upstream_nanos(self.model.entry, tokens) + searches * _SEARCH_NANOS
         quantity = {"searches": searches, "input_tokens": tokens.prompt, "output_tokens": tokens.output}
         billed = self.model.margin.billed_micros(nanos)
-        return Used("web", quantity, nanos, billed, provider=FAMILY, model=self.model.slug)
+        return LineItem("web", quantity, nanos, billed, provider=FAMILY, model=self.model.slug)
 
 
 def _request(upstream_id: str, query: str) -> dict[str, Any]:

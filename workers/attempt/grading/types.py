@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.evals.case_of_job import Case
 from backend.evals.scores import Verdict
-from backend.execution.jobs.claim import JobAttempt
+from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest.types import Grader, Skill
 from workers.agent.journal import Journal
 from workers.attempt.types import Prepared

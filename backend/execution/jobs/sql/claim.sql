@@ -22,13 +22,13 @@ select {claimed_columns},
        {is_limited} as is_limited, {key_ended} as key_ended
 {claimed_rows}
 
--- name: claim_suspect
+-- name: claim_quarantined
 -- Start the job that the worker has promised to run alone, since several lost processes had run it.
 with ready as (
   select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
   where q.lane = :lane and q.stamp is not null and q.suspect and q.held_by = :worker_id
     and w.balance_micros > w.reserved_micros
-  order by q.stamp limit :most for update of q skip locked
+  order by q.stamp limit :limit for update of q skip locked
 ), next as (
   select min(stamp) as paid_stamp from ready where cap_micros > 0 and false  -- take paid jobs too
 ), {start_ready}
@@ -41,7 +41,7 @@ select {claimed_columns},
 select q.job_id, q.stamp, q.cap_micros from job_queue q join wallets w on w.project_id = q.project_id
 where q.lane = :lane and q.stamp is not null and not q.suspect
   and w.balance_micros > w.reserved_micros
-order by q.stamp limit :most for update of q skip locked
+order by q.stamp limit :limit for update of q skip locked
 
 -- part: start_ready
 -- Take the jobs of `ready` before `next.paid_stamp` out of the queue and start an attempt of each.

@@ -8,15 +8,15 @@
 with candidate as (
   select a.project_id, a.parked, w.balance_micros, w.reserved_micros,
          a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros as has_room,
-         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued),
-               cast(p.own_limits ->> 'queued_jobs' as int)) as most_waiting
+         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
+               cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting
   from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
   where a.project_id = :project_id for update of a
 ), taken as (
   update admissions a
   set {admit_or_park}
   from candidate w
-  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.most_waiting)
+  where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or w.parked < w.max_waiting)
   returning {stamp_of_admitted}
 ), job as (
   {insert_job}
@@ -35,10 +35,10 @@ from candidate w
 -- Put any job into the queue: ready if the project has room for it, else parked.
 with project as (
   select a.project_id, a.parked,
-         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :most_queued),
-               cast(p.own_limits ->> 'queued_jobs' as int)) as most_waiting,
-         least(coalesce(cast(p.limits ->> 'later_jobs' as int), :most_later),
-               cast(p.own_limits ->> 'later_jobs' as int)) as most_later,
+         least(coalesce(cast(p.limits ->> 'queued_jobs' as int), :max_queued),
+               cast(p.own_limits ->> 'queued_jobs' as int)) as max_waiting,
+         least(coalesce(cast(p.limits ->> 'later_jobs' as int), :max_later),
+               cast(p.own_limits ->> 'later_jobs' as int)) as max_later,
          coalesce(cast(:not_before as timestamptz) > now(), false) as is_later,
          w.balance_micros, w.reserved_micros,
          a.admitted < a.concurrency_limit and w.balance_micros > w.reserved_micros
@@ -47,7 +47,7 @@ with project as (
   from admissions a join wallets w on w.project_id = a.project_id join projects p on p.id = a.project_id
   where a.project_id = :project_id for update of a
 ), candidate as (  -- jobs for later are counted only where a bound may be reached
-  select p.*, case when p.is_later or p.parked >= p.most_waiting then (
+  select p.*, case when p.is_later or p.parked >= p.max_waiting then (
     select count(*) from job_queue q where q.project_id = p.project_id and q.is_later
   ) else 0 end as later
   from project p
@@ -56,7 +56,7 @@ with project as (
   set {admit_or_park}
   from candidate w
   where a.project_id = w.project_id and w.balance_micros > 0 and (w.has_room or
-    case when w.is_later then w.later < w.most_later else w.parked - w.later < w.most_waiting end)
+    case when w.is_later then w.later < w.max_later else w.parked - w.later < w.max_waiting end)
   returning {stamp_of_admitted}
 ), job as (
   {insert_job}
@@ -70,7 +70,7 @@ with project as (
   select id, 1, created_at, 'queued', cast(:event as jsonb) from job
 )
 select {submit_result},
-       w.is_later, w.later, w.parked - w.later as waiting, w.most_later, w.most_waiting
+       w.is_later, w.later, w.parked - w.later as waiting, w.max_later, w.max_waiting
 from candidate w
 
 -- part: admit_or_park

@@ -1,4 +1,4 @@
-"""Routes of the steps of agents' jobs, and by which jobs go on from them as new ones."""
+"""Routes that read the steps of an agent, fork a job and continue a job."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from fastapi import APIRouter, Path, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.config import Settings
-from backend.execution.jobs import fork, queries, steps
-from backend.execution.jobs.fork import ContinuationCreate, ForkCreate
+from backend.execution.jobs import queries
+from backend.execution.jobs.forks import service, steps
+from backend.execution.jobs.forks.service import ContinuationCreate, ForkCreate
+from backend.execution.jobs.forks.steps import StepRead
 from backend.execution.jobs.schemas import JobRead
-from backend.execution.jobs.steps import StepRead
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -33,52 +34,54 @@ async def get_step(
     principal: PrincipalDep,
     session: SessionDep,
 ) -> StepRead:
-    """A reply and the results of its calls, whole: events tell long ones only in part."""
+    """Read a reply of an agent and the results of its calls in full. Events contain long ones only in part."""
     return await steps.get_step(session, principal, job_id, step)
 
 
-@router.post(
-    "/jobs/{job_id}/fork", status_code=201, summary="Go on from a step of an agent", response_model=JobRead
-)
+@router.post("/jobs/{job_id}/fork", status_code=201, summary="Fork a job", response_model=JobRead)
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def fork_job(
     job_id: UUID,
-    asked: ForkCreate,
+    body: ForkCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     *,
     once: OnceDep,
 ) -> Response:
-    """A new job with all that was said and done up to the step, and with other results of calls where you give them."""
-    act = partial(fork.fork, session, principal, job_id, asked)
-    return await once.answer(session, principal, partial(_submit, act, session, principal, context.settings))
+    """Create a job that continues the run of an agent after one of its steps, with the changes that you request."""
+    create = partial(service.fork, session, principal, job_id, body)
+    return await once.answer(
+        session, principal, partial(_submit, create, session, principal, context.settings)
+    )
 
 
 @router.post(
     "/jobs/{job_id}/continue",
     status_code=201,
-    summary="Go on behind the end of an agent",
+    summary="Continue a job",
     response_model=JobRead,
 )
 @permissions.needs("jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def continue_job(
     job_id: UUID,
-    asked: ContinuationCreate,
+    body: ContinuationCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     *,
     once: OnceDep,
 ) -> Response:
-    """A new job with the whole conversation, which is told the new inputs."""
-    act = partial(fork.go_on, session, principal, job_id, asked)
-    return await once.answer(session, principal, partial(_submit, act, session, principal, context.settings))
+    """Create a job that continues the whole conversation of a finished agent with new inputs."""
+    create = partial(service.continue_run, session, principal, job_id, body)
+    return await once.answer(
+        session, principal, partial(_submit, create, session, principal, context.settings)
+    )
 
 
 async def _submit(
-    act: Callable[..., Awaitable[UUID]], session: AsyncSession, principal: Principal, settings: Settings
+    create: Callable[..., Awaitable[UUID]], session: AsyncSession, principal: Principal, settings: Settings
 ) -> JobRead:
     """Create the job that continues another one, and return it."""
-    job_id = await act(prices=PriceList.of(settings), most_queued=settings.max_queued_jobs)
+    job_id = await create(prices=PriceList.of(settings), max_queued=settings.max_queued_jobs)
     return await queries.get_job(session, principal, job_id)

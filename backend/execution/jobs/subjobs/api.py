@@ -1,4 +1,4 @@
-"""The route by which the code of a running job calls other skills."""
+"""Routes by which the code of a running job calls other skills."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.errors import NotAllowed
 from backend.core.schemas import ErrorCode, Text
-from backend.execution.jobs import subagents
 from backend.execution.jobs.status import Status
-from backend.execution.jobs.subagents import SubagentCall
-from backend.execution.jobs.subjob_target import Described, describe
+from backend.execution.jobs.subjobs import subagents
+from backend.execution.jobs.subjobs.subagents import SubagentCall
+from backend.execution.jobs.subjobs.target import Described, describe
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
@@ -23,7 +23,7 @@ from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
 MAX_WAIT_S: Final = 50.0
-"""Less than a proxy holds a request; who waits longer asks again with the same key."""
+"""Less than the timeout of common proxies. To wait longer, clients repeat the request with the same key."""
 
 
 class SubagentCreate(BaseModel):
@@ -32,25 +32,25 @@ class SubagentCreate(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     target: Text | None = Field(default=None, min_length=1, max_length=400)
-    """`skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder:
+    """`skill`, `skillpack/skill`, the short name of a subskill of the caller, or a text file of its folder:
     `references/check.md`."""
     prompt: Text | None = Field(default=None, min_length=1, max_length=MAX_PROMPT_CHARACTERS)
-    """In the place of a target: what an agent with the built-in tools is to do."""
+    """Instead of a target: a task for an agent with the built-in tools."""
     inputs: dict[str, Any] = Field(default_factory=dict)
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """Default: that of the caller where it has the skill, else the active one."""
+    """Default: the version of the caller if it has the skill, otherwise the active one."""
     timeout: float = Field(default=MAX_WAIT_S, ge=0, le=1_800)
-    """Seconds to wait; the answer comes after 50 at the latest, with the call as it stands."""
+    """Seconds to wait. The response is sent after at most 50 seconds, with the current status of the call."""
     key: Text | None = Field(default=None, min_length=1, max_length=255)
-    """The same key is the same call: ask again with it to wait on."""
+    """Identifies the call. Repeat the request with the same key to wait longer."""
     parent_job_id: UUID | None = None
-    """The job of the token; it may be left out."""
+    """The job of the token; optional."""
     listing_id: Text | None = Field(default=None, max_length=400)
-    """Always refused: only jobs that somebody submits run a listing."""
+    """Always rejected: a job cannot call a listing."""
 
 
 class SubagentRead(BaseModel):
-    """A call as it stands."""
+    """The current status of a call."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -61,7 +61,7 @@ class SubagentRead(BaseModel):
     error: str | None
     error_code: ErrorCode | None
     used_micros: int
-    """What it has used so far: the caller pays that with its own."""
+    """What the call has used so far. The caller pays it with its own bill."""
 
 
 class SubagentsDescribe(BaseModel):
@@ -70,31 +70,30 @@ class SubagentsDescribe(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     target: Text = Field(min_length=1, max_length=400)
-    """As in a call."""
+    """As in `POST /v1/subagent/invoke`."""
 
 
-@router.post("/subagent/describe", summary="What another skill takes and gives")
+@router.post("/subagent/describe", summary="Describe another skill")
 @permissions.jobs_only("jobs:submit")
 async def describe_subagent(
-    asked: SubagentsDescribe, principal: PrincipalDep, session: SessionDep
+    body: SubagentsDescribe, principal: PrincipalDep, session: SessionDep
 ) -> Described:
-    """With the token of a running job: the skill that it would call by that name."""
-    return await describe(session, principal, asked.target)
+    """Describe the skill that the job of the token would call by this name."""
+    return await describe(session, principal, body.target)
 
 
 @router.post("/subagent/invoke", summary="Call another skill")
 @permissions.jobs_only("jobs:submit")
-async def invoke_subagent(
-    asked: SubagentCreate, principal: PrincipalDep, context: ContextDep
-) -> SubagentRead:
-    """With the token of a running job: the skill runs as a job of its own, in the caller's slot and from its money."""
-    if asked.parent_job_id not in (None, principal.id):
+async def invoke_subagent(body: SubagentCreate, principal: PrincipalDep, context: ContextDep) -> SubagentRead:
+    """Call a skill with the token of a running job. It runs as a subjob, in the slot and from the reservation of the
+    caller."""
+    if body.parent_job_id not in (None, principal.id):
         raise NotAllowed("The parent_job_id is not that of this token's job. Leave it out.")
-    if asked.listing_id is not None:
+    if body.listing_id is not None:
         raise ListingNotCallable.by_skill()
-    call = SubagentCall(asked.target, asked.key or uuid4().hex, asked.inputs, asked.version, asked.prompt)
+    call = SubagentCall(body.target, body.key or uuid4().hex, body.inputs, body.version, body.prompt)
     job_id = await subagents.call(context, principal, call)
-    job = await subagents.ended(context, principal, job_id, within_s=min(asked.timeout, MAX_WAIT_S))
+    job = await subagents.wait_for_end(context, principal, job_id, within_s=min(body.timeout, MAX_WAIT_S))
     return SubagentRead(
         status=job.status,
         job_id=job.id,

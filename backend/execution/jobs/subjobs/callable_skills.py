@@ -1,8 +1,8 @@
-"""Which skills the model of an agent may call when the key of its job has a list of skills.
+"""Limit the skills that the model of an agent may call when the API key of its job has a list of skills.
 
-A key that may run a skill may run what that skill declares in its skill.yaml, and what its code calls: the author
-decided that. What the model calls by any other name has to be in the key's list, since the inputs of the caller can
-choose that name.
+A key that may run a skill may also run what that skill declares in its skill.yaml and what its code calls, because the
+author decided that. Any other name that the model calls must be in the list of the key, because the inputs of the
+caller can determine that name.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class CalledSkills:
     """The skills that the model of a job may call."""
 
     allowlist: frozenset[str]
-    """Of the key that submitted the job; empty: every skill."""
+    """The list of the key that submitted the job; empty: every skill."""
     declared: frozenset[str] = frozenset()
-    """Names of skills of the caller's own version that belong to it or that it declares as tools."""
+    """Names of skills of the caller's version that belong to its skill or that it declares as tools."""
     caller: str = ""
-    """Name of the skill that calls."""
+    """Name of the calling skill."""
     skillpack_id: UUID | None = None
     skillpack: str = ""
     """Slug of the caller's skillpack."""
@@ -44,10 +44,10 @@ class CalledSkills:
     """Whether that is the default one."""
 
     def check_name(self, target: str) -> None:
-        """Reject a name that no allowed skill can have, before it is looked up.
+        """Reject a name that no allowed skill can have, before the lookup.
 
         Raises:
-            CalledSkillNotOnKey: Neither the key nor the caller names it, whether there is such a skill or not.
+            CalledSkillNotOnKey: Neither the key nor the caller names it, whether the skill exists or not.
         """
         pack, name = skill_allowlist.parts_of(target)
         is_declared = bool({target, name} & self.declared)
@@ -56,8 +56,8 @@ class CalledSkills:
 
     def check_own(self, target: str, skill: Skill) -> None:
         """Reject a skill of the caller's own version unless the key or the caller names it."""
-        belongs = skill.name in self.declared or skill.parent_skill is not None
-        if not belongs and not self._allows(self.skillpack, skill.name, is_default=self.is_default):
+        is_own = skill.name in self.declared or skill.parent_skill is not None
+        if not is_own and not self._allows(self.skillpack, skill.name, is_default=self.is_default):
             raise CalledSkillNotOnKey(target[:200], self.caller)
 
     def check_found(self, target: str, found: ResolvedSkill) -> None:
@@ -76,7 +76,7 @@ _EVERY_SKILL: Final = CalledSkills(frozenset())
 
 
 async def called_skills(
-    session: AnySession, caller: Job, base: Skill | None, *, is_by_model: bool
+    session: AnySession, caller: Job, caller_skill: Skill | None, *, is_by_model: bool
 ) -> CalledSkills:
     """Return what the job may call.
 
@@ -96,12 +96,12 @@ async def called_skills(
     row = (await session.execute(_FIND, values)).one_or_none()
     if row is None:
         return _EVERY_SKILL
-    declared = {tool.skill for tool in base.tools if tool.skill} if base else set()
-    own = {base.name, base.parent_skill or base.name} if base else set()
+    declared = {tool.skill for tool in caller_skill.tools if tool.skill} if caller_skill else set()
+    own = {caller_skill.name, caller_skill.parent_skill or caller_skill.name} if caller_skill else set()
     return CalledSkills(
         allowlist=frozenset(row.skill_allowlist),
         declared=frozenset(declared | own),
-        caller=base.name if base else caller.skill_name,
+        caller=caller_skill.name if caller_skill else caller.skill_name,
         skillpack_id=caller.skillpack_id,
         skillpack=row.slug or "",
         is_default=row.is_default,

@@ -1,4 +1,4 @@
-"""What a job is told of those that it has called: facts among its own events."""
+"""Record the end of a subjob in the events of its parent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.core.db.engine import AnySession
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 
-_TELL_END = text("""
+_RECORD_END = text("""
 with child as (
   select id, project_id, parent_job_id, jsonb_strip_nulls(jsonb_build_object(
            'label', coalesce(metadata ->> 'label', skill_name), 'job_id', id, 'skill', skill_name,
@@ -31,9 +31,9 @@ select id, event_seq from parent
 """)
 
 
-async def tell_end(session: AnySession, job_id: UUID) -> None:
-    """Note in the events of the job that called it how a job has ended, in the transaction of that end."""
-    parent = (await session.execute(_TELL_END, {"job_id": job_id})).one_or_none()
+async def record_end(session: AnySession, job_id: UUID) -> None:
+    """Append the end of a job to the events of its parent, in the transaction of that end."""
+    parent = (await session.execute(_RECORD_END, {"job_id": job_id})).one_or_none()
     if parent is not None:
         notifications.note(session, notifications.EventNotification(parent.id, parent.event_seq))
         transactional.note(session, EVENTS_APPENDED)

@@ -1,4 +1,4 @@
-"""One step of an agent as it was, whole: events tell long results and replies only in part."""
+"""Read one step of an agent in full. Events contain long results and replies only in part."""
 
 from __future__ import annotations
 
@@ -28,58 +28,60 @@ class StepNotFound(Missing):
     step: int
 
 
-class _Answer(BaseModel):
+class _Schema(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class CallResult(_Answer):
-    """What a call of a tool gave, as the agent was told it."""
+class CallResult(_Schema):
+    """The result of a call, as the agent received it."""
 
     tool_use_id: str
     text: str
-    """Its words; pictures and documents among them are told by their kind alone: `[image]`."""
+    """The text. Images and documents are replaced by their type: `[image]`."""
     is_text: bool
-    """Whether it is words alone."""
+    """Whether the result contains nothing but text."""
     ok: bool
-    """False: it was told as an error."""
+    """False: the agent received an error."""
 
 
-class StepRead(_Answer):
-    """A reply of an agent, and the results of the calls that it asked for."""
+class StepRead(_Schema):
+    """A reply of an agent, and the results of the calls that it requests."""
 
     step: int
     blocks: list[dict[str, Any]] = Field(json_schema_extra={"items": {"type": "object"}})
-    """Of the reply, as the model gave it: `text`, `tool_use`, `thinking`."""
+    """Blocks of the reply, as the model returned them: `text`, `tool_use`, `thinking`."""
     results: list[CallResult]
-    """In the order of their calls; one that has not ended is not there."""
+    """Results in the order of the calls. A call that has not ended has none."""
 
 
 async def get_step(session: AsyncSession, principal: Principal, job_id: UUID, step: int) -> StepRead:
-    """A step of a job of an agent.
+    """Return a step of an agent's job.
 
     Raises:
-        JobNotFound: there is no such job for the principal.
-        ContentOwnedByPublisher: the job ran a listing of somebody else's.
-        StepNotFound: it has no such step.
+        JobNotFound: The principal can see no such job.
+        ContentIsThePublishers: The job runs a listing of another project.
+        StepNotFound: The job has no such step.
     """
     job = await get_row(session, principal, job_id)
     if job.publisher_id is not None:
         raise ContentOwnedByPublisher(job_id, job.listing)
     query = select(JournalEntry).where(col(JournalEntry.job_id) == job_id, col(JournalEntry.step) == step)
     entries = (await session.scalars(query.order_by(col(JournalEntry.place)))).all()
-    reply = next((one for one in entries if one.kind == "reply"), None)
+    reply = next((entry for entry in entries if entry.kind == "reply"), None)
     if reply is None:
         raise StepNotFound(job_id, step)
-    results = [_result(one.content) for one in entries if one.kind == "result"]
+    results = [_result(entry.content) for entry in entries if entry.kind == "result"]
     return StepRead(step=step, blocks=reply.content["blocks"], results=results)
 
 
-def _result(kept: dict[str, Any]) -> CallResult:
-    content = kept["content"]
+def _result(content_of_entry: dict[str, Any]) -> CallResult:
+    content = content_of_entry["content"]
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     return CallResult(
-        tool_use_id=kept["tool_use_id"],
-        text=" ".join(one["text"] if one.get("type") == "text" else f"[{one.get('type')}]" for one in blocks),
-        is_text=all(one.get("type") == "text" for one in blocks),
-        ok=kept["ok"],
+        tool_use_id=content_of_entry["tool_use_id"],
+        text=" ".join(
+            entry["text"] if entry.get("type") == "text" else f"[{entry.get('type')}]" for entry in blocks
+        ),
+        is_text=all(entry.get("type") == "text" for entry in blocks),
+        ok=content_of_entry["ok"],
     )

@@ -1,4 +1,4 @@
-"""Back into the queue: after a loss, a drain, a retry of its own rule, or a wallet that ran empty under it."""
+"""Requeue running jobs: after a lost worker, a drain, a failure that is retried, or an empty wallet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_REQUEUED
 from backend.execution.events.append import NewEvent, PendingEvent
 from backend.execution.events.types import RequeuedEvent
-from backend.execution.jobs import subjobs, transitions
+from backend.execution.jobs import transitions
+from backend.execution.jobs.attempts import subjobs
 from backend.money import admission
 
 
@@ -29,14 +30,14 @@ async def requeue(
     is_retry: bool = False,
     not_before: datetime | None = None,
 ) -> bool:
-    """Put a running job back into its project's queue; False when the attempt is not the running one any more."""
-    await subjobs.unlend(session, job_id=job_id, attempt=attempt)
-    everything = [*events, NewEvent(RequeuedEvent(reason=reason))]
+    """Return a running job to the queue of its project; False if the attempt is not the running one any more."""
+    await subjobs.return_loan(session, job_id=job_id, attempt=attempt)
+    all_events = [*events, NewEvent(RequeuedEvent(reason=reason))]
     row = await transitions.requeue(
         session,
         job_id=job_id,
         attempt=attempt,
-        events=everything,
+        events=all_events,
         not_before=not_before,
         is_lost=is_lost,
         was_alone=was_alone,
@@ -45,8 +46,10 @@ async def requeue(
     if row is None:
         return False
     notifications.note(session, notifications.EventNotification(job_id, row.event_seq))
-    why = "worker_lost" if is_lost else "retry" if is_retry else "drain" if reason == "drain" else "postponed"
-    transactional.note(session, JOBS_REQUEUED.labels(why))
-    transactional.note(session, EVENTS_APPENDED, len(everything))
+    label = (
+        "worker_lost" if is_lost else "retry" if is_retry else "drain" if reason == "drain" else "postponed"
+    )
+    transactional.note(session, JOBS_REQUEUED.labels(label))
+    transactional.note(session, EVENTS_APPENDED, len(all_events))
     await admission.admit(session, row.project_id)
     return True

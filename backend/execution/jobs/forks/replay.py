@@ -1,4 +1,4 @@
-"""Running a job's inputs again."""
+"""Replay a job: run its inputs again as a new job."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.config.quotas import DEFAULTS
-from backend.execution.jobs.approvals import AGENT_SOURCE
 from backend.execution.jobs.errors import KernelNotReplayed
 from backend.execution.jobs.queries import get_row
 from backend.execution.jobs.schemas import JobCreate
+from backend.execution.jobs.subjobs.approvals import AGENT_SOURCE
 from backend.execution.jobs.submit import JobSpec, Submitted, submit
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
@@ -27,27 +27,27 @@ async def replay(
     *,
     version: int | None,
     prices: PriceList,
-    most_queued: int = DEFAULTS.queued_jobs,
+    max_queued: int = DEFAULTS.queued_jobs,
 ) -> Submitted:
-    """Submit the same inputs as a new job: of the given version, else of exactly the deployment that it ran.
+    """Submit the same inputs as a new job, with the given version or with the deployment that the job ran.
 
     Raises:
-        JobNotFound: there is no such job for the principal.
-        Missing: the version is not there, or the deployment has been deleted; name a version then.
+        JobNotFound: The principal can see no such job.
+        Missing: The version does not exist, or the deployment was deleted and no version is given.
     """
-    spec = await replayed(session, principal, job_id, version=version, prices=prices)
-    return await submit(session, principal, replace(spec, most_queued=most_queued))
+    spec = await replay_spec(session, principal, job_id, version=version, prices=prices)
+    return await submit(session, principal, replace(spec, max_queued=max_queued))
 
 
-async def replayed(
+async def replay_spec(
     session: AsyncSession, principal: Principal, job_id: UUID, *, version: int | None, prices: PriceList
 ) -> JobSpec:
-    """What has to be submitted to run the job's inputs again.
+    """Return the specification of a job that repeats the inputs of another one.
 
     Raises:
-        JobNotFound: there is no such job for the principal.
-        ContentOwnedByPublisher: it was called by a run of a listing.
-        KernelNotReplayed: it was the kernel of a notebook.
+        JobNotFound: The principal can see no such job.
+        ContentIsThePublishers: The job is a subjob of a run of a listing.
+        KernelNotReplayed: The job was the kernel of a notebook.
     """
     job = await get_row(session, principal, job_id)
     await audit.record(session, principal, "job.replay_asked", f"job:{job_id}", skill=job.skill_name)
@@ -55,7 +55,7 @@ async def replayed(
         raise ContentOwnedByPublisher(job_id, job.listing)
     if job.type == "kernel":
         raise KernelNotReplayed(job_id)
-    by_agent = job.started_by_agent or job.source == AGENT_SOURCE
+    is_by_agent = job.started_by_agent or job.source == AGENT_SOURCE
     is_offered = job.listing_id is not None and job.parent_job_id is None
     request = JobCreate(
         skill=None if is_offered or job.prompt is not None else job.skill_name,
@@ -69,14 +69,14 @@ async def replayed(
         model=job.model,
         metadata=job.job_metadata,
     )
-    if is_offered:  # of the same version, at the price of now
-        same = version or job.listing_version
+    if is_offered:  # the same version of the listing, at its current price
+        listing_version = version or job.listing_version
         return JobSpec(
             request,
-            version=same,
+            version=listing_version,
             replay_of=job.id,
             has_stored_limits=True,
-            started_by_agent=by_agent,
+            started_by_agent=is_by_agent,
             prices=prices,
         )
     return JobSpec(
@@ -86,6 +86,6 @@ async def replayed(
         deployment_id=None if version is not None else job.deployment_id,
         replay_of=job.id,
         has_stored_limits=True,
-        started_by_agent=by_agent,
+        started_by_agent=is_by_agent,
         prices=prices,
     )

@@ -1,6 +1,6 @@
 """Find the jobs of a principal that have written files of the drive.
 
-Importing this module gives the search to the drive, which is below jobs and does not know them.
+Importing this module registers the search with the drive, which is in a lower layer and cannot import jobs.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Kind, Principal, stand_in, visible
 
 MAX_SEARCHED_JOBS: Final = 1_000
-"""Newest jobs of a key in whose outputs a file is looked up that has no recorded writer."""
+"""For a file without a recorded writer: how many of the newest jobs of a key are searched for it."""
 
 
 async def find(session: AnySession, principal: Principal, wanted: Wanted) -> Sequence[OwnJob]:
-    """Return the jobs that the principal has submitted, or that such a job has called; see `FindOwnJobs`."""
+    """Return the jobs that the principal submitted, and their subjobs; see `FindOwnJobs`."""
     values = {"project_id": principal.project_id, "principal_id": principal.id, "wanted": wanted.values}
     rows: Sequence[Any] = (await session.execute(_query(principal.kind, wanted.by), values)).all()
     return rows
@@ -32,19 +32,19 @@ async def find(session: AnySession, principal: Principal, wanted: Wanted) -> Seq
 @lru_cache
 def _query(kind: Kind, by: str) -> Select[*tuple[Any, ...]]:
     """Return the query of jobs, built once for each kind of principal so that it stays prepared."""
-    anyone = stand_in(kind, sees_own_only=True)
-    # What a run of a listing has called hides its content from the caller of the listing.
-    shown = or_(col(Job.publisher_id).is_(None), col(Job.parent_job_id).is_(None))
+    principal_stand_in = stand_in(kind, sees_own_only=True)
+    # Subjobs of a run of a listing hide their content from the caller of the listing.
+    is_visible = or_(col(Job.publisher_id).is_(None), col(Job.parent_job_id).is_(None))
     columns = (col(Job.id), col(Job.outputs), col(Job.finished_at))
-    query = visible(Job, anyone).where(shown).with_only_columns(*columns)
+    query = visible(Job, principal_stand_in).where(is_visible).with_only_columns(*columns)
     if by == "ids":
         return query.where(text("jobs.id = any(cast(:wanted as uuid[]))"))
     newest = query.order_by(col(Job.created_at).desc()).limit(MAX_SEARCHED_JOBS).subquery("newest")
-    names_one = text(
+    names_file = text(
         "exists (select from jsonb_array_elements(newest.outputs) as output"
         " where output ->> 'drive_path' = any(cast(:wanted as text[])))"
     )
-    return select(newest).where(names_one)
+    return select(newest).where(names_file)
 
 
 access.use(find)

@@ -1,4 +1,4 @@
-"""A job calls a skill: as a job of its own, once per key, whose end it waits for."""
+"""Submit the subjobs that a running job calls, once per key, and wait for their end."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from backend.core.metrics.instruments import EVENTS_APPENDED, JOBS_SUBMITTED
 from backend.execution.events.append import as_payload
 from backend.execution.events.follow import REREAD_S
 from backend.execution.events.types import OMITTED, QueuedEvent, SubagentStartEvent
-from backend.execution.jobs import approvals, queries, transitions
+from backend.execution.jobs import queries, transitions
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.status import TERMINAL
-from backend.execution.jobs.subjob_target import Callee, callee_of
+from backend.execution.jobs.subjobs import approvals
+from backend.execution.jobs.subjobs.target import Callee, resolve_callee
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.money.budgets import usage as budgets
@@ -34,7 +35,7 @@ from backend.skills.job_limits import JobLimits
 
 MAX_DEPTH: Final = 5
 MAX_LIVE: Final = 32
-"""Children of one job that have not ended."""
+"""Unfinished subjobs of one job."""
 
 
 class TooDeep(Conflict):
@@ -63,26 +64,26 @@ class TooManyChildren(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class SubagentCall:
-    """What a running job asks for."""
+    """A call that a running job makes."""
 
     target: str | None
-    """`skill`, `skillpack/skill`, a subskill of the caller's by its short name, or a text of its folder,
+    """`skill`, `skillpack/skill`, the short name of a subskill of the caller, or a text file of its folder such as
     `references/check.md`; None: there is a prompt."""
     key: str
-    """The same key is the same call: a second time joins the first."""
+    """Identifies the call. A second request with the same key returns the same job."""
     inputs: dict[str, Any] = field(default_factory=dict)
     version: int | None = None
-    """None: the caller's own deployment where it has the skill, else the active one."""
+    """None: the deployment of the caller if it has the skill, otherwise the active version."""
     prompt: str | None = None
-    """What an agent without a skill is to do."""
+    """The task of an agent without a skill."""
     label: str = ""
-    """What the call is for, in a few words; empty: the name of the skill says it."""
+    """A short description of the call; empty: the name of the skill."""
     tool_use_id: str = ""
-    """Of an agent's call."""
+    """ID of the tool call, if an agent makes the call."""
     share: int = 1
-    """How many calls are made at once: each may cost such a part of what is left, so that none waits for another."""
+    """The number of concurrent calls. Each may cost an equal part of what is left, so that none waits for another."""
     step: int = 0
-    """Of the reply in which an agent's model asks for the call; 0: the code of a function makes it."""
+    """Number of the reply in which the model requests the call; 0: code makes it."""
 
 
 _DEPTH = text("""
@@ -95,23 +96,23 @@ select max(depth), (select count(*) from jobs c where c.parent_job_id = :job_id 
 """)
 
 
-async def call(context: AppContext, principal: Principal, asked: SubagentCall) -> UUID:
-    """Make the call a job, unless it is one already; gives the job's id.
+async def call(context: AppContext, principal: Principal, request: SubagentCall) -> UUID:
+    """Submit the job of a call unless it exists, and return its ID.
 
     Raises:
-        NotAllowed: who asks is no running job, or its model calls a skill that it may not call for its key.
-        CallerNotRunning: it does not run any more.
-        Missing: there is no such skill or version.
-        Invalid: the inputs do not fit, there is not exactly one of target and prompt, or the skill runs in another
-            lane.
-        TooDeep: the chain of calls is as long as it may be.
-        TooManyChildren: too many calls have not ended.
-        PaymentRequired: a budget is used up.
+        NotAllowed: The principal is no running job, or its model calls a skill that the key does not allow.
+        CallerNotRunning: The calling job does not run any more.
+        Missing: The skill or the version does not exist.
+        Invalid: The inputs are not valid, the call does not have exactly one of target and prompt, or the skill runs in
+            another lane.
+        TooDeep: The chain of calls has the maximum length.
+        TooManyChildren: Too many calls of the job have not ended.
+        PaymentRequired: A budget is used up.
     """
     if principal.kind != "job":
         raise NotAllowed("Only a running job calls skills this way. Submit a job: POST /v1/jobs.")
     principal.require(Role.DEVELOPER, "jobs:submit")
-    if (asked.target is None) == (asked.prompt is None):
+    if (request.target is None) == (request.prompt is None):
         raise Invalid(
             "A call is of a skill or of a prompt: give exactly one of both.",
             [Problem("target", "Give either `target` or `prompt`")],
@@ -120,9 +121,9 @@ async def call(context: AppContext, principal: Principal, asked: SubagentCall) -
         caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
         if caller is None:
             raise CallerNotRunning
-        child_id = uuid5(caller.id, asked.key)
-        callee = await callee_of(
-            session, principal, caller, asked.target, version=asked.version, is_by_model=asked.step > 0
+        child_id = uuid5(caller.id, request.key)
+        callee = await resolve_callee(
+            session, principal, caller, request.target, version=request.version, is_by_model=request.step > 0
         )
         depth = await _check(session, caller, callee)
         approval = await approvals.approval_of(
@@ -130,9 +131,9 @@ async def call(context: AppContext, principal: Principal, asked: SubagentCall) -
             principal,
             caller,
             callee,
-            version=asked.version,
-            step=asked.step,
-            tool_use_id=asked.tool_use_id,
+            version=request.version,
+            step=request.step,
+            tool_use_id=request.tool_use_id,
         )
         await _insert(
             session,
@@ -141,7 +142,7 @@ async def call(context: AppContext, principal: Principal, asked: SubagentCall) -
             caller,
             callee,
             child_id=child_id,
-            asked=asked,
+            request=request,
             depth=depth,
             approval=approval,
         )
@@ -157,14 +158,18 @@ async def needs_approval(
         if caller is None:
             return False
         try:
-            callee = await callee_of(session, principal, caller, target, version=version, is_by_model=True)
+            callee = await resolve_callee(
+                session, principal, caller, target, version=version, is_by_model=True
+            )
         except PurasError:  # the call itself reports why
             return False
         return await approvals.is_confirmed(session, principal, caller, callee, version=version)
 
 
-async def ended(context: AppContext, principal: Principal, job_id: UUID, *, within_s: float) -> JobRead:
-    """The called job when it has ended, or as it stands after so many seconds."""
+async def wait_for_end(
+    context: AppContext, principal: Principal, job_id: UUID, *, within_s: float
+) -> JobRead:
+    """Return the called job when it has ended, or after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     with context.wakeups.bell(job_id, only_end=True) as bell:
         while True:
@@ -176,14 +181,14 @@ async def ended(context: AppContext, principal: Principal, job_id: UUID, *, with
                     raise
                 await asyncio.sleep(REREAD_S)
                 continue
-            left_s = deadline - time.monotonic()
-            if job.status in TERMINAL or left_s <= 0:
+            remaining_s = deadline - time.monotonic()
+            if job.status in TERMINAL or remaining_s <= 0:
                 return job
-            await bell.wait(min(left_s, REREAD_S))
+            await bell.wait(min(remaining_s, REREAD_S))
 
 
 async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
-    """How deep the call is: 1 for one of a job that nobody has called."""
+    """Check the limits on calls and return the depth of this one: 1 if the caller has no parent."""
     lane = callee.skill.lane or caller.lane
     if lane != caller.lane:
         raise Invalid(
@@ -216,11 +221,11 @@ async def _insert(
     callee: Callee,
     *,
     child_id: UUID,
-    asked: SubagentCall,
+    request: SubagentCall,
     depth: int,
     approval: approvals.Approval,
 ) -> None:
-    checked = callee.skill.inputs.check(asked.inputs)
+    checked = callee.skill.inputs.check(request.inputs)
     if checked.problems:
         first = checked.problems[0]
         raise Invalid(
@@ -228,16 +233,16 @@ async def _insert(
             checked.problems,
         )
     queued = QueuedEvent(skill=callee.skill.name, version=callee.version, source="subagent")
-    told = (
+    details = (
         ("tool_use_id",) if caller.publisher_id else ("label", "tool_use_id")
     )  # a publisher's words are its own
-    call_facts = {name: value for name in told if (value := getattr(asked, name))}
+    call_details = {name: value for name in details if (value := getattr(request, name))}
     start = SubagentStartEvent(
-        label=call_facts.get("label", callee.skill.name),
+        label=call_details.get("label", callee.skill.name),
         job_id=str(child_id),
         skill=callee.skill.name,
         depth=depth,
-        tool_use_id=call_facts.get("tool_use_id", OMITTED),
+        tool_use_id=call_details.get("tool_use_id", OMITTED),
     )
     values = {
         "id": child_id,
@@ -250,14 +255,14 @@ async def _insert(
         "skill_name": callee.skill.name,
         "type": "agentic" if callee.skill.is_agentic else "deterministic",
         "model": callee.model,
-        "prompt": asked.prompt,
+        "prompt": request.prompt,
         "inputs": json.dumps(checked.value),
-        "share": asked.share,
+        "share": request.share,
         "cap_micros": PriceList.of(context.settings).cap_micros(callee.skill, JobLimits()),
         "who": principal.label,
         "event": as_payload(queued),
         "start": as_payload(start),
-        "metadata": json.dumps(call_facts),
+        "metadata": json.dumps(call_details),
         "approval": approval,
         "agent_source": approvals.AGENT_SOURCE,
     }

@@ -1,7 +1,7 @@
-"""Whether who submits a job may read the files of the drive that the job's inputs name: the one check of all ways in.
+"""Check that the principal that submits a job may read the drive files that the inputs name.
 
-Whatever makes a job passes `submit`, which checks here. Schedules and suites, whose jobs come later, check here as well
-when they are made. What names a file is decided by `drive.named`, from which a job's files are staged, too.
+`submit` calls this check for every job. Schedules and suites, whose jobs are submitted later, also call it when they
+are created. `data.drive.file_refs` decides what names a file, here and when the files of a job are staged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-import backend.execution.jobs.own_jobs  # noqa: F401 - gives the drive the search for own jobs
+import backend.execution.jobs.access.own_jobs  # noqa: F401 - gives the drive the search for own jobs
 from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import FileNotAllowed, Versions
@@ -30,21 +30,21 @@ async def check(
 ) -> Versions | None:
     """Reject inputs that name files which the principal may not read, and return the versions that were checked.
 
-    A text that may be read as a path and cannot be parsed as one is rejected like the path of a file of another.
+    Text that could be a path and cannot be parsed as one is rejected like the path of a file without permission.
 
     Args:
         session: Reads the records of files and jobs.
-        principal: Who submits.
-        skill: What the job runs.
-        inputs: With the defaults of the skill and what its guardrails have left.
-        known_job: The job that is replayed or continued, whose id the principal knows.
-        trusts_defaults: Files that the author names as defaults are not checked; another project is no such author.
+        principal: The principal that submits the job.
+        skill: The skill of the job.
+        inputs: Inputs with the defaults of the skill, after its guardrails.
+        known_job: The job that is replayed or continued, whose ID the principal knows.
+        trusts_defaults: Whether files that the skill names as defaults are allowed. False for another project's skill.
 
     Returns:
-        None where nothing is limited to a version.
+        None if no file is limited to a version.
 
     Raises:
-        FileNotAllowed: With the first such file.
+        FileNotAllowed: For the first file that the principal may not read.
     """
     if access.reads_all(principal):
         return None

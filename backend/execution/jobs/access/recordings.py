@@ -1,4 +1,4 @@
-"""Whether a job may have its model's replies played from an earlier job: only from one that its submitter may read."""
+"""Check that the principal may read the earlier job whose recorded model replies a new job plays."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from backend.skills.model_catalog.recordings import recorded_job
 
 
 async def check(session: AnySession, principal: Principal, model: str | None) -> None:
-    """Reject `recording/<job id>` of a job that the principal may not read: its replies are that job's content.
+    """Reject `recording/<job id>` of a job that the principal may not read, because the replies are its content.
 
     Raises:
-        NotAllowed: It is a publishable key, or a key without the scope to read jobs.
-        JobNotFound: There is no such job that the principal may see.
+        NotAllowed: The principal is a publishable key, or a key without the scope to read jobs.
+        JobNotFound: The principal can see no such job.
     """
     job_id = recorded_job(model)
     if job_id is None:
         return
     if principal.kind == "publishable_key":
         raise NotAllowed(
-            f"A publishable key may not play the recording of a job ({model!r}). Leave `model` out, name a model, or "
+            f"A publishable key may not play the recording of a job ({model!r}). Omit `model`, name a model, or "
             "use a secret key from your server."
         )
     principal.require(Role.VIEWER, "jobs:read_own")

@@ -1,4 +1,4 @@
-"""What a running job is, seen from a call that its own code makes."""
+"""Look up the running job that makes a call with its own token."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Attempt:
 
     @classmethod
     def of(cls, principal: Principal) -> Self:
-        """That of a job's token."""
+        """Return the attempt of a job's token."""
         return cls(principal.id, int(principal.facts["attempt"]))
 
 
 async def skill_of(session: AsyncSession, principal: Principal) -> Skill | None:
-    """The skill of the job that asks; none: the job, or its project, is on its way out."""
+    """Return the skill of the calling job; None if the job or its project is being deleted."""
     job = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
     if job is None:
         return None
@@ -41,7 +41,7 @@ async def skill_of(session: AsyncSession, principal: Principal) -> Skill | None:
 
 
 async def skillpack_of(session: AsyncSession, principal: Principal) -> UUID | None:
-    """The skillpack of the job that asks; none: it is gone, or its code is another project's."""
+    """Return the skillpack of the calling job; None if it was deleted or belongs to another project."""
     query = (
         visible(Job, principal)
         .where(col(Job.id) == principal.id, col(Job.publisher_id).is_(None))

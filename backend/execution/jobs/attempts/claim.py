@@ -1,4 +1,4 @@
-"""Claiming: a worker takes the jobs that fairness says, not given ones; each claim is a new attempt."""
+"""Claim ready jobs in the fair order of all projects. Each claim starts a new attempt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
 from backend.execution.jobs.reservations import NONE, Reserved, reserve
-from backend.execution.jobs.transitions import SUSPECT_LOSSES
+from backend.execution.jobs.transitions import QUARANTINE_LOSSES
 from backend.money.budgets.usage import Limit
 
 KeyEnd = Literal["revoked", "expired"]
@@ -41,58 +41,58 @@ class JobAttempt:
     limits: dict[str, Any]
     cap_micros: int
     reserved_micros: int
-    """Held in the wallet for this attempt: the most that it can be charged."""
+    """Reserved in the wallet for this attempt: the maximum that can be charged."""
     losses: int
     retries: int
     stamp: int
     created_at: datetime
     due_at: datetime
-    """From when on the attempt could have run: its submit, its `run_at`, the end of a pause between tries."""
+    """The time from which the attempt could have run: submission, `run_at`, or the end of a retry delay."""
     secrets_stamp: str = ""
     """Changes whenever a secret of the project does."""
     request_id: str = ""
-    """Of the request that submitted the job."""
+    """ID of the request that submitted the job."""
     traceparent: str = ""
     """The span that submitted the job, while traces are on."""
     lowered_by: Limit | None = None
-    """The budget or daily cap that left no more than what is reserved; none: the cap or the wallet decided."""
+    """The budget or daily cap that lowered the reservation; None: the cap of the job or the wallet decided."""
     model: str | None = None
-    """The language model that was asked for, in the place of the skill's."""
+    """The language model that was requested instead of the one that the skill names."""
     prompt: str | None = None
-    """Of an inline prompt."""
+    """The prompt of a job without a skill."""
     parent_job_id: UUID | None = None
-    """The job that called it, in whose slot it runs."""
+    """The job that called this one, which runs in its slot."""
     needs_approval: bool = False
-    """It starts only once a user has approved that."""
+    """The job starts only after a user has approved it."""
     source: str = ""
-    """Where it came from."""
+    """The origin of the job."""
     listing_id: UUID | None = None
-    """What was named, when it is a listing of the marketplace."""
+    """The marketplace listing that was requested, if any."""
     listing: str = ""
-    """The slug of that."""
+    """Slug of the listing."""
     listing_version: int | None = None
     publisher_id: UUID | None = None
-    """The project whose code and secrets these are, when it is another one; then its caller is told little of them."""
+    """The project that owns the code and the secrets, if it is another one. Its caller sees little of them."""
     input_versions: dict[str, str] | None = None
-    """Of files that the inputs name: the version that may be read, where that is limited."""
+    """For files that the inputs name: the only version that may be read, where that is limited."""
     price_micros: int = 0
-    """Of the listing; a part of the cap and of what is reserved, which the run itself must not spend."""
+    """Price of the listing. It is part of the cap and of the reservation, and the run must not spend it."""
     earning_micros: int = 0
     key_ended: KeyEnd | None = None
     """Why the API key that submitted the job is no longer valid, while no code of the job has run."""
     is_wallet_too_small: bool = False
-    """The wallet could not pay cap and price though nothing else ran: the job must not begin."""
+    """The whole wallet cannot pay cap and price: the job must not start."""
 
     @property
     def owner_id(self) -> UUID:
-        """The project whose code and secrets these are."""
+        """Return the project that owns the code and the secrets."""
         return self.publisher_id or self.project_id
 
 
 _COMPUTED: Final = frozenset(
     ("job_id", "reserved_micros", "lowered_by", "is_wallet_too_small", "needs_approval", "key_ended")
 )
-_COLUMNS: Final = tuple(one.name for one in fields(JobAttempt) if one.name not in _COMPUTED)
+_COLUMNS: Final = tuple(column.name for column in fields(JobAttempt) if column.name not in _COMPUTED)
 """Fields that the row of a claimed job contains as columns of the same name."""
 _values: Final = attrgetter(*_COLUMNS)
 
@@ -105,9 +105,9 @@ select exists (
     and not (e.type = 'requeued' and e.payload->>'reason' in ('wallet_empty', 'wallet_held'))
 )
 """)
-"""Whether code of a job may have run: not in attempts that waited for an approval of the start or for money."""
+"""Whether code of a job may have run. It has not in attempts that only waited for approval or for money."""
 
-_HOLD_SUSPECT = text("""
+_RESERVE_QUARANTINED = text("""
 update job_queue set held_by = :worker_id
 where job_id = (
     select job_id from job_queue q
@@ -126,60 +126,65 @@ returning lane
 """)
 
 
-async def claim(session: AnySession, *, worker_id: UUID, lane: str, most: int) -> list[JobAttempt]:
-    """Take up to `most` ready jobs of a lane, in the order of fairness, and start an attempt of each.
+async def claim(session: AnySession, *, worker_id: UUID, lane: str, limit: int) -> list[JobAttempt]:
+    """Claim up to `limit` ready jobs of a lane in fair order, and start an attempt of each.
 
-    The search begins at the lowest stamp each time: a job can become ready below those that were claimed before, since
-    its transaction was slow, or since its wallet got money again. Index entries of jobs that are gone cost little: the
-    database marks them with the first search that meets them.
+    Each search starts at the lowest stamp, because a job can become ready below the ones that were claimed before: its
+    transaction was slow, or its wallet was topped up. Dead index entries cost little, because the first search that
+    reads one marks it.
 
-    Jobs that can cost nothing take one statement, up to the first job that may cost something. For the others, start
-    and reservation are one transaction: in between, admission would count the job's cap neither among those of ready
-    jobs nor in what the wallet holds, and let in one job too many.
+    Jobs without a cost are claimed by one statement, up to the first job that may cost something. For the others, the
+    start and the reservation are one transaction. Between the two, admission would count the cap of the job neither as
+    ready nor as reserved, and admit one job too many.
     """
-    rows = await transitions.claim_free(session, worker_id=worker_id, lane=lane, limit=most)
+    rows = await transitions.claim_free(session, worker_id=worker_id, lane=lane, limit=limit)
     free = await _started(session, rows)
     if not rows[0].is_paid_next:
         return free
     try:
         async with together(session):
-            left = most - len(free)
-            rows = await transitions.claim(session, worker_id=worker_id, lane=lane, limit=left)
+            remaining = limit - len(free)
+            rows = await transitions.claim(session, worker_id=worker_id, lane=lane, limit=remaining)
             return [*free, *await _started(session, rows)]
     except DatabaseUnavailable:
         if not free:
             raise
-        return free  # they have started; the next sweep claims again
+        return free  # these attempts have started; the next claim finds the other jobs
 
 
-async def hold_suspect(session: AnySession, *, worker_id: UUID, lanes: list[str]) -> str | None:
-    """Promise to run the next suspect alone; says its lane. One process of the instance does so at a time."""
-    found = await session.execute(
-        _HOLD_SUSPECT, {"worker_id": worker_id, "lanes": lanes, "suspect_losses": SUSPECT_LOSSES}
+async def reserve_quarantined(session: AnySession, *, worker_id: UUID, lanes: list[str]) -> str | None:
+    """Reserve the next quarantined job for this worker to run alone, and return its lane; None if there is none.
+
+    One process of the instance does this at a time.
+    """
+    rows_found = await session.execute(
+        _RESERVE_QUARANTINED, {"worker_id": worker_id, "lanes": lanes, "suspect_losses": QUARANTINE_LOSSES}
     )
-    lane: str | None = found.scalar_one_or_none()
+    lane: str | None = rows_found.scalar_one_or_none()
     return lane
 
 
-async def claim_held(session: AnySession, *, worker_id: UUID, lane: str) -> list[JobAttempt]:
-    """Start the suspect that this worker holds; only call it while nothing else runs here."""
-    rows = await transitions.claim_suspect(session, worker_id=worker_id, lane=lane)
+async def claim_quarantined(session: AnySession, *, worker_id: UUID, lane: str) -> list[JobAttempt]:
+    """Start the quarantined job that is reserved for this worker. Call it only while the worker runs nothing else."""
+    rows = await transitions.claim_quarantined(session, worker_id=worker_id, lane=lane)
     return await _started(session, rows)
 
 
-async def _started(session: AnySession, found: Sequence[Any]) -> list[JobAttempt]:
-    rows = [row for row in found if row.id is not None]  # one row says that there is none
+async def _started(session: AnySession, rows_found: Sequence[Any]) -> list[JobAttempt]:
+    rows = [
+        row for row in rows_found if row.id is not None
+    ]  # one row without an ID means that no job was claimed
     notifications.note(session, *(notifications.EventNotification(row.id, row.event_seq) for row in rows))
     transactional.note(session, EVENTS_APPENDED, len(rows))
-    held = await reserve(session, rows)
+    reserved = await reserve(session, rows)
     return [
-        attempt_of(row, reserved=held.get(row.id, NONE), key_ended=await _key_ended(session, row))
+        attempt_of(row, reserved=reserved.get(row.id, NONE), key_ended=await _key_ended(session, row))
         for row in rows
     ]
 
 
 async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
-    """Return how the key of a started job has ended, unless the job's code may have run before."""
+    """Return why the API key of a started job is no longer valid, unless code of the job may have run before."""
     ended: KeyEnd | None = row.key_ended
     if ended is None or row.attempt == 1:
         return ended
@@ -188,7 +193,7 @@ async def _key_ended(session: AnySession, row: Any) -> KeyEnd | None:
 
 
 def attempt_of(row: Any, *, reserved: Reserved, key_ended: KeyEnd | None = None) -> JobAttempt:
-    """The attempt that a row of a running job tells of."""
+    """Return the attempt of the row of a running job."""
     return JobAttempt(
         job_id=row.id,
         **dict(zip(_COLUMNS, _values(row), strict=True)),

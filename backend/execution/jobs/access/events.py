@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.execution.events.errors import EventsGone
-from backend.execution.events.queries import MAX_EVENTS, MAX_SEQ, Place, read_after
+from backend.execution.events.queries import MAX_EVENTS, MAX_SEQ, EventCursor, read_after
 from backend.execution.events.tables import JobEvent
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.status import TERMINAL
@@ -18,38 +18,40 @@ from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, Role, visible
 
 
-async def place_of(session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0) -> Place:
-    """The place behind `after` in the job's events, for a principal who may read them.
+async def event_cursor(
+    session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0
+) -> EventCursor:
+    """Return the cursor after the event `after`, for a principal that can see the job.
 
     Raises:
-        JobNotFound: there is no such job for it.
-        EventsGone: they were removed some time after the job's end.
+        JobNotFound: The principal can see no such job.
+        EventsGone: Retention has deleted the events.
     """
     principal.require(Role.VIEWER, "jobs:read_own")
-    next_one = select(col(JobEvent.seq)).where(
+    next_event = select(col(JobEvent.seq)).where(
         col(JobEvent.job_id) == job_id, col(JobEvent.seq) == min(after + 1, MAX_SEQ)
     )
     query = visible(Job, principal).where(col(Job.id) == job_id)
     found = (
         await session.execute(
-            query.with_only_columns(col(Job.event_seq), col(Job.status), next_one.exists().label("is_kept"))
+            query.with_only_columns(col(Job.event_seq), col(Job.status), next_event.exists().label("is_kept"))
         )
     ).one_or_none()
     if found is None:
         raise JobNotFound(job_id)
     if after < found.event_seq and not found.is_kept:
         raise EventsGone(job_id)
-    return Place(min(after, found.event_seq), found.status in TERMINAL and after >= found.event_seq)
+    return EventCursor(min(after, found.event_seq), found.status in TERMINAL and after >= found.event_seq)
 
 
 async def list_events(
     session: AsyncSession, principal: Principal, job_id: UUID, *, after: int = 0, limit: int = MAX_EVENTS
 ) -> Sequence[JobEvent]:
-    """The job's events above a number, for somebody who may see it.
+    """Return the events with numbers above `after`, for a principal that can see the job.
 
     Raises:
-        JobNotFound: there is no such job for the principal.
-        EventsGone: they were removed some time after the job's end.
+        JobNotFound: The principal can see no such job.
+        EventsGone: Retention has deleted the events.
     """
-    await place_of(session, principal, job_id, after=after)
+    await event_cursor(session, principal, job_id, after=after)
     return await read_after(session, job_id, after=after, limit=limit)

@@ -1,4 +1,4 @@
-"""What a job may call: a skill of its own deployment or of an active one, a text of the bundle, a prompt of its own."""
+"""Resolve the target of a call: a skill of the caller's deployment or of an active one, a text file, or a prompt."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from backend.core.db.engine import AnySession
 from backend.core.errors import Invalid, Missing, NotAllowed
-from backend.execution.jobs.callable_skills import called_skills
 from backend.execution.jobs.schemas import MAX_NAME
+from backend.execution.jobs.subjobs.callable_skills import called_skills
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal, visible
 from backend.marketplace.errors import ListingNotCallable
@@ -23,14 +23,14 @@ from backend.skills.manifest.types import Manifest, Skill
 
 
 class Described(BaseModel):
-    """What a skill is for, takes and gives."""
+    """Purpose, inputs and outputs of a skill."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     target: str
     summary: str
     input_schema: dict[str, Any]
-    """In plain JSON Schema 2020-12, as is the other."""
+    """JSON Schema 2020-12, like `output_schema`."""
     required: list[str]
     output_schema: dict[str, Any]
 
@@ -43,10 +43,10 @@ class Callee(NamedTuple):
     deployment_id: UUID | None
     version: int | None
     model: str | None = None
-    """Of an agent that its caller makes: the model that was asked for there."""
+    """For an agent that the caller defines by a prompt or a text: the model that was requested for the caller."""
 
 
-async def callee_of(
+async def resolve_callee(
     session: AnySession,
     principal: Principal,
     caller: Job,
@@ -55,30 +55,31 @@ async def callee_of(
     version: int | None = None,
     is_by_model: bool = False,
 ) -> Callee:
-    """What a job calls by that name, or with a prompt of its own by none.
+    """Return the skill that a job calls by a name; None as the name means a prompt.
 
-    A skill is one of the caller's own deployment, else of an active one; a version is an active line's. A subskill is
-    called by its parent and by the parent's other subskills alone, by its short name, too. A text and a prompt run as
-    agents in the caller's deployment. What a model calls (`is_by_model`) is limited to `CalledSkills`.
+    Skills of the caller's deployment come before active ones; with a `version`, only the project's skillpacks are
+    searched. Only the parent of a subskill and its other subskills can call a subskill, also by its short name. Text
+    files and prompts run as agents in the caller's deployment. Calls of a model (`is_by_model`) are limited to
+    `CalledSkills`.
 
     Raises:
-        Missing: there is none such, or it is the subskill of another skill.
+        Missing: The target does not exist, or is a subskill of another skill.
         CalledSkillNotOnKey: A model calls it, and neither the key nor the calling skill names it.
-        Invalid: the text is not of the bundle, or has no versions.
-        ListingNotCallable: the caller runs for another project, and may call nothing of that one's.
+        Invalid: The text file is not in the bundle, or a version is given for a text or prompt.
+        ListingNotCallable: The caller runs for another project and may not call skills of that project.
     """
     manifest = await _manifest(session, caller)
-    base = manifest.find(caller.skill_name.partition(":")[0])
+    caller_skill = manifest.find(caller.skill_name.partition(":")[0])
     if target is None or inline_skills.is_text(target):
         if version is not None:
             raise Invalid(
                 "Only a skill has versions: a text and a prompt run in the version of their caller."
             )
-        entry = inline_skills.INLINE if target is None else inline_skills.entry_of(base, target)
-        return _made(caller, manifest, entry)
-    callable_skills = await called_skills(session, caller, base, is_by_model=is_by_model)
+        entry = inline_skills.INLINE if target is None else inline_skills.entry_of(caller_skill, target)
+        return _inline_agent(caller, manifest, entry)
+    callable_skills = await called_skills(session, caller, caller_skill, is_by_model=is_by_model)
     if version is None:
-        family = base and (base.parent_skill or base.name)
+        family = caller_skill and (caller_skill.parent_skill or caller_skill.name)
         own = manifest.find(f"{family}/{target}") or manifest.find(target)
         if own is not None and own.parent_skill in (None, family):
             callable_skills.check_own(target, own)
@@ -94,19 +95,19 @@ async def callee_of(
 async def describe(
     session: AsyncSession, principal: Principal, target: str, *, is_by_model: bool = False
 ) -> Described:
-    """What the job would call by that name.
+    """Describe the skill that the job would call by this name.
 
     Raises:
-        NotAllowed: who asks is no running job.
-        Missing: there is none such.
-        Invalid: the text is not of the bundle.
+        NotAllowed: The principal is no running job.
+        Missing: The target does not exist.
+        Invalid: The text file is not in the bundle.
     """
     if principal.kind != "job":
         raise NotAllowed("Only a running job asks this way. Read a skill: GET /v1/skills/{name}.")
     caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
     if caller is None:
         raise Missing("The job that asks is not there any more.")
-    skill = (await callee_of(session, principal, caller, target, is_by_model=is_by_model)).skill
+    skill = (await resolve_callee(session, principal, caller, target, is_by_model=is_by_model)).skill
     return Described(
         target=target,
         summary=skill.description,
@@ -123,7 +124,7 @@ async def _manifest(session: AnySession, caller: Job) -> Manifest:
     return inline_skills.NO_SKILLS if known is None else known.manifest
 
 
-def _made(caller: Job, manifest: Manifest, entry: str) -> Callee:
+def _inline_agent(caller: Job, manifest: Manifest, entry: str) -> Callee:
     name = inline_skills.name_of(caller.skill_name, entry)
     if len(name) > MAX_NAME:
         raise Invalid(f"The name of the text is too long: {len(entry)} characters.")

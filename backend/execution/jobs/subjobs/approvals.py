@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.execution.jobs.subjob_target import Callee
+from backend.execution.jobs.subjobs.target import Callee
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Principal
 from backend.skills.deployments import manifests
@@ -172,32 +172,32 @@ async def _chain(session: AnySession, caller: Job) -> Sequence[Any]:
 
 async def _declared(chain: Sequence[Any], session: AnySession, skillpack_id: UUID) -> Effects:
     ids = {job.deployment_id for job in chain if job.deployment_id is not None}
-    known = await manifests.of(session, ids)
-    found = NONE
+    manifests_by_id = await manifests.of(session, ids)
+    effects = NONE
     for job in chain:
-        if job.deployment_id not in known:
+        if job.deployment_id not in manifests_by_id:
             continue
-        manifest = known[job.deployment_id].manifest
-        found |= confirmed.of_kernel(manifest.find(job.skill_name.partition(":")[0]))
+        manifest = manifests_by_id[job.deployment_id].manifest
+        effects |= confirmed.of_kernel(manifest.find(job.skill_name.partition(":")[0]))
         if job.skillpack_id == skillpack_id:
-            found |= manifest.confirmed
+            effects |= manifest.confirmed
         else:  # an MCP server is the same whoever names it
-            found |= {effect for effect in manifest.confirmed if effect.kind == "server"}
-    return found
+            effects |= {effect for effect in manifest.confirmed if effect.kind == "server"}
+    return effects
 
 
 async def _dropped(session: AnySession, deployment_id: UUID | None, active: UUID | None) -> Effects:
     """Return what the active version confirms and the one that runs does not: its agents would not ask for that."""
     if deployment_id is None or active is None or deployment_id == active:
         return NONE
-    known = await manifests.of(session, {deployment_id, active})
-    if not known.keys() >= {deployment_id, active}:
+    manifests_by_id = await manifests.of(session, {deployment_id, active})
+    if not manifests_by_id.keys() >= {deployment_id, active}:
         return NONE
-    return confirmed.dropped_by(known[deployment_id].manifest, known[active].manifest)
+    return confirmed.dropped_by(manifests_by_id[deployment_id].manifest, manifests_by_id[active].manifest)
 
 
 async def _declared_by(session: AnySession, deployment_id: UUID | None) -> Effects:
     if deployment_id is None:
         return NONE
-    known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
-    return NONE if known is None else known.manifest.confirmed
+    manifests_by_id = (await manifests.of(session, (deployment_id,))).get(deployment_id)
+    return NONE if manifests_by_id is None else manifests_by_id.manifest.confirmed

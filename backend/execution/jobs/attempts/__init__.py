@@ -1,0 +1,1 @@
+"""Attempts of jobs, from the claim to the end, and recovery from lost workers."""

@@ -1,0 +1,148 @@
+"""End attempts: store result, events and bill, and admit the next job of the project, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from backend.core import notifications
+from backend.core.db.engine import AnySession
+from backend.core.jsonb import storable
+from backend.core.metrics import transactional
+from backend.core.metrics.instruments import BILLED, EVENTS_APPENDED, JOBS_FINISHED
+from backend.execution.events.append import NewEvent, PendingEvent, as_rows
+from backend.execution.events.types import CancelledEvent, FailedEvent, SucceededEvent
+from backend.execution.jobs import transitions
+from backend.execution.jobs.attempts import subjobs
+from backend.execution.jobs.attempts.claim import JobAttempt
+from backend.execution.jobs.subjobs import events as subjob_events
+from backend.marketplace import sales
+from backend.money import admission
+from backend.money.ledger import settlement
+from backend.money.ledger.service import LineItem
+from backend.money.ledger.settlement import NO_BILL, Bill, PaidFields
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """How an attempt ended, and everything that is stored with it."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    result: Any = None
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    error: str | None = None
+    error_code: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    used: tuple[LineItem, ...] = ()
+    """Line items of this attempt."""
+    evals: dict[str, Any] | None = None
+    """Verdicts of the skill's graders: `{score, passed, graders}`."""
+
+
+_with_webhooks: Final[set[UUID]] = set()
+"""Projects that had webhooks. The statement for all projects is also correct after the last webhook was deleted."""
+_MAX_REMEMBERED: Final = 10_000
+
+
+async def finish(
+    session: AnySession, job: JobAttempt, result: AttemptResult, events: Sequence[PendingEvent] = ()
+) -> bool:
+    """End an attempt.
+
+    Args:
+        session: The transaction.
+        job: The attempt.
+        result: How it ended.
+        events: Events that are not stored yet. They precede the last event.
+
+    Returns:
+        False if the attempt is not the running one any more. Nothing is stored then.
+    """
+    bill, succeeded = NO_BILL, result.status == "succeeded"
+    await subjobs.lock_parent(session, job.parent_job_id)
+    if not is_free(job, result):
+        settled = await settlement.settle(
+            session,
+            job,
+            project_id=job.project_id,
+            used=(*sales.price_of(job, succeeded=succeeded), *result.used),
+            succeeded=succeeded,
+            is_called=job.parent_job_id is not None,
+            is_sale=succeeded and job.earning_micros > 0,
+        )
+        if settled is None:
+            return False
+        bill = settled
+    all_events = [*events, _last_event(result, bill)]
+    values = {
+        "job_id": job.job_id,
+        "attempt": job.attempt,
+        "status": result.status,
+        "result": None if result.result is None else storable(result.result),
+        "outputs": storable(result.outputs),
+        "error": result.error,
+        "error_code": result.error_code,
+        "usage": storable(result.usage),
+        "cost_micros": bill.own_charged_micros,
+        "forgiven_micros": bill.own_forgiven_micros,
+        "eval_score": None if result.evals is None else result.evals["score"],
+        "eval_results": None if result.evals is None else storable(result.evals),
+        "count": len(all_events),
+        "events": as_rows(all_events),
+    }
+    row = await _end(session, job, values)
+    if row is None:
+        return False
+    if not is_free(job, result):
+        await settlement.after_settlement(session, job.project_id)
+    if job.parent_job_id is not None:
+        await subjob_events.record_end(session, job.job_id)
+    await sales.count(session, job, succeeded=succeeded)
+    notifications.note(session, notifications.EventNotification(job.job_id, row.event_seq, is_last=True))
+    if row.next_lane is not None:
+        notifications.note(session, notifications.WorkerWakeup(row.next_lane))
+    elif row.is_room_left:
+        # Either the next job may cost something, or a submission that found the window full has committed since this
+        # statement started, so that the statement saw only its count.
+        await admission.admit(session, job.project_id)
+    transactional.note(session, JOBS_FINISHED.labels(result.status, result.error_code or ""))
+    transactional.note(session, EVENTS_APPENDED, len(all_events))
+    transactional.note(session, BILLED, bill.charged_micros)
+    return True
+
+
+async def _end(session: AnySession, job: JobAttempt, values: dict[str, Any]) -> Any:
+    """Store the result by the statement that fits the job; None if the attempt is not the running one any more."""
+    if job.parent_job_id is not None:
+        return await transitions.finish_subjob(session, values)
+    if job.project_id not in _with_webhooks:
+        row = await transitions.finish_without_webhooks(session, values)
+        if row is not None:
+            return row
+    row = await transitions.finish(session, values)
+    if row is not None:
+        if len(_with_webhooks) >= _MAX_REMEMBERED:
+            _with_webhooks.clear()
+        _with_webhooks.add(job.project_id)
+    return row
+
+
+def is_free(job: JobAttempt, result: AttemptResult) -> bool:
+    """Return whether the end of the attempt involves no money and no publisher."""
+    is_unpriced = job.cap_micros == 0 and job.reserved_micros == 0
+    return not result.used and is_unpriced and job.publisher_id is None
+
+
+def is_one_statement(job: JobAttempt, result: AttemptResult) -> bool:
+    """Return whether the end needs a single statement, since it involves neither money nor another job."""
+    return job.parent_job_id is None and is_free(job, result)
+
+
+def _last_event(result: AttemptResult, bill: Bill) -> NewEvent:
+    if result.status == "succeeded":
+        return NewEvent(SucceededEvent(**bill.as_facts()))
+    money: PaidFields = bill.as_facts() if bill.used_micros else {}
+    end = FailedEvent if result.status == "failed" else CancelledEvent
+    return NewEvent(end(error=result.error, code=result.error_code, **money))

@@ -1,0 +1,1 @@
+"""Jobs that a running job starts: what it may call, and which calls need an approval."""
