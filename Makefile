@@ -64,8 +64,9 @@ pin-images: ## Write the digests of the images into Dockerfile and compose.yaml;
 release-check: environment pages ## What a release needs in addition to the tests: images by digest, audit, all Pythons
 	@.ci/release-check $(if $(WITHOUT_VULNERABILITY_DATA),--without-vulnerability-data)
 
-pages: environment
+pages: environment ## Build the pages of the studio and the documentation
 	@$(BIN)/python -m studio.build
+	@$(BIN)/python -m backend.docs_site.build
 
 environment:
 	@.ci/environment

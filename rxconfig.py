@@ -19,6 +19,8 @@ config = rx.Config(
     show_built_with_reflex=False,
     cors_allowed_origins=(),
     plugins=[Fonts(), AnyOrigin()],
+    # Draws the diagrams of the documentation (backend/docs_site/build.py). No page of the studio loads it.
+    frontend_packages=["@mermaid-js/tiny@12.0.0"],
     disable_plugins=[rx.plugins.SitemapPlugin],
     # One process keeps its visitors' pages in memory; several share them through REFLEX_REDIS_URL.
     state_manager_mode="redis" if os.environ.get("REFLEX_REDIS_URL") else "memory",

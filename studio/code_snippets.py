@@ -100,7 +100,7 @@ def mcp(origin: str, tool: str, arguments: Mapping[str, Any]) -> str:
     """What an agent's configuration gets, and the call that the agent then makes."""
     server = {"url": f"{origin}/mcp", "headers": {"Authorization": "Bearer ${env:PURAS_API_KEY}"}}
     return (
-        "// .cursor/mcp.json; docs/mcp.md has those of other editors\n"
+        "// .cursor/mcp.json; docs/reference/mcp.md has those of other editors\n"
         + json.dumps({"mcpServers": {"puras": server}}, indent=2)
         + "\n\n// what the agent then calls\n"
         + json.dumps({"name": tool, "arguments": arguments}, indent=2, ensure_ascii=False)

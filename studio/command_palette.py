@@ -26,7 +26,7 @@ def places(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list[dict[
     anywhere = [
         {"label": "Projects", "group": "Go to", "keys": "g p", "href": "/"},
         {"label": "Your account", "group": "Go to", "keys": "g a", "href": "/account"},
-        {"label": "Documentation", "group": "Go to", "keys": "g i", "href": "/docs"},
+        {"label": "Documentation", "group": "Go to", "keys": "g i", "href": "/docs/", "is_other_site": True},
     ]
     in_project = [
         {"label": label, "group": "Go to", "keys": keys, "href": base + path}

@@ -1,4 +1,4 @@
-"""Serves the built pages: compressed, cacheable where their names are hashes, each under its own strict policy."""
+"""Serve the built pages: compressed, cacheable where their names contain hashes, each under its own strict policy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from reflex.utils.precompressed_staticfiles import PrecompressedStaticFiles
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 ASSETS: Final = "assets/"
@@ -28,7 +27,7 @@ _POLICY: Final = (
 _HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", re.IGNORECASE)
 """A host as a policy can name it."""
 
-_ALWAYS: Final = {
+ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -37,7 +36,7 @@ _ALWAYS: Final = {
 }
 _NOTHING: Final = "default-src 'none'"
 _FOREVER: Final = "public, max-age=31536000, immutable"
-_ASK_AGAIN: Final = "no-cache"
+REVALIDATE: Final = "no-cache"
 
 
 class Pages(PrecompressedStaticFiles):
@@ -68,8 +67,8 @@ class Pages(PrecompressedStaticFiles):
         """The file with its headers: policy for pages, lasting cache for names that are hashes."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         name = Path(full_path).relative_to(self._folder).as_posix()
-        response.headers.update(_ALWAYS)
-        response.headers["Cache-Control"] = _FOREVER if name.startswith(ASSETS) else _ASK_AGAIN
+        response.headers.update(ALWAYS)
+        response.headers["Cache-Control"] = _FOREVER if name.startswith(ASSETS) else REVALIDATE
         response.headers["Content-Security-Policy"] = self._policy(name, Headers(scope=scope).get("host", ""))
         return response
 
@@ -77,11 +76,11 @@ class Pages(PrecompressedStaticFiles):
         scripts = self._scripts.get(name)
         if scripts is None:
             return _NOTHING
-        return _POLICY.format(scripts=scripts, assets=_assets_at(host, self._public_host))
+        return _POLICY.format(scripts=scripts, assets=sources_in(ASSETS, host, self._public_host))
 
 
-def _assets_at(host: str, public_host: str) -> str:
-    """The sources of a policy that name the folder of assets, at the host of the request and at the public one.
+def sources_in(folder: str, host: str, public_host: str) -> str:
+    """Return the sources of a policy that name one folder, at the host of the request and at the public one.
 
     A policy can limit a host to a folder, and cannot limit 'self'. It has no spelling for an IPv6 address: pages that
     are opened at one fall back to 'self', where only the API's own guards keep files of drives from being scripts.
@@ -90,25 +89,4 @@ def _assets_at(host: str, public_host: str) -> str:
     if not _HOST.fullmatch(host):
         return "'self'"
     named = dict.fromkeys((host, public_host) if _HOST.fullmatch(public_host) else (host,))
-    return " ".join(f"{one}/{ASSETS}" for one in named)
-
-
-class Pictures(StaticFiles):
-    """The pictures of the documentation, and nothing else of their folder."""
-
-    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Where the picture is."""
-        return super().lookup_path(path) if path.endswith(".png") else ("", None)
-
-    def file_response(
-        self,
-        full_path: str | os.PathLike[str],
-        stat_result: os.stat_result,
-        scope: Scope,
-        status_code: int = 200,
-    ) -> Response:
-        """The picture; it is another one after an upgrade."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers.update(_ALWAYS)
-        response.headers.update({"Cache-Control": _ASK_AGAIN, "Content-Security-Policy": _NOTHING})
-        return response
+    return " ".join(f"{one}/{folder}" for one in named)

@@ -1,7 +1,7 @@
 """One port for everything: the REST API, the tools, the events of the pages, and the pages.
 
-Pages and their sockets are for people who are signed in; everybody else is sent to the sign-in form, and costs the
-instance neither a socket nor a page's state.
+Pages and their sockets are for signed-in users. Requests of anyone else are redirected to the sign-in form and cost the
+instance neither a socket nor the state of a page. The documentation is public.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FOLLOW_SEGMENT: Final = "_follow"
 """Where they open the one that brings the events of jobs."""
 ROOM_PATH: Final = f"/{EVENTS_SEGMENT}/room"
 """Where a page whose socket was refused asks whether that is for the number of pages that are open."""
-PAGE_SEGMENTS: Final = frozenset({"", "p", "account", "_components", "docs", "operator"})
+PAGE_SEGMENTS: Final = frozenset({"", "p", "account", "_components", "operator"})
 FILE_SEGMENTS: Final = frozenset({"assets"})
 
 

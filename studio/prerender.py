@@ -6,14 +6,14 @@ scripts differ from page to page and from build to build, so the content securit
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import reflex as rx
+
+from backend.core.http.content_security_policy import inline_script_hashes
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where `rxconfig.py` and `assets/` are; Reflex must run from here."""
@@ -24,7 +24,6 @@ SCRIPT_HASHES = BUILD / "script-hashes.json"
 
 _HTTP_ADDRESS = re.compile(r"([\"'`])http://localhost:\d+(/[^\"'`]*)\1")
 _SOCKET_ADDRESS = re.compile(r"([\"'`])ws://localhost:\d+(/[^\"'`]*)\1")
-_INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
 
 
 class AnyOrigin(rx.plugins.Plugin):
@@ -35,7 +34,8 @@ class AnyOrigin(rx.plugins.Plugin):
         pages = Path(context["static_dir"])
         _follow_the_page(pages)
         hashes = {
-            str(page.relative_to(pages)): _script_hashes(page) for page in sorted(pages.rglob("*.html"))
+            str(page.relative_to(pages)): inline_script_hashes(page.read_text(encoding="utf-8"))
+            for page in sorted(pages.rglob("*.html"))
         }
         (pages.parent / SCRIPT_HASHES.name).write_text(json.dumps(hashes, indent=1), encoding="utf-8")
 
@@ -57,10 +57,3 @@ def _follow_the_page(pages: Path) -> None:
                 f"{script.name} holds no backend address to rewrite; adapt studio/prerender.py."
             )
         script.write_text(text, encoding="utf-8")
-
-
-def _script_hashes(page: Path) -> list[str]:
-    """CSP sources of the inline scripts of one page."""
-    bodies = set(_INLINE_SCRIPT.findall(page.read_text(encoding="utf-8")))
-    digests = (base64.b64encode(hashlib.sha256(body.encode()).digest()).decode() for body in bodies)
-    return sorted(f"'sha256-{digest}'" for digest in digests)

@@ -17,18 +17,19 @@ import uvicorn
 from fastapi import FastAPI
 from reflex.route import get_router
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from backend import app as backend_app
 from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
-from backend.docs_site import html, pages
+from backend.docs_site import build as docs_build
 from backend.operations.checks.startable import require_startable
 from backend.operations.up.locks import listen, serving_lock
 from studio import build, session
-from studio.files import Pages, Pictures
+from studio.documentation import Documentation, to_documentation
+from studio.files import Pages
 from studio.following import following
 from studio.gateway import Gateway, Parts
 from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
@@ -117,7 +118,11 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
         following=following,
         pages=Starlette(
             routes=[
-                Mount(html.PICTURES, app=Pictures(directory=pages.FOLDER / "images")),
+                Route(docs_build.URL_PATH, to_documentation),
+                Mount(
+                    docs_build.URL_PATH,
+                    app=Documentation(docs_build.SITE, public_url=options.public_url or ""),
+                ),
                 Mount("/", app=_pages(options.public_url or "")),
             ]
         ),

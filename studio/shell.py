@@ -199,7 +199,7 @@ def _sidebar(here: str) -> rx.Component:
         rx.cond(is_in_project, in_project, _nav("Projects", "layout-grid", "/", is_here=here == "home")),
         rx.el.div(class_name="grow"),
         rx.cond(Shell.is_operator, _nav("Operator", "server-cog", "/operator", is_here=here == "operator")),
-        _nav("Documentation", "book-open", "/docs", is_here=here == "docs"),
+        _documentation(),
         _person(is_here=here == "account"),
         SignOut.create(csrf=Shell.csrf, user=Shell.user_id),
         class_name="side",
@@ -231,6 +231,17 @@ def _nav(label: str, icon: str, href: Any, *, is_here: bool) -> rx.Component:
         class_name="nav",
         title=label,
         custom_attrs=current,
+    )
+
+
+def _documentation() -> rx.Component:
+    """Return the link to the documentation, which is a static site and so no page that the router knows."""
+    return rx.el.a(
+        rx.icon("book-open"),
+        rx.el.span("Documentation", class_name="label"),
+        href="/docs/",
+        class_name="nav",
+        title="Documentation",
     )
 
 

@@ -7,7 +7,6 @@ import reflex as rx
 from studio.pages import (
     account,
     deployments,
-    docs,
     drive,
     editor,
     evals,
@@ -36,8 +35,6 @@ _PAGES = [
     ("/_components", "Components", gallery.page, [Shell.visit, gallery.Gallery.load]),
     ("/account", "Your account", account.page, [Shell.visit, account.Account.load]),
     ("/operator", "Operator", operator.page, [Shell.visit, operator.Operator.load]),
-    ("/docs", "Documentation", docs.page, [Shell.visit, docs.Docs.load]),
-    ("/docs/[document]", "Documentation", docs.page, [Shell.visit, docs.Docs.load]),
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
     ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
     ("/p/[project]/drive", "Drive", drive.page, [Shell.enter]),

@@ -23,12 +23,12 @@ _FONTS_VERSION: Final = "5.3.0"
 
 
 class Fonts(rx.plugins.Plugin):
-    """Bundles the fonts into the build: nothing is loaded from elsewhere."""
+    """Bundle the fonts into the build, so that nothing is loaded from other hosts."""
 
     def get_frontend_dependencies(self, **context: Any) -> Sequence[str]:
-        """The packages that hold the fonts."""
+        """Return the packages of the fonts."""
         return [f"{font}@{_FONTS_VERSION}" for font in _FONTS]
 
     def get_stylesheet_paths(self, **context: Any) -> Sequence[str]:
-        """Their stylesheets, before ours."""
+        """Return the stylesheets of the fonts, which precede ours."""
         return [f"{font}/index.css" for font in _FONTS]

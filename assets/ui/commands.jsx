@@ -20,7 +20,7 @@ export function Commands({ places, project }) {
   const [here, setHere] = useState([]), [found, setFound] = useState([]);
   const all = useRef([]);
   all.current = [...here, ...places];
-  const run = (command) => { palette.current.close(); sheet.current.close(); if (command.href) navigate(command.href); else command.element.click(); };
+  const run = (command) => { palette.current.close(); sheet.current.close(); if (command.is_other_site) location.assign(command.href); else if (command.href) navigate(command.href); else command.element.click(); };
   const open = (dialog) => { setHere(ofPage()); dialog.current?.showModal(); };
   useEffect(() => {
     const act = (event, keys) => {

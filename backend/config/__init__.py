@@ -26,11 +26,11 @@ class BadSettings(Invalid):
     sentences: list[str] = field(in_body=False)
 
     def describe(self) -> str:
-        return f"Settings are invalid. {' '.join(self.sentences)} See docs/settings.md."
+        return f"Settings are invalid. {' '.join(self.sentences)} See docs/reference/settings.md."
 
 
 class Settings(Retention, Memory, Models, Notebooks, Jobs, Limits, Workers, Locations):
-    """All settings of an instance; `docs/settings.md` is generated from this class, the last group first."""
+    """All settings of an instance; `docs/reference/settings.md` is generated from this class, the last group first."""
 
 
 @lru_cache(maxsize=1)

@@ -6,7 +6,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Group(BaseSettings):
-    """Settings of one subject; the docstring of each has its unit and appears in `docs/settings.md`."""
+    """Settings of one subject; the docstring of each has its unit and appears in `docs/reference/settings.md`."""
 
     model_config = SettingsConfigDict(
         env_prefix="PURAS_",

@@ -26,7 +26,7 @@ class Workers(Group):
 
     worker_health_port: int | None = Field(default=None, ge=1, le=65535)
     """TCP port on `PURAS_HOST` where the pool of workers serves `/live` and `/ready`, for orchestrators: see
-    `docs/operations.md`. Default: no port."""
+    `docs/guides/self-host.md`. Default: no port."""
 
     lanes: str = "default"
     """Comma-separated lanes that workers of this host serve."""

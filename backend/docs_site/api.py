@@ -1,4 +1,4 @@
-"""Routes of the documentation: the same for everybody who is let in at all."""
+"""Routes of the documentation, for callers with any key or session."""
 
 from __future__ import annotations
 
@@ -24,22 +24,26 @@ class DocumentRead(BaseModel):
     section: str
     title: str
     text: str
-    """Markdown; in lists what is around the words that were looked for, else empty."""
+    """Markdown; in a list, the text around the first match of the search, or empty."""
 
 
 @router.get("", summary="List or search the documentation")
 @permissions.any_caller()
 async def list_documents(
-    caller: CallerDep, q: Annotated[str, Query(max_length=200, description="Words that a page holds.")] = ""
+    caller: CallerDep,
+    q: Annotated[str, Query(max_length=200, description="Words that a page must contain.")] = "",
 ) -> list[DocumentRead]:
-    """The pages in their order, or those that hold all the words, the best first."""
+    """Return the pages in reading order, or those that contain all words of `q`, best match first."""
     if q.strip():
         return [DocumentRead(**one.document._asdict() | {"text": one.excerpt}) for one in pages.search(q)]
     return [DocumentRead(**one._asdict() | {"text": ""}) for one in pages.all_()]
 
 
-@router.get("/{name}", summary="Read a page of the documentation")
+@router.get("/{name:path}", summary="Read a page of the documentation")
 @permissions.any_caller()
 async def get_document(name: str, caller: CallerDep) -> DocumentRead:
-    """The page as Markdown, as it was written for this release."""
+    """Return a page as Markdown, in the version of this release.
+
+    `name` is its path in the documentation, such as `tutorials/quickstart`. Names of pages before 0.2.0 still work.
+    """
     return DocumentRead(**pages.get(name)._asdict())

@@ -1,4 +1,4 @@
-"""In which order the pages stand. A page that is not named here stands at the end."""
+"""The table of contents of the documentation, in reading order. A page that is not listed is placed at the end."""
 
 from __future__ import annotations
 
@@ -6,60 +6,126 @@ from typing import Final, NamedTuple
 
 
 class Section(NamedTuple):
-    """Pages under one heading, by the names of their files."""
+    """Pages under one heading, named by their path below `docs/` without `.md`."""
 
     title: str
     pages: tuple[str, ...]
 
 
 SECTIONS: Final = (
-    Section("Begin", ("quickstart", "concepts", "glossary", "migrating")),
     Section(
-        "Write skills",
+        "Get started",
         (
-            "skill-yaml",
-            "inputs",
-            "agents",
-            "attachments",
-            "media",
-            "memory",
-            "rails",
-            "evals",
-            "drafts",
-            "marketplace",
-            "models",
-            "sandbox",
+            "index",
+            "tutorials/quickstart",
+            "tutorials/notebook-to-production",
+            "tutorials/team-day",
+            "glossary",
         ),
     ),
     Section(
-        "Use them", ("sdk", "cli", "typescript", "mcp", "webhooks", "schedules", "notebooks", "one-skill")
-    ),
-    Section(
-        "Look up",
+        "Concepts",
         (
-            "rest",
-            "errors",
-            "events",
-            "jobs",
-            "drive",
-            "money",
-            "billing",
-            "security",
-            "permissions",
-            "limits",
-        ),
-    ),
-    Section(
-        "Operate",
-        (
-            "operations",
-            "settings",
-            "observability",
-            "supabase",
-            "upgrading",
-            "security-tests",
+            "concepts/overview",
+            "concepts/sandbox",
+            "concepts/security",
+            "concepts/money",
+            "concepts/drive",
             "architecture",
+        ),
+    ),
+    Section(
+        "Build skills",
+        (
+            "guides/agents",
+            "guides/files-as-inputs",
+            "guides/attachments",
+            "guides/media",
+            "guides/memory",
+            "guides/guardrails",
+            "guides/evals",
+            "guides/models",
+            "guides/working-copy",
+            "guides/notebooks",
+            "guides/marketplace",
+            "guides/migrate-from-puras",
+        ),
+    ),
+    Section("Run jobs", ("guides/schedules", "guides/webhooks", "guides/credit")),
+    Section(
+        "Operate an instance",
+        (
+            "guides/self-host",
+            "guides/docker",
+            "guides/systemd",
+            "guides/supabase",
+            "guides/observability",
+            "guides/upgrading",
+            "guides/test-against-supabase",
+            "security-tests",
             "dependencies",
         ),
     ),
+    Section(
+        "Reference",
+        (
+            "reference/skill-yaml",
+            "reference/rest",
+            "reference/schemas",
+            "reference/errors",
+            "reference/events",
+            "reference/job-statuses",
+            "reference/permissions",
+            "reference/limits",
+            "reference/python-client",
+            "reference/typescript-client",
+            "reference/cli",
+            "reference/mcp",
+            "reference/settings",
+        ),
+    ),
 )
+
+FORMER_NAMES: Final = {
+    "agents": "guides/agents",
+    "attachments": "guides/attachments",
+    "billing": "guides/credit",
+    "cli": "reference/cli",
+    "concepts": "concepts/overview",
+    "drafts": "guides/working-copy",
+    "drive": "concepts/drive",
+    "errors": "reference/errors",
+    "evals": "guides/evals",
+    "events": "reference/events",
+    "inputs": "guides/files-as-inputs",
+    "jobs": "reference/job-statuses",
+    "limits": "reference/limits",
+    "marketplace": "guides/marketplace",
+    "mcp": "reference/mcp",
+    "media": "guides/media",
+    "memory": "guides/memory",
+    "migrating": "guides/migrate-from-puras",
+    "models": "guides/models",
+    "money": "concepts/money",
+    "nightly": "tutorials/team-day",
+    "notebooks": "guides/notebooks",
+    "observability": "guides/observability",
+    "one-skill": "tutorials/notebook-to-production",
+    "operations": "guides/self-host",
+    "permissions": "reference/permissions",
+    "quickstart": "tutorials/quickstart",
+    "rails": "guides/guardrails",
+    "rest": "reference/rest",
+    "sandbox": "concepts/sandbox",
+    "schedules": "guides/schedules",
+    "sdk": "reference/python-client",
+    "security": "concepts/security",
+    "settings": "reference/settings",
+    "shapes": "reference/schemas",
+    "skill-yaml": "reference/skill-yaml",
+    "supabase": "guides/supabase",
+    "typescript": "reference/typescript-client",
+    "upgrading": "guides/upgrading",
+    "webhooks": "guides/webhooks",
+}
+"""Names of pages before 0.2.0, which links and clients may still use, and their current names."""

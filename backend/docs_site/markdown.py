@@ -28,7 +28,7 @@ def kind(schema: Mapping[str, Any]) -> str:
     """What a JSON Schema allows, in a few words."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
-        return "schema" if name == "schema" else f"[{name}](shapes.md#{name.lower()})"
+        return "schema" if name == "schema" else f"[{name}](schemas.md#{name.lower()})"
     if "const" in schema:
         return code(str(schema["const"]))
     if "enum" in schema:

@@ -1,4 +1,4 @@
-"""Reading and searching the pages. They are files of the release: nobody changes them while an instance runs."""
+"""Read and search the pages of the documentation: Markdown files of the release, which do not change while it runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from backend.core.errors import Missing
-from backend.docs_site.contents import SECTIONS
+from backend.docs_site.contents import FORMER_NAMES, SECTIONS
 
 FOLDER: Final = Path(__file__).parents[2] / "docs"
-MAX_FOUND: Final = 20
-_AROUND: Final = 100
-"""Characters that are shown on each side of what was found."""
-_MORE: Final = "More"
+MAX_RESULTS: Final = 20
+_CONTEXT_CHARACTERS: Final = 100
+"""Characters shown on each side of the first match."""
+_UNLISTED: Final = "More"
+_NOT_PAGES: Final = frozenset({"decisions"})
+"""Folders of `docs/` whose files are for people who change the code."""
 _TITLE: Final = re.compile(r"^# (.+)$", re.MULTILINE)
-_MARKS: Final = re.compile(r"[`*#|>]|\]\([^)]*\)|\[")
+_MARKUP: Final = re.compile(r"[`*#|>]|\]\([^)]*\)|\[")
 
 
 class DocumentNotFound(Missing):
@@ -28,17 +30,18 @@ class DocumentNotFound(Missing):
 
 
 class Document(NamedTuple):
-    """A page."""
+    """A page of the documentation."""
 
     name: str
+    """Path below `docs/` without `.md`."""
     section: str
     title: str
     text: str
     """Markdown."""
 
 
-class Found(NamedTuple):
-    """A page, and the words around the place that was looked for."""
+class SearchResult(NamedTuple):
+    """A page that contains all words of a query, with the text around the first match."""
 
     document: Document
     excerpt: str
@@ -46,53 +49,57 @@ class Found(NamedTuple):
 
 @lru_cache(maxsize=1)
 def all_() -> tuple[Document, ...]:
-    """Return all pages in their order."""
-    files = {file.stem: file.read_text(encoding="utf-8") for file in sorted(FOLDER.glob("*.md"))}
-    placed = [(section.title, name) for section in SECTIONS for name in section.pages if name in files]
-    known = {name for _, name in placed}
-    placed += [(_MORE, name) for name in files if name not in known]
-    return tuple(Document(name, section, _title(files[name], name), files[name]) for section, name in placed)
+    """Return all pages in the order of the table of contents."""
+    files = {_name(file): file.read_text(encoding="utf-8") for file in sorted(FOLDER.rglob("*.md"))}
+    files = {name: text for name, text in files.items() if name.partition("/")[0] not in _NOT_PAGES}
+    listed = [(section.title, name) for section in SECTIONS for name in section.pages if name in files]
+    known = {name for _, name in listed}
+    listed += [(_UNLISTED, name) for name in files if name not in known]
+    return tuple(Document(name, section, _title(files[name], name), files[name]) for section, name in listed)
 
 
 def get(name: str) -> Document:
-    """Return a page by its name.
+    """Return a page by its current or former name.
 
     Raises:
-        DocumentNotFound: There is none.
+        DocumentNotFound: No page has this name.
     """
+    current = FORMER_NAMES.get(name, name)
     for document in all_():
-        if document.name == name:
+        if document.name == current:
             return document
     raise DocumentNotFound(name)
 
 
-def search(words: str) -> list[Found]:
-    """Pages that hold all the words, those with them in the title first."""
-    wanted = words.casefold().split()
-    found = [document for document in all_() if _holds(document, wanted)]
-    found.sort(key=lambda document: -_weight(document, wanted))
-    return [Found(document, _excerpt(document.text, wanted)) for document in found[:MAX_FOUND]]
+def search(query: str) -> list[SearchResult]:
+    """Return the pages that contain all words of the query, best match first."""
+    words = query.casefold().split()
+    found = [document for document in all_() if _contains(document, words)]
+    found.sort(key=lambda document: -_score(document, words))
+    return [SearchResult(document, _excerpt(document.text, words)) for document in found[:MAX_RESULTS]]
 
 
-def _holds(document: Document, wanted: list[str]) -> bool:
+def _name(file: Path) -> str:
+    return file.relative_to(FOLDER).with_suffix("").as_posix()
+
+
+def _contains(document: Document, words: list[str]) -> bool:
     text = document.text.casefold()
-    return bool(wanted) and all(word in text for word in wanted)
+    return bool(words) and all(word in text for word in words)
 
 
-def _weight(document: Document, wanted: list[str]) -> int:
+def _score(document: Document, words: list[str]) -> int:
     title, text = document.title.casefold(), document.text.casefold()
     headings = " ".join(line for line in text.splitlines() if line.startswith("#"))
-    return sum(
-        100 * (word in title) + 10 * headings.count(word) + min(9, text.count(word)) for word in wanted
-    )
+    return sum(100 * (word in title) + 10 * headings.count(word) + min(9, text.count(word)) for word in words)
 
 
-def _excerpt(text: str, wanted: list[str]) -> str:
+def _excerpt(text: str, words: list[str]) -> str:
     body = text.partition("\n")[2]
-    at = body.casefold().find(wanted[0])
-    begin = max(0, at - _AROUND)
-    words = " ".join(_MARKS.sub("", body[begin : max(at, 0) + _AROUND]).split())
-    return f"…{words}…" if begin else f"{words}…"
+    match = body.casefold().find(words[0])
+    start = max(0, match - _CONTEXT_CHARACTERS)
+    excerpt = " ".join(_MARKUP.sub("", body[start : max(match, 0) + _CONTEXT_CHARACTERS]).split())
+    return f"…{excerpt}…" if start else f"{excerpt}…"
 
 
 def _title(text: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Generate `docs/errors.md`, the list of all error codes of the API, from the error classes."""
+"""Generate `docs/reference/errors.md`, the list of all error codes of the API, from the error classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`docs/events.md`: every type of event with its fields, from the classes of the events."""
+"""`docs/reference/events.md`: every type of event with its fields, from the classes of the events."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ they happen.
 - **Optional fields** can be missing. Old jobs do not have fields that were added later.
 - **Secrets** of the job are redacted, and so is what guardrails of its skill redact.
 - **Runs of a listing** of another project have only the events that describe progress, limits, cost and the end.
-- Types for programs: `JobEvent` in the [TypeScript client](typescript.md), `puras.client.event_types` in the
-  [Python client](sdk.md), and the schema `JobEvent` of the [REST API](rest.md).
+- Types for programs: `JobEvent` in the [TypeScript client](typescript-client.md), `puras.client.event_types` in the
+  [Python client](python-client.md), and the schema `JobEvent` of the [REST API](rest.md).
 
 This page is generated from the classes of the events by `make settings`.
 

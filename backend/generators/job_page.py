@@ -1,4 +1,4 @@
-"""Generate `docs/jobs.md`, the statuses of a job, from the table of its transitions."""
+"""Generate `docs/reference/job-statuses.md`, the statuses of a job, from the table of its transitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the reference parts of `docs/cli.md` and `docs/sdk.md`: `python -m backend.generators.kit_pages`."""
+"""Write the references in `docs/reference/cli.md` and `python-client.md`: `python -m backend.generators.kit_pages`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ def methods() -> str:
     return "\n".join(lines)
 
 
-REFERENCES: Final[dict[str, Callable[[], str]]] = {"cli.md": commands, "sdk.md": methods}
+REFERENCES: Final[dict[str, Callable[[], str]]] = {
+    "reference/cli.md": commands,
+    "reference/python-client.md": methods,
+}
 
 
 def _commands(one: ArgumentParser, words: str) -> Iterator[tuple[str, ArgumentParser]]:

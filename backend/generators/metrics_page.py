@@ -1,4 +1,4 @@
-"""Write the table of exported metrics into `docs/observability.md`.
+"""Write the table of exported metrics into `docs/guides/observability.md`.
 
 Run it with `python -m backend.generators.metrics_page`.
 """
@@ -14,7 +14,7 @@ from backend.administration.monitoring.api import BUILD
 from backend.core.metrics import instruments
 from backend.core.metrics.instruments import Exported
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "observability.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "guides" / "observability.md"
 BEGIN: Final = "<!-- metrics: written by `python -m backend.generators.metrics_page` -->\n"
 END: Final = "<!-- /metrics -->\n"
 _HEAD: Final = "| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n"

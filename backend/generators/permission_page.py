@@ -1,4 +1,4 @@
-"""`docs/permissions.md`: the scopes of keys, and what every route needs of its caller."""
+"""`docs/reference/permissions.md`: the scopes of keys, and what every route needs of its caller."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ expiry (`expires_at`) or scopes:
   submitted itself: {restricted}.
 - A skill of its list does all that its author wrote: it calls the skills that its `skill.yaml` declares as tools, and
   its code calls any. A model calls other skills by name only if they are in the list
-  ([Calling other skills](agents.md#calling-other-skills)).
+  ([Calling other skills](../guides/agents.md#calling-other-skills)).
 - It sees no job of another key or person, in no list, search, stream or file, unless it has `jobs:read`.
 - It never creates a key, and never changes one.
 
@@ -51,15 +51,15 @@ a job with a `run_at` counts towards the limit of those; cancel it to end it ear
 its queue drain before you revoke it.
 
 Two scopes give as much as an admin has: `members:write`, since it can invite an admin, and `deployments:write`,
-since pushed code gets the project's secrets. A key without a list of skills can also run [prompts](agents.md),
+since pushed code gets the project's secrets. A key without a list of skills also runs [prompts](../guides/agents.md),
 whose agent reads and writes the whole drive: give a list of skills to a key that leaves your hands.
 
 A publishable key has {publishable}, and nothing more; `jobs:read` means its own jobs there.
 
 ## Files in inputs
 
-The inputs of a job can name files of the [drive](drive.md), whose content the job reads. A key without the scope
-`drive:read` names only
+The inputs of a job can name files of the [drive](../concepts/drive.md), whose content the job reads. A key without the
+scope `drive:read` names only
 
 - files that it has uploaded itself, as long as no one has replaced them,
 - outputs and other files of the jobs that it has submitted, and files in `_jobs/JOB/` of such a job. Many people

@@ -19,11 +19,11 @@ def pages() -> dict[str, str]:
     """Their texts as they should be, by the names of their files."""
     return {
         **rest_pages.pages(),
-        "errors.md": error_page.page(),
-        "events.md": event_page.page(),
-        "jobs.md": job_page.page(),
-        "permissions.md": permission_page.page(),
-        "skill-yaml.md": skill_page.page(),
+        "reference/errors.md": error_page.page(),
+        "reference/events.md": event_page.page(),
+        "reference/job-statuses.md": job_page.page(),
+        "reference/permissions.md": permission_page.page(),
+        "reference/skill-yaml.md": skill_page.page(),
     }
 
 

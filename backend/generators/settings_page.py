@@ -1,4 +1,4 @@
-"""Writes `docs/settings.md` from the class of settings: `python -m backend.generators.settings_page`."""
+"""Writes `docs/reference/settings.md` from the class of settings: `python -m backend.generators.settings_page`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from backend.config import Settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 HEAD = """\
 # Settings
 

@@ -1,4 +1,4 @@
-"""`docs/skill-yaml.md`: every key of a skill.yaml, from its schema."""
+"""`docs/reference/skill-yaml.md`: every key of a skill.yaml, from its schema."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _DIALECT: Final = """\
 the object names its own `required`.
 
 Types: {types}. `text` is a string that people write in a larger field; `image`, `video`, `audio` and `file` are
-[files](inputs.md).
+[files](../guides/files-as-inputs.md).
 
 """
 _PACK: Final = """\

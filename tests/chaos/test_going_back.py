@@ -30,7 +30,7 @@ from tests.factories.agents import DONE
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600)]
 
-UPGRADING = Path(__file__).parents[2] / "docs" / "upgrading.md"
+UPGRADING = Path(__file__).parents[2] / "docs" / "guides" / "upgrading.md"
 RUNNING = 4
 READY = 2
 PARKED = 10

@@ -210,20 +210,6 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
     assert_usable(signed_in, "editor, publish")
 
 
-def test_the_pages_of_the_documentation(signed_in: Page, settled: Any) -> None:
-    pages = {
-        "/docs": lambda: signed_in.get_by_role("heading", name="Documentation"),
-        "/docs/quickstart": lambda: signed_in.get_by_role("navigation", name="On this page"),
-        "/docs/errors": lambda: signed_in.get_by_role("table").first,
-        "/docs?q=schedule": lambda: signed_in.get_by_role("heading", name="Schedules"),
-        "/docs?q=nosuchwordanywhere": lambda: signed_in.get_by_text("No page has all of these words"),
-    }
-    for path, sign in pages.items():
-        signed_in.goto(settled.running.url + path)
-        expect(sign().first).to_be_visible()
-        assert_usable(signed_in, path)
-
-
 @pytest.fixture(scope="module")
 def agent(settled: Any) -> str:
     """The slug of a skillpack with an agent that has a tool, and another prompt in its working copy."""

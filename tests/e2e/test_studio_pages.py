@@ -96,19 +96,3 @@ def test_a_page_of_a_session_that_ended_elsewhere_leaves_for_the_form(signed_in:
 def test_an_unknown_job_says_so(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/jobs/123")
     expect(signed_in.get_by_role("alert")).to_contain_text("123")
-
-
-def test_the_documentation_shows_pictures_of_the_theme_and_no_other_file(
-    signed_in: Page, settled: Any
-) -> None:
-    signed_in.goto(f"{settled.running.url}/docs/agents")
-    pictures = signed_in.get_by_role("img", name="A job that waits")
-    expect(pictures).to_have_count(1)
-    expect(pictures).to_have_js_property("complete", True)
-    for theme in ("light", "dark"):
-        signed_in.emulate_media(color_scheme=theme)
-        expect(pictures).to_have_attribute("src", f"/docs/images/job-{theme}.png")
-        pictures.scroll_into_view_if_needed()
-        expect(pictures).to_have_js_property("naturalWidth", 1280)
-    for path in ("take.py", "no-such.png"):
-        assert signed_in.request.get(f"{settled.running.url}/docs/images/{path}").status == 404

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = ROOT / "docs" / "nightly.log"
+COMMITTED = Path(__file__).parent / "nightly" / "transcript.log"
 
 
 @pytest.mark.slow  # it waits for a schedule's minute

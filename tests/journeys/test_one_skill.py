@@ -12,7 +12,7 @@ from studio import build
 from tests.journeys.one_skill.studio import CHROMIUM
 
 ROOT = Path(__file__).parents[2]
-COMMITTED = ROOT / "docs" / "one-skill.log"
+COMMITTED = Path(__file__).parent / "one_skill" / "transcript.log"
 
 
 @pytest.mark.e2e

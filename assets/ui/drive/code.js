@@ -14,6 +14,6 @@ export function codeOf(origin, folder) {
     python: `import os\nfrom puras import Client\n\nclient = Client(os.environ["PURAS_API_KEY"], api_base="${origin}")\nprint(client.upload("${NAME}", ${JSON.stringify(path)}))`,
     terminal: `export PURAS_API_BASE=${origin}  # the key stands in PURAS_API_KEY\npuras drive cp ${NAME} ${quoted(`drive:${path}`)}`,
     typescript: `import { readFile } from "node:fs/promises";\n\nconst answer = await fetch("${address}", {\n  method: "PUT",\n  headers: { Authorization: \`Bearer \${process.env.PURAS_API_KEY}\` },\n  body: await readFile("${NAME}"),\n});\nif (!answer.ok) throw new Error((await answer.json()).detail);\nconsole.log(await answer.json());`,
-    mcp: `// .cursor/mcp.json; docs/mcp.md has those of other editors\n${JSON.stringify(server, null, 2)}\n\n// what the agent then calls\n${JSON.stringify({ name: "drive_upload", arguments: { path: `${folder}hello.txt`, text: "Hello" } }, null, 2)}`,
+    mcp: `// .cursor/mcp.json; docs/reference/mcp.md has those of other editors\n${JSON.stringify(server, null, 2)}\n\n// what the agent then calls\n${JSON.stringify({ name: "drive_upload", arguments: { path: `${folder}hello.txt`, text: "Hello" } }, null, 2)}`,
   };
 }

@@ -57,4 +57,4 @@ TRANSITIONS: Final = (
     Transition("waiting", "queued", ("resume_decided",), "The last pending approval is decided or expires."),
     Transition("waiting", "cancelled", _CANCEL, "The job is cancelled while it waits."),
 )
-"""Every transition. The diagram in `docs/jobs.md` is generated from it, and a test compares it with the SQL."""
+"""All transitions. `docs/reference/job-statuses.md` is generated from them, and a test compares them with the SQL."""

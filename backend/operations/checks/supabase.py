@@ -39,7 +39,7 @@ def checks(settings: Settings, *, create_buckets: bool) -> list[Check]:
     found = [*_database(settings)]
     if settings.supabase_url is None or settings.supabase_service_key is None:
         missing = fail(
-            "Supabase", "SUPABASE_URL is not set", "Set it and SUPABASE_SERVICE_KEY: docs/supabase.md."
+            "Supabase", "SUPABASE_URL is not set", "Set it and SUPABASE_SERVICE_KEY: docs/guides/supabase.md."
         )
         return [missing, *found]
     return [*asyncio.run(_storage(settings, create_buckets=create_buckets)), *found]
@@ -165,7 +165,9 @@ async def _try_out(connection: Any, name: str) -> None:
 
 def _database(settings: Settings) -> list[Check]:
     if settings.database_url is None:
-        remedy = "Fine for one machine; for several, set DATABASE_URL to the project's (docs/supabase.md)."
+        remedy = (
+            "Fine for one machine; for several, set DATABASE_URL to the project's (docs/guides/supabase.md)."
+        )
         return [ok("database", f"embedded. {remedy}")]
     url = settings.database_url.get_secret_value()
     is_pooled = pooler.pools_transactions(url)

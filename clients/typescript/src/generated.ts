@@ -598,7 +598,7 @@ export interface DiffRead {
 export interface DocumentRead {
   name: string;
   section: string;
-  /** Markdown; in lists what is around the words that were looked for, else empty. */
+  /** Markdown; in a list, the text around the first match of the search, or empty. */
   text: string;
   title: string;
 }
@@ -4310,10 +4310,10 @@ export class Api {
   /**
    * List or search the documentation
    *
-   * The pages in their order, or those that hold all the words, the best first.
+   * Return the pages in reading order, or those that contain all words of `q`, best match first.
    */
   listDocuments(given: {
-      /** Words that a page holds. */
+      /** Words that a page must contain. */
       q?: string;
     } = {}, options: CallOptions = {}): Promise<DocumentRead[]> {
     return this.transport.json("GET", "/v1/docs", {
@@ -4324,7 +4324,9 @@ export class Api {
   /**
    * Read a page of the documentation
    *
-   * The page as Markdown, as it was written for this release.
+   * Return a page as Markdown, in the version of this release.
+   *
+   * `name` is its path in the documentation, such as `tutorials/quickstart`. Names of pages before 0.2.0 still work.
    */
   getDocument(given: {
       name: string;

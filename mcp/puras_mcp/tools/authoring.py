@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from puras_mcp import places, starters
-from puras_mcp.api import segment
+from puras_mcp.api import segments
 from puras_mcp.cutting import MAX_CHARS
 from puras_mcp.errors import Refused
 from puras_mcp.offer import ADD, READ, Offer
@@ -64,18 +64,19 @@ async def init_files(kind: KindOfSkill = "function", name: Name = "") -> Starter
 async def docs(
     call: Call,
     page: Annotated[
-        str, Field(description="Name of a page, such as quickstart; empty: list or search.")
+        str, Field(description="Name of a page, such as tutorials/quickstart; empty: list or search.")
     ] = "",
     query: Annotated[str, Field(description="Words to search for in all pages.")] = "",
     offset: Annotated[int, Field(description="`next_offset` of the answer before.", ge=0)] = 0,
 ) -> Pages:
     """Read the documentation of this instance: list the pages, search them, or read one.
 
-    Read `skill-yaml` before writing a skill.yaml, `inputs` before taking files, `errors` when a code is unknown.
+    Read `reference/skill-yaml` before you write a skill.yaml, `guides/files-as-inputs` before you use files as inputs,
+    and `reference/errors` when an error code is unknown.
     """
     api = api_of(call)
     if page:
-        found = await api.get(f"/v1/docs/{segment(page)}")
+        found = await api.get(f"/v1/docs/{segments(page)}")
         text: str = found["text"]
         end = offset + MAX_CHARS
         one = Page(**{**found, "text": text[offset:end]}, next_offset=end if end < len(text) else None)

@@ -25,15 +25,17 @@ _SYSTEMD = "changes the machine's services; tests/contract/shipping/test_service
 _JOURNEY = "builds everything again, then runs a script that tests/journeys runs"
 NOT_RUN: Final = (
     NotRun("README", "make run ", _WHOLE),
-    NotRun("quickstart", "make run\n", _WHOLE),
-    NotRun("nightly", "make environment pages", _JOURNEY),
-    NotRun("one-skill", "make environment pages", _JOURNEY),
-    NotRun("deploy/docker", "docker build", _ENGINE),
-    NotRun("deploy/docker", "docker compose", _ENGINE),
-    NotRun("observability", "docker run", _ENGINE + "; tests/integration/observability has a receiver"),
-    NotRun("deploy/systemd", "sudo useradd", _SYSTEMD),
-    NotRun("deploy/systemd", "--now puras-studio", _SYSTEMD),
-    NotRun("deploy/systemd", "--now puras-api", _SYSTEMD),
+    NotRun("tutorials/quickstart", "make run\n", _WHOLE),
+    NotRun("tutorials/team-day", "make environment pages", _JOURNEY),
+    NotRun("tutorials/notebook-to-production", "make environment pages", _JOURNEY),
+    NotRun("guides/docker", "docker build", _ENGINE),
+    NotRun("guides/docker", "docker compose", _ENGINE),
+    NotRun(
+        "guides/observability", "docker run", _ENGINE + "; tests/integration/observability has a receiver"
+    ),
+    NotRun("guides/systemd", "sudo useradd", _SYSTEMD),
+    NotRun("guides/systemd", "--now puras-studio", _SYSTEMD),
+    NotRun("guides/systemd", "--now puras-api", _SYSTEMD),
     NotRun(
         "guides/test-against-supabase",
         "-m pytest tests/integration/storage",
@@ -41,10 +43,12 @@ NOT_RUN: Final = (
     ),
     NotRun("guides/test-against-supabase", "docker compose", _ENGINE),
     NotRun(
-        "notebooks", "pip install", "installs packages over the network; test_kit_wheel.py installs the kit"
+        "guides/notebooks",
+        "pip install",
+        "installs packages over the network; test_kit_wheel.py installs the kit",
     ),
-    NotRun("mcp", "--transport http", "needs Claude Code; test_snippets.py does what it keeps"),
-    NotRun("mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it keeps"),
+    NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it keeps"),
+    NotRun("reference/mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it keeps"),
 )
 
 

@@ -45,27 +45,27 @@ def _readme(reader: Reader) -> None:
     assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter is as it was"
 
 
-@guide("quickstart")
+@guide("tutorials/quickstart")
 def _first_pages(reader: Reader) -> None:
     """In this order: those that follow use the skill of the first."""
     assert '"words":6' in reader.shell().replace(" ", "")
     reader.python()
     reader.folder /= "my-skills"
-    reader.turn_to("inputs")
+    reader.turn_to("guides/files-as-inputs")
     reader.sees_refusals()
     reader.push({**packs.of_folder(reader.folder), **reader.files()})
     reader.shell()
     assert reader.client.run("measure", {"document": "texts/hamlet.txt"}) == {"size_bytes": 18}
-    reader.turn_to("billing")
+    reader.turn_to("guides/credit")
     reader.operates(reader.instance.up)
     reader.mine["my-project"] = reader.project
     reader.shell()
     assert reader.asks("/v1/billing/balance")["balance_usd"] >= 29
-    reader.turn_to("migrating")
+    reader.turn_to("guides/migrate-from-puras")
     reader.shell()
 
 
-@guide("cli")
+@guide("reference/cli")
 def _command_line(reader: Reader) -> None:
     reader.push(packs.template("starter"))
     shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "photo.jpg")
@@ -94,7 +94,7 @@ def _template(name: str) -> Guide:
 GUIDES |= {f"skills_kit/templates/{name}/README": _template(name) for name in ("desk", "figures", "starter")}
 
 
-@guide("sdk")
+@guide("reference/python-client")
 def _python(reader: Reader) -> None:
     reader.push(packs.OF_CLIENTS)
     for name in ("photo.jpg", "report.pdf"):
@@ -103,13 +103,13 @@ def _python(reader: Reader) -> None:
     assert "Hello, Ada!" in reader.python(texts=["one", "two"], names=["Ada", "Grace"], job_id=job_id)
 
 
-@guide("mcp")
+@guide("reference/mcp")
 def _mcp(reader: Reader) -> None:
     reader.push(packs.OF_CLIENTS)
     assert "Hello, Ada!" in reader.python()
 
 
-@guide("typescript")
+@guide("reference/typescript-client")
 def _typescript(reader: Reader) -> None:
     reader.push(packs.OF_CLIENTS)
     client = reader.folder / "clients" / "typescript"
@@ -127,7 +127,7 @@ def _typescript(reader: Reader) -> None:
     assert reader.run(["bun", "run", str(program)]).endswith("Hello, Ada! succeeded not empty true\n")
 
 
-@guide("notebooks")
+@guide("guides/notebooks")
 def _notebooks(reader: Reader) -> None:
     reader.push(packs.OF_CLIENTS)
     cells = [block.code for block in reader.blocks("ipython")]
@@ -141,7 +141,7 @@ assert answer.run(question="Who hunts at night?").result["answer"]
     _in_ipython(reader, *cells, "%skill_check word-count", "%skill_publish word-count -m first --all", then)
 
 
-@guide("one-skill")
+@guide("tutorials/notebook-to-production")
 def _one_skill(reader: Reader) -> None:
     (cell,) = reader.blocks("ipython")
     reader.done.append(cell)
@@ -155,7 +155,7 @@ def _in_ipython(reader: Reader, *cells: str) -> None:
     reader.run([sys.executable, str(CELLS)], given=json.dumps(["%load_ext puras", *cells]))
 
 
-@guide("agents")
+@guide("guides/agents")
 def _agents(reader: Reader) -> None:
     files = reader.files()
     reader.push({**files, **packs.SUMMARIZE_PROMPT, **packs.refund()})
@@ -167,7 +167,7 @@ def _agents(reader: Reader) -> None:
     assert "Owls for" in reader.python()
 
 
-@guide("evals")
+@guide("guides/evals")
 def _evals(reader: Reader) -> None:
     files = packs.graded()
     versions = [
@@ -191,7 +191,7 @@ def _suite(reader: Reader, version: int) -> None:
     )
 
 
-@guide("drafts")
+@guide("guides/working-copy")
 def _drafts(reader: Reader) -> None:
     version = reader.push(packs.summarize())
     reader.mine['"version": 3'] = f'"version": {version}'
@@ -199,13 +199,13 @@ def _drafts(reader: Reader) -> None:
     assert "skills/summarize/prompt.md" in reader.shell()
 
 
-@guide("marketplace")
+@guide("guides/marketplace")
 def _marketplace(reader: Reader) -> None:
     reader.push(packs.SHOUT)
     assert "HELLO" in reader.shell()
 
 
-@guide("memory")
+@guide("guides/memory")
 def _memory(reader: Reader) -> None:
     assert "Acme wants formal letters." in reader.shell()
     (code,) = reader.blocks("python")
@@ -221,7 +221,7 @@ def _memory(reader: Reader) -> None:
     assert reader.client.run("remember") == {"title": "Acme wants formal letters."}
 
 
-@guide("media")
+@guide("guides/media")
 def _media(reader: Reader) -> None:
     (code,) = reader.blocks("python")
     reader.done.append(code)
@@ -231,25 +231,25 @@ def _media(reader: Reader) -> None:
     assert result["poster"] == "out/poster.png"
 
 
-@guide("skill-yaml")
+@guide("reference/skill-yaml")
 def _skill_yaml(reader: Reader) -> None:
     reader.push(reader.files())
     assert reader.client.run("greet", {}) == {"greeting": "Hello, you!"}
 
 
-@guide("webhooks")
+@guide("guides/webhooks")
 def _webhooks(reader: Reader) -> None:
     assert "whsec_" in reader.shell()
     reader.python()
 
 
-@guide("schedules")
+@guide("guides/schedules")
 def _schedules(reader: Reader) -> None:
     reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
     assert "Morning report" in reader.shell()
 
 
-@guide("money")
+@guide("concepts/money")
 def _money(reader: Reader) -> None:
     reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
     assert "Reports" in reader.shell()

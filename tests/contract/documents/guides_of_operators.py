@@ -119,8 +119,8 @@ def _tests_against_supabase(reader: Reader) -> None:
 
 
 GUIDES_OF_OPERATORS: Final[dict[str, Guide]] = {
-    "operations": _operations,
-    "observability": _observability,
-    "supabase": _supabase,
+    "guides/self-host": _operations,
+    "guides/observability": _observability,
+    "guides/supabase": _supabase,
     "guides/test-against-supabase": _tests_against_supabase,
 }

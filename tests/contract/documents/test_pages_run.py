@@ -15,9 +15,11 @@ from tests.contract.documents.reading import Instance, reader_of
 from tests.doubles.messages import MessagesServer
 from tests.integration.operations.instances import new_up
 
-PAGES_OF_ANOTHER = {"inputs": "quickstart", "billing": "quickstart", "migrating": "quickstart"}
+PAGES_OF_ANOTHER = dict.fromkeys(
+    ("guides/files-as-inputs", "guides/credit", "guides/migrate-from-puras"), "tutorials/quickstart"
+)
 """Pages that one reader does behind another page."""
-SLOW = ("operations", "observability")
+SLOW = ("guides/self-host", "guides/observability")
 """Their blocks start whole instances."""
 GUIDES = {**GUIDES_OF_PEOPLE, **GUIDES_OF_OPERATORS}
 

@@ -14,7 +14,7 @@ from tests.contract.frozen.compare import Difference, compare, compare_descripti
 from tests.contract.frozen.current import CONTRACTS, CURRENT, Json
 from tests.contract.frozen.freeze import archive
 
-UPGRADING: Final = Path(__file__).parents[3] / "docs" / "upgrading.md"
+UPGRADING: Final = Path(__file__).parents[3] / "docs" / "guides" / "upgrading.md"
 
 
 class Change(NamedTuple):

@@ -36,7 +36,7 @@ def test_types_of_events_in_the_python_client_are_generated_from_their_classes()
 
 
 def test_the_tools_of_the_mcp_server_are_described_as_they_are() -> None:
-    assert read("docs/mcp.md") == reference.page(), "run `make settings`"
+    assert read("docs/reference/mcp.md") == reference.page(), "run `make settings`"
 
 
 def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> None:

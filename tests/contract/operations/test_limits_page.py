@@ -1,4 +1,4 @@
-"""`docs/limits.md` tells the numbers that the code has."""
+"""`docs/reference/limits.md` tells the numbers that the code has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.identity.auth.accounts import sessions
 from backend.identity.auth.rate_limits import sign_ins
 from studio import sockets
 
-PAGE = (Path(__file__).parents[3] / "docs" / "limits.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "limits.md").read_text(encoding="utf-8")
 
 
 def test_every_quota_is_there_with_its_default() -> None:

@@ -14,7 +14,7 @@ from backend.integrations.media.model_families import Family, MediaPrice, MediaR
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.entries import CatalogueEntry
 
-PAGE = Path(__file__).parents[3] / "docs" / "models.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "models.md"
 READ = {"provider", "others", "nobody"}
 UNITS = {
     "image": "an image",

@@ -27,8 +27,8 @@ WORKER_VARIABLES = {
 
 
 def test_every_variable_of_a_worker_of_puras_has_a_row_and_every_setting_exists() -> None:
-    text = next(page.text for page in pages.all_() if page.name == "migrating")
-    settings = next(page.text for page in pages.all_() if page.name == "settings")
+    text = next(page.text for page in pages.all_() if page.name == "guides/migrate-from-puras")
+    settings = next(page.text for page in pages.all_() if page.name == "reference/settings")
     known = set(re.findall(r"^\| `([A-Z_]+)` \|", settings, re.MULTILINE))
     rows = re.findall(r"^\| (.+?) \| (.+?) \|$", text, re.MULTILINE)
     named = {name for there, _ in rows for name in re.findall(r"`([A-Z][A-Z_]{3,})`", there)}

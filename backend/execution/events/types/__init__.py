@@ -1,7 +1,7 @@
 """All types of events: what is recorded about a job, one class for each type.
 
-Writers construct the classes; `decode` reads a stored event. The reference in `docs/events.md`, the schemas of the API
-and the types of both clients are generated from the classes.
+Writers construct the classes; `decode` reads a stored event. The reference in `docs/reference/events.md`, the
+schemas of the API and the types of both clients are generated from the classes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,78 @@
+"""Serve the documentation, a static site that `backend/docs_site/build.py` builds. It needs no account."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from backend.docs_site.build import SCRIPT_HASHES, URL_PATH
+from backend.docs_site.contents import FORMER_NAMES
+from studio.files import ALWAYS, REVALIDATE, sources_in
+
+_POLICY: Final = (
+    "default-src 'none'; script-src {site} {scripts}; worker-src {site}; style-src {site} 'unsafe-inline'; "
+    "img-src {site} data:; font-src {site}; connect-src {site}; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'; object-src 'none'"
+)
+# Nothing comes from 'self': files of drives are on the same origin.
+_NOT_BUILT: Final = "The documentation is not built. Run `make pages`, then reload this page.\n"
+_NOT_PUBLIC: Final = frozenset({SCRIPT_HASHES.name, "sources.sha256"})
+
+
+async def to_documentation(_: Request) -> Response:
+    """Redirect to the start page of the site, whose links are relative to a folder."""
+    return RedirectResponse(f"{URL_PATH}/", 301)
+
+
+class Documentation(StaticFiles):
+    """The files of the site; names of pages before 0.2.0 redirect to the current ones."""
+
+    def __init__(self, site: Path, *, public_url: str = "") -> None:
+        super().__init__(directory=site, html=True, check_dir=False)
+        self._site = site
+        self._public_host = urlsplit(public_url).netloc
+        self._hashes: dict[str, list[str]] | None = None
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file, a redirect to it, or the 404 page."""
+        if not (self._site / "index.html").is_file():
+            return PlainTextResponse(_NOT_BUILT, 503)
+        if path in _NOT_PUBLIC:
+            raise HTTPException(404)
+        if current := FORMER_NAMES.get(path.strip("/")):
+            return RedirectResponse(f"{URL_PATH}/{current}/", 301)
+        return await super().get_response(path, scope)
+
+    def file_response(
+        self,
+        full_path: str | os.PathLike[str],
+        stat_result: os.stat_result,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """Return a file with the headers of the studio and, for a page, a policy that names its inline scripts."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        name = Path(full_path).relative_to(self._site).as_posix()
+        response.headers.update(ALWAYS)
+        response.headers["Cache-Control"] = REVALIDATE
+        host = Headers(scope=scope).get("host", "")
+        response.headers["Content-Security-Policy"] = _POLICY.format(
+            scripts=" ".join(self._scripts(name)),
+            site=sources_in(f"{URL_PATH.strip('/')}/", host, self._public_host),
+        )
+        return response
+
+    def _scripts(self, name: str) -> list[str]:
+        if self._hashes is None:
+            self._hashes = json.loads(SCRIPT_HASHES.read_text(encoding="utf-8"))
+        return self._hashes.get(name, [])

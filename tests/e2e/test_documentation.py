@@ -1,0 +1,80 @@
+"""The documentation: a static site that anyone can read, which loads nothing from other hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from backend.docs_site import build
+from tests.e2e.test_accessibility import assert_usable
+
+pytestmark = pytest.mark.e2e
+
+QUESTIONS = {
+    "start quickstart": "Quickstart",
+    "webhook signature": "Webhooks",
+    "restore backup": "Backup and restore",
+    "rotate secrets": "secrets",
+    "network none": "Network",
+    "daily cap key": "Daily caps of keys",
+    "schedule timezone": "Schedules",
+    "idempotency key": "Idempotency",
+    "approve tool call": "approv",
+    "budget alert": "Budgets",
+}
+"""What a reader types, and a word of the title of one of the first three results."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _site() -> None:
+    assert build.main() == 0
+
+
+def test_anyone_can_read_it_and_nothing_comes_from_another_host(page: Page, running: Any) -> None:
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: problems.extend(_elsewhere(request, running.url)))
+    page.goto(f"{running.url}/docs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Puras Studio documentation")
+    page.get_by_role("link", name="Quickstart").first.click()
+    expect(page.get_by_role("heading", name="Quickstart", level=1)).to_be_visible()
+    page.goto(f"{running.url}/docs/reference/job-statuses/")
+    expect(page.locator(".mermaid")).to_be_visible()
+    expect(page.locator("pre.mermaid")).to_have_count(0)
+    assert problems == []
+
+
+def test_former_addresses_redirect_and_unknown_ones_show_the_site(page: Page, running: Any) -> None:
+    page.goto(f"{running.url}/docs/agents")
+    expect(page).to_have_url(f"{running.url}/docs/guides/agents/")
+    answer = page.goto(f"{running.url}/docs/no/such/page")
+    assert answer is not None and answer.status == 404
+    page.get_by_role("link", name="Quickstart").first.click()
+    expect(page).to_have_url(f"{running.url}/docs/tutorials/quickstart/")
+    for path in ("script-hashes.json", "sources.sha256", "images/take.py", "../SECURITY.md"):
+        assert page.request.get(f"{running.url}/docs/{path}").status in (303, 404)
+
+
+@pytest.mark.parametrize("query", QUESTIONS)
+def test_a_search_finds_the_answer_among_the_first_three(page: Page, running: Any, query: str) -> None:
+    page.goto(f"{running.url}/docs/")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("textbox").fill(query)
+    results = page.locator(".md-search__item, [role=dialog] ol > li, [role=dialog] li")
+    expect(results.first).to_be_visible()
+    first = " ".join(results.nth(n).inner_text() for n in range(min(3, results.count())))
+    assert QUESTIONS[query].casefold() in first.casefold(), first
+
+
+@pytest.mark.parametrize("path", ["", "tutorials/quickstart/", "reference/errors/"])
+def test_pages_are_usable_in_light_and_dark(page: Page, running: Any, path: str) -> None:
+    page.goto(f"{running.url}/docs/{path}")
+    expect(page.get_by_role("heading", level=1).first).to_be_visible()
+    assert_usable(page, path)
+
+
+def _elsewhere(request: Request, own: str) -> list[str]:
+    return [] if request.url.startswith((own, "data:", "blob:")) else [request.url]

@@ -1,0 +1,75 @@
+"""Names, order and search of the pages of the documentation, and their sources for the static site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backend.docs_site import build, pages
+from backend.docs_site.contents import FORMER_NAMES, SECTIONS
+
+
+def test_the_table_of_contents_lists_every_page_once() -> None:
+    listed = [name for section in SECTIONS for name in section.pages]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {page.name for page in pages.all_()}
+    assert [page.name for page in pages.all_()] == listed
+
+
+@pytest.mark.parametrize("former", FORMER_NAMES)
+def test_a_former_name_returns_the_current_page(former: str) -> None:
+    assert pages.get(former).name == FORMER_NAMES[former]
+
+
+def test_an_unknown_name_is_an_error() -> None:
+    with pytest.raises(pages.DocumentNotFound):
+        pages.get("../SECURITY")
+
+
+def test_a_search_returns_pages_that_contain_all_words_with_titles_first() -> None:
+    assert pages.search("quickstart")[0].document.name == "tutorials/quickstart"
+    assert pages.search("zzzyx") == []
+    found = pages.search("checksum mismatch")
+    assert found and all("mismatch" in one.document.text.casefold() for one in found)
+    assert all(one.excerpt for one in found)
+
+
+def test_a_screenshot_is_shown_in_the_color_scheme_of_the_reader(tmp_path: Path) -> None:
+    page = _written(tmp_path, "![A job](../images/job-light.png)\n")
+    assert page == (
+        "![A job](../images/job-light.png#only-light){ loading=lazy }\n"
+        "![A job](../images/job-dark.png#only-dark){ loading=lazy }\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("[x](../concepts/drive.md#names)", "[x](../concepts/drive.md#names)"),
+        ("[x](https://example.org/a.md)", "[x](https://example.org/a.md)"),
+        ("[x](#here)", "[x](#here)"),
+        ("[policy](../../SECURITY.md)", "[policy](../project/security-guards.md)"),
+        ("[the script](../../backend/api.py)", "the script (`backend/api.py`)"),
+    ],
+)
+def test_links_lead_to_pages_and_files_of_the_repository_are_named(
+    tmp_path: Path, written: str, shown: str
+) -> None:
+    assert _written(tmp_path, written) == shown
+
+
+def test_every_screenshot_of_a_page_exists_in_both_color_schemes() -> None:
+    for page in pages.all_():
+        for picture in build.PICTURE.finditer(page.text):
+            light = pages.FOLDER / page.name / ".." / f"{picture[2]}-light.png"
+            assert light.resolve().is_file(), f"{page.name} shows {light}"
+            assert Path(str(light.resolve()).replace("-light", "-dark")).is_file(), (
+                f"{page.name} shows {light}"
+            )
+
+
+def _written(folder: Path, text: str) -> str:
+    page = folder / "page.md"
+    build.write_page(page, text, pages.FOLDER / "guides" / "page.md")
+    return page.read_text(encoding="utf-8")
