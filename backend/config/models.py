@@ -34,7 +34,7 @@ class Models(Group):
     """The instance's key for OpenRouter, which serves the other families of models."""
 
     models: str | None = None
-    """A TOML file with additional models, such as those of a local server; `docs/guides/models.md` describes its format."""
+    """A TOML file with more models, such as those of a local server; `docs/guides/models.md` describes its format."""
 
     default_model: str = "claude/sonnet-4-6"
     """Language model of skills that do not name one."""
