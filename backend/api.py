@@ -10,7 +10,7 @@ from backend.authoring.drafts.api import router as drafts
 from backend.authoring.notebooks.api import router as notebooks
 from backend.data.drive.api import router as drive
 from backend.data.drive.folders_api import router as drive_folders
-from backend.data.drive.uploads_api import router as drive_uploads
+from backend.data.drive.uploads.api import router as drive_uploads
 from backend.data.memory.api import router as memory
 from backend.data.memory.in_job_api import router as memory_in_jobs
 from backend.data.secrets.api import router as secrets

@@ -21,7 +21,8 @@ from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.core.process_metrics import store as metrics
-from backend.data.drive import upload_expiry, usage
+from backend.data.drive import usage
+from backend.data.drive.uploads import expiry
 from backend.data.drive.usage import Drives
 from backend.execution.events import partitions
 from backend.identity.idempotency import service as idempotency
@@ -78,8 +79,8 @@ async def clean_up(database: Database, storage: Storage, rules: Rules) -> bool:
         async with database.transaction() as session:
             await session.execute(_MAY_BE_IDLE)  # while the storage removes what it names
             await delete_expired(session, storage)
-        await upload_expiry.sweep(database, storage, may_continue=may_continue)
-        await usage.recount_old(Drives(database, storage, DEFAULTS), may_continue=may_continue)
+        await expiry.sweep(database, storage, may_continue=may_continue)
+        await usage.recount_outdated(Drives(database, storage, DEFAULTS), may_continue=may_continue)
         are_rows_left = await retention.sweep(database, rules, may_continue=may_continue)
         are_projects_left = await purge.purge_due(
             database, storage, rules.deleted_projects, may_continue=may_continue

@@ -14,7 +14,7 @@ from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.evals import runner
 from backend.evals.case_of_job import EVAL
-from backend.evals.planning import Means
+from backend.evals.planning import SuiteResources
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.money.pricing import PriceList
 
@@ -30,7 +30,9 @@ class Suites:
 
     def __init__(self, context: AppContext) -> None:
         self._database = context.database
-        self._means = Means(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
+        self._resources = SuiteResources(
+            context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs
+        )
         self._ended = asyncio.Event()
 
     def note(self, job_attempt: JobAttempt) -> None:
@@ -44,7 +46,7 @@ class Suites:
 
     async def _advance(self) -> None:
         try:
-            await runner.drive(self._database, self._means)
+            await runner.advance_all(self._database, self._resources)
         except SQLAlchemyError as error:
             log.warning("suites wait for the database; trying again", error=why_away(error))
 

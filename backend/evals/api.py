@@ -1,4 +1,4 @@
-"""Routes of suites and of the cases that are kept here."""
+"""Define the routes of suites and of saved cases."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from backend.context import AppContext
 from backend.core.http.paging import PageDep, linked
-from backend.evals import cases, comparing, outcomes, suites, targets
-from backend.evals.planning import Means
+from backend.evals import cases, outcomes, suite_comparison, suites, targets
+from backend.evals.planning import SuiteResources
 from backend.evals.schemas import (
     CaseCreate,
     CaseRead,
@@ -32,12 +32,12 @@ from backend.skills.deployments.active import MAX_VERSION
 router = APIRouter(route_class=AuthorizedRoute, tags=["evals"])
 
 Skill = Annotated[str, Query(max_length=200)]
-Ref = Annotated[str | None, Query(max_length=64, description="A version number, or the id of a suite.")]
+Ref = Annotated[str | None, Query(max_length=64, description="A version number or the ID of a suite.")]
 
 
-def means_of(context: AppContext) -> Means:
-    """What this instance gives a suite."""
-    return Means(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
+def resources_of(context: AppContext) -> SuiteResources:
+    """Return what this instance provides for a suite."""
+    return SuiteResources(context.storage, PriceList.of(context.settings), context.settings.max_queued_jobs)
 
 
 @router.post(
@@ -46,19 +46,21 @@ def means_of(context: AppContext) -> Means:
 @permissions.needs("evals:write", "evals:read", "jobs:submit", role=Role.DEVELOPER)
 async def start_suite(
     skillpack: str,
-    asked: SuiteCreate,
+    body: SuiteCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     *,
     once: OnceDep,
 ) -> Response:
-    """Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders."""
+    """Run a skill on its cases, each as a job of its own, and have the skill's graders judge every result."""
 
-    async def make() -> SuiteRead:
-        return await suites.start(session, principal, asked, skillpack=skillpack, means=means_of(context))
+    async def create() -> SuiteRead:
+        return await suites.start(
+            session, principal, body, skillpack=skillpack, resources=resources_of(context)
+        )
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get("/skillpacks/{skillpack}/evals", summary="List suites")
@@ -73,7 +75,7 @@ async def list_suites(
     page: PageDep,
     skill: Skill | None = None,
 ) -> Sequence[SuiteRead]:
-    """The suites of a skillpack, newest first."""
+    """List the suites of a skillpack, newest first."""
     found = await suites.list_some(session, principal, page, skillpack=skillpack, skill=skill)
     return linked(request, response, found)
 
@@ -89,8 +91,13 @@ async def compare_suites(
     base: Ref = None,
     head: Ref = None,
 ) -> Comparison:
-    """Two versions of a skill by their newest finished suites; without a base, the baseline or the version before."""
-    return await comparing.compare(session, principal, skillpack=skillpack, skill=skill, base=base, head=head)
+    """Compare two versions of a skill by their newest finished suites.
+
+    Without a base: the baseline, or else the version before.
+    """
+    return await suite_comparison.compare(
+        session, principal, skillpack=skillpack, skill=skill, base=base, head=head
+    )
 
 
 @router.get("/skillpacks/{skillpack}/evals/dataset", summary="List the cases of a suite")
@@ -106,10 +113,10 @@ async def list_dataset(
     context: ContextDep,
     page: PageDep,
     version: Annotated[
-        int | None, Query(ge=1, le=MAX_VERSION, description="Default: the active one.")
+        int | None, Query(ge=1, le=MAX_VERSION, description="Default: the active version.")
     ] = None,
 ) -> list[GivenCase]:
-    """Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here."""
+    """List every case that a suite of the skill would run: those of the version's dataset, and saved cases."""
     found = await targets.list_cases(
         session, principal, page, skillpack=skillpack, skill=skill, version=version, storage=context.storage
     )
@@ -119,7 +126,7 @@ async def list_dataset(
 @router.get("/evals/{suite_id}", summary="Read a suite")
 @permissions.needs("evals:read")
 async def get_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
-    """The suite, how far it is, and what it has come to."""
+    """Return the suite with its progress and its numbers."""
     return await suites.view(session, await suites.get(session, principal, suite_id))
 
 
@@ -133,28 +140,28 @@ async def list_runs(
     session: SessionDep,
     *,
     page: PageDep,
-    base: Annotated[UUID | None, Query(description="A suite to show each run beside.")] = None,
+    base: Annotated[UUID | None, Query(description="A suite whose runs are returned alongside.")] = None,
 ) -> Sequence[EvalRunRead]:
-    """Every run with its inputs, what was expected, what came out, and what each grader said of it."""
+    """List every run with its inputs, the expected output, the actual output, and the verdict of each grader."""
     return linked(request, response, await outcomes.list_some(session, principal, suite_id, page, base=base))
 
 
 @router.post("/evals/{suite_id}/cancel", summary="Cancel a suite")
 @permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
 async def cancel_suite(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
-    """End the suite and its jobs."""
+    """Cancel the suite and its jobs."""
     return await suites.cancel(session, principal, suite_id)
 
 
 @router.post("/evals/{suite_id}/baseline", summary="Make a suite the baseline of its skill")
 @permissions.needs("evals:write", "evals:read", role=Role.DEVELOPER)
 async def make_baseline(suite_id: UUID, principal: PrincipalDep, session: SessionDep) -> SuiteRead:
-    """Somebody has looked at it and finds it good: gates refuse versions that are worse."""
+    """Make a reviewed suite the baseline of its skill. Gates reject versions that are worse."""
     return await suites.make_baseline(session, principal, suite_id)
 
 
 @router.post(
-    "/jobs/{job_id}/eval-case", status_code=201, summary="Keep a job as a case", response_model=CaseRead
+    "/jobs/{job_id}/eval-case", status_code=201, summary="Save a job as a case", response_model=CaseRead
 )
 @permissions.needs("evals:write", "jobs:read_own", role=Role.DEVELOPER)
 async def keep_case(
@@ -164,19 +171,19 @@ async def keep_case(
     context: ContextDep,
     *,
     once: OnceDep,
-    asked: CaseCreate | None = None,
+    body: CaseCreate | None = None,
 ) -> Response:
-    """The job's inputs, and its result or `expected`, become a case of its skill; secrets are left out."""
+    """Save the job's inputs, and its result or `expected`, as a case of its skill. Secrets are redacted."""
 
-    async def make() -> CaseRead:
-        wanted = asked or CaseCreate()
-        kept = await cases.keep(session, principal, job_id, wanted, vault=context.vault)
-        return CaseRead.model_validate(kept, from_attributes=True)
+    async def create() -> CaseRead:
+        request = body or CaseCreate()
+        case = await cases.save(session, principal, job_id, request, vault=context.vault)
+        return CaseRead.model_validate(case, from_attributes=True)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
-@router.get("/eval-cases", summary="List the cases that are kept here")
+@router.get("/eval-cases", summary="List saved cases")
 @permissions.needs("evals:read")
 async def list_cases(
     request: Request,
@@ -185,16 +192,16 @@ async def list_cases(
     session: SessionDep,
     *,
     page: PageDep,
-    skillpack: Annotated[str | None, Query(description="Id or slug.")] = None,
+    skillpack: Annotated[str | None, Query(description="ID or slug.")] = None,
     skill: Skill | None = None,
 ) -> list[CaseRead]:
-    """Newest first; those of a dataset are in its bundle."""
+    """List saved cases, newest first. Cases of a dataset are in its bundle."""
     found = await cases.list_some(session, principal, page, skillpack=skillpack, skill=skill)
     return [CaseRead.model_validate(one, from_attributes=True) for one in linked(request, response, found)]
 
 
-@router.delete("/eval-cases/{case_id}", status_code=204, summary="Delete a kept case")
+@router.delete("/eval-cases/{case_id}", status_code=204, summary="Delete a saved case")
 @permissions.needs("evals:write", role=Role.DEVELOPER)
 async def delete_case(case_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Suites that have run it keep what they have."""
+    """Delete a saved case. Suites that have run it are not changed."""
     await cases.delete(session, principal, case_id)

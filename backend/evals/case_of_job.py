@@ -1,4 +1,4 @@
-"""The case that a job of a suite runs, as its worker needs it."""
+"""Read the case that a job of a suite runs, for its worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 
 EVAL: Final = "eval"
-"""The source of jobs of suites. Anybody may write it; only a suite's own jobs have a row that says which case."""
+"""The source of jobs of suites. Other callers may use it too; only jobs of suites have a row that names the case."""
 
 _CASE: Final = text("""
 select expected, has_expected from eval_runs where job_id = :job_id and project_id = :project_id
@@ -22,11 +22,11 @@ class Case(NamedTuple):
 
     expected: Any
     has_expected: bool
-    """False: nothing was said; `null` can be expected too."""
+    """False: nothing is expected, which differs from an expected `null`."""
 
 
 async def case_of(session: AnySession, *, project_id: UUID, job_id: UUID) -> Case | None:
-    """The case that the job runs; none when it is of no suite."""
+    """Return the case that the job runs; None if it belongs to no suite."""
     values = {"project_id": project_id, "job_id": job_id}
     row = (await session.execute(_CASE, values)).one_or_none()
     return None if row is None else Case(row.expected, row.has_expected)

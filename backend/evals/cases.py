@@ -1,4 +1,4 @@
-"""Cases that are kept here: any job that has ended becomes one, without the project's secrets."""
+"""Save jobs that have ended as cases of their skills, without the project's secrets."""
 
 from __future__ import annotations
 
@@ -27,60 +27,62 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.skillpacks import service as skillpacks
 
-MAX_KEPT: Final = 1_000
+MAX_SAVED: Final = 1_000
 """Of one skill."""
 MAX_EXPECTED_BYTES: Final = 1 << 20
 
 
-async def keep(
-    session: AsyncSession, principal: Principal, job_id: UUID, asked: CaseCreate, *, vault: Vault
+async def save(
+    session: AsyncSession, principal: Principal, job_id: UUID, request: CaseCreate, *, vault: Vault
 ) -> EvalCase:
-    """Make a case of a job: its inputs, and what is expected, which is its result unless something else is given.
+    """Create a case from a job: its inputs, and its result as the expected output unless the request has another.
 
     Raises:
-        JobNotFound: there is none that the principal may see.
-        NotFinished: it still runs.
-        Invalid: the expected value cannot be stored, or the job does not run a skill of the project.
-        CaseIdTaken: the skill has a case of that id.
-        TooManyCases: it has as many as may be.
+        JobNotFound: It does not exist, or the principal may not see it.
+        NotFinished: The job has not ended.
+        Invalid: The expected value cannot be stored, or the job does not run a skill of the project.
+        CaseIdTaken: The skill has a case with this ID.
+        TooManyCases: The skill has the maximum number of cases.
     """
     principal.require(Role.DEVELOPER, "evals:write")
     job = await get_row(session, principal, job_id)
     if job.status not in TERMINAL:
         raise NotFinished(f"The job {str(job_id)!r}", job.status, "Only one that has ended becomes a case.")
     if job.deployment_id is None:
-        message = "A prompt without a skillpack has no graders. Make a skill of it, and keep a job of that."
+        message = (
+            "A prompt without a skillpack has no graders. Create a skill with it, and save one of its jobs."
+        )
         raise Invalid(f"The job cannot become a case: {message}", [Problem("job_id", message)])
     if job.publisher_id is not None:
         message = (
-            "It runs the listing of another project, whose graders and code are not yours. "
-            "Keep jobs of your own skills as cases."
+            "It runs the listing of another project, whose code and graders you cannot use. "
+            "Save jobs of your own skills as cases."
         )
         raise Invalid(f"The job cannot become a case: {message}", [Problem("job_id", message)])
-    own = await secrets.for_job(
+    job_secrets = await secrets.for_job(
         session, vault, project_id=principal.project_id, skillpack_id=job.skillpack_id
     )
-    scrub = Scrubber(own.values.values()).scrub
+    scrub = Scrubber(job_secrets.values.values()).scrub
     case = EvalCase(
         project_id=principal.project_id,
         skillpack_id=job.skillpack_id,
         skill_name=job.skill_name,
-        case_id=asked.id or f"job-{str(job_id)[:8]}",
+        case_id=request.id or f"job-{str(job_id)[:8]}",
         inputs=scrub(job.inputs),
-        tags=list(asked.tags),
+        tags=list(request.tags),
         source_job_id=job_id,
         created_by=principal.label,
-        **_expected(asked, job, scrub),
+        **_expected(request, job, scrub),
     )
-    await _make_room(session, principal, case)
+    await _check_count(session, principal, case)
     try:
         async with session.begin_nested():
             session.add(case)
             await session.flush()
     except IntegrityError:
         raise CaseIdTaken(case.case_id) from None
-    facts = {"skill": case.skill_name, "case": case.case_id, "job_id": str(job_id)}
-    await audit.record(session, principal, "eval_case.kept", f"eval_case:{case.id}", **facts)
+    fields = {"skill": case.skill_name, "case": case.case_id, "job_id": str(job_id)}
+    await audit.record(session, principal, "eval_case.kept", f"eval_case:{case.id}", **fields)
     return case
 
 
@@ -92,10 +94,10 @@ async def list_some(
     skillpack: str | None = None,
     skill: str | None = None,
 ) -> Slice[EvalCase]:
-    """The project's kept cases, newest first.
+    """Return the project's saved cases, newest first.
 
     Raises:
-        SkillpackNotFound: there is none such.
+        SkillpackNotFound: The skillpack does not exist.
     """
     principal.require(Role.VIEWER, "evals:read")
     query = visible(EvalCase, principal)
@@ -104,19 +106,19 @@ async def list_some(
         query = query.where(col(EvalCase.skillpack_id) == pack.id)
     if skill is not None:
         query = query.where(col(EvalCase.skill_name) == skill)
-    below = page.moment()
-    if below is not None:
-        query = query.where(tuple_(col(EvalCase.created_at), col(EvalCase.id)) < (below.at, below.id))
+    before = page.moment()
+    if before is not None:
+        query = query.where(tuple_(col(EvalCase.created_at), col(EvalCase.id)) < (before.at, before.id))
     query = query.order_by(col(EvalCase.created_at).desc(), col(EvalCase.id).desc())
     rows = (await session.scalars(query.limit(page.limit + 1))).all()
     return page.slice(rows, lambda case: (case.created_at, case.id))
 
 
 async def delete(session: AsyncSession, principal: Principal, case_id: UUID) -> None:
-    """Forget a case; suites that have run it keep what they have.
+    """Delete a case; suites that have run it are not changed.
 
     Raises:
-        CaseNotFound: there is none that the principal may see.
+        CaseNotFound: It does not exist, or the principal may not see it.
     """
     principal.require(Role.DEVELOPER, "evals:write")
     query = visible(EvalCase, principal).where(col(EvalCase.id) == case_id)
@@ -124,32 +126,32 @@ async def delete(session: AsyncSession, principal: Principal, case_id: UUID) -> 
     if case is None:
         raise CaseNotFound(case_id)
     await session.delete(case)
-    facts = {"skill": case.skill_name, "case": case.case_id}
-    await audit.record(session, principal, "eval_case.deleted", f"eval_case:{case_id}", **facts)
+    fields = {"skill": case.skill_name, "case": case.case_id}
+    await audit.record(session, principal, "eval_case.deleted", f"eval_case:{case_id}", **fields)
 
 
-def _expected(asked: CaseCreate, job: Job, scrub: Any) -> dict[str, Any]:
-    """What was asked for, `null` being nothing; else the job's own result, if it has one."""
-    if "expected" not in asked.model_fields_set:
+def _expected(request: CaseCreate, job: Job, scrub: Any) -> dict[str, Any]:
+    """Return the requested value, where `null` means none; otherwise the result of the job, if it has one."""
+    if "expected" not in request.model_fields_set:
         has_result = job.status == "succeeded"
         return {"expected": scrub(job.result), "has_expected": True} if has_result else {}
-    if asked.expected is None:
+    if request.expected is None:
         return {}
-    flaw = unstorable(asked.expected)
-    if flaw is not None:
-        raise Invalid(f"expected: {flaw}.", [Problem("expected", f"{flaw}, which cannot be stored.")])
-    if len(json.dumps(asked.expected)) > MAX_EXPECTED_BYTES:
+    problem = unstorable(request.expected)
+    if problem is not None:
+        raise Invalid(f"expected: {problem}.", [Problem("expected", f"{problem}, which cannot be stored.")])
+    if len(json.dumps(request.expected)) > MAX_EXPECTED_BYTES:
         message = (
             f"This is over {MAX_EXPECTED_BYTES >> 20} MiB. Compare a part of it, with the grader's 'field'."
         )
         raise Invalid(f"expected: {message}", [Problem("expected", message)])
-    return {"expected": scrub(asked.expected), "has_expected": True}
+    return {"expected": scrub(request.expected), "has_expected": True}
 
 
-async def _make_room(session: AsyncSession, principal: Principal, case: EvalCase) -> None:
+async def _check_count(session: AsyncSession, principal: Principal, case: EvalCase) -> None:
     others = visible(EvalCase, principal).where(
         col(EvalCase.skillpack_id) == case.skillpack_id, col(EvalCase.skill_name) == case.skill_name
     )
     count = (await session.execute(others.with_only_columns(func.count()))).scalar_one()
-    if count >= MAX_KEPT:
-        raise TooManyCases(MAX_KEPT)
+    if count >= MAX_SAVED:
+        raise TooManyCases(MAX_SAVED)

@@ -1,4 +1,4 @@
-"""The cases of a skill: those of its bundle's dataset, and those that are kept here."""
+"""Read the cases of a skill: those of its bundle's dataset, and those that were saved from jobs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ order by created_at, id
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A case as it is to be run."""
+class SuiteCase:
+    """A case as a suite runs it."""
 
     case_id: str
     inputs: dict[str, Any]
@@ -33,54 +33,56 @@ class Given:
     has_expected: bool = False
     tags: tuple[str, ...] = ()
     source_job_id: UUID | None = None
-    """The job that it was made of."""
+    """The job that it was made from."""
     kept_id: UUID | None = None
-    """Of one that is kept here; none: it is of the dataset."""
+    """The ID of a saved case; None for a case of the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """A skill of one version."""
+class Target:
+    """The skill of one version that a suite runs."""
 
     project_id: UUID
     skillpack_id: UUID
     deployment_id: UUID
     version: int | None
     sha256: str | None
-    """Of its bundle."""
+    """Of the bundle."""
     skill: Skill
 
 
-async def cases_of(session: AnySession, storage: Storage, subject: Subject) -> list[Given]:
-    """Every case of the skill, in the order of the dataset and then of keeping; a kept one replaces its namesake.
+async def cases_of(session: AnySession, storage: Storage, target: Target) -> list[SuiteCase]:
+    """Return every case of the skill: the dataset in its order, then the saved cases.
+
+    A saved case replaces one of the same name.
 
     Raises:
-        BundleMissing: the version's bundle is gone.
+        BundleMissing: The bundle of the version is deleted.
     """
-    cases: dict[str, Given] = {}
-    if subject.skill.eval_dataset is not None and subject.sha256 is not None:
-        bundle = await storage.get_bundle(subject.sha256)
-        for case in await asyncio.to_thread(_in_bundle, bundle, subject.skill):
+    cases: dict[str, SuiteCase] = {}
+    if target.skill.eval_dataset is not None and target.sha256 is not None:
+        bundle = await storage.get_bundle(target.sha256)
+        for case in await asyncio.to_thread(_in_bundle, bundle, target.skill):
             cases[case.case_id] = case
     values = {
-        "project_id": subject.project_id,
-        "skillpack_id": subject.skillpack_id,
-        "skill": subject.skill.name,
+        "project_id": target.project_id,
+        "skillpack_id": target.skillpack_id,
+        "skill": target.skill.name,
     }
     for row in (await session.execute(_KEPT, values)).all():
-        facts = row._asdict()
-        cases[row.case_id] = Given(**{**facts, "tags": tuple(row.tags)})
+        columns = row._asdict()
+        cases[row.case_id] = SuiteCase(**{**columns, "tags": tuple(row.tags)})
     return list(cases.values())
 
 
-def _in_bundle(bundle: bytes, skill: Skill) -> list[Given]:
+def _in_bundle(bundle: bytes, skill: Skill) -> list[SuiteCase]:
     file = f"{skill.path}/{skill.eval_dataset}" if skill.path else str(skill.eval_dataset)
-    return read(Archive(bundle).read(file, most_bytes=MAX_DATASET_BYTES))
+    return parse(Archive(bundle).read(file, most_bytes=MAX_DATASET_BYTES))
 
 
-def read(content: bytes) -> list[Given]:
-    """The cases of a dataset that was checked when it was pushed: one JSON object per line."""
-    cases: list[Given] = []
+def parse(content: bytes) -> list[SuiteCase]:
+    """Parse a dataset with one JSON object per line; it was validated when it was pushed."""
+    cases: list[SuiteCase] = []
     for line in content.split(b"\n"):
         if not line.strip() or line.lstrip().startswith(b"#"):
             continue
@@ -88,7 +90,7 @@ def read(content: bytes) -> list[Given]:
         name = case.get("id") or f"case-{len(cases) + 1}"
         tags = case.get("tags")
         cases.append(
-            Given(
+            SuiteCase(
                 case_id=str(name)[:200],
                 inputs=case["inputs"],
                 expected=case.get("expected"),

@@ -1,7 +1,7 @@
-"""Gates: a version whose skills ask for it becomes the active one only when their suites have passed.
+"""Gate activation: a version with gated skills becomes active only after their suites have passed.
 
-Whoever activates locks the skillpack and then the version; whoever takes a suite on holds the suite and then those two.
-So a suite is stopped by whoever takes it on, never by an activation.
+An activation locks the skillpack and then the version. A process that advances a suite locks the suite and then those
+two. So only that process stops a suite, never an activation.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.clock import now
-from backend.evals.comparing import is_worse
 from backend.evals.completion import stop
 from backend.evals.schemas import Numbers
+from backend.evals.suite_comparison import is_worse
 from backend.evals.tables import EvalSuite
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
@@ -31,53 +31,53 @@ State = Literal["gating", "passed", "refused", "superseded"]
 
 
 class GateRead(BaseModel):
-    """How a version stands with its gates."""
+    """The state of the gates of a version."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     state: State
-    """`gating`: its suites run, and it becomes active when they pass; `superseded`: another version was activated."""
+    """`gating`: its suites run, and it becomes active when they pass. `superseded`: another version was activated."""
     reason: str = ""
-    """Why it was refused."""
+    """Why it was rejected."""
     suites: list[UUID] = []
-    """One per skill that has a gate."""
+    """One for each skill that has a gate."""
     asked_by: str = ""
     asked_at: datetime
 
 
-def gated(manifest: Manifest) -> list[Skill]:
-    """The skills of which a suite has to pass."""
+def skills_with_gate(manifest: Manifest) -> list[Skill]:
+    """Return the skills whose suites must pass."""
     return [skill for skill in manifest.submittable if skill.eval_gate is not None]
 
 
-async def begin(session: AsyncSession, principal: Principal, deployment: Deployment) -> bool:
-    """Start the suites of a version that is to become active; False when it has no gates, or has passed them.
+async def start(session: AsyncSession, principal: Principal, deployment: Deployment) -> bool:
+    """Start the suites of a version that is to become active; False if it has no gates, or has passed them.
 
-    The caller holds the skillpack.
+    The caller has locked the skillpack.
 
     Raises:
         NotAllowed: The principal may not run jobs.
     """
-    skills = gated(Manifest.model_validate(deployment.manifest))
+    skills = skills_with_gate(Manifest.model_validate(deployment.manifest))
     state = _state(deployment)
     if not skills or state == "passed":
         return False
     if state == "gating":
         return True
-    principal.require(Role.DEVELOPER, "jobs:submit")  # the suites run jobs in its name
-    made = [_suite(principal, deployment, skill) for skill in skills]
-    session.add_all(made)
+    principal.require(Role.DEVELOPER, "jobs:submit")  # the suites run jobs on its behalf
+    suites = [_suite(principal, deployment, skill) for skill in skills]
+    session.add_all(suites)
     gate = GateRead(
-        state="gating", suites=[suite.id for suite in made], asked_by=principal.label, asked_at=now()
+        state="gating", suites=[suite.id for suite in suites], asked_by=principal.label, asked_at=now()
     )
     await _write(session, deployment, gate)
-    facts = {"deployment_id": str(deployment.id), "suites": [str(suite.id) for suite in made]}
-    await audit.record(session, principal, "deployment.gating", f"v{deployment.version}", **facts)
+    fields = {"deployment_id": str(deployment.id), "suites": [str(suite.id) for suite in suites]}
+    await audit.record(session, principal, "deployment.gating", f"v{deployment.version}", **fields)
     return True
 
 
 async def supersede(session: AsyncSession, pack: Skillpack, *, by: Deployment) -> None:
-    """Another version was activated, or is to be: those that wait for their suites do so no more."""
+    """Stop the gates of all other versions, since this one was activated or is to be."""
     query = select(Deployment).where(
         col(Deployment.project_id) == pack.project_id,
         col(Deployment.skillpack_id) == pack.id,
@@ -85,37 +85,37 @@ async def supersede(session: AsyncSession, pack: Skillpack, *, by: Deployment) -
         col(Deployment.gate)["state"].astext == "gating",
     )
     for waiting in (await session.scalars(query)).all():
-        await _move(session, waiting, "superseded", f"v{by.version} was activated meanwhile.")
+        await _set_state(session, waiting, "superseded", f"v{by.version} was activated meanwhile.")
 
 
-async def give_up(session: AsyncSession, deployment: Deployment, why: str) -> None:
-    """The version does not wait for its suites any more."""
+async def abandon(session: AsyncSession, deployment: Deployment, why: str) -> None:
+    """Stop the gates of a version."""
     if _state(deployment) == "gating":
-        await _move(session, deployment, "superseded", why)
+        await _set_state(session, deployment, "superseded", why)
 
 
-async def still_wanted(session: AsyncSession, suite: EvalSuite) -> bool:
-    """Whether a version still waits for the suite; ends it when none does."""
+async def is_required(session: AsyncSession, suite: EvalSuite) -> bool:
+    """Return whether a version still needs the suite, and cancel it otherwise."""
     deployment = await _deployment_of(session, suite)
     if _state(deployment) == "gating" and suite.id in _gate(deployment).suites:
         return True
-    await stop(session, suite, who="the activation of another version")
+    await stop(session, suite, actor="the activation of another version")
     return False
 
 
 async def decide(session: AsyncSession, suite: EvalSuite) -> None:
-    """Let the version become active when all of its suites have passed, or refuse it when this one has not."""
-    pack = await _held_pack(session, suite)
+    """Activate the version when all of its suites have passed, or reject it if this one has not."""
+    pack = await _lock_pack(session, suite)
     deployment = await _deployment_of(session, suite)
     if _state(deployment) != "gating" or deployment.deleted_at is not None:
         return
     gate = _gate(deployment)
-    reason = await _why_not(session, suite)
+    reason = await _rejection_reason(session, suite)
     if reason is not None:
-        await _move(session, deployment, "refused", reason)
-        facts = {"deployment_id": str(deployment.id), "suite_id": str(suite.id), "reason": reason}
+        await _set_state(session, deployment, "refused", reason)
+        fields = {"deployment_id": str(deployment.id), "suite_id": str(suite.id), "reason": reason}
         target = f"{pack.slug} v{deployment.version}"
-        await audit.record_in(session, pack.project_id, gate.asked_by, "deployment.refused", target, **facts)
+        await audit.record_in(session, pack.project_id, gate.asked_by, "deployment.refused", target, **fields)
         return
     query = select(col(EvalSuite.id)).where(
         col(EvalSuite.project_id) == suite.project_id,
@@ -123,12 +123,12 @@ async def decide(session: AsyncSession, suite: EvalSuite) -> None:
         col(EvalSuite.finished_at).is_(None),
     )
     if (await session.scalars(query)).first() is None:
-        await _move(session, deployment, "passed", "")
-        await switch(session, _asker(suite, gate), pack, deployment)
+        await _set_state(session, deployment, "passed", "")
+        await switch(session, _requester(suite, gate), pack, deployment)
 
 
-def _asker(suite: EvalSuite, gate: GateRead) -> Principal:
-    """Whoever wanted the version to be active."""
+def _requester(suite: EvalSuite, gate: GateRead) -> Principal:
+    """Return the user who requested the activation."""
     return Principal(
         kind="user",
         id=suite.actor_id,
@@ -138,14 +138,14 @@ def _asker(suite: EvalSuite, gate: GateRead) -> Principal:
     )
 
 
-async def _why_not(session: AsyncSession, suite: EvalSuite) -> str | None:
-    """What stands against the version, of this suite."""
-    of = f"The suite of {suite.skill_name!r} ({suite.id})"
+async def _rejection_reason(session: AsyncSession, suite: EvalSuite) -> str | None:
+    """Return why this suite prevents the activation, if it does."""
+    subject = f"The suite of {suite.skill_name!r} ({suite.id})"
     if suite.status != "succeeded":
-        return f"{of} is {suite.status}: {suite.error}"
+        return f"{subject} is {suite.status}: {suite.error}"
     numbers, threshold = Numbers.model_validate(suite.summary), suite.threshold or 0.0
     if not numbers.reach(threshold):
-        return f"{of} passed {numbers.pass_rate_pct or 0:g} % of its runs, and the gate asks for {threshold:g} %."
+        return f"{subject} passed {numbers.pass_rate_pct or 0:g} % of its runs, and the gate requires {threshold:g} %."
     query = select(EvalSuite).where(
         col(EvalSuite.project_id) == suite.project_id,
         col(EvalSuite.skillpack_id) == suite.skillpack_id,
@@ -156,9 +156,9 @@ async def _why_not(session: AsyncSession, suite: EvalSuite) -> str | None:
     if baseline is None or not is_worse(before := Numbers.model_validate(baseline.summary), numbers):
         return None
     return (
-        f"{of} is worse than the baseline of v{baseline.deployment_version} ({baseline.id}): "
-        f"{numbers.pass_rate_pct} % passed after {before.pass_rate_pct} %, and the mean score is {numbers.mean_score} "
-        f"after {before.mean_score}."
+        f"{subject} is worse than the baseline of v{baseline.deployment_version} ({baseline.id}): "
+        f"{numbers.pass_rate_pct} % passed instead of {before.pass_rate_pct} %, and the mean score is "
+        f"{numbers.mean_score} instead of {before.mean_score}."
     )
 
 
@@ -183,7 +183,7 @@ def _suite(principal: Principal, deployment: Deployment, skill: Skill) -> EvalSu
     )
 
 
-async def _held_pack(session: AsyncSession, suite: EvalSuite) -> Skillpack:
+async def _lock_pack(session: AsyncSession, suite: EvalSuite) -> Skillpack:
     query = select(Skillpack).where(
         col(Skillpack.project_id) == suite.project_id, col(Skillpack.id) == suite.skillpack_id
     )
@@ -192,7 +192,7 @@ async def _held_pack(session: AsyncSession, suite: EvalSuite) -> Skillpack:
 
 
 async def _deployment_of(session: AsyncSession, suite: EvalSuite) -> Deployment:
-    """As it is stored now."""
+    """Return the deployment as it is stored now."""
     query = select(Deployment).where(
         col(Deployment.project_id) == suite.project_id, col(Deployment.id) == suite.deployment_id
     )
@@ -207,9 +207,9 @@ def _gate(deployment: Deployment) -> GateRead:
     return GateRead.model_validate(deployment.gate)
 
 
-async def _move(session: AsyncSession, deployment: Deployment, state: State, reason: str) -> None:
-    moved = _gate(deployment).model_copy(update={"state": state, "reason": reason})
-    await _write(session, deployment, moved)
+async def _set_state(session: AsyncSession, deployment: Deployment, state: State, reason: str) -> None:
+    changed = _gate(deployment).model_copy(update={"state": state, "reason": reason})
+    await _write(session, deployment, changed)
 
 
 async def _write(session: AsyncSession, deployment: Deployment, gate: GateRead) -> None:

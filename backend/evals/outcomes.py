@@ -1,4 +1,4 @@
-"""The runs of a suite one by one, each beside the same run of another suite."""
+"""List the runs of a suite, each with the same run of another suite if requested."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ cast(extract(epoch from j.finished_at - j.started_at) * 1000 as int) as latency_
 _RUNS: Final = text(f"""
 select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
 where r.suite_id = :suite_id and r.project_id = :project_id and r.number > :after
-order by r.number limit :most
+order by r.number limit :limit
 """)  # noqa: S608 - the one interpolated value is a constant
-_SAME: Final = text(f"""
+_RUNS_OF_CASES: Final = text(f"""
 select {_COLUMNS} from eval_runs r left join jobs j on j.id = r.job_id and j.project_id = r.project_id
 where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(:cases)
 """)  # noqa: S608 - the one interpolated value is a constant
@@ -34,20 +34,20 @@ where r.suite_id = :suite_id and r.project_id = :project_id and r.case_id = any(
 async def list_some(
     session: AsyncSession, principal: Principal, suite_id: UUID, page: Page, *, base: UUID | None = None
 ) -> Slice[EvalRunRead]:
-    """The runs in the order of their submission; with a base, each beside the same run of that suite.
+    """Return the runs in the order of submission; with a base, each with the same run of that suite.
 
     Raises:
-        EvalNotFound: there is no such suite, or no such base.
+        EvalNotFound: The suite or the base does not exist.
     """
     suite = await suites.get(session, principal, suite_id)
     values = {"suite_id": suite.id, "project_id": suite.project_id}
-    asked = {**values, "after": page.number() or 0, "most": page.limit + 1}
-    rows = (await session.execute(_RUNS, asked)).all()
+    page_values = {**values, "after": page.number() or 0, "limit": page.limit + 1}
+    rows = (await session.execute(_RUNS, page_values)).all()
     found = page.slice(rows, lambda row: (row.number,))
     others: dict[tuple[str, int], RunOutcome] = {}
     if base is not None:
         others = await _others(session, principal, base, found.items)
-    runs = [_view(row, others.get((row.case_id, row.round))) for row in found.items]
+    runs = [_run_read(row, others.get((row.case_id, row.round))) for row in found.items]
     return Slice(runs, found.next_cursor)
 
 
@@ -57,11 +57,11 @@ async def _others(
     suite = await suites.get(session, principal, base)
     cases = list({row.case_id for row in rows})
     values = {"suite_id": suite.id, "project_id": suite.project_id, "cases": cases}
-    found = (await session.execute(_SAME, values)).all()
+    found = (await session.execute(_RUNS_OF_CASES, values)).all()
     return {(row.case_id, row.round): RunOutcome(**_outcome(row)) for row in found}
 
 
-def _view(row: Any, base: RunOutcome | None) -> EvalRunRead:
+def _run_read(row: Any, base: RunOutcome | None) -> EvalRunRead:
     return EvalRunRead(
         **_outcome(row),
         number=row.number,

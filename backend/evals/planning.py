@@ -1,4 +1,4 @@
-"""What a suite is made of: every run is written down before the first is submitted."""
+"""Plan a suite: record every run before the first job is submitted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.config.quotas import DEFAULTS
-from backend.evals.dataset import Given, Subject, cases_of
+from backend.evals.dataset import SuiteCase, Target, cases_of
 from backend.evals.errors import CasesUnknown, NoCases, NoGraders, SuiteTooLarge
 from backend.evals.replayed_job import RECORDING, recordings_of
 from backend.evals.tables import EvalRun, EvalSuite
@@ -26,48 +26,48 @@ MAX_INPUT_BYTES: Final = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What the instance gives a suite."""
+class SuiteResources:
+    """What the instance provides for a suite."""
 
     storage: Storage
     prices: PriceList
-    most_queued: int = DEFAULTS.queued_jobs
+    max_queued: int = DEFAULTS.queued_jobs
 
 
-async def fill(
+async def plan_runs(
     session: AsyncSession,
     suite: EvalSuite,
-    subject: Subject,
-    means: Means,
+    target: Target,
+    resources: SuiteResources,
     *,
     case_ids: Sequence[str] | None = None,
     principal: Principal | None = None,
 ) -> None:
-    """Write down every run that the suite is made of: all cases once, then all again, as often as it says.
+    """Record every run of the suite: all cases once, then all again, up to `repeat` times.
 
     Raises:
-        PurasError: it cannot be made; see `suites.start`.
+        PurasError: The suite cannot run; see `suites.start`.
     """
-    if not subject.skill.evals:
-        raise NoGraders(subject.skill.name)
-    cases = _named(await cases_of(session, means.storage, subject), case_ids, subject.skill.name)
+    if not target.skill.evals:
+        raise NoGraders(target.skill.name)
+    cases = _select(await cases_of(session, resources.storage, target), case_ids, target.skill.name)
     _check_size(cases, suite.repeat)
     if principal is not None:
         for case in cases:
-            await inputs.check(session, principal, subject.skill, case.inputs)
+            await inputs.check(session, principal, target.skill, case.inputs)
     models: dict[str, str | None] = dict.fromkeys((case.case_id for case in cases), suite.model)
     if suite.model == RECORDING:
-        recorded = await recordings_of(session, subject, cases, principal)
+        recorded = await recordings_of(session, target, cases, principal)
         models = {case_id: slug_of(job_id) for case_id, job_id in recorded.items()}
     for round_ in range(1, suite.repeat + 1):
-        for place, case in enumerate(cases, start=1):
-            session.add(_run(suite, case, models[case.case_id], (round_ - 1) * len(cases) + place, round_))
+        for position, case in enumerate(cases, start=1):
+            session.add(_run(suite, case, models[case.case_id], (round_ - 1) * len(cases) + position, round_))
     suite.total_runs = suite.repeat * len(cases)
     suite.status = "running"
     await session.flush()
 
 
-def _named(cases: list[Given], case_ids: Collection[str] | None, skill: str) -> list[Given]:
+def _select(cases: list[SuiteCase], case_ids: Collection[str] | None, skill: str) -> list[SuiteCase]:
     if not cases:
         raise NoCases(skill)
     if case_ids is None:
@@ -76,13 +76,13 @@ def _named(cases: list[Given], case_ids: Collection[str] | None, skill: str) -> 
     unknown = [name for name in case_ids if name not in known]
     if unknown:
         raise CasesUnknown(unknown, sorted(known))
-    named = [case for case in cases if case.case_id in case_ids]
-    if not named:
+    selected = [case for case in cases if case.case_id in case_ids]
+    if not selected:
         raise NoCases(skill)
-    return named
+    return selected
 
 
-def _check_size(cases: Sequence[Given], repeat: int) -> None:
+def _check_size(cases: Sequence[SuiteCase], repeat: int) -> None:
     runs = repeat * len(cases)
     if runs > MAX_RUNS:
         raise SuiteTooLarge(f"{runs:,} runs", f"{MAX_RUNS:,}")
@@ -91,8 +91,8 @@ def _check_size(cases: Sequence[Given], repeat: int) -> None:
         raise SuiteTooLarge(f"inputs of {size >> 20} MiB", f"{MAX_INPUT_BYTES >> 20} MiB")
 
 
-def _run(suite: EvalSuite, case: Given, model: str | None, number: int, round_: int) -> EvalRun:
-    facts: dict[str, Any] = {"expected": case.expected} if case.has_expected else {}
+def _run(suite: EvalSuite, case: SuiteCase, model: str | None, number: int, round_: int) -> EvalRun:
+    expectation: dict[str, Any] = {"expected": case.expected} if case.has_expected else {}
     return EvalRun(
         suite_id=suite.id,
         number=number,
@@ -103,5 +103,5 @@ def _run(suite: EvalSuite, case: Given, model: str | None, number: int, round_: 
         has_expected=case.has_expected,
         tags=list(case.tags),
         model=model,
-        **facts,
+        **expectation,
     )

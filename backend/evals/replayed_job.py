@@ -1,4 +1,4 @@
-"""Which earlier job a case's replies are replayed from."""
+"""Find the earlier job from which the model's replies for a case are replayed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.core.db.engine import AnySession
-from backend.evals.dataset import Given, Subject
+from backend.evals.dataset import SuiteCase, Target
 from backend.evals.errors import NothingRecorded
 from backend.identity.auth.principal import Principal
 from backend.skills.model_catalog.recordings import FAMILY
 
 RECORDING: Final = FAMILY
-"""The word that stands for each case's earlier run, in the place of a model."""
+"""The name that selects, instead of a model, the recorded replies of each case."""
 MAX_SUITES: Final = 20
-"""Looked through, newest first."""
+"""Suites that are searched, newest first."""
 
-_EARLIER: Final = text("""
+_RECORDED: Final = text("""
 with suites as materialized (
   select id, created_at from eval_suites
   where project_id = :project_id and skillpack_id = :skillpack_id and skill_name = :skill
@@ -43,38 +43,38 @@ where j.id = any(:jobs) and j.project_id = :project_id
 
 
 async def recordings_of(
-    session: AnySession, subject: Subject, cases: Sequence[Given], principal: Principal | None = None
+    session: AnySession, target: Target, cases: Sequence[SuiteCase], principal: Principal | None = None
 ) -> dict[str, UUID]:
-    """The newest job of each case in which a model answered: of a suite, else the one that the case was made of.
+    """Return for each case its newest job with replies: of a suite, or else the job that the case was made from.
 
     Args:
-        session: Reads them.
-        subject: What is tried.
-        cases: Of which a recording is looked for.
-        principal: Who asks; a key that reads its own jobs alone gets recordings of these alone.
+        session: Reads the jobs.
+        target: The skill that the suite runs.
+        cases: The cases that need a recording.
+        principal: The caller; a key that reads only its own jobs gets only their recordings.
 
     Raises:
-        NothingRecorded: some have none.
+        NothingRecorded: Some cases have no recording.
     """
     key_id = principal.id if principal is not None and principal.sees_own_jobs_only else None
     values = {
         "key_id": key_id,
-        "project_id": subject.project_id,
-        "skillpack_id": subject.skillpack_id,
-        "skill": subject.skill.name,
+        "project_id": target.project_id,
+        "skillpack_id": target.skillpack_id,
+        "skill": target.skill.name,
         "recording": RECORDING,
         "most": MAX_SUITES,
         "cases": [case.case_id for case in cases],
     }
-    found = {row.case_id: row.job_id for row in (await session.execute(_EARLIER, values)).all()}
-    made_of = {
+    found = {row.case_id: row.job_id for row in (await session.execute(_RECORDED, values)).all()}
+    source_jobs = {
         case.case_id: case.source_job_id
         for case in cases
         if case.case_id not in found and case.source_job_id is not None
     }
-    asked = {"key_id": key_id, "project_id": subject.project_id, "jobs": list(made_of.values())}
-    replayable = {row.id for row in (await session.execute(_HAS_REPLIES, asked)).all()}
-    found |= {case_id: job_id for case_id, job_id in made_of.items() if job_id in replayable}
+    source_values = {"key_id": key_id, "project_id": target.project_id, "jobs": list(source_jobs.values())}
+    replayable = {row.id for row in (await session.execute(_HAS_REPLIES, source_values)).all()}
+    found |= {case_id: job_id for case_id, job_id in source_jobs.items() if job_id in replayable}
     missing = [case.case_id for case in cases if case.case_id not in found]
     if missing:
         raise NothingRecorded(missing)

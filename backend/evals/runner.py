@@ -1,7 +1,7 @@
-"""Taking suites on: their next jobs are submitted as places become free, and a suite whose jobs have ended is closed.
+"""Advance suites: submit their next jobs as earlier ones end, and close suites whose jobs have all ended.
 
-All that a suite is, is rows: any process can take the next step, and one that dies in between has lost nothing. A suite
-has few jobs in the queue at once, so that it stands in nobody's way.
+The state of a suite is only in the database: any process can take the next step, and nothing is lost if one dies. A
+suite has few jobs in the queue at a time, so that it does not delay other jobs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from backend.data.drive.access import FileNotAllowed
 from backend.evals import gates
 from backend.evals.case_of_job import EVAL
 from backend.evals.completion import close
-from backend.evals.dataset import Subject
-from backend.evals.planning import Means, fill
+from backend.evals.dataset import Target
+from backend.evals.planning import SuiteResources, plan_runs
 from backend.evals.tables import EvalRun, EvalSuite
 from backend.execution.jobs.schemas import JobCreate
 from backend.execution.jobs.submit import JobSpec, submit
@@ -36,11 +36,11 @@ log = logs.get(__name__)
 WINDOW: Final = 20
 """Jobs of one suite that have not ended."""
 PRIORITY: Final = -10
-"""Of its jobs among those of the project: people come first."""
-MAX_OF_A_PROJECT: Final = 50
-"""Suites of one project in a round, oldest first: those that cannot go on hold up nobody else's."""
-MAX_AT_ONCE: Final = 1000
-"""Suites of one round: the first of each project, then the second ones…"""
+"""Of its jobs within the project: jobs of users come first."""
+MAX_SUITES_PER_PROJECT: Final = 50
+"""Suites of one project in a round, oldest first, so that blocked suites do not delay those of other projects."""
+MAX_SUITES_PER_ROUND: Final = 1000
+"""Suites in a round: the first one of each project, then the second ones, and so on."""
 KEY_ENDED: Final = "The API key that started it was revoked or has expired. Start it again with another one."
 
 _LIVE: Final = text("""
@@ -49,7 +49,7 @@ select live.id, live.project_id from (
   from eval_suites s
   where s.finished_at is null and (select p.deleted_at from projects p where p.id = s.project_id) is null
 ) live
-where live.nth <= :most_of_a_project order by live.nth, live.created_at limit :most
+where live.nth <= :max_per_project order by live.nth, live.created_at limit :max_suites
 """)
 _COUNTS: Final = text("""
 select count(*) filter (where r.submitted_at is null and r.error is null) as waiting,
@@ -59,37 +59,37 @@ where r.suite_id = :suite_id and r.project_id = :project_id
 """)
 
 
-async def drive(database: Database, means: Means) -> int:
-    """Take every live suite one step on, each in a unit of its own; says how many there were."""
+async def advance_all(database: Database, resources: SuiteResources) -> int:
+    """Take the next step of every live suite, each in its own transaction; return their number."""
     async with database.transaction() as session:
-        bounds = {"most": MAX_AT_ONCE, "most_of_a_project": MAX_OF_A_PROJECT}
-        live = (await session.execute(_LIVE, bounds)).all()
+        limits = {"max_suites": MAX_SUITES_PER_ROUND, "max_per_project": MAX_SUITES_PER_PROJECT}
+        live = (await session.execute(_LIVE, limits)).all()
     for row in live:
         try:
             async with database.transaction() as session:
-                suite = await held(session, project_id=row.project_id, suite_id=row.id)
+                suite = await lock_suite(session, project_id=row.project_id, suite_id=row.id)
                 if suite is not None and suite.finished_at is None:
-                    await _step(session, suite, means)
+                    await _step(session, suite, resources)
         except (SQLAlchemyError, PurasError, OSError) as error:
-            log.warning("a suite was not taken on; trying again", suite_id=str(row.id), error=str(error))
+            log.warning("eval suite was not advanced; trying again", suite_id=str(row.id), error=str(error))
     return len(live)
 
 
-async def _step(session: AsyncSession, suite: EvalSuite, means: Means) -> None:
-    if suite.is_gate and not await gates.still_wanted(session, suite):
+async def _step(session: AsyncSession, suite: EvalSuite, resources: SuiteResources) -> None:
+    if suite.is_gate and not await gates.is_required(session, suite):
         return
     if suite.status == "preparing":
-        await _prepare(session, suite, means)
+        await _prepare(session, suite, resources)
     else:
-        await advance(session, suite, means)
+        await advance(session, suite, resources)
     if suite.is_gate and suite.finished_at is not None:
         await gates.decide(session, suite)
 
 
-async def _prepare(session: AsyncSession, suite: EvalSuite, means: Means) -> None:
-    """Read the cases of a suite that nobody waited for."""
+async def _prepare(session: AsyncSession, suite: EvalSuite, resources: SuiteResources) -> None:
+    """Read the cases of a suite that was started without waiting for them."""
     deployed = await load_deployed_skill(session, suite.deployment_id, suite.skill_name)
-    subject = Subject(
+    target = Target(
         suite.project_id,
         suite.skillpack_id,
         suite.deployment_id,
@@ -99,7 +99,7 @@ async def _prepare(session: AsyncSession, suite: EvalSuite, means: Means) -> Non
     )
     try:
         async with session.begin_nested():
-            await fill(session, suite, subject, means)
+            await plan_runs(session, suite, target, resources)
     except Unavailable:
         raise
     except PurasError as error:
@@ -107,41 +107,41 @@ async def _prepare(session: AsyncSession, suite: EvalSuite, means: Means) -> Non
         await close(session, suite, status="failed", error=error.detail)
 
 
-async def held(session: AsyncSession, *, project_id: UUID, suite_id: UUID) -> EvalSuite | None:
-    """The suite, which nobody else takes on until the transaction ends; none while somebody does."""
+async def lock_suite(session: AsyncSession, *, project_id: UUID, suite_id: UUID) -> EvalSuite | None:
+    """Return the suite and lock it until the transaction ends. None: another process has locked it."""
     query = select(EvalSuite).where(col(EvalSuite.project_id) == project_id, col(EvalSuite.id) == suite_id)
     return (await session.scalars(query.with_for_update(skip_locked=True))).one_or_none()
 
 
-async def advance(session: AsyncSession, suite: EvalSuite, means: Means) -> PurasError | None:
-    """Submit as many of its jobs as there is room for, or close it; gives what stands against the next one."""
+async def advance(session: AsyncSession, suite: EvalSuite, resources: SuiteResources) -> PurasError | None:
+    """Submit jobs of the suite up to its window, or close it; return the error that prevents the next job, if any."""
     values = {"suite_id": suite.id, "project_id": suite.project_id}
     counts = (await session.execute(_COUNTS, values)).one()
     obstacle: PurasError | None = None
     if counts.waiting:
-        room = WINDOW - counts.live
-        obstacle = await _submit_some(session, suite, means, most=room) if room > 0 else None
+        capacity = WINDOW - counts.live
+        obstacle = await _submit_some(session, suite, resources, limit=capacity) if capacity > 0 else None
     elif not counts.live:
         await close(session, suite)
     return obstacle
 
 
 async def _submit_some(
-    session: AsyncSession, suite: EvalSuite, means: Means, *, most: int
+    session: AsyncSession, suite: EvalSuite, resources: SuiteResources, *, limit: int
 ) -> PurasError | None:
-    """Submit the next runs; one that can never be submitted says so, and the next one is tried."""
+    """Submit the next runs; a run that can never be submitted records the error, and the next one follows."""
     principal = await _actor(session, suite)
     if principal is None:
         await close(session, suite, status="failed", error=KEY_ENDED)
         return None
     suite.waiting_reason = ""
-    for run in await _next(session, suite, most):
+    for run in await _next_runs(session, suite, limit):
         try:
             async with session.begin_nested():
-                run.job_id = await _submit(session, principal, suite, run, means)
+                run.job_id = await _submit(session, principal, suite, run, resources)
                 run.submitted_at = now()
                 await session.flush()
-        except FileNotAllowed as error:  # what the other runs name may be read
+        except FileNotAllowed as error:  # the files of other runs may be readable
             run.error = error.detail[:2000]
         except (PaymentRequired, TooMany, NotAllowed) as error:
             suite.waiting_reason = error.detail[:2000]
@@ -153,7 +153,7 @@ async def _submit_some(
 
 
 async def _submit(
-    session: AsyncSession, principal: Principal, suite: EvalSuite, run: EvalRun, means: Means
+    session: AsyncSession, principal: Principal, suite: EvalSuite, run: EvalRun, resources: SuiteResources
 ) -> UUID:
     request = JobCreate(
         skill=suite.skill_name,
@@ -167,8 +167,8 @@ async def _submit(
         request,
         skillpack=str(suite.skillpack_id),
         deployment_id=suite.deployment_id,
-        prices=means.prices,
-        max_queued=means.most_queued,
+        prices=resources.prices,
+        max_queued=resources.max_queued,
         started_by_agent=suite.started_by_agent,
         reader=_reader(suite, principal),
     )
@@ -176,13 +176,13 @@ async def _submit(
 
 
 def _reader(suite: EvalSuite, principal: Principal) -> Principal:
-    """Return whose right to read the drive counts: for a gate's cases, which the project demands, the project's."""
+    """Return whose access to the drive counts: the project's for a gate, otherwise the actor's."""
     if not suite.is_gate:
         return principal
     return Principal("system", suite.id, suite.project_id, f"eval:{suite.id}", Role.DEVELOPER)
 
 
-async def _next(session: AsyncSession, suite: EvalSuite, most: int) -> list[EvalRun]:
+async def _next_runs(session: AsyncSession, suite: EvalSuite, limit: int) -> list[EvalRun]:
     waiting = (
         select(EvalRun)
         .where(
@@ -193,11 +193,11 @@ async def _next(session: AsyncSession, suite: EvalSuite, most: int) -> list[Eval
         )
         .order_by(col(EvalRun.number))
     )
-    return list((await session.scalars(waiting.limit(most))).all())
+    return list((await session.scalars(waiting.limit(limit))).all())
 
 
 async def _actor(session: AnySession, suite: EvalSuite) -> Principal | None:
-    """Whoever started it, with the limits of their key as they are now; none when the key has ended."""
+    """Return who started the suite, with the current limits of their key. None: the key was revoked or has expired."""
     if suite.actor_kind.endswith("_key"):
         return await key_authentication.find_principal(
             session, key_id=suite.actor_id, project_id=suite.project_id

@@ -1,4 +1,4 @@
-"""What is said about suites and cases over REST."""
+"""Define the requests and responses of the routes of suites and cases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SuiteStatus = Literal["preparing", "running", "succeeded", "failed", "cancelled"
 CaseId = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
-class _Answer(BaseModel):
+class _Read(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
@@ -25,17 +25,17 @@ class SuiteCreate(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     skill: Text = Field(min_length=1, max_length=MAX_NAME)
-    """Whose cases are run."""
+    """The skill whose cases are run."""
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """Default: the active one."""
+    """Default: the active version."""
     repeat: int = Field(default=1, ge=1, le=20)
     """How often each case is run."""
     threshold: float | None = Field(default=None, ge=0, le=100)
-    """Percent of the runs that have to pass; default: that of the skill's gate, else none."""
+    """Percent of the runs that must pass. Default: the threshold of the skill's gate, or none."""
     case_ids: list[CaseId] | None = Field(default=None, max_length=5_000)
-    """Default: all of them."""
+    """Default: all cases."""
     model: Text | None = Field(default=None, max_length=MAX_NAME)
-    """Another model for an agentic skill; `recording`: what was answered in each case's earlier run, for nothing."""
+    """Another model for an agentic skill. `recording`: replay the replies of each case's earlier run, at no cost."""
 
 
 class CaseCreate(BaseModel):
@@ -44,18 +44,18 @@ class CaseCreate(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     expected: Any = None
-    """What the output has to be; left out: the job's own result, `null`: nothing is expected."""
+    """The expected output. Omitted: the job's own result. `null`: nothing is expected."""
     tags: list[Annotated[Text, Field(min_length=1, max_length=64)]] = Field(default=[], max_length=20)
     id: CaseId | None = None
-    """Default: `job-` and the first part of the job's id."""
+    """Default: `job-` and the first part of the job's ID."""
 
 
-class CaseRead(_Answer):
-    """A case that is kept here."""
+class CaseRead(_Read):
+    """A saved case."""
 
     id: UUID
     case_id: str
-    """Its name among the skill's cases; it stands in the place of one of the dataset with the same."""
+    """Its name among the skill's cases. It replaces a case of the dataset with the same name."""
     skillpack_id: UUID
     skill_name: str
     inputs: dict[str, Any]
@@ -63,12 +63,12 @@ class CaseRead(_Answer):
     has_expected: bool
     tags: list[str]
     source_job_id: UUID | None
-    """The job that it was made of, while that is kept."""
+    """The job that it was made from, until that is deleted."""
     created_by: str
     created_at: datetime
 
 
-class GivenCase(_Answer):
+class GivenCase(_Read):
     """A case as a suite would run it."""
 
     case_id: str
@@ -77,12 +77,12 @@ class GivenCase(_Answer):
     has_expected: bool
     tags: list[str]
     kept_id: UUID | None
-    """The id by which one that is kept here is deleted; `null`: it is of the version's dataset."""
+    """The ID by which a saved case is deleted. `null`: it belongs to the version's dataset."""
     source_job_id: UUID | None
 
 
-class GraderNumbers(_Answer):
-    """What one grader said of all runs that it judged."""
+class GraderNumbers(_Read):
+    """The verdicts of one grader on all runs that it judged."""
 
     name: str
     kind: str
@@ -91,18 +91,18 @@ class GraderNumbers(_Answer):
     pass_rate: float | None
     """0 to 1."""
     runs: int
-    """That it judged."""
+    """Number of runs that it judged."""
 
 
-class Numbers(_Answer):
-    """What a suite has come to, so far or in the end."""
+class Numbers(_Read):
+    """The numbers of a suite, so far or final."""
 
     completed_runs: int = 0
     passed_runs: int = 0
     failed_runs: int = 0
-    """Without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0."""
+    """Runs without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0."""
     waiting_runs: int = 0
-    """Whose jobs wait for somebody's consent to a call: `GET /v1/approvals?status=pending` has the calls."""
+    """Runs whose jobs wait for an approval. `GET /v1/approvals?status=pending` lists the calls."""
     pass_rate_pct: float | None = None
     mean_score: float | None = None
     """0 to 100."""
@@ -112,16 +112,16 @@ class Numbers(_Answer):
     mean_latency_ms: int | None = None
     """From the start of a job to its end."""
     label: str = ""
-    """`rehearsal` or `recording` when no language model answered in some of the runs."""
+    """`rehearsal` or `recording` if no language model replied in some of the runs."""
     graders: list[GraderNumbers] = []
 
     def reach(self, threshold: float) -> bool:
-        """Whether so many percent of the runs have passed."""
+        """Return whether this percentage of the runs has passed."""
         return self.completed_runs > 0 and 100 * self.passed_runs >= threshold * self.completed_runs
 
 
 class SuiteRead(Numbers):
-    """A suite, and how far it is."""
+    """A suite and its progress."""
 
     id: UUID
     project_id: UUID
@@ -134,16 +134,16 @@ class SuiteRead(Numbers):
     """`null` for a draft."""
     status: SuiteStatus
     waiting_reason: str
-    """Why no more jobs are submitted for now; empty while they are."""
+    """Why no more jobs are submitted at the moment; otherwise empty."""
     error: str
-    """Why it ended without its numbers."""
+    """Why it ended without numbers."""
     repeat: int
     threshold: float | None
     gate_passed: bool | None
-    """Whether as many runs passed as the threshold says; `null` without one, and until it has ended."""
+    """Whether enough runs passed. `null`: there is no threshold, or the suite has not ended."""
     model: str | None
     is_gate: bool
-    """It decides whether its version becomes the active one."""
+    """Its result decides whether its version becomes active."""
     is_baseline: bool
     """Later versions must not be worse."""
     total_runs: int
@@ -152,12 +152,13 @@ class SuiteRead(Numbers):
     finished_at: datetime | None
 
 
-class RunOutcome(_Answer):
-    """How one run of a case ended."""
+class RunOutcome(_Read):
+    """The result of one run of a case."""
 
     job_id: UUID | None
     status: str
-    """Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted."""
+    """The status of the job; `waiting` before it is submitted, `refused` if it could not be submitted, `gone` after it
+    was deleted."""
     score: int | None
     passed: bool | None
     output: Any
@@ -170,7 +171,7 @@ class EvalRunRead(RunOutcome):
     number: int
     case_id: str
     round: int
-    """Which of the `repeat` runs of the case."""
+    """Which of the `repeat` runs of the case it is."""
     tags: list[str]
     inputs: dict[str, Any]
     expected: Any
@@ -179,10 +180,10 @@ class EvalRunRead(RunOutcome):
     cost_micros: int
     latency_ms: int | None
     base: RunOutcome | None = None
-    """The same run of the suite that `?base=` names."""
+    """The same run of the suite in `?base=`."""
 
 
-class Side(_Answer):
+class Side(_Read):
     """One side of a comparison."""
 
     suite_id: UUID
@@ -194,8 +195,8 @@ class Side(_Answer):
     is_baseline: bool
 
 
-class Deltas(_Answer):
-    """Head less base; `null` where one of them has no number."""
+class Deltas(_Read):
+    """Head minus base; `null` if one of them has no number."""
 
     pass_rate_pct: float | None
     mean_score: float | None
@@ -203,8 +204,8 @@ class Deltas(_Answer):
     mean_latency_ms: int | None
 
 
-class Comparison(_Answer):
-    """Two suites of one skill, side by side."""
+class Comparison(_Read):
+    """Two suites of one skill in comparison."""
 
     skill: str
     base: Side
@@ -213,6 +214,6 @@ class Comparison(_Answer):
     regressed: bool
     """The head passes less often, or its mean score is more than 2 points lower."""
     broken_cases: list[str]
-    """Cases that passed in every run of the base and not in every run of the head; at most 100."""
+    """Cases that passed in every run of the base, but not in every run of the head; at most 100."""
     mended_cases: list[str]
-    """The other way round."""
+    """Cases that passed in every run of the head, but not in every run of the base; at most 100."""

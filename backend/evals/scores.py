@@ -1,4 +1,4 @@
-"""What graders say of one run, and what that comes to."""
+"""Combine the verdicts of graders on one run into a score."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-SURE: Final = 0.999
-"""A check that says nothing of whether it passed has, from this score on."""
-RUBRIC_PASSES: Final = 0.7
+PASSING_SCORE: Final = 0.999
+"""A check that does not decide whether it passed has passed from this score on."""
+RUBRIC_PASSING_SCORE: Final = 0.7
 MAX_DETAIL: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one grader says of one run."""
+    """The verdict of one grader on one run."""
 
     name: str
     kind: str
@@ -24,14 +24,14 @@ class Verdict:
     """0 to 1."""
     passed: bool = False
     skipped: bool = False
-    """It had nothing to judge by: it counts neither for the run nor against it."""
+    """It had nothing to judge, and has no effect on the score of the run."""
     detail: str = ""
     label: str = ""
-    """`rehearsal` or `recording` where no language model judged; empty otherwise."""
+    """`rehearsal` or `recording` if no language model judged; otherwise empty."""
 
-    def as_facts(self) -> dict[str, Any]:
-        """As events and reports tell it."""
-        facts: dict[str, Any] = {
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdict as events and reports contain it."""
+        fields: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind,
             "weight": self.weight,
@@ -40,27 +40,27 @@ class Verdict:
             "skipped": self.skipped,
             "detail": self.detail[:MAX_DETAIL],
         }
-        return {**facts, "label": self.label} if self.label else facts
+        return {**fields, "label": self.label} if self.label else fields
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What all graders together say of one run."""
+    """The combined verdicts on one run."""
 
     score: int | None
-    """0 to 100; none when every grader was skipped."""
+    """0 to 100; None if every grader was skipped."""
     passed: bool
-    """At least one grader judged, and all that did have passed it."""
+    """At least one grader judged, and all that judged passed it."""
     graders: tuple[Verdict, ...]
 
-    def as_facts(self) -> dict[str, Any]:
-        """As the event `evals` tells it, and as it is stored with the job."""
-        graders = [verdict.as_facts() for verdict in self.graders]
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the event `evals` contains and what is stored with the job."""
+        graders = [verdict.as_dict() for verdict in self.graders]
         return {"score": self.score, "passed": self.passed, "graders": graders}
 
 
-def scored(verdicts: Sequence[Verdict]) -> Scored:
-    """The mean of the scores by their weights, in percent; graders that were skipped are left out."""
+def combine(verdicts: Sequence[Verdict]) -> Scored:
+    """Return the mean of the scores by weight, in percent; skipped graders are ignored."""
     judged = [verdict for verdict in verdicts if not verdict.skipped]
     if not judged:
         return Scored(None, passed=False, graders=tuple(verdicts))

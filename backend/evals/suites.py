@@ -1,4 +1,4 @@
-"""Suites: started, read, cancelled, compared with later ones."""
+"""Start, read and cancel suites, and make one the baseline of its skill."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from backend.core.errors import Invalid, NotAllowed, PaymentRequired, Problem
 from backend.evals import runner, targets
 from backend.evals.completion import stop
 from backend.evals.errors import EvalNotFound, NotFinished
-from backend.evals.planning import Means, fill
+from backend.evals.planning import SuiteResources, plan_runs
 from backend.evals.replayed_job import RECORDING
 from backend.evals.schemas import Numbers, SuiteCreate, SuiteRead
-from backend.evals.summary import ends_of, numbers_of
+from backend.evals.summary import run_states, summarize
 from backend.evals.tables import EvalSuite
 from backend.execution.jobs.access import recordings
 from backend.identity.auth import audit
@@ -28,46 +28,51 @@ from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.recordings import recorded_job
 from backend.skills.skillpacks import service as skillpacks
 
-_NO_BASELINE: Final = text("""
+_CLEAR_BASELINE: Final = text("""
 update eval_suites set is_baseline = false
 where project_id = :project_id and skillpack_id = :skillpack_id and skill_name = :skill and is_baseline
 """)
 
 
 async def start(
-    session: AsyncSession, principal: Principal, asked: SuiteCreate, *, skillpack: str, means: Means
+    session: AsyncSession,
+    principal: Principal,
+    request: SuiteCreate,
+    *,
+    skillpack: str,
+    resources: SuiteResources,
 ) -> SuiteRead:
     """Run a skill of one version on its cases, and submit the first of its jobs.
 
     Raises:
-        Missing: there is no such skillpack, skill or version.
-        NoGraders: nothing could judge.
-        NoCases: there is nothing to run.
-        CasesUnknown: some of the cases that are named are not there.
-        NothingRecorded: it is to replay recordings that there are not, or that the principal may not read.
-        FileNotAllowed: a case names a file of the drive that the principal may not read.
-        SuiteTooLarge: it would have more runs than may be.
-        PaymentRequired: the wallet is empty, or a cap or a budget is reached.
+        Missing: The skillpack, skill or version does not exist.
+        NoGraders: The skill has no graders.
+        NoCases: There are no cases.
+        CasesUnknown: Some of the named cases do not exist.
+        NothingRecorded: It replays recordings that do not exist, or that the principal may not read.
+        FileNotAllowed: A case names a file of the drive that the principal may not read.
+        SuiteTooLarge: It has too many runs or too large inputs.
+        PaymentRequired: The wallet is empty, or a cap or a budget is used up.
     """
-    # The jobs of the suite have the inputs of its cases, and who submits a job can read it.
+    # The jobs of the suite have the inputs of its cases, and the submitter of a job can read them.
     principal.require(Role.DEVELOPER, "evals:write", "evals:read", "jobs:submit")
     if principal.kind == "job":
         raise NotAllowed("A job cannot start a suite. Start it with an API key, or in the studio.")
-    tried = await targets.subject(
-        session, principal, skillpack=skillpack, skill=asked.skill, version=asked.version
+    target = await targets.find_target(
+        session, principal, skillpack=skillpack, skill=request.skill, version=request.version
     )
-    _check_model(tried.skill, asked.model)
-    await recordings.check(session, principal, asked.model)
-    gate = tried.skill.eval_gate
+    _check_model(target.skill, request.model)
+    await recordings.check(session, principal, request.model)
+    gate = target.skill.eval_gate
     suite = EvalSuite(
-        project_id=tried.project_id,
-        skillpack_id=tried.skillpack_id,
-        skill_name=tried.skill.name,
-        deployment_id=tried.deployment_id,
-        deployment_version=tried.version,
-        repeat=asked.repeat,
-        threshold=asked.threshold if asked.threshold is not None or gate is None else gate.threshold,
-        model=asked.model,
+        project_id=target.project_id,
+        skillpack_id=target.skillpack_id,
+        skill_name=target.skill.name,
+        deployment_id=target.deployment_id,
+        deployment_version=target.version,
+        repeat=request.repeat,
+        threshold=request.threshold if request.threshold is not None or gate is None else gate.threshold,
+        model=request.model,
         created_by=principal.label,
         actor_kind=principal.kind,
         actor_id=principal.id,
@@ -75,20 +80,20 @@ async def start(
     )
     session.add(suite)
     await session.flush()
-    await fill(session, suite, tried, means, case_ids=asked.case_ids, principal=principal)
-    obstacle = await runner.advance(session, suite, means)
+    await plan_runs(session, suite, target, resources, case_ids=request.case_ids, principal=principal)
+    obstacle = await runner.advance(session, suite, resources)
     if isinstance(obstacle, (PaymentRequired, NotAllowed)):
         raise obstacle
-    facts = {"skill": suite.skill_name, "version": suite.deployment_version, "runs": suite.total_runs}
-    await audit.record(session, principal, "eval.started", f"eval:{suite.id}", **facts)
+    fields = {"skill": suite.skill_name, "version": suite.deployment_version, "runs": suite.total_runs}
+    await audit.record(session, principal, "eval.started", f"eval:{suite.id}", **fields)
     return await view(session, suite)
 
 
 async def get(session: AsyncSession, principal: Principal, suite_id: UUID) -> EvalSuite:
-    """The suite's row.
+    """Return the suite's row.
 
     Raises:
-        EvalNotFound: there is none that the principal may see.
+        EvalNotFound: It does not exist, or the principal may not see it.
     """
     principal.require(Role.VIEWER, "evals:read")
     query = visible(EvalSuite, principal).where(col(EvalSuite.id) == suite_id)
@@ -101,19 +106,19 @@ async def get(session: AsyncSession, principal: Principal, suite_id: UUID) -> Ev
 async def list_some(
     session: AsyncSession, principal: Principal, page: Page, *, skillpack: str, skill: str | None = None
 ) -> Slice[SuiteRead]:
-    """The suites of a skillpack, newest first.
+    """Return the suites of a skillpack, newest first.
 
     Raises:
-        SkillpackNotFound: there is none such.
+        SkillpackNotFound: The skillpack does not exist.
     """
     principal.require(Role.VIEWER, "evals:read")
     pack = await skillpacks.get(session, principal, skillpack)
     query = visible(EvalSuite, principal).where(col(EvalSuite.skillpack_id) == pack.id)
     if skill is not None:
         query = query.where(col(EvalSuite.skill_name) == skill)
-    below = page.moment()
-    if below is not None:
-        query = query.where(tuple_(col(EvalSuite.created_at), col(EvalSuite.id)) < (below.at, below.id))
+    before = page.moment()
+    if before is not None:
+        query = query.where(tuple_(col(EvalSuite.created_at), col(EvalSuite.id)) < (before.at, before.id))
     query = query.order_by(col(EvalSuite.created_at).desc(), col(EvalSuite.id).desc())
     rows: Sequence[EvalSuite] = (await session.scalars(query.limit(page.limit + 1))).all()
     found = page.slice(rows, lambda suite: (suite.created_at, suite.id))
@@ -121,10 +126,10 @@ async def list_some(
 
 
 async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteRead:
-    """End the suite and the jobs that it has; one that has ended stays as it is.
+    """Cancel the suite and its jobs; a suite that has ended is not changed.
 
     Raises:
-        EvalNotFound: there is none that the principal may see.
+        EvalNotFound: It does not exist, or the principal may not see it.
     """
     principal.require(Role.DEVELOPER, "evals:write")
     await get(session, principal, suite_id)
@@ -132,17 +137,17 @@ async def cancel(session: AsyncSession, principal: Principal, suite_id: UUID) ->
     suite: EvalSuite = (await session.scalars(query.with_for_update())).one()
     await session.refresh(suite)
     if suite.finished_at is None:
-        await stop(session, suite, who=principal.label)
+        await stop(session, suite, actor=principal.label)
         await audit.record(session, principal, "eval.cancelled", f"eval:{suite_id}", skill=suite.skill_name)
     return await view(session, suite)
 
 
 async def make_baseline(session: AsyncSession, principal: Principal, suite_id: UUID) -> SuiteRead:
-    """Say that somebody has looked at the suite and finds it good: later versions are compared with it.
+    """Make a reviewed suite the baseline, with which later versions are compared.
 
     Raises:
-        EvalNotFound: there is none that the principal may see.
-        NotFinished: it has no numbers.
+        EvalNotFound: It does not exist, or the principal may not see it.
+        NotFinished: It has not succeeded.
     """
     principal.require(Role.DEVELOPER, "evals:write")
     suite = await get(session, principal, suite_id)
@@ -151,24 +156,24 @@ async def make_baseline(session: AsyncSession, principal: Principal, suite_id: U
             f"The suite {str(suite_id)!r}", suite.status, "Only one that succeeded can be a baseline."
         )
     values = {"project_id": suite.project_id, "skillpack_id": suite.skillpack_id, "skill": suite.skill_name}
-    await session.execute(_NO_BASELINE, values)
+    await session.execute(_CLEAR_BASELINE, values)
     await session.refresh(suite)
     suite.is_baseline = True
     await session.flush()
-    facts = {"skill": suite.skill_name, "version": suite.deployment_version}
-    await audit.record(session, principal, "eval.baseline_set", f"eval:{suite_id}", **facts)
+    fields = {"skill": suite.skill_name, "version": suite.deployment_version}
+    await audit.record(session, principal, "eval.baseline_set", f"eval:{suite_id}", **fields)
     return await view(session, suite)
 
 
 async def view(session: AsyncSession, suite: EvalSuite) -> SuiteRead:
-    """The suite with its numbers: those of its end, else those of what has ended by now."""
+    """Return the suite with its numbers: the final ones, or those of the runs that have ended so far."""
     if suite.summary is not None:
         numbers = Numbers.model_validate(suite.summary)
     else:
-        numbers = numbers_of(await ends_of(session, project_id=suite.project_id, suite_id=suite.id))
-    facts = {name: getattr(suite, name) for name in SuiteRead.model_fields if hasattr(suite, name)}
+        numbers = summarize(await run_states(session, project_id=suite.project_id, suite_id=suite.id))
+    fields = {name: getattr(suite, name) for name in SuiteRead.model_fields if hasattr(suite, name)}
     return SuiteRead(
-        **facts,
+        **fields,
         **numbers.model_dump(),
         workspace_id=suite.project_id,
         version=suite.deployment_version,
@@ -177,14 +182,14 @@ async def view(session: AsyncSession, suite: EvalSuite) -> SuiteRead:
 
 
 def gate_passed(suite: EvalSuite, numbers: Numbers) -> bool | None:
-    """Whether enough runs passed; none without a threshold, and until the suite has ended."""
+    """Return whether enough runs passed. None: there is no threshold, or the suite has not ended."""
     if suite.threshold is None or suite.finished_at is None:
         return None
     return suite.status == "succeeded" and numbers.reach(suite.threshold)
 
 
 def _check_model(skill: Skill, model: str | None) -> None:
-    """What a job would refuse, before any of them is made."""
+    """Reject a model that the jobs would reject, before any of them is created."""
     if model is None or (model == RECORDING and skill.is_agentic) or recorded_job(model) is not None:
         return
     if not skill.is_agentic:

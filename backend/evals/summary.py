@@ -1,4 +1,4 @@
-"""What the runs of a suite come to: a reading of its jobs."""
+"""Summarize the runs of a suite from their jobs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.evals.schemas import GraderNumbers, Numbers
 
-_ENDS: Final = text("""
+_RUNS: Final = text("""
 select r.case_id, r.error, r.submitted_at is not null as is_submitted, j.id as job_id, j.status, j.eval_score,
        j.eval_results, j.cost_micros + j.called_cost_micros as cost_micros, j.started_at, j.finished_at,
        j.usage ->> 'label' as label
@@ -25,8 +25,8 @@ order by r.number
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """How one run stands."""
+class RunState:
+    """The state of one run."""
 
     case_id: str
     error: str | None
@@ -41,71 +41,71 @@ class End:
     label: str | None
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing more comes of it: its job has ended, is deleted, or never was."""
+    def is_ended(self) -> bool:
+        """Return whether the run is final: its job has ended, is deleted, or could not be submitted."""
         is_gone = self.is_submitted and self.job_id is None
         return self.error is not None or is_gone or self.finished_at is not None
 
     @property
     def has_result(self) -> bool:
-        """Whether there was something to judge."""
+        """Return whether there is a result to grade."""
         return self.status == "succeeded"
 
     @property
     def passed(self) -> bool:
-        """Whether its graders say so."""
+        """Return whether the graders passed it."""
         return self.has_result and bool((self.eval_results or {}).get("passed"))
 
     @property
     def score(self) -> int | None:
-        """0 to 100; none when no grader judged."""
+        """The score from 0 to 100; None if no grader judged it."""
         return self.eval_score if self.has_result else 0
 
     @property
     def latency_ms(self) -> int | None:
-        """From the start of its job to its end."""
+        """The time from the start of its job to its end."""
         if self.started_at is None or self.finished_at is None:
             return None
         return round((self.finished_at - self.started_at).total_seconds() * 1000)
 
 
-async def ends_of(session: AnySession, *, project_id: UUID, suite_id: UUID) -> list[End]:
-    """How every run of the suite stands, in the order of their submission."""
-    rows = await session.execute(_ENDS, {"project_id": project_id, "suite_id": suite_id})
-    return [End(**row._asdict()) for row in rows.all()]
+async def run_states(session: AnySession, *, project_id: UUID, suite_id: UUID) -> list[RunState]:
+    """Return the state of every run of the suite, in the order of submission."""
+    rows = await session.execute(_RUNS, {"project_id": project_id, "suite_id": suite_id})
+    return [RunState(**row._asdict()) for row in rows.all()]
 
 
-def numbers_of(ends: Sequence[End]) -> Numbers:
-    """What those that are over come to."""
-    over = [end for end in ends if end.is_over]
-    scores = [score for end in over if (score := end.score) is not None]
-    latencies = [latency for end in over if (latency := end.latency_ms) is not None]
-    costs = [end.cost_micros for end in over if end.cost_micros is not None]
-    passed = sum(end.passed for end in over)
-    labels = {end.label for end in over if end.label}
+def summarize(states: Sequence[RunState]) -> Numbers:
+    """Return the numbers of the runs that have ended."""
+    ended = [state for state in states if state.is_ended]
+    scores = [score for state in ended if (score := state.score) is not None]
+    latencies = [latency for state in ended if (latency := state.latency_ms) is not None]
+    costs = [state.cost_micros for state in ended if state.cost_micros is not None]
+    passed = sum(state.passed for state in ended)
+    labels = {state.label for state in ended if state.label}
     return Numbers(
-        completed_runs=len(over),
+        completed_runs=len(ended),
         passed_runs=passed,
-        failed_runs=sum(not end.has_result for end in over),
-        waiting_runs=sum(end.status == "waiting" for end in ends),
-        pass_rate_pct=round(100 * passed / len(over), 1) if over else None,
+        failed_runs=sum(not state.has_result for state in ended),
+        waiting_runs=sum(state.status == "waiting" for state in states),
+        pass_rate_pct=round(100 * passed / len(ended), 1) if ended else None,
         mean_score=_rounded(_mean(scores), 1),
         score_stddev=_rounded(_deviation(scores), 1),
         total_cost_micros=sum(costs),
         mean_cost_micros=None if not costs else round(sum(costs) / len(costs)),
         mean_latency_ms=None if not latencies else round(sum(latencies) / len(latencies)),
         label=" ".join(sorted(labels)),
-        graders=_graders(over),
+        graders=_graders(ended),
     )
 
 
-def _graders(over: Iterable[End]) -> list[GraderNumbers]:
+def _graders(ended: Iterable[RunState]) -> list[GraderNumbers]:
     kinds: dict[str, str] = {}
-    said: dict[str, list[dict[str, Any]]] = {}
-    for end in over:
-        for verdict in (end.eval_results or {}).get("graders", ()):
+    verdicts_by_grader: dict[str, list[dict[str, Any]]] = {}
+    for state in ended:
+        for verdict in (state.eval_results or {}).get("graders", ()):
             kinds[verdict["name"]] = verdict["kind"]
-            judged = said.setdefault(verdict["name"], [])
+            judged = verdicts_by_grader.setdefault(verdict["name"], [])
             if not verdict["skipped"]:
                 judged.append(verdict)
     return [
@@ -116,7 +116,7 @@ def _graders(over: Iterable[End]) -> list[GraderNumbers]:
             pass_rate=_rounded(_mean([float(verdict["passed"]) for verdict in judged]), 4),
             runs=len(judged),
         )
-        for name, judged in said.items()
+        for name, judged in verdicts_by_grader.items()
     ]
 
 
@@ -125,7 +125,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _deviation(values: Sequence[float]) -> float | None:
-    """Of the runs themselves, which are all that there are."""
+    """Return the standard deviation of the whole population, which the runs are."""
     mean = _mean(values)
     if mean is None:
         return None

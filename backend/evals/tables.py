@@ -1,4 +1,4 @@
-"""Tables of evals: suites, the runs that they are made of, and cases that are kept here."""
+"""Define the tables of evals: suites, their runs, and saved cases."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES = ("preparing", "running", "succeeded", "failed", "cancelled")
 
 
 class EvalSuite(SQLModel, table=True):
-    """One suite: a skill of one version, run on its cases. How far it is, its jobs say."""
+    """One suite: a skill of one version, run on its cases. Its progress follows from its jobs."""
 
     __tablename__: ClassVar[str] = "eval_suites"
     __table_args__ = (
@@ -51,36 +51,36 @@ class EvalSuite(SQLModel, table=True):
     status: str = "running"
     """`preparing`: its cases are not read yet."""
     waiting_reason: str = Field(default="", max_length=2000)
-    """Why its next jobs are not submitted for now."""
+    """Why its next jobs are not submitted at the moment."""
     error: str = Field(default="", max_length=2000)
-    """Why it ended without its numbers."""
+    """Why it ended without numbers."""
     repeat: int = 1
     threshold: float | None = None
-    """Percent of the runs that have to pass; none: nothing has to."""
+    """Percent of the runs that must pass; None: no condition."""
     model: str | None = Field(default=None, max_length=200)
-    """The model that was asked for in the place of the skill's; `recording` stands for each case's earlier run."""
+    """The model to use instead of the skill's. `recording` replays the earlier run of each case."""
     total_runs: int = 0
     is_gate: bool = False
-    """It decides whether its version becomes the active one."""
+    """Its result decides whether its version becomes active."""
     is_baseline: bool = False
-    """Somebody has looked at it: later versions are not to be worse."""
+    """A reviewed suite: later versions must not be worse."""
     summary: dict[str, Any] | None = Field(
         default=None, sa_column=Column(JSONB(none_as_null=True), nullable=True)
     )
-    """Its numbers, once it has ended: they outlive its jobs."""
+    """Its numbers after its end, which outlive its jobs."""
     created_by: str = Field(default="", max_length=200)
-    """Who started it, as `Principal.label` says it."""
+    """Who started it, as `Principal.label`."""
     actor_kind: str = Field(default="user", max_length=32)
     actor_id: UUID
-    """Of the user or the key: its limits hold for the suite's jobs."""
+    """ID of the user or the key, whose limits apply to the jobs of the suite."""
     started_by_agent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    """An agent outside of this instance has started it; its jobs are started by that agent, too."""
+    """An agent outside this instance started it, and so its jobs."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class EvalRun(SQLModel, table=True):
-    """One run of one case: a job, once that is submitted."""
+    """One run of one case; it has a job after the submission."""
 
     __tablename__: ClassVar[str] = "eval_runs"
     __table_args__ = (
@@ -97,7 +97,7 @@ class EvalRun(SQLModel, table=True):
     number: int = Field(primary_key=True)
     """From 1, in the order of submission."""
     round: int = 1
-    """Which of the `repeat` runs of its case."""
+    """Which of the `repeat` runs of its case it is."""
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     case_id: str = Field(max_length=200)
     inputs: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
@@ -115,7 +115,7 @@ class EvalRun(SQLModel, table=True):
 
 
 class EvalCase(SQLModel, table=True):
-    """A case of a skill that is kept here, beside those of its dataset."""
+    """A case that was saved from a job, in addition to the skill's dataset."""
 
     __tablename__: ClassVar[str] = "eval_cases"
     __table_args__ = (
@@ -140,6 +140,6 @@ class EvalCase(SQLModel, table=True):
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )
     source_job_id: UUID | None = Field(default=None, foreign_key="jobs.id", ondelete="SET NULL")
-    """The job that it was made of."""
+    """The job that it was made from."""
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -1,11 +1,11 @@
-"""What a suite would run: the skill of a version, and its cases."""
+"""Find the skill of a version that a suite runs, and its cases."""
 
 from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core.db.paging import Page, Slice
-from backend.evals.dataset import Given, Subject, cases_of
+from backend.evals.dataset import SuiteCase, Target, cases_of
 from backend.evals.errors import NoGraders
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.deployments.active import resolve_skill
@@ -13,26 +13,26 @@ from backend.skills.skillpacks import service as skillpacks
 from backend.storage import Storage
 
 
-async def subject(
+async def find_target(
     session: AsyncSession, principal: Principal, *, skillpack: str, skill: str, version: int | None
-) -> Subject:
-    """The skill of that version; without one of the active.
+) -> Target:
+    """Return the skill of that version; without a version, of the active one.
 
     Raises:
-        Missing: there is no such skillpack, skill or version.
-        NoGraders: it is a prompt without a skillpack.
+        Missing: The skillpack, skill or version does not exist.
+        NoGraders: It is a prompt without a skillpack.
     """
     pack = await skillpacks.get(session, principal, skillpack)
-    found = await resolve_skill(session, principal, skill=skill, skillpack=str(pack.id), version=version)
-    if found.deployment_id is None:
-        raise NoGraders(found.skill.name)
-    return Subject(
+    target = await resolve_skill(session, principal, skill=skill, skillpack=str(pack.id), version=version)
+    if target.deployment_id is None:
+        raise NoGraders(target.skill.name)
+    return Target(
         principal.project_id,
-        found.skillpack_id,
-        found.deployment_id,
-        found.version,
-        found.sha256,
-        found.skill,
+        target.skillpack_id,
+        target.deployment_id,
+        target.version,
+        target.sha256,
+        target.skill,
     )
 
 
@@ -45,16 +45,16 @@ async def list_cases(
     skill: str,
     version: int | None,
     storage: Storage,
-) -> Slice[Given]:
-    """Every case that a suite would run, in its order: those of the dataset, then those that are kept here.
+) -> Slice[SuiteCase]:
+    """Return every case that a suite would run, in its order: the dataset, then the saved cases.
 
     Raises:
-        Missing: there is no such skillpack, skill or version.
-        NoGraders: it is a prompt without a skillpack.
+        Missing: The skillpack, skill or version does not exist.
+        NoGraders: It is a prompt without a skillpack.
     """
     principal.require(Role.VIEWER, "evals:read")
-    found = await subject(session, principal, skillpack=skillpack, skill=skill, version=version)
-    cases = await cases_of(session, storage, found)
+    target = await find_target(session, principal, skillpack=skillpack, skill=skill, version=version)
+    cases = await cases_of(session, storage, target)
     first = page.number() or 0
     rows = list(enumerate(cases, start=1))[first : first + page.limit + 1]
     cut = page.slice(rows, lambda row: (row[0],))

@@ -1,4 +1,4 @@
-"""Routes of the marketplace."""
+"""Define the routes of the marketplace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency.dependencies import OnceDep
 from backend.marketplace import catalog, service
-from backend.marketplace.catalog import Wanted
+from backend.marketplace.catalog import ListingFilter
 from backend.marketplace.schemas import (
     ListingCreate,
     ListingRead,
@@ -30,7 +30,7 @@ from backend.money.pricing import PriceList
 router = APIRouter(route_class=AuthorizedRoute, prefix="/marketplace", tags=["marketplace"])
 
 
-@router.get("/listings", summary="Search what other projects offer")
+@router.get("/listings", summary="Search the marketplace")
 @permissions.needs("marketplace:read")
 async def list_listings(
     request: Request,
@@ -40,14 +40,18 @@ async def list_listings(
     *,
     page: PageDep,
     q: Annotated[
-        str | None, Query(max_length=200, description="Words of its name, description or marketing.")
+        str | None, Query(max_length=200, description="Words in name, description or marketing.")
     ] = None,
-    mine: Annotated[bool, Query(description="The project's own, drafts and those taken down too.")] = False,
-    status: Annotated[ListingStatus | None, Query(description="Of the project's own.")] = None,
+    mine: Annotated[
+        bool, Query(description="The project's own listings, including drafts and those taken down.")
+    ] = False,
+    status: Annotated[
+        ListingStatus | None, Query(description="Status of the project's own listings.")
+    ] = None,
 ) -> Sequence[ListingSummary]:
-    """Those that are published, newest first; with `mine=true` the project's own."""
-    wanted = Wanted(q, is_own=mine, status=status)
-    return linked(request, response, await catalog.list_some(session, principal, page, wanted))
+    """List published listings, newest first. With `mine=true`: the project's own."""
+    filters = ListingFilter(q, is_own=mine, status=status)
+    return linked(request, response, await catalog.list_some(session, principal, page, filters))
 
 
 @router.post(
@@ -55,15 +59,15 @@ async def list_listings(
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def create_listing(
-    asked: ListingCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    body: ListingCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
-    """Create a draft that only this project sees; publish it with a PATCH of its status."""
+    """Create a draft that only this project sees. Publish it with a PATCH of its status."""
 
-    async def make() -> ListingRead:
-        listing = await service.create(session, principal, asked)
+    async def create() -> ListingRead:
+        listing = await service.create(session, principal, body)
         return await catalog.get(session, principal, listing.slug, PriceList.of(context.settings))
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get("/listings/{listing}", summary="Read a listing")
@@ -71,7 +75,7 @@ async def create_listing(
 async def get_listing(
     listing: str, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> ListingRead:
-    """By id or slug: what it takes and gives, what a run costs, and what its code is given."""
+    """Return a listing by ID or slug: inputs and outputs, the price of a run, and what its code can access."""
     return await catalog.get(session, principal, listing, PriceList.of(context.settings))
 
 
@@ -79,20 +83,20 @@ async def get_listing(
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def change_listing(
     listing: str,
-    asked: ListingUpdate,
+    body: ListingUpdate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
 ) -> ListingRead:
-    """Jobs that exist keep the price and the version at which they were submitted."""
-    changed = await service.change(session, principal, listing, asked)
+    """Change a listing. Existing jobs keep the price and the version of their submission."""
+    changed = await service.change(session, principal, listing, body)
     return await catalog.get(session, principal, changed.slug, PriceList.of(context.settings))
 
 
-@router.delete("/listings/{listing}", status_code=204, summary="Forget a draft")
+@router.delete("/listings/{listing}", status_code=204, summary="Delete a draft listing")
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def delete_listing(listing: str, principal: PrincipalDep, session: SessionDep) -> None:
-    """For drafts that were never published; others are taken down."""
+    """Delete a draft that was never published. Take down other listings instead."""
     await service.delete(session, principal, listing)
 
 
@@ -101,7 +105,7 @@ async def delete_listing(listing: str, principal: PrincipalDep, session: Session
 async def list_listing_versions(
     listing: str, principal: PrincipalDep, session: SessionDep
 ) -> Sequence[ListingVersionRead]:
-    """Newest first, each with what changed for callers. A job pins one with `?version=`."""
+    """List versions, newest first, each with its changes for callers. A job pins one with `?version=`."""
     return await catalog.versions(session, principal, listing)
 
 
@@ -113,19 +117,19 @@ async def list_listing_versions(
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def add_listing_version(
-    listing: str, asked: ListingVersionCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    listing: str, body: ListingVersionCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
-    """Callers who pin none get it from now on."""
+    """Add a version. Callers who pin none use it from now on."""
 
-    async def make() -> ListingVersionRead:
-        await service.add_version(session, principal, listing, asked)
+    async def create() -> ListingVersionRead:
+        await service.add_version(session, principal, listing, body)
         return (await catalog.versions(session, principal, listing))[0]
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
-@router.get("/listings/{listing}/sales", summary="What has come of a listing")
+@router.get("/listings/{listing}/sales", summary="Read the sales of a listing")
 @permissions.needs("billing:read", "marketplace:read")
 async def get_listing_sales(listing: str, principal: PrincipalDep, session: SessionDep) -> SalesRead:
-    """For its publisher: runs, earnings and callers, as sums."""
+    """Return sums of runs, earnings and callers, for the publisher."""
     return await catalog.sales(session, principal, listing)

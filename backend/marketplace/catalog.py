@@ -1,4 +1,4 @@
-"""What projects see of listings: those of all that are published, and their own."""
+"""Read listings for callers: published ones of all projects, and their own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ select l.*, (select o.name from projects o where o.id = l.project_id) as publish
 _MATCHES: Final = """
 and to_tsvector('simple'::regconfig, l.words) @@ websearch_to_tsquery('simple'::regconfig, cast(:q as text))
 """
-_ONE: Final = text("""
+_LISTING: Final = text("""
 select l.*, (select o.name from projects o where o.id = l.project_id) as publisher, v.deployment_id,
        v.deployment_version
 from listings l left join listing_versions v on v.listing_id = l.id and v.number = l.last_version
@@ -62,56 +62,56 @@ _INPUTS: Final = (
 _SECRETS: Final = "Those of its publisher, never the caller's: neither secrets nor keys of models."
 
 
-class Wanted(NamedTuple):
-    """Which listings a list shows."""
+class ListingFilter(NamedTuple):
+    """Selects the listings of a list."""
 
     q: str | None = None
-    """Words, as people write them into a search box."""
+    """Words in the syntax of a search box."""
     is_own: bool = False
-    """The project's own, whatever their status."""
+    """The project's own listings, with any status."""
     status: ListingStatus | None = None
-    """Of the project's own."""
+    """Of the project's own listings."""
 
 
 async def list_some(
-    session: AsyncSession, principal: Principal, page: Page, wanted: Wanted
+    session: AsyncSession, principal: Principal, page: Page, filters: ListingFilter
 ) -> Slice[ListingSummary]:
-    """Those that are published, the newest first; or the project's own."""
+    """Return published listings, newest first, or the project's own."""
     principal.require(Role.VIEWER, READ)
-    values: dict[str, Any] = {"project_id": principal.project_id, "most": page.limit + 1}
-    at = "l.created_at" if wanted.is_own else "l.published_at"
-    conditions = ["where l.project_id = :project_id" if wanted.is_own else "where l.status = 'published'"]
-    if wanted.is_own and wanted.status is not None:
+    values: dict[str, Any] = {"project_id": principal.project_id, "limit": page.limit + 1}
+    order_column = "l.created_at" if filters.is_own else "l.published_at"
+    conditions = ["where l.project_id = :project_id" if filters.is_own else "where l.status = 'published'"]
+    if filters.is_own and filters.status is not None:
         conditions.append("and l.status = :status")
-        values["status"] = wanted.status
-    if wanted.q and wanted.q.strip():
+        values["status"] = filters.status
+    if filters.q and filters.q.strip():
         conditions.append(_MATCHES)
-        values["q"] = wanted.q
-    below = page.moment()
-    if below is not None:
-        conditions.append(f"and ({at}, l.id) < (:at, :below_id)")
-        values |= {"at": below.at, "below_id": below.id}
-    query = text(f"{_ROWS} {' '.join(conditions)} order by {at} desc, l.id desc limit :most")
+        values["q"] = filters.q
+    before = page.moment()
+    if before is not None:
+        conditions.append(f"and ({order_column}, l.id) < (:at, :below_id)")
+        values |= {"at": before.at, "below_id": before.id}
+    query = text(f"{_ROWS} {' '.join(conditions)} order by {order_column} desc, l.id desc limit :limit")
     rows = (await session.execute(query, values)).all()
-    shown = page.slice(rows, lambda row: (row.created_at if wanted.is_own else row.published_at, row.id))
+    shown = page.slice(rows, lambda row: (row.created_at if filters.is_own else row.published_at, row.id))
     return Slice([ListingSummary(**_summary(row, principal)) for row in shown.items], shown.next_cursor)
 
 
 async def get(session: AsyncSession, principal: Principal, ref: str, prices: PriceList) -> ListingRead:
-    """One listing with all that a caller should know before running it.
+    """Return one listing with everything that a caller should know before running it.
 
     Raises:
-        ListingNotFound: it is not offered to the caller.
+        ListingNotFound: It is not offered to the caller.
     """
     principal.require(Role.VIEWER, READ)
-    return await _view(session, principal, await _row(session, principal, ref), prices)
+    return await _listing_read(session, principal, await _row(session, principal, ref), prices)
 
 
 async def versions(session: AsyncSession, principal: Principal, ref: str) -> list[ListingVersionRead]:
-    """The versions of a listing, newest first.
+    """Return the versions of a listing, newest first.
 
     Raises:
-        ListingNotFound: it is not offered to the caller.
+        ListingNotFound: It is not offered to the caller.
     """
     principal.require(Role.VIEWER, READ)
     row = await _row(session, principal, ref)
@@ -132,10 +132,10 @@ async def versions(session: AsyncSession, principal: Principal, ref: str) -> lis
 
 
 async def sales(session: AsyncSession, principal: Principal, ref: str) -> SalesRead:
-    """What has come of one of the project's own listings.
+    """Return the sales of one of the project's own listings.
 
     Raises:
-        ListingNotFound: it has none such.
+        ListingNotFound: The project has no such listing.
     """
     principal.require(Role.VIEWER, "billing:read")
     listing = await own(session, principal, ref)
@@ -150,13 +150,15 @@ async def _row(session: AsyncSession, principal: Principal, ref: str) -> Any:
     listing_id = as_id(ref)
     slug = ref if listing_id is None and "\0" not in ref else None
     values = {"listing_id": listing_id, "slug": slug, "project_id": principal.project_id}
-    row = (await session.execute(_ONE, values)).one_or_none()
+    row = (await session.execute(_LISTING, values)).one_or_none()
     if row is None:
         raise ListingNotFound(ref)
     return row
 
 
-async def _view(session: AsyncSession, principal: Principal, row: Any, prices: PriceList) -> ListingRead:
+async def _listing_read(
+    session: AsyncSession, principal: Principal, row: Any, prices: PriceList
+) -> ListingRead:
     skill = await _skill(session, row.deployment_id, row.skill_name)
     is_own = row.project_id == principal.project_id
     price = 0 if is_own else row.price_micros
@@ -184,15 +186,15 @@ async def _view(session: AsyncSession, principal: Principal, row: Any, prices: P
 
 
 async def _skill(session: AsyncSession, deployment_id: UUID, name: str) -> Skill:
-    known = (await manifests.of(session, (deployment_id,))).get(deployment_id)
-    skill = known.manifest.find(name) if known is not None else None
+    stored = (await manifests.of(session, (deployment_id,))).get(deployment_id)
+    skill = stored.manifest.find(name) if stored is not None else None
     if skill is None:
         raise ListingNotFound(name)
     return skill
 
 
 def _summary(row: Any, principal: Principal) -> dict[str, Any]:
-    same = (
+    copied = (
         "id",
         "slug",
         "publisher",
@@ -204,7 +206,7 @@ def _summary(row: Any, principal: Principal) -> dict[str, Any]:
         "shows_approvals",
     )
     return {
-        **{name: getattr(row, name) for name in same},
+        **{name: getattr(row, name) for name in copied},
         "is_own": row.project_id == principal.project_id,
         "price_usd": row.price_micros / 1e6,
         "version": row.last_version,

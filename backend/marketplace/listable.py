@@ -1,4 +1,4 @@
-"""Which skills can be offered to others, and what a new version of one changes for those who run it."""
+"""Decide which skills can be listed, and how a new version changes them for callers."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from backend.skills.manifest import confirmed
 from backend.skills.manifest.types import Manifest, Skill
 
 _SCHEMAS = ("input_schema", "output_schema")
-MAX_TOLD = 100
+MAX_CHANGES = 100
 
 
 class Difference(NamedTuple):
-    """Of one version against the one before."""
+    """Between one version and the previous one."""
 
     is_breaking: bool
     changes: list[dict[str, Any]]
 
 
 def problems(manifest: Manifest, skill: Skill, *, shows_approvals: bool) -> list[Problem]:
-    """Return why the skill cannot be offered; empty: it can."""
+    """Return why the skill cannot be listed; empty if it can."""
     found = []
     if asks_for_approval(manifest, skill) and not shows_approvals:
-        fix = (
+        message = (
             "Its runs can ask callers for approval ('confirm: true', or a rail with 'action: approve'), which show the "
             "tool and its arguments. Set 'shows_approvals' to true if callers may see these, or remove 'confirm'."
         )
-        found.append(Problem("shows_approvals", fix))
+        found.append(Problem("shows_approvals", message))
     if skill.parent_skill is not None:
-        found.append(Problem("skill", "Subskills are run by their parent alone. Offer the parent."))
-    fix = "This names a file in the drive of the caller, who has not chosen it. Remove the `default`."
+        found.append(Problem("skill", "Only its parent can run a subskill. List the parent."))
+    message = (
+        "This names a file in the drive of the caller, which the caller has not chosen. Remove the `default`."
+    )
     places = default_files(skill.input_schema, takes_attachments=skill.is_agentic)
-    found += [Problem(f"input_schema.{place}", fix) for place in places]
+    found += [Problem(f"input_schema.{place}", message) for place in places]
     return found
 
 
 def asks_for_approval(manifest: Manifest, skill: Skill) -> bool:
     """Return whether a run of the skill can ask its caller to approve a call, which shows a tool and its arguments.
 
-    What any agent of a bundle confirms binds all of its agents. A function reaches these if it reserves money for them.
+    A confirmation that any agent of a bundle requires applies to all of its agents. A function can start these if it
+    reserves money for them.
     """
     reaches_agents = skill.is_agentic or skill.limits.cost_usd is not None
     skills = manifest.skills if reaches_agents else (skill,)
@@ -51,7 +54,7 @@ def asks_for_approval(manifest: Manifest, skill: Skill) -> bool:
 
 
 def difference(name: str, before: Manifest | None, after: Manifest) -> Difference:
-    """What changed in what callers give and get; the first version changes nothing."""
+    """Return the changes in inputs and outputs for callers; the first version has none."""
     if before is None:
         return Difference(is_breaking=False, changes=[])
     changes = [
@@ -59,8 +62,8 @@ def difference(name: str, before: Manifest | None, after: Manifest) -> Differenc
         for change in schema_changes.between(before, after)
         if change.skill == name and change.place.startswith(tuple(f"{name}.{side}" for side in _SCHEMAS))
     ]
-    told = [
+    shown = [
         {"place": change.place, "message": change.message, "is_breaking": change.is_breaking}
-        for change in changes[:MAX_TOLD]
+        for change in changes[:MAX_CHANGES]
     ]
-    return Difference(any(change.is_breaking for change in changes), told)
+    return Difference(any(change.is_breaking for change in changes), shown)

@@ -1,4 +1,4 @@
-"""From the name of a listing to what a job of it runs, and what that costs: on the path of such a job's submit."""
+"""Resolve the name of a listing to the skill that a job runs and its price, during submission."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _BALANCE: Final = text("select balance_micros from wallets where project_id = :p
 
 
 class Offer(NamedTuple):
-    """What a job of a listing runs, and what is owed to whom for it."""
+    """What a job of a listing runs, and what it costs."""
 
     resolved: ResolvedSkill
     listing_id: UUID
     slug: str
     version: int
     publisher_id: UUID | None
-    """None: it is the caller's own, which costs no price and hides nothing from it."""
+    """None: it is the caller's own listing, which has no price and no hidden details."""
     price_micros: int = 0
     earning_micros: int = 0
 
     @property
     def columns(self) -> dict[str, Any]:
-        """Of the job's row."""
+        """Return the columns of the job's row."""
         return {
             "listing_id": self.listing_id,
             "listing": self.slug,
@@ -74,18 +74,18 @@ NO_LISTING: Final[dict[str, Any]] = {
     "price_micros": 0,
     "earning_micros": 0,
 }
-"""The same of a job that names no listing."""
+"""The columns of a job without a listing."""
 
 
 async def find(
     session: AnySession, principal: Principal, ref: str, *, version: int | None, prices: PriceList
 ) -> Offer:
-    """The listing of that id or slug, in the version that is asked for, else in its newest.
+    """Return the listing with this ID or slug, in the requested or its newest version.
 
     Raises:
-        NotAllowed: a running job asks, or a key that may not run it.
-        ListingNotFound: it is not offered to the caller.
-        ListingVersionNotFound: it has no such version, or what that ran was deleted.
+        NotAllowed: The principal is a running job, or a key that may not run it.
+        ListingNotFound: It is not offered to the caller.
+        ListingVersionNotFound: It has no such version, or the deployment of the version was deleted.
     """
     if principal.kind == "job":
         raise ListingNotCallable.by_skill()
@@ -100,11 +100,11 @@ async def find(
     if row is None:
         raise ListingNotFound(ref)
     _check_key(principal, row.slug)
-    known = None
+    stored = None
     if row.deployment_id is not None:
-        known = (await manifests.of(session, (row.deployment_id,))).get(row.deployment_id)
-    skill = known.manifest.find(row.skill_name) if known is not None else None
-    if known is None or skill is None:
+        stored = (await manifests.of(session, (row.deployment_id,))).get(row.deployment_id)
+    skill = stored.manifest.find(row.skill_name) if stored is not None else None
+    if stored is None or skill is None:
         raise ListingVersionNotFound(row.slug, version or row.last_version, row.last_version)
     resolved = ResolvedSkill(
         skill=skill,
@@ -112,7 +112,7 @@ async def find(
         skillpack_slug=row.skillpack_slug,
         deployment_id=row.deployment_id,
         version=row.deployment_version,
-        sha256=known.sha256,
+        sha256=stored.sha256,
         is_default=row.is_default,
         has_budgets=row.has_budgets,
     )
@@ -125,48 +125,50 @@ async def find(
 
 
 def check_request(offer: Offer, *, skillpack: str | None, model: str | None, lane: str | None) -> None:
-    """Refuse what a job of a listing cannot ask for: how it is run is its publisher's to say.
+    """Reject settings that only the publisher of a listing can choose.
 
     Raises:
-        BadListingJob: it does.
+        BadListingJob: The request has such a setting.
     """
-    own = {
+    caller_settings = {
         "skillpack": skillpack is not None,
         "model": model is not None,
         "lane": lane not in (None, offer.resolved.skill.lane or "default"),
     }
-    for name, is_given in own.items():
-        if is_given:
-            raise BadListingJob(offer.slug, Problem(name, "Its publisher decides about this. Leave it out."))
+    for name, is_set in caller_settings.items():
+        if is_set:
+            raise BadListingJob(
+                offer.slug, Problem(name, "Its publisher decides about this. Omit this field.")
+            )
 
 
 async def cap_micros(
     session: AnySession, principal: Principal, offer: Offer, limits: JobLimits, prices: PriceList
 ) -> int:
-    """The most that the job may cost, its price included; the job's own limit counts it too.
+    """Return the maximum cost of the job including its price. The job's own limit includes the price too.
 
     Raises:
-        PriceOverLimit: that limit is below the price.
-        WalletTooSmall: all that is in the wallet would not do.
+        PriceOverLimit: That limit is below the price.
+        WalletTooSmall: The balance of the wallet is less than the maximum cost.
     """
     skill, price = offer.resolved.skill, offer.price_micros
     if not price:
         return prices.cap_micros(skill, limits)
-    most = price + prices.cap_micros(skill, limits.model_copy(update={"cost_usd": None}))
+    cap = price + prices.cap_micros(skill, limits.model_copy(update={"cost_usd": None}))
     if limits.cost_usd is not None:
-        own = usd_to_micros(limits.cost_usd)
-        if own < price:
-            raise PriceOverLimit(offer.slug, price, own)
-        most = min(most, own)
+        own_limit = usd_to_micros(limits.cost_usd)
+        if own_limit < price:
+            raise PriceOverLimit(offer.slug, price, own_limit)
+        cap = min(cap, own_limit)
     balance: int = (await session.execute(_BALANCE, {"project_id": principal.project_id})).scalar_one()
-    if balance < most:
-        raise WalletTooSmall(offer.slug, price, most, balance)
-    return most
+    if balance < cap:
+        raise WalletTooSmall(offer.slug, price, cap, balance)
+    return cap
 
 
 def _check_key(principal: Principal, slug: str) -> None:
-    """A key in public hands runs only listings that its list names: others may cost what nobody has thought of."""
+    """Require that the key of public clients names the listing, since any other could cause unexpected costs."""
     name = f"{skill_allowlist.LISTING}{slug}"
-    is_open = not principal.skill_allowlist and principal.kind != "publishable_key"
-    if not is_open and name not in principal.skill_allowlist:
+    is_unrestricted = not principal.skill_allowlist and principal.kind != "publishable_key"
+    if not is_unrestricted and name not in principal.skill_allowlist:
         raise SkillNotOnKey(name, principal.skill_allowlist)

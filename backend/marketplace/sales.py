@@ -1,4 +1,4 @@
-"""What a run of a listing is worth when it has ended: its price, a line of the bill, and a count for its publisher."""
+"""Account for finished runs of listings: the price on the receipt, and the counts for the publisher."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.money.ledger.service import LineItem
 from backend.money.pricing import NANOS_PER_MICRO
 
 LINE: Final = "listing"
-"""The kind of the line on the bill."""
+"""The kind of the line item on the receipt."""
 
 _COUNT: Final = text("""
 insert into listing_callers as c (listing_id, caller_id, project_id, runs, succeeded, charged_micros, earned_micros)
@@ -25,60 +25,60 @@ set runs = c.runs + 1, succeeded = c.succeeded + excluded.succeeded,
 """)
 
 
-class Sold(Protocol):
-    """An attempt of a job, as far as it is one of a listing."""
+class ListingRun(Protocol):
+    """An attempt of a job, reduced to what a listing needs."""
 
     @property
     def project_id(self) -> UUID:
-        """The caller's."""
+        """The caller's project."""
 
     @property
     def parent_job_id(self) -> UUID | None:
-        """What a listing calls is a part of it, and no run of its own."""
+        """Jobs that a listing starts belong to its run, and are not runs of their own."""
 
     @property
     def listing_id(self) -> UUID | None:
-        """None: no listing was named."""
+        """None: the job names no listing."""
 
     @property
     def listing(self) -> str:
-        """Its slug."""
+        """The slug of the listing."""
 
     @property
     def listing_version(self) -> int | None:
-        """Of the listing."""
+        """The version of the listing."""
 
     @property
     def publisher_id(self) -> UUID | None:
-        """None: it is the caller's own, which it may run for nothing."""
+        """None: it is the caller's own listing, which runs without a price."""
 
     @property
     def price_micros(self) -> int:
-        """As it was when the job was submitted."""
+        """The price at the submission of the job."""
 
     @property
     def earning_micros(self) -> int:
-        """What of it the publisher gets."""
+        """The publisher's share of the price."""
 
 
-def price_of(sold: Sold, *, succeeded: bool) -> tuple[LineItem, ...]:
-    """The line of the price, once the run has succeeded."""
-    if not succeeded or not sold.price_micros:
+def price_of(run: ListingRun, *, succeeded: bool) -> tuple[LineItem, ...]:
+    """Return the line item of the price if the run has succeeded."""
+    if not succeeded or not run.price_micros:
         return ()
-    quantity: dict[str, Any] = {"runs": 1, "listing": sold.listing, "version": sold.listing_version}
-    return (LineItem(LINE, quantity, sold.price_micros * NANOS_PER_MICRO, sold.price_micros),)
+    quantity: dict[str, Any] = {"runs": 1, "listing": run.listing, "version": run.listing_version}
+    return (LineItem(LINE, quantity, run.price_micros * NANOS_PER_MICRO, run.price_micros),)
 
 
-async def count(session: AnySession, sold: Sold, *, succeeded: bool) -> None:
-    """Count a run that has ended; call it last, since everybody who runs the listing counts in a row of their own."""
-    if sold.publisher_id is None or sold.parent_job_id is not None:
+async def count(session: AnySession, run: ListingRun, *, succeeded: bool) -> None:
+    """Count a finished run. Call it last, since it locks the row of the caller."""
+    if run.publisher_id is None or run.parent_job_id is not None:
         return
     values = {
-        "listing_id": sold.listing_id,
-        "publisher_id": sold.publisher_id,
-        "caller_id": sold.project_id,
+        "listing_id": run.listing_id,
+        "publisher_id": run.publisher_id,
+        "caller_id": run.project_id,
         "succeeded": int(succeeded),
-        "charged_micros": sold.price_micros if succeeded else 0,
-        "earned_micros": sold.earning_micros if succeeded else 0,
+        "charged_micros": run.price_micros if succeeded else 0,
+        "earned_micros": run.earning_micros if succeeded else 0,
     }
     await session.execute(_COUNT, values)

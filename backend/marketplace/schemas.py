@@ -1,4 +1,4 @@
-"""What is said about listings over REST."""
+"""Define the requests and responses of the routes of the marketplace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.core.schemas import Text
 
 ListingStatus = Literal["draft", "published", "taken_down"]
 MAX_PRICE_MICROS = 1_000_000_000
-"""A thousand dollars a run: more is a slip of the finger."""
+"""1,000 USD for a run. A higher price is most likely a mistake."""
 
 
 class ListingCreate(BaseModel):
@@ -21,38 +21,38 @@ class ListingCreate(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     slug: Text = Field(min_length=1, max_length=64)
-    """Its name in the whole instance: letters, digits, `-`, `_`. It stays."""
+    """Its unique name in the instance: letters, digits, `-`, `_`. It cannot be changed."""
     skill: Text = Field(min_length=1, max_length=200)
-    """What is offered: `resize`, or `skillpack/resize`."""
+    """The skill to offer: `resize`, or `skillpack/resize`."""
     skillpack: Text | None = Field(default=None, max_length=200)
-    """Id or slug, when several have the skill."""
+    """ID or slug, if several skillpacks have the skill."""
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """The skillpack's version that callers get, until another one is added; default: the active one."""
+    """The version of the skillpack that callers use until another is added. Default: the active version."""
     follows_active: bool = False
-    """Every version that the skillpack activates becomes one of the listing by itself."""
+    """Add every version that the skillpack activates automatically."""
     shows_approvals: bool = False
-    """Runs may ask their callers for approvals, which show them the tool and its arguments. Needed where a run can ask:
+    """Runs may ask their callers for approvals, which show them the tool and its arguments. Required if a run can ask:
     the bundle has `confirm: true`, or a rail with `action: approve`."""
     price_micros: int = Field(default=0, ge=0, le=MAX_PRICE_MICROS)
-    """For each run that succeeds, in millionths of a dollar."""
+    """Price of each run that succeeds, in millionths of a dollar."""
     title: Text | None = Field(default=None, min_length=1, max_length=200)
-    """Default: the skill's."""
+    """Default: the title of the skill."""
     description: Text | None = Field(default=None, max_length=4000)
-    """Default: the skill's."""
+    """Default: the description of the skill."""
     marketing: dict[str, Any] | None = None
-    """Default: what the skill's `skill.yaml` says under `marketing`."""
+    """Default: `marketing` in the skill's `skill.yaml`."""
     notes: Text = Field(default="", max_length=4000)
-    """About its first version."""
+    """Notes on its first version."""
 
     @model_validator(mode="after")
     def _pins_or_follows(self) -> Self:
         if self.follows_active and self.version is not None:
-            raise ValueError("Give either `version` or `follows_active`: a listing is pinned, or it follows")
+            raise ValueError("Use either `version` or `follows_active`")
         return self
 
 
 class ListingUpdate(BaseModel):
-    """Body of `PATCH /v1/marketplace/listings/{listing}`: what is left out stays."""
+    """Body of `PATCH /v1/marketplace/listings/{listing}`. Omitted fields are not changed."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -64,7 +64,7 @@ class ListingUpdate(BaseModel):
     follows_active: bool | None = None
     shows_approvals: bool | None = None
     status: Literal["published", "taken_down"] | None = None
-    """`published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end."""
+    """`published`: other projects see and run it. `taken_down`: no new runs; running ones finish."""
 
 
 class ListingVersionCreate(BaseModel):
@@ -73,18 +73,18 @@ class ListingVersionCreate(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """Of the skillpack; default: the active one."""
+    """Version of the skillpack. Default: the active version."""
     notes: Text = Field(default="", max_length=4000)
     """What callers should know about it."""
 
 
-class Answer(BaseModel):
-    """What is told about a listing."""
+class _Read(BaseModel):
+    """A response about a listing."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class ListingSummary(Answer):
+class ListingSummary(_Read):
     """A listing in a list."""
 
     id: UUID
@@ -92,43 +92,43 @@ class ListingSummary(Answer):
     publisher: str
     """Name of the project that offers it."""
     is_own: bool
-    """Whether it is the project's own: its runs of it cost no price."""
+    """Whether it belongs to the project, which runs it without the price."""
     title: str
     description: str
     status: ListingStatus
     price_micros: int
-    """Beside what a run costs, for each that succeeds."""
+    """Price of each run that succeeds, in addition to the cost of the run."""
     price_usd: float
     version: int
-    """The newest one."""
+    """The newest version."""
     follows_active: bool
-    """Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose."""
+    """Whether new versions of the publisher are added automatically. Pin `version` in your jobs to choose one."""
     shows_approvals: bool
-    """Whether runs may ask their callers to approve calls of tools."""
+    """Whether runs may ask their callers to approve tool calls."""
     published_at: datetime | None
     updated_at: datetime
 
 
-class Access(Answer):
-    """What the publisher's code is given when somebody runs it."""
+class Access(_Read):
+    """What the publisher's code can access in a run."""
 
     inputs: str
     drive: str
     network: Literal["none", "public"] | list[str]
-    """Where the code may send what it is given."""
+    """Where the code may send the data that it receives."""
     servers: list[str]
     """MCP servers that its agent uses."""
     secrets: str
 
 
 class ListingRead(ListingSummary):
-    """A listing, as those who may run it see it."""
+    """A listing for those who may run it."""
 
     marketing: dict[str, Any]
     skill: str
     type: Literal["agentic", "deterministic"]
     model: str | None
-    """Of an agent; none: the instance's own choice."""
+    """Of an agent. None: the instance chooses it."""
     media_kinds: list[str]
     """What it may buy from media models."""
     input_schema: dict[str, Any]
@@ -136,41 +136,41 @@ class ListingRead(ListingSummary):
     examples: list[dict[str, Any]]
     timeout_s: float | None
     cap_micros: int
-    """The most that a run may cost, its price included; `limits.cost_usd` of a job lowers it. The wallet has to hold
-    it before a run begins."""
+    """The maximum cost of a run, including its price. `limits.cost_usd` of a job lowers it. The wallet must contain it
+    before a run starts."""
     access: Access
     deployment_version: int | None
-    """For the publisher alone."""
+    """Only for the publisher."""
 
 
-class ListingVersionRead(Answer):
-    """What a listing runs from some moment on."""
+class ListingVersionRead(_Read):
+    """A version of a listing."""
 
     number: int
     notes: str
     is_breaking: bool
-    """Callers of the version before may have to change something; `changes` say what."""
+    """Callers of the previous version may have to change something, see `changes`."""
     changes: list[dict[str, Any]]
-    """Of its schemas, against the version before: `{place, message, is_breaking}`."""
+    """Changes of its schemas since the previous version: `{place, message, is_breaking}`."""
     is_available: bool
     """Whether it can still be run."""
     created_at: datetime
     deployment_version: int | None
-    """For the publisher alone."""
+    """Only for the publisher."""
 
 
-class SalesRead(Answer):
-    """What has come of a listing: sums, and nobody's name."""
+class SalesRead(_Read):
+    """Sales of a listing as sums, without names."""
 
     listing_id: UUID
     slug: str
     callers: int
     """Projects that have run it."""
     runs: int
-    """That have ended, without those of the publisher's own."""
+    """Runs that have ended, without the publisher's own."""
     succeeded: int
     charged_micros: int
     """Prices that callers paid."""
     earned_micros: int
-    """What of it the publisher's wallet got: the rest is the operator's share."""
+    """The publisher's share. The rest is the operator's."""
     earned_usd: float

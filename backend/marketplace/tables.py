@@ -1,4 +1,4 @@
-"""Tables of what projects offer to each other."""
+"""Define the tables of the marketplace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATUSES = ("draft", "published", "taken_down")
 
 
 class Listing(SQLModel, table=True):
-    """One skill of a project, offered to the others of the instance."""
+    """One skill of a project that is offered to other projects of the instance."""
 
     __tablename__: ClassVar[str] = "listings"
     __table_args__ = (
@@ -44,7 +44,7 @@ class Listing(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     """The publisher."""
     slug: str = Field(max_length=64)
-    """Its name in the whole instance; never changed."""
+    """Its unique name in the instance. It never changes."""
     skillpack_id: UUID = Field(foreign_key="skillpacks.id", ondelete="CASCADE")
     skill_name: str = Field(max_length=200)
     title: str = Field(max_length=200)
@@ -52,18 +52,18 @@ class Listing(SQLModel, table=True):
     marketing: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'"))
     )
-    """What its skill.yaml says under `marketing`, or what the publisher says in its place."""
+    """From `marketing` in the skill.yaml, or written by the publisher."""
     words: str = Field(default="")
-    """All that it is found by."""
+    """The text that searches use."""
     price_micros: int = Field(sa_type=BigInteger)
-    """Of each run that succeeds, beside what the run costs; jobs keep the price at which they were submitted."""
+    """Price of each run that succeeds, in addition to the cost of the run. Jobs keep the price of their submission."""
     status: str = "draft"
     follows_active: bool = False
-    """Each version that its skillpack activates becomes one of the listing; false: only those that are added."""
+    """Each version that its skillpack activates is added automatically. False: versions are added by hand."""
     shows_approvals: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-    """Runs may ask their callers for approvals, which show them tools of the publisher and their arguments."""
+    """Runs may ask their callers for approvals, which show them the publisher's tools and their arguments."""
     last_version: int = 0
-    """The newest of its versions, which callers get who name none."""
+    """The newest version, for callers who name none."""
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
@@ -72,7 +72,7 @@ class Listing(SQLModel, table=True):
 
 
 class ListingVersion(SQLModel, table=True):
-    """What a listing runs from some moment on: a deployment, which never changes."""
+    """A version of a listing: a deployment, which never changes."""
 
     __tablename__: ClassVar[str] = "listing_versions"
     __table_args__ = (
@@ -82,23 +82,23 @@ class ListingVersion(SQLModel, table=True):
 
     listing_id: UUID = Field(foreign_key="listings.id", ondelete="CASCADE", primary_key=True)
     number: int = Field(primary_key=True)
-    """1, 2, 3… of the listing."""
+    """1, 2, 3… within the listing."""
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     deployment_id: UUID
     deployment_version: int
     notes: str = Field(default="", max_length=4000)
-    """What the publisher tells callers about it."""
+    """Notes of the publisher for callers."""
     is_breaking: bool = False
-    """Callers of the version before it may have to change something."""
+    """Callers of the previous version may have to change something."""
     changes: list[dict[str, Any]] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )
-    """Of its schemas, against the version before: `{place, message, is_breaking}`."""
+    """Changes of its schemas since the previous version: `{place, message, is_breaking}`."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
 class ListingCaller(SQLModel, table=True):
-    """What one project has run of a listing: added up when its jobs end, shown to the publisher as sums alone."""
+    """Counts of one project's runs of a listing, updated when its jobs end. The publisher sees only sums."""
 
     __tablename__: ClassVar[str] = "listing_callers"
     __table_args__ = (
@@ -111,7 +111,7 @@ class ListingCaller(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     """The publisher."""
     runs: int = 0
-    """That have ended."""
+    """Runs that have ended."""
     succeeded: int = 0
     charged_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
@@ -120,4 +120,4 @@ class ListingCaller(SQLModel, table=True):
     earned_micros: int = Field(
         default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0"))
     )
-    """What of them the publisher got."""
+    """The publisher's share of them."""

@@ -19,7 +19,7 @@ from backend.housekeeping import clean_up
 from backend.identity.auth.accounts import user_deletion
 from backend.identity.auth.actors import operator
 from backend.identity.auth.errors import ProjectNotFound
-from backend.marketplace.following import taken_down
+from backend.marketplace.listing_versions import taken_down
 from backend.operations import database
 from backend.operations.errors import NoDeletedProject
 from backend.operations.money_commands import project_id_of

@@ -1,4 +1,4 @@
-"""Routes of deployments, below `/deployments` for the default skillpack and `/skillpacks/{skillpack}` for any."""
+"""Define the routes of deployments: `/deployments` for the default skillpack, `/skillpacks/{skillpack}` for others."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from backend.skills.deployments.pull_links import MAX_TTL_S, MIN_TTL_S, Pulled, 
 from backend.skills.skillpacks import service as skillpacks
 
 MAX_FORM_BYTES = MAX_ZIPPED_BYTES + (1 << 20)
-"""A bundle, and the form around it."""
+"""A bundle and the multipart form around it."""
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["deployments"])
 
 SkillpackRef = str | None
-"""Id or slug: in the path below `/skillpacks`, else a query parameter; without one the project's default."""
+"""ID or slug, in the path below `/skillpacks` or as a query parameter. Default: the project's default skillpack."""
 
-Bundle = Annotated[UploadFile, File(description="The zip of the project's folder, at most 64 MiB.")]
+Bundle = Annotated[UploadFile, File(description="ZIP archive of the project's folder, at most 64 MiB.")]
 
 
 class _Pushed:
@@ -44,9 +44,9 @@ class _Pushed:
     def __init__(
         self,
         bundle: Bundle,
-        notes: Annotated[str, Form(max_length=4_000, description="What is new.")] = "",
+        notes: Annotated[str, Form(max_length=4_000, description="Release notes.")] = "",
         activate: Annotated[
-            Literal["true", "false", "1", "0"], Form(description="Whether new jobs get it at once.")
+            Literal["true", "false", "1", "0"], Form(description="Whether new jobs use it immediately.")
         ] = "true",
     ) -> None:
         self.bundle = bundle
@@ -72,9 +72,9 @@ async def push_deployment(
     skillpack: SkillpackRef = None,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
-    """Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+    """Push a bundle as the next version. An error lists all problems of the bundle, and nothing is stored.
 
-    Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+    Without `skillpack`, the `skillpack_id` or `slug` in its puras.yaml decides; the skillpack is created if necessary.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     data = await pushed.bundle.read()
@@ -82,8 +82,8 @@ async def push_deployment(
     form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
     once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault)
 
-    async def make() -> DeploymentRead:
-        made = await push.push(
+    async def create() -> DeploymentRead:
+        deployment = await push.push(
             session,
             principal,
             bundle=data,
@@ -93,9 +93,11 @@ async def push_deployment(
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return DeploymentRead.of(made, await skillpacks.get(session, principal, str(made.skillpack_id)))
+        return DeploymentRead.of(
+            deployment, await skillpacks.get(session, principal, str(deployment.skillpack_id))
+        )
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.post("/deployments/validate", max_body_size=MAX_FORM_BYTES)
@@ -105,10 +107,11 @@ async def validate_bundle(
     principal: PrincipalDep,
     session: SessionDep,
     skillpack: Annotated[
-        str | None, Query(description="Id or slug: that the bundle is for; default: the default one.")
+        str | None,
+        Query(description="ID or slug of the skillpack for the bundle. Default: the default skillpack."),
     ] = None,
 ) -> ValidationRead:
-    """Check a bundle; nothing is stored and nothing of it is executed."""
+    """Check a bundle. Nothing is stored, and none of its code is executed."""
     data = await bundle.read()
     read, removed = await push.validate(session, principal, data, skillpack=skillpack)
     return ValidationRead.of(read, removed)
@@ -123,9 +126,9 @@ async def list_deployments(
     skillpack: SkillpackRef = None,
     limit: Annotated[int, Query(ge=1, le=service.MAX_LISTED)] = service.MAX_LISTED,
 ) -> list[ListedDeployment]:
-    """The versions of a skillpack, newest first, each with its jobs that have not ended and its scores."""
-    rows = await stats.listed(session, principal, skillpack=skillpack, limit=limit)
-    return [ListedDeployment.as_it_stands(row) for row in rows]
+    """List the versions of a skillpack, newest first, each with its unfinished jobs and its scores."""
+    rows = await stats.list_versions(session, principal, skillpack=skillpack, limit=limit)
+    return [ListedDeployment.of_listed(row) for row in rows]
 
 
 @router.get("/deployments/pull")
@@ -137,10 +140,10 @@ async def pull_deployment(
     context: ContextDep,
     skillpack: SkillpackRef = None,
     ttl: Annotated[
-        int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds that the address works.")
+        int, Query(ge=MIN_TTL_S, le=MAX_TTL_S, description="Seconds until the URL expires.")
     ] = 600,
 ) -> PullLinkRead:
-    """An address of the active version's bundle that works without a key, for a while."""
+    """Return a temporary URL of the active version's bundle, which works without an API key."""
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
     if pack.active_deployment_id is None:
@@ -163,7 +166,7 @@ async def pull_deployment(
 async def get_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> DeploymentRead:
-    """One version, by id or number."""
+    """Return one version by ID or number."""
     found = await service.get(session, principal, deployment, skillpack=skillpack)
     return DeploymentRead.of(found, await skillpacks.get(session, principal, str(found.skillpack_id)))
 
@@ -177,14 +180,14 @@ async def activate_deployment(
     principal: PrincipalDep,
     session: SessionDep,
     skillpack: SkillpackRef = None,
-    force: Annotated[bool, Query(description="Without the gates of its skills; for admins.")] = False,
+    force: Annotated[bool, Query(description="Skip the gates of its skills; for admins.")] = False,
 ) -> DeploymentRead:
-    """Make a version the active one, newer or older; running jobs stay on theirs.
+    """Make a version the active one, newer or older. Running jobs keep theirs.
 
-    One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+    A version whose skills have gates stays inactive until their suites have passed: `gate` has the state.
     """
-    switched = await versions.activate(session, principal, deployment, skillpack=skillpack, force=force)
-    return DeploymentRead.of(switched, await skillpacks.get(session, principal, str(switched.skillpack_id)))
+    activated = await versions.activate(session, principal, deployment, skillpack=skillpack, force=force)
+    return DeploymentRead.of(activated, await skillpacks.get(session, principal, str(activated.skillpack_id)))
 
 
 @router.delete("/deployments/{deployment}", status_code=204)
@@ -193,7 +196,7 @@ async def activate_deployment(
 async def delete_deployment(
     deployment: str, principal: PrincipalDep, session: SessionDep, skillpack: SkillpackRef = None
 ) -> None:
-    """Delete a version that is not active and has no live jobs."""
+    """Delete a version that is not active and has no unfinished jobs."""
     await versions.delete(session, principal, deployment, skillpack=skillpack)
 
 
@@ -215,7 +218,7 @@ async def download_bundle(
     context: ContextDep,
     skillpack: SkillpackRef = None,
 ) -> Response:
-    """The zip exactly as it was pushed."""
+    """Return the ZIP archive as it was pushed."""
     found = await service.get(session, principal, deployment, skillpack=skillpack)
     await service.record_revealed(session, principal, "deployment.downloaded", found)
     return zip_response(await context.storage.get_bundle(found.sha256), found.sha256, found.version)
@@ -233,7 +236,7 @@ async def read_deployment_file(
     context: ContextDep,
     skillpack: SkillpackRef = None,
 ) -> Response:
-    """One file of a version as it was pushed."""
+    """Return one file of a version as it was pushed."""
     content = await files.read(
         session, principal, deployment, path, skillpack=skillpack, storage=context.storage
     )
@@ -251,9 +254,9 @@ async def diff_deployment(
     session: SessionDep,
     context: ContextDep,
     skillpack: SkillpackRef = None,
-    base: Annotated[str | None, Query(description="Id or number; without one the active version.")] = None,
+    base: Annotated[str | None, Query(description="ID or number. Default: the active version.")] = None,
 ) -> DiffRead:
-    """What a version changes over another one, with the changes that break callers marked."""
+    """Return the changes of a version in comparison with another one; changes that break callers are marked."""
     found = await diff(
         session, principal, deployment, base=base, skillpack=skillpack, storage=context.storage
     )
@@ -261,7 +264,7 @@ async def diff_deployment(
 
 
 def zip_response(data: bytes, sha256: str, version: int | None) -> Response:
-    """A bundle as a download."""
+    """Return a bundle as a download."""
     name = "draft" if version is None else f"v{version}"
     headers = {"Content-Disposition": f'attachment; filename="{name}.zip"', "ETag": f'"{sha256}"'}
     return Response(data, media_type="application/zip", headers=headers)

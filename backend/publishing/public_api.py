@@ -1,4 +1,4 @@
-"""Routes outside `/v1` that carry their own proof, or need none."""
+"""Define routes outside `/v1` with their own authentication, or without any."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ router = APIRouter()
     responses={200: {"content": {"application/zip": {}}}},
 )
 async def download_pulled_bundle(token: str, session: SessionDep, context: ContextDep) -> Response:
-    """The bundle that a pull address opens."""
+    """Return the bundle of a pull URL."""
     pulled = pull_links.verify(context.vault, token)
     query = (
         select(Deployment)
@@ -46,5 +46,5 @@ async def download_pulled_bundle(token: str, session: SessionDep, context: Conte
 
 @router.get("/schemas/skill.json", tags=["skills"])
 async def get_skill_schema() -> dict[str, Any]:
-    """The JSON Schema of skill.yaml, for editors."""
+    """Return the JSON Schema of skill.yaml, for editors."""
     return skill_json_schema()

@@ -1,4 +1,4 @@
-"""A zip becomes a version, or a draft."""
+"""Store a bundle as a version or as an unnumbered deployment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.evals import gates
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.identity.limits.quota_check import require_quota
-from backend.marketplace import following
+from backend.marketplace import listing_versions
 from backend.marketplace.activation import make_active
 from backend.skills.archives.archive import Archive
 from backend.skills.bundles.read import ReadBundle, read_bundle
@@ -46,35 +46,35 @@ async def push(
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Deployment:
-    """Make the bundle the next version of the skillpack, and the active one unless told otherwise.
+    """Store the bundle as the next version of the skillpack, and activate it if requested.
 
-    Without a skillpack it is the one that the bundle's puras.yaml names, which is created if need be.
+    Without a skillpack, it is the one that the puras.yaml of the bundle names, which is created if necessary.
 
-    A version whose skills have gates becomes active when their suites have passed.
+    A version whose skills have gates becomes active after their suites have passed.
 
     Raises:
-        BundleInvalid: with everything that is wrong; nothing is stored.
-        BundleUnreadable: it is not a zip, or not a safe one.
-        BundleTooLarge: it is over a limit of size.
-        SkillpackNotFound: the project has no such skillpack.
-        QuotaReached: the skillpack has as many versions and drafts as it may.
+        BundleInvalid: The bundle has problems; the error lists all of them, and nothing is stored.
+        BundleUnreadable: It is not a ZIP archive, or an unsafe one.
+        BundleTooLarge: It exceeds a maximum size.
+        SkillpackNotFound: The project has no such skillpack.
+        QuotaReached: The quota of versions and drafts is used up.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
-    read = await _stored(session, bundle, notes, storage)
+    read = await _check_and_store(session, bundle, notes, storage)
     pack = await lock_target(session, principal, read, skillpack=skillpack, quotas=quotas)
-    await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
-    warnings = [*read.warnings, *await _against_active(session, pack, read.manifest)]
+    await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _stored_deployments(principal, pack))
+    warnings = [*read.warnings, *await _breaking_changes(session, pack, read.manifest)]
     pack.last_version += 1
     deployment = _row(principal, pack, read, notes=notes, warnings=warnings)
     deployment.version = pack.last_version
     session.add(deployment)
     await session.flush()
-    is_active = activate and not await gates.begin(session, principal, deployment)
+    is_active = activate and not await gates.start(session, principal, deployment)
     if activate:
         await gates.supersede(session, pack, by=deployment)
     if is_active:
         await make_active(session, pack, deployment)
-    _take_over_titles(pack, read.manifest)
+    _update_titles(pack, read.manifest)
     await session.flush()
     await audit.record(
         session,
@@ -86,7 +86,7 @@ async def push(
         is_active=is_active,
     )
     if is_active:
-        await following.follow(session, principal, deployment)
+        await listing_versions.follow(session, principal, deployment)
     return deployment
 
 
@@ -99,15 +99,15 @@ async def push_draft(
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Deployment:
-    """Store the bundle as a draft: it runs like a version, has no number, and is swept after seven days.
+    """Store the bundle as a draft, which runs like a version, has no number, and is deleted after seven days.
 
     Raises:
-        BundleInvalid: with everything that is wrong; nothing is stored.
-        SkillpackNotFound: the project has no such skillpack.
-        QuotaReached: the skillpack has as many versions and drafts as it may.
+        BundleInvalid: The bundle has problems; the error lists all of them, and nothing is stored.
+        SkillpackNotFound: The project has no such skillpack.
+        QuotaReached: The quota of versions and drafts is used up.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
-    read = await _stored(session, bundle, "", storage)
+    read = await _check_and_store(session, bundle, "", storage)
     return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
 
 
@@ -120,26 +120,26 @@ async def push_files(
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Deployment:
-    """Store the bundle as a draft in which there is no skill, however wrong those are that it describes.
+    """Store the files of the bundle as a draft without skills; problems of its skills are ignored.
 
     Raises:
-        BundleUnreadable, BundleTooLarge: it is not a zip, not a safe one, or over a limit of size.
-        QuotaReached: the skillpack has as many versions and drafts as it may.
+        BundleUnreadable, BundleTooLarge: It is not a ZIP archive, unsafe, or exceeds a maximum size.
+        QuotaReached: The quota of versions and drafts is used up.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     read = await asyncio.to_thread(_without_skills, bundle)
-    await _keep(session, read, bundle, storage)
+    await _store(session, read, bundle, storage)
     return await _draft(session, principal, read, skillpack=skillpack, quotas=quotas)
 
 
 async def validate(
     session: AsyncSession, principal: Principal, bundle: bytes, *, skillpack: str | None = None
 ) -> tuple[ReadBundle, list[str]]:
-    """Check a bundle and keep nothing of it; also returns the skills of the active version that it removes.
+    """Check a bundle without storing it; also return the skills of the active version that it removes.
 
     Raises:
-        BundleInvalid: with everything that is wrong.
-        SkillpackNotFound: the project has no such skillpack.
+        BundleInvalid: The bundle has problems; the error lists all of them.
+        SkillpackNotFound: The project has no such skillpack.
     """
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
@@ -148,17 +148,17 @@ async def validate(
     return read, schema_changes.removed_skills(active, read.manifest) if active else []
 
 
-async def _stored(session: AsyncSession, bundle: bytes, notes: str, storage: Storage) -> ReadBundle:
-    """Check, then keep the bytes before any row names them; the same bytes are kept once."""
+async def _check_and_store(session: AsyncSession, bundle: bytes, notes: str, storage: Storage) -> ReadBundle:
+    """Check the bundle, and store its bytes before any row refers to them; the same bytes are stored once."""
     if len(notes) > MAX_NOTES or "\0" in notes:
-        mend = f"Give at most {MAX_NOTES:,} characters, none of them NUL."
-        raise Invalid(f"The notes cannot be stored. {mend}", [Problem("notes", mend)])
+        message = f"Use at most {MAX_NOTES:,} characters, without NUL."
+        raise Invalid(f"The notes cannot be stored. {message}", [Problem("notes", message)])
     read = await asyncio.to_thread(read_bundle, bundle)
-    await _keep(session, read, bundle, storage)
+    await _store(session, read, bundle, storage)
     return read
 
 
-async def _keep(session: AsyncSession, read: ReadBundle, bundle: bytes, storage: Storage) -> None:
+async def _store(session: AsyncSession, read: ReadBundle, bundle: bytes, storage: Storage) -> None:
     await session.execute(_SHARE_BUNDLE, {"key": bundle_key(read.sha256)})
     await storage.put_bundle(read.sha256, bundle)
 
@@ -178,17 +178,17 @@ async def _draft(
     quotas: Quotas | None,
 ) -> Deployment:
     pack = await skillpacks.get(session, principal, skillpack)
-    await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _kept(principal, pack))
+    await require_quota(session, principal, Quota.DEPLOYMENTS, quotas, _stored_deployments(principal, pack))
     deployment = _row(principal, pack, read, notes="", warnings=read.warnings)
     deployment.kind = "draft"
     session.add(deployment)
     await session.flush()
-    facts = {"deployment_id": str(deployment.id), "sha256": read.sha256}
-    await audit.record(session, principal, "draft.stored", pack.slug, **facts)
+    fields = {"deployment_id": str(deployment.id), "sha256": read.sha256}
+    await audit.record(session, principal, "draft.stored", pack.slug, **fields)
     return deployment
 
 
-def _kept(principal: Principal, pack: Skillpack) -> Select[Any]:
+def _stored_deployments(principal: Principal, pack: Skillpack) -> Select[Any]:
     return visible(Deployment, principal).where(
         col(Deployment.skillpack_id) == pack.id, col(Deployment.deleted_at).is_(None)
     )
@@ -209,29 +209,29 @@ def _row(
     )
 
 
-async def _against_active(session: AsyncSession, pack: Skillpack, manifest: Manifest) -> list[Problem]:
-    """A warning for everything that callers of the active version would trip over."""
+async def _breaking_changes(session: AsyncSession, pack: Skillpack, manifest: Manifest) -> list[Problem]:
+    """Return a warning for every change that breaks callers of the active version."""
     active = await _active(session, pack)
     if active is None:
         return []
-    gone = schema_changes.removed_skills(active, manifest)
+    removed = schema_changes.removed_skills(active, manifest)
     breaking = [
         Problem(change.place, f"Breaks callers of the active version: {change.message}")
         for change in schema_changes.between(active, manifest)
-        if change.is_breaking and change.skill not in gone
+        if change.is_breaking and change.skill not in removed
     ]
-    return [*schema_changes.removal_warnings(gone), *breaking[:50]]
+    return [*schema_changes.removal_warnings(removed), *breaking[:50]]
 
 
 async def _active(session: AsyncSession, pack: Skillpack) -> Manifest | None:
     if pack.active_deployment_id is None:
         return None
-    known = await manifests.of(session, (pack.active_deployment_id,))
-    return known[pack.active_deployment_id].manifest
+    stored = await manifests.of(session, (pack.active_deployment_id,))
+    return stored[pack.active_deployment_id].manifest
 
 
-def _take_over_titles(pack: Skillpack, manifest: Manifest) -> None:
-    """`puras.yaml` names the skillpack, when the bundle has one."""
+def _update_titles(pack: Skillpack, manifest: Manifest) -> None:
+    """Set the name of the skillpack from the `puras.yaml` of the bundle."""
     if manifest.title:
         pack.name = manifest.title
     if manifest.description:

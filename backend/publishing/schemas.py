@@ -1,4 +1,4 @@
-"""What the routes of deployments and skills answer."""
+"""Define the responses of the routes of deployments and skills."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.core.errors import Problem
 from backend.evals.gates import GateRead
-from backend.publishing.stats import Listed
+from backend.publishing.stats import ListedVersion
 from backend.skills.bundles.read import ReadBundle
 from backend.skills.deployments import schema_changes
 from backend.skills.deployments.diff import Diff, FileChange
@@ -22,12 +22,12 @@ from backend.skills.manifest.types import Example, Limits, Manifest, Retries, Sk
 from backend.skills.skillpacks.tables import Skillpack
 
 
-class _Answer(BaseModel):
+class _Read(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class ProblemRead(_Answer):
-    """A place in the bundle, and what about it."""
+class ProblemRead(_Read):
+    """A problem and its location in the bundle."""
 
     path: str
     message: str
@@ -36,40 +36,40 @@ class ProblemRead(_Answer):
 
     @classmethod
     def of(cls, problem: Problem) -> ProblemRead:
-        """The answer for a problem."""
+        """Return the response for a problem."""
         return cls(path=problem.path, message=problem.message, line=problem.line, column=problem.column)
 
 
-class DeploymentSummary(_Answer):
-    """A version, as lists show it."""
+class DeploymentSummary(_Read):
+    """A version in a list."""
 
     id: UUID
     project_id: UUID
     workspace_id: UUID
-    """The same id, by the name that newer clients read."""
+    """The same as `project_id`."""
     skillpack_id: UUID
     skillpack: str
-    """Its slug."""
+    """Slug of the skillpack."""
     version: int | None
     """`null` for a draft."""
     is_active: bool
     size_bytes: int
     sha256: str
-    """Of the zip: the same bytes have the same."""
+    """Of the ZIP archive."""
     notes: str
     created_by: str
     created_at: datetime
     gate: GateRead | None
-    """How it stands with the gates of its skills; `null`: nothing was asked of it yet."""
+    """The state of the gates of its skills. `null`: no activation was requested yet."""
 
     @classmethod
     def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentSummary:
-        """The summary of a deployment of that skillpack."""
+        """Return the summary of a deployment of that skillpack."""
         return cls(**_summary(deployment, skillpack))
 
 
-class SkillScoreRead(_Answer):
-    """What the newest finished suite of a skill came to, on the skill's own model."""
+class SkillScoreRead(_Read):
+    """The result of the newest finished suite of a skill with the skill's own model."""
 
     skill: str
     suite_id: UUID
@@ -79,42 +79,44 @@ class SkillScoreRead(_Answer):
 
 
 class ListedDeployment(DeploymentSummary):
-    """A version among the others of its skillpack."""
+    """A version in the list of its skillpack."""
 
     skills: list[str]
-    """Those that jobs can name."""
+    """Skills that jobs can name."""
     gated_skills: list[str]
-    """Those of them of which a suite has to pass before the version becomes active."""
+    """Skills whose suites must pass before the version becomes active."""
     live_jobs: int
-    """Jobs that have not ended, and stay on it whatever is activated."""
+    """Jobs that have not ended. They keep this version."""
     scores: list[SkillScoreRead]
-    """By skill; empty: no suite of it has finished."""
+    """By skill; empty if none of its suites has finished."""
 
     @classmethod
-    def as_it_stands(cls, listed: Listed) -> ListedDeployment:
-        """The version as it stands now."""
-        every = listed.deployment.manifest["skills"]  # as it is stored: a long list parses no manifest
-        skills = [skill for skill in every if not skill.get("parent_skill")]  # absent: older than sub-skills
+    def of_listed(cls, listed: ListedVersion) -> ListedDeployment:
+        """Return the response for a version with its statistics."""
+        # Read from the row, since a long list should parse no manifests.
+        stored_skills = listed.deployment.manifest["skills"]
+        # Absent in manifests from before subskills existed.
+        skills = [skill for skill in stored_skills if not skill.get("parent_skill")]
         return cls(
             **_summary(listed.deployment, listed.skillpack),
             skills=[skill["name"] for skill in skills],
             gated_skills=[skill["name"] for skill in skills if skill.get("eval_gate")],
-            live_jobs=listed.standing.live_jobs,
-            scores=[SkillScoreRead(**score._asdict()) for score in listed.standing.scores],
+            live_jobs=listed.stats.live_jobs,
+            scores=[SkillScoreRead(**score._asdict()) for score in listed.stats.scores],
         )
 
 
 class DeploymentRead(DeploymentSummary):
-    """A version with all that it offers."""
+    """A version with everything that it contains."""
 
     manifest: Manifest
     warnings: list[ProblemRead]
     removed_skills: list[str]
-    """Skills that the version that was active at the push has, and this one does not."""
+    """Skills of the version that was active at the push that this version lacks."""
 
     @classmethod
     def of(cls, deployment: Deployment, skillpack: Skillpack) -> DeploymentRead:
-        """The answer for a deployment of that skillpack."""
+        """Return the response for a deployment of that skillpack."""
         return cls(
             **_summary(deployment, skillpack),
             manifest=Manifest.model_validate(deployment.manifest),
@@ -123,8 +125,8 @@ class DeploymentRead(DeploymentSummary):
         )
 
 
-class ValidationRead(_Answer):
-    """A bundle that may be pushed as it is."""
+class ValidationRead(_Read):
+    """A bundle that can be pushed as it is."""
 
     ok: Literal[True] = True
     sha256: str
@@ -136,7 +138,7 @@ class ValidationRead(_Answer):
 
     @classmethod
     def of(cls, read: ReadBundle, removed: list[str]) -> ValidationRead:
-        """The answer for a bundle without errors."""
+        """Return the response for a bundle without errors."""
         return cls(
             sha256=read.sha256,
             size_bytes=read.size_bytes,
@@ -146,19 +148,19 @@ class ValidationRead(_Answer):
         )
 
 
-class PullLinkRead(_Answer):
-    """Where the bundle of the active version is, for a while."""
+class PullLinkRead(_Read):
+    """A temporary URL of the bundle of the active version."""
 
     download_url: str
     version: int | None
     deployment_id: UUID
     sha256: str
     expires_in: int
-    """Seconds."""
+    """Seconds until the URL expires."""
 
 
-class FileChangeRead(_Answer):
-    """A file that differs; a size is `null` where the file is not."""
+class FileChangeRead(_Read):
+    """A file that differs. A size is `null` if that side lacks the file."""
 
     path: str
     change: Literal["added", "removed", "changed"]
@@ -167,19 +169,19 @@ class FileChangeRead(_Answer):
 
     @classmethod
     def of(cls, file: FileChange) -> FileChangeRead:
-        """The file as it is shown."""
-        is_kept = file.base_bytes is not None and file.head_bytes is not None
+        """Return the response for a file."""
+        is_in_both = file.base_bytes is not None and file.head_bytes is not None
         change: Literal["added", "removed", "changed"] = "added" if file.base_bytes is None else "removed"
         return cls(
             path=file.path,
-            change="changed" if is_kept else change,
+            change="changed" if is_in_both else change,
             base_bytes=file.base_bytes,
             head_bytes=file.head_bytes,
         )
 
 
-class SkillChangeRead(_Answer):
-    """A skill that differs, and whether its callers can trip over it."""
+class SkillChangeRead(_Read):
+    """A change of a skill, and whether it breaks callers."""
 
     skill: str
     path: str
@@ -188,14 +190,14 @@ class SkillChangeRead(_Answer):
 
     @classmethod
     def of(cls, change: Change) -> SkillChangeRead:
-        """The change as it is shown."""
+        """Return the response for a change."""
         return cls(
             skill=change.skill, path=change.place, message=change.message, is_breaking=change.is_breaking
         )
 
 
-class DiffRead(_Answer):
-    """What `head` changes over `base`."""
+class DiffRead(_Read):
+    """The changes from `base` to `head`."""
 
     base: DeploymentSummary
     head: DeploymentSummary
@@ -205,7 +207,7 @@ class DiffRead(_Answer):
 
     @classmethod
     def of(cls, diff: Diff, skillpack: Skillpack) -> DiffRead:
-        """The answer for the difference of two versions of that skillpack."""
+        """Return the response for the difference of two versions of that skillpack."""
         return cls(
             base=DeploymentSummary.of(diff.base, skillpack),
             head=DeploymentSummary.of(diff.head, skillpack),
@@ -215,14 +217,14 @@ class DiffRead(_Answer):
         )
 
 
-class SkillSummary(_Answer):
+class SkillSummary(_Read):
     """A skill that jobs can name."""
 
     name: str
     full_name: str
-    """What a job calls it by: its name, before it the skillpack's and a slash where that is not the default one."""
+    """The name for jobs: that of the skill, prefixed with `skillpack/` unless the skillpack is the default one."""
     skillpack: str
-    """Slug of the skillpack that it is in."""
+    """Slug of its skillpack."""
     skillpack_id: UUID
     deployment_id: UUID
     version: int | None
@@ -233,7 +235,7 @@ class SkillSummary(_Answer):
 
     @classmethod
     def of(cls, active: ActiveSkill) -> SkillSummary:
-        """The summary of an active skill."""
+        """Return the summary of an active skill."""
         return cls(
             full_name=active.full_name,
             skillpack=active.skillpack.slug,
@@ -248,17 +250,17 @@ class SkillRead(SkillSummary):
     """A skill with everything that a caller or a form needs."""
 
     input_schema: dict[str, Any]
-    """As its author wrote it, in the dialect."""
+    """As its author wrote it, in the dialect of skill.yaml."""
     output_schema: dict[str, Any]
     input_json_schema: dict[str, Any]
-    """The same in plain JSON Schema 2020-12."""
+    """The same in JSON Schema 2020-12."""
     output_json_schema: dict[str, Any]
     examples: list[Example]
     model: str | None
     timeout_s: float | None
-    """`null`: as the instance says."""
+    """`null`: the default of the instance."""
     limits: Limits
-    """What a job gets: where the operator has lowered a ceiling since the version was pushed, the ceiling."""
+    """The limits of a job. If the operator has lowered a ceiling since the push, the ceiling."""
     retries: Retries
     network: str | list[str]
     lane: str | None
@@ -266,8 +268,8 @@ class SkillRead(SkillSummary):
 
 
 def detail_of_skill(skill: Skill) -> dict[str, Any]:
-    """The fields of a skill that its detail shows, with its limits as they hold under the operator's ceilings."""
-    most = job_ceilings.current()
+    """Return the detail fields of a skill, with limits under the operator's ceilings."""
+    ceilings = job_ceilings.current()
     return {
         **_of_skill(skill),
         "input_schema": skill.input_schema,
@@ -276,9 +278,9 @@ def detail_of_skill(skill: Skill) -> dict[str, Any]:
         "output_json_schema": skill.output_json_schema,
         "examples": list(skill.examples),
         "model": skill.model,
-        "timeout_s": most.declared_timeout_s(skill),
-        "limits": most.declared(skill.limits),
-        "retries": most.declared_retries(skill.retries),
+        "timeout_s": ceilings.declared_timeout_s(skill),
+        "limits": ceilings.declared(skill.limits),
+        "retries": ceilings.declared_retries(skill.retries),
         "network": skill.network,
         "lane": skill.lane,
         "marketing": skill.marketing,

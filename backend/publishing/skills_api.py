@@ -1,4 +1,4 @@
-"""Routes of the skills that jobs can name now."""
+"""Define the routes of the skills that jobs can name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 @router.get("/skills")
 @permissions.needs("skills:read")
 async def list_skills(principal: PrincipalDep, session: SessionDep) -> list[SkillSummary]:
-    """Every skill of the active versions: the default skillpack's first."""
+    """List every skill of the active versions, those of the default skillpack first."""
     return [SkillSummary.of(active) for active in await service.active_skills(session, principal)]
 
 
@@ -29,10 +29,12 @@ async def get_skill(
     name: str,
     principal: PrincipalDep,
     session: SessionDep,
-    skillpack: Annotated[str | None, Query(description="Id or slug, when several have the skill.")] = None,
+    skillpack: Annotated[
+        str | None, Query(description="ID or slug, if several skillpacks have the skill.")
+    ] = None,
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
 ) -> SkillRead:
-    """One skill: schemas, examples, limits. The name may be full: `skillpack/skill`."""
+    """Return one skill: schemas, examples, limits. The name may include the skillpack: `skillpack/skill`."""
     found = await service.get_skill(session, principal, name, skillpack=skillpack, version=version)
     return SkillRead(
         full_name=found.full_name,
@@ -55,7 +57,7 @@ async def get_prompt(
     *,
     version: Annotated[int | None, Query(ge=1, description="Without one the active version.")] = None,
 ) -> PromptRead:
-    """What a skill tells its model, and in which file of the bundle it stands."""
+    """Return the prompt of a skill, and the file of the bundle that contains it."""
     return await files.read_prompt(
         session, principal, skill, skillpack=skillpack, version=version, storage=context.storage
     )

@@ -1,4 +1,4 @@
-"""How versions stand: the jobs that have not ended on each, and what its newest suites came to."""
+"""Read statistics of versions: their unfinished jobs, and the results of their newest suites."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from backend.skills.skillpacks.tables import Skillpack
 
 
 class SkillScore(NamedTuple):
-    """What the newest finished suite of a skill came to, on the skill's own model."""
+    """The result of the newest finished suite of a skill with the skill's own model."""
 
     skill: str
     suite_id: UUID
@@ -32,40 +32,42 @@ class SkillScore(NamedTuple):
     pass_rate_pct: float | None
 
 
-class Standing(NamedTuple):
-    """How one version stands."""
+class VersionStats(NamedTuple):
+    """Statistics of one version."""
 
     live_jobs: int
-    """That have not ended, those of other projects that run it as a listing among them."""
+    """Jobs that have not ended, including those of other projects that run it as a listing."""
     scores: Sequence[SkillScore]
 
 
-class Listed(NamedTuple):
-    """A version among the others of its skillpack."""
+class ListedVersion(NamedTuple):
+    """A version in the list of its skillpack."""
 
     deployment: Deployment
     skillpack: Skillpack
-    standing: Standing
+    stats: VersionStats
 
 
-async def listed(
+async def list_versions(
     session: AsyncSession,
     principal: Principal,
     *,
     skillpack: str | None = None,
     limit: int = service.MAX_LISTED,
-) -> list[Listed]:
-    """The versions of a skillpack as they stand, newest first; without one of the default.
+) -> list[ListedVersion]:
+    """Return the versions of a skillpack with their statistics, newest first; without one, of the default skillpack.
 
     Raises:
-        SkillpackNotFound: the project has no such skillpack.
+        SkillpackNotFound: The project has no such skillpack.
     """
     found = await service.list_(session, principal, skillpack=skillpack, limit=limit)
     pack = await skillpacks.get(session, principal, skillpack)
     ids = [deployment.id for deployment in found]
     live = await _live_jobs(session, principal, ids)
     scores = await _scores(session, principal, ids)
-    return [Listed(one, pack, Standing(live.get(one.id, 0), scores.get(one.id, ()))) for one in found]
+    return [
+        ListedVersion(one, pack, VersionStats(live.get(one.id, 0), scores.get(one.id, ()))) for one in found
+    ]
 
 
 async def _live_jobs(session: AsyncSession, principal: Principal, ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -78,18 +80,22 @@ async def _live_jobs(session: AsyncSession, principal: Principal, ids: Sequence[
         )
         .group_by(col(Job.deployment_id))
     )
-    return {its_id: count for its_id, count in (await session.execute(query)).all() if its_id is not None}
+    return {
+        deployment_id: count
+        for deployment_id, count in (await session.execute(query)).all()
+        if deployment_id is not None
+    }
 
 
 async def _scores(
     session: AsyncSession, principal: Principal, ids: Sequence[UUID]
 ) -> dict[UUID, list[SkillScore]]:
-    own = visible(EvalSuite, principal).where(
+    suites = visible(EvalSuite, principal).where(
         col(EvalSuite.deployment_id).in_(ids),
         col(EvalSuite.status) == "succeeded",
         col(EvalSuite.model).is_(None),
     )
-    newest = own.ext(distinct_on(col(EvalSuite.deployment_id), col(EvalSuite.skill_name))).order_by(
+    newest = suites.ext(distinct_on(col(EvalSuite.deployment_id), col(EvalSuite.skill_name))).order_by(
         col(EvalSuite.deployment_id), col(EvalSuite.skill_name), col(EvalSuite.created_at).desc()
     )
     found: defaultdict[UUID, list[SkillScore]] = defaultdict(list)

@@ -13,7 +13,7 @@ from backend.evals import gates
 from backend.execution.jobs.tables import Job
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, Role
-from backend.marketplace import following
+from backend.marketplace import listing_versions
 from backend.marketplace.activation import switch
 from backend.skills.deployments.errors import (
     DeploymentActive,
@@ -36,26 +36,26 @@ async def activate(
     skillpack: str | None = None,
     force: bool = False,
 ) -> Deployment:
-    """Make a version the one that new jobs get; jobs that exist stay on theirs.
+    """Make a version the one that new jobs use; existing jobs keep theirs.
 
-    One whose skills have gates becomes active when their suites have passed; an admin can force it.
+    A version whose skills have gates becomes active after their suites have passed; an admin can skip them.
 
     Raises:
-        DeploymentNotFound: there is none such.
-        DraftNotActivatable: it is a draft.
-        NotAllowed: the principal may not activate, or not by force.
+        DeploymentNotFound: It does not exist.
+        DraftNotActivatable: It is a draft.
+        NotAllowed: The principal may not activate it, or not without its gates.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
-    deployment, pack = await _held(session, principal, ref, skillpack)
+    deployment, pack = await _lock(session, principal, ref, skillpack)
     if deployment.kind == "draft":
         raise DraftNotActivatable
     await gates.supersede(session, pack, by=deployment)
     if force:
         principal.require(Role.ADMIN, "deployments:write")
-        await gates.give_up(session, deployment, f"{principal.label} activated it without its gates.")
+        await gates.abandon(session, deployment, f"{principal.label} activated it without its gates.")
     if force or pack.active_deployment_id == deployment.id:
         await switch(session, principal, pack, deployment, is_forced=force)
-    elif not await gates.begin(session, principal, deployment):
+    elif not await gates.start(session, principal, deployment):
         await switch(session, principal, pack, deployment)
     return deployment
 
@@ -63,46 +63,48 @@ async def activate(
 async def delete(
     session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
 ) -> None:
-    """Delete a version; its row stays for the jobs that name it, its bytes go when nothing uses them.
+    """Delete a version. Its row stays for the jobs that refer to it; its bytes are deleted when nothing uses them.
 
     Raises:
-        DeploymentNotFound: there is none such.
-        DeploymentActive: it is the active one.
-        DeploymentInUse: jobs of it have not ended, those of other projects that run it as a listing among them.
-        DeploymentListed: a listing of the marketplace runs it now.
+        DeploymentNotFound: It does not exist.
+        DeploymentActive: It is the active version.
+        DeploymentInUse: Jobs of it have not ended, including those of other projects that run it as a listing.
+        DeploymentListed: A listing of the marketplace runs it.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
-    deployment, pack = await _held(session, principal, ref, skillpack)
+    deployment, pack = await _lock(session, principal, ref, skillpack)
     if pack.active_deployment_id == deployment.id:
         raise DeploymentActive(deployment.version)
-    listing = await following.listing_on(session, principal, deployment.id)
+    listing = await listing_versions.listing_on(session, principal, deployment.id)
     if listing is not None:
         raise DeploymentListed(deployment.version, listing)
-    ours = (col(Job.project_id) == principal.project_id) | (col(Job.publisher_id) == principal.project_id)
+    own_or_sold = (col(Job.project_id) == principal.project_id) | (
+        col(Job.publisher_id) == principal.project_id
+    )
     live = await session.scalar(
         select(func.count()).where(
-            col(Job.deployment_id) == deployment.id, ours, col(Job.finished_at).is_(None)
+            col(Job.deployment_id) == deployment.id, own_or_sold, col(Job.finished_at).is_(None)
         )
     )
     if live:
         raise DeploymentInUse(deployment.version, live)
-    await gates.give_up(session, deployment, "It was deleted.")
+    await gates.abandon(session, deployment, "It was deleted.")
     deployment.deleted_at = now()
     await session.flush()
     target = f"{pack.slug} v{deployment.version}"
     await audit.record(session, principal, "deployment.deleted", target, deployment_id=str(deployment.id))
 
 
-class _Held(NamedTuple):
+class _Locked(NamedTuple):
     deployment: Deployment
     skillpack: Skillpack
 
 
-async def _held(session: AsyncSession, principal: Principal, ref: str, skillpack: str | None) -> _Held:
-    """A deployment with its skillpack locked, read again under the lock."""
+async def _lock(session: AsyncSession, principal: Principal, ref: str, skillpack: str | None) -> _Locked:
+    """Return a deployment with its skillpack locked; read it again under the lock."""
     deployment = await get(session, principal, ref, skillpack=skillpack)
     pack = await skillpacks.lock(session, principal, str(deployment.skillpack_id))
     await session.refresh(deployment)
     if deployment.deleted_at is not None:
         raise DeploymentNotFound(ref)
-    return _Held(deployment, pack)
+    return _Locked(deployment, pack)

@@ -1,4 +1,4 @@
-"""Asking the instance: one request, its JSON, or a sentence that says why there is none."""
+"""Call the REST API of an instance: return the JSON of one request, or raise an error with the reason."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import httpx2
 
 from puras_mcp.errors import Refused, refusal
 
-ASK_S: Final = 70.0
-"""Longer than the instance itself makes anybody wait (55 s)."""
-PAUSES_S: Final = (0.2, 1.0, 3.0)
-"""Before each new try, when a line breaks and asking twice is asking once."""
+TIMEOUT_S: Final = 70.0
+"""Longer than the instance lets a client wait (55 s)."""
+RETRY_DELAYS_S: Final = (0.2, 1.0, 3.0)
+"""Before each retry, if the connection drops and the request can be repeated."""
 _REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
 _NEXT_PAGE: Final = re.compile(r'<[^>]*[?&]cursor=([^&>]+)[^>]*>;\s*rel="next"')
 
 
-class Listed(NamedTuple):
+class ListPage(NamedTuple):
     """A page of a list."""
 
     items: list[dict[str, Any]]
@@ -29,7 +29,7 @@ class Listed(NamedTuple):
 
 
 class Api:
-    """A project of an instance, as the key reaches it."""
+    """A project of an instance, with the permissions of the key."""
 
     def __init__(self, base: str, key: str, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._base = base.rstrip("/")
@@ -37,18 +37,18 @@ class Api:
         self._transport = transport
 
     async def get(self, path: str, **query: object) -> Any:
-        """The JSON at a path.
+        """Return the JSON at a path.
 
         Raises:
-            Refused: the instance says no, or does not answer.
+            Refused: The instance rejects the request or is unavailable.
         """
-        return _json(await self._ask("GET", path, query=query))
+        return _json(await self._request("GET", path, query=query))
 
-    async def listed(self, path: str, **query: object) -> Listed:
-        """A page of a list, and the cursor of the next one."""
-        answer = await self._ask("GET", path, query=query)
-        found = _NEXT_PAGE.search(answer.headers.get("link", ""))
-        return Listed(_json(answer), unquote(found[1]) if found else None)
+    async def listed(self, path: str, **query: object) -> ListPage:
+        """Return a page of a list, and the cursor of the next one."""
+        response = await self._request("GET", path, query=query)
+        found = _NEXT_PAGE.search(response.headers.get("link", ""))
+        return ListPage(_json(response), unquote(found[1]) if found else None)
 
     async def send(
         self,
@@ -62,23 +62,23 @@ class Api:
         creates: bool = False,
         repeatable: bool = False,
     ) -> Any:
-        """The JSON that a change answers with; `file` goes as the form's `bundle`.
+        """Send a change and return the JSON of the response; `file` is sent as `bundle` of a form.
 
-        What `creates` is made once, wherever the line breaks: it is sent again under one idempotency key. What is
-        `repeatable` is sent again as it is: twice is like once.
+        A request that `creates` something is retried with one idempotency key. A `repeatable` request is retried as it
+        is, since repeating it has no further effect.
         """
         key = f"puras-mcp-{uuid.uuid4()}" if creates else None
         return _json(
-            await self._ask(
+            await self._request(
                 method, path, body=body, query=query, form=form, file=file, key=key, repeatable=repeatable
             )
         )
 
     async def put_bytes(self, path: str, content: bytes) -> Any:
         """Write bytes at a path."""
-        return _json(await self._ask("PUT", path, content=content))
+        return _json(await self._request("PUT", path, content=content))
 
-    async def _ask(
+    async def _request(
         self,
         method: str,
         path: str,
@@ -96,12 +96,12 @@ class Api:
         headers = {} if content is None else {"Content-Type": "application/octet-stream"}
         if key is not None:
             headers["Idempotency-Key"] = key
-        answer = await self._answered(
+        response = await self._send_with_retries(
             repeatable or method in _REPEATABLE or key is not None,
             method=method,
             url=path,
             params={
-                name: _spelled(value) for name, value in (query or {}).items() if value not in (None, "")
+                name: _query_value(value) for name, value in (query or {}).items() if value not in (None, "")
             },
             json=body,
             data=form,
@@ -109,23 +109,23 @@ class Api:
             content=content,
             headers=headers,
         )
-        if answer.status_code >= 300:
-            raise refusal(answer.status_code, _json_or_none(answer))
-        return answer
+        if response.status_code >= 300:
+            raise refusal(response.status_code, _json_or_none(response))
+        return response
 
-    async def _answered(self, may_be_repeated: bool, **request: Any) -> httpx2.Response:
-        """The answer of the first try that got one."""
-        for pause_s in (*(PAUSES_S if may_be_repeated else ()), None):
+    async def _send_with_retries(self, is_repeatable: bool, **request: Any) -> httpx2.Response:
+        """Return the response of the first attempt that gets one."""
+        for delay_s in (*(RETRY_DELAYS_S if is_repeatable else ()), None):
             try:
                 async with self._client() as client:
                     return await client.request(**request)
             except httpx2.HTTPError as error:
-                if pause_s is None or isinstance(error, httpx2.TimeoutException):
+                if delay_s is None or isinstance(error, httpx2.TimeoutException):
                     raise Refused(
                         f"The instance at {self._base} does not answer ({type(error).__name__}). "
                         "Is it running (`puras-studio up`)? `show_config` tells which address is asked."
                     ) from error
-                await asyncio.sleep(pause_s)
+                await asyncio.sleep(delay_s)
         raise AssertionError("the last try returns or raises")
 
     def _client(self) -> httpx2.AsyncClient:
@@ -133,13 +133,13 @@ class Api:
             base_url=self._base,
             headers={"Authorization": f"Bearer {self._key}", "User-Agent": "puras-mcp"},
             transport=self._transport,
-            timeout=ASK_S,
-            follow_redirects=False,  # the key is for the address that was named
+            timeout=TIMEOUT_S,
+            follow_redirects=False,  # the key must not be sent to another server
         )
 
 
 def segment(value: object) -> str:
-    """A value as one segment of a path, so that no name leads to another route."""
+    """Return a value as one segment of a path, so that no name leads to another route."""
     text = str(value)
     if text in ("", ".", "..") or "/" in text:
         raise Refused(f"{text!r} is not a name. Give the id or the name of the thing.")
@@ -147,28 +147,28 @@ def segment(value: object) -> str:
 
 
 def segments(path: str) -> str:
-    """A path of the drive as segments."""
+    """Return a path of the drive as segments."""
     return "/".join(segment(part) for part in path.strip("/").split("/"))
 
 
-def _spelled(value: object) -> str:
+def _query_value(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _json(answer: httpx2.Response) -> Any:
-    if answer.status_code == httpx2.codes.NO_CONTENT:
+def _json(response: httpx2.Response) -> Any:
+    if response.status_code == httpx2.codes.NO_CONTENT:
         return None
-    found = _json_or_none(answer)
+    found = _json_or_none(response)
     if found is None:
         raise Refused(
-            f"{answer.url.host} answered something that is not JSON: it is no instance of Puras Studio. "
+            f"{response.url.host} answered something that is not JSON: it is no instance of Puras Studio. "
             "Check the address with `show_config`."
         )
     return found
 
 
-def _json_or_none(answer: httpx2.Response) -> Any:
+def _json_or_none(response: httpx2.Response) -> Any:
     try:
-        return answer.json()
+        return response.json()
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""Bundles from a folder of this machine, or from files that came with a call."""
+"""Pack bundles from a folder of this host, or from files in a call."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ _NO_SKILL = (
 
 
 def of_folder(folder: Path) -> bytes:
-    """The zip of a project's folder, without caches, environments, dot-env files, and notebooks that no skill names.
+    """Return a project's folder as ZIP archive.
+
+    Caches, environments, `.env` files and notebooks that no skill names are omitted.
 
     Raises:
-        Refused: it holds no skill, too much, or a link that leads out of it.
+        Refused: It contains no skill, too much, or a link to a path outside of it.
     """
     try:
         return _with_a_skill(pack(folder))
@@ -32,10 +34,10 @@ def of_folder(folder: Path) -> bytes:
 
 
 def of_files(texts: Mapping[str, str], base64_files: Mapping[str, str]) -> bytes:
-    """The zip of files that came with a call: texts as they are, other bytes as base64.
+    """Return the files of a call as ZIP archive: texts as they are, other content from base64.
 
     Raises:
-        Refused: there are none, none is a skill's, or one is not base64.
+        Refused: There are no files, no skill, or invalid base64.
     """
     files = {path: text.encode() for path, text in texts.items()}
     for path, encoded in base64_files.items():
@@ -49,10 +51,10 @@ def of_files(texts: Mapping[str, str], base64_files: Mapping[str, str]) -> bytes
 
 
 def decoded(encoded: str, name: str) -> bytes:
-    """The bytes that a text stands for.
+    """Return the decoded bytes.
 
     Raises:
-        Refused: it is not base64.
+        Refused: The text is not base64.
     """
     try:
         return base64.b64decode(encoded, validate=True)

@@ -1,6 +1,6 @@
-"""Which instance is asked with which key: the environment, else `~/.purasbackend/config.json`.
+"""Read URL and API key of the instance: from the environment, else from `~/.purasbackend/config.json`.
 
-Address and key always come from the same place: a key is never sent to an address that it was not saved with.
+Both always come from the same source: a key is never sent to a URL that it was not stored with.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from puras_mcp.errors import Refused
 
 DEFAULT_BASE: Final = "http://127.0.0.1:8000"
 KEY_PREFIX: Final = len("puras_live_") + 8
-"""What of a key may be shown; the secret follows."""
+"""The characters of a key that may be shown; the secret part follows."""
 
 Source = Literal["environment", "file", "none"]
 
 
 @dataclass(frozen=True)
 class Config:
-    """Where the instance is, and the key to a project of it."""
+    """The URL of the instance, and the API key of a project."""
 
     api_base: str
     api_key: str
@@ -33,15 +33,15 @@ class Config:
 
 
 def path() -> Path:
-    """The file."""
+    """Return the path of the configuration file."""
     return Path.home() / ".purasbackend" / "config.json"
 
 
 def read() -> Config:
-    """The configuration as it is now; it is read anew for every call.
+    """Return the current configuration; it is read for every call.
 
     Raises:
-        Refused: the file is there and cannot be read, or others may read it.
+        Refused: The file is unreadable or invalid, or other users can read it.
     """
     key = os.environ.get("PURAS_API_KEY", "")
     if key:
@@ -59,23 +59,25 @@ def read() -> Config:
 
 
 def write(api_base: str, api_key: str, project_id: str) -> Path:
-    """Keep the configuration where its owner alone can read it."""
+    """Store the configuration so that only its owner can read it."""
     file = path()
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = file.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
+    new_file = file.with_suffix(".new")
+    new_file.unlink(missing_ok=True)
     text = json.dumps({"api_base": api_base, "api_key": api_key, "project_id": project_id}, indent=2)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+    with os.fdopen(
+        os.open(new_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as out:
         out.write(text + "\n")
-    fresh.replace(file)
+    new_file.replace(file)
     return file
 
 
 def address(text: str) -> str:
-    """An address of an instance, checked.
+    """Return the validated URL of an instance.
 
     Raises:
-        Refused: it is none.
+        Refused: It is invalid.
     """
     parts = urlsplit(text.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
@@ -84,5 +86,5 @@ def address(text: str) -> str:
 
 
 def shown(key: str) -> str:
-    """What of a key may be shown."""
+    """Return the part of a key that may be shown."""
     return f"{key[:KEY_PREFIX]}…" if len(key) > KEY_PREFIX else "…" if key else ""

@@ -1,4 +1,4 @@
-"""Answers that fit into a context: what is long is cut, and says how to get the rest."""
+"""Shorten results to fit into the context of a model, and report how to read the rest."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from puras_mcp.errors import Refused
 
 MAX_CHARS: Final = 16_000
-"""Of one answer's values as JSON: about 4,000 tokens."""
+"""Of the values of one result as JSON: about 4,000 tokens."""
 _STEPS: Final = ((4_000, 60), (1_000, 20), (200, 5), (40, 2))
-"""Longest text in characters, longest list in items: tried in turn until the answer fits."""
+"""Maximum length of texts in characters and of lists in items, applied in turn until the result fits."""
 
 
 class Cut(BaseModel):
@@ -53,7 +53,7 @@ class Part(BaseModel):
 
 
 def fit(value: Any, path: str = "") -> Fitted:
-    """The value with its long texts and lists cut, so that it fits into an answer."""
+    """Return the value with long texts and lists cut, so that it fits into a result."""
     for longest_text, longest_list in _STEPS:
         cuts: list[Cut] = []
         fitted = _shorten(value, path, longest_text, longest_list, cuts)
@@ -64,10 +64,10 @@ def fit(value: Any, path: str = "") -> Fitted:
 
 
 def part(value: Any, path: str, offset: int) -> Part:
-    """A stretch of the value at a JSON Pointer.
+    """Return a part of the value at a JSON Pointer.
 
     Raises:
-        Refused: there is no such place in the value.
+        Refused: The value has nothing at that path.
     """
     found = _at(value, path)
     if isinstance(found, str):

@@ -1,6 +1,6 @@
-"""The server at `/mcp` of an instance: every request brings a key, and gets no further than that key does.
+"""Serve MCP at `/mcp` of an instance. Each request has the permissions of its API key.
 
-It holds no session: a call is answered as its own request alone, so nothing of one caller is there for another.
+There are no sessions: each call is an independent request, so that no state is shared between callers.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from puras_mcp.server import Server
 from puras_mcp.world import bearer
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-"""Files of a push come within the call; greater bundles go over REST."""
-MAX_AT_ONCE: Final = 32
-"""Calls of one key that are being answered: each may wait for a job for most of a minute."""
+"""Files of a push are part of the call. Larger bundles need REST."""
+MAX_OPEN_CALLS: Final = 32
+"""Open calls of one key. Each may wait for a job for almost a minute."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Hosted:
-    """ASGI application for one path, beside the API that it asks within the process."""
+    """ASGI application for one path, which calls the API in the same process."""
 
     def __init__(self, api: ASGIApp, *, public_url: str) -> None:
         self._api = api
         self._url = public_url.rstrip("/")
         self._hosts = frozenset({urlsplit(public_url).netloc.lower()})
-        self._at_once: Counter[str] = Counter()
+        self._open_calls: Counter[str] = Counter()
         server = Server(self._api_for, hosted=True)
         self._manager = StreamableHTTPSessionManager(
             server._lowlevel_server,
@@ -48,64 +48,64 @@ class Hosted:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """What has to stand around the time in which requests come; once."""
+        """Run the session manager while requests are served; enter it once."""
         async with self._manager.run():
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call whose key the instance knows; nothing of the body is read before."""
+        """Serve a call with a valid key; the body is not read before the check."""
         headers = Headers(scope=scope)
-        refused = self._refuse(scope["method"], headers) or await self._refuse_key(scope, headers)
-        if refused is not None:
-            await refused(scope, receive, send)
+        rejection = self._reject(scope["method"], headers) or await self._reject_key(scope, headers)
+        if rejection is not None:
+            await rejection(scope, receive, send)
             return
         caller = hashlib.sha256(bearer(headers).encode()).hexdigest()
-        if self._at_once[caller] >= MAX_AT_ONCE:
-            await _answer(
-                429, "too_many_at_once", f"{MAX_AT_ONCE} calls of this key run already. Wait for one."
+        if self._open_calls[caller] >= MAX_OPEN_CALLS:
+            await _error_response(
+                429, "too_many_at_once", f"{MAX_OPEN_CALLS} calls of this key run already. Wait for one."
             )(scope, receive, send)
             return
-        self._at_once[caller] += 1
+        self._open_calls[caller] += 1
         try:
             await self._manager.handle_request(scope, receive, send)
         finally:
-            self._at_once[caller] -= 1
-            if not self._at_once[caller]:
-                del self._at_once[caller]
+            self._open_calls[caller] -= 1
+            if not self._open_calls[caller]:
+                del self._open_calls[caller]
 
-    def _refuse(self, method: str, headers: Headers) -> JSONResponse | None:
-        """Names that lead here without being ours, pages of other sites, streams without end."""
+    def _reject(self, method: str, headers: Headers) -> JSONResponse | None:
+        """Reject other host names, pages of other sites, and streams."""
         host = headers.get("host", "").lower()
-        if not self._is_ours(host):
-            return _answer(
+        if not self._is_own_host(host):
+            return _error_response(
                 421,
                 "wrong_host",
                 f"{host!r} is not this instance's name. Ask at {self._url}, or set PURAS_PUBLIC_URL.",
             )
         origin = headers.get("origin")
         if origin is not None and (urlsplit(origin).netloc.lower() not in (*self._hosts, host)):
-            return _answer(
+            return _error_response(
                 403, "wrong_origin", "Pages of other sites may not call tools. Use a client of your own."
             )
         if method != "POST":
-            return _answer(
+            return _error_response(
                 405, "method_not_allowed", "There is no session and no stream here: POST each call."
             )
         return None
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own_host(self, host: str) -> bool:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         return host in self._hosts or name in _LOOPBACK
 
-    async def _refuse_key(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+    async def _reject_key(self, scope: Scope, headers: Headers) -> JSONResponse | None:
         try:
             await self._api_of(bearer(headers), scope).get("/v1/me")
-        except Refused as refused:
-            return _answer(refused.status or 503, refused.code or "unavailable", str(refused))
+        except Refused as rejection:
+            return _error_response(rejection.status or 503, rejection.code or "unavailable", str(rejection))
         return None
 
     def _api_for(self, request: Any) -> Api:
-        """The instance as the key of a request reaches it; cookies are never passed on."""
+        """Return the API with the key of a request; cookies are never forwarded."""
         return self._api_of(bearer(request.headers), request.scope)
 
     def _api_of(self, key: str, scope: Scope) -> Api:
@@ -116,7 +116,7 @@ class Hosted:
         return Api(self._url, key, transport=transport)
 
 
-def _answer(status: int, code: str, detail: str) -> JSONResponse:
+def _error_response(status: int, code: str, detail: str) -> JSONResponse:
     headers = (
         {"WWW-Authenticate": "Bearer"} if status == 401 else {"Allow": "POST"} if status == 405 else None
     )

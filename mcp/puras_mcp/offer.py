@@ -1,4 +1,4 @@
-"""How a function becomes a tool: its title, and what a client may assume about it."""
+"""Describe how a function becomes a tool: its title, and hints for clients."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from mcp_types import ToolAnnotations
 READ: Final = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 """Changes nothing."""
 ADD: Final = ToolAnnotations(read_only_hint=False, destructive_hint=False, open_world_hint=False)
-"""Adds something, each time anew."""
+"""Adds something with each call."""
 SET: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
-"""Brings something to a state: twice is like once."""
+"""Sets a state; a repeated call has no further effect."""
 REMOVE: Final = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
 )
-"""Takes something away."""
+"""Deletes something."""
 RUN: Final = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
-"""Runs a skill, which may cost money and act outside."""
+"""Runs a skill, which may cost money and have external effects."""
 
 
 class Offer(NamedTuple):

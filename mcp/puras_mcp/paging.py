@@ -1,4 +1,4 @@
-"""Lists that fit into a context: fewer entries where they are long, and where to go on."""
+"""Return lists that fit into the context of a model: fewer entries if they are long, and where to continue."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ Entry = TypeVar("Entry", bound=Shape)
 
 
 class Page(NamedTuple, Generic[Entry]):
-    """Entries that fit, and the cursor of those behind them."""
+    """Entries that fit, and the cursor of the next ones."""
 
     entries: list[Entry]
     next_cursor: str | None
 
 
-class Stretch(NamedTuple, Generic[Entry]):
-    """Entries that fit, and where the next ones begin."""
+class Slice(NamedTuple, Generic[Entry]):
+    """Entries that fit, and the offset of the next ones."""
 
     entries: list[Entry]
     next_offset: int | None
 
 
 async def by_cursor(api: Api, path: str, shape: type[Entry], *, limit: int, **query: Any) -> Page[Entry]:
-    """A page of a list of the instance; a shorter one when its entries are long."""
+    """Return a page of a list of the instance; a shorter one if its entries are long."""
     while True:
         found = await api.listed(path, limit=limit, **query)
-        entries = [shape(**one) for one in found.items]
+        entries = [shape(**entry) for entry in found.items]
         if limit == 1 or sum(map(_size, entries)) <= MAX_CHARS:
             return Page(entries, found.next_cursor)
         limit //= 2
 
 
-def by_offset(entries: Sequence[Entry], offset: int, *, limit: int) -> Stretch[Entry]:
-    """Those from a place on that fit; one at least, where there is one."""
-    kept: list[Entry] = []
+def by_offset(entries: Sequence[Entry], offset: int, *, limit: int) -> Slice[Entry]:
+    """Return the entries from an offset that fit, at least one if there is one."""
+    selected: list[Entry] = []
     size = 0
-    for one in entries[offset : offset + limit]:
-        size += _size(one)
-        if kept and size > MAX_CHARS:
+    for entry in entries[offset : offset + limit]:
+        size += _size(entry)
+        if selected and size > MAX_CHARS:
             break
-        kept.append(one)
-    end = offset + len(kept)
-    return Stretch(kept, end if kept and end < len(entries) else None)
+        selected.append(entry)
+    end = offset + len(selected)
+    return Slice(selected, end if selected and end < len(entries) else None)
 
 
 def _size(entry: Shape) -> int:

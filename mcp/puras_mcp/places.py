@@ -1,4 +1,4 @@
-"""Which files of this machine the tools touch: an agent may have been talked into asking for others."""
+"""Decide which files of this host the tools may use, since untrusted text may make an agent request others."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 from puras_mcp.errors import Refused
 
 ROOT_VARIABLE: Final = "PURAS_MCP_ROOT"
-"""When set: nothing outside of that folder is read or written."""
+"""If set, files outside of that folder are neither read nor written."""
 
 
 def folder(text: str) -> Path:
-    """A folder of skills that is there.
+    """Return an existing folder of skills.
 
     Raises:
-        Refused: it is not, or it is none that may be read as a whole.
+        Refused: It does not exist, or must not be read as a whole.
     """
     found = _allowed(text)
     if not found.is_dir():
@@ -27,17 +27,17 @@ def folder(text: str) -> Path:
 
 
 def new_folder(text: str) -> Path:
-    """A folder to write a skill into, made when it is not there."""
+    """Return a folder for a new skill; create it if it is missing."""
     found = _allowed(text)
     found.mkdir(parents=True, exist_ok=True)
     return found
 
 
 def file(text: str) -> Path:
-    """A file that is there.
+    """Return an existing file.
 
     Raises:
-        Refused: it is not, or it is none that may be read.
+        Refused: It does not exist, or must not be read.
     """
     found = _allowed(text)
     if not found.is_file():
@@ -46,7 +46,7 @@ def file(text: str) -> Path:
 
 
 def _allowed(text: str) -> Path:
-    """The place behind all links, unless it is hidden or outside of the root that was set."""
+    """Return the path with all links resolved, unless it is hidden or outside of the root."""
     if not text:
         raise Refused("The path is empty. Give an absolute path.")
     found = Path(text).expanduser().resolve()

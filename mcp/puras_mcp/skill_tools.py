@@ -1,4 +1,4 @@
-"""One typed tool for each deployed skill, for clients whose agents should see skills as their own tools."""
+"""Create one typed tool for each deployed skill, for clients whose agents should see skills as tools."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from puras_mcp.world import Call, api_of
 
 PREFIX: Final = "skill_"
 MAX_SKILLS: Final = 64
-"""More tools than an agent can choose from help nobody; the others are there through `submit_job`."""
+"""Agents cannot choose from more tools. Other skills are available through `submit_job`."""
 _UNUSABLE: Final = re.compile(r"[^A-Za-z0-9_-]")
-_LONGEST_NAME: Final = 64
+_MAX_NAME_CHARACTERS: Final = 64
 
 
 class _Inputs(ArgModelBase):
-    """Whatever the skill's own schema allows: the instance checks it."""
+    """Inputs that the skill's own schema allows; the instance validates them."""
 
     model_config = ConfigDict(extra="allow")
 
     def model_dump_one_level(self) -> dict[str, Any]:
-        """The inputs as one argument of the function behind the tool."""
+        """Return the inputs as one argument of the tool's function."""
         return {"inputs": dict(self.model_extra or {})}
 
 
 async def tools_of(api: Api) -> list[Tool]:
-    """A tool for each skill of the active deployments."""
+    """Return a tool for each skill of the active deployments."""
     listed = await api.get("/v1/skills")
     skills = [
         await api.get(f"/v1/skills/{segment(one['name'])}", skillpack=one["skillpack"])
@@ -45,7 +45,7 @@ async def tools_of(api: Api) -> list[Tool]:
 
 
 def _names(skills: Sequence[dict[str, Any]]) -> list[str]:
-    """A name for each; skills of one name in two skillpacks are told apart by the skillpack."""
+    """Return a unique name for each skill, prefixed with the skillpack if two have the same name."""
     plain = [_name(skill["name"]) for skill in skills]
     return [
         name if plain.count(name) == 1 else _name(f"{skill['skillpack']}_{skill['name']}")
@@ -54,7 +54,7 @@ def _names(skills: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _name(text: str) -> str:
-    return (PREFIX + _UNUSABLE.sub("_", text))[:_LONGEST_NAME]
+    return (PREFIX + _UNUSABLE.sub("_", text))[:_MAX_NAME_CHARACTERS]
 
 
 def _tool(skill: dict[str, Any], name: str) -> Tool:
@@ -79,15 +79,15 @@ def _tool(skill: dict[str, Any], name: str) -> Tool:
     )
 
 
-def _output(of_result: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the tool's answer: the job's facts around the skill's own result."""
+def _output(result_schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of the tool's result: fields of the job around the skill's own result."""
     return {
         "type": "object",
         "properties": {
             "job_id": {"type": "string"},
             "status": {"type": "string"},
             "cost_usd": {"type": "number"},
-            "result": {"anyOf": [of_result, {"type": "null"}, {"type": "string"}]},
+            "result": {"anyOf": [result_schema, {"type": "null"}, {"type": "string"}]},
             "next": {"type": "string"},
         },
         "required": ["job_id", "status", "result"],
@@ -119,7 +119,7 @@ async def _run(api: Api, skill: dict[str, Any], inputs: dict[str, Any]) -> dict[
     fitted = fit(job["result"], "/result")
     if not fitted.cuts:
         return answer | {"result": job["result"]}
-    # What is cut no longer fits the skill's schema, so it goes as a text.
+    # A shortened result does not match the skill's schema, so it is sent as text.
     return answer | {
         "result": str(fitted.value)[:MAX_CHARS],
         "next": f"The result is cut: `get_job` with job_id={job['id']!r} and path='/result' gives it whole.",

@@ -1,4 +1,4 @@
-"""Skills to begin with, one of each kind."""
+"""Contain one template for each kind of skill."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ NAMES: Final[dict[Kind, str]] = {"function": "count-words", "agent": "shorten"}
 
 
 def files(kind: Kind, name: str) -> dict[str, str]:
-    """The files of a skillpack with one skill, by path."""
+    """Return the files of a skillpack with one skill, by path."""
     folder = f"skills/{name}"
     if kind == "function":
         return {f"{folder}/skill.yaml": _FUNCTION_YAML, f"{folder}/main.py": _FUNCTION}

@@ -1,4 +1,4 @@
-"""Whom a call asks: the instance of the configuration, or the one that hosts us, with the caller's own key."""
+"""Find the API that a call uses: the configured instance, or the hosting one with the caller's key."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from puras_mcp.api import Api
 
 @dataclass(frozen=True)
 class World:
-    """What the tools of a server stand on."""
+    """What the tools of a server need."""
 
     api_for: Callable[[Any], Api]
-    """The instance, for the HTTP request that brought a call; None over stdio."""
+    """Returns the API for the HTTP request of a call; the request is None over stdio."""
 
 
 Call = Context[World, Any]
@@ -25,18 +25,18 @@ Call = Context[World, Any]
 
 
 def api_of(call: Call) -> Api:
-    """The instance, as the caller of this tool reaches it."""
+    """Return the API with the permissions of the caller."""
     context = call.request_context
     return context.lifespan_context.api_for(context.request)
 
 
 def configured(_: object) -> Api:
-    """The instance of the configuration, as it is at this moment."""
+    """Return the API of the current configuration."""
     found = config.read()
     return Api(found.api_base, found.api_key)
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """The key that a request brings; empty without one."""
+    """Return the key of a request; empty without one."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""

@@ -26,16 +26,16 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import metadata
 from backend.data.memory.digest import digest
-from backend.data.memory.embedding_queue import FIRST, WAITING
+from backend.data.memory.embedding_queue import BEFORE_ALL_PROJECTS, WAITING
 from backend.data.secrets import service as secrets
 from backend.embedded import Servers
 from backend.evals.case_of_job import case_of
-from backend.evals.dataset import Given, Subject, cases_of
+from backend.evals.dataset import SuiteCase, Target, cases_of
 from backend.evals.errors import NothingRecorded
 from backend.evals.insights.queries import MAX_JOBS, read, steps
-from backend.evals.planning import Means
+from backend.evals.planning import SuiteResources
 from backend.evals.replayed_job import recordings_of
-from backend.evals.runner import drive
+from backend.evals.runner import advance_all
 from backend.execution.approvals.expiry import expire_due
 from backend.execution.approvals.worker import decisions
 from backend.execution.events.append import NewEvent, append
@@ -282,7 +282,7 @@ async def _remember(watch: Watch, world: World) -> None:
             await digest(session, operator(world.filled.project_id), ["k-15000", "none"])
     with watch.step("what is not embedded yet"):
         async with world.instance.database.transaction() as session:
-            await session.execute(WAITING, {"most": 32, "after": FIRST})
+            await session.execute(WAITING, {"most": 32, "after": BEFORE_ALL_PROJECTS})
     for step, query in (("forget", "?reason=x"), ("erase", "?erase=true")):
         with watch.step(step):
             answer = await world.client.delete(f"/v1/memory/{world.filled.memory_id}{query}")
@@ -467,8 +467,8 @@ async def _evals(watch: Watch, world: World) -> None:
     with watch.step("make a suite the baseline"):
         answer = await world.client.post(f"/v1/evals/{filled.suite_id}/baseline")
     assert answer.status_code == 200, answer.text
-    subject = Subject(filled.project_id, filled.skillpack_id, filled.deployment_id, 1, "", _skill())
-    given = [Given(f"case-{number}", {}, source_job_id=filled.job_id) for number in range(1, 30)]
+    subject = Target(filled.project_id, filled.skillpack_id, filled.deployment_id, 1, "", _skill())
+    given = [SuiteCase(f"case-{number}", {}, source_job_id=filled.job_id) for number in range(1, 30)]
     since = now() - timedelta(days=30)
     with watch.step("what a skill's jobs say"):
         async with database.transaction() as session:
@@ -491,7 +491,10 @@ async def _evals(watch: Watch, world: World) -> None:
             await case_of(session, project_id=filled.project_id, job_id=filled.job_id)
     with watch.step("take suites on"):
         assert (
-            await drive(database, Means(world.instance.storage, PriceList.of(world.instance.settings))) >= 4
+            await advance_all(
+                database, SuiteResources(world.instance.storage, PriceList.of(world.instance.settings))
+            )
+            >= 4
         )
 
 

@@ -172,7 +172,7 @@ def test_a_webhook_is_made_told_refused_and_sent_again(signed_in: Page, settled:
         signed_in.get_by_role("button", name="New webhook").click()
         signed_in.get_by_label("Address").fill("http://10.0.0.1/inside")
         signed_in.get_by_role("button", name="Make the webhook").click()
-        expect(signed_in.get_by_role("alert")).to_contain_text("not on the internet")
+        expect(signed_in.get_by_role("alert")).to_contain_text("not a public address")
         signed_in.get_by_label("Address").fill(f"http://127.0.0.1:{settled.running.hook_port}/puras")
         signed_in.get_by_label("job.succeeded").check()
         signed_in.get_by_role("button", name="Make the webhook").click()

@@ -30,7 +30,7 @@ BY_JOB = {"job_events", "journal_entries", "media_calls"}
 ALLOWED: dict[str, str] = {
     "backend/skills/deployments/manifests.py": "reads manifests of deployments that `visible` has found",
     "backend/skills/deployments/sweep.py": "ends old drafts and removes unused bytes, of every project",
-    "backend/data/drive/upload_expiry.py": "forgets uploads over their time, of every project",
+    "backend/data/drive/uploads/expiry.py": "forgets uploads over their time, of every project",
     "backend/execution/events/append.py": "numbers the event of the job that the fact's own transaction has in hand",
     "backend/execution/events/queries.py": "events of the one job that `visible` has returned",
     "backend/execution/jobs/access/events.py": "events of the one job that `visible` has returned",

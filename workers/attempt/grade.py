@@ -30,6 +30,6 @@ async def grade(
         return result
     run = Graded(prepared, attempt.job_attempt, result.result, attempt.journal, attempt.recorder)
     scored = await attempt.graders.grade(run)
-    fields = attempt.recorder.scrubber.scrub(scored.as_facts())
+    fields = attempt.recorder.scrubber.scrub(scored.as_dict())
     attempt.recorder.record(EvalsEvent(score=fields["score"], graders=fields["graders"]))
     return replace(result, evals=fields)

@@ -214,7 +214,7 @@ async def _overfull_drive(
     """Return the live drive if earlier jobs have overfilled it."""
     if not drive_usage.is_over:
         return None
-    drive_usage.refuse_far_over()
+    drive_usage.require_not_far_over()
     return await measure_overfull(context.storage, job_attempt.project_id, drive_usage)
 
 

@@ -159,11 +159,11 @@ class ChangeTracker:
         """Measure the drive again, and record which job wrote the files that changed since."""
         if not isinstance(self._context.storage, LocalStorage):
             await self._record_stored(project_id, pushed)
-            await usage.true_up(self._drives, project_id)
+            await usage.recount(self._drives, project_id)
             return
         before, at = await usage.current(self._drives, project_id), now()
         found = await asyncio.to_thread(_scan, self._context.storage, project_id, since - _SLACK_S)
-        await usage.correct(self._drives, project_id, before, found.bytes, found.files)
+        await usage.set_count(self._drives, project_id, before, found.bytes, found.files)
         await self._record_writers(project_id, since, found.changed)
         async with self._context.database.transaction() as session:
             await session.execute(_PRUNE, {"project_id": project_id, "before": at, "paths": found.paths})

@@ -37,12 +37,12 @@ class OverfullDrive:
     async def measure_growth(self) -> DriveGrew | None:
         """Return the error of the job that runs in the drive, once the drive is larger than it may be."""
         found, usage = await self.storage.measure(self.project_id), self.usage
-        if found.bytes > max(self.before_bytes, usage.most_bytes):
+        if found.bytes > max(self.before_bytes, usage.max_bytes):
             more = found.bytes - self.before_bytes
-            return DriveGrew(Quota.DRIVE_MB, usage.most_bytes, self.before_bytes, more)
-        if found.files > max(self.before_files, usage.most_files):
+            return DriveGrew(Quota.DRIVE_MB, usage.max_bytes, self.before_bytes, more)
+        if found.files > max(self.before_files, usage.max_files):
             more = found.files - self.before_files
-            return DriveGrew(Quota.DRIVE_FILES, usage.most_files, self.before_files, more)
+            return DriveGrew(Quota.DRIVE_FILES, usage.max_files, self.before_files, more)
         return None
 
 

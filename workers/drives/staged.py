@@ -28,7 +28,7 @@ from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.data.drive import usage
 from backend.data.drive.file_refs import drive_path, input_files, path_of
-from backend.data.drive.listing_access import folder_of, reach_of
+from backend.data.drive.listing_access import access_of, folder_of
 from backend.data.drive.usage import Drives
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest.types import Skill
@@ -60,7 +60,7 @@ async def reserved(
     size_bytes, files = max(0, more.bytes - before.bytes), max(0, more.files - before.files)
     await usage.current(drives, project_id)
     async with drives.database.transaction() as session:
-        await usage.take(session, drives.quotas, project_id, size_bytes, files)
+        await usage.reserve(session, drives.quotas, project_id, size_bytes, files)
     try:
         yield
     finally:
@@ -275,7 +275,7 @@ class StagedDrives:
         if job_attempt.publisher_id is None:
             return paths
         async with self._database.glance() as session:
-            reach = await reach_of(session, project_id=job_attempt.project_id, job_id=job_attempt.job_id)
+            reach = await access_of(session, project_id=job_attempt.project_id, job_id=job_attempt.job_id)
         return {path for path in paths if reach is not None and reach.allows(path)}
 
     async def _fetch(

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from backend.authoring.notebooks import driving
-from backend.authoring.notebooks.driving import Held, Next, Wanted
+from backend.authoring.notebooks import kernel_state
+from backend.authoring.notebooks.kernel_state import KernelAttempt, NextCell, KernelRequests
 from backend.execution.events.types import LogEvent
 from backend.context import AppContext
 from backend.core.errors import PurasError
@@ -61,7 +61,7 @@ class Session:
         self._open = workspace
         self._assignment = assignment
         self._recorder = recorder
-        self._kernel_ref = Held(assignment.job_id, assignment.project_id, assignment.attempt)
+        self._kernel_ref = KernelAttempt(assignment.job_id, assignment.project_id, assignment.attempt)
         self._scrubber = Scrubber(assignment.secrets.values())
         self._kernel: Kernel | None = None
         self._ends_at = time.monotonic() + min(assignment.limits.timeout_s, assignment.paid_s)
@@ -106,7 +106,7 @@ class Session:
                 used_at = time.monotonic()
         return _WORKER_LEFT
 
-    async def _run(self, cell: Next) -> None:
+    async def _run(self, cell: NextCell) -> None:
         if self._kernel is None or not await self._start_cell(cell):
             return
         output, kernel = CellOutput(), self._kernel
@@ -152,7 +152,7 @@ class Session:
             return "What was held of the wallet for it is used up. A new kernel holds as much again."
         return f"It lived for {self._assignment.limits.timeout_s / 3600:g} hours, which is the most."
 
-    async def _reboot(self, state: Wanted) -> None:
+    async def _reboot(self, state: KernelRequests) -> None:
         if self._kernel is not None:
             await self._kernel.close()
             self._kernel = None
@@ -165,21 +165,21 @@ class Session:
         retry = self._retry()
         while True:
             async with retry:
-                await driving.booted(self._context.database, self._kernel_ref, note)
+                await kernel_state.record_boot(self._context.database, self._kernel_ref, note)
                 return
 
-    async def _start_cell(self, cell: Next) -> bool:
+    async def _start_cell(self, cell: NextCell) -> bool:
         retry = self._retry()
         while True:
             async with retry:
-                return await driving.begin(self._context.database, self._kernel_ref, cell.id)
+                return await kernel_state.start_cell(self._context.database, self._kernel_ref, cell.id)
 
-    async def _store_outputs(self, cell: Next, output: CellOutput, status: str) -> None:
+    async def _store_outputs(self, cell: NextCell, output: CellOutput, status: str) -> None:
         outputs = self._scrubber.scrub(list(output.outputs))
         retry = self._retry()
         while True:
             async with retry:
-                await driving.give(
+                await kernel_state.store_outputs(
                     self._context.database,
                     self._kernel_ref,
                     cell.id,
@@ -189,11 +189,11 @@ class Session:
                 )
                 return
 
-    async def _read_state(self) -> Wanted:
+    async def _read_state(self) -> KernelRequests:
         retry = self._retry()
         while True:
             async with retry:
-                return await driving.wanted(self._context.database, self._kernel_ref)
+                return await kernel_state.read_requests(self._context.database, self._kernel_ref)
 
     def _retry(self) -> DatabaseRetry:
         return DatabaseRetry("a kernel waits for the database", job_id=str(self._assignment.job_id))

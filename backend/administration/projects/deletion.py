@@ -25,7 +25,7 @@ from backend.identity.auth.principal import Principal
 from backend.identity.projects import service
 from backend.identity.projects.errors import SlugTaken
 from backend.identity.tables import ApiKey, Project
-from backend.marketplace.following import take_down_all
+from backend.marketplace.listing_versions import take_down_all
 
 
 class Deleted(NamedTuple):

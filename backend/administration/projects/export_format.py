@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from backend.core.db.row_export import FEW, ExportedTable
-from backend.data.memory.export import MEMORY_RECORDS
+from backend.data.memory.queries import EXPORTED_RECORDS
 
 EXPORTED: Final = (
     ExportedTable("projects", condition="id = :project_id"),
@@ -42,7 +42,7 @@ EXPORTED: Final = (
         condition="job_id in (select id from jobs where project_id = :project_id)",
     ),
     ExportedTable("feedback"),
-    MEMORY_RECORDS,
+    EXPORTED_RECORDS,
     ExportedTable("memory_changes"),
     ExportedTable("usage_events"),
     ExportedTable("daily_spending"),

@@ -1,4 +1,4 @@
-"""Routes of working copies, below `/drafts` for the default skillpack and `/skillpacks/{skillpack}/drafts` for any."""
+"""Define the routes of drafts: `/drafts` for the default skillpack, `/skillpacks/{skillpack}/drafts` for others."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ from backend.skills.skillpacks.tables import Skillpack
 router = APIRouter(route_class=AuthorizedRoute, tags=["drafts"])
 
 
-async def _pack(
+async def _skillpack(
     principal: PrincipalDep, session: SessionDep, context: ContextDep, skillpack: str | None = None
 ) -> Skillpack:
-    """Id or slug: in the path below `/skillpacks`, else the project's default one."""
-    return await reading.begin(session, principal, skillpack, storage=context.storage)
+    """Return the skillpack that the path names by ID or slug, or the project's default one."""
+    return await reading.get_or_create(session, principal, skillpack, storage=context.storage)
 
 
-PackDep = Annotated[Skillpack, Depends(_pack)]
-"""The skillpack of the path, with a working copy."""
+PackDep = Annotated[Skillpack, Depends(_skillpack)]
+"""The skillpack of the path, with a draft."""
 IfMatch = Annotated[
     str | None,
-    Header(alias="If-Match", description="The revision of the file that you know; `*`: whatever is there."),
+    Header(alias="If-Match", description="The revision of the file that you have read. `*`: any."),
 ]
-Bundle = Annotated[UploadFile, File(description="A zip of skills, at most 64 MiB.")]
+Bundle = Annotated[UploadFile, File(description="A ZIP archive of skills, at most 64 MiB.")]
 
 
 class DraftRunRead(BaseModel):
-    """The job that runs the working copy."""
+    """The job that runs the draft."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -68,25 +68,25 @@ class DraftRunRead(BaseModel):
 @router.get("/templates", summary="List the templates")
 @permissions.needs("deployments:read")
 async def list_templates(principal: PrincipalDep) -> list[TemplateRead]:
-    """Skillpacks to begin with."""
+    """List the templates for a skillpack."""
     principal.require(Role.VIEWER, "deployments:read")
     return [TemplateRead(**{**one._asdict(), "skills": list(one.skills)}) for one in templates.all_()]
 
 
-@router.get("/drafts", summary="The working copy")
-@router.get("/skillpacks/{skillpack}/drafts", summary="The working copy of a skillpack")
+@router.get("/drafts", summary="Read the draft")
+@router.get("/skillpacks/{skillpack}/drafts", summary="Read the draft of a skillpack")
 @permissions.needs("deployments:read")
 async def get_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> DraftRead:
-    """Its files without their contents; the first who asks begins it with the active version."""
-    return DraftRead.of(await reading.open_(session, principal, pack))
+    """Return the files of the draft without their contents. The first request creates it from the active version."""
+    return DraftRead.of(await reading.open_draft(session, principal, pack))
 
 
 @router.get("/drafts/files/{path:path}", response_class=Response)
 @router.get("/skillpacks/{skillpack}/drafts/files/{path:path}", response_class=Response)
 @permissions.needs("deployments:read")
 async def read_draft_file(path: str, principal: PrincipalDep, session: SessionDep, pack: PackDep) -> Response:
-    """A file as it is; its revision is the `ETag`."""
-    found = await reading.read(session, principal, pack, path)
+    """Return a file. Its revision is the `ETag`."""
+    found = await reading.read_file(session, principal, pack, path)
     return Response(
         found.content,
         media_type="application/octet-stream",
@@ -110,10 +110,12 @@ async def write_draft_file(
     pack: PackDep,
     if_match: IfMatch = None,
 ) -> DraftFileRead:
-    """Write a file with the bytes of the body; without `If-Match` it has to be a new one."""
+    """Write a file with the bytes of the body. Without `If-Match` it must be a new file."""
     principal.require(Role.DEVELOPER, "deployments:write")
     content = reading.Content(await request.body())
-    return DraftFileRead.of(await writing.write(session, principal, pack, path, content, seen=if_match))
+    return DraftFileRead.of(
+        await writing.write(session, principal, pack, path, content, expected_revision=if_match)
+    )
 
 
 @router.delete("/drafts/files/{path:path}", status_code=204)
@@ -126,8 +128,8 @@ async def delete_draft_file(
     pack: PackDep,
     if_match: IfMatch = None,
 ) -> None:
-    """Delete a file; it can be restored until the next publish."""
-    await writing.delete(session, principal, pack, path, seen=if_match)
+    """Delete a file. It can be restored until the next publish."""
+    await writing.delete(session, principal, pack, path, expected_revision=if_match)
 
 
 @router.post("/drafts/restore/{path:path}")
@@ -136,7 +138,7 @@ async def delete_draft_file(
 async def restore_draft_file(
     path: str, principal: PrincipalDep, session: SessionDep, pack: PackDep
 ) -> DraftFileRead:
-    """Bring a deleted file back."""
+    """Restore a deleted file."""
     return DraftFileRead.of(await writing.restore(session, principal, pack, path))
 
 
@@ -144,39 +146,42 @@ async def restore_draft_file(
 @router.post("/skillpacks/{skillpack}/drafts/move")
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def move_in_draft(
-    asked: DraftFileMove,
+    body: DraftFileMove,
     principal: PrincipalDep,
     session: SessionDep,
     pack: PackDep,
 ) -> DraftRead:
-    """Give a file or a folder another path."""
-    await writing.move(session, principal, pack, asked.path, asked.to)
-    return DraftRead.of(await reading.open_(session, principal, pack))
+    """Move a file or a folder to another path."""
+    await writing.move(session, principal, pack, body.path, body.to)
+    return DraftRead.of(await reading.open_draft(session, principal, pack))
 
 
 @router.post("/drafts/reset")
 @router.post("/skillpacks/{skillpack}/drafts/reset")
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def reset_draft(
-    asked: DraftReset,
+    body: DraftReset,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     pack: PackDep,
 ) -> DraftRead:
-    """Begin anew with the files of a version or a template; what was there can be restored until the next publish."""
-    if (asked.version is None) == (asked.template is None):
-        mend = "Name a version or a template, not both."
-        raise Invalid(mend, [Problem("version", mend)])
+    """Start again with the files of a version or a template.
+
+    The previous files can be restored until the next publish.
+    """
+    if (body.version is None) == (body.template is None):
+        message = "Name a version or a template, not both."
+        raise Invalid(message, [Problem("version", message)])
     base = None
-    if asked.template is not None:
-        files = await asyncio.to_thread(templates.files_of, asked.template)
+    if body.template is not None:
+        files = await asyncio.to_thread(templates.files_of, body.template)
     else:
-        found = await deployments.get(session, principal, str(asked.version), skillpack=str(pack.id))
+        found = await deployments.get(session, principal, str(body.version), skillpack=str(pack.id))
         bundle = await context.storage.get_bundle(found.sha256)
-        files, base = await asyncio.to_thread(reading.unpacked, bundle), found.id
-    await writing.replace(session, principal, pack, files, keeps_others=False, base_deployment_id=base)
-    return DraftRead.of(await reading.open_(session, principal, pack))
+        files, base = await asyncio.to_thread(reading.unpack, bundle), found.id
+    await writing.replace(session, principal, pack, files, keep_others=False, base_deployment_id=base)
+    return DraftRead.of(await reading.open_draft(session, principal, pack))
 
 
 @router.post("/drafts/import", max_body_size=MAX_ZIPPED_BYTES + (1 << 20))
@@ -188,18 +193,18 @@ async def import_into_draft(
     session: SessionDep,
     pack: PackDep,
 ) -> DraftRead:
-    """Add the files of a zip, over those of the same path."""
+    """Add the files of a ZIP archive; files with the same path are replaced."""
     principal.require(Role.DEVELOPER, "deployments:write")
-    files = await asyncio.to_thread(reading.unpacked, await bundle.read())
-    await writing.replace(session, principal, pack, files, keeps_others=True)
-    return DraftRead.of(await reading.open_(session, principal, pack))
+    files = await asyncio.to_thread(reading.unpack, await bundle.read())
+    await writing.replace(session, principal, pack, files, keep_others=True)
+    return DraftRead.of(await reading.open_draft(session, principal, pack))
 
 
 @router.get("/drafts/bundle", response_class=Response)
 @router.get("/skillpacks/{skillpack}/drafts/bundle", response_class=Response)
 @permissions.needs("deployments:read")
 async def download_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> Response:
-    """The working copy as a zip."""
+    """Return the draft as a ZIP archive."""
     bundle = await publishing.bundle_of(session, principal, pack)
     await audit.record(session, principal, "draft.downloaded", pack.slug)
     return zip_response(bundle, hashlib.sha256(bundle).hexdigest(), None)
@@ -209,7 +214,7 @@ async def download_draft(principal: PrincipalDep, session: SessionDep, pack: Pac
 @router.get("/skillpacks/{skillpack}/drafts/check")
 @permissions.needs("deployments:read")
 async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDep) -> DraftCheckRead:
-    """Everything that is wrong with the working copy; nothing of it is executed."""
+    """Return all problems of the draft. None of its code is executed."""
     checked = await publishing.check(session, principal, pack)
     skills: list[dict[str, Any]] = []
     if checked.manifest is not None:
@@ -228,8 +233,8 @@ async def check_draft(principal: PrincipalDep, session: SessionDep, pack: PackDe
 async def diff_draft(
     principal: PrincipalDep, session: SessionDep, context: ContextDep, pack: PackDep
 ) -> PendingChangesRead:
-    """What publishing the working copy would change over the active version."""
-    found = await publishing.pending(session, principal, pack, storage=context.storage)
+    """Return what publishing the draft would change in comparison with the active version."""
+    found = await publishing.pending_changes(session, principal, pack, storage=context.storage)
     return PendingChangesRead(
         base_version=found.base_version,
         revision=found.revision,
@@ -245,49 +250,50 @@ async def diff_draft(
 @permissions.needs("deployments:write", "deployments:read", "jobs:submit", role=Role.DEVELOPER)
 async def run_draft(
     *,
-    asked: DraftRunCreate,
+    body: DraftRunCreate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     once: OnceDep,
     pack: PackDep,
 ) -> Response:
-    """Run a skill of the working copy as it stands: a job like any other, of a version without a number.
+    """Run a skill of the draft as it is now: a job like others, of an unnumbered deployment.
 
-    `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+    `files` overrides texts, a prompt for instance, for this run only; `version` runs the files of a version instead of
+    the draft.
     """
-    other = publishing.Other(asked.version, asked.files)
+    overrides = publishing.RunOverrides(body.version, body.files)
     settings = context.settings
     spec = JobSpec(
-        asked,
+        body,
         prices=PriceList.of(context.settings),
         max_queued=settings.max_queued_jobs,
         max_later=settings.max_later_jobs,
     )
 
-    async def make() -> DraftRunRead:
+    async def create() -> DraftRunRead:
         quotas = context.settings.quotas
         submitted = await publishing.run(
-            session, principal, pack, spec, other=other, storage=context.storage, quotas=quotas
+            session, principal, pack, spec, overrides=overrides, storage=context.storage, quotas=quotas
         )
         return DraftRunRead(job_id=submitted.job_id)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.post("/drafts/examples", status_code=201, response_model=DraftFileRead)
 @router.post("/skillpacks/{skillpack}/drafts/examples", status_code=201, response_model=DraftFileRead)
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def add_example(
-    *, asked: ExampleCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep, pack: PackDep
+    *, body: ExampleCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep, pack: PackDep
 ) -> Response:
-    """Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays."""
+    """Add an example to the `skill.yaml` of a skill, after the existing ones. The rest of the file is not changed."""
 
-    async def make() -> DraftFileRead:
-        example = asked.model_dump(exclude={"skill"}, exclude_defaults=True)
-        return DraftFileRead.of(await examples.add(session, principal, pack, asked.skill, example))
+    async def create() -> DraftFileRead:
+        example = body.model_dump(exclude={"skill"}, exclude_defaults=True)
+        return DraftFileRead.of(await examples.add(session, principal, pack, body.skill, example))
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.post("/drafts/publish", status_code=201, response_model=DeploymentRead)
@@ -295,26 +301,26 @@ async def add_example(
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def publish_draft(
     *,
-    asked: DraftPublish,
+    body: DraftPublish,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
     once: OnceDep,
     pack: PackDep,
 ) -> Response:
-    """Make the working copy the next version."""
+    """Publish the draft as the next version."""
 
-    async def make() -> DeploymentRead:
-        made = await publishing.publish(
+    async def create() -> DeploymentRead:
+        deployment = await publishing.publish(
             session,
             principal,
             pack,
-            notes=asked.notes,
-            activate=asked.activate,
-            seen=publishing.Seen(asked.revision, asked.active_version),
+            notes=body.notes,
+            activate=body.activate,
+            expected=publishing.ExpectedState(body.revision, body.active_version),
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return DeploymentRead.of(made, pack)
+        return DeploymentRead.of(deployment, pack)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)

@@ -1,4 +1,4 @@
-"""Where files of a working copy may lie: where those of a bundle may."""
+"""Check the paths of files in a draft with the rules for bundles."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
 
 
 def check(path: str, others: Iterable[str]) -> None:
-    """Let the path stand beside the others.
+    """Require that a file with this path can be added to the others.
 
     Raises:
-        DraftPathUnusable: it is none that a bundle may have.
-        DraftPathTaken: it is one of the others, or some file systems take it for one.
+        DraftPathUnusable: A bundle cannot contain the path.
+        DraftPathTaken: It is one of the others, or some file systems do not distinguish it from one.
     """
-    alone = Names()
+    names = Names()
     try:
-        alone.add(path.removesuffix("/"))
+        names.add(path.removesuffix("/"))
     except (BundleUnreadable, BundleTooLarge) as error:
         raise DraftPathUnusable(path, error.detail) from error
     if path.endswith("/"):
         raise DraftPathUnusable(path, f"{path!r} is a folder. Folders come with their files: name a file.")
     for other in others:
-        _beside(path, other)
+        _require_distinct(path, other)
 
 
-def _beside(path: str, other: str) -> None:
-    both = Names()
+def _require_distinct(path: str, other: str) -> None:
+    names = Names()
     try:
-        both.add(other)
-        both.add(path)
+        names.add(other)
+        names.add(path)
     except (BundleUnreadable, BundleTooLarge) as error:
         raise DraftPathTaken(path, other) from error

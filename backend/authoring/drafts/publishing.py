@@ -1,4 +1,4 @@
-"""What becomes of a working copy: it is checked, run as it stands, published as a version."""
+"""Check drafts, run them as they are, and publish them as versions."""
 
 from __future__ import annotations
 
@@ -31,108 +31,108 @@ from backend.storage import Storage
 
 
 class Checked(NamedTuple):
-    """What publishing the working copy would say."""
+    """What publishing the draft would report."""
 
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
     manifest: Manifest | None
-    """None where there are problems."""
+    """None if there are problems."""
     left_out: Sequence[str]
-    """Notebooks of the working copy that would be no part of the version."""
+    """Notebooks of the draft that a version would not contain."""
 
 
-class Pending(NamedTuple):
-    """What publishing would change over the active version."""
+class PendingChanges(NamedTuple):
+    """What publishing would change in comparison with the active version."""
 
     base_version: int | None
-    """The active version; None where none is."""
+    """The active version; None if there is none."""
     revision: int
-    """Of the working copy, at least as old as the files."""
+    """Of the draft; not newer than the files."""
     files: Sequence[FileChange]
     changes: Sequence[Change]
     left_out: Sequence[str]
-    """Notebooks of the working copy that would be no part of the version."""
+    """Notebooks of the draft that a version would not contain."""
     removed: Sequence[str] = ()
     """Skills of the active version that the publish removes."""
 
 
-class Shipped(NamedTuple):
-    """What a version of the working copy holds."""
+class VersionBundle(NamedTuple):
+    """What a version of the draft contains."""
 
     bundle: bytes
     left_out: Sequence[str]
 
 
-class Seen(NamedTuple):
-    """What somebody has looked at before they publish; None: they do not say."""
+class ExpectedState(NamedTuple):
+    """What a user has reviewed before publishing; None: unspecified."""
 
     revision: int | None = None
-    """Of the working copy."""
+    """Of the draft."""
     active_version: int | None = None
-    """The version that was active; 0 where none was."""
+    """The version that was active; 0 if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
-    """What is other in one run than in the working copy."""
+class RunOverrides:
+    """How one run differs from the draft."""
 
     version: int | None = None
-    """The files of this version are run in the place of the working copy's."""
+    """Run the files of this version instead of the draft's."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Texts by path."""
 
 
-NOTHING_OTHER: Final = Other()
-NOTHING_SEEN: Final = Seen()
+NO_OVERRIDES: Final = RunOverrides()
+NO_EXPECTATION: Final = ExpectedState()
 
 
 async def bundle_of(session: AsyncSession, principal: Principal, pack: Skillpack) -> bytes:
-    """The whole working copy as a zip."""
+    """Return the whole draft as a ZIP archive."""
     principal.require(Role.VIEWER, "deployments:read")
-    files = await reading.contents(session, principal, pack.id)
-    return await asyncio.to_thread(_packed, files)
+    files = await reading.all_files(session, principal, pack.id)
+    return await asyncio.to_thread(_pack, files)
 
 
-async def shipped(session: AsyncSession, principal: Principal, pack: Skillpack) -> Shipped:
-    """The working copy as a version has it: without the notebooks that no file of their skill names."""
+async def version_bundle(session: AsyncSession, principal: Principal, pack: Skillpack) -> VersionBundle:
+    """Return the draft as a version contains it: without notebooks that no file of their skill names."""
     principal.require(Role.VIEWER, "deployments:read")
-    files = await reading.contents(session, principal, pack.id)
+    files = await reading.all_files(session, principal, pack.id)
     left_out = unnamed_notebooks(files.keys(), lambda path: files[path].data)
-    kept = {path: content for path, content in files.items() if path not in left_out}
-    return Shipped(await asyncio.to_thread(_packed, kept), sorted(left_out))
+    included = {path: content for path, content in files.items() if path not in left_out}
+    return VersionBundle(await asyncio.to_thread(_pack, included), sorted(left_out))
 
 
 async def check(session: AsyncSession, principal: Principal, pack: Skillpack) -> Checked:
-    """Everything that is wrong with the working copy; nothing of it is executed."""
-    bundle, left_out = await shipped(session, principal, pack)
+    """Return all problems of the draft; none of its code is executed."""
+    bundle, left_out = await version_bundle(session, principal, pack)
     try:
         read: ReadBundle = await asyncio.to_thread(read_bundle, bundle)
-    except BundleInvalid as invalid:
-        return Checked(invalid.problems, invalid.warnings, None, left_out)
+    except BundleInvalid as error:
+        return Checked(error.problems, error.warnings, None, left_out)
     return Checked((), read.warnings, read.manifest, left_out)
 
 
-async def pending(
+async def pending_changes(
     session: AsyncSession, principal: Principal, pack: Skillpack, *, storage: Storage
-) -> Pending:
-    """How the working copy differs from the active version; from nothing where none is active."""
-    # Before the files: a change between the two makes a publish of this revision fail, and never pass.
-    revision = (await reading.open_(session, principal, pack)).draft.revision
-    head, left_out = await shipped(session, principal, pack)
+) -> PendingChanges:
+    """Return how the draft differs from the active version, or from an empty one."""
+    # Read before the files: a change between the two makes a publish of this revision fail instead of succeed.
+    revision = (await reading.open_draft(session, principal, pack)).draft.revision
+    head, left_out = await version_bundle(session, principal, pack)
     if pack.active_deployment_id is None:
         files = await asyncio.to_thread(file_changes, pack_files({}), head)
-        return Pending(None, revision, files, (), left_out)
+        return PendingChanges(None, revision, files, (), left_out)
     active = await deployments.get(session, principal, str(pack.active_deployment_id))
     base = await storage.get_bundle(active.sha256)
     files = await asyncio.to_thread(file_changes, base, head)
     checked = await check(session, principal, pack)
     if checked.manifest is None:
-        return Pending(active.version, revision, files, (), left_out)
-    known = await manifests.of(session, (active.id,))
-    before = known[active.id].manifest
+        return PendingChanges(active.version, revision, files, (), left_out)
+    stored = await manifests.of(session, (active.id,))
+    before = stored[active.id].manifest
     changes = schema_changes.between(before, checked.manifest)
     removed = schema_changes.removed_skills(before, checked.manifest)
-    return Pending(active.version, revision, files, changes, left_out, removed)
+    return PendingChanges(active.version, revision, files, changes, left_out, removed)
 
 
 async def run(
@@ -141,23 +141,23 @@ async def run(
     pack: Skillpack,
     spec: JobSpec,
     *,
-    other: Other = NOTHING_OTHER,
+    overrides: RunOverrides = NO_OVERRIDES,
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Submitted:
-    """Submit a job that runs the working copy as it stands now; the same files are stored once.
+    """Submit a job that runs the draft as it is now; the same files are stored once.
 
     Raises:
-        BundleInvalid: with everything that is wrong with it.
-        DraftFileNotFound: a file that is other in this run is not there.
+        BundleInvalid: The draft has problems; the error lists all of them.
+        DraftFileNotFound: A file to override does not exist.
         Everything that `submit` raises.
     """
-    bundle = await _bundle_with(session, principal, pack, other, storage)
+    bundle = await _bundle_of_run(session, principal, pack, overrides, storage)
     draft = await push.push_draft(
         session, principal, bundle=bundle, skillpack=str(pack.id), storage=storage, quotas=quotas
     )
-    exactly = replace(spec, skillpack=str(draft.skillpack_id), version=None, deployment_id=draft.id)
-    return await submit(session, principal, exactly)
+    resolved_spec = replace(spec, skillpack=str(draft.skillpack_id), version=None, deployment_id=draft.id)
+    return await submit(session, principal, resolved_spec)
 
 
 async def publish_template(
@@ -168,37 +168,37 @@ async def publish_template(
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Deployment:
-    """Make a template the working copy of the default skillpack, and its active version.
+    """Make a template the draft of the default skillpack, and its active version.
 
     Raises:
-        TemplateNotFound: there is none such.
+        TemplateNotFound: There is no template with this name.
     """
-    pack = await reading.begin(session, principal, None, storage=storage)
+    pack = await reading.get_or_create(session, principal, None, storage=storage)
     files = await asyncio.to_thread(templates.files_of, template)
-    await writing.replace(session, principal, pack, files, keeps_others=False, base_deployment_id=None)
+    await writing.replace(session, principal, pack, files, keep_others=False, base_deployment_id=None)
     notes = f"From the template {template}"
     return await publish(session, principal, pack, notes=notes, storage=storage, quotas=quotas)
 
 
-async def _bundle_with(
-    session: AsyncSession, principal: Principal, pack: Skillpack, other: Other, storage: Storage
+async def _bundle_of_run(
+    session: AsyncSession, principal: Principal, pack: Skillpack, overrides: RunOverrides, storage: Storage
 ) -> bytes:
-    """The files that a run has: the working copy's or a version's, with other texts in some of them."""
-    if other.version is None and not other.files:
-        return (await shipped(session, principal, pack)).bundle
-    if other.version is None:
-        files = reading.unpacked((await shipped(session, principal, pack)).bundle)
+    """Return the files of a run: the draft's or a version's, with the overridden texts."""
+    if overrides.version is None and not overrides.files:
+        return (await version_bundle(session, principal, pack)).bundle
+    if overrides.version is None:
+        files = reading.unpack((await version_bundle(session, principal, pack)).bundle)
     else:
-        base = await deployments.get(session, principal, str(other.version), skillpack=str(pack.id))
-        files = await asyncio.to_thread(reading.unpacked, await storage.get_bundle(base.sha256))
-    for path, text in other.files.items():
+        base = await deployments.get(session, principal, str(overrides.version), skillpack=str(pack.id))
+        files = await asyncio.to_thread(reading.unpack, await storage.get_bundle(base.sha256))
+    for path, text in overrides.files.items():
         if path not in files:
             raise DraftFileNotFound(path)
         files[path] = replace(files[path], data=text.encode())
-    return await asyncio.to_thread(_packed, files)
+    return await asyncio.to_thread(_pack, files)
 
 
-def _packed(files: Mapping[str, reading.Content]) -> bytes:
+def _pack(files: Mapping[str, reading.Content]) -> bytes:
     executable = {path for path, content in files.items() if content.is_executable}
     return pack_files({path: content.data for path, content in files.items()}, executable=executable)
 
@@ -210,19 +210,19 @@ async def publish(
     *,
     notes: str = "",
     activate: bool = True,
-    seen: Seen = NOTHING_SEEN,
+    expected: ExpectedState = NO_EXPECTATION,
     storage: Storage,
     quotas: Quotas | None = None,
 ) -> Deployment:
-    """Make the working copy the next version.
+    """Publish the draft as the next version.
 
     Raises:
-        BundleInvalid: with everything that is wrong with it.
-        DraftChanged, ActiveVersionChanged: it is not what was seen.
+        BundleInvalid: The draft has problems; the error lists all of them.
+        DraftChanged, ActiveVersionChanged: The state differs from the expected one.
     """
-    if seen != NOTHING_SEEN:
-        await _require_seen(session, principal, pack, seen)
-    bundle = (await shipped(session, principal, pack)).bundle
+    if expected != NO_EXPECTATION:
+        await _require_expected(session, principal, pack, expected)
+    bundle = (await version_bundle(session, principal, pack)).bundle
     deployment = await push.push(
         session,
         principal,
@@ -233,20 +233,22 @@ async def publish(
         storage=storage,
         quotas=quotas,
     )
-    await writing.published(session, principal, pack, deployment.id)
+    await writing.mark_published(session, principal, pack, deployment.id)
     return deployment
 
 
-async def _require_seen(session: AsyncSession, principal: Principal, pack: Skillpack, seen: Seen) -> None:
-    """Hold versions and working copy until the transaction ends, and require that they are those that were seen."""
-    held = await skillpacks.lock(session, principal, str(pack.id))
-    draft = await writing.hold(session, principal, pack)
-    if seen.revision is not None and draft.revision != seen.revision:
+async def _require_expected(
+    session: AsyncSession, principal: Principal, pack: Skillpack, expected: ExpectedState
+) -> None:
+    """Lock the skillpack and the draft until the transaction ends, and require the expected state."""
+    locked = await skillpacks.lock(session, principal, str(pack.id))
+    draft = await writing.lock(session, principal, pack)
+    if expected.revision is not None and draft.revision != expected.revision:
         raise DraftChanged(draft)
-    if seen.active_version is None:
+    if expected.active_version is None:
         return
     active = None
-    if held.active_deployment_id is not None:
-        active = await deployments.get(session, principal, str(held.active_deployment_id))
-    if (0 if active is None else active.version) != seen.active_version:
+    if locked.active_deployment_id is not None:
+        active = await deployments.get(session, principal, str(locked.active_deployment_id))
+    if (0 if active is None else active.version) != expected.active_version:
         raise ActiveVersionChanged(active)

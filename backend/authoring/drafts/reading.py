@@ -1,4 +1,4 @@
-"""Reading a working copy."""
+"""Read drafts."""
 
 from __future__ import annotations
 
@@ -28,52 +28,52 @@ MAX_FILE_BYTES: Final = 4 << 20
 
 
 class Opened(NamedTuple):
-    """A working copy, without the contents of its files."""
+    """A draft without the contents of its files."""
 
     pack: Skillpack
     draft: Draft
     files: Sequence[DraftFile]
-    """Deleted ones as well, by path."""
+    """Including deleted ones, ordered by path."""
     base_version: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a file of a working copy holds."""
+    """The content of a file of a draft."""
 
     data: bytes
     is_executable: bool = False
 
 
-async def begin(
+async def get_or_create(
     session: AsyncSession, principal: Principal, skillpack: str | None, *, storage: Storage
 ) -> Skillpack:
-    """The skillpack, with a working copy: who may write, and needs it first, begins it with the active version.
+    """Return the skillpack; create its draft from the active version if there is none and the principal may write.
 
     Raises:
-        SkillpackNotFound: the project has none such.
-        DraftNotStarted: there is no working copy yet, and the principal may only read.
+        SkillpackNotFound: The project has no such skillpack.
+        DraftNotStarted: There is no draft yet, and the principal may only read.
     """
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
-    known = await session.scalar(visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id))
-    if known is None:
+    existing = await session.scalar(visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id))
+    if existing is None:
         try:
             principal.require(Role.DEVELOPER, "deployments:write")
         except NotAllowed:
             raise DraftNotStarted(pack.slug) from None
-        await _begin(session, principal, pack, storage)
+        await _create(session, principal, pack, storage)
     return pack
 
 
-async def open_(session: AsyncSession, principal: Principal, pack: Skillpack) -> Opened:
-    """The working copy that a skillpack has."""
+async def open_draft(session: AsyncSession, principal: Principal, pack: Skillpack) -> Opened:
+    """Return the draft of a skillpack."""
     principal.require(Role.VIEWER, "deployments:read")
     draft: Draft = (
         await session.scalars(visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id))
     ).one()
     query = visible(DraftFile, principal).where(col(DraftFile.skillpack_id) == pack.id)
-    content: Any = DraftFile.content  # to SQLModel a field has its value's type, to SQLAlchemy it is a column
+    content: Any = DraftFile.content  # SQLModel types a field as its value, SQLAlchemy needs the column
     listed = query.options(defer(content)).order_by(col(DraftFile.path))
     files = (await session.scalars(listed)).all()
     base = None
@@ -82,21 +82,21 @@ async def open_(session: AsyncSession, principal: Principal, pack: Skillpack) ->
     return Opened(pack, draft, files, base)
 
 
-async def read(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> DraftFile:
-    """A file with its content.
+async def read_file(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> DraftFile:
+    """Return a file with its content.
 
     Raises:
-        DraftFileNotFound: there is none, or it was deleted.
+        DraftFileNotFound: The file does not exist or was deleted.
     """
     principal.require(Role.VIEWER, "deployments:read")
-    found = await find(session, principal, pack.id, path)
+    found = await find_file(session, principal, pack.id, path)
     if found is None or found.deleted_at is not None:
         raise DraftFileNotFound(path)
     return found
 
 
-async def contents(session: AsyncSession, principal: Principal, pack_id: UUID) -> dict[str, Content]:
-    """All files of a working copy."""
+async def all_files(session: AsyncSession, principal: Principal, pack_id: UUID) -> dict[str, Content]:
+    """Return all files of a draft."""
     query = visible(DraftFile, principal).where(
         col(DraftFile.skillpack_id) == pack_id, col(DraftFile.deleted_at).is_(None)
     )
@@ -104,20 +104,22 @@ async def contents(session: AsyncSession, principal: Principal, pack_id: UUID) -
     return {row.path: Content(row.content, row.is_executable) for row in rows}
 
 
-def unpacked(bundle: bytes) -> dict[str, Content]:
-    """The files of a zip.
+def unpack(bundle: bytes) -> dict[str, Content]:
+    """Return the files of a ZIP archive.
 
     Raises:
-        BundleUnreadable: it is not a zip, or not a safe one.
-        BundleTooLarge: it is over a limit of size.
+        BundleUnreadable: It is not a ZIP archive, or an unsafe one.
+        BundleTooLarge: It exceeds a maximum size.
     """
     archive = Archive(bundle)
     archive.verify()
     return {path: Content(archive.read(path), entry.is_executable) for path, entry in archive.entries.items()}
 
 
-async def find(session: AsyncSession, principal: Principal, pack_id: UUID, path: str) -> DraftFile | None:
-    """The file of that path, a deleted one as well."""
+async def find_file(
+    session: AsyncSession, principal: Principal, pack_id: UUID, path: str
+) -> DraftFile | None:
+    """Return the file with this path, also a deleted one."""
     if "\0" in path:
         return None
     query = visible(DraftFile, principal).where(
@@ -127,8 +129,8 @@ async def find(session: AsyncSession, principal: Principal, pack_id: UUID, path:
     return found
 
 
-async def paths_beside(session: AsyncSession, principal: Principal, pack_id: UUID, path: str) -> list[str]:
-    """The paths of all files that are not deleted, but this one."""
+async def other_paths(session: AsyncSession, principal: Principal, pack_id: UUID, path: str) -> list[str]:
+    """Return the paths of all files except this one and deleted ones."""
     query = visible(DraftFile, principal).where(
         col(DraftFile.skillpack_id) == pack_id,
         col(DraftFile.deleted_at).is_(None),
@@ -137,26 +139,26 @@ async def paths_beside(session: AsyncSession, principal: Principal, pack_id: UUI
     return list((await session.scalars(query.with_only_columns(col(DraftFile.path)))).all())
 
 
-async def _begin(session: AsyncSession, principal: Principal, pack: Skillpack, storage: Storage) -> None:
-    """A working copy with the files of the active version; of several who open it at once one begins it."""
+async def _create(session: AsyncSession, principal: Principal, pack: Skillpack, storage: Storage) -> None:
+    """Create a draft with the files of the active version; concurrent calls create it once."""
     row = {"skillpack_id": pack.id, "project_id": principal.project_id, "updated_by": principal.label}
     values = {**row, "base_deployment_id": pack.active_deployment_id, "revision": 1, "updated_at": now()}
-    made = await session.scalar(
+    created = await session.scalar(
         insert(Draft).values(**values).on_conflict_do_nothing().returning(col(Draft.skillpack_id))
     )
     query = visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id)
     draft: Draft = (await session.scalars(query)).one()
-    if made is not None and pack.active_deployment_id is not None:
+    if created is not None and pack.active_deployment_id is not None:
         active = await deployments.get(session, principal, str(pack.active_deployment_id))
         bundle = await storage.get_bundle(active.sha256)
-        for path, content in (await asyncio.to_thread(unpacked, bundle)).items():
+        for path, content in (await asyncio.to_thread(unpack, bundle)).items():
             if len(content.data) <= MAX_FILE_BYTES:
                 session.add(new_row(principal, draft, path, content))
         await session.flush()
 
 
 def new_row(principal: Principal, draft: Draft, path: str, content: Content) -> DraftFile:
-    """A file that is not stored yet."""
+    """Return the row of a new file."""
     values: dict[str, Any] = {"content": content.data, "size_bytes": len(content.data)}
     return DraftFile(
         skillpack_id=draft.skillpack_id,

@@ -1,4 +1,4 @@
-"""What is said about working copies over REST."""
+"""Define the requests and responses of the routes of drafts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from backend.publishing.schemas import FileChangeRead, SkillChangeRead
 from backend.skills.bundles.inline_skills import MAX_PROMPT_CHARACTERS
 
 
-class _Answer(BaseModel):
+class _Read(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class DraftFileRead(_Answer):
-    """A file of a working copy, without its content."""
+class DraftFileRead(_Read):
+    """A file of a draft, without its content."""
 
     path: str
     size_bytes: int
     is_executable: bool
     revision: int
-    """What `If-Match` names when it is written again."""
+    """The value for `If-Match` when the file is written again."""
     updated_by: str
     updated_at: datetime
     is_deleted: bool
@@ -35,28 +35,28 @@ class DraftFileRead(_Answer):
 
     @classmethod
     def of(cls, file: DraftFile) -> Self:
-        """The file as it is shown."""
-        same = ("path", "size_bytes", "is_executable", "revision", "updated_by", "updated_at")
-        return cls(**{name: getattr(file, name) for name in same}, is_deleted=file.deleted_at is not None)
+        """Return the response for a file."""
+        names = ("path", "size_bytes", "is_executable", "revision", "updated_by", "updated_at")
+        return cls(**{name: getattr(file, name) for name in names}, is_deleted=file.deleted_at is not None)
 
 
-class DraftRead(_Answer):
-    """A working copy."""
+class DraftRead(_Read):
+    """A draft."""
 
     skillpack_id: UUID
     skillpack: str
-    """Its slug."""
+    """Slug of the skillpack."""
     revision: int
-    """Counts the changes: as long as it is the same, so are the files."""
+    """Counts the changes. The same revision means the same files."""
     base_version: int | None
-    """The version that it began with or was last published as."""
+    """The version that it was created from or last published as."""
     updated_by: str
     updated_at: datetime
     files: list[DraftFileRead]
 
     @classmethod
     def of(cls, opened: Opened) -> Self:
-        """The working copy as it is shown."""
+        """Return the response for a draft."""
         return cls(
             skillpack_id=opened.pack.id,
             skillpack=opened.pack.slug,
@@ -68,8 +68,8 @@ class DraftRead(_Answer):
         )
 
 
-class DraftProblemRead(_Answer):
-    """One thing that is wrong, or works and is probably not meant."""
+class DraftProblemRead(_Read):
+    """A problem, or something that is valid but probably unintended."""
 
     path: str
     message: str
@@ -77,31 +77,31 @@ class DraftProblemRead(_Answer):
     column: int | None = None
 
 
-class DraftCheckRead(_Answer):
-    """What publishing the working copy would say."""
+class DraftCheckRead(_Read):
+    """What publishing the draft would report."""
 
     problems: list[DraftProblemRead]
     warnings: list[DraftProblemRead]
     skills: list[dict[str, Any]]
-    """Of the manifest; empty while there are problems."""
+    """From the manifest; empty while there are problems."""
     left_out: list[str]
-    """Notebooks that would be no part of the version: no file of their skill names them."""
+    """Notebooks that a version would not contain, since no file of their skill names them."""
 
 
-class PendingChangesRead(_Answer):
-    """What publishing the working copy would change over the active version."""
+class PendingChangesRead(_Read):
+    """What publishing the draft would change in comparison with the active version."""
 
     base_version: int | None
-    """The active version; `null`: none is."""
+    """The active version; `null` if there is none."""
     revision: int
-    """Of the working copy: what is shown here is what a publish with this `revision` publishes."""
+    """Of the draft. A publish with this `revision` publishes exactly these changes."""
     files: list[FileChangeRead]
     skills: list[SkillChangeRead]
     """Empty while there are problems."""
     removed_skills: list[str]
     """Skills of the active version that the publish removes."""
     left_out: list[str]
-    """Notebooks that would be no part of the version: no file of their skill names them."""
+    """Notebooks that a version would not contain, since no file of their skill names them."""
 
 
 class DraftFileMove(BaseModel):
@@ -110,19 +110,19 @@ class DraftFileMove(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     path: Text = Field(min_length=1, max_length=1_024)
-    """A file, or a folder with `/` behind it."""
+    """A file, or a folder with `/` at the end."""
     to: Text = Field(min_length=1, max_length=1_024)
 
 
 class DraftReset(BaseModel):
-    """Body of a reset; exactly one of both."""
+    """Body of a reset. Exactly one of both is required."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """Begin anew with the files of this version."""
+    """Start again with the files of this version."""
     template: Text | None = Field(default=None, max_length=100)
-    """Begin anew with a template: `GET /v1/templates` lists them."""
+    """Start again with a template: `GET /v1/templates` lists them."""
 
 
 class DraftPublish(BaseModel):
@@ -131,27 +131,27 @@ class DraftPublish(BaseModel):
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     notes: Text = Field(default="", max_length=4_000)
-    """What is new."""
+    """Release notes."""
     activate: bool = True
-    """Whether new jobs get it at once."""
+    """Whether new jobs use it immediately."""
     revision: int | None = Field(default=None, ge=0, le=2**31 - 1)
-    """The `revision` of the diff that was looked at: when somebody has changed the working copy since, nothing is
-    published. `null`: publish whatever is there."""
+    """The `revision` of the reviewed diff. If the draft was changed since, nothing is published. `null`: publish the
+    current state."""
     active_version: int | None = Field(default=None, ge=0, le=2**31 - 1)
-    """The `base_version` of that diff, 0 where it was `null`: when another version is active, nothing is published.
-    `null`: whichever is active."""
+    """The `base_version` of that diff, or 0 if it was `null`. If another version is active, nothing is published.
+    `null`: any version may be active."""
 
 
 FileText = Annotated[Text, Field(max_length=MAX_PROMPT_CHARACTERS)]
 
 
 class DraftRunCreate(JobCreate):
-    """Body of a run of the working copy: that of a job, and what is other in this run alone."""
+    """Body of a run of the draft: that of a job, and overrides for this run."""
 
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    """The files of this version in the place of the working copy's."""
+    """Run the files of this version instead of the draft's."""
     files: dict[str, FileText] = Field(default_factory=dict, max_length=20)
-    """Texts by path that stand in the place of what those files hold; nothing of it is kept in the working copy."""
+    """Texts by path that override those files in this run. They are not stored in the draft."""
 
 
 class ExampleCreate(BaseModel):
@@ -164,11 +164,11 @@ class ExampleCreate(BaseModel):
     description: Text = Field(default="", max_length=2_000)
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None = None
-    """What the rehearsal answers to these inputs."""
+    """What a simulation returns for these inputs."""
 
 
-class TemplateRead(_Answer):
-    """A skillpack to begin with."""
+class TemplateRead(_Read):
+    """A template for a skillpack."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Tables of working copies."""
+"""Define the tables of drafts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.core.db.engine import Timestamp
 
 
 class Draft(SQLModel, table=True):
-    """The working copy of one skillpack."""
+    """The draft of one skillpack."""
 
     __tablename__: ClassVar[str] = "drafts"
     __table_args__ = (Index("ix_drafts_project_id", "project_id"),)
@@ -22,15 +22,15 @@ class Draft(SQLModel, table=True):
     skillpack_id: UUID = Field(foreign_key="skillpacks.id", ondelete="CASCADE", primary_key=True)
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     base_deployment_id: UUID | None = None
-    """The version that it began with or was last published as."""
+    """The version that it was created from or last published as."""
     revision: int = 0
-    """Counts its changes, so that whoever looks sees that there are some."""
+    """Counts its changes, so that clients notice them."""
     updated_by: str = Field(default="", max_length=200)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
 class DraftFile(SQLModel, table=True):
-    """One file of a working copy. A deleted one is kept until the next publish, so that it can come back."""
+    """One file of a draft. A deleted file is stored until the next publish, so that it can be restored."""
 
     __tablename__: ClassVar[str] = "draft_files"
     __table_args__ = (Index("ix_draft_files_project_id", "project_id"),)
@@ -42,7 +42,7 @@ class DraftFile(SQLModel, table=True):
     size_bytes: int
     is_executable: bool = False
     revision: int
-    """Of the working copy when it was written last; who writes it again says which one they saw."""
+    """The revision of the draft when the file was written last. A writer names the revision that it has read."""
     updated_by: str = Field(default="", max_length=200)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)

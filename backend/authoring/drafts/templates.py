@@ -1,4 +1,4 @@
-"""Skillpacks to begin with: the folders of the kit's `templates`, each with a `README.md` that says what it shows."""
+"""Read the templates for new skillpacks: folders of the kit's `templates`, each described by its `README.md`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from backend.authoring.drafts.reading import Content, unpacked
+from backend.authoring.drafts.reading import Content, unpack
 from backend.core.errors import Missing
 from backend.skills.archives.pack import pack
 
@@ -15,7 +15,7 @@ _README: Final = "README.md"
 
 
 class TemplateNotFound(Missing):
-    """There is no template of that name."""
+    """There is no template with this name."""
 
     code = "template_not_found"
     template: str
@@ -26,7 +26,7 @@ class TemplateNotFound(Missing):
 
 
 class Template(NamedTuple):
-    """A skillpack to begin with."""
+    """A template for a skillpack."""
 
     name: str
     title: str
@@ -36,20 +36,20 @@ class Template(NamedTuple):
 
 @lru_cache(maxsize=1)
 def all_() -> tuple[Template, ...]:
-    """All templates, by name."""
+    """Return all templates, ordered by name."""
     folders = sorted(folder for folder in TEMPLATES.iterdir() if (folder / _README).is_file())
     return tuple(_read(folder) for folder in folders)
 
 
 def files_of(name: str) -> dict[str, Content]:
-    """The files of a template.
+    """Return the files of a template.
 
     Raises:
-        TemplateNotFound: there is none such.
+        TemplateNotFound: There is no template with this name.
     """
     if not any(template.name == name for template in all_()):
         raise TemplateNotFound(name)
-    return unpacked(pack(TEMPLATES / name))
+    return unpack(pack(TEMPLATES / name))
 
 
 def _read(folder: Path) -> Template:

@@ -1,4 +1,4 @@
-"""Writing a working copy: one change after the other, and none over one that the writer has not seen."""
+"""Change drafts: changes are serialized, and no change overwrites one that the writer has not read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from backend.authoring.drafts.errors import (
     DraftFileNotFound,
     DraftTooLarge,
 )
-from backend.authoring.drafts.reading import MAX_FILE_BYTES, Content, find, new_row, paths_beside, read
+from backend.authoring.drafts.reading import (
+    MAX_FILE_BYTES,
+    Content,
+    find_file,
+    new_row,
+    other_paths,
+    read_file,
+)
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.core.clock import now
 from backend.identity.auth import audit
@@ -28,7 +35,7 @@ from backend.skills.skillpacks.tables import Skillpack
 MAX_FILES: Final = 1_000
 MAX_BYTES: Final = 64 << 20
 ANY: Final = "*"
-"""In the place of a revision: whatever is there."""
+"""Instead of a revision: any revision."""
 
 
 async def write(
@@ -38,83 +45,93 @@ async def write(
     path: str,
     content: Content,
     *,
-    seen: str | None,
+    expected_revision: str | None,
 ) -> DraftFile:
-    """Write a file; `seen` is the revision of it that the writer knows, `*` for any, none for a new file.
+    """Write a file.
+
+    Args:
+        session: The transaction.
+        principal: The writer.
+        pack: The skillpack of the draft.
+        path: The path of the file.
+        content: The new content.
+        expected_revision: The revision that the writer has read, `*` for any, None for a new file.
 
     Raises:
-        DraftFileChanged: somebody has written or deleted it since, or it is not new.
-        DraftPathUnusable, DraftPathTaken: it cannot be there.
-        DraftTooLarge: the file, or the working copy with it, is too large.
+        DraftFileChanged: It was written or deleted since, or it is not new.
+        DraftPathUnusable, DraftPathTaken: The path is invalid or conflicts with another.
+        DraftTooLarge: The file or the draft is too large.
     """
-    draft = await hold(session, principal, pack)
-    kept = await find(session, principal, draft.skillpack_id, path)
-    _check_seen(kept, seen)
-    if kept is None or kept.deleted_at is not None:
-        paths.check(path, await paths_beside(session, principal, draft.skillpack_id, path))
-    await _make_room(session, principal, draft.skillpack_id, {path: content})
+    draft = await lock(session, principal, pack)
+    stored = await find_file(session, principal, draft.skillpack_id, path)
+    _check_revision(stored, expected_revision)
+    if stored is None or stored.deleted_at is not None:
+        paths.check(path, await other_paths(session, principal, draft.skillpack_id, path))
+    await _check_size(session, principal, draft.skillpack_id, {path: content})
     return await _put(session, principal, draft, path, content)
 
 
 async def delete(
-    session: AsyncSession, principal: Principal, pack: Skillpack, path: str, *, seen: str | None
+    session: AsyncSession, principal: Principal, pack: Skillpack, path: str, *, expected_revision: str | None
 ) -> Draft:
-    """Delete a file; `restore` brings it back until the next publish.
+    """Delete a file; `restore` can undo it until the next publish.
 
     Raises:
-        DraftFileNotFound: there is none.
-        DraftFileChanged: somebody has written it since.
+        DraftFileNotFound: The file does not exist.
+        DraftFileChanged: It was written since.
     """
-    draft = await hold(session, principal, pack)
-    kept = await find(session, principal, draft.skillpack_id, path)
-    if kept is None or kept.deleted_at is not None:
+    draft = await lock(session, principal, pack)
+    stored = await find_file(session, principal, draft.skillpack_id, path)
+    if stored is None or stored.deleted_at is not None:
         raise DraftFileNotFound(path)
-    _check_seen(kept, seen or ANY)
+    _check_revision(stored, expected_revision or ANY)
     _touch(principal, draft)
-    kept.deleted_at, kept.updated_by, kept.revision = now(), principal.label, draft.revision
+    stored.deleted_at, stored.updated_by, stored.revision = now(), principal.label, draft.revision
     await session.flush()
     return draft
 
 
 async def restore(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> DraftFile:
-    """Bring a deleted file back as it was.
+    """Restore a deleted file.
 
     Raises:
-        DraftFileNotFound: none of that name was deleted.
-        DraftPathTaken: something else is there now.
+        DraftFileNotFound: No file with this path was deleted.
+        DraftPathTaken: Another file conflicts with the path now.
     """
-    draft = await hold(session, principal, pack)
-    kept = await find(session, principal, draft.skillpack_id, path)
-    if kept is None or kept.deleted_at is None:
+    draft = await lock(session, principal, pack)
+    stored = await find_file(session, principal, draft.skillpack_id, path)
+    if stored is None or stored.deleted_at is None:
         raise DraftFileNotFound(path)
-    paths.check(path, await paths_beside(session, principal, draft.skillpack_id, path))
-    return await _put(session, principal, draft, path, Content(kept.content, kept.is_executable))
+    paths.check(path, await other_paths(session, principal, draft.skillpack_id, path))
+    return await _put(session, principal, draft, path, Content(stored.content, stored.is_executable))
 
 
 async def move(session: AsyncSession, principal: Principal, pack: Skillpack, path: str, to: str) -> Draft:
-    """Give a file another path, or all files of a folder (`skills/old/` to `skills/new/`).
+    """Move a file to another path, or all files of a folder (`skills/old/` to `skills/new/`).
 
     Raises:
-        DraftFileNotFound: there is nothing.
-        DraftPathUnusable, DraftPathTaken: it cannot go there.
+        DraftFileNotFound: Nothing exists at the path.
+        DraftPathUnusable, DraftPathTaken: The new path is invalid or conflicts with another.
     """
-    draft = await hold(session, principal, pack)
-    all_paths = await paths_beside(session, principal, draft.skillpack_id, "")
+    draft = await lock(session, principal, pack)
+    all_paths = await other_paths(session, principal, draft.skillpack_id, "")
     if path.endswith("/"):
         moved = {
-            one: to.rstrip("/") + "/" + one.removeprefix(path) for one in all_paths if one.startswith(path)
+            old_path: to.rstrip("/") + "/" + old_path.removeprefix(path)
+            for old_path in all_paths
+            if old_path.startswith(path)
         }
     else:
         moved = {path: to} if path in all_paths else {}
     if not moved:
         raise DraftFileNotFound(path)
-    staying = [one for one in all_paths if one not in moved]
-    for wanted in moved.values():
-        paths.check(wanted, staying)
-    for one, wanted in moved.items():
-        kept = await read(session, principal, pack, one)
-        await _put(session, principal, draft, wanted, Content(kept.content, kept.is_executable))
-        kept.deleted_at, kept.updated_by, kept.revision = now(), principal.label, draft.revision
+    unmoved = [old_path for old_path in all_paths if old_path not in moved]
+    for new_path in moved.values():
+        paths.check(new_path, unmoved)
+    for old_path, new_path in moved.items():
+        stored = await read_file(session, principal, pack, old_path)
+        await _put(session, principal, draft, new_path, Content(stored.content, stored.is_executable))
+        stored.deleted_at, stored.updated_by, stored.revision = now(), principal.label, draft.revision
     await session.flush()
     return draft
 
@@ -125,76 +142,76 @@ async def replace(
     pack: Skillpack,
     files: Mapping[str, Content],
     *,
-    keeps_others: bool,
+    keep_others: bool,
     base_deployment_id: UUID | None = None,
 ) -> Draft:
-    """Put these files in; without `keeps_others` all others but notebooks are deleted, and can be restored.
+    """Write these files; without `keep_others`, delete all others except notebooks. Deleted files can be restored.
 
     Raises:
-        DraftPathUnusable, DraftPathTaken: one of them cannot be there.
-        DraftTooLarge: they are too many or too large.
+        DraftPathUnusable, DraftPathTaken: A path is invalid or conflicts with another.
+        DraftTooLarge: They are too many or too large.
     """
-    draft = await hold(session, principal, pack)
+    draft = await lock(session, principal, pack)
     _touch(principal, draft)
-    there = await paths_beside(session, principal, draft.skillpack_id, "")
-    if not keeps_others:
+    existing = await other_paths(session, principal, draft.skillpack_id, "")
+    if not keep_others:
         await _delete_all(session, principal, draft)
-        there = [path for path in there if path.endswith(NOTEBOOK_SUFFIX)]
+        existing = [path for path in existing if path.endswith(NOTEBOOK_SUFFIX)]
         draft.base_deployment_id = base_deployment_id
-    known = set(there)
+    taken = set(existing)
     for path in files:
-        if path not in known:
-            paths.check(path, known)
-            known.add(path)
-    await _make_room(session, principal, draft.skillpack_id, files)
+        if path not in taken:
+            paths.check(path, taken)
+            taken.add(path)
+    await _check_size(session, principal, draft.skillpack_id, files)
     for path, content in files.items():
         await _put(session, principal, draft, path, content)
-    facts = {"files": len(files), "keeps_others": keeps_others}
-    await audit.record(session, principal, "draft.replaced", str(draft.skillpack_id), **facts)
+    fields = {"files": len(files), "keeps_others": keep_others}
+    await audit.record(session, principal, "draft.replaced", str(draft.skillpack_id), **fields)
     return draft
 
 
-async def published(
+async def mark_published(
     session: AsyncSession, principal: Principal, pack: Skillpack, deployment_id: UUID
 ) -> None:
-    """Note which version the working copy is now, and forget what was deleted before."""
-    draft = await hold(session, principal, pack)
+    """Record the version that the draft was published as, and remove deleted files permanently."""
+    draft = await lock(session, principal, pack)
     draft.base_deployment_id = deployment_id
-    gone = visible(DraftFile, principal).where(
+    deleted = visible(DraftFile, principal).where(
         col(DraftFile.skillpack_id) == draft.skillpack_id, col(DraftFile.deleted_at).is_not(None)
     )
-    for row in (await session.scalars(gone)).all():
+    for row in (await session.scalars(deleted)).all():
         await session.delete(row)
     await session.flush()
 
 
-async def hold(session: AsyncSession, principal: Principal, pack: Skillpack) -> Draft:
-    """The working copy, held until the transaction ends: its changes come one after another."""
+async def lock(session: AsyncSession, principal: Principal, pack: Skillpack) -> Draft:
+    """Return the draft and lock it until the transaction ends, which serializes its changes."""
     principal.require(Role.DEVELOPER, "deployments:write")
     query = visible(Draft, principal).where(col(Draft.skillpack_id) == pack.id).with_for_update()
     draft: Draft = (await session.scalars(query.execution_options(populate_existing=True))).one()
     return draft
 
 
-def _check_seen(kept: DraftFile | None, seen: str | None) -> None:
-    if kept is None or seen == ANY:
+def _check_revision(stored: DraftFile | None, expected_revision: str | None) -> None:
+    if stored is None or expected_revision == ANY:
         return
-    if seen is None and kept.deleted_at is not None:
+    if expected_revision is None and stored.deleted_at is not None:
         return
-    if seen is None:
-        raise DraftFileExists(kept)
-    if seen.strip('"') != str(kept.revision):
-        raise DraftFileChanged(kept)
+    if expected_revision is None:
+        raise DraftFileExists(stored)
+    if expected_revision.strip('"') != str(stored.revision):
+        raise DraftFileChanged(stored)
 
 
-async def _make_room(
+async def _check_size(
     session: AsyncSession, principal: Principal, pack_id: UUID, files: Mapping[str, Content]
 ) -> None:
     for path, content in files.items():
         if len(content.data) > MAX_FILE_BYTES:
             raise DraftTooLarge(
-                f"{path!r} has {len(content.data):,} bytes; a file of a working copy has at most {MAX_FILE_BYTES:,}. "
-                "Put it on the drive, or push it as part of a bundle.",
+                f"{path!r} has {len(content.data):,} bytes; a file of a draft has at most {MAX_FILE_BYTES:,}. "
+                "Store it in the drive, or push it as part of a bundle.",
                 limit=MAX_FILE_BYTES,
             )
     query = visible(DraftFile, principal).where(
@@ -204,11 +221,11 @@ async def _make_room(
     count, size_bytes = (await session.execute(sums)).one()
     if (
         count + len(files) > MAX_FILES
-        or size_bytes + sum(len(one.data) for one in files.values()) > MAX_BYTES
+        or size_bytes + sum(len(content.data) for content in files.values()) > MAX_BYTES
     ):
         raise DraftTooLarge(
-            f"A working copy has at most {MAX_FILES:,} files and {MAX_BYTES >> 20} MiB, deleted ones included. "
-            "Publish it, which forgets those, or leave files out.",
+            f"A draft has at most {MAX_FILES:,} files and {MAX_BYTES >> 20} MiB, including deleted files. "
+            "Publish it, which removes the deleted ones, or remove files.",
             limit=MAX_FILES,
         )
 
@@ -217,19 +234,23 @@ async def _put(
     session: AsyncSession, principal: Principal, draft: Draft, path: str, content: Content
 ) -> DraftFile:
     _touch(principal, draft)
-    kept = await find(session, principal, draft.skillpack_id, path)
-    if kept is None:
-        kept = new_row(principal, draft, path, content)
-        session.add(kept)
-    kept.content, kept.size_bytes, kept.is_executable = content.data, len(content.data), content.is_executable
-    kept.revision, kept.updated_by, kept.updated_at = draft.revision, principal.label, now()
-    kept.deleted_at = None
+    stored = await find_file(session, principal, draft.skillpack_id, path)
+    if stored is None:
+        stored = new_row(principal, draft, path, content)
+        session.add(stored)
+    stored.content, stored.size_bytes, stored.is_executable = (
+        content.data,
+        len(content.data),
+        content.is_executable,
+    )
+    stored.revision, stored.updated_by, stored.updated_at = draft.revision, principal.label, now()
+    stored.deleted_at = None
     await session.flush()
-    return kept
+    return stored
 
 
 async def _delete_all(session: AsyncSession, principal: Principal, draft: Draft) -> None:
-    """All but the notebooks, which no version has and which therefore nothing takes the place of."""
+    """Delete all files except notebooks, which no version contains and nothing would replace."""
     query = visible(DraftFile, principal).where(
         col(DraftFile.skillpack_id) == draft.skillpack_id,
         col(DraftFile.deleted_at).is_(None),

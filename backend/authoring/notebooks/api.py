@@ -1,22 +1,27 @@
-"""Routes of the kernels of notebooks."""
+"""Define the routes of kernels of notebooks."""
 
 from __future__ import annotations
-
-from backend.money.pricing import PriceList
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from backend.authoring.drafts import reading as drafts
+from backend.authoring.notebooks import job_notebooks, kernels, queries
+from backend.authoring.notebooks.schemas import (
+    CellsUpdate,
+    KernelCreate,
+    KernelRead,
+    NotebookOpen,
+    NotebookRead,
+)
 from backend.identity.auth import permissions
+from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
-from backend.authoring.drafts import reading as drafts
 from backend.identity.idempotency.dependencies import OnceDep
-from backend.authoring.notebooks import kernels, opening, reading
-from backend.authoring.notebooks.schemas import CellsUpdate, KernelCreate, KernelRead, NotebookOpen, NotebookRead
+from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["notebooks"])
 
@@ -26,38 +31,38 @@ MAX_WAIT_S = 25.0
 @router.get("/notebooks/kernels")
 @permissions.needs("jobs:read")
 async def list_kernels(principal: PrincipalDep, session: SessionDep) -> list[KernelRead]:
-    """The kernels of the project's notebooks that live, newest first, without their cells."""
-    return await reading.list_(session, principal)
+    """List the project's running kernels, newest first, without their cells."""
+    return await queries.list_(session, principal)
 
 
 @router.post("/notebooks/kernels", status_code=201, response_model=KernelRead)
 @permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def start_kernel(
-    *, asked: KernelCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    *, body: KernelCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
-    """Start the caller's kernel for a notebook of the working copy, or get the one that lives.
+    """Start the caller's kernel for a notebook of the draft, or return the running one.
 
-    It is a job, with the limits and the sandbox of one. It has the working copy's files and packages as they are now.
+    A kernel is a job with its limits and sandbox. It has the current files and packages of the draft.
     """
 
-    async def make() -> KernelRead:
+    async def create() -> KernelRead:
         kernels.require_writer(principal)
-        pack = await drafts.begin(session, principal, asked.skillpack, storage=context.storage)
+        pack = await drafts.get_or_create(session, principal, body.skillpack, storage=context.storage)
         kernel_id = await kernels.start(
             session,
             principal,
             pack,
-            asked.path,
-            most=context.settings.notebook_kernels,
-            most_s=context.settings.notebook_kernel_s,
+            body.path,
+            max_kernels=context.settings.notebook_kernels,
+            max_duration_s=context.settings.notebook_kernel_s,
             prices=PriceList.of(context.settings),
-            most_queued=context.settings.max_queued_jobs,
+            max_queued=context.settings.max_queued_jobs,
             storage=context.storage,
             quotas=context.settings.quotas,
         )
-        return await reading.look(session, principal, kernel_id)
+        return await queries.read_kernel(session, principal, kernel_id)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get("/notebooks/kernels/{kernel_id}")
@@ -66,66 +71,67 @@ async def get_kernel(
     kernel_id: UUID,
     principal: PrincipalDep,
     context: ContextDep,
-    after: Annotated[int, Query(ge=0, description="The revision that is known.")] = 0,
-    wait_s: Annotated[
-        float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for something newer.")
-    ] = 0.0,
+    after: Annotated[int, Query(ge=0, description="Return changes after this revision.")] = 0,
+    wait_s: Annotated[float, Query(ge=0, le=MAX_WAIT_S, description="Seconds to wait for a change.")] = 0.0,
 ) -> KernelRead:
-    """The kernel, and the cells that have changed after that revision."""
-    return await reading.wait(
-        context.database, context.wakeups, principal, kernel_id, seen=None, after=after, wait_s=wait_s
+    """Return the kernel, and the cells that have changed after the revision."""
+    return await queries.wait(
+        context.database, context.wakeups, principal, kernel_id, last=None, after=after, wait_s=wait_s
     )
 
 
 @router.post("/notebooks/kernels/{kernel_id}/cells", status_code=201, response_model=KernelRead)
 @permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def run_cells(
-    *, kernel_id: UUID, asked: CellsUpdate, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    *, kernel_id: UUID, body: CellsUpdate, principal: PrincipalDep, session: SessionDep, once: OnceDep
 ) -> Response:
-    """Have the kernel run cells, behind those that wait already."""
+    """Queue cells of the kernel, after those that wait already."""
 
-    async def make() -> KernelRead:
-        await kernels.queue_cells(session, principal, kernel_id, asked.cells)
+    async def create() -> KernelRead:
+        await kernels.queue_cells(session, principal, kernel_id, body.cells)
         kernel = await kernels.find(session, principal, kernel_id)
-        return await reading.look(session, principal, kernel_id, after=kernel.revision - 1)
+        return await queries.read_kernel(session, principal, kernel_id, after=kernel.revision - 1)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.post("/notebooks/kernels/{kernel_id}/interrupt", status_code=204)
 @permissions.needs("deployments:write", "jobs:submit", role=Role.DEVELOPER)
 async def interrupt_kernel(kernel_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Interrupt the cell that runs, and drop those that wait; variables stay."""
+    """Interrupt the running cell, and drop those that wait. Variables are kept."""
     await kernels.interrupt(session, principal, kernel_id)
 
 
 @router.post("/notebooks/kernels/{kernel_id}/restart", status_code=204)
 @permissions.needs("deployments:write", "jobs:submit", role=Role.DEVELOPER)
 async def restart_kernel(kernel_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Begin with a new Python process: variables are gone, and cells that wait are dropped."""
+    """Start a new Python process. Variables are lost, and waiting cells are dropped."""
     await kernels.restart(session, principal, kernel_id)
 
 
 @router.delete("/notebooks/kernels/{kernel_id}", status_code=204)
 @permissions.needs("deployments:write", "jobs:submit", role=Role.DEVELOPER)
 async def stop_kernel(kernel_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """End the kernel for good."""
+    """Stop the kernel permanently."""
     await kernels.stop(session, principal, kernel_id)
 
 
 @router.post("/notebooks/opened", status_code=201, response_model=NotebookRead)
 @permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def open_as_notebook(
-    *, asked: NotebookOpen, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    *, body: NotebookOpen, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
-    """Put a job that has ended into the working copy as a notebook, its inputs and its steps as cells; or inputs."""
+    """Write a job that has ended, or inputs only, into the draft as a notebook.
 
-    async def make() -> NotebookRead:
-        pack = await opening.pack_of(session, principal, asked, storage=context.storage)
-        if asked.job_id is not None:
-            path = await opening.open_job(session, principal, pack, asked.job_id)
+    The notebook of a job has its inputs and steps as cells.
+    """
+
+    async def create() -> NotebookRead:
+        pack = await job_notebooks.skillpack_of(session, principal, body, storage=context.storage)
+        if body.job_id is not None:
+            path = await job_notebooks.open_job(session, principal, pack, body.job_id)
         else:
-            path = await opening.open_inputs(session, principal, pack, asked.skill or "", asked.inputs)
+            path = await job_notebooks.open_inputs(session, principal, pack, body.skill or "", body.inputs)
         return NotebookRead(path=path, skillpack=pack.slug)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)

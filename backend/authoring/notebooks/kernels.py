@@ -1,4 +1,4 @@
-"""Kernels of notebooks: started, given cells, interrupted, begun anew, stopped."""
+"""Manage kernels of notebooks: start, queue cells, interrupt, restart and stop."""
 
 from __future__ import annotations
 
@@ -11,42 +11,47 @@ from sqlalchemy import func, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.publishing import push
-from backend.core import notifications
-from backend.identity.auth import audit
-from backend.identity.auth.principal import Principal, Role, visible
-from backend.skills.bundles.inline_skills import NOTEBOOK
-from backend.skills.deployments import service as deployments
 from backend.authoring.drafts import publishing
-from backend.authoring.drafts.reading import paths_beside
+from backend.authoring.drafts.reading import other_paths
+from backend.authoring.notebooks.errors import (
+    KernelEnded,
+    KernelNotFound,
+    KernelNotOnKey,
+    TooManyCells,
+    TooManyKernels,
+)
+from backend.authoring.notebooks.schemas import CellRun
+from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
+from backend.config.quotas import Quotas
+from backend.core import notifications
 from backend.core.errors import Problem
 from backend.execution.jobs import cancel
 from backend.execution.jobs.schemas import JobCreate
-from backend.skills.job_limits import JobLimits
 from backend.execution.jobs.submit import JobSpec, submit
 from backend.execution.jobs.tables import Job
+from backend.identity.auth import audit
+from backend.identity.auth.principal import Principal, Role, visible
 from backend.money.pricing import PriceList
-from backend.config.quotas import Quotas
-from backend.authoring.notebooks.errors import KernelEnded, KernelNotFound, KernelNotOnKey, TooManyCells, TooManyKernels
-from backend.authoring.notebooks.schemas import CellRun
-from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
+from backend.publishing import push
+from backend.skills.bundles.inline_skills import NOTEBOOK
+from backend.skills.job_limits import JobLimits
 from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
-MAX_WAITING: Final = 500
-"""Cells of one kernel that wait for their turn."""
-MAX_SAID: Final = 2_000
-MAX_KEPT: Final = 300
-"""Runs of cells that are kept of one kernel; the notebook has what they gave."""
+MAX_QUEUED_CELLS: Final = 500
+"""Cells of one kernel that wait."""
+MAX_MESSAGE_CHARACTERS: Final = 2_000
+MAX_STORED_CELLS: Final = 300
+"""Runs of cells that are stored for one kernel; the notebook contains their outputs."""
 _LOCK: Final = 0x6B65_726E  # "kern"
-_ONE_STARTER: Final = text("select pg_advisory_xact_lock(:key, hashtext(cast(:project_id as text)))")
+_SERIALIZE_STARTS: Final = text("select pg_advisory_xact_lock(:key, hashtext(cast(:project_id as text)))")
 
 
 def require_writer(principal: Principal) -> None:
-    """Refuse whoever may not run code of their own.
+    """Reject a principal that may not run its own code.
 
     Raises:
-        NotAllowed: the role or the key does not go so far.
+        NotAllowed: The role or the key does not allow it.
     """
     principal.require(Role.DEVELOPER, "jobs:submit", "deployments:write")
     if principal.kind == "publishable_key" or principal.skill_allowlist:
@@ -59,40 +64,45 @@ async def start(
     pack: Skillpack,
     path: str,
     *,
-    most: int,
-    most_s: float,
+    max_kernels: int,
+    max_duration_s: float,
     prices: PriceList,
-    most_queued: int,
+    max_queued: int,
     storage: Storage,
     quotas: Quotas,
 ) -> UUID:
-    """The person's kernel for the notebook: the one that lives, else a new one, with the working copy as it stands.
+    """Return the user's running kernel for the notebook, or start one with the current files of the draft.
 
-    A working copy with invalid skills, or none, is no obstacle: the kernel has its files all the same, and says so.
+    A draft with invalid skills, or without any, is accepted: the kernel has its files and reports the problem.
 
     Raises:
-        TooManyKernels: the project has as many as it may.
+        TooManyKernels: The project has the maximum number of kernels.
         Everything that `submit` raises.
     """
     require_writer(principal)
-    await session.execute(_ONE_STARTER, {"key": _LOCK, "project_id": principal.project_id})
-    living = await _living(session, principal)
-    mine = (principal.label, pack.id, path)
-    for kernel in living:
-        if (kernel.owner, kernel.skillpack_id, kernel.path) == mine:
+    await session.execute(_SERIALIZE_STARTS, {"key": _LOCK, "project_id": principal.project_id})
+    live_kernels = await _live_kernels(session, principal)
+    identity = (principal.label, pack.id, path)
+    for kernel in live_kernels:
+        if (kernel.owner, kernel.skillpack_id, kernel.path) == identity:
             return kernel.id
-    if len(living) >= most:
-        raise TooManyKernels(most, [kernel.path for kernel in living])
+    if len(live_kernels) >= max_kernels:
+        raise TooManyKernels(max_kernels, [kernel.path for kernel in live_kernels])
     files = await _files(session, principal, pack, storage, quotas)
     spec = JobSpec(
-        JobCreate(skill=NOTEBOOK, source="notebook", metadata={"notebook": path}, limits=JobLimits(timeout_s=most_s)),
+        JobCreate(
+            skill=NOTEBOOK,
+            source="notebook",
+            metadata={"notebook": path},
+            limits=JobLimits(timeout_s=max_duration_s),
+        ),
         is_kernel=True,
         prices=prices,
-        max_queued=most_queued,
+        max_queued=max_queued,
         skillpack=str(pack.id) if files.deployment_id else None,
         deployment_id=files.deployment_id,
     )
-    await _forget_ended(session, principal, pack, path)
+    await _delete_ended(session, principal, pack, path)
     submitted = await submit(session, principal, spec)
     kernel = NotebookKernel(
         id=submitted.job_id,
@@ -100,7 +110,7 @@ async def start(
         skillpack_id=pack.id,
         path=path,
         owner=principal.label,
-        said=files.said,
+        said=files.message,
     )
     session.add(kernel)
     await session.flush()
@@ -108,18 +118,18 @@ async def start(
 
 
 class _Files(NamedTuple):
-    """The working copy as the kernel has it."""
+    """The files of the draft for a kernel."""
 
     deployment_id: UUID | None
-    """None where it is empty."""
-    said: str
-    """What is wrong with it, in a sentence."""
+    """None if the draft is empty."""
+    message: str
+    """The first problem of the draft."""
 
 
 async def _files(
     session: AsyncSession, principal: Principal, pack: Skillpack, storage: Storage, quotas: Quotas
 ) -> _Files:
-    names = await paths_beside(session, principal, pack.id, "")
+    names = await other_paths(session, principal, pack.id, "")
     if not names:
         return _Files(None, "")
     checked = await publishing.check(session, principal, pack)
@@ -128,21 +138,21 @@ async def _files(
     draft = await push.push_files(
         session, principal, bundle=bundle, skillpack=str(pack.id), storage=storage, quotas=quotas
     )
-    return _Files(draft.id, _invalid(checked.problems) if is_described else "")
+    return _Files(draft.id, _problem_message(checked.problems) if is_described else "")
 
 
-def _invalid(problems: Sequence[Problem]) -> str:
+def _problem_message(problems: Sequence[Problem]) -> str:
     if not problems:
         return ""
-    first, more = problems[0], len(problems) - 1
-    place = first.path if first.line is None else f"{first.path}, line {first.line}"
-    others = f" {more} more: the editor lists them." if more else ""
-    text = f"The kernel has the files of the working copy, which is not valid. {place}: {first.message}{others}"
-    return text[:MAX_SAID]
+    first, more_count = problems[0], len(problems) - 1
+    location = first.path if first.line is None else f"{first.path}, line {first.line}"
+    others = f" {more_count} more: the editor lists them." if more_count else ""
+    text = f"The kernel has the files of the draft, which is invalid. {location}: {first.message}{others}"
+    return text[:MAX_MESSAGE_CHARACTERS]
 
 
-async def _forget_ended(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> None:
-    """What the person's earlier kernels of the notebook gave is in the notebook, as far as it was kept."""
+async def _delete_ended(session: AsyncSession, principal: Principal, pack: Skillpack, path: str) -> None:
+    """Delete the user's earlier kernels of the notebook; their outputs are in the notebook if it was saved."""
     own = visible(NotebookKernel, principal).where(
         col(NotebookKernel.owner) == principal.label,
         col(NotebookKernel.skillpack_id) == pack.id,
@@ -153,7 +163,7 @@ async def _forget_ended(session: AsyncSession, principal: Principal, pack: Skill
     await session.flush()
 
 
-async def _living(session: AsyncSession, principal: Principal) -> Sequence[NotebookKernel]:
+async def _live_kernels(session: AsyncSession, principal: Principal) -> Sequence[NotebookKernel]:
     query = visible(NotebookKernel, principal).join(
         Job, (col(Job.id) == NotebookKernel.id) & col(Job.finished_at).is_(None)
     )
@@ -162,10 +172,10 @@ async def _living(session: AsyncSession, principal: Principal) -> Sequence[Noteb
 
 
 async def find(session: AsyncSession, principal: Principal, kernel_id: UUID) -> NotebookKernel:
-    """The kernel.
+    """Return the kernel.
 
     Raises:
-        KernelNotFound: the project has none such.
+        KernelNotFound: The project has no such kernel.
     """
     query = visible(NotebookKernel, principal).where(col(NotebookKernel.id) == kernel_id)
     found: NotebookKernel | None = await session.scalar(query)
@@ -177,71 +187,72 @@ async def find(session: AsyncSession, principal: Principal, kernel_id: UUID) -> 
 async def queue_cells(
     session: AsyncSession, principal: Principal, kernel_id: UUID, cells: Sequence[CellRun]
 ) -> list[UUID]:
-    """Have the kernel run these cells behind those that wait already; gives the ids of the runs.
+    """Queue cells after those that wait already, and return the IDs of their runs.
 
     Raises:
-        KernelNotFound, KernelEnded: it is not there, or not any more.
-        TooManyCells: too many wait.
+        KernelNotFound, KernelEnded: It does not exist or has ended.
+        TooManyCells: Too many cells wait.
     """
-    kernel = await _held(session, principal, kernel_id)
+    kernel = await _lock(session, principal, kernel_id)
     own = visible(NotebookCell, principal).where(col(NotebookCell.kernel_id) == kernel.id)
     sums = own.with_only_columns(
         func.coalesce(func.max(col(NotebookCell.number)), 0),
         func.count().filter(col(NotebookCell.status) == "queued"),
     )
     last, waiting = (await session.execute(sums)).one()
-    if waiting + len(cells) > MAX_WAITING:
-        raise TooManyCells(MAX_WAITING)
+    if waiting + len(cells) > MAX_QUEUED_CELLS:
+        raise TooManyCells(MAX_QUEUED_CELLS)
     kernel.revision += 1
     rows = [
         NotebookCell(
             kernel_id=kernel.id,
             project_id=kernel.project_id,
-            number=last + at,
+            number=last + index,
             cell=one.cell,
             code=one.code,
             revision=kernel.revision,
         )
-        for at, one in enumerate(cells, start=1)
+        for index, one in enumerate(cells, start=1)
     ]
     session.add_all(rows)
     old = own.where(
-        col(NotebookCell.number) <= last - MAX_KEPT, col(NotebookCell.status).not_in(("queued", "running"))
+        col(NotebookCell.number) <= last - MAX_STORED_CELLS,
+        col(NotebookCell.status).not_in(("queued", "running")),
     )
     for row in (await session.scalars(old)).all():
         await session.delete(row)
     await session.flush()
-    _ring(session, kernel)
+    _notify(session, kernel)
     return [row.id for row in rows]
 
 
 async def interrupt(session: AsyncSession, principal: Principal, kernel_id: UUID) -> None:
-    """Interrupt the cell that runs, as Ctrl-C does, and drop those that wait.
+    """Interrupt the running cell as Ctrl-C does, and drop those that wait.
 
     Raises:
-        KernelNotFound, KernelEnded: it is not there, or not any more.
+        KernelNotFound, KernelEnded: It does not exist or has ended.
     """
-    kernel = await _held(session, principal, kernel_id)
+    kernel = await _lock(session, principal, kernel_id)
     kernel.interrupts += 1
     await _drop_waiting(session, principal, kernel)
 
 
 async def restart(session: AsyncSession, principal: Principal, kernel_id: UUID) -> None:
-    """End the Python process with all its variables, drop the cells that wait, and begin a new one.
+    """End the Python process with all its variables, drop the cells that wait, and start a new process.
 
     Raises:
-        KernelNotFound, KernelEnded: it is not there, or not any more.
+        KernelNotFound, KernelEnded: It does not exist or has ended.
     """
-    kernel = await _held(session, principal, kernel_id)
+    kernel = await _lock(session, principal, kernel_id)
     kernel.restarts += 1
     await _drop_waiting(session, principal, kernel)
 
 
 async def stop(session: AsyncSession, principal: Principal, kernel_id: UUID) -> None:
-    """End the kernel for good; one that has ended stays so.
+    """Stop the kernel permanently; a kernel that has ended is not changed.
 
     Raises:
-        KernelNotFound: it is not there.
+        KernelNotFound: It does not exist.
     """
     require_writer(principal)
     kernel = await find(session, principal, kernel_id)
@@ -249,14 +260,12 @@ async def stop(session: AsyncSession, principal: Principal, kernel_id: UUID) -> 
     await audit.record(session, principal, "kernel.stopped", f"job:{kernel.id}", notebook=kernel.path)
 
 
-async def _held(session: AsyncSession, principal: Principal, kernel_id: UUID) -> NotebookKernel:
-    """The living kernel; what is asked of it comes one after the other."""
+async def _lock(session: AsyncSession, principal: Principal, kernel_id: UUID) -> NotebookKernel:
+    """Return the running kernel and lock it, which serializes requests to it."""
     require_writer(principal)
     await find(session, principal, kernel_id)
     query = visible(NotebookKernel, principal).where(col(NotebookKernel.id) == kernel_id).with_for_update()
-    kernel: NotebookKernel = (
-        await session.scalars(query.execution_options(populate_existing=True))
-    ).one()
+    kernel: NotebookKernel = (await session.scalars(query.execution_options(populate_existing=True))).one()
     own = visible(Job, principal).where(col(Job.id) == kernel_id)
     job = (await session.execute(own.with_only_columns(col(Job.status), col(Job.error)))).one()
     if job.status in ("succeeded", "failed", "cancelled"):
@@ -272,9 +281,9 @@ async def _drop_waiting(session: AsyncSession, principal: Principal, kernel: Not
     for row in (await session.scalars(waiting)).all():
         row.status, row.revision = "dropped", kernel.revision
     await session.flush()
-    _ring(session, kernel)
+    _notify(session, kernel)
 
 
-def _ring(session: AsyncSession, kernel: NotebookKernel) -> None:
-    """Wake the worker that holds it, and whoever looks on."""
+def _notify(session: AsyncSession, kernel: NotebookKernel) -> None:
+    """Notify the worker that runs it, and clients that follow it."""
     notifications.note(session, notifications.EventNotification(kernel.id, 0))

@@ -1,4 +1,4 @@
-"""What is said about the kernels of notebooks over REST."""
+"""Define the requests and responses of the routes of kernels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.execution.jobs.schemas import MAX_NAME
 from backend.core.schemas import Asked
+from backend.execution.jobs.schemas import MAX_NAME
 
 MAX_CODE_CHARACTERS = 200_000
 MAX_CELLS_AT_ONCE = 200
@@ -23,16 +23,16 @@ class KernelCreate(Asked):
     """Body of `POST /v1/notebooks/kernels`."""
 
     path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\.ipynb$")]
-    """Of the notebook in the working copy."""
+    """Path of the notebook in the draft."""
     skillpack: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """Id or slug; without it the project's default one."""
+    """ID or slug. Default: the project's default skillpack."""
 
 
 class CellRun(Asked):
-    """A cell to be run."""
+    """A cell to run."""
 
     cell: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    """Its id in the notebook."""
+    """ID of the cell in the notebook."""
     code: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)]
 
 
@@ -40,38 +40,38 @@ class CellsUpdate(Asked):
     """Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`."""
 
     cells: Annotated[list[CellRun], Field(min_length=1, max_length=MAX_CELLS_AT_ONCE)]
-    """In the order in which they are run; after one that fails those behind it are dropped."""
+    """In the order in which they are run. After a failed cell the following ones are dropped."""
 
 
 class NotebookOpen(Asked):
     """Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs."""
 
     job_id: UUID | None = None
-    """Of a job that has ended."""
+    """A job that has ended."""
     skill: Annotated[str, Field(min_length=1, max_length=MAX_NAME)] | None = None
-    """Of no job yet: the name of the skill that the inputs are for."""
+    """Without a job: the name of the skill that the inputs are for."""
     inputs: dict[str, Any] = Field(default_factory=dict)
-    """Of that skill, whether they fit its schema or not."""
+    """Inputs of that skill; they need not be valid."""
     skillpack: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """In whose working copy the notebook is; id or slug. Without it the one that the job's skill belongs to, and the
+    """ID or slug of the skillpack whose draft contains the notebook. Default: the skillpack of the job's skill; the
     project's default one for a prompt, a skill of the marketplace, and inputs."""
 
     @model_validator(mode="after")
     def _is_for_one(self) -> Self:
         if (self.job_id is None) == (self.skill is None):
-            raise ValueError("Give either `job_id`, or `skill` with its `inputs`")
+            raise ValueError("Use either `job_id`, or `skill` with its `inputs`")
         return self
 
 
 class NotebookRead(BaseModel):
-    """What is a notebook now."""
+    """The notebook that was opened."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
-    """In the working copy."""
+    """Path in the draft."""
     skillpack: str
-    """The slug of the skillpack whose working copy that is."""
+    """Slug of the skillpack of the draft."""
 
 
 class CellRead(BaseModel):
@@ -81,40 +81,40 @@ class CellRead(BaseModel):
 
     id: UUID
     cell: str
-    """Its id in the notebook."""
+    """ID of the cell in the notebook."""
     number: int
     """1, 2, 3… in the order in which cells are run."""
     status: CellStatus
-    """`dropped`: one before it failed, or the kernel was interrupted; `lost`: the kernel ended."""
+    """`dropped`: an earlier cell failed, or the kernel was interrupted. `lost`: the kernel ended."""
     execution_count: int | None
     outputs: list[dict[str, Any]]
-    """As a notebook has them (nbformat 4); HTML and pictures in them are what the cell says, not to be trusted."""
+    """As in a notebook (nbformat 4). HTML and images in them come from the cell, and are untrusted."""
     revision: int
     started_at: datetime | None
     ended_at: datetime | None
 
 
 class KernelRead(BaseModel):
-    """A kernel with what has changed."""
+    """A kernel with its changes."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     id: UUID
-    """Also of its job."""
+    """Also the ID of its job."""
     project_id: UUID
     skillpack_id: UUID
     path: str
     owner: str
     status: KernelStatus
     reason: str
-    """Why it has not begun yet, or how it ended; in a sentence."""
+    """Why it has not started yet, or how it ended."""
     ended_by: EndReason | None
     boots: int
-    """How often a Python process has begun in it, each without the variables of the one before."""
+    """How often a Python process has started in it, each without the variables of the one before."""
     said: str
-    """What has happened to it last."""
+    """The last message about it."""
     revision: int
-    """What `after` names to be told of later changes alone."""
+    """The value for `after`, to receive later changes only."""
     created_at: datetime
     cells: list[CellRead]
-    """Those that have changed, in their order."""
+    """Cells that have changed, in their order."""

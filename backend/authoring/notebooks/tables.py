@@ -1,4 +1,4 @@
-"""Tables of the kernels of notebooks, and of the cells that they run."""
+"""Define the tables of kernels of notebooks and their cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CELL_STATUSES = ("queued", "running", "ok", "error", "interrupted", "dropped")
 
 
 class NotebookKernel(SQLModel, table=True):
-    """The kernel of one notebook for one person. It is a job: whether it lives, that one says."""
+    """The kernel of one notebook for one user. It is a job, whose status tells whether it runs."""
 
     __tablename__: ClassVar[str] = "notebook_kernels"
     __table_args__ = (
@@ -26,23 +26,23 @@ class NotebookKernel(SQLModel, table=True):
     )
 
     id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
-    """Of its job."""
+    """The ID of its job."""
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     skillpack_id: UUID = Field(foreign_key="skillpacks.id", ondelete="CASCADE")
     path: str = Field(max_length=1024)
-    """Of the notebook in the working copy, when the kernel was started."""
+    """Path of the notebook in the draft when the kernel was started."""
     owner: str = Field(max_length=200)
     """Who started it."""
     boots: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often a Python process has begun in it, each without the variables of the one before."""
+    """How often a Python process has started in it, each without the variables of the one before."""
     said: str = Field(default="", max_length=2_000, sa_column_kwargs={"server_default": text("''")})
-    """What has happened to it last, in a sentence."""
+    """The last message about it."""
     interrupts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often somebody asked to interrupt it."""
+    """How often an interrupt was requested."""
     restarts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often somebody asked to begin it anew."""
+    """How often a restart was requested."""
     revision: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    """Counts what has changed in it and its cells."""
+    """Counts the changes of the kernel and its cells."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
@@ -62,17 +62,17 @@ class NotebookCell(SQLModel, table=True):
     number: int
     """1, 2, 3… in the order in which they are run."""
     cell: str = Field(max_length=64)
-    """Id of the cell in its notebook."""
+    """ID of the cell in the notebook."""
     code: str
     status: str = "queued"
     count: int | None = None
-    """What stands before it in brackets."""
+    """The execution count that the notebook shows."""
     outputs: list[dict[str, Any]] = Field(
         default_factory=list, sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
     )
-    """As nbformat 4 has them."""
+    """In the format of nbformat 4."""
     revision: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    """Of the kernel when it was changed last."""
+    """Of the kernel at the last change of the cell."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -1,4 +1,4 @@
-"""Routes of the drive."""
+"""Define the routes of the files of the drive."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse
 from backend.context import AppContext
 from backend.core.errors import Invalid, Problem
 from backend.core.http.paging import PageDep, linked
-from backend.data.drive import digests, download, ingest, service, upload, usage
+from backend.data.drive import digests, download, service, usage
 from backend.data.drive.schemas import DriveEntryRead, SignedUrlCreate, SignedUrlRead, UploadRead
-from backend.data.drive.upload import MAX_FILE_BYTES, Received
+from backend.data.drive.uploads import ingest, receive
+from backend.data.drive.uploads.receive import MAX_FILE_BYTES, Received
 from backend.data.drive.usage import Usage
 from backend.identity.auth import permissions
 from backend.identity.auth.credentials import JOB_TOKEN_HEADER
@@ -28,20 +29,20 @@ from backend.storage import Incoming
 from backend.storage.file_errors import BadUpload, FileTooLarge
 from backend.storage.paths import MAX_PATH_BYTES, parse_new_path
 
-_FORM_BYTES = 64 * 1024  # of a form around its file
+_FORM_BYTES = 64 * 1024  # the multipart form around its file
 _ANY_FILE: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {"*/*": {}}},
     206: {
-        "description": "The part that the Range header asks for.",
+        "description": "The part that the `Range` header requests.",
         "content": {"*/*": {}},
     },
-    304: {"description": "It has not changed."},
+    304: {"description": "The file has not changed."},
     416: {
-        "description": "The range begins behind the end of the file; `Content-Range` says how long that is."
+        "description": "The range starts after the end of the file; `Content-Range` contains the length of the file."
     },
 }
 _DIRECT: dict[int | str, dict[str, Any]] = {
-    307: {"description": "The file is large: read it from the storage itself, within a minute."}
+    307: {"description": "The file is large. Read it from the URL of the storage within a minute."}
 }
 _FORM = {
     "requestBody": {
@@ -55,7 +56,7 @@ _FORM = {
                         "file": {"type": "string", "format": "binary", "description": "At most 1 GiB."},
                         "path": {
                             "type": "string",
-                            "description": "Where it goes: a file, or a folder with a slash at its end.",
+                            "description": "The path in the drive: a file, or a folder with a slash at the end.",
                         },
                     },
                 }
@@ -69,7 +70,7 @@ _BODY = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-_DIGEST = "`sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored."
+_DIGEST = "`sha-256=:<base64>:` of the file, or of the body; a mismatch returns 422, and nothing is stored."
 ContentDigestHeader = Annotated[str | None, Header(alias=digests.CONTENT, description=_DIGEST)]
 ReprDigestHeader = Annotated[str | None, Header(alias=digests.REPRESENTATION, description=_DIGEST)]
 
@@ -81,7 +82,7 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
     status_code=201,
     response_model=UploadRead,
     openapi_extra=_FORM,
-    max_body_size=2 * MAX_FILE_BYTES,  # the limit itself is held below, with an answer that explains it
+    max_body_size=2 * MAX_FILE_BYTES,  # the exact limit is checked below, with an error that explains it
 )
 @permissions.needs("drive:write", role=Role.DEVELOPER)
 async def upload_file(
@@ -93,18 +94,18 @@ async def upload_file(
     content_digest: ContentDigestHeader = None,
     repr_digest: ReprDigestHeader = None,
 ) -> Response:
-    """Put a file into the drive, in the place of one that was there."""
+    """Store a file in the drive. An existing file at the path is replaced."""
     principal.require(Role.DEVELOPER, "drive:write")
-    given = digests.expected(request.headers)
-    room = await _room(request, context, principal)
+    digest_headers = digests.expected(request.headers)
+    usage_now = await _require_capacity(request, context, principal)
     async with _receiving(context) as incoming:
-        body = digests.Hashed(request.stream(), is_hashed=bool(given))
-        received = await upload.receive(request.headers.get("content-type"), body, incoming, room)
-        digests.check(given, file=received.sha256, body=body.sha256)
-        ingest.destination(received.path, received.filename)  # refused before it is brought anywhere
+        body = digests.HashedBody(request.stream(), is_hashed=bool(digest_headers))
+        received = await receive.receive_form(request.headers.get("content-type"), body, incoming, usage_now)
+        digests.check(digest_headers, file=received.sha256, body=body.sha256)
+        ingest.destination(received.path, received.filename)  # rejected before the storage receives the rest
         await incoming.settle()
         once = _once(context, request, idempotency_key, received)
-        return await _place(context, principal, incoming, received, once)
+        return await _store(context, principal, incoming, received, once)
 
 
 @router.put(
@@ -124,17 +125,17 @@ async def put_file(
     content_digest: ContentDigestHeader = None,
     repr_digest: ReprDigestHeader = None,
 ) -> Response:
-    """Put the body into the drive as a file, in the place of one that was there."""
+    """Store the body as a file in the drive. An existing file at the path is replaced."""
     principal.require(Role.DEVELOPER, "drive:write")
     parse_new_path(path)
-    given = digests.expected(request.headers)
-    room = await _room(request, context, principal)
+    digest_headers = digests.expected(request.headers)
+    usage_now = await _require_capacity(request, context, principal)
     async with _receiving(context) as incoming:
-        received = await upload.receive_alone(path, request.stream(), incoming, room)
-        digests.check(given, file=received.sha256)
+        received = await receive.receive_body(path, request.stream(), incoming, usage_now)
+        digests.check(digest_headers, file=received.sha256)
         await incoming.settle()
         once = _once(context, request, None, received)
-        return await _place(context, principal, incoming, received, once)
+        return await _store(context, principal, incoming, received, once)
 
 
 @router.get("/drive", response_model=list[DriveEntryRead])
@@ -147,19 +148,20 @@ async def list_drive(
     principal: PrincipalDep,
     context: ContextDep,
     prefix: Annotated[
-        str, Query(max_length=MAX_PATH_BYTES, description="A folder, or the beginning of paths.")
+        str, Query(max_length=MAX_PATH_BYTES, description="A folder, or a prefix of paths.")
     ] = "",
-    recursive: Annotated[bool, Query(description="Also what is in the folders.")] = False,
+    recursive: Annotated[bool, Query(description="Include the content of folders.")] = False,
     delimiter: Annotated[
-        Literal["/"] | None, Query(description="Folders in the place of what is in them, as without it.")
+        Literal["/"] | None,
+        Query(description="List folders instead of their content, which is the default too."),
     ] = None,
 ) -> Sequence[object]:
-    """Files and folders, in the order of their paths."""
+    """List files and folders, ordered by path."""
     principal.require(Role.VIEWER, "drive:read")
     if delimiter and recursive:
-        message = "With a delimiter folders stand for what is in them. Leave out recursive or delimiter."
+        message = "A delimiter lists folders instead of their content. Omit recursive or delimiter."
         raise Invalid(message, [Problem("query.recursive", message)])
-    rows = await service.entries(context, principal, prefix, page, is_recursive=recursive)
+    rows = await service.list_entries(context, principal, prefix, page, is_recursive=recursive)
     return linked(request, response, rows)
 
 
@@ -169,28 +171,28 @@ async def list_drive(
 async def download_file(
     path: str, request: Request, principal: PrincipalDep, context: ContextDep
 ) -> Response:
-    """A file, or the part of it that the Range header asks for."""
+    """Return a file, or the part that the `Range` header requests."""
     principal.require(Role.VIEWER, "drive:read")
     opened = await service.open_file(context, principal, path)
-    return await download.answer(opened.file, download.asked_of(request), sha256=opened.sha256)
+    return await download.respond(opened.file, download.conditions_of(request), sha256=opened.sha256)
 
 
 @router.delete("/drive/files/{path:path}", status_code=204)
 @permissions.needs("drive:write", role=Role.DEVELOPER)
 async def delete_file(path: str, principal: PrincipalDep, session: SessionDep, context: ContextDep) -> None:
-    """Delete a file, or a folder that is empty."""
+    """Delete a file or an empty folder."""
     principal.require(Role.DEVELOPER, "drive:write")
     await service.delete(session, context.storage, principal, path)
 
 
-@router.post("/drive/sign", responses={404: {"description": "There is no such file."}})
+@router.post("/drive/sign", responses={404: {"description": "The file does not exist."}})
 @permissions.needs("drive:read")
 async def sign_file(
-    asked: SignedUrlCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep
+    body: SignedUrlCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> SignedUrlRead:
     """Create a URL that opens a file for a limited time, for anyone who has it, without an API key."""
     principal.require(Role.VIEWER, "drive:read")
-    return await service.sign(session, context, principal, asked)
+    return await service.sign(session, context, principal, body)
 
 
 @router.head("/drive/signed/{token}/{name}", include_in_schema=False)
@@ -199,17 +201,17 @@ async def sign_file(
 async def download_signed_file(
     token: str, name: str, request: Request, session: SessionDep, context: ContextDep
 ) -> Response:
-    """The file that a signed address opens."""
+    """Return the file of a signed URL."""
     file, sha256, is_pinned = await service.open_signed(session, context, token, name)
-    shared = {"Cross-Origin-Resource-Policy": "cross-origin", "Referrer-Policy": "no-referrer"}
-    # A job reaches us alone, and says that it is one. An address of the storage opens what is there when it is used.
-    is_through_us = is_pinned or JOB_TOKEN_HEADER in request.headers
-    direct = None if is_through_us else await file.direct_url(ttl_s=download.DIRECT_TTL_S)
+    extra_headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Referrer-Policy": "no-referrer"}
+    # A job reaches only this server, and identifies itself. A URL of the storage opens any later version too.
+    is_proxied = is_pinned or JOB_TOKEN_HEADER in request.headers
+    direct = None if is_proxied else await file.direct_url(ttl_s=download.DIRECT_TTL_S)
     if direct is not None:
         await file.close()
-        return RedirectResponse(direct, 307, {**shared, "Cache-Control": "no-store"})
-    asked = download.asked_of(request, is_pinned=is_pinned)
-    return await download.answer(file, asked, sha256=sha256, extra_headers=shared)
+        return RedirectResponse(direct, 307, {**extra_headers, "Cache-Control": "no-store"})
+    conditions = download.conditions_of(request, is_pinned=is_pinned)
+    return await download.respond(file, conditions, sha256=sha256, extra_headers=extra_headers)
 
 
 def _once(context: AppContext, request: Request, key: str | None, received: Received) -> Once:
@@ -218,15 +220,15 @@ def _once(context: AppContext, request: Request, key: str | None, received: Rece
     return Once(key, idempotency.fingerprint(request.method, target, content), context.vault)
 
 
-async def _room(request: Request, context: AppContext, principal: Principal) -> Usage:
-    """What the drive has room for; refuses at once what says that it is too large."""
+async def _require_capacity(request: Request, context: AppContext, principal: Principal) -> Usage:
+    """Return the usage of the drive; reject early an upload whose length exceeds a limit."""
     declared = request.headers.get("content-length", "")
-    least_bytes = max(0, int(declared) - _FORM_BYTES) if declared.isdecimal() else 0
-    if least_bytes > MAX_FILE_BYTES:
+    min_bytes = max(0, int(declared) - _FORM_BYTES) if declared.isdecimal() else 0
+    if min_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    room = await usage.current(ingest.drives_of(context), principal.project_id)
-    room.refuse(least_bytes, 1)
-    return room
+    usage_now = await usage.current(ingest.drives_of(context), principal.project_id)
+    usage_now.require_capacity(min_bytes, 1)
+    return usage_now
 
 
 @asynccontextmanager
@@ -235,25 +237,25 @@ async def _receiving(context: AppContext) -> AsyncIterator[Incoming]:
         try:
             yield incoming
         except ClientDisconnect:
-            raise BadUpload("The connection ended before the file did. Send it again.") from None
+            raise BadUpload("The connection dropped before the file was complete. Send it again.") from None
 
 
-async def _place(
+async def _store(
     context: AppContext, principal: Principal, incoming: Incoming, received: Received, once: Once
 ) -> Response:
-    """Place it in a transaction of its own: none is open while the file is on its way."""
+    """Store the file in a transaction of its own: none is open while the file is received."""
     path = ingest.destination(received.path, received.filename)
     drives, replaced = ingest.drives_of(context), None
     async with (
-        usage.taken(drives, principal.project_id, received.size_bytes, 1) as room,
+        usage.reserved(drives, principal.project_id, received.size_bytes, 1) as space,
         context.database.transaction() as session,
     ):
 
-        async def make() -> UploadRead:
+        async def create() -> UploadRead:
             nonlocal replaced
             replaced = await ingest.file_at(context.storage, principal, path)
             await ingest.put(session, principal, incoming, path, received)
-            room.keep()
+            space.keep()
             return UploadRead(
                 drive_path=str(path),
                 size_bytes=received.size_bytes,
@@ -261,6 +263,6 @@ async def _place(
                 mime=received.mime,
             )
 
-        answer = await once.answer(session, principal, make)
-    await ingest.give_back(drives, principal, replaced)
-    return answer
+        response = await once.answer(session, principal, create)
+    await ingest.release_replaced(drives, principal, replaced)
+    return response

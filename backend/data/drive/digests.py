@@ -1,4 +1,4 @@
-"""Digests of content, as `Content-Digest` and `Repr-Digest` of RFC 9530 write them."""
+"""Read, write and compare digests of content in the headers `Content-Digest` and `Repr-Digest` (RFC 9530)."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from backend.storage.file_errors import DigestMismatch
 
 CONTENT: Final = "Content-Digest"
 REPRESENTATION: Final = "Repr-Digest"
-_ONE: Final = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*")
+_DIGEST: Final = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*")
 
 
 def as_header(sha256: str) -> str:
-    """The value of the header that tells a hash."""
+    """Return the value of the header for a hexadecimal SHA-256."""
     return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
 
 
 def expected(headers: Mapping[str, str]) -> dict[str, str]:
-    """The SHA-256, hexadecimal, that each digest header of a request gives; other algorithms are passed over.
+    """Return the hexadecimal SHA-256 of each digest header of a request; other algorithms are ignored.
 
     Raises:
-        Invalid: a header cannot be read.
+        Invalid: A header is malformed.
     """
     found = {}
     for header in (CONTENT, REPRESENTATION):
-        given = headers.get(header)
-        sha256 = None if given is None else _sha256_in(header, given)
+        digests = headers.get(header)
+        sha256 = None if digests is None else _sha256_in(header, digests)
         if sha256 is not None:
             found[header] = sha256
     return found
 
 
-def check(given: Mapping[str, str], *, file: str, body: str | None = None) -> None:
-    """Refuse what came when a digest is of something else: of neither the file nor the body that held it.
+def check(digests: Mapping[str, str], *, file: str, body: str | None = None) -> None:
+    """Reject content if a digest matches neither the file nor the body that contained it.
 
     Raises:
-        DigestMismatch: it is.
+        DigestMismatch: A digest matches neither.
     """
-    for header, sha256 in given.items():
+    for header, sha256 in digests.items():
         if sha256 not in (file, body):
             raise DigestMismatch(header)
 
 
-class Hashed:
-    """Passes a body on, and knows its hash in the end."""
+class HashedBody:
+    """A body that is hashed while it is read."""
 
     def __init__(self, body: AsyncIterator[bytes], *, is_hashed: bool = True) -> None:
         self._body = body
@@ -57,7 +57,7 @@ class Hashed:
 
     @property
     def sha256(self) -> str | None:
-        """Of all that was passed on, if it was to be hashed."""
+        """The hash of everything that was read; None if the body is not hashed."""
         return self._hash.hexdigest() if self._hash else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -68,8 +68,8 @@ class Hashed:
 
 
 def _sha256_in(header: str, value: str) -> str | None:
-    for each in value.split(","):
-        found = _ONE.fullmatch(each)
+    for item in value.split(","):
+        found = _DIGEST.fullmatch(item)
         if found is None:
             raise _unreadable(header)
         if found[1] != "sha-256":

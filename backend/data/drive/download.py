@@ -1,8 +1,8 @@
-"""A file of a drive as an HTTP answer: whole, in part, or not again to who has it.
+"""Send a file of a drive as an HTTP response: whole, in part, or as 304.
 
-Whatever a job wrote is served as something to keep, never as a page of ours: no browser runs it in our name. What a
-request is for is checked before (`backend.core.http.destinations`); a browser that does not say it is given a kind of
-content that it neither runs nor applies.
+Files that jobs wrote are sent as attachments, never as pages of this origin, so that no browser runs them with its
+rights. `backend.core.http.destinations` checks before for which purpose a browser requests a file. A browser that does
+not report the purpose gets a media type that it neither runs nor applies.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from backend.storage.file_errors import FileReplaced, RangeBehindEnd
 from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff
 
 DIRECT_TTL_S = 60
-"""How long an address of the storage's own opens a file: to begin to read it, and no longer."""
+"""How long a URL of the storage itself is valid: long enough to start the download."""
 _ACTIVE: Final = {
     "application/wasm": UNKNOWN,
     "application/xml": "text/plain",
@@ -33,25 +33,25 @@ _ACTIVE: Final = {
     "text/html": "text/plain",
     "text/javascript": "text/plain",
 }
-"""Kinds that browsers run or apply, and what they are served as. An SVG stays one: as an image it runs nothing."""
+"""Media types that browsers run or apply, and what is sent instead. SVG stays: as an image it runs no scripts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the request says about the file it wants."""
+class RequestConditions:
+    """The headers of a request that decide which part of a file is sent, if any."""
 
     range: str | None = None
     if_range: str | None = None
     if_none_match: str | None = None
     is_head: bool = False
     is_pinned: bool = False
-    """The caller may read only this version of the file: the response breaks off when another one takes its place."""
+    """The caller may read only this version of the file: the response is aborted when the file is replaced."""
 
 
-def asked_of(request: Request, *, is_pinned: bool = False) -> Asked:
-    """What a request says about the file it wants."""
+def conditions_of(request: Request, *, is_pinned: bool = False) -> RequestConditions:
+    """Return the conditions of a request for a file."""
     headers = request.headers
-    return Asked(
+    return RequestConditions(
         range=headers.get("range"),
         if_range=headers.get("if-range"),
         if_none_match=headers.get("if-none-match"),
@@ -60,18 +60,18 @@ def asked_of(request: Request, *, is_pinned: bool = False) -> Asked:
     )
 
 
-async def answer(
+async def respond(
     file: Outgoing,
-    asked: Asked,
+    conditions: RequestConditions,
     *,
     sha256: str | None = None,
     extra_headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer that holds the open file or a part of it; it closes the file when it is sent."""
+    """Return the response with the open file or a part of it; it closes the file after it is sent."""
     try:
         head = b"".join([chunk async for chunk in file.chunks(0, HEAD_BYTES)])
         headers = {**_headers(file, head, sha256), **(extra_headers or {})}
-        response = _response(file, asked, headers)
+        response = _response(file, conditions, headers)
     except BaseException:
         await file.close()
         raise
@@ -97,27 +97,27 @@ def _headers(file: Outgoing, head: bytes, sha256: str | None) -> dict[str, str]:
     return headers if sha256 is None else headers | {digests.REPRESENTATION: digests.as_header(sha256)}
 
 
-def _response(file: Outgoing, asked: Asked, headers: dict[str, str]) -> Response:
-    # Until its hash was known a file had its version for a tag: whoever has that one has this file.
+def _response(file: Outgoing, conditions: RequestConditions, headers: dict[str, str]) -> Response:
+    # Until its hash was known, a file had its version as ETag: a client with that one has this file.
     etags, size_bytes = {headers["ETag"], f'"{file.entry.version}"'}, file.entry.size_bytes
-    if _has_it(asked.if_none_match, etags):
-        kept = ("ETag", "Cache-Control", "Last-Modified")
-        return Response(status_code=304, headers={name: headers[name] for name in kept})
+    if _matches(conditions.if_none_match, etags):
+        names = ("ETag", "Cache-Control", "Last-Modified")
+        return Response(status_code=304, headers={name: headers[name] for name in names})
     try:
-        part = ranges.parse(asked.range, size_bytes) if asked.if_range in (None, *etags) else None
+        part = ranges.parse(conditions.range, size_bytes) if conditions.if_range in (None, *etags) else None
     except UnsatisfiableRangeError:
-        error = RangeBehindEnd(asked.range or "", size_bytes)
-        place = {"ETag": headers["ETag"], "Content-Range": f"bytes */{size_bytes}"}
-        return JSONResponse(error.as_body(), error.status, place)
+        error = RangeBehindEnd(conditions.range or "", size_bytes)
+        headers_of_error = {"ETag": headers["ETag"], "Content-Range": f"bytes */{size_bytes}"}
+        return JSONResponse(error.as_body(), error.status, headers_of_error)
     if part is None:
         headers["Content-Length"] = str(size_bytes)
-        return _FileResponse(file, Part(0, size_bytes), 200, headers, asked)
+        return _FileResponse(file, Part(0, size_bytes), 200, headers, conditions)
     headers["Content-Length"] = str(part.length)
     headers["Content-Range"] = f"bytes {part.start}-{part.start + part.length - 1}/{size_bytes}"
-    return _FileResponse(file, part, 206, headers, asked)
+    return _FileResponse(file, part, 206, headers, conditions)
 
 
-def _has_it(if_none_match: str | None, etags: AbstractSet[str]) -> bool:
+def _matches(if_none_match: str | None, etags: AbstractSet[str]) -> bool:
     if if_none_match is None:
         return False
     known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
@@ -125,13 +125,18 @@ def _has_it(if_none_match: str | None, etags: AbstractSet[str]) -> bool:
 
 
 class _FileResponse(StreamingResponse):
-    """Streams a part of an open file, and closes it however the sending ends."""
+    """Streams a part of an open file, and always closes the file."""
 
     def __init__(
-        self, file: Outgoing, part: Part, status: int, headers: Mapping[str, str], asked: Asked
+        self,
+        file: Outgoing,
+        part: Part,
+        status: int,
+        headers: Mapping[str, str],
+        conditions: RequestConditions,
     ) -> None:
-        chunks = _while_unchanged(file, part) if asked.is_pinned else file.chunks(*part)
-        super().__init__(_nothing() if asked.is_head else _counted(chunks), status, headers)
+        chunks = _while_unchanged(file, part) if conditions.is_pinned else file.chunks(*part)
+        super().__init__(_empty() if conditions.is_head else _counted(chunks), status, headers)
         self._file = file
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +147,7 @@ class _FileResponse(StreamingResponse):
 
 
 async def _while_unchanged(file: Outgoing, part: Part) -> AsyncIterator[bytes]:
-    """Read what is of the version that was opened.
+    """Yield the part while the file has the version that was opened.
 
     Raises:
         FileReplaced: The file was changed meanwhile.
@@ -160,6 +165,6 @@ async def _counted(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _empty() -> AsyncIterator[bytes]:
     return
     yield b""  # makes it a generator

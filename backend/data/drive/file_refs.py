@@ -1,7 +1,7 @@
-"""The files that inputs and results name: the one reading of a value that checks, stagings and outputs share.
+"""Find the files that inputs and results name, for checks, staging and outputs alike.
 
 A caller may write a file as a URL, as a `data:` URL, as a path in the drive, or as an object with one of `drive_path`,
-`url`, `data` and `base64`. Where a value may be a file, its schema says: under any name, in lists, in alternatives and
+`url`, `data` and `base64`. The schema says where a value may be a file: under any name, in lists, in alternatives and
 behind references.
 """
 
@@ -22,15 +22,15 @@ from backend.storage.paths import MAX_PATH_CHARACTERS, DrivePath, parse_drive_pa
 Location = tuple[str | int, ...]
 Form = Literal["drive_path", "url", "data", "base64"]
 
-_MAX_WALKED: Final = 10_000
-"""Sets of schemas that one search for defaults looks at."""
+_MAX_VISITED_SCHEMAS: Final = 10_000
+"""Sets of schemas that one search for defaults visits."""
 _PATH_KEYS: Final = ("drive_path", "path")
-"""Of an object: what the kit opens as a path, whatever the text is."""
+"""Keys of an object whose text the kit always opens as a path."""
 _WITH_ATTACHMENTS: Final[Schema] = {"properties": {ATTACHMENTS: FILES}}
 
 
 class Source(NamedTuple):
-    """How a value says where the content of a file is."""
+    """In which form a value contains a file."""
 
     form: Form
     text: str
@@ -43,15 +43,15 @@ class NamedFile:
     location: Location
     value: Any
     is_certain: bool = True
-    """False: it is a file in one of several alternatives of the schema, or inside of another file."""
+    """False: it is a file only in one of several alternatives of the schema, or inside another file."""
     is_attachment: bool = False
-    """It is for the model to look at, and not the value of an input."""
+    """It is shown to the model, and is not the value of an input."""
     is_default: bool = False
-    """It is what the schema gives as the default there: the skill's author has named it."""
+    """It equals the default of the schema, so the author of the skill has named it."""
 
     @property
     def name(self) -> str:
-        """`photos[2].original`."""
+        """The location as text, such as `photos[2].original`."""
         text = ""
         for part in self.location:
             text += f"[{part}]" if isinstance(part, int) else f".{part}"
@@ -99,7 +99,7 @@ def named_files(schema: Any, value: Any) -> Iterator[NamedFile]:
 
 
 def default_files(schema: Schema, *, takes_attachments: bool) -> Iterator[str]:
-    """Return the places in the schema of inputs whose `default` names a file."""
+    """Return the locations in an input schema whose `default` names a file."""
     schemas = (schema, _WITH_ATTACHMENTS) if takes_attachments else (schema,)
     walk = _Walk(schema, takes_attachments=takes_attachments)
     return walk.default_files([_Part(one, is_certain=True) for one in schemas])
@@ -159,7 +159,7 @@ def _form_of(text: str) -> Literal["drive_path", "url", "data"]:
 
 
 class _Part(NamedTuple):
-    """A schema that a value has to match, or may match as one of several."""
+    """A schema that a value must match, or may match as one of several."""
 
     schema: Any
     is_certain: bool
@@ -167,20 +167,27 @@ class _Part(NamedTuple):
 
 @dataclass
 class _Walk:
-    """Goes through one value together with its schema."""
+    """Visits a value together with its schema."""
 
     root: Any
     takes_attachments: bool = False
     _known: dict[tuple[int, bool], tuple[Schema, ...]] = field(default_factory=dict)
-    _walked: set[frozenset[int]] = field(default_factory=set)
+    _visited: set[frozenset[int]] = field(default_factory=set)
 
     def files(
         self, value: Any, parts: Sequence[_Part], location: Location = (), defaults: Sequence[Any] = ()
     ) -> Iterator[NamedFile]:
-        """Return the files of the value; `defaults` are what the schemas around it give for it."""
+        """Return the files of the value.
+
+        Args:
+            value: Part of the inputs or of the result.
+            parts: The schemas of the value.
+            location: Where the value is.
+            defaults: What the schemas around it give as its default.
+        """
         if value is None:
             return
-        parts = self._expanded(parts)
+        parts = self._expand(parts)
         defaults = [*defaults, *(part.schema["default"] for part in parts if "default" in part.schema)]
         is_file = [part for part in parts if file_kind(part.schema) is not None]
         if is_file:
@@ -194,31 +201,33 @@ class _Walk:
             parts = [_Part(part.schema, is_certain=False) for part in parts]
         if isinstance(value, dict):
             for key, inner in value.items():
-                within = [
+                inner_defaults = [
                     default[key] for default in defaults if isinstance(default, dict) and key in default
                 ]
-                yield from self._inside(inner, list(_of_key(parts, key)), (*location, key), within)
+                yield from self._inside(inner, list(_of_key(parts, key)), (*location, key), inner_defaults)
         elif isinstance(value, list):
             for index, inner in enumerate(value):
-                within = [
+                inner_defaults = [
                     default[index]
                     for default in defaults
                     if isinstance(default, list) and index < len(default)
                 ]
-                yield from self._inside(inner, list(_of_item(parts, index)), (*location, index), within)
+                yield from self._inside(
+                    inner, list(_of_item(parts, index)), (*location, index), inner_defaults
+                )
 
-    def default_files(self, parts: Sequence[_Part], place: str = "") -> Iterator[str]:
-        """Return the places below the parts whose `default` names a file; each set of schemas is walked once."""
-        parts = self._expanded(parts)
+    def default_files(self, parts: Sequence[_Part], location_in_schema: str = "") -> Iterator[str]:
+        """Return the locations below the parts whose `default` names a file; each set of schemas is visited once."""
+        parts = self._expand(parts)
         key = frozenset(id(part.schema) for part in parts)
-        if not parts or key in self._walked or len(self._walked) >= _MAX_WALKED:
+        if not parts or key in self._visited or len(self._visited) >= _MAX_VISITED_SCHEMAS:
             return
-        self._walked.add(key)
+        self._visited.add(key)
         defaults = [part.schema["default"] for part in parts if "default" in part.schema]
         if any(True for default in defaults for _ in self.files(default, parts)):
-            yield f"{place}.default".lstrip(".")
+            yield f"{location_in_schema}.default".lstrip(".")
         for inner, name in _below(parts):
-            yield from self.default_files(inner, f"{place}.{name}".lstrip("."))
+            yield from self.default_files(inner, f"{location_in_schema}.{name}".lstrip("."))
 
     def _inside(
         self, value: Any, parts: Sequence[_Part], location: Location, defaults: Sequence[Any]
@@ -226,8 +235,8 @@ class _Walk:
         if parts:
             yield from self.files(value, parts, location, defaults)
 
-    def _expanded(self, parts: Sequence[_Part]) -> list[_Part]:
-        """Return the parts with those that look at the same value: references, alternatives and conditions."""
+    def _expand(self, parts: Sequence[_Part]) -> list[_Part]:
+        """Return the parts with all schemas for the same value: references, alternatives and conditions."""
         found: dict[int, _Part] = {}
         for part in parts:
             if not isinstance(part.schema, dict):
@@ -270,7 +279,7 @@ def _of_item(parts: Sequence[_Part], index: int) -> Iterator[_Part]:
 
 
 def _below(parts: Sequence[_Part]) -> Iterator[tuple[list[_Part], str]]:
-    """Return what the schemas say of the values inside theirs, with the place of each in the schema."""
+    """Return the schemas of the values inside, with the location of each in the schema."""
     schemas = [part.schema for part in parts]
     for name in dict.fromkeys(name for one in schemas for name in _mapping(one, "properties")):
         yield list(_of_key(parts, name)), f"properties.{name}"

@@ -1,7 +1,8 @@
-"""What of its caller's drive a run of a listing may read: the files that the caller's inputs name, and its own.
+"""Decide which files of a caller's drive a run of a listing may read: those that the caller's inputs name, and its own.
 
-Its code is another project's. So neither what it calls nor a path that it makes up opens anything else of the drive,
-whichever way it asks: what was fetched for it, the kit's addresses, and media from files all look here.
+The code of a listing belongs to another project. So neither a skill that it starts nor a path that it invents opens
+other files of the drive. All ways to read a file use this module: files that are staged for the job, URLs that the kit
+requests, and media that is made from files.
 """
 
 from __future__ import annotations
@@ -33,37 +34,40 @@ from above where parent_job_id is null
 """)
 
 
-class Reach(NamedTuple):
-    """What one run may read."""
+class ListingAccess(NamedTuple):
+    """The files that one run may read."""
 
     files: frozenset[DrivePath]
     folders: frozenset[tuple[str, ...]]
-    """Each of one job of the run."""
-    own: DrivePath
-    """Where the job itself puts what it makes."""
+    """The folder of each job of the run."""
+    own_folder: DrivePath
+    """Where the job itself stores its files."""
 
     def allows(self, path: DrivePath) -> bool:
-        """Whether it may read the file."""
+        """Return whether the run may read the file."""
         return path in self.files or path.parts[:3] in self.folders
 
 
 def folder_of(listing: str, job_id: UUID) -> DrivePath:
-    """Where in its caller's drive a job puts what it makes."""
+    """Return the folder in the caller's drive where a job of a listing stores its files."""
     return DrivePath((LISTINGS_FOLDER, listing, job_id.hex))
 
 
-async def reach_of(session: AnySession, *, project_id: UUID, job_id: UUID) -> Reach | None:
-    """What the job may read; none: it runs code of its own project, which may read all of its drive."""
+async def access_of(session: AnySession, *, project_id: UUID, job_id: UUID) -> ListingAccess | None:
+    """Return what the job may read. None: it runs code of its own project, which may read the whole drive."""
     row = (await session.execute(_TREE, {"project_id": project_id, "job_id": job_id})).one_or_none()
     if row is None:
         return None
-    known = (await manifests.of(session, (row.deployment_id,))).get(row.deployment_id)
-    skill = known.manifest.find(row.skill_name) if known is not None else None
-    named = input_files(skill, row.inputs) if skill is not None else ()
+    stored = (await manifests.of(session, (row.deployment_id,))).get(row.deployment_id)
+    skill = stored.manifest.find(row.skill_name) if stored is not None else None
+    files_of_inputs = input_files(skill, row.inputs) if skill is not None else ()
     files = frozenset(
-        path for file in named for written in file.paths() if (path := path_of(written)) is not None
+        path
+        for file in files_of_inputs
+        for text_of_path in file.paths()
+        if (path := path_of(text_of_path)) is not None
     )
     if skill is not None:  # a path that is a default of the publisher is not one that the caller has named
         files -= default_paths(skill.input_schema)
-    folders = frozenset(folder_of(row.listing, each).parts for each in row.job_ids)
-    return Reach(files, folders, folder_of(row.listing, job_id))
+    folders = frozenset(folder_of(row.listing, job_id_of_run).parts for job_id_of_run in row.job_ids)
+    return ListingAccess(files, folders, folder_of(row.listing, job_id))

@@ -1,4 +1,4 @@
-"""What is known of files beside their bytes: their SHA-256 and who wrote them, for as long as they stay as they are."""
+"""Store metadata of files outside of their content: the SHA-256 and the writer of one version."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from backend.data.drive.tables import DriveFile
 from backend.identity.auth.principal import Principal
 from backend.storage import DriveEntry, Outgoing
 
-HASHED_AT_ONCE_BYTES: Final = 32 << 20
-"""A file of up to so much whose hash is not known is read for it when it is asked for."""
-SETTLED: Final = timedelta(seconds=2)
-"""After so long without a change a file's version tells every change."""
+MAX_IMMEDIATE_HASH_BYTES: Final = 32 << 20
+"""A file up to this size whose hash is unknown is hashed when the hash is requested."""
+MIN_SETTLED_AGE: Final = timedelta(seconds=2)
+"""After this time without a change, every further change gives a file another version."""
 
 _PUT: Final = text("""
 insert into drive_files as f (project_id, path, version, sha256, written_by, written_at)
@@ -37,7 +37,7 @@ on conflict (project_id, path) do update set
                     then f.written_at else excluded.written_at end,
   version = excluded.version
 """)
-_FORGET: Final = text("""
+_DELETE: Final = text("""
 delete from drive_files
 where project_id = :project_id and (path = :path or starts_with(path, cast(:path as text) || '/'))
 """)
@@ -48,7 +48,7 @@ where project_id = :project_id and starts_with(path, cast(:source as text) || '/
 
 
 def writer_of(principal: Principal) -> dict[str, Any]:
-    """How a file's facts name who acts."""
+    """Return the principal in the form in which files record their writers."""
     kind = "key" if principal.kind.endswith("_key") else principal.kind
     return {"kind": kind, "id": str(principal.id), "label": principal.label}
 
@@ -62,7 +62,7 @@ async def put(
     written_by: Mapping[str, Any] | None = None,
     written_at: datetime | None = None,
 ) -> None:
-    """Remember what is known of a file as it is now."""
+    """Store metadata of a file in its current version."""
     row = row_of(entry, sha256=sha256, written_by=written_by, written_at=written_at)
     await put_all(session, project_id, [row], is_exact=written_by is not None)
 
@@ -74,7 +74,7 @@ def row_of(
     written_by: Mapping[str, Any] | None = None,
     written_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """One row of `put_all`."""
+    """Return one row for `put_all`."""
     return {
         "path": entry.path,
         "version": entry.version,
@@ -87,7 +87,14 @@ def row_of(
 async def put_all(
     session: AsyncSession, project_id: UUID, rows: Sequence[Mapping[str, Any]], *, is_exact: bool = False
 ) -> None:
-    """Remember many; a writer that is known for the same version stays, unless this one is told by who saw it write."""
+    """Store metadata of many files.
+
+    Args:
+        session: The transaction.
+        project_id: The project of the drive.
+        rows: Rows that `row_of` returned.
+        is_exact: Replace a known writer of the same version, since this one was observed while it wrote.
+    """
     if rows:
         values = {"project_id": project_id, "rows": storable(list(rows)), "is_exact": is_exact}
         await session.execute(_PUT, values)
@@ -96,7 +103,7 @@ async def put_all(
 async def of_entries(
     session: AsyncSession, project_id: UUID, entries: Sequence[DriveEntry]
 ) -> dict[str, DriveFile]:
-    """What is known of the files as they are, by their paths."""
+    """Return the metadata of the files in their current versions, by path."""
     versions = {entry.path: entry.version for entry in entries if not entry.is_folder}
     if not versions:
         return {}
@@ -107,23 +114,23 @@ async def of_entries(
     return {row.path: row for row in rows if row.version == versions[row.path]}
 
 
-async def forget(session: AsyncSession, project_id: UUID, path: str) -> None:
-    """Forget a file, or all of a folder."""
-    await session.execute(_FORGET, {"project_id": project_id, "path": path})
+async def delete(session: AsyncSession, project_id: UUID, path: str) -> None:
+    """Delete the metadata of a file, or of all files in a folder."""
+    await session.execute(_DELETE, {"project_id": project_id, "path": path})
 
 
 async def move_folder(session: AsyncSession, project_id: UUID, source: str, target: str) -> None:
-    """Keep what is known of the files in a folder that was moved: their versions stay.
+    """Keep the metadata of files in a folder that was moved; their versions do not change.
 
-    A file without a known writer could be recorded as made by a job that runs while the folder is moved.
+    A file without a known writer could be attributed to a job that runs while the folder is moved.
     """
-    await forget(session, project_id, target)
+    await delete(session, project_id, target)
     await session.execute(_MOVE, {"project_id": project_id, "source": source, "target": target})
 
 
 async def sha256_of(file: Outgoing) -> str | None:
-    """The hash of an open file, read now; none when it changed meanwhile, or may within the same tick of the clock."""
-    if (file.entry.changed_at or file.entry.modified_at) > now() - SETTLED:
+    """Return the hash of an open file. None: it changed meanwhile, or changed too recently to detect another change."""
+    if (file.entry.changed_at or file.entry.modified_at) > now() - MIN_SETTLED_AGE:
         return None
     await file.steady()
     digest, count = hashlib.sha256(), 0

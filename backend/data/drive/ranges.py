@@ -1,31 +1,31 @@
-"""Parts of a file, as the `Range` header asks for them."""
+"""Parse the `Range` header."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-_ONE_RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")
+_RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*")
 
 
 class Part(NamedTuple):
-    """Some bytes of a file, one after the other."""
+    """A contiguous range of bytes."""
 
     start: int
     length: int
 
 
 class UnsatisfiableRangeError(Exception):
-    """The range begins behind the end of the file."""
+    """The range starts after the end of the file."""
 
 
 def parse(header: str | None, size_bytes: int) -> Part | None:
-    """The part that is asked for; none when all of it is, or in a form that need not be understood.
+    """Return the requested part. None: the header requests the whole file, or has a form that servers may ignore.
 
     Raises:
-        UnsatisfiableRangeError: it begins behind the end of the file.
+        UnsatisfiableRangeError: The range starts after the end of the file.
     """
-    found = _ONE_RANGE.fullmatch(header or "")
+    found = _RANGE.fullmatch(header or "")
     if found is None or not any(found.groups()):
         return None
     first, last = found.groups()

@@ -1,4 +1,4 @@
-"""What the routes of the drive take and answer."""
+"""Define the requests and responses of the routes of the drive."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from backend.storage.paths import MAX_PATH_BYTES
 
 
 class UploadRead(BaseModel):
-    """A file that is in the drive now."""
+    """A file that is stored in the drive."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     drive_path: str
-    """From the root of the drive; inputs of jobs and `sign` take it."""
+    """Path from the root of the drive. Inputs of jobs and `POST /v1/drive/sign` accept it."""
     size_bytes: int
     sha256: str
     mime: str
@@ -34,13 +34,13 @@ class Writer(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, extra="ignore")
 
     kind: Literal["job", "jobs", "key", "user", "system"]
-    """`jobs`: one of several, of which nobody can say which."""
+    """`jobs`: one of several jobs; which one is unknown."""
     id: UUID | None = None
-    """Of the job, the key or the user."""
+    """ID of the job, the key or the user."""
     ids: list[UUID] = Field(default_factory=list)
-    """Of the jobs that it may have been."""
+    """IDs of the jobs that may have written it."""
     label: str | None = None
-    """How people call it: `key:ab12cd34`."""
+    """A readable name, such as `key:ab12cd34`."""
 
 
 class DriveEntryRead(BaseModel):
@@ -49,21 +49,21 @@ class DriveEntryRead(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
-    """From the root of the drive."""
+    """Path from the root of the drive."""
     size_bytes: int
     mime: str
-    """By its name; empty for a folder."""
+    """Media type by the name of the file; empty for a folder."""
     modified_at: datetime
     is_folder: bool
     sha256: str | None = None
-    """None while nobody has read the whole file for it; `GET /v1/drive/facts` does."""
+    """None until the hash of the whole file has been computed; `GET /v1/drive/facts` computes it."""
     written_by: Writer | None = None
-    """None when nobody knows."""
+    """None if it is unknown."""
     written_at: datetime | None = None
 
     @classmethod
     def of(cls, entry: DriveEntry, known: DriveFile | None = None) -> DriveEntryRead:
-        """An entry with what is known of it."""
+        """Return an entry of the storage with the stored metadata."""
         return cls(
             path=entry.path,
             size_bytes=entry.size_bytes,
@@ -77,77 +77,77 @@ class DriveEntryRead(BaseModel):
 
 
 class DriveUsageRead(BaseModel):
-    """How much a drive holds, and may."""
+    """How much a drive contains, and its limits."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     used_bytes: int
     used_files: int
-    """And folders."""
+    """Including folders."""
     waiting_bytes: int
-    """Held for uploads on their way, which count too."""
+    """Reserved for unfinished uploads; counts toward the limit."""
     limit_bytes: int
     limit_files: int
     counted_at: datetime | None
-    """When everything was last looked at; what was written over the API since is in the numbers."""
+    """When the whole drive was measured last. Later writes over the API are included in the numbers."""
 
     @classmethod
     def of(cls, usage: Usage) -> DriveUsageRead:
-        """The numbers as an answer."""
+        """Return the response for a count."""
         return cls(
             used_bytes=usage.bytes,
             used_files=usage.files,
             waiting_bytes=usage.waiting_bytes,
-            limit_bytes=usage.most_bytes,
-            limit_files=usage.most_files,
+            limit_bytes=usage.max_bytes,
+            limit_files=usage.max_files,
             counted_at=usage.counted_at,
         )
 
 
 class FolderCreate(Asked):
-    """A folder to make."""
+    """A folder to create."""
 
     path: str = Field(max_length=2 * MAX_PATH_BYTES)
-    """From the root of the drive; folders around it are made too."""
+    """Path from the root of the drive. Missing parent folders are created."""
 
 
 class FileTransfer(Asked):
-    """A file or a folder, and the path that it is to have."""
+    """A file or a folder, and its new path."""
 
     source: str = Field(max_length=2 * MAX_PATH_BYTES)
     target: str = Field(max_length=2 * MAX_PATH_BYTES)
     overwrite: bool = False
-    """Whether a file that has the path already goes; a folder never does."""
+    """Whether to replace a file at the target. A folder is never replaced."""
 
 
 class DeletedRead(BaseModel):
-    """What was deleted of a folder."""
+    """What was deleted from a folder."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     deleted: int
-    """Files and folders."""
+    """Number of files and folders."""
     is_done: bool
-    """If not, ask again: so many go at a time."""
+    """False: repeat the request, since one request deletes a limited number of files."""
 
 
 class SignedUrlCreate(Asked):
-    """A file to get an address for."""
+    """A file to create a URL for."""
 
     path: str
-    """From the root of the drive."""
+    """Path from the root of the drive."""
     ttl: int = Field(default=3600, ge=MIN_TTL_S, le=MAX_TTL_S)
-    """Seconds that the address works."""
+    """Seconds until the URL expires."""
     workspace_id: UUID | None = None
-    """The project, as older clients name it; must be the caller's own."""
+    """The project, under the name that older clients use. Must be the caller's own."""
 
 
 class SignedUrlRead(BaseModel):
-    """An address that opens the file without a key."""
+    """A URL that opens the file without an API key."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
     signed_url: str
     expires_in: int
-    """Seconds."""
+    """Seconds until the URL expires."""

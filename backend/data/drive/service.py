@@ -1,4 +1,4 @@
-"""A project's files: put, listed, read, deleted, and opened to others for a while."""
+"""List, open, inspect, delete and share files of a project's drive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.context import AppContext
 from backend.core.db.paging import Page, Slice
 from backend.core.errors import NotAllowed
 from backend.data.drive import provenance, signing, usage
-from backend.data.drive.listing_access import reach_of
+from backend.data.drive.listing_access import access_of
 from backend.data.drive.schemas import DriveEntryRead, SignedUrlCreate, SignedUrlRead
 from backend.data.drive.signing import signed_url
 from backend.identity.auth import audit
@@ -30,17 +30,17 @@ class Opened(NamedTuple):
     file: Outgoing
     sha256: str | None
     is_pinned: bool = False
-    """What is read must stay of the version that it was opened in."""
+    """Only the version that was opened may be sent."""
 
 
-async def entries(
+async def list_entries(
     context: AppContext, principal: Principal, prefix: str, page: Page, *, is_recursive: bool
 ) -> Slice[DriveEntryRead]:
-    """Files and folders below the folder `prefix`, or whose paths begin with it, with what is known of them.
+    """Return files and folders below the folder `prefix`, or whose paths start with it, with their metadata.
 
     Raises:
-        BadDrivePath: the prefix cannot be one.
-        Invalid: the cursor is not one of this list.
+        BadDrivePath: The prefix is invalid.
+        Invalid: The cursor does not belong to this list.
     """
     storage, folder = context.storage, parse_folder_path(prefix)
     name_prefix = ""
@@ -52,21 +52,23 @@ async def entries(
         folder,
         name_prefix=name_prefix,
         recursive=is_recursive,
-        after=None if after is None else parse_drive_path(f"drive/{after}"),  # its own `drive/` is a folder's
+        after=None
+        if after is None
+        else parse_drive_path(f"drive/{after}"),  # a leading `drive/` of it names a folder
         limit=page.limit + 1,
     )
     async with context.database.glance() as session:
-        known = await provenance.of_entries(session, principal.project_id, rows)
-    answers = [DriveEntryRead.of(row, known.get(row.path)) for row in rows]
-    return page.slice(answers, lambda row: (row.path,))
+        metadata = await provenance.of_entries(session, principal.project_id, rows)
+    items = [DriveEntryRead.of(row, metadata.get(row.path)) for row in rows]
+    return page.slice(items, lambda row: (row.path,))
 
 
 async def open_file(context: AppContext, principal: Principal, path: str) -> Opened:
-    """Open a file for reading; whoever calls closes it.
+    """Open a file for reading; the caller closes it.
 
     Raises:
-        BadDrivePath: the path cannot be one of a file.
-        DriveFileMissing: there is no such file.
+        BadDrivePath: The path is invalid.
+        DriveFileMissing: The file does not exist.
     """
     file = await context.storage.open_read(principal.project_id, parse_drive_path(path))
     try:
@@ -81,27 +83,27 @@ async def sha256_known(
     project_id: UUID,
     file: Outgoing,
     *,
-    most_bytes: int = provenance.HASHED_AT_ONCE_BYTES,
+    max_bytes: int = provenance.MAX_IMMEDIATE_HASH_BYTES,
 ) -> str | None:
-    """The hash of an open file if it is known, or the file small enough to be read for it now."""
+    """Return the hash of an open file if it is stored, or if the file is small enough to be hashed now."""
     async with context.database.glance() as session:
-        known = await provenance.of_entries(session, project_id, [file.entry])
-    found = known.get(file.entry.path)
-    if found is not None and found.sha256 is not None:
-        return found.sha256
-    sha256 = await provenance.sha256_of(file) if file.entry.size_bytes <= most_bytes else None
+        metadata = await provenance.of_entries(session, project_id, [file.entry])
+    stored = metadata.get(file.entry.path)
+    if stored is not None and stored.sha256 is not None:
+        return stored.sha256
+    sha256 = await provenance.sha256_of(file) if file.entry.size_bytes <= max_bytes else None
     if sha256 is not None:
         async with context.database.transaction() as session:
             await provenance.put(session, project_id, file.entry, sha256=sha256)
     return sha256
 
 
-async def facts_of(context: AppContext, principal: Principal, path: str) -> DriveEntryRead:
-    """All that is known of a file or a folder; a file whose hash is not known is read for it.
+async def details_of(context: AppContext, principal: Principal, path: str) -> DriveEntryRead:
+    """Return the metadata of a file or a folder; compute the hash of a file if it is unknown.
 
     Raises:
-        BadDrivePath: the path cannot be one.
-        DriveFileMissing: nothing is there.
+        BadDrivePath: The path is invalid.
+        DriveFileMissing: Nothing exists at the path.
     """
     project_id = principal.project_id
     entry = await context.storage.stat(project_id, parse_drive_path(path.rstrip("/")))
@@ -109,48 +111,48 @@ async def facts_of(context: AppContext, principal: Principal, path: str) -> Driv
         return DriveEntryRead.of(entry)
     file = await context.storage.open_read(project_id, parse_drive_path(path))
     try:
-        sha256 = await sha256_known(context, project_id, file, most_bytes=file.entry.size_bytes)
+        sha256 = await sha256_known(context, project_id, file, max_bytes=file.entry.size_bytes)
     finally:
         await file.close()
     async with context.database.glance() as session:
-        known = await provenance.of_entries(session, project_id, [file.entry])
-    answer = DriveEntryRead.of(file.entry, known.get(file.entry.path))
-    answer.sha256 = sha256
-    return answer
+        metadata = await provenance.of_entries(session, project_id, [file.entry])
+    details = DriveEntryRead.of(file.entry, metadata.get(file.entry.path))
+    details.sha256 = sha256
+    return details
 
 
 async def delete(session: AsyncSession, storage: Storage, principal: Principal, path: str) -> None:
-    """Delete a file, or a folder that is empty.
+    """Delete a file or an empty folder.
 
     Raises:
-        DriveFileMissing: nothing is there.
-        FolderNotEmpty: the folder still holds something.
+        DriveFileMissing: Nothing exists at the path.
+        FolderNotEmpty: The folder is not empty.
     """
     parsed = parse_drive_path(path.rstrip("/"))
     size_bytes = await _size_bytes(storage, principal, parsed)
     await storage.delete(principal.project_id, parsed)
     await usage.add(session, principal.project_id, -size_bytes, -1)
-    await provenance.forget(session, principal.project_id, str(parsed))
+    await provenance.delete(session, principal.project_id, str(parsed))
     await audit.record(session, principal, "drive.deleted", str(parsed))
 
 
 async def sign(
-    session: AsyncSession, context: AppContext, principal: Principal, asked: SignedUrlCreate
+    session: AsyncSession, context: AppContext, principal: Principal, body: SignedUrlCreate
 ) -> SignedUrlRead:
     """Return a URL that opens a file of the drive for a limited time, for anyone who has it.
 
     Raises:
-        NotAllowed: it names another project than the caller's.
-        BadDrivePath: the path cannot be one of a file.
-        DriveFileMissing: there is no such file.
+        NotAllowed: The request names another project than the caller's.
+        BadDrivePath: The path is invalid.
+        DriveFileMissing: The file does not exist.
     """
-    if asked.workspace_id not in (None, principal.project_id):
+    if body.workspace_id not in (None, principal.project_id):
         raise NotAllowed("The workspace_id is not that of your project. Leave it out.")
-    path = parse_drive_path(asked.path)
+    path = parse_drive_path(body.path)
     if principal.kind == "job":
-        reach = await reach_of(session, project_id=principal.project_id, job_id=principal.id)
-        if reach is not None and not reach.allows(path):
-            raise DriveFileMissing(str(path))  # for the code of another project it is not there
+        listing_access = await access_of(session, project_id=principal.project_id, job_id=principal.id)
+        if listing_access is not None and not listing_access.allows(path):
+            raise DriveFileMissing(str(path))  # code of another project learns nothing of other files
     entry = await context.storage.stat(principal.project_id, path)
     if entry.is_folder:
         raise DriveFileMissing(str(path))
@@ -159,35 +161,35 @@ async def sign(
         context.settings.url,
         project_id=principal.project_id,
         path=str(path),
-        ttl_s=asked.ttl,
+        ttl_s=body.ttl,
     )
-    if principal.kind != "job":  # a job may sign each of thousands of files, and only its own project's
-        await audit.record(session, principal, "drive.signed", str(path), ttl_s=asked.ttl)
-    return SignedUrlRead(path=str(path), signed_url=url, expires_in=asked.ttl)
+    if principal.kind != "job":  # a job may sign thousands of files, all of its own project
+        await audit.record(session, principal, "drive.signed", str(path), ttl_s=body.ttl)
+    return SignedUrlRead(path=str(path), signed_url=url, expires_in=body.ttl)
 
 
 async def open_signed(session: AsyncSession, context: AppContext, token: str, name: str) -> Opened:
-    """Open the file that a signed address names; whoever calls closes it.
+    """Open the file of a signed URL; the caller closes it.
 
     Raises:
-        BadSignature: the address is forged, changed, or its project is gone.
-        SignatureExpired: its time is over.
-        DriveFileMissing: the file is gone.
-        FileReplaced: the address is for an earlier version of the file.
+        BadSignature: The URL is forged or changed, or its project is deleted.
+        SignatureExpired: The URL has expired.
+        DriveFileMissing: The file does not exist any more.
+        FileReplaced: The URL is for an earlier version of the file.
     """
     signed = signing.verify(context.vault, token, name)
-    lives = select(col(Project.id)).where(
+    project_exists = select(col(Project.id)).where(
         col(Project.id) == signed.project_id, col(Project.deleted_at).is_(None)
     )
-    if await session.scalar(lives) is None:
+    if await session.scalar(project_exists) is None:
         raise BadSignature
     file = await context.storage.open_read(signed.project_id, signed.path)
     if signed.version not in (None, file.entry.version):
         await file.close()
         raise FileReplaced(str(signed.path))
-    known = await provenance.of_entries(session, signed.project_id, [file.entry])
-    found = known.get(file.entry.path)
-    return Opened(file, found.sha256 if found else None, is_pinned=signed.version is not None)
+    metadata = await provenance.of_entries(session, signed.project_id, [file.entry])
+    stored = metadata.get(file.entry.path)
+    return Opened(file, stored.sha256 if stored else None, is_pinned=signed.version is not None)
 
 
 async def _is_folder(storage: Storage, principal: Principal, path: DrivePath) -> bool:
@@ -198,7 +200,7 @@ async def _is_folder(storage: Storage, principal: Principal, path: DrivePath) ->
 
 
 async def _size_bytes(storage: Storage, principal: Principal, path: DrivePath) -> int:
-    """Of what is there; a link is deleted too, and counts nothing."""
+    """Return the size of an entry; a link is deleted too, and counts as 0."""
     try:
         return (await storage.stat(principal.project_id, path)).size_bytes
     except DriveFileMissing:

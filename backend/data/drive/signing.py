@@ -1,7 +1,6 @@
-"""Addresses that open one file of one drive, for a while, without a key.
+"""Create and verify URLs that open one file of a drive for a limited time without an API key.
 
-The token holds project, path and expiry, signed by the instance: nothing is stored, and a new signature is the only
-way to a longer life.
+The token contains project, path and expiry, signed by the instance. Nothing is stored; only a new URL extends the time.
 """
 
 from __future__ import annotations
@@ -27,30 +26,30 @@ _PURPOSE_OF_VERSION = "drive-signed-version-v1"
 _HEAD = struct.Struct("!16sQ")
 _MAC_BYTES = 32
 _MAX_CHARACTERS = 2400  # a path of 1,024 bytes, a version, head and signature as base64
-_END_OF_VERSION = b"\n"  # neither a version nor a path has one
+_END_OF_VERSION = b"\n"  # neither a version nor a path contains a line break
 
 
 class Signed(NamedTuple):
-    """What a genuine address opens."""
+    """What a valid URL opens."""
 
     project_id: UUID
     path: DrivePath
     expires_at_s: int
     """Unix time."""
     version: str | None = None
-    """The one version of the file that it opens; `None`: the file as it is."""
+    """The one version of the file that it opens. None: the current version."""
 
 
 def signed_url(
     vault: Vault, base_url: str, *, project_id: UUID, path: str, ttl_s: int, version: str | None = None
 ) -> str:
-    """An address at the instance's own `base_url` that opens the file for `ttl_s` seconds from now.
+    """Return a URL below `base_url` that opens the file for `ttl_s` seconds.
 
-    The path is one from the root of the drive, as answers tell it. With a version, the address opens the file only as
-    long as it is of that version.
+    The path is relative to the root of the drive, as responses contain it. A URL with a version opens the file only as
+    long as it has that version.
 
     Raises:
-        BadDrivePath: the path cannot be one of a file.
+        BadDrivePath: The path is invalid.
     """
     parsed = _from_root(path)
     token = _token(vault, Signed(project_id, parsed, int(time.time()) + ttl_s, version))
@@ -58,11 +57,11 @@ def signed_url(
 
 
 def verify(vault: Vault, token: str, name: str) -> Signed:
-    """What the address opens, if this instance made it, for that name, and its time is not over.
+    """Return what a URL opens, after a check of its signature, its name and its expiry.
 
     Raises:
-        BadSignature: it did not.
-        SignatureExpired: its time is over.
+        BadSignature: This instance has not signed it for that name.
+        SignatureExpired: The URL has expired.
     """
     signed = _genuine(vault, token)
     if signed.path.name != name:
@@ -100,11 +99,11 @@ def _genuine(vault: Vault, token: str) -> Signed:
         version = version_bytes.decode()
     try:
         path = _from_root(path_bytes.decode())
-    except (BadDrivePath, UnicodeDecodeError):  # rules may have become stricter since it was signed
+    except (BadDrivePath, UnicodeDecodeError):  # the rules for paths may be stricter than when it was signed
         raise BadSignature from None
     return Signed(UUID(bytes=project_id), path, expires_at_s, version)
 
 
 def _from_root(path: str) -> DrivePath:
-    """The place that a path has when it is parsed already: its own `drive/` is a folder's."""
+    """Return the parsed path of a file relative to the root; a leading `drive/` names a folder of that name."""
     return parse_drive_path(f"drive/{path}")

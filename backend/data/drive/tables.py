@@ -1,4 +1,4 @@
-"""Tables of the drive: what is known of its files beside their bytes, how much it holds, and uploads on their way."""
+"""Define the tables of the drive: metadata of files, the count of each drive, and unfinished uploads."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from backend.core.db.engine import Timestamp
 
 
 class DriveUsage(SQLModel, table=True):
-    """How much a project's drive holds: counted when it is written over the API, and anew after jobs have run."""
+    """How much a drive contains: updated by each write over the API, and measured after jobs have run."""
 
     __tablename__: ClassVar[str] = "drive_usage"
 
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
     bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
     files: int = Field(sa_column=Column(BigInteger, nullable=False))
-    """And folders."""
+    """Including folders."""
     counted_at: datetime = Field(default_factory=now, sa_type=Timestamp)
-    """When everything was last looked at."""
+    """When the whole drive was measured last."""
 
 
 class DriveFile(SQLModel, table=True):
-    """What is known of a file as long as it is of this version; a file that has no row, or an older one, is as good."""
+    """Metadata of one version of a file. A file without a row, or with one of an earlier version, is valid too."""
 
     __tablename__: ClassVar[str] = "drive_files"
 
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
     path: str = Field(primary_key=True)
     version: str
-    """Of the storage: another one, and nothing here holds any more."""
+    """The version in the storage. The row does not apply to another version."""
     sha256: str | None = Field(default=None, max_length=64)
     written_by: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    """`{"kind": "job" | "key" | "user", "id"}`, or `{"kind": "jobs", "ids"}` when it was one of these."""
+    """`{"kind": "job" | "key" | "user", "id"}`, or `{"kind": "jobs", "ids"}` if it was one of several jobs."""
     written_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class DriveUpload(SQLModel, table=True):
-    """An upload that goes on over several requests; its bytes are in a file of this id until it is whole."""
+    """An upload in several requests. Its bytes are in a file with the name of its ID until it is complete."""
 
     __tablename__: ClassVar[str] = "drive_uploads"
     __table_args__ = (
@@ -55,10 +55,10 @@ class DriveUpload(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     path: str
     length_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
-    """Of the whole file; held in the project's quota until it is whole."""
+    """Length of the whole file. The project's quota includes it until the upload is complete."""
     upload_metadata: str = ""
     """As the client sent it."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    """When the file was in the drive; the row stays until it expires, for clients that missed the answer."""
+    """When the file was stored in the drive. The row stays until it expires, for clients that missed the response."""

@@ -1,8 +1,8 @@
-"""How much a project's drive holds, and whether there is room for more.
+"""Count what a project's drive contains, and check it against the quota.
 
-The count is a row: what the API writes is added to it at once, so that no upload looks at the whole drive. What jobs
-write is counted after they have run, when everything is looked at anew. What is written while that look lasts may be
-counted twice or not at all until the next one. Uploads on their way hold their whole length.
+The count is a row. What the API writes is added to it immediately, so that no upload has to measure the whole drive.
+What jobs write is counted after they have run, when the whole drive is measured. A write during that measurement may be
+counted twice or not at all until the next one. Unfinished uploads reserve their whole length.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from backend.core.db.engine import AnySession, Database
 from backend.storage import Storage
 from backend.storage.file_errors import DriveOverQuota, DriveQuotaReached
 
-AGE: Final = timedelta(days=1)
-"""A count that is older is made anew, whether a job has run or not."""
-_FAR: Final = 2
-"""Jobs that make an overfilled drive larger are noticed a moment later: at so many times the limit none begins."""
+MAX_COUNT_AGE: Final = timedelta(days=1)
+"""An older count is measured again, even if no job has run."""
+_MAX_OVERUSE_FACTOR: Final = 2
+"""A drive that jobs have filled beyond its quota is noticed after they have run. No job starts above this multiple of
+the quota."""
 
 _READ: Final = text("""
 select u.bytes, u.files, u.counted_at, p.limits, p.own_limits,
@@ -37,7 +38,7 @@ left join lateral (
 ) w on true
 where p.id = :project_id
 """)
-_BEGIN: Final = text("""
+_INSERT_COUNT: Final = text("""
 insert into drive_usage (project_id, bytes, files, counted_at) values (:project_id, :bytes, :files, now())
 on conflict (project_id) do nothing
 """)
@@ -46,60 +47,60 @@ _ADD: Final = text("""
 update drive_usage set bytes = greatest(0, bytes + :bytes), files = greatest(0, files + :files)
 where project_id = :project_id
 """)
-_TRUE_UP: Final = text("""
+_SET_COUNT: Final = text("""
 update drive_usage set bytes = greatest(0, :bytes + bytes - :bytes_before),
   files = greatest(0, :files + files - :files_before), counted_at = now()
 where project_id = :project_id
 """)
-_OLD: Final = text("""
+_OUTDATED: Final = text("""
 select u.project_id from drive_usage u join projects p on p.id = u.project_id
 where u.counted_at < now() - :age and p.deleted_at is null order by u.counted_at limit 20
 """)
 
 
 class Usage(NamedTuple):
-    """What a drive holds, and what it may."""
+    """What a drive contains, and its limits."""
 
     bytes: int
     files: int
     counted_at: datetime | None
     waiting_bytes: int
-    """Of uploads on their way."""
+    """Of unfinished uploads."""
     waiting_files: int
-    most_bytes: int
-    most_files: int
+    max_bytes: int
+    max_files: int
 
-    def refuse(self, wanted_bytes: int, wanted_files: int) -> None:
-        """Refuse what does not fit; what makes a drive smaller always does.
+    def require_capacity(self, more_bytes: int, more_files: int) -> None:
+        """Reject an addition that exceeds the quota; a reduction is always accepted.
 
         Raises:
-            DriveQuotaReached: it does not.
+            DriveQuotaReached: The addition exceeds the quota.
         """
         used_bytes, used_files = self.bytes + self.waiting_bytes, self.files + self.waiting_files
-        if wanted_bytes > 0 and used_bytes + wanted_bytes > self.most_bytes:
-            raise DriveQuotaReached(Quota.DRIVE_MB, self.most_bytes, used_bytes, wanted_bytes)
-        if wanted_files > 0 and used_files + wanted_files > self.most_files:
-            raise DriveQuotaReached(Quota.DRIVE_FILES, self.most_files, used_files, wanted_files)
+        if more_bytes > 0 and used_bytes + more_bytes > self.max_bytes:
+            raise DriveQuotaReached(Quota.DRIVE_MB, self.max_bytes, used_bytes, more_bytes)
+        if more_files > 0 and used_files + more_files > self.max_files:
+            raise DriveQuotaReached(Quota.DRIVE_FILES, self.max_files, used_files, more_files)
 
     @property
     def is_over(self) -> bool:
-        """Whether it holds more than it may: jobs write without asking."""
-        return self.bytes > self.most_bytes or self.files > self.most_files
+        """Return whether the drive exceeds its quota, which is possible since jobs write without a check."""
+        return self.bytes > self.max_bytes or self.files > self.max_files
 
-    def refuse_far_over(self) -> None:
-        """Refuse whoever writes without asking, once there is twice as much as there may be.
+    def require_not_far_over(self) -> None:
+        """Reject a writer that is not checked while it writes, if the drive contains twice its quota.
 
         Raises:
-            DriveOverQuota: there is.
+            DriveOverQuota: The drive contains more than twice its quota.
         """
-        if self.bytes > _FAR * self.most_bytes:
-            raise DriveOverQuota(Quota.DRIVE_MB, self.most_bytes, self.bytes)
-        if self.files > _FAR * self.most_files:
-            raise DriveOverQuota(Quota.DRIVE_FILES, self.most_files, self.files)
+        if self.bytes > _MAX_OVERUSE_FACTOR * self.max_bytes:
+            raise DriveOverQuota(Quota.DRIVE_MB, self.max_bytes, self.bytes)
+        if self.files > _MAX_OVERUSE_FACTOR * self.max_files:
+            raise DriveOverQuota(Quota.DRIVE_FILES, self.max_files, self.files)
 
 
 class Drives(NamedTuple):
-    """What the count is kept with."""
+    """What is needed to measure and count drives."""
 
     database: Database
     storage: Storage
@@ -107,7 +108,7 @@ class Drives(NamedTuple):
 
 
 async def read(session: AnySession, quotas: Quotas, project_id: UUID) -> Usage:
-    """What is known now; nothing is looked at."""
+    """Return the stored count without a measurement."""
     row = (await session.execute(_READ, {"project_id": project_id})).one()
     limits = row.limits or {}, row.own_limits or {}
     return Usage(
@@ -116,91 +117,95 @@ async def read(session: AnySession, quotas: Quotas, project_id: UUID) -> Usage:
         counted_at=row.counted_at,
         waiting_bytes=row.waiting_bytes,
         waiting_files=row.waiting_files,
-        most_bytes=quota(*limits, Quota.DRIVE_MB, quotas) << 20,
-        most_files=quota(*limits, Quota.DRIVE_FILES, quotas),
+        max_bytes=quota(*limits, Quota.DRIVE_MB, quotas) << 20,
+        max_files=quota(*limits, Quota.DRIVE_FILES, quotas),
     )
 
 
 async def current(drives: Drives, project_id: UUID) -> Usage:
-    """What the drive holds; a drive that was never counted is counted now."""
+    """Return the count of a drive; measure a drive that was never counted."""
     async with drives.database.transaction() as session:
         usage = await read(session, drives.quotas, project_id)
     if usage.counted_at is not None:
         return usage
     holdings = await drives.storage.measure(project_id)
     async with drives.database.transaction() as session:
-        await session.execute(_BEGIN, {"project_id": project_id, **holdings._asdict()})
+        await session.execute(_INSERT_COUNT, {"project_id": project_id, **holdings._asdict()})
         return await read(session, drives.quotas, project_id)
 
 
-async def take(session: AsyncSession, quotas: Quotas, project_id: UUID, size_bytes: int, files: int) -> None:
-    """Count more, unless the drive has no room: of many at once, as many succeed as there is room for.
+async def reserve(
+    session: AsyncSession, quotas: Quotas, project_id: UUID, size_bytes: int, files: int
+) -> None:
+    """Add to the count unless that exceeds the quota. Concurrent calls succeed as far as there is space.
 
     Raises:
-        DriveQuotaReached: it has none.
+        DriveQuotaReached: It exceeds the quota.
     """
-    await hold(session, project_id)
-    (await read(session, quotas, project_id)).refuse(size_bytes, files)
+    await lock(session, project_id)
+    (await read(session, quotas, project_id)).require_capacity(size_bytes, files)
     await add(session, project_id, size_bytes, files)
 
 
-async def hold(session: AsyncSession, project_id: UUID) -> None:
-    """Keep others from taking room until the transaction ends."""
+async def lock(session: AsyncSession, project_id: UUID) -> None:
+    """Keep other transactions from reserving space until this one ends."""
     await session.execute(_LOCK, {"project_id": project_id})
 
 
 async def add(session: AsyncSession, project_id: UUID, size_bytes: int, files: int) -> None:
-    """Count more or, with numbers below zero, less."""
+    """Add to the count; negative numbers reduce it."""
     await session.execute(_ADD, {"project_id": project_id, "bytes": size_bytes, "files": files})
 
 
 @asynccontextmanager
-async def taken(drives: Drives, project_id: UUID, size_bytes: int, files: int) -> AsyncIterator[Taken]:
-    """Room for what the block stores; given back when it was not `kept`.
+async def reserved(
+    drives: Drives, project_id: UUID, size_bytes: int, files: int
+) -> AsyncIterator[ReservedSpace]:
+    """Reserve space for what the block stores, and release it unless the block calls `keep`.
 
     Raises:
-        DriveQuotaReached: there is none.
+        DriveQuotaReached: It exceeds the quota.
     """
     async with drives.database.transaction() as session:
-        await take(session, drives.quotas, project_id, size_bytes, files)
-    room = Taken()
+        await reserve(session, drives.quotas, project_id, size_bytes, files)
+    space = ReservedSpace()
     try:
-        yield room
+        yield space
     finally:
-        if not room.is_kept:
+        if not space.is_kept:
             async with drives.database.transaction() as session:
                 await add(session, project_id, -size_bytes, -files)
 
 
-class Taken:
-    """Room that was taken."""
+class ReservedSpace:
+    """Space that was added to the count in advance."""
 
     is_kept = False
 
     def keep(self) -> None:
-        """Something is in it now."""
+        """Keep the space, since it is used now."""
         self.is_kept = True
 
 
-async def true_up(drives: Drives, project_id: UUID) -> None:
-    """Look at everything, and correct the count."""
+async def recount(drives: Drives, project_id: UUID) -> None:
+    """Measure the whole drive and correct its count."""
     before = await current(drives, project_id)
     holdings = await drives.storage.measure(project_id)
-    await correct(drives, project_id, before, holdings.bytes, holdings.files)
+    await set_count(drives, project_id, before, holdings.bytes, holdings.files)
 
 
-async def correct(drives: Drives, project_id: UUID, before: Usage, size_bytes: int, files: int) -> None:
-    """Set the count to what was found, and what was added while one looked."""
+async def set_count(drives: Drives, project_id: UUID, before: Usage, size_bytes: int, files: int) -> None:
+    """Set the count to what was measured, plus what was added since `before` was read."""
     values = {"bytes": size_bytes, "files": files, "bytes_before": before.bytes, "files_before": before.files}
     async with drives.database.transaction() as session:
-        await session.execute(_TRUE_UP, {"project_id": project_id, **values})
+        await session.execute(_SET_COUNT, {"project_id": project_id, **values})
 
 
-async def recount_old(drives: Drives, *, may_continue: Callable[[], bool]) -> None:
-    """Correct counts that are a day old."""
+async def recount_outdated(drives: Drives, *, may_continue: Callable[[], bool]) -> None:
+    """Measure drives whose counts are a day old."""
     async with drives.database.transaction() as session:
-        due = (await session.scalars(_OLD, {"age": AGE})).all()
-    for project_id in due:
+        project_ids = (await session.scalars(_OUTDATED, {"age": MAX_COUNT_AGE})).all()
+    for project_id in project_ids:
         if not may_continue():
             return
-        await true_up(drives, project_id)
+        await recount(drives, project_id)

@@ -1,4 +1,4 @@
-"""Routes of memory."""
+"""Define the routes of memory."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from backend.core.db.row_export import lines
 from backend.core.http.paging import PageDep, linked
-from backend.data.memory import deletion, queries, searching, writing
-from backend.data.memory.export import MEMORY_RECORDS
+from backend.data.memory import deletion, queries, search, writing
 from backend.data.memory.schemas import (
     MemoryChangeRead,
     MemoryFilter,
@@ -32,27 +31,31 @@ from backend.identity.idempotency.dependencies import OnceDep
 router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 
 
-@router.post("/memory", status_code=201, summary="Remember something", response_model=MemoryWritten)
+@router.post("/memory", status_code=201, summary="Write a record", response_model=MemoryWritten)
 @permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_memory(
-    asked: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    body: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
 ) -> Response:
-    """A record of the same kind and key is replaced, its version one higher; secrets are taken out before."""
+    """Write a record.
 
-    async def make() -> MemoryWritten:
-        return await writing.put(session, context.vault, principal, asked, context.settings.quotas)
+    A record of the same kind and key is replaced, and its version increases by one. Secrets of the project are
+    redacted.
+    """
 
-    return await once.answer(session, principal, make)
+    async def create() -> MemoryWritten:
+        return await writing.put(session, context.vault, principal, body, context.settings.quotas)
+
+    return await once.answer(session, principal, create)
 
 
-@router.post("/memory/search", summary="Search what is remembered")
+@router.post("/memory/search", summary="Search records")
 @permissions.needs("memory:read")
-async def search_memory(asked: MemorySearch, principal: PrincipalDep, context: ContextDep) -> MemoryResults:
-    """By keys, by words and, where a model of embeddings is configured, by meaning; best first."""
-    return await searching.search(context, principal, asked)
+async def search_memory(body: MemorySearch, principal: PrincipalDep, context: ContextDep) -> MemoryResults:
+    """Search by keys, by words and, if an embedding model is configured, by meaning; the best match first."""
+    return await search.search(context, principal, body)
 
 
-@router.get("/memory", summary="List what is remembered")
+@router.get("/memory", summary="List records")
 @permissions.needs("memory:read")
 async def list_memory(
     request: Request,
@@ -61,43 +64,43 @@ async def list_memory(
     session: SessionDep,
     *,
     page: PageDep,
-    which: Annotated[MemoryFilter, Query()],
+    filters: Annotated[MemoryFilter, Query()],
 ) -> Sequence[MemoryRead]:
-    """The newest writing first; `job_id`: what that job wrote last."""
-    found = await queries.list_some(session, principal, which, page)
+    """List records, the last written first. With `job_id`: those that this job wrote last."""
+    found = await queries.list_some(session, principal, filters, page)
     return [MemoryRead.model_validate(one) for one in linked(request, response, found)]
 
 
-@router.get("/memory/export", summary="Export what is remembered", response_class=StreamingResponse)
+@router.get("/memory/export", summary="Export all records", response_class=StreamingResponse)
 @permissions.needs("memory:read")
 async def export_memory(
     principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> StreamingResponse:
-    """Every record as a line of JSON, forgotten ones that are still kept included; it is audited."""
+    """Export every record as a line of JSON, including forgotten ones that are still stored. The export is audited."""
     reach = await reach_of(session, principal)
     await audit.record(session, principal, "memory.exported")
 
-    async def body() -> AsyncIterator[bytes]:
-        async for line in lines(context.database, MEMORY_RECORDS, reach.project_id):
+    async def content() -> AsyncIterator[bytes]:
+        async for line in lines(context.database, queries.EXPORTED_RECORDS, reach.project_id):
             yield line
 
     headers = {"Content-Disposition": 'attachment; filename="memory.jsonl"'}
-    return StreamingResponse(body(), media_type="application/x-ndjson", headers=headers)
+    return StreamingResponse(content(), media_type="application/x-ndjson", headers=headers)
 
 
 @router.get("/memory/{memory_id}", summary="Read a record")
 @permissions.needs("memory:read")
 async def get_memory(memory_id: UUID, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
-    """One thing that is remembered."""
+    """Return one record."""
     return MemoryRead.model_validate(await queries.get(session, principal, memory_id))
 
 
-@router.get("/memory/{memory_id}/changes", summary="See who wrote a record")
+@router.get("/memory/{memory_id}/changes", summary="List the changes of a record")
 @permissions.needs("memory:read")
 async def list_memory_changes(
     memory_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> Sequence[MemoryChangeRead]:
-    """The last 100 writings with the jobs that made them, the newest first."""
+    """List the last 100 changes of a record with the jobs that made them, newest first."""
     found = await queries.changes(session, principal, memory_id)
     return [MemoryChangeRead.model_validate(one) for one in found]
 
@@ -110,9 +113,12 @@ async def delete_memory(
     session: SessionDep,
     *,
     reason: Annotated[str, Query(max_length=500)] = "",
-    erase: Annotated[bool, Query(description="Leave nothing of it, at once.")] = False,
+    erase: Annotated[bool, Query(description="Delete it permanently and immediately.")] = False,
 ) -> None:
-    """Nothing finds it any more, and it is removed after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`; it is audited."""
+    """Hide the record from searches and lists.
+
+    It is deleted after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`. The request is audited.
+    """
     if erase:
         await deletion.erase(session, principal, memory_id)
     else:

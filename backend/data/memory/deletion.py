@@ -1,4 +1,4 @@
-"""Forgetting: a record is not found any more, and kept for a while; erasing leaves nothing of it."""
+"""Forget records, which hides and stores them for some time, or erase them, which deletes them permanently."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ from backend.data.memory import usage
 from backend.data.memory.errors import MemoryNotFound
 from backend.data.memory.scoping import Reach, reach_of, records
 from backend.data.memory.tables import MemoryRecord
-from backend.data.memory.writing import note_forgotten
+from backend.data.memory.writing import record_forgotten
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal
 
 
 async def forget(session: AsyncSession, principal: Principal, memory_id: UUID, *, reason: str = "") -> None:
-    """Let nothing find the record any more; forgetting it again changes nothing.
+    """Hide the record from searches and lists; a second call changes nothing.
 
     Raises:
-        NotAllowed: the principal may not.
-        MemoryNotFound: it is not in reach.
+        NotAllowed: The principal lacks the role or the scope.
+        MemoryNotFound: The principal has no access to it, or it does not exist.
     """
     reach = await reach_of(session, principal, writes=True)
-    record = await _held(session, principal, reach, memory_id)
+    record = await _lock(session, principal, reach, memory_id)
     if record.forgotten_at is not None:
         return
     record.forgotten_at = func.clock_timestamp()  # type: ignore[assignment]  # the database's own clock
     record.forgotten_why = reason
     record.pinned = False
-    version, who = record.version, principal.label
-    await note_forgotten(session, reach, memory_id, version=version, who=who, reason=reason)
-    await audit.record(session, principal, "memory.forgotten", f"memory:{memory_id}", **_facts(record))
+    version, actor = record.version, principal.label
+    await record_forgotten(session, reach, memory_id, version=version, actor=actor, reason=reason)
+    await audit.record(session, principal, "memory.forgotten", f"memory:{memory_id}", **_audit_fields(record))
 
 
 async def erase(session: AsyncSession, principal: Principal, memory_id: UUID) -> None:
-    """Remove the record with all that was noted of it; a backup that was made before still has it.
+    """Delete the record and its history permanently. Earlier backups still contain it.
 
     Raises:
-        NotAllowed: the principal may not.
-        MemoryNotFound: it is not in reach.
+        NotAllowed: The principal lacks the role or the scope.
+        MemoryNotFound: The principal has no access to it, or it does not exist.
     """
     reach = await reach_of(session, principal, writes=True)
-    await usage.hold(session, principal.project_id)
-    record = await _held(session, principal, reach, memory_id)
+    await usage.lock(session, principal.project_id)
+    record = await _lock(session, principal, reach, memory_id)
     await session.delete(record)
-    await usage.give_back(session, principal.project_id, records=1, bytes=record.size_bytes)
-    await audit.record(session, principal, "memory.erased", f"memory:{memory_id}", **_facts(record))
+    await usage.subtract(session, principal.project_id, records=1, bytes=record.size_bytes)
+    await audit.record(session, principal, "memory.erased", f"memory:{memory_id}", **_audit_fields(record))
 
 
-async def _held(session: AsyncSession, principal: Principal, reach: Reach, memory_id: UUID) -> MemoryRecord:
+async def _lock(session: AsyncSession, principal: Principal, reach: Reach, memory_id: UUID) -> MemoryRecord:
     query = records(principal, reach).where(col(MemoryRecord.id) == memory_id).with_for_update()
     found: MemoryRecord | None = (await session.scalars(query)).one_or_none()
     if found is None:
@@ -59,5 +59,5 @@ async def _held(session: AsyncSession, principal: Principal, reach: Reach, memor
     return found
 
 
-def _facts(record: MemoryRecord) -> dict[str, str | int]:
+def _audit_fields(record: MemoryRecord) -> dict[str, str | int]:
     return {"kind": record.kind, "version": record.version}

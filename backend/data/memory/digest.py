@@ -1,4 +1,4 @@
-"""What a run is told at its beginning: what is remembered of the things that it is about, and what is pinned."""
+"""Compile the part of the memory that a run receives at its start: records about its inputs, and pinned records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ union all
 
 
 class Injected(NamedTuple):
-    """Which records a digest has, as the event `memory_injected` reports it."""
+    """The records of a digest, as the event `memory_injected` reports them."""
 
     entity_count: int
     """How many are about the keys or the content."""
@@ -52,23 +52,23 @@ class Injected(NamedTuple):
 
 
 class Digest(NamedTuple):
-    """What is told, and what the events say of it."""
+    """The text for the run, and what the events report about it."""
 
     text: str
-    """Empty: nothing is remembered."""
+    """Empty if there are no records."""
     injected: Injected
-    """Which records that is."""
+    """The records in the text."""
     missed: Sequence[str]
-    """Keys of which nothing is remembered."""
+    """Keys without a record."""
 
 
 async def digest(
     session: AsyncSession, principal: Principal, keys: Iterable[str], *, content_hash: str | None = None
 ) -> Digest:
-    """Return what is remembered of these keys or of this content, and what is pinned, at most 24,000 characters."""
+    """Return the records about these keys or this content, and the pinned records, in at most 24,000 characters."""
     reach = await reach_of(session, principal)
-    asked = list(dict.fromkeys(keys))[:MAX_KEYS]
-    names = [*asked, *([content_hash] if content_hash else [])]
+    requested_keys = list(dict.fromkeys(keys))[:MAX_KEYS]
+    names = [*requested_keys, *([content_hash] if content_hash else [])]
     values = {**reach.as_values(), "names": [f"{reach.project_id}|{name}" for name in names]}
     chosen = (await session.execute(_CHOSEN, values)).all()
     entities = {row.id for row in chosen if row.is_entity}
@@ -76,30 +76,30 @@ async def digest(
     rows: Sequence[MemoryRecord] = (await session.scalars(query)).all()
     at = now()
     ordered = sorted(rows, key=lambda row: (row.id not in entities, -weight_of(row, at), str(row.id)))
-    lines = _fitting(ordered, content_hash)
+    lines = _lines_within_limit(ordered, content_hash)
     known = {name for row in rows for name in (row.entity_key, row.content_hash, *row.aliases)}
     return Digest(
         text="" if not lines else f"{INTRODUCTION}\n\n<memory>\n" + "\n".join(lines) + "\n</memory>",
         injected=_injected(ordered[: len(lines)], entities),
-        missed=[key for key in asked if key not in known],
+        missed=[key for key in requested_keys if key not in known],
     )
 
 
-def _fitting(ordered: Sequence[MemoryRecord], content_hash: str | None) -> list[str]:
+def _lines_within_limit(ordered: Sequence[MemoryRecord], content_hash: str | None) -> list[str]:
     lines: list[str] = []
-    left = MAX_CHARACTERS - len(INTRODUCTION) - 30
+    remaining_characters = MAX_CHARACTERS - len(INTRODUCTION) - 30
     for row in ordered:
         line = _line(row, is_stale=is_of_other_content(row, content_hash))
-        left -= len(line) + 1
-        if left < 0:
+        remaining_characters -= len(line) + 1
+        if remaining_characters < 0:
             break
         lines.append(line)
     return lines
 
 
 def _line(row: MemoryRecord, *, is_stale: bool) -> str:
-    """A record as JSON that cannot close the mark around it, cut where it is long."""
-    told = {
+    """Return a record as JSON without `<`, so that it cannot close the tag around it; a long one is cut."""
+    fields = {
         "id": str(row.id),
         "kind": row.kind,
         "key": row.entity_key,
@@ -109,7 +109,7 @@ def _line(row: MemoryRecord, *, is_stale: bool) -> str:
         "tags": row.tags,
         "written": row.updated_at.date().isoformat(),
     }
-    shown = {name: value for name, value in told.items() if value} | ({"fresh": False} if is_stale else {})
+    shown = {name: value for name, value in fields.items() if value} | ({"fresh": False} if is_stale else {})
     line = json.dumps(shown, ensure_ascii=False)
     line = line.replace("<", "\\u003c")
     if len(line) <= MAX_RECORD_CHARACTERS:
@@ -117,10 +117,10 @@ def _line(row: MemoryRecord, *, is_stale: bool) -> str:
     return f"{line[: MAX_RECORD_CHARACTERS - 40]}… (cut; memory_get has the whole)"
 
 
-def _injected(told: Sequence[MemoryRecord], entities: set[Any]) -> Injected:
+def _injected(rows: Sequence[MemoryRecord], entities: set[Any]) -> Injected:
     return Injected(
-        entity_count=sum(row.id in entities for row in told),
-        pinned_count=sum(row.id not in entities for row in told),
-        memory_ids=[str(row.id) for row in told],
-        kinds=sorted({row.kind for row in told}),
+        entity_count=sum(row.id in entities for row in rows),
+        pinned_count=sum(row.id not in entities for row in rows),
+        memory_ids=[str(row.id) for row in rows],
+        kinds=sorted({row.kind for row in rows}),
     )

@@ -1,4 +1,4 @@
-"""The model of embeddings: any server with OpenAI's `/embeddings`."""
+"""Call the embedding model: any server with OpenAI's `/embeddings`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from backend.data.memory.vectors import DIMENSIONS, Meaning
 
 log = logs.get(__name__)
 
-QUERY_S: Final = 3.0
-"""A search waits no longer for the meaning of its query: then it goes by words."""
-BATCH_S: Final = 20.0
+QUERY_TIMEOUT_S: Final = 3.0
+"""A search waits no longer for the embedding of its query; then it uses words alone."""
+BATCH_TIMEOUT_S: Final = 20.0
 MAX_CHARACTERS: Final = 8_000
-"""Of one text: the rest of a long record is found by its words."""
-_MAX_ANSWER_BYTES: Final = 16 << 20
+"""Of one text. The rest of a long record is found by its words."""
+_MAX_RESPONSE_BYTES: Final = 16 << 20
 
 
 class EmbeddingsUnavailable(Unavailable):
@@ -35,7 +35,7 @@ class EmbeddingsUnavailable(Unavailable):
     former_code = "embeddings_away"
 
 
-class EmbeddingsRefused(Invalid):
+class EmbeddingsRejected(Invalid):
     """The embedding model rejects the text."""
 
     code = "embeddings_refused"
@@ -51,61 +51,65 @@ class Embedder:
 
     @classmethod
     def of(cls, settings: Settings) -> Embedder | None:
-        """The model of the settings; none if they name none."""
+        """Return the model of the settings, if they name one."""
         if not settings.embeddings_url:
             return None
         key = settings.embeddings_api_key
         return cls(settings.embeddings_url, settings.embeddings_model, key.get_secret_value() if key else "")
 
-    async def embed(self, texts: Sequence[str], *, within_s: float = BATCH_S) -> list[list[float]]:
-        """What each of the texts means.
+    async def embed(self, texts: Sequence[str], *, timeout_s: float = BATCH_TIMEOUT_S) -> list[list[float]]:
+        """Return the embedding of each text.
 
         Raises:
-            EmbeddingsUnavailable: the server does not answer, or not with vectors of ours.
-            EmbeddingsRefused: it does not take one of the texts.
+            EmbeddingsUnavailable: The server does not respond with vectors of the right size.
+            EmbeddingsRejected: It rejects one of the texts.
         """
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        limits = Limits(max_response_bytes=_MAX_ANSWER_BYTES, timeout=httpx2.Timeout(within_s))
+        limits = Limits(max_response_bytes=_MAX_RESPONSE_BYTES, timeout=httpx2.Timeout(timeout_s))
         body = {"model": self.model, "input": [text[:MAX_CHARACTERS] or " " for text in texts]}
         try:
             async with guarded_client(OPERATOR, limits, headers) as client:
-                answer = await client.post(f"{self.url}/embeddings", json=body)
+                response = await client.post(f"{self.url}/embeddings", json=body)
         except httpx2.HTTPError as error:
             raise EmbeddingsUnavailable(
-                f"The model of embeddings does not answer ({type(error).__name__})."
+                f"The embedding model does not respond ({type(error).__name__})."
             ) from None
-        if answer.status_code in (400, 413, 422):
-            raise EmbeddingsRefused(f"The model of embeddings refuses a text ({answer.status_code}).")
-        if answer.status_code != 200:
-            raise EmbeddingsUnavailable(f"The model of embeddings answers {answer.status_code}.")
-        return _vectors(answer, len(texts))
+        if response.status_code in (400, 413, 422):
+            raise EmbeddingsRejected(
+                f"The embedding model rejects a text with status {response.status_code}."
+            )
+        if response.status_code != 200:
+            raise EmbeddingsUnavailable(f"The embedding model responds with status {response.status_code}.")
+        return _vectors(response, len(texts))
 
 
 async def meaning_of(context: AppContext, query: str | None) -> Meaning | None:
-    """What a query means; none where nobody can tell, now or ever: then words decide."""
+    """Return the embedding of a query. None: no model is configured or available, so that words decide."""
     embedder = Embedder.of(context.settings)
     if embedder is None or not query or not query.strip() or not await vectors.are_ready(context.database):
         return None
     try:
-        embedding = (await embedder.embed([query], within_s=QUERY_S))[0]
-    except (EmbeddingsUnavailable, EmbeddingsRefused) as error:
-        log.warning("memory is searched by words alone", why=error.detail)
+        embedding = (await embedder.embed([query], timeout_s=QUERY_TIMEOUT_S))[0]
+    except (EmbeddingsUnavailable, EmbeddingsRejected) as error:
+        log.warning("memory is searched by words alone", reason=error.detail)
         return None
     return Meaning(embedder.model, embedding)
 
 
-def _vectors(answer: httpx2.Response, count: int) -> list[list[float]]:
+def _vectors(response: httpx2.Response, count: int) -> list[list[float]]:
     try:
-        rows: list[Any] = sorted(answer.json()["data"], key=lambda row: row.get("index", 0))
+        rows: list[Any] = sorted(response.json()["data"], key=lambda row: row.get("index", 0))
         found = [[float(number) for number in row["embedding"]] for row in rows]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise EmbeddingsUnavailable("The model of embeddings answers with what is not vectors.") from error
+        raise EmbeddingsUnavailable(
+            "The response of the embedding model does not contain vectors."
+        ) from error
     if len(found) != count or any(len(one) != DIMENSIONS for one in found):
         sizes = sorted({len(one) for one in found})
         raise EmbeddingsUnavailable(
-            f"The model of embeddings gives {len(found)} vectors of {sizes} numbers, not {count} of {DIMENSIONS}. Name "
-            "another one in PURAS_EMBEDDINGS_MODEL."
+            f"The embedding model returns {len(found)} vectors of {sizes} numbers instead of {count} of {DIMENSIONS}. "
+            "Set another model in PURAS_EMBEDDINGS_MODEL."
         )
     if not all(math.isfinite(number) for one in found for number in one):
-        raise EmbeddingsUnavailable("The model of embeddings gives numbers that are none.")
+        raise EmbeddingsUnavailable("The embedding model returns numbers that are not finite.")
     return found

@@ -1,4 +1,4 @@
-"""Finding out what records mean, behind their writers' backs: a write never waits for a model of embeddings."""
+"""Embed records in the background, so that a write never waits for the embedding model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from backend.core.background_tasks import PeriodicTask
 from backend.core.db.connections import why_away
 from backend.core.db.engine import Database
 from backend.data.memory import vectors
-from backend.data.memory.embedding import Embedder, EmbeddingsRefused, EmbeddingsUnavailable
+from backend.data.memory.embedding import Embedder, EmbeddingsRejected, EmbeddingsUnavailable
 
 log = logs.get(__name__)
 
-EVERY_S: Final = 5.0
-AWAY_S: Final = 60.0
+INTERVAL_S: Final = 5.0
+RETRY_S: Final = 60.0
 BATCH: Final = 32
-FIRST: Final = UUID(int=0)
-"""Before every project."""
-_LOCK: Final = 0x6D65_6D6F  # "memo": any constant that no one else takes
+BEFORE_ALL_PROJECTS: Final = UUID(int=0)
+"""Sorts before every project."""
+_LOCK: Final = 0x6D65_6D6F  # "memo": any constant that is not used elsewhere
 
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
 _OF_ANOTHER_MODEL: Final = text("""
@@ -56,8 +56,8 @@ cross join lateral (
 ) found
 order by found.project_id
 """)
-"""The next projects that have something, each with its oldest records and all with as many of them."""
-_KEEP: Final = text("""
+"""The next projects with records to embed: the oldest records of each, the same number for all."""
+_STORE: Final = text("""
 with mark as (
   update memory_records set embedded_version = :version where id = :id and version = :version
   returning id, project_id
@@ -70,21 +70,21 @@ on conflict (memory_id) do update set model = excluded.model, embedding = exclud
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was embedded together."""
+    """The records that were embedded together."""
 
     records: int = 0
-    after: UUID = FIRST
-    """The project behind which the next batch begins: each has its turn, so that none's flood delays the others."""
+    after: UUID = BEFORE_ALL_PROJECTS
+    """The last project of the batch. The next batch starts after it, so that no project delays the others."""
     may_be_more: bool = False
 
 
 def periodic_task(database: Database, embedder: Embedder) -> PeriodicTask:
-    """Return the task that embeds what was written; one process of the instance does it at a time."""
-    return PeriodicTask("embedding of memory", EVERY_S, _Embedding(database, embedder).run)
+    """Return the task that embeds written records. One process of the instance runs it at a time."""
+    return PeriodicTask("embedding of memory", INTERVAL_S, _Embedding(database, embedder).run)
 
 
 class _Embedding:
-    """Embeds one batch after the other."""
+    """Embeds one batch after another."""
 
     def __init__(self, database: Database, embedder: Embedder) -> None:
         self._database = database
@@ -93,47 +93,47 @@ class _Embedding:
         self._batch = Batch()
 
     async def run(self) -> float | None:
-        """Embed the next batch; return when the one after it is due, if not after the interval."""
+        """Embed the next batch; return the delay until the next one if it differs from the interval."""
         try:
             self._is_ready = self._is_ready or await make_ready(self._database, self._embedder)
             if not self._is_ready:
-                return AWAY_S
+                return RETRY_S
             self._batch = await embed_some(self._database, self._embedder, after=self._batch.after)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("memory was not embedded; trying again", why=why_away(error))
+            log.warning("memory was not embedded; trying again", reason=why_away(error))
             return None
         except EmbeddingsUnavailable as error:
-            log.warning("memory was not embedded; trying again", why=error.detail)
-            return AWAY_S
+            log.warning("memory was not embedded; trying again", reason=error.detail)
+            return RETRY_S
         return 0.0 if self._batch.may_be_more else None
 
 
-async def embed_some(database: Database, embedder: Embedder, *, after: UUID = FIRST) -> Batch:
-    """Embed a batch of what waits; it is empty while another process does so.
+async def embed_some(database: Database, embedder: Embedder, *, after: UUID = BEFORE_ALL_PROJECTS) -> Batch:
+    """Embed a batch of waiting records; it is empty while another process embeds.
 
     Raises:
-        EmbeddingsUnavailable: the model does not answer.
+        EmbeddingsUnavailable: The model does not respond.
     """
-    async with database.transaction() as keeper:
-        if not (await keeper.execute(_TRY_LOCK, {"key": _LOCK})).scalar_one():
+    async with database.transaction() as lock_session:
+        if not (await lock_session.execute(_TRY_LOCK, {"key": _LOCK})).scalar_one():
             return Batch()
         async with database.transaction() as session:
             rows = (await session.execute(WAITING, {"most": BATCH, "after": after})).all()
         if rows:
-            await _keep(database, embedder, rows, await _meanings(embedder, rows))
+            await _store(database, embedder, rows, await _embeddings(embedder, rows))
         return _batch_of(rows, after)
 
 
 def _batch_of(rows: Sequence[Any], after: UUID) -> Batch:
-    of_each = Counter(row.project_id for row in rows)
-    if len(of_each) == BATCH:
+    records_by_project = Counter(row.project_id for row in rows)
+    if len(records_by_project) == BATCH:
         return Batch(len(rows), rows[-1].project_id, may_be_more=True)
-    is_share_used_up = bool(rows) and max(of_each.values()) == BATCH // len(of_each)
-    return Batch(len(rows), FIRST, may_be_more=is_share_used_up or after != FIRST)
+    is_share_used_up = bool(rows) and max(records_by_project.values()) == BATCH // len(records_by_project)
+    return Batch(len(rows), BEFORE_ALL_PROJECTS, may_be_more=is_share_used_up or after != BEFORE_ALL_PROJECTS)
 
 
 async def make_ready(database: Database, embedder: Embedder) -> bool:
-    """Have pgvector ready, and let what another model has embedded wait for this one; False where there is none."""
+    """Prepare pgvector, and requeue records that another model has embedded. False: pgvector is not available."""
     if not await vectors.prepare(database):
         return False
     async with database.transaction() as session:
@@ -141,29 +141,29 @@ async def make_ready(database: Database, embedder: Embedder) -> bool:
     return True
 
 
-async def _meanings(embedder: Embedder, rows: Sequence[Any]) -> list[list[float] | None]:
-    """What each row means; none for what the model does not take."""
-    texts = [_words(row) for row in rows]
+async def _embeddings(embedder: Embedder, rows: Sequence[Any]) -> list[list[float] | None]:
+    """Return the embedding of each row; None for a row that the model rejects."""
+    texts = [_text_of(row) for row in rows]
     try:
         return [*await embedder.embed(texts)]
-    except EmbeddingsRefused as refused:
+    except EmbeddingsRejected as error:
         if len(texts) == 1:
             log.warning(
-                "a record of memory is found by words alone", memory_id=str(rows[0].id), why=refused.detail
+                "memory record is found by words alone", memory_id=str(rows[0].id), reason=error.detail
             )
             return [None]
-    return [one for row in rows for one in await _meanings(embedder, [row])]
+    return [one for row in rows for one in await _embeddings(embedder, [row])]
 
 
-async def _keep(
-    database: Database, embedder: Embedder, rows: Sequence[Any], meanings: Sequence[list[float] | None]
+async def _store(
+    database: Database, embedder: Embedder, rows: Sequence[Any], embeddings: Sequence[list[float] | None]
 ) -> None:
     async with database.transaction() as session:
-        for row, meaning in zip(rows, meanings, strict=True):
-            place = {"id": row.id, "version": row.version, "model": embedder.model}
-            await session.execute(_KEEP, {**place, "embedding": meaning})
+        for row, embedding in zip(rows, embeddings, strict=True):
+            values = {"id": row.id, "version": row.version, "model": embedder.model}
+            await session.execute(_STORE, {**values, "embedding": embedding})
 
 
-def _words(row: Any) -> str:
+def _text_of(row: Any) -> str:
     parts = (row.title, row.summary, row.kind, row.entity_key or "", " ".join(row.tags))
     return "\n".join([*(part for part in parts if part), json.dumps(row.record, ensure_ascii=False)])

@@ -1,6 +1,6 @@
-"""Keys that say what a record is about, written so that the same thing has the same key.
+"""Normalize the keys of records, so that the same entity always has the same key.
 
-`url:` an address, `img:` the SHA-256 of an image's bytes, `fp:` the SHA-256 of any other value; everything else is a
+`url:` and a URL, `img:` and the SHA-256 of an image, `fp:` and the SHA-256 of any other value. Everything else is a
 name that the project has chosen.
 """
 
@@ -20,46 +20,46 @@ _PORTS: Final = {"http": 80, "https": 443}
 _TRACKING: Final = re.compile(r"utm_\w+|gclid|fbclid|msclkid|mc_[ce]id")
 
 
-def as_key(given: str, *, path: str) -> str:
-    """A key as it is kept.
+def as_key(raw_key: str, *, path: str) -> str:
+    """Return the normalized key.
 
     Raises:
-        BadMemory: it cannot be one; `path` says where it was given.
+        BadMemory: The key is invalid; `path` names its location in the request.
     """
-    key = " ".join(given.split())
-    sort, mark, rest = key.partition(":")
-    if mark and sort == "url":
+    key = " ".join(raw_key.split())
+    prefix, separator, rest = key.partition(":")
+    if separator and prefix == "url":
         key = url_key(rest)
-    elif mark and sort in ("img", "fp"):
-        key = f"{sort}:{rest.lower()}"
+    elif separator and prefix in ("img", "fp"):
+        key = f"{prefix}:{rest.lower()}"
         if not _DIGEST.fullmatch(rest.lower()):
-            raise BadMemory(path, f"{sort!r} is followed by a SHA-256 in 64 hexadecimal digits.")
+            raise BadMemory(path, f"{prefix!r} is followed by a SHA-256 in 64 hexadecimal digits.")
     if not 1 <= len(key) <= MAX_CHARACTERS:
         raise BadMemory(path, f"A key has 1 to {MAX_CHARACTERS} characters.")
     return key
 
 
-def url_key(address: str) -> str:
-    """The key of an address: without what does not change where it leads."""
+def url_key(url: str) -> str:
+    """Return the key of a URL, without parts that do not change what it refers to."""
     try:
-        parts = urlsplit(address.strip())
+        parts = urlsplit(url.strip())
         port = parts.port
     except ValueError:
-        return f"url:{address.strip()}"
+        return f"url:{url.strip()}"
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
-    place = host if port in (None, _PORTS.get(scheme)) else f"{host}:{port}"
-    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
-    query = urlencode(sorted(pair for pair in kept if not _TRACKING.fullmatch(pair[0].lower())))
-    return "url:" + urlunsplit((scheme, place, parts.path.rstrip("/"), query, ""))
+    netloc = host if port in (None, _PORTS.get(scheme)) else f"{host}:{port}"
+    parameters = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    query = urlencode(sorted(pair for pair in parameters if not _TRACKING.fullmatch(pair[0].lower())))
+    return "url:" + urlunsplit((scheme, netloc, parts.path.rstrip("/"), query, ""))
 
 
 def image_key(content: bytes) -> str:
-    """The key of an image."""
+    """Return the key of an image."""
     return f"img:{hashlib.sha256(content).hexdigest()}"
 
 
 def value_key(value: Any) -> str | None:
-    """The key of an input: an address, a short text as it is, the fingerprint of anything else; none of nothing."""
+    """Return the key of an input: a URL, a short text, or the fingerprint of another value; None for an empty value."""
     if value is None or value in ("", [], {}):
         return None
     if isinstance(value, str):
@@ -74,6 +74,6 @@ def value_key(value: Any) -> str | None:
 
 
 def content_hash(value: Any) -> str:
-    """Return the SHA-256 of a value as JSON, the same for the same value however its fields are ordered."""
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(written.encode()).hexdigest()
+    """Return the SHA-256 of a value as JSON; the order of keys has no effect."""
+    serialized = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(serialized.encode()).hexdigest()

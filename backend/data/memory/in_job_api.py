@@ -1,4 +1,4 @@
-"""Routes of memory for the code of a job that runs: their addresses are fixed, so that its sandbox can let them out."""
+"""Define the routes of memory for code of a running job. Their URLs are fixed, so that its sandbox can allow them."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
 
 class Forgotten(BaseModel):
-    """It is not found any more."""
+    """The record is hidden."""
 
     forgotten: bool = True
 
 
-@router.post("/memory/put", summary="Remember something, in a job")
+@router.post("/memory/put", summary="Write a record, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_in_job(
-    asked: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep
+    body: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep
 ) -> MemoryWritten:
-    """As `POST /v1/memory`; a call with the same `key` is made once, whichever attempt of the job makes it again."""
-    return await writing.put(session, context.vault, principal, asked, context.settings.quotas)
+    """Write a record like `POST /v1/memory`. Calls with the same `key` have one effect, in all attempts of the job."""
+    return await writing.put(session, context.vault, principal, body, context.settings.quotas)
 
 
 @router.post("/memory/get", summary="Read a record, in a job")
 @permissions.needs("memory:read")
-async def get_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
-    """One thing that is remembered."""
-    return MemoryRead.model_validate(await queries.get(session, principal, asked.id))
+async def get_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> MemoryRead:
+    """Return one record."""
+    return MemoryRead.model_validate(await queries.get(session, principal, body.id))
 
 
 @router.post("/memory/forget", summary="Forget a record, in a job")
 @permissions.needs("memory:write", role=Role.DEVELOPER)
-async def forget_in_job(asked: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
-    """Nothing finds it any more."""
-    await deletion.forget(session, principal, asked.id, reason=asked.reason)
+async def forget_in_job(body: MemoryId, principal: PrincipalDep, session: SessionDep) -> Forgotten:
+    """Hide a record from searches and lists."""
+    await deletion.forget(session, principal, body.id, reason=body.reason)
     return Forgotten()

@@ -1,4 +1,4 @@
-"""Reading what is remembered: one record, a list of them, and who wrote them."""
+"""Read records: one, a list, the history of one, and all for an export."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.db.paging import Page, Slice
+from backend.core.db.row_export import FEW, ExportedTable
 from backend.data.memory.errors import MemoryNotFound
 from backend.data.memory.identity import as_key
 from backend.data.memory.schemas import MemoryFilter, MemoryState
@@ -20,6 +21,10 @@ from backend.identity.auth.principal import Principal, visible
 from backend.skills.skillpacks import service as skillpacks
 
 MAX_CHANGES: Final = 100
+EXPORTED_RECORDS: Final = ExportedTable(
+    "memory_records", hidden=frozenset({"names", "words", "embedded_version"}), page=FEW
+)
+"""The records as they are exported, without columns that are derived from the others."""
 _FORGOTTEN = col(MemoryRecord.forgotten_at).is_not(None)
 _SUPERSEDED = col(MemoryRecord.superseded_by).is_not(None)
 _STALE = func.coalesce(col(MemoryRecord.stale_at) <= func.now(), False)
@@ -33,11 +38,11 @@ _STATES: Final[dict[MemoryState, tuple[ColumnElement[bool], ...]]] = {
 
 
 async def get(session: AsyncSession, principal: Principal, memory_id: UUID) -> MemoryRecord:
-    """One record, unless it is forgotten.
+    """Return a record that is not forgotten.
 
     Raises:
-        NotAllowed: the principal may not.
-        MemoryNotFound: it is not in reach.
+        NotAllowed: The principal lacks the role or the scope.
+        MemoryNotFound: The principal has no access to it, or it does not exist.
     """
     reach = await reach_of(session, principal)
     query = records(principal, reach).where(col(MemoryRecord.id) == memory_id, ~_FORGOTTEN)
@@ -48,31 +53,31 @@ async def get(session: AsyncSession, principal: Principal, memory_id: UUID) -> M
 
 
 async def list_some(
-    session: AsyncSession, principal: Principal, which: MemoryFilter, page: Page
+    session: AsyncSession, principal: Principal, filters: MemoryFilter, page: Page
 ) -> Slice[MemoryRecord]:
-    """Records, the newest writing first."""
+    """Return records, the last written first."""
     reach = await reach_of(session, principal)
     query = records(principal, reach).where(
-        *_STATES[which.state], *await _conditions(session, principal, which)
+        *_STATES[filters.state], *await _conditions(session, principal, filters)
     )
-    below = page.moment()
-    place = tuple_(col(MemoryRecord.updated_at), col(MemoryRecord.id))
-    if below is not None:
-        query = query.where(place < (below.at, below.id))
+    before = page.moment()
+    position = tuple_(col(MemoryRecord.updated_at), col(MemoryRecord.id))
+    if before is not None:
+        query = query.where(position < (before.at, before.id))
     query = query.order_by(col(MemoryRecord.updated_at).desc(), col(MemoryRecord.id).desc())
     rows: Sequence[MemoryRecord] = (await session.scalars(query.limit(page.limit + 1))).all()
     return page.slice(rows, lambda row: (row.updated_at, row.id))
 
 
 async def changes(session: AsyncSession, principal: Principal, memory_id: UUID) -> Sequence[MemoryChange]:
-    """Who wrote a record, the last first; forgotten ones too.
+    """Return the changes of a record, the last first, also of a forgotten record.
 
     Raises:
-        MemoryNotFound: it is not in reach.
+        MemoryNotFound: It does not exist, or the principal has no access to it.
     """
     reach = await reach_of(session, principal)
-    known = records(principal, reach).where(col(MemoryRecord.id) == memory_id)
-    if (await session.scalars(known)).one_or_none() is None:
+    query_of_record = records(principal, reach).where(col(MemoryRecord.id) == memory_id)
+    if (await session.scalars(query_of_record)).one_or_none() is None:
         raise MemoryNotFound(memory_id)
     query = visible(MemoryChange, principal).where(col(MemoryChange.memory_id) == memory_id)
     rows: Sequence[MemoryChange] = (
@@ -81,15 +86,17 @@ async def changes(session: AsyncSession, principal: Principal, memory_id: UUID) 
     return rows
 
 
-async def _conditions(session: AsyncSession, principal: Principal, which: MemoryFilter) -> list[Any]:
-    plain = ("kind", "mtype", "scope", "job_id", "pinned")
+async def _conditions(session: AsyncSession, principal: Principal, filters: MemoryFilter) -> list[Any]:
+    direct_filters = ("kind", "mtype", "scope", "job_id", "pinned")
     found: list[Any] = [
-        getattr(MemoryRecord, name) == value for name in plain if (value := getattr(which, name)) is not None
+        getattr(MemoryRecord, name) == value
+        for name in direct_filters
+        if (value := getattr(filters, name)) is not None
     ]
-    if which.skillpack is not None:
-        pack = await skillpacks.get(session, principal, which.skillpack)
+    if filters.skillpack is not None:
+        pack = await skillpacks.get(session, principal, filters.skillpack)
         found.append(col(MemoryRecord.skillpack_id) == pack.id)
-    if which.key is not None:
-        name = f"{principal.project_id}|{as_key(which.key, path='query.key')}"
+    if filters.key is not None:
+        name = f"{principal.project_id}|{as_key(filters.key, path='query.key')}"
         found.append(col(MemoryRecord.names).contains([name]))
     return found

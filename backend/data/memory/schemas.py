@@ -1,4 +1,4 @@
-"""What the routes of memory take and answer."""
+"""Define the requests and responses of the routes of memory."""
 
 from __future__ import annotations
 
@@ -17,47 +17,48 @@ MAX_RESULTS = 50
 
 
 class MemoryPut(Asked):
-    """Something to remember."""
+    """A record to write."""
 
     kind: str = Field(min_length=1, max_length=100, pattern=r"^[\w][\w .:/-]*$")
-    """What sort of thing it is, in a word of your own: `customer`, `brand`, `lesson`."""
+    """The sort of thing, in a word of your own: `customer`, `brand`, `lesson`."""
     record: dict[str, Any]
-    """The thing itself, at most 64 KiB as JSON."""
+    """The content, at most 64 KiB as JSON."""
     entity_key: str | None = Field(default=None, min_length=1, max_length=2000)
-    """What it is about: a name of your own, `url:<address>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind
-    and key is replaced, its version one higher; without a key, and for episodes, there is a new record each time."""
+    """What it is about: a name of your own, `url:<URL>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind and
+    key is replaced, and its version increases by one. Without a key, and for the type `episodic`, each write creates a
+    record."""
     mtype: MemoryType = "semantic"
-    """`semantic` what is so, `episodic` what happened, `procedural` how something is done."""
+    """`semantic`: a fact. `episodic`: an event. `procedural`: how something is done."""
     scope: MemoryScope | None = None
-    """For whom: `entity` all skills, wherever they meet the key; `workspace` all skills; `skillpack` those of one.
-    Default: `entity` with a key; without one `skillpack` for a job, and `workspace` for everybody else."""
+    """Who can find it. `entity`: all skills that use the key. `workspace`: all skills. `skillpack`: the skills of one
+    skillpack. Default: `entity` with a key; without one, `skillpack` for a job and `workspace` for other callers."""
     skillpack: str | None = Field(default=None, max_length=200)
-    """Id or slug, for the scope `skillpack`; a job's is its own."""
+    """ID or slug, for the scope `skillpack`. A job uses its own skillpack."""
     title: str | None = Field(default=None, max_length=300)
-    """This and what follows stays as it was when it is left out and the record is there."""
+    """This field and the following ones keep their values if they are omitted when a record is replaced."""
     summary: str | None = Field(default=None, max_length=4000)
     tags: list[str] | None = Field(default=None, max_length=50)
     importance: float | None = Field(default=None, ge=0, le=1)
     """Default 0.5."""
     supersedes: UUID | None = None
-    """A record that this one takes the place of: it is not found any more, but kept."""
+    """A record that this one replaces. It is stored, but no longer found."""
     content_hash: str | None = Field(default=None, min_length=1, max_length=128)
-    """Of the content that it was made from, to find it by."""
+    """Hash of the content that the record was made from, to find it by."""
     source_url: str | None = Field(default=None, max_length=2000)
     aliases: list[str] | None = Field(default=None, max_length=50)
-    """Other keys of the same thing."""
+    """Other keys of the same entity."""
     pinned: bool | None = None
-    """Is in every digest, and found first."""
+    """Include it in every digest, and rank it higher in searches."""
     stale_at: datetime | None = None
-    """From then on it is shown as not fresh, and in no digest."""
+    """From then on, searches mark it as not fresh, and digests omit it."""
     if_version: int | None = Field(default=None, ge=0)
-    """Write only over this version; 0: only if there is none."""
+    """Replace only this version; 0: write only if there is no record."""
     key: str | None = Field(default=None, min_length=1, max_length=255)
-    """In a job: the same key is the same call, which is done once."""
+    """In a job: calls with the same key have one effect."""
 
 
 class MemoryWritten(BaseModel):
-    """What was written."""
+    """A record that was written."""
 
     id: UUID
     version: int
@@ -66,13 +67,13 @@ class MemoryWritten(BaseModel):
 
 
 class MemorySearch(Asked):
-    """What to look for: `kind`, `mtype` and `scope` have to fit; key, hash and query each find, and are fused."""
+    """A search. `kind`, `mtype` and `scope` filter. Key, hash and query each find records; the results are fused."""
 
     query: str | None = Field(default=None, max_length=4000)
     key: str | None = Field(default=None, min_length=1, max_length=2000)
     """A key or an alias."""
     content_hash: str | None = Field(default=None, min_length=1, max_length=128)
-    """Finds records made from this content; records of another hash that the key finds have `fresh: false`."""
+    """Finds records made from this content. Records with another hash that the key finds have `fresh: false`."""
     kind: str | None = Field(default=None, min_length=1, max_length=100)
     mtype: MemoryType | None = None
     scope: MemoryScope | None = None
@@ -80,7 +81,7 @@ class MemorySearch(Asked):
 
 
 class MemoryFilter(BaseModel):
-    """Which records a list shows."""
+    """Selects the records of a list."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -92,19 +93,19 @@ class MemoryFilter(BaseModel):
     key: str | None = Field(default=None, min_length=1, max_length=2000)
     """A key or an alias."""
     job_id: UUID | None = None
-    """Those that this job wrote last."""
+    """Records that this job wrote last."""
     pinned: bool | None = None
 
 
 class MemoryId(Asked):
-    """Which record, and why it is forgotten."""
+    """A record, and the reason to forget it."""
 
     id: UUID
     reason: str = Field(default="", max_length=500)
 
 
 class MemoryRead(BaseModel):
-    """One thing that is remembered."""
+    """A record."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
@@ -129,32 +130,32 @@ class MemoryRead(BaseModel):
     forgotten_at: datetime | None
     forgotten_why: str
     job_id: UUID | None
-    """The job that wrote this version; it may be gone."""
+    """The job that wrote this version. It may be deleted."""
     written_by: str
     created_at: datetime
     updated_at: datetime
 
 
 class MemoryFound(MemoryRead):
-    """One thing that was looked for."""
+    """A record that a search found."""
 
     score: float
-    """Higher is better; it compares the results of one search alone."""
+    """Higher is better. Scores are comparable within one search."""
     fresh: bool
-    """False: it is past its `stale_at`, or was made from other content than that of the given `content_hash`."""
+    """False: it is past its `stale_at`, or was made from content with another hash than `content_hash`."""
 
 
 class MemoryResults(BaseModel):
-    """What a search found, best first."""
+    """The results of a search, the best first."""
 
     count: int
     results: list[MemoryFound]
     by_meaning: bool
-    """Whether it looked for meaning as well as words."""
+    """Whether the search used the meaning in addition to words."""
 
 
 class MemoryChangeRead(BaseModel):
-    """One writing of a record."""
+    """One change of a record."""
 
     model_config = ConfigDict(from_attributes=True)
 

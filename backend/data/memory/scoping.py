@@ -1,4 +1,4 @@
-"""Who reaches which records: everybody those of their own project alone, and a job none of another skillpack's own."""
+"""Decide which records a principal may use: those of its project, and a job none of another skillpack."""
 
 from __future__ import annotations
 
@@ -21,37 +21,36 @@ WRITE: Final = "memory:write"
 IN_REACH: Final = (
     "(cast(:own_pack as uuid) is null or m.skillpack_id is null or m.skillpack_id = cast(:own_pack as uuid))"
 )
-"""SQL of the project's rows `m` that a `Reach` reaches."""
+"""SQL condition for rows `m` of the project that a `Reach` includes."""
 
 _OF_JOB: Final = text("""
 select skillpack_id, listing_id from jobs
 where id = :job_id and project_id = :project_id and attempt = :attempt and status = 'running'
 """)
-_OF_WRITING_JOB: Final = text(
-    f"{_OF_JOB.text} for share"
-)  # else a lost attempt could write after its successor
+# The lock keeps a lost attempt from writing after its successor.
+_OF_WRITING_JOB: Final = text(f"{_OF_JOB.text} for share")
 
 
 class Reach(NamedTuple):
-    """Whose records."""
+    """Which records a principal may use."""
 
     project_id: UUID
     job_id: UUID | None = None
     own_pack: UUID | None = None
-    """Of a job: of the records that belong to a skillpack only those of this one."""
+    """Of a job: among the records of skillpacks, only those of this one."""
 
     def as_values(self) -> dict[str, Any]:
-        """For SQL."""
+        """Return the parameters for SQL."""
         return {"project_id": self.project_id, "own_pack": self.own_pack}
 
 
 async def reach_of(session: AsyncSession, principal: Principal, *, writes: bool = False) -> Reach:
-    """What the principal reaches.
+    """Return which records the principal may use.
 
     Raises:
-        NotAllowed: it has not the role or the scope.
-        ListingHasNoMemory: it is a job of somebody else's skill.
-        InvalidJobToken: it is a job that does not run any more, or runs elsewhere.
+        NotAllowed: It lacks the role or the scope.
+        ListingHasNoMemory: It is a job of another project's skill.
+        InvalidJobToken: It is a job that does not run any more, or another attempt runs.
     """
     principal.require(Role.DEVELOPER if writes else Role.VIEWER, WRITE if writes else READ)
     if principal.kind != "job":
@@ -70,7 +69,7 @@ async def reach_of(session: AsyncSession, principal: Principal, *, writes: bool 
 
 
 def records(principal: Principal, reach: Reach) -> Select[Any]:
-    """The records in reach; the start of every query for rows."""
+    """Return the query for records within reach, from which every query for rows starts."""
     unread = [defer(getattr(MemoryRecord, name)) for name in ("words", "names")]
     query = visible(MemoryRecord, principal).options(*unread)
     if reach.own_pack is None:
@@ -80,7 +79,7 @@ def records(principal: Principal, reach: Reach) -> Select[Any]:
 
 
 def job_principal(*, job_id: UUID, project_id: UUID, attempt: int) -> Principal:
-    """A running attempt of a job, for what its worker remembers and looks up for it."""
+    """Return the principal of a running attempt, for what its worker writes and searches on its behalf."""
     return Principal(
         kind="job",
         id=job_id,

@@ -1,4 +1,4 @@
-"""Tables of what jobs remember."""
+"""Define the tables of memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACTIONS = ("put", "forget")
 
 
 class MemoryRecord(SQLModel, table=True):
-    """One thing that is remembered."""
+    """One record."""
 
     __tablename__: ClassVar[str] = "memory_records"
     __table_args__ = (
@@ -63,7 +63,7 @@ class MemoryRecord(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     skillpack_id: UUID | None = Field(default=None, foreign_key="skillpacks.id", ondelete="CASCADE")
-    """Whose alone it is; for the scope `skillpack`."""
+    """The only skillpack that can find it; set for the scope `skillpack`."""
     scope: str
     mtype: str
     kind: str = Field(max_length=100)
@@ -73,7 +73,7 @@ class MemoryRecord(SQLModel, table=True):
     record: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     tags: list[str] = Field(sa_column=Column(ARRAY(TEXT), nullable=False))
     aliases: list[str] = Field(sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Other keys of the same thing."""
+    """Other keys of the same entity."""
     content_hash: str | None = Field(default=None, max_length=128)
     source_url: str | None = Field(default=None, max_length=2000)
     importance: float = Field(default=0.5, sa_type=REAL)
@@ -81,26 +81,26 @@ class MemoryRecord(SQLModel, table=True):
     stale_at: datetime | None = Field(default=None, sa_type=Timestamp)
     version: int = 1
     superseded_by: UUID | None = None
-    """The record that took its place."""
+    """The record that replaced it."""
     job_id: UUID | None = None
-    """The job that wrote it last; the job may be gone."""
+    """The job that wrote it last. It may be deleted."""
     written_by: str = Field(max_length=200)
     forgotten_at: datetime | None = Field(default=None, sa_type=Timestamp)
     forgotten_why: str = Field(default="", max_length=500)
     size_bytes: int
-    """What counts against the quota."""
+    """What counts toward the quota."""
     names: list[str] = Field(sa_column=Column(ARRAY(TEXT), nullable=False))
-    """Key, aliases and hash, each behind its project: what exact look-ups find it by."""
+    """Key, aliases and hash, each after the ID of its project, for exact searches."""
     words: str = Field(sa_column=Column(TSVECTOR, nullable=False))
-    """Its words behind a mark of its project, so that a search meets no other project's."""
+    """Its words, with a word for its project, so that a search does not read the entries of other projects."""
     embedded_version: int | None = Field(default=None, sa_type=Integer)
-    """The version whose meaning is in `memory_vectors`; 0: it has none."""
+    """The version whose embedding is in `memory_vectors`."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
 class MemoryVector(SQLModel, table=True):
-    """The meaning of one record, as the model of embeddings sees it."""
+    """The embedding of one record."""
 
     __tablename__: ClassVar[str] = "memory_vectors"
     __table_args__ = (Index("ix_memory_vectors_project_id", "project_id"),)
@@ -109,11 +109,11 @@ class MemoryVector(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE")
     model: str = Field(max_length=200)
     embedding: list[float] = Field(sa_column=Column(ARRAY(REAL), nullable=False))
-    """Of 1,536 numbers. Plain, so that the tables are the same where pgvector is not."""
+    """1,536 numbers. An array, so that the tables are the same without pgvector."""
 
 
 class MemoryChange(SQLModel, table=True):
-    """One writing: who did what to a record; a call that is repeated finds its first answer here."""
+    """One change of a record. A repeated call of a job finds its first result here."""
 
     __tablename__: ClassVar[str] = "memory_changes"
     __table_args__ = (
@@ -136,17 +136,17 @@ class MemoryChange(SQLModel, table=True):
     action: str
     version: int
     created: bool = False
-    """It was new."""
+    """Whether the record was new."""
     job_id: UUID | None = None
     call_key: str | None = Field(default=None, max_length=255)
-    """Of the call of the job that wrote it."""
+    """Identifies the call of the job that made the change."""
     written_by: str = Field(max_length=200)
     reason: str = Field(default="", max_length=500)
     at: datetime = Field(default_factory=now, sa_type=Timestamp)
 
 
 class MemoryUsage(SQLModel, table=True):
-    """How much a project remembers, forgotten records that are still kept included."""
+    """How much a project stores, including forgotten records that are not deleted yet."""
 
     __tablename__: ClassVar[str] = "memory_usage"
 

@@ -1,4 +1,7 @@
-"""How much a project remembers: one row, which every write holds, so that the last place is not taken twice."""
+"""Count the records of a project.
+
+Each write locks the row of the count, so that concurrent writes cannot exceed the quota.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.config.quotas import Quota, Quotas, quota
 from backend.data.memory.errors import MemoryFull
 
-_HOLD: Final = text("""
+_LOCK: Final = text("""
 insert into memory_usage (project_id, records, bytes) values (:project_id, 0, 0)
 on conflict (project_id) do update set records = memory_usage.records
 returning records, bytes, (select limits from projects where id = :project_id) as limits,
@@ -23,8 +26,8 @@ where project_id = :project_id
 """)
 
 
-class Held(NamedTuple):
-    """What a project remembers, held until the transaction ends."""
+class LockedUsage(NamedTuple):
+    """What a project stores; locked until the transaction ends."""
 
     project_id: UUID
     records: int
@@ -34,27 +37,34 @@ class Held(NamedTuple):
     own_limits: dict[str, int]
 
 
-async def hold(session: AsyncSession, project_id: UUID) -> Held:
-    """Hold the count until the transaction ends."""
-    row = (await session.execute(_HOLD, {"project_id": project_id})).one()
-    return Held(project_id, row.records, row.bytes, row.limits or {}, row.own_limits or {})
+async def lock(session: AsyncSession, project_id: UUID) -> LockedUsage:
+    """Lock the count until the transaction ends, and return it."""
+    row = (await session.execute(_LOCK, {"project_id": project_id})).one()
+    return LockedUsage(project_id, row.records, row.bytes, row.limits or {}, row.own_limits or {})
 
 
-async def add(session: AsyncSession, held: Held, quotas: Quotas, *, records: int, bytes: int) -> None:  # noqa: A002
-    """Count what was written.
+async def add(
+    session: AsyncSession,
+    locked: LockedUsage,
+    quotas: Quotas,
+    *,
+    records: int,
+    bytes: int,  # noqa: A002 - named like the column
+) -> None:
+    """Add what was written.
 
     Raises:
-        MemoryFull: it is more than the project may remember; the write is to be undone.
+        MemoryFull: It exceeds the project's quota. The caller must roll the write back.
     """
-    most = quota(held.limits, held.own_limits, Quota.MEMORY_RECORDS, quotas)
-    if records > 0 and held.records + records > most:
-        raise MemoryFull(Quota.MEMORY_RECORDS, f"{most:,} records", held.records)
-    most_mb = quota(held.limits, held.own_limits, Quota.MEMORY_MB, quotas)
-    if bytes > 0 and held.bytes + bytes > most_mb << 20:
-        raise MemoryFull(Quota.MEMORY_MB, f"{most_mb:,} MiB", held.bytes)
-    await give_back(session, held.project_id, records=-records, bytes=-bytes)
+    max_records = quota(locked.limits, locked.own_limits, Quota.MEMORY_RECORDS, quotas)
+    if records > 0 and locked.records + records > max_records:
+        raise MemoryFull(Quota.MEMORY_RECORDS, f"{max_records:,} records", locked.records)
+    max_mb = quota(locked.limits, locked.own_limits, Quota.MEMORY_MB, quotas)
+    if bytes > 0 and locked.bytes + bytes > max_mb << 20:
+        raise MemoryFull(Quota.MEMORY_MB, f"{max_mb:,} MiB", locked.bytes)
+    await subtract(session, locked.project_id, records=-records, bytes=-bytes)
 
 
-async def give_back(session: AsyncSession, project_id: UUID, *, records: int, bytes: int) -> None:  # noqa: A002
-    """Count what is gone."""
+async def subtract(session: AsyncSession, project_id: UUID, *, records: int, bytes: int) -> None:  # noqa: A002
+    """Subtract what was deleted."""
     await session.execute(_ADD, {"project_id": project_id, "records": -records, "bytes": -bytes})

@@ -1,7 +1,7 @@
-"""Search by meaning, where PostgreSQL has pgvector: half-precision vectors in an HNSW index.
+"""Search by meaning if PostgreSQL has pgvector: half-precision vectors in an HNSW index.
 
-The table holds plain arrays, so that it is the same on every server; the index alone needs the extension. It is made
-once somebody has configured a model of embeddings, by whichever worker comes first.
+The table stores plain arrays, so that it is the same on every server; only the index needs the extension. The first
+worker of an instance with a configured embedding model creates it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from backend.core.db.engine import Database
 log = logs.get(__name__)
 
 DIMENSIONS: Final = 1_536
-FURTHEST: Final = 0.8
-"""Cosine distance beyond which two things have nothing to do with each other."""
-_LOOKED_AT: Final = 200
-_ASK_AGAIN_S: Final = 60.0
-_LOCK: Final = 0x6D65_616E  # "mean": any constant that no one else takes
+MAX_DISTANCE: Final = 0.8
+"""Records at a greater cosine distance are unrelated."""
+_MAX_CANDIDATES: Final = 200
+_CHECK_INTERVAL_S: Final = 60.0
+_LOCK: Final = 0x6D65_616E  # "mean": any constant that is not used elsewhere
 
 _HAS_TYPE: Final = text("select to_regtype('halfvec') is not null")
-_IS_OFFERED: Final = text("select exists (select from pg_available_extensions where name = 'vector')")
-_MAKE: Final = (
+_IS_AVAILABLE: Final = text("select exists (select from pg_available_extensions where name = 'vector')")
+_CREATE: Final = (
     text("set local statement_timeout = 0"),
     text("create extension if not exists vector"),
     text(f"""
@@ -39,67 +39,69 @@ _MAKE: Final = (
     """),
 )
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
-_GO_ON_LOOKING: Final = text("set local hnsw.iterative_scan = 'relaxed_order'")  # past rows of other projects
+# Without it, a search stops at the nearest rows, which may all belong to other projects.
+_ITERATIVE_SCAN: Final = text("set local hnsw.iterative_scan = 'relaxed_order'")
 
 
 class Meaning(NamedTuple):
-    """What a text means to a model of embeddings."""
+    """The embedding of a text, and the model that computed it."""
 
     model: str
     embedding: Sequence[float]
 
     async def nearest(
-        self, session: AsyncSession, fits: str, values: dict[str, Any], *, most: int
+        self, session: AsyncSession, condition: str, values: dict[str, Any], *, limit: int
     ) -> Sequence[UUID]:
-        """The records nearest to it, of those that fit; `session` is a transaction."""
-        await session.execute(_GO_ON_LOOKING)
+        """Return the nearest records that meet the SQL condition; `session` is a transaction."""
+        await session.execute(_ITERATIVE_SCAN)
         query = text(f"""
         with near as materialized (
           select v.memory_id,
-                 cast(v.embedding as halfvec({DIMENSIONS})) <=> cast(:meant as halfvec({DIMENSIONS})) as distance
+                 cast(v.embedding as halfvec({DIMENSIONS})) <=> cast(:vector as halfvec({DIMENSIONS})) as distance
           from memory_vectors v where v.project_id = :project_id and v.model = :model
-          order by cast(v.embedding as halfvec({DIMENSIONS})) <=> cast(:meant as halfvec({DIMENSIONS}))
-          limit {_LOOKED_AT}
+          order by cast(v.embedding as halfvec({DIMENSIONS})) <=> cast(:vector as halfvec({DIMENSIONS}))
+          limit {_MAX_CANDIDATES}
         )
         select m.id from near join memory_records m on m.id = near.memory_id
-        where near.distance < {FURTHEST} and m.project_id = :project_id and {fits} order by near.distance limit :most
-        """)  # noqa: S608 - interpolated values are constants of ours
-        meant = "[" + ",".join(f"{number:.6g}" for number in self.embedding) + "]"
-        given = {**values, "meant": meant, "model": self.model, "most": most}
-        return [row.id for row in (await session.execute(query, given)).all()]
+        where near.distance < {MAX_DISTANCE} and m.project_id = :project_id and {condition}
+        order by near.distance limit :limit
+        """)  # noqa: S608 - interpolated values are constants
+        vector = "[" + ",".join(f"{number:.6g}" for number in self.embedding) + "]"
+        query_values = {**values, "vector": vector, "model": self.model, "limit": limit}
+        return [row.id for row in (await session.execute(query, query_values)).all()]
 
 
-_known: dict[int, tuple[float, bool]] = {}
+_readiness: dict[int, tuple[float, bool]] = {}
 
 
 async def are_ready(database: Database) -> bool:
-    """Whether the database can compare vectors; asked now and then until it can."""
-    until, ready = _known.get(id(database), (0.0, False))
-    if ready or time.monotonic() < until:
+    """Return whether the database can compare vectors; check again every minute until it can."""
+    valid_until, ready = _readiness.get(id(database), (0.0, False))
+    if ready or time.monotonic() < valid_until:
         return ready
     async with database.glance() as session:
         ready = bool((await session.execute(_HAS_TYPE)).scalar_one())
-    _known[id(database)] = (time.monotonic() + _ASK_AGAIN_S, ready)
+    _readiness[id(database)] = (time.monotonic() + _CHECK_INTERVAL_S, ready)
     return ready
 
 
 async def prepare(database: Database) -> bool:
-    """Make the extension and the index if they are not there; False when the server has none or does not let us."""
+    """Create the extension and the index if they are missing. False: pgvector is unavailable or not allowed."""
     try:
         async with database.transaction() as session:
             if not (await session.execute(_TRY_LOCK, {"key": _LOCK})).scalar_one():
                 return await are_ready(database)
-            if not (await session.execute(_IS_OFFERED)).scalar_one():
+            if not (await session.execute(_IS_AVAILABLE)).scalar_one():
                 return False
-            for statement in _MAKE:
+            for statement in _CREATE:
                 await session.execute(statement)
     except DBAPIError as error:
-        log.warning("memory is not searched by meaning: pgvector cannot be made ready", why=why_away(error))
+        log.warning("memory is searched by words alone: pgvector cannot be prepared", reason=why_away(error))
         return False
-    forget(database)
+    forget_readiness(database)
     return True
 
 
-def forget(database: Database) -> None:
-    """Look anew whether the database can compare vectors."""
-    _known.pop(id(database), None)
+def forget_readiness(database: Database) -> None:
+    """Check again whether the database can compare vectors."""
+    _readiness.pop(id(database), None)

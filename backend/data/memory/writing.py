@@ -1,4 +1,4 @@
-"""Remembering: a record is written once per call, without secrets, under its key and within the project's quota."""
+"""Write records: once per call, without secrets, under their keys and within the project's quota."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from backend.identity.auth.principal import Principal
 from backend.skills.skillpacks import service as skillpacks
 
 MAX_RECORD_BYTES: Final = 64 * 1024
-MAX_NAME_CHARACTERS: Final = 100
-"""Of a tag."""
+MAX_TAG_CHARACTERS: Final = 100
+"""Of one tag."""
 
 _EARLIER: Final = text("""
 select memory_id, version, created from memory_changes
 where project_id = :project_id and job_id = :job_id and call_key = :call_key
 """)
-_BEFORE: Final = text("""
+_CURRENT: Final = text("""
 select m.id, m.version, m.size_bytes from memory_records m
 where m.project_id = :project_id and m.kind = :kind and m.entity_key = :entity_key and m.scope = :scope
   and coalesce(m.skillpack_id, m.project_id) = coalesce(cast(:skillpack_id as uuid), m.project_id)
@@ -75,7 +75,7 @@ update memory_records m set
 where m.project_id = :project_id and m.id = :id
 returning size_bytes
 """)
-_NOTE: Final = text("""
+_ADD_CHANGE: Final = text("""
 insert into memory_changes (memory_id, project_id, action, version, created, job_id, call_key, written_by, reason, at)
 values (:id, :project_id, :action, :version, :created, cast(:job_id as uuid), cast(:call_key as text), :written_by,
         :reason, clock_timestamp())
@@ -86,8 +86,8 @@ where m.project_id = :project_id and {IN_REACH} and m.id = :id and m.id <> :by a
 """)  # noqa: S608 - the one interpolated value is a constant
 
 
-class _Before(NamedTuple):
-    """What a write finds."""
+class _Current(NamedTuple):
+    """The record that a write replaces, if any."""
 
     id: UUID | None
     version: int
@@ -95,45 +95,51 @@ class _Before(NamedTuple):
 
 
 async def put(
-    session: AsyncSession, vault: Vault, principal: Principal, asked: MemoryPut, quotas: Quotas
+    session: AsyncSession, vault: Vault, principal: Principal, request: MemoryPut, quotas: Quotas
 ) -> MemoryWritten:
-    """Remember something; what the project keeps as a secret is taken out before.
+    """Write a record, without the secrets of the project.
 
     Raises:
-        NotAllowed: the principal may not.
-        BadMemory: it cannot be remembered so.
-        MemoryChanged: it is at another version.
-        MemoryNotFound: what it supersedes is not in reach.
-        MemoryFull: the project remembers as much as it may.
+        NotAllowed: The principal lacks the role or the scope.
+        BadMemory: The record is invalid.
+        MemoryChanged: The stored version differs from `if_version`.
+        MemoryNotFound: The record to supersede does not exist, or the principal has no access to it.
+        MemoryFull: The project's quota is used up.
     """
     reach = await reach_of(session, principal, writes=True)
-    held = await usage.hold(session, principal.project_id)  # from here on one write of the project at a time
-    written = await _earlier(session, reach, asked.key)
-    if written is not None:
-        return written
-    row = await _row(session, vault, principal, reach, asked=asked)
-    before = await _before(session, row)
-    if asked.if_version is not None and asked.if_version != before.version:
-        raise MemoryChanged(before.id, before.version, asked.if_version)
-    kept = (await session.execute(_PUT, row)).one()
-    place = {"project_id": principal.project_id, "id": kept.id}
-    size_bytes = (await session.execute(_INDEX, place)).scalar_one()
-    is_new = before.id is None
-    await usage.add(session, held, quotas, records=int(is_new), bytes=size_bytes - before.size_bytes)
-    if asked.supersedes is not None:
-        await _supersede(session, reach, asked.supersedes, by=kept.id)
-    note = {"action": "put", "version": kept.version, "created": is_new, "reason": "", "call_key": asked.key}
-    await session.execute(_NOTE, {**row, **place, **note})
+    locked = await usage.lock(session, principal.project_id)  # serializes the writes of a project
+    earlier = await _earlier(session, reach, request.key)
+    if earlier is not None:
+        return earlier
+    row = await _row(session, vault, principal, reach, request=request)
+    current = await _current(session, row)
+    if request.if_version is not None and request.if_version != current.version:
+        raise MemoryChanged(current.id, current.version, request.if_version)
+    stored = (await session.execute(_PUT, row)).one()
+    record_key = {"project_id": principal.project_id, "id": stored.id}
+    size_bytes = (await session.execute(_INDEX, record_key)).scalar_one()
+    is_new = current.id is None
+    await usage.add(session, locked, quotas, records=int(is_new), bytes=size_bytes - current.size_bytes)
+    if request.supersedes is not None:
+        await _supersede(session, reach, request.supersedes, by=stored.id)
+    change = {
+        "action": "put",
+        "version": stored.version,
+        "created": is_new,
+        "reason": "",
+        "call_key": request.key,
+    }
+    await session.execute(_ADD_CHANGE, {**row, **record_key, **change})
     if principal.kind != "job":
-        target, facts = f"memory:{kept.id}", {"kind": asked.kind, "version": kept.version}
-        await audit.record(session, principal, "memory.put", target, **facts)
-    return MemoryWritten(id=kept.id, version=kept.version, created=is_new)
+        target, fields = f"memory:{stored.id}", {"kind": request.kind, "version": stored.version}
+        await audit.record(session, principal, "memory.put", target, **fields)
+    return MemoryWritten(id=stored.id, version=stored.version, created=is_new)
 
 
-async def note_forgotten(
-    session: AsyncSession, reach: Reach, memory_id: UUID, *, version: int, who: str, reason: str
+async def record_forgotten(
+    session: AsyncSession, reach: Reach, memory_id: UUID, *, version: int, actor: str, reason: str
 ) -> None:
-    """Write down who forgot a record."""
+    """Record who forgot a record."""
     values = {
         "id": memory_id,
         "project_id": reach.project_id,
@@ -142,14 +148,14 @@ async def note_forgotten(
         "created": False,
         "job_id": reach.job_id,
         "call_key": None,
-        "written_by": who,
+        "written_by": actor,
         "reason": reason,
     }
-    await session.execute(_NOTE, values)
+    await session.execute(_ADD_CHANGE, values)
 
 
 async def _earlier(session: AsyncSession, reach: Reach, call_key: str | None) -> MemoryWritten | None:
-    """What the same call wrote before, whichever attempt made it."""
+    """Return what the same call wrote before, in any attempt."""
     if reach.job_id is None or call_key is None:
         return None
     values = {"project_id": reach.project_id, "job_id": reach.job_id, "call_key": call_key}
@@ -158,21 +164,25 @@ async def _earlier(session: AsyncSession, reach: Reach, call_key: str | None) ->
 
 
 async def _row(
-    session: AsyncSession, vault: Vault, principal: Principal, reach: Reach, *, asked: MemoryPut
+    session: AsyncSession, vault: Vault, principal: Principal, reach: Reach, *, request: MemoryPut
 ) -> dict[str, Any]:
-    """The values of the row that is asked for, without secrets."""
-    given = await _without_secrets(session, vault, reach, asked)
-    key = None if given.entity_key is None else as_key(given.entity_key, path="entity_key")
-    scope = given.scope or ("entity" if key else "skillpack" if reach.job_id else "workspace")
-    record = storable(given.record)
+    """Return the values of the requested row, without secrets."""
+    cleaned = await _without_secrets(session, vault, reach, request)
+    key = None if cleaned.entity_key is None else as_key(cleaned.entity_key, path="entity_key")
+    scope = cleaned.scope or ("entity" if key else "skillpack" if reach.job_id else "workspace")
+    record = storable(cleaned.record)
     if len(record.encode()) > MAX_RECORD_BYTES:
-        raise BadMemory("record", f"It has at most {MAX_RECORD_BYTES >> 10} KiB. Keep files in the drive.")
+        raise BadMemory(
+            "record", f"A record has at most {MAX_RECORD_BYTES >> 10} KiB. Store files in the drive."
+        )
     if scope == "entity" and key is None:
         raise BadMemory("entity_key", "The scope 'entity' needs the key of what the record is about.")
-    if any(len(tag) > MAX_NAME_CHARACTERS for tag in given.tags or ()):
-        raise BadMemory("tags", f"A tag has at most {MAX_NAME_CHARACTERS} characters.")
-    aliases = given.aliases and [as_key(one, path=f"aliases[{at}]") for at, one in enumerate(given.aliases)]
-    plain = (
+    if any(len(tag) > MAX_TAG_CHARACTERS for tag in cleaned.tags or ()):
+        raise BadMemory("tags", f"A tag has at most {MAX_TAG_CHARACTERS} characters.")
+    aliases = cleaned.aliases and [
+        as_key(alias, path=f"aliases[{index}]") for index, alias in enumerate(cleaned.aliases)
+    ]
+    copied_fields = (
         "kind",
         "mtype",
         "title",
@@ -184,10 +194,10 @@ async def _row(
         "pinned",
     )
     return {
-        **{name: getattr(given, name) for name in (*plain, "stale_at")},
+        **{name: getattr(cleaned, name) for name in (*copied_fields, "stale_at")},
         "id": uuid4(),
         "project_id": principal.project_id,
-        "skillpack_id": await _pack(session, principal, reach, given.skillpack)
+        "skillpack_id": await _skillpack_id(session, principal, reach, cleaned.skillpack)
         if scope == "skillpack"
         else None,
         "scope": scope,
@@ -199,29 +209,33 @@ async def _row(
     }
 
 
-async def _without_secrets(session: AsyncSession, vault: Vault, reach: Reach, asked: MemoryPut) -> MemoryPut:
+async def _without_secrets(
+    session: AsyncSession, vault: Vault, reach: Reach, request: MemoryPut
+) -> MemoryPut:
     values = await secrets.all_of(session, vault, project_id=reach.project_id)
-    given = json.loads(asked.model_dump_json(exclude_unset=True))
+    sent = json.loads(request.model_dump_json(exclude_unset=True))
     try:
-        return MemoryPut.model_validate(Scrubber(values).scrub(given))
+        return MemoryPut.model_validate(Scrubber(values).scrub(sent))
     except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise BadMemory(place, "It holds a secret of the project. Take it out.") from None
+        path = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        raise BadMemory(path, "It contains a secret of the project. Remove it.") from None
 
 
-async def _pack(session: AsyncSession, principal: Principal, reach: Reach, named: str | None) -> UUID:
+async def _skillpack_id(
+    session: AsyncSession, principal: Principal, reach: Reach, requested_pack: str | None
+) -> UUID:
     if reach.own_pack is None:
-        return (await skillpacks.get(session, principal, named)).id
-    if named is not None and skillpacks.as_id(named) != reach.own_pack:
-        raise BadMemory("skillpack", "A job remembers for its own skillpack. Leave it out.")
+        return (await skillpacks.get(session, principal, requested_pack)).id
+    if requested_pack is not None and skillpacks.as_id(requested_pack) != reach.own_pack:
+        raise BadMemory("skillpack", "A job writes records of its own skillpack. Omit this field.")
     return reach.own_pack
 
 
-async def _before(session: AsyncSession, row: dict[str, Any]) -> _Before:
+async def _current(session: AsyncSession, row: dict[str, Any]) -> _Current:
     if row["entity_key"] is None or row["mtype"] == "episodic":
-        return _Before(None, 0, 0)
-    found = (await session.execute(_BEFORE, row)).one_or_none()
-    return _Before(None, 0, 0) if found is None else _Before(*found)
+        return _Current(None, 0, 0)
+    found = (await session.execute(_CURRENT, row)).one_or_none()
+    return _Current(None, 0, 0) if found is None else _Current(*found)
 
 
 async def _supersede(session: AsyncSession, reach: Reach, old: UUID, *, by: UUID) -> None:

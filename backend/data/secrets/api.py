@@ -1,4 +1,4 @@
-"""Routes of secrets: those of the project, and those of one skillpack."""
+"""Define the routes of secrets: those of the project, and those of one skillpack."""
 
 from __future__ import annotations
 
@@ -38,56 +38,54 @@ async def _skillpack_id(skillpack: str, principal: PrincipalDep, session: Sessio
 
 
 SkillpackIdDep = Annotated[UUID, Depends(_skillpack_id)]
-"""Of the skillpack in the path, named by id or slug."""
+"""The ID of the skillpack that the path names by ID or slug."""
 
 
 @router.put("/secrets")
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_secret(
-    asked: SecretUpdate, principal: WriterDep, session: SessionDep, context: ContextDep
+    body: SecretUpdate, principal: WriterDep, session: SessionDep, context: ContextDep
 ) -> SecretRead:
-    """Set a secret of the whole project; jobs that start from now on get it."""
+    """Set a secret of the whole project. Jobs that start from now on receive it."""
     quotas = context.settings.quotas
-    at = await service.put(
-        session, context.vault, principal, name=asked.name, value=asked.value, quotas=quotas
-    )
-    return SecretRead(name=asked.name, updated_at=at)
+    at = await service.put(session, context.vault, principal, name=body.name, value=body.value, quotas=quotas)
+    return SecretRead(name=body.name, updated_at=at)
 
 
 @router.get("/secrets", response_model=list[SecretRead])
 @permissions.needs("secrets:read", role=Role.DEVELOPER)
 async def list_secrets(principal: ReaderDep, session: SessionDep) -> Sequence[object]:
-    """The names of the project's secrets; values are never told."""
+    """List the names of the project's secrets. Values are never returned."""
     return await service.names(session, principal)
 
 
 @router.delete("/secrets/{name}", status_code=204)
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def delete_secret(name: str, principal: WriterDep, session: SessionDep) -> None:
-    """Forget a secret of the project."""
+    """Delete a secret of the project."""
     await service.delete(session, principal, name)
 
 
 @router.put("/skillpacks/{skillpack}/secrets")
 @permissions.needs("secrets:write", role=Role.DEVELOPER)
 async def put_skillpack_secret(
-    asked: SecretUpdate,
+    body: SecretUpdate,
     principal: WriterDep,
     skillpack_id: SkillpackIdDep,
     session: SessionDep,
     context: ContextDep,
 ) -> SecretRead:
-    """Set a secret of one skillpack; it goes before one of the same name of the project."""
+    """Set a secret of one skillpack. It overrides one of the same name of the project."""
     at = await service.put(
         session,
         context.vault,
         principal,
-        name=asked.name,
-        value=asked.value,
+        name=body.name,
+        value=body.value,
         skillpack_id=skillpack_id,
         quotas=context.settings.quotas,
     )
-    return SecretRead(name=asked.name, updated_at=at)
+    return SecretRead(name=body.name, updated_at=at)
 
 
 @router.get("/skillpacks/{skillpack}/secrets", response_model=list[SecretRead])
@@ -95,7 +93,7 @@ async def put_skillpack_secret(
 async def list_skillpack_secrets(
     principal: ReaderDep, skillpack_id: SkillpackIdDep, session: SessionDep
 ) -> Sequence[object]:
-    """The names of one skillpack's own secrets."""
+    """List the names of the secrets of one skillpack."""
     return await service.names(session, principal, skillpack_id=skillpack_id)
 
 
@@ -104,5 +102,5 @@ async def list_skillpack_secrets(
 async def delete_skillpack_secret(
     name: str, principal: WriterDep, skillpack_id: SkillpackIdDep, session: SessionDep
 ) -> None:
-    """Forget a secret of one skillpack."""
+    """Delete a secret of one skillpack."""
     await service.delete(session, principal, name, skillpack_id=skillpack_id)

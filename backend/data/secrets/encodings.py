@@ -1,4 +1,4 @@
-"""The forms in which a secret may appear in text."""
+"""Return the forms in which a secret may appear in text."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 _MIN_LINE_CHARACTERS = 16
-_MAX_LINES = 64  # of a secret; more than the private keys have that people paste
+_MAX_LINES = 64  # of one secret; more than the private keys in common use have
 _BASE64_ALPHABETS = (base64.standard_b64encode, base64.urlsafe_b64encode)
-_URL_SAFE_CHARACTERS = ("", "/", "~()*!'")  # as strict encoders, paths, and browsers do it
+_URL_SAFE_CHARACTERS = ("", "/", "~()*!'")  # of strict encoders, of paths, and of browsers
 _PERCENT = re.compile("%[0-9A-F]{2}")
 
 
 def forms_of(secret: str, min_characters: int) -> Iterator[str]:
-    """Every form of the secret; none when it is shorter than `min_characters`, nor any that is."""
+    """Return every form of the secret that has at least `min_characters`; none if the secret is shorter."""
     if len(secret) >= min_characters:
         yield from (form for form in _forms(secret) if len(form) >= min_characters)
         yield from _lines(secret)
 
 
 def _lines(secret: str) -> Iterator[str]:
-    """The lines of a secret that has several, such as a private key: logs are cut at line ends."""
+    """Return the lines of a secret with several lines, such as a private key, since logs are split at line ends."""
     lines = secret.splitlines()
     if len(lines) > 1:
         stripped = (line.strip() for line in lines[:_MAX_LINES])
@@ -53,10 +53,10 @@ def _percent_encoded(content: bytes) -> Iterator[str]:
 
 
 def _base64_forms(content: bytes, offset: int) -> Iterator[str]:
-    """As it stands in the base64 of a longer text, `offset` bytes behind a group of three.
+    """Return the forms of the content in the base64 of a longer text, `offset` bytes after a group of three.
 
-    Characters that also carry bits of its unknown neighbours are left out; at the end of a text, where the last one
-    carries none, it and the padding belong to the form.
+    Characters that also contain bits of the unknown neighbors are omitted. At the end of a text the last character
+    contains none, so it and the padding belong to the form.
     """
     first = (0, 2, 3)[offset]
     whole_characters = (offset + len(content)) * 8 // 6

@@ -1,4 +1,4 @@
-"""What the routes of secrets take and answer."""
+"""Define the requests and responses of the routes of secrets."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from backend.core.schemas import Asked
 
 
 class SecretUpdate(Asked):
-    """A secret to be set."""
+    """A secret to set."""
 
     name: str
-    """Of the environment variable: capital letters, digits and `_`."""
+    """Name of the environment variable: capital letters, digits and `_`."""
     value: str
-    """At most 64 KiB; never shown again."""
+    """At most 64 KiB; never returned."""
 
     def __repr_args__(self) -> list[tuple[str | None, object]]:
         return [("name", self.name)]
 
 
 class SecretRead(BaseModel):
-    """A secret that exists; its value is not told."""
+    """A secret, without its value."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, from_attributes=True)
 

@@ -1,8 +1,8 @@
-"""Takes secrets out of what people get to see: events, logs, errors, exports.
+"""Redact secrets in everything that users can see: events, logs, errors, exports.
 
-A secret is recognised as it is and in the forms in which programs pass it on: base64 at any offset of a longer text,
-percent-encoded, as JSON or Python writes it, hexadecimal. One regular expression finds the first characters of any
-form, and only there the form itself is compared, so long secrets cost no more than short ones.
+A secret is recognized in plain form and in the forms in which programs pass it on: base64 at any offset of a longer
+text, percent-encoded, as JSON or Python writes it, hexadecimal. One regular expression finds the first characters of
+any form, and only there the whole form is compared, so that long secrets cost no more than short ones.
 """
 
 from __future__ import annotations
@@ -16,28 +16,29 @@ from backend.data.secrets.encodings import forms_of
 
 HIDDEN = "[secret]"
 MIN_SECRET_CHARACTERS = 8
-"""Shorter values are words of any text: hiding those would make logs unreadable."""
-_SURE_CHARACTERS = 256  # of a long form: when these match, it is the secret, however much of it follows
-_LEAST_NUMBER = 10 ** (MIN_SECRET_CHARACTERS - 1)
+"""Shorter values are common words: redacting those would make logs unreadable."""
+_DECISIVE_CHARACTERS = 256
+"""If these characters of a long form match, it is the secret, however much of it follows."""
+_MIN_NUMBER = 10 ** (MIN_SECRET_CHARACTERS - 1)
 
 Value = TypeVar("Value")
 
 
 class Scrubbed(NamedTuple):
-    """A piece of a text that goes on."""
+    """A piece of a text that continues."""
 
     shown: str
-    """What can be shown by now."""
-    held: str
-    """Its end, which may be the beginning of a secret."""
+    """The redacted part, which can be shown now."""
+    held_back: str
+    """The end of the piece, which may be the start of a secret."""
 
 
 class Scrubber:
-    """Hides the given secrets, in text and in JSON values."""
+    """Redacts secrets in text and in JSON values."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        """Recognise these values and their forms; those shorter than 8 characters are left alone."""
-        self._forms = _recognised(frozenset(secrets))
+        """Recognize these values and their forms; values of fewer than 8 characters are ignored."""
+        self._forms = _forms_of_secrets(frozenset(secrets))
 
     def __repr__(self) -> str:
         return "Scrubber(…)"
@@ -49,76 +50,77 @@ class Scrubber:
     def scrub(self, value: Value) -> Value: ...
 
     def scrub(self, value: Any) -> Any:
-        """The same text or JSON value without the secrets; what it was given is not changed."""
+        """Return a copy of the text or JSON value without the secrets."""
         if self._forms is None:
             return value
-        box: list[Any] = [value]
-        rest: list[tuple[Any, Any]] = [(box, 0)]
-        while rest:  # a loop, since the JSON of a stranger may be nested deeper than Python calls
-            holder, key = rest.pop()
-            holder[key] = scrubbed = self._shallow(holder[key])
+        root: list[Any] = [value]
+        pending: list[tuple[Any, Any]] = [(root, 0)]
+        while pending:  # a loop, since untrusted JSON may be nested deeper than Python's recursion limit
+            container, key = pending.pop()
+            container[key] = scrubbed = self._shallow(container[key])
             if isinstance(scrubbed, dict):
-                rest.extend((scrubbed, name) for name in scrubbed)
+                pending.extend((scrubbed, name) for name in scrubbed)
             elif isinstance(scrubbed, list):
-                rest.extend((scrubbed, index) for index in range(len(scrubbed)))
-        return box[0]
+                pending.extend((scrubbed, index) for index in range(len(scrubbed)))
+        return root[0]
 
     def stream(self) -> StreamScrubber:
-        """For one text that comes in pieces: a secret that is cut in two is still found."""
+        """Return a scrubber for one text in pieces, which finds secrets across their boundaries."""
         return StreamScrubber(self)
 
     def piece(self, text: str, *, is_last: bool) -> Scrubbed:
-        """Scrub a piece of a text; nothing is held when it is the last."""
+        """Redact a piece of a text; nothing is held back if it is the last."""
         if self._forms is None:
             return Scrubbed(text, "")
         shown: list[str] = []
-        at = 0
+        position = 0
         for found in self._forms.found_in(text, is_last=is_last):
-            shown.append(text[at : found.start])
+            shown.append(text[position : found.start])
             if found.is_cut_off:
                 return Scrubbed("".join(shown), text[found.start :])
             shown.append(HIDDEN)
-            at = found.end
-        end = len(text) - (0 if is_last else self._forms.unfinished_end(text[at:]))
-        shown.append(text[at:end])
+            position = found.end
+        end = len(text) - (0 if is_last else self._forms.unfinished_end(text[position:]))
+        shown.append(text[position:end])
         return Scrubbed("".join(shown), text[end:])
 
     def _text(self, text: str) -> str:
         return self.piece(text, is_last=True).shown
 
     def _shallow(self, value: Any) -> Any:
-        """A copy whose own text is scrubbed; the parts in it are not, yet."""
+        """Return a copy whose own text is redacted, but not its parts."""
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, dict):
             return {self._text(name) if isinstance(name, str) else name: part for name, part in value.items()}
         if isinstance(value, (list, tuple)):
             return list(value)
-        if isinstance(value, int) and not -_LEAST_NUMBER < value < _LEAST_NUMBER:
+        if isinstance(value, int) and not -_MIN_NUMBER < value < _MIN_NUMBER:
             return self._number(value)
         return value
 
     def _number(self, value: int) -> int | str:
-        text = hex(value) if value.bit_length() > 10_000 else str(value)  # Python refuses to write huge ones
+        # Python does not write huge numbers in decimal.
+        text = hex(value) if value.bit_length() > 10_000 else str(value)
         scrubbed = self._text(text)
         return value if scrubbed == text else scrubbed
 
 
 class StreamScrubber:
-    """Scrubs one text that comes in pieces."""
+    """Redacts one text in pieces."""
 
     def __init__(self, scrubber: Scrubber) -> None:
         self._scrubber = scrubber
-        self._held = ""
+        self._held_back = ""
 
     def feed(self, piece: str) -> str:
-        """What can be shown by now; the rest comes with the next piece or with `end`."""
-        shown, self._held = self._scrubber.piece(self._held + piece, is_last=False)
+        """Return what can be shown now; the rest follows with the next piece or with `end`."""
+        shown, self._held_back = self._scrubber.piece(self._held_back + piece, is_last=False)
         return shown
 
     def end(self) -> str:
-        """What was held back, now that nothing follows it."""
-        shown, self._held = self._scrubber.piece(self._held, is_last=True)
+        """Return what was held back, since nothing follows it."""
+        shown, self._held_back = self._scrubber.piece(self._held_back, is_last=True)
         return shown
 
 
@@ -130,7 +132,7 @@ class _Found(NamedTuple):
 
 
 class _Forms:
-    """All forms of some secrets, found by their first characters."""
+    """All forms of some secrets, indexed by their first characters."""
 
     def __init__(self, forms: set[str]) -> None:
         self._by_start: dict[str, list[str]] = {}
@@ -140,7 +142,7 @@ class _Forms:
         self._unfinished = {start[:length] for start in self._by_start for length in range(1, len(start))}
 
     def found_in(self, text: str, *, is_last: bool) -> Iterator[_Found]:
-        """Where the forms are, from left to right; nothing comes behind one that is cut off."""
+        """Return the forms in the text from left to right; a form that is cut off is the last."""
         start_found = self._starts.search(text)
         while start_found:
             found = self._at(text, start_found.start(), is_last=is_last)
@@ -151,52 +153,54 @@ class _Forms:
             start_found = self._starts.search(text, found.end if found else start_found.start() + 1)
 
     def unfinished_end(self, text: str) -> int:
-        """How many characters at the end may begin a form, with too few of them there to tell."""
+        """Return how many characters at the end may be the start of a form that is too short to decide."""
         lengths = range(min(MIN_SECRET_CHARACTERS - 1, len(text)), 0, -1)
         return next((length for length in lengths if text[-length:] in self._unfinished), 0)
 
     def _at(self, text: str, start: int, *, is_last: bool) -> _Found | None:
-        """The longest of the forms that begin here: they may agree far into a long secret before they part."""
+        """Return the longest of the forms that start here, since long secrets may have a long common prefix."""
         longest: _Found | None = None
         for form in self._by_start[text[start : start + MIN_SECRET_CHARACTERS]]:
             length = _common_length(form, text, start)
             is_cut_off = not is_last and start + length == len(text) and length < len(form)
-            is_form = is_cut_off or length >= min(len(form), _SURE_CHARACTERS)
+            is_form = is_cut_off or length >= min(len(form), _DECISIVE_CHARACTERS)
             if is_form and (longest is None or is_cut_off or start + length > longest.end):
                 longest = _Found(start, start + length, is_cut_off)
         return longest
 
 
-@lru_cache(maxsize=128)  # a job's secrets seldom differ from those of the job before it
-def _recognised(secrets: frozenset[str]) -> _Forms | None:
+@lru_cache(maxsize=128)  # consecutive jobs mostly have the same secrets
+def _forms_of_secrets(secrets: frozenset[str]) -> _Forms | None:
     forms = {form for secret in secrets for form in forms_of(secret, MIN_SECRET_CHARACTERS)}
     return _Forms(forms) if forms else None
 
 
 def _common_length(form: str, text: str, start: int) -> int:
-    """How many characters of the form stand in the text from `start` on; 0 when it is not even a likely match."""
-    sure = form[: min(_SURE_CHARACTERS, len(text) - start)]
-    if not text.startswith(sure, start):
+    """Return how many characters of the form are in the text from `start` on; 0 if the decisive part differs."""
+    decisive_part = form[: min(_DECISIVE_CHARACTERS, len(text) - start)]
+    if not text.startswith(decisive_part, start):
         return 0
-    least, most = len(sure), min(len(form), len(text) - start)
-    while least < most:
-        middle = (least + most + 1) // 2
-        if text.startswith(form[len(sure) : middle], start + len(sure)):
-            least = middle
+    low, high = len(decisive_part), min(len(form), len(text) - start)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if text.startswith(form[len(decisive_part) : middle], start + len(decisive_part)):
+            low = middle
         else:
-            most = middle - 1
-    return least
+            high = middle - 1
+    return low
 
 
-def _any_of(words: Iterable[str]) -> re.Pattern[str]:
-    """An expression that finds any of the words (all of one length), sharing their common beginnings."""
-    return re.compile(_branches(sorted(words)))
+def _any_of(texts: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern that matches any of the texts of equal length, and that shares their common prefixes."""
+    return re.compile(_branches(sorted(texts)))
 
 
-def _branches(words: list[str]) -> str:
-    if len(words) == 1:
-        return re.escape(words[0])
+def _branches(texts: list[str]) -> str:
+    if len(texts) == 1:
+        return re.escape(texts[0])
     by_first: dict[str, list[str]] = {}
-    for word in words:
-        by_first.setdefault(word[0], []).append(word[1:])
-    return "(?:" + "|".join(re.escape(first) + _branches(rest) for first, rest in by_first.items()) + ")"
+    for value in texts:
+        by_first.setdefault(value[0], []).append(value[1:])
+    return (
+        "(?:" + "|".join(re.escape(first) + _branches(suffixes) for first, suffixes in by_first.items()) + ")"
+    )

@@ -1,6 +1,6 @@
-"""Secrets: written by people, read by jobs alone.
+"""Store secrets, which users write and only jobs read.
 
-A project's secrets are for all of its skills; a skillpack's own come on top of them.
+The secrets of a project are for all of its skills. The secrets of a skillpack override them.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.identity.limits.quota_check import require_quota
 
-MAX_SECRETS = 1_000  # whatever the quota says
+MAX_SECRETS = 1_000  # regardless of the quota
 MAX_KIB = 384
-"""Of a project, and again of each skillpack: all of them must fit into the environment of each job."""
+"""For a project, and again for each skillpack, since all of them must fit into the environment of a job."""
 
 _STORED_PER_BYTE = 4 / 3  # Fernet writes base64
 
 
 @dataclass(frozen=True, slots=True)
 class JobSecrets:
-    """What a job gets in its environment."""
+    """The secrets in the environment of a job."""
 
     values: dict[str, str] = field(repr=False)
     version: str
-    """Changes whenever one of them does."""
+    """Changes whenever one of them changes."""
 
 
 async def put(
@@ -54,23 +54,23 @@ async def put(
     skillpack_id: UUID | None = None,
     quotas: Quotas | None = None,
 ) -> datetime:
-    """Set a secret of the project, or of one skillpack in it, for jobs that start from now on; tells when.
+    """Set a secret of the project or of one skillpack for jobs that start from now on, and return the time.
 
     Raises:
-        BadSecret: the name or the value cannot be one.
-        TooManySecrets: there is no room for another.
-        QuotaReached: the project, or the skillpack, has as many as it may.
+        BadSecret: The name or the value is invalid.
+        TooManySecrets: The secrets exceed the maximum number or size.
+        QuotaReached: The quota of the project or the skillpack is used up.
     """
     check_name(name)
     check_value(name, value)
     ciphertext = vault.encrypt(value)
     others = visible(Secret, principal).where(_belongs_to(skillpack_id), col(Secret.name) != name)
     await require_quota(session, principal, Quota.SECRETS, quotas, others)
-    await _check_room(session, others, ciphertext)
+    await _check_size(session, others, ciphertext)
     at = now()
-    written = {"ciphertext": ciphertext, "updated_at": at, "updated_by": principal.label}
+    columns = {"ciphertext": ciphertext, "updated_at": at, "updated_by": principal.label}
     row = insert(Secret).values(
-        id=uuid4(), project_id=principal.project_id, skillpack_id=skillpack_id, name=name, **written
+        id=uuid4(), project_id=principal.project_id, skillpack_id=skillpack_id, name=name, **columns
     )
     owner = "project_id" if skillpack_id is None else "skillpack_id"
     is_project_wide = col(Secret.skillpack_id).is_(None)
@@ -78,17 +78,17 @@ async def put(
         row.on_conflict_do_update(
             index_elements=[owner, "name"],
             index_where=is_project_wide if skillpack_id is None else ~is_project_wide,
-            set_=written,
+            set_=columns,
         )
     )
-    await audit.record(session, principal, "secret.set", name, **_place(skillpack_id))
+    await audit.record(session, principal, "secret.set", name, **_audit_fields(skillpack_id))
     return at
 
 
 async def names(
     session: AsyncSession, principal: Principal, *, skillpack_id: UUID | None = None
 ) -> Sequence[Secret]:
-    """The project's own secrets, or one skillpack's, by name; their values stay encrypted."""
+    """Return the secrets of the project, or of one skillpack, ordered by name. Their values stay encrypted."""
     query = visible(Secret, principal).where(_belongs_to(skillpack_id)).order_by(col(Secret.name))
     return (await session.scalars(query)).all()
 
@@ -96,24 +96,24 @@ async def names(
 async def delete(
     session: AsyncSession, principal: Principal, name: str, *, skillpack_id: UUID | None = None
 ) -> None:
-    """Forget a secret; jobs that run keep what they have.
+    """Delete a secret; running jobs keep their copy.
 
     Raises:
-        SecretMissing: there is none of that name.
+        SecretMissing: There is no secret with this name.
     """
     query = visible(Secret, principal).where(_belongs_to(skillpack_id), col(Secret.name) == name)
     found = (await session.scalars(query.with_for_update())).one_or_none()
     if found is None:
         raise SecretMissing(name)
     await session.delete(found)
-    await audit.record(session, principal, "secret.deleted", name, **_place(skillpack_id))
+    await audit.record(session, principal, "secret.deleted", name, **_audit_fields(skillpack_id))
 
 
 async def for_job(session: AnySession, vault: Vault, *, project_id: UUID, skillpack_id: UUID) -> JobSecrets:
-    """The secrets that a job of this skillpack gets: the project's, with the skillpack's own over them.
+    """Return the secrets for a job of this skillpack: the project's, overridden by the skillpack's.
 
     Raises:
-        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+        SecretUnreadable: One of them cannot be decrypted with the keys of this instance.
     """
     query = (
         select(col(Secret.name), col(Secret.ciphertext))
@@ -124,7 +124,8 @@ async def for_job(session: AnySession, vault: Vault, *, project_id: UUID, skillp
         .order_by(col(Secret.skillpack_id).is_not(None))
     )
     rows = (await session.execute(query)).all()
-    ciphertexts: dict[str, str] = {row.name: row.ciphertext for row in rows}  # the later one wins
+    # Secrets of the skillpack come last, and override those of the project.
+    ciphertexts: dict[str, str] = {row.name: row.ciphertext for row in rows}
     version = hashlib.sha256()
     for name in sorted(ciphertexts):
         version.update(f"{name}={ciphertexts[name]}\n".encode())
@@ -135,16 +136,16 @@ async def for_job(session: AnySession, vault: Vault, *, project_id: UUID, skillp
 
 
 async def all_of(session: AsyncSession, vault: Vault, *, project_id: UUID) -> list[str]:
-    """Every value that the project or one of its skillpacks keeps secret, to take them out of what is written.
+    """Return the values of all secrets of the project and its skillpacks, to redact them in stored text.
 
     Raises:
-        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+        SecretUnreadable: One of them cannot be decrypted with the keys of this instance.
     """
     query = select(col(Secret.ciphertext)).where(col(Secret.project_id) == project_id)
     return [vault.decrypt(text) for text in (await session.scalars(query)).all()]
 
 
-async def _check_room(session: AsyncSession, others: Select[Any], ciphertext: str) -> None:
+async def _check_size(session: AsyncSession, others: Select[Any], ciphertext: str) -> None:
     sums = others.with_only_columns(func.count(), func.coalesce(func.sum(func.length(Secret.ciphertext)), 0))
     count, size = (await session.execute(sums)).one()
     if count >= MAX_SECRETS or size + len(ciphertext) > MAX_KIB * 1024 * _STORED_PER_BYTE:
@@ -156,5 +157,5 @@ def _belongs_to(skillpack_id: UUID | None) -> Any:
     return column.is_(None) if skillpack_id is None else column == skillpack_id
 
 
-def _place(skillpack_id: UUID | None) -> dict[str, str]:
+def _audit_fields(skillpack_id: UUID | None) -> dict[str, str]:
     return {} if skillpack_id is None else {"skillpack_id": str(skillpack_id)}

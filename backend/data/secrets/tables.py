@@ -1,4 +1,4 @@
-"""Table of secrets."""
+"""Define the table of secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.core.db.engine import Timestamp
 
 
 class Secret(SQLModel, table=True):
-    """A named value of a project, or of one skillpack in it, encrypted at rest and never read back over HTTP."""
+    """A named value of a project or of one skillpack, encrypted at rest and never returned over HTTP."""
 
     __tablename__: ClassVar[str] = "secrets"
     __table_args__ = (
@@ -39,6 +39,6 @@ class Secret(SQLModel, table=True):
     skillpack_id: UUID | None = Field(default=None, foreign_key="skillpacks.id", ondelete="CASCADE")
     name: str = Field(max_length=128)
     ciphertext: str
-    """Fernet token, with the prefix `enc:v1:`."""
+    """Fernet token with the prefix `enc:v1:`."""
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_by: str = Field(default="", max_length=200)

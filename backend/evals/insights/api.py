@@ -1,4 +1,4 @@
-"""The route of findings."""
+"""Define the route of insights."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from backend.identity.auth.permissions import AuthorizedRoute
 router = APIRouter(route_class=AuthorizedRoute, tags=["skills"])
 
 
-@router.get("/skills/{name:path}/findings", summary="What a skill's jobs say about it")
+@router.get("/skills/{name:path}/findings", summary="Get the insights of a skill")
 @permissions.needs("jobs:read")
 async def get_findings(
     name: str,
     principal: PrincipalDep,
     session: SessionDep,
     *,
-    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
+    skillpack: Annotated[str | None, Query(description="ID or slug. Default: the default skillpack.")] = None,
     since: Annotated[
-        datetime | None, Query(description="Jobs from then on; default: a week, at most 90 days.")
+        datetime | None, Query(description="Jobs since then. Default: a week ago; at most 90 days ago.")
     ] = None,
 ) -> Findings:
-    """Slow and dear steps and tools, repeated errors, cache misses, misfits, numbers by version, each with its jobs."""
+    """Return insights from the recent jobs of a skill, each with jobs as examples.
+
+    They are about slow and expensive steps and tools, repeated errors, cache misses, invalid results, and versions.
+    """
     return await service.findings(session, principal, name, skillpack=skillpack, since=since)

@@ -1,4 +1,4 @@
-"""The jobs of a skill and what they did: a bounded number of each, by index."""
+"""Read the recent jobs of a skill and their steps, a limited number of each."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from backend.identity.auth.principal import Principal, visible
 
 MAX_JOBS: Final = 200
 MAX_EVENTS: Final = 300
-"""Of one job: about sixty steps."""
+"""Of one job: about 60 steps."""
 MAX_PREVIEW: Final = 160
 
 _EVENTS: Final = text("""
 select e.job_id, e.type, e.ts, cast(e.payload ->> 'step' as int) as step,
        coalesce(e.payload ->> 'tool', e.payload ->> 'name') as tool, e.payload ->> 'tool_use_id' as tool_use_id,
-       e.payload ->> 'ok' as ok, left(e.payload ->> 'preview', :most_preview) as preview,
+       e.payload ->> 'ok' as ok, left(e.payload ->> 'preview', :max_preview) as preview,
        cast(e.payload ->> 'input_tokens' as bigint) as input_tokens,
        cast(e.payload ->> 'cache_read_input_tokens' as bigint) as cache_read,
        cast(e.payload ->> 'cache_creation_input_tokens' as bigint) as cache_write,
@@ -33,14 +33,14 @@ select e.job_id, e.type, e.ts, cast(e.payload ->> 'step' as int) as step,
 from unnest(cast(:jobs as uuid[])) as j(id) cross join lateral (
   select * from job_events
   where job_id = j.id and ts >= :since and type in ('model_response', 'tool_started', 'tool_result')
-  order by seq limit :most_events
+  order by seq limit :max_events
 ) e
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One job that has ended."""
+    """A job that has ended."""
 
     id: UUID
     version: int | None
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def succeeded(self) -> bool:
-        """Whether it has a result."""
+        """Return whether it has a result."""
         return self.status == "succeeded"
 
 
@@ -70,13 +70,13 @@ class Reply:
 
     @property
     def prompt_tokens(self) -> int:
-        """All that the model had to read."""
+        """All tokens that the model had to read."""
         return self.input_tokens + self.cache_read + self.cache_write
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of a tool that has its result."""
+    """A tool call that has a result."""
 
     job_id: UUID
     tool: str
@@ -84,25 +84,25 @@ class Call:
     preview: str
     billed_micros: int
     duration_ms: float | None
-    """None: it is not known when it began."""
+    """None if its start is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What was read."""
+class RecentJobs:
+    """Recent jobs and their steps."""
 
     runs: list[Run]
     """Newest first."""
     is_capped: bool
     replies: list[Reply]
-    """Those that a language model gave."""
+    """Only replies of a language model."""
     calls: list[Call]
 
 
 async def read(
     session: AsyncSession, principal: Principal, *, skillpack_id: UUID, skill: str, since: datetime
-) -> Read:
-    """The newest jobs of the skill that have ended, and the steps of those that are agents'."""
+) -> RecentJobs:
+    """Return the newest jobs of the skill that have ended, with the steps of agentic ones."""
     query = visible(Job, principal).where(
         col(Job.skill_name) == skill,
         col(Job.skillpack_id) == skillpack_id,
@@ -117,11 +117,11 @@ async def read(
     ended = [row for row in rows[:MAX_JOBS] if row.finished_at is not None]
     agents = [row.id for row in ended if row.type == "agentic"]
     replies, calls = await steps(session, agents, since)
-    return Read([_run(row) for row in ended], len(rows) > MAX_JOBS, replies, calls)
+    return RecentJobs([_run(row) for row in ended], len(rows) > MAX_JOBS, replies, calls)
 
 
 def _run(row: Any) -> Run:
-    took = None if row.started_at is None else row.finished_at - row.started_at
+    duration = None if row.started_at is None else row.finished_at - row.started_at
     return Run(
         id=row.id,
         version=row.deployment_version,
@@ -129,25 +129,25 @@ def _run(row: Any) -> Run:
         error_code=row.error_code and current_code(row.error_code),
         cost_micros=row.cost_micros,
         eval_score=row.eval_score,
-        duration_ms=None if took is None else round(took.total_seconds() * 1000),
+        duration_ms=None if duration is None else round(duration.total_seconds() * 1000),
     )
 
 
 async def steps(
     session: AsyncSession, jobs: Sequence[UUID], since: datetime
 ) -> tuple[list[Reply], list[Call]]:
-    """The replies and the calls of these jobs, of each up to so many events."""
+    """Return the replies and calls of these jobs, up to a number of events of each."""
     if not jobs:
         return [], []
-    values = {"jobs": list(jobs), "since": since, "most_events": MAX_EVENTS, "most_preview": MAX_PREVIEW}
+    values = {"jobs": list(jobs), "since": since, "max_events": MAX_EVENTS, "max_preview": MAX_PREVIEW}
     replies: list[Reply] = []
     calls: list[Call] = []
-    began: dict[tuple[UUID, str], datetime] = {}
+    started: dict[tuple[UUID, str], datetime] = {}
     for row in (await session.execute(_EVENTS, values)).all():
         if row.type == "tool_started":
-            began[row.job_id, row.tool_use_id] = row.ts
+            started[row.job_id, row.tool_use_id] = row.ts
         elif row.type == "tool_result":
-            calls.append(_call(row, began.pop((row.job_id, row.tool_use_id), None)))
+            calls.append(_call(row, started.pop((row.job_id, row.tool_use_id), None)))
         elif not row.label:
             replies.append(_reply(row))
     return replies, calls
@@ -165,12 +165,12 @@ def _reply(row: Any) -> Reply:
     )
 
 
-def _call(row: Any, began: datetime | None) -> Call:
+def _call(row: Any, started: datetime | None) -> Call:
     return Call(
         job_id=row.job_id,
         tool=row.tool or "",
         ok=row.ok == "true",
         preview=row.preview or "",
         billed_micros=row.billed_micros or 0,
-        duration_ms=None if began is None else (row.ts - began).total_seconds() * 1000,
+        duration_ms=None if started is None else (row.ts - started).total_seconds() * 1000,
     )

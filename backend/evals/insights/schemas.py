@@ -1,4 +1,4 @@
-"""What is found, as it is answered."""
+"""Define the responses of the route of insights."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ Kind = Literal[
 Severity = Literal["high", "medium", "low"]
 
 
-class _Answer(BaseModel):
+class _Read(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class Finding(_Answer):
-    """One thing that is worth a look, and the jobs that show it."""
+class Finding(_Read):
+    """One insight, and jobs that show it."""
 
     kind: Kind
     severity: Severity
     title: str
-    """What is so, with its numbers."""
+    """The observation with its numbers."""
     recommendation: str
     """What to do about it."""
     job_ids: list[UUID]
-    """Up to five, the clearest first."""
+    """Up to five jobs, the clearest examples first."""
     facts: dict[str, Any]
 
 
-class VersionNumbers(_Answer):
+class VersionNumbers(_Read):
     """The runs of one version."""
 
     version: int | None
@@ -50,14 +50,14 @@ class VersionNumbers(_Answer):
     failed: int
     mean_eval_score: float | None
     cost_p50_micros: int | None
-    """Of the runs that succeeded, as are the others."""
+    """Costs and durations are those of runs that succeeded."""
     cost_p95_micros: int | None
     duration_p50_ms: int | None
     """From the start of the last attempt to the end."""
     duration_p95_ms: int | None
 
 
-class ToolNumbers(_Answer):
+class ToolNumbers(_Read):
     """The calls of one tool."""
 
     name: str
@@ -70,7 +70,7 @@ class ToolNumbers(_Answer):
     slowest_job_id: UUID | None
 
 
-class StepNumbers(_Answer):
+class StepNumbers(_Read):
     """The replies of the model at one step of the run."""
 
     step: int
@@ -81,24 +81,24 @@ class StepNumbers(_Answer):
     dearest_job_id: UUID
 
 
-class Findings(_Answer):
-    """What the newest jobs of a skill say about it."""
+class Findings(_Read):
+    """Insights from the newest jobs of a skill."""
 
     skill: str
     skillpack: str
     since: datetime
-    """Jobs that were submitted from then on."""
+    """Only jobs that were submitted since then."""
     jobs_analyzed: int
     most_jobs: int
-    """More than so many are not looked at, newest first."""
+    """At most this number of jobs is analyzed, newest first."""
     is_capped: bool
-    """There were more, and the older ones are not in these numbers."""
+    """There are more jobs, and the older ones are not included."""
     most_events: int
-    """Of one job: a longer run is looked at up to there."""
+    """At most this number of events of one job is analyzed."""
     findings: list[Finding]
-    """The gravest first; empty: nothing stands out."""
+    """The most severe first; empty if there is nothing to report."""
     versions: list[VersionNumbers]
     tools: list[ToolNumbers]
-    """The ten that took longest in all."""
+    """The ten with the longest total time."""
     steps: list[StepNumbers]
-    """The ten that cost most in all."""
+    """The ten with the highest total cost."""

@@ -1,4 +1,4 @@
-"""Findings of one skill, from its own jobs."""
+"""Derive insights about a skill from its recent jobs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.core.clock import now
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.evals.insights import rules
-from backend.evals.insights.queries import MAX_EVENTS, MAX_JOBS, Read, read
+from backend.evals.insights.queries import MAX_EVENTS, MAX_JOBS, RecentJobs, read
 from backend.evals.insights.schemas import Finding, Findings, StepNumbers, ToolNumbers, VersionNumbers
 from backend.evals.insights.statistics import steps_of, tools_of, versions_of
 from backend.identity.auth.principal import Principal, Role
 from backend.skills.deployments.active import resolve_skill
 
-USUAL: Final = timedelta(days=7)
-LONGEST: Final = timedelta(days=90)
+DEFAULT_PERIOD: Final = timedelta(days=7)
+MAX_PERIOD: Final = timedelta(days=90)
 
 
 async def findings(
@@ -29,56 +29,57 @@ async def findings(
     skillpack: str | None = None,
     since: datetime | None = None,
 ) -> Findings:
-    """What the newest jobs of the skill say about it; read when it is asked for, nothing is kept.
+    """Return insights from the newest jobs of the skill, computed for each request.
 
     Raises:
-        Missing: there is no such skill.
-        NotAllowed: a publishable key or a job asks.
-        Invalid: the time is no time.
+        Missing: The skill does not exist.
+        NotAllowed: The principal is a publishable key or a job.
+        Invalid: `since` has no time zone.
     """
     principal.require(Role.VIEWER, "jobs:read")
     if principal.kind in ("publishable_key", "job"):
-        raise NotAllowed("Findings are about all jobs of a skill. Ask with a secret key, or in the studio.")
-    begin = _begin(since)
-    found = await resolve_skill(session, principal, skill=skill, skillpack=skillpack)
-    name = found.skill.name
-    seen = await read(session, principal, skillpack_id=found.skillpack_id, skill=name, since=begin)
-    versions, tools, steps = versions_of(seen.runs), tools_of(seen.calls), steps_of(seen.replies)
-    said = sorted(
-        _all(seen, versions, tools, steps), key=lambda one: (rules.ORDER[one.severity], one.kind, one.title)
+        raise NotAllowed("Insights are about all jobs of a skill. Use a secret key or the studio.")
+    start = _start(since)
+    resolved = await resolve_skill(session, principal, skill=skill, skillpack=skillpack)
+    name = resolved.skill.name
+    recent = await read(session, principal, skillpack_id=resolved.skillpack_id, skill=name, since=start)
+    versions, tools, steps = versions_of(recent.runs), tools_of(recent.calls), steps_of(recent.replies)
+    found = sorted(
+        _findings(recent, versions, tools, steps),
+        key=lambda one: (rules.ORDER[one.severity], one.kind, one.title),
     )
     return Findings(
         skill=name,
-        skillpack=found.skillpack_slug,
-        since=begin,
-        jobs_analyzed=len(seen.runs),
+        skillpack=resolved.skillpack_slug,
+        since=start,
+        jobs_analyzed=len(recent.runs),
         most_jobs=MAX_JOBS,
-        is_capped=seen.is_capped,
+        is_capped=recent.is_capped,
         most_events=MAX_EVENTS,
-        findings=said,
+        findings=found,
         versions=versions,
         tools=tools,
         steps=steps,
     )
 
 
-def _begin(since: datetime | None) -> datetime:
+def _start(since: datetime | None) -> datetime:
     if since is None:
-        return now() - USUAL
+        return now() - DEFAULT_PERIOD
     if since.tzinfo is None:
-        message = "Give a moment with its zone, like 2026-01-31T09:00:00Z."
+        message = "Use a time with a time zone, such as 2026-01-31T09:00:00Z."
         raise Invalid(f"since: {message}", [Problem("query.since", message)])
-    return max(since, now() - LONGEST)
+    return max(since, now() - MAX_PERIOD)
 
 
-def _all(
-    seen: Read, versions: list[VersionNumbers], tools: list[ToolNumbers], steps: list[StepNumbers]
+def _findings(
+    recent: RecentJobs, versions: list[VersionNumbers], tools: list[ToolNumbers], steps: list[StepNumbers]
 ) -> Iterator[Finding]:
-    yield from rules.failures(seen.runs)
-    yield from rules.misfits(seen)
-    yield from rules.tool_errors(seen.calls)
-    yield from rules.tools(seen, tools)
-    yield from rules.dear_steps(seen.replies, steps)
-    yield from rules.cache_misses(seen.replies)
-    yield from rules.dear_runs(seen.runs)
-    yield from rules.newer_version(seen.runs, versions)
+    yield from rules.failures(recent.runs)
+    yield from rules.invalid_results(recent)
+    yield from rules.tool_errors(recent.calls)
+    yield from rules.tools(recent, tools)
+    yield from rules.expensive_steps(recent.replies, steps)
+    yield from rules.cache_misses(recent.replies)
+    yield from rules.expensive_runs(recent.runs)
+    yield from rules.newer_version(recent.runs, versions)

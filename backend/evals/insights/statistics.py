@@ -1,4 +1,4 @@
-"""Numbers of versions, tools and steps."""
+"""Compute numbers of versions, tools and steps."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from backend.evals.insights.queries import Call, Reply, Run
 from backend.evals.insights.schemas import StepNumbers, ToolNumbers, VersionNumbers
 
 MAX_SHOWN: Final = 10
-FINISH: Final = "set_output"
-"""The tool that hands in results; its errors are results that did not fit."""
+RESULT_TOOL: Final = "set_output"
+"""The tool that submits results. Its errors are results that do not match the schema."""
 
 
 def versions_of(runs: Iterable[Run]) -> list[VersionNumbers]:
-    """The versions, newest first, drafts last."""
+    """Return the versions, newest first, drafts last."""
     by_version: dict[int | None, list[Run]] = defaultdict(list)
     for run in runs:
         by_version[run.version].append(run)
@@ -26,10 +26,10 @@ def versions_of(runs: Iterable[Run]) -> list[VersionNumbers]:
 
 
 def _version(version: int | None, runs: Sequence[Run]) -> VersionNumbers:
-    well = [run for run in runs if run.succeeded]
-    costs = [run.cost_micros for run in well]
-    durations = [run.duration_ms for run in well if run.duration_ms is not None]
-    scores = [run.eval_score for run in well if run.eval_score is not None]
+    succeeded = [run for run in runs if run.succeeded]
+    costs = [run.cost_micros for run in succeeded]
+    durations = [run.duration_ms for run in succeeded if run.duration_ms is not None]
+    scores = [run.eval_score for run in succeeded if run.eval_score is not None]
     return VersionNumbers(
         version=version,
         runs=len(runs),
@@ -43,12 +43,12 @@ def _version(version: int | None, runs: Sequence[Run]) -> VersionNumbers:
 
 
 def tools_of(calls: Iterable[Call]) -> list[ToolNumbers]:
-    """The tools that took longest in all, without the one that hands in."""
+    """Return the tools with the longest total time, without the one that submits results."""
     by_tool: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
-        if call.tool != FINISH:
+        if call.tool != RESULT_TOOL:
             by_tool[call.tool].append(call)
-    tools = [_tool(name, made) for name, made in by_tool.items()]
+    tools = [_tool(name, tool_calls) for name, tool_calls in by_tool.items()]
     return sorted(tools, key=lambda tool: (-tool.total_ms, tool.name))[:MAX_SHOWN]
 
 
@@ -68,11 +68,11 @@ def _tool(name: str, calls: Sequence[Call]) -> ToolNumbers:
 
 
 def steps_of(replies: Iterable[Reply]) -> list[StepNumbers]:
-    """The steps whose replies cost most in all."""
+    """Return the steps whose replies cost most in total."""
     by_step: dict[int, list[Reply]] = defaultdict(list)
     for reply in replies:
         by_step[reply.step].append(reply)
-    steps = [_step(step, given) for step, given in by_step.items()]
+    steps = [_step(step, step_replies) for step, step_replies in by_step.items()]
     return sorted(steps, key=lambda step: (-step.billed_micros, step.step))[:MAX_SHOWN]
 
 
@@ -89,11 +89,11 @@ def _step(step: int, replies: Sequence[Reply]) -> StepNumbers:
 
 
 def quantile(values: Iterable[float], share: float) -> float | None:
-    """The smallest value that so many of them do not exceed."""
+    """Return the smallest value that this share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 def whole(value: float | None) -> int | None:
-    """Rounded, if there is one."""
+    """Return the rounded value."""
     return None if value is None else round(value)

@@ -8,7 +8,7 @@ from typing import Any
 from backend.context import AppContext
 from backend.core.errors import Missing
 from backend.data.drive import access
-from backend.data.drive.access import MadeFile
+from backend.data.drive.access import JobOutput
 from backend.data.drive.signing import signed_url
 from backend.execution.jobs.schemas import JobRead, OutputRead
 from backend.identity.auth.principal import Principal
@@ -63,7 +63,7 @@ async def _signed(
 
     For principals that may read the drive, a URL returns the current file; for others, the version that the job wrote.
     """
-    made = [MadeFile.of(output, job.finished_at) for job in jobs for output in job.outputs]
+    made = [JobOutput.of(output, job.finished_at) for job in jobs for output in job.outputs]
     if not made or access.reads_all(principal):
         return [[_view(context, job, output) for output in job.outputs] for job in jobs]
     async with context.database.reading() as session:

@@ -1,4 +1,4 @@
-"""The route of media, for jobs that run."""
+"""Define the route of media for running jobs."""
 
 from __future__ import annotations
 
@@ -25,42 +25,45 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 @router.post(
     "/media/generate",
     status_code=201,
-    summary="Make an image, a video, speech or a transcript",
+    summary="Generate an image, a video, speech or a transcript",
     responses={
-        402: {"description": "It may cost more than is left for the job."},
-        409: {"description": "The same call is being worked on, or the job does not run any more."},
-        502: {"description": "The model made nothing that can be used."},
+        402: {"description": "It may cost more than the job may still spend."},
+        409: {"description": "The same call is in progress, or the job does not run any more."},
+        502: {"description": "The model returned nothing usable."},
     },
 )
 @permissions.jobs_only("drive:write")
 async def generate_media(
-    asked: MediaCreate,
+    body: MediaCreate,
     response: Response,
     principal: PrincipalDep,
     context: ContextDep,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> MediaRead:
-    """Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt."""
-    _check_own(asked, principal)
+    """Generate media with the token of a running job.
+
+    The file is stored in the drive, and the cost is on the job's receipt.
+    """
+    _check_own(body, principal)
     if idempotency_key is not None and not 1 <= len(idempotency_key) <= MAX_CHARACTERS:
         raise Malformed(f"An Idempotency-Key has 1 to {MAX_CHARACTERS} printable characters.")
-    folder = asked.output_dir.rstrip("/") + "/" if asked.output_dir else None
+    folder = body.output_dir.rstrip("/") + "/" if body.output_dir else None
     order = MediaOrder(
-        verb=asked.verb or next((verb for verb in get_args(Verb) if verb == asked.kind), None),
-        model=asked.model or "auto",
-        inputs=asked.inputs or {},
+        verb=body.verb or next((verb for verb in get_args(Verb) if verb == body.kind), None),
+        model=body.model or "auto",
+        inputs=body.inputs or {},
         key=idempotency_key or uuid4().hex,
-        output_path=asked.output_path or folder,
-        is_told=True,
+        output_path=body.output_path or folder,
+        records_event=True,
     )
     generated = await service.generate(context, principal, order)
     if generated.is_replayed:
         response.headers[REPLAYED_HEADER] = "true"
-    return generated.answer
+    return generated.media
 
 
-def _check_own(asked: MediaCreate, principal: Principal) -> None:
-    if asked.workspace_id not in (None, principal.project_id):
-        raise NotAllowed("The workspace_id is not that of your project. Leave it out.")
-    if asked.job_id not in (None, principal.id):
-        raise NotAllowed("The job_id is not that of this token's job. Leave it out.")
+def _check_own(body: MediaCreate, principal: Principal) -> None:
+    if body.workspace_id not in (None, principal.project_id):
+        raise NotAllowed("The workspace_id is not that of your project. Omit it.")
+    if body.job_id not in (None, principal.id):
+        raise NotAllowed("The job_id is not that of this token's job. Omit it.")

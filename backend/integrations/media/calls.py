@@ -1,6 +1,6 @@
-"""What is kept of a call while it is made, and after: so that none is ordered or paid twice.
+"""Store the state of each call, so that none is ordered or paid twice.
 
-Every write holds the job's row first: calls of one job take their turn, and see what the others may still cost.
+Every write locks the job's row first: calls of one job are serialized, and see what the others may still cost.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from backend.integrations.media.errors import JobNotRunning, MediaCostExceedsLim
 from backend.money.ledger import service as ledger
 from backend.money.ledger.service import LineItem
 
-LEFT_AFTER: Final = timedelta(seconds=30)
-"""Nobody works on a call that was not renewed for so long."""
+LEASE: Final = timedelta(seconds=30)
+"""A call that was not renewed for this time is not in progress any more."""
 
 _FIND: Final = text("""
 select fingerprint, attempt, ordered, answer, renewed_at > now() - :left_after as is_busy
 from media_calls where job_id = :job_id and key = :key
 """)
-_HELD: Final = text("""
+_RESERVED: Final = text("""
 select cast(coalesce(sum(held_micros), 0) as bigint) from media_calls where job_id = :job_id and key <> :key
 """)
-_TAKE: Final = text("""
+_START: Final = text("""
 insert into media_calls (job_id, key, fingerprint, attempt, held_micros, renewed_at, created_at)
 values (:job_id, :key, :fingerprint, :attempt, :held_micros, now(), now())
 on conflict (job_id, key) do update
 set attempt = excluded.attempt, held_micros = excluded.held_micros, renewed_at = now()
 """)
-_NOTE: Final = text("""
+_RECORD_ORDER: Final = text("""
 update media_calls set ordered = cast(:ordered as jsonb), renewed_at = now()
 where job_id = :job_id and key = :key and attempt = :attempt
 """)
@@ -46,21 +46,21 @@ where c.job_id = :job_id and c.key = :key and c.attempt = :attempt
   and j.id = c.job_id and j.attempt = c.attempt and j.status = 'running'
 returning 1
 """)
-_ANSWER: Final = text("""
+_STORE_RESULT: Final = text("""
 update media_calls set answer = cast(:answer as jsonb), held_micros = 0
 where job_id = :job_id and key = :key and attempt = :attempt
 """)
-_LEAVE: Final = text("""
+_SUSPEND: Final = text("""
 update media_calls set held_micros = 0, renewed_at = '-infinity'
 where job_id = :job_id and key = :key and attempt = :attempt and answer is null
 """)
-_DROP: Final = text("""
+_DISCARD: Final = text("""
 delete from media_calls where job_id = :job_id and key = :key and attempt = :attempt and answer is null
 """)
 _ORDER: Final = text("""
 select ordered from media_calls where job_id = :job_id and key = :key and attempt = :attempt and answer is null
 """)
-_IS_OVER: Final = text(
+_IS_JOB_ENDED: Final = text(
     "select finished_at is not null or cancel_requested_at is not null from jobs where id = :job_id"
 )
 
@@ -75,111 +75,111 @@ class Call:
 
     @property
     def values(self) -> dict[str, Any]:
-        """As parameters of a statement."""
+        """Return the parameters of a statement."""
         return {"job_id": self.job_id, "attempt": self.attempt, "key": self.key}
 
 
-class Begun(NamedTuple):
-    """What is known of a call when it is taken up."""
+class CallState(NamedTuple):
+    """The stored state of a call when it is started."""
 
-    answer: dict[str, Any] | None = None
-    """It is done."""
+    result: dict[str, Any] | None = None
+    """The result, if the call has finished."""
     ordered: dict[str, str] | None = None
-    """It was ordered before."""
+    """The order, if it was placed before."""
 
 
-async def begin(
+async def start(
     session: AsyncSession, call: Call, *, fingerprint: str, model: str, needed_micros: int
-) -> Begun:
-    """Take the call up, and hold what it may cost.
+) -> CallState:
+    """Start the call, and reserve its maximum cost.
 
     Raises:
-        JobNotRunning: the attempt is not the running one any more.
-        KeyReused: the key was used for something else.
-        MediaInProgress: somebody works on it.
-        MediaCostExceedsLimit: it may cost more than is left for the job.
+        JobNotRunning: The attempt does not run any more.
+        KeyReused: The key was used for another request.
+        MediaInProgress: The call is in progress.
+        MediaCostExceedsLimit: It may cost more than the job may still spend.
     """
-    noted = await ledger.job_spending(session, call)
-    if noted is None:
+    spending = await ledger.job_spending(session, call)
+    if spending is None:
         raise JobNotRunning
-    found = (await session.execute(_FIND, {**call.values, "left_after": LEFT_AFTER})).one_or_none()
+    found = (await session.execute(_FIND, {**call.values, "left_after": LEASE})).one_or_none()
     if found is not None:
         if found.fingerprint != fingerprint:
             raise KeyReused
         if found.answer is not None:
-            return Begun(answer=found.answer)
+            return CallState(result=found.answer)
         if found.is_busy and found.attempt == call.attempt:
             raise MediaInProgress
-    held: int = (await session.execute(_HELD, call.values)).scalar_one()
-    left = max(0, noted.remaining_micros - held)
-    if needed_micros > left:
-        has_reservation = noted.remaining_micros + noted.used_micros > 0
+    reserved: int = (await session.execute(_RESERVED, call.values)).scalar_one()
+    remaining_micros = max(0, spending.remaining_micros - reserved)
+    if needed_micros > remaining_micros:
+        has_reservation = spending.remaining_micros + spending.used_micros > 0
         raise MediaCostExceedsLimit(
-            model, needed_micros=needed_micros, left_micros=left, has_reservation=has_reservation
+            model, needed_micros=needed_micros, left_micros=remaining_micros, has_reservation=has_reservation
         )
-    taken = {**call.values, "fingerprint": fingerprint, "held_micros": needed_micros}
-    await session.execute(_TAKE, taken)
-    return Begun(ordered=found.ordered if found is not None else None)
+    values = {**call.values, "fingerprint": fingerprint, "held_micros": needed_micros}
+    await session.execute(_START, values)
+    return CallState(ordered=found.ordered if found is not None else None)
 
 
-async def held_micros(session: AsyncSession, job_id: UUID) -> int:
-    """What the calls of a job that are being made may still cost."""
-    held: int = (await session.execute(_HELD, {"job_id": job_id, "key": ""})).scalar_one()
-    return held
+async def reserved_micros(session: AsyncSession, job_id: UUID) -> int:
+    """Return what the calls in progress of a job may still cost."""
+    reserved: int = (await session.execute(_RESERVED, {"job_id": job_id, "key": ""})).scalar_one()
+    return reserved
 
 
-async def note_order(session: AsyncSession, call: Call, ordered: Mapping[str, str]) -> None:
-    """Keep what finds the order again."""
-    await session.execute(_NOTE, {**call.values, "ordered": storable(dict(ordered))})
+async def record_order(session: AsyncSession, call: Call, ordered: Mapping[str, str]) -> None:
+    """Store what is needed to find the order again."""
+    await session.execute(_RECORD_ORDER, {**call.values, "ordered": storable(dict(ordered))})
 
 
 async def renew(session: AsyncSession, call: Call) -> None:
-    """Say that somebody works on it.
+    """Renew the lease of the call.
 
     Raises:
-        JobNotRunning: the attempt is not the running one any more.
+        JobNotRunning: The attempt does not run any more.
     """
     if (await session.execute(_RENEW, call.values)).scalar_one_or_none() is None:
         raise JobNotRunning
 
 
-async def hold(session: AsyncSession, call: Call) -> None:
-    """Keep the job from ending, and from being charged, until the transaction does.
+async def lock_job(session: AsyncSession, call: Call) -> None:
+    """Lock the job until the transaction ends, so that it neither ends nor is charged.
 
     Raises:
-        JobNotRunning: the attempt is not the running one any more.
+        JobNotRunning: The attempt does not run any more.
     """
     if await ledger.job_spending(session, call) is None:
         raise JobNotRunning
 
 
-async def finish(session: AsyncSession, call: Call, used: LineItem, answer: Mapping[str, Any]) -> None:
-    """Write down what was made and what it costs; the job's row is held.
+async def finish(session: AsyncSession, call: Call, used: LineItem, result: Mapping[str, Any]) -> None:
+    """Store the result and its cost; the job's row is locked.
 
     Raises:
-        JobNotRunning: the attempt is not the running one any more.
+        JobNotRunning: The attempt does not run any more.
     """
     if await ledger.record_usage(session, call, [used]) is None:
         raise JobNotRunning
-    await session.execute(_ANSWER, {**call.values, "answer": storable(dict(answer))})
+    await session.execute(_STORE_RESULT, {**call.values, "answer": storable(dict(result))})
 
 
-async def leave(session: AsyncSession, call: Call) -> None:
-    """Nobody works on it for now; its order stands."""
-    await session.execute(_LEAVE, call.values)
+async def suspend(session: AsyncSession, call: Call) -> None:
+    """Release the call and its reservation, but keep its order."""
+    await session.execute(_SUSPEND, call.values)
 
 
-async def drop(session: AsyncSession, call: Call) -> None:
-    """Nothing comes of it; a call that another attempt has taken up stays."""
-    await session.execute(_DROP, call.values)
+async def discard(session: AsyncSession, call: Call) -> None:
+    """Delete the call, unless another attempt has started it."""
+    await session.execute(_DISCARD, call.values)
 
 
 async def order_of(session: AsyncSession, call: Call) -> dict[str, str] | None:
-    """What finds the order of a call that this attempt has in hand."""
+    """Return the order of a call of this attempt."""
     return (await session.execute(_ORDER, call.values)).scalar_one_or_none()
 
 
-async def is_over(session: AsyncSession, job_id: UUID) -> bool:
-    """Whether nobody will ask for what the job has ordered."""
-    found: bool | None = (await session.execute(_IS_OVER, {"job_id": job_id})).scalar_one_or_none()
+async def is_job_ended(session: AsyncSession, job_id: UUID) -> bool:
+    """Return whether the job has ended or is being cancelled, so that it does not need its orders."""
+    found: bool | None = (await session.execute(_IS_JOB_ENDED, {"job_id": job_id})).scalar_one_or_none()
     return found is None or found

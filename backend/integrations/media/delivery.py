@@ -1,4 +1,4 @@
-"""Putting what was made into the drive: all of it in one transaction with its price, or none of it."""
+"""Store generated media in the drive: all files in one transaction with their price, or none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import provenance, usage
-from backend.data.drive.ingest import destination, drives_of, file_at, give_back, owner_uid
+from backend.data.drive.uploads.ingest import destination, drives_of, file_at, owner_uid, release_replaced
 from backend.identity.auth.principal import Principal
 from backend.integrations.media.calls import Call
 from backend.integrations.media.plan import Plan
@@ -21,7 +21,7 @@ from backend.storage import DriveEntry, Incoming, Storage
 from backend.storage.mime import HEAD_BYTES, by_name, sniff
 from backend.storage.paths import ROOT, DrivePath
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _CHUNK_BYTES: Final = 1 << 20
 _SUFFIXES: Final = {
@@ -41,85 +41,88 @@ _SUFFIXES: Final = {
 }
 
 
-class Placed(NamedTuple):
-    """Where it is."""
+class StoredFiles(NamedTuple):
+    """Where the files are stored."""
 
     paths: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
-class Wish(NamedTuple):
-    """Where a caller wants it."""
+class Destination(NamedTuple):
+    """Where the caller wants the files."""
 
     path: DrivePath
 
     @classmethod
-    def of(cls, named: str | None, does: Plan, call: Call, base: DrivePath = ROOT) -> Self:
-        """What the caller names, else a name that the same call always has; always below the folder `base`.
+    def of(cls, requested_path: str | None, plan: Plan, call: Call, base: DrivePath = ROOT) -> Self:
+        """Return the requested path, or one that is always the same for a call; always below the folder `base`.
 
         Raises:
-            BadDrivePath: it cannot be the path of a file.
+            BadDrivePath: The path is invalid.
         """
-        mark = hashlib.sha256(f"{call.job_id}\n{call.key}".encode()).hexdigest()[:10]
-        own_name = f"{does.family.kind}-{mark}"
-        wanted = destination(named or f"media/{str(call.job_id)[:8]}/", own_name)
-        is_below = wanted.parts[: len(base.parts)] == base.parts
-        return cls(wanted if is_below else DrivePath((*base.parts, *wanted.parts)))
+        digest = hashlib.sha256(f"{call.job_id}\n{call.key}".encode()).hexdigest()[:10]
+        own_name = f"{plan.family.kind}-{digest}"
+        path = destination(requested_path or f"media/{str(call.job_id)[:8]}/", own_name)
+        is_below = path.parts[: len(base.parts)] == base.parts
+        return cls(path if is_below else DrivePath((*base.parts, *path.parts)))
 
     @property
     def suffix(self) -> str:
-        """How the name ends, in small letters; empty when it does not say what it is."""
+        """Return the suffix of the name in lower case; empty if there is none."""
         return Path(self.path.name).suffix.lower()
 
     def path_for(self, number: int, mime: str) -> tuple[DrivePath, bool]:
-        """The path of one of several files, its ending true to what it is; and whether that is another one."""
+        """Return the path of one of several files, and whether the suffix of its media type differs from the requested
+        one.
+        """
         name = Path(self.path.name)
-        is_true = by_name(name.name) == mime
-        suffix = name.suffix if is_true else _SUFFIXES.get(mime, name.suffix)
-        is_kind = by_name(name.name).partition("/")[0] in ("image", "video", "audio")
-        stem = name.stem if is_true or is_kind else name.name
-        more = f"-{number + 1}" if number else ""
-        return self.path.folder.joined(f"{stem}{more}{suffix}"), is_kind and not is_true
+        has_right_suffix = by_name(name.name) == mime
+        suffix = name.suffix if has_right_suffix else _SUFFIXES.get(mime, name.suffix)
+        has_media_suffix = by_name(name.name).partition("/")[0] in ("image", "video", "audio")
+        stem = name.stem if has_right_suffix or has_media_suffix else name.name
+        number_suffix = f"-{number + 1}" if number else ""
+        path = self.path.folder.joined(f"{stem}{number_suffix}{suffix}")
+        return path, has_media_suffix and not has_right_suffix
 
 
-async def place(
+async def store_files(
     context: AppContext,
     principal: Principal,
-    wish: Wish,
+    target: Destination,
     files: Sequence[Path],
     *,
     before: Callable[[AsyncSession], Awaitable[None]],
-    after: Callable[[Placed, AsyncSession], Awaitable[Answer]],
-) -> Answer:
-    """Put the files into the project's drive; `before` and `after` are part of the same transaction.
+    after: Callable[[StoredFiles, AsyncSession], Awaitable[Result]],
+) -> Result:
+    """Store the files in the project's drive; `before` and `after` run in the same transaction.
 
     Raises:
-        DriveQuotaReached: the drive has no room.
-        PathTaken: a folder is there.
+        DriveQuotaReached: They exceed the quota of the drive.
+        PathTaken: A folder has the path.
     """
     drives, sizes = drives_of(context), [path.stat().st_size for path in files]
     replaced: list[DriveEntry | None] = []
     async with AsyncExitStack() as stack:
-        arrived = [await _arrived(stack, context, path) for path in files]
-        room = await stack.enter_async_context(
-            usage.taken(drives, principal.project_id, sum(sizes), len(sizes))
+        received = [await _receive(stack, context, path) for path in files]
+        space = await stack.enter_async_context(
+            usage.reserved(drives, principal.project_id, sum(sizes), len(sizes))
         )
         async with context.database.transaction() as session:
             await before(session)
-            placed = await _place(session, context.storage, principal, (wish, arrived), replaced)
-            answer = await after(placed, session)
-            room.keep()
+            stored = await _store(session, context.storage, principal, (target, received), replaced)
+            result = await after(stored, session)
+            space.keep()
     for entry in replaced:
-        await give_back(drives, principal, entry)
-    return answer
+        await release_replaced(drives, principal, entry)
+    return result
 
 
-class _Arrived(NamedTuple):
+class _Received(NamedTuple):
     incoming: Incoming
     mime: str
 
 
-async def _arrived(stack: AsyncExitStack, context: AppContext, path: Path) -> _Arrived:
+async def _receive(stack: AsyncExitStack, context: AppContext, path: Path) -> _Received:
     incoming = await stack.enter_async_context(context.storage.receive())
     head = b""
     with path.open("rb") as file:
@@ -127,22 +130,22 @@ async def _arrived(stack: AsyncExitStack, context: AppContext, path: Path) -> _A
             head = head or chunk[:HEAD_BYTES]
             await incoming.write(chunk)
     await incoming.settle()
-    return _Arrived(incoming, sniff(head, path.name))
+    return _Received(incoming, sniff(head, path.name))
 
 
-async def _place(
+async def _store(
     session: AsyncSession,
     storage: Storage,
     principal: Principal,
-    wanted: tuple[Wish, Sequence[_Arrived]],
+    files: tuple[Destination, Sequence[_Received]],
     replaced: list[DriveEntry | None],
-) -> Placed:
-    wish, arrived = wanted
+) -> StoredFiles:
+    target, received = files
     uid = await owner_uid(session, principal)
     paths, warnings = [], []
-    for number, (incoming, mime) in enumerate(arrived):
-        path, is_other = wish.path_for(number, mime)
-        if is_other:
+    for number, (incoming, mime) in enumerate(received):
+        path, is_renamed = target.path_for(number, mime)
+        if is_renamed:
             warnings.append(f"The file is {mime}, so it is called {path.name!r}.")
         replaced.append(await file_at(storage, principal, path))
         entry = await incoming.place(principal.project_id, path, owner_uid=uid)
@@ -155,4 +158,4 @@ async def _place(
             written_at=now(),
         )
         paths.append(str(path))
-    return Placed(tuple(paths), tuple(warnings))
+    return StoredFiles(tuple(paths), tuple(warnings))

@@ -1,4 +1,4 @@
-"""What callers ask media models for, by verb."""
+"""Define the inputs for media models, by verb."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_REFS: Final = 14
 MAX_INLINE_CHARACTERS: Final = 8 << 20
 
 FileValue = Annotated[str, StringConstraints(min_length=1, max_length=MAX_INLINE_CHARACTERS)] | dict[str, Any]
-"""An address, a path of the drive, a `data:` address, or `{drive_path}`, `{url}`, `{data}`, `{base64, media_type}`."""
+"""A URL, a path in the drive, a `data:` URL, or `{drive_path}`, `{url}`, `{data}`, `{base64, media_type}`."""
 Prompt = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_PROMPT_CHARACTERS)]
 Ratio = Annotated[str, StringConstraints(pattern=r"^([1-9][0-9]?:[1-9][0-9]?|auto)$")]
-Part = Annotated[float, Field(ge=0, le=1)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+ShortText = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class _Inputs(BaseModel):
@@ -30,7 +30,7 @@ class _Inputs(BaseModel):
 
 
 class ImageInputs(_Inputs):
-    """For an image."""
+    """Inputs for an image."""
 
     prompt: Annotated[Prompt, Field(min_length=1)]
     refs: list[FileValue] = Field(default=[], max_length=MAX_REFS)
@@ -40,12 +40,12 @@ class ImageInputs(_Inputs):
 
     @property
     def mode(self) -> ModeName:
-        """What the inputs mean."""
+        """Return the mode that the inputs imply."""
         return "edit" if self.refs else "t2i"
 
 
 class VideoInputs(_Inputs):
-    """For a video."""
+    """Inputs for a video."""
 
     prompt: Prompt = ""
     image: FileValue | None = None
@@ -59,7 +59,10 @@ class VideoInputs(_Inputs):
 
     @property
     def mode(self) -> ModeName:
-        """What the inputs mean: lips before references, references before a picture, a picture before words."""
+        """Return the mode that the inputs imply.
+
+        Lip sync comes before references, references before an image, an image before text.
+        """
         if self.lipsync_audio is not None:
             return "lipsync"
         if self.refs:
@@ -67,51 +70,51 @@ class VideoInputs(_Inputs):
         return "i2v" if self.image is not None else "t2v"
 
     @model_validator(mode="after")
-    def _say_something(self) -> VideoInputs:
+    def _require_content(self) -> VideoInputs:
         if not (self.prompt or self.image or self.refs):
-            raise ValueError("Say in 'prompt' what is to be seen, or give an 'image'.")
+            raise ValueError("Describe the video in 'prompt', or add an 'image'.")
         return self
 
 
 class AudioInputs(_Inputs):
-    """For speech."""
+    """Inputs for speech."""
 
     text: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT_CHARACTERS)
     ]
-    voice: Word | None = None
-    language: Word | None = None
-    stability: Part | None = None
-    similarity_boost: Part | None = None
-    style: Part | None = None
+    voice: ShortText | None = None
+    language: ShortText | None = None
+    stability: Fraction | None = None
+    similarity_boost: Fraction | None = None
+    style: Fraction | None = None
     speed: float = Field(default=1.0, ge=0.5, le=2.0)
 
     @property
     def mode(self) -> ModeName:
-        """Speech from text."""
+        """Return the mode for speech from text."""
         return "tts"
 
 
 class TranscribeInputs(_Inputs):
-    """For a transcript."""
+    """Inputs for a transcript."""
 
     audio: FileValue
-    keyterms: list[Word] = Field(default=[], max_length=100)
-    language: Word | None = None
+    keyterms: list[ShortText] = Field(default=[], max_length=100)
+    language: ShortText | None = None
 
     @property
     def mode(self) -> ModeName:
-        """Text from speech."""
+        """Return the mode for text from speech."""
         return "stt"
 
     @model_validator(mode="before")
     @classmethod
-    def _take_older_names(cls, given: Any) -> Any:
-        """The kit's names of before."""
-        if not isinstance(given, dict):
-            return given
+    def _rename_older_inputs(cls, values: Any) -> Any:
+        """Accept the names of earlier versions of the kit."""
+        if not isinstance(values, dict):
+            return values
         names = {"audio_url": "audio", "language_code": "language"}
-        return {names.get(name, name): value for name, value in given.items()}
+        return {names.get(name, name): value for name, value in values.items()}
 
 
 MediaInputs = ImageInputs | VideoInputs | AudioInputs | TranscribeInputs
@@ -123,28 +126,28 @@ FORMS: Final[dict[Verb, type[MediaInputs]]] = {
 }
 
 
-def parse(verb: Verb, given: dict[str, Any]) -> MediaInputs:
-    """The inputs, checked; those that are null count as left out.
+def parse(verb: Verb, values: dict[str, Any]) -> MediaInputs:
+    """Return the validated inputs; null counts as omitted.
 
     Raises:
-        BadMediaInputs: they do not fit.
+        BadMediaInputs: They are invalid.
     """
     form = FORMS[verb]
     try:
-        return form.model_validate({name: value for name, value in given.items() if value is not None})
+        return form.model_validate({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
         raise BadMediaInputs([_problem(one, form) for one in error.errors()[:20]]) from None
 
 
 def canonical(inputs: MediaInputs) -> str:
-    """The same text for the same request."""
+    """Return the same text for equal inputs."""
     return json.dumps(inputs.model_dump(), sort_keys=True)
 
 
 def _problem(error: Any, form: type[MediaInputs]) -> Problem:
-    place = [str(part) for part in error["loc"]]
-    path = ".".join(["inputs", *place])
+    location = [str(part) for part in error["loc"]]
+    path = ".".join(["inputs", *location])
     if error["type"] == "extra_forbidden":
-        hint = suggestion(place[-1], form.model_fields) or f" Known: {', '.join(form.model_fields)}."
-        return Problem(path, f"There is no input of that name.{hint}")
+        hint = suggestion(location[-1], form.model_fields) or f" Known: {', '.join(form.model_fields)}."
+        return Problem(path, f"There is no input with this name.{hint}")
     return Problem(path, str(error["msg"]).removeprefix("Value error, "))

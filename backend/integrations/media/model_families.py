@@ -1,4 +1,4 @@
-"""Families of models for media: what each can do, how it is asked, and what it costs."""
+"""Define the families of media models: their abilities, parameters and prices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LOCAL: Final[Mapping[str, str]] = {
     "video": "local/clip",
     "audio": "local/espeak",
 }
-_WANTED: Final[Mapping[str, str]] = {
+_MODE_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "t2i": "draw from words",
     "edit": "work from reference images ('refs')",
     "t2v": "film from words",
@@ -44,7 +44,7 @@ class _Part(BaseModel):
 
 
 class MediaRate(_Part):
-    """What a unit costs upstream, with and without sound."""
+    """The upstream price of a unit, with and without sound."""
 
     usd: Decimal = Field(ge=0)
     with_audio_usd: Decimal | None = None
@@ -52,34 +52,34 @@ class MediaRate(_Part):
 
 
 class MediaPrice(MediaRate):
-    """What a unit costs upstream."""
+    """The upstream price of a unit."""
 
     per: Unit
     at: dict[str, MediaRate] = {}
-    """Of resolutions that cost something else."""
+    """By resolution, if the price differs."""
 
     def nanos(self, *, has_audio: bool = False, resolution: str | None = None) -> int:
-        """Nano-dollars of one unit."""
+        """Return the price of one unit in nano-dollars."""
         rate = self.at.get(resolution or "", self)
         usd = rate.with_audio_usd if has_audio and rate.with_audio_usd is not None else rate.usd
         return int(usd * NANOS_PER_USD)
 
 
 class Duration(_Part):
-    """How long a video may be, in seconds."""
+    """The durations of videos, in seconds."""
 
     least: int
     most: int
     usual: int
     step: int = 1
     form: str = "{}"
-    """How the model wants it written."""
+    """The format that the model expects."""
 
     def nearest(self, seconds: float | None) -> int:
-        """The duration that the model has and that is nearest to the wanted one."""
-        wanted = self.usual if seconds is None else seconds
+        """Return the supported duration that is nearest to the requested one."""
+        requested = self.usual if seconds is None else seconds
         steps = range(self.least, self.most + 1, self.step)
-        return min(steps, key=lambda one: (abs(one - wanted), one))
+        return min(steps, key=lambda one: (abs(one - requested), one))
 
 
 class Mode(_Part):
@@ -89,7 +89,7 @@ class Mode(_Part):
     """Of the provider's endpoint; never shown."""
     sends: dict[str, str] = {}
     leaves: tuple[str, ...] = ()
-    """Inputs of the family that this mode does not take."""
+    """Inputs of the family that this mode does not support."""
     needs: tuple[str, ...] = ()
     price: MediaPrice | None = None
 
@@ -100,77 +100,78 @@ class Family(_Part):
     slug: str
     kind: Kind
     price: MediaPrice | None = None
-    """None: it costs nothing."""
+    """None: it is free."""
     duration: Duration | None = None
     sends: dict[str, str] = {}
     adds: dict[str, str] = {}
     sizes: dict[str, str] = {}
-    """Aspect ratios by what the model calls them, where it has names of its own."""
+    """The model's own names of aspect ratios, if it has any."""
     resolutions: tuple[str, ...] = ()
-    """Those that its price is known for; empty: it takes any, or none."""
+    """Those with a known price; empty: all, or none."""
     modes: dict[ModeName, Mode]
 
     @property
     def is_local(self) -> bool:
-        """Whether it is made on this machine."""
+        """Return whether it runs on this host."""
         return self.slug.startswith("local/")
 
     @property
     def provider(self) -> str:
-        """Whose it is."""
+        """Return the name of the provider."""
         return self.slug.partition("/")[0]
 
     def mode(self, name: ModeName) -> Mode:
-        """The mode of that name.
+        """Return the mode with this name.
 
         Raises:
-            ModeMissing: the family does not have it.
+            ModeMissing: The family does not have it.
         """
         mode = self.modes.get(name)
         if mode is None:
             others = [one.slug for one in families().values() if name in one.modes and not one.is_local]
-            raise ModeMissing(self.slug, _WANTED[name], others)
+            raise ModeMissing(self.slug, _MODE_DESCRIPTIONS[name], others)
         return mode
 
     def price_of(self, name: ModeName) -> MediaPrice | None:
-        """What a unit of the mode costs; none: nothing."""
+        """Return the price of a unit in this mode; None: it is free."""
         return self.modes[name].price or self.price
 
 
 @lru_cache(maxsize=1)
 def families() -> Mapping[str, Family]:
-    """Every family, by its slug."""
+    """Return every family, by slug."""
     text = files(__package__).joinpath("families.toml").read_text("utf-8")
-    written = tomllib.loads(text)["families"]
-    return {slug: Family.model_validate({**family, "slug": slug}) for slug, family in written.items()}
+    definitions = tomllib.loads(text)["families"]
+    return {slug: Family.model_validate({**family, "slug": slug}) for slug, family in definitions.items()}
 
 
 def find(model: str, verb: Verb | None) -> tuple[Family, Verb]:
-    """The family that a slug, or its last part alone, names, and what is done with it.
+    """Return the family with this slug, or with this last part of it, and the verb.
 
     Raises:
-        UnknownMediaModel: there is none, or it makes something else.
+        UnknownMediaModel: It does not exist, or does not support the verb.
     """
-    known = families()
-    slugs = [slug for slug in known if model in (slug, slug.partition("/")[2])]
+    all_families = families()
+    slugs = [slug for slug in all_families if model in (slug, slug.partition("/")[2])]
     if not slugs:
-        hint = suggestion(model, known) or f" Known: {', '.join(known)}."
-        raise UnknownMediaModel(
-            f"There is no model for media {model[:100]!r}.{hint} Or write 'auto'.", model[:100]
+        hint = suggestion(model, all_families) or f" Known: {', '.join(all_families)}."
+        raise UnknownMediaModel(f"There is no media model {model[:100]!r}.{hint} Or use 'auto'.", model[:100])
+    family = all_families[slugs[0]]
+    family_verb: Verb = "transcribe" if "stt" in family.modes else family.kind
+    if verb not in (None, family_verb):
+        alternatives = (
+            ", ".join(slug for slug in all_families if all_families[slug].kind == verb) or TRANSCRIBES
         )
-    family = known[slugs[0]]
-    own: Verb = "transcribe" if "stt" in family.modes else family.kind
-    if verb not in (None, own):
-        fitting = ", ".join(slug for slug in known if known[slug].kind == verb) or TRANSCRIBES
         raise UnknownMediaModel(
-            f"{family.slug} is not for this: it does {own!r}. For {verb!r} name one of {fitting}, or 'auto'.",
+            f"{family.slug} does not support this: its verb is {family_verb!r}. For {verb!r} use one of "
+            f"{alternatives}, or 'auto'.",
             family.slug,
         )
-    return family, own
+    return family, family_verb
 
 
-def usual(verb: Verb) -> Family:
-    """The family that is meant by 'auto'."""
+def default_family(verb: Verb) -> Family:
+    """Return the family for `auto`."""
     if verb == "transcribe":
         return families()[TRANSCRIBES]
     slugs: tuple[str, ...] = getattr(catalog.current().media, verb)
@@ -178,5 +179,5 @@ def usual(verb: Verb) -> Family:
 
 
 def local(kind: Kind) -> Family:
-    """The family of this machine."""
+    """Return the local family."""
     return families()[_LOCAL[kind]]

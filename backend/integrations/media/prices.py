@@ -1,4 +1,4 @@
-"""What media cost here: upstream prices with the instance's margin on top."""
+"""Return the prices of media on this instance: upstream prices plus its margin."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from backend.money.pricing import billed_micros
 
 
 class MediaRateHere(BaseModel):
-    """Micro-dollars of a unit, the margin included."""
+    """Price of a unit in micro-dollars, including the margin."""
 
     micros: int
     with_audio_micros: int | None = None
 
 
 class MediaModelPrice(BaseModel):
-    """A model for media: what it can do and what it costs."""
+    """A media model with its abilities and prices."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -27,17 +27,17 @@ class MediaModelPrice(BaseModel):
     modes: list[ModeName]
     """`t2i` and `edit` of images; `t2v`, `i2v`, `r2v` and `lipsync` of videos; `tts` speaks, `stt` transcribes."""
     per: Unit | None
-    """What a price is for; none: it costs nothing."""
+    """The unit of the price. None: it is free."""
     micros: int
-    """Micro-dollars of a unit, the margin included."""
+    """Price of a unit in micro-dollars, including the margin."""
     with_audio_micros: int | None = None
     """Of a video with sound."""
     at: dict[str, MediaRateHere] = {}
-    """Of resolutions that cost something else."""
+    """By resolution, if the price differs."""
 
     @classmethod
     def all(cls, margin_pct: int) -> list[Self]:
-        """Every model for media that skills may name."""
+        """Return every media model that skills may name."""
         return [cls._of(family, margin_pct) for family in families().values()]
 
     @classmethod
@@ -50,17 +50,17 @@ class MediaModelPrice(BaseModel):
             per=None if price is None else price.per,
             micros=0 if price is None else billed_micros(price.nanos(), margin_pct),
             with_audio_micros=_with_audio(price, margin_pct),
-            at={} if price is None else {name: _here(price, name, margin_pct) for name in price.at},
+            at={} if price is None else {name: _rate_here(price, name, margin_pct) for name in price.at},
         )
 
 
-def _here(price: MediaPrice, resolution: str, margin_pct: int) -> MediaRateHere:
-    sound = price.at[resolution].with_audio_usd is not None
+def _rate_here(price: MediaPrice, resolution: str, margin_pct: int) -> MediaRateHere:
+    has_sound_price = price.at[resolution].with_audio_usd is not None
     nanos = price.nanos(resolution=resolution)
-    loud = price.nanos(resolution=resolution, has_audio=True) if sound else None
+    with_sound = price.nanos(resolution=resolution, has_audio=True) if has_sound_price else None
     return MediaRateHere(
         micros=billed_micros(nanos, margin_pct),
-        with_audio_micros=None if loud is None else billed_micros(loud, margin_pct),
+        with_audio_micros=None if with_sound is None else billed_micros(with_sound, margin_pct),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the service and those who make media agree on."""
+"""Define the interface between the service and providers of media."""
 
 from __future__ import annotations
 
@@ -12,56 +12,56 @@ from backend.integrations.media.plan import Plan
 
 @dataclass(slots=True)
 class Sources:
-    """Files of one call."""
+    """Input files of one call."""
 
-    addresses: dict[str, list[str]]
+    urls: dict[str, list[str]]
     audio_bytes: int = 0
-    """Of the recording that the call is priced by."""
+    """Size of the recording that determines the price."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A call that is paid for, or costs nothing."""
+    """A call that is paid, or free."""
 
     plan: Plan
     files: Mapping[str, Sequence[str]]
-    """Of the inputs that are files, addresses that the provider can read: `https:` or `data:`."""
+    """For inputs that are files: URLs that the provider can read, `https:` or `data:`."""
     folder: Path
-    """Where what was made goes; gone after the call."""
+    """Where the results are written; deleted after the call."""
     suffix: str
-    """How the caller's file name ends; empty: the provider chooses."""
+    """The suffix of the caller's file name; empty: the provider chooses."""
     ordered: Mapping[str, str] | None
-    """What an earlier try noted of its order: it is not bought again."""
-    note: Callable[[Mapping[str, str]], Awaitable[None]]
-    """Keeps what is needed to find the order again."""
-    still_wanted: Callable[[], Awaitable[None]]
-    """Returns while the job that waits for it runs; raises `JobNotRunning` when not."""
+    """The order of an earlier attempt, which is not paid again."""
+    record_order: Callable[[Mapping[str, str]], Awaitable[None]]
+    """Stores what is needed to find the order again."""
+    require_running: Callable[[], Awaitable[None]]
+    """Returns while the job of the call runs; otherwise raises `JobNotRunning`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What came of it."""
+class GeneratedMedia:
+    """The result of a call."""
 
     files: Sequence[Path] = ()
     request_id: str = ""
-    said: Mapping[str, Any] = field(default_factory=dict)
+    transcript: Mapping[str, Any] = field(default_factory=dict)
     """Of a transcript: `text`, `words`, `language_code`."""
     audio_seconds: float | None = None
-    """How long the recording was that the call is priced by, if that is known."""
+    """Duration of the recording that determines the price, if it is known."""
     warnings: tuple[str, ...] = ()
 
 
 class Provider(Protocol):
-    """Makes media."""
+    """Generates media."""
 
-    async def make(self, order: Order) -> Made:
-        """Make what is ordered; or go on with an order of before.
+    async def make(self, order: Order) -> GeneratedMedia:
+        """Carry out an order, or continue an earlier one.
 
         Raises:
-            MediaRefused: the model does not do that.
-            MediaFailed: it made nothing that can be used.
-            MediaProviderUnavailable: it does not answer; the order may be asked for again.
+            MediaRefused: The model does not support it.
+            MediaFailed: It returned nothing usable.
+            MediaProviderUnavailable: It is unavailable; the order can be continued later.
         """
 
     async def cancel(self, ordered: Mapping[str, str]) -> None:
-        """Let go of an order, as far as that still goes; never raises."""
+        """Cancel an order if possible; never raises."""

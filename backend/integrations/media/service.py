@@ -1,4 +1,4 @@
-"""Making media for a running job: what it asks for is planned, then made and paid once."""
+"""Generate media for a running job: plan the call, then carry it out and pay for it once."""
 
 from __future__ import annotations
 
@@ -9,73 +9,79 @@ from uuid import UUID
 from backend.context import AppContext
 from backend.core.errors import NotAllowed
 from backend.data.drive import usage
-from backend.data.drive.ingest import drives_of
-from backend.data.drive.listing_access import Reach, reach_of
+from backend.data.drive.listing_access import ListingAccess, access_of
+from backend.data.drive.uploads.ingest import drives_of
 from backend.execution.jobs.access import running_job
 from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media.calls import Call
-from backend.integrations.media.delivery import Wish
+from backend.integrations.media.delivery import Destination
 from backend.integrations.media.errors import JobNotRunning
-from backend.integrations.media.generation import Generated, Making, MediaOrder
+from backend.integrations.media.generation import Generated, Generation, MediaOrder
 from backend.integrations.media.plan import plan
 from backend.skills.manifest.types import Skill
 from backend.storage.paths import ROOT
 
 
-async def generate(context: AppContext, principal: Principal, asked: MediaOrder) -> Generated:
-    """Make it, put it into the drive of the job's project, and write down what it costs.
+async def generate(context: AppContext, principal: Principal, request: MediaOrder) -> Generated:
+    """Generate media, store them in the drive of the job's project, and record their cost.
 
     Raises:
-        NotAllowed: who asks is no running job.
-        UnknownMediaModel: there is no such model, or it is not for that.
-        ModeMissing: the model cannot do what the inputs ask for.
-        BadMediaInputs: the inputs do not fit.
-        BadDrivePath: the path cannot be one of a file.
-        DriveQuotaReached: the drive has no room.
-        MediaCostExceedsLimit: it may cost more than is left for the job.
-        MediaInProgress: the same call is being worked on.
-        KeyReused: the key was used for something else.
-        JobNotRunning: the job does not run any more.
-        MediaRefused: the model does not do that.
-        MediaFailed: it made nothing that can be used.
-        MediaProviderUnavailable: it does not answer.
-        NoTranscripts: nothing here can transcribe.
+        NotAllowed: The principal is no running job.
+        UnknownMediaModel: The model does not exist, or does not support the verb.
+        ModeMissing: The model does not support what the inputs imply.
+        BadMediaInputs: The inputs are invalid.
+        BadDrivePath: The path is invalid.
+        DriveQuotaReached: The quota of the drive is used up.
+        MediaCostExceedsLimit: It may cost more than the job may still spend.
+        MediaInProgress: The same call is in progress.
+        KeyReused: The key was used for another request.
+        JobNotRunning: The job does not run any more.
+        MediaRefused: The model does not support it.
+        MediaFailed: The model returned nothing usable.
+        MediaProviderUnavailable: The provider is unavailable.
+        NoTranscripts: No model can transcribe.
     """
     if principal.kind != "job":
-        raise NotAllowed("Media are made for jobs. Call this from a skill that runs, with the kit.")
+        raise NotAllowed("Only jobs can generate media. Call this from a running skill with the kit.")
     principal.require(Role.DEVELOPER, "drive:write")
-    skill = asked.skill or await _skill(context, principal)
-    usual = {"image": skill.image_model, "video": skill.video_model, "audio": skill.audio_model}
+    skill = request.skill or await _skill(context, principal)
+    default_models = {"image": skill.image_model, "video": skill.video_model, "audio": skill.audio_model}
     can_buy = context.settings.fal_key is not None
-    does = plan(
-        asked.verb, asked.model, dict(asked.inputs), usual=usual.get(asked.verb or ""), can_buy=can_buy
+    planned = plan(
+        request.verb,
+        request.model,
+        dict(request.inputs),
+        default_model=default_models.get(request.verb or ""),
+        can_buy=can_buy,
     )
-    call = Call(principal.id, int(principal.facts["attempt"]), asked.key)
-    reach = await _reach(context, principal)
-    wish = Wish.of(asked.output_path, does, call, ROOT if reach is None else reach.own)
-    (await usage.current(drives_of(context), principal.project_id)).refuse(1, 1)
+    call = Call(principal.id, int(principal.facts["attempt"]), request.key)
+    listing_access = await _listing_access(context, principal)
+    destination = Destination.of(
+        request.output_path, planned, call, ROOT if listing_access is None else listing_access.own_folder
+    )
+    (await usage.current(drives_of(context), principal.project_id)).require_capacity(1, 1)
     with tempfile.TemporaryDirectory(prefix="media-") as scratch:
-        making = Making(
+        generation = Generation(
             context,
             principal,
-            asked,
+            request,
             call,
-            does,
-            wish,
+            planned,
+            destination,
             scratch=Path(scratch),
             may_go_outside=skill.network == "public",
-            reach=reach,
+            listing_access=listing_access,
         )
-        return await making.answer()
+        return await generation.run()
 
 
-async def _reach(context: AppContext, principal: Principal) -> Reach | None:
+async def _listing_access(context: AppContext, principal: Principal) -> ListingAccess | None:
     async with context.database.glance() as session:
-        return await reach_of(session, project_id=principal.project_id, job_id=principal.id)
+        return await access_of(session, project_id=principal.project_id, job_id=principal.id)
 
 
 async def _skill(context: AppContext, principal: Principal) -> Skill:
-    """The skill of the job that asks."""
+    """Return the skill of the job."""
     async with context.database.glance() as session:
         skill = await running_job.skill_of(session, principal)
     if skill is None:
@@ -84,7 +90,7 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
 
 
 def job_principal(*, job_id: UUID, project_id: UUID, attempt: int) -> Principal:
-    """A running attempt of a job, for calls that the worker makes for it."""
+    """Return the principal of a running attempt, for calls that its worker makes on its behalf."""
     return Principal(
         kind="job",
         id=job_id,

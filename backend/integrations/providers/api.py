@@ -1,4 +1,4 @@
-"""Routes of the keys that projects bring for models."""
+"""Define the routes of API keys that projects set for models."""
 
 from __future__ import annotations
 
@@ -43,54 +43,54 @@ async def _families(session: SessionDep, context: ContextDep, principal: Princip
 FamiliesDep = Annotated[list[ProviderRead], Depends(_families)]
 
 
-@router.get("/providers", summary="List families of models and keys for them")
+@router.get("/providers", summary="List model families and their keys")
 @permissions.needs("providers:read", role=Role.DEVELOPER)
 async def list_providers(principal: ReaderDep, families: FamiliesDep) -> list[ProviderRead]:
-    """Every family of models that is reached with a key, and whose key that is; keys are never told."""
+    """List every model family that needs an API key, and whose key is used. Keys are never returned."""
     return families
 
 
-@router.get("/providers/{family}", summary="Read one family of models")
+@router.get("/providers/{family}", summary="Read a model family")
 @permissions.needs("providers:read", role=Role.DEVELOPER)
 async def get_provider(family: str, principal: ReaderDep, families: FamiliesDep) -> ProviderRead:
-    """The models of a family, and whose key they are reached with."""
+    """Return the models of a family, and whose key is used."""
     found = next((one for one in families if one.family == family), None)
     if found is None:
         raise UnknownFamily(family, [one.family for one in families])
     return found
 
 
-@router.put("/providers/{family}", summary="Bring a key for a family of models")
+@router.put("/providers/{family}", summary="Set the API key for a model family")
 @permissions.needs("providers:write", role=Role.DEVELOPER)
 async def put_provider(
-    family: str, asked: ProviderKeyUpdate, principal: WriterDep, session: SessionDep, context: ContextDep
+    family: str, body: ProviderKeyUpdate, principal: WriterDep, session: SessionDep, context: ContextDep
 ) -> ProviderRead:
-    """Set the project's own key; jobs that start from now on use it, and their calls are billed nothing."""
+    """Set the project's own API key. Jobs that start from now on use it, and their calls are not billed."""
     await service.put(
         session,
         context.vault,
         principal,
         family,
-        api_key=asked.api_key,
-        base_url=asked.base_url,
+        api_key=body.api_key,
+        base_url=body.base_url,
         allowed_hosts=listed(context.settings.provider_hosts),
     )
     return await get_provider(family, principal, await _families(session, context, principal))
 
 
-@router.post("/providers/{family}/probe", summary="Try the project's own key")
+@router.post("/providers/{family}/probe", summary="Test the project's API key")
 @permissions.needs("providers:write", role=Role.DEVELOPER)
 async def probe_provider(family: str, principal: WriterDep, context: ContextDep) -> ProbeRead:
-    """Ask the provider for the list of its models with the project's key, which costs nothing."""
+    """Request the list of models from the provider with the project's key, at no cost."""
     async with context.database.transaction() as session:
-        key = await service.to_try(session, context.vault, principal, family)
+        key = await service.key_to_test(session, context.vault, principal, family)
     models = catalog.current()
     probed = await probing.probe(family, key, models, access_of(context.settings, models))
     return ProbeRead(verdict=probed.verdict, found=probed.found)
 
 
-@router.delete("/providers/{family}", status_code=204, summary="Forget a key")
+@router.delete("/providers/{family}", status_code=204, summary="Delete an API key")
 @permissions.needs("providers:write", role=Role.DEVELOPER)
 async def delete_provider(family: str, principal: WriterDep, session: SessionDep) -> None:
-    """Forget the project's own key; models of the family are then reached with the instance's, if it has one."""
+    """Delete the project's own key. Models of the family then use the instance's key, if it has one."""
     await service.delete(session, principal, family)

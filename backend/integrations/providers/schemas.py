@@ -1,4 +1,4 @@
-"""What the routes of providers take and answer."""
+"""Define the requests and responses of the routes of providers."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from backend.skills.model_catalog.catalog import Catalogue
 
 
 class ProviderKeyUpdate(Asked):
-    """A key of the project's own."""
+    """An API key of the project."""
 
     api_key: str
-    """As the provider gave it; never shown again."""
+    """As the provider has issued it; never returned."""
     base_url: str | None = None
-    """Another server that speaks the Messages API: its address in front of `/v1/messages`, https and public."""
+    """Another server with the Messages API: its URL before `/v1/messages`, https and public."""
 
     def __repr_args__(self) -> list[tuple[str | None, object]]:
         return [("base_url", self.base_url)]
 
 
 class ProviderRead(BaseModel):
-    """A family of models, and who pays for it."""
+    """A model family, and whose key is used."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     family: str
     """The part of a model's name before the slash."""
     models: list[str]
-    """All of the family's."""
+    """All models of the family."""
     has_own_key: bool
-    """Whether the project brought a key: calls are billed nothing then."""
+    """Whether the project has set a key: its calls are not billed then."""
     has_instance_key: bool
-    """Whether the instance reaches the family by itself: calls cost what `/v1/pricing` says."""
+    """Whether the instance has a key: calls cost the prices in `/v1/pricing`."""
     key_begins: str | None = None
-    """How the project's key begins: a few characters, to tell it from another one."""
+    """The first characters of the project's key, to distinguish it from others."""
     base_url: str | None = None
-    """Another address that the project named."""
+    """Another URL that the project has set."""
     updated_at: datetime | None = None
     """When the project's key was set."""
     updated_by: str | None = None
 
     @classmethod
     def all_of(cls, catalogue: Catalogue, access: Access, keys: Mapping[str, ShownKey]) -> list[Self]:
-        """Every family that takes a key, by name."""
+        """Return every model family that needs a key, by name."""
         return [
             cls(
                 family=family,
@@ -64,14 +64,14 @@ class ProviderRead(BaseModel):
 
 
 class ProbeRead(BaseModel):
-    """What the provider said when it was asked for its list of models."""
+    """The provider's response to a request for its list of models."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     verdict: Verdict
-    """`ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models."""
+    """`ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models."""
     found: str
-    """The same in a sentence."""
+    """The same as a sentence."""
 
 
 def _shown(key: ShownKey) -> dict[str, Any]:

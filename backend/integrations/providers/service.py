@@ -1,4 +1,4 @@
-"""A project's own keys for models: written by people, used by its jobs, billed nothing."""
+"""Manage a project's own API keys for models, which its jobs use without being billed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ MAX_SHOWN_CHARACTERS = 10
 
 @dataclass(frozen=True, slots=True)
 class OwnKey:
-    """What a job uses to reach a family of models at its project's expense."""
+    """The key and URL with which a job calls a model family at its project's expense."""
 
     api_key: str = field(repr=False)
     base_url: str | None = None
-    """None: where the catalogue says."""
+    """None: the URL of the catalog."""
 
 
 async def put(
@@ -45,53 +45,53 @@ async def put(
     base_url: str | None,
     allowed_hosts: Collection[str],
 ) -> None:
-    """Set the project's key for a family of models, for jobs that start from now on.
+    """Set the project's key for a model family, for jobs that start from now on.
 
     Raises:
-        UnknownFamily: no models of that family are reached over a network.
-        BadProviderKey: the key or the address cannot be used.
+        UnknownFamily: There is no such family with an endpoint.
+        BadProviderKey: The key or the URL is invalid.
     """
     catalog.current().endpoint_of(family)
     _check_key(api_key)
     if base_url is not None:
-        base_url = addresses.checked(base_url, allowed_hosts)
-    written = {
+        base_url = addresses.checked_url(base_url, allowed_hosts)
+    columns = {
         "ciphertext": vault.encrypt(api_key),
         "base_url": base_url,
         "updated_at": now(),
         "updated_by": principal.label,
     }
-    row = insert(ProviderKey).values(project_id=principal.project_id, family=family, **written)
-    await session.execute(row.on_conflict_do_update(index_elements=["project_id", "family"], set_=written))
+    row = insert(ProviderKey).values(project_id=principal.project_id, family=family, **columns)
+    await session.execute(row.on_conflict_do_update(index_elements=["project_id", "family"], set_=columns))
     await audit.record(session, principal, "provider_key.set", family, base_url=base_url)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownKey:
-    """What is told of a project's own key."""
+    """What may be shown of a project's key."""
 
     beginning: str
-    """As much of it as tells it from another one, and no more than a quarter."""
+    """Enough characters to distinguish it from another key, at most a quarter of it."""
     base_url: str | None
     updated_at: datetime
     updated_by: str
 
 
 async def keys(session: AsyncSession, vault: Vault, principal: Principal) -> Mapping[str, ShownKey]:
-    """The project's own keys by family, with how each begins."""
+    """Return the project's own keys by family, each with its first characters."""
     rows = await session.scalars(visible(ProviderKey, principal))
     return {
-        row.family: ShownKey(_beginning(vault, row), row.base_url, row.updated_at, row.updated_by)
+        row.family: ShownKey(_prefix(vault, row), row.base_url, row.updated_at, row.updated_by)
         for row in rows
     }
 
 
-async def to_try(session: AsyncSession, vault: Vault, principal: Principal, family: str) -> OwnKey:
-    """The project's own key for a family of models, to try it with its provider.
+async def key_to_test(session: AsyncSession, vault: Vault, principal: Principal, family: str) -> OwnKey:
+    """Return the project's own key for a model family, to test it with the provider.
 
     Raises:
-        ProviderKeyMissing: it has none.
-        SecretUnreadable: it cannot be decrypted with the keys of this instance.
+        ProviderKeyMissing: It has none.
+        SecretUnreadable: It cannot be decrypted with the keys of this instance.
     """
     row = (
         await session.scalars(visible(ProviderKey, principal).where(col(ProviderKey.family) == family))
@@ -103,10 +103,10 @@ async def to_try(session: AsyncSession, vault: Vault, principal: Principal, fami
 
 
 async def delete(session: AsyncSession, principal: Principal, family: str) -> None:
-    """Forget a key; jobs that run keep it until they end.
+    """Delete a key; running jobs keep it until they end.
 
     Raises:
-        ProviderKeyMissing: the project has none for that family.
+        ProviderKeyMissing: The project has none for that family.
     """
     query = visible(ProviderKey, principal).where(col(ProviderKey.family) == family)
     found = (await session.scalars(query.with_for_update())).one_or_none()
@@ -117,16 +117,16 @@ async def delete(session: AsyncSession, principal: Principal, family: str) -> No
 
 
 async def for_job(session: AsyncSession, vault: Vault, project_id: UUID) -> dict[str, OwnKey]:
-    """The keys that a job of this project uses, by family.
+    """Return the keys for a job of this project, by family.
 
     Raises:
-        SecretUnreadable: one cannot be decrypted with the keys of this instance.
+        SecretUnreadable: One of them cannot be decrypted with the keys of this instance.
     """
     rows = await session.scalars(select(ProviderKey).where(col(ProviderKey.project_id) == project_id))
     return {row.family: OwnKey(vault.decrypt(row.ciphertext), row.base_url) for row in rows}
 
 
-def _beginning(vault: Vault, row: ProviderKey) -> str:
+def _prefix(vault: Vault, row: ProviderKey) -> str:
     try:
         api_key = vault.decrypt(row.ciphertext)
     except SecretUnreadable:
@@ -140,5 +140,5 @@ def _check_key(api_key: str) -> None:
     if not all("!" <= letter <= "~" for letter in api_key):
         raise BadProviderKey(
             "api_key",
-            "'api_key' holds a blank or a letter that no key has. Copy it once more, without line breaks.",
+            "'api_key' contains a space or a character that keys never contain. Copy it again, without line breaks.",
         )

@@ -1,4 +1,4 @@
-"""Table of the keys that projects bring for models."""
+"""Define the table of API keys that projects set for models."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from backend.core.db.engine import Timestamp
 
 
 class ProviderKey(SQLModel, table=True):
-    """A project's own key for one family of models, encrypted at rest and never read back over HTTP."""
+    """A project's own API key for one model family, encrypted at rest and never returned over HTTP."""
 
     __tablename__: ClassVar[str] = "provider_keys"
 
     project_id: UUID = Field(foreign_key="projects.id", ondelete="CASCADE", primary_key=True)
     family: str = Field(max_length=100, primary_key=True)
     ciphertext: str
-    """Fernet token, with the prefix `enc:v1:`."""
+    """Fernet token with the prefix `enc:v1:`."""
     base_url: str | None = Field(default=None, max_length=2_000)
-    """Address in front of `/v1/messages`; none: that of the catalogue."""
+    """URL before `/v1/messages`; None: that of the catalog."""
     updated_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     updated_by: str = Field(default="", max_length=200)

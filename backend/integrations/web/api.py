@@ -1,4 +1,4 @@
-"""Routes of the web, for jobs that run."""
+"""Define the routes of the web for running jobs."""
 
 from __future__ import annotations
 
@@ -14,35 +14,38 @@ from backend.integrations.web.schemas import WebPageFetch, WebPageRead, WebSearc
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["in a job"])
 
-_FAILS: dict[int | str, dict[str, str]] = {
+_ERRORS: dict[int | str, dict[str, str]] = {
     403: {"description": "The skill's `network:` forbids it."},
-    501: {"description": "This instance does not have it."},
-    502: {"description": "The other side gave nothing that can be used."},
+    501: {"description": "This instance does not support it."},
+    502: {"description": "The other server returned nothing usable."},
 }
 
 
 @router.post(
     "/web/search",
     summary="Search the web",
-    responses={**_FAILS, 402: {"description": "It may cost more than is left for the job."}},
+    responses={**_ERRORS, 402: {"description": "It may cost more than the job may still spend."}},
 )
 @permissions.jobs_only("drive:read")
-async def search_web(asked: WebSearch, principal: PrincipalDep, context: ContextDep) -> WebSearchRead:
-    """With the token of a running job: pages that the instance's search engine finds, on the job's receipt."""
-    return await service.search(context, principal, asked)
+async def search_web(body: WebSearch, principal: PrincipalDep, context: ContextDep) -> WebSearchRead:
+    """Search with the engine of the instance, with the token of a running job. The cost is on the job's receipt."""
+    return await service.search(context, principal, body)
 
 
-@router.post("/web/fetch", summary="Read a page", responses=_FAILS)
+@router.post("/web/fetch", summary="Read a page", responses=_ERRORS)
 @permissions.jobs_only("drive:read")
-async def fetch_page(asked: WebPageFetch, principal: PrincipalDep, context: ContextDep) -> WebPageRead:
-    """With the token of a running job: the text of a page, a text or a PDF, from where its `network:` allows."""
-    return await service.fetch(context, principal, asked)
+async def fetch_page(body: WebPageFetch, principal: PrincipalDep, context: ContextDep) -> WebPageRead:
+    """Return the text of a page, a text file or a PDF.
+
+    It needs the token of a running job, whose `network:` must allow the host.
+    """
+    return await service.fetch(context, principal, body)
 
 
-@router.post("/web/image-search", summary="Search for pictures", responses=_FAILS)
+@router.post("/web/image-search", summary="Search for images", responses=_ERRORS)
 @permissions.jobs_only("drive:read")
-async def search_images(asked: WebSearch, principal: PrincipalDep) -> WebSearchRead:
-    """Not offered by the engines of this instance; the answer says what there is instead."""
+async def search_images(body: WebSearch, principal: PrincipalDep) -> WebSearchRead:
+    """Return an error: no engine of this instance supports this. The error names alternatives."""
     if principal.kind != "job":
-        raise NotAllowed("The web is reached for jobs. Call this from a skill that runs, with the kit.")
+        raise NotAllowed("Only jobs can use the web. Call this from a running skill with the kit.")
     raise NoImageSearch

@@ -1,4 +1,4 @@
-"""What a page of the web says: its text, whether it is a page, a text or a PDF."""
+"""Extract the text of a web page, a text file or a PDF."""
 
 from __future__ import annotations
 
@@ -20,67 +20,65 @@ _TEXTS: Final = ("application/json", "application/xml", "application/javascript"
 
 
 class Text(NamedTuple):
-    """What was on a page."""
+    """The text of a page."""
 
     title: str
     text: str
     length: int
-    """Of the whole."""
+    """Of the whole text."""
 
 
 async def read(fetched: Fetched, most_characters: int) -> Text:
-    """The text of what was fetched; of a longer one its beginning.
+    """Return the text of a response, cut to `most_characters`.
 
     Raises:
-        NotFetched: it is no text, or cannot be read.
+        NotFetched: It contains no text, or cannot be read.
     """
     kind = _kind(fetched)
     if kind in _PAGES:
-        asked = {"url": fetched.url, "charset": fetched.charset, "max_characters": most_characters}
-        answer = await sandboxed_reader.ask("page", asked, fetched.content)
-        if answer is None or "error" in answer:
+        arguments = {"url": fetched.url, "charset": fetched.charset, "max_characters": most_characters}
+        result = await sandboxed_reader.ask("page", arguments, fetched.content)
+        if result is None or "error" in result:
             raise NotFetched(
-                f"{shown(fetched.url)} cannot be read: reading it takes too long, or it is broken."
+                f"{shown(fetched.url)} cannot be read: it takes too long, or the page is malformed."
             )
-        return Text(str(answer["title"]), str(answer["text"]), int(answer["length"]))
+        return Text(str(result["title"]), str(result["text"]), int(result["length"]))
     if kind == "application/pdf":
         text = await _pdf(fetched, most_characters)
         return Text("", text, len(text))
     plain = _decoded(fetched)
     if plain is None:
-        raise NotFetched(f"{shown(fetched.url)} is {kind}, no text: get it with download_url, if that helps.")
+        raise NotFetched(f"{shown(fetched.url)} is {kind}, not text. Download it with download_url instead.")
     return Text("", plain[:most_characters], len(plain))
 
 
 async def _pdf(fetched: Fetched, most_characters: int) -> str:
     library = sandboxed_reader.pdf_library()
     if library is None:
-        raise NotFetched("PDFs cannot be read here: the package pypdf is missing.")
-    asked = {"wants_text": True, "max_pages": MAX_PDF_PAGES, "max_characters": most_characters}
-    answer = await sandboxed_reader.ask("pdf", asked, fetched.content, library=library)
-    if answer is None:
-        raise NotFetched(
-            f"{shown(fetched.url)} cannot be read: reading it takes too long or too much memory."
-        )
-    if "error" in answer:
-        raise NotFetched(f"{shown(fetched.url)} cannot be read as a PDF: {answer['error']}.")
-    return str(answer["text"])
+        raise NotFetched("PDFs cannot be read: the package pypdf is not installed.")
+    arguments = {"wants_text": True, "max_pages": MAX_PDF_PAGES, "max_characters": most_characters}
+    result = await sandboxed_reader.ask("pdf", arguments, fetched.content, library=library)
+    if result is None:
+        raise NotFetched(f"{shown(fetched.url)} cannot be read: it takes too long or too much memory.")
+    if "error" in result:
+        raise NotFetched(f"{shown(fetched.url)} cannot be read as a PDF: {result['error']}.")
+    return str(result["text"])
 
 
 def _kind(fetched: Fetched) -> str:
-    """What it is: as its first bytes say where those are sure, else as the server says."""
-    seen = sniff(fetched.content[:HEAD_BYTES], "")
-    if seen == "application/pdf":
-        return seen
+    """Return the media type: from the first bytes if these are decisive, otherwise from the server."""
+    sniffed = sniff(fetched.content[:HEAD_BYTES], "")
+    if sniffed == "application/pdf":
+        return sniffed
     if fetched.media_type in ("", "text/plain") and fetched.content.lstrip()[:15].lower().startswith(
         (b"<!doctype html", b"<html")
     ):
         return "text/html"
-    return fetched.media_type or seen
+    return fetched.media_type or sniffed
 
 
 def _decoded(fetched: Fetched) -> str | None:
-    """The text; none if it is none."""
+    """Return the text; None if it is binary."""
     kind = fetched.media_type
     if kind and not (kind.startswith("text/") or kind in _TEXTS or kind.endswith(("+json", "+xml"))):
         return None

@@ -1,4 +1,4 @@
-"""Reading what a stranger has sent in a process that can do nothing else: such files attack whoever reads them."""
+"""Parse untrusted files in a process without any rights, since such files may attack the parser."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-_LOOK_S: Final = 15.0
-_ANSWER_BYTES: Final = 4 << 20
+_TIMEOUT_S: Final = 15.0
+_MAX_RESULT_BYTES: Final = 4 << 20
 _PYTHON: Final = Path(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 _PDF_LIBRARY: Final = "pypdf"
 
 
 async def ask(
-    reader: str, asked: dict[str, Any], content: bytes, *, library: Path | None = None
+    reader: str, options: dict[str, Any], content: bytes, *, library: Path | None = None
 ) -> dict[str, Any] | None:
-    """What a reader of `workers/sandbox/guest` answers about a file; none if it was ended or failed.
+    """Return the result of a reader of `workers/sandbox/guest` for a file. None: it timed out or failed.
 
-    `library`: a folder of packages that it needs.
+    Args:
+        reader: The module of the reader.
+        options: Arguments of its `main`.
+        content: The file.
+        library: A folder of packages that it needs.
     """
-    # Started by its name, as every process of the instance's is: nothing of it is loaded here.
+    # Start the reader by its name, since no process of the instance imports guest code.
     found = importlib.util.find_spec("workers")
     if found is None or found.origin is None:
         return None
     paths = [str(Path(found.origin).with_name("sandbox")), *([] if library is None else [str(library)])]
-    arguments = ", ".join(f"{name}={value!r}" for name, value in asked.items())
+    arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
     code = f"import sys; sys.path[:0] = {paths!r}; from guest import {reader}; {reader}.main({arguments})"
     process = await asyncio.create_subprocess_exec(
         *(str(_PYTHON), "-I", "-S", "-B", "-c", code),
@@ -39,12 +43,12 @@ async def ask(
         env={},
         cwd="/",
         start_new_session=True,
-        limit=_ANSWER_BYTES,
+        limit=_MAX_RESULT_BYTES,
     )
     try:
-        async with asyncio.timeout(_LOOK_S):
-            said, _ = await process.communicate(content)
-        answer = json.loads(said)
+        async with asyncio.timeout(_TIMEOUT_S):
+            output, _ = await process.communicate(content)
+        result = json.loads(output)
     except (TimeoutError, ValueError):
         return None
     finally:
@@ -52,10 +56,10 @@ async def ask(
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-    return answer if isinstance(answer, dict) else None
+    return result if isinstance(result, dict) else None
 
 
 def pdf_library() -> Path | None:
-    """The folder of the package that reads PDFs; none if it is missing."""
+    """Return the folder of the package that reads PDFs; None if it is not installed."""
     found = importlib.util.find_spec(_PDF_LIBRARY)
     return None if found is None or found.origin is None else Path(found.origin).parents[1]

@@ -1,4 +1,4 @@
-"""What goes in and out of the routes of the web."""
+"""Define the requests and responses of the routes of the web."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Results = Annotated[int, Field(ge=1, le=20)]
 
 
 class WebSearch(BaseModel):
-    """Words to search for."""
+    """A search."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
@@ -24,18 +24,18 @@ class WebSearch(BaseModel):
 
 
 class FoundPage(BaseModel):
-    """A page that was found."""
+    """A page in the results."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     title: str
     url: str
     text: str
-    """What the engine shows of it."""
+    """The excerpt of the search engine."""
 
 
 class WebSearchRead(BaseModel):
-    """What a search found."""
+    """The results of a search."""
 
     results: list[FoundPage]
     billed_micros: int
@@ -43,25 +43,25 @@ class WebSearchRead(BaseModel):
 
 
 class WebPageFetch(BaseModel):
-    """An address whose text is wanted."""
+    """A page to read."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     url: Text = Field(min_length=1, max_length=8_000)
-    """The whole address, with `https://`."""
+    """The whole URL, with `https://`."""
     max_chars: int = Field(default=DEFAULT_CHARACTERS, ge=500, le=MAX_CHARACTERS)
-    """Characters of the text."""
+    """Maximum length of the text."""
     render_js: bool = False
-    """Scripts of pages are not run here: `true` is answered with 501."""
+    """Scripts are not supported: `true` returns 501."""
 
 
 class WebPageRead(BaseModel):
-    """What a page says."""
+    """The text of a page."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     url: str
-    """Where it was found in the end."""
+    """The URL after redirects."""
     title: str
     content: str
     length: int

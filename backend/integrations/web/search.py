@@ -1,4 +1,4 @@
-"""The search engine that the operator has configured; SearXNG answers in this form by itself."""
+"""Call the search engine that the operator has configured. SearXNG supports this format without changes."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ _NANOS_PER_USD_OF_1000: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A page that was found."""
+    """A page in the results."""
 
     title: str
     url: str
     text: str = ""
-    """What the engine shows of it."""
+    """The excerpt of the engine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search gave, and what it used."""
+    """The results of a search, and its cost."""
 
     hits: Sequence[Hit]
     used: LineItem
     summary: str = ""
-    """In the engine's own words, if it has any."""
+    """The engine's own summary, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address that takes `q` and `count`, and answers `{"results": [{"title", "url", "content"}]}`."""
+    """A URL that accepts `q` and `count`, and returns `{"results": [{"title", "url", "content"}]}`."""
 
     url: str
     upstream_nanos: int
-    """What a search costs."""
+    """The price of a search."""
     margin_pct: int
     api_key: str = field(default="", repr=False)
     timeout_s: float = _TIMEOUT_S
-    """For the whole answer, however slowly it comes."""
+    """For the whole response."""
 
     @classmethod
     def of(cls, settings: Settings) -> Endpoint | None:
-        """The engine of the settings; none if they name none."""
+        """Return the engine of the settings, if they name one."""
         if not settings.search_url:
             return None
         key = settings.search_api_key
@@ -68,20 +68,20 @@ class Endpoint:
         )
 
     def worst_case_micros(self, query: str) -> int:
-        """The price of any search."""
+        """Return the price of any search."""
         return billed_micros(self.upstream_nanos, self.margin_pct)
 
-    async def find(self, query: str, most: int) -> Found:
-        """Ask it.
+    async def find(self, query: str, limit: int) -> Found:
+        """Search.
 
         Raises:
-            SearchFailed: it cannot be asked now.
+            SearchFailed: The engine is unavailable.
         """
-        body = await self._answer(query, most)
+        body = await self._request(query, limit)
         rows = body.get("results")
         if not isinstance(rows, list):
             raise SearchFailed(
-                "The search engine answered with what is not a list of results. Go on without it."
+                "The response of the search engine is not a list of results. Continue without it."
             )
         used = LineItem(
             "web",
@@ -90,20 +90,21 @@ class Endpoint:
             self.worst_case_micros(query),
             provider=httpx2.URL(self.url).host,
         )
-        return Found(list(_hits(rows))[:most], used)
+        return Found(list(_hits(rows))[:limit], used)
 
-    async def _answer(self, query: str, most: int) -> dict[str, Any]:
+    async def _request(self, query: str, limit: int) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        url = httpx2.URL(self.url).copy_merge_params({"q": query, "count": str(most)})
+        url = httpx2.URL(self.url).copy_merge_params({"q": query, "count": str(limit)})
         try:
             async with (
                 asyncio.timeout(self.timeout_s),
-                httpx2.AsyncClient(timeout=self.timeout_s) as client,  # the operator's own: not vetted
+                # The operator's own engine: not restricted to public addresses.
+                httpx2.AsyncClient(timeout=self.timeout_s) as client,
             ):
                 return await _body(client, url, headers)
         except (TimeoutError, httpx2.HTTPError, httpx2.StreamError) as error:
             raise SearchFailed(
-                f"The search engine cannot be asked now ({type(error).__name__}). Try again later, or go on without it."
+                f"The search engine is unavailable ({type(error).__name__}). Try again later, or continue without it."
             ) from None
 
 
@@ -112,14 +113,12 @@ async def _body(client: httpx2.AsyncClient, url: httpx2.URL, headers: dict[str, 
     async with client.stream("GET", url, headers=headers) as response:
         if response.status_code != 200:
             raise SearchFailed(
-                f"The search engine answered {response.status_code}. Try again later, or go on without it."
+                f"The search engine responded with status {response.status_code}. Try later, or continue without it."
             )
         async for chunk in response.aiter_bytes():
             content += chunk
             if len(content) > _MAX_BYTES:
-                raise SearchFailed(
-                    "The search engine answered with more than can be read. Ask for fewer results."
-                )
+                raise SearchFailed("The response of the search engine is too large. Request fewer results.")
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -131,8 +130,10 @@ def _hits(rows: list[Any]) -> Iterator[Hit]:
     for row in rows:
         url = row.get("url") if isinstance(row, dict) else None
         if isinstance(url, str) and url.startswith(("http://", "https://")) and len(url) <= _MAX_URL:
-            yield Hit(_words(row.get("title"), _MAX_TITLE), url, _words(row.get("content"), _MAX_TEXT))
+            yield Hit(
+                _short_text(row.get("title"), _MAX_TITLE), url, _short_text(row.get("content"), _MAX_TEXT)
+            )
 
 
-def _words(value: Any, most: int) -> str:
-    return " ".join(value.split())[:most] if isinstance(value, str) else ""
+def _short_text(value: Any, limit: int) -> str:
+    return " ".join(value.split())[:limit] if isinstance(value, str) else ""

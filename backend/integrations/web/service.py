@@ -1,4 +1,7 @@
-"""The web for functions that run: pages fetched by the skill's `network:`, searches paid from what is reserved."""
+"""Serve the web to running functions.
+
+Pages are available as far as the skill's `network:` allows, and searches are paid from the job's money.
+"""
 
 from __future__ import annotations
 
@@ -39,30 +42,30 @@ from backend.integrations.web.search import Endpoint, Found
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
 
-_WAIT_S: Final = 10.0
-"""For a place among what this process fetches."""
+_MAX_WAIT_S: Final = 10.0
+"""For a slot among the pages that this process fetches."""
 
 
-async def search(context: AppContext, principal: Principal, asked: WebSearch) -> WebSearchRead:
+async def search(context: AppContext, principal: Principal, request: WebSearch) -> WebSearchRead:
     """Search the web for a running job, at the price of the instance's engine.
 
     Raises:
-        NotAllowed: who asks is no running job, or its skill has no network.
-        NoEngine: the instance has no engine.
-        SearchCostExceedsLimit: it may cost more than is left for the job.
-        JobNotRunning: the job does not run any more.
-        WebFailed: the engine gave nothing.
+        NotAllowed: The principal is no running job, or its skill has no network.
+        NoEngine: The instance has no engine.
+        SearchCostExceedsLimit: It may cost more than the job may still spend.
+        JobNotRunning: The job does not run any more.
+        WebFailed: The engine returned nothing.
     """
     await _skill(context, principal)
     engine = Endpoint.of(context.settings)
     if engine is None:
         raise NoEngine
     attempt = Attempt.of(principal)
-    needed = engine.worst_case_micros(asked.query)
+    needed_micros = engine.worst_case_micros(request.query)
     async with context.database.transaction() as session:
-        await _afford(session, attempt, needed)
+        await _require_affordable(session, attempt, needed_micros)
     try:
-        found = await engine.find(asked.query, asked.max_results)
+        found = await engine.find(request.query, request.max_results)
     except SearchFailed as error:
         raise WebFailed(f"{error} Nothing was charged.") from None
     await _pay(context, attempt, found)
@@ -71,53 +74,53 @@ async def search(context: AppContext, principal: Principal, asked: WebSearch) ->
     return WebSearchRead(results=pages, billed_micros=billed, billed_usd=billed / 1e6)
 
 
-async def fetch(context: AppContext, principal: Principal, asked: WebPageFetch) -> WebPageRead:
-    """The text of a page for a running job, from where its skill's `network:` allows.
+async def fetch(context: AppContext, principal: Principal, request: WebPageFetch) -> WebPageRead:
+    """Return the text of a page for a running job, as far as its skill's `network:` allows.
 
     Raises:
-        NotAllowed: who asks is no running job.
-        NotOutside: the skill may not go there.
-        BadAddress: it is not an address.
-        NoScripts: its scripts were to be run.
-        WebFailed: there is no text to be had.
-        WebBusy: too much is fetched at once.
-        JobNotRunning: the job does not run any more.
+        NotAllowed: The principal is no running job.
+        NotOutside: The skill may not connect to the host.
+        BadAddress: The URL is invalid.
+        NoScripts: Scripts were requested.
+        WebFailed: There is no readable text.
+        WebBusy: Too many pages are being fetched.
+        JobNotRunning: The job does not run any more.
     """
-    if asked.render_js:
+    if request.render_js:
         raise NoScripts
     skill = await _skill(context, principal)
     refusals = _Refusals()
-    outside = RunEgress(
+    egress = RunEgress(
         Rule.of(skill.network),
         refusals,
         context.doors.dialer_of(principal.project_id),
         context.doors.heavy,
     )
     try:
-        return await _page(context, outside, asked)
+        return await _page(context, egress, request)
     except NotFetched as error:
-        raise _refused(error) from None
+        raise _error_of(error) from None
     finally:
-        await _tell(context, principal, refusals.facts)
+        await _record_refusals(context, principal, refusals.facts)
 
 
-async def _page(context: AppContext, outside: RunEgress, asked: WebPageFetch) -> WebPageRead:
-    doors = context.doors
+async def _page(context: AppContext, egress: RunEgress, request: WebPageFetch) -> WebPageRead:
+    gateways = context.doors
     try:
-        async with asyncio.timeout(_WAIT_S):
-            await doors.pages.acquire()
+        async with asyncio.timeout(_MAX_WAIT_S):
+            await gateways.pages.acquire()
     except TimeoutError:
         raise WebBusy from None
     try:
-        fetched = await fetching.fetch(outside, asked.url, page_text.WANTED)
-        async with doors.readers:
-            read = await page_text.read(fetched, asked.max_chars)
+        fetched = await fetching.fetch(egress, request.url, page_text.WANTED)
+        async with gateways.readers:
+            read = await page_text.read(fetched, request.max_chars)
     finally:
-        doors.pages.release()
+        gateways.pages.release()
     return WebPageRead(url=fetched.url, title=read.title, content=read.text, length=read.length)
 
 
-def _refused(error: NotFetched) -> PurasError:
+def _error_of(error: NotFetched) -> PurasError:
     match error.why:
         case "address":
             return BadAddress(error.sentence)
@@ -128,9 +131,9 @@ def _refused(error: NotFetched) -> PurasError:
 
 
 async def _skill(context: AppContext, principal: Principal) -> Skill:
-    """The skill of the job that asks, which may go outside."""
+    """Return the skill of the job, which must have network access."""
     if principal.kind != "job":
-        raise NotAllowed("The web is reached for jobs. Call this from a skill that runs, with the kit.")
+        raise NotAllowed("Only jobs can use the web. Call this from a running skill with the kit.")
     principal.require(Role.DEVELOPER, "drive:read")
     async with context.database.glance() as session:
         skill = await running_job.skill_of(session, principal)
@@ -144,47 +147,51 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
     return skill
 
 
-async def _afford(session: AsyncSession, attempt: Attempt, needed: int) -> None:
-    """Let a search of that price pass; the job's row is held to the end of the transaction."""
-    noted = await ledger.job_spending(session, attempt)
-    if noted is None:
+async def _require_affordable(session: AsyncSession, attempt: Attempt, needed_micros: int) -> None:
+    """Require that the job can pay the price; lock the job's row until the transaction ends."""
+    spending = await ledger.job_spending(session, attempt)
+    if spending is None:
         raise JobNotRunning
-    left = max(0, noted.remaining_micros - await media.held_micros(session, attempt.job_id))
-    if needed > left:
-        raise SearchCostExceedsLimit(needed_micros=needed, left_micros=left)
+    remaining_micros = max(
+        0, spending.remaining_micros - await media.reserved_micros(session, attempt.job_id)
+    )
+    if needed_micros > remaining_micros:
+        raise SearchCostExceedsLimit(needed_micros=needed_micros, left_micros=remaining_micros)
 
 
 async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
-    """Write down what the search cost. What came in between may have left too little: then it is not charged."""
+    """Record the cost of the search. If other calls have spent the money meanwhile, it is not charged."""
     searched = WebEvent(verb="search", count=len(found.hits), billed_micros=found.used.billed_micros)
     async with context.database.transaction() as session:
-        await _afford(session, attempt, found.used.billed_micros)
+        await _require_affordable(session, attempt, found.used.billed_micros)
         if await ledger.record_usage(session, attempt, [found.used]) is None:
             raise JobNotRunning
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=[NewEvent(searched)])
 
 
-async def _tell(context: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]) -> None:
-    """Record in the job what it was refused, without its secrets: it may have written one into an address."""
-    told = [facts for facts in refusals if context.doors.may_tell(principal.id)]
-    if not told:
+async def _record_refusals(
+    context: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]
+) -> None:
+    """Record in the job which connections were refused, without its secrets, which a URL may contain."""
+    recorded = [facts for facts in refusals if context.doors.may_tell(principal.id)]
+    if not recorded:
         return
     attempt = Attempt.of(principal)
     async with context.database.transaction() as session:
         pack = await running_job.skillpack_of(session, principal)
         if pack is None:
             return
-        own = await secrets.for_job(
+        job_secrets = await secrets.for_job(
             session, context.vault, project_id=principal.project_id, skillpack_id=pack
         )
-        scrub = Scrubber(own.values.values()).scrub
-        events = [NewEvent(NetworkRefusedEvent(**scrub(facts))) for facts in told]
+        scrub = Scrubber(job_secrets.values.values()).scrub
+        events = [NewEvent(NetworkRefusedEvent(**scrub(facts))) for facts in recorded]
         await append(session, job_id=attempt.job_id, attempt=attempt.attempt, events=events)
 
 
 @dataclass(slots=True)
 class _Refusals:
-    """What one call was refused."""
+    """The refused connections of one call."""
 
     facts: list[dict[str, Any]] = field(default_factory=list)
 

@@ -1,10 +1,7 @@
-"""Webhooks: a project's own servers are notified of events, signed, and again until they have accepted them.
+"""Deliver events to the servers of a project: signed, and repeated until they are accepted.
 
-The rows are written by `identity.webhook_outbox`, in the transaction of the event.
-
-dispatch.py    every worker process takes rows that are due, and sends them
-outcomes.py    what became of a send: delivered, to be tried again, given up, the webhook switched off
-sending.py     one request to one receiver, within bounds and to public addresses alone
-signing.py     secrets and signatures, by the Standard Webhooks specification
-service.py     what people do with webhooks; deliveries.py what they see of deliveries
+`identity.webhook_outbox` writes the rows, in the transaction of the event. `dispatch.py` sends deliveries that are due,
+in every worker process, and `outcomes.py` records the results. `sending.py` sends one request to one receiver, within
+limits and to public addresses only. `signing.py` has the secrets and signatures. `service.py` manages webhooks,
+`deliveries.py` their deliveries.
 """

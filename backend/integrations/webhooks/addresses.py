@@ -1,4 +1,4 @@
-"""Which addresses a webhook may name; where its name leads is looked at again with every send."""
+"""Check the URLs of webhooks. The address to which the host name resolves is checked again with every request."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from backend.integrations.webhooks.errors import BadAddress
 
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """Where webhooks of an instance may lead, as its operator says."""
+    """Where webhooks of an instance may be sent, as the operator has configured it."""
 
     hosts: frozenset[str] = frozenset()
-    """`host:port` that are called whatever they are."""
+    """`host:port` that are allowed without being public."""
     ports: frozenset[int] = USUAL_PORTS
-    """Those of all others, which have to be public."""
+    """Allowed ports of all other hosts, which must be public."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -25,28 +25,32 @@ class Receivers:
         return cls(listed(settings.webhook_hosts), USUAL_PORTS | ports_of(settings.webhook_ports))
 
 
-def check(address: str, allowed: Receivers) -> None:
-    """Refuse an address that could never be called.
+def check(url: str, allowed: Receivers) -> None:
+    """Reject a URL to which nothing could be sent.
 
     Raises:
-        BadAddress: it is none, or one that only the operator may allow.
+        BadAddress: It is no URL, or only the operator may allow it.
     """
-    parts = split(address)
+    parts = split(url)
     if parts is None:
-        raise BadAddress("is not the address of a server. Write 'https://host/path'")
+        raise BadAddress("is not a URL. Write 'https://host/path'")
     if parts.username is not None or parts.password is not None:
-        raise BadAddress("holds a user name or a password. The signature says who calls; leave them out")
+        raise BadAddress(
+            "contains a user name or a password. Remove them; the signature identifies the sender"
+        )
     if parts.fragment:
-        raise BadAddress("has a part behind '#', which is never sent. Leave it out")
+        raise BadAddress("has a fragment ('#…'), which is never sent. Remove it")
     host = parts.hostname or ""
     port = parts.port or PORTS[parts.scheme]
-    place = f"{host}:{port}"
-    if place in allowed.hosts:
+    host_and_port = f"{host}:{port}"
+    if host_and_port in allowed.hosts:
         return
     if not may_be_public(host):
-        raise BadAddress(f"is not on the internet. An operator can allow it: PURAS_WEBHOOK_HOSTS={place}")
+        raise BadAddress(
+            f"is not a public address. An operator can allow it: PURAS_WEBHOOK_HOSTS={host_and_port}"
+        )
     if port not in allowed.ports:
         raise BadAddress(
-            f"names port {port}, and webhooks reach ports {', '.join(map(str, sorted(allowed.ports)))} only. Leave the "
-            f"port out, or have the operator allow it: PURAS_WEBHOOK_PORTS={port}"
+            f"names port {port}, and webhooks may use ports {', '.join(map(str, sorted(allowed.ports)))} only. Remove "
+            f"the port, or have the operator allow it: PURAS_WEBHOOK_PORTS={port}"
         )

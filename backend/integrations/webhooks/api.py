@@ -1,4 +1,4 @@
-"""Routes of webhooks."""
+"""Define the routes of webhooks."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from backend.integrations.webhooks.schemas import (
     WebhookSecretRead,
     WebhookUpdate,
 )
-from backend.integrations.webhooks.service import WithSecret
+from backend.integrations.webhooks.service import WebhookWithSecret
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webhooks"])
 
 
-@router.post("", status_code=201, summary="Make a webhook", response_model=WebhookSecretRead)
+@router.post("", status_code=201, summary="Create a webhook", response_model=WebhookSecretRead)
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def create_webhook(
-    asked: WebhookCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    body: WebhookCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
 ) -> Response:
-    """Have a server told of events. The answer shows the signing secret, this once."""
+    """Create a webhook. The response contains the signing secret, which is shown only once."""
 
-    async def make() -> WebhookSecretRead:
+    async def create() -> WebhookSecretRead:
         allowed = Receivers.of(context.settings)
-        made = await service.create(session, context.vault, principal, asked, allowed=allowed)
-        return _with_secret(made)
+        created = await service.create(session, context.vault, principal, body, allowed=allowed)
+        return _with_secret(created)
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get("", summary="List the webhooks")
 @permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def list_webhooks(principal: PrincipalDep, session: SessionDep) -> Sequence[WebhookRead]:
-    """Every webhook of the project, the oldest first."""
+    """List the webhooks of the project, oldest first."""
     return [WebhookRead.model_validate(one) for one in await service.list_all(session, principal)]
 
 
 @router.get("/{webhook_id}", summary="Read a webhook")
 @permissions.needs("webhooks:read", role=Role.DEVELOPER)
 async def get_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> WebhookRead:
-    """A webhook, and whether it works."""
+    """Return a webhook and its state."""
     return WebhookRead.model_validate(await service.get(session, principal, webhook_id))
 
 
@@ -64,21 +64,21 @@ async def get_webhook(webhook_id: UUID, principal: PrincipalDep, session: Sessio
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def change_webhook(
     webhook_id: UUID,
-    asked: WebhookUpdate,
+    body: WebhookUpdate,
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
 ) -> WebhookRead:
-    """Change its address or what it is told of, or switch it off or on."""
+    """Change the URL or the events, or switch the webhook off or on."""
     allowed = Receivers.of(context.settings)
-    changed = await service.change(session, principal, webhook_id, asked, allowed=allowed)
+    changed = await service.change(session, principal, webhook_id, body, allowed=allowed)
     return WebhookRead.model_validate(changed)
 
 
 @router.delete("/{webhook_id}", status_code=204, summary="Delete a webhook")
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def delete_webhook(webhook_id: UUID, principal: PrincipalDep, session: SessionDep) -> None:
-    """Forget a webhook and its deliveries."""
+    """Delete a webhook and its deliveries."""
     await service.delete(session, principal, webhook_id)
 
 
@@ -96,15 +96,15 @@ async def rotate_webhook_secret(
     context: ContextDep,
     *,
     once: OnceDep,
-    asked: SecretRotation | None = None,
+    body: SecretRotation | None = None,
 ) -> Response:
-    """Show a new secret, this once. Until `overlap_hours` are over, both sign."""
+    """Return a new secret, which is shown only once. For `overlap_hours`, requests are signed with both secrets."""
 
-    async def make() -> WebhookSecretRead:
-        how = asked or SecretRotation()
-        return _with_secret(await service.rotate(session, context.vault, principal, webhook_id, how))
+    async def create() -> WebhookSecretRead:
+        rotation = body or SecretRotation()
+        return _with_secret(await service.rotate(session, context.vault, principal, webhook_id, rotation))
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.post("/{webhook_id}/test", status_code=201, summary="Send a test event", response_model=DeliveryRead)
@@ -112,12 +112,12 @@ async def rotate_webhook_secret(
 async def test_webhook(
     webhook_id: UUID, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
 ) -> Response:
-    """Send `webhook.test`; the delivery tells what became of it within seconds."""
+    """Send the event `webhook.test`. The delivery contains the result within seconds."""
 
-    async def make() -> DeliveryRead:
+    async def create() -> DeliveryRead:
         return _delivery(await deliveries.test(session, principal, webhook_id))
 
-    return await once.answer(session, principal, make)
+    return await once.answer(session, principal, create)
 
 
 @router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")
@@ -132,7 +132,7 @@ async def list_webhook_deliveries(
     page: PageDep,
     status: DeliveryFilter | None = None,
 ) -> Sequence[DeliveryRead]:
-    """What it was and will be sent, newest first, each with its last answer."""
+    """List deliveries, newest first, each with its last response."""
     found = await deliveries.list_some(session, principal, webhook_id, page, status=status)
     return [_delivery(one) for one in linked(request, response, found)]
 
@@ -142,7 +142,7 @@ async def list_webhook_deliveries(
 async def get_webhook_delivery(
     webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> DeliveryRead:
-    """One delivery, as it stands."""
+    """Return one delivery."""
     return _delivery(await deliveries.get(session, principal, webhook_id, delivery_id))
 
 
@@ -151,15 +151,15 @@ async def get_webhook_delivery(
 async def redeliver(
     webhook_id: UUID, delivery_id: UUID, principal: PrincipalDep, session: SessionDep
 ) -> DeliveryRead:
-    """Send it now, with the same `webhook-id` and body; it is tried for three days more."""
+    """Send a delivery now with the same `webhook-id` and body. It is retried for three more days."""
     return _delivery(await deliveries.redeliver(session, principal, webhook_id, delivery_id))
 
 
-def _with_secret(made: WithSecret) -> WebhookSecretRead:
-    shown: dict[str, Any] = WebhookRead.model_validate(made.webhook).model_dump()
-    return WebhookSecretRead(**shown, secret=made.secret)
+def _with_secret(created: WebhookWithSecret) -> WebhookSecretRead:
+    fields: dict[str, Any] = WebhookRead.model_validate(created.webhook).model_dump()
+    return WebhookSecretRead(**fields, secret=created.secret)
 
 
 def _delivery(row: WebhookDelivery) -> DeliveryRead:
-    shown = DeliveryRead.model_validate(row)
-    return shown if row.status == "pending" else shown.model_copy(update={"next_at": None})
+    fields = DeliveryRead.model_validate(row)
+    return fields if row.status == "pending" else fields.model_copy(update={"next_at": None})

@@ -1,4 +1,4 @@
-"""What people see of deliveries, and have sent again."""
+"""Read deliveries, and send them again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from backend.integrations.webhooks import service
 from backend.integrations.webhooks.errors import DeliveryNotFound, WebhookIsOff
 from backend.integrations.webhooks.schemas import STORED_FAILED, DeliveryFilter
 
-RETRIED_FOR: Final = timedelta(days=3)
+RETRY_PERIOD: Final = timedelta(days=3)
 TEST_EVENT: Final = "webhook.test"
 
 
@@ -33,23 +33,23 @@ async def list_some(
     *,
     status: DeliveryFilter | None = None,
 ) -> Slice[WebhookDelivery]:
-    """What a webhook was and will be sent, newest first.
+    """Return the deliveries of a webhook, newest first.
 
     Raises:
-        WebhookNotFound: the project has none such.
+        WebhookNotFound: The project has no such webhook.
     """
     webhook = await service.get(session, principal, webhook_id)
     query = visible(WebhookDelivery, principal).where(col(WebhookDelivery.webhook_id) == webhook.id)
     if status is not None:
-        stored = STORED_FAILED if status == "failed" else status
-        query = query.where(col(WebhookDelivery.status) == stored)
-    below = page.moment()
-    if below is not None:
-        place = tuple_(col(WebhookDelivery.created_at), col(WebhookDelivery.id))
-        query = query.where(place < (below.at, below.id))
-    newest = (col(WebhookDelivery.created_at).desc(), col(WebhookDelivery.id).desc())
+        stored_status = STORED_FAILED if status == "failed" else status
+        query = query.where(col(WebhookDelivery.status) == stored_status)
+    before = page.moment()
+    if before is not None:
+        position = tuple_(col(WebhookDelivery.created_at), col(WebhookDelivery.id))
+        query = query.where(position < (before.at, before.id))
+    newest_first = (col(WebhookDelivery.created_at).desc(), col(WebhookDelivery.id).desc())
     rows: Sequence[WebhookDelivery] = (
-        await session.scalars(query.order_by(*newest).limit(page.limit + 1))
+        await session.scalars(query.order_by(*newest_first).limit(page.limit + 1))
     ).all()
     return page.slice(rows, lambda row: (row.created_at, row.id))
 
@@ -57,29 +57,29 @@ async def list_some(
 async def get(
     session: AsyncSession, principal: Principal, webhook_id: UUID, delivery_id: UUID
 ) -> WebhookDelivery:
-    """One delivery.
+    """Return one delivery.
 
     Raises:
-        DeliveryNotFound: the project's webhook has none such.
+        DeliveryNotFound: The webhook has no such delivery.
     """
     principal.require(Role.DEVELOPER, "webhooks:read")
-    return await _one(session, principal, webhook_id, delivery_id)
+    return await _get(session, principal, webhook_id, delivery_id)
 
 
 async def redeliver(
     session: AsyncSession, principal: Principal, webhook_id: UUID, delivery_id: UUID
 ) -> WebhookDelivery:
-    """Send it again, now, with the same id and body, and for three days more.
+    """Send a delivery now with the same ID and body, and retry it for three more days.
 
     Raises:
-        DeliveryNotFound: the project's webhook has none such.
-        WebhookIsOff: nothing is sent to it.
+        DeliveryNotFound: The webhook has no such delivery.
+        WebhookIsOff: The webhook is switched off.
     """
-    webhook = await service.held(session, principal, webhook_id)
-    delivery = await _one(session, principal, webhook_id, delivery_id, is_held=True)
-    _require_on(webhook)
+    webhook = await service.lock(session, principal, webhook_id)
+    delivery = await _get(session, principal, webhook_id, delivery_id, is_locking=True)
+    _require_enabled(webhook)
     delivery.status, delivery.ended_at = "pending", None
-    delivery.next_at, delivery.retry_until = now(), now() + RETRIED_FOR
+    delivery.next_at, delivery.retry_until = now(), now() + RETRY_PERIOD
     await session.flush()
     target = f"webhook:{webhook_id}"
     await audit.record(session, principal, "webhook.redelivered", target, delivery_id=str(delivery_id))
@@ -87,16 +87,16 @@ async def redeliver(
 
 
 async def test(session: AsyncSession, principal: Principal, webhook_id: UUID) -> WebhookDelivery:
-    """Send an event that means nothing, `webhook.test`, whatever the webhook asks for.
+    """Send the event `webhook.test`, whichever events the webhook receives.
 
     Raises:
-        WebhookNotFound: the project has none such.
-        WebhookIsOff: nothing is sent to it.
+        WebhookNotFound: The project has no such webhook.
+        WebhookIsOff: The webhook is switched off.
     """
-    webhook = await service.held(session, principal, webhook_id)
-    _require_on(webhook)
-    moment = now()
-    facts = {
+    webhook = await service.lock(session, principal, webhook_id)
+    _require_enabled(webhook)
+    time = now()
+    payload = {
         "webhook_id": str(webhook_id),
         "project_id": str(webhook.project_id),
         "asked_by": principal.label,
@@ -105,8 +105,8 @@ async def test(session: AsyncSession, principal: Principal, webhook_id: UUID) ->
         webhook_id=webhook_id,
         project_id=webhook.project_id,
         event=TEST_EVENT,
-        body=storable({"type": TEST_EVENT, "timestamp": moment.isoformat(), "data": facts}),
-        retry_until=moment + RETRIED_FOR,
+        body=storable({"type": TEST_EVENT, "timestamp": time.isoformat(), "data": payload}),
+        retry_until=time + RETRY_PERIOD,
     )
     session.add(delivery)
     await session.flush()
@@ -114,18 +114,18 @@ async def test(session: AsyncSession, principal: Principal, webhook_id: UUID) ->
     return delivery
 
 
-async def _one(
+async def _get(
     session: AsyncSession,
     principal: Principal,
     webhook_id: UUID,
     delivery_id: UUID,
     *,
-    is_held: bool = False,
+    is_locking: bool = False,
 ) -> WebhookDelivery:
     query = visible(WebhookDelivery, principal).where(
         col(WebhookDelivery.id) == delivery_id, col(WebhookDelivery.webhook_id) == webhook_id
     )
-    if is_held:
+    if is_locking:
         query = query.with_for_update()
     found: WebhookDelivery | None = (await session.scalars(query)).one_or_none()
     if found is None:
@@ -133,6 +133,6 @@ async def _one(
     return found
 
 
-def _require_on(webhook: Webhook) -> None:
+def _require_enabled(webhook: Webhook) -> None:
     if not webhook.enabled:
         raise WebhookIsOff(webhook.id)

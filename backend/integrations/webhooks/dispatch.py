@@ -1,8 +1,8 @@
-"""Sends what is due: every worker process takes deliveries of its own, and waits for no receiver.
+"""Send deliveries that are due: every worker process claims its own, and waits for no receiver.
 
-A delivery is taken by pushing the moment of its next try on by a lease. A process that dies in the middle leaves it to
-be taken again after that, with the same id: receivers get everything at least once. An endpoint has few sends open at
-once, one that fails a single one, so that slow receivers hold up nobody but themselves.
+A claim moves the time of the next attempt by a lease. If the process dies, the delivery is claimed again after that
+with the same ID: receivers get everything at least once. A webhook has few open sends at a time, a failing one only
+one, so that slow receivers delay only themselves.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from backend.integrations.webhooks.sending import MAX_S, Sender, Sent
 log = logs.get(__name__)
 
 POLL_S: Final = 1.0
-LEASE: Final = timedelta(seconds=3 * MAX_S)  # longer than a send with all its waits for the database
-EACH: Final = 4
-"""Sends to one webhook that a process has open at once."""
+LEASE: Final = timedelta(seconds=3 * MAX_S)  # longer than one send with all its waits for the database
+MAX_OPEN_PER_WEBHOOK: Final = 4
+"""Open sends of one process to one webhook."""
 MAX_OPEN: Final = 256
-"""Sends of one process; each is a socket and a few kilobytes."""
-RECORDING: Final = 4
-"""Connections to the database that take down what became of sends: the others are for jobs."""
-LAST_WORDS_S: Final = 2.0
-"""What open sends get when the process ends; the others are sent again by another one."""
+"""Open sends of one process. Each uses a socket and a few kilobytes."""
+MAX_RECORDING: Final = 4
+"""Database connections that store results of sends. The others are for jobs."""
+CLOSE_TIMEOUT_S: Final = 2.0
+"""How long open sends may take when the process ends. Another process repeats the rest."""
 
 _CLAIM = text("""
 with recursive waiting as (
@@ -62,11 +62,11 @@ with recursive waiting as (
     select d.id, d.next_at from webhook_deliveries d
     where d.webhook_id = waiting.webhook_id and d.status = 'pending' and d.next_at <= now()
     order by d.next_at
-    limit greatest(0, case when w.failing_since is null then :each else 1 end
+    limit greatest(0, case when w.failing_since is null then :max_open else 1 end
                       - coalesce(cast(cast(:open as jsonb) ->> cast(w.of_webhook as text) as int), 0))
     for update skip locked
   ) found
-  order by found.next_at limit :most
+  order by found.next_at limit :max_rows
 )
 update webhook_deliveries d
 set attempts = d.attempts + 1, next_at = now() + cast(:lease as interval), attempted_at = now()
@@ -77,7 +77,7 @@ returning d.id, d.webhook_id, d.project_id, d.body, d.attempts, due.url, due.fai
 
 
 class Dispatcher:
-    """Sends for one process, until it is cancelled."""
+    """Sends deliveries for one process until it is cancelled."""
 
     def __init__(self, database: Database, vault: Vault, sender: Sender, *, lease: timedelta = LEASE) -> None:
         self._database = database
@@ -86,73 +86,77 @@ class Dispatcher:
         self._lease = lease
         self._sends: set[asyncio.Task[None]] = set()
         self._open: Counter[UUID] = Counter()
-        self._has_room = asyncio.Event()
-        self._recording = asyncio.Semaphore(RECORDING)
+        self._has_capacity = asyncio.Event()
+        self._recording = asyncio.Semaphore(MAX_RECORDING)
 
     def periodic_task(self) -> PeriodicTask:
-        """Return the task that sends what is due, once a second and whenever a send has made room."""
+        """Return the task that sends what is due, once a second and whenever a send has ended."""
         return PeriodicTask(
-            "webhooks", POLL_S, self._try_to_send_due, wait=self._wait_for_room, close=self.close
+            "webhooks", POLL_S, self._try_to_send_due, wait=self._wait_for_capacity, close=self.close
         )
 
     async def _try_to_send_due(self) -> None:
         try:
             await self.send_due()
         except SQLAlchemyError as error:
-            log.warning("webhooks wait for the database", why=why_away(error))
+            log.warning("webhooks wait for the database", reason=why_away(error))
 
-    async def _wait_for_room(self, most_s: float) -> None:
-        self._has_room.clear()
+    async def _wait_for_capacity(self, timeout_s: float) -> None:
+        self._has_capacity.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(most_s):
-                await self._has_room.wait()
+            async with asyncio.timeout(timeout_s):
+                await self._has_capacity.wait()
 
     async def send_due(self) -> int:
-        """Begin to send what is due, as far as there is room; says how many that are."""
-        room = MAX_OPEN - len(self._sends)
-        if room <= 0:
+        """Start to send what is due, up to the capacity; return the number of sends."""
+        capacity = MAX_OPEN - len(self._sends)
+        if capacity <= 0:
             return 0
         values = {
-            "each": EACH,
+            "max_open": MAX_OPEN_PER_WEBHOOK,
             "open": json.dumps({str(webhook_id): count for webhook_id, count in self._open.items()}),
-            "most": room,
+            "max_rows": capacity,
             "lease": self._lease,
         }
         async with self._database.single() as session:
             claimed = (await session.execute(_CLAIM, values)).all()
         for row in claimed:
             self._open[row.webhook_id] += 1
-            send = asyncio.create_task(self._see_through(row), name=f"webhook delivery {row.id}")
+            send = asyncio.create_task(self._deliver(row), name=f"webhook delivery {row.id}")
             self._sends.add(send)
             send.add_done_callback(self._sends.discard)
         return len(claimed)
 
     async def settled(self) -> None:
-        """Wait until what is open has ended."""
+        """Wait until the open sends have ended."""
         await asyncio.gather(*self._sends)
 
     async def close(self) -> None:
-        """Let open sends end within a moment, and drop the others."""
+        """Wait shortly for open sends, then cancel the others."""
         if self._sends:
-            await asyncio.wait(self._sends, timeout=LAST_WORDS_S)
+            await asyncio.wait(self._sends, timeout=CLOSE_TIMEOUT_S)
         for send in list(self._sends):
             send.cancel()
         await asyncio.gather(*self._sends, return_exceptions=True)
         await self._sender.close()
 
-    async def _see_through(self, claimed: Any) -> None:
+    async def _deliver(self, claimed: Any) -> None:
         try:
             with background_tasks.log_and_continue("webhook delivery", delivery_id=str(claimed.id)):
                 sent = await self._send(claimed)
                 try:
                     async with self._recording:
                         await outcomes.record(self._database, claimed, sent)
-                except SQLAlchemyError as error:  # it is sent again after its lease, with the same id
-                    log.warning("a delivery was not recorded", id=str(claimed.id), why=why_away(error))
+                except SQLAlchemyError as error:  # it is sent again after its lease, with the same ID
+                    log.warning(
+                        "webhook delivery was not recorded",
+                        delivery_id=str(claimed.id),
+                        reason=why_away(error),
+                    )
         finally:
             self._open[claimed.webhook_id] -= 1
-            self._open += Counter()  # forgets those that have none
-            self._has_room.set()
+            self._open += Counter()  # drops webhooks without open sends
+            self._has_capacity.set()
 
     async def _send(self, claimed: Any) -> Sent:
         body = claimed.body.encode()
@@ -161,7 +165,9 @@ class Dispatcher:
                 self._vault.decrypt(one) for one in (claimed.ciphertext, claimed.previous_ciphertext) if one
             ]
         except SecretUnreadable:
-            return Sent(None, None, "Its secret cannot be read with the keys of this instance. Rotate it.", 0)
-        # Signed when it is sent: receivers refuse what is older than some minutes.
+            return Sent(
+                None, None, "Its secret cannot be decrypted with the keys of this instance. Rotate it.", 0
+            )
+        # Sign at the time of sending, since receivers reject requests older than some minutes.
         headers = signing.headers(secrets, claimed.id, timestamp=int(time.time()), body=body)
         return await self._sender.send(claimed.url, headers, body)

@@ -1,4 +1,4 @@
-"""What the routes of webhooks take and answer."""
+"""Define the requests and responses of the routes of webhooks."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class WebhookCreate(Asked):
     """`https://…` or `http://…`, at a public address. Redirects are not followed."""
     description: str = Field(default="", max_length=500)
     events: Events = Field(default_factory=list)
-    """Which events are sent; none named: every one."""
+    """Events to send. Empty: all events."""
     skills: Skills = Field(default_factory=list)
-    """Of events that concern a skill, those of these skills alone; none named: every one."""
+    """Of events about a skill, send only those of these skills. Empty: all skills."""
     enabled: bool = True
 
 
 class WebhookUpdate(Asked):
-    """What is to change; switching it on again forgets why it was off."""
+    """Changes of a webhook. Switching it on clears the reason why it was off."""
 
     url: Url | None = None
     description: str | None = Field(default=None, max_length=500)
@@ -56,33 +56,33 @@ class SecretRotation(Asked):
     """How a secret is replaced."""
 
     overlap_hours: float = Field(default=24, ge=0, le=MAX_OVERLAP_HOURS)
-    """For so long the old secret signs beside the new one."""
+    """How long requests are signed with the old secret, too."""
 
 
-class Answer(BaseModel):
-    """What a route answers, read from a row."""
+class _Read(BaseModel):
+    """A response that is read from a row."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class WebhookRead(Answer):
-    """A webhook; its secret is never told again."""
+class WebhookRead(_Read):
+    """A webhook without its secret."""
 
     id: UUID
     url: str
     description: str
     events: list[str]
-    """None: every one."""
+    """Empty: all events."""
     skills: list[str]
     enabled: bool
     disabled_reason: str
-    """Why the instance itself has switched it off; empty otherwise."""
+    """Why the instance has switched it off; otherwise empty."""
     failing_since: datetime | None
-    """The first failure since it last took something."""
+    """The first failure since the last accepted request."""
     previous_secret_expires_at: datetime | None = Field(
         validation_alias=AliasChoices("previous_secret_expires_at", "previous_until")
     )
-    """Until this time, the previous secret signs too."""
+    """Until then, requests are signed with the previous secret, too."""
     previous_until: datetime | None = Field(deprecated="Use `previous_secret_expires_at`. Removed in 0.3.")
     """The former name of `previous_secret_expires_at`."""
     created_by: str
@@ -91,17 +91,17 @@ class WebhookRead(Answer):
 
 
 class WebhookSecretRead(WebhookRead):
-    """The same with its secret, which is shown this once."""
+    """A webhook with its secret, which is shown only once."""
 
     secret: str
-    """`whsec_…`: what `puras.verify_webhook` takes."""
+    """`whsec_…`, for `puras.verify_webhook`."""
 
 
-class DeliveryAttempt(Answer):
+class DeliveryAttempt(_Read):
     """One attempt to send a delivery."""
 
     number: int
-    """From 1. A number is missing where the process ended that sent it."""
+    """From 1. A number is missing if the process that sent it ended."""
     started_at: datetime
     response_code: int | None
     response: str | None
@@ -111,17 +111,17 @@ class DeliveryAttempt(Answer):
     duration_ms: int | None
 
 
-class DeliveryRead(Answer):
+class DeliveryRead(_Read):
     """One event for one webhook."""
 
     id: UUID
-    """The `webhook-id` that the receiver is sent, the same with every try."""
+    """The `webhook-id` that the receiver gets, the same with every attempt."""
     webhook_id: UUID
     event: str
     body: str
-    """What is signed and sent."""
+    """The signed body."""
     status: Annotated[DeliveryStatus, BeforeValidator(current_status)]
-    """`pending` until it is `delivered`, or after three days `failed`."""
+    """`pending` until it is `delivered`, or `failed` after three days."""
     former_status: Literal["pending", "delivered", "given_up"] = Field(
         validation_alias=AliasChoices("former_status", "status"),
         deprecated="Use `status`. Removed in 0.3.",
@@ -129,13 +129,13 @@ class DeliveryRead(Answer):
     """The status under its name before 0.2: `given_up` instead of `failed`."""
     attempts: int
     next_at: datetime | None
-    """When it is tried next."""
+    """Time of the next attempt."""
     response_code: int | None
-    """Of the last try."""
+    """Of the last attempt."""
     response: str | None
-    """How the last answer began."""
+    """The start of the last response."""
     error: str | None
-    """What was wrong with the last try."""
+    """Why the last attempt failed."""
     duration_ms: int | None
     attempt_log: list[DeliveryAttempt]
     """Every attempt with its result, the oldest first, of at most 100."""

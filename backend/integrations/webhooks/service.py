@@ -1,4 +1,4 @@
-"""What people do with webhooks; each change is audited, and a secret is shown once."""
+"""Manage webhooks. Each change is audited, and a secret is shown only once."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MAX_WEBHOOKS: Final = 20
 """Of one project."""
 
 
-class WithSecret(NamedTuple):
-    """A webhook and the secret that it has from now on."""
+class WebhookWithSecret(NamedTuple):
+    """A webhook and its new secret."""
 
     webhook: Webhook
     secret: str
@@ -37,70 +37,70 @@ async def create(
     session: AsyncSession,
     vault: Vault,
     principal: Principal,
-    asked: WebhookCreate,
+    request: WebhookCreate,
     *,
     allowed: Receivers,
-) -> WithSecret:
-    """Tell an address of facts from now on.
+) -> WebhookWithSecret:
+    """Create a webhook.
 
     Raises:
-        BadAddress: this instance does not call it.
-        TooManyWebhooks: there are as many as may be.
+        BadAddress: This instance may not send to the URL.
+        TooManyWebhooks: The project has the maximum number of webhooks.
     """
     principal.require(Role.DEVELOPER, "webhooks:write")
-    addresses.check(asked.url, allowed)
+    addresses.check(request.url, allowed)
     counted = visible(Webhook, principal).with_only_columns(func.count())
     if (await session.execute(counted)).scalar_one() >= MAX_WEBHOOKS:
         raise TooManyWebhooks(MAX_WEBHOOKS)
     secret = signing.new_secret()
     webhook = Webhook(
         project_id=principal.project_id,
-        **asked.model_dump(),
+        **request.model_dump(),
         ciphertext=vault.encrypt(secret),
         created_by=principal.label,
     )
     session.add(webhook)
     await session.flush()
-    await _record(session, principal, "webhook.created", webhook, _facts(webhook))
-    return WithSecret(webhook, secret)
+    await _record(session, principal, "webhook.created", webhook, _audit_fields(webhook))
+    return WebhookWithSecret(webhook, secret)
 
 
 async def list_all(session: AsyncSession, principal: Principal) -> Sequence[Webhook]:
-    """The project's webhooks, the oldest first."""
+    """Return the project's webhooks, oldest first."""
     principal.require(Role.DEVELOPER, "webhooks:read")
     query = visible(Webhook, principal).order_by(col(Webhook.created_at), col(Webhook.id))
     return (await session.scalars(query)).all()
 
 
 async def get(session: AsyncSession, principal: Principal, webhook_id: UUID) -> Webhook:
-    """One webhook.
+    """Return one webhook.
 
     Raises:
-        WebhookNotFound: the project has none such.
+        WebhookNotFound: The project has no such webhook.
     """
     principal.require(Role.DEVELOPER, "webhooks:read")
-    return await _one(session, principal, webhook_id)
+    return await _get(session, principal, webhook_id)
 
 
 async def change(
     session: AsyncSession,
     principal: Principal,
     webhook_id: UUID,
-    asked: WebhookUpdate,
+    request: WebhookUpdate,
     *,
     allowed: Receivers,
 ) -> Webhook:
-    """Change a webhook; switched off, it is told nothing, and what waits for it is given up.
+    """Change a webhook. If it is switched off, its pending deliveries fail.
 
     Raises:
-        WebhookNotFound: the project has none such.
-        BadAddress: this instance does not call it.
+        WebhookNotFound: The project has no such webhook.
+        BadAddress: This instance may not send to the URL.
     """
-    webhook = await held(session, principal, webhook_id)
+    webhook = await lock(session, principal, webhook_id)
     changes = {
-        name: value for name, value in asked.model_dump(exclude_unset=True).items() if value is not None
+        name: value for name, value in request.model_dump(exclude_unset=True).items() if value is not None
     }
-    if "url" in changes or changes.get("enabled"):  # rules may have become stricter since it was made
+    if "url" in changes or changes.get("enabled"):  # the rules may be stricter than when it was created
         addresses.check(changes.get("url", webhook.url), allowed)
     if changes.get("enabled") or "url" in changes:
         webhook.failing_since = None
@@ -111,60 +111,62 @@ async def change(
     webhook.updated_at = now()
     await session.flush()
     if not webhook.enabled:
-        await outcomes.give_up_all(session, webhook.id, webhook.project_id)
-    facts = {name: value for name, value in _facts(webhook).items() if name in changes or name == "host"}
-    await _record(session, principal, "webhook.changed", webhook, facts)
+        await outcomes.fail_all(session, webhook.id, webhook.project_id)
+    fields = {
+        name: value for name, value in _audit_fields(webhook).items() if name in changes or name == "host"
+    }
+    await _record(session, principal, "webhook.changed", webhook, fields)
     return webhook
 
 
 async def delete(session: AsyncSession, principal: Principal, webhook_id: UUID) -> None:
-    """Forget a webhook and everything that was sent to it.
+    """Delete a webhook and its deliveries.
 
     Raises:
-        WebhookNotFound: the project has none such.
+        WebhookNotFound: The project has no such webhook.
     """
-    webhook = await held(session, principal, webhook_id)
+    webhook = await lock(session, principal, webhook_id)
     await session.delete(webhook)
     await _record(session, principal, "webhook.deleted", webhook, {})
 
 
 async def rotate(
-    session: AsyncSession, vault: Vault, principal: Principal, webhook_id: UUID, asked: SecretRotation
-) -> WithSecret:
-    """Give a webhook a new secret; the one that it had signs beside it for a while.
+    session: AsyncSession, vault: Vault, principal: Principal, webhook_id: UUID, request: SecretRotation
+) -> WebhookWithSecret:
+    """Set a new secret. Requests are signed with the previous one, too, for some time.
 
     Raises:
-        WebhookNotFound: the project has none such.
+        WebhookNotFound: The project has no such webhook.
     """
-    webhook = await held(session, principal, webhook_id)
+    webhook = await lock(session, principal, webhook_id)
     secret = signing.new_secret()
     webhook.previous_ciphertext, webhook.previous_until = None, None
-    if asked.overlap_hours:
+    if request.overlap_hours:
         webhook.previous_ciphertext = webhook.ciphertext
-        webhook.previous_until = now() + timedelta(hours=asked.overlap_hours)
+        webhook.previous_until = now() + timedelta(hours=request.overlap_hours)
     webhook.ciphertext = vault.encrypt(secret)
     webhook.updated_at = now()
     await session.flush()
-    facts = {"overlap_hours": asked.overlap_hours}
-    await _record(session, principal, "webhook.secret_rotated", webhook, facts)
-    return WithSecret(webhook, secret)
+    fields = {"overlap_hours": request.overlap_hours}
+    await _record(session, principal, "webhook.secret_rotated", webhook, fields)
+    return WebhookWithSecret(webhook, secret)
 
 
-async def held(session: AsyncSession, principal: Principal, webhook_id: UUID) -> Webhook:
-    """The webhook, which nobody else changes until the transaction ends.
+async def lock(session: AsyncSession, principal: Principal, webhook_id: UUID) -> Webhook:
+    """Return the webhook and lock it until the transaction ends.
 
     Raises:
-        WebhookNotFound: the project has none such.
+        WebhookNotFound: The project has no such webhook.
     """
     principal.require(Role.DEVELOPER, "webhooks:write")
-    return await _one(session, principal, webhook_id, is_held=True)
+    return await _get(session, principal, webhook_id, is_locking=True)
 
 
-async def _one(
-    session: AsyncSession, principal: Principal, webhook_id: UUID, *, is_held: bool = False
+async def _get(
+    session: AsyncSession, principal: Principal, webhook_id: UUID, *, is_locking: bool = False
 ) -> Webhook:
     query = visible(Webhook, principal).where(col(Webhook.id) == webhook_id)
-    if is_held:
+    if is_locking:
         query = query.with_for_update()
     found: Webhook | None = (await session.scalars(query)).one_or_none()
     if found is None:
@@ -173,12 +175,12 @@ async def _one(
 
 
 async def _record(
-    session: AsyncSession, principal: Principal, action: str, webhook: Webhook, facts: dict[str, Any]
+    session: AsyncSession, principal: Principal, action: str, webhook: Webhook, fields: dict[str, Any]
 ) -> None:
-    await audit.record(session, principal, action, f"webhook:{webhook.id}", **facts)
+    await audit.record(session, principal, action, f"webhook:{webhook.id}", **fields)
 
 
-def _facts(webhook: Webhook) -> dict[str, Any]:
-    """Of the address the host alone: many hold a token in their path."""
-    told = {"events": webhook.events, "skills": webhook.skills, "enabled": webhook.enabled}
-    return {"host": urlsplit(webhook.url).hostname, **told}
+def _audit_fields(webhook: Webhook) -> dict[str, Any]:
+    """Return the fields for the audit: only the host of the URL, since many URLs contain a token in the path."""
+    settings = {"events": webhook.events, "skills": webhook.skills, "enabled": webhook.enabled}
+    return {"host": urlsplit(webhook.url).hostname, **settings}

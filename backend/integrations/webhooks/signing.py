@@ -1,4 +1,4 @@
-"""Secrets and signatures, by the Standard Webhooks specification; `puras.verify_webhook` is the other side."""
+"""Create secrets and signatures after the Standard Webhooks specification. `puras.verify_webhook` verifies them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SECRET_BYTES: Final = 32
 
 
 def new_secret() -> str:
-    """A secret that nobody else has."""
+    """Return a new random secret."""
     return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
 def headers(signing: Sequence[str], delivery_id: UUID, *, timestamp: int, body: bytes) -> dict[str, str]:
-    """The headers by which a receiver knows that it was us, when, and which delivery it is.
+    """Return the headers by which a receiver verifies the sender, the time and the delivery.
 
-    Each of the secrets signs: while one is being replaced, a receiver with either finds its own.
+    Each secret adds a signature, so that a receiver with either of them can verify it during a rotation.
     """
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     return {

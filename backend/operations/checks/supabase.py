@@ -19,7 +19,7 @@ from backend.config import Settings
 from backend.config.supabase_project import key_expiry_s, key_kind
 from backend.core.db import pooler
 from backend.core.errors import PurasError
-from backend.data.drive.upload import MAX_FILE_BYTES
+from backend.data.drive.uploads.receive import MAX_FILE_BYTES
 from backend.operations import database
 from backend.operations.checks.verdict import Check, fail, ok, warn
 

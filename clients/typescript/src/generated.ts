@@ -3,11 +3,11 @@
 import type { CallOptions, Transport } from "./transport.js";
 import { escapedPath, newKey } from "./transport.js";
 
-/** What the publisher's code is given when somebody runs it. */
+/** What the publisher's code can access in a run. */
 export interface Access {
   drive: string;
   inputs: string;
-  /** Where the code may send what it is given. */
+  /** Where the code may send the data that it receives. */
   network: "none" | "public" | string[];
   secrets: string;
   /** MCP servers that its agent uses. */
@@ -346,16 +346,16 @@ export type CancelledEvent = EventRead & ({
 
 /** Body of `POST /v1/jobs/{id}/eval-case`. */
 export interface CaseCreate {
-  /** What the output has to be; left out: the job's own result, `null`: nothing is expected. */
+  /** The expected output. Omitted: the job's own result. `null`: nothing is expected. */
   expected?: unknown;
-  /** Default: `job-` and the first part of the job's id. */
+  /** Default: `job-` and the first part of the job's ID. */
   id?: string | null;
   tags?: string[];
 }
 
-/** A case that is kept here. */
+/** A saved case. */
 export interface CaseRead {
-  /** Its name among the skill's cases; it stands in the place of one of the dataset with the same. */
+  /** Its name among the skill's cases. It replaces a case of the dataset with the same name. */
   case_id: string;
   created_at: string;
   created_by: string;
@@ -365,49 +365,49 @@ export interface CaseRead {
   inputs: Record<string, unknown>;
   skill_name: string;
   skillpack_id: string;
-  /** The job that it was made of, while that is kept. */
+  /** The job that it was made from, until that is deleted. */
   source_job_id: string | null;
   tags: string[];
 }
 
 /** One run of a cell. */
 export interface CellRead {
-  /** Its id in the notebook. */
+  /** ID of the cell in the notebook. */
   cell: string;
   ended_at: string | null;
   execution_count: number | null;
   id: string;
   /** 1, 2, 3… in the order in which cells are run. */
   number: number;
-  /** As a notebook has them (nbformat 4); HTML and pictures in them are what the cell says, not to be trusted. */
+  /** As in a notebook (nbformat 4). HTML and images in them come from the cell, and are untrusted. */
   outputs: Record<string, unknown>[];
   revision: number;
   started_at: string | null;
-  /** `dropped`: one before it failed, or the kernel was interrupted; `lost`: the kernel ended. */
+  /** `dropped`: an earlier cell failed, or the kernel was interrupted. `lost`: the kernel ended. */
   status: "queued" | "running" | "ok" | "error" | "interrupted" | "dropped" | "lost";
 }
 
-/** A cell to be run. */
+/** A cell to run. */
 export interface CellRun {
-  /** Its id in the notebook. */
+  /** ID of the cell in the notebook. */
   cell: string;
   code: string;
 }
 
 /** Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`. */
 export interface CellsUpdate {
-  /** In the order in which they are run; after one that fails those behind it are dropped. */
+  /** In the order in which they are run. After a failed cell the following ones are dropped. */
   cells: CellRun[];
 }
 
-/** Two suites of one skill, side by side. */
+/** Two suites of one skill in comparison. */
 export interface Comparison {
   base: Side;
-  /** Cases that passed in every run of the base and not in every run of the head; at most 100. */
+  /** Cases that passed in every run of the base, but not in every run of the head; at most 100. */
   broken_cases: string[];
   deltas: Deltas;
   head: Side;
-  /** The other way round. */
+  /** Cases that passed in every run of the head, but not in every run of the base; at most 100. */
   mended_cases: string[];
   /** The head passes less often, or its mean score is more than 2 points lower. */
   regressed: boolean;
@@ -469,11 +469,11 @@ export interface DecisionCreate {
   reason?: string;
 }
 
-/** What was deleted of a folder. */
+/** What was deleted from a folder. */
 export interface DeletedRead {
-  /** Files and folders. */
+  /** Number of files and folders. */
   deleted: number;
-  /** If not, ask again: so many go at a time. */
+  /** False: repeat the request, since one request deletes a limited number of files. */
   is_done: boolean;
 }
 
@@ -482,7 +482,7 @@ export interface DeliveryAttempt {
   duration_ms: number | null;
   /** Why the attempt failed; `null`: it was delivered. */
   error: string | null;
-  /** From 1. A number is missing where the process ended that sent it. */
+  /** From 1. A number is missing if the process that sent it ended. */
   number: number;
   /** The first 200 characters of the response. */
   response: string | null;
@@ -496,30 +496,30 @@ export interface DeliveryRead {
   attempt_log: DeliveryAttempt[];
   attempted_at: string | null;
   attempts: number;
-  /** What is signed and sent. */
+  /** The signed body. */
   body: string;
   created_at: string;
   duration_ms: number | null;
   ended_at: string | null;
-  /** What was wrong with the last try. */
+  /** Why the last attempt failed. */
   error: string | null;
   event: string;
   /** The status under its name before 0.2: `given_up` instead of `failed`. */
   former_status: "pending" | "delivered" | "given_up";
-  /** The `webhook-id` that the receiver is sent, the same with every try. */
+  /** The `webhook-id` that the receiver gets, the same with every attempt. */
   id: string;
-  /** When it is tried next. */
+  /** Time of the next attempt. */
   next_at: string | null;
-  /** How the last answer began. */
+  /** The start of the last response. */
   response: string | null;
-  /** Of the last try. */
+  /** Of the last attempt. */
   response_code: number | null;
-  /** `pending` until it is `delivered`, or after three days `failed`. */
+  /** `pending` until it is `delivered`, or `failed` after three days. */
   status: "pending" | "delivered" | "failed";
   webhook_id: string;
 }
 
-/** Head less base; `null` where one of them has no number. */
+/** Head minus base; `null` if one of them has no number. */
 export interface Deltas {
   mean_cost_micros: number | null;
   mean_latency_ms: number | null;
@@ -527,51 +527,51 @@ export interface Deltas {
   pass_rate_pct: number | null;
 }
 
-/** A version with all that it offers. */
+/** A version with everything that it contains. */
 export interface DeploymentRead {
   created_at: string;
   created_by: string;
-  /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
+  /** The state of the gates of its skills. `null`: no activation was requested yet. */
   gate: GateRead | null;
   id: string;
   is_active: boolean;
   manifest: Manifest;
   notes: string;
   project_id: string;
-  /** Skills that the version that was active at the push has, and this one does not. */
+  /** Skills of the version that was active at the push that this version lacks. */
   removed_skills: string[];
-  /** Of the zip: the same bytes have the same. */
+  /** Of the ZIP archive. */
   sha256: string;
   size_bytes: number;
-  /** Its slug. */
+  /** Slug of the skillpack. */
   skillpack: string;
   skillpack_id: string;
   /** `null` for a draft. */
   version: number | null;
   warnings: ProblemRead[];
-  /** The same id, by the name that newer clients read. */
+  /** The same as `project_id`. */
   workspace_id: string;
 }
 
-/** A version, as lists show it. */
+/** A version in a list. */
 export interface DeploymentSummary {
   created_at: string;
   created_by: string;
-  /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
+  /** The state of the gates of its skills. `null`: no activation was requested yet. */
   gate: GateRead | null;
   id: string;
   is_active: boolean;
   notes: string;
   project_id: string;
-  /** Of the zip: the same bytes have the same. */
+  /** Of the ZIP archive. */
   sha256: string;
   size_bytes: number;
-  /** Its slug. */
+  /** Slug of the skillpack. */
   skillpack: string;
   skillpack_id: string;
   /** `null` for a draft. */
   version: number | null;
-  /** The same id, by the name that newer clients read. */
+  /** The same as `project_id`. */
   workspace_id: string;
 }
 
@@ -585,7 +585,7 @@ export interface Described {
   target: string;
 }
 
-/** What `head` changes over `base`. */
+/** The changes from `base` to `head`. */
 export interface DiffRead {
   base: DeploymentSummary;
   files: FileChangeRead[];
@@ -603,37 +603,37 @@ export interface DocumentRead {
   title: string;
 }
 
-/** What publishing the working copy would say. */
+/** What publishing the draft would report. */
 export interface DraftCheckRead {
-  /** Notebooks that would be no part of the version: no file of their skill names them. */
+  /** Notebooks that a version would not contain, since no file of their skill names them. */
   left_out: string[];
   problems: DraftProblemRead[];
-  /** Of the manifest; empty while there are problems. */
+  /** From the manifest; empty while there are problems. */
   skills: Record<string, unknown>[];
   warnings: DraftProblemRead[];
 }
 
 /** Body of a move. */
 export interface DraftFileMove {
-  /** A file, or a folder with `/` behind it. */
+  /** A file, or a folder with `/` at the end. */
   path: string;
   to: string;
 }
 
-/** A file of a working copy, without its content. */
+/** A file of a draft, without its content. */
 export interface DraftFileRead {
   /** It can be restored until the next publish. */
   is_deleted: boolean;
   is_executable: boolean;
   path: string;
-  /** What `If-Match` names when it is written again. */
+  /** The value for `If-Match` when the file is written again. */
   revision: number;
   size_bytes: number;
   updated_at: string;
   updated_by: string;
 }
 
-/** One thing that is wrong, or works and is probably not meant. */
+/** A problem, or something that is valid but probably unintended. */
 export interface DraftProblemRead {
   column?: number | null;
   line?: number | null;
@@ -643,47 +643,47 @@ export interface DraftProblemRead {
 
 /** Body of a publish. */
 export interface DraftPublish {
-  /** Whether new jobs get it at once. */
+  /** Whether new jobs use it immediately. */
   activate?: boolean;
   /**
-   * The `base_version` of that diff, 0 where it was `null`: when another version is active, nothing is published.
-   * `null`: whichever is active.
+   * The `base_version` of that diff, or 0 if it was `null`. If another version is active, nothing is published.
+   * `null`: any version may be active.
    */
   active_version?: number | null;
-  /** What is new. */
+  /** Release notes. */
   notes?: string;
   /**
-   * The `revision` of the diff that was looked at: when somebody has changed the working copy since, nothing is
-   * published. `null`: publish whatever is there.
+   * The `revision` of the reviewed diff. If the draft was changed since, nothing is published. `null`: publish the
+   * current state.
    */
   revision?: number | null;
 }
 
-/** A working copy. */
+/** A draft. */
 export interface DraftRead {
-  /** The version that it began with or was last published as. */
+  /** The version that it was created from or last published as. */
   base_version: number | null;
   files: DraftFileRead[];
-  /** Counts the changes: as long as it is the same, so are the files. */
+  /** Counts the changes. The same revision means the same files. */
   revision: number;
-  /** Its slug. */
+  /** Slug of the skillpack. */
   skillpack: string;
   skillpack_id: string;
   updated_at: string;
   updated_by: string;
 }
 
-/** Body of a reset; exactly one of both. */
+/** Body of a reset. Exactly one of both is required. */
 export interface DraftReset {
-  /** Begin anew with a template: `GET /v1/templates` lists them. */
+  /** Start again with a template: `GET /v1/templates` lists them. */
   template?: string | null;
-  /** Begin anew with the files of this version. */
+  /** Start again with the files of this version. */
   version?: number | null;
 }
 
-/** Body of a run of the working copy: that of a job, and what is other in this run alone. */
+/** Body of a run of the draft: that of a job, and overrides for this run. */
 export interface DraftRunCreate {
-  /** Texts by path that stand in the place of what those files hold; nothing of it is kept in the working copy. */
+  /** Texts by path that override those files in this run. They are not stored in the draft. */
   files?: Record<string, string>;
   /** Validated against the skill's `input_schema`, whose defaults are filled in. A prompt accepts any inputs. */
   inputs?: Record<string, unknown>;
@@ -710,11 +710,11 @@ export interface DraftRunCreate {
   skill?: string | null;
   /** A label of your choice for the origin of the job. `GET /v1/jobs` filters by it. */
   source?: string;
-  /** The files of this version in the place of the working copy's. */
+  /** Run the files of this version instead of the draft's. */
   version?: number | null;
 }
 
-/** The job that runs the working copy. */
+/** The job that runs the draft. */
 export interface DraftRunRead {
   job_id: string;
 }
@@ -731,29 +731,29 @@ export type DriveDeletedEvent = EventRead & {
 /** A file or a folder. */
 export interface DriveEntryRead {
   is_folder: boolean;
-  /** By its name; empty for a folder. */
+  /** Media type by the name of the file; empty for a folder. */
   mime: string;
   modified_at: string;
-  /** From the root of the drive. */
+  /** Path from the root of the drive. */
   path: string;
-  /** None while nobody has read the whole file for it; `GET /v1/drive/facts` does. */
+  /** None until the hash of the whole file has been computed; `GET /v1/drive/facts` computes it. */
   sha256?: string | null;
   size_bytes: number;
   written_at?: string | null;
-  /** None when nobody knows. */
+  /** None if it is unknown. */
   written_by?: Writer | null;
 }
 
-/** How much a drive holds, and may. */
+/** How much a drive contains, and its limits. */
 export interface DriveUsageRead {
-  /** When everything was last looked at; what was written over the API since is in the numbers. */
+  /** When the whole drive was measured last. Later writes over the API are included in the numbers. */
   counted_at: string | null;
   limit_bytes: number;
   limit_files: number;
   used_bytes: number;
-  /** And folders. */
+  /** Including folders. */
   used_files: number;
-  /** Held for uploads on their way, which count too. */
+  /** Reserved for unfinished uploads; counts toward the limit. */
   waiting_bytes: number;
 }
 
@@ -786,7 +786,7 @@ export type EnvironmentEvent = EventRead & {
 
 /** One run of one case of a suite. */
 export interface EvalRunRead {
-  /** The same run of the suite that `?base=` names. */
+  /** The same run of the suite in `?base=`. */
   base?: RunOutcome | null;
   case_id: string;
   cost_micros: number;
@@ -800,10 +800,13 @@ export interface EvalRunRead {
   number: number;
   output: unknown;
   passed: boolean | null;
-  /** Which of the `repeat` runs of the case. */
+  /** Which of the `repeat` runs of the case it is. */
   round: number;
   score: number | null;
-  /** Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted. */
+  /**
+   * The status of the job; `waiting` before it is submitted, `refused` if it could not be submitted, `gone` after it
+   * was deleted.
+   */
   status: string;
   tags: string[];
 }
@@ -847,7 +850,7 @@ export interface Example {
 export interface ExampleCreate {
   description?: string;
   inputs: Record<string, unknown>;
-  /** What the rehearsal answers to these inputs. */
+  /** What a simulation returns for these inputs. */
   outputs?: Record<string, unknown> | null;
   skill: string;
   title: string;
@@ -890,7 +893,7 @@ export interface FeedbackRead {
   updated_at: string;
 }
 
-/** A file that differs; a size is `null` where the file is not. */
+/** A file that differs. A size is `null` if that side lacks the file. */
 export interface FileChangeRead {
   base_bytes: number | null;
   change: "added" | "removed" | "changed";
@@ -898,56 +901,56 @@ export interface FileChangeRead {
   path: string;
 }
 
-/** A file or a folder, and the path that it is to have. */
+/** A file or a folder, and its new path. */
 export interface FileTransfer {
-  /** Whether a file that has the path already goes; a folder never does. */
+  /** Whether to replace a file at the target. A folder is never replaced. */
   overwrite?: boolean;
   source: string;
   target: string;
 }
 
-/** One thing that is worth a look, and the jobs that show it. */
+/** One insight, and jobs that show it. */
 export interface Finding {
   facts: Record<string, unknown>;
-  /** Up to five, the clearest first. */
+  /** Up to five jobs, the clearest examples first. */
   job_ids: string[];
   kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
   /** What to do about it. */
   recommendation: string;
   severity: "high" | "medium" | "low";
-  /** What is so, with its numbers. */
+  /** The observation with its numbers. */
   title: string;
 }
 
-/** What the newest jobs of a skill say about it. */
+/** Insights from the newest jobs of a skill. */
 export interface Findings {
-  /** The gravest first; empty: nothing stands out. */
+  /** The most severe first; empty if there is nothing to report. */
   findings: Finding[];
-  /** There were more, and the older ones are not in these numbers. */
+  /** There are more jobs, and the older ones are not included. */
   is_capped: boolean;
   jobs_analyzed: number;
-  /** Of one job: a longer run is looked at up to there. */
+  /** At most this number of events of one job is analyzed. */
   most_events: number;
-  /** More than so many are not looked at, newest first. */
+  /** At most this number of jobs is analyzed, newest first. */
   most_jobs: number;
-  /** Jobs that were submitted from then on. */
+  /** Only jobs that were submitted since then. */
   since: string;
   skill: string;
   skillpack: string;
-  /** The ten that cost most in all. */
+  /** The ten with the highest total cost. */
   steps: StepNumbers[];
-  /** The ten that took longest in all. */
+  /** The ten with the longest total time. */
   tools: ToolNumbers[];
   versions: VersionNumbers[];
 }
 
-/** A folder to make. */
+/** A folder to create. */
 export interface FolderCreate {
-  /** From the root of the drive; folders around it are made too. */
+  /** Path from the root of the drive. Missing parent folders are created. */
   path: string;
 }
 
-/** It is not found any more. */
+/** The record is hidden. */
 export interface Forgotten {
   forgotten?: boolean;
 }
@@ -985,9 +988,9 @@ export type ForkedEvent = EventRead & {
   type: "forked";
 };
 
-/** A page that was found. */
+/** A page in the results. */
 export interface FoundPage {
-  /** What the engine shows of it. */
+  /** The excerpt of the search engine. */
   text: string;
   title: string;
   url: string;
@@ -1014,15 +1017,15 @@ export interface Gate {
   threshold: number;
 }
 
-/** How a version stands with its gates. */
+/** The state of the gates of a version. */
 export interface GateRead {
   asked_at: string;
   asked_by?: string;
-  /** Why it was refused. */
+  /** Why it was rejected. */
   reason?: string;
-  /** `gating`: its suites run, and it becomes active when they pass; `superseded`: another version was activated. */
+  /** `gating`: its suites run, and it becomes active when they pass. `superseded`: another version was activated. */
   state: "gating" | "passed" | "refused" | "superseded";
-  /** One per skill that has a gate. */
+  /** One for each skill that has a gate. */
   suites?: string[];
 }
 
@@ -1032,7 +1035,7 @@ export interface GivenCase {
   expected: unknown;
   has_expected: boolean;
   inputs: Record<string, unknown>;
-  /** The id by which one that is kept here is deleted; `null`: it is of the version's dataset. */
+  /** The ID by which a saved case is deleted. `null`: it belongs to the version's dataset. */
   kept_id: string | null;
   source_job_id: string | null;
   tags: string[];
@@ -1058,7 +1061,7 @@ export interface Grader {
   weight?: number;
 }
 
-/** What one grader said of all runs that it judged. */
+/** The verdicts of one grader on all runs that it judged. */
 export interface GraderNumbers {
   kind: string;
   /** 0 to 1. */
@@ -1066,7 +1069,7 @@ export interface GraderNumbers {
   name: string;
   /** 0 to 1. */
   pass_rate: number | null;
-  /** That it judged. */
+  /** Number of runs that it judged. */
   runs: number;
 }
 
@@ -1076,7 +1079,7 @@ export interface Health {
 }
 
 export interface ImportIntoDraftForm {
-  /** A zip of skills, at most 64 MiB. */
+  /** A ZIP archive of skills, at most 64 MiB. */
   bundle: Blob;
 }
 
@@ -1260,30 +1263,30 @@ export interface JobRead {
 
 /** Body of `POST /v1/notebooks/kernels`. */
 export interface KernelCreate {
-  /** Of the notebook in the working copy. */
+  /** Path of the notebook in the draft. */
   path: string;
-  /** Id or slug; without it the project's default one. */
+  /** ID or slug. Default: the project's default skillpack. */
   skillpack?: string | null;
 }
 
-/** A kernel with what has changed. */
+/** A kernel with its changes. */
 export interface KernelRead {
-  /** How often a Python process has begun in it, each without the variables of the one before. */
+  /** How often a Python process has started in it, each without the variables of the one before. */
   boots: number;
-  /** Those that have changed, in their order. */
+  /** Cells that have changed, in their order. */
   cells: CellRead[];
   created_at: string;
   ended_by: "idle" | "stopped" | "lost" | "failed" | null;
-  /** Also of its job. */
+  /** Also the ID of its job. */
   id: string;
   owner: string;
   path: string;
   project_id: string;
-  /** Why it has not begun yet, or how it ended; in a sentence. */
+  /** Why it has not started yet, or how it ended. */
   reason: string;
-  /** What `after` names to be told of later changes alone. */
+  /** The value for `after`, to receive later changes only. */
   revision: number;
-  /** What has happened to it last. */
+  /** The last message about it. */
   said: string;
   skillpack_id: string;
   status: "starting" | "idle" | "busy" | "ended";
@@ -1387,96 +1390,96 @@ export interface LimitsUpdate {
   skillpacks?: number | null;
 }
 
-/** A version among the others of its skillpack. */
+/** A version in the list of its skillpack. */
 export interface ListedDeployment {
   created_at: string;
   created_by: string;
-  /** How it stands with the gates of its skills; `null`: nothing was asked of it yet. */
+  /** The state of the gates of its skills. `null`: no activation was requested yet. */
   gate: GateRead | null;
-  /** Those of them of which a suite has to pass before the version becomes active. */
+  /** Skills whose suites must pass before the version becomes active. */
   gated_skills: string[];
   id: string;
   is_active: boolean;
-  /** Jobs that have not ended, and stay on it whatever is activated. */
+  /** Jobs that have not ended. They keep this version. */
   live_jobs: number;
   notes: string;
   project_id: string;
-  /** By skill; empty: no suite of it has finished. */
+  /** By skill; empty if none of its suites has finished. */
   scores: SkillScoreRead[];
-  /** Of the zip: the same bytes have the same. */
+  /** Of the ZIP archive. */
   sha256: string;
   size_bytes: number;
-  /** Its slug. */
+  /** Slug of the skillpack. */
   skillpack: string;
   skillpack_id: string;
-  /** Those that jobs can name. */
+  /** Skills that jobs can name. */
   skills: string[];
   /** `null` for a draft. */
   version: number | null;
-  /** The same id, by the name that newer clients read. */
+  /** The same as `project_id`. */
   workspace_id: string;
 }
 
 /** Body of `POST /v1/marketplace/listings`. */
 export interface ListingCreate {
-  /** Default: the skill's. */
+  /** Default: the description of the skill. */
   description?: string | null;
-  /** Every version that the skillpack activates becomes one of the listing by itself. */
+  /** Add every version that the skillpack activates automatically. */
   follows_active?: boolean;
-  /** Default: what the skill's `skill.yaml` says under `marketing`. */
+  /** Default: `marketing` in the skill's `skill.yaml`. */
   marketing?: Record<string, unknown> | null;
-  /** About its first version. */
+  /** Notes on its first version. */
   notes?: string;
-  /** For each run that succeeds, in millionths of a dollar. */
+  /** Price of each run that succeeds, in millionths of a dollar. */
   price_micros?: number;
   /**
-   * Runs may ask their callers for approvals, which show them the tool and its arguments. Needed where a run can ask:
+   * Runs may ask their callers for approvals, which show them the tool and its arguments. Required if a run can ask:
    * the bundle has `confirm: true`, or a rail with `action: approve`.
    */
   shows_approvals?: boolean;
-  /** What is offered: `resize`, or `skillpack/resize`. */
+  /** The skill to offer: `resize`, or `skillpack/resize`. */
   skill: string;
-  /** Id or slug, when several have the skill. */
+  /** ID or slug, if several skillpacks have the skill. */
   skillpack?: string | null;
-  /** Its name in the whole instance: letters, digits, `-`, `_`. It stays. */
+  /** Its unique name in the instance: letters, digits, `-`, `_`. It cannot be changed. */
   slug: string;
-  /** Default: the skill's. */
+  /** Default: the title of the skill. */
   title?: string | null;
-  /** The skillpack's version that callers get, until another one is added; default: the active one. */
+  /** The version of the skillpack that callers use until another is added. Default: the active version. */
   version?: number | null;
 }
 
-/** A listing, as those who may run it see it. */
+/** A listing for those who may run it. */
 export interface ListingRead {
   access: Access;
   /**
-   * The most that a run may cost, its price included; `limits.cost_usd` of a job lowers it. The wallet has to hold
-   * it before a run begins.
+   * The maximum cost of a run, including its price. `limits.cost_usd` of a job lowers it. The wallet must contain it
+   * before a run starts.
    */
   cap_micros: number;
-  /** For the publisher alone. */
+  /** Only for the publisher. */
   deployment_version: number | null;
   description: string;
   examples: Record<string, unknown>[];
-  /** Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose. */
+  /** Whether new versions of the publisher are added automatically. Pin `version` in your jobs to choose one. */
   follows_active: boolean;
   id: string;
   input_schema: Record<string, unknown>;
-  /** Whether it is the project's own: its runs of it cost no price. */
+  /** Whether it belongs to the project, which runs it without the price. */
   is_own: boolean;
   marketing: Record<string, unknown>;
   /** What it may buy from media models. */
   media_kinds: string[];
-  /** Of an agent; none: the instance's own choice. */
+  /** Of an agent. None: the instance chooses it. */
   model: string | null;
   output_schema: Record<string, unknown>;
-  /** Beside what a run costs, for each that succeeds. */
+  /** Price of each run that succeeds, in addition to the cost of the run. */
   price_micros: number;
   price_usd: number;
   published_at: string | null;
   /** Name of the project that offers it. */
   publisher: string;
-  /** Whether runs may ask their callers to approve calls of tools. */
+  /** Whether runs may ask their callers to approve tool calls. */
   shows_approvals: boolean;
   skill: string;
   slug: string;
@@ -1485,35 +1488,35 @@ export interface ListingRead {
   title: string;
   type: "agentic" | "deterministic";
   updated_at: string;
-  /** The newest one. */
+  /** The newest version. */
   version: number;
 }
 
 /** A listing in a list. */
 export interface ListingSummary {
   description: string;
-  /** Whether new versions of the publisher's come by themselves; pin `version` in your jobs to choose. */
+  /** Whether new versions of the publisher are added automatically. Pin `version` in your jobs to choose one. */
   follows_active: boolean;
   id: string;
-  /** Whether it is the project's own: its runs of it cost no price. */
+  /** Whether it belongs to the project, which runs it without the price. */
   is_own: boolean;
-  /** Beside what a run costs, for each that succeeds. */
+  /** Price of each run that succeeds, in addition to the cost of the run. */
   price_micros: number;
   price_usd: number;
   published_at: string | null;
   /** Name of the project that offers it. */
   publisher: string;
-  /** Whether runs may ask their callers to approve calls of tools. */
+  /** Whether runs may ask their callers to approve tool calls. */
   shows_approvals: boolean;
   slug: string;
   status: "draft" | "published" | "taken_down";
   title: string;
   updated_at: string;
-  /** The newest one. */
+  /** The newest version. */
   version: number;
 }
 
-/** Body of `PATCH /v1/marketplace/listings/{listing}`: what is left out stays. */
+/** Body of `PATCH /v1/marketplace/listings/{listing}`. Omitted fields are not changed. */
 export interface ListingUpdate {
   description?: string | null;
   follows_active?: boolean | null;
@@ -1521,7 +1524,7 @@ export interface ListingUpdate {
   /** For jobs that are submitted from now on. */
   price_micros?: number | null;
   shows_approvals?: boolean | null;
-  /** `published`: others see and run it. `taken_down`: nobody starts a run any more; those that are there end. */
+  /** `published`: other projects see and run it. `taken_down`: no new runs; running ones finish. */
   status?: "published" | "taken_down" | null;
   title?: string | null;
 }
@@ -1530,20 +1533,20 @@ export interface ListingUpdate {
 export interface ListingVersionCreate {
   /** What callers should know about it. */
   notes?: string;
-  /** Of the skillpack; default: the active one. */
+  /** Version of the skillpack. Default: the active version. */
   version?: number | null;
 }
 
-/** What a listing runs from some moment on. */
+/** A version of a listing. */
 export interface ListingVersionRead {
-  /** Of its schemas, against the version before: `{place, message, is_breaking}`. */
+  /** Changes of its schemas since the previous version: `{place, message, is_breaking}`. */
   changes: Record<string, unknown>[];
   created_at: string;
-  /** For the publisher alone. */
+  /** Only for the publisher. */
   deployment_version: number | null;
   /** Whether it can still be run. */
   is_available: boolean;
-  /** Callers of the version before may have to change something; `changes` say what. */
+  /** Callers of the previous version may have to change something, see `changes`. */
   is_breaking: boolean;
   notes: string;
   number: number;
@@ -1651,23 +1654,23 @@ export interface MediaMeta {
   warnings?: string[];
 }
 
-/** A model for media: what it can do and what it costs. */
+/** A media model with its abilities and prices. */
 export interface MediaModelPrice {
-  /** Of resolutions that cost something else. */
+  /** By resolution, if the price differs. */
   at?: Record<string, MediaRateHere>;
   kind: "image" | "video" | "audio";
-  /** Micro-dollars of a unit, the margin included. */
+  /** Price of a unit in micro-dollars, including the margin. */
   micros: number;
   model: string;
   /** `t2i` and `edit` of images; `t2v`, `i2v`, `r2v` and `lipsync` of videos; `tts` speaks, `stt` transcribes. */
   modes: ("t2i" | "edit" | "t2v" | "i2v" | "r2v" | "lipsync" | "tts" | "stt")[];
-  /** What a price is for; none: it costs nothing. */
+  /** The unit of the price. None: it is free. */
   per: "image" | "second" | "1000_characters" | "audio_second" | null;
   /** Of a video with sound. */
   with_audio_micros?: number | null;
 }
 
-/** Micro-dollars of a unit, the margin included. */
+/** Price of a unit in micro-dollars, including the margin. */
 export interface MediaRateHere {
   micros: number;
   with_audio_micros?: number | null;
@@ -1710,7 +1713,7 @@ export interface MemberUpdate {
   role: "owner" | "admin" | "developer" | "viewer";
 }
 
-/** One writing of a record. */
+/** One change of a record. */
 export interface MemoryChangeRead {
   action: "put" | "forget";
   at: string;
@@ -1721,7 +1724,7 @@ export interface MemoryChangeRead {
   written_by: string;
 }
 
-/** One thing that was looked for. */
+/** A record that a search found. */
 export interface MemoryFound {
   aliases: string[];
   content_hash: string | null;
@@ -1729,18 +1732,18 @@ export interface MemoryFound {
   entity_key: string | null;
   forgotten_at: string | null;
   forgotten_why: string;
-  /** False: it is past its `stale_at`, or was made from other content than that of the given `content_hash`. */
+  /** False: it is past its `stale_at`, or was made from content with another hash than `content_hash`. */
   fresh: boolean;
   id: string;
   importance: number;
-  /** The job that wrote this version; it may be gone. */
+  /** The job that wrote this version. It may be deleted. */
   job_id: string | null;
   kind: string;
   mtype: "semantic" | "episodic" | "procedural";
   pinned: boolean;
   record: Record<string, unknown>;
   scope: "entity" | "skillpack" | "workspace";
-  /** Higher is better; it compares the results of one search alone. */
+  /** Higher is better. Scores are comparable within one search. */
   score: number;
   skillpack_id: string | null;
   source_url: string | null;
@@ -1754,7 +1757,7 @@ export interface MemoryFound {
   written_by: string;
 }
 
-/** Which record, and why it is forgotten. */
+/** A record, and the reason to forget it. */
 export interface MemoryId {
   id: string;
   reason?: string;
@@ -1784,50 +1787,51 @@ export type MemoryMissEvent = EventRead & {
   type: "memory_miss";
 };
 
-/** Something to remember. */
+/** A record to write. */
 export interface MemoryPut {
-  /** Other keys of the same thing. */
+  /** Other keys of the same entity. */
   aliases?: string[] | null;
-  /** Of the content that it was made from, to find it by. */
+  /** Hash of the content that the record was made from, to find it by. */
   content_hash?: string | null;
   /**
-   * What it is about: a name of your own, `url:<address>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind
-   * and key is replaced, its version one higher; without a key, and for episodes, there is a new record each time.
+   * What it is about: a name of your own, `url:<URL>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind and
+   * key is replaced, and its version increases by one. Without a key, and for the type `episodic`, each write creates a
+   * record.
    */
   entity_key?: string | null;
-  /** Write only over this version; 0: only if there is none. */
+  /** Replace only this version; 0: write only if there is no record. */
   if_version?: number | null;
   /** Default 0.5. */
   importance?: number | null;
-  /** In a job: the same key is the same call, which is done once. */
+  /** In a job: calls with the same key have one effect. */
   key?: string | null;
-  /** What sort of thing it is, in a word of your own: `customer`, `brand`, `lesson`. */
+  /** The sort of thing, in a word of your own: `customer`, `brand`, `lesson`. */
   kind: string;
-  /** `semantic` what is so, `episodic` what happened, `procedural` how something is done. */
+  /** `semantic`: a fact. `episodic`: an event. `procedural`: how something is done. */
   mtype?: "semantic" | "episodic" | "procedural";
-  /** Is in every digest, and found first. */
+  /** Include it in every digest, and rank it higher in searches. */
   pinned?: boolean | null;
-  /** The thing itself, at most 64 KiB as JSON. */
+  /** The content, at most 64 KiB as JSON. */
   record: Record<string, unknown>;
   /**
-   * For whom: `entity` all skills, wherever they meet the key; `workspace` all skills; `skillpack` those of one.
-   * Default: `entity` with a key; without one `skillpack` for a job, and `workspace` for everybody else.
+   * Who can find it. `entity`: all skills that use the key. `workspace`: all skills. `skillpack`: the skills of one
+   * skillpack. Default: `entity` with a key; without one, `skillpack` for a job and `workspace` for other callers.
    */
   scope?: "entity" | "skillpack" | "workspace" | null;
-  /** Id or slug, for the scope `skillpack`; a job's is its own. */
+  /** ID or slug, for the scope `skillpack`. A job uses its own skillpack. */
   skillpack?: string | null;
   source_url?: string | null;
-  /** From then on it is shown as not fresh, and in no digest. */
+  /** From then on, searches mark it as not fresh, and digests omit it. */
   stale_at?: string | null;
   summary?: string | null;
-  /** A record that this one takes the place of: it is not found any more, but kept. */
+  /** A record that this one replaces. It is stored, but no longer found. */
   supersedes?: string | null;
   tags?: string[] | null;
-  /** This and what follows stays as it was when it is left out and the record is there. */
+  /** This field and the following ones keep their values if they are omitted when a record is replaced. */
   title?: string | null;
 }
 
-/** One thing that is remembered. */
+/** A record. */
 export interface MemoryRead {
   aliases: string[];
   content_hash: string | null;
@@ -1837,7 +1841,7 @@ export interface MemoryRead {
   forgotten_why: string;
   id: string;
   importance: number;
-  /** The job that wrote this version; it may be gone. */
+  /** The job that wrote this version. It may be deleted. */
   job_id: string | null;
   kind: string;
   mtype: "semantic" | "episodic" | "procedural";
@@ -1856,16 +1860,16 @@ export interface MemoryRead {
   written_by: string;
 }
 
-/** What a search found, best first. */
+/** The results of a search, the best first. */
 export interface MemoryResults {
   by_meaning: boolean;
   count: number;
   results: MemoryFound[];
 }
 
-/** What to look for: `kind`, `mtype` and `scope` have to fit; key, hash and query each find, and are fused. */
+/** A search. `kind`, `mtype` and `scope` filter. Key, hash and query each find records; the results are fused. */
 export interface MemorySearch {
-  /** Finds records made from this content; records of another hash that the key finds have `fresh: false`. */
+  /** Finds records made from this content. Records with another hash that the key finds have `fresh: false`. */
   content_hash?: string | null;
   /** A key or an alias. */
   key?: string | null;
@@ -1890,7 +1894,7 @@ export interface MemoryUse {
   scope?: "skillpack" | "workspace";
 }
 
-/** What was written. */
+/** A record that was written. */
 export interface MemoryWritten {
   created: boolean;
   id: string;
@@ -2028,24 +2032,24 @@ export interface NewPassword {
 
 /** Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs. */
 export interface NotebookOpen {
-  /** Of that skill, whether they fit its schema or not. */
+  /** Inputs of that skill; they need not be valid. */
   inputs?: Record<string, unknown>;
-  /** Of a job that has ended. */
+  /** A job that has ended. */
   job_id?: string | null;
-  /** Of no job yet: the name of the skill that the inputs are for. */
+  /** Without a job: the name of the skill that the inputs are for. */
   skill?: string | null;
   /**
-   * In whose working copy the notebook is; id or slug. Without it the one that the job's skill belongs to, and the
+   * ID or slug of the skillpack whose draft contains the notebook. Default: the skillpack of the job's skill; the
    * project's default one for a prompt, a skill of the marketplace, and inputs.
    */
   skillpack?: string | null;
 }
 
-/** What is a notebook now. */
+/** The notebook that was opened. */
 export interface NotebookRead {
-  /** In the working copy. */
+  /** Path in the draft. */
   path: string;
-  /** The slug of the skillpack whose working copy that is. */
+  /** Slug of the skillpack of the draft. */
   skillpack: string;
 }
 
@@ -2073,16 +2077,16 @@ export interface PasswordLinkRead {
   link: string;
 }
 
-/** What publishing the working copy would change over the active version. */
+/** What publishing the draft would change in comparison with the active version. */
 export interface PendingChangesRead {
-  /** The active version; `null`: none is. */
+  /** The active version; `null` if there is none. */
   base_version: number | null;
   files: FileChangeRead[];
-  /** Notebooks that would be no part of the version: no file of their skill names them. */
+  /** Notebooks that a version would not contain, since no file of their skill names them. */
   left_out: string[];
   /** Skills of the active version that the publish removes. */
   removed_skills: string[];
-  /** Of the working copy: what is shown here is what a publish with this `revision` publishes. */
+  /** Of the draft. A publish with this `revision` publishes exactly these changes. */
   revision: number;
   /** Empty while there are problems. */
   skills: SkillChangeRead[];
@@ -2100,11 +2104,11 @@ export interface PricingRead {
   text_margin_pct: number;
 }
 
-/** What the provider said when it was asked for its list of models. */
+/** The provider's response to a request for its list of models. */
 export interface ProbeRead {
-  /** The same in a sentence. */
+  /** The same as a sentence. */
   found: string;
-  /** `ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models. */
+  /** `ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models. */
   verdict: "ok" | "warn" | "fail";
 }
 
@@ -2127,7 +2131,7 @@ export interface Problem {
   [name: string]: unknown;
 }
 
-/** A place in the bundle, and what about it. */
+/** A problem and its location in the bundle. */
 export interface ProblemRead {
   column?: number | null;
   line?: number | null;
@@ -2203,49 +2207,49 @@ export interface PromptRead {
   text: string;
 }
 
-/** A key of the project's own. */
+/** An API key of the project. */
 export interface ProviderKeyUpdate {
-  /** As the provider gave it; never shown again. */
+  /** As the provider has issued it; never returned. */
   api_key: string;
-  /** Another server that speaks the Messages API: its address in front of `/v1/messages`, https and public. */
+  /** Another server with the Messages API: its URL before `/v1/messages`, https and public. */
   base_url?: string | null;
 }
 
-/** A family of models, and who pays for it. */
+/** A model family, and whose key is used. */
 export interface ProviderRead {
-  /** Another address that the project named. */
+  /** Another URL that the project has set. */
   base_url?: string | null;
   /** The part of a model's name before the slash. */
   family: string;
-  /** Whether the instance reaches the family by itself: calls cost what `/v1/pricing` says. */
+  /** Whether the instance has a key: calls cost the prices in `/v1/pricing`. */
   has_instance_key: boolean;
-  /** Whether the project brought a key: calls are billed nothing then. */
+  /** Whether the project has set a key: its calls are not billed then. */
   has_own_key: boolean;
-  /** How the project's key begins: a few characters, to tell it from another one. */
+  /** The first characters of the project's key, to distinguish it from others. */
   key_begins?: string | null;
-  /** All of the family's. */
+  /** All models of the family. */
   models: string[];
   /** When the project's key was set. */
   updated_at?: string | null;
   updated_by?: string | null;
 }
 
-/** Where the bundle of the active version is, for a while. */
+/** A temporary URL of the bundle of the active version. */
 export interface PullLinkRead {
   deployment_id: string;
   download_url: string;
-  /** Seconds. */
+  /** Seconds until the URL expires. */
   expires_in: number;
   sha256: string;
   version: number | null;
 }
 
 export interface PushDeploymentForm {
-  /** Whether new jobs get it at once. */
+  /** Whether new jobs use it immediately. */
   activate?: "true" | "false" | "1" | "0";
-  /** The zip of the project's folder, at most 64 MiB. */
+  /** ZIP archive of the project's folder, at most 64 MiB. */
   bundle: Blob;
-  /** What is new. */
+  /** Release notes. */
   notes?: string;
 }
 
@@ -2411,14 +2415,17 @@ export interface Routing {
   on?: "schema_fail"[];
 }
 
-/** How one run of a case ended. */
+/** The result of one run of a case. */
 export interface RunOutcome {
   error: string | null;
   job_id: string | null;
   output: unknown;
   passed: boolean | null;
   score: number | null;
-  /** Of the job; `waiting` before there is one, `refused` if it could not be submitted, `gone` once it is deleted. */
+  /**
+   * The status of the job; `waiting` before it is submitted, `refused` if it could not be submitted, `gone` after it
+   * was deleted.
+   */
   status: string;
 }
 
@@ -2431,17 +2438,17 @@ export interface RunningJob {
   started_at: string | null;
 }
 
-/** What has come of a listing: sums, and nobody's name. */
+/** Sales of a listing as sums, without names. */
 export interface SalesRead {
   /** Projects that have run it. */
   callers: number;
   /** Prices that callers paid. */
   charged_micros: number;
-  /** What of it the publisher's wallet got: the rest is the operator's share. */
+  /** The publisher's share. The rest is the operator's. */
   earned_micros: number;
   earned_usd: number;
   listing_id: string;
-  /** That have ended, without those of the publisher's own. */
+  /** Runs that have ended, without the publisher's own. */
   runs: number;
   slug: string;
   succeeded: number;
@@ -2605,7 +2612,7 @@ export interface ScheduleUpdate {
   version?: number | null;
 }
 
-/** A secret that exists; its value is not told. */
+/** A secret, without its value. */
 export interface SecretRead {
   name: string;
   updated_at: string;
@@ -2613,15 +2620,15 @@ export interface SecretRead {
 
 /** How a secret is replaced. */
 export interface SecretRotation {
-  /** For so long the old secret signs beside the new one. */
+  /** How long requests are signed with the old secret, too. */
   overlap_hours?: number;
 }
 
-/** A secret to be set. */
+/** A secret to set. */
 export interface SecretUpdate {
-  /** Of the environment variable: capital letters, digits and `_`. */
+  /** Name of the environment variable: capital letters, digits and `_`. */
   name: string;
-  /** At most 64 KiB; never shown again. */
+  /** At most 64 KiB; never returned. */
   value: string;
 }
 
@@ -2656,19 +2663,19 @@ export interface Side {
   version: number | null;
 }
 
-/** A file to get an address for. */
+/** A file to create a URL for. */
 export interface SignedUrlCreate {
-  /** From the root of the drive. */
+  /** Path from the root of the drive. */
   path: string;
-  /** Seconds that the address works. */
+  /** Seconds until the URL expires. */
   ttl?: number;
-  /** The project, as older clients name it; must be the caller's own. */
+  /** The project, under the name that older clients use. Must be the caller's own. */
   workspace_id?: string | null;
 }
 
-/** An address that opens the file without a key. */
+/** A URL that opens the file without an API key. */
 export interface SignedUrlRead {
-  /** Seconds. */
+  /** Seconds until the URL expires. */
   expires_in: number;
   path: string;
   signed_url: string;
@@ -2743,7 +2750,7 @@ export interface Skill {
   video_model?: string | null;
 }
 
-/** A skill that differs, and whether its callers can trip over it. */
+/** A change of a skill, and whether it breaks callers. */
 export interface SkillChangeRead {
   is_breaking: boolean;
   message: string;
@@ -2756,15 +2763,15 @@ export interface SkillRead {
   deployment_id: string;
   description: string;
   examples: Example[];
-  /** What a job calls it by: its name, before it the skillpack's and a slash where that is not the default one. */
+  /** The name for jobs: that of the skill, prefixed with `skillpack/` unless the skillpack is the default one. */
   full_name: string;
-  /** The same in plain JSON Schema 2020-12. */
+  /** The same in JSON Schema 2020-12. */
   input_json_schema: Record<string, unknown>;
-  /** As its author wrote it, in the dialect. */
+  /** As its author wrote it, in the dialect of skill.yaml. */
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
   lane: string | null;
-  /** What a job gets: where the operator has lowered a ceiling since the version was pushed, the ceiling. */
+  /** The limits of a job. If the operator has lowered a ceiling since the push, the ceiling. */
   limits: Limits;
   marketing: Record<string, unknown> | null;
   model: string | null;
@@ -2773,17 +2780,17 @@ export interface SkillRead {
   output_json_schema: Record<string, unknown>;
   output_schema: Record<string, unknown>;
   retries: Retries;
-  /** Slug of the skillpack that it is in. */
+  /** Slug of its skillpack. */
   skillpack: string;
   skillpack_id: string;
-  /** `null`: as the instance says. */
+  /** `null`: the default of the instance. */
   timeout_s: number | null;
   title: string | null;
   type: "agentic" | "deterministic";
   version: number | null;
 }
 
-/** What the newest finished suite of a skill came to, on the skill's own model. */
+/** The result of the newest finished suite of a skill with the skill's own model. */
 export interface SkillScoreRead {
   /** 0 to 100. */
   mean_score: number | null;
@@ -2796,11 +2803,11 @@ export interface SkillScoreRead {
 export interface SkillSummary {
   deployment_id: string;
   description: string;
-  /** What a job calls it by: its name, before it the skillpack's and a slash where that is not the default one. */
+  /** The name for jobs: that of the skill, prefixed with `skillpack/` unless the skillpack is the default one. */
   full_name: string;
   is_agentic: boolean;
   name: string;
-  /** Slug of the skillpack that it is in. */
+  /** Slug of its skillpack. */
   skillpack: string;
   skillpack_id: string;
   title: string | null;
@@ -2986,40 +2993,40 @@ export type SucceededEvent = EventRead & {
 
 /** Body of `POST /v1/skillpacks/{skillpack}/evals`. */
 export interface SuiteCreate {
-  /** Default: all of them. */
+  /** Default: all cases. */
   case_ids?: string[] | null;
-  /** Another model for an agentic skill; `recording`: what was answered in each case's earlier run, for nothing. */
+  /** Another model for an agentic skill. `recording`: replay the replies of each case's earlier run, at no cost. */
   model?: string | null;
   /** How often each case is run. */
   repeat?: number;
-  /** Whose cases are run. */
+  /** The skill whose cases are run. */
   skill: string;
-  /** Percent of the runs that have to pass; default: that of the skill's gate, else none. */
+  /** Percent of the runs that must pass. Default: the threshold of the skill's gate, or none. */
   threshold?: number | null;
-  /** Default: the active one. */
+  /** Default: the active version. */
   version?: number | null;
 }
 
-/** A suite, and how far it is. */
+/** A suite and its progress. */
 export interface SuiteRead {
   completed_runs?: number;
   created_at: string;
   created_by: string;
   deployment_id: string;
-  /** Why it ended without its numbers. */
+  /** Why it ended without numbers. */
   error: string;
-  /** Without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0. */
+  /** Runs without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0. */
   failed_runs?: number;
   finished_at: string | null;
-  /** Whether as many runs passed as the threshold says; `null` without one, and until it has ended. */
+  /** Whether enough runs passed. `null`: there is no threshold, or the suite has not ended. */
   gate_passed: boolean | null;
   graders?: GraderNumbers[];
   id: string;
   /** Later versions must not be worse. */
   is_baseline: boolean;
-  /** It decides whether its version becomes the active one. */
+  /** Its result decides whether its version becomes active. */
   is_gate: boolean;
-  /** `rehearsal` or `recording` when no language model answered in some of the runs. */
+  /** `rehearsal` or `recording` if no language model replied in some of the runs. */
   label?: string;
   mean_cost_micros?: number | null;
   /** From the start of a job to its end. */
@@ -3040,15 +3047,15 @@ export interface SuiteRead {
   total_runs: number;
   /** `null` for a draft. */
   version: number | null;
-  /** Why no more jobs are submitted for now; empty while they are. */
+  /** Why no more jobs are submitted at the moment; otherwise empty. */
   waiting_reason: string;
-  /** Whose jobs wait for somebody's consent to a call: `GET /v1/approvals?status=pending` has the calls. */
+  /** Runs whose jobs wait for an approval. `GET /v1/approvals?status=pending` lists the calls. */
   waiting_runs?: number;
   /** The same as `project_id`. */
   workspace_id: string;
 }
 
-/** A skillpack to begin with. */
+/** A template for a skillpack. */
 export interface TemplateRead {
   description: string;
   name: string;
@@ -3195,9 +3202,9 @@ export interface UpcomingTimesRead {
   local: string;
 }
 
-/** A file that is in the drive now. */
+/** A file that is stored in the drive. */
 export interface UploadRead {
-  /** From the root of the drive; inputs of jobs and `sign` take it. */
+  /** Path from the root of the drive. Inputs of jobs and `POST /v1/drive/sign` accept it. */
   drive_path: string;
   mime: string;
   sha256: string;
@@ -3240,11 +3247,11 @@ export interface UserRead {
 }
 
 export interface ValidateBundleForm {
-  /** The zip of the project's folder, at most 64 MiB. */
+  /** ZIP archive of the project's folder, at most 64 MiB. */
   bundle: Blob;
 }
 
-/** A bundle that may be pushed as it is. */
+/** A bundle that can be pushed as it is. */
 export interface ValidationRead {
   manifest: Manifest;
   ok?: true;
@@ -3257,7 +3264,7 @@ export interface ValidationRead {
 
 /** The runs of one version. */
 export interface VersionNumbers {
-  /** Of the runs that succeeded, as are the others. */
+  /** Costs and durations are those of runs that succeeded. */
   cost_p50_micros: number | null;
   cost_p95_micros: number | null;
   /** From the start of the last attempt to the end. */
@@ -3305,33 +3312,33 @@ export type WebEvent = EventRead & {
   type: "web";
 };
 
-/** An address whose text is wanted. */
+/** A page to read. */
 export interface WebPageFetch {
-  /** Characters of the text. */
+  /** Maximum length of the text. */
   max_chars?: number;
-  /** Scripts of pages are not run here: `true` is answered with 501. */
+  /** Scripts are not supported: `true` returns 501. */
   render_js?: boolean;
-  /** The whole address, with `https://`. */
+  /** The whole URL, with `https://`. */
   url: string;
 }
 
-/** What a page says. */
+/** The text of a page. */
 export interface WebPageRead {
   content: string;
   /** Characters of the whole text. */
   length: number;
   title: string;
-  /** Where it was found in the end. */
+  /** The URL after redirects. */
   url: string;
 }
 
-/** Words to search for. */
+/** A search. */
 export interface WebSearch {
   max_results?: number;
   query: string;
 }
 
-/** What a search found. */
+/** The results of a search. */
 export interface WebSearchRead {
   billed_micros: number;
   billed_usd: number;
@@ -3342,28 +3349,28 @@ export interface WebSearchRead {
 export interface WebhookCreate {
   description?: string;
   enabled?: boolean;
-  /** Which events are sent; none named: every one. */
+  /** Events to send. Empty: all events. */
   events?: ("job.succeeded" | "job.failed" | "job.cancelled" | "job.waiting" | "deployment.activated" | "budget.alert" | "schedule.failed")[];
-  /** Of events that concern a skill, those of these skills alone; none named: every one. */
+  /** Of events about a skill, send only those of these skills. Empty: all skills. */
   skills?: string[];
   /** `https://…` or `http://…`, at a public address. Redirects are not followed. */
   url: string;
 }
 
-/** A webhook; its secret is never told again. */
+/** A webhook without its secret. */
 export interface WebhookRead {
   created_at: string;
   created_by: string;
   description: string;
-  /** Why the instance itself has switched it off; empty otherwise. */
+  /** Why the instance has switched it off; otherwise empty. */
   disabled_reason: string;
   enabled: boolean;
-  /** None: every one. */
+  /** Empty: all events. */
   events: string[];
-  /** The first failure since it last took something. */
+  /** The first failure since the last accepted request. */
   failing_since: string | null;
   id: string;
-  /** Until this time, the previous secret signs too. */
+  /** Until then, requests are signed with the previous secret, too. */
   previous_secret_expires_at: string | null;
   /** The former name of `previous_secret_expires_at`. */
   previous_until: string | null;
@@ -3372,31 +3379,31 @@ export interface WebhookRead {
   url: string;
 }
 
-/** The same with its secret, which is shown this once. */
+/** A webhook with its secret, which is shown only once. */
 export interface WebhookSecretRead {
   created_at: string;
   created_by: string;
   description: string;
-  /** Why the instance itself has switched it off; empty otherwise. */
+  /** Why the instance has switched it off; otherwise empty. */
   disabled_reason: string;
   enabled: boolean;
-  /** None: every one. */
+  /** Empty: all events. */
   events: string[];
-  /** The first failure since it last took something. */
+  /** The first failure since the last accepted request. */
   failing_since: string | null;
   id: string;
-  /** Until this time, the previous secret signs too. */
+  /** Until then, requests are signed with the previous secret, too. */
   previous_secret_expires_at: string | null;
   /** The former name of `previous_secret_expires_at`. */
   previous_until: string | null;
-  /** `whsec_…`: what `puras.verify_webhook` takes. */
+  /** `whsec_…`, for `puras.verify_webhook`. */
   secret: string;
   skills: string[];
   updated_at: string;
   url: string;
 }
 
-/** What is to change; switching it on again forgets why it was off. */
+/** Changes of a webhook. Switching it on clears the reason why it was off. */
 export interface WebhookUpdate {
   description?: string | null;
   enabled?: boolean | null;
@@ -3428,13 +3435,13 @@ export interface WorkerRead {
 
 /** Who wrote a file. */
 export interface Writer {
-  /** Of the job, the key or the user. */
+  /** ID of the job, the key or the user. */
   id?: string | null;
-  /** Of the jobs that it may have been. */
+  /** IDs of the jobs that may have written it. */
   ids?: string[];
-  /** `jobs`: one of several, of which nobody can say which. */
+  /** `jobs`: one of several jobs; which one is unknown. */
   kind: "job" | "jobs" | "key" | "user" | "system";
-  /** How people call it: `key:ab12cd34`. */
+  /** A readable name, such as `key:ab12cd34`. */
   label?: string | null;
 }
 
@@ -3817,7 +3824,7 @@ export class Api {
   /**
    * Download pulled bundle
    *
-   * The bundle that a pull address opens.
+   * Return the bundle of a pull URL.
    */
   downloadPulledBundle(given: {
       token: string;
@@ -3871,7 +3878,7 @@ export class Api {
   /**
    * Get skill schema
    *
-   * The JSON Schema of skill.yaml, for editors.
+   * Return the JSON Schema of skill.yaml, for editors.
    */
   getSkillSchema(options: CallOptions = {}): Promise<Record<string, unknown>> {
     return this.transport.json("GET", "/schemas/skill.json", {}, options);
@@ -4134,7 +4141,7 @@ export class Api {
   /**
    * List deployments
    *
-   * The versions of a skillpack, newest first, each with its jobs that have not ended and its scores.
+   * List the versions of a skillpack, newest first, each with its unfinished jobs and its scores.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4150,9 +4157,9 @@ export class Api {
   /**
    * Push deployment
    *
-   * Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+   * Push a bundle as the next version. An error lists all problems of the bundle, and nothing is stored.
    *
-   * Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+   * Without `skillpack`, the `skillpack_id` or `slug` in its puras.yaml decides; the skillpack is created if necessary.
    *
    * A restricted key needs `deployments:write`.
    */
@@ -4172,13 +4179,13 @@ export class Api {
   /**
    * Pull deployment
    *
-   * An address of the active version's bundle that works without a key, for a while.
+   * Return a temporary URL of the active version's bundle, which works without an API key.
    *
    * A restricted key needs `deployments:read`.
    */
   pullDeployment(given: {
       skillpack?: string | null;
-      /** Seconds that the address works. */
+      /** Seconds until the URL expires. */
       ttl?: number;
     } = {}, options: CallOptions = {}): Promise<PullLinkRead> {
     return this.transport.json("GET", "/v1/deployments/pull", {
@@ -4189,12 +4196,12 @@ export class Api {
   /**
    * Validate bundle
    *
-   * Check a bundle; nothing is stored and nothing of it is executed.
+   * Check a bundle. Nothing is stored, and none of its code is executed.
    *
    * A restricted key needs `deployments:read`.
    */
   validateBundle(given: {
-      /** Id or slug: that the bundle is for; default: the default one. */
+      /** ID or slug of the skillpack for the bundle. Default: the default skillpack. */
       skillpack?: string | null;
       body: FormData;
     }, options: CallOptions = {}): Promise<ValidationRead> {
@@ -4207,7 +4214,7 @@ export class Api {
   /**
    * Get deployment
    *
-   * One version, by id or number.
+   * Return one version by ID or number.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4223,7 +4230,7 @@ export class Api {
   /**
    * Delete deployment
    *
-   * Delete a version that is not active and has no live jobs.
+   * Delete a version that is not active and has no unfinished jobs.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4239,16 +4246,16 @@ export class Api {
   /**
    * Activate deployment
    *
-   * Make a version the active one, newer or older; running jobs stay on theirs.
+   * Make a version the active one, newer or older. Running jobs keep theirs.
    *
-   * One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+   * A version whose skills have gates stays inactive until their suites have passed: `gate` has the state.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   activateDeployment(given: {
       deployment: string;
       skillpack?: string | null;
-      /** Without the gates of its skills; for admins. */
+      /** Skip the gates of its skills; for admins. */
       force?: boolean;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/deployments/${encodeURIComponent(given.deployment)}/activate`, {
@@ -4259,7 +4266,7 @@ export class Api {
   /**
    * Download bundle
    *
-   * The zip exactly as it was pushed.
+   * Return the ZIP archive as it was pushed.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4275,14 +4282,14 @@ export class Api {
   /**
    * Diff deployment
    *
-   * What a version changes over another one, with the changes that break callers marked.
+   * Return the changes of a version in comparison with another one; changes that break callers are marked.
    *
    * A restricted key needs `deployments:read`.
    */
   diffDeployment(given: {
       deployment: string;
       skillpack?: string | null;
-      /** Id or number; without one the active version. */
+      /** ID or number. Default: the active version. */
       base?: string | null;
     }, options: CallOptions = {}): Promise<DiffRead> {
     return this.transport.json("GET", `/v1/deployments/${encodeURIComponent(given.deployment)}/diff`, {
@@ -4293,7 +4300,7 @@ export class Api {
   /**
    * Read deployment file
    *
-   * One file of a version as it was pushed.
+   * Return one file of a version as it was pushed.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4335,9 +4342,9 @@ export class Api {
   }
 
   /**
-   * The working copy
+   * Read the draft
    *
-   * Its files without their contents; the first who asks begins it with the active version.
+   * Return the files of the draft without their contents. The first request creates it from the active version.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4352,7 +4359,7 @@ export class Api {
   /**
    * Download draft
    *
-   * The working copy as a zip.
+   * Return the draft as a ZIP archive.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4367,7 +4374,7 @@ export class Api {
   /**
    * Check draft
    *
-   * Everything that is wrong with the working copy; nothing of it is executed.
+   * Return all problems of the draft. None of its code is executed.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4382,7 +4389,7 @@ export class Api {
   /**
    * Diff draft
    *
-   * What publishing the working copy would change over the active version.
+   * Return what publishing the draft would change in comparison with the active version.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4397,7 +4404,7 @@ export class Api {
   /**
    * Add example
    *
-   * Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays.
+   * Add an example to the `skill.yaml` of a skill, after the existing ones. The rest of the file is not changed.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4417,7 +4424,7 @@ export class Api {
   /**
    * Read draft file
    *
-   * A file as it is; its revision is the `ETag`.
+   * Return a file. Its revision is the `ETag`.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -4433,14 +4440,14 @@ export class Api {
   /**
    * Write draft file
    *
-   * Write a file with the bytes of the body; without `If-Match` it has to be a new one.
+   * Write a file with the bytes of the body. Without `If-Match` it must be a new file.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   writeDraftFile(given: {
       path: string;
       skillpack?: string | null;
-      /** The revision of the file that you know; `*`: whatever is there. */
+      /** The revision of the file that you have read. `*`: any. */
       ifMatch?: string | null;
     }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("PUT", `/v1/drafts/files/${escapedPath(given.path)}`, {
@@ -4452,14 +4459,14 @@ export class Api {
   /**
    * Delete draft file
    *
-   * Delete a file; it can be restored until the next publish.
+   * Delete a file. It can be restored until the next publish.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   deleteDraftFile(given: {
       path: string;
       skillpack?: string | null;
-      /** The revision of the file that you know; `*`: whatever is there. */
+      /** The revision of the file that you have read. `*`: any. */
       ifMatch?: string | null;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/drafts/files/${escapedPath(given.path)}`, {
@@ -4471,7 +4478,7 @@ export class Api {
   /**
    * Import into draft
    *
-   * Add the files of a zip, over those of the same path.
+   * Add the files of a ZIP archive; files with the same path are replaced.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4488,7 +4495,7 @@ export class Api {
   /**
    * Move in draft
    *
-   * Give a file or a folder another path.
+   * Move a file or a folder to another path.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4505,7 +4512,7 @@ export class Api {
   /**
    * Publish draft
    *
-   * Make the working copy the next version.
+   * Publish the draft as the next version.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4525,7 +4532,9 @@ export class Api {
   /**
    * Reset draft
    *
-   * Begin anew with the files of a version or a template; what was there can be restored until the next publish.
+   * Start again with the files of a version or a template.
+   *
+   * The previous files can be restored until the next publish.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4542,7 +4551,7 @@ export class Api {
   /**
    * Restore draft file
    *
-   * Bring a deleted file back.
+   * Restore a deleted file.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -4558,9 +4567,10 @@ export class Api {
   /**
    * Run draft
    *
-   * Run a skill of the working copy as it stands: a job like any other, of a version without a number.
+   * Run a skill of the draft as it is now: a job like others, of an unnumbered deployment.
    *
-   * `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+   * `files` overrides texts, a prompt for instance, for this run only; `version` runs the files of a version instead of
+   * the draft.
    *
    * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit`.
    */
@@ -4580,16 +4590,16 @@ export class Api {
   /**
    * List drive
    *
-   * Files and folders, in the order of their paths.
+   * List files and folders, ordered by path.
    *
    * A restricted key needs `drive:read`.
    */
   listDrive(given: {
-      /** A folder, or the beginning of paths. */
+      /** A folder, or a prefix of paths. */
       prefix?: string;
-      /** Also what is in the folders. */
+      /** Include the content of folders. */
       recursive?: boolean;
-      /** Folders in the place of what is in them, as without it. */
+      /** List folders instead of their content, which is the default too. */
       delimiter?: "/" | null;
       /** Maximum rows per page. */
       limit?: number;
@@ -4617,14 +4627,14 @@ export class Api {
   }
 
   /**
-   * Read what is known of a file
+   * Read the metadata of a file
    *
-   * All that is known of a file or a folder; a file whose hash is not known is read for it.
+   * Return the metadata of a file or a folder. If the hash of a file is unknown, it is computed first.
    *
    * A restricted key needs `drive:read`.
    */
   getDriveFacts(given: {
-      /** From the root of the drive. */
+      /** Path from the root of the drive. */
       path: string;
     }, options: CallOptions = {}): Promise<DriveEntryRead> {
     return this.transport.json("GET", "/v1/drive/facts", {
@@ -4635,7 +4645,7 @@ export class Api {
   /**
    * Download file
    *
-   * A file, or the part of it that the Range header asks for.
+   * Return a file, or the part that the `Range` header requests.
    *
    * A restricted key needs `drive:read`.
    */
@@ -4648,15 +4658,15 @@ export class Api {
   /**
    * Put file
    *
-   * Put the body into the drive as a file, in the place of one that was there.
+   * Store the body as a file in the drive. An existing file at the path is replaced.
    *
    * A restricted key needs `drive:write`.
    */
   putFile(given: {
       path: string;
-      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch returns 422, and nothing is stored. */
       contentDigest?: string | null;
-      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch returns 422, and nothing is stored. */
       reprDigest?: string | null;
       body: Blob | Uint8Array | string;
     }, options: CallOptions = {}): Promise<UploadRead> {
@@ -4669,7 +4679,7 @@ export class Api {
   /**
    * Delete file
    *
-   * Delete a file, or a folder that is empty.
+   * Delete a file or an empty folder.
    *
    * A restricted key needs `drive:write`.
    */
@@ -4680,9 +4690,9 @@ export class Api {
   }
 
   /**
-   * Make a folder
+   * Create a folder
    *
-   * Make a folder, and those around it; one that is there stays as it is.
+   * Create a folder and its missing parents. An existing folder is not changed.
    *
    * A restricted key needs `drive:write`.
    */
@@ -4695,9 +4705,11 @@ export class Api {
   }
 
   /**
-   * Delete a folder with everything in it
+   * Delete a folder with its content
    *
-   * Delete a folder with everything in it, some thousand things at a time: ask again until it is done.
+   * Delete a folder with its content, up to 2,000 files and folders at a time.
+   *
+   * Repeat the request until `is_done` is true.
    *
    * A restricted key needs `drive:write`.
    */
@@ -4710,7 +4722,7 @@ export class Api {
   /**
    * Move or rename a file or a folder
    *
-   * Give a file or a folder another path.
+   * Move a file or a folder to another path.
    *
    * A restricted key needs `drive:write`.
    */
@@ -4740,7 +4752,7 @@ export class Api {
   /**
    * Download signed file
    *
-   * The file that a signed address opens.
+   * Return the file of a signed URL.
    */
   downloadSignedFile(given: {
       token: string;
@@ -4752,16 +4764,16 @@ export class Api {
   /**
    * Upload file
    *
-   * Put a file into the drive, in the place of one that was there.
+   * Store a file in the drive. An existing file at the path is replaced.
    *
    * A restricted key needs `drive:write`.
    */
   uploadFile(given: {
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
-      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch returns 422, and nothing is stored. */
       contentDigest?: string | null;
-      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch is 422, and nothing is stored. */
+      /** `sha-256=:<base64>:` of the file, or of the body; a mismatch returns 422, and nothing is stored. */
       reprDigest?: string | null;
       body: FormData;
     }, options: CallOptions = {}): Promise<UploadRead> {
@@ -4773,18 +4785,18 @@ export class Api {
   }
 
   /**
-   * Begin an upload
+   * Start an upload
    *
-   * Begin an upload that can be gone on with after any interruption, as the tus protocol says it.
+   * Start an upload that can be continued after any interruption, according to the tus protocol.
    *
    * A restricted key needs `drive:write`.
    */
   beginUpload(given: {
       /** `1.0.0`. */
       tusResumable?: string | null;
-      /** Bytes of the whole file. */
+      /** Length of the whole file in bytes. */
       uploadLength?: string | null;
-      /** `path` or `filename`, each with its value as base64. */
+      /** `path` or `filename`, each with its value in base64. */
       uploadMetadata?: string | null;
     } = {}, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("POST", "/v1/drive/uploads", {
@@ -4793,9 +4805,9 @@ export class Api {
   }
 
   /**
-   * Go on with an upload
+   * Continue an upload
    *
-   * Send more bytes of an upload; with its last one the file is in the drive.
+   * Send more bytes of an upload. After its last byte the file is in the drive.
    *
    * 412: another version of the protocol. 423: another request is writing it. 460: the bytes have another checksum.
    *
@@ -4805,7 +4817,7 @@ export class Api {
       upload_id: string;
       /** `1.0.0`. */
       tusResumable?: string | null;
-      /** Where the bytes go on. */
+      /** The position where the bytes start. */
       uploadOffset?: string | null;
       /** `sha256 <base64>` or `sha1 <base64>` of the body. */
       uploadChecksum?: string | null;
@@ -4818,9 +4830,9 @@ export class Api {
   }
 
   /**
-   * Give an upload up
+   * Abandon an upload
    *
-   * Forget an upload; a file that it has brought into the drive stays.
+   * Delete an upload. A file that it has stored in the drive stays.
    *
    * A restricted key needs `drive:write`.
    */
@@ -4837,7 +4849,7 @@ export class Api {
   /**
    * Read how much the drive holds
    *
-   * How much the drive holds, and may hold.
+   * Return how much the drive contains, and its limits.
    *
    * A restricted key needs `drive:read`.
    */
@@ -4846,14 +4858,14 @@ export class Api {
   }
 
   /**
-   * List the cases that are kept here
+   * List saved cases
    *
-   * Newest first; those of a dataset are in its bundle.
+   * List saved cases, newest first. Cases of a dataset are in its bundle.
    *
    * A restricted key needs `evals:read`.
    */
   listCases(given: {
-      /** Id or slug. */
+      /** ID or slug. */
       skillpack?: string | null;
       skill?: string | null;
       /** Maximum rows per page. */
@@ -4867,9 +4879,9 @@ export class Api {
   }
 
   /**
-   * Delete a kept case
+   * Delete a saved case
    *
-   * Suites that have run it keep what they have.
+   * Delete a saved case. Suites that have run it are not changed.
    *
    * A restricted key needs `evals:write`.
    */
@@ -4882,7 +4894,7 @@ export class Api {
   /**
    * Read a suite
    *
-   * The suite, how far it is, and what it has come to.
+   * Return the suite with its progress and its numbers.
    *
    * A restricted key needs `evals:read`.
    */
@@ -4895,7 +4907,7 @@ export class Api {
   /**
    * Make a suite the baseline of its skill
    *
-   * Somebody has looked at it and finds it good: gates refuse versions that are worse.
+   * Make a reviewed suite the baseline of its skill. Gates reject versions that are worse.
    *
    * A restricted key needs `evals:write` and `evals:read`.
    */
@@ -4908,7 +4920,7 @@ export class Api {
   /**
    * Cancel a suite
    *
-   * End the suite and its jobs.
+   * Cancel the suite and its jobs.
    *
    * A restricted key needs `evals:write` and `evals:read`.
    */
@@ -4921,13 +4933,13 @@ export class Api {
   /**
    * Read the runs of a suite
    *
-   * Every run with its inputs, what was expected, what came out, and what each grader said of it.
+   * List every run with its inputs, the expected output, the actual output, and the verdict of each grader.
    *
    * A restricted key needs `evals:read`.
    */
   listRuns(given: {
       suite_id: string;
-      /** A suite to show each run beside. */
+      /** A suite whose runs are returned alongside. */
       base?: string | null;
       /** Maximum rows per page. */
       limit?: number;
@@ -5217,9 +5229,9 @@ export class Api {
   }
 
   /**
-   * Keep a job as a case
+   * Save a job as a case
    *
-   * The job's inputs, and its result or `expected`, become a case of its skill; secrets are left out.
+   * Save the job's inputs, and its result or `expected`, as a case of its skill. Secrets are redacted.
    *
    * A restricted key needs `evals:write` and `jobs:read_own`.
    */
@@ -5387,18 +5399,18 @@ export class Api {
   }
 
   /**
-   * Search what other projects offer
+   * Search the marketplace
    *
-   * Those that are published, newest first; with `mine=true` the project's own.
+   * List published listings, newest first. With `mine=true`: the project's own.
    *
    * A restricted key needs `marketplace:read`.
    */
   listListings(given: {
-      /** Words of its name, description or marketing. */
+      /** Words in name, description or marketing. */
       q?: string | null;
-      /** The project's own, drafts and those taken down too. */
+      /** The project's own listings, including drafts and those taken down. */
       mine?: boolean;
-      /** Of the project's own. */
+      /** Status of the project's own listings. */
       status?: "draft" | "published" | "taken_down" | null;
       /** Maximum rows per page. */
       limit?: number;
@@ -5413,7 +5425,7 @@ export class Api {
   /**
    * Offer a skill to other projects
    *
-   * Create a draft that only this project sees; publish it with a PATCH of its status.
+   * Create a draft that only this project sees. Publish it with a PATCH of its status.
    *
    * A restricted key needs `marketplace:write`.
    */
@@ -5431,7 +5443,7 @@ export class Api {
   /**
    * Read a listing
    *
-   * By id or slug: what it takes and gives, what a run costs, and what its code is given.
+   * Return a listing by ID or slug: inputs and outputs, the price of a run, and what its code can access.
    *
    * A restricted key needs `marketplace:read`.
    */
@@ -5444,7 +5456,7 @@ export class Api {
   /**
    * Change, publish or take down a listing
    *
-   * Jobs that exist keep the price and the version at which they were submitted.
+   * Change a listing. Existing jobs keep the price and the version of their submission.
    *
    * A restricted key needs `marketplace:write`.
    */
@@ -5458,9 +5470,9 @@ export class Api {
   }
 
   /**
-   * Forget a draft
+   * Delete a draft listing
    *
-   * For drafts that were never published; others are taken down.
+   * Delete a draft that was never published. Take down other listings instead.
    *
    * A restricted key needs `marketplace:write`.
    */
@@ -5471,9 +5483,9 @@ export class Api {
   }
 
   /**
-   * What has come of a listing
+   * Read the sales of a listing
    *
-   * For its publisher: runs, earnings and callers, as sums.
+   * Return sums of runs, earnings and callers, for the publisher.
    *
    * A restricted key needs `billing:read` and `marketplace:read`.
    */
@@ -5486,7 +5498,7 @@ export class Api {
   /**
    * List the versions of a listing
    *
-   * Newest first, each with what changed for callers. A job pins one with `?version=`.
+   * List versions, newest first, each with its changes for callers. A job pins one with `?version=`.
    *
    * A restricted key needs `marketplace:read`.
    */
@@ -5499,7 +5511,7 @@ export class Api {
   /**
    * Add a version to a listing
    *
-   * Callers who pin none get it from now on.
+   * Add a version. Callers who pin none use it from now on.
    *
    * A restricted key needs `marketplace:write`.
    */
@@ -5567,9 +5579,11 @@ export class Api {
   }
 
   /**
-   * Make an image, a video, speech or a transcript
+   * Generate an image, a video, speech or a transcript
    *
-   * Make it with the token of a running job; the file lands in the drive, its cost on the job's receipt.
+   * Generate media with the token of a running job.
+   *
+   * The file is stored in the drive, and the cost is on the job's receipt.
    *
    * A restricted key needs `drive:write`.
    */
@@ -5585,9 +5599,9 @@ export class Api {
   }
 
   /**
-   * List what is remembered
+   * List records
    *
-   * The newest writing first; `job_id`: what that job wrote last.
+   * List records, the last written first. With `job_id`: those that this job wrote last.
    *
    * A restricted key needs `memory:read`.
    */
@@ -5599,7 +5613,7 @@ export class Api {
       skillpack?: string | null;
       /** A key or an alias. */
       key?: string | null;
-      /** Those that this job wrote last. */
+      /** Records that this job wrote last. */
       job_id?: string | null;
       pinned?: boolean | null;
       /** Maximum rows per page. */
@@ -5613,9 +5627,12 @@ export class Api {
   }
 
   /**
-   * Remember something
+   * Write a record
    *
-   * A record of the same kind and key is replaced, its version one higher; secrets are taken out before.
+   * Write a record.
+   *
+   * A record of the same kind and key is replaced, and its version increases by one. Secrets of the project are
+   * redacted.
    *
    * A restricted key needs `memory:write`.
    */
@@ -5631,9 +5648,9 @@ export class Api {
   }
 
   /**
-   * Export what is remembered
+   * Export all records
    *
-   * Every record as a line of JSON, forgotten ones that are still kept included; it is audited.
+   * Export every record as a line of JSON, including forgotten ones that are still stored. The export is audited.
    *
    * A restricted key needs `memory:read`.
    */
@@ -5644,7 +5661,7 @@ export class Api {
   /**
    * Forget a record, in a job
    *
-   * Nothing finds it any more.
+   * Hide a record from searches and lists.
    *
    * A restricted key needs `memory:write`.
    */
@@ -5659,7 +5676,7 @@ export class Api {
   /**
    * Read a record, in a job
    *
-   * One thing that is remembered.
+   * Return one record.
    *
    * A restricted key needs `memory:read`.
    */
@@ -5672,9 +5689,9 @@ export class Api {
   }
 
   /**
-   * Remember something, in a job
+   * Write a record, in a job
    *
-   * As `POST /v1/memory`; a call with the same `key` is made once, whichever attempt of the job makes it again.
+   * Write a record like `POST /v1/memory`. Calls with the same `key` have one effect, in all attempts of the job.
    *
    * A restricted key needs `memory:write`.
    */
@@ -5687,9 +5704,9 @@ export class Api {
   }
 
   /**
-   * Search what is remembered
+   * Search records
    *
-   * By keys, by words and, where a model of embeddings is configured, by meaning; best first.
+   * Search by keys, by words and, if an embedding model is configured, by meaning; the best match first.
    *
    * A restricted key needs `memory:read`.
    */
@@ -5704,7 +5721,7 @@ export class Api {
   /**
    * Read a record
    *
-   * One thing that is remembered.
+   * Return one record.
    *
    * A restricted key needs `memory:read`.
    */
@@ -5717,14 +5734,16 @@ export class Api {
   /**
    * Forget a record
    *
-   * Nothing finds it any more, and it is removed after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`; it is audited.
+   * Hide the record from searches and lists.
+   *
+   * It is deleted after `PURAS_KEEP_FORGOTTEN_MEMORY_DAYS`. The request is audited.
    *
    * A restricted key needs `memory:write`.
    */
   deleteMemory(given: {
       memory_id: string;
       reason?: string;
-      /** Leave nothing of it, at once. */
+      /** Delete it permanently and immediately. */
       erase?: boolean;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/memory/${encodeURIComponent(given.memory_id)}`, {
@@ -5733,9 +5752,9 @@ export class Api {
   }
 
   /**
-   * See who wrote a record
+   * List the changes of a record
    *
-   * The last 100 writings with the jobs that made them, the newest first.
+   * List the last 100 changes of a record with the jobs that made them, newest first.
    *
    * A restricted key needs `memory:read`.
    */
@@ -5748,7 +5767,7 @@ export class Api {
   /**
    * List kernels
    *
-   * The kernels of the project's notebooks that live, newest first, without their cells.
+   * List the project's running kernels, newest first, without their cells.
    *
    * A restricted key needs `jobs:read`.
    */
@@ -5759,9 +5778,9 @@ export class Api {
   /**
    * Start kernel
    *
-   * Start the caller's kernel for a notebook of the working copy, or get the one that lives.
+   * Start the caller's kernel for a notebook of the draft, or return the running one.
    *
-   * It is a job, with the limits and the sandbox of one. It has the working copy's files and packages as they are now.
+   * A kernel is a job with its limits and sandbox. It has the current files and packages of the draft.
    *
    * A restricted key needs `deployments:write` and `jobs:submit` and `jobs:read_own`.
    */
@@ -5779,15 +5798,15 @@ export class Api {
   /**
    * Get kernel
    *
-   * The kernel, and the cells that have changed after that revision.
+   * Return the kernel, and the cells that have changed after the revision.
    *
    * A restricted key needs `jobs:read`.
    */
   getKernel(given: {
       kernel_id: string;
-      /** The revision that is known. */
+      /** Return changes after this revision. */
       after?: number;
-      /** Seconds to wait for something newer. */
+      /** Seconds to wait for a change. */
       wait_s?: number;
     }, options: CallOptions = {}): Promise<KernelRead> {
     return this.transport.json("GET", `/v1/notebooks/kernels/${encodeURIComponent(given.kernel_id)}`, {
@@ -5798,7 +5817,7 @@ export class Api {
   /**
    * Stop kernel
    *
-   * End the kernel for good.
+   * Stop the kernel permanently.
    *
    * A restricted key needs `deployments:write` and `jobs:submit`.
    */
@@ -5811,7 +5830,7 @@ export class Api {
   /**
    * Run cells
    *
-   * Have the kernel run cells, behind those that wait already.
+   * Queue cells of the kernel, after those that wait already.
    *
    * A restricted key needs `deployments:write` and `jobs:submit` and `jobs:read_own`.
    */
@@ -5830,7 +5849,7 @@ export class Api {
   /**
    * Interrupt kernel
    *
-   * Interrupt the cell that runs, and drop those that wait; variables stay.
+   * Interrupt the running cell, and drop those that wait. Variables are kept.
    *
    * A restricted key needs `deployments:write` and `jobs:submit`.
    */
@@ -5843,7 +5862,7 @@ export class Api {
   /**
    * Restart kernel
    *
-   * Begin with a new Python process: variables are gone, and cells that wait are dropped.
+   * Start a new Python process. Variables are lost, and waiting cells are dropped.
    *
    * A restricted key needs `deployments:write` and `jobs:submit`.
    */
@@ -5856,7 +5875,9 @@ export class Api {
   /**
    * Open as notebook
    *
-   * Put a job that has ended into the working copy as a notebook, its inputs and its steps as cells; or inputs.
+   * Write a job that has ended, or inputs only, into the draft as a notebook.
+   *
+   * The notebook of a job has its inputs and steps as cells.
    *
    * A restricted key needs `deployments:write`.
    */
@@ -6098,9 +6119,9 @@ export class Api {
   }
 
   /**
-   * List families of models and keys for them
+   * List model families and their keys
    *
-   * Every family of models that is reached with a key, and whose key that is; keys are never told.
+   * List every model family that needs an API key, and whose key is used. Keys are never returned.
    *
    * A restricted key needs `providers:read`.
    */
@@ -6109,9 +6130,9 @@ export class Api {
   }
 
   /**
-   * Read one family of models
+   * Read a model family
    *
-   * The models of a family, and whose key they are reached with.
+   * Return the models of a family, and whose key is used.
    *
    * A restricted key needs `providers:read`.
    */
@@ -6122,9 +6143,9 @@ export class Api {
   }
 
   /**
-   * Bring a key for a family of models
+   * Set the API key for a model family
    *
-   * Set the project's own key; jobs that start from now on use it, and their calls are billed nothing.
+   * Set the project's own API key. Jobs that start from now on use it, and their calls are not billed.
    *
    * A restricted key needs `providers:write`.
    */
@@ -6138,9 +6159,9 @@ export class Api {
   }
 
   /**
-   * Forget a key
+   * Delete an API key
    *
-   * Forget the project's own key; models of the family are then reached with the instance's, if it has one.
+   * Delete the project's own key. Models of the family then use the instance's key, if it has one.
    *
    * A restricted key needs `providers:write`.
    */
@@ -6151,9 +6172,9 @@ export class Api {
   }
 
   /**
-   * Try the project's own key
+   * Test the project's API key
    *
-   * Ask the provider for the list of its models with the project's key, which costs nothing.
+   * Request the list of models from the provider with the project's key, at no cost.
    *
    * A restricted key needs `providers:write`.
    */
@@ -6291,7 +6312,7 @@ export class Api {
   /**
    * List secrets
    *
-   * The names of the project's secrets; values are never told.
+   * List the names of the project's secrets. Values are never returned.
    *
    * A restricted key needs `secrets:read`.
    */
@@ -6302,7 +6323,7 @@ export class Api {
   /**
    * Put secret
    *
-   * Set a secret of the whole project; jobs that start from now on get it.
+   * Set a secret of the whole project. Jobs that start from now on receive it.
    *
    * A restricted key needs `secrets:write`.
    */
@@ -6317,7 +6338,7 @@ export class Api {
   /**
    * Delete secret
    *
-   * Forget a secret of the project.
+   * Delete a secret of the project.
    *
    * A restricted key needs `secrets:write`.
    */
@@ -6376,7 +6397,7 @@ export class Api {
   /**
    * List deployments
    *
-   * The versions of a skillpack, newest first, each with its jobs that have not ended and its scores.
+   * List the versions of a skillpack, newest first, each with its unfinished jobs and its scores.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6392,9 +6413,9 @@ export class Api {
   /**
    * Push deployment
    *
-   * Push a bundle as the next version; everything wrong with it is answered at once, and then nothing is stored.
+   * Push a bundle as the next version. An error lists all problems of the bundle, and nothing is stored.
    *
-   * Without `skillpack` it goes to the one of `skillpack_id` or `slug` in its puras.yaml, created if there is none.
+   * Without `skillpack`, the `skillpack_id` or `slug` in its puras.yaml decides; the skillpack is created if necessary.
    *
    * A restricted key needs `deployments:write`.
    */
@@ -6413,13 +6434,13 @@ export class Api {
   /**
    * Pull deployment
    *
-   * An address of the active version's bundle that works without a key, for a while.
+   * Return a temporary URL of the active version's bundle, which works without an API key.
    *
    * A restricted key needs `deployments:read`.
    */
   pullDeploymentOfSkillpack(given: {
       skillpack: string;
-      /** Seconds that the address works. */
+      /** Seconds until the URL expires. */
       ttl?: number;
     }, options: CallOptions = {}): Promise<PullLinkRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/pull`, {
@@ -6430,7 +6451,7 @@ export class Api {
   /**
    * Get deployment
    *
-   * One version, by id or number.
+   * Return one version by ID or number.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6444,7 +6465,7 @@ export class Api {
   /**
    * Delete deployment
    *
-   * Delete a version that is not active and has no live jobs.
+   * Delete a version that is not active and has no unfinished jobs.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6458,16 +6479,16 @@ export class Api {
   /**
    * Activate deployment
    *
-   * Make a version the active one, newer or older; running jobs stay on theirs.
+   * Make a version the active one, newer or older. Running jobs keep theirs.
    *
-   * One whose skills have gates stays inactive until their suites have passed: `gate` says how it stands.
+   * A version whose skills have gates stays inactive until their suites have passed: `gate` has the state.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   activateDeploymentOfSkillpack(given: {
       deployment: string;
       skillpack: string;
-      /** Without the gates of its skills; for admins. */
+      /** Skip the gates of its skills; for admins. */
       force?: boolean;
     }, options: CallOptions = {}): Promise<DeploymentRead> {
     return this.transport.json("POST", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/activate`, {
@@ -6478,7 +6499,7 @@ export class Api {
   /**
    * Download bundle
    *
-   * The zip exactly as it was pushed.
+   * Return the ZIP archive as it was pushed.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6492,14 +6513,14 @@ export class Api {
   /**
    * Diff deployment
    *
-   * What a version changes over another one, with the changes that break callers marked.
+   * Return the changes of a version in comparison with another one; changes that break callers are marked.
    *
    * A restricted key needs `deployments:read`.
    */
   diffDeploymentOfSkillpack(given: {
       deployment: string;
       skillpack: string;
-      /** Id or number; without one the active version. */
+      /** ID or number. Default: the active version. */
       base?: string | null;
     }, options: CallOptions = {}): Promise<DiffRead> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/deployments/${encodeURIComponent(given.deployment)}/diff`, {
@@ -6510,7 +6531,7 @@ export class Api {
   /**
    * Read deployment file
    *
-   * One file of a version as it was pushed.
+   * Return one file of a version as it was pushed.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6523,9 +6544,9 @@ export class Api {
   }
 
   /**
-   * The working copy of a skillpack
+   * Read the draft of a skillpack
    *
-   * Its files without their contents; the first who asks begins it with the active version.
+   * Return the files of the draft without their contents. The first request creates it from the active version.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6538,7 +6559,7 @@ export class Api {
   /**
    * Download draft
    *
-   * The working copy as a zip.
+   * Return the draft as a ZIP archive.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6551,7 +6572,7 @@ export class Api {
   /**
    * Check draft
    *
-   * Everything that is wrong with the working copy; nothing of it is executed.
+   * Return all problems of the draft. None of its code is executed.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6564,7 +6585,7 @@ export class Api {
   /**
    * Diff draft
    *
-   * What publishing the working copy would change over the active version.
+   * Return what publishing the draft would change in comparison with the active version.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6577,7 +6598,7 @@ export class Api {
   /**
    * Add example
    *
-   * Write an example into the `skill.yaml` of a skill, behind those that are there; the rest of the file stays.
+   * Add an example to the `skill.yaml` of a skill, after the existing ones. The rest of the file is not changed.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6596,7 +6617,7 @@ export class Api {
   /**
    * Read draft file
    *
-   * A file as it is; its revision is the `ETag`.
+   * Return a file. Its revision is the `ETag`.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6610,14 +6631,14 @@ export class Api {
   /**
    * Write draft file
    *
-   * Write a file with the bytes of the body; without `If-Match` it has to be a new one.
+   * Write a file with the bytes of the body. Without `If-Match` it must be a new file.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   writeDraftFileOfSkillpack(given: {
       path: string;
       skillpack: string;
-      /** The revision of the file that you know; `*`: whatever is there. */
+      /** The revision of the file that you have read. `*`: any. */
       ifMatch?: string | null;
     }, options: CallOptions = {}): Promise<DraftFileRead> {
     return this.transport.json("PUT", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/files/${escapedPath(given.path)}`, {
@@ -6628,14 +6649,14 @@ export class Api {
   /**
    * Delete draft file
    *
-   * Delete a file; it can be restored until the next publish.
+   * Delete a file. It can be restored until the next publish.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
   deleteDraftFileOfSkillpack(given: {
       path: string;
       skillpack: string;
-      /** The revision of the file that you know; `*`: whatever is there. */
+      /** The revision of the file that you have read. `*`: any. */
       ifMatch?: string | null;
     }, options: CallOptions = {}): Promise<void> {
     return this.transport.nothing("DELETE", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/drafts/files/${escapedPath(given.path)}`, {
@@ -6646,7 +6667,7 @@ export class Api {
   /**
    * Import into draft
    *
-   * Add the files of a zip, over those of the same path.
+   * Add the files of a ZIP archive; files with the same path are replaced.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6662,7 +6683,7 @@ export class Api {
   /**
    * Move in draft
    *
-   * Give a file or a folder another path.
+   * Move a file or a folder to another path.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6678,7 +6699,7 @@ export class Api {
   /**
    * Publish draft
    *
-   * Make the working copy the next version.
+   * Publish the draft as the next version.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6697,7 +6718,9 @@ export class Api {
   /**
    * Reset draft
    *
-   * Begin anew with the files of a version or a template; what was there can be restored until the next publish.
+   * Start again with the files of a version or a template.
+   *
+   * The previous files can be restored until the next publish.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6713,7 +6736,7 @@ export class Api {
   /**
    * Restore draft file
    *
-   * Bring a deleted file back.
+   * Restore a deleted file.
    *
    * A restricted key needs `deployments:write` and `deployments:read`.
    */
@@ -6727,9 +6750,10 @@ export class Api {
   /**
    * Run draft
    *
-   * Run a skill of the working copy as it stands: a job like any other, of a version without a number.
+   * Run a skill of the draft as it is now: a job like others, of an unnumbered deployment.
    *
-   * `files` changes texts, a prompt for instance, for this run alone; `version` runs a version's files with them.
+   * `files` overrides texts, a prompt for instance, for this run only; `version` runs the files of a version instead of
+   * the draft.
    *
    * A restricted key needs `deployments:write` and `deployments:read` and `jobs:submit`.
    */
@@ -6748,7 +6772,7 @@ export class Api {
   /**
    * List suites
    *
-   * The suites of a skillpack, newest first.
+   * List the suites of a skillpack, newest first.
    *
    * A restricted key needs `evals:read`.
    */
@@ -6768,7 +6792,7 @@ export class Api {
   /**
    * Run a suite
    *
-   * Run a skill on its cases, each as a job of its own, and have every result judged by the skill's graders.
+   * Run a skill on its cases, each as a job of its own, and have the skill's graders judge every result.
    *
    * A restricted key needs `evals:write` and `evals:read` and `jobs:submit`.
    */
@@ -6787,14 +6811,14 @@ export class Api {
   /**
    * List the cases of a suite
    *
-   * Every case that a suite of the skill would run: those of the version's dataset, and those that are kept here.
+   * List every case that a suite of the skill would run: those of the version's dataset, and saved cases.
    *
    * A restricted key needs `evals:read`.
    */
   listDatasetOfSkillpack(given: {
       skillpack: string;
       skill: string;
-      /** Default: the active one. */
+      /** Default: the active version. */
       version?: number | null;
       /** Maximum rows per page. */
       limit?: number;
@@ -6809,16 +6833,18 @@ export class Api {
   /**
    * Compare two suites
    *
-   * Two versions of a skill by their newest finished suites; without a base, the baseline or the version before.
+   * Compare two versions of a skill by their newest finished suites.
+   *
+   * Without a base: the baseline, or else the version before.
    *
    * A restricted key needs `evals:read`.
    */
   compareSuitesOfSkillpack(given: {
       skillpack: string;
       skill: string;
-      /** A version number, or the id of a suite. */
+      /** A version number or the ID of a suite. */
       base?: string | null;
-      /** A version number, or the id of a suite. */
+      /** A version number or the ID of a suite. */
       head?: string | null;
     }, options: CallOptions = {}): Promise<Comparison> {
     return this.transport.json("GET", `/v1/skillpacks/${encodeURIComponent(given.skillpack)}/evals/diff`, {
@@ -6855,7 +6881,7 @@ export class Api {
   /**
    * Read the prompt of an agent
    *
-   * What a skill tells its model, and in which file of the bundle it stands.
+   * Return the prompt of a skill, and the file of the bundle that contains it.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6873,7 +6899,7 @@ export class Api {
   /**
    * List skillpack secrets
    *
-   * The names of one skillpack's own secrets.
+   * List the names of the secrets of one skillpack.
    *
    * A restricted key needs `secrets:read`.
    */
@@ -6886,7 +6912,7 @@ export class Api {
   /**
    * Put skillpack secret
    *
-   * Set a secret of one skillpack; it goes before one of the same name of the project.
+   * Set a secret of one skillpack. It overrides one of the same name of the project.
    *
    * A restricted key needs `secrets:write`.
    */
@@ -6902,7 +6928,7 @@ export class Api {
   /**
    * Delete skillpack secret
    *
-   * Forget a secret of one skillpack.
+   * Delete a secret of one skillpack.
    *
    * A restricted key needs `secrets:write`.
    */
@@ -6916,7 +6942,7 @@ export class Api {
   /**
    * List skills
    *
-   * Every skill of the active versions: the default skillpack's first.
+   * List every skill of the active versions, those of the default skillpack first.
    *
    * A restricted key needs `skills:read`.
    */
@@ -6927,13 +6953,13 @@ export class Api {
   /**
    * Get skill
    *
-   * One skill: schemas, examples, limits. The name may be full: `skillpack/skill`.
+   * Return one skill: schemas, examples, limits. The name may include the skillpack: `skillpack/skill`.
    *
    * A restricted key needs `skills:read`.
    */
   getSkill(given: {
       name: string;
-      /** Id or slug, when several have the skill. */
+      /** ID or slug, if several skillpacks have the skill. */
       skillpack?: string | null;
       /** Without one the active version. */
       version?: number | null;
@@ -6944,17 +6970,19 @@ export class Api {
   }
 
   /**
-   * What a skill's jobs say about it
+   * Get the insights of a skill
    *
-   * Slow and dear steps and tools, repeated errors, cache misses, misfits, numbers by version, each with its jobs.
+   * Return insights from the recent jobs of a skill, each with jobs as examples.
+   *
+   * They are about slow and expensive steps and tools, repeated errors, cache misses, invalid results, and versions.
    *
    * A restricted key needs `jobs:read`.
    */
   getFindings(given: {
       name: string;
-      /** Id or slug; default: the default one. */
+      /** ID or slug. Default: the default skillpack. */
       skillpack?: string | null;
-      /** Jobs from then on; default: a week, at most 90 days. */
+      /** Jobs since then. Default: a week ago; at most 90 days ago. */
       since?: string | null;
     }, options: CallOptions = {}): Promise<Findings> {
     return this.transport.json("GET", `/v1/skills/${encodeURIComponent(given.name)}/findings`, {
@@ -7025,7 +7053,7 @@ export class Api {
   /**
    * List the templates
    *
-   * Skillpacks to begin with.
+   * List the templates for a skillpack.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -7060,7 +7088,9 @@ export class Api {
   /**
    * Read a page
    *
-   * With the token of a running job: the text of a page, a text or a PDF, from where its `network:` allows.
+   * Return the text of a page, a text file or a PDF.
+   *
+   * It needs the token of a running job, whose `network:` must allow the host.
    *
    * A restricted key needs `drive:read`.
    */
@@ -7073,9 +7103,9 @@ export class Api {
   }
 
   /**
-   * Search for pictures
+   * Search for images
    *
-   * Not offered by the engines of this instance; the answer says what there is instead.
+   * Return an error: no engine of this instance supports this. The error names alternatives.
    *
    * A restricted key needs `drive:read`.
    */
@@ -7090,7 +7120,7 @@ export class Api {
   /**
    * Search the web
    *
-   * With the token of a running job: pages that the instance's search engine finds, on the job's receipt.
+   * Search with the engine of the instance, with the token of a running job. The cost is on the job's receipt.
    *
    * A restricted key needs `drive:read`.
    */
@@ -7105,7 +7135,7 @@ export class Api {
   /**
    * List the webhooks
    *
-   * Every webhook of the project, the oldest first.
+   * List the webhooks of the project, oldest first.
    *
    * A restricted key needs `webhooks:read`.
    */
@@ -7114,9 +7144,9 @@ export class Api {
   }
 
   /**
-   * Make a webhook
+   * Create a webhook
    *
-   * Have a server told of events. The answer shows the signing secret, this once.
+   * Create a webhook. The response contains the signing secret, which is shown only once.
    *
    * A restricted key needs `webhooks:write`.
    */
@@ -7134,7 +7164,7 @@ export class Api {
   /**
    * Read a webhook
    *
-   * A webhook, and whether it works.
+   * Return a webhook and its state.
    *
    * A restricted key needs `webhooks:read`.
    */
@@ -7147,7 +7177,7 @@ export class Api {
   /**
    * Change a webhook
    *
-   * Change its address or what it is told of, or switch it off or on.
+   * Change the URL or the events, or switch the webhook off or on.
    *
    * A restricted key needs `webhooks:write`.
    */
@@ -7163,7 +7193,7 @@ export class Api {
   /**
    * Delete a webhook
    *
-   * Forget a webhook and its deliveries.
+   * Delete a webhook and its deliveries.
    *
    * A restricted key needs `webhooks:write`.
    */
@@ -7176,7 +7206,7 @@ export class Api {
   /**
    * List the deliveries of a webhook
    *
-   * What it was and will be sent, newest first, each with its last answer.
+   * List deliveries, newest first, each with its last response.
    *
    * A restricted key needs `webhooks:read`.
    */
@@ -7196,7 +7226,7 @@ export class Api {
   /**
    * Read a delivery
    *
-   * One delivery, as it stands.
+   * Return one delivery.
    *
    * A restricted key needs `webhooks:read`.
    */
@@ -7210,7 +7240,7 @@ export class Api {
   /**
    * Send a delivery again
    *
-   * Send it now, with the same `webhook-id` and body; it is tried for three days more.
+   * Send a delivery now with the same `webhook-id` and body. It is retried for three more days.
    *
    * A restricted key needs `webhooks:write`.
    */
@@ -7224,7 +7254,7 @@ export class Api {
   /**
    * Replace a signing secret
    *
-   * Show a new secret, this once. Until `overlap_hours` are over, both sign.
+   * Return a new secret, which is shown only once. For `overlap_hours`, requests are signed with both secrets.
    *
    * A restricted key needs `webhooks:write`.
    */
@@ -7243,7 +7273,7 @@ export class Api {
   /**
    * Send a test event
    *
-   * Send `webhook.test`; the delivery tells what became of it within seconds.
+   * Send the event `webhook.test`. The delivery contains the result within seconds.
    *
    * A restricted key needs `webhooks:write`.
    */

@@ -1,4 +1,4 @@
-"""What every answer is."""
+"""Define the base of all results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Shape(BaseModel):
-    """An answer; what the instance says beyond it is left out."""
+    """A result; other fields of the response are ignored."""
 
     model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 

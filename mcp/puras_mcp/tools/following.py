@@ -1,4 +1,4 @@
-"""Following a job while it runs, in calls that end in time for every client."""
+"""Define the tool that follows a running job, in calls that end before clients abort them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from puras_mcp.tools.about import JobId
 from puras_mcp.tools.jobs import MAX_WAIT_S, detail, has_ended
 from puras_mcp.world import Call, api_of
 
-LOOK_EVERY_S = 2
-EVENTS_AT_ONCE = 100
+POLL_S = 2
+MAX_EVENTS = 100
 
 
 async def tail_job(
@@ -36,37 +36,38 @@ async def tail_job(
     `max_seconds=0`.
     """
     api = api_of(call)
-    address = f"/v1/jobs/{segment(job_id)}"
+    url = f"/v1/jobs/{segment(job_id)}"
     deadline = time.monotonic() + max_seconds
     events: list[Event] = []
-    room = MAX_CHARS
+    remaining_characters = MAX_CHARS
     while True:
-        left_s = max(0.0, deadline - time.monotonic())
-        waits = {"wait": True, "timeout": min(LOOK_EVERY_S, left_s)} if left_s else {}
-        job = await api.get(address, **waits)  # before the events, so that an end is never told without them
-        found = await api.get(f"{address}/events", after=after, limit=EVENTS_AT_ONCE)
+        remaining_s = max(0.0, deadline - time.monotonic())
+        waits = {"wait": True, "timeout": min(POLL_S, remaining_s)} if remaining_s else {}
+        # Before the events, so that the end is never returned without them.
+        job = await api.get(url, **waits)
+        found = await api.get(f"{url}/events", after=after, limit=MAX_EVENTS)
         for one in found:
             event = Event(**{**one, "payload": fit(one["payload"]).value})
-            room -= len(json.dumps(event.payload)) + 60
-            if events and room < 0:
+            remaining_characters -= len(json.dumps(event.payload)) + 60
+            if events and remaining_characters < 0:
                 break
             events.append(event)
             after = event.id
         is_all = not found or found[-1]["id"] == after
-        has_more = not is_all or len(found) == EVENTS_AT_ONCE
-        if has_more or _rests(job) or time.monotonic() >= deadline:
+        has_more = not is_all or len(found) == MAX_EVENTS
+        if has_more or _is_idle(job) or time.monotonic() >= deadline:
             break
         await call.report_progress(float(after), message=f"{job['status']}, {len(events)} events")
     return Tail(
         job=await detail(api, job),
         events=events,
         next_cursor=after,
-        timed_out=has_more or not _rests(job),
+        timed_out=has_more or not _is_idle(job),
     )
 
 
-def _rests(job: dict[str, Any]) -> bool:
-    """Whether nothing happens to the job until somebody does something."""
+def _is_idle(job: dict[str, Any]) -> bool:
+    """Return whether the job has ended or waits for a user."""
     return has_ended(job) or job["status"] == "waiting"
 
 

@@ -1,4 +1,4 @@
-"""Running skills: submit, look, list, cancel, run again, decide."""
+"""Define the tools for running skills: submit, read, list, cancel, replay, decide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Ve
 from puras_mcp.world import Call, api_of
 
 MAX_WAIT_S = 55
-"""The instance makes nobody wait longer, and most clients give a call up after 60 s."""
+"""The instance lets no client wait longer, and most clients abort a call after 60 s."""
 SPANS_AT_ONCE = 50
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -153,7 +153,7 @@ async def approve(
 
 
 async def detail(api: Api, job: dict[str, Any]) -> JobDetail:
-    """A job as the tools show it: cut to fit, with the calls that it waits for and what to do next."""
+    """Return a job for a result: shortened, with the pending approvals and the next step."""
     fitted = fit({"inputs": job["inputs"], "result": job["result"], "outputs": job["outputs"]})
     long = (
         fitted.value
@@ -171,7 +171,7 @@ async def detail(api: Api, job: dict[str, Any]) -> JobDetail:
 
 
 def has_ended(job: dict[str, Any]) -> bool:
-    """Whether nothing more happens to it."""
+    """Return whether the job has ended."""
     return job["status"] in _ENDED
 
 

@@ -1,4 +1,4 @@
-"""What a project keeps: secrets, files, money."""
+"""Define the tools for secrets, files and the balance of a project."""
 
 from __future__ import annotations
 

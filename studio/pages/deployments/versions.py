@@ -178,10 +178,12 @@ class Deployments(rx.State):
 
     async def _read(self) -> None:
         async with session.acting(self, self.project) as act:
-            found = await stats.listed(act.session, act.principal, skillpack=self.slug, limit=self._limit + 1)
+            found = await stats.list_versions(
+                act.session, act.principal, skillpack=self.slug, limit=self._limit + 1
+            )
             pack = await skillpacks.get(act.session, act.principal, self.slug)
             previous_id = str(pack.previous_deployment_id or "")
-            rows = [self._row(ListedDeployment.as_it_stands(one)) for one in found]
+            rows = [self._row(ListedDeployment.of_listed(one)) for one in found]
             await name_keys(act, rows, "created_by")
         self.has_more = len(rows) > self._limit
         if rows[: self._limit] != self.rows:

@@ -11,7 +11,7 @@ import reflex as rx
 from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Invalid, Missing
 from backend.marketplace import catalog, service
-from backend.marketplace.catalog import Wanted
+from backend.marketplace.catalog import ListingFilter
 from backend.marketplace.schemas import ListingSummary
 from studio import session
 from studio.components.elements import button, empty, framed_table, link, section, tag
@@ -136,10 +136,10 @@ class Market(rx.State):
             self.texts = of_listing(session.context().settings.url, found_skills)
             if self.tab == "own":
                 page = Page(_MAX_OWN)
-                found = await catalog.list_some(act.session, act.principal, page, Wanted(is_own=True))
+                found = await catalog.list_some(act.session, act.principal, page, ListingFilter(is_own=True))
                 await self._read_own(act, list(found.items))
                 return
-            wanted = Wanted(self.words or None)
+            wanted = ListingFilter(self.words or None)
             found = await catalog.list_some(act.session, act.principal, Page(self._limit), wanted)
             self.cards, self.has_more = [_card(one) for one in found.items], found.next_cursor is not None
 

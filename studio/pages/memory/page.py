@@ -10,7 +10,7 @@ import reflex as rx
 
 from backend.core.db.paging import Page
 from backend.core.errors import Conflict, Invalid
-from backend.data.memory import queries, searching
+from backend.data.memory import queries, search
 from backend.data.memory import writing as memory
 from backend.data.memory.schemas import MAX_RESULTS, MemoryFilter, MemoryRead, MemorySearch
 from studio import session
@@ -132,7 +132,7 @@ class Remembered(rx.State):
             async with session.acting(self, self.project) as act:
                 who = act.principal
             wanted = MemorySearch(query=self.words[:4000], mtype=mtype, limit=MAX_RESULTS)
-            found = await searching.search(session.context(), who, wanted)
+            found = await search.search(session.context(), who, wanted)
             shown: list[MemoryRead] = list(found.results)
             self.by_meaning, self.has_more = found.by_meaning, False
         else:

@@ -11,7 +11,7 @@ import reflex as rx
 from backend.administration.projects import quota_usage
 from backend.config.quotas import REQUESTS, Quota
 from backend.data.drive import usage
-from backend.data.drive.ingest import drives_of
+from backend.data.drive.uploads.ingest import drives_of
 from backend.data.drive.usage import Usage
 from backend.identity.auth.principal import Role
 from backend.identity.limits import service
@@ -81,7 +81,7 @@ def _rows(limits: LimitsRead, counted: Mapping[Quota, int], drive: Usage) -> lis
     rows = [_row(quota, used[quota], limits) for quota in Quota if quota in used]
     drive_bytes = drive.bytes + drive.waiting_bytes
     at = list(Quota).index(Quota.DRIVE_MB)
-    rows.insert(at, _of_drive(drive_bytes, drive.most_bytes, set_by=limits.set_by(Quota.DRIVE_MB)))
+    rows.insert(at, _of_drive(drive_bytes, drive.max_bytes, set_by=limits.set_by(Quota.DRIVE_MB)))
     return rows
 
 

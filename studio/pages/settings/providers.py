@@ -105,7 +105,7 @@ class Providers(rx.State):
             context = session.context()
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
-                key = await service.to_try(act.session, context.vault, act.principal, family)
+                key = await service.key_to_test(act.session, context.vault, act.principal, family)
             models = catalog.current()  # no connection of the database is held while the provider is asked
             found = await probing.probe(family, key, models, access_of(context.settings, models))
         finally:

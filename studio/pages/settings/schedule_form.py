@@ -18,7 +18,7 @@ from backend.execution.schedules import calendar, service
 from backend.execution.schedules.schemas import ScheduleCreate, UpcomingTimesRead
 from backend.execution.schedules.tables import Schedule
 from backend.marketplace import catalog
-from backend.marketplace.catalog import Wanted
+from backend.marketplace.catalog import ListingFilter
 from backend.money.pricing import PriceList
 from studio import session
 from studio.formatting import sample_inputs, usd
@@ -133,7 +133,7 @@ class ScheduleForm(rx.State):
         self.zones = sorted(calendar.zones())
         async with session.acting(self, self.project) as act:
             found = await active_skills(act)
-            page = await catalog.list_some(act.session, act.principal, Page(_MAX_OFFERS), Wanted())
+            page = await catalog.list_some(act.session, act.principal, Page(_MAX_OFFERS), ListingFilter())
         self.offers = [
             Offer(LISTING + one.slug, f"{one.slug}, {_price(one.price_micros)}") for one in page.items
         ]

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from puras_mcp.hosted import MAX_AT_ONCE, MAX_BODY_BYTES
+from puras_mcp.hosted import MAX_BODY_BYTES, MAX_OPEN_CALLS
 
 from backend.core.clock import now
 from tests.contract.mcp.conftest import Project, call, refusal
@@ -155,7 +155,7 @@ async def test_who_has_as_many_calls_open_as_one_may_gets_no_more_and_others_do(
         }
         open_ = [
             asyncio.create_task(http.post(f"{project.address}/mcp", json=body, headers=headers))
-            for _ in range(MAX_AT_ONCE + 8)
+            for _ in range(MAX_OPEN_CALLS + 8)
         ]
         done, _ = await asyncio.wait(open_, timeout=15, return_when=asyncio.FIRST_COMPLETED)
         refused = next(iter(done)).result()

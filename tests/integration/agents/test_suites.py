@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from backend.evals.runner import MAX_OF_A_PROJECT
+from backend.evals.runner import MAX_SUITES_PER_PROJECT
 from backend.identity.api_keys import keys
 from backend.money.ledger import audit
 from tests.doubles.messages import calls, says
@@ -269,7 +269,7 @@ async def test_suites_that_cannot_go_on_hold_up_nobody_elses(agents: Agents, ser
         await session.execute(
             text("update admissions set concurrency_limit = 1 where project_id = :id"), mine
         )
-    for _ in range(MAX_OF_A_PROJECT + 1):
+    for _ in range(MAX_SUITES_PER_PROJECT + 1):
         await post(agents, EVALS, {"skill": "double"})
     made = Projects(served.app, served.instance.database, [])
     other = replace(agents, project=await made.make("Stranger"))

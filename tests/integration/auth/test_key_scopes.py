@@ -735,7 +735,7 @@ async def test_a_file_that_changes_while_a_url_of_an_output_is_read_breaks_off(
 ) -> None:
     file = await _finished(files, instance, "out/own.txt")
     opened = await instance.storage.open_read(files.project_id, parse_drive_path("out/own.txt"))
-    response = await download.answer(opened, download.Asked(is_pinned=True))
+    response = await download.respond(opened, download.RequestConditions(is_pinned=True))
     with file.open("r+b") as changed:
         changed.write(b"not for the key")
     assert isinstance(response, StreamingResponse)

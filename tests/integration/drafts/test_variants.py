@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from backend.authoring.drafts.examples import with_example
-from backend.authoring.drafts.reading import unpacked
+from backend.authoring.drafts.reading import unpack
 from backend.core.db.engine import Database
 from backend.core.errors import Invalid
 from backend.money.ledger import service as ledger
@@ -48,7 +48,7 @@ async def bundle_of(project: Any, job_id: str) -> dict[str, bytes]:
     job = (await project.http.get(f"/v1/jobs/{job_id}")).json()
     answer = await project.http.get(f"/v1/deployments/{job['deployment_id']}/bundle")
     assert answer.status_code == 200, answer.text
-    return {path: content.data for path, content in unpacked(answer.content).items()}
+    return {path: content.data for path, content in unpack(answer.content).items()}
 
 
 async def test_other_words_hold_for_one_run_alone(project: Any) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from backend.data.drive import upload
+from backend.data.drive.uploads import receive
 from backend.identity.api_keys.keys import Limits
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
@@ -102,7 +102,7 @@ async def test_a_file_over_the_limit_is_refused_before_and_while_it_arrives(
             "Content-Length": str(2**31),
         },
     )
-    monkeypatch.setattr(upload, "MAX_FILE_BYTES", 3_000_000)
+    monkeypatch.setattr(receive, "MAX_FILE_BYTES", 3_000_000)
 
     async def endless() -> AsyncIterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'

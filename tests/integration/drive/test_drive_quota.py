@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from backend.context import AppContext
-from backend.data.drive import ingest, usage
+from backend.data.drive import usage
+from backend.data.drive.uploads import ingest
 from backend.identity.auth.actors import operator
 from backend.identity.limits import service as limits
 from backend.identity.limits.schemas import defaults_of
@@ -105,7 +106,7 @@ async def test_what_a_job_wrote_is_counted_by_the_next_look(drive: Drive, instan
     await drive.upload(b"12345", path="a.txt")
     (drive.folder / "b.txt").write_bytes(b"123")
     assert await used(drive.client, drive.headers) == (5, 1)
-    await usage.true_up(ingest.drives_of(instance), drive.project.id)
+    await usage.recount(ingest.drives_of(instance), drive.project.id)
     assert await used(drive.client, drive.headers) == (8, 2)
 
 

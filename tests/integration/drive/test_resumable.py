@@ -18,7 +18,7 @@ from sqlalchemy import text
 from backend.app import create_app, serving
 from backend.context import AppContext
 from backend.core.clock import now
-from backend.data.drive import upload_expiry
+from backend.data.drive.uploads import expiry
 from tests.integration.auth.conftest import World
 from tests.integration.drive.conftest import Drive
 from tests.integration.limits.conftest import Serve, serve
@@ -204,7 +204,7 @@ async def test_an_upload_that_nobody_goes_on_with_is_swept(drive: Drive, instanc
             text("update drive_uploads set expires_at = now() - interval '1 s' where id = :id"),
             {"id": url.rsplit("/", 1)[1]},
         )
-    await upload_expiry.sweep(instance.database, instance.storage, may_continue=lambda: True)
+    await expiry.sweep(instance.database, instance.storage, may_continue=lambda: True)
     assert (await drive.client.head(url, headers={**drive.headers, **TUS})).status_code == 404
     assert (await patch(drive, url, 10, CONTENT[10:])).status_code == 404
     assert await offset_of(drive, kept) == 0

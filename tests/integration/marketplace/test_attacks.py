@@ -10,7 +10,7 @@ import pytest
 
 from backend.administration.projects import export_format as tables
 from backend.core.db import row_export
-from backend.data.drive.listing_access import Reach
+from backend.data.drive.listing_access import ListingAccess
 from backend.integrations.media.errors import BadMediaInputs
 from backend.integrations.media.plan import plan
 from backend.integrations.media.sources import Loader
@@ -241,15 +241,21 @@ async def test_media_of_a_listing_are_made_from_what_its_caller_named_alone(
     market: Market, tmp_path: Path
 ) -> None:
     await armed(market)
-    given = Reach(frozenset({parse_drive_path("given.txt")}), frozenset(), parse_drive_path("out"))
-    loader = Loader(market.instance.storage, market.caller.principal, tmp_path, allowed_hosts=(), reach=given)
+    given = ListingAccess(frozenset({parse_drive_path("given.txt")}), frozenset(), parse_drive_path("out"))
+    loader = Loader(
+        market.instance.storage, market.caller.principal, tmp_path, allowed_hosts=(), listing_access=given
+    )
     for path, is_there in (
         ("drive/given.txt", True),
         ("drive/private.txt", False),
         ("drive/none.txt", False),
     ):
         wanted = plan(
-            "image", "google/nano-banana", {"prompt": "a copy", "refs": [path]}, usual=None, can_buy=True
+            "image",
+            "google/nano-banana",
+            {"prompt": "a copy", "refs": [path]},
+            default_model=None,
+            can_buy=True,
         )
         try:
             sources = await loader.load(wanted, may_go_outside=False)
@@ -257,7 +263,7 @@ async def test_media_of_a_listing_are_made_from_what_its_caller_named_alone(
             assert not is_there, refused.detail
         else:
             assert is_there
-            assert len(sources.addresses["refs"]) == 1
+            assert len(sources.urls["refs"]) == 1
 
 
 async def test_an_agent_of_a_listing_uses_neither_its_callers_keys_nor_its_drive(market: Market) -> None:

@@ -40,7 +40,7 @@ async def meaning(instance: AppContext, server: EmbeddingsServer) -> AsyncIterat
     async with instance.database.transaction() as session:
         await session.execute(text("drop index if exists ix_memory_vectors_nearest"))
         await session.execute(text("drop extension if exists vector"))
-    vectors.forget(instance.database)
+    vectors.forget_readiness(instance.database)
 
 
 @pytest_asyncio.fixture
@@ -147,7 +147,11 @@ async def test_more_projects_than_fit_into_a_batch_have_their_turns(
         first = await embedding_queue.embed_some(meaning.database, embedder_of(meaning))
         assert (first.records, first.may_be_more) == (2, True)
         second = await embedding_queue.embed_some(meaning.database, embedder_of(meaning), after=first.after)
-        assert (second.records, second.after, second.may_be_more) == (1, embedding_queue.FIRST, True)
+        assert (second.records, second.after, second.may_be_more) == (
+            1,
+            embedding_queue.BEFORE_ALL_PROJECTS,
+            True,
+        )
         third = await embedding_queue.embed_some(meaning.database, embedder_of(meaning), after=second.after)
         assert third == embedding_queue.Batch()
 

@@ -18,7 +18,7 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.data.memory.scoping import job_principal
-from backend.data.memory.search import PINNED, WEIGHTS, fused, weight_of
+from backend.data.memory.search import PINNED_FACTOR, WEIGHTS, fused, weight_of
 from backend.data.memory.search import Ranks as Order
 from backend.data.memory.tables import MemoryRecord
 from backend.identity.api_keys import keys
@@ -212,7 +212,9 @@ def test_orders_are_fused_by_reciprocal_ranks_and_weighed_by_age_importance_and_
     for mtype, half_life in (("episodic", 14), ("semantic", 60), ("procedural", 90)):
         assert weight_of(row(mtype, half_life), at) == pytest.approx(0.5)
         assert weight_of(row(mtype, 10_000), at) == pytest.approx(0.35)
-    assert weight_of(row("semantic", 0, importance=1.0, pinned=True), at) == pytest.approx(1.5 * PINNED)
+    assert weight_of(row("semantic", 0, importance=1.0, pinned=True), at) == pytest.approx(
+        1.5 * PINNED_FACTOR
+    )
 
 
 async def test_what_is_superseded_or_forgotten_is_not_found_any_more_and_the_audit_tells_who_did_it(

@@ -58,7 +58,7 @@ async def test_a_skill_that_is_not_valid_has_its_files_there_and_that_is_said(la
     cell = await kernel.run("import sys; sys.path.append('skills/double')\nfrom main import run\nrun(2)")
     assert value_of(cell) == "{'n': 4}"
     said = (await kernel.look())["said"]
-    assert "not valid" in said
+    assert "is invalid" in said
     assert "skills/double/skill.yaml" in said
 
 

@@ -246,9 +246,7 @@ async def test_a_skill_cell_says_its_files_and_what_is_wrong_with_it(lab: Lab) -
         'def word_count(text: str) -> dict[str, int]:\n    """Counts words."""\n'
         '    return {"words": len(text.split())}',
     )
-    (told,) = [
-        one["data"]["application/vnd.puras.skill+json"] for one in cell["outputs"] if "data" in one
-    ]
+    (told,) = [one["data"]["application/vnd.puras.skill+json"] for one in cell["outputs"] if "data" in one]
     assert (told["name"], told["kind"]) == ("word-count", "function")
     assert set(told["files"]) == {"main.py", "skill.yaml", "requirements.txt"}
     assert "network: none" in told["files"]["skill.yaml"]
@@ -262,8 +260,10 @@ async def test_a_skill_cell_says_its_files_and_what_is_wrong_with_it(lab: Lab) -
 
 async def test_what_would_need_a_key_says_what_the_page_has_in_its_place(lab: Lab) -> None:
     kernel = await lab.kernel()
-    await kernel.run("%%skill word-count\n@puras.skill\ndef word_count(text: str) -> dict[str, int]:\n"
-                     "    return {'words': len(text.split())}")
+    await kernel.run(
+        "%%skill word-count\n@puras.skill\ndef word_count(text: str) -> dict[str, int]:\n"
+        "    return {'words': len(text.split())}"
+    )
     await kernel.run("%%skill answer\nAnswer in one sentence.")
     for code, instead in {
         "puras.attach('0f0e')": "its page",

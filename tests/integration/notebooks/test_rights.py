@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from backend.identity.api_keys import keys
-from backend.identity.auth.accounts import sessions, users
 from backend.identity.api_keys.keys import Limits
+from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.principal import Role
 from backend.identity.projects import members
 from tests.integration.deployments.conftest import Project

@@ -17,7 +17,7 @@ MEASURED = Measured(1.5)
 
 
 def usage(size_bytes: int = 0, files: int = 0) -> Usage:
-    return Usage(size_bytes, files, None, 0, 0, most_bytes=1000, most_files=3)
+    return Usage(size_bytes, files, None, 0, 0, max_bytes=1000, max_files=3)
 
 
 @pytest.fixture
@@ -118,6 +118,6 @@ async def test_a_job_that_is_cancelled_is_ended_too(drive: LiveDrive) -> None:
 
 @pytest.mark.parametrize(("size_bytes", "files"), [(2001, 0), (0, 7)])
 def test_at_twice_the_limit_no_job_begins(size_bytes: int, files: int) -> None:
-    usage(2000, 6).refuse_far_over()
+    usage(2000, 6).require_not_far_over()
     with pytest.raises(DriveOverQuota, match="no job starts"):
-        usage(size_bytes, files).refuse_far_over()
+        usage(size_bytes, files).require_not_far_over()

@@ -22,7 +22,7 @@ from backend.core.net.public_addresses import obstacle_to
 from backend.core.net.public_urls import USUAL_PORTS
 from backend.core.net.transport import GuardedTransport, Limits
 from backend.integrations.webhooks import outcomes, signing
-from backend.integrations.webhooks.deliveries import RETRIED_FOR
+from backend.integrations.webhooks.deliveries import RETRY_PERIOD
 from backend.integrations.webhooks.dispatch import _CLAIM
 from tests.doubles.receiver import Receiver, hangs, says
 from tests.integration.webhooks.conftest import Hooks
@@ -64,10 +64,10 @@ async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_s
 
 
 def test_pauses_grow_and_reach_over_three_days() -> None:
-    pauses = [(outcomes.next_try(attempts) - now()).total_seconds() for attempts in range(1, 20)]
-    assert all(second > first for first, second in pairwise(pauses[: len(outcomes.PAUSES_S)]))
-    assert sum(pauses[:9]) < RETRIED_FOR.total_seconds() < sum(pauses)
-    assert len({outcomes.next_try(5).microsecond for _ in range(20)}) > 1, "not all at the same moment"
+    pauses = [(outcomes.next_attempt_at(attempts) - now()).total_seconds() for attempts in range(1, 20)]
+    assert all(second > first for first, second in pairwise(pauses[: len(outcomes.RETRY_DELAYS_S)]))
+    assert sum(pauses[:9]) < RETRY_PERIOD.total_seconds() < sum(pauses)
+    assert len({outcomes.next_attempt_at(5).microsecond for _ in range(20)}) > 1, "not all at the same moment"
 
 
 async def test_after_three_days_a_delivery_fails_and_can_still_be_sent(hooks: Hooks) -> None:
@@ -347,7 +347,7 @@ async def test_late_news_of_a_failure_is_dropped_and_of_a_success_it_is_not(hook
     hooks.receiver.answers["/"] = [says(200)]
     async with hooks.dispatcher(lease=timedelta(0)) as slow:
         async with hooks.database.single() as session:
-            values = {"each": 4, "open": "{}", "most": 1, "lease": timedelta(0)}
+            values = {"max_open": 4, "open": "{}", "max_rows": 1, "lease": timedelta(0)}
             (first,) = (await session.execute(_CLAIM, values)).all()
         await slow.send_due()
         await slow.settled()
@@ -364,7 +364,7 @@ async def test_a_process_stops_in_the_moment_that_a_send_has_ended(hooks: Hooks,
     async with hooks.dispatcher() as dispatcher:
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await asyncio.sleep(0.2)
-        dispatcher._has_room.set()
+        dispatcher._has_capacity.set()
         for _ in range(turns):
             await asyncio.sleep(0)
         running.cancel()

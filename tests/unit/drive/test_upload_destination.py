@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from backend.data.drive import ingest
+from backend.data.drive.uploads import ingest
 from backend.storage.file_errors import BadDrivePath
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backend.evals.comparison import NoSuchPlaceError, place_in, same
-from backend.evals.scores import Verdict, scored
+from backend.evals.json_values import NoSuchPathError, equal, value_at
+from backend.evals.scores import Verdict, combine
 
 
 def verdict(score: float, *, weight: float = 1.0, passed: bool = True, skipped: bool = False) -> Verdict:
@@ -14,16 +14,16 @@ def verdict(score: float, *, weight: float = 1.0, passed: bool = True, skipped: 
 
 def test_the_score_is_the_mean_by_weight_in_whole_percent_without_what_was_skipped() -> None:
     verdicts = [verdict(1.0, weight=3), verdict(0.5), verdict(0.0, weight=100, skipped=True)]
-    assert scored(verdicts).score == 88  # (3 + 0.5) / 4 = 0.875, and halves go up
-    assert scored([verdict(0.125)]).score == 13
+    assert combine(verdicts).score == 88  # (3 + 0.5) / 4 = 0.875, and halves go up
+    assert combine([verdict(0.125)]).score == 13
 
 
 def test_a_run_has_passed_when_a_grader_judged_and_none_of_them_failed_it() -> None:
-    assert scored([verdict(1.0), verdict(0.0, skipped=True, passed=False)]).passed
-    assert not scored([verdict(1.0), verdict(0.9, passed=False)]).passed
-    nothing = scored([verdict(1.0, skipped=True)])
+    assert combine([verdict(1.0), verdict(0.0, skipped=True, passed=False)]).passed
+    assert not combine([verdict(1.0), verdict(0.9, passed=False)]).passed
+    nothing = combine([verdict(1.0, skipped=True)])
     assert (nothing.score, nothing.passed) == (None, False)
-    assert nothing.as_facts()["graders"][0]["score"] is None
+    assert nothing.as_dict()["graders"][0]["score"] is None
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_a_run_has_passed_when_a_grader_judged_and_none_of_them_failed_it() -> N
     ],
 )
 def test_outputs_are_the_same_as_json_is(one: object, other: object, are_same: bool) -> None:
-    assert same(one, other) is are_same
+    assert equal(one, other) is are_same
 
 
 def test_a_field_is_found_with_either_way_to_write_an_index() -> None:
     value = {"items": [{"name": "owl"}], "n": {"1": "one"}}
-    assert place_in(value, "items[0].name") == place_in(value, "items.0.name") == "owl"
-    assert place_in(value, "n.1") == "one"
+    assert value_at(value, "items[0].name") == value_at(value, "items.0.name") == "owl"
+    assert value_at(value, "n.1") == "one"
     for missing in ("items[1]", "items.x", "name", "items[0].name.x"):
-        with pytest.raises(NoSuchPlaceError):
-            place_in(value, missing)
+        with pytest.raises(NoSuchPathError):
+            value_at(value, missing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from backend.evals.insights import rules
-from backend.evals.insights.queries import Call, Read, Reply, Run
+from backend.evals.insights.queries import Call, RecentJobs, Reply, Run
 from backend.evals.insights.statistics import quantile, steps_of, tools_of, versions_of
 
 
@@ -42,18 +42,18 @@ def test_errors_of_a_tool_are_alike_whatever_their_numbers() -> None:
 
 def test_tools_stand_out_by_their_share_of_time_and_of_money() -> None:
     slow = [call("fetch", ms=6_000), call("paint", billed=900)]
-    read = Read([run(cost=1_000, ms=10_000)], False, [], slow)
+    read = RecentJobs([run(cost=1_000, ms=10_000)], False, [], slow)
     kinds = {found.kind: found.facts["tool"] for found in rules.tools(read, tools_of(slow))}
     assert kinds == {"slow_tool": "fetch", "dear_tool": "paint"}
-    quick = Read([run(cost=10_000, ms=100_000)], False, [], slow)
+    quick = RecentJobs([run(cost=10_000, ms=100_000)], False, [], slow)
     assert not list(rules.tools(quick, tools_of(slow)))
 
 
 def test_a_step_is_dear_among_others_and_not_alone() -> None:
     alone = [reply(1, billed=100)]
-    assert not list(rules.dear_steps(alone, steps_of(alone)))
+    assert not list(rules.expensive_steps(alone, steps_of(alone)))
     several = [reply(1), reply(2, billed=100), reply(3)]
-    (found,) = rules.dear_steps(several, steps_of(several))
+    (found,) = rules.expensive_steps(several, steps_of(several))
     assert found.facts["step"] == 2
 
 
@@ -78,6 +78,6 @@ def test_a_version_is_compared_once_both_have_runs_enough() -> None:
 
 def test_a_few_runs_that_cost_many_times_the_others_are_named() -> None:
     runs = [*(run() for _ in range(18)), *(run(cost=1_000) for _ in range(2))]
-    (found,) = rules.dear_runs(runs)
+    (found,) = rules.expensive_runs(runs)
     assert set(found.job_ids[:2]) == {one.id for one in runs[18:]}
-    assert not list(rules.dear_runs(runs[:18]))
+    assert not list(rules.expensive_runs(runs[:18]))

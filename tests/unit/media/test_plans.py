@@ -18,7 +18,7 @@ from backend.skills.model_catalog import catalog
 def planned(
     verb: Verb | None, model: str = "auto", *, usual: str | None = None, can_buy: bool = True, **given: Any
 ) -> Plan:
-    return plan(verb, model, given, usual=usual, can_buy=can_buy)
+    return plan(verb, model, given, default_model=usual, can_buy=can_buy)
 
 
 def test_every_model_that_a_skill_may_name_has_a_family_and_none_more_has() -> None:
@@ -76,7 +76,7 @@ def test_a_model_gets_what_it_takes_in_its_own_words_and_the_rest_is_told() -> N
     assert "6 s" in film.warnings[0]
     wide = planned("image", "gpt-image", prompt="x", aspect_ratio="3:2", resolution="4K")
     assert body_of(wide, {})["image_size"] == "1536x1024"
-    assert wide.warnings == ("openai/gpt-image does not take 'resolution': it was left out.",)
+    assert wide.warnings == ("openai/gpt-image does not support 'resolution': it was ignored.",)
     said = planned("audio", text="x" * 7, speed=1.5)
     assert (body_of(said, {}), said.quantity().upstream_nanos) == ({"text": "x" * 7, "speed": 1.5}, 700_000)
 

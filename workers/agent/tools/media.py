@@ -172,7 +172,7 @@ class MediaTool:
         principal = service.job_principal(
             job_id=assignment.job_id, project_id=assignment.project_id, attempt=assignment.attempt
         )
-        media = (await service.generate(self._context, principal, request)).answer
+        media = (await service.generate(self._context, principal, request)).media
         missing = await self._copy_to_run(media, workspace) if assignment.has_staged_drive else ()
         return ToolResult(_for_model(media, missing), details=_details(media))
 

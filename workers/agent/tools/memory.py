@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from backend.context import AppContext
-from backend.data.memory import deletion, queries, searching, writing
+from backend.data.memory import deletion, queries, search, writing
 from backend.data.memory.schemas import MAX_RESULTS, MemoryPut, MemoryRead, MemorySearch
 from backend.data.memory.scoping import job_principal
 from workers.agent.assignment import AgentAssignment
@@ -113,7 +113,7 @@ class MemoryTool:
 async def _search(
     tool: MemoryTool, call: ToolCall, arguments: dict[str, Any], workspace: Workspace
 ) -> ToolResult:
-    found = await searching.search(tool.context, _principal(workspace), _parsed(MemorySearch, arguments))
+    found = await search.search(tool.context, _principal(workspace), _parsed(MemorySearch, arguments))
     shown = [one.model_dump(mode="json", exclude=_EXCLUDED, exclude_none=True) for one in found.results]
     details = {"count": found.count, "fresh": sum(one.fresh for one in found.results)}
     return ToolResult(_written({"count": found.count, "results": shown}), details=details)

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from typing import Any, Final, TypeGuard
 
-from backend.evals.scores import SURE, Verdict
+from backend.evals.scores import PASSING_SCORE, Verdict
 from backend.skills.manifest.types import Grader
 from workers.attempt.grading.types import Graded, verdict_of
 from workers.sandbox.host.executions.execution import Execution, execute, job_of
@@ -58,7 +58,7 @@ def _read(grader: Grader, value: Any) -> Verdict:
     score = fields.get("score", float(passed) if isinstance(passed, bool) else None)
     if not _is_score(score) or not isinstance(passed, (bool, type(None))):
         return verdict_of(grader, detail=f"The check gave no verdict. {_SHAPE}")
-    has_passed = score >= SURE if passed is None else passed
+    has_passed = score >= PASSING_SCORE if passed is None else passed
     return verdict_of(grader, score=float(score), passed=has_passed, detail=str(fields.get("detail") or ""))
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.evals.case_of_job import Case
-from backend.evals.comparison import NoSuchPlaceError, place_in, same
-from backend.evals.scores import Scored, Verdict, scored
+from backend.evals.json_values import NoSuchPathError, equal, value_at
+from backend.evals.scores import Scored, Verdict, combine
 from backend.skills.manifest.types import Grader, Skill
 from backend.skills.schemas.value_schemas import OutputSchema
 from workers.attempt.grading.judge_models import Judges
@@ -48,7 +48,7 @@ class Graders:
         verdicts = []
         for position, grader in enumerate(graded.skill.evals):
             verdicts.append(await self._verdict(graded, grader, position, judge))
-        return scored(verdicts)
+        return combine(verdicts)
 
     async def close(self) -> None:
         """Close the models of the judges."""
@@ -78,11 +78,11 @@ def _exact_match(grader: Grader, output: Any, case: Case | None) -> Verdict:
     expected, found = [case.expected], output
     if grader.field is not None:
         try:
-            found = place_in(output, grader.field)
-        except NoSuchPlaceError:
+            found = value_at(output, grader.field)
+        except NoSuchPathError:
             return verdict_of(grader, detail=f"The output has no {grader.field!r}.")
         expected += _values_at(case.expected, grader.field)
-    if any(same(found, one) for one in expected):
+    if any(equal(found, one) for one in expected):
         return verdict_of(grader, score=1.0, passed=True)
     subject = f"The output's {grader.field!r}" if grader.field else "The output"
     return verdict_of(grader, detail=f"{subject} is not the expected one.")
@@ -90,8 +90,8 @@ def _exact_match(grader: Grader, output: Any, case: Case | None) -> Verdict:
 
 def _values_at(value: Any, path: str) -> Sequence[Any]:
     try:
-        return [place_in(value, path)]
-    except NoSuchPlaceError:
+        return [value_at(value, path)]
+    except NoSuchPathError:
         return []
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from backend.context import AppContext
-from backend.evals.scores import RUBRIC_PASSES, Verdict
+from backend.evals.scores import RUBRIC_PASSING_SCORE, Verdict
 from backend.skills.manifest.types import Grader
 from backend.skills.model_catalog.catalog import REHEARSAL
 from backend.skills.model_catalog.recordings import recorded_job
@@ -171,7 +171,7 @@ def _parsed(reply_text: str) -> Any:
 
 def _verdict(grader: Grader, verdict: Mapping[str, Any], *, label: str = "") -> Verdict:
     score = verdict["score"] or 0.0
-    passed = score >= RUBRIC_PASSES
+    passed = score >= RUBRIC_PASSING_SCORE
     return verdict_of(grader, score=score, passed=passed, detail=verdict["reason"], label=label)
 
 

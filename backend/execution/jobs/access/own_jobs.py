@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from backend.core.db.engine import AnySession
 from backend.data.drive import access
-from backend.data.drive.access import OwnJob, Wanted
+from backend.data.drive.access import JobFilter, OwnJob
 from backend.execution.jobs.tables import Job
 from backend.identity.auth.principal import Kind, Principal, stand_in, visible
 
@@ -22,10 +22,10 @@ MAX_SEARCHED_JOBS: Final = 1_000
 """For a file without a recorded writer: how many of the newest jobs of a key are searched for it."""
 
 
-async def find(session: AnySession, principal: Principal, wanted: Wanted) -> Sequence[OwnJob]:
+async def find(session: AnySession, principal: Principal, job_filter: JobFilter) -> Sequence[OwnJob]:
     """Return the jobs that the principal submitted, and their subjobs; see `FindOwnJobs`."""
-    values = {"project_id": principal.project_id, "principal_id": principal.id, "wanted": wanted.values}
-    rows: Sequence[Any] = (await session.execute(_query(principal.kind, wanted.by), values)).all()
+    values = {"project_id": principal.project_id, "principal_id": principal.id, "wanted": job_filter.values}
+    rows: Sequence[Any] = (await session.execute(_query(principal.kind, job_filter.by), values)).all()
     return rows
 
 

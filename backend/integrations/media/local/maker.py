@@ -1,6 +1,6 @@
-"""The program that makes media on this machine: reads what to make, as JSON, and writes files into its own folder.
+"""Generate local media as a program: read a request as JSON, and write files into its folder.
 
-A process of its own, bounded by the kernel: what draws, speaks and encodes can neither stop nor outgrow who asked.
+It is a process with kernel limits, so that drawing, speech and encoding can neither block nor exhaust the caller.
 """
 
 from __future__ import annotations
@@ -17,50 +17,50 @@ _FILE_BYTES: Final = 512 << 20
 
 
 def main() -> None:
-    """Make what the first line asks for; tell on the last line what was made."""
+    """Carry out the request on the first line, and print the result as JSON."""
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_FILE_BYTES, _FILE_BYTES))
-    asked = json.loads(sys.stdin.readline())
-    sys.stdout.write(json.dumps(_MAKERS[asked["kind"]](asked, Path(asked["folder"]))))
+    request = json.loads(sys.stdin.readline())
+    sys.stdout.write(json.dumps(_MAKERS[request["kind"]](request, Path(request["folder"]))))
 
 
-def _images(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _images(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from backend.integrations.media.local.drawing import draw
 
-    names = [f"{number}{asked['suffix']}" for number in range(asked["count"])]
+    names = [f"{number}{request['suffix']}" for number in range(request["count"])]
     for number, name in enumerate(names):
         draw(
-            asked["prompt"],
-            width=asked["width"],
-            height=asked["height"],
-            variant=asked["seed"] + number,
+            request["prompt"],
+            width=request["width"],
+            height=request["height"],
+            variant=request["seed"] + number,
             to=folder / name,
         )
     return {"names": names}
 
 
-def _video(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
-    from backend.integrations.media.local.clip import film
+def _video(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    from backend.integrations.media.local.clip import render_video
 
-    film(
-        asked["prompt"],
-        width=asked["width"],
-        height=asked["height"],
-        seconds=asked["seconds"],
-        has_sound=asked["has_sound"],
+    render_video(
+        request["prompt"],
+        width=request["width"],
+        height=request["height"],
+        seconds=request["seconds"],
+        has_sound=request["has_sound"],
         to=folder / "0.mp4",
     )
     return {"names": ["0.mp4"]}
 
 
-def _speech(asked: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _speech(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     from backend.integrations.media.local.clip import as_mp3
     from backend.integrations.media.local.speech import speak
 
     wav = folder / "0.wav"
-    voice = speak(asked["text"], voice=asked["voice"], speed=asked["speed"], to=wav)
-    if asked["suffix"] == ".wav":
+    voice = speak(request["text"], voice=request["voice"], speed=request["speed"], to=wav)
+    if request["suffix"] == ".wav":
         return {"names": ["0.wav"], "voice": voice}
     as_mp3(wav, folder / "0.mp3")
     return {"names": ["0.mp3"], "voice": voice}

@@ -1,4 +1,4 @@
-"""Makes media on this machine, each in a process of its own."""
+"""Generate media on this host, each in its own process."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from weakref import WeakKeyDictionary
 from backend.core import logs
 from backend.integrations.media.errors import MediaFailed, MediaProviderUnavailable
 from backend.integrations.media.inputs import AudioInputs, ImageInputs, VideoInputs
-from backend.integrations.media.provider import Made, Order
+from backend.integrations.media.provider import GeneratedMedia, Order
 
 log = logs.get(__name__)
 
 LABEL: Final = "local"
-AT_ONCE: Final = 2
-"""Processes: what is made here must leave room for everything else."""
-_MAX_S: Final = 120.0
-_WAIT_S: Final = 300.0
+MAX_PROCESSES: Final = 2
+"""Limits the load of local media on the host."""
+_TIMEOUT_S: Final = 120.0
+_MAX_WAIT_S: Final = 300.0
 _ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "TMPDIR")
 _LONG_EDGES: Final = {"1K": 1024, "2K": 2048, "4K": 4096}
 _SHORT_EDGES: Final = {"480p": 480, "720p": 720, "1080p": 1080, "4k": 1080}
 _IMAGES: Final = {".png": ".png", ".jpg": ".jpg", ".jpeg": ".jpg", ".webp": ".webp"}
 
-_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+_semaphores: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 class LocalProvider:
-    """Needs no key, no network and no money."""
+    """Needs no API key, no network and no money."""
 
-    async def make(self, order: Order) -> Made:
-        """See `Provider.make`."""
-        asked = _asked(order)
-        gate = _gates.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(AT_ONCE))
+    async def make(self, order: Order) -> GeneratedMedia:
+        """Carry out an order, see `Provider.make`."""
+        request = _request_of(order)
+        semaphore = _semaphores.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(MAX_PROCESSES))
         try:
-            async with asyncio.timeout(_WAIT_S), gate:
-                told = await _run({**asked, "folder": str(order.folder)}, order)
+            async with asyncio.timeout(_MAX_WAIT_S), semaphore:
+                result = await _run({**request, "folder": str(order.folder)}, order)
         except TimeoutError:
             raise MediaProviderUnavailable("on this machine has too much to do") from None
-        names: list[str] = told["names"]
-        return Made([order.folder / name for name in names], warnings=_warnings(asked, told))
+        names: list[str] = result["names"]
+        return GeneratedMedia([order.folder / name for name in names], warnings=_warnings(request, result))
 
     async def cancel(self, ordered: Mapping[str, str]) -> None:
-        """See `Provider.cancel`: nothing goes on here after its call."""
+        """Do nothing, since nothing continues after its call."""
 
 
-def _asked(order: Order) -> dict[str, Any]:
+def _request_of(order: Order) -> dict[str, Any]:
     inputs = order.plan.inputs
     if isinstance(inputs, ImageInputs):
         width, height = _size(inputs.aspect_ratio, _LONG_EDGES[inputs.resolution])
@@ -89,20 +89,22 @@ def _asked(order: Order) -> dict[str, Any]:
 
 
 def _size(ratio: str, long_edge: int) -> tuple[int, int]:
-    """Width and height of that form, even as encoders want them."""
+    """Return width and height of this ratio, as multiples that encoders support."""
     across, down = (1, 1) if ratio == "auto" else (int(part) for part in ratio.split(":"))
     longer = max(across, down)
     return tuple(max(64, 16 * round(long_edge * part / longer / 16)) for part in (across, down))  # type: ignore[return-value] # of two parts come two
 
 
-def _warnings(asked: dict[str, Any], told: dict[str, Any]) -> tuple[str, ...]:
-    voice = told.get("voice")
-    if voice is None or voice == asked["voice"]:
+def _warnings(request: dict[str, Any], result: dict[str, Any]) -> tuple[str, ...]:
+    voice = result.get("voice")
+    if voice is None or voice == request["voice"]:
         return ()
-    return (f"eSpeak NG has no voice {asked['voice']!r}: {voice!r} spoke. Name a language, like 'de'.",)
+    return (
+        f"eSpeak NG has no voice {request['voice']!r}: {voice!r} was used. Name a language, such as 'de'.",
+    )
 
 
-async def _run(asked: dict[str, Any], order: Order) -> dict[str, Any]:
+async def _run(request: dict[str, Any], order: Order) -> dict[str, Any]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "backend.integrations.media.local.maker"),
         stdin=asyncio.subprocess.PIPE,
@@ -112,18 +114,20 @@ async def _run(asked: dict[str, Any], order: Order) -> dict[str, Any]:
         start_new_session=True,
     )
     try:
-        async with asyncio.timeout(_MAX_S):
-            told, said = await process.communicate(json.dumps(asked).encode() + b"\n")
+        async with asyncio.timeout(_TIMEOUT_S):
+            output, stderr = await process.communicate(json.dumps(request).encode() + b"\n")
     except TimeoutError:
-        raise MediaFailed(order.plan.family.slug, f"it took longer than {_MAX_S:.0f} s.") from None
+        raise MediaFailed(order.plan.family.slug, f"it took longer than {_TIMEOUT_S:.0f} s.") from None
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # and what it has started
+            os.killpg(process.pid, signal.SIGKILL)  # including its child processes
         await process.wait()
     if process.returncode != 0:
         log.error(
-            "local media failed", exit_code=process.returncode, said=said.decode(errors="replace")[-2000:]
+            "local media failed", exit_code=process.returncode, stderr=stderr.decode(errors="replace")[-2000:]
         )
-        raise MediaFailed(order.plan.family.slug, "its process broke off; the log of this instance says why.")
-    result: dict[str, Any] = json.loads(told)
+        raise MediaFailed(
+            order.plan.family.slug, "its process failed; the log of this instance contains the reason."
+        )
+    result: dict[str, Any] = json.loads(output)
     return result

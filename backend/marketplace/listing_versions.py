@@ -1,4 +1,4 @@
-"""The versions of listings: added by hand, or with each activation of the skillpack that a listing follows."""
+"""Manage the versions of listings: added by hand, or with each activation of a skillpack that a listing follows."""
 
 from __future__ import annotations
 
@@ -35,18 +35,20 @@ order by l.slug limit 1
 async def add_version(
     session: AsyncSession, principal: Principal, listing: Listing, deployment: Deployment, *, notes: str = ""
 ) -> ListingVersion:
-    """Make the deployment the newest version of the listing, whose row is held.
+    """Make the deployment the newest version of the listing, whose row is locked.
 
     Raises:
-        NotListable: the deployment has no such skill, or it cannot be offered.
+        NotListable: The deployment has no such skill, or the skill cannot be listed.
     """
     before = await current_version(session, principal, listing)
-    wanted = [deployment.id, *([before.deployment_id] if before is not None else [])]
-    known = {found: one.manifest for found, one in (await manifests.of(session, wanted)).items()}
-    manifest = known[deployment.id]
+    deployment_ids = [deployment.id, *([before.deployment_id] if before is not None else [])]
+    manifests_by_id = {
+        found: one.manifest for found, one in (await manifests.of(session, deployment_ids)).items()
+    }
+    manifest = manifests_by_id[deployment.id]
     _require_listable(listing, manifest)
-    old = known.get(before.deployment_id) if before is not None else None
-    changed = listable.difference(listing.skill_name, old, manifest)
+    previous = manifests_by_id.get(before.deployment_id) if before is not None else None
+    difference = listable.difference(listing.skill_name, previous, manifest)
     listing.last_version += 1
     listing.updated_at = now()
     version = ListingVersion(
@@ -56,8 +58,8 @@ async def add_version(
         deployment_id=deployment.id,
         deployment_version=deployment.version or 0,
         notes=notes,
-        is_breaking=changed.is_breaking,
-        changes=changed.changes,
+        is_breaking=difference.is_breaking,
+        changes=difference.changes,
     )
     session.add(version)
     await session.flush()
@@ -67,7 +69,7 @@ async def add_version(
 async def current_version(
     session: AsyncSession, principal: Principal, listing: Listing
 ) -> ListingVersion | None:
-    """What callers get now who name no version."""
+    """Return the version for callers who name none."""
     query = visible(ListingVersion, principal).where(
         col(ListingVersion.listing_id) == listing.id, col(ListingVersion.number) == listing.last_version
     )
@@ -76,10 +78,10 @@ async def current_version(
 
 
 async def require_listable(session: AsyncSession, principal: Principal, listing: Listing) -> None:
-    """Check that the newest version of a listing can be offered as the listing is now.
+    """Require that the newest version of a listing can be listed with its current settings.
 
     Raises:
-        NotListable: it cannot.
+        NotListable: It cannot be listed.
     """
     current = await current_version(session, principal, listing)
     if current is not None:
@@ -88,9 +90,9 @@ async def require_listable(session: AsyncSession, principal: Principal, listing:
 
 
 async def follow(session: AsyncSession, principal: Principal, deployment: Deployment) -> None:
-    """Give the listings that follow the skillpack its newly activated version.
+    """Add the newly activated version to the listings that follow the skillpack.
 
-    One whose skill is gone from it, or cannot be offered as it is now, stays on what it has: the audit says so.
+    A listing whose skill was removed, or cannot be listed as it is now, keeps its version; the audit records this.
     """
     query = (
         visible(Listing, principal)
@@ -105,25 +107,25 @@ async def follow(session: AsyncSession, principal: Principal, deployment: Deploy
         current = await current_version(session, principal, listing)
         if current is not None and current.deployment_id == deployment.id:
             continue
-        facts: dict[str, Any] = {"deployment_version": deployment.version}
+        fields: dict[str, Any] = {"deployment_version": deployment.version}
         try:
             version = await add_version(session, principal, listing, deployment)
         except NotListable as problem:
-            action, facts["reason"] = "listing.version_refused", problem.detail
+            action, fields["reason"] = "listing.version_refused", problem.detail
         else:
-            action, facts["version"] = "listing.version_added", version.number
-        await audit.record(session, principal, action, listing.slug, **facts)
+            action, fields["version"] = "listing.version_added", version.number
+        await audit.record(session, principal, action, listing.slug, **fields)
 
 
 async def listing_on(session: AsyncSession, principal: Principal, deployment_id: UUID) -> str | None:
-    """The slug of a listing that runs the deployment now, if one does."""
+    """Return the slug of a listing that runs the deployment now, if there is one."""
     values = {"project_id": principal.project_id, "deployment_id": deployment_id}
     found: str | None = (await session.execute(_USES, values)).scalar_one_or_none()
     return found
 
 
 async def take_down_all(session: AsyncSession, principal: Principal) -> None:
-    """End the offers of a project that is deleted; runs of them that are there end as they would."""
+    """Take down the listings of a project that is deleted. Running jobs of them are not affected."""
     rows = await session.execute(_TAKE_DOWN, {"project_id": principal.project_id})
     for slug in rows.scalars().all():
         await audit.record(session, principal, "listing.taken_down", slug, reason="its project was deleted")

@@ -1,4 +1,4 @@
-"""Putting what has arrived into the drive: room is taken before, and what was replaced is given back after."""
+"""Store received files in the drive: choose the path, record the writer, and update the count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.context import AppContext
 from backend.core.clock import now
 from backend.data.drive import provenance, usage
-from backend.data.drive.upload import Received
+from backend.data.drive.uploads.receive import Received
 from backend.data.drive.usage import Drives
 from backend.identity.auth import audit
 from backend.identity.auth.membership import project_of
@@ -26,33 +26,35 @@ _EXTENSION: Final = re.compile(r"\.[A-Za-z0-9]{1,16}")
 
 
 def drives_of(context: AppContext) -> Drives:
-    """What the count of a drive is kept with."""
+    """Return what is needed to measure and count drives."""
     return Drives(context.database, context.storage, context.settings.quotas)
 
 
-def destination(named: str | None, filename: str) -> DrivePath:
-    """Where an upload goes: the path it names, its own name in the folder it names, else `uploads/<unique>`.
+def destination(requested_path: str | None, filename: str) -> DrivePath:
+    """Return the path of an upload.
+
+    It is the requested path, the file's own name in the requested folder, or else `uploads/<unique>`.
 
     Raises:
-        BadDrivePath: the path, or the file's name, cannot be one.
+        BadDrivePath: The path or the name of the file is invalid.
     """
-    if named is None:
+    if requested_path is None:
         extension = _EXTENSION.fullmatch(filename[filename.rfind(".") :])
         suffix = extension[0].lower() if extension and "." in filename else ""
         return DrivePath(("uploads", f"{uuid4()}{suffix}"))
-    if not named.endswith("/"):
-        return parse_new_path(named)
+    if not requested_path.endswith("/"):
+        return parse_new_path(requested_path)
     own_name = parse_new_path("drive/" + _SEPARATOR.split(filename)[-1]).name
-    return parse_new_path("/".join(["drive", *parse_folder_path(named).parts, own_name]))
+    return parse_new_path("/".join(["drive", *parse_folder_path(requested_path).parts, own_name]))
 
 
 async def put(
     session: AsyncSession, principal: Principal, incoming: Incoming, path: DrivePath, received: Received
 ) -> DriveEntry:
-    """Place an upload in the project's drive.
+    """Store an upload in the project's drive.
 
     Raises:
-        PathTaken: a folder is there, or a part of the path is not a folder.
+        PathTaken: A folder has the path, or a part of the path is not a folder.
     """
     entry = await incoming.place(principal.project_id, path, owner_uid=await owner_uid(session, principal))
     await provenance.put(
@@ -75,13 +77,13 @@ async def put(
 
 
 async def owner_uid(session: AsyncSession, principal: Principal) -> int | None:
-    """The user id that owns the project's drive."""
+    """Return the user ID that owns the files of the project's drive."""
     project = await project_of(session, principal)
     return sandbox_uid(project.number or 0)
 
 
 async def file_at(storage: Storage, principal: Principal, path: DrivePath) -> DriveEntry | None:
-    """The file that an upload would replace."""
+    """Return the file that an upload would replace."""
     try:
         entry = await storage.stat(principal.project_id, path)
     except DriveFileMissing:
@@ -89,8 +91,8 @@ async def file_at(storage: Storage, principal: Principal, path: DrivePath) -> Dr
     return None if entry.is_folder else entry
 
 
-async def give_back(drives: Drives, principal: Principal, replaced: DriveEntry | None) -> None:
-    """Count what was replaced no more."""
+async def release_replaced(drives: Drives, principal: Principal, replaced: DriveEntry | None) -> None:
+    """Subtract a replaced file from the count."""
     if replaced is not None:
         async with drives.database.transaction() as session:
             await usage.add(session, principal.project_id, -replaced.size_bytes, -1)

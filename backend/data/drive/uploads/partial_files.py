@@ -1,6 +1,6 @@
-"""The bytes of uploads that go on over several requests: one file each, which only one request writes at a time.
+"""Store the bytes of resumable uploads: one file for each, which one request writes at a time.
 
-How far an upload has come is the length of its file, so that nothing has to be stored for it but the bytes.
+The progress of an upload is the length of its file, so that nothing else has to be stored for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Final
 from starlette.requests import ClientDisconnect
 
 from backend.core.metrics.instruments import DRIVE_BYTES
-from backend.data.drive.upload_errors import (
+from backend.data.drive.uploads.errors import (
     ChecksumMismatch,
     UploadBusy,
     UploadChunkTooLarge,
@@ -36,27 +36,27 @@ _WRITE_BYTES: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """What the bytes of one request must have."""
+    """The digest that the bytes of one request must have."""
 
     algorithm: str
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class More:
+class UploadChunk:
     """More bytes of an upload."""
 
     offset: int
-    """Where they go on."""
+    """The position in the file where they start."""
     body: AsyncIterable[bytes]
     checksum: Checksum | None
 
 
 def parse_checksum(value: str | None) -> Checksum | None:
-    """The header `Upload-Checksum`: an algorithm, a space, and base64.
+    """Parse the header `Upload-Checksum`: an algorithm, a space, and base64.
 
     Raises:
-        BadUpload: it cannot be read, or names another algorithm than ours.
+        BadUpload: It is malformed, or names an algorithm that is not supported.
     """
     if value is None:
         return None
@@ -76,10 +76,10 @@ def parse_checksum(value: str | None) -> Checksum | None:
 
 
 def length(file: Path) -> int:
-    """How far the upload in the file has come.
+    """Return how many bytes of the upload are stored.
 
     Raises:
-        UploadMissing: there is no file of it on this machine.
+        UploadMissing: This host has no file of it.
     """
     try:
         return file.stat().st_size
@@ -88,12 +88,12 @@ def length(file: Path) -> int:
 
 
 @contextmanager
-def held(file: Path) -> Iterator[int]:
-    """A descriptor of the upload's file that nobody else has meanwhile, in whatever process.
+def locked(file: Path) -> Iterator[int]:
+    """Open the upload's file and lock it against all other processes of the host.
 
     Raises:
-        UploadMissing: there is no file of it on this machine.
-        UploadBusy: another request is writing it.
+        UploadMissing: This host has no file of it.
+        UploadBusy: Another request is writing it.
     """
     try:
         descriptor = os.open(file, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -105,7 +105,7 @@ def held(file: Path) -> Iterator[int]:
         except BlockingIOError:
             raise UploadBusy from None
         if not _is_named(descriptor, file):
-            raise UploadMissing  # it was finished or given up while we came to it
+            raise UploadMissing  # it was finished or abandoned before it could be locked
         yield descriptor
     finally:
         os.close(descriptor)
@@ -118,47 +118,47 @@ def _is_named(descriptor: int, file: Path) -> bool:
         return False
 
 
-async def append(descriptor: int, more: More, length: int) -> int:
-    """Write what comes, and keep what had come when the line is cut; says how far it is now.
+async def append(descriptor: int, chunk: UploadChunk, length: int) -> int:
+    """Write the bytes that arrive, and return the new length.
 
-    With a checksum all of it is kept or nothing.
+    If the connection drops, the bytes so far are kept. With a checksum, all bytes are kept or none.
 
     Raises:
-        WrongOffset: the upload is not that far, or farther.
-        UploadChunkTooLarge: more comes than the upload has left.
-        ChecksumMismatch: what came has another digest.
-        DriveFull: the disk has no room.
+        WrongOffset: The upload has another length than the offset.
+        UploadChunkTooLarge: There are more bytes than the upload lacks.
+        ChecksumMismatch: The bytes have another digest.
+        DriveFull: The disk is full.
     """
     size = os.fstat(descriptor).st_size
-    if size != more.offset:
-        raise WrongOffset(more.offset, size)
-    writing = _Writing(descriptor, more.offset, length, more.checksum)
+    if size != chunk.offset:
+        raise WrongOffset(chunk.offset, size)
+    writer = _Writer(descriptor, chunk.offset, length, chunk.checksum)
     try:
-        async for chunk in more.body:
-            await writing.add(chunk)
-        await writing.flush()
-        writing.check()
+        async for data_piece in chunk.body:
+            await writer.add(data_piece)
+        await writer.flush()
+        writer.check()
     except ClientDisconnect:
-        await _keep_or_undo(writing, more)
+        await _keep_or_undo(writer, chunk)
         raise BadUpload(
-            "The connection ended before the bytes did. Ask how far it came, and go on."
+            "The connection dropped before all bytes arrived. Read the offset with HEAD, and continue there."
         ) from None
     except BaseException:
-        await _keep_or_undo(writing, more)
+        await _keep_or_undo(writer, chunk)
         raise
     await to_thread(os.fsync, descriptor)
-    return writing.size
+    return writer.size
 
 
-async def _keep_or_undo(writing: _Writing, more: More) -> None:
-    if more.checksum is not None or writing.is_too_long:
-        os.ftruncate(writing.descriptor, more.offset)
+async def _keep_or_undo(writer: _Writer, chunk: UploadChunk) -> None:
+    if chunk.checksum is not None or writer.is_too_long:
+        os.ftruncate(writer.descriptor, chunk.offset)
     else:
-        await writing.flush()
+        await writer.flush()
 
 
-class _Writing:
-    """Writes in pieces of a mebibyte."""
+class _Writer:
+    """Writes in pieces of 1 MiB."""
 
     def __init__(self, descriptor: int, offset: int, length: int, checksum: Checksum | None) -> None:
         self.descriptor = descriptor
@@ -169,24 +169,24 @@ class _Writing:
         self._pending = bytearray()
         self._hash: Any = hashlib.new(checksum.algorithm, usedforsecurity=False) if checksum else None
 
-    async def add(self, chunk: bytes) -> None:
-        """Take what has come."""
-        if self.size + len(self._pending) + len(chunk) > self._length:
+    async def add(self, data_piece: bytes) -> None:
+        """Add bytes to the buffer, and write the buffer when it is full."""
+        if self.size + len(self._pending) + len(data_piece) > self._length:
             self.is_too_long = True
             raise UploadChunkTooLarge(self._length)
-        self._pending += chunk
+        self._pending += data_piece
         if len(self._pending) >= _WRITE_BYTES:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what has come."""
+        """Write the buffer."""
         data = bytes(self._pending)
         self._pending.clear()
-        await _whole(to_thread(self._write, data))
+        await _uncancelled(to_thread(self._write, data))
         DRIVE_BYTES.labels("in").inc(len(data))
 
     def check(self) -> None:
-        """Refuse what has another digest than it should."""
+        """Reject bytes that have another digest than the checksum."""
         if self._checksum is not None and self._hash.digest() != self._checksum.digest:
             raise ChecksumMismatch(self._checksum.algorithm)
 
@@ -204,8 +204,8 @@ class _Writing:
             raise
 
 
-async def _whole(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for a thread even when this task is cancelled: it writes to a descriptor that is closed after it."""
+async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for a thread even if this task is cancelled, since the descriptor that it writes to is closed afterwards."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""Two suites of one skill side by side, and whether the later one is worse."""
+"""Compare two suites of one skill, and decide whether the later one is worse."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sqlmodel import col
 
 from backend.evals.errors import NothingToCompare
 from backend.evals.schemas import Comparison, Deltas, Numbers, Side
-from backend.evals.summary import End, ends_of
+from backend.evals.summary import RunState, run_states
 from backend.evals.tables import EvalSuite
 from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.skillpacks import service as skillpacks
 
-SLACK: Final = 2.0
-"""Points of the mean score that a model's moods are good for."""
+SCORE_TOLERANCE: Final = 2.0
+"""Points of the mean score by which the replies of a model may vary."""
 MAX_CASES: Final = 100
 
 
@@ -29,29 +29,29 @@ async def compare(
     base: str | None = None,
     head: str | None = None,
 ) -> Comparison:
-    """What the head's numbers are beside the base's. Each is a version number or a suite's id.
+    """Compare the numbers of the head with those of the base. Each is a version number or the ID of a suite.
 
-    Without a head it is the newest finished suite; without a base the baseline, else the newest one of an earlier
-    version.
+    Without a head, it is the newest finished suite; without a base, the baseline, or else the newest suite of an
+    earlier version.
 
     Raises:
-        SkillpackNotFound: there is none such.
-        NothingToCompare: a side has no finished suite.
+        SkillpackNotFound: The skillpack does not exist.
+        NothingToCompare: A side has no finished suite.
     """
     principal.require(Role.VIEWER, "evals:read")
     pack = await skillpacks.get(session, principal, skillpack)
-    finished = Finished(session, principal, pack.id, skill)
+    finished = FinishedSuites(session, principal, pack.id, skill)
     later = await finished.named(head) if head else await finished.newest()
     if later is None:
         raise NothingToCompare("head", skill, head)
     earlier = await finished.named(base) if base else await finished.before(later)
     if earlier is None:
         raise NothingToCompare("base", skill, base)
-    return await compared(session, earlier, later)
+    return await compare_suites(session, earlier, later)
 
 
-class Finished:
-    """The suites of one skill that ended well."""
+class FinishedSuites:
+    """The suites of one skill that succeeded."""
 
     def __init__(self, session: AsyncSession, principal: Principal, skillpack_id: UUID, skill: str) -> None:
         self._session = session
@@ -62,11 +62,11 @@ class Finished:
         )
 
     async def newest(self) -> EvalSuite | None:
-        """The one that was started last."""
+        """Return the suite that was started last."""
         return await self._first()
 
     async def named(self, ref: str) -> EvalSuite | None:
-        """The one of that id, else the newest of that version."""
+        """Return the suite with this ID, or else the newest of this version."""
         suite_id = skillpacks.as_id(ref)
         if suite_id is not None:
             return await self._first(col(EvalSuite.id) == suite_id)
@@ -75,11 +75,11 @@ class Finished:
         return await self._first(col(EvalSuite.deployment_version) == int(ref))
 
     async def baseline(self) -> EvalSuite | None:
-        """The one that somebody has found good."""
+        """Return the baseline."""
         return await self._first(col(EvalSuite.is_baseline))
 
     async def before(self, later: EvalSuite) -> EvalSuite | None:
-        """The baseline, else the newest of an earlier version."""
+        """Return the baseline, or else the newest suite of an earlier version."""
         baseline = await self.baseline()
         if baseline is not None and baseline.id != later.id:
             return baseline
@@ -94,47 +94,47 @@ class Finished:
         return found
 
 
-async def compared(session: AsyncSession, base: EvalSuite, head: EvalSuite) -> Comparison:
-    """Two suites that have their numbers."""
+async def compare_suites(session: AsyncSession, base: EvalSuite, head: EvalSuite) -> Comparison:
+    """Compare two suites that have their numbers."""
     earlier, later = _side(base), _side(head)
     before, after = await _passing(session, base), await _passing(session, head)
     broken = [case for case, passes in before.items() if passes and after.get(case) is False]
-    mended = [case for case, passes in after.items() if passes and before.get(case) is False]
+    fixed = [case for case, passes in after.items() if passes and before.get(case) is False]
     return Comparison(
         skill=head.skill_name,
         base=earlier,
         head=later,
         deltas=Deltas(
-            pass_rate_pct=_less(later.pass_rate_pct, earlier.pass_rate_pct),
-            mean_score=_less(later.mean_score, earlier.mean_score),
-            mean_cost_micros=_less_whole(later.mean_cost_micros, earlier.mean_cost_micros),
-            mean_latency_ms=_less_whole(later.mean_latency_ms, earlier.mean_latency_ms),
+            pass_rate_pct=_difference(later.pass_rate_pct, earlier.pass_rate_pct),
+            mean_score=_difference(later.mean_score, earlier.mean_score),
+            mean_cost_micros=_whole_difference(later.mean_cost_micros, earlier.mean_cost_micros),
+            mean_latency_ms=_whole_difference(later.mean_latency_ms, earlier.mean_latency_ms),
         ),
         regressed=is_worse(Numbers.model_validate(base.summary), Numbers.model_validate(head.summary)),
         broken_cases=broken[:MAX_CASES],
-        mended_cases=mended[:MAX_CASES],
+        mended_cases=fixed[:MAX_CASES],
     )
 
 
 def is_worse(base: Numbers, head: Numbers) -> bool:
-    """Whether the head passes less often, or is clearly judged lower."""
+    """Return whether the head passes less often, or scores clearly lower."""
     if (head.pass_rate_pct or 0.0) < (base.pass_rate_pct or 0.0):
         return True
-    return base.mean_score is not None and (head.mean_score or 0.0) < base.mean_score - SLACK
+    return base.mean_score is not None and (head.mean_score or 0.0) < base.mean_score - SCORE_TOLERANCE
 
 
 async def _passing(session: AsyncSession, suite: EvalSuite) -> dict[str, bool]:
-    """Each case, and whether it passed in all of its runs whose jobs are still kept."""
-    ends = await ends_of(session, project_id=suite.project_id, suite_id=suite.id)
+    """Return for each case whether it passed in all of its runs whose jobs are still stored."""
+    states = await run_states(session, project_id=suite.project_id, suite_id=suite.id)
     cases: dict[str, bool] = {}
-    for end in ends:
-        if _is_known(end):
-            cases[end.case_id] = cases.get(end.case_id, True) and end.passed
+    for state in states:
+        if _is_known(state):
+            cases[state.case_id] = cases.get(state.case_id, True) and state.passed
     return cases
 
 
-def _is_known(end: End) -> bool:
-    return end.error is not None or end.finished_at is not None
+def _is_known(state: RunState) -> bool:
+    return state.error is not None or state.finished_at is not None
 
 
 def _side(suite: EvalSuite) -> Side:
@@ -150,9 +150,9 @@ def _side(suite: EvalSuite) -> Side:
     )
 
 
-def _less(head: float | None, base: float | None) -> float | None:
+def _difference(head: float | None, base: float | None) -> float | None:
     return None if head is None or base is None else round(head - base, 1)
 
 
-def _less_whole(head: int | None, base: int | None) -> int | None:
+def _whole_difference(head: int | None, base: int | None) -> int | None:
     return None if head is None or base is None else head - base

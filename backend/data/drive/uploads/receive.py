@@ -1,4 +1,4 @@
-"""Reading an uploaded file from a multipart form as it arrives: to the disk, never whole in memory."""
+"""Receive an uploaded file, as a multipart form or as the body alone, and write it to disk piece by piece."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ _MAX_FIELDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """An upload that has arrived whole."""
+    """A complete upload."""
 
     path: str | None
-    """Where it shall go, if the form says so: a file, or a folder with a slash at its end."""
+    """The path that the form requests: a file, or a folder with a slash at the end."""
     filename: str
-    """What it is called where it comes from; may be empty, and may be anything."""
+    """The name of the file at its origin; may be empty, and is not validated."""
     size_bytes: int
     sha256: str
     mime: str
 
 
-async def receive(
+async def receive_form(
     content_type: str | None, body: AsyncIterable[bytes], incoming: Incoming, usage: Usage
 ) -> Received:
     """Write the form's `file` to `incoming`, and read its `path`.
 
     Raises:
-        Unsupported: it is no multipart form.
-        BadUpload: the form is broken, or has no file or several.
-        FileTooLarge: the file is over the limit.
-        DriveQuotaReached: the drive has no room for it.
+        Unsupported: The body is not a multipart form.
+        BadUpload: The form is malformed, or does not have exactly one file.
+        FileTooLarge: The file exceeds the maximum.
+        DriveQuotaReached: It exceeds the quota of the drive.
     """
     form = _Form()
     parser = MultipartParser(_boundary(content_type), form.callbacks())
@@ -71,12 +71,12 @@ async def receive(
     )
 
 
-async def receive_alone(path: str, body: AsyncIterable[bytes], incoming: Incoming, usage: Usage) -> Received:
-    """Write a body that is nothing but the file.
+async def receive_body(path: str, body: AsyncIterable[bytes], incoming: Incoming, usage: Usage) -> Received:
+    """Write a body that consists of the file alone.
 
     Raises:
-        FileTooLarge: the file is over the limit.
-        DriveQuotaReached: the drive has no room for it.
+        FileTooLarge: The file exceeds the maximum.
+        DriveQuotaReached: It exceeds the quota of the drive.
     """
     head = bytearray()
     async for chunk in body:
@@ -97,7 +97,7 @@ async def _write_chunk(chunk: bytes, incoming: Incoming, usage: Usage) -> None:
     size_bytes = incoming.size_bytes + len(chunk)
     if size_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    usage.refuse(size_bytes, 1)
+    usage.require_capacity(size_bytes, 1)
     await incoming.write(chunk)
     DRIVE_BYTES.labels("in").inc(len(chunk))
 
@@ -121,7 +121,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Form:
-    """What the parser has told so far."""
+    """What has been parsed so far."""
 
     pending: bytearray = field(default_factory=bytearray)
     """Bytes of the file that are not written yet."""
@@ -133,14 +133,14 @@ class _Form:
     _part: _Part = field(default_factory=_Part)
 
     def text(self, name: str) -> str | None:
-        """A field of the form, if it is there and not empty."""
+        """Return a field of the form; None if it is missing or empty."""
         try:
             return self.fields[name].decode() or None if name in self.fields else None
         except UnicodeDecodeError:
             raise BadUpload(f"The field {name!r} is not UTF-8 text.") from None
 
     def callbacks(self) -> MultipartCallbacks:
-        """What the parser calls."""
+        """Return the callbacks of the parser."""
         return {
             "on_part_begin": self._on_part_begin,
             "on_header_field": self._on_header_field,

@@ -1,7 +1,7 @@
-"""Uploads that go on over several requests: begun, gone on with, finished, and abandoned.
+"""Manage uploads over several requests: create, continue, finish and abandon them.
 
-An upload holds its whole length in the project's quota from its beginning. Its row says whose it is and where it goes;
-its bytes are in a file of this machine. The row stays for a day after it was finished, for clients that missed that.
+An upload reserves its whole length in the project's quota from the start. Its row says who uploads it and to which
+path; its bytes are in a file of this host. The row stays for a day after the end, for clients that missed the response.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.data.drive import ingest, partial_uploads, usage
-from backend.data.drive.partial_uploads import More
+from backend.data.drive import usage
 from backend.data.drive.tables import DriveUpload
-from backend.data.drive.upload import MAX_FILE_BYTES, Received
-from backend.data.drive.upload_errors import UploadMissing
+from backend.data.drive.uploads import ingest, partial_files
+from backend.data.drive.uploads.errors import UploadMissing
+from backend.data.drive.uploads.partial_files import UploadChunk
+from backend.data.drive.uploads.receive import MAX_FILE_BYTES, Received
 from backend.identity.auth import audit
 from backend.identity.auth.principal import Principal, visible
 from backend.storage import Storage
@@ -34,39 +35,39 @@ from backend.storage.file_errors import DriveFileMissing, FileTooLarge, PathTake
 from backend.storage.mime import HEAD_BYTES, sniff
 from backend.storage.paths import parse_drive_path
 
-LIFE: Final = timedelta(days=1)
-"""Without another byte an upload is forgotten after so long."""
+LIFETIME: Final = timedelta(days=1)
+"""An upload expires after this time without more bytes."""
 
 
 class Progress(NamedTuple):
-    """An upload, and how far it is."""
+    """An upload and its length so far."""
 
     upload: DriveUpload
     offset: int
 
 
-class Begun(NamedTuple):
-    """What a client wants to upload."""
+class NewUpload(NamedTuple):
+    """The upload that a client requests."""
 
     length_bytes: int
     path: str | None
-    """Where it goes, as it says."""
+    """The path in the drive that the client requests."""
     filename: str
     upload_metadata: str
 
 
-async def create(context: AppContext, principal: Principal, begun: Begun) -> Progress:
-    """Begin an upload; an empty one is finished with it.
+async def create(context: AppContext, principal: Principal, new: NewUpload) -> Progress:
+    """Create an upload; an empty one is finished immediately.
 
     Raises:
-        BadDrivePath: the path cannot be one.
-        PathTaken: a folder is there.
-        FileTooLarge: it is over the limit.
-        DriveQuotaReached: the drive has no room for it.
+        BadDrivePath: The path is invalid.
+        PathTaken: A folder has the path.
+        FileTooLarge: It exceeds the maximum.
+        DriveQuotaReached: It exceeds the quota of the drive.
     """
-    if begun.length_bytes > MAX_FILE_BYTES:
+    if new.length_bytes > MAX_FILE_BYTES:
         raise FileTooLarge(MAX_FILE_BYTES)
-    path = ingest.destination(begun.path, begun.filename)
+    path = ingest.destination(new.path, new.filename)
     await _require_no_folder(context, principal, str(path))
     drives, project_id = ingest.drives_of(context), principal.project_id
     await usage.current(drives, project_id)
@@ -74,19 +75,19 @@ async def create(context: AppContext, principal: Principal, begun: Begun) -> Pro
         id=uuid4(),
         project_id=project_id,
         path=str(path),
-        length_bytes=begun.length_bytes,
-        upload_metadata=begun.upload_metadata,
-        expires_at=now() + LIFE,
+        length_bytes=new.length_bytes,
+        upload_metadata=new.upload_metadata,
+        expires_at=now() + LIFETIME,
     )
     file = _file(context.storage, upload.id)
     file.touch(mode=0o600)
     try:
         async with context.database.transaction() as session:
-            await usage.hold(session, project_id)
-            (await usage.read(session, drives.quotas, project_id)).refuse(begun.length_bytes, 1)
+            await usage.lock(session, project_id)
+            (await usage.read(session, drives.quotas, project_id)).require_capacity(new.length_bytes, 1)
             session.add(upload)
             await audit.record(
-                session, principal, "drive.upload_began", str(path), size_bytes=begun.length_bytes
+                session, principal, "drive.upload_began", str(path), size_bytes=new.length_bytes
             )
     except BaseException:
         file.unlink(missing_ok=True)
@@ -94,97 +95,101 @@ async def create(context: AppContext, principal: Principal, begun: Begun) -> Pro
     try:
         return await progress(context, principal, upload.id)
     except PurasError:
-        await abandon(context, principal, upload.id)  # nobody was told its address
+        await abandon(context, principal, upload.id)  # no client knows its URL
         raise
 
 
 async def progress(context: AppContext, principal: Principal, upload_id: UUID) -> Progress:
-    """How far an upload is; one that is whole and was not placed for a fault is placed now.
+    """Return the progress of an upload; finish one that is complete but was not stored because of a failure.
 
     Raises:
-        UploadMissing: there is none, or it was forgotten.
-        UploadBusy: it is whole, and being placed.
+        UploadMissing: It does not exist, or has expired.
+        UploadBusy: It is complete, and another request is storing it.
     """
     async with context.database.glance() as session:
-        upload = await _found(session, principal, upload_id)
+        upload = await _get(session, principal, upload_id)
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
     file = _file(context.storage, upload_id)
     try:
-        offset = partial_uploads.length(file)
+        offset = partial_files.length(file)
         if offset == upload.length_bytes:
-            with partial_uploads.held(file):
+            with partial_files.locked(file):
                 await _finish(context, principal, upload, file)
     except UploadMissing:
-        return await _finished_meanwhile(context, principal, upload_id)
+        return await _require_finished(context, principal, upload_id)
     return Progress(upload, offset)
 
 
-async def go_on(context: AppContext, principal: Principal, upload_id: UUID, more: More) -> Progress:
-    """Take more bytes of an upload, and place the file when it is whole.
+async def append(context: AppContext, principal: Principal, upload_id: UUID, chunk: UploadChunk) -> Progress:
+    """Add bytes to an upload, and store the file when it is complete.
 
     Raises:
-        UploadMissing: there is none, or it was forgotten.
-        UploadBusy: another request is writing it.
-        WrongOffset: it is not that far, or farther.
-        UploadChunkTooLarge: more comes than it has left.
-        ChecksumMismatch: what came has another digest.
-        PathTaken: a folder came in its place meanwhile.
+        UploadMissing: It does not exist, or has expired.
+        UploadBusy: Another request is writing it.
+        WrongOffset: It has another length than the offset.
+        UploadChunkTooLarge: There are more bytes than it lacks.
+        ChecksumMismatch: The bytes have another digest.
+        PathTaken: A folder was created at its path meanwhile.
     """
     async with context.database.glance() as session:
-        upload = await _found(session, principal, upload_id)
+        upload = await _get(session, principal, upload_id)
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
     file = _file(context.storage, upload_id)
     try:
-        with partial_uploads.held(file) as descriptor:
-            await _prolong(context.database, upload)
-            offset = await partial_uploads.append(descriptor, more, upload.length_bytes)
+        with partial_files.locked(file) as descriptor:
+            await _extend_expiry(context.database, upload)
+            offset = await partial_files.append(descriptor, chunk, upload.length_bytes)
             if offset == upload.length_bytes:
                 await _finish(context, principal, upload, file)
     except UploadMissing:
-        return await _finished_meanwhile(context, principal, upload_id)
+        return await _require_finished(context, principal, upload_id)
     return Progress(upload, offset)
 
 
 async def abandon(context: AppContext, principal: Principal, upload_id: UUID) -> None:
-    """Forget an upload; a file that it has brought into the drive stays.
+    """Delete an upload; a file that it has stored in the drive stays.
 
     Raises:
-        UploadMissing: there is none, or it was forgotten.
-        UploadBusy: a request is writing it, whose bytes nothing else would hold to the quota.
+        UploadMissing: It does not exist, or has expired.
+        UploadBusy: A request is writing it, and its bytes would not count toward the quota any more.
     """
     file = _file(context.storage, upload_id)
     async with context.database.glance() as session:
-        await _found(session, principal, upload_id)
-    with _held_if_there(file):
+        await _get(session, principal, upload_id)
+    with _locked_if_exists(file):
         async with context.database.transaction() as session:
-            upload = await _found(session, principal, upload_id)
+            upload = await _get(session, principal, upload_id)
             await session.delete(upload)
             await audit.record(session, principal, "drive.upload_ended", upload.path)
         file.unlink(missing_ok=True)
 
 
 @contextmanager
-def _held_if_there(file: Path) -> Iterator[None]:
-    """Hold the upload's file; one that is finished, or begun on another machine, has none."""
-    with ExitStack() as held:
+def _locked_if_exists(file: Path) -> Iterator[None]:
+    """Lock the upload's file; a finished upload, or one of another host, has none."""
+    with ExitStack() as stack:
         with suppress(UploadMissing):
-            held.enter_context(partial_uploads.held(file))
+            stack.enter_context(partial_files.locked(file))
         yield
 
 
-async def _finished_meanwhile(context: AppContext, principal: Principal, upload_id: UUID) -> Progress:
-    """An upload whose bytes are gone: another request brings them into the drive just now, or they are lost."""
+async def _require_finished(context: AppContext, principal: Principal, upload_id: UUID) -> Progress:
+    """Return an upload whose file is missing: another request is storing it, or the bytes are lost.
+
+    Raises:
+        UploadMissing: The bytes are lost.
+    """
     async with context.database.transaction() as session:
-        upload = await _found(session, principal, upload_id, is_locking=True)
+        upload = await _get(session, principal, upload_id, is_locking=True)
     if upload.finished_at is None:
         raise UploadMissing
     return Progress(upload, upload.length_bytes)
 
 
 async def _finish(context: AppContext, principal: Principal, upload: DriveUpload, file: Path) -> None:
-    """Place the whole file; whoever calls holds it."""
+    """Store the complete file; the caller has locked it."""
     path = parse_drive_path(f"drive/{upload.path}")
     async with context.storage.receive(begun=file) as incoming:
         await incoming.settle()
@@ -196,20 +201,20 @@ async def _finish(context: AppContext, principal: Principal, upload: DriveUpload
             sniff(await to_thread(_head, file), path.name),
         )
         async with context.database.transaction() as session:
-            stored = await _found(session, principal, upload.id, is_locking=True)
+            stored = await _get(session, principal, upload.id, is_locking=True)
             if stored.finished_at is None:
                 replaced = await ingest.file_at(context.storage, principal, path)
                 await ingest.put(session, principal, incoming, path, received)
-                less = replaced.size_bytes if replaced else 0
+                replaced_bytes = replaced.size_bytes if replaced else 0
                 await usage.add(
-                    session, principal.project_id, received.size_bytes - less, 0 if replaced else 1
+                    session, principal.project_id, received.size_bytes - replaced_bytes, 0 if replaced else 1
                 )
                 stored.finished_at = now()
     file.unlink(missing_ok=True)
 
 
-async def _prolong(database: Database, upload: DriveUpload) -> None:
-    upload.expires_at = now() + LIFE
+async def _extend_expiry(database: Database, upload: DriveUpload) -> None:
+    upload.expires_at = now() + LIFETIME
     query = text("update drive_uploads set expires_at = :at where id = :id and project_id = :project_id")
     async with database.transaction() as session:
         await session.execute(
@@ -217,7 +222,7 @@ async def _prolong(database: Database, upload: DriveUpload) -> None:
         )
 
 
-async def _found(
+async def _get(
     session: AsyncSession, principal: Principal, upload_id: UUID, *, is_locking: bool = False
 ) -> DriveUpload:
     query = visible(DriveUpload, principal).where(

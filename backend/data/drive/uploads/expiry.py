@@ -1,4 +1,4 @@
-"""Uploads that nobody goes on with: forgotten after their time, whosesoever they are, with their bytes."""
+"""Delete expired uploads of all projects, with their bytes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.storage import Storage
 
-_AT_ONCE: Final = 1_000
+_BATCH_SIZE: Final = 1_000
 
 _EXPIRED: Final = text("delete from drive_uploads where expires_at < now()")
-_KNOWN: Final = text("select id from drive_uploads where id = any(:ids) and finished_at is null")
+_UNFINISHED: Final = text("select id from drive_uploads where id = any(:ids) and finished_at is null")
 
 
 async def sweep(database: Database, storage: Storage, *, may_continue: Callable[[], bool]) -> None:
-    """Forget uploads over their time, and remove files on this machine that belong to none."""
+    """Delete expired uploads, and files of this host that belong to none."""
     async with database.transaction() as session:
         await session.execute(_EXPIRED)
-    long_enough_ago = (now() - timedelta(minutes=10)).timestamp()  # its row may be about to be stored
-    files = await to_thread(_old_files, storage.uploads_dir, long_enough_ago)
+    max_modified_at = (now() - timedelta(minutes=10)).timestamp()  # a newer file may not have its row yet
+    files = await to_thread(_old_files, storage.uploads_dir, max_modified_at)
     while files and may_continue():
-        some, files = files[:_AT_ONCE], files[_AT_ONCE:]
+        batch, files = files[:_BATCH_SIZE], files[_BATCH_SIZE:]
         async with database.transaction() as session:
-            known = set((await session.scalars(_KNOWN, {"ids": [UUID(file.name) for file in some]})).all())
-        for file in some:
-            if UUID(file.name) not in known:
+            unfinished = set(
+                (await session.scalars(_UNFINISHED, {"ids": [UUID(file.name) for file in batch]})).all()
+            )
+        for file in batch:
+            if UUID(file.name) not in unfinished:
                 file.unlink(missing_ok=True)
 
 
@@ -43,6 +45,6 @@ def _old_files(folder: Path, before: float) -> list[Path]:
             UUID(file.name)
             if file.stat().st_mtime < before:
                 found.append(file)
-        except (ValueError, FileNotFoundError):  # not ours, or finished just now
+        except (ValueError, FileNotFoundError):  # not an upload, or finished just now
             continue
     return found

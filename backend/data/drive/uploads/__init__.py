@@ -1,0 +1,1 @@
+"""Receive files from clients, in one request or several, and store them in the drive."""
