@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from backend.skills.manifest.types import Skill
-from backend.skills.bundles.requirements import FILE as REQUIREMENTS
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.money.pricing import PriceList
+from backend.skills.bundles.requirements import FILE as REQUIREMENTS
+from backend.skills.manifest.types import Skill
 from workers.types import Assignment
 
 

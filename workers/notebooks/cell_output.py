@@ -80,7 +80,9 @@ class CellOutput:
             self._clear(waits=False)
         kind = message.get("output_type")
         if kind == "stream":
-            self._print("stderr" if message.get("name") == "stderr" else "stdout", _as_text(message.get("text")))
+            self._print(
+                "stderr" if message.get("name") == "stderr" else "stdout", _as_text(message.get("text"))
+            )
         elif kind == "error":
             self._append(_error(message))
         elif kind in ("display_data", "update_display_data", "execute_result"):
@@ -98,7 +100,9 @@ class CellOutput:
             last["text"] = _without_overwritten(before + text[:remaining])
             self._text_characters -= max(0, len(before) + min(len(text), remaining) - len(last["text"]))
         else:
-            self._append({"output_type": "stream", "name": name, "text": _without_overwritten(text[:remaining])})
+            self._append(
+                {"output_type": "stream", "name": name, "text": _without_overwritten(text[:remaining])}
+            )
         if len(text) > remaining:
             self._note_full()
 
@@ -164,7 +168,9 @@ def _error(message: dict[str, Any]) -> Output:
 
 
 def _as_text(message: Any) -> str:
-    return message if isinstance(message, str) else "".join(map(str, message)) if isinstance(message, list) else str(message)
+    if isinstance(message, str):
+        return message
+    return "".join(map(str, message)) if isinstance(message, list) else str(message)
 
 
 def _without_overwritten(text: str) -> str:

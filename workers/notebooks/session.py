@@ -9,19 +9,19 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from backend.authoring.notebooks import kernel_state
-from backend.authoring.notebooks.kernel_state import KernelAttempt, NextCell, KernelRequests
-from backend.execution.events.types import LogEvent
+from backend.authoring.notebooks.kernel_state import KernelAttempt, KernelRequests, NextCell
 from backend.context import AppContext
 from backend.core.errors import PurasError
 from backend.data.secrets.scrub import Scrubber
-from workers.agent.workspace.kernel import Kernel
+from backend.execution.events.types import LogEvent
+from workers.agent.workspace.kernel import End, Kernel
 from workers.agent.workspace.workspace import SandboxWorkspace, open_workspace
 from workers.db_retry import DatabaseRetry
 from workers.notebooks.assignment import KernelAssignment
 from workers.notebooks.cell_output import CellOutput
-from workers.sandbox.host.zygotes.exit_status import NotStarted
-from workers.sandbox.host.runtime import SandboxRuntime
 from workers.sandbox.host.executions.staged_drive import DRIVE_GONE
+from workers.sandbox.host.runtime import SandboxRuntime
+from workers.sandbox.host.zygotes.exit_status import NotStarted
 from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.types import Failure, Measured, Outcome, Recorder, Success
 
@@ -55,7 +55,11 @@ class Session:
     """One kernel from its start to its end."""
 
     def __init__(
-        self, context: AppContext, workspace: SandboxWorkspace, assignment: KernelAssignment, recorder: Recorder
+        self,
+        context: AppContext,
+        workspace: SandboxWorkspace,
+        assignment: KernelAssignment,
+        recorder: Recorder,
     ) -> None:
         self._context = context
         self._open = workspace
@@ -117,24 +121,41 @@ class Session:
                 await asyncio.sleep(_PAUSE_S)
 
         following = asyncio.create_task(kernel.follow(cell.code, on_message), name="cell of a notebook")
-        is_interrupted = False
+        interrupts = self._interrupts
         try:
-            while not (await asyncio.wait({following}, timeout=_poll_s(output)))[0]:
-                if output.is_new:
-                    output.is_new = False
-                    await self._store_outputs(cell, output, "running")
-                state = await self._read_state()
-                if state.restarts > self._restarts or self._assignment.leaving.is_set() or self._is_expired():
-                    output.note("[ended with its kernel]")
-                    await self._store_outputs(cell, output, "interrupted")
-                    return  # the caller ends the kernel
-                if state.interrupts > self._interrupts:
-                    self._interrupts, is_interrupted = state.interrupts, True
-                    await kernel.interrupt()
+            has_ended = await self._watch(cell, output, kernel, following)
         finally:
             following.cancel()
             await asyncio.wait({following})
-        end = following.result()
+        if has_ended:
+            is_interrupted = self._interrupts > interrupts
+            await self._finish(cell, output, kernel, following.result(), is_interrupted=is_interrupted)
+
+    async def _watch(
+        self, cell: NextCell, output: CellOutput, kernel: Kernel, following: asyncio.Task[End]
+    ) -> bool:
+        """Store outputs and forward interrupts while the cell runs.
+
+        Return True when the cell has ended, and False when its kernel must end; the caller of `_run` ends the kernel.
+        """
+        while not (await asyncio.wait({following}, timeout=_poll_s(output)))[0]:
+            if output.is_new:
+                output.is_new = False
+                await self._store_outputs(cell, output, "running")
+            state = await self._read_state()
+            if state.restarts > self._restarts or self._assignment.leaving.is_set() or self._is_expired():
+                output.note("[ended with its kernel]")
+                await self._store_outputs(cell, output, "interrupted")
+                return False
+            if state.interrupts > self._interrupts:
+                self._interrupts = state.interrupts
+                await kernel.interrupt()
+        return True
+
+    async def _finish(
+        self, cell: NextCell, output: CellOutput, kernel: Kernel, end: End, *, is_interrupted: bool
+    ) -> None:
+        """Store the status of the cell, and start a new kernel if the kernel died."""
         if end == "died":
             reason = await kernel.close() or "it ended by itself"
             self._kernel = None
