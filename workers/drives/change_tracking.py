@@ -49,7 +49,7 @@ _SLACK_S: Final = 1.0
 
 _CLOCK: Final = text("select clock_timestamp()")
 _JOBS: Final = text("""
-select id, case when attempt > 1 or started_at is null then created_at else started_at end as began,
+select id, case when attempt > 1 or started_at is null then created_at else started_at end as started,
        finished_at as ended, outputs
 from jobs where project_id = :project_id and finished_at >= :since and attempt > 0
 union all
