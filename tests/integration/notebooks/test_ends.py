@@ -62,7 +62,7 @@ async def test_a_kernel_whose_worker_is_killed_is_told_lost_and_can_be_had_anew(
     with worker(served, servers, database_url) as process:
         seen = await kernel.until(lambda one: one["status"] == "ended")
         assert seen["ended_by"] == "lost"
-        assert "died" in seen["reason"]
+        assert "was lost once" in seen["reason"]
         assert [one["status"] for one in seen["cells"]] == ["ok", "lost"]
         fresh = await kernel.project.http.post(KERNELS, json={"path": PATH})
         anew = Kernel(kernel.project, fresh.json()["id"])
