@@ -89,8 +89,8 @@ async def test_a_search_that_cannot_be_paid_is_not_made(room: WorkspaceGroup, we
     [
         ({"results": "x"}, "200 OK", "not a list of results"),
         (["x"], "200 OK", "not a list of results"),
-        ({}, "500 Broken", "answered 500"),
-        ({"results": ["x" * (5 << 20)]}, "200 OK", "more than can be read"),
+        ({}, "500 Broken", "responded with status 500"),
+        ({"results": ["x" * (5 << 20)]}, "200 OK", "is too large"),
     ],
 )
 async def test_an_engine_that_answers_wrongly_costs_nothing(
@@ -106,7 +106,7 @@ async def test_an_engine_that_does_not_come_to_an_end_is_given_up(
     web.does("/search", slowly)
     engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20, timeout_s=0.3)
     async with asyncio.timeout(5):
-        assert "cannot be asked now" in await room.refused(tool(engine), query="owls")
+        assert "is unavailable" in await room.refused(tool(engine), query="owls")
 
 
 async def test_claude_searches_with_its_own_tool_where_it_is_the_model(

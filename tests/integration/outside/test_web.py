@@ -136,7 +136,7 @@ async def test_what_does_not_answer_in_time_is_given_up(web: Web, outside: RunEg
 
 async def test_what_cannot_be_read_says_why(room: WorkspaceGroup, web: Web, web_fetch: WebFetch) -> None:
     picture = web.says("/a.png", b"\x89PNG\r\n\x1a\n\0\0", "Content-Type: image/png")
-    assert "get it with download_url" in await room.refused(web_fetch, url=picture)
+    assert "Download it with download_url" in await room.refused(web_fetch, url=picture)
     assert "answers 404" in await room.refused(web_fetch, url=web.url("/nowhere"))
     assert "write 'https://…' in full" in await room.refused(web_fetch, url="owls")
     assert "has no address" in await room.refused(
