@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
 from backend.docs_site import build
-from tests.e2e.test_accessibility import assert_usable
+from tests.e2e.test_accessibility import grave_violations
 
 pytestmark = pytest.mark.e2e
 
@@ -16,11 +16,11 @@ QUESTIONS = {
     "start quickstart": "Quickstart",
     "webhook signature": "Webhooks",
     "restore backup": "Backup and restore",
-    "rotate secrets": "secrets",
+    "worker dies": "lost worker",
     "network none": "Network",
     "daily cap key": "Daily caps of keys",
-    "schedule timezone": "Schedules",
-    "idempotency key": "Idempotency",
+    "model key anthropic": "Models",
+    "python client stream": "Python",
     "approve tool call": "approv",
     "budget alert": "Budgets",
 }
@@ -38,7 +38,7 @@ def test_anyone_can_read_it_and_nothing_comes_from_another_host(page: Page, runn
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda request: problems.extend(_elsewhere(request, running.url)))
     page.goto(f"{running.url}/docs")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Puras Studio documentation")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Puras Studio documentation")
     page.get_by_role("link", name="Quickstart").first.click()
     expect(page.get_by_role("heading", name="Quickstart", level=1)).to_be_visible()
     page.goto(f"{running.url}/docs/reference/job-statuses/")
@@ -62,18 +62,20 @@ def test_former_addresses_redirect_and_unknown_ones_show_the_site(page: Page, ru
 def test_a_search_finds_the_answer_among_the_first_three(page: Page, running: Any, query: str) -> None:
     page.goto(f"{running.url}/docs/")
     page.get_by_role("button", name="Search").click()
-    page.get_by_role("textbox").fill(query)
-    results = page.locator(".md-search__item, [role=dialog] ol > li, [role=dialog] li")
+    page.get_by_role("combobox", name="Search").fill(query)
+    results = page.get_by_role("option")
     expect(results.first).to_be_visible()
-    first = " ".join(results.nth(n).inner_text() for n in range(min(3, results.count())))
-    assert QUESTIONS[query].casefold() in first.casefold(), first
+    titles = [result.inner_text().replace("\n", " ")[:120] for result in results.all()[:3]]
+    assert any(QUESTIONS[query].casefold() in title.casefold() for title in titles), titles
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", ["", "tutorials/quickstart/", "reference/errors/"])
-def test_pages_are_usable_in_light_and_dark(page: Page, running: Any, path: str) -> None:
+def test_pages_are_accessible(page: Page, running: Any, path: str, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
     page.goto(f"{running.url}/docs/{path}")
     expect(page.get_by_role("heading", level=1).first).to_be_visible()
-    assert_usable(page, path)
+    assert grave_violations(page, {}) == []
 
 
 def _elsewhere(request: Request, own: str) -> list[str]:

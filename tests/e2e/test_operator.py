@@ -32,7 +32,7 @@ def test_an_operator_sees_workers_queue_people_and_projects_and_puts_money_in(
     expect(signed_in).to_have_url(f"{settled.running.url}/operator")
     health = signed_in.get_by_role("list", name="Health").get_by_role("listitem")
     expect(health).to_have_count(4)
-    expect(health.filter(has_text="Redis")).to_contain_text("jobs start at once")
+    expect(health.filter(has_text="Redis")).to_contain_text("Jobs start immediately")
     workers = signed_in.get_by_role("table", name="Workers").get_by_role("row")
     expect(workers.filter(has_text=f"{settled.slug}: count")).to_have_count(1, timeout=30_000)
     settled.api.post(f"/v1/jobs/{job_id}/cancel")

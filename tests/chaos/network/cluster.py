@@ -20,7 +20,7 @@ from backend.config import Settings
 from backend.embedded import postgres
 from backend.migrations import run as migrations
 from backend.money.pricing import usd_to_micros
-from backend.operations.user_commands import make_project
+from backend.operations.user_commands import create_with_key
 from benchmarks.client import Client
 from benchmarks.instance import environment
 from tests.chaos.network import servers
@@ -88,7 +88,7 @@ class Cluster:
         )
         name, credit_micros = f"app-{uuid4().hex[:6]}", usd_to_micros(credit_usd)
         with self.network.inside():
-            made = asyncio.run(make_project(options, name=name, slug=None, credit_micros=credit_micros))
+            made = asyncio.run(create_with_key(options, name=name, slug=None, credit_micros=credit_micros))
         return made.api_key
 
     def ask(self, query: str) -> list[tuple[object, ...]]:

@@ -169,7 +169,7 @@ class Reader:
 def reader_of(instance: Instance, page: str, folder: Path) -> Reader:
     """Somebody with a project of their own, who begins with a page."""
     made = asyncio.run(
-        user_commands.make_project(
+        user_commands.create_with_key(
             Settings(home=instance.up.home), name=f"Reader of {page}", slug=None, credit_micros=20_000_000
         )
     )

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from backend.config import Settings
-from backend.operations.commands import PARTS, TABLELESS, commands
+from backend.operations.commands import COMMANDS_BY_MODULE, MODULES_WITHOUT_TABLES, commands
 from backend.tables import metadata
 
 ROOT = Path(__file__).parents[3]
@@ -42,18 +42,18 @@ def _lines(app: typer.Typer) -> dict[str, str]:
 COMMANDS = set(_lines(commands()))
 
 
-@pytest.mark.parametrize("lines", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("lines", COMMANDS_BY_MODULE.values(), ids=COMMANDS_BY_MODULE)
 def test_a_part_of_the_command_line_has_the_commands_that_are_listed_for_it(lines: dict[str, str]) -> None:
     assert {name: _lines(commands(name)) for name in lines} == dict.fromkeys(lines, lines)
 
 
 def test_the_list_has_every_command_with_its_help() -> None:
-    every = {name: line for lines in PARTS.values() for name, line in lines.items()}
+    every = {name: line for lines in COMMANDS_BY_MODULE.values() for name, line in lines.items()}
     assert _lines(commands("--help")) == _lines(commands()) == _lines(commands("no-such-command")) == every
 
 
 @pytest.mark.parametrize(
-    "asked", [next(iter(names)) for part, names in PARTS.items() if part not in TABLELESS]
+    "asked", [next(iter(names)) for part, names in COMMANDS_BY_MODULE.items() if part not in MODULES_WITHOUT_TABLES]
 )
 def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> None:
     """Those that serve migrate first, and know them by that."""

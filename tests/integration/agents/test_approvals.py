@@ -65,7 +65,7 @@ async def test_an_approved_call_is_made_once_as_it_was_shown_and_nothing_is_boug
     agents.upstream.script = [says(calls("look", at="a tree"), calls("send", at="a barn")), hand_in()]
     job_id = await waiting(agents)
     job = await agents.get(job_id)
-    assert (job["started_at"], "approve or deny" in job["waiting_reason"]) == (None, True)
+    assert (job["started_at"], "approval" in job["waiting_reason"]) == (None, True)
     assert await window(agents) == (0, 0, 0)
     (asked,) = await pending(agents, job_id)
     assert (asked["tool"], asked["input"], gated.calls) == ("send", {"at": "a barn"}, [])

@@ -34,7 +34,7 @@ async def test_a_job_that_failed_with_a_former_code_has_the_present_one(
         await session.execute(
             text("update jobs set error_code = :code where id = :id"), {"code": stored, "id": job_id}
         )
-    headers = {"Authorization": f"Bearer {key.clear_text}"}
+    headers = {"Authorization": f"Bearer {key.plaintext}"}
 
     job = (await client.get(f"/v1/jobs/{job_id}", headers=headers)).json()
     listed = (await client.get("/v1/jobs", headers=headers)).json()

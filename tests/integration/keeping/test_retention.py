@@ -45,7 +45,7 @@ async def test_a_month_of_events_goes_when_no_job_of_it_is_needed(
 
     async with database.transaction() as session:
         going = await forecast(session, rules(events=90 * DAY))
-    assert going[0].what == f"month {name_of(month)}"
+    assert going[0].name == f"month {name_of(month)}"
     assert await events_of(database, old), "a forecast removes nothing"
 
     await all_turns(database, storage, rules(events=90 * DAY))
@@ -128,7 +128,7 @@ async def test_old_jobs_go_with_their_events_and_the_books_still_add_up(
     running = await a_job(database, tenant, created=now() - 40 * DAY, finished=None)
     async with database.transaction() as session:
         jobs, *_ = await forecast(session, rules(jobs=30 * DAY))
-    assert (jobs.what, jobs.rows) == ("jobs", 3)
+    assert (jobs.name, jobs.rows) == ("jobs", 3)
 
     await all_turns(database, storage, rules(jobs=30 * DAY))
     async with database.transaction() as session:

@@ -83,7 +83,7 @@ async def test_a_project_lowers_its_window_and_never_raises_it_above_the_ceiling
         refused = await caller.patch(path, json={"concurrency_limit": most + 1}, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "limit_above_ceiling")
         assert f"above the ceiling of {most}" in refused.json()["detail"]
-        assert "an operator of this instance raises it" in refused.json()["detail"]
+        assert "can raise the ceiling" in refused.json()["detail"]
     assert await window(database, project.id) == 5
 
     for asked in (20, 3):

@@ -136,7 +136,7 @@ async def test_an_operator_sets_the_limits_of_a_project_and_takes_them_back(
 
     before = len(await acts(database))
     table = (await command("project", "limits", project.slug)).out
-    assert "(its own)" in table
+    assert "(set for this project)" in table
     assert len(await acts(database)) == before  # looking changes nothing
     back = await command("project", "limits", project.slug, "--api-keys", "default", "--json")
     assert json.loads(back.out)["api_keys"] == {"limit": 100, "is_own": False}
