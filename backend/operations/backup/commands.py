@@ -36,7 +36,7 @@ def make_backup(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Write all of this instance into one file, while it runs: database, bundles, drives."""
+    """Write this instance into one file while it runs: database, bundles, drives."""
     made = _run(backup.make(settings(), path, with_keys=with_keys, tell=_progress))
     if as_json:
         _print({"path": str(made.path), "size_bytes": made.size_bytes} | _facts(made.header, made.manifest))
@@ -60,7 +60,7 @@ def restore_backup(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
-    """Bring an empty home, or an empty DATABASE_URL, to life from a backup: all of it or nothing."""
+    """Restore a backup into an empty home, or an empty DATABASE_URL, completely or not at all."""
     if check:
         checked = restore.check(settings(), path)
         facts = _facts(checked.header, checked.manifest) | {"is_signed": checked.is_signed}
