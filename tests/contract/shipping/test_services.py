@@ -53,7 +53,8 @@ def test_the_list_has_every_command_with_its_help() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [next(iter(names)) for part, names in COMMANDS_BY_MODULE.items() if part not in MODULES_WITHOUT_TABLES]
+    "asked",
+    [next(iter(names)) for part, names in COMMANDS_BY_MODULE.items() if part not in MODULES_WITHOUT_TABLES],
 )
 def test_a_part_alone_knows_every_table_that_its_rows_refer_to(asked: str) -> None:
     """Those that serve migrate first, and know them by that."""
