@@ -40,6 +40,8 @@ SECTIONS: Final = (
         "Build skills",
         (
             "guides/agents",
+            "guides/call-other-skills",
+            "guides/approvals",
             "guides/files-as-inputs",
             "guides/attachments",
             "guides/media",

@@ -29,7 +29,7 @@ expiry (`expires_at`) or scopes:
   submitted itself: {restricted}.
 - A skill of its list does all that its author wrote: it calls the skills that its `skill.yaml` declares as tools, and
   its code calls any. A model calls other skills by name only if they are in the list
-  ([Calling other skills](../guides/agents.md#calling-other-skills)).
+  ([Calling other skills](../guides/call-other-skills.md)).
 - It sees no job of another key or person, in no list, search, stream or file, unless it has `jobs:read`.
 - It never creates a key, and never changes one.
 

@@ -157,14 +157,28 @@ def _in_ipython(reader: Reader, *cells: str) -> None:
 
 @guide("guides/agents")
 def _agents(reader: Reader) -> None:
-    files = reader.files()
-    reader.push({**files, **packs.SUMMARIZE_PROMPT, **packs.refund()})
-    for decision in ("approve", "deny"):
-        asked = packs.asked_about(reader)
-        reader.mine[f"ID/{decision}"] = f"{asked}/{decision}"
-    (reader.folder / "article.txt").write_text("Owls hunt at night.", encoding="utf-8")
-    reader.shell()
+    reader.push({**reader.files(), **packs.SUMMARIZE_PROMPT})
+    assert "They hunt at night." in reader.shell()
     assert "Owls for" in reader.python()
+
+
+@guide("guides/approvals")
+def _approvals(reader: Reader) -> None:
+    reader.push({**reader.files(), **packs.REFUND_PROMPT})
+    for decided in ("ID/approve", "ID/deny", "approve ID", "deny ID"):
+        reader.mine[decided] = decided.replace("ID", packs.asked_about(reader))
+    assert "refund" in reader.shell()
+    assert not reader.asks("/v1/approvals", status="pending")
+    packs.asked_about(reader)
+    reader.python()
+    assert not reader.asks("/v1/approvals", status="pending")
+
+
+@guide("guides/call-other-skills")
+def _other_skills(reader: Reader) -> None:
+    reader.push({**reader.files(), **packs.ANSWER})
+    result = reader.client.run("report", {"question": "Who hunts at night?"})
+    assert result["report"].endswith("Owls do.")
 
 
 @guide("guides/evals")

@@ -14,6 +14,7 @@ from tests.doubles.messages import Answer, calls, says
 
 HEAD: Final = "entrypoint: main.py:run\nnetwork: none\n"
 SUMMARIZE_PROMPT: Final = {"skills/summarize/prompt.md": "Sum it up.\n"}
+REFUND_PROMPT: Final = {"skills/refund/prompt.md": "Give the money back.\n"}
 
 
 def answer(body: dict[str, Any]) -> Answer:
@@ -83,6 +84,13 @@ OF_CLIENTS: Final = {
     "def run(image):\n    return {'thumbnail': drive.save('thumbnails/a.jpg', load_bytes(image))}\n",
 }
 """The skills that the pages of the clients call."""
+ANSWER: Final = {
+    "skills/answer/skill.yaml": "entrypoint: prompt.md\nnetwork: none\n"
+    "input_schema: {type: object, properties: {question: {type: text}}}\n"
+    "output_schema: {type: object, properties: {answer: {type: text}}}\n",
+    "skills/answer/prompt.md": "Answer the question.\n",
+}
+"""The agent that the function of the guide on calls of other skills calls."""
 SHOUT: Final = function(
     "shout", "def run(text):\n    return {'text': text.upper()}\n", takes="text", gives={"text": "string"}
 )
@@ -97,15 +105,15 @@ def yaml_of(page: str, mark: str) -> str:
 
 
 def summarize(more: str = "") -> dict[str, str]:
-    """The agent of the page of agents, perhaps with more in its skill.yaml."""
-    document = yaml_of("agents", "# skills/summarize/skill.yaml")
+    """Return the agent of the guide on agents, with more keys in its skill.yaml if they are given."""
+    document = yaml_of("guides/agents", "# skills/summarize/skill.yaml")
     return {"skills/summarize/skill.yaml": document + more, **SUMMARIZE_PROMPT}
 
 
 def graded() -> dict[str, str]:
-    """The same with the graders and the cases of the page of evals."""
-    (cases,) = (block.code for block in blocks.of_page("evals") if block.language == "jsonl")
-    evals = yaml_of("evals", "# skills/summarize/skill.yaml")
+    """Return the same agent with the graders and the cases of the guide on evals."""
+    (cases,) = (block.code for block in blocks.of_page("guides/evals") if block.language == "jsonl")
+    evals = yaml_of("guides/evals", "# skills/summarize/skill.yaml")
     check = "def short(inputs, output):\n    return len(output['summary']) < 100\n"
     return {
         **summarize(evals),
@@ -114,30 +122,8 @@ def graded() -> dict[str, str]:
     }
 
 
-def refund() -> dict[str, str]:
-    """An agent with a tool that a person has to agree to."""
-    document = """\
-entrypoint: prompt.md
-network: none
-input_schema: {type: object, properties: {}}
-output_schema: {type: object, properties: {title: {type: string}, summary: {type: text}}}
-tools:
-  - name: refund
-    description: Gives the money back.
-    entrypoint: tools.py:refund
-    confirm: true
-    input_schema: {type: object, properties: {order: {type: string}}}
-    output_schema: {type: object, properties: {ok: {type: boolean}}}
-"""
-    return {
-        "skills/refund/skill.yaml": document,
-        "skills/refund/prompt.md": "Give the money back.",
-        "skills/refund/tools.py": "def refund(order):\n    return {'ok': True}\n",
-    }
-
-
 def asked_about(reader: Reader) -> str:
-    """The id of an approval that a job waits for."""
+    """Submit a job that waits for an approval, and return the ID of the approval."""
     job_id = reader.client.submit("refund", {})["id"]
     for event in reader.client.stream(job_id):
         if event["type"] == "waiting":
