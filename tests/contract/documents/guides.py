@@ -191,6 +191,7 @@ def _evals(reader: Reader) -> None:
     for version in versions:
         _suite(reader, version)
     reader.mine["base=3&head=4"] = f"base={versions[0]}&head={versions[1]}"
+    reader.mine["--base 3 --head 4"] = f"--base {versions[0]} --head {versions[1]}"
     reader.environment["JOB"] = reader.client.run_job("summarize", {"text": "Owls hunt at night."})["id"]
     assert '"regressed"' in reader.shell()
 
