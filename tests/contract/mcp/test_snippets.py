@@ -16,10 +16,10 @@ from studio import code_snippets
 from tests.contract.documents import blocks
 from tests.contract.mcp.conftest import SERVER, Project, call
 
-SNIPPETS = [block for block in blocks.of_page("mcp") if block.language == "json"]
+SNIPPETS = [block for block in blocks.of_page("reference/mcp") if block.language == "json"]
 COMMANDS = [
     block
-    for block in blocks.of_page("mcp")
+    for block in blocks.of_page("reference/mcp")
     if block.language == "sh" and block.code.startswith("claude mcp add")
 ]
 assert len(COMMANDS) == 2

@@ -186,7 +186,7 @@ async def test_deployed_skills_are_tools_with_their_own_schema(project: Project)
 async def test_the_documentation_is_listed_searched_and_read(project: Project) -> None:
     async with project.over_http() as client:
         names = {page["name"] for page in (await call(client, "docs"))["pages"]}
-        assert {"drive", "money", "settings"} <= names
+        assert {"concepts/drive", "concepts/money", "reference/settings"} <= names
         found = (await call(client, "docs", query="fencing ledger"))["pages"]
         assert all(page["text"] for page in found)
         page = (await call(client, "docs", page="settings"))["pages"][0]
