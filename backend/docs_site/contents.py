@@ -42,6 +42,8 @@ SECTIONS: Final = (
             "guides/agents",
             "guides/call-other-skills",
             "guides/approvals",
+            "guides/mcp-servers",
+            "guides/fork-jobs",
             "guides/files-as-inputs",
             "guides/attachments",
             "guides/media",

@@ -194,6 +194,18 @@ def _other_skills(reader: Reader) -> None:
     assert result["report"].endswith("Owls do.")
 
 
+@guide("guides/fork-jobs")
+def _forks(reader: Reader) -> None:
+    reader.push(packs.summarize())
+    job = reader.client.run_job("summarize", {"text": "Owls hunt at night."})
+    reader.environment["JOB"] = job["id"]
+    reader.shell()
+    made = [one for one in reader.asks("/v1/jobs") if one["id"] != job["id"]]
+    assert len(made) == 2
+    for one in made:
+        assert reader.client.wait(one["id"])["status"] == "succeeded"
+
+
 @guide("guides/evals")
 def _evals(reader: Reader) -> None:
     files = packs.graded()
