@@ -15,6 +15,9 @@ from backend.core.errors import PurasError
 
 COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
     "up.command": {"up": "Run the whole instance in the foreground: databases, API, studio and workers."},
+    "demo.command": {
+        "env": "Print shell commands that set PURAS_API_BASE and PURAS_API_KEY of the demo project."
+    },
     "serve_commands": {
         "api": "Serve the API and the studio of an instance whose databases run.",
         "worker": "Run worker processes for an instance whose databases run.",
@@ -39,7 +42,7 @@ COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
     "secret_keys": {"secrets": "Manage the key that encrypts secrets at rest."},
 }
 """The commands of each module with their help text. Only the module of the requested command is imported."""
-MODULES_WITHOUT_TABLES: Final = ("up.command", "serve_commands")
+MODULES_WITHOUT_TABLES: Final = ("up.command", "demo.command", "serve_commands")
 """Modules that do not use tables."""
 
 

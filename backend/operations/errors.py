@@ -47,6 +47,18 @@ class NotMigrated(PurasError):
     message = "The database has not the tables of this release. Run `puras-studio migrate`."
 
 
+class NoDemoProject(PurasError):
+    """The home contains no API key of a demo project."""
+
+    code = "no_demo_project"
+    message = (
+        "The API key of the demo project cannot be read from {file}: {why}. Start the instance with "
+        "`puras-studio up --demo`, and set PURAS_HOME to the home of that instance."
+    )
+    file: Path = field(in_body=False)
+    why: str = field(in_body=False)
+
+
 class NoSuchProject(ProjectNotFound):
     """The project that a command names does not exist."""
 

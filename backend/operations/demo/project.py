@@ -26,6 +26,7 @@ from backend.core import logs
 from backend.identity.api_keys import keys
 from backend.identity.tables import Project
 from backend.operations import database, user_commands
+from backend.operations.demo.command import KEY_FILE
 from backend.operations.demo.rest import Rest
 from backend.operations.errors import DemoFailed
 from backend.skills.archives.pack import pack
@@ -65,7 +66,7 @@ async def show(settings: Settings) -> Shown:
 
 async def _api_key(settings: Settings) -> str:
     """Return the demo project's key: the one kept in the home, or a new one where that is lost or revoked."""
-    kept = settings.home / "demo-key"
+    kept = settings.home / KEY_FILE
     if kept.exists():
         api_key = kept.read_text(encoding="ascii").strip()
         try:
