@@ -18,6 +18,7 @@ SECTIONS: Final = (
         (
             "index",
             "tutorials/quickstart",
+            "tutorials/first-agent",
             "tutorials/notebook-to-production",
             "tutorials/team-day",
             "faq",
@@ -29,6 +30,9 @@ SECTIONS: Final = (
         "Concepts",
         (
             "concepts/overview",
+            "concepts/jobs",
+            "concepts/deployments",
+            "concepts/tenancy",
             "concepts/sandbox",
             "concepts/security",
             "concepts/money",

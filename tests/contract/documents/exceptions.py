@@ -28,6 +28,11 @@ NOT_RUN: Final = (
     NotRun("tutorials/quickstart", "make run\n", _WHOLE),
     NotRun("tutorials/team-day", "make environment pages", _JOURNEY),
     NotRun("tutorials/notebook-to-production", "make environment pages", _JOURNEY),
+    NotRun(
+        "tutorials/notebook-to-production",
+        "jupyter lab",
+        "serves until it is stopped; cells_run.py runs the cells, tests/journeys/one_skill the kernel of Jupyter",
+    ),
     NotRun("guides/docker", "docker build", _ENGINE),
     NotRun("guides/docker", "docker compose", _ENGINE),
     NotRun(

@@ -32,24 +32,39 @@ def guide(page: str) -> Callable[[Guide], Guide]:
     return named
 
 
+def _starts_with_the_demo_project(reader: Reader) -> None:
+    """Put the reader where `make run` ends: a demo project with the starter, and a shell without a key."""
+    reader.operates(reader.instance.up)
+    reader.push(packs.template("starter"))
+    (reader.instance.up.home / "demo-key").write_text(f"{reader.key}\n", encoding="ascii")
+    (reader.folder / ".venv").symlink_to(ROOT / ".venv")
+    for name in ("PURAS_API_BASE", "PURAS_API_KEY"):
+        del reader.environment[name]
+
+
+def _has_connected(reader: Reader) -> None:
+    """Give the key to programs of the page that are not in its shell."""
+    reader.environment |= {"PURAS_API_BASE": reader.instance.address, "PURAS_API_KEY": reader.key}
+
+
 @guide("README")
 def _readme(reader: Reader) -> None:
-    reader.push(packs.template("starter"))
-    shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "picture.jpg")
-    (reader.folder / ".venv").symlink_to(ROOT / ".venv")
-    reader.operates(reader.instance.up)
-    reader.mine["JOB_ID"] = reader.client.run_job("greet", {"name": "Ada"})["id"]
-    said = reader.shell()
-    assert "Welcome, Ada!" in said
-    assert reader.asks("/v1/skillpacks/my-skills/deployments")[0]["version"] == 1
-    assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter is as it was"
+    _starts_with_the_demo_project(reader)
+    output = reader.shell()
+    assert '"status":"succeeded"' in output
+    assert "Owls" in output
+    assert (reader.folder / "my-skills" / "skills" / "greet" / "skill.yaml").is_file()
+    assert [one["version"] for one in reader.asks("/v1/deployments")] == [2, 1]
 
 
 @guide("tutorials/quickstart")
 def _first_pages(reader: Reader) -> None:
-    """In this order: those that follow use the skill of the first."""
+    """Run the pages that use the skill of the quickstart after it."""
+    _starts_with_the_demo_project(reader)
     assert '"words":6' in reader.shell().replace(" ", "")
+    _has_connected(reader)
     reader.python()
+    assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter skills are still there"
     reader.folder /= "my-skills"
     reader.turn_to("guides/files-as-inputs")
     reader.sees_refusals()
@@ -63,6 +78,19 @@ def _first_pages(reader: Reader) -> None:
     assert reader.asks("/v1/billing/balance")["balance_usd"] >= 29
     reader.turn_to("guides/migrate-from-puras")
     reader.shell()
+
+
+@guide("tutorials/first-agent")
+def _first_agent(reader: Reader) -> None:
+    """The language model of the instance is not used: the skill names the simulated one."""
+    _starts_with_the_demo_project(reader)
+    output = reader.shell()
+    assert output.count('"refunded": true') >= 2
+    assert "approved: refund" in output
+    assert "denied: refund" in output
+    assert '"cap_micros":250000' in output
+    (first, *_) = reader.asks("/v1/jobs", skill="answer-customer")
+    assert first["simulated"] is True
 
 
 @guide("reference/cli")
@@ -147,14 +175,30 @@ assert answer.run(question="Who hunts at night?").result["answer"]
     _in_ipython(reader, *cells, "%skill_check word-count", "%skill_publish word-count -m first --all", then)
 
 
+@guide("tutorials/team-day")
+def _team_day(reader: Reader) -> None:
+    _starts_with_the_demo_project(reader)
+    output = reader.shell()
+    assert "v1 of reports is active" in output
+    assert "[redacted] likes formal letters." in output
+    assert "version 2 is not active" in output
+    assert "deployment.refused" in output
+    assert "whsec_" in output
+
+
 @guide("tutorials/notebook-to-production")
-def _one_skill(reader: Reader) -> None:
-    (cell,) = reader.blocks("ipython")
-    reader.done.append(cell)
-    then = 'assert tally.run(text="the owl", where="server").result["words"] == 2'
-    _in_ipython(reader, cell.code, "%skill_publish tally", then)
-    assert reader.client.run("tally", {"text": "the owl sees"}) == {"words": 3, "longest": "sees"}
-    assert '"longest": "sees"' in reader.run(["puras", "run", "tally", "-i", "text=the owl sees", "--json"])
+def _notebook_to_production(reader: Reader) -> None:
+    """Run the cells in one kernel, which is closed before the shell calls what they have published."""
+    _starts_with_the_demo_project(reader)
+    _has_connected(reader)
+    cells = reader.blocks("ipython")
+    reader.done += cells
+    _in_ipython(reader, *(cell.code for cell in cells))
+    assert [one["version"] for one in reader.asks("/v1/deployments")] == [3, 2, 1]
+    reader.python()
+    output = reader.shell()
+    assert '"longest": "listens"' in output
+    assert [one["version"] for one in reader.asks("/v1/deployments") if one["is_active"]] == [2]
 
 
 def _in_ipython(reader: Reader, *cells: str) -> None:
