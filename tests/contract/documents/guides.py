@@ -76,6 +76,7 @@ def _first_pages(reader: Reader) -> None:
     reader.mine["my-project"] = reader.project
     reader.shell()
     assert reader.asks("/v1/billing/balance")["balance_usd"] >= 29
+    shutil.make_archive(str(reader.folder.parent / "my-skills"), "zip", reader.folder)
     reader.turn_to("guides/migrate-from-puras")
     reader.shell()
 
