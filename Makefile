@@ -7,6 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 CODE := backend workers studio skills_kit mcp tests benchmarks docs/images .ci
+TEXTS := $(CODE) docs assets clients notebooks *.md compose.yaml Dockerfile Makefile pyproject.toml
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,9 +23,10 @@ test-fast: check ## The two-minute loop: checks, unit tests, and a test of each 
 		tests/integration/jobs/test_queue.py tests/integration/ledger/test_receipts.py \
 		tests/integration/auth/test_gate.py tests/integration/sandbox/test_runner_endings.py
 
-check: environment ## Format, lint, types and imports
+check: environment ## Check format, lint, spelling, types and imports
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
+	$(BIN)/codespell $(TEXTS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

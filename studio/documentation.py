@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from backend.docs_site import llms_txt
 from backend.docs_site.build import SCRIPT_HASHES, URL_PATH
 from backend.docs_site.contents import FORMER_NAMES
 from studio.files import ALWAYS, REVALIDATE, sources_in
@@ -42,6 +43,10 @@ class Documentation(StaticFiles):
         self._site = site
         self._public_host = urlsplit(public_url).netloc
         self._hashes: dict[str, list[str]] | None = None
+
+    async def index_for_models(self, request: Request) -> Response:
+        """Return `llms.txt`, which programs expect at the root of a host."""
+        return await self.get_response(llms_txt.NAME, request.scope)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file, a redirect to it, or the 404 page."""

@@ -25,6 +25,7 @@ from backend.core import logs
 from backend.core.http.middleware import Boundary
 from backend.core.http.request_limits import BoundedHttp
 from backend.docs_site import build as docs_build
+from backend.docs_site import llms_txt
 from backend.operations.checks.startable import require_startable
 from backend.operations.up.locks import listen, serving_lock
 from studio import build, session
@@ -110,6 +111,7 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
                 yield
 
     is_https = options.url.startswith("https://")
+    documentation = Documentation(docs_build.SITE, public_url=options.public_url or "")
     parts = Parts(
         lifespan=Starlette(lifespan=lifespan),
         api=api,
@@ -119,10 +121,8 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
         pages=Starlette(
             routes=[
                 Route(docs_build.URL_PATH, to_documentation),
-                Mount(
-                    docs_build.URL_PATH,
-                    app=Documentation(docs_build.SITE, public_url=options.public_url or ""),
-                ),
+                Route(f"/{llms_txt.NAME}", documentation.index_for_models),
+                Mount(docs_build.URL_PATH, app=documentation),
                 Mount("/", app=_pages(options.public_url or "")),
             ]
         ),

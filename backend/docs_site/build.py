@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.core.http.content_security_policy import inline_script_hashes
-from backend.docs_site import pages
+from backend.docs_site import llms_txt, pages
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WORK: Final = ROOT / ".web" / "docs-build"
@@ -81,6 +81,7 @@ def build(site: Path) -> None:
     built = WORK / "site"
     _root_at_url_path(built / "404.html")
     _bundle_diagrams(built)
+    (built / llms_txt.NAME).write_text(index_for_models(), encoding="utf-8")
     hashes = {
         page.relative_to(built).as_posix(): inline_script_hashes(page.read_text(encoding="utf-8"))
         for page in sorted(built.rglob("*.html"))
@@ -88,6 +89,26 @@ def build(site: Path) -> None:
     (built / SCRIPT_HASHES.name).write_text(json.dumps(hashes), encoding="utf-8")
     shutil.rmtree(site, ignore_errors=True)
     built.rename(site)
+
+
+def index_for_models() -> str:
+    """Return the text of `llms.txt`: all pages in the order of the table of contents, then decisions."""
+    entries = [llms_txt.Entry(one.section, one.title, _url(one.name), one.text) for one in pages.all_()]
+    for source, name in _ADDED.items():
+        entries.append(_entry("Project", ROOT / source, name))
+    for decision in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        entry = _entry(llms_txt.OPTIONAL, decision, f"decisions/{decision.name}")
+        entries.append(entry._replace(text=entry.text.partition("\n## ")[2].partition("\n")[2]))
+    return llms_txt.generate(entries)
+
+
+def _entry(section: str, source: Path, name: str) -> llms_txt.Entry:
+    text = source.read_text(encoding="utf-8")
+    return llms_txt.Entry(section, pages.title(text, name), _url(name.removesuffix(".md")), text)
+
+
+def _url(name: str) -> str:
+    return f"{URL_PATH}/" if name == "index" else f"{URL_PATH}/{name}/"
 
 
 def _root_at_url_path(page: Path) -> None:

@@ -69,6 +69,8 @@ SECTIONS: Final = (
             "guides/docker",
             "guides/systemd",
             "guides/supabase",
+            "guides/backup",
+            "guides/data-retention",
             "guides/observability",
             "guides/upgrading",
             "guides/test-against-supabase",

@@ -55,7 +55,7 @@ def all_() -> tuple[Document, ...]:
     listed = [(section.title, name) for section in SECTIONS for name in section.pages if name in files]
     known = {name for _, name in listed}
     listed += [(_UNLISTED, name) for name in files if name not in known]
-    return tuple(Document(name, section, _title(files[name], name), files[name]) for section, name in listed)
+    return tuple(Document(name, section, title(files[name], name), files[name]) for section, name in listed)
 
 
 def get(name: str) -> Document:
@@ -79,6 +79,12 @@ def search(query: str) -> list[SearchResult]:
     return [SearchResult(document, _excerpt(document.text, words)) for document in found[:MAX_RESULTS]]
 
 
+def title(text: str, name: str) -> str:
+    """Return the first heading of a page, or its name when it has none."""
+    found = _TITLE.search(text)
+    return found[1].replace("`", "") if found else name
+
+
 def _name(file: Path) -> str:
     return file.relative_to(FOLDER).with_suffix("").as_posix()
 
@@ -100,8 +106,3 @@ def _excerpt(text: str, words: list[str]) -> str:
     start = max(0, match - _CONTEXT_CHARACTERS)
     excerpt = " ".join(_MARKUP.sub("", body[start : max(match, 0) + _CONTEXT_CHARACTERS]).split())
     return f"…{excerpt}…" if start else f"{excerpt}…"
-
-
-def _title(text: str, name: str) -> str:
-    found = _TITLE.search(text)
-    return found[1].replace("`", "") if found else name

@@ -58,6 +58,13 @@ def test_former_addresses_redirect_and_unknown_ones_show_the_site(page: Page, ru
         assert page.request.get(f"{running.url}/docs/{path}").status in (303, 404)
 
 
+def test_the_index_for_models_is_public_at_both_paths(page: Page, running: Any) -> None:
+    at_root, in_site = (page.request.get(f"{running.url}{path}/llms.txt") for path in ("", "/docs"))
+    assert at_root.status == 200 and at_root.headers["content-type"].startswith("text/plain")
+    assert at_root.text() == in_site.text()
+    assert "(/docs/tutorials/quickstart/)" in at_root.text()
+
+
 @pytest.mark.parametrize("query", QUESTIONS)
 def test_a_search_finds_the_answer_among_the_first_three(page: Page, running: Any, query: str) -> None:
     page.goto(f"{running.url}/docs/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from backend.docs_site import build, pages
+from backend.docs_site import build, llms_txt, pages
 from backend.docs_site.contents import FORMER_NAMES, SECTIONS
 
 
@@ -67,6 +68,32 @@ def test_every_screenshot_of_a_page_exists_in_both_color_schemes() -> None:
             assert Path(str(light.resolve()).replace("-light", "-dark")).is_file(), (
                 f"{page.name} shows {light}"
             )
+
+
+def test_the_index_for_models_links_every_page_once_in_the_order_of_the_table_of_contents() -> None:
+    index = build.index_for_models()
+    assert index.startswith("# Puras Studio\n\n> ")
+    links = re.findall(r"^- \[[^]]+\]\((/docs/[^)]*)\)", index, re.MULTILINE)
+    assert len(links) == len(set(links))
+    names = [f"/docs/{page.name}/".replace("/index/", "/") for page in pages.all_()]
+    assert links[: len(names)] == names
+    assert "/docs/project/changelog/" in links
+    headings = re.findall(r"^## (.+)$", index, re.MULTILINE)
+    assert headings == [*(section.title for section in SECTIONS), "Project", "Optional"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("# A page\n\nOne `sentence`. Another one.\n", "One `sentence`."),
+        ("# A page\n\n![x](a.png)\n\nOne [link](b.md), and\nmore. Two.\n", "One link, and more."),
+        ("# A page\n\n```sh\nrun\n\nnow\n```\n\n| a |\n|---|\n\nText that ends in:\n", "Text that ends in."),
+        ("# A page\n\n**Strong** words\n", "Strong words."),
+        ("# A page\n\n- a list\n", ""),
+    ],
+)
+def test_the_summary_of_a_page_is_the_first_sentence_of_its_first_paragraph(text: str, sentence: str) -> None:
+    assert llms_txt.first_sentence(text) == sentence
 
 
 def _written(folder: Path, text: str) -> str:
