@@ -31,12 +31,9 @@ def _operations(reader: Reader) -> None:
     reader.shell(only="chmod")
     assert private.stat().st_mode & 0o777 == 0o701
     assert "sandbox" in reader.shell(only="doctor")
-    up.json("user", "create", EMAIL, "--password-stdin", given=f"{PASSWORD}\n")
-    archive = reader.folder / "project.tar"
-    reader.mine |= {"SLUG": reader.project, "EMAIL": EMAIL, "FILE": str(archive)}
-    reader.at_terminal(("Delete project", "y"), ("Delete the account", "y"), only="project export")
-    assert archive.stat().st_size > 1_000
-    _backup(reader)
+    with new_up() as first:
+        reader.operates(first)
+        stay_up(reader, first, "# API and studio")
     with new_up() as other:
         reader.operates(other)
         reader.environment |= _databases(reader, other)
@@ -44,7 +41,19 @@ def _operations(reader: Reader) -> None:
 
 
 def _backup(reader: Reader) -> None:
-    """FILE is the file that the first line has made; its keys come first, as the page says below."""
+    """Back up, restore, export and delete; the files of the page are those of the reader."""
+    up = reader.instance.up
+    reader.operates(up)
+    _restored(reader)
+    up.json("user", "create", EMAIL, "--password-stdin", given=f"{PASSWORD}\n")
+    archive = reader.folder / "project.tar"
+    reader.mine |= {"SLUG": reader.project, "EMAIL": EMAIL, "FILE": str(archive)}
+    reader.at_terminal(("Delete project", "y"), ("Delete the account", "y"), only="project export")
+    assert archive.stat().st_size > 1_000
+
+
+def _restored(reader: Reader) -> None:
+    """Restore the file of the first block, after its key is copied to the new home."""
     backups = reader.folder / "backups"
     backups.mkdir()
     with new_up() as restored:
@@ -53,6 +62,7 @@ def _backup(reader: Reader) -> None:
         (keys / "secrets.key").write_bytes((reader.instance.up.home / "keys" / "secrets.key").read_bytes())
         (keys / "secrets.key").chmod(0o600)
         reader.mine |= {"FILE": "backups/*", "/backups": f"{backups}/", "/new/home": str(restored.home)}
+        reader.shell(only="backup")
         reader.shell(only="restore --check")
         assert (restored.home / "storage").is_dir()
 
@@ -118,8 +128,15 @@ def _tests_against_supabase(reader: Reader) -> None:
     assert key_kind(SecretStr(key)) == "service", key
 
 
+def _data_retention(reader: Reader) -> None:
+    reader.operates(reader.instance.up)
+    reader.shell()
+
+
 GUIDES_OF_OPERATORS: Final[dict[str, Guide]] = {
     "guides/self-host": _operations,
+    "guides/backup": _backup,
+    "guides/data-retention": _data_retention,
     "guides/observability": _observability,
     "guides/supabase": _supabase,
     "guides/test-against-supabase": _tests_against_supabase,

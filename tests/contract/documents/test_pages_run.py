@@ -19,7 +19,7 @@ PAGES_OF_ANOTHER = dict.fromkeys(
     ("guides/files-as-inputs", "guides/credit", "guides/migrate-from-puras"), "tutorials/quickstart"
 )
 """Pages that one reader does behind another page."""
-SLOW = ("guides/self-host", "guides/observability")
+SLOW = ("guides/self-host", "guides/backup", "guides/observability")
 """Their blocks start whole instances."""
 GUIDES = {**GUIDES_OF_PEOPLE, **GUIDES_OF_OPERATORS}
 
