@@ -1,4 +1,4 @@
-"""Everything that this process counts; `process_metrics` adds up the counts of all processes for Prometheus.
+"""Define the metrics that each process counts; `process_metrics` adds up the counts of all processes for Prometheus.
 
 Labels have few values, and none that a tenant chooses: no project, no job, no skill, no free text.
 """
@@ -22,7 +22,7 @@ class Exported(NamedTuple):
 COUNTED: Final[list[Exported]] = []
 """Every family of this module."""
 REGISTRY: Final = CollectorRegistry(auto_describe=False)
-"""Ours alone: the library's own registry would add what it finds out about one process."""
+"""A separate registry: the default one of the library adds metrics of a single process."""
 
 _QUICK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds of things that should take milliseconds."""
@@ -50,51 +50,60 @@ def _histogram(name: str, help_text: str, *labels: str, buckets: tuple[float, ..
 JOBS_SUBMITTED: Final = _counter("puras_jobs_submitted_total", "Jobs that were accepted.", "lane")
 JOBS_FINISHED: Final = _counter(
     "puras_jobs_finished_total",
-    "Jobs that have ended, by their last status and the code of their error.",
+    "Jobs that have finished, by final status and error code.",
     "status",
     "code",
 )
 JOBS_REQUEUED: Final = _counter(
     "puras_jobs_requeued_total",
-    "Attempts that were sent back to the queue: worker_lost, drain, retry, postponed.",
+    "Attempts that were returned to the queue: worker_lost, drain, retry, postponed.",
     "reason",
 )
 JOB_QUEUE_WAIT: Final = _histogram(
     "puras_job_queue_wait_seconds",
-    "From when a job could first run, its submit or its `run_at`, to its start.",
+    "Time from when a job could first run (its submission or its `run_at`) to its start.",
     "lane",
     buckets=_LONG,
 )
 CLAIM: Final = _histogram(
     "puras_claim_seconds",
-    "One statement with which a worker process claims jobs, or finds none.",
+    "Duration of one statement with which a worker process claims jobs, or finds none.",
     buckets=_QUICK,
 )
 JOB_RUN: Final = _histogram(
-    "puras_job_run_seconds", "From the hand-over to the process of a job to its end.", "type", buckets=_LONG
+    "puras_job_run_seconds",
+    "Time from the start of the work in the process of a job to its end.",
+    "type",
+    buckets=_LONG,
 )
 JOB_FINISH: Final = _histogram(
-    "puras_job_finish_seconds", "From the end of a job's process to its stored end.", buckets=_QUICK
+    "puras_job_finish_seconds",
+    "Time from the end of a job's process until its final status is stored.",
+    buckets=_QUICK,
 )
 EVENTS_APPENDED: Final = _counter("puras_events_appended_total", "Events of jobs that were stored.")
 DATABASE_COMMITS: Final = _counter(
     "puras_database_commits_total",
-    "Units of work that were committed: transactions, and single statements that are their own.",
+    "Commits: transactions, and single statements outside of a transaction.",
     "way",
 )
-BILLED: Final = _counter("puras_ledger_billed_micros_total", "Micro-dollars that jobs were billed.")
+BILLED: Final = _counter(
+    "puras_ledger_billed_micros_total", "Micros (millionths of a US dollar) that jobs were billed."
+)
 
 MESSAGES_SENT: Final = _counter(
-    "puras_redis_messages_sent_total", "What was rung over Redis: ticket, wake_up, cancel, delta.", "kind"
+    "puras_redis_messages_sent_total",
+    "Messages sent over Redis: ticket (wake-up of workers), wake_up (of followers), cancel, delta.",
+    "kind",
 )
-REDIS_FAILURES: Final = _counter("puras_redis_failures_total", "Times that Redis did not take a message.")
+REDIS_FAILURES: Final = _counter("puras_redis_failures_total", "Messages that Redis did not accept.")
 
 HTTP_REQUESTS: Final = _counter(
-    "puras_http_requests_total", "Requests that the API has answered.", "method", "route", "status"
+    "puras_http_requests_total", "Requests to which the API has responded.", "method", "route", "status"
 )
 HTTP_REQUEST: Final = _histogram(
     "puras_http_request_seconds",
-    "From a request to the end of its answer; those that wait for a job, and streams, last as long as they wait.",
+    "Time from a request to the end of its response, including the time that streams and requests for a job wait.",
     "method",
     "route",
     buckets=_HTTP,
@@ -102,43 +111,43 @@ HTTP_REQUEST: Final = _histogram(
 STREAM_FOLLOWERS: Final = _gauge("puras_stream_followers", "Open streams of events.")
 DRIVE_BYTES: Final = _counter(
     "puras_drive_transferred_bytes_total",
-    "Bytes of drive files that the API took in or gave out.",
+    "Bytes of drive files that the API received or sent.",
     "direction",
 )
 
-SWEEP: Final = _histogram("puras_sweep_seconds", "One round of the sweeper.", buckets=_QUICK)
-WORKERS_LOST: Final = _counter(
-    "puras_workers_lost_total", "Worker processes that were given up: their lease had run out."
-)
+SWEEP: Final = _histogram("puras_sweep_seconds", "Duration of one sweep.", buckets=_QUICK)
+WORKERS_LOST: Final = _counter("puras_workers_lost_total", "Worker processes whose lease expired.")
 JOBS_LOST: Final = _counter("puras_jobs_lost_total", "Jobs that were running in a lost worker process.")
 SWEEP_ADMITTED: Final = _counter(
-    "puras_sweep_admitted_jobs_total", "Parked jobs that only the sweeper let into their project's window."
+    "puras_sweep_admitted_jobs_total", "Parked jobs that a sweep admitted to the window of their project."
 )
 
 SANDBOX_START: Final = _histogram(
     "puras_sandbox_start_seconds",
-    "From an attempt's wish for a process to having one: a spare of a warm parent, or a new one.",
+    "Time until an attempt has a process: a spare of a zygote, or a new one.",
     buckets=_QUICK,
 )
 SANDBOX_STARTS: Final = _counter(
     "puras_sandbox_starts_total",
-    "Parent processes that were started: warm, or cold because of threads, processes, connections, no_mounts.",
+    "Zygotes that were started: warm, or cold because of threads, processes, connections, no_mounts.",
     "kind",
 )
 SANDBOX_KILLS: Final = _counter(
-    "puras_sandbox_kills_total", "Processes that the sandbox ended, by the limit that they broke.", "reason"
+    "puras_sandbox_kills_total",
+    "Processes that the sandbox ended, by the limit that they exceeded.",
+    "reason",
 )
 PARENTS_ENDED: Final = _counter(
     "puras_sandbox_parents_ended_total",
-    "Warm parents that were ended: idle, memory, processes, strays.",
+    "Zygotes that were ended: idle, memory, processes, strays.",
     "reason",
 )
-PARENTS: Final = _gauge("puras_sandbox_parents", "Warm parents that live.")
+PARENTS: Final = _gauge("puras_sandbox_parents", "Running zygotes.")
 SPARES: Final = _gauge("puras_sandbox_spares", "Forked processes that wait for a job.")
-PARENT_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the warm parents.")
+PARENT_MEMORY: Final = _gauge("puras_sandbox_memory_bytes", "Memory of the zygotes.")
 NETWORK_REFUSED: Final = _counter(
     "puras_network_refused_total",
-    "Requests of jobs that the egress proxy refused, by the reason in their events.",
+    "Requests of jobs that the egress proxy rejected, by the reason in their events.",
     "reason",
 )
 NETWORK_BYTES: Final = _counter(
@@ -146,24 +155,26 @@ NETWORK_BYTES: Final = _counter(
     "Bytes that jobs sent and received through the egress proxy.",
     "direction",
 )
-PROXY_DEATHS: Final = _counter("puras_network_proxy_deaths_total", "Egress proxies that ended by themselves.")
+PROXY_DEATHS: Final = _counter("puras_network_proxy_deaths_total", "Egress proxies that exited unexpectedly.")
 ENVIRONMENT_BUILDS: Final = _counter(
     "puras_environment_builds_total",
     "Environments of packages that were built: ready, wheels_missing, failed.",
     "outcome",
 )
 ENVIRONMENT_BUILD: Final = _histogram(
-    "puras_environment_build_seconds", "One build of an environment.", buckets=_LONG
+    "puras_environment_build_seconds", "Duration of one build of an environment.", buckets=_LONG
 )
 
 HOST_SHORTAGE: Final = _gauge(
     "puras_worker_host_shortage",
-    "1 while the worker's host has too little of disk, memory or processes, so that it claims no jobs.",
+    "1 while the host of a worker has too little disk space, memory or processes, so that it claims no jobs.",
     "resource",
 )
 
 WEBHOOK_SENDS: Final = _counter(
-    "puras_webhook_sends_total", "Tries to send a webhook: delivered, failed, given_up.", "outcome"
+    "puras_webhook_sends_total",
+    "Attempts to send a webhook: delivered, failed, given_up (the last attempt failed).",
+    "outcome",
 )
 SCHEDULE_RUNS: Final = _counter(
     "puras_schedule_runs_total",
@@ -172,8 +183,8 @@ SCHEDULE_RUNS: Final = _counter(
 )
 
 DATABASE_CONNECTIONS: Final = _gauge(
-    "puras_database_connections", "Connections to the database, by pool and by use.", "pool", "state"
+    "puras_database_connections", "Connections to the database, by pool and state.", "pool", "state"
 )
 SPANS_EXPORTED: Final = _counter(
-    "puras_spans_exported_total", "Spans that the trace receiver took (sent) or did not (failed).", "outcome"
+    "puras_spans_exported_total", "Spans that the trace receiver accepted (sent) or not (failed).", "outcome"
 )
