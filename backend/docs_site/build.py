@@ -177,7 +177,7 @@ def _site_path(source: Path) -> Path | None:
     if relative in _ADDED:
         return Path(_ADDED[relative])
     if relative == "docs/decisions":
-        return Path("decisions/0001-postgresql-is-the-truth-redis-a-doorbell.md")
+        return Path("decisions/0001-postgresql-as-source-of-truth.md")
     is_page = relative.startswith("docs/") and source.suffix in (".md", ".png")
     return Path(relative.removeprefix("docs/")) if is_page else None
 
