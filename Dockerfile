@@ -1,4 +1,4 @@
-# Puras Studio as one image: `up` runs everything, `api`, `worker` and `migrate` one part each.
+# Puras Studio as one image: `up` runs all parts; `api`, `worker` and `migrate` run one part each.
 FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285 AS build
 ENV UV_PROJECT_ENVIRONMENT=/app/.venv \
     UV_PYTHON_DOWNLOADS=never \
@@ -10,7 +10,7 @@ WORKDIR /app
 COPY bootstrap-requirements.txt ./
 RUN python3 -m pip install --quiet --no-cache-dir --target /opt/uv \
     --require-hashes --only-binary :all: --no-deps --requirement bootstrap-requirements.txt
-# What seldom changes comes first, so that a new release of ours downloads no package again.
+# Files that rarely change are copied first, so that a new release does not download the packages again.
 COPY pyproject.toml uv.lock README.md ./
 COPY skills_kit/pyproject.toml skills_kit/pyproject.toml
 COPY mcp/pyproject.toml mcp/pyproject.toml
@@ -25,7 +25,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     PURAS_HOME=/data \
     PURAS_HOST=0.0.0.0 \
     PYTHONUNBUFFERED=1
-# The embedded database wants an account with a name; the number is what volumes are owned by.
+# The embedded database needs an account with a name. Volumes belong to its number.
 RUN useradd --system --uid 10001 --user-group --home-dir /data --no-create-home --shell /usr/sbin/nologin puras \
     && install --directory --owner 10001 --group 10001 --mode 0750 /data
 COPY --from=build /app /app

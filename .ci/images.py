@@ -1,4 +1,4 @@
-"""Pins the images of Dockerfile and compose.yaml by digest, and says which are not.
+"""Pin the images of Dockerfile and compose.yaml by digest, or report those that are not pinned.
 
     .ci/images.py           name the images without a digest; exit code 1 when there are any (`make release-check`)
     .ci/images.py --pin     ask the registry for each digest, with docker, and write it (`make pin-images`)
@@ -24,12 +24,12 @@ _SERVICE: Final = re.compile(r"^\s*image:\s*[\"']?(?P<image>[^\s\"'#]+)")
 _COPIED: Final = re.compile(r"^COPY\s+--from=(?P<image>\S+)", re.IGNORECASE)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _OURS: Final = "puras-studio:"
-"""Built here, from the Dockerfile; no registry has it."""
+"""Built from the Dockerfile; not in a registry."""
 _ASK_S: Final = 60
 
 
 class Image(NamedTuple):
-    """An image that a file names."""
+    """An image in a file."""
 
     file: str
     line: int
@@ -37,17 +37,17 @@ class Image(NamedTuple):
 
     @property
     def is_pinned(self) -> bool:
-        """Whether it is named by a digest."""
+        """Return whether the image is pinned by a digest."""
         _, at, digest = self.name.partition("@")
         return bool(at) and _DIGEST.fullmatch(digest) is not None
 
 
 class PinError(Exception):
-    """An image could not be pinned; the text says why."""
+    """An image could not be pinned; the text contains the reason."""
 
 
 def images(root: Path = ROOT) -> Iterator[Image]:
-    """Every image of another registry that is built from or run."""
+    """Return all images of registries that are base images or services."""
     for file in FILES:
         stages: set[str] = set()
         for number, line in enumerate((root / file).read_text(encoding="utf-8").splitlines(), 1):
@@ -62,7 +62,7 @@ def images(root: Path = ROOT) -> Iterator[Image]:
 
 
 def pin(root: Path = ROOT) -> list[str]:
-    """Write the digest of each image that has none; returns what was written.
+    """Write the digest of each image that has none, and return the changes.
 
     Raises:
         PinError: docker is missing, or the registry has no such image.
@@ -81,7 +81,7 @@ def pin(root: Path = ROOT) -> list[str]:
 
 
 def _digest_of(name: str) -> str:
-    """The digest of the index over all platforms, as the registry has it now."""
+    """Return the current digest in the registry of the index of all platforms."""
     command = ["docker", "buildx", "imagetools", "inspect", name, "--format", "{{.Manifest.Digest}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_S, check=False)
@@ -95,7 +95,7 @@ def _digest_of(name: str) -> str:
 
 
 def main(arguments: Sequence[str], root: Path = ROOT) -> int:
-    """Check, or pin; the exit code says whether every image is pinned."""
+    """Check or pin the images, and return exit code 0 if all are pinned."""
     if list(arguments) == ["--pin"]:
         try:
             for line in pin(root):

@@ -1,4 +1,4 @@
-"""Finds this machine's own PostgreSQL and Redis on their usual ports and prints their addresses for a shell."""
+"""Find PostgreSQL and Redis on the default ports of this host, and print their URLs for a shell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATIENCE_S = 3
 
 
 def main() -> int:
-    """Print `DATABASE_URL=… REDIS_URL=…` when both answer, else say which does not; exit code 1 then."""
+    """Print `DATABASE_URL=… REDIS_URL=…` if both respond; otherwise report which does not, and return 1."""
     database_url, redis_url = _database_url(), _redis_url()
     if database_url and redis_url:
         sys.stdout.write(f"DATABASE_URL={database_url} REDIS_URL={redis_url}\n")

@@ -1,4 +1,4 @@
-"""Prints the requirements file of the bootstrap: the uv that uv.lock names, by the hashes of its wheels.
+"""Print the requirements file of the bootstrap: the uv of uv.lock, with the hashes of its wheels.
 
 `make uv-pin` writes it. No source distribution is listed: building one would run code of its own.
 """
