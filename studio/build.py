@@ -181,7 +181,7 @@ def _environment() -> Mapping[str, str]:
 
 @contextmanager
 def _only_one() -> Iterator[None]:
-    """Hold the build's lock: two at once would interfere with each other."""
+    """Hold the build's lock: concurrent builds would interfere with each other."""
     try:
         WEB.mkdir(exist_ok=True)
         lock = (WEB / "build.lock").open("a")

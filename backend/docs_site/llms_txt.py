@@ -22,7 +22,7 @@ _NOT_PROSE: Final = ("#", "!", "|", "<", ">", "-", "*", "=", "1.", "```", "    "
 """How paragraphs start that are headings, pictures, tables, lists or code."""
 _FENCED: Final = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_SENTENCE_END: Final = re.compile(r"(?<=[.:?])\s+(?=[A-Z`])")
+_FULL_STOP: Final = re.compile(r"(?<=[.:?])\s+(?=[A-Z`])")
 
 
 class Entry(NamedTuple):
@@ -36,21 +36,21 @@ class Entry(NamedTuple):
 
 
 def generate(entries: Iterable[Entry]) -> str:
-    """Return the index: a link for each page with the first sentence of its first paragraph, by section."""
+    """Return the index: a link for each page with its summary, by section."""
     sections: dict[str, list[str]] = {}
     for entry in entries:
-        summary = first_sentence(entry.text)
+        summary = summarize(entry.text)
         line = f"- [{entry.title}]({entry.url})" + (f": {summary}" if summary else "")
         sections.setdefault(entry.section, []).append(line)
     parts = [f"## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in sections.items()]
     return "\n".join([_INTRODUCTION, *parts])
 
 
-def first_sentence(text: str) -> str:
-    """Return the first sentence of the first paragraph of prose without links and emphasis, or an empty string."""
+def summarize(text: str) -> str:
+    """Return the first paragraph of prose up to its first full stop, without links and emphasis, or an empty string."""
     for paragraph in re.split(r"\n\s*\n", _FENCED.sub("", text)):
         prose = "\n".join(line for line in paragraph.splitlines() if not line.startswith("#")).strip("\n")
         if prose and (prose.startswith("**") or not prose.startswith(_NOT_PROSE)):
             plain = _LINK.sub(r"\1", " ".join(prose.split())).replace("**", "")
-            return f"{_SENTENCE_END.split(plain)[0].rstrip('.:')}."
+            return f"{_FULL_STOP.split(plain)[0].rstrip('.:')}."
     return ""

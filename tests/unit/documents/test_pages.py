@@ -83,7 +83,7 @@ def test_the_index_for_models_links_every_page_once_in_the_order_of_the_table_of
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "summary"),
     [
         ("# A page\n\nOne `sentence`. Another one.\n", "One `sentence`."),
         ("# A page\n\n![x](a.png)\n\nOne [link](b.md), and\nmore. Two.\n", "One link, and more."),
@@ -92,8 +92,8 @@ def test_the_index_for_models_links_every_page_once_in_the_order_of_the_table_of
         ("# A page\n\n- a list\n", ""),
     ],
 )
-def test_the_summary_of_a_page_is_the_first_sentence_of_its_first_paragraph(text: str, sentence: str) -> None:
-    assert llms_txt.first_sentence(text) == sentence
+def test_the_summary_of_a_page_is_the_first_sentence_of_its_first_paragraph(text: str, summary: str) -> None:
+    assert llms_txt.summarize(text) == summary
 
 
 def _written(folder: Path, text: str) -> str:
