@@ -16,9 +16,11 @@ COPY skills_kit/pyproject.toml skills_kit/pyproject.toml
 COPY mcp/pyproject.toml mcp/pyproject.toml
 RUN python3 -m uv sync --frozen --quiet --no-default-groups --no-install-workspace
 COPY . .
-RUN python3 -m uv sync --frozen --quiet --no-default-groups \
+RUN python3 -m uv sync --frozen --quiet --no-default-groups --group docs \
     && .venv/bin/python -m studio.build \
-    && rm -rf .web/node_modules .states
+    && .venv/bin/python -m backend.docs_site.build \
+    && python3 -m uv sync --frozen --quiet --no-default-groups \
+    && rm -rf .web/node_modules .web/docs-build .states
 
 FROM python:3.13-slim-trixie@sha256:9d2e5553305c7c7b0097999bb17187c69b921ccd6bc9d40e4bb5ebe652c00285
 ENV PATH=/app/.venv/bin:$PATH \
