@@ -61,7 +61,18 @@ SECTIONS: Final = (
             "guides/migrate-from-puras",
         ),
     ),
-    Section("Run jobs", ("guides/schedules", "guides/webhooks", "guides/credit")),
+    Section(
+        "Run jobs",
+        (
+            "guides/call-from-an-app",
+            "guides/deploy-from-ci",
+            "guides/schedules",
+            "guides/webhooks",
+            "guides/credit",
+            "guides/budgets",
+            "troubleshooting",
+        ),
+    ),
     Section(
         "Operate an instance",
         (

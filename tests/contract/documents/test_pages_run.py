@@ -10,6 +10,7 @@ import pytest
 from tests.contract.documents import blocks, packs
 from tests.contract.documents.exceptions import NOT_RUN, covering
 from tests.contract.documents.guides import GUIDES as GUIDES_OF_PEOPLE
+from tests.contract.documents.guides_of_callers import GUIDES_OF_CALLERS
 from tests.contract.documents.guides_of_operators import GUIDES_OF_OPERATORS
 from tests.contract.documents.reading import Instance, reader_of
 from tests.doubles.messages import MessagesServer
@@ -21,7 +22,7 @@ PAGES_OF_ANOTHER = dict.fromkeys(
 """Pages that one reader does behind another page."""
 SLOW = ("guides/self-host", "guides/backup", "guides/observability")
 """Their blocks start whole instances."""
-GUIDES = {**GUIDES_OF_PEOPLE, **GUIDES_OF_OPERATORS}
+GUIDES = {**GUIDES_OF_PEOPLE, **GUIDES_OF_CALLERS, **GUIDES_OF_OPERATORS}
 
 
 @pytest.fixture(scope="module")
