@@ -18,10 +18,16 @@ _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 def add(commands: Any) -> None:
     """Add these commands."""
-    login = command(commands, "login", _login, "Keep the address of an instance and a key to a project.")
-    login.add_argument("--key", help="the API key; `-` reads it from stdin; asked for when left out")
-    command(commands, "logout", _logout, "Forget the key and the address that were kept.")
-    command(commands, "whoami", _whoami, "Say which project the key belongs to, and what is in its wallet.")
+    login = command(
+        commands,
+        "login",
+        _login,
+        "Save the URL of an instance and an API key.",
+        "puras login --api-base https://studio.example.com",
+    )
+    login.add_argument("--key", help="the API key; `-` reads it from stdin; default: a prompt asks for it")
+    command(commands, "logout", _logout, "Delete the saved URL and API key.", "puras logout")
+    command(commands, "whoami", _whoami, "Show the project of the API key and its balance.", "puras whoami")
 
 
 def _login(arguments: Namespace, session: Session) -> int:
@@ -30,7 +36,9 @@ def _login(arguments: Namespace, session: Session) -> int:
     client = _client(key, base)
     me = client.request("GET", "/v1/me")
     if urlsplit(base).scheme == "http" and urlsplit(base).hostname not in _LOCAL:
-        printing.say(f"Beware: {base} is not encrypted, and everybody on the way can read the key.")
+        printing.say(
+            f"Warning: the connection to {base} is not encrypted. Others on the network can read the key."
+        )
     connecting.write({"api_base": base, "api_key": key})
     told = {
         "api_base": base,
@@ -81,7 +89,7 @@ def _asked_key(given: str | None, base: str) -> str:
     elif given is None:
         if not sys.stdin.isatty():
             raise UsageProblem("Give the key with --key, or `--key -` to read it from stdin.")
-        given = getpass(f"API key for {base} (made in the studio under Settings, API keys): ")
+        given = getpass(f"API key for {base} (create one in the studio under Settings, API keys): ")
     key = given.strip()
     if not key:
         raise UsageProblem("The key is empty.")

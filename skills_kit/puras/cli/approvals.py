@@ -1,4 +1,4 @@
-"""`puras approvals`, `approve`, `deny`: the calls of agents that wait for a person."""
+"""`puras approvals`, `approve`, `deny`: calls of agents that await approval."""
 
 from __future__ import annotations
 
@@ -13,27 +13,41 @@ from puras.cli.session import Session, command
 from puras.client import Client, Job, JobTimeout
 
 _LOOK_S: Final = 2.0
-"""A person is told soon, and the instance is not asked all the time."""
+"""Interval between two requests for pending approvals."""
 
 
 def add(commands: Any) -> None:
     """Add the commands."""
-    listed = command(commands, "approvals", _approvals, "List the calls of agents that wait for a person.")
-    listed.add_argument("--job", metavar="JOB", help="of this job alone")
+    listed = command(
+        commands,
+        "approvals",
+        _approvals,
+        "List the calls of agents that await approval.",
+        "puras approvals --job JOB_ID",
+    )
+    listed.add_argument("--job", metavar="JOB", help="only approvals of this job")
     _of_a_local_instance(listed)
-    approve = command(commands, "approve", _approve, "Let an agent make the call that it asked about.")
-    deny = command(commands, "deny", _deny, "Have an agent go on without the call that it asked about.")
+    approve = command(
+        commands, "approve", _approve, "Approve the call of an agent.", "puras approve APPROVAL_ID"
+    )
+    deny = command(
+        commands,
+        "deny",
+        _deny,
+        "Reject the call of an agent. The agent continues without it.",
+        'puras deny APPROVAL_ID --reason "Wrong order"',
+    )
     for one in (approve, deny):
-        one.add_argument("approval", help="its id, from `puras approvals`")
-        one.add_argument("--reason", default="", help="what the agent is told beside it")
+        one.add_argument("approval", help="ID of the approval, from `puras approvals`")
+        one.add_argument("--reason", default="", help="message to the agent")
         _of_a_local_instance(one)
 
 
 def ended(client: Client, job_id: str, timeout: float, *, is_local: bool) -> Job:
-    """Wait for the end of a job, and say what it waits for when that is a person.
+    """Wait for the end of a job, and print the approvals that it waits for.
 
     Raises:
-        JobTimeout: it has not ended in time.
+        JobTimeout: The job has not ended in time.
     """
     deadline, told = time.monotonic() + timeout, set[str]()
     while True:
@@ -48,19 +62,21 @@ def ended(client: Client, job_id: str, timeout: float, *, is_local: bool) -> Job
 
 
 def tell(client: Client, job_id: str, told: set[str], *, is_local: bool) -> set[str]:
-    """Say which calls wait, but those that were told; gives the ids of all."""
+    """Print the pending approvals that were not printed before, and return the IDs of all."""
     option = " --local" if is_local else ""
     waiting = _pending(client, job_id)
     for one in waiting:
         if one["id"] not in told:
-            printing.say(f"It waits for a person: {_call(one)}")
+            printing.say(f"Awaiting approval: {_call(one)}")
             printing.say(f"  puras approve{option} {one['id']}    or: puras deny{option} {one['id']}")
     return {str(one["id"]) for one in waiting}
 
 
 def _of_a_local_instance(parser: ArgumentParser) -> None:
     parser.add_argument(
-        "--local", action="store_true", help="of the instance that `puras serve` or `run --local` runs"
+        "--local",
+        action="store_true",
+        help="use the instance that `puras serve` or `puras run --local` has started",
     )
 
 

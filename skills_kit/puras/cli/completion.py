@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple
 from puras.cli import exits
 from puras.cli.session import Session, command
 
-_HOW: Final = {
+_SETUP: Final = {
     "bash": 'eval "$(puras completion bash)"',
     "zsh": 'eval "$(puras completion zsh)"',
     "fish": "puras completion fish | source",
 }
+"""The line that enables completion in each shell."""
 
 
 class Place(NamedTuple):
@@ -28,19 +29,21 @@ class Place(NamedTuple):
 
 
 def add(commands: Any, whole: Callable[[], ArgumentParser]) -> None:
-    """Add the command, which describes the whole of them."""
+    """Add the command, which prints a script for all commands."""
 
     def handler(arguments: Namespace, session: Session) -> int:
         sys.stdout.write(script(arguments.shell, whole()))
         return exits.OK
 
-    parser = command(commands, "completion", handler, "Print what completes commands in a shell.")
-    parser.epilog = "; ".join(f"{shell}: {line}" for shell, line in _HOW.items())
-    parser.add_argument("shell", choices=sorted(_HOW), help="whose")
+    parser = command(
+        commands, "completion", handler, "Print a completion script for a shell.", _SETUP["bash"]
+    )
+    others = ", ".join(f"{shell}: `{line}`" for shell, line in _SETUP.items() if shell != "bash")
+    parser.add_argument("shell", choices=sorted(_SETUP), help=f"the shell; {others}")
 
 
 def script(shell: str, whole: ArgumentParser) -> str:
-    """The script for the shell."""
+    """Return the script for the shell."""
     return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](list(places(whole)))
 
 

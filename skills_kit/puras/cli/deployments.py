@@ -25,44 +25,61 @@ _INVALID: Final = 422
 def add(commands: Any) -> None:
     """Add these commands."""
     validate = command(
-        commands, "validate", _validate, "Say what is wrong with a skillpack, running nothing of it."
+        commands,
+        "validate",
+        _validate,
+        "Report all problems of a skillpack without running its code.",
+        "puras validate my-skills",
     )
-    validate.add_argument("path", nargs="?", default=".", help="the folder; default: this one")
-    deploy = command(commands, "deploy", _deploy, "Push a folder as a new version, active at once.")
-    deploy.add_argument("path", nargs="?", default=".", help="the folder; default: this one")
+    validate.add_argument("path", nargs="?", default=".", help="the folder; default: the current folder")
+    deploy = command(
+        commands,
+        "deploy",
+        _deploy,
+        "Push a folder as a new version and activate it.",
+        'puras deploy --notes "Shorter greeting"',
+    )
+    deploy.add_argument("path", nargs="?", default=".", help="the folder; default: the current folder")
     of_a_skillpack(deploy)
-    deploy.add_argument(
-        "--no-activate", action="store_true", help="leave the version that is active in its place"
-    )
-    deploy.add_argument("--notes", help="what is new, for whoever looks at the versions")
+    deploy.add_argument("--no-activate", action="store_true", help="store the version without activating it")
+    deploy.add_argument("--notes", help="release notes of the version")
     deploy.add_argument(
         "--yes",
         action="store_true",
-        help="remove skills of the active version that the folder lacks, unasked",
+        help="do not ask before skills are removed that the folder does not have",
     )
-    deploy.add_argument("--no-wait", action="store_true", help="do not wait for the suites of its gate")
-    for name, handler, summary in (
-        ("deployments", _deployments, "List the versions, newest first."),
-        ("activate", _activate, "Make a version the active one; running jobs stay on theirs."),
-        ("rollback", _rollback, "Make the version that was active before the active one again."),
-        ("pull", _pull, "Write the files of a version into a folder."),
+    deploy.add_argument("--no-wait", action="store_true", help="do not wait for the eval gate")
+    for name, handler, summary, example in (
+        ("deployments", _deployments, "List the versions, newest first.", "puras deployments --limit 5"),
+        (
+            "activate",
+            _activate,
+            "Activate a version. Running jobs continue with their version.",
+            "puras activate 3",
+        ),
+        ("rollback", _rollback, "Activate the previously active version.", "puras rollback"),
+        ("pull", _pull, "Write the files of a version into a folder.", "puras pull 3 --out version-3"),
     ):
-        parser = command(commands, name, handler, summary)
+        parser = command(commands, name, handler, summary, example)
         of_a_skillpack(parser)
         if name == "deployments":
-            parser.add_argument("--limit", type=int, default=25, help="how many; default: %(default)s")
+            parser.add_argument(
+                "--limit", type=int, default=25, help="maximum number of versions; default: %(default)s"
+            )
         if name in ("activate", "pull"):
             many = "?" if name == "pull" else None
             parser.add_argument(
-                "version", nargs=many, help="its number or id" + ("; default: active" if many else "")
+                "version", nargs=many, help="number or ID" + ("; default: the active version" if many else "")
             )
         if name == "activate":
-            parser.add_argument("--force", action="store_true", help="past a gate that it has not passed")
+            parser.add_argument(
+                "--force", action="store_true", help="activate although the eval gate is not passed"
+            )
         if name == "pull":
-            parser.add_argument("--out", default=".", help="the folder; default: this one")
-            parser.add_argument("--force", action="store_true", help="write over files that are other here")
-    command(commands, "skills", _skills, "List the skills that jobs can name.")
-    command(commands, "skillpacks", _skillpacks, "List the project's skillpacks.")
+            parser.add_argument("--out", default=".", help="the folder; default: the current folder")
+            parser.add_argument("--force", action="store_true", help="overwrite files that differ")
+    command(commands, "skills", _skills, "List the skills that you can run.", "puras skills")
+    command(commands, "skillpacks", _skillpacks, "List the skillpacks of the project.", "puras skillpacks")
 
 
 def _validate(arguments: Namespace, session: Session) -> int:
@@ -136,16 +153,16 @@ def _ensure_skillpack(session: Session, slug: str, name: str) -> None:
     except NotFound:
         body = {"slug": slug, "name": name}
         session.client.request("POST", "/v1/skillpacks", body=body, idempotency_key=new_key())
-        printing.say(f"Made the skillpack {printing.plain(slug)}.")
+        printing.say(f"Created the skillpack {printing.plain(slug)}.")
 
 
 def _behind_its_gate(session: Session, path: str, told: Any) -> Any:
-    """The version when its suites have decided whether it becomes the active one."""
+    """Wait for the eval gate and return the version."""
     is_said = False
     while (told.get("gate") or {}).get("state") == "gating":
         if not is_said:
             printing.say(
-                f"v{told['version']} is stored. Its suites run, and it becomes active when they pass…"
+                f"v{told['version']} is stored. Its eval suites are running, and it becomes active when they pass…"
             )
             is_said = True
         time.sleep(_GATE_S)
@@ -162,7 +179,7 @@ def _tell_deployed(told: Any) -> None:
     if _is_refused(told):
         state = f"not active: {printing.plain(told['gate']['reason'])}"
     elif (told.get("gate") or {}).get("state") == "gating":
-        state = "not active yet: its suites run"
+        state = "not active yet: its eval suites are running"
     printing.answer(
         f"v{told['version']} of {printing.plain(told['skillpack'])} is {state}. "
         f"{_counted(names, 'skill')} ({', '.join(names)}), {printing.size(told['size_bytes'])}"
@@ -200,9 +217,7 @@ def _rollback(arguments: Namespace, session: Session) -> int:
     pack = session.client.request("GET", f"/v1/skillpacks/{quote(session.skillpack or 'default', safe='')}")
     previous = pack["previous_deployment_id"]
     if previous is None:
-        raise UsageProblem(
-            "No version was active before. Name the one that should be: puras activate VERSION"
-        )
+        raise UsageProblem("There is no previously active version. Select one with: puras activate VERSION")
     return _make_active(session, previous, force=False)
 
 
@@ -226,7 +241,7 @@ def _pull(arguments: Namespace, session: Session) -> int:
         versions = session.client.request("GET", session.route("/deployments"))
         version = next((one["id"] for one in versions if one["is_active"]), None)
         if version is None:
-            raise UsageProblem("No version is active. Name the one that you want: puras pull VERSION")
+            raise UsageProblem("There is no active version. Select one with: puras pull VERSION")
     path = session.route(f"/deployments/{quote(version.removeprefix('v'), safe='')}/bundle")
     try:
         names = bundles.unpack(session.client.content(path), Path(arguments.out), force=arguments.force)
@@ -266,7 +281,7 @@ def _skillpacks(arguments: Namespace, session: Session) -> int:
 def _packed(path: str) -> bytes:
     folder = Path(path)
     if not folder.is_dir():
-        raise UsageProblem(f"There is no folder {path!r}.")
+        raise UsageProblem(f"The folder {path!r} does not exist.")
     try:
         for one in bundles.left_out_of(folder):
             printing.say(f"{printing.plain(one)}: left out, since no file of its skill names this notebook")

@@ -1,4 +1,4 @@
-"""`puras drive ls`, `cp`, `rm`: the project's files. A path that begins with `drive:` is there, any other is here."""
+"""`puras drive ls`, `cp`, `rm`: files of the project. A path with the prefix `drive:` is in the drive."""
 
 from __future__ import annotations
 
@@ -17,18 +17,22 @@ _THERE: Final = "drive:"
 
 def add(commands: Any) -> None:
     """Add these commands."""
-    drive = group(commands, "drive", "List, copy and delete the project's files.")
-    ls = command(drive, "ls", _list, "List the files of a folder of the drive.")
-    ls.add_argument("path", nargs="?", default="", help="the folder; default: the drive's root")
-    ls.add_argument("-r", "--recursive", action="store_true", help="with everything below it")
+    drive = group(commands, "drive", "List, copy and delete files of the drive.")
+    ls = command(drive, "ls", _list, "List the files in a folder of the drive.", "puras drive ls reports/ -r")
+    ls.add_argument("path", nargs="?", default="", help="the folder; default: the root of the drive")
+    ls.add_argument("-r", "--recursive", action="store_true", help="include subfolders")
     cp = command(
-        drive, "cp", _copy, "Copy a file to the drive, or from it: one of the two paths begins with `drive:`."
+        drive,
+        "cp",
+        _copy,
+        "Copy a file to or from the drive. One of the two paths has the prefix `drive:`.",
+        "puras drive cp photo.jpg drive:uploads/",
     )
-    cp.add_argument("source", help="photo.jpg, or drive:uploads/photo.jpg")
-    cp.add_argument("target", help="the other way round; a folder with a slash at its end")
-    rm = command(drive, "rm", _delete, "Delete a file of the drive.")
-    rm.add_argument("path", help="the file, with or without `drive:`")
-    rm.add_argument("-y", "--yes", action="store_true", help="without asking")
+    cp.add_argument("source", help="the file to copy, for example photo.jpg or drive:uploads/photo.jpg")
+    cp.add_argument("target", help="the new path; a folder ends with a slash")
+    rm = command(drive, "rm", _delete, "Delete a file of the drive.", "puras drive rm uploads/photo.jpg")
+    rm.add_argument("path", help="the file, with or without the prefix `drive:`")
+    rm.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _list(arguments: Namespace, session: Session) -> int:

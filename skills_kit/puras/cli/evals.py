@@ -1,4 +1,4 @@
-"""`puras eval`, `eval-report`, `eval-diff`: suites of a skill's cases."""
+"""`puras eval`, `eval-report`, `eval-diff`: eval suites of a skill."""
 
 from __future__ import annotations
 
@@ -20,30 +20,56 @@ _TELL_EVERY_S: Final = 5.0
 
 def add(commands: Any) -> None:
     """Add these commands."""
-    run = command(commands, "eval", _eval, "Run a skill's cases as jobs, and grade what comes of them.")
-    run.add_argument("skill", help="whose cases")
+    run = command(
+        commands,
+        "eval",
+        _eval,
+        "Run the eval cases of a skill as jobs and grade the results.",
+        "puras eval summarize --repeat 3 --threshold 90",
+    )
+    run.add_argument("skill", help="name of the skill")
     of_a_skillpack(run)
-    run.add_argument("--version", type=int, help="default: the active one")
-    run.add_argument("--repeat", type=int, default=1, help="how often each case; default: %(default)s")
-    run.add_argument("--threshold", type=float, metavar="PERCENT", help="of the runs have to pass")
-    run.add_argument("--case", action="append", metavar="ID", help="only this case; may be given again")
-    run.add_argument("--model", help="another model; `recording` plays earlier answers, for nothing")
+    run.add_argument("--version", type=int, help="number of the version; default: the active version")
     run.add_argument(
-        "--async", dest="is_async", action="store_true", help="print the suite's id and do not wait"
+        "--repeat", type=int, default=1, help="number of runs of each case; default: %(default)s"
+    )
+    run.add_argument("--threshold", type=float, metavar="PERCENT", help="percentage of runs that must pass")
+    run.add_argument(
+        "--case", action="append", metavar="ID", help="only this case; repeat the option for more cases"
+    )
+    run.add_argument("--model", help="another model; `recording` replays recorded replies without cost")
+    run.add_argument(
+        "--async", dest="is_async", action="store_true", help="print the ID of the suite and do not wait"
     )
     run.add_argument(
-        "--timeout", type=float, default=900.0, metavar="S", help="to wait; default: %(default)s"
+        "--timeout",
+        type=float,
+        default=900.0,
+        metavar="S",
+        help="seconds to wait for the end; default: %(default)s",
     )
     run.add_argument(
-        "--interval", type=float, default=1.0, metavar="S", help="between looks; default: %(default)s"
+        "--interval",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="seconds between two requests; default: %(default)s",
     )
-    report = command(commands, "eval-report", _report, "Show how a suite went.")
-    report.add_argument("suite_id", help="id of the suite")
-    diff = command(commands, "eval-diff", _diff, "Compare two suites or versions of a skill.")
-    diff.add_argument("skill", help="whose suites")
+    report = command(
+        commands, "eval-report", _report, "Show the result of a suite.", "puras eval-report SUITE_ID"
+    )
+    report.add_argument("suite_id", help="ID of the suite")
+    diff = command(
+        commands,
+        "eval-diff",
+        _diff,
+        "Compare two suites or versions of a skill.",
+        "puras eval-diff summarize --base 3 --head 4",
+    )
+    diff.add_argument("skill", help="name of the skill")
     of_a_skillpack(diff)
-    diff.add_argument("--base", help="a version's number or a suite's id")
-    diff.add_argument("--head", help="the same, for what is newer")
+    diff.add_argument("--base", help="number of a version or ID of a suite")
+    diff.add_argument("--head", help="number of the newer version, or ID of its suite")
 
 
 def _eval(arguments: Namespace, session: Session) -> int:
@@ -75,7 +101,7 @@ def _when_ended(session: Session, suite: Mapping[str, Any], arguments: Namespace
             told_at, told = time.monotonic(), line
         if time.monotonic() > deadline:
             raise UsageProblem(
-                f"The suite goes on after {arguments.timeout:g} s: puras eval-report {suite['id']}"
+                f"The suite has not ended after {arguments.timeout:g} s and continues: puras eval-report {suite['id']}"
             )
         time.sleep(max(0.1, arguments.interval))
         suite = session.client.request("GET", f"/v1/evals/{suite['id']}")
@@ -84,7 +110,7 @@ def _when_ended(session: Session, suite: Mapping[str, Any], arguments: Namespace
 
 def _so_far(suite: Mapping[str, Any]) -> str:
     waiting = suite["waiting_runs"]
-    consent = f"; {waiting} waiting for somebody's consent: puras approvals" if waiting else ""
+    consent = f"; {waiting} awaiting approval: puras approvals" if waiting else ""
     return f"  {suite['completed_runs']} of {suite['total_runs']} runs have ended{consent}"
 
 
@@ -103,7 +129,7 @@ def _diff(arguments: Namespace, session: Session) -> int:
         for kind in ("broken", "mended"):
             if told[f"{kind}_cases"]:
                 printing.answer(f"{kind}: {printing.shortened(', '.join(told[f'{kind}_cases']))}")
-        printing.answer("The head is worse." if told["regressed"] else "The head is not worse.")
+        printing.answer("Regressions in head." if told["regressed"] else "No regressions in head.")
 
     session.show(told, text)
     return exits.FAILED if told["regressed"] else exits.OK

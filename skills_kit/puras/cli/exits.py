@@ -1,4 +1,4 @@
-"""How a command ends, for scripts."""
+"""Exit codes of commands."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from puras.client import (
 
 OK: Final = 0
 FAILED: Final = 1
-"""A job failed, was cancelled or has not ended in time; a suite or a gate was not passed."""
+"""A job failed, was cancelled or has not ended in time; a suite or a gate did not pass."""
 USAGE: Final = 2
-"""What was given is wrong: an option, an input, a bundle."""
+"""An option, an input or a bundle is invalid."""
 AUTH: Final = 3
 NOT_FOUND: Final = 4
 MONEY: Final = 5
 SERVER: Final = 6
-"""The instance cannot, does not answer, or asks for patience."""
+"""The instance is unavailable, fails, or limits the rate of requests."""
 INTERRUPTED: Final = 130
 
 MEANINGS: Final = {
-    OK: "done",
-    FAILED: "a job failed, was cancelled or has not ended in time; a suite or a gate was not passed",
-    USAGE: "what was given is wrong: an option, an input, a bundle",
-    AUTH: "no key, a wrong one, or one that may not do this",
-    NOT_FOUND: "there is none such, or it is not yours",
-    MONEY: "the wallet, a budget or the key's cap forbids it",
-    SERVER: "the instance cannot, does not answer, or asks for patience",
+    OK: "success",
+    FAILED: "a job failed, was cancelled or has not ended in time; a suite or a gate did not pass",
+    USAGE: "an option, an input or a bundle is invalid, or the request contradicts the current state",
+    AUTH: "the API key is missing or invalid, or does not have the permission",
+    NOT_FOUND: "the object does not exist, or belongs to another project",
+    MONEY: "the wallet, a budget or the cap of the key does not allow it",
+    SERVER: "the instance is unavailable, fails, or limits the rate of requests",
 }
 
 
 class UsageProblem(Exception):
-    """What was given cannot be; the text says what to write instead."""
+    """An argument is invalid. The text says what to write instead."""
 
 
 class NoKey(Exception):
-    """There is no key; the text says where one may be."""
+    """There is no API key. The text says where to set one."""
 
 
 def code_of(error: PurasAPIError) -> int:
-    """With which code a command ends that was refused so."""
+    """Return the exit code for an error of the API."""
     if isinstance(error, NotSignedIn | NotAllowed):
         return AUTH
     if isinstance(error, NotFound):

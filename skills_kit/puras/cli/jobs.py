@@ -16,44 +16,75 @@ from puras.client.messages import new_key
 from puras.client.shapes import ENDS
 
 _QUIET: Final = frozenset({"queued", "started", "succeeded", "sandbox", "function_start"})
-"""Events that `run` does not print: the line at its end says as much."""
+"""Events that `run` does not print, since its last line has the same information."""
 
 
 def add(commands: Any) -> None:
     """Add these commands."""
     _add_run(commands)
-    jobs = command(commands, "jobs", _jobs, "List the project's jobs, newest first.")
-    jobs.add_argument("--status", help="queued, running, waiting, succeeded, failed or cancelled")
-    jobs.add_argument("--skill", help="only those of this skill")
-    jobs.add_argument("--source", help="only those that came from there")
-    jobs.add_argument("--since", metavar="TIME", help="not older than this, as 2026-05-01T12:00:00Z")
-    jobs.add_argument("-q", "--search", metavar="TEXT", help="found in id, skill, error or metadata")
-    jobs.add_argument("--limit", type=int, default=25, help="how many; default: %(default)s")
-    job = command(commands, "job", _job, "Show a job: its state, cost and result.")
-    logs = command(commands, "logs", _logs, "Print what a job has told so far.")
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until it has ended")
-    logs.add_argument("--deltas", action="store_true", help="with -f: the model's words as they are written")
-    spans = command(commands, "spans", _spans, "Show where a job's time went, as a waterfall.")
-    cancel = command(
-        commands, "cancel", _cancel, "End a job: at once while queued, within seconds while it runs."
+    jobs = command(
+        commands, "jobs", _jobs, "List the jobs of the project, newest first.", "puras jobs --status failed"
     )
-    replay = command(commands, "replay", _replay, "Run a job's inputs again, as a new job.")
-    replay.add_argument("--version", type=int, help="default: the one that it ran")
-    feedback = command(commands, "feedback", _feedback, "Say what you think of a job's result.")
+    jobs.add_argument(
+        "--status",
+        help="only jobs with this status: queued, running, waiting, succeeded, failed or cancelled",
+    )
+    jobs.add_argument("--skill", help="only jobs of this skill")
+    jobs.add_argument("--source", help="only jobs from this source, for example api, cli or schedule")
+    jobs.add_argument(
+        "--since", metavar="TIME", help="only jobs created after this time, for example 2026-05-01T12:00:00Z"
+    )
+    jobs.add_argument(
+        "-q", "--search", metavar="TEXT", help="only jobs with this text in ID, skill, error or metadata"
+    )
+    jobs.add_argument("--limit", type=int, default=25, help="maximum number of jobs; default: %(default)s")
+    job = command(commands, "job", _job, "Show the status, cost and result of a job.", "puras job JOB_ID")
+    logs = command(commands, "logs", _logs, "Print the events of a job.", "puras logs -f JOB_ID")
+    logs.add_argument("-f", "--follow", action="store_true", help="print new events until the job has ended")
+    logs.add_argument(
+        "--deltas", action="store_true", help="with -f: print the text of the model while it is written"
+    )
+    spans = command(
+        commands, "spans", _spans, "Show the time of each part of a job as a waterfall.", "puras spans JOB_ID"
+    )
+    cancel = command(
+        commands,
+        "cancel",
+        _cancel,
+        "Cancel a job: immediately while it is queued, within seconds while it runs.",
+        "puras cancel JOB_ID",
+    )
+    replay = command(
+        commands,
+        "replay",
+        _replay,
+        "Submit the inputs of a job again as a new job.",
+        "puras replay JOB_ID --version 4",
+    )
+    replay.add_argument("--version", type=int, help="number of the version; default: the version of the job")
+    feedback = command(
+        commands,
+        "feedback",
+        _feedback,
+        "Rate the result of a job.",
+        'puras feedback JOB_ID --down -c "Too long"',
+    )
     thumb = feedback.add_mutually_exclusive_group(required=True)
-    thumb.add_argument("--up", dest="rating", action="store_const", const=1, help="good")
-    thumb.add_argument("--down", dest="rating", action="store_const", const=-1, help="bad")
-    feedback.add_argument("-c", "--comment", help="why")
-    feedback.add_argument("--end-user", metavar="ID", help="in the name of a person in your app")
+    thumb.add_argument("--up", dest="rating", action="store_const", const=1, help="good result")
+    thumb.add_argument("--down", dest="rating", action="store_const", const=-1, help="bad result")
+    feedback.add_argument("-c", "--comment", help="reason for the rating")
+    feedback.add_argument("--end-user", metavar="ID", help="ID of the user of your app who gave the rating")
     for parser in (job, logs, spans, cancel, replay, feedback):
-        parser.add_argument("job_id", help="id of the job")
+        parser.add_argument("job_id", help="ID of the job")
 
 
 def _add_run(commands: Any) -> None:
-    run = command(commands, "run", _run, "Run a skill, or a prompt, and print its result.")
+    run = command(
+        commands, "run", _run, "Run a skill or a prompt and print the result.", "puras run greet -i name=Ada"
+    )
     run.add_argument("skill", nargs="?", help="name of the skill")
     run.add_argument(
-        "-p", "--prompt", help="in the place of a skill: what to do; `@file` and `-` (stdin) are read"
+        "-p", "--prompt", help="a prompt to run instead of a skill; `@FILE` reads a file, `-` reads stdin"
     )
     run.add_argument(
         "-i",
@@ -61,10 +92,12 @@ def _add_run(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an input: JSON, else text; `@file` uploads a file to the drive",
+        help="one input, as JSON or text; `@FILE` uploads a file to the drive",
     )
     run.add_argument(
-        "--inputs", metavar="JSON", help="all of them as one object; `@file` and `-` (stdin) are read"
+        "--inputs",
+        metavar="JSON",
+        help="all inputs as one JSON object; `@FILE` reads a file, `-` reads stdin",
     )
     run.add_argument(
         "--json",
@@ -72,33 +105,44 @@ def _add_run(commands: Any) -> None:
         const=True,
         default=False,
         metavar="INPUTS",
-        help="print the whole job as JSON; followed by an object, that is the inputs",
+        help="print the job as JSON; a JSON object after it sets the inputs",
     )
     of_a_skillpack(run)
-    run.add_argument("--version", type=int, help="default: the active one")
-    run.add_argument("--model", help="another model, for an agent")
-    run.add_argument("--cap", type=float, metavar="USD", help="most that the job may cost")
+    run.add_argument("--version", type=int, help="number of the version; default: the active version")
+    run.add_argument("--model", help="another model for an agent")
+    run.add_argument("--cap", type=float, metavar="USD", help="maximum cost of the job")
     run.add_argument(
-        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="given back with the job"
-    )
-    run.add_argument("--key", metavar="KEY", help="idempotency key: the same request with it runs once a day")
-    run.add_argument(
-        "--async", dest="is_async", action="store_true", help="print the job's id and do not wait"
+        "--metadata", action="append", default=[], metavar="NAME=VALUE", help="metadata to store with the job"
     )
     run.add_argument(
-        "--timeout", type=float, default=600.0, metavar="S", help="to wait; default: %(default)s"
+        "--key",
+        metavar="KEY",
+        help="idempotency key: the same request with this key creates one job within 24 hours",
     )
     run.add_argument(
-        "--local", action="store_true", help="on an instance of its own, with the skills of --dir"
+        "--async", dest="is_async", action="store_true", help="print the ID of the job and do not wait"
     )
     run.add_argument(
-        "--dir", default=".", metavar="FOLDER", help="with --local: the skillpack; default: this folder"
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="seconds to wait for the end; default: %(default)s",
+    )
+    run.add_argument(
+        "--local", action="store_true", help="start an instance on this host and run the skills of --dir"
+    )
+    run.add_argument(
+        "--dir",
+        default=".",
+        metavar="FOLDER",
+        help="with --local: folder of the skillpack; default: the current folder",
     )
 
 
 def _run(arguments: Namespace, session: Session) -> int:
     if (arguments.skill is None) == (arguments.prompt is None):
-        raise UsageProblem("Name a skill, or give a prompt with -p. `puras skills` lists the skills.")
+        raise UsageProblem("Give the name of a skill, or a prompt with -p. `puras skills` lists the skills.")
     if not arguments.local:
         return _run_on(session.client, arguments, session)
     with local.instance(arguments.dir, say=printing.say) as served:
@@ -137,7 +181,7 @@ def _to_its_end(client: Client, job: Job, arguments: Namespace, session: Session
         session.show(late.job, lambda: None)
         return exits.FAILED
     except KeyboardInterrupt:
-        printing.say(f"\nThe job goes on: puras logs -f {job['id']}, or puras cancel {job['id']}")
+        printing.say(f"\nThe job continues: puras logs -f {job['id']}, or puras cancel {job['id']}")
         raise
     return _tell_end(client, job, session)
 
@@ -249,7 +293,7 @@ def _cancel(arguments: Namespace, session: Session) -> int:
 
 
 def _after_cancel(job: Job) -> str:
-    return job["status"] if job["status"] in ENDS else f"{job['status']}, and ends within seconds"
+    return job["status"] if job["status"] in ENDS else f"{job['status']}, and is cancelled within seconds"
 
 
 def _replay(arguments: Namespace, session: Session) -> int:
@@ -266,5 +310,5 @@ def _feedback(arguments: Namespace, session: Session) -> int:
     told = session.client.feedback(
         arguments.job_id, rating=arguments.rating, comment=arguments.comment, end_user_id=arguments.end_user
     )
-    session.show(told, lambda: printing.answer("Noted."))
+    session.show(told, lambda: printing.answer("Saved."))
     return exits.OK

@@ -52,18 +52,23 @@ def add(commands: Any) -> None:
         commands,
         "serve",
         _serve,
-        "Run an instance here with the skills of a folder, deployed as they change.",
+        "Start an instance on this host, and deploy the skills of a folder when a file changes.",
+        "puras serve --dir my-skills --port 8787",
     )
-    serve.add_argument("--dir", default=".", metavar="FOLDER", help="the skillpack; default: this folder")
-    serve.add_argument("--port", help=f"where it listens; default: PURAS_PORT, else {_FIRST_PORT}")
-    serve.add_argument("--no-watch", action="store_true", help="deploy once, not each time a file changes")
+    serve.add_argument(
+        "--dir", default=".", metavar="FOLDER", help="folder of the skillpack; default: the current folder"
+    )
+    serve.add_argument("--port", help=f"port of the instance; default: PURAS_PORT, otherwise {_FIRST_PORT}")
+    serve.add_argument("--no-watch", action="store_true", help="deploy once, and not when a file changes")
 
 
 def _serve(arguments: Namespace, session: Session) -> int:
     with instance(arguments.dir, say=printing.say, port=arguments.port) as (client, content):
         told = {"api_base": client.api_base, "skills": client.request("GET", "/v1/skills")}
         names = ", ".join(skill["name"] for skill in told["skills"])
-        session.show(told, lambda: printing.answer(f"Serving {names} at {client.api_base}. Ctrl-C ends it."))
+        session.show(
+            told, lambda: printing.answer(f"Serving {names} at {client.api_base}. Press Ctrl-C to stop.")
+        )
         printing.say("In another terminal, in this folder: puras run --local NAME -i INPUT=VALUE")
         sys.stdout.flush()
         _watch(client, Path(arguments.dir), content, is_watching=not arguments.no_watch)

@@ -1,4 +1,4 @@
-"""The command itself: its parts, its errors, its exit codes."""
+"""The command `puras`: its parser, its errors and its exit codes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from puras.client import JobError, Problem, PurasAPIError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; what a person can mend is a sentence on stderr, and the exit code says of which kind it is."""
+    """Run the command and return its exit code. Print errors to stderr."""
     arguments = parser().parse_args(argv)
     session = Session(arguments)
     try:
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         return _ended(str(error), "no_key", exits.AUTH, session)
     except (UsageProblem, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader has closed the pipe
             return exits.OK
         return _ended(str(error), "usage", exits.USAGE, session)
     except JobError as error:
@@ -52,10 +52,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parser() -> ArgumentParser:
-    """All commands and their options."""
+    """Return the parser of all commands."""
     whole = ArgumentParser(
         prog="puras",
-        description="Write, deploy and run the skills of a project.",
+        description="Create, deploy and run the skills of a project.",
         epilog="exit codes:\n"
         + "\n".join(f"  {code}  {meaning}" for code, meaning in exits.MEANINGS.items()),
         formatter_class=RawDescriptionHelpFormatter,

@@ -1,4 +1,4 @@
-"""`puras secrets set`, `ls`, `rm`: write-only values that skills get as environment variables."""
+"""`puras secrets set`, `ls`, `rm`: write-only values that skills read as environment variables."""
 
 from __future__ import annotations
 
@@ -15,21 +15,25 @@ from puras.cli.session import Session, command, confirmed, group
 
 def add(commands: Any) -> None:
     """Add these commands."""
-    secrets = group(commands, "secrets", "Set, list and remove secrets; nobody can read them back.")
-    put = command(secrets, "set", _set, "Set a secret of the project, or of a skillpack.")
-    put.add_argument(
-        "name", metavar="NAME[=VALUE]", help="without a value it is asked for, or read from stdin"
+    secrets = group(commands, "secrets", "Set, list and delete secrets. Their values cannot be read.")
+    put = command(
+        secrets, "set", _set, "Set a secret of the project or of a skillpack.", "puras secrets set SHOP_TOKEN"
     )
-    ls = command(secrets, "ls", _list, "List the names of the secrets.")
-    rm = command(secrets, "rm", _delete, "Remove a secret.")
-    rm.add_argument("name", help="its name")
-    rm.add_argument("-y", "--yes", action="store_true", help="without asking")
+    put.add_argument(
+        "name",
+        metavar="NAME[=VALUE]",
+        help="the name, or name and value; without a value, a prompt asks for it, or it is read from stdin",
+    )
+    ls = command(secrets, "ls", _list, "List the names of the secrets.", "puras secrets ls")
+    rm = command(secrets, "rm", _delete, "Delete a secret.", "puras secrets rm SHOP_TOKEN")
+    rm.add_argument("name", help="name of the secret")
+    rm.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     for parser in (put, ls, rm):
         parser.add_argument(
             "--skillpack",
             "--app",
             metavar="SLUG",
-            help="of this skillpack alone, where it goes before the project's",
+            help="only for this skillpack, where it replaces a secret of the project with the same name",
         )
 
 
@@ -40,9 +44,7 @@ def _set(arguments: Namespace, session: Session) -> int:
     if not value:
         raise UsageProblem("The value is empty.")
     told = session.client.request("PUT", _route(arguments), body={"name": name, "value": value})
-    session.show(
-        told, lambda: printing.answer(f"Set {printing.plain(told['name'])}. Jobs get it from now on.")
-    )
+    session.show(told, lambda: printing.answer(f"Set {printing.plain(told['name'])}. New jobs use it."))
     return exits.OK
 
 
@@ -54,10 +56,10 @@ def _list(arguments: Namespace, session: Session) -> int:
 
 
 def _delete(arguments: Namespace, session: Session) -> int:
-    confirmed(f"Remove the secret {arguments.name}?", yes=arguments.yes)
+    confirmed(f"Delete the secret {arguments.name}?", yes=arguments.yes)
     session.client.request("DELETE", f"{_route(arguments)}/{quote(arguments.name, safe='')}")
     session.show(
-        {"deleted": arguments.name}, lambda: printing.answer(f"Removed {printing.plain(arguments.name)}.")
+        {"deleted": arguments.name}, lambda: printing.answer(f"Deleted {printing.plain(arguments.name)}.")
     )
     return exits.OK
 

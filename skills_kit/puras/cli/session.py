@@ -79,20 +79,27 @@ class Session:
 Handler = Callable[[Namespace, Session], int]
 
 
-def command(commands: Any, name: str, handler: Handler, summary: str, **options: Any) -> ArgumentParser:
-    """A new command, with the options that every one has."""
+def command(
+    commands: Any, name: str, handler: Handler, summary: str, example: str, **options: Any
+) -> ArgumentParser:
+    """Add a command with the options that all commands have, and with an example of a call."""
     parser: ArgumentParser = commands.add_parser(
-        name, help=_first_lower(summary), description=summary, allow_abbrev=False, **options
+        name,
+        help=_first_lower(summary),
+        description=summary,
+        epilog=f"example: {example}",
+        allow_abbrev=False,
+        **options,
     )
-    parser.add_argument("--api-base", metavar="URL", help="address of the instance")
+    parser.add_argument("--api-base", metavar="URL", help="URL of the instance")
     if name != "run":
-        parser.add_argument("--json", action="store_true", help="print the answer as JSON")
+        parser.add_argument("--json", action="store_true", help="print the response as JSON")
     parser.set_defaults(handle=handler)
     return parser
 
 
 def group(commands: Any, name: str, summary: str) -> Any:
-    """A command that has commands of its own."""
+    """Add a group of commands."""
     parser: ArgumentParser = commands.add_parser(
         name, help=_first_lower(summary), description=summary, allow_abbrev=False
     )
@@ -100,17 +107,17 @@ def group(commands: Any, name: str, summary: str) -> Any:
 
 
 def of_a_skillpack(parser: ArgumentParser) -> None:
-    """The option that names a skillpack."""
+    """Add the option that selects a skillpack."""
     parser.add_argument(
         "--skillpack",
         "--app",
         metavar="SLUG",
-        help="the skillpack, by slug or id; default: the one in puras.yaml, else the project's default one",
+        help="slug or ID of the skillpack; default: the slug in puras.yaml, otherwise the default skillpack",
     )
 
 
 def pack_of(folder: Path) -> Pack | None:
-    """The nearest puras.yaml, in the folder or above it."""
+    """Return the nearest puras.yaml, in the folder or above it."""
     for place in (folder.resolve(), *folder.resolve().parents):
         file = place / PACK_FILE
         if file.is_file():
@@ -120,17 +127,17 @@ def pack_of(folder: Path) -> Pack | None:
 
 
 def confirmed(question: str, *, yes: bool) -> None:
-    """Ask a person before something goes for good; a script has said what it wants.
+    """Ask the user before a permanent change. Do not ask without a terminal.
 
     Raises:
-        UsageProblem: the person does not want it.
+        UsageProblem: the user declines.
     """
     if yes or not sys.stdin.isatty():
         return
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise UsageProblem("Nothing was done.")
+        raise UsageProblem("Canceled. Nothing was changed.")
 
 
 def _value(text: str, key: str) -> str | None:

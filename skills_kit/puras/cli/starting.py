@@ -1,4 +1,4 @@
-"""`puras init`: a skillpack to begin with."""
+"""`puras init`: create a skillpack from a template."""
 
 from __future__ import annotations
 
@@ -23,21 +23,35 @@ _COMMANDS: Final = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 def add(commands: Any) -> None:
     """Add the command."""
-    init = command(commands, "init", _init, "Begin a skillpack in a folder, with the files of a template.")
-    init.add_argument("folder", nargs="?", default=".", help="where; made when it is not there")
-    init.add_argument(
-        "--template", default="starter", choices=sorted(templates()) or None, help="what to begin with"
+    init = command(
+        commands,
+        "init",
+        _init,
+        "Create a skillpack in a folder from a template.",
+        "puras init my-skills --template starter",
     )
     init.add_argument(
-        "--slug", help="deploy to a skillpack of this slug, in the place of the project's default one"
+        "folder",
+        nargs="?",
+        default=".",
+        help="the folder, which is created if it does not exist; default: the current folder",
+    )
+    init.add_argument(
+        "--template",
+        default="starter",
+        choices=sorted(templates()) or None,
+        help="the template; default: %(default)s",
+    )
+    init.add_argument(
+        "--slug", help="slug of the skillpack to deploy to; default: the default skillpack of the project"
     )
     init.add_argument("--name", help="title of the skillpack")
-    init.add_argument("--description", help="what it is for")
-    init.add_argument("--no-scaffold", action="store_true", help="write puras.yaml alone")
+    init.add_argument("--description", help="description of the skillpack")
+    init.add_argument("--no-scaffold", action="store_true", help="write only puras.yaml")
 
 
 def templates() -> dict[str, Path]:
-    """The folders of the templates, by name; none in a job, which has the kit alone."""
+    """Return the folders of the templates by name. In a job there are none."""
     root = _INSTALLED if _INSTALLED.is_dir() else _IN_A_CHECKOUT
     if not root.is_dir():
         return {}
@@ -61,9 +75,7 @@ def _init(arguments: Namespace, session: Session) -> int:
     planned = [*names, *([Path(PACK_FILE)] if pack else [])]
     there = [name for name in planned if (target / name).exists()]
     if there:
-        raise UsageProblem(
-            f"{target / there[0]} is there already. Choose another folder; nothing was written."
-        )
+        raise UsageProblem(f"{target / there[0]} already exists. Choose another folder. Nothing was written.")
     for path, name in zip(files, names, strict=True):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target / name)
@@ -84,12 +96,12 @@ def _init(arguments: Namespace, session: Session) -> int:
 
 
 def _next_steps(target: Path, readme: Path | None) -> list[str]:
-    """What to type next: the commands of the template's own page, in the folder."""
+    """Return the next commands, from the README of the template."""
     into = [] if target.resolve() == Path.cwd() else [f"cd {shlex.quote(str(target))}"]
     commands = ["puras validate", "puras deploy"]
     if readme is not None and (found := _COMMANDS.search(readme.read_text(encoding="utf-8"))):
         commands = found[1].splitlines()
-    without = "puras run --local does it all on an instance of its own; puras login names one that is there."
+    without = "`puras run --local` starts an instance for the skillpack; `puras login` selects a running one."
     return ["Next:", *into, *commands, without]
 
 
@@ -98,7 +110,7 @@ def _is_wanted(path: Path) -> bool:
 
 
 def _pack_file(arguments: Namespace) -> str:
-    """What puras.yaml says; JSON strings are YAML's too."""
+    """Return the text of puras.yaml. JSON strings are valid YAML."""
     said = {"slug": arguments.slug, "title": arguments.name, "description": arguments.description}
     lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in said.items() if value]
     return "".join(lines)

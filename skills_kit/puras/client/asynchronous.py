@@ -1,4 +1,4 @@
-"""`AsyncClient`: the same for programs on an event loop. Requests wait in threads of its own."""
+"""`AsyncClient`: the client for programs with an event loop. Its requests run in threads."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Value = TypeVar("Value")
 
 
 class AsyncClient:
-    """`Client` with awaitable methods, `async for` over `stream` and `map`; close it, or use `async with`.
+    """`Client` with awaitable methods, and `async for` over `stream` and `map`. Close it, or use `async with`.
 
-    At most `concurrency` requests are under way at once. Who is cancelled while a request is under way stops waiting
-    for it; the request itself is not called back.
+    At most `concurrency` requests run at the same time. A cancelled task stops waiting for its request, and the request
+    continues.
     """
 
     def __init__(
@@ -35,10 +35,10 @@ class AsyncClient:
         retries: int = len(PAUSES_S),
         concurrency: int = 64,
     ) -> None:
-        """As `Client` is made.
+        """Create the client with the arguments of `Client`.
 
         Raises:
-            ValueError: there is no key, or the address is none.
+            ValueError: There is no key, or the URL is invalid.
         """
         self._client = Client(api_key, skillpack, api_base=api_base, timeout=timeout, retries=retries)
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="puras-client")
@@ -50,7 +50,7 @@ class AsyncClient:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Free the threads; requests that are under way end by themselves."""
+        """Release the threads. Running requests continue to their end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def run(

@@ -1,4 +1,4 @@
-"""Many jobs of one skill: so many at once, within one budget."""
+"""Run many jobs of one skill with a maximum concurrency and a common budget."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from puras.client.shapes import ENDS, Job
 
 _MICROS: Final = 1_000_000
 _LEAST_MICROS: Final = 1_000
-"""A job with less than a tenth of a cent cannot call a model even once."""
+"""With less than a tenth of a cent, a job cannot call a model."""
 
 
 class BudgetSpent(Exception):
-    """What is left of the budget is not enough for another job; this one was not submitted."""
+    """The rest of the budget is too small for another job, which was not submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What came of one of the inputs."""
+    """The result for one of the inputs."""
 
     index: int
-    """Its place among the inputs, from 0."""
+    """Position of the inputs, from 0."""
     inputs: Mapping[str, Any]
     job: Job | None
-    """None: no job was made of it."""
+    """None: no job was submitted."""
     error: Exception | None
-    """JobError, PurasAPIError, BudgetSpent, or what went wrong with a file; None when it succeeded."""
+    """JobError, PurasAPIError, BudgetSpent, or an error of a file; None if the job succeeded."""
 
     @property
     def result(self) -> Any:
-        """What the skill returned.
+        """Return the result of the skill.
 
         Raises:
-            Exception: `error`, when there is one.
+            Exception: `error`, if there is one.
         """
         if self.error is not None:
             raise self.error
@@ -46,7 +46,7 @@ class Mapped:
 
 
 class Purse:
-    """A budget that jobs take their caps from before they are submitted: all of them together stay within it."""
+    """A budget from which each job takes its cap before it is submitted, so that all jobs stay within it."""
 
     def __init__(self, budget_usd: float | None, takers: int) -> None:
         self._left_micros = None if budget_usd is None else int(budget_usd * _MICROS)
@@ -55,10 +55,10 @@ class Purse:
         self._changed = threading.Condition()
 
     def take(self) -> int | None:
-        """Micros for one job, a fair part of what is left; None without a budget. Waits for others to give back.
+        """Return the cap of one job in micros, a share of what is left; None without a budget. Wait for running jobs.
 
         Raises:
-            BudgetSpent: there is too little left, and nobody will give any back.
+            BudgetSpent: Too little is left, and no running job can return a part of its cap.
         """
         with self._changed:
             if self._left_micros is None:
@@ -72,7 +72,7 @@ class Purse:
             return cap
 
     def give_back(self, cap: int | None, spent: int) -> None:
-        """What a job has not used of its cap."""
+        """Return the unused part of a cap to the budget."""
         with self._changed:
             if self._left_micros is None or cap is None:
                 return
@@ -82,13 +82,13 @@ class Purse:
 
 
 Run = Callable[[int, Mapping[str, Any], float | None], Job]
-"""Runs a job to its end: its place, its inputs, and the most dollars that it may cost."""
+"""Run a job to its end, with the position, the inputs and the maximum cost in dollars."""
 
 
 class Batch(Iterator[Mapped]):
-    """Runs every one of the inputs, and gives what came of each, in their order.
+    """Run a job for each of the inputs, and return the results in order.
 
-    Inputs are read as they are needed, at most twice the concurrency ahead. Close it to submit nothing more.
+    Inputs are read when they are needed, at most twice the concurrency ahead. After `close`, nothing is submitted.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Batch(Iterator[Mapped]):
             raise
 
     def close(self) -> None:
-        """Submit nothing more; jobs that were submitted go on."""
+        """Submit no more jobs. Submitted jobs continue."""
         self._stopped.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
@@ -140,7 +140,7 @@ class Batch(Iterator[Mapped]):
         try:
             cap = self._purse.take()
             if self._stopped.is_set():
-                raise BudgetSpent("Nobody waits for this job any more: it was not submitted.")
+                raise BudgetSpent("The batch was closed: this job was not submitted.")
             job = self._run(index, given, None if cap is None else cap / _MICROS)
         except JobError as error:
             job = error.job
@@ -153,7 +153,7 @@ class Batch(Iterator[Mapped]):
 
 
 def _spent(job: Job | None, cap: int | None) -> int:
-    """What the job has used; all of its cap while it may still go on."""
+    """Return the used micros of the job: all of its cap if it has not ended."""
     if job is None:
         return 0
     if job["status"] not in ENDS:

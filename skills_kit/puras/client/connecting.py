@@ -1,4 +1,4 @@
-"""Which instance a program speaks to, and with which key."""
+"""Select the instance and the key of a program."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _OWNER_ONLY: Final = 0o600
 
 
 class Place(NamedTuple):
-    """An instance, and a key to one of its projects."""
+    """The URL of an instance and a key of one of its projects."""
 
     base: str
     key: str
 
 
 def place(api_key: str | None = None, api_base: str | None = None) -> Place:
-    """What is given, else what the environment says, else what `puras login` has kept.
+    """Return the given values, otherwise those of the environment, otherwise those that `puras login` saved.
 
-    A key that was kept is for the instance that it was kept with, and is not shown to another.
+    A saved key is sent only to the instance with which it was saved.
 
     Raises:
-        ValueError: there is no key.
+        ValueError: There is no key.
     """
     address = base(api_base)
     key = api_key or os.environ.get("PURAS_API_KEY")
@@ -39,17 +39,17 @@ def place(api_key: str | None = None, api_base: str | None = None) -> Place:
 
 
 def base(given: str | None = None) -> str:
-    """The address that is given, else what the environment says, else what `puras login` has kept."""
+    """Return the given URL, otherwise that of the environment, otherwise the saved one."""
     return (given or os.environ.get("PURAS_API_BASE") or _kept_base()).rstrip("/")
 
 
 def path() -> Path:
-    """Where `puras login` keeps the key: `~/.puras/config.json`."""
+    """Return the path of the saved key: `~/.puras/config.json`."""
     return Path("~/.puras/config.json").expanduser()
 
 
 def read() -> dict[str, Any]:
-    """What is kept; empty without a file, or with one that is not ours."""
+    """Return the saved values; empty if the file is missing or invalid."""
     try:
         kept = json.loads(path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -58,12 +58,12 @@ def read() -> dict[str, Any]:
 
 
 def write(values: Mapping[str, Any]) -> None:
-    """Keep these, in a file that nobody else can read, and what others have written beside them."""
+    """Save values in a file that only its owner can read, and preserve its other values."""
     write_private(path(), {**read(), **values})
 
 
 def write_private(file: Path, values: Mapping[str, Any]) -> None:
-    """JSON in a file that only its owner can read, from its first byte on."""
+    """Write JSON to a file that only its owner can read, also during the write."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     part.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def write_private(file: Path, values: Mapping[str, Any]) -> None:
 
 
 def shown(key: str) -> str:
-    """As much of a key as may be seen."""
+    """Return the prefix of a key, which is not secret."""
     return f"{key.partition('.')[0]}.…"
 
 

@@ -1,17 +1,17 @@
-"""What can go wrong between a program and its instance.
+"""Errors of the client.
 
-PurasAPIError          the instance refuses: `status`, `code`, `detail`, `facts`
-├── NotSignedIn        401  no key, or not a valid one
-├── PaymentRequired    402  the wallet or a budget forbids it
-├── NotAllowed         403  the key may not do this
-├── NotFound           404  does not exist, or is not yours
-├── Conflict           409  contradicts what is there
-├── Invalid            422  understood, but wrong: `errors` says where
-├── TooMany            429  over a rate, still after the pauses it asked for
-├── ServerError        5xx  the instance cannot just now
-└── NoAnswer           it cannot be reached, or the connection broke each time
+PurasAPIError          the server rejected the request: `status`, `code`, `detail`, `facts`
+├── NotSignedIn        401  the key is missing or invalid
+├── PaymentRequired    402  the wallet, a budget or the cap of the key does not allow it
+├── NotAllowed         403  the key does not have the permission
+├── NotFound           404  the object does not exist, or belongs to another project
+├── Conflict           409  the request contradicts the current state
+├── Invalid            422  the values are invalid: `errors` has their paths
+├── TooMany            429  a rate limit is exceeded, also after the retries
+├── ServerError        5xx  the server fails or is unavailable
+└── NoAnswer           no response, also after the retries
 JobError               the job has no result: `job_id`, `status`, `error_code`, `job`
-└── JobTimeout         it has not ended yet; it goes on
+└── JobTimeout         the job has not ended in time, and continues
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from puras.client.shapes import Job
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, and where."""
+    """One problem and its path."""
 
     path: str
-    """`inputs.size`, or a file of a bundle."""
+    """For example `inputs.size`, or a file of a bundle."""
     message: str
     line: int | None = None
-    """1-based, in a file."""
+    """Line of the file, from 1."""
 
 
 class PurasAPIError(Exception):
-    """The instance refuses, with a sentence that says what, which and what next."""
+    """The server rejected the request, or did not respond."""
 
     def __init__(self, detail: str | int, status: int | str | None = None, **facts: Any) -> None:
         """Take the detail and the status in either order, since code written for Puras uses both."""
@@ -44,9 +44,9 @@ class PurasAPIError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.status = code if isinstance(code, int) else None
-        """Of HTTP; None when there was no answer."""
+        """HTTP status; None without a response."""
         self.facts: Mapping[str, Any] = facts
-        """What the answer says beside its sentence."""
+        """Other fields of the response."""
 
     @property
     def status_code(self) -> int | None:
@@ -55,12 +55,12 @@ class PurasAPIError(Exception):
 
     @property
     def code(self) -> str:
-        """The reason, for programs."""
+        """The error code, for programs."""
         return str(self.facts.get("code", "no_answer"))
 
     @property
     def errors(self) -> list[Problem]:
-        """Everything that is wrong, each with its place; empty for other refusals than 422."""
+        """Return every problem of a 422 with its path; empty for other statuses."""
         given = self.facts.get("errors")
         problems = given if isinstance(given, list) else []
         return [
@@ -71,39 +71,39 @@ class PurasAPIError(Exception):
 
 
 class NotSignedIn(PurasAPIError):
-    """No key, or not a valid one."""
+    """The key is missing or invalid."""
 
 
 class PaymentRequired(PurasAPIError):
-    """The wallet, a budget or the key's own cap forbids it."""
+    """The wallet, a budget or the cap of the key does not allow it."""
 
 
 class NotAllowed(PurasAPIError):
-    """The key may not do this."""
+    """The key does not have the permission."""
 
 
 class NotFound(PurasAPIError):
-    """It does not exist, or is not yours."""
+    """The object does not exist, or belongs to another project."""
 
 
 class Conflict(PurasAPIError):
-    """It contradicts what is there."""
+    """The request contradicts the current state."""
 
 
 class Invalid(PurasAPIError):
-    """Understood, but wrong; `errors` says where."""
+    """The values are invalid; `errors` has their paths."""
 
 
 class TooMany(PurasAPIError):
-    """Over a rate or a quota, still after the pauses that were asked for."""
+    """A rate limit or a quota is exceeded, also after the retries."""
 
 
 class ServerError(PurasAPIError):
-    """The instance cannot do it just now."""
+    """The server fails or is unavailable."""
 
 
 class NoAnswer(PurasAPIError):
-    """The instance cannot be reached, or the connection broke each time."""
+    """No response: the server is unreachable, or every connection broke."""
 
 
 class JobError(Exception):
@@ -133,7 +133,7 @@ class JobError(Exception):
         """None if the error was made without a job."""
         self.status: str = known.get("status", "failed")
         self.error_code = known.get("error_code")
-        """The reason, for programs."""
+        """The error code, for programs."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the error with its job, for process pools."""
@@ -141,22 +141,22 @@ class JobError(Exception):
 
     @classmethod
     def of(cls, job: Job) -> JobError:
-        """For a job that has failed or was cancelled."""
+        """Return the error of a job that failed or was cancelled."""
         return cls(job, _reason(job))
 
 
 class JobTimeout(JobError, TimeoutError):
-    """The job has not ended within the time that its caller gave it; it goes on."""
+    """The job has not ended within the given time, and continues."""
 
     def __init__(self, job: Job, waited_s: float) -> None:
         super().__init__(
             job,
-            f"The job {job['id']} is {job['status']} after {waited_s:g} s. It goes on: wait again, or cancel it.",
+            f"The job {job['id']} is {job['status']} after {waited_s:g} s. It continues: wait again, or cancel it.",
         )
 
 
 def _reason(job: Mapping[str, Any]) -> str:
-    return f"The job {job.get('id')} {job.get('status')}: {job.get('error') or 'it does not say why'}"
+    return f"The job {job.get('id')} {job.get('status')}: {job.get('error') or 'without an error message'}"
 
 
 def _unpickled(kind: type[JobError], text: str, values: dict[str, Any]) -> JobError:
@@ -177,7 +177,7 @@ _BY_STATUS: dict[int, type[PurasAPIError]] = {
 
 
 def refusal(status: int, body: bytes) -> PurasAPIError:
-    """The error that an answer tells of."""
+    """Return the error of a response."""
     try:
         told = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Any route of an instance with a key of it, and the files of its drive: what `Client` stands on."""
+"""Requests to any route of an instance, and transfer of drive files: the base of `Client`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from puras.client.transport import PAUSES_S, Transport
 
 
 class Routes:
-    """An instance, and a key."""
+    """Send requests to an instance with a key."""
 
     def __init__(
         self,
@@ -25,46 +25,46 @@ class Routes:
         timeout: float = 120.0,
         retries: int = len(PAUSES_S),
     ) -> None:
-        """`timeout` is for silence on the line, in seconds; `retries` is for broken lines and a busy instance.
+        """Set the maximum seconds without data (`timeout`) and the retries after disconnects and 429, 502, 503, 504.
 
         Raises:
-            ValueError: there is no key, or the address is none.
+            ValueError: There is no key, or the URL is invalid.
         """
         place = connecting.place(api_key, api_base)
         self.api_base = place.base
         self.skillpack = skillpack
-        """Id or slug; None: the project's default one."""
+        """ID or slug; None: the default skillpack of the project."""
         self._transport = Transport(place.base, place.key, timeout_s=timeout, retries=retries)
 
     def upload(
         self, content: str | os.PathLike[str] | bytes, path: str | None = None, *, name: str | None = None
     ) -> str:
-        """Put a file, by its path here, or bytes, into the project's drive; gives its drive path.
+        """Upload a local file, or bytes, to the drive of the project, and return its drive path.
 
-        `path` says where it goes: a file, or a folder with a slash at its end. Without one the same content goes to the
-        same place, once.
+        `path` is the target: a file, or a folder with a slash at the end. Without a target, the same content gets the
+        same path and is sent only once.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: The file cannot be read.
         """
         return self.send(files.Source.of(content, name), path)
 
     def send(self, source: files.Source, path: str | None = None, *, told: files.Told | None = None) -> str:
-        """As `upload`, of something that was read before; `told` hears how many bytes more have gone over the line."""
+        """Upload a source that was opened before. `told` is called with the number of bytes of each sent part."""
         return files.upload(self._transport, source, path, told)
 
     def download(
         self, drive_path: str, to: str | os.PathLike[str], *, told: files.Told | None = None
     ) -> Path:
-        """Write a file of the drive to a path here, whole or not at all; `told` as in `send`.
+        """Download a file of the drive to a local path. An incomplete download leaves no file. `told`: as in `send`.
 
         Raises:
-            NotFound: there is no such file.
+            NotFound: The drive has no such file.
         """
         return files.download(self._transport, drive_path.removeprefix("drive/"), Path(to), told)
 
     def with_files(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The inputs with each `Path` and each `bytes` uploaded, and named as `{"drive_path": …}`."""
+        """Upload each `Path` and each `bytes` in the inputs, and return the inputs with `{"drive_path": …}` instead."""
         found: dict[str, Any] = files.with_drive_paths(inputs, self.send)
         return found
 
@@ -78,27 +78,29 @@ class Routes:
         idempotency_key: str | None = None,
         is_repeatable: bool = False,
     ) -> Any:
-        """Any other route of the API: what it answers. A POST is tried again only with a key, or when repeatable.
+        """Call any route of the API and return its response.
+
+        A POST is repeated only with an idempotency key, or if `is_repeatable` is set.
 
         Raises:
-            PurasAPIError: the instance refuses, or does not answer.
+            PurasAPIError: The server rejected the request or did not respond.
         """
         content = body if isinstance(body, Body) else None if body is None else Body.json(body)
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         return self._transport.ask(Request(method, path, query or {}, content, headers, is_repeatable)).json()
 
     def content(self, path: str, *, query: Mapping[str, Any] | None = None) -> bytes:
-        """What a route answers that is not JSON, as a bundle.
+        """Return the response of a route that is not JSON, such as a bundle.
 
         Raises:
-            PurasAPIError: the instance refuses, or does not answer.
+            PurasAPIError: The server rejected the request or did not respond.
         """
         return self._transport.ask(Request("GET", path, query or {}, headers={"Accept": "*/*"})).body
 
     def pages(
         self, path: str, *, query: Mapping[str, Any] | None = None, most: int | None = None
     ) -> Iterator[Any]:
-        """Every entry of a list, page by page, or so many of them."""
+        """Return every entry of a list, page by page, or at most `most` entries."""
         wanted: Mapping[str, Any] | None = query or {}
         given = 0
         while wanted is not None:

@@ -1,4 +1,4 @@
-"""What the instance answers with, as dicts that type checkers know."""
+"""Types of the responses, as typed dicts."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any, Final, Literal, NotRequired, TypedDict
 
 Status = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
-"""Where a job stays for good."""
+"""Final statuses of a job."""
 
 
 class Job(TypedDict):
-    """A job; an instance may tell more than is named here."""
+    """A job. Responses can have more fields."""
 
     id: str
     status: Status
     skill_name: str
     inputs: dict[str, Any]
     result: Any
-    """As the skill returned it; None until then."""
+    """The result of the skill; None before the job has succeeded."""
     error: str | None
     error_code: NotRequired[str | None]
     outputs: NotRequired[list[dict[str, Any]]]
-    """The files of the result, each with an address that works for an hour."""
+    """The files of the result, each with a URL that is valid for an hour."""
     project_id: NotRequired[str]
     skillpack_id: NotRequired[str | None]
     deployment_id: NotRequired[str | None]
@@ -48,7 +48,7 @@ class Job(TypedDict):
 
 
 class Event(TypedDict):
-    """A fact about a job."""
+    """An event of a job."""
 
     id: NotRequired[int]
     """Its number within the job, from 1 without gaps; a `delta` has none."""
@@ -59,7 +59,7 @@ class Event(TypedDict):
 
 
 class Opinion(TypedDict):
-    """What somebody thinks of a job."""
+    """A rating of a job."""
 
     job_id: str
     rating: int
@@ -68,20 +68,20 @@ class Opinion(TypedDict):
 
 
 class JobOptions(TypedDict, total=False):
-    """What a job may be given beside its inputs."""
+    """Options of a job in addition to its inputs."""
 
     model: str
-    """Another model for an agentic skill."""
+    """Another model for an agent."""
     limits: Mapping[str, Any]
-    """Narrower than the skill's own: `steps`, `tokens`, `cost_usd`, `timeout_s`, `memory_mb`, `output_mb`."""
+    """Lower limits than those of the skill: `steps`, `tokens`, `cost_usd`, `timeout_s`, `memory_mb`, `output_mb`."""
     priority: int
-    """Order within the project's own queue; higher first."""
+    """Order in the queue of the project; higher first."""
     lane: str
     run_at: datetime | str
-    """Not before this moment."""
+    """The earliest start."""
     metadata: Mapping[str, Any]
-    """Anything of your own, given back with the job."""
+    """Your own data, which is stored with the job."""
     source: str
-    """A word of your own for where the job comes from."""
+    """Your own name for the source of the job."""
     listing_id: str
-    """In the place of a skill: a listing of the marketplace."""
+    """A marketplace listing instead of a skill."""

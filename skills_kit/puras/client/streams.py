@@ -1,4 +1,4 @@
-"""Following a job live: server-sent events, taken up again behind the last one when the line breaks."""
+"""Follow the events of a job as server-sent events, and continue after a disconnect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from puras.client.shapes import Event
 from puras.client.transport import Opened, Transport, pause_s
 
 _SILENCE_S: Final = 45.0
-"""Longer than this without even a heartbeat (15 s), and the line is dead."""
+"""The maximum time without a heartbeat (every 15 s) before the connection counts as broken."""
 
 
 class _Frame(NamedTuple):
@@ -24,16 +24,16 @@ class _Frame(NamedTuple):
 
 
 class EventStream(Iterator[Event]):
-    """The events of a job in order, without gap or repeat, until it has ended; close it to stop earlier.
+    """The events of a job in order, each exactly once, until its end. Close it to stop earlier.
 
     Raises when iterated:
-        NoAnswer: the line broke, and could not be had again.
-        PurasAPIError: the instance refuses.
+        NoAnswer: The connection broke, and no retry succeeded.
+        PurasAPIError: The server rejected the request.
     """
 
     def __init__(self, transport: Transport, job_id: str, *, after: int, deltas: bool) -> None:
         self.last_id = after
-        """Number of the last event that was given."""
+        """Number of the last returned event."""
         self._transport = transport
         self._job_id = job_id
         self._deltas = deltas
@@ -56,7 +56,7 @@ class EventStream(Iterator[Event]):
         raise StopIteration
 
     def close(self) -> None:
-        """Stop, from whichever thread: who waits for the next event gets the end."""
+        """Stop from any thread. A thread that waits for the next event gets the end of the stream."""
         self._closed.set()
         if (opened := self._opened) is not None:
             opened.hang_up()

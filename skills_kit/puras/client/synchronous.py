@@ -1,4 +1,4 @@
-"""`Client`: an instance from any program, with an API key."""
+"""`Client`: run skills of an instance from any program, with an API key."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from puras.client.shapes import ENDS, Event, Job, JobOptions, Opinion
 from puras.client.streams import EventStream
 
 _LONGEST_WAIT_S: Final = 50.0
-"""Of one request; then it is asked again."""
+"""Maximum time that one request waits for the end of a job."""
 _PAGE: Final = 10_000
 
 
 class Client(Routes):
-    """Runs skills of a project and reads its jobs.
+    """Run skills of a project and read its jobs.
 
-    The key comes from `api_key`, else `PURAS_API_KEY`, else from `puras login`; the address from `api_base`, else
-    `PURAS_API_BASE`, else from `puras login`. Requests that break off are tried again, and every submit carries an
-    idempotency key: one call makes one job, wherever the line breaks. A client may be used by many threads.
+    The key is `api_key`, `PURAS_API_KEY` or the one that `puras login` saved, in this order. The URL is `api_base`,
+    `PURAS_API_BASE` or the one that `puras login` saved. Interrupted requests are repeated. Every submit has an
+    idempotency key, so one call creates one job. Threads can share a client.
     """
 
     def run(
@@ -39,11 +39,12 @@ class Client(Routes):
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Any:
-        """The result of a job of the skill, or of a prompt; `{}` when it returns nothing.
+        """Run a skill or a prompt as a job, and return its result, or `{}` if it returns nothing.
 
         Raises:
-            JobError: it failed or was cancelled; JobTimeout: it has not ended within `timeout` seconds.
-            PurasAPIError: the instance refuses, or does not answer.
+            JobError: The job failed or was cancelled.
+            JobTimeout: The job has not ended within `timeout` seconds.
+            PurasAPIError: The server rejected the request or did not respond.
         """
         job = self.run_job(
             skill,
@@ -69,10 +70,10 @@ class Client(Routes):
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
-        """As `run`, but gives the whole job: its id, its cost, its files.
+        """Run a skill or a prompt as `run` does, and return the job with its ID, cost and files.
 
         Raises:
-            JobError, PurasAPIError: as `run` does.
+            JobError, JobTimeout, PurasAPIError: As in `run`.
         """
         began = time.monotonic()
         job = self.submit(
@@ -102,13 +103,14 @@ class Client(Routes):
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Job:
-        """Submit a job; with `wait` it is given when it has ended, or as it stands after `timeout` s (at most 55).
+        """Submit a job and return it.
 
-        Each `pathlib.Path` and each `bytes` among the inputs is uploaded to the drive, and named there. The same
-        `idempotency_key` with the same request gives the same job, for a day; without one, each call is a new job.
+        With `wait`, return the job after its end, or its present state after `timeout` seconds (at most 55). Each
+        `pathlib.Path` and each `bytes` in the inputs is uploaded to the drive. The same `idempotency_key` with the same
+        request returns the same job for 24 hours. Without one, each call creates a new job.
 
         Raises:
-            PurasAPIError: the instance refuses, or does not answer.
+            PurasAPIError: The server rejected the request or did not respond.
         """
         body: dict[str, Any] = {
             "skill": skill,
@@ -138,21 +140,21 @@ class Client(Routes):
         return job
 
     def get(self, job_id: str) -> Job:
-        """The job as it is now."""
+        """Return the present state of the job."""
         return self._get(job_id, 0.0)
 
     def wait(self, job_id: str, *, timeout: float = 600.0, poll_interval: float = 2.0) -> Job:
-        """The job when it has ended, however it did.
+        """Wait for the end of the job, and return it with any status.
 
         Raises:
-            JobTimeout: it has not ended within `timeout` seconds; it goes on.
-            PurasAPIError: the instance refuses, or does not answer.
+            JobTimeout: The job has not ended within `timeout` seconds, and continues.
+            PurasAPIError: The server rejected the request or did not respond.
         """
         began = time.monotonic()
         return self._ended(self._get(job_id, min(timeout, _LONGEST_WAIT_S)), began, timeout, poll_interval)
 
     def events(self, job_id: str, *, after: int = 0) -> list[Event]:
-        """What has happened so far, behind the event with the number `after`."""
+        """Return the events so far, after the event with the number `after`."""
         events: list[Event] = []
         while True:
             query = {"after": events[-1]["id"] if events else after, "limit": _PAGE}
@@ -162,22 +164,22 @@ class Client(Routes):
                 return events
 
     def stream(self, job_id: str, *, after: int = 0, deltas: bool = False) -> EventStream:
-        """The events as they happen, from the one behind `after` to the last, without gap or repeat.
+        """Return the events as they happen, after the number `after`, until the end of the job, each exactly once.
 
-        A line that breaks is taken up again. With `deltas`, pieces of a model's reply come in between as they are
-        written, as events of type `delta` without a number; some may be missed.
+        After a disconnect, the stream continues. With `deltas`, the stream also returns the text of a model while it is
+        written, as events of type `delta` without a number. A delta can be missed.
         """
         return EventStream(self._transport, _segment(job_id), after=after, deltas=deltas)
 
     def cancel(self, job_id: str) -> Job:
-        """End a job: at once while it is queued, within seconds while it runs."""
+        """Cancel a job: immediately while it is queued, within seconds while it runs."""
         job: Job = self.request("POST", f"/v1/jobs/{_segment(job_id)}/cancel", is_repeatable=True)
         return job
 
     def feedback(
         self, job_id: str, *, rating: int, comment: str | None = None, end_user_id: str | None = None
     ) -> Opinion:
-        """Say what somebody thinks of the result: -1, 0 or 1. A later word of the same person replaces it."""
+        """Rate the result with -1, 0 or 1. A later rating of the same user replaces the earlier one."""
         body = {"rating": rating, "comment": comment, "end_user_id": end_user_id}
         body = {name: value for name, value in body.items() if value is not None}
         path = f"/v1/jobs/{_segment(job_id)}/feedback"
@@ -196,11 +198,12 @@ class Client(Routes):
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> Batch:
-        """One job for each of the inputs, `concurrency` at a time; gives what came of each, in their order.
+        """Run one job for each of the inputs, at most `concurrency` at a time, and return the results in order.
 
-        `budget` is in dollars and for all of them together: each job gets a fair part of what is left as its cap, and
-        what it does not use goes to the next. Inputs for which nothing is left are not submitted, and say so. With an
-        `idempotency_key`, a second run within a day gets the jobs of the first for the same inputs at the same places.
+        `budget` limits the cost of all jobs together, in dollars. Each job gets a share of what is left as its cap, and
+        returns what it does not use. Inputs for which nothing is left are not submitted and have the error
+        `BudgetSpent`. With an `idempotency_key`, a second run within 24 hours returns the jobs of the first run for the
+        same inputs at the same positions.
         """
 
         def run(index: int, given: Mapping[str, Any], cap_usd: float | None) -> Job:
@@ -213,7 +216,7 @@ class Client(Routes):
         return Batch(inputs, run, concurrency=concurrency, budget_usd=budget)
 
     def url(self, job: Job) -> str:
-        """Where a person looks at the job in the studio."""
+        """Return the URL of the job in the studio."""
         return f"{self.api_base}/p/{job.get('project_id', '')}/jobs/{job['id']}"
 
     def _ended(self, job: Job, began: float, timeout: float, poll_interval: float) -> Job:
@@ -224,7 +227,7 @@ class Client(Routes):
             asked = time.monotonic()
             job = self._get(job["id"], min(left_s, _LONGEST_WAIT_S))
             if job["status"] not in ENDS and time.monotonic() - asked < min(1.0, left_s / 2):
-                time.sleep(min(poll_interval, left_s))  # an instance that does not wait with us
+                time.sleep(min(poll_interval, left_s))  # an instance that responds before the end of the wait
         return job
 
     def _get(self, job_id: str, wait_s: float) -> Job:

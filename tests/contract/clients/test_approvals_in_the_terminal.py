@@ -57,7 +57,7 @@ def test_a_run_says_which_call_waits_and_goes_on_once_it_is_decided(
     said = tmp_path / "said"
     with begun(desk, said, "run", "triage", "-i", "ticket=Parcel 1042 never came.") as running:
         eventually(lambda: f"puras {verb} " in said.read_text(encoding="utf-8"), 60, "it is told")
-        assert "It waits for a person: refund(" in said.read_text(encoding="utf-8")
+        assert "Awaiting approval: refund(" in said.read_text(encoding="utf-8")
         approval = puras(desk, "approvals").splitlines()[1].split()[0]
         assert approval in said.read_text(encoding="utf-8")
         assert status in puras(desk, verb, approval, "--reason", "looked at")
@@ -75,7 +75,7 @@ def test_a_suite_says_how_far_it_is_and_that_its_runs_wait_for_somebody(
     said = tmp_path / "said"
     with begun(desk, said, "eval", "triage", "--case", "lost", "--interval", "0.2") as running:
         eventually(lambda: "puras approvals" in said.read_text(encoding="utf-8"), 60, "it is told")
-        told = "0 of 1 runs have ended; 1 waiting for somebody's consent: puras approvals"
+        told = "0 of 1 runs have ended; 1 awaiting approval: puras approvals"
         assert told in said.read_text(encoding="utf-8")
         puras(desk, "approve", puras(desk, "approvals").splitlines()[1].split()[0])
         assert running.wait(60) in (0, 1)

@@ -1,4 +1,4 @@
-"""`docs/reference/limits.md` tells the numbers that the code has."""
+"""`docs/reference/limits.md` states the numbers that the code has."""
 
 from __future__ import annotations
 
@@ -30,10 +30,15 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert (sign_ins.MAX_BAD_KEYS, sign_ins.MAX_BAD_LINKS, sign_ins.WINDOW_S) == (100, 20, 15 * 60)
     assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)
     assert (sockets.LOOK_EVERY_S, gate.RECHECK_INTERVAL_S) == (5, 5)
-    for words in (
+    for text in (
         "ten seconds, 100 headers and 64 KiB",
-        "Ten tries in 15 minutes",
+        "within 15 minutes",
+        "from one IP address for one email address | 10 |",
+        "sign-in attempts from one IP address | 50 |",
+        "sign-in attempts for one email address | 100 |",
+        "invalid API keys from one IP address | 100 |",
+        "invalid one-time links from one IP address | 20 |",
         "30 days",
         "five seconds",
     ):
-        assert words in PAGE
+        assert text in PAGE
