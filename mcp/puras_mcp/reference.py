@@ -34,18 +34,18 @@ def _tool(offer: Offer, hosted: Offer | None) -> str:
     lines = [f"### {name_of(offer)}\n\n", inspect.getdoc(offer.function) or "", f"\n\n{_hints(offer)}\n\n"]
     lines.append(_arguments(offer))
     if hosted is None:
-        lines.append("Not at `/mcp`: there the key comes with the connection.\n\n")
+        lines.append("Not available at `/mcp`, where the connection has the key.\n\n")
     elif hosted.function is not offer.function:
-        lines.append(f"At `/mcp` it takes:\n\n{_arguments(hosted) or 'nothing.'}\n")
+        lines.append(f"Arguments at `/mcp`:\n\n{_arguments(hosted) or 'None.'}\n")
     return "".join(lines)
 
 
 def _hints(offer: Offer) -> str:
     if offer.hints.read_only_hint:
-        return "*Reads only.*"
+        return "*Read-only.*"
     words = ["*Changes something"]
-    words.append("; may destroy or act outside" if offer.hints.destructive_hint else "")
-    words.append("; twice is like once" if offer.hints.idempotent_hint else "")
+    words.append("; can delete something or have external effects" if offer.hints.destructive_hint else "")
+    words.append("; a repeated call has no further effect" if offer.hints.idempotent_hint else "")
     return "".join(words) + ".*"
 
 
@@ -57,7 +57,7 @@ def _arguments(offer: Offer) -> str:
         for name, field in schema["properties"].items()
     ]
     return (
-        "| Argument | Type | Needed | Meaning |\n|---|---|---|---|\n" + "".join(rows) + "\n" if rows else ""
+        "| Argument | Type | Required | Meaning |\n|---|---|---|---|\n" + "".join(rows) + "\n" if rows else ""
     )
 
 

@@ -67,7 +67,7 @@ def _tool(skill: dict[str, Any], name: str) -> Tool:
         title=skill["title"] or skill["name"],
         description=(
             f"{skill['description']}\n\nRuns the skill {skill['name']!r} as a job and waits up to {MAX_WAIT_S} s. "
-            "When `status` is not succeeded yet, follow it with `tail_job`."
+            "If `status` is not `succeeded` yet, follow it with `tail_job`."
         ),
         parameters=skill["input_json_schema"],
         fn_metadata=FuncMetadata(
@@ -115,12 +115,12 @@ async def _run(api: Api, skill: dict[str, Any], inputs: dict[str, Any]) -> dict[
         "next": "",
     }
     if job["status"] != "succeeded":
-        return answer | {"next": f"It goes on by itself: call `tail_job` with job_id={job['id']!r}."}
+        return answer | {"next": f"The job continues: call `tail_job` with job_id={job['id']!r}."}
     fitted = fit(job["result"], "/result")
     if not fitted.cuts:
         return answer | {"result": job["result"]}
     # A shortened result does not match the skill's schema, so it is sent as text.
     return answer | {
         "result": str(fitted.value)[:MAX_CHARS],
-        "next": f"The result is cut: `get_job` with job_id={job['id']!r} and path='/result' gives it whole.",
+        "next": f"The result is shortened: `get_job` with job_id={job['id']!r} and path='/result' returns all of it.",
     }

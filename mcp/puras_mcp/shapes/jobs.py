@@ -1,4 +1,4 @@
-"""Jobs, what has happened to them, and where their time went."""
+"""Define jobs, their events and their spans."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from puras_mcp.shapes.base import Shape
 
 
 class Approval(Shape):
-    """A call that a person has to decide on."""
+    """A call that awaits approval."""
 
     id: str
     tool: str
@@ -22,13 +22,13 @@ class Approval(Shape):
 
 
 class Job(Shape):
-    """A run of a skill."""
+    """A job of a skill."""
 
     id: str
     skill_name: str
     status: Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
     waiting_reason: str | None
-    """Why it is not running: a limit, the wallet, an approval."""
+    """Why the job does not run: a limit, the wallet, an approval."""
     type: str
     deployment_version: int | None
     model: str | None
@@ -42,20 +42,20 @@ class Job(Shape):
 
 
 class JobDetail(Job):
-    """A run with what went in and what came out."""
+    """A job with its inputs and result."""
 
     inputs: Any
     result: Any
     outputs: list[dict[str, Any]]
-    """Files of the result, each with a `url` that opens it for a while, or the reason why it has none."""
+    """Files of the result, each with a temporary `url`, or the reason why there is none."""
     approvals: list[Approval] = Field(default_factory=list)
-    """Calls that a person has to decide on with `approve` before the job goes on."""
+    """Calls that a user must approve or reject with `approve` before the job continues."""
     cuts: list[Cut] = Field(default_factory=list)
-    """Where values were cut to fit: `get_job` with a `path` and an `offset` gives the rest."""
+    """Shortened values: `get_job` with `path` and `offset` returns the rest."""
     part: Part | None = None
-    """The stretch that `path` and `offset` asked for."""
+    """The part that `path` and `offset` selected."""
     next: str = ""
-    """What to do now."""
+    """The next step."""
 
 
 class Jobs(Shape):
@@ -63,11 +63,11 @@ class Jobs(Shape):
 
     jobs: list[Job]
     next_cursor: str | None
-    """Give it as `cursor` for older ones; null when there are none."""
+    """Pass it as `cursor` for older jobs; null: there are none."""
 
 
 class Event(Shape):
-    """A fact about a job."""
+    """An event of a job."""
 
     id: int
     type: str
@@ -76,14 +76,14 @@ class Event(Shape):
 
 
 class Tail(Shape):
-    """What has happened to a job since a cursor."""
+    """The events of a job since a cursor."""
 
     job: JobDetail
     events: list[Event]
     next_cursor: int
-    """Give it as `after` to go on from here."""
+    """Pass it as `after` to continue from here."""
     timed_out: bool
-    """The job had not ended when the time was over, or the answer was full."""
+    """The job has not ended in time, or the response was full."""
 
 
 class Span(Shape):
@@ -99,11 +99,11 @@ class Span(Shape):
 
 
 class Spans(Shape):
-    """Steps of a job, in the order in which they began."""
+    """Steps of a job, by start time."""
 
     spans: list[Span]
     next_offset: int | None
-    """Give it as `offset` for more; null when there are none."""
+    """Pass it as `offset` for more; null: there are none."""
     total: int
     cuts: list[Cut] = Field(default_factory=list)
-    """Where attributes were cut to fit."""
+    """Shortened attributes."""

@@ -1,4 +1,4 @@
-"""What a project keeps: secrets, files, money; and who asks."""
+"""Define secrets, files, wallet and usage of a project, and the configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from puras_mcp.shapes.base import Shape
 
 
 class Secret(Shape):
-    """The name of a secret; its value is never told."""
+    """The name of a secret. Its value is never returned."""
 
     name: str
     updated_at: str
@@ -19,7 +19,7 @@ class Secrets(Shape):
 
 
 class Uploaded(Shape):
-    """A file on the drive: give `drive_path` as an input."""
+    """A file of the drive: use `drive_path` as an input."""
 
     drive_path: str
     size_bytes: int
@@ -38,15 +38,15 @@ class Entry(Shape):
 
 
 class Entries(Shape):
-    """What lies on the drive."""
+    """Files and folders of the drive."""
 
     entries: list[Entry]
     next_cursor: str | None
-    """Give it as `cursor` for more; null when there are none."""
+    """Pass it as `cursor` for more; null: there are none."""
 
 
 class Signed(Shape):
-    """An address that opens a file for a while, to whoever has it."""
+    """A URL with which anyone can read a file until it expires."""
 
     path: str
     signed_url: str
@@ -60,12 +60,12 @@ class Balance(Shape):
     balance_usd: float
     balance_micros: int
     reserved_micros: int
-    """Held for jobs that run."""
+    """Reserved for running jobs."""
     available_micros: int
 
 
 class UsageLine(Shape):
-    """What a group of jobs has used."""
+    """Usage of a group of jobs."""
 
     group: str
     jobs: int
@@ -77,24 +77,24 @@ class UsageLine(Shape):
 
 
 class Usage(Shape):
-    """Use by group."""
+    """Usage by group."""
 
     rows: list[UsageLine]
     next_cursor: str | None
-    """Give it as `cursor` for more; null when there are none."""
+    """Pass it as `cursor` for more; null: there are none."""
 
 
 class Configuration(Shape):
-    """Which instance is asked, as whom."""
+    """The URL of the instance and the key."""
 
     api_base: str
     key: str
-    """Its prefix; the rest is never shown."""
+    """Prefix of the key; the rest is never shown."""
     source: str
-    """Where address and key come from."""
+    """Source of URL and key."""
     project_id: str | None
     key_kind: str
     can_do: list[str]
-    """Scopes of the key; empty: all that its kind may do."""
+    """Scopes of the key; empty: full access of its kind."""
     problem: str
-    """Why the instance could not be asked; empty when it could."""
+    """Why the request to the instance failed; empty: it succeeded."""

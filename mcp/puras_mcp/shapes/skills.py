@@ -1,4 +1,4 @@
-"""Skills, their versions, and how they are written and judged."""
+"""Define skills, versions, eval suites and pages of the documentation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from puras_mcp.shapes.base import Shape
 
 
 class Problem(Shape):
-    """Something in a bundle that is wrong, or could be better."""
+    """An error or a warning about a bundle."""
 
     path: str = ""
     """File of the bundle, or JSON path."""
@@ -33,16 +33,16 @@ class Deployment(Shape):
 
 
 class Pushed(Deployment):
-    """A version that was just made."""
+    """A new version."""
 
     skills: list[str]
     warnings: list[Problem]
     removed_skills: list[str]
-    """Skills of the version that was active before, which this one does not have."""
+    """Skills of the previously active version that this one does not have."""
 
 
 class Checked(Shape):
-    """What a bundle is, as the instance reads it; nothing was stored or run."""
+    """The result of a check of a bundle. Nothing was stored or run."""
 
     ok: bool
     skills: list[str]
@@ -55,9 +55,9 @@ class Deployments(Shape):
 
     deployments: list[Deployment]
     total: int
-    """How many there are."""
+    """Total number."""
     next_offset: int | None
-    """Give it as `offset` for older ones; null when there are none."""
+    """Pass it as `offset` for older versions; null: there are none."""
 
 
 class SkillLine(Shape):
@@ -76,13 +76,13 @@ class Skills(Shape):
 
     skills: list[SkillLine]
     total: int
-    """How many there are."""
+    """Total number."""
     next_offset: int | None
-    """Give it as `offset` for more; null when there are none."""
+    """Pass it as `offset` for more; null: there are none."""
 
 
 class Skill(SkillLine):
-    """A skill with what it takes and gives."""
+    """A skill with its input and output schemas."""
 
     input_schema: Any
     """JSON Schema of the inputs of `submit_job`."""
@@ -94,11 +94,11 @@ class Skill(SkillLine):
     limits: Any
     network: Any
     cuts: list[Cut] = Field(default_factory=list)
-    """Where values were cut to fit."""
+    """Shortened values."""
 
 
 class Suite(Shape):
-    """A run of a skill's evals."""
+    """An eval suite of a skill."""
 
     id: str
     skill_name: str
@@ -115,31 +115,31 @@ class Suite(Shape):
     gate_passed: bool | None
     total_cost_micros: int
     failures: list[dict[str, Any]] = Field(default_factory=list)
-    """The runs that did not pass, cut to fit."""
+    """The runs that did not pass, shortened."""
     next: str = ""
-    """What to do now."""
+    """The next step."""
 
 
 class Starter(Shape):
-    """A skill to begin with."""
+    """The files of a new skill."""
 
     files: dict[str, str]
-    """Content by path; they were written when `folder` is set."""
+    """Content by path. The files were written if `folder` is set."""
     folder: str
-    """Where they were written; empty: nowhere, pass them to `push`."""
+    """Folder of the written files; empty: nothing was written, pass them to `push`."""
     next: str
-    """What to do now."""
+    """The next step."""
 
 
 class Page(Shape):
-    """A page of the documentation, or what was found in it."""
+    """A page of the documentation, or a search result."""
 
     name: str
     title: str
     text: str
     """Markdown; empty in a list."""
     next_offset: int | None = None
-    """Give it as `offset` for more; null when this is the end."""
+    """Pass it as `offset` for more; null: this is the end."""
 
 
 class Pages(Shape):

@@ -1,4 +1,4 @@
-"""Beginning a skill, and reading how it is done."""
+"""Define the tools that create a skill and read the documentation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KindOfSkill = Annotated[
 Name = Annotated[
     str,
     Field(
-        description="Name of the skill: lower case letters, digits, hyphens; empty: one that fits.",
+        description="Name of the skill: lower case letters, digits and hyphens; empty: a default name.",
         pattern=r"^([a-z][a-z0-9-]{0,62})?$",
     ),
 ]
@@ -29,20 +29,20 @@ Name = Annotated[
 
 async def init_project(
     project_dir: Annotated[
-        str, Field(description="Absolute path of a folder; it is made when it is not there.")
+        str, Field(description="Absolute path of a folder, which is created if it does not exist.")
     ],
     kind: KindOfSkill = "function",
     name: Name = "",
 ) -> Starter:
-    """Write a small skill that works into a folder, to be changed into the one that is wanted.
+    """Write a small working skill into a folder, as a start for your own.
 
-    No file that is there is overwritten. Then: edit, `validate`, `push`, `submit_job`.
+    Existing files are not overwritten. Next: edit, `validate`, `push`, `submit_job`.
     """
     folder = places.new_folder(project_dir)
     made = starters.files(kind, name or starters.NAMES[kind])
     taken = [path for path in made if (folder / path).exists()]
     if taken:
-        raise Refused(f"{folder} has {', '.join(taken)} already. Give another `name` or folder.")
+        raise Refused(f"{folder} has {', '.join(taken)} already. Use another `name` or folder.")
     for path, text in made.items():
         _write(folder, path, text)
     return Starter(
@@ -53,9 +53,9 @@ async def init_project(
 
 
 async def init_files(kind: KindOfSkill = "function", name: Name = "") -> Starter:
-    """Give the files of a small skill that works, to be changed into the one that is wanted.
+    """Return the files of a small working skill, as a start for your own.
 
-    Nothing is written anywhere: change the files, then give them to `validate` and `push`.
+    Nothing is stored: change the files, then pass them to `validate` and `push`.
     """
     made = starters.files(kind, name or starters.NAMES[kind])
     return Starter(files=made, folder="", next="Change them, then call `validate` and `push` with `files`.")
@@ -64,15 +64,15 @@ async def init_files(kind: KindOfSkill = "function", name: Name = "") -> Starter
 async def docs(
     call: Call,
     page: Annotated[
-        str, Field(description="Name of a page, such as tutorials/quickstart; empty: list or search.")
+        str, Field(description="Name of a page, such as tutorials/quickstart; empty: list or search pages.")
     ] = "",
     query: Annotated[str, Field(description="Words to search for in all pages.")] = "",
-    offset: Annotated[int, Field(description="`next_offset` of the answer before.", ge=0)] = 0,
+    offset: Annotated[int, Field(description="`next_offset` of the previous response.", ge=0)] = 0,
 ) -> Pages:
     """Read the documentation of this instance: list the pages, search them, or read one.
 
     Read `reference/skill-yaml` before you write a skill.yaml, `guides/files-as-inputs` before you use files as inputs,
-    and `reference/errors` when an error code is unknown.
+    and `troubleshooting` or `reference/errors` after an error.
     """
     api = api_of(call)
     if page:
@@ -91,5 +91,5 @@ def _write(folder: Path, path: str, text: str) -> None:
         out.write(text)
 
 
-LOCAL = (Offer(init_project, "Begin a skill", ADD), Offer(docs, "Read the documentation", READ))
-HOSTED = (Offer(init_files, "Begin a skill", READ), Offer(docs, "Read the documentation", READ))
+LOCAL = (Offer(init_project, "Create a skill", ADD), Offer(docs, "Read the documentation", READ))
+HOSTED = (Offer(init_files, "Create a skill", READ), Offer(docs, "Read the documentation", READ))

@@ -1,4 +1,4 @@
-"""Versions of a project's skills: push, look, switch, delete."""
+"""Define the tools for versions: validate, push, list, activate, delete."""
 
 from __future__ import annotations
 
@@ -16,36 +16,34 @@ from puras_mcp.tools.about import Limit, Offset, Skillpack
 from puras_mcp.world import Call, api_of
 
 Folder = Annotated[
-    str, Field(description="Absolute path of the folder that holds `skills/<name>/…` or `<name>/…`.")
+    str, Field(description="Absolute path of the folder that contains `skills/<name>/…` or `<name>/…`.")
 ]
 Files = Annotated[
     dict[str, str],
     Field(
-        description="Texts by path, such as {'skills/greet/skill.yaml': '…', 'skills/greet/main.py': '…'}."
+        description="Text files by path, such as {'skills/greet/skill.yaml': '…', 'skills/greet/main.py': '…'}."
     ),
 ]
-Base64Files = Annotated[
-    dict[str, str], Field(description="Files that are no text: base64 by path. Mostly empty.")
-]
+Base64Files = Annotated[dict[str, str], Field(description="Binary files as base64 by path. Usually empty.")]
 PushedTo = Annotated[
     str,
     Field(
-        description="Id or slug of the skillpack; empty: the one that puras.yaml names, created if there is none, "
-        "else the project's default one."
+        description="ID or slug of the skillpack; empty: the one that puras.yaml names, which is created if necessary, "
+        "otherwise the default skillpack."
     ),
 ]
-Notes = Annotated[str, Field(description="What is new, for people who read the list of versions.")]
-Activate = Annotated[bool, Field(description="Whether new jobs use it at once.")]
-DeploymentId = Annotated[str, Field(description="Id or version number, from `list_deployments`.")]
+Notes = Annotated[str, Field(description="Release notes of the version.")]
+Activate = Annotated[bool, Field(description="Activate the version, so that new jobs use it.")]
+DeploymentId = Annotated[str, Field(description="ID or version number, from `list_deployments`.")]
 
 
 async def push(
     call: Call, project_dir: Folder, notes: Notes = "", activate: Activate = True, skillpack: PushedTo = ""
 ) -> Pushed:
-    """Deploy a folder of skills as a new version, and make it the active one unless told otherwise.
+    """Deploy a folder of skills as a new version and activate it, unless `activate` is false.
 
-    The folder is checked as a whole first: everything that is wrong comes back at once, with file, line and what to
-    write instead, and nothing is stored then. Versions never change: jobs that run go on with theirs.
+    The server checks the whole folder first. If it has problems, the error lists all of them with file, line and fix,
+    and nothing is stored. Versions never change: running jobs continue with their version.
     Left out: .git, .venv, node_modules, caches, .env, and notebooks that no file of their skill names.
     Call `validate` to check without deploying.
     """
@@ -61,28 +59,28 @@ async def push_files(
     skillpack: PushedTo = "",
     base64_files: Base64Files | None = None,
 ) -> Pushed:
-    """Deploy files as a new version of the project's skills, and make it the active one unless told otherwise.
+    """Deploy files as a new version of the project's skills and activate it, unless `activate` is false.
 
-    Give all files of all skills: what is not in the call is not in the version. They are checked as a whole first:
-    everything that is wrong comes back at once, with file, line and what to write instead, and nothing is stored then.
-    Versions never change: jobs that run go on with theirs. Call `validate` to check without deploying.
+    Pass all files of all skills: the version contains only these files. The server checks all of them first. If there
+    are problems, the error lists all of them with file, line and fix, and nothing is stored. Versions never change:
+    running jobs continue with their version. Call `validate` to check without deploying.
     """
     return await _push(call, bundles.of_files(files, base64_files or {}), notes, activate, skillpack)
 
 
 async def validate(call: Call, project_dir: Folder) -> Checked:
-    """Check a folder of skills as the instance reads it. Nothing is stored and nothing is executed.
+    """Check a folder of skills without storing or running anything.
 
-    Errors come with file, line and what to write instead; mend them all, then call `push`.
+    Errors have file, line and fix. Fix all of them, then call `push`.
     """
     bundle = await asyncio.to_thread(lambda: bundles.of_folder(places.folder(project_dir)))
     return await _validate(call, bundle)
 
 
 async def validate_files(call: Call, files: Files, base64_files: Base64Files | None = None) -> Checked:
-    """Check files of skills as the instance reads them. Nothing is stored and nothing is executed.
+    """Check files of skills without storing or running anything.
 
-    Errors come with file, line and what to write instead; mend them all, then call `push`.
+    Errors have file, line and fix. Fix all of them, then call `push`.
     """
     return await _validate(call, bundles.of_files(files, base64_files or {}))
 
@@ -90,7 +88,7 @@ async def validate_files(call: Call, files: Files, base64_files: Base64Files | N
 async def list_deployments(
     call: Call, skillpack: Skillpack = "", limit: Limit = 25, offset: Offset = 0
 ) -> Deployments:
-    """List the versions of the project's skills, newest first, and which one is active."""
+    """List the versions of the project's skills, newest first, with the active one."""
     found = await api_of(call).get("/v1/deployments", skillpack=skillpack)
     page = by_offset([Deployment(**one) for one in found], offset, limit=limit)
     return Deployments(deployments=page.entries, next_offset=page.next_offset, total=len(found))
@@ -99,7 +97,7 @@ async def list_deployments(
 async def activate_deployment(
     call: Call, deployment_id: DeploymentId, skillpack: Skillpack = ""
 ) -> Deployment:
-    """Make a version the active one: new jobs use it from now on. This is also the way back to an older version."""
+    """Activate a version, so that new jobs use it. Use it also to return to an older version."""
     found = await api_of(call).send(
         "POST",
         f"/v1/deployments/{segment(deployment_id)}/activate",
@@ -110,7 +108,7 @@ async def activate_deployment(
 
 
 async def delete_deployment(call: Call, deployment_id: DeploymentId, skillpack: Skillpack = "") -> Done:
-    """Delete a version for good. The active one is refused: activate another first. Ask the person before."""
+    """Delete a version permanently. The active version cannot be deleted. Ask the user for confirmation first."""
     await api_of(call).send(
         "DELETE", f"/v1/deployments/{segment(deployment_id)}", query={"skillpack": skillpack}
     )

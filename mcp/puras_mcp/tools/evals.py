@@ -1,4 +1,4 @@
-"""Judging a skill by its cases."""
+"""Define the tool that runs eval suites."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ async def run_eval(
     skill: SkillName = "",
     suite_id: Annotated[
         str,
-        Field(description="Id of a suite that runs already: follow that one instead of starting another."),
+        Field(description="ID of a running suite: follow it instead of starting another one."),
     ] = "",
     version: Version = None,
-    repeat: Annotated[int, Field(description="How often each case is run.", ge=1, le=20)] = 1,
+    repeat: Annotated[int, Field(description="Number of runs of each case.", ge=1, le=20)] = 1,
     timeout: Timeout = MAX_WAIT_S,
     skillpack: Skillpack = "",
 ) -> Suite:
-    """Run a skill on its eval cases, each as a job that may cost money, and have its graders judge the results.
+    """Run the eval cases of a skill as jobs, which can cost money, and grade the results.
 
-    Waits up to `timeout` seconds. While `status` is running, call again with `suite_id` = `id`. `failures` shows the
-    runs that did not pass; `gate_passed` whether the skill's own bar was reached.
+    The call waits up to `timeout` seconds. While `status` is running, call again with `suite_id` = `id`. `failures`
+    lists the runs that did not pass. `gate_passed` reports whether the threshold of the skill was reached.
     """
     api = api_of(call)
     if suite_id:
@@ -49,13 +49,13 @@ async def run_eval(
         suite = await api.get(f"/v1/evals/{segment(suite['id'])}")
         await call.report_progress(suite["completed_runs"], suite["total_runs"])
     if suite["status"] in _RUNNING:
-        return Suite(**suite, next=f"It goes on by itself: call `run_eval` with suite_id={suite['id']!r}.")
+        return Suite(**suite, next=f"The suite continues: call `run_eval` with suite_id={suite['id']!r}.")
     return Suite(**suite, failures=await _failures(api, suite["id"]))
 
 
 async def _start(api: Api, skill: str, version: int | None, repeat: int, skillpack: str) -> dict[str, Any]:
     if not skill:
-        raise Refused("Give `skill` to start a suite, or `suite_id` to follow one.")
+        raise Refused("Pass `skill` to start a suite, or `suite_id` to follow one.")
     if not skillpack:
         found = await api.get(f"/v1/skills/{segment(skill)}", version=version)
         skillpack = found["skillpack_id"]

@@ -24,16 +24,16 @@ async def tail_job(
     call: Call,
     job_id: JobId,
     max_seconds: Annotated[
-        int, Field(description="Seconds to follow at most.", ge=0, le=MAX_WAIT_S)
+        int, Field(description="Maximum seconds to follow the job.", ge=0, le=MAX_WAIT_S)
     ] = MAX_WAIT_S,
     after: Annotated[
-        int, Field(description="`next_cursor` of the answer before; 0: from the start.", ge=0)
+        int, Field(description="`next_cursor` of the previous response; 0: from the start.", ge=0)
     ] = 0,
 ) -> Tail:
-    """Follow a job: its events since a cursor, until it ends, waits for a person, or the time is over.
+    """Follow a job: return its events since a cursor when it ends, awaits approval, or the time is over.
 
-    When `timed_out` is true, call again with `after` = `next_cursor`; no event is lost or told twice. Only look with
-    `max_seconds=0`.
+    If `timed_out` is true, call again with `after` = `next_cursor`; each event is returned exactly once. With
+    `max_seconds=0`, the call returns immediately.
     """
     api = api_of(call)
     url = f"/v1/jobs/{segment(job_id)}"

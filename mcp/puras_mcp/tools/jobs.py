@@ -20,7 +20,7 @@ SPANS_AT_ONCE = 50
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 Wait = Annotated[bool, Field(description="Wait for the result, up to `timeout` seconds.")]
-Timeout = Annotated[int, Field(description="Seconds to wait at most.", ge=0, le=MAX_WAIT_S)]
+Timeout = Annotated[int, Field(description="Maximum seconds to wait.", ge=0, le=MAX_WAIT_S)]
 Status = Literal["", "queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 
 
@@ -28,20 +28,20 @@ async def submit_job(
     call: Call,
     skill: SkillName,
     inputs: Annotated[
-        dict[str, Any] | None, Field(description="What goes in, by the `input_schema` of `get_skill`.")
+        dict[str, Any] | None, Field(description="Inputs that match the `input_schema` of `get_skill`.")
     ] = None,
     wait: Wait = False,
     timeout: Timeout = 30,
     skillpack: Skillpack = "",
     version: Version = None,
 ) -> JobDetail:
-    """Run a skill as a job. It may cost money and act outside, as the skill does.
+    """Run a skill as a job. It can cost money and have external effects.
 
-    Answers with the job's id at once; with `wait=true` when the job has ended, or as it stands after `timeout`
-    seconds. The job goes on by itself either way: follow it with `tail_job`, read it with `get_job`. Inputs that do
-    not fit are refused with the path of each mistake, and nothing runs. A skill that its bundle lets agents run only
-    with an approval (`confirm: true`) is `waiting` until a user decides: show `approvals`, then call `approve`.
-    Files: `drive_upload` first, then give the path as the input.
+    The call returns the job immediately. With `wait=true`, it returns the job after its end, or its present state after
+    `timeout` seconds. The job continues in both cases: follow it with `tail_job`, read it with `get_job`.
+    Invalid inputs are rejected with the path of each problem, and nothing runs. If the bundle requires an approval for
+    the skill (`confirm: true`), the job is `waiting` until a user decides: show `approvals`, then call `approve`.
+    For files, call `drive_upload` first, then pass the path as the input.
     """
     job = await api_of(call).send(
         "POST",
@@ -59,11 +59,11 @@ async def get_job(
     path: Annotated[
         str, Field(description="JSON Pointer of one value, such as /result/text; empty: the whole job.")
     ] = "",
-    offset: Annotated[int, Field(description="Character or item to begin at, with `path`.", ge=0)] = 0,
+    offset: Annotated[int, Field(description="First character or item, with `path`.", ge=0)] = 0,
 ) -> JobDetail:
-    """Read a job: status, why it waits, inputs, result, files, cost, error.
+    """Read a job: status, reason for waiting, inputs, result, files, cost, error.
 
-    Long values are cut and listed in `cuts`; give such a `path` and `offset` to read on, the stretch is in `part`.
+    Long values are shortened and listed in `cuts`. To read the rest, pass such a `path` and `offset`; it is in `part`.
     """
     api = api_of(call)
     job = await api.get(f"/v1/jobs/{segment(job_id)}")
@@ -77,12 +77,12 @@ async def get_job(
 
 async def list_jobs(
     call: Call,
-    status: Annotated[Status, Field(description="Only jobs in this state; empty: all.")] = "",
+    status: Annotated[Status, Field(description="Only jobs with this status; empty: all.")] = "",
     limit: Limit = 25,
     skill: Annotated[str, Field(description="Only jobs of this skill; empty: all.")] = "",
     cursor: Cursor = "",
 ) -> Jobs:
-    """List jobs, newest first, without inputs and results: `get_job` has those."""
+    """List jobs, newest first, without inputs and results. Use `get_job` to read these."""
     page = await by_cursor(
         api_of(call), "/v1/jobs", Job, limit=limit, status=status, skill=skill, cursor=cursor
     )
@@ -90,7 +90,7 @@ async def list_jobs(
 
 
 async def cancel_job(call: Call, job_id: JobId) -> JobDetail:
-    """Cancel a job that has not ended. What it has spent until now is charged; it cannot be resumed."""
+    """Cancel a job that has not ended. It cannot be resumed. Its cost is forgiven up to a daily amount."""
     api = api_of(call)
     return await detail(api, await api.send("POST", f"/v1/jobs/{segment(job_id)}/cancel"))
 
@@ -98,9 +98,9 @@ async def cancel_job(call: Call, job_id: JobId) -> JobDetail:
 async def replay_job(
     call: Call, job_id: JobId, version: Version = None, wait: Wait = False, timeout: Timeout = 30
 ) -> JobDetail:
-    """Run the inputs of a job again as a new job, with the same version of the skill or another one.
+    """Submit the inputs of a job again as a new job, with the same version or another one.
 
-    Useful after a fix: push, then replay the job that failed with the new version.
+    After a fix, call `push`, then replay the failed job with the new version.
     """
     api = api_of(call)
     made = await api.send(
@@ -115,11 +115,11 @@ async def replay_job(
 async def get_spans(
     call: Call,
     job_id: JobId,
-    offset: Annotated[int, Field(description="`next_offset` of the answer before.", ge=0)] = 0,
+    offset: Annotated[int, Field(description="`next_offset` of the previous response.", ge=0)] = 0,
 ) -> Spans:
-    """Read the steps of a job as spans: attempts, model calls, tool calls, with durations, tokens and cost.
+    """Read the steps of a job as spans: attempts, model calls and tool calls, with duration, tokens and cost.
 
-    This tells where the time and the money of a job went.
+    Use it to find which steps are slow or expensive.
     """
     found = await api_of(call).get(f"/v1/jobs/{segment(job_id)}/spans")
     page = fit(found[offset : offset + SPANS_AT_ONCE], "")
@@ -135,15 +135,15 @@ async def get_spans(
 
 async def approve(
     call: Call,
-    approval_id: Annotated[str, Field(description="Id of the approval, from `approvals` of `get_job`.")],
+    approval_id: Annotated[str, Field(description="ID of the approval, from `approvals` of `get_job`.")],
     decision: Annotated[
-        Literal["approve", "deny"], Field(description="What the person has decided.")
+        Literal["approve", "deny"], Field(description="The decision of the user.")
     ] = "approve",
-    reason: Annotated[str, Field(description="Why, for the record and for the agent that asked.")] = "",
+    reason: Annotated[str, Field(description="Reason, which is recorded and sent to the agent.")] = "",
 ) -> Approval:
-    """Decide on a call that an agent's job waits for. Show the person the call first and do what they say.
+    """Approve or reject a call that an agent's job waits for. Show the user the call first, and follow the decision.
 
-    Approving lets the job act outside with just these arguments; denying lets it go on without.
+    If approved, the job makes the call with exactly these arguments. If rejected, the job continues without it.
     """
     verb = "approve" if decision == "approve" else "deny"
     found = await api_of(call).send(
@@ -177,11 +177,11 @@ def has_ended(job: dict[str, Any]) -> bool:
 
 def _next(job: dict[str, Any]) -> str:
     if job["status"] == "waiting":
-        return "A person has to decide: show them `approvals`, then call `approve`."
+        return "A user must decide: show `approvals`, then call `approve`."
     if not has_ended(job):
-        return "It goes on by itself: call `tail_job` to follow it, or `get_job` later."
+        return "The job continues: call `tail_job` to follow it, or `get_job` later."
     if job["status"] == "failed":
-        return "Read `error`; `tail_job` shows what came before it, `get_spans` where. Then mend, `push`, `replay_job`."
+        return "Read `error`. `tail_job` shows earlier events, `get_spans` the steps. Then fix, `push`, `replay_job`."
     return ""
 
 
@@ -190,7 +190,7 @@ LOCAL = HOSTED = (
     Offer(get_job, "Read a job", READ),
     Offer(list_jobs, "List jobs", READ),
     Offer(cancel_job, "Cancel a job", REMOVE),
-    Offer(replay_job, "Run a job again", RUN),
+    Offer(replay_job, "Replay a job", RUN),
     Offer(get_spans, "Read the steps of a job", READ),
-    Offer(approve, "Decide on a call", RUN),
+    Offer(approve, "Approve or reject a call", RUN),
 )

@@ -37,26 +37,26 @@ MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 async def set_secret(
     call: Call,
     name: SecretName,
-    value: Annotated[str, Field(description="The value; nobody can read it back.")],
+    value: Annotated[str, Field(description="The value, which cannot be read back.")],
     skillpack: Skillpack = "",
 ) -> Secret:
-    """Keep a secret for the project's skills: their code reads it with `puras.secret(name)` or from the environment.
+    """Set a secret for the project's skills. Their code reads it with `puras.secret(name)` or from the environment.
 
-    Neither the model nor bash of an agent sees it, and logs hide it. The value passes through this conversation: for
-    important ones ask the person to set it in the studio under Settings.
+    Models and the `bash` tool of agents cannot read it, and logs redact it. The value is part of this conversation. For
+    important values, ask the user to set it in the studio under Settings.
     """
     path = f"/v1/skillpacks/{segment(skillpack)}/secrets" if skillpack else "/v1/secrets"
     return Secret(**await api_of(call).send("PUT", path, body={"name": name, "value": value}))
 
 
 async def list_secrets(call: Call, skillpack: Skillpack = "") -> Secrets:
-    """List the names of the project's secrets; values are never told."""
+    """List the names of the project's secrets. Values are never returned."""
     path = f"/v1/skillpacks/{segment(skillpack)}/secrets" if skillpack else "/v1/secrets"
     return Secrets(secrets=[Secret(**one) for one in await api_of(call).get(path)])
 
 
 async def delete_secret(call: Call, name: SecretName, skillpack: Skillpack = "") -> Done:
-    """Delete a secret for good. Skills that read it fail from then on; ask the person before."""
+    """Delete a secret permanently. Skills that read it will fail. Ask the user for confirmation first."""
     base = f"/v1/skillpacks/{segment(skillpack)}/secrets" if skillpack else "/v1/secrets"
     await api_of(call).send("DELETE", f"{base}/{segment(name)}")
     return Done(done=f"Secret {name} is deleted.")
@@ -64,10 +64,10 @@ async def delete_secret(call: Call, name: SecretName, skillpack: Skillpack = "")
 
 async def drive_upload(
     call: Call,
-    file: Annotated[str, Field(description="Absolute path of a file on this machine, of at most 100 MiB.")],
-    path: Annotated[str, Field(description="Where it goes on the drive; empty: its own name.")] = "",
+    file: Annotated[str, Field(description="Absolute path of a file on this host, at most 100 MiB.")],
+    path: Annotated[str, Field(description="Path in the drive; empty: the name of the file.")] = "",
 ) -> Uploaded:
-    """Upload a file of this machine to the project's drive, over one of that path. Give `drive_path` as an input."""
+    """Upload a file of this host to the drive, and replace a file with that path. Use `drive_path` as an input."""
     found = places.file(file)
     if found.stat().st_size > MAX_UPLOAD_BYTES:
         raise Refused(f"{found} is larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Upload it in the studio.")
@@ -80,12 +80,12 @@ async def drive_upload(
 async def drive_upload_content(
     call: Call,
     path: DrivePath,
-    text: Annotated[str, Field(description="The content, when it is text.")] = "",
-    content_base64: Annotated[str, Field(description="The content as base64, when it is not.")] = "",
+    text: Annotated[str, Field(description="The content as text.")] = "",
+    content_base64: Annotated[str, Field(description="The content as base64, for binary files.")] = "",
 ) -> Uploaded:
-    """Write a file of the project's drive, over one of that path. Give `drive_path` as an input of a job."""
+    """Write a file to the drive, and replace a file with that path. Use `drive_path` as an input of a job."""
     if bool(text) == bool(content_base64):
-        raise Refused("Give either `text` or `content_base64`.")
+        raise Refused("Pass either `text` or `content_base64`.")
     content = text.encode() if text else decoded(content_base64, path)
     return Uploaded(**await api_of(call).put_bytes(f"/v1/drive/files/{segments(path)}", content))
 
@@ -93,12 +93,12 @@ async def drive_upload_content(
 async def drive_list(
     call: Call,
     prefix: Annotated[
-        str, Field(description="Only paths that begin so, such as pictures/; empty: all.")
+        str, Field(description="Only paths with this prefix, such as pictures/; empty: all.")
     ] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> Entries:
-    """List files of the project's drive, those in folders too."""
+    """List files of the drive, including those in folders."""
     page = await by_cursor(api_of(call), "/v1/drive", Entry, limit=limit, prefix=prefix, cursor=cursor)
     return Entries(entries=page.entries, next_cursor=page.next_cursor)
 
@@ -106,11 +106,9 @@ async def drive_list(
 async def drive_url(
     call: Call,
     path: DrivePath,
-    ttl: Annotated[
-        int, Field(description="Seconds that the address opens the file.", ge=1, le=86_400)
-    ] = 3600,
+    ttl: Annotated[int, Field(description="Seconds for which the URL is valid.", ge=1, le=86_400)] = 3600,
 ) -> Signed:
-    """Make an address that opens one file for a while, to whoever has it. It cannot be taken back before its time."""
+    """Create a URL with which anyone can read one file until it expires. It cannot be revoked."""
     name = str(PurePosixPath(path.strip("/")))
     return Signed(
         **await api_of(call).send("POST", "/v1/drive/sign", body={"path": name, "ttl": ttl}, repeatable=True)
@@ -118,32 +116,32 @@ async def drive_url(
 
 
 async def get_balance(call: Call) -> Balance:
-    """Read the project's wallet. Jobs wait when nothing is available."""
+    """Read the wallet of the project. Jobs wait while no credit is available."""
     return Balance(**await api_of(call).get("/v1/billing/balance"))
 
 
 async def get_usage(
     call: Call,
     group_by: Annotated[
-        Literal["day", "skill", "model", "key", "version"], Field(description="What to sum up by.")
+        Literal["day", "skill", "model", "key", "version"], Field(description="Group of the sums.")
     ] = "day",
-    since: Annotated[str, Field(description="ISO 8601 time to begin at; empty: 30 days ago.")] = "",
-    until: Annotated[str, Field(description="ISO 8601 time to end before; empty: now.")] = "",
+    since: Annotated[str, Field(description="Start, as ISO 8601 time; empty: 30 days ago.")] = "",
+    until: Annotated[str, Field(description="End (exclusive), as ISO 8601 time; empty: now.")] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
 ) -> Usage:
-    """Read what jobs have cost and used, by day, skill, model, key or version."""
+    """Read cost and usage of jobs by day, skill, model, key or version."""
     asked = {"group_by": group_by, "since": since, "until": until, "cursor": cursor}
     page = await by_cursor(api_of(call), "/v1/usage", UsageLine, limit=limit, **asked)
     return Usage(rows=page.entries, next_cursor=page.next_cursor)
 
 
 _BOTH = (
-    Offer(set_secret, "Keep a secret", SET),
+    Offer(set_secret, "Set a secret", SET),
     Offer(list_secrets, "List secrets", READ),
     Offer(delete_secret, "Delete a secret", REMOVE),
     Offer(drive_list, "List files", READ),
-    Offer(drive_url, "Address of a file", READ),
+    Offer(drive_url, "Create a URL of a file", READ),
     Offer(get_balance, "Read the wallet", READ),
     Offer(get_usage, "Read the usage", READ),
 )

@@ -1,4 +1,4 @@
-"""Which instance is asked, with which key."""
+"""Define the tools for the URL and the key of the instance."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from puras_mcp.world import Call, api_of, bearer
 
 
 async def configure(
-    api_base: Annotated[str, Field(description="Address of the instance, such as http://127.0.0.1:8000.")],
+    api_base: Annotated[str, Field(description="URL of the instance, such as http://127.0.0.1:8000.")],
     api_key: Annotated[
-        str, Field(description="A secret key of the project: `puras_live_…`, from the studio under Settings.")
+        str,
+        Field(description="A secret key of the project (`puras_live_…`), from the studio under Settings."),
     ],
     project_id: Annotated[
-        str, Field(description="Id of the project; only compared with the key's own. Leave it empty.")
+        str, Field(description="ID of the project, which is compared with that of the key. Usually empty.")
     ] = "",
 ) -> Configuration:
-    """Save address and key of an instance in ~/.purasbackend/config.json, after asking the instance whether they fit.
+    """Save the URL and the key of an instance in ~/.purasbackend/config.json, after a check with the instance.
 
-    Call it once, or when a tool says that there is no key. Ask the person for the key; never invent one.
-    PURAS_API_KEY in the environment wins over what is saved here.
+    Call it once, or when a tool reports that there is no key. Ask the user for the key; never invent one.
+    PURAS_API_KEY in the environment overrides the saved key.
     """
     address = config.address(api_base)
     me = await Api(address, api_key).get("/v1/me")
@@ -37,9 +38,9 @@ async def configure(
 
 
 async def show_config() -> Configuration:
-    """Tell which instance is asked and as whom: the address, the key's prefix, its project and what it may do.
+    """Show the URL of the instance, and the prefix, project and scopes of the key.
 
-    Call it first when something is refused. The key itself is never shown.
+    Call it first when a request is rejected. The key itself is never shown.
     """
     found = config.read()
     try:
@@ -49,7 +50,7 @@ async def show_config() -> Configuration:
 
 
 async def show_hosted_config(call: Call) -> Configuration:
-    """Tell which project the key of this connection is for, and what it may do. The key itself is never shown."""
+    """Show the project and the scopes of the key of this connection. The key itself is never shown."""
     me = await api_of(call).get("/v1/me")
     key = bearer(call.headers or {})
     return _told(config.Config("this instance", key, "", "none"), me, source="the connection's bearer")

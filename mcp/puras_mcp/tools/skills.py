@@ -1,4 +1,4 @@
-"""Which skills there are, and what they take."""
+"""Define the tools that list and describe skills."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from puras_mcp.world import Call, api_of
 
 async def list_skills(
     call: Call,
-    query: Annotated[
-        str, Field(description="Words that name, title or description have; empty: all skills.")
-    ] = "",
+    query: Annotated[str, Field(description="Words in name, title or description; empty: all skills.")] = "",
     offset: Offset = 0,
 ) -> Skills:
-    """List the skills that can be run now: those of the active version of every skillpack.
+    """List the skills of the active version of every skillpack.
 
-    Call `get_skill` for the schema of the inputs before `submit_job`.
+    Call `get_skill` for the input schema before `submit_job`.
     """
     found = [SkillLine(**one) for one in await api_of(call).get("/v1/skills")]
     words = query.lower().split()
@@ -34,7 +32,7 @@ async def list_skills(
 
 
 async def get_skill(call: Call, name: SkillName, skillpack: Skillpack = "", version: Version = None) -> Skill:
-    """Read one skill: the JSON Schema of its inputs and of its result, examples, model and limits."""
+    """Read one skill: the JSON Schemas of its inputs and result, examples, model and limits."""
     found = await api_of(call).get(f"/v1/skills/{segment(name)}", skillpack=skillpack, version=version)
     schemas = {"input_schema": found["input_json_schema"], "output_schema": found["output_json_schema"]}
     long = fit({**schemas, "examples": found["examples"]})

@@ -60,7 +60,7 @@ def test_exit_codes_say_of_which_kind_a_problem_is(puras: Puras, place: Place) -
     puras("run", "taly", code=4)
     puras("whoami", "--api-base", "http://127.0.0.1:9", code=3)  # the kept key is for the other instance
     late = puras("run", "tally", "-i", "wait_s=30", "--timeout", "1", code=1)
-    assert "goes on" in late.err
+    assert "continues" in late.err
 
 
 def test_errors_name_commands_and_not_routes(puras: Puras) -> None:
@@ -128,7 +128,7 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
     puras("init", "mine", "--slug", "mine", "--name", "My own", cwd=work)
     mine = work / "mine"
     assert (mine / "skills" / "greet" / "skill.yaml").is_file()
-    assert "there already" in puras("init", "mine", cwd=work, code=2).err
+    assert "already exists" in puras("init", "mine", cwd=work, code=2).err
     assert "Good: 3 skills" in puras("validate", cwd=mine).out
 
     assert "v1 of mine is active" in puras("deploy", "--notes", "first", cwd=mine).out
@@ -223,7 +223,7 @@ def test_a_suite_is_run_reported_and_compared(puras: Puras) -> None:
     assert "right" in puras("eval-report", failed["id"], code=1).out
     better = puras(*words, "--case", "one", "--json").json
     sides = ("eval-diff", "scored", "--base", better["id"], "--head", failed["id"])
-    assert "worse" in puras(*sides, code=1).out
+    assert "Regressions" in puras(*sides, code=1).out
     puras("eval-diff", "scored", "--base", failed["id"], "--head", better["id"], "--json")
 
 

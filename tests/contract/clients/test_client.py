@@ -43,7 +43,7 @@ def test_a_job_that_fails_or_takes_too_long_is_an_error_with_its_job(client: Cli
         client.run("tally", {"fail": True})
     assert failed.value.status == "failed"
     assert failed.value.job["id"] == failed.value.job_id
-    with pytest.raises(JobTimeout, match="goes on") as late:
+    with pytest.raises(JobTimeout, match="continues") as late:
         client.run("tally", {"wait_s": 20}, timeout=0.5)
     assert isinstance(late.value, TimeoutError)
     cancelled = client.cancel(late.value.job_id)
