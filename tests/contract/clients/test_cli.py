@@ -133,7 +133,7 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
 
     assert "v1 of mine is active" in puras("deploy", "--notes", "first", cwd=mine).out
     assert puras("run", "greet", "-i", "name=Ada", cwd=mine).json["greeting"]
-    assert "was active before" in puras("rollback", cwd=mine, code=2).err
+    assert "no previously active version" in puras("rollback", cwd=mine, code=2).err
     (mine / "skills" / "triage").mkdir()
     for name in ("skill.yaml", "main.py"):
         (mine / "skills" / "triage" / name).write_bytes((mine / "skills" / "greet" / name).read_bytes())
