@@ -332,9 +332,3 @@ def _webhooks(reader: Reader) -> None:
 def _schedules(reader: Reader) -> None:
     reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
     assert "Morning report" in reader.shell()
-
-
-@guide("concepts/money")
-def _money(reader: Reader) -> None:
-    reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
-    assert "Reports" in reader.shell()
