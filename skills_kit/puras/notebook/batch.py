@@ -25,9 +25,9 @@ _NOT_PAID: Final = "not run: the rows before it have used up what all of it may 
 class _Purse:
     """What is left of a total: each row that runs holds its share, and gives back what it does not spend."""
 
-    def __init__(self, total_usd: float | None, at_once: int) -> None:
+    def __init__(self, total_usd: float | None, concurrency: int) -> None:
         self._left_micros = None if total_usd is None else round(total_usd * 1_000_000)
-        self._places = at_once
+        self._slots = concurrency
         self._lock = threading.Lock()
 
     def take(self) -> int | None:
@@ -35,16 +35,16 @@ class _Purse:
         with self._lock:
             if self._left_micros is None:
                 return None
-            cap = max(min(self._left_micros, 1), self._left_micros // max(1, self._places))
+            cap = max(min(self._left_micros, 1), self._left_micros // max(1, self._slots))
             self._left_micros -= cap
-            self._places -= 1
+            self._slots -= 1
             return cap
 
     def give_back(self, cap: int | None, spent_usd: float) -> None:
         """Return the place of a row, and what it has not spent of its cap."""
         with self._lock:
             if self._left_micros is not None and cap is not None:
-                self._places += 1
+                self._slots += 1
                 self._left_micros += max(0, cap - round(spent_usd * 1_000_000))
 
 
@@ -84,11 +84,11 @@ def run_rows(
     schema: Mapping[str, Any],
     call: Call,
     *,
-    at_once: int,
-    cost_usd: float | None,
+    concurrency: int,
+    budget_usd: float | None,
     show: bool,
 ) -> Any:
-    """A DataFrame of the rows, with a column for each field of the results and `status`, `cost_usd`, `run`, `error`.
+    """Return the rows with a column for each field of the results, and `status`, `cost_usd`, `run` and `error`.
 
     Raises:
         CellRefused: pandas is not there, or no column of the table is an input.
@@ -101,16 +101,18 @@ def run_rows(
             f"No column of the table is an input of the skill, which takes {', '.join(schema.get('properties') or {})}."
         )
     inputs = json.loads(frame[names].to_json(orient="records", date_format="iso")) if len(frame) else []
-    done = _run_all([_given(one) for one in inputs], call, at_once=at_once, cost_usd=cost_usd, show=show)
+    done = _run_all(
+        [_given(one) for one in inputs], call, concurrency=concurrency, budget_usd=budget_usd, show=show
+    )
     results = pandas.DataFrame(done, index=frame.index)
     taken = {name: f"{name}_result" for name in results.columns if name in frame.columns}
     return pandas.concat([frame, results.rename(columns=taken)], axis=1)
 
 
 def _run_all(
-    inputs: Sequence[Mapping[str, Any]], call: Call, *, at_once: int, cost_usd: float | None, show: bool
+    inputs: Sequence[Mapping[str, Any]], call: Call, *, concurrency: int, budget_usd: float | None, show: bool
 ) -> list[dict[str, Any]]:
-    purse = _Purse(cost_usd, at_once)
+    purse = _Purse(budget_usd, concurrency)
     board = _Board(len(inputs), show=show)
 
     def one(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _run_all(
         board.tell(done)
         return done
 
-    with ThreadPoolExecutor(max_workers=at_once) as pool:
+    with ThreadPoolExecutor(max_workers=concurrency) as pool:
         return list(pool.map(one, inputs))
 
 

@@ -11,6 +11,7 @@ from puras.notebook.bench import Bench
 from puras.notebook.cells import CellSkill
 from puras.notebook.errors import CellRefused
 from puras.notebook.instance import once
+from puras.notebook.renamed import renamed_parameters
 from puras.notebook.runs import JobRun, LocalRun, run_here
 from puras.notebook.trace import Trace
 
@@ -88,18 +89,24 @@ class NotebookSkill:
         job_id = self._bench.run_draft(skill, inputs or {}, options)
         return JobRun(self._bench.instance, job_id, f"{self.name} · job {job_id}")
 
+    @renamed_parameters(at_once="concurrency", cost_usd="budget_usd")
     def map(
         self,
         rows: Any,
         *,
         where: Where | None = None,
-        at_once: int = 8,
-        cost_usd: float | None = None,
+        concurrency: int = 8,
+        budget_usd: float | None = None,
         show: bool = True,
     ) -> Any:
-        """Run it for each row of a DataFrame, or of a list of objects; gives a DataFrame with the results beside them.
+        """Run the skill for each row and return a DataFrame of the rows with their results.
 
-        `cost_usd` is what all of it may cost: rows that it does not pay for any more are not run, and say so.
+        Args:
+            rows: A DataFrame, or a list of objects.
+            where: "here" runs in the kernel, "server" as jobs. Default: "here" for functions, "server" for prompts.
+            concurrency: Maximum number of jobs that run at the same time.
+            budget_usd: Maximum total cost in US dollars. Rows that it does not cover are not run and say so.
+            show: Show the progress.
         """
         skill = self.cell
         function = skill.function
@@ -112,7 +119,9 @@ class NotebookSkill:
             def here(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> LocalRun:
                 return run_here(self.name, function, inputs, show=False)
 
-            return run_rows(rows, skill.settings["input_schema"], here, at_once=1, cost_usd=None, show=show)
+            return run_rows(
+                rows, skill.settings["input_schema"], here, concurrency=1, budget_usd=None, show=show
+            )
         self._bench.put(skill)
 
         def there(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
@@ -120,7 +129,12 @@ class NotebookSkill:
             return JobRun(self._bench.instance, job_id).follow(show=False)
 
         return run_rows(
-            rows, skill.settings["input_schema"], there, at_once=at_once, cost_usd=cost_usd, show=show
+            rows,
+            skill.settings["input_schema"],
+            there,
+            concurrency=concurrency,
+            budget_usd=budget_usd,
+            show=show,
         )
 
     def at(self, version: int | None = None) -> PublishedSkill:
@@ -144,15 +158,20 @@ class PublishedSkill:
         job = self._submitted({**(inputs or {}), **named}, {})
         return JobRun(self._bench.instance, job, f"{self.name} · job {job}").follow(show=show)
 
-    def map(self, rows: Any, *, at_once: int = 8, cost_usd: float | None = None, show: bool = True) -> Any:
-        """Run it for each row, as `NotebookSkill.map` does."""
+    @renamed_parameters(at_once="concurrency", cost_usd="budget_usd")
+    def map(
+        self, rows: Any, *, concurrency: int = 8, budget_usd: float | None = None, show: bool = True
+    ) -> Any:
+        """Run the version for each row, like `NotebookSkill.map`."""
         query = {"version": self.version, "skillpack": self._bench.instance.skillpack}
         described = self._bench.instance.ask("GET", f"/v1/skills/{self.name}", query=query)
 
         def there(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
             return JobRun(self._bench.instance, self._submitted(inputs, options)).follow(show=False)
 
-        return run_rows(rows, described["input_schema"], there, at_once=at_once, cost_usd=cost_usd, show=show)
+        return run_rows(
+            rows, described["input_schema"], there, concurrency=concurrency, budget_usd=budget_usd, show=show
+        )
 
     def _submitted(self, inputs: Mapping[str, Any], options: Mapping[str, Any]) -> str:
         instance = self._bench.instance

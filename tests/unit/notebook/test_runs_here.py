@@ -14,6 +14,7 @@ from puras.notebook.errors import CellRefused, RunFailed
 from puras.notebook.form import fields_of
 from puras.notebook.instance import Event, zipped
 from puras.notebook.opened import notebook_of
+from puras.notebook.renamed import renamed_parameters
 from puras.notebook.runs import LocalRun, run_here
 from puras.notebook.trace import Trace, dollars
 
@@ -67,7 +68,7 @@ def test_a_table_has_the_results_beside_its_rows_in_their_order() -> None:
         return run_here("square", lambda n: {"square": n * n} if n else 1 // n, inputs, show=False)
 
     rows = [{"name": "a", "n": 3}, {"name": "b", "n": 0}, {"name": "c", "n": 2}]
-    done = run_rows(rows, SCHEMA, call, at_once=2, cost_usd=None, show=False)
+    done = run_rows(rows, SCHEMA, call, concurrency=2, budget_usd=None, show=False)
     assert done["name"].tolist() == ["a", "b", "c"]
     assert done["status"].tolist() == ["succeeded", "failed", "succeeded"]
     assert done["square"].tolist()[::2] == [9, 4]
@@ -83,8 +84,8 @@ class _Paid(LocalRun):
         self.settle({}, None)
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_all_rows_together_never_cost_more_than_the_total(at_once: int) -> None:
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_all_rows_together_never_cost_more_than_the_total(concurrency: int) -> None:
     caps: list[float] = []
     lock = threading.Lock()
 
@@ -94,7 +95,7 @@ def test_all_rows_together_never_cost_more_than_the_total(at_once: int) -> None:
         return _Paid(caps[-1] if len(caps) % 2 == 0 else 0.0)
 
     done = run_rows(
-        [{"n": n} for n in range(40)], SCHEMA, call, at_once=at_once, cost_usd=0.000_02, show=False
+        [{"n": n} for n in range(40)], SCHEMA, call, concurrency=concurrency, budget_usd=0.000_02, show=False
     )
     assert sum(done["cost_usd"]) <= 0.000_02 + 1e-12
     assert all(cap > 0 for cap in caps)
@@ -103,7 +104,7 @@ def test_all_rows_together_never_cost_more_than_the_total(at_once: int) -> None:
 
 def test_a_table_without_a_column_for_the_skill_is_refused() -> None:
     with pytest.raises(CellRefused, match="No column"):
-        run_rows([{"x": 1}], SCHEMA, lambda *_: LocalRun("x"), at_once=1, cost_usd=None, show=False)
+        run_rows([{"x": 1}], SCHEMA, lambda *_: LocalRun("x"), concurrency=1, budget_usd=None, show=False)
 
 
 def test_whatever_a_run_says_is_text_in_the_notebook() -> None:
@@ -169,3 +170,15 @@ def test_a_form_has_a_field_for_each_input() -> None:
 
 def test_the_same_files_are_the_same_bundle() -> None:
     assert zipped({"b": "1", "a": "2"}) == zipped({"a": "2", "b": "1"})
+
+
+def test_former_names_of_parameters_work_with_a_warning() -> None:
+    @renamed_parameters(at_once="concurrency", cost_usd="budget_usd")
+    def run(*, concurrency: int = 8, budget_usd: float | None = None) -> tuple[int, float | None]:
+        return concurrency, budget_usd
+
+    with pytest.warns(DeprecationWarning, match="'at_once' is now 'concurrency'"):
+        assert run(at_once=2) == (2, None)
+    assert run(concurrency=3, budget_usd=1.0) == (3, 1.0)
+    with pytest.raises(TypeError, match="former name"):
+        run(at_once=2, concurrency=3)

@@ -1,0 +1,35 @@
+"""Former names of parameters, which work for one more release."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def renamed_parameters(**names: str) -> Callable[[_Function], _Function]:
+    """Accept the former names of keyword parameters, with a warning.
+
+    Args:
+        names: The current name of each parameter by its former name.
+    """
+
+    def decorate(function: _Function) -> _Function:
+        @functools.wraps(function)
+        def call(*positional: Any, **keywords: Any) -> Any:
+            for former, current in names.items():
+                if former in keywords:
+                    if current in keywords:
+                        raise TypeError(
+                            f"{function.__name__}() got {current!r} and its former name {former!r}."
+                        )
+                    warnings.warn(f"{former!r} is now {current!r}.", DeprecationWarning, stacklevel=2)
+                    keywords[current] = keywords.pop(former)
+            return function(*positional, **keywords)
+
+        return cast("_Function", call)
+
+    return decorate
