@@ -37,6 +37,8 @@ _ADDED: Final = {
 """Pages that are not below `docs/`, where readers of a repository expect them, by their path in the site."""
 _DIAGRAMS: Final = ROOT / ".web" / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
 _DIAGRAMS_URL: Final = re.compile(r'"https://unpkg\.com/mermaid@[^"]*"')
+_LINE_ANCHOR: Final = re.compile(r'<a id="__codelineno-[^"]*" name="[^"]*" href="[^"]*"></a>')
+"""Links of the generator before each line of code: without text, and reached with the Tab key."""
 _LINK: Final = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 PICTURE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)-light\.png\)")
 _GENERATOR_MARK: Final = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
@@ -82,6 +84,8 @@ def build(site: Path) -> None:
     _root_at_url_path(built / "404.html")
     _bundle_diagrams(built)
     (built / llms_txt.NAME).write_text(index_for_models(), encoding="utf-8")
+    for page in built.rglob("*.html"):
+        page.write_text(_LINE_ANCHOR.sub("", page.read_text(encoding="utf-8")), encoding="utf-8")
     hashes = {
         page.relative_to(built).as_posix(): inline_script_hashes(page.read_text(encoding="utf-8"))
         for page in sorted(built.rglob("*.html"))

@@ -148,7 +148,7 @@ def test_a_gate_refuses_with_the_runs_that_failed_and_then_lets_a_good_version_i
     )
     signed_in.get_by_role("button", name="Activate v2").click()
     expect(signed_in.get_by_text("The gate refused v2.")).to_be_visible(timeout=GATE_WITHIN_MS)
-    expect(signed_in.get_by_text("the gate asks for 100 %")).to_be_visible()
+    expect(signed_in.get_by_text("the gate requires 100 %")).to_be_visible()
     against = signed_in.get_by_role("list", name="Runs of double that did not pass")
     expect(against).to_contain_text("three")
     expect(signed_in.get_by_role("button", name="Run the gate again")).to_be_visible()

@@ -18,7 +18,7 @@ QUESTIONS = {
     "restore backup": "Backup and restore",
     "worker dies": "lost worker",
     "network none": "Network",
-    "daily cap key": "Daily caps of keys",
+    "daily cap key": "Daily spending limit of a key",
     "model key anthropic": "Models",
     "python client stream": "Python",
     "approve tool call": "approv",
