@@ -118,7 +118,7 @@ async def test_either_a_skill_or_a_prompt_is_asked_for(agents: Agents) -> None:
     for wrong in ({"inputs": {}}, {"skill": "sum", "prompt": PROMPT}, {"prompt": ""}, {"prompt": "x\0"}):
         answer = await http.post("/v1/jobs", json=wrong)
         assert answer.status_code == 422, wrong
-    assert "either `skill`" in (await http.post("/v1/jobs", json={})).text
+    assert "exactly one of `skill`" in (await http.post("/v1/jobs", json={})).text
     assert (await http.post("/v1/jobs", json={"skill": "@inline"})).status_code == 404
 
 

@@ -48,8 +48,8 @@ _ENDS: Final = {
     "interrupted": "it ran longer than {timeout:g} s and was interrupted; variables are as they were then",
     "killed": "it ran longer than {timeout:g} s and did not stop when it was interrupted: the kernel was ended, and "
     "its variables are gone",
-    "died": "the kernel ended{said}: its variables are gone",
-    "broken": "the kernel broke{said}: its variables are gone",
+    "died": "the kernel ended{reason}: its variables are gone",
+    "broken": "the kernel broke{reason}: its variables are gone",
 }
 
 
