@@ -29,7 +29,7 @@ class Account:
 
     @property
     def is_other(self) -> bool:
-        """Return whether it is somebody else than the caller."""
+        """Return whether the account differs from that of the caller."""
         return self.uid != os.geteuid()
 
     def blocked_at(self, path: Path) -> Path | None:

@@ -28,7 +28,7 @@ def prepare(home: Path, account: Account) -> Path:
     """Make the home ready and return its real path; loosens no folder but the home itself.
 
     Raises:
-        HomeUnusable: It belongs to somebody else, cannot be written, or the account cannot reach it.
+        HomeUnusable: It belongs to another user, is not writable, or the account cannot reach it.
     """
     mode = 0o711 if account.is_other else 0o700
     try:

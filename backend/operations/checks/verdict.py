@@ -28,7 +28,7 @@ class Check:
 
 
 def ok(name: str, found: str) -> Check:
-    """Return all is well."""
+    """Return a finding without a problem."""
     return Check(name, Verdict.OK, found)
 
 

@@ -75,7 +75,7 @@ def _mount(mountinfo: Path) -> tuple[str, Path] | None:
 
 
 def _is_delegated(folder: Path) -> bool:
-    """Return the machine's own root has no type, and is nobody's."""
+    """Return whether this process may manage the group; never the root group of the host, which has no type."""
     if not (folder / "cgroup.type").exists():
         return False
     files = (folder, folder / "cgroup.procs", folder / "cgroup.subtree_control")
