@@ -19,6 +19,7 @@ from typing import Final
 
 from backend.core.http.content_security_policy import inline_script_hashes
 from backend.docs_site import llms_txt, pages
+from backend.docs_site.contents import NOT_SEARCHED
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WORK: Final = ROOT / ".web" / "docs-build"
@@ -41,6 +42,7 @@ _LINE_ANCHOR: Final = re.compile(r'<a id="__codelineno-[^"]*" name="[^"]*" href=
 """Links of the generator before each line of code: without text, and reached with the Tab key."""
 _LINK: Final = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 PICTURE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)-light\.png\)")
+_FRONT_MATTER_NOT_SEARCHED: Final = "---\nsearch:\n  exclude: true\n---\n"
 _GENERATOR_MARK: Final = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
 
 
@@ -141,7 +143,8 @@ def _bundle_diagrams(site: Path) -> None:
 
 def _copy_sources(target: Path) -> None:
     for document in pages.all_():
-        write_page(target / f"{document.name}.md", document.text, ROOT / "docs" / f"{document.name}.md")
+        text = _FRONT_MATTER_NOT_SEARCHED + document.text if document.name in NOT_SEARCHED else document.text
+        write_page(target / f"{document.name}.md", text, ROOT / "docs" / f"{document.name}.md")
     for decision in sorted((ROOT / "docs" / "decisions").glob("*.md")):
         write_page(target / "decisions" / decision.name, decision.read_text(encoding="utf-8"), decision)
     for source, name in _ADDED.items():

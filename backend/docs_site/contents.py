@@ -110,6 +110,10 @@ SECTIONS: Final = (
     ),
 )
 
+NOT_SEARCHED: Final = frozenset({"reference/schemas", "security-tests"})
+"""Generated tables that repeat the words of all subjects: the search of the site leaves them out, because they would be
+ranked above the guides. Other pages link to them."""
+
 FORMER_NAMES: Final = {
     "agents": "guides/agents",
     "attachments": "guides/attachments",

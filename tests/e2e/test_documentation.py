@@ -15,14 +15,14 @@ pytestmark = pytest.mark.e2e
 QUESTIONS = {
     "start quickstart": "Quickstart",
     "webhook signature": "Webhooks",
-    "restore backup": "Backup and restore",
+    "restore backup": "Backup, restore and export",
     "worker dies": "lost worker",
     "network none": "Network",
     "daily cap key": "Daily spending limit of a key",
     "model key anthropic": "Models",
     "python client stream": "Python",
-    "approve tool call": "approv",
-    "budget alert": "Budgets",
+    "approve tool call": "Require approvals",
+    "budget alert": "budget",
 }
 """What a reader types, and a word of the title of one of the first three results."""
 

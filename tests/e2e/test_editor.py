@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from backend.skills.archives.pack import pack_files
@@ -130,12 +130,23 @@ def test_the_publish_dialog_names_the_skills_that_it_removes(
     expect(dialog).not_to_contain_text("stays")
 
 
+def _press_until_visible(page: Page, key: str, target: Locator) -> None:
+    """Press a key until its dialog opens: a page handles keys a moment after its text is visible."""
+    for _ in range(10):
+        page.keyboard.press(key)
+        with suppress(PlaywrightTimeout):
+            target.wait_for(timeout=3_000)
+            return
+    expect(target).to_be_visible()
+
+
 def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/jobs")
     live = signed_in.get_by_role("status").filter(has_text="Live")
     expect(live).to_be_visible()  # the page is there before it hears keys
-    signed_in.keyboard.press("?")
-    expect(signed_in.get_by_role("dialog", name="Keys")).to_contain_text("Editor")
+    shortcuts = signed_in.get_by_role("dialog", name="Keys")
+    _press_until_visible(signed_in, "?", shortcuts)
+    expect(shortcuts).to_contain_text("Editor")
     signed_in.keyboard.press("Escape")
     signed_in.keyboard.press("g")
     signed_in.keyboard.press("e")
@@ -144,11 +155,7 @@ def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, 
         signed_in.get_by_role("heading", name="Editor")
     ).to_be_attached()  # the address changes before the page
     palette = signed_in.get_by_role("combobox", name="Go to a page")
-    for _ in range(10):  # a page hears keys a moment after it is seen
-        signed_in.keyboard.press("Control+k")
-        with suppress(PlaywrightTimeout):
-            palette.wait_for(timeout=3_000)
-            break
+    _press_until_visible(signed_in, "Control+k", palette)
     palette.fill("try count")
     expect(signed_in.get_by_role("option", name="Skills Try count", exact=True)).to_be_visible()
     signed_in.keyboard.press("Enter")
