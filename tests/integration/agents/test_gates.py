@@ -53,7 +53,7 @@ async def test_a_gate_lets_a_good_version_in_keeps_a_bad_one_out_and_can_be_forc
 
     bad = await decided(agents, await agents.project.pushed(WORST))
     assert (bad["is_active"], bad["gate"]["state"]) == (False, "refused")
-    assert "the gate asks for 50 %" in bad["gate"]["reason"]
+    assert "the gate requires 50 %" in bad["gate"]["reason"]
     assert (await get(agents, "/v1/skills/double"))["version"] == good["version"]
     forced = await activate(agents, bad["version"], force="?force=true")
     assert forced["is_active"] is True

@@ -180,7 +180,7 @@ def test_projects_are_made_with_credit_and_the_books_add_up(running: Up) -> None
     assert made["slug"] == "shop"
     assert made["api_key"].startswith("puras_live_")
     assert running.json("topup", "shop", "0.000001")["balance_micros"] == 2_500_001
-    assert "nobody has" in running.run("project", "member", "shop", "nobody@example.org").stderr.lower()
+    assert "no account has" in running.run("project", "member", "shop", "nobody@example.org").stderr.lower()
     running.json("user", "create", "bo@example.org", "--password-stdin", given="three words make one\n")
     assert running.run("project", "member", "shop", "bo@example.org", "--role", "owner").returncode == 0
     assert running.run("project", "lane", "shop", "gpu").returncode == 0

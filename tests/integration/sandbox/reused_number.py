@@ -36,7 +36,7 @@ def serve(private):
     private.sendall(b'{"type":"value","value":"done"}\\n')
     time.sleep(0.5)
 
-def obey(control, ground, children):
+def handle(control, ground, children):
     message = wire.receive(control, max_descriptors=4)
     if message.closed or message.body.get("type") == "tidy":
         return not message.closed
@@ -51,7 +51,7 @@ def obey(control, ground, children):
     threading.Thread(target=serve, args=(private,), daemon=True).start()
     return True
 
-zygote._obey = obey
+zygote._handle = handle
 zygote._reap = lambda *_: None
 
 def run(inputs):
