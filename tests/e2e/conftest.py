@@ -29,7 +29,7 @@ from studio import build
 from studio.prerender import ROOT
 
 READY_WITHIN_S = 180.0
-GREETING = re.compile(r"^ *(Create owner|Sign in): ", re.MULTILINE)
+GREETING = re.compile(r"^\W*(Create owner|Sign in): ", re.MULTILINE)
 ENDED_WITHIN_S = 30.0
 SHOWN_WITHIN_MS = 20_000
 """What a page is to show, it shows at once; a machine that does other things besides takes longer."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import http.client
 import importlib
+import shutil
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 
 from backend.config import Settings
 from backend.core import logs
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
+from backend.docs_site import build as documentation
 from backend.embedded import Servers
 from backend.operations.up.progress import Progress
 from backend.sign_in import setup
@@ -34,14 +37,38 @@ async def greet(
         with shown.stage("Workers", "ready"):
             await _until_ready(f"{settings.local_url}/ready/workers", shown)
     log.info("ready", url=settings.url, after_s=round(time.monotonic() - started, 2))
-    lines = [f"Puras Studio is ready on {settings.url}"]
+    lines = [f"Puras Studio is ready on {settings.url}", ""]
     lines += await _setup_lines(settings, servers)
     if with_demo:
         lines += await _demo_lines(settings, servers, shown)
+    lines.append(f"Documentation: {settings.url}{documentation.URL_PATH}/")
     if shown.log_file is not None:
         lines.append(f"Logs:          {shown.log_file}")
-    sys.stdout.write("\n" + "\n".join(f"  {line}" for line in lines) + "\n\n")
+    lines.append("Stop:          press Ctrl-C")
+    sys.stdout.write(f"\n{box(lines, shutil.get_terminal_size().columns, sys.stdout.encoding)}\n\n")
     sys.stdout.flush()
+
+
+def box(lines: Sequence[str], columns: int, encoding: str) -> str:
+    """Return the lines in a frame, without its sides when a line does not fit, so that no URL is broken.
+
+    Args:
+        lines: What the frame contains.
+        columns: Width of the terminal in characters.
+        encoding: Encoding of the output; without box characters in it, the frame is ASCII.
+    """
+    try:
+        "─│╭╮╰╯".encode(encoding)
+        horizontal, vertical, corners = "─", "│", "╭╮╰╯"
+    except UnicodeEncodeError:
+        horizontal, vertical, corners = "-", "|", "++++"
+    longest = max(len(line) for line in lines)
+    if longest + 4 > columns:
+        rule = horizontal * columns
+        return "\n".join((rule, *(f"  {line}".rstrip() for line in lines), rule))
+    rule = horizontal * (longest + 2)
+    rows = (f"{vertical} {line:{longest}} {vertical}" for line in lines)
+    return "\n".join((f"{corners[0]}{rule}{corners[1]}", *rows, f"{corners[2]}{rule}{corners[3]}"))
 
 
 def setup_link(settings: Settings, token: str) -> str:
@@ -80,7 +107,10 @@ async def _setup_lines(settings: Settings, servers: Servers) -> list[str]:
             token = await setup.issue(session)
     finally:
         await database.close()
-    return [f"Create owner:  {setup_link(settings, token)}", "               (works once, for a day)"]
+    return [
+        f"Create owner:  {setup_link(settings, token)}",
+        "               (valid for 24 hours, for one account)",
+    ]
 
 
 async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> list[str]:
