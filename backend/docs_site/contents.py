@@ -106,6 +106,7 @@ SECTIONS: Final = (
             "reference/cli",
             "reference/mcp",
             "reference/settings",
+            "reference/prices",
         ),
     ),
 )

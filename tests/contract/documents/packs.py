@@ -114,7 +114,11 @@ def graded() -> dict[str, str]:
     """Return the same agent with the graders and the cases of the guide on evals."""
     (cases,) = (block.code for block in blocks.of_page("guides/evals") if block.language == "jsonl")
     evals = yaml_of("guides/evals", "# skills/summarize/skill.yaml")
-    check = "def short(inputs, output):\n    return len(output['summary']) < 100\n"
+    (check,) = (
+        block.code
+        for block in blocks.of_page("guides/evals")
+        if "checks.py" in block.code and block.language == "python"
+    )
     return {
         **summarize(evals),
         "skills/summarize/cases.jsonl": cases,

@@ -14,8 +14,8 @@ from backend.integrations.media.model_families import Family, MediaPrice, MediaR
 from backend.skills.model_catalog import catalog
 from backend.skills.model_catalog.entries import CatalogueEntry
 
-PAGE = Path(__file__).parents[3] / "docs" / "guides" / "models.md"
-READ = {"provider", "others", "nobody"}
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "prices.md"
+READ = {"provider", "others", "not verified"}
 UNITS = {
     "image": "an image",
     "second": "a second",
@@ -67,7 +67,7 @@ def test_the_page_has_the_price_of_every_model_with_where_it_was_read() -> None:
     priced = {entry.slug: of_model(entry) for entry in catalog.current().models.values() if not entry.is_free}
     priced |= {family.slug: of_family(family) for family in families()}
     told = re.findall(
-        r"^\| `([a-z0-9.-]+/[a-z0-9.-]+)` \| ([^|]+) \| (\w+) \| ([^|]+) \|$",
+        r"^\| `([a-z0-9.-]+/[a-z0-9.-]+)` \| ([^|]+) \| ([\w ]+) \| ([^|]+) \|$",
         PAGE.read_text(encoding="utf-8"),
         flags=re.MULTILINE,
     )
@@ -80,4 +80,6 @@ def test_a_price_that_its_file_calls_not_verified_is_not_called_anything_else(sl
     written = (files("backend.integrations.media") / "families.toml").read_text(encoding="utf-8")
     (above,) = re.findall(rf"((?:^#.*\n)+)\[families\.\"{slug}\"\]", written, flags=re.MULTILINE)
     assert above.startswith("# Not verified")
-    assert re.search(rf"^\| `{slug}` .* \| nobody \|", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert re.search(
+        rf"^\| `{slug}` .* \| not verified \|", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
