@@ -48,31 +48,43 @@ def _has_connected(reader: Reader) -> None:
 
 
 @guide("README")
-def _readme(reader: Reader) -> None:
+def _from_the_start(reader: Reader) -> None:
+    """Read the README and then the tutorials in one project, each page in a new terminal in the repository's folder."""
     _starts_with_the_demo_project(reader)
     output = reader.shell()
     assert '"status":"succeeded"' in output
     assert "Owls" in output
-    assert (reader.folder / "my-skills" / "skills" / "greet" / "skill.yaml").is_file()
+    assert (reader.folder / "starter-skills" / "skills" / "greet" / "skill.yaml").is_file()
     assert [one["version"] for one in reader.asks("/v1/deployments")] == [2, 1]
+    repository = reader.folder
+    for page, done in (
+        ("tutorials/quickstart", _quickstart),
+        ("tutorials/first-agent", _first_agent),
+        ("tutorials/notebook-to-production", _notebook_to_production),
+        ("tutorials/team-day", _team_day),
+    ):
+        reader.folder = repository
+        for name in ("PURAS_API_BASE", "PURAS_API_KEY"):
+            reader.environment.pop(name, None)
+        reader.turn_to(page)
+        done(reader)
 
 
-@guide("tutorials/quickstart")
-def _first_pages(reader: Reader) -> None:
-    """Run the pages that use the skill of the quickstart after it."""
-    _starts_with_the_demo_project(reader)
+def _quickstart(reader: Reader) -> None:
+    """Do the quickstart, then the pages that use its skill."""
     assert '"words":6' in reader.shell().replace(" ", "")
     _has_connected(reader)
     reader.python()
     assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter skills are still there"
     reader.folder /= "my-skills"
     reader.turn_to("guides/files-as-inputs")
+    environment = dict(reader.environment)
     reader.sees_refusals()
     reader.push({**packs.of_folder(reader.folder), **reader.files()})
     reader.shell()
+    reader.environment = environment
     assert reader.client.run("measure", {"document": "texts/hamlet.txt"}) == {"size_bytes": 18}
     reader.turn_to("guides/credit")
-    reader.operates(reader.instance.up)
     reader.mine["my-project"] = reader.project
     reader.shell()
     assert reader.asks("/v1/billing/balance")["balance_usd"] >= 29
@@ -81,10 +93,8 @@ def _first_pages(reader: Reader) -> None:
     reader.shell()
 
 
-@guide("tutorials/first-agent")
 def _first_agent(reader: Reader) -> None:
     """The language model of the instance is not used: the skill names the simulated one."""
-    _starts_with_the_demo_project(reader)
     output = reader.shell()
     assert output.count('"refunded": true') >= 2
     assert "approved: refund" in output
@@ -176,9 +186,7 @@ assert answer.run(question="Who hunts at night?").result["answer"]
     _in_ipython(reader, *cells, "%skill_check word-count", "%skill_publish word-count -m first --all", then)
 
 
-@guide("tutorials/team-day")
 def _team_day(reader: Reader) -> None:
-    _starts_with_the_demo_project(reader)
     output = reader.shell()
     assert "v1 of reports is active" in output
     assert "[redacted] likes formal letters." in output
@@ -187,19 +195,19 @@ def _team_day(reader: Reader) -> None:
     assert "whsec_" in output
 
 
-@guide("tutorials/notebook-to-production")
 def _notebook_to_production(reader: Reader) -> None:
     """Run the cells in one kernel, which is closed before the shell calls what they have published."""
-    _starts_with_the_demo_project(reader)
     _has_connected(reader)
+    versions = [one["version"] for one in reader.asks("/v1/deployments")]
     cells = reader.blocks("ipython")
     reader.done += cells
     _in_ipython(reader, *(cell.code for cell in cells))
-    assert [one["version"] for one in reader.asks("/v1/deployments")] == [3, 2, 1]
+    first, second = versions[0] + 1, versions[0] + 2
+    assert [one["version"] for one in reader.asks("/v1/deployments")] == [second, first, *versions]
     reader.python()
     output = reader.shell()
     assert '"longest": "listens"' in output
-    assert [one["version"] for one in reader.asks("/v1/deployments") if one["is_active"]] == [2]
+    assert [one["version"] for one in reader.asks("/v1/deployments") if one["is_active"]] == [first]
 
 
 def _in_ipython(reader: Reader, *cells: str) -> None:
@@ -254,6 +262,7 @@ def _forks(reader: Reader) -> None:
 @guide("guides/evals")
 def _evals(reader: Reader) -> None:
     files = packs.graded()
+    reader.done += [block for block in reader.blocks("python") if block.code in files.values()]
     versions = [
         reader.push(files),
         reader.push({**files, "skills/summarize/prompt.md": "Sum it up, in short."}),

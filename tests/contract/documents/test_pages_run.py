@@ -17,9 +17,18 @@ from tests.doubles.messages import MessagesServer
 from tests.integration.operations.instances import new_up
 
 PAGES_OF_ANOTHER = dict.fromkeys(
-    ("guides/files-as-inputs", "guides/credit", "guides/migrate-from-puras"), "tutorials/quickstart"
+    (
+        "tutorials/quickstart",
+        "guides/files-as-inputs",
+        "guides/credit",
+        "guides/migrate-from-puras",
+        "tutorials/first-agent",
+        "tutorials/notebook-to-production",
+        "tutorials/team-day",
+    ),
+    "README",
 )
-"""Pages that one reader does behind another page."""
+"""Pages that one reader does after another page."""
 SLOW = ("guides/self-host", "guides/backup", "guides/observability")
 """Their blocks start whole instances."""
 GUIDES = {**GUIDES_OF_PEOPLE, **GUIDES_OF_CALLERS, **GUIDES_OF_OPERATORS}
