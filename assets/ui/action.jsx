@@ -1,13 +1,14 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { newKey } from "./api";
 
-const BURST_MS = 700; // clicks that follow each other faster belong together, also where the page has changed between them
-const RELEASE_MS = 15_000; // the server did not report the end: the next attempt has the same key
+const BURST_MS = 700; // clicks that follow each other faster count as one, even if the page has changed between them
+const RELEASE_MS = 15_000; // then the server has not reported the end, and the next attempt uses the same key
 let last = { name: "", at: -BURST_MS };
 
-/** One action with effects at a time: `[begin, isBusy]`. `begin(name, act)` calls `act(key)` unless the action is under way or the
- *  click belongs to the burst that started it; without a name there are no bursts. It is under way until the state has set `settled` to its key, which `onSettle`
- *  asks for after the action. Until then another attempt has the same key, so the server does the work once. */
+/** Run one action with effects at a time: `[begin, isBusy]`. `begin(name, act)` calls `act(key)` unless the action is in progress or the
+ *  click belongs to the burst that started it; without a name, bursts are not detected. The action is in progress until the state sets
+ *  `settled` to its key, which `onSettle` requests after the action. Until then, another attempt uses the same key, so the server does the
+ *  work once. */
 export function useAction({ settled, onSettle }) {
   const key = useRef(""), timer = useRef(0), lock = useRef(false), [isBusy, setBusy] = useState(false);
   const release = useCallback(() => { clearTimeout(timer.current); lock.current = false; setBusy(false); }, []);
@@ -19,7 +20,7 @@ export function useAction({ settled, onSettle }) {
     if (lock.current || isBurst) return false;
     key.current ||= newKey();
     act(key.current);
-    if (!onSettle) { key.current = ""; return true; } // the caller knows itself when it has ended
+    if (!onSettle) { key.current = ""; return true; } // the caller detects the end itself
     lock.current = true;
     setBusy(true);
     timer.current = setTimeout(release, RELEASE_MS);
@@ -39,7 +40,7 @@ export function Action({ label, kind = "", title, ariaName, keys, keyLabel, disa
   );
 }
 
-/** The button that sends the form it is in. The form has the key of the action in the field `action_key`. */
+/** The submit button of a form. The form sends the key of the action in the field `action_key`. */
 export function Submit({ label, kind = "pri", settled, onSettle }) {
   const button = useRef(null), field = useRef(null), [begin, isBusy] = useAction({ settled, onSettle }), latest = useRef(begin);
   latest.current = begin;

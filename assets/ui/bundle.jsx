@@ -1,7 +1,7 @@
 import { useRef, useState } from "react";
 import { post } from "./upload";
 
-/** Where a bundle's zip is dropped: publishes it, or shows everything that is wrong with it, each with its place. */
+/** A drop area for the ZIP file of a bundle: publishes it, or lists its problems with their locations. */
 export function BundleDrop({ project, csrf, onPublished }) {
   const [sending, setSending] = useState(null), [failure, setFailure] = useState(null), [over, setOver] = useState(false);
   const input = useRef(null), isBlocked = !project || !csrf || sending !== null;
@@ -32,8 +32,8 @@ export function BundleDrop({ project, csrf, onPublished }) {
         onDrop={(event) => { event.preventDefault(); setOver(false); publish(event.dataTransfer.files[0]); }}>
         {sending === null ? <svg width="18" height="18" viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.7" aria-hidden="true"><path d="M12 16V4m0 0L7 9m5-5l5 5M4 16v4h16v-4" /></svg> : <span className="spin" />}
         <span className="grow">
-          <span className="strong" style={{ color: "var(--t1)", display: "block" }}>{sending === null ? "Upload a bundle" : sending < 1 ? "Sending…" : "Checking…"}</span>
-          <span className="t3">Drop or choose the zip of your skills folder. It is checked, becomes the next version and is made active.</span>
+          <span className="strong" style={{ color: "var(--t1)", display: "block" }}>{sending === null ? "Upload bundle" : sending < 1 ? "Uploading…" : "Validating…"}</span>
+          <span className="t3">Drop or choose a ZIP file of your skills folder. It is validated, published as the next version and activated.</span>
         </span>
         <input ref={input} className="hidden-label" type="file" accept=".zip,application/zip" disabled={isBlocked} aria-label="Bundle" onChange={(event) => publish(event.target.files[0])} />
       </label>
@@ -49,9 +49,9 @@ export function BundleDrop({ project, csrf, onPublished }) {
   );
 }
 
-/** Which skills of the active version a publish removes. */
+/** The skills that a publish removes from the active version. */
 export function Removed({ names }) {
-  return <p>This removes {names.length === 1 ? "a skill" : `${names.length} skills`} of the active version: {names.map((name, index) => <span key={name}>{index > 0 && ", "}<span className="mono strong">{name}</span></span>)}. Jobs that name {names.length === 1 ? "it" : "them"} will fail.</p>;
+  return <p>This removes {names.length === 1 ? "a skill" : `${names.length} skills`} from the active version: {names.map((name, index) => <span key={name}>{index > 0 && ", "}<span className="mono strong">{name}</span></span>)}. New jobs for {names.length === 1 ? "it" : "them"} will fail.</p>;
 }
 
 function Failure({ failure }) {

@@ -1,26 +1,26 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { ask } from "./api";
+import { callApi } from "./api";
 import { called, namesOf } from "./names";
 import { fitting } from "./ranking";
 
 const SEQUENCE_MS = 900;
 const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const EVERYWHERE = [
-  { label: "Go to anything, do anything", keys: "mod k" }, { label: "These keys", keys: "?" }, { label: "Next / previous row", keys: "j k" },
-  { label: "Walk the timeline", keys: "↑ ↓ ← →" }, { label: "Zoom to the span, show all", keys: "z 0" },
+  { label: "Open command palette", keys: "mod k" }, { label: "Show keyboard shortcuts", keys: "?" }, { label: "Next / previous row", keys: "j k" },
+  { label: "Move in the timeline", keys: "↑ ↓ ← →" }, { label: "Zoom to span / show all", keys: "z 0" },
 ];
 const isTyping = (target) => target?.closest?.("input, textarea, select, [contenteditable=true], .cm-editor");
 const isMac = () => typeof navigator !== "undefined" && /Mac|iP(hone|ad)/.test(navigator.platform);
 
-/** One list of commands for the palette, the keys and the sheet of keys: the places of the studio (`places`: `{label, group, keys, href}`)
- *  and what the page offers: every control that says its key in `data-key`. A control that asks before it acts still asks. */
+/** The command palette, the keyboard shortcuts and their dialog. Commands are the pages of the studio (`places`: `{label, group, keys, href}`)
+ *  and every control of the page that has a shortcut in `data-key`. A control that asks for confirmation still does. */
 export function Commands({ places, project }) {
-  const palette = useRef(null), sheet = useRef(null), sequence = useRef(""), timer = useRef(0), navigate = useNavigate();
+  const palette = useRef(null), shortcuts = useRef(null), sequence = useRef(""), timer = useRef(0), navigate = useNavigate();
   const [here, setHere] = useState([]), [found, setFound] = useState([]);
   const all = useRef([]);
   all.current = [...here, ...places];
-  const run = (command) => { palette.current.close(); sheet.current.close(); if (command.is_other_site) location.assign(command.href); else if (command.href) navigate(command.href); else command.element.click(); };
+  const run = (command) => { palette.current.close(); shortcuts.current.close(); if (command.is_other_site) location.assign(command.href); else if (command.href) navigate(command.href); else command.element.click(); };
   const open = (dialog) => { setHere(ofPage()); dialog.current?.showModal(); };
   useEffect(() => {
     const act = (event, keys) => {
@@ -39,30 +39,30 @@ export function Commands({ places, project }) {
       clearTimeout(timer.current);
       if ((wasOpen || !event.target.closest?.("[role=tree]")) && act(event, keys)) return undefined;
       if (wasOpen) return undefined;
-      if (event.key === "?") { event.preventDefault(); return open(sheet); }
+      if (event.key === "?") { event.preventDefault(); return open(shortcuts); }
       if (event.key === "/" ) return focusFilter(event);
       if (event.key === "j" || event.key === "k") return walk(event);
       if (places.some((one) => one.keys?.startsWith(`${event.key} `))) { sequence.current = event.key; timer.current = setTimeout(() => { sequence.current = ""; }, SEQUENCE_MS); }
       return undefined;
     };
-    addEventListener("keydown", onKey, true); // before a focused widget, which would eat the second key of a sequence
+    addEventListener("keydown", onKey, true); // before a focused widget, which would handle the second key of a sequence
     return () => removeEventListener("keydown", onKey, true);
   }, [places, project]);
   const [isOpen, setIsOpen] = useState(false);
-  const look = async () => {
-    const [projects, skills, jobs, slugs] = await Promise.all([ask("GET", "/v1/projects", {}).catch(() => []), ask("GET", "/v1/skills", { project }).catch(() => []), ask("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
-    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${job.id.slice(0, 8)}`, hint: job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
+  const search = async () => {
+    const [projects, skills, jobs, slugs] = await Promise.all([callApi("GET", "/v1/projects", {}).catch(() => []), callApi("GET", "/v1/skills", { project }).catch(() => []), callApi("GET", "/v1/jobs?limit=20", { project }).catch(() => []), namesOf(project)]);
+    setFound([...projects.filter((one) => one.slug !== project).map((one) => ({ label: one.name, group: "Projects", href: `/p/${one.slug}` })), ...skills.map((skill) => ({ label: `Try ${skill.full_name}`, group: "Skills", href: `/p/${project}/play/${skill.name}${skill.full_name === skill.name ? "" : `?skillpack=${skill.skillpack}`}` })), ...jobs.map((job) => ({ label: `${called(job, slugs)} ${job.id.slice(0, 8)}`, hint: job.status === "cancelled" ? "canceled" : job.status, group: "Jobs", href: `/p/${project}/jobs/${job.id}` }))]);
   };
-  useEffect(() => { if (isOpen && project) look(); }, [isOpen, project]); // the project may become known while it is open
+  useEffect(() => { if (isOpen && project) search(); }, [isOpen, project]); // the project may become known while it is open
   return (
     <>
-      <button type="button" className="btn quiet find" onClick={() => open(palette)} aria-label="Go to anything"><span className="wide-only">Go to…</span><span className="narrow-only" aria-hidden="true">⌕</span><kbd>{isMac() ? "⌘" : "Ctrl"} K</kbd></button>
-      <dialog className="dlg palette" ref={palette} aria-label="Commands" onClick={(event) => event.target === palette.current && palette.current.close()} onToggle={(event) => setIsOpen(event.newState === "open")}>
+      <button type="button" className="btn quiet find" onClick={() => open(palette)} aria-label="Search (command palette)"><span className="wide-only">Search…</span><span className="narrow-only" aria-hidden="true">⌕</span><kbd>{isMac() ? "⌘" : "Ctrl"} K</kbd></button>
+      <dialog className="dlg palette" ref={palette} aria-label="Command palette" onClick={(event) => event.target === palette.current && palette.current.close()} onToggle={(event) => setIsOpen(event.newState === "open")}>
         <Palette commands={[...all.current, ...found]} project={project} onRun={run} />
       </dialog>
-      <dialog className="dlg" ref={sheet} aria-label="Keys" onClick={(event) => event.target === sheet.current && sheet.current.close()}>
-        <div className="in-dlg"><h2>Keys</h2><dl className="keys">{[...all.current.filter((one) => one.keys), ...EVERYWHERE].map((one) => <div key={one.label + one.keys}><dt>{one.label}</dt><dd><Keys keys={one.keys} /></dd></div>)}</dl>
-          <div className="acts"><button type="button" className="btn" onClick={() => sheet.current.close()}>Close</button></div></div>
+      <dialog className="dlg" ref={shortcuts} aria-label="Keyboard shortcuts" onClick={(event) => event.target === shortcuts.current && shortcuts.current.close()}>
+        <div className="in-dlg"><h2>Keyboard shortcuts</h2><dl className="keys">{[...all.current.filter((one) => one.keys), ...EVERYWHERE].map((one) => <div key={one.label + one.keys}><dt>{one.label}</dt><dd><Keys keys={one.keys} /></dd></div>)}</dl>
+          <div className="acts"><button type="button" className="btn" onClick={() => shortcuts.current.close()}>Close</button></div></div>
       </dialog>
     </>
   );
@@ -82,10 +82,10 @@ function Palette({ commands, project, onRun }) {
   };
   return (
     <div className="col">
-      <input className="in" autoFocus role="combobox" aria-expanded="true" aria-controls="commands" aria-activedescendant={shown[at] ? `command-${at}` : undefined} aria-label="Go to a page, a job, a skill, or do something" placeholder="Go to a page, a job, a skill, or do something…" value={words} onChange={(event) => setWords(event.target.value)} onKeyDown={onKeyDown} />
+      <input className="in" autoFocus role="combobox" aria-expanded="true" aria-controls="commands" aria-activedescendant={shown[at] ? `command-${at}` : undefined} aria-label="Search pages, jobs, skills and commands" placeholder="Search pages, jobs, skills and commands…" value={words} onChange={(event) => setWords(event.target.value)} onKeyDown={onKeyDown} />
       <ul ref={list} id="commands" role="listbox" aria-label="Commands">
         {shown.map((one, index) => <li key={`${one.group} ${one.label} ${index}`} id={`command-${index}`} role="option" aria-selected={index === at} onMouseMove={() => setAt(index)} onClick={() => onRun(one)}><span className="t3 group">{one.group}</span><span className="cut grow">{one.label}</span>{one.hint && <span className="t3">{one.hint}</span>}{one.keys && <Keys keys={one.keys} />}</li>)}
-        {!shown.length && <li className="t3">Nothing matches. The whole id of a job opens it.</li>}
+        {!shown.length && <li className="t3">No results. Enter a full job ID to open that job.</li>}
       </ul>
     </div>
   );
@@ -93,7 +93,7 @@ function Palette({ commands, project, onRun }) {
 
 const Keys = ({ keys }) => <span className="row" style={{ gap: 3 }}>{keys.split(" ").map((key) => <kbd key={key}>{key === "mod" ? (isMac() ? "⌘" : "Ctrl") : key}</kbd>)}</span>;
 
-/** What the page offers, from the controls that say their key. */
+/** The commands of the page: its controls with a keyboard shortcut. */
 const ofPage = () => [...document.querySelectorAll("[data-key]:not(:disabled)")].filter((element) => element.offsetParent).map((element) => ({ element, label: element.dataset.label ?? element.textContent.replace(/…$/, "").trim(), group: "This page", keys: element.dataset.key }));
 
 function focusFilter(event) {

@@ -4,7 +4,7 @@ import { useAction } from "./action";
 const COPY = "M9 9h11v11H9z M5 15H4V4h11v1";
 const DONE = "M5 12l5 5L20 7";
 
-/** Copies `text`; says so. */
+/** A button that copies `text` and confirms it. */
 export function Copy({ text, label = "Copy", bare = false }) {
   const [copied, setCopied] = useState(false), timer = useRef(0);
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -23,7 +23,7 @@ export function Copy({ text, label = "Copy", bare = false }) {
   );
 }
 
-/** The clipboard where the browser has one; a selection where the page is not served securely. */
+/** Copy with the Clipboard API, or with a selection if the page is not served securely. */
 async function toClipboard(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement("textarea");
@@ -35,8 +35,8 @@ async function toClipboard(text) {
   return undefined;
 }
 
-/** A button that asks first, and wants `typed` to be typed where it is given.
- *  The dialog is the browser's own: it keeps the focus in and gives it back. */
+/** A button with a confirmation dialog. If `typed` is set, the user must type it to confirm.
+ *  The dialog element of the browser traps the focus and restores it. */
 export function Confirm({ label, title, text, confirm, kind = "", typed = "", keys, disabled = false, settled, onSettle, onConfirm }) {
   const [begin, isBusy] = useAction({ settled, onSettle }), dialog = useRef(null), field = useId(), [written, setWritten] = useState("");
   const open = () => { setWritten(""); dialog.current.showModal(); };
@@ -48,11 +48,11 @@ export function Confirm({ label, title, text, confirm, kind = "", typed = "", ke
           <h2>{title}</h2>
           <p className="t2">{text}</p>
           {typed && <div className="col" style={{ gap: 4 }}>
-            <label htmlFor={field}>Type <span className="mono strong">{typed}</span> to go on</label>
+            <label htmlFor={field}>Type <span className="mono strong">{typed}</span> to confirm</label>
             <input id={field} className="in" autoComplete="off" spellCheck={false} value={written} onChange={(event) => setWritten(event.target.value)} />
           </div>}
           <div className="acts">
-            <button type="button" className="btn" onClick={() => dialog.current.close()}>Keep it as it is</button>
+            <button type="button" className="btn" onClick={() => dialog.current.close()}>{confirm?.startsWith("Cancel") ? "Go back" : "Cancel"}</button>
             <button className={`btn ${kind.includes("danger") ? "danger" : "pri"}`} disabled={typed !== "" && written !== typed}>{confirm}</button>
           </div>
         </form>
@@ -61,14 +61,14 @@ export function Confirm({ label, title, text, confirm, kind = "", typed = "", ke
   );
 }
 
-/** A box that shows at once what was chosen, though the server that keeps the choice answers later. */
+/** A checkbox that shows the new value immediately, before the server has stored it. */
 export function Check({ checked, label, onChange }) {
   const [shown, setShown] = useState(checked);
   useEffect(() => setShown(checked), [checked]);
   return <input type="checkbox" checked={shown} aria-label={label} onChange={() => { setShown(!shown); onChange?.(); }} />;
 }
 
-/** Tabs with arrow keys; `items` is a list of {id, label}. With `param` the address names the picked one, without a visit. */
+/** Tabs with arrow keys; `items` is a list of {id, label}. With `param`, the URL names the selected tab, without a navigation. */
 export function Tabs({ items, current, label, param, onPick }) {
   const pick = (id) => {
     if (param) { const url = new URL(location.href); url.searchParams.set(param, id); history.replaceState(history.state, "", url); }

@@ -1,7 +1,7 @@
 import { useRef, useState } from "react";
 
-/** A button that opens a form. `onConfirm` is awaited: what it throws is told in the form, which then stays open;
- *  `children` are its fields, made anew each time it opens. Without `confirm` there is nothing to confirm. */
+/** A button that opens a form in a dialog. `onConfirm` is awaited; if it throws, the form shows the error and stays open.
+ *  `children` are the fields, which are created again each time the dialog opens. Without `confirm`, the dialog has no submit button. */
 export function Dialog({ label, name, title, confirm, kind = "", tone = "pri", keys, disabled = false, broad = false, onConfirm, children }) {
   const dialog = useRef(null), [isOpen, setOpen] = useState(false), [isBusy, setBusy] = useState(false), [failure, setFailure] = useState("");
   const open = () => { setFailure(""); setOpen(true); dialog.current.showModal(); };
@@ -27,7 +27,7 @@ export function Dialog({ label, name, title, confirm, kind = "", tone = "pri", k
           {children}
           {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
           <div className="acts">
-            <button type="button" className="btn" onClick={() => dialog.current.close()}>{confirm ? "Not now" : "Close"}</button>
+            <button type="button" className="btn" onClick={() => dialog.current.close()}>{confirm ? "Cancel" : "Close"}</button>
             {confirm && <button className={`btn ${tone}`} disabled={isBusy}>{isBusy && <span className="spin" />}{confirm}</button>}
           </div>
         </form>}

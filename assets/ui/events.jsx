@@ -2,12 +2,12 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
 import { duration, usd } from "./format";
 import { isGone, Line, useEvents, useFollowing } from "./stream";
-import { tell } from "./telling";
+import { textOf } from "./event_text";
 import { Json } from "./value";
 
-const SHOWN = 500; // rows in the document; the rest is a click away
+const SHOWN = 500; // rows in the document; a button shows the others
 
-/** What happened to a job, as it happens; a row opens to its facts. */
+/** The events of a job, updated live; a row opens to show its fields. */
 export function EventList({ src }) {
   const [all, state] = useEvents(src), [open, setOpen] = useState(null), [whole, setWhole] = useState(false);
   const events = useMemo(() => gathered(all), [all]);
@@ -20,13 +20,13 @@ export function EventList({ src }) {
       <div className="scroll grow" {...scroller} tabIndex={0} role="log" aria-label="Events" style={{ padding: "6px 0" }}>
         {shown.length < events.length && <button type="button" className="btn quiet" style={{ margin: "0 12px 6px" }} onClick={() => setWhole(true)}>Show {events.length - shown.length} earlier events</button>}
         {shown.map((event) => <Row key={event.id} event={event} start={start} isOpen={open === event.id} onToggle={() => setOpen(open === event.id ? null : event.id)} />)}
-        {!isOver && state.phase !== "refused" && <div className="ev" aria-hidden="true" style={{ cursor: "default" }}><span /><span className="spin" /><span className="t3">{events.length ? "waiting for the next event" : "connecting"}</span></div>}
+        {!isOver && state.phase !== "refused" && <div className="ev" aria-hidden="true" style={{ cursor: "default" }}><span /><span className="spin" /><span className="t3">{events.length ? "Waiting for the next event…" : "Connecting…"}</span></div>}
       </div>
     </div>
   );
 }
 
-/** What the timeline shows: no lines of the log, and one row for an installation, however many lines it wrote. */
+/** The events to show: no log lines, and one row for the installation of an environment, however many lines it wrote. */
 function gathered(all) {
   const rows = [];
   for (const event of all) {
@@ -40,13 +40,13 @@ function gathered(all) {
 }
 
 function Row({ event, start, isOpen, onToggle }) {
-  const told = tell(event), cost = event.payload.billed_micros ?? event.payload.cost_micros;
+  const text = textOf(event), cost = event.payload.billed_micros ?? event.payload.cost_micros;
   return (
     <>
-      <button type="button" className="ev" data-k={told.kind} data-type={event.type} aria-expanded={isOpen} onClick={onToggle}>
+      <button type="button" className="ev" data-k={text.kind} data-type={event.type} aria-expanded={isOpen} onClick={onToggle}>
         <span className="num t3">{duration(Date.parse(event.ts) - start)}</span>
         <span className="mark-k" aria-hidden="true" />
-        <span className="cut"><span className="what strong">{told.what}</span> <span className="t2">{told.more}</span></span>
+        <span className="cut"><span className="what strong">{text.what}</span> <span className="t2">{text.more}</span></span>
         <span className="num t2">{cost == null ? "" : usd(cost)}</span>
       </button>
       {isOpen && <div className="ev-open">{event.type === "environment" ? <pre className="code fold" tabIndex={0}>{event.payload.log}</pre> : <Json value={event.payload} />}</div>}
@@ -54,7 +54,7 @@ function Row({ event, start, isOpen, onToggle }) {
   );
 }
 
-/** What a job printed and logged, as it happens. */
+/** The output and the log lines of a job, updated live. */
 export function Logs({ src }) {
   const [all, state] = useEvents(src), [query, setQuery] = useState(""), [whole, setWhole] = useState(false);
   const lines = all.filter((event) => event.type === "log"), wanted = query.toLowerCase();
@@ -64,25 +64,25 @@ export function Logs({ src }) {
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row" style={{ padding: "8px 16px", borderBottom: "1px solid var(--line)" }}>
-        <input className="in" style={{ maxWidth: 280 }} placeholder="Search the log…" aria-label="Search the log" value={query} onChange={(event) => setQuery(event.target.value)} />
+        <input className="in" style={{ maxWidth: 280 }} placeholder="Search logs…" aria-label="Search logs" value={query} onChange={(event) => setQuery(event.target.value)} />
         {!isGone(state) && <span className="t3 num">{wanted ? `${found.length} of ${lines.length} lines` : `${lines.length} lines`}</span>}
       </div>
       <Line state={state} />
       <div className="scroll grow log" {...scroller} tabIndex={0} role="log" aria-label="Log">
         {shown.length < found.length && <button type="button" className="btn quiet" style={{ margin: "0 12px 6px" }} onClick={() => setWhole(true)}>Show {found.length - shown.length} earlier lines</button>}
         {shown.map((line) => <div key={line.id} data-l={line.payload.level ?? line.payload.stream}><span className="t3 num">{duration(Date.parse(line.ts) - start)}</span><span className="t3">{line.payload.level ?? line.payload.stream}</span><span className="line">{line.payload.text}<Fields of={line.payload.fields} /></span></div>)}
-        {!shown.length && state.phase !== "refused" && <p className="t3" style={{ padding: "10px 16px", fontFamily: "var(--sans)" }}>{lines.length ? "No line has that." : "Nothing printed or logged so far."}</p>}
+        {!shown.length && state.phase !== "refused" && <p className="t3" style={{ padding: "10px 16px", fontFamily: "var(--sans)" }}>{lines.length ? "No matching lines" : "No output yet"}</p>}
       </div>
     </div>
   );
 }
 
-/** What a line says beside its words: `log.info("indexed", page=3)`. */
+/** The fields of a log line, such as `page` of `log.info("indexed", page=3)`. */
 const Fields = ({ of: fields = {} }) => Object.entries(fields).map(([name, value]) => <span key={name} className="t3"> {name}=<span className="t2">{typeof value === "string" ? value : JSON.stringify(value)}</span></span>);
 
-const TURNING_POINTS = new Set(["started", "requeued", "waiting", "resumed", "succeeded", "failed", "cancelled"]);
+const STATE_CHANGES = new Set(["started", "requeued", "waiting", "resumed", "succeeded", "failed", "cancelled"]);
 
-/** Shows nothing; calls `onTurn(type)` whenever the job's state has changed since `after`. */
+/** Renders nothing; calls `onTurn(type)` whenever the job's state has changed since the event `after`. */
 export function Turns({ src, after, onTurn }) {
   const call = useRef(onTurn);
   call.current = onTurn;
@@ -90,7 +90,7 @@ export function Turns({ src, after, onTurn }) {
     if (!src) return undefined;
     let seen = after;
     return follow(src, { onEvents: (fresh) => {
-      const turns = fresh.filter((event) => event.id > seen && TURNING_POINTS.has(event.type));
+      const turns = fresh.filter((event) => event.id > seen && STATE_CHANGES.has(event.type));
       if (!turns.length) return;
       seen = turns.at(-1).id;
       call.current?.(turns.at(-1).type);

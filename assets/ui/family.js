@@ -1,19 +1,19 @@
-// A job and the jobs that it has called, as one tree of spans: what a child did lies within the span of its call.
+// A job and its subjobs as one tree of spans: the spans of a subjob are below the span of its call.
 import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
 import { spansOf } from "./spans";
 
-const MOST_CHILDREN = 24; // of a page, which follows at most 32 jobs at once
+const MAX_CHILDREN = 24; // of a page, which follows at most 32 jobs at the same time
 
-/** `{spans, eventsOf(span)}` of the job `src` with its `events`; those of its children come as they do. */
+/** `{spans, eventsOf(span)}` of the job `src` with its `events`; the events of its subjobs are loaded and followed. */
 export function useFamily(src, events, skill) {
   const [known, setKnown] = useState({}), followed = useRef(new Map()), project = src.split("/")[0];
   const children = useMemo(() => [...new Set([events, ...Object.values(known)].flat().filter((event) => event.type === "subagent_start" && event.payload.job_id).map((event) => event.payload.job_id))], [events, known]);
   useEffect(() => {
-    for (const job of children.slice(0, MOST_CHILDREN)) {
+    for (const job of children.slice(0, MAX_CHILDREN)) {
       if (followed.current.has(job)) continue;
-      const hear = (fresh) => setKnown((before) => ({ ...before, [job]: [...(before[job] ?? []), ...fresh.filter((event) => event.id)] }));
-      followed.current.set(job, follow(`${project}/${job}`, { onEvents: hear }));
+      const onEvents = (fresh) => setKnown((before) => ({ ...before, [job]: [...(before[job] ?? []), ...fresh.filter((event) => event.id)] }));
+      followed.current.set(job, follow(`${project}/${job}`, { onEvents }));
     }
   }, [children.join(), project]);
   useEffect(() => () => { followed.current.forEach((stop) => stop()); followed.current.clear(); setKnown({}); }, [src]);

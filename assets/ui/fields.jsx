@@ -4,7 +4,7 @@ import { FileField } from "./file_field";
 const FILES = new Set(["image", "video", "audio", "file"]);
 const INPUT_TYPES = { email: "email", uri: "url", url: "url", date: "date", time: "time" };
 
-/** The type that a schema means; the first that is not null where it names several. */
+/** The type of a schema; the first one that is not null if the schema has several. */
 export const typeOf = (schema) => {
   const type = Array.isArray(schema.type) ? schema.type.find((name) => name !== "null") : schema.type;
   if (type) return type;
@@ -13,7 +13,7 @@ export const typeOf = (schema) => {
   return schema.enum ? "string" : "any";
 };
 
-/** What a field holds before anybody has touched it. */
+/** The initial value of a field. */
 export const startOf = (schema) => {
   if ("default" in schema) return schema.default;
   if (typeOf(schema) !== "object") return undefined;
@@ -23,7 +23,7 @@ export const startOf = (schema) => {
 
 const isPlainObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** One field of a form, for any type of the dialect; `path` is its JSON path, by which `errors` find it. */
+/** One field of a form, for any type of the schema dialect; `path` is its JSON path, the key of its error in `errors`. */
 export function Field(props) {
   const type = typeOf(props.schema);
   if (type === "object" && props.schema.properties) return <ObjectField {...props} />;
@@ -35,13 +35,13 @@ export function Field(props) {
 const labelOf = ({ name, schema }) => schema.title ?? name;
 const without = (object, name) => Object.fromEntries(Object.entries(object).filter(([key]) => key !== name));
 
-/** The names of an object's fields: what must be given first, as its author ordered it. */
+/** The names of an object's fields: required fields first, in the order of the schema. */
 const ordered = ({ properties = {}, required = [] }) => {
   const first = required.filter((name) => name in properties);
   return [...first, ...Object.keys(properties).filter((name) => !first.includes(name))];
 };
 
-/** The fields of an object; one that is cleared is left out, so that its default holds. */
+/** The fields of an object; a cleared field is omitted, so that its default applies. */
 export function Properties({ schema, value, path, errors, context, onChange }) {
   const held = isPlainObject(value) ? value : {};
   return ordered(schema).map((name) => (
@@ -110,7 +110,7 @@ function Control({ id, type, schema, value, context, attributes, isRequired, onC
   if (schema.enum) return <Choice {...{ schema, value, attributes, isRequired, onChange }} />;
   if (FILES.has(type)) return <FileField id={id} kind={type} value={value} accept={hints.accept} invalid={attributes["aria-invalid"]} describedBy={attributes["aria-describedby"]} context={context} onChange={onChange} />;
   if (type === "number" || type === "integer") return <NumberControl {...{ schema, value, attributes, type, onChange }} />;
-  if (type === "color") return <Colour {...{ value, attributes, onChange }} />;
+  if (type === "color") return <Color {...{ value, attributes, onChange }} />;
   if (type === "text" || ["text", "long_text", "code"].includes(hints.widget) || schema.maxLength > 200) return <textarea {...attributes} rows={4} value={value ?? ""} placeholder={placeholder} onChange={text} />;
   if (type === "string") return <input {...attributes} type={INPUT_TYPES[schema.format] ?? "text"} value={value ?? ""} placeholder={placeholder} onChange={text} />;
   return <JsonControl {...{ value, attributes, onChange }} />;
@@ -120,13 +120,13 @@ function Choice({ schema, value, attributes, isRequired, onChange }) {
   const at = schema.enum.findIndex((option) => JSON.stringify(option) === JSON.stringify(value));
   return (
     <select {...attributes} value={at} onChange={(event) => onChange(schema.enum[Number(event.target.value)])}>
-      {(at < 0 || !isRequired) && <option value={-1}>{isRequired ? "Choose one" : "None"}</option>}
+      {(at < 0 || !isRequired) && <option value={-1}>{isRequired ? "Select an option" : "None"}</option>}
       {schema.enum.map((option, index) => <option key={index} value={index}>{typeof option === "string" ? option : JSON.stringify(option)}</option>)}
     </select>
   );
 }
 
-/** Keeps what is typed as it is typed (`1.`, `-`), and hands on a number as soon as it is one. */
+/** Shows the text as typed (`1.`, `-`) and passes a number on as soon as the text is one. */
 function NumberControl({ schema, value, attributes, type, onChange }) {
   const [typed, setTyped] = useState(null), range = [schema.minimum, schema.maximum];
   const change = (text) => {
@@ -137,14 +137,14 @@ function NumberControl({ schema, value, attributes, type, onChange }) {
   return <input {...attributes} style={{ maxWidth: 160 }} inputMode={type === "integer" ? "numeric" : "decimal"} value={shown} placeholder={range.some((end) => end != null) ? `${range[0] ?? "…"} – ${range[1] ?? "…"}` : ""} onChange={(event) => change(event.target.value)} />;
 }
 
-function Colour({ value, attributes, onChange }) {
+function Color({ value, attributes, onChange }) {
   const digits = /^#?([0-9a-f]{6})$/i.exec(value ?? "")?.[1] ?? "808080";
-  return <div className="colour"><input type="color" aria-label="Pick a colour" value={`#${digits}`} onChange={(event) => onChange(event.target.value)} /><input {...attributes} value={value ?? ""} placeholder="#4f46c4" onChange={(event) => onChange(event.target.value || undefined)} /></div>;
+  return <div className="colour"><input type="color" aria-label="Pick a color" value={`#${digits}`} onChange={(event) => onChange(event.target.value)} /><input {...attributes} value={value ?? ""} placeholder="#4f46c4" onChange={(event) => onChange(event.target.value || undefined)} /></div>;
 }
 
-/** Any JSON, for what has no form of its own; hands on only what can be read. */
+/** A text field for any JSON, used for types without a form; passes only valid JSON on. */
 export function JsonControl({ value, attributes, rows = 4, onChange, onBroken }) {
-  const [typed, setTyped] = useState(null), told = value === undefined ? "" : JSON.stringify(value, null, 2);
+  const [typed, setTyped] = useState(null), written = value === undefined ? "" : JSON.stringify(value, null, 2);
   const change = (text) => {
     setTyped(text);
     try {
@@ -154,7 +154,7 @@ export function JsonControl({ value, attributes, rows = 4, onChange, onBroken })
       onBroken?.(error.message);
     }
   };
-  return <textarea {...attributes} className="in code" rows={rows} spellCheck={false} value={typed ?? told} onChange={(event) => change(event.target.value)} onBlur={() => { try { JSON.parse(typed ?? "null"); setTyped(null); } catch { /* keep it for mending */ } }} />;
+  return <textarea {...attributes} className="in code" rows={rows} spellCheck={false} value={typed ?? written} onChange={(event) => change(event.target.value)} onBlur={() => { try { JSON.parse(typed ?? "null"); setTyped(null); } catch { /* keep the text, so that it can be fixed */ } }} />;
 }
 
 function Hint({ id, schema, error }) {

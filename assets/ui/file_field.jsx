@@ -7,12 +7,12 @@ const ACCEPT = { image: "image/*", video: "video/*", audio: "audio/*" };
 
 const pathOf = (value) => (typeof value === "string" ? value : value?.drive_path ?? value?.url ?? "");
 
-/** A file input: drop, paste or choose one and it goes to the drive; or name a drive path or an address. */
+/** A file input: a dropped, pasted or selected file is uploaded to the drive. A drive path or a URL can be entered instead. */
 export function FileField({ id, kind, value, accept, invalid, describedBy, context, onChange }) {
   const [sending, setSending] = useState(null), [failure, setFailure] = useState(""), [over, setOver] = useState(false);
   const [local, setLocal] = useState(null), newest = useRef(0);
   useEffect(() => () => local && URL.revokeObjectURL(local.url), [local]);
-  const isBlocked = !context.csrf || !context.project; // an upload carries both, and a page that just opened has neither
+  const isBlocked = !context.csrf || !context.project; // an upload needs both, and a page that has just opened has neither
   const path = pathOf(value), isOurs = path && !/^[a-z][a-z0-9+.-]*:/i.test(path);
   const send = async (file) => {
     if (!file || isBlocked) return;
@@ -30,7 +30,7 @@ export function FileField({ id, kind, value, accept, invalid, describedBy, conte
     }
   };
   const preview = local?.url ?? (isOurs ? driveUrl(path, context.project) : "");
-  const hint = sending !== null ? `sending, ${Math.round(sending * 100)} %` : local && path ? `${size(local.bytes)} · in the drive` : path ? "from the drive" : `any ${kind === "file" ? "type" : kind}`;
+  const hint = sending !== null ? `uploading, ${Math.round(sending * 100)} %` : local && path ? `${size(local.bytes)} · stored in the drive` : path ? "from the drive" : `any ${kind === "file" ? "type" : kind}`;
   return (
     <div className="col" style={{ gap: 6 }}>
       <label className="drop" data-over={over} htmlFor={id}
@@ -45,7 +45,7 @@ export function FileField({ id, kind, value, accept, invalid, describedBy, conte
         </span>
         <input id={id} className="hidden-label" type="file" disabled={isBlocked} accept={accept ?? ACCEPT[kind]} aria-invalid={invalid} aria-describedby={describedBy} onChange={(event) => send(event.target.files[0])} />
       </label>
-      <input className="in" aria-label="Drive path or address" placeholder="or a drive path, or https://…" value={path}
+      <input className="in" aria-label="Drive path or URL" placeholder="Or enter a drive path or an https:// URL" value={path}
         onChange={(event) => { setLocal(null); onChange(event.target.value || undefined); }} />
       {failure && <div className="err" role="alert">{failure}</div>}
     </div>

@@ -1,31 +1,31 @@
-// One stream per job, whoever looks: each looker gets the past at once and then every event as it comes. All that a page
-// says of a running job is read from here, so that two places cannot disagree.
-import { attend } from "./line";
+// One stream per job for all subscribers: each gets the past events immediately and then every new event. All parts of a page
+// read the state of a running job from here, so that they are consistent.
+import { followJob } from "./line";
 import { toSignIn } from "./sign_in";
 
-const KEEP_AFTER_LAST_LOOKER_MS = 250; // a change of tabs within a page keeps the stream
+const KEEP_AFTER_LAST_SUBSCRIBER_MS = 250; // a change of tabs within a page keeps the stream
 const streams = new Map();
 
-/** Follow the job `src`, which is `project/id`. `onEvents(list)` gets the past and each batch after it, deltas of replies among
- *  them, which have no id; `onState({phase, code, detail})` what the line does: `connecting`, `live`, `retrying`, `ended`, or
- *  `refused`. Returns a function that stops. */
+/** Follow the job `src`, which is `project/id`. `onEvents(list)` gets the past events and each later batch, including deltas of
+ *  replies, which have no ID; `onState({phase, code, detail})` gets the state of the connection: `connecting`, `live`, `retrying`,
+ *  `ended`, or `refused`. Returns a function that stops. */
 export function follow(src, { onEvents, onState }) {
   const stream = streams.get(src) ?? start(src);
-  const looker = { onEvents, onState };
-  stream.lookers.add(looker);
+  const subscriber = { onEvents, onState };
+  stream.subscribers.add(subscriber);
   clearTimeout(stream.leaving);
   if (stream.events.length) onEvents?.(stream.events);
   onState?.(stream.state);
   return () => {
-    stream.lookers.delete(looker);
-    stream.leaving = setTimeout(() => stream.lookers.size || stop(src, stream), KEEP_AFTER_LAST_LOOKER_MS);
+    stream.subscribers.delete(subscriber);
+    stream.leaving = setTimeout(() => stream.subscribers.size || stop(src, stream), KEEP_AFTER_LAST_SUBSCRIBER_MS);
   };
 }
 
 function start(src) {
   const [project, job] = src.split("/");
-  const stream = { lookers: new Set(), events: [], fresh: [], seq: 0, frame: 0, state: { phase: "connecting" } };
-  stream.leave = attend(src, { project, job, after: () => stream.seq, hear: (kind, body) => hear(stream, kind, body) });
+  const stream = { subscribers: new Set(), events: [], fresh: [], seq: 0, frame: 0, state: { phase: "connecting" } };
+  stream.leave = followJob(src, { project, job, after: () => stream.seq, onMessage: (kind, body) => receive(stream, kind, body) });
   streams.set(src, stream);
   return stream;
 }
@@ -36,14 +36,14 @@ function stop(src, stream) {
   streams.delete(src);
 }
 
-function hear(stream, kind, body) {
+function receive(stream, kind, body) {
   if (["ended", "refused"].includes(stream.state.phase)) return;
   if (kind === "event" || kind === "delta") take(stream, kind, body);
-  else if (kind === "end") { tell(stream, { phase: "ended" }); stream.leave(); }
+  else if (kind === "end") { setState(stream, { phase: "ended" }); stream.leave(); }
   else if (kind === "refused" && body.code === "not_signed_in") toSignIn();
-  else if (kind === "refused") { tell(stream, { phase: "refused", ...body }); stream.leave(); }
-  else if (kind === "lost") tell(stream, { phase: "retrying" });
-  else tell(stream, { phase: "live" });
+  else if (kind === "refused") { setState(stream, { phase: "refused", ...body }); stream.leave(); }
+  else if (kind === "lost") setState(stream, { phase: "retrying" });
+  else setState(stream, { phase: "live" });
 }
 
 function take(stream, kind, body) {
@@ -55,18 +55,18 @@ function take(stream, kind, body) {
   stream.frame ||= requestAnimationFrame(() => flush(stream));
 }
 
-/** At most one rendering per frame of the screen, however many events came. */
+/** Render at most once per frame of the screen, however many events arrive. */
 function flush(stream) {
   cancelAnimationFrame(stream.frame);
   stream.frame = 0;
   const fresh = stream.fresh.splice(0);
   if (!fresh.length) return;
   stream.events = stream.events.concat(fresh.filter((event) => event.id));
-  stream.lookers.forEach((looker) => looker.onEvents?.(fresh));
+  stream.subscribers.forEach((subscriber) => subscriber.onEvents?.(fresh));
 }
 
-function tell(stream, state) {
+function setState(stream, state) {
   if (stream.fresh.length) flush(stream);
   stream.state = state;
-  stream.lookers.forEach((looker) => looker.onState?.(state));
+  stream.subscribers.forEach((subscriber) => subscriber.onState?.(state));
 }

@@ -1,24 +1,24 @@
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { ask } from "./api";
+import { callApi } from "./api";
 import { usd } from "./format";
 
-const MOST_MODELS = 300;
+const MAX_MODELS = 300;
 
-/** A button that forks an agent's job behind a step, with a dialog for all that may be changed on the way there. */
+/** A button that forks an agent's job after a step, with a dialog to change the model, the version, the inputs and the earlier steps. */
 export function Fork({ project, csrf, job, step, events }) {
   const dialog = useRef(null), navigate = useNavigate(), [original, setOriginal] = useState(null), [choices, setChoices] = useState({ models: [], versions: [] });
   const [changes, setChanges] = useState({}), [failure, setFailure] = useState(null), [isBusy, setBusy] = useState(false), steps = stepsOf(events, step);
-  const [isOpen, setOpen] = useState(false), readStep = (number) => ask("GET", `/v1/jobs/${job}/steps/${number}`, { project });
+  const [isOpen, setOpen] = useState(false), readStep = (number) => callApi("GET", `/v1/jobs/${job}/steps/${number}`, { project });
   const change = (key, value) => setChanges((before) => ({ ...before, [key]: value }));
   const open = async () => {
     setChanges({}); setFailure(null); setOpen(true);
     dialog.current.showModal();
     try {
-      const found = await ask("GET", `/v1/jobs/${job}`, { project });
+      const found = await callApi("GET", `/v1/jobs/${job}`, { project });
       setOriginal({ inputs: JSON.stringify(found.inputs, null, 2), version: found.deployment_version });
-      const [families, versions] = await Promise.all([ask("GET", "/v1/providers", { project }), found.deployment_id ? ask("GET", `/v1/skillpacks/${found.skillpack_id}/deployments?limit=100`, { project }) : []].map((asked) => Promise.resolve(asked).catch(() => [])));
-      setChoices({ models: families.flatMap((one) => one.models).slice(0, MOST_MODELS), versions });
+      const [families, versions] = await Promise.all([callApi("GET", "/v1/providers", { project }), found.deployment_id ? callApi("GET", `/v1/skillpacks/${found.skillpack_id}/deployments?limit=100`, { project }) : []].map((request) => Promise.resolve(request).catch(() => [])));
+      setChoices({ models: families.flatMap((one) => one.models).slice(0, MAX_MODELS), versions });
     } catch (error) { setFailure(error); }
   };
   const fork = async (event) => {
@@ -26,7 +26,7 @@ export function Fork({ project, csrf, job, step, events }) {
     setFailure(null);
     setBusy(true);
     try {
-      const made = await ask("POST", `/v1/jobs/${job}/fork`, { project, csrf, json: asked(step, changes, original) });
+      const made = await callApi("POST", `/v1/jobs/${job}/fork`, { project, csrf, json: requestBody(step, changes, original) });
       dialog.current.close();
       navigate(`/p/${project}/jobs/${made.id}`);
     } catch (error) { setFailure(error.detail ? error : { detail: error.message }); }
@@ -35,24 +35,24 @@ export function Fork({ project, csrf, job, step, events }) {
   const count = Object.keys(changes).filter((key) => !key.includes(":failed:")).length, saved = steps.reduce((sum, one) => sum + (one.cost ?? 0), 0);
   return (
     <>
-      <button type="button" className="btn" data-key="f" data-label="Fork behind this step" onClick={open}>Fork behind this step…</button>
-      <dialog className="dlg wide-dlg" ref={dialog} aria-label={`Fork behind step ${step}`} onClose={() => setOpen(false)}>
+      <button type="button" className="btn" data-key="f" data-label="Fork after this step" onClick={open}>Fork after this step…</button>
+      <dialog className="dlg wide-dlg" ref={dialog} aria-label={`Fork after step ${step}`} onClose={() => setOpen(false)}>
         <form className="in-dlg" onSubmit={fork}>
-          <h2>Fork behind step {step}</h2>
-          <p className="t2">A new job begins with {step > 1 ? `steps 1 to ${step} as they stand` : "step 1 as it stands"} below. {step > 1 ? "They replay" : "It replays"} from the journal for $0{saved > 0 && ` (${usd(saved)} were paid then)`}; the model is asked anew from there on.</p>
+          <h2>Fork after step {step}</h2>
+          <p className="t2">A new job starts with {step > 1 ? `steps 1 to ${step}` : "step 1"} as shown below. {step > 1 ? "They are" : "It is"} replayed from the journal for $0{saved > 0 && ` (the original run cost ${usd(saved)})`}. The model is called again from the next step on.</p>
           <div className="fork-steps" tabIndex={-1}>
-            <Going choices={choices} original={original} changes={changes} onChange={change} />
-            {steps.toReversed().map((one) => <Step key={one.step} told={one} isLast={one.step === step} isAsked={isOpen} read={readStep} changes={changes} onChange={change} />)}
+            <Settings choices={choices} original={original} changes={changes} onChange={change} />
+            {steps.toReversed().map((one) => <Step key={one.step} summary={one} isLast={one.step === step} isOpen={isOpen} read={readStep} changes={changes} onChange={change} />)}
             <details className="fork-step">
               <summary><span className="strong">Inputs</span>{changes.inputs !== undefined && <span className="tag">changed</span>}</summary>
               {original && <textarea className="in code" rows={8} aria-label="Inputs as JSON" spellCheck={false} value={changes.inputs ?? original.inputs} onChange={(event) => change("inputs", event.target.value)} />}
-              <p className="t3">Other inputs write the opening message anew; they have to fit the skill.</p>
+              <p className="t3">Changed inputs replace the first message. They must be valid for the skill.</p>
             </details>
           </div>
           {failure && <div className="note" data-s="fail" role="alert">{failure.detail}{(failure.errors ?? []).slice(0, 3).map((one, index) => <p key={index}><span className="mono">{one.path}</span> {one.message}</p>)}</div>}
           <div className="acts">
-            <span className="t3 grow" style={{ alignSelf: "center" }}>{count ? `${count} ${count === 1 ? "change" : "changes"}` : "Nothing is changed: it goes on as it was"}</span>
-            <button type="button" className="btn" onClick={() => dialog.current.close()}>Not now</button>
+            <span className="t3 grow" style={{ alignSelf: "center" }}>{count ? `${count} ${count === 1 ? "change" : "changes"}` : "No changes: the new job continues from the same state"}</span>
+            <button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button>
             <button className="btn pri" disabled={!original || isBusy}>Fork</button>
           </div>
         </form>
@@ -61,35 +61,35 @@ export function Fork({ project, csrf, job, step, events }) {
   );
 }
 
-function Going({ choices, original, changes, onChange }) {
+function Settings({ choices, original, changes, onChange }) {
   return (
     <div className="three">
-      <label className="field"><span className="label">Model from there on</span>
-        <input className="in" list="fork-models" placeholder="the same" value={changes.model ?? ""} onChange={(event) => onChange("model", event.target.value)} />
+      <label className="field"><span className="label">Model for the next steps</span>
+        <input className="in" list="fork-models" placeholder="Same model" value={changes.model ?? ""} onChange={(event) => onChange("model", event.target.value)} />
         <datalist id="fork-models">{choices.models.map((slug) => <option key={slug} value={slug} />)}</datalist>
       </label>
-      {choices.versions.length > 0 && <label className="field"><span className="label">Version, with its own prompt and tools</span>
+      {choices.versions.length > 0 && <label className="field"><span className="label">Version (prompt and tools)</span>
         <select className="in" value={changes.version ?? ""} onChange={(event) => onChange("version", event.target.value)}>
-          <option value="">{original?.version ? `v${original.version}, as it ran` : "as it ran"}</option>
-          {choices.versions.map((one) => <option key={one.id} value={one.version}>{`v${one.version}${one.is_active ? ", active" : ""}`}</option>)}
+          <option value="">{original?.version ? `v${original.version} (same version)` : "Same version"}</option>
+          {choices.versions.map((one) => <option key={one.id} value={one.version}>{`v${one.version}${one.is_active ? " (active)" : ""}`}</option>)}
         </select>
       </label>}
     </div>
   );
 }
 
-/** A step to change. Events tell long results only in part, so it is read whole when it is opened, and not changed before. */
-function Step({ told, isLast, isAsked, read, changes, onChange }) {
+/** A step that can be changed. Events contain only the start of long results, so the step is loaded completely when it is opened, and is read-only before. */
+function Step({ summary, isLast, isOpen, read, changes, onChange }) {
   const [shown, setShown] = useState(isLast), [whole, setWhole] = useState(null), [failure, setFailure] = useState("");
-  const isChanged = Object.keys(changes).some((key) => key.startsWith(`${told.step}:`)), isWanted = isAsked && shown;
-  useEffect(() => { if (isWanted) read(told.step).then((found) => { setWhole(wholeOf(told, found)); setFailure(""); }, (error) => setFailure(error.detail)); }, [isWanted]);
-  const one = whole ?? told;
+  const isChanged = Object.keys(changes).some((key) => key.startsWith(`${summary.step}:`)), isNeeded = isOpen && shown;
+  useEffect(() => { if (isNeeded) read(summary.step).then((found) => { setWhole(completeOf(summary, found)); setFailure(""); }, (error) => setFailure(error.detail)); }, [isNeeded]);
+  const one = whole ?? summary;
   return (
     <details className="fork-step" open={isLast} onToggle={(event) => setShown(event.currentTarget.open)}>
-      <summary><span className="strong">Step {one.step}</span><span className="t3 cut">{one.calls.map((call) => call.name).join(", ") || "words"}</span>{isChanged && <span className="tag">changed</span>}</summary>
-      {failure && <div className="note" data-s="fail" role="alert">The step could not be read whole, and stays as it is. {failure}</div>}
-      {!whole && !failure && <p className="t3">Reading the step…</p>}
-      {one.texts.map((block) => <Words key={block.at} isReady={whole} label={`Words of step ${one.step}`} id={`${one.step}:text:${block.at}`} text={block.text} changes={changes} onChange={onChange} />)}
+      <summary><span className="strong">Step {one.step}</span><span className="t3 cut">{one.calls.map((call) => call.name).join(", ") || "text"}</span>{isChanged && <span className="tag">changed</span>}</summary>
+      {failure && <div className="note" data-s="fail" role="alert">The complete step could not be loaded, so it cannot be changed. {failure}</div>}
+      {!whole && !failure && <p className="t3">Loading step…</p>}
+      {one.texts.map((block) => <StepText key={block.at} isReady={whole} label={`Text of step ${one.step}`} id={`${one.step}:text:${block.at}`} text={block.text} changes={changes} onChange={onChange} />)}
       {one.calls.map((call) => <Call key={call.id} call={call} step={one.step} isReady={whole} changes={changes} onChange={onChange} />)}
     </details>
   );
@@ -101,30 +101,30 @@ function Call({ call, step, isReady, changes, onChange }) {
   return (
     <fieldset className="fork-call">
       <legend className="mono strong">{call.name}</legend>
-      {call.input !== undefined && <Words isCode isReady={isReady} label={`Arguments of ${call.name}`} id={`${step}:input:${call.id}`} text={JSON.stringify(call.input, null, 2)} changes={changes} onChange={onChange} />}
-      {call.answered && <Words isReady={isReady} label={`Result of ${call.name}`} id={content} text={call.text} changes={changes} onChange={onChange} />}
-      {call.answered && call.isText === false && <p className="t3">It gave more than words; what you write here takes the place of all of it.</p>}
-      {call.answered && <label className="check"><input type="checkbox" disabled={!isReady} checked={changes[failed] ?? !call.ok} onChange={fail} />It failed: the agent is told an error</label>}
+      {call.input !== undefined && <StepText isCode isReady={isReady} label={`Arguments of ${call.name}`} id={`${step}:input:${call.id}`} text={JSON.stringify(call.input, null, 2)} changes={changes} onChange={onChange} />}
+      {call.answered && <StepText isReady={isReady} label={`Result of ${call.name}`} id={content} text={call.text} changes={changes} onChange={onChange} />}
+      {call.answered && call.isText === false && <p className="t3">The result is not only text. Your text replaces the complete result.</p>}
+      {call.answered && <label className="check"><input type="checkbox" disabled={!isReady} checked={changes[failed] ?? !call.ok} onChange={fail} />Send to the agent as an error</label>}
     </fieldset>
   );
 }
 
-function Words({ label, id, text, isReady, isCode = false, changes, onChange }) {
+function StepText({ label, id, text, isReady, isCode = false, changes, onChange }) {
   const rows = Math.min(10, Math.max(2, text.split("\n").length));
   return <label className="field"><span className="label">{label.replace(/ of .*/, "")}</span><textarea className={isCode ? "in code" : "in"} aria-label={label} rows={rows} spellCheck={!isCode} readOnly={!isReady} aria-busy={!isReady} value={changes[id] ?? text} onChange={(event) => onChange(id, event.target.value)} /></label>;
 }
 
-/** A step that the events have told, with all that they left out. */
-function wholeOf(told, { blocks, results }) {
+/** A step known from events, with the parts that events omit. */
+function completeOf(summary, { blocks, results }) {
   const texts = blocks.map((block, at) => ({ ...block, at })).filter((block) => block.type === "text");
   const calls = blocks.filter((block) => block.type === "tool_use").map((block) => {
-    const result = results.find((one) => one.tool_use_id === block.id), known = told.calls.find((one) => one.id === block.id);
+    const result = results.find((one) => one.tool_use_id === block.id), known = summary.calls.find((one) => one.id === block.id);
     return { id: block.id, name: known?.name ?? block.name, input: block.input, answered: Boolean(result), text: result?.text ?? "", isText: result?.is_text, ok: result?.ok };
   });
-  return { ...told, texts, calls };
+  return { ...summary, texts, calls };
 }
 
-/** What was said and done up to a step, as the events tell it. */
+/** The steps up to a step, from the events. */
 function stepsOf(events, last) {
   const steps = [], calls = new Map();
   for (const { type, payload } of events) {
@@ -142,7 +142,7 @@ function stepsOf(events, last) {
 }
 
 /** The body of the request: only what was changed. */
-function asked(step, changes, original) {
+function requestBody(step, changes, original) {
   const body = { step }, edits = new Map();
   const edit = (key, facts) => edits.set(key, { ...edits.get(key), ...facts });
   for (const [key, value] of Object.entries(changes)) {
@@ -160,5 +160,5 @@ function asked(step, changes, original) {
 }
 
 function parsed(text, what) {
-  try { return JSON.parse(text); } catch (error) { throw { detail: `${what} not JSON: ${error.message}` }; }
+  try { return JSON.parse(text); } catch (error) { throw { detail: `${what} not valid JSON: ${error.message}` }; }
 }

@@ -2,15 +2,15 @@ import { useEffect, useState } from "react";
 import { useAction } from "./action";
 import { JsonControl, Properties, startOf } from "./fields";
 
-/** A form made from an input schema, with the same inputs as raw JSON beside it.
+/** A form made from an input schema, with a view of the same inputs as raw JSON.
  *
- *  `value` is taken anew whenever `rev` changes; `errors` maps JSON paths to the API's sentences. `onRun(value)` gets
- *  the inputs as they are at that moment, with the key of the action, `onChange(value)` whenever they change. */
+ *  `value` is read again whenever `rev` changes; `errors` maps JSON paths to the messages of the API. `onRun(value, key)` gets
+ *  the current inputs and the key of the action; `onChange(value)` is called whenever the inputs change. */
 export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, canRun, busy, label = "Run", settled, onSettle, onChange, onRun }) {
   const [begin, isSending] = useAction({ settled, onSettle });
   const [inputs, setInputs] = useState({}), [isRaw, setRaw] = useState(false), [broken, setBroken] = useState(""), [keys, setKeys] = useState("Ctrl ↵");
   useEffect(() => { if (/Mac|iP(hone|ad)/.test(navigator.platform)) setKeys("⌘↵"); }, []);
-  const written = JSON.stringify(schema); // read anew it is another object that says the same: what is typed stays
+  const written = JSON.stringify(schema); // a reloaded schema is another object with the same content, which must not reset the inputs
   useEffect(() => setInputs({ ...startOf({ ...schema, type: "object" }), ...value }), [rev, written]);
   useEffect(() => onChange?.(inputs), [inputs]);
   const context = { project, csrf }, isBlocked = busy || isSending || !canRun || (isRaw && Boolean(broken));
@@ -20,7 +20,7 @@ export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, can
     <form className="col grow" style={{ minHeight: 0 }} noValidate onKeyDown={onKey} onSubmit={(event) => { event.preventDefault(); run(); }}>
       <div className="pane-head">
         <span className="grow">Inputs</span>
-        <div className="seg" role="group" aria-label="How to give the inputs">
+        <div className="seg" role="group" aria-label="Input format">
           <button type="button" aria-pressed={!isRaw} onClick={() => { setRaw(false); setBroken(""); }}>Form</button>
           <button type="button" aria-pressed={isRaw} onClick={() => setRaw(true)}>JSON</button>
         </div>
@@ -28,12 +28,12 @@ export function SchemaForm({ schema, value, rev, errors = {}, project, csrf, can
       <div className="scroll grow pad" tabIndex={-1}>
         <div className="sf">
           {isRaw ? <Raw {...{ inputs, setInputs, broken, setBroken }} /> : <Properties schema={schema} value={inputs} path="" errors={errors} context={context} onChange={setInputs} />}
-          {!isRaw && !Object.keys(schema.properties ?? {}).length && <p className="t2">This skill takes no inputs.</p>}
+          {!isRaw && !Object.keys(schema.properties ?? {}).length && <p className="t2">This skill has no inputs.</p>}
         </div>
       </div>
       <div className="run-bar">
         <button type="submit" className="btn pri" disabled={isBlocked}>{busy || isSending ? <span className="spin" /> : <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg>}{busy ? "Running" : label}<kbd>{keys}</kbd></button>
-        <span className="grow t3">{!canRun && "A viewer runs nothing: ask an admin of the project."}</span><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
+        <span className="grow t3">{!canRun && "Viewers cannot run skills. Ask a project admin for the developer role."}</span><button type="button" className="btn quiet" onClick={() => setInputs(startOf({ ...schema, type: "object" }) ?? {})}>Clear</button>
       </div>
     </form>
   );
@@ -43,7 +43,7 @@ function Raw({ inputs, setInputs, broken, setBroken }) {
   return (
     <div className="col" style={{ gap: 5 }}>
       <JsonControl value={inputs} rows={18} attributes={{ "aria-label": "Inputs as JSON", "aria-invalid": Boolean(broken) }} onChange={(next) => setInputs(next ?? {})} onBroken={setBroken} />
-      {broken && <div className="err" role="alert">This is not JSON yet: {broken}</div>}
+      {broken && <div className="err" role="alert">Invalid JSON: {broken}</div>}
     </div>
   );
 }

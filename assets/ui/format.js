@@ -1,4 +1,4 @@
-// How numbers read everywhere: one format for money, time and size.
+// The formats of money, time and size.
 
 /** `$0.0612` of 61200; below a cent the amount is exact. */
 export const usd = (micros) => {
@@ -22,11 +22,11 @@ export const size = (bytes) => {
   return `${bytes} B`;
 };
 
-/** `3 min ago`, or `in 29 m 50 s`, of a moment in milliseconds. */
+/** `3 min ago`, or `in 29 m 50 s`, of a time in milliseconds. */
 export const ago = (moment, now = Date.now()) => {
   const seconds = Math.round((now - moment) / 1000);
   if (seconds < -5) return `in ${duration(-1000 * seconds).replace(/ 00 s$|\.\d+(?= s)/, "")}`;
-  if (seconds < 0) return "in a moment";
+  if (seconds < 0) return "in a few seconds";
   if (seconds < 5) return "just now";
   if (seconds < 60) return `${seconds} s ago`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
@@ -34,5 +34,5 @@ export const ago = (moment, now = Date.now()) => {
   return `${Math.floor(seconds / 86_400)} d ago`;
 };
 
-/** A moment as this person's clock shows it. */
+/** A time in the time zone and the locale of the browser. */
 export const exact = (moment) => new Date(moment).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });

@@ -1,16 +1,16 @@
 import { Link } from "react-router";
 import { Fork } from "./fork";
 import { duration, exact, usd } from "./format";
-import { tell } from "./telling";
+import { textOf } from "./event_text";
 import { Json } from "./value";
 
 const KINDS = { run: "Job", queue: "Queue", attempt: "Attempt", environment: "Environment", function: "Function", waiting: "Approval", step: "Step", llm: "Model", tool: "Tool", child: "Skill", ghost: "Journal", mark: "Note" };
-const STATES = { failed: "failed", lost: "lost: its late writes are refused", replayed: "replayed from the journal, nothing was bought again" };
-const HIDDEN = ["blocks", "input", "preview"]; // they have a place of their own
+const STATES = { failed: "Failed", lost: "Lost (its later writes are rejected)", replayed: "Replayed from the journal at no cost" };
+const HIDDEN = ["blocks", "input", "preview"]; // shown separately
 
-/** All that is known of one span of the job; a step of an agent may be forked from. */
+/** The details of one span of the job; an agent can be forked after a step. */
 export function Inspector({ span, events, project, csrf, job, canFork }) {
-  if (!span) return <p className="pad t3">Choose a span to see what it did.</p>;
+  if (!span) return <p className="pad t3">Select a span to see its details.</p>;
   const event = events.find((one) => one.id === span.event), result = events.find((one) => one.id === span.result);
   return (
     <div className="scroll grow pad inspector" tabIndex={0} role="region" aria-label="Span">
@@ -18,15 +18,15 @@ export function Inspector({ span, events, project, csrf, job, canFork }) {
       <h2 className="break">{span.name}</h2>
       {span.hint && <p className="t2 break">{span.hint}</p>}
       <dl className="kv">
-        <dt>Began</dt><dd>{exact(span.start)}</dd>
-        <dt>Took</dt><dd>{span.end == null ? "still going" : duration(span.end - span.start)}</dd>
+        <dt>Started</dt><dd>{exact(span.start)}</dd>
+        <dt>Duration</dt><dd>{span.end == null ? "Running" : duration(span.end - span.start)}</dd>
         {span.state && <><dt>State</dt><dd data-state={span.state}>{STATES[span.state]}</dd></>}
         {span.tokens != null && <><dt>Tokens</dt><dd className="plain">{span.tokens.toLocaleString("en")}</dd></>}
         {span.cost != null && <><dt>Cost</dt><dd className="plain">{usd(span.cost)}</dd></>}
       </dl>
-      {span.job && <p><Link to={`/p/${project}/jobs/${span.job}`}>Open the job that was called</Link></p>}
+      {span.job && <p><Link to={`/p/${project}/jobs/${span.job}`}>Open subjob</Link></p>}
       {span.kind === "llm" && event && <Reply payload={event.payload} />}
-      {span.kind === "tool" && event && <Call asked={event.payload} answered={result?.payload} />}
+      {span.kind === "tool" && event && <Call call={event.payload} result={result?.payload} />}
       {canFork && span.kind === "step" && event && <Fork key={event.id} project={project} csrf={csrf} job={job} step={event.payload.step} events={events} />}
       {event && !(span.kind === "llm" && span.end == null) && <Facts event={result ?? event} />}
     </div>
@@ -35,16 +35,16 @@ export function Inspector({ span, events, project, csrf, job, canFork }) {
 
 function Reply({ payload }) {
   const words = (payload.blocks ?? []).filter((block) => block.type === "text").map((block) => block.text).join("\n\n");
-  if (payload.blocks_in) return <p className="t2">This reply is large; it is kept in the job's journal.</p>;
+  if (payload.blocks_in) return <p className="t2">This reply is too large to show here. It is stored in the job's journal.</p>;
   return words ? <><h3>Reply</h3><p className="said">{words}</p></> : null;
 }
 
-function Call({ asked, answered }) {
+function Call({ call, result }) {
   return (
     <>
       <h3>Input</h3>
-      {asked.input === undefined ? <p className="t2">{asked.input_bytes ? `${asked.input_bytes} bytes, kept in the job's journal` : "none"}</p> : <Json value={asked.input} />}
-      {answered && <><h3>{answered.ok === false ? "Error" : "Result"}</h3><pre className="code fold" data-s={answered.ok === false ? "fail" : ""} tabIndex={0}>{answered.preview || "empty"}</pre></>}
+      {call.input === undefined ? <p className="t2">{call.input_bytes ? `${call.input_bytes} bytes, stored in the job's journal` : "None"}</p> : <Json value={call.input} />}
+      {result && <><h3>{result.ok === false ? "Error" : "Result"}</h3><pre className="code fold" data-s={result.ok === false ? "fail" : ""} tabIndex={0}>{result.preview || "Empty"}</pre></>}
     </>
   );
 }
@@ -52,5 +52,5 @@ function Call({ asked, answered }) {
 function Facts({ event }) {
   const facts = Object.fromEntries(Object.entries(event.payload).filter(([name]) => !HIDDEN.includes(name)));
   if (!Object.keys(facts).length) return null;
-  return <><h3>{tell(event).what} <span className="t3">event {event.id}</span></h3><Json value={facts} /></>;
+  return <><h3>{textOf(event).what} <span className="t3">event {event.id}</span></h3><Json value={facts} /></>;
 }

@@ -1,62 +1,62 @@
-// The page's line: one socket that brings the events of every job that the page looks at.
+// The connection of the page: one WebSocket that delivers the events of every job that the page follows.
 //
-// It opens with the first that is attended to, closes with the last and while nobody looks at the tab, and opens again by
-// itself. Whoever attends says at each opening how far it is, so nothing is missed and nothing comes twice.
+// It opens with the first followed job, closes with the last one and while the tab is in the background, and reconnects
+// automatically. Each follower sends its position at each connection, so no event is missed or delivered twice.
 
 const RETRY_MS = [250, 1000, 2000, 5000];
-const ASK_AGAIN_MS = 2000; // a job that the instance cannot read just now
+const RETRY_JOB_MS = 2000; // a job that the instance cannot read at the moment
 const SLEEP_AFTER_MS = 30_000;
 const TOO_MANY = 4429;
 
-const attended = new Map(); // key → { project, job, after(), hear(kind, body) }
+const followed = new Map(); // key → { project, job, after(), onMessage(kind, body) }
 let socket = null, failures = 0, retrying = 0, sleeping = 0, isWatching = false;
 
-/** Attend to a job. `hear(kind, body)` gets `open`, `lost`, and what the line brings: `event`, `delta`, `end`, `refused`.
+/** Follow a job. `onMessage(kind, body)` gets `open`, `lost`, and the messages of the connection: `event`, `delta`, `end`, `refused`.
  *  Returns a function that stops. */
-export function attend(key, stream) {
+export function followJob(key, stream) {
   if (!isWatching) document.addEventListener("visibilitychange", onVisibility);
   isWatching = true;
-  attended.set(key, stream);
-  if (socket?.readyState === WebSocket.OPEN) ask(key, stream);
+  followed.set(key, stream);
+  if (socket?.readyState === WebSocket.OPEN) subscribe(key, stream);
   else open();
   return () => {
-    if (attended.get(key) !== stream) return;
-    attended.delete(key);
-    say({ leave: key });
-    if (!attended.size) socket?.close();
+    if (followed.get(key) !== stream) return;
+    followed.delete(key);
+    send({ leave: key });
+    if (!followed.size) socket?.close();
   };
 }
 
 function open() {
   clearTimeout(retrying);
-  if (socket || !attended.size || document.hidden) return;
+  if (socket || !followed.size || document.hidden) return;
   socket = new WebSocket(`${location.origin.replace("http", "ws")}/_follow`);
-  socket.onopen = () => { failures = 0; attended.forEach((stream, key) => ask(key, stream)); };
-  socket.onmessage = ({ data }) => JSON.parse(data).forEach(([key, kind, body]) => bring(key, kind, body));
+  socket.onopen = () => { failures = 0; followed.forEach((stream, key) => subscribe(key, stream)); };
+  socket.onmessage = ({ data }) => JSON.parse(data).forEach(([key, kind, body]) => deliver(key, kind, body));
   socket.onclose = ({ code }) => {
     socket = null;
-    if (code === TOO_MANY) tellAll("refused", { code: "too_many_pages", detail: "You have as many pages open as one may. Close some, then reload this one." });
-    else tellAll("lost");
+    if (code === TOO_MANY) notifyAll("refused", { code: "too_many_pages", detail: "You have reached the maximum number of open studio pages. Close some, then reload this one." });
+    else notifyAll("lost");
     retrying = setTimeout(open, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
   };
 }
 
-const tellAll = (kind, body) => [...attended.values()].forEach((stream) => stream.hear(kind, body));
+const notifyAll = (kind, body) => [...followed.values()].forEach((stream) => stream.onMessage(kind, body));
 
-function ask(key, stream) {
-  stream.hear("open");
-  say({ follow: key, project: stream.project, job: stream.job, after: stream.after() });
+function subscribe(key, stream) {
+  stream.onMessage("open");
+  send({ follow: key, project: stream.project, job: stream.job, after: stream.after() });
 }
 
-function say(message) {
+function send(message) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
 }
 
-function bring(key, kind, body) {
-  const stream = attended.get(key);
-  if (kind !== "away") return stream?.hear(kind, body);
-  stream?.hear("lost");
-  setTimeout(() => attended.get(key) === stream && stream && ask(key, stream), ASK_AGAIN_MS);
+function deliver(key, kind, body) {
+  const stream = followed.get(key);
+  if (kind !== "away") return stream?.onMessage(kind, body);
+  stream?.onMessage("lost");
+  setTimeout(() => followed.get(key) === stream && stream && subscribe(key, stream), RETRY_JOB_MS);
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 import { useDeferredValue, useEffect, useMemo, useState } from "react";
 
-/** Markdown as people read it. Nothing in it is taken for HTML, and nothing that it names is loaded. */
+/** Rendered Markdown. HTML in it is shown as text, and nothing that it references is loaded. */
 export function Markdown({ text }) {
   const [parser, setParser] = useState(null), late = useDeferredValue(text);
   useEffect(() => { import("@codemirror/lang-markdown").then((module) => setParser(module.markdownLanguage.parser)); }, []);
@@ -18,10 +18,10 @@ function children(node) {
   return found;
 }
 
-/** What a node holds, without the text between its children. */
+/** The children of a node, without the text between them. */
 const blocks = (node, text) => children(node).filter((child) => !HIDDEN.has(child.name)).map((child) => drawn(child, text));
 
-/** What a node holds, with the text between its children. */
+/** The children of a node, with the text between them. */
 function words(node, text, hidden = HIDDEN) {
   const parts = [];
   let at = node.from;
@@ -34,28 +34,28 @@ function words(node, text, hidden = HIDDEN) {
 }
 
 function drawn(node, text) {
-  const { name, from: key } = node, said = text.slice(node.from, node.to), heading = /^(?:ATX|Setext)Heading(\d)$/.exec(name);
+  const { name, from: key } = node, source = text.slice(node.from, node.to), heading = /^(?:ATX|Setext)Heading(\d)$/.exec(name);
   if (heading) return <Named as={`h${heading[1]}`} key={key}>{words(node, text)}</Named>;
   if (BLOCKS[name]) return <Named as={BLOCKS[name]} key={key}>{blocks(node, text)}</Named>;
   if (INLINE[name]) return <Named as={INLINE[name]} key={key}>{words(node, text)}</Named>;
-  if (name === "OrderedList") return <ol key={key} start={Number.parseInt(said, 10) || 1}>{blocks(node, text)}</ol>;
+  if (name === "OrderedList") return <ol key={key} start={Number.parseInt(source, 10) || 1}>{blocks(node, text)}</ol>;
   if (name === "FencedCode" || name === "CodeBlock") return <pre key={key} tabIndex={0}><code>{children(node).filter((one) => one.name === "CodeText").map((one) => text.slice(one.from, one.to)).join("\n")}</code></pre>;
   if (name === "Link") return <Named as="a" key={key} {...target(node, text)}>{words(node, text, new Set([...HIDDEN, "URL", "LinkLabel"]))}</Named>;
-  if (name === "Image") return <span key={key} className="tag">picture: {words(node, text, new Set([...HIDDEN, "URL"]))}</span>;
+  if (name === "Image") return <span key={key} className="tag">image: {words(node, text, new Set([...HIDDEN, "URL"]))}</span>;
   if (name === "Table") return <table key={key}><tbody>{blocks(node, text)}</tbody></table>;
   if (name === "TableHeader") return <tr key={key}>{children(node).filter((one) => one.name === "TableCell").map((one) => <th key={one.from}>{words(one, text)}</th>)}</tr>;
   if (name === "Task") return <p key={key}>{words(node, text)}</p>;
-  if (name === "TaskMarker") return <span key={key}>{/x/i.test(said) ? "☑" : "☐"}</span>;
+  if (name === "TaskMarker") return <span key={key}>{/x/i.test(source) ? "☑" : "☐"}</span>;
   if (name === "HorizontalRule") return <hr key={key} />;
   if (name === "HardBreak") return <br key={key} />;
-  if (name === "Escape") return said.slice(1);
-  if (name === "HTMLBlock" || name === "CommentBlock") return <pre key={key} tabIndex={0}><code>{said}</code></pre>;
-  return said;
+  if (name === "Escape") return source.slice(1);
+  if (name === "HTMLBlock" || name === "CommentBlock") return <pre key={key} tabIndex={0}><code>{source}</code></pre>;
+  return source;
 }
 
 const Named = ({ as: Name, children: inside, ...rest }) => <Name {...rest}>{inside}</Name>;
 
-/** Where a link leads; one to a file of the working copy is told and leads nowhere. */
+/** The target of a link. A link to a file of the draft is not followed; its target is shown as a tooltip. */
 function target(node, text) {
   const url = children(node).find((one) => one.name === "URL"), href = url ? text.slice(url.from, url.to) : "";
   return /^https?:\/\//.test(href) ? { href, target: "_blank", rel: "noreferrer noopener" } : { title: href };

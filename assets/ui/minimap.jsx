@@ -1,12 +1,12 @@
 import { useEffect, useRef } from "react";
 
-const HEIGHT = 34, TOP = 12; // px; the ticks stand above the bars
-const LAYERS = ["group", "sandbox", "tool", "model", "approval"]; // what is drawn later covers what was before
+const HEIGHT = 34, TOP = 12; // px; the ticks are above the bars
+const LAYERS = ["group", "sandbox", "tool", "model", "approval"]; // in drawing order: later layers cover earlier ones
 
-/** The whole run at a glance: what was at work at each moment, the cost as it grew, and the part that the rows show. */
-export function Minimap({ spans, from, total, now, view, colourOf, onView }) {
+/** An overview of the run: the activity over time, the cumulative cost, and the part that the rows show. */
+export function Minimap({ spans, from, total, now, view, colorOf, onView }) {
   const canvas = useRef(null);
-  useEffect(() => draw(canvas.current, { spans, from, total, now, colourOf }), [spans, from, total, now, colourOf]);
+  useEffect(() => draw(canvas.current, { spans, from, total, now, colorOf }), [spans, from, total, now, colorOf]);
   const brush = (event) => {
     const box = event.currentTarget, edge = box.getBoundingClientRect();
     const at = (x) => Math.max(0, Math.min(1, (x - edge.left) / edge.width)) * total;
@@ -24,13 +24,13 @@ export function Minimap({ spans, from, total, now, view, colourOf, onView }) {
   );
 }
 
-function draw(canvas, { spans, from, total, now, colourOf }) {
+function draw(canvas, { spans, from, total, now, colorOf }) {
   if (!canvas) return;
   const ratio = devicePixelRatio || 1, width = canvas.clientWidth, pen = canvas.getContext("2d"), style = getComputedStyle(canvas);
   Object.assign(canvas, { width: width * ratio, height: HEIGHT * ratio });
   pen.scale(ratio, ratio);
   const parents = new Set(spans.map((span) => span.parent)), leaves = spans.filter((span) => !parents.has(span.id));
-  for (const layer of LAYERS) for (const span of leaves.filter((one) => colourOf(one) === layer)) {
+  for (const layer of LAYERS) for (const span of leaves.filter((one) => colorOf(one) === layer)) {
     const left = ((span.start - from) / total) * width, right = (((span.end ?? now) - from) / total) * width;
     pen.fillStyle = style.getPropertyValue(span.state === "failed" || span.state === "lost" ? "--fail-dot" : `--k-${layer}`);
     pen.fillRect(left, TOP + 2, Math.max(1, right - left), HEIGHT - TOP - 4);

@@ -1,4 +1,4 @@
-/** The commands that have every word, those first in which the words begin a word of the label; what only the group has comes last. */
+/** The commands that contain every word. Matches at the start of a word of the label come first, matches in the group only come last. */
 export function fitting(commands, words) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const rank = (one) => {

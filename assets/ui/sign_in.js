@@ -1,7 +1,7 @@
 import { keepAll } from "./unsaved";
 
-/** Go to the sign-in form, which the server renders, and come back to this page afterwards. Text that is not saved is stored in this
- *  browser first; the browser asks before it leaves text that cannot be stored. */
+/** Redirect to the sign-in form, which the server renders and which returns to this page. Unsaved text is stored in this browser
+ *  first; the browser asks for confirmation if text cannot be stored. */
 export async function toSignIn() {
   await keepAll();
   location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`);

@@ -3,14 +3,14 @@ import { Copy, Tabs } from "./controls";
 
 const LANGUAGES = [{ id: "curl", label: "curl" }, { id: "python", label: "Python" }, { id: "terminal", label: "Terminal" }, { id: "typescript", label: "TypeScript" }, { id: "mcp", label: "MCP" }, { id: "skill", label: "In a skill" }];
 
-let last = ""; // whoever has picked one sees it on the next page, too
+let last = ""; // the selected language applies to the next pages, too
 
-/** The same under what an empty page offers first. */
+/** Code snippets below the first action of an empty page. */
 export function FromCode({ texts }) {
   return <div><div className="cap" style={{ marginBottom: 6 }}>Or from your code</div><div className="pane"><Snippets texts={texts} /></div></div>;
 }
 
-/** The same act from code, one language at a time; `texts` by language, those that have it. */
+/** Code for an action, one language at a time; `texts` by language, for those that have it. */
 export function Snippets({ texts }) {
   const [picked, setPicked] = useState(last), there = LANGUAGES.filter((one) => texts[one.id]), current = texts[picked] ? picked : there[0]?.id;
   return (

@@ -1,15 +1,15 @@
-// The spans of a job: a reading of its events, as `backend/events/spans.py` reads them, for events that still come.
+// The spans of a job, derived from its events as in `backend/execution/events/spans.py`, and updated with new events.
 //
-// A span is `{id, parent, kind, name, hint, start, end, cost, tokens, state, event}`: moments in milliseconds, `end` null while it
-// lasts, `cost` in micros with that of all spans within, `state` one of "", "failed", "lost", "replayed".
+// A span is `{id, parent, kind, name, hint, start, end, cost, tokens, state, event}`: times in milliseconds, `end` null while it
+// is open, `cost` in micros including all spans within it, `state` one of "", "failed", "lost", "replayed".
 
 const TERMINAL = ["succeeded", "failed", "cancelled"];
 const OPENS = {
-  queued: ["queue", "In the queue"],
+  queued: ["queue", "Queued"],
   started: ["attempt", "Attempt"],
   environment_started: ["environment", "Environment"],
   function_start: ["function", "Function"],
-  waiting: ["waiting", "Waits for a person"],
+  waiting: ["waiting", "Awaiting approval"],
 };
 const WITHIN_ATTEMPT = ["function", "environment", "attempt"];
 const CLOSES = {
@@ -22,14 +22,14 @@ const CLOSES = {
 };
 const PARENT = { queue: "run", waiting: "run", attempt: "run", environment: "attempt", function: "attempt" };
 
-/** The spans that a job's events tell of, each behind its parent. */
+/** The spans of a job's events, each after its parent. */
 export function spansOf(events, skill = "") {
   const fold = { spans: [], open: {}, step: null, tools: new Map(), children: new Map(), isAgent: false };
   for (const event of events) {
     if (!fold.spans.length) fold.open.run = add(fold, event, { kind: "run", name: event.payload.skill ?? skill, parent: null });
     take(fold, event, Date.parse(event.ts));
   }
-  if (events.length) thinking(fold, Date.parse(events.at(-1).ts), events.at(-1));
+  if (events.length) addOpenReply(fold, Date.parse(events.at(-1).ts), events.at(-1));
   price(fold.spans);
   return fold.spans;
 }
@@ -45,7 +45,7 @@ function take(fold, event, at) {
   const { type, payload } = event;
   if (CLOSES[type]) close(fold, type, payload, at);
   if (OPENS[type]) begin(fold, event);
-  if (type === "requeued") fold.open.queue = add(fold, event, { kind: "queue", name: "In the queue again", hint: payload.reason, parent: fold.open.run?.id });
+  if (type === "requeued") fold.open.queue = add(fold, event, { kind: "queue", name: "Requeued", hint: payload.reason, parent: fold.open.run?.id });
   if (type === "agent_start") fold.isAgent = true;
   READS[type]?.(fold, event, at);
 }
@@ -79,8 +79,8 @@ const READS = {
     fold.step = add(fold, event, { kind: "step", name: `Step ${payload.step ?? 0}`, start, parent: (fold.open.attempt ?? fold.open.run)?.id });
     add(fold, event, { kind: "llm", name: payload.model ?? "model", hint: payload.label ?? (payload.cache_hit ? "from the cache" : ""), start, end: at, parent: fold.step.id, cost: payload.billed_micros ?? null, tokens: tokensOf(payload) });
   },
-  tool_use: beginTool,
-  tool_started: beginTool,
+  tool_use: startTool,
+  tool_started: startTool,
   tool_result(fold, event, at) {
     const { payload } = event, tool = fold.tools.get(payload.tool_use_id);
     if (!tool) return;
@@ -102,20 +102,20 @@ const READS = {
   },
   resumed(fold, event, at) {
     const { from_step: step } = event.payload;
-    if (step) add(fold, event, { kind: "ghost", name: step > 1 ? `Steps 1–${step}` : "Step 1", hint: "from the journal, not bought again", end: at, cost: 0, state: "replayed", parent: innermost(fold) });
+    if (step) add(fold, event, { kind: "ghost", name: step > 1 ? `Steps 1–${step}` : "Step 1", hint: "from the journal, no cost", end: at, cost: 0, state: "replayed", parent: innermost(fold) });
   },
   model_retry(fold, event, at) {
-    add(fold, event, { kind: "mark", name: "Tried again", hint: event.payload.reason ?? event.payload.error ?? "", end: at, state: "failed", parent: innermost(fold) });
+    add(fold, event, { kind: "mark", name: "Retry", hint: event.payload.reason ?? event.payload.error ?? "", end: at, state: "failed", parent: innermost(fold) });
   },
   network_refused(fold, event, at) {
-    add(fold, event, { kind: "mark", name: "Network refused", hint: event.payload.host ?? "", end: at, state: "failed", parent: innermost(fold) });
+    add(fold, event, { kind: "mark", name: "Network blocked", hint: event.payload.host ?? "", end: at, state: "failed", parent: innermost(fold) });
   },
   rail(fold, event, at) {
-    add(fold, event, { kind: "mark", name: `Rail ${event.payload.rail ?? ""}`, hint: event.payload.action ?? "", end: at, state: event.payload.action === "block" ? "failed" : "", parent: innermost(fold) });
+    add(fold, event, { kind: "mark", name: `Guardrail ${event.payload.rail ?? ""}`, hint: event.payload.action ?? "", end: at, state: event.payload.action === "block" ? "failed" : "", parent: innermost(fold) });
   },
 };
 
-function beginTool(fold, event, at) {
+function startTool(fold, event, at) {
   const { payload } = event, known = fold.tools.get(payload.tool_use_id);
   if (known) known.start = at;
   else fold.tools.set(payload.tool_use_id, add(fold, event, { kind: "tool", name: payload.name ?? payload.tool, hint: payload.label ?? "", parent: fold.step?.id ?? innermost(fold), call: payload.tool_use_id }));
@@ -130,15 +130,15 @@ function endStep(fold, at) {
   fold.step = null;
 }
 
-/** The reply that is being given right now: no event tells of it before it is whole. */
-function thinking(fold, at, event) {
+/** Add the reply that is being generated: it has no event before it is complete. */
+function addOpenReply(fold, at, event) {
   if (!fold.isAgent || !fold.open.attempt || fold.tools.size) return;
   add(fold, event, { kind: "llm", name: "Model", hint: "replying", parent: fold.open.attempt.id, suffix: "-now" });
 }
 
 const tokensOf = (p) => (p.output_tokens == null ? null : (p.input_tokens ?? 0) + p.output_tokens + (p.cache_creation_input_tokens ?? 0) + (p.cache_read_input_tokens ?? 0));
 
-/** Each span gets what those within it have cost and used; children stand behind their parents, so from the end. */
+/** Add the cost and the tokens of each span to its parent. Children follow their parents, so start at the end. */
 function price(spans) {
   const known = new Map(spans.map((span) => [span.id, span]));
   for (const span of spans.toReversed()) {
@@ -149,7 +149,7 @@ function price(spans) {
   }
 }
 
-/** Rows as a tree shows them: `{span, depth, hasChildren}`, without what lies in a closed one. */
+/** The rows of the tree: `{span, depth, hasChildren}`, without the children of closed rows. */
 export function rowsOf(spans, closed) {
   const children = new Map(), rows = [];
   for (const span of spans) children.set(span.parent, [...(children.get(span.parent) ?? []), span]);

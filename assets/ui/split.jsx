@@ -1,13 +1,13 @@
 import { useEffect, useRef, useState } from "react";
 
-const STEP = 24, LEAST = 220; // px
+const STEP = 24, MIN_WIDTH = 220; // px
 
-/** Two panes side by side; a person moves what divides them, with the pointer or the arrow keys, and finds it so the next time. */
+/** Two panes side by side. The user moves the divider with the pointer or the arrow keys; the browser stores its position. */
 export function Split({ name, label, initial = 372, children }) {
   const [main, side] = children, box = useRef(null), [width, setWidth] = useState(initial);
   useEffect(() => { const kept = Number(localStorage.getItem(`pane:${name}`)); if (kept) setWidth(kept); }, [name]);
   const keep = (wanted) => {
-    const most = (box.current?.clientWidth ?? 1200) - LEAST, next = Math.round(Math.max(LEAST, Math.min(most, wanted)));
+    const max = (box.current?.clientWidth ?? 1200) - MIN_WIDTH, next = Math.round(Math.max(MIN_WIDTH, Math.min(max, wanted)));
     setWidth(next);
     localStorage.setItem(`pane:${name}`, String(next));
   };
@@ -27,7 +27,7 @@ export function Split({ name, label, initial = 372, children }) {
   return (
     <div className="split" ref={box} style={{ "--side": `${width}px` }}>
       <div className="col" style={{ minHeight: 0 }}>{main}</div>
-      <div className="split-bar" role="separator" aria-orientation="vertical" aria-label={label} tabIndex={0} aria-valuenow={width} aria-valuemin={LEAST} aria-valuemax={2000} onPointerDown={drag} onKeyDown={onKeyDown} />
+      <div className="split-bar" role="separator" aria-orientation="vertical" aria-label={label} tabIndex={0} aria-valuenow={width} aria-valuemin={MIN_WIDTH} aria-valuemax={2000} onPointerDown={drag} onKeyDown={onKeyDown} />
       <div className="col" style={{ minHeight: 0 }}>{side}</div>
     </div>
   );

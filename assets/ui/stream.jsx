@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { follow } from "./follow";
 
-/** The events of a job, and what its line does. */
+/** The events of a job, and the state of its connection. */
 export function useEvents(src) {
   const [events, setEvents] = useState([]), [state, setState] = useState({ phase: "connecting" });
   useEffect(() => {
@@ -12,7 +12,7 @@ export function useEvents(src) {
   return [events, state];
 }
 
-/** The text of the reply that comes just now; empty between replies. `onText` is called with `{step, text}` at most once a frame. */
+/** The text of the reply that is being generated; empty between replies. `onText` is called with `{step, text}` at most once per frame. */
 export function useReply(src, onText) {
   const call = useRef(onText);
   call.current = onText;
@@ -31,7 +31,7 @@ export function useReply(src, onText) {
   }, [src]);
 }
 
-/** Ticks while `on`, so that what still lasts grows. */
+/** The current time, updated while `on`. */
 export function useNow(on, everyMs = 250) {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {
@@ -44,15 +44,15 @@ export function useNow(on, everyMs = 250) {
 
 export const isGone = (state) => state.phase === "refused" && state.code === "events_gone";
 
-/** Says when the line is down or refused; silent while all is well. */
+/** A message if the connection is lost or rejected; nothing while it works. */
 export function Line({ state }) {
-  if (state.phase === "retrying") return <div className="note line-note" data-s="wait" role="status">Connection lost. Catching up from the last event…</div>;
-  if (isGone(state)) return <div className="note line-note" role="status">What happened in this job, step by step, is no longer kept: this instance removes it some time after a job has ended. Inputs, result and cost are still here.</div>;
+  if (state.phase === "retrying") return <div className="note line-note" data-s="wait" role="status">Connection lost. Reconnecting…</div>;
+  if (isGone(state)) return <div className="note line-note" role="status">The events of this job are no longer stored: this instance deletes them some time after a job ends. Inputs, result and cost are still available.</div>;
   if (state.phase === "refused") return <div className="note line-note" data-s="fail" role="alert">{state.detail}</div>;
   return null;
 }
 
-/** Scrolls along with the newest row until the person scrolls away. */
+/** Scrolls to the newest row until the user scrolls away. */
 export function useFollowing(count) {
   const box = useRef(null), pinned = useRef(true);
   useEffect(() => { if (pinned.current && box.current) box.current.scrollTop = box.current.scrollHeight; }, [count]);
@@ -60,18 +60,18 @@ export function useFollowing(count) {
   return { ref: box, onScroll };
 }
 
-/** Which of `count` rows of one height are in sight of a scroller: `[first, last)`, with a few around them. */
+/** The range `[first, last)` of `count` rows of one height that a scroller shows, with a few rows around it. */
 export function useInSight(box, count, rowPx, around = 12) {
   const [view, setView] = useState({ top: 0, height: 600 });
   useEffect(() => {
     const element = box.current;
     if (!element) return undefined;
-    const look = () => setView({ top: element.scrollTop, height: element.clientHeight });
-    const watch = new ResizeObserver(look);
+    const measure = () => setView({ top: element.scrollTop, height: element.clientHeight });
+    const watch = new ResizeObserver(measure);
     watch.observe(element);
-    element.addEventListener("scroll", look, { passive: true });
-    look();
-    return () => { watch.disconnect(); element.removeEventListener("scroll", look); };
+    element.addEventListener("scroll", measure, { passive: true });
+    measure();
+    return () => { watch.disconnect(); element.removeEventListener("scroll", measure); };
   }, [box]);
   return useMemo(() => [Math.max(0, Math.floor(view.top / rowPx) - around), Math.min(count, Math.ceil((view.top + view.height) / rowPx) + around)], [view, count, rowPx, around]);
 }

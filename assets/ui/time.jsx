@@ -1,17 +1,17 @@
 import { useEffect, useRef, useState } from "react";
 import { ago, duration, exact } from "./format";
 
-/** Renders again every `everyMs` while `on`; the browser's clock is the only timer. */
+/** Renders again every `everyMs` while `on`. */
 const useTick = (everyMs, on = true) => {
-  const [, beat] = useState(0);
+  const [, render] = useState(0);
   useEffect(() => {
     if (!on) return undefined;
-    const timer = setInterval(() => document.hidden || beat((n) => n + 1), everyMs);
+    const timer = setInterval(() => document.hidden || render((n) => n + 1), everyMs);
     return () => clearInterval(timer);
   }, [everyMs, on]);
 };
 
-/** How long ago a moment (ISO 8601) was; the exact one on hover. Empty for none. */
+/** The relative time of a timestamp (ISO 8601), with the exact time on hover. Empty for none. */
 export function Ago({ moment }) {
   const [ready, setReady] = useState(false);
   useEffect(() => setReady(true), []);
@@ -30,15 +30,15 @@ export function Elapsed({ start, end }) {
   return <span className="num">{duration((end ? Date.parse(end) : Date.now()) - Date.parse(start))}</span>;
 }
 
-/** Calls `onBeat` every `seconds` while somebody looks, and once when they come back. */
+/** Calls `onBeat` every `seconds` while the page is visible, and once when it becomes visible again. */
 export function Pulse({ seconds, onBeat }) {
   const call = useRef(onBeat);
   call.current = onBeat;
   useEffect(() => {
-    const beat = () => document.hidden || call.current?.();
-    const timer = setInterval(beat, seconds * 1000);
-    document.addEventListener("visibilitychange", beat);
-    return () => { clearInterval(timer); document.removeEventListener("visibilitychange", beat); };
+    const update = () => document.hidden || call.current?.();
+    const timer = setInterval(update, seconds * 1000);
+    document.addEventListener("visibilitychange", update);
+    return () => { clearInterval(timer); document.removeEventListener("visibilitychange", update); };
   }, [seconds]);
   return null;
 }

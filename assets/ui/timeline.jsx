@@ -5,36 +5,36 @@ import { Split } from "./split";
 import { Line, useEvents, useNow } from "./stream";
 import { firstToSee, useSpanClock, Waterfall } from "./waterfall";
 
-/** What a job did and when, as a waterfall with an inspector; the chosen span is in the address. */
+/** The spans of a job as a waterfall with an inspector; the URL names the selected span. */
 export function Timeline({ src, skill, csrf, canFork = false, isOver: isJobOver = false }) {
-  const [events, state] = useEvents(src), [chosen, setChosen] = useState(() => spanOfAddress());
+  const [events, state] = useEvents(src), [chosen, setChosen] = useState(() => spanOfUrl());
   const { spans, eventsOf } = useFamily(src, events, skill);
   const isOver = isJobOver || state.phase === "ended", clock = useNow(!isOver && state.phase !== "refused");
   const now = useSpanClock(spans, isOver, clock);
-  const drawn = useMemo(() => (isOver ? spans.map((span) => (span.end == null ? { ...span, end: Math.max(span.start, now) } : span)) : spans), [spans, isOver, now]); // nothing lasts in a job that is over
+  const drawn = useMemo(() => (isOver ? spans.map((span) => (span.end == null ? { ...span, end: Math.max(span.start, now) } : span)) : spans), [spans, isOver, now]); // a job that has ended has no open spans
   const [project, job] = src.split("/");
   const selected = spans.some((span) => span.id === chosen) ? chosen : firstToSee(spans);
   const select = (id) => { setChosen(id); history.replaceState(history.state, "", `#${id}`); };
   useEffect(() => {
-    const look = () => setChosen(spanOfAddress());
-    addEventListener("hashchange", look);
-    return () => removeEventListener("hashchange", look);
+    const update = () => setChosen(spanOfUrl());
+    addEventListener("hashchange", update);
+    return () => removeEventListener("hashchange", update);
   }, []);
-  if (!spans.length) return <><Line state={state} />{["connecting", "live"].includes(state.phase) && <p className="skeleton">Loading the timeline…</p>}</>;
+  if (!spans.length) return <><Line state={state} />{["connecting", "live"].includes(state.phase) && <p className="skeleton">Loading timeline…</p>}</>;
   return (
     <>
       <Line state={state} />
-      <Split name="inspector" label="Width of the inspector">
+      <Split name="inspector" label="Inspector width">
         <Waterfall spans={drawn} now={now} selected={selected} onSelect={select} />
-        <Seen span={drawn.find((span) => span.id === selected)} {...{ eventsOf, project, csrf, job, canFork }} />
+        <SpanInspector span={drawn.find((span) => span.id === selected)} {...{ eventsOf, project, csrf, job, canFork }} />
       </Split>
     </>
   );
 }
 
-const spanOfAddress = () => (typeof location === "undefined" ? null : decodeURIComponent(location.hash.slice(1)) || null);
+const spanOfUrl = () => (typeof location === "undefined" ? null : decodeURIComponent(location.hash.slice(1)) || null);
 
-/** The inspector of a span, with the events of the job that it is of; only the page's own job is forked here. */
-function Seen({ span, eventsOf, project, csrf, job, canFork }) {
+/** The inspector of a span, with the events of its job; only the job of the page can be forked here. */
+function SpanInspector({ span, eventsOf, project, csrf, job, canFork }) {
   return <Inspector span={span} events={eventsOf(span)} project={project} csrf={csrf} job={job} canFork={canFork && !span?.of} />;
 }

@@ -2,10 +2,10 @@ import { Link } from "react-router";
 import { useEvents } from "./stream";
 
 const HEAD = /^(?: {2}\+ Exception Group )?Traceback \(most recent call last\):$/gm;
-const LEADS_ON = /(?:direct cause of the following exception|another exception occurred):\s*$/;
+const CONTINUES = /(?:direct cause of the following exception|another exception occurred):\s*$/;
 const FRAME = /^(.*?File ")([^"/][^"]*)(", line (\d+).*)$/;
 
-/** The traceback with which a job failed, and those that led to it; frames lead to their lines in the editor. */
+/** The traceback of a failed job, with the tracebacks of its causes; frames link to their lines in the editor. */
 export function Traceback({ src, skillpack }) {
   const [events] = useEvents(src), [project] = src.split("/"), text = tracebackOf(events);
   if (!text) return null;
@@ -25,11 +25,11 @@ function Row({ line, project, skillpack }) {
   return <>{before}<Link to={`/p/${project}/editor?${query}`} aria-label={`${file}:${number}`}>{file}</Link>{after}{"\n"}</>;
 }
 
-/** The end of what the job wrote to its error output, from the head of the first error of the chain. */
+/** The end of the error output of the job, from the first error of the chain. */
 export function tracebackOf(events) {
   const text = events.filter((event) => event.type === "log" && event.payload.stream === "stderr").map((event) => event.payload.text).join("");
   const heads = [...text.matchAll(HEAD)].map((found) => found.index);
   let at = heads.length - 1;
-  while (at > 0 && LEADS_ON.test(text.slice(heads[at - 1], heads[at]))) at -= 1;
+  while (at > 0 && CONTINUES.test(text.slice(heads[at - 1], heads[at]))) at -= 1;
   return at < 0 ? "" : text.slice(heads[at]).trimEnd();
 }

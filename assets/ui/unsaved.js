@@ -1,6 +1,6 @@
-// Text that is not saved yet, stored in this browser (IndexedDB), so that it survives a reload, a crash and the end of a session.
+// Unsaved text, stored in this browser (IndexedDB), so that it survives a reload, a crash and the end of a session.
 //
-// Each record belongs to one user, one working copy (whose ID no other project has), one file, and one load of a page: two tabs
+// Each record belongs to one user, one draft (its ID is unique across projects), one file, and one load of a page: two tabs
 // with the same file do not overwrite each other's text.
 
 const DATABASE = "puras", STORE = "unsaved";
@@ -37,17 +37,17 @@ export const take = ({ user, draft, path }) => within("readwrite", (store, done)
   };
 }).catch(() => null);
 
-/** The paths in a working copy that have text of the user which is not saved. */
+/** The paths in a draft that have unsaved text of the user. */
 export const unsavedPaths = (user, draft) => within("readonly", (store, done) => {
   store.getAllKeys(below(user, draft)).onsuccess = ({ target }) => done([...new Set(target.result.map((key) => key[2]))]);
 }).catch(() => []);
 
-/** In how many files, of all projects, the user has text that is not saved. */
+/** The number of files, in all projects, in which the user has unsaved text. */
 export const unsavedCount = (user) => within("readonly", (store, done) => {
   store.getAllKeys(below(user)).onsuccess = ({ target }) => done(new Set(target.result.map(([, draft, path]) => `${draft}/${path}`)).size);
 }).catch(() => 0);
 
-/** Delete all text of the user, who leaves: this page stores none any more. */
+/** Delete all text of the user, who signs out: this page stores none from now on. */
 export function forgetAll(user) {
   isOver = true;
   return within("readwrite", (store) => store.delete(below(user))).catch(() => {});

@@ -1,9 +1,9 @@
-// Sending files to the REST API with the person's session; XMLHttpRequest, since fetch tells no progress of uploads.
+// File uploads to the REST API with the session of the user. They use XMLHttpRequest, since fetch does not report upload progress.
 
 import { newKey } from "./api";
 import { toSignIn } from "./sign_in";
 
-/** POST a form; resolves to the answer's body, rejects with the API's error body. */
+/** POST a form; resolves to the body of the response, rejects with the API's error body. */
 export function post(path, form, { project, csrf, onProgress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -15,9 +15,9 @@ export function post(path, form, { project, csrf, onProgress }) {
     request.upload.onprogress = (event) => event.lengthComputable && onProgress?.(event.loaded / event.total);
     request.onload = () => {
       if (request.status === 401) toSignIn();
-      (request.status < 300 ? resolve : reject)(request.response ?? { detail: `The server answered ${request.status} without a reason.` });
+      (request.status < 300 ? resolve : reject)(request.response ?? { detail: `The server returned status ${request.status} without details.` });
     };
-    request.onerror = () => reject({ detail: "The connection was lost while sending. Try again." });
+    request.onerror = () => reject({ detail: "The connection was lost during the upload. Try again." });
     request.send(form);
   });
 }

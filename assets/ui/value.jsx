@@ -4,13 +4,13 @@ import { step } from "./play/differ";
 const MEDIA = new Set(["image", "video", "audio", "file"]);
 const TOKEN = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g;
 
-/** Where the signed-in person reads a file of the project's drive. */
+/** The URL of a file of the project's drive for the signed-in user. */
 export const driveUrl = (path, project) =>
   `/v1/drive/files/${path.replace(/^(\.?\/)?drive\//, "").split("/").map(encodeURIComponent).join("/")}?project=${encodeURIComponent(project)}`;
 
 const NONE = new Set();
 
-/** JSON with its names, texts, numbers and words told apart; what lies at the paths in `marks` is tinted. */
+/** JSON with syntax highlighting; the values at the paths in `marks` are highlighted. */
 export function Json({ value, marks = NONE }) {
   if (marks.size) return <pre className="code fold" tabIndex={0}><Marked value={value} path="" pad="" marks={marks} /></pre>;
   const text = JSON.stringify(value, null, 2) ?? "null", parts = [];
@@ -26,7 +26,7 @@ export function Json({ value, marks = NONE }) {
 }
 
 function Marked({ value, path, pad, marks }) {
-  if (marks.has(path)) return <mark className="differs">{JSON.stringify(value, null, 2)?.replaceAll("\n", `\n${pad}`) ?? "nothing"}</mark>;
+  if (marks.has(path)) return <mark className="differs">{JSON.stringify(value, null, 2)?.replaceAll("\n", `\n${pad}`) ?? "none"}</mark>;
   const names = value !== null && typeof value === "object" ? Object.keys(value) : [], isList = Array.isArray(value);
   if (!names.length) return JSON.stringify(value) ?? "null";
   return (
@@ -36,8 +36,8 @@ function Marked({ value, path, pad, marks }) {
   );
 }
 
-/** A value as its schema says it should be seen: media shown, files linked, the rest as text and numbers. What lies at the
- *  paths in `marks` is tinted. */
+/** A value rendered by its schema: media are shown, files are linked, the rest is text and numbers. The values at the
+ *  paths in `marks` are highlighted. */
 export function Value({ value, schema, project, outputs = [], marks = NONE }) {
   return <div className="value"><Shown value={value} schema={schema ?? {}} project={project} outputs={outputs} path="" marks={marks} /></div>;
 }
@@ -48,21 +48,21 @@ function Shown({ path, marks, ...props }) {
 }
 
 function Plain({ value, schema, project, outputs, path, marks }) {
-  if (value === null || value === undefined) return <span className="t3">nothing</span>;
+  if (value === null || value === undefined) return <span className="t3">None</span>;
   if (MEDIA.has(schema.type)) return <Media value={value} kind={schema.type} project={project} outputs={outputs} />;
   if (Array.isArray(value)) return <Items {...{ value, schema, project, outputs, path, marks }} />;
   if (typeof value === "object") return <Fields {...{ value, schema, project, outputs, path, marks }} />;
-  if (schema.type === "color") return <span className="mono"><i className="swatch" style={{ background: colour(value) }} />{value}</span>;
-  if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <Away url={value} /> : <span className="text">{value === "" ? <span className="t3">empty text</span> : value}</span>;
+  if (schema.type === "color") return <span className="mono"><i className="swatch" style={{ background: color(value) }} />{value}</span>;
+  if (typeof value === "string") return /^https?:\/\/\S+$/.test(value) ? <ExternalLink url={value} /> : <span className="text">{value === "" ? <span className="t3">Empty text</span> : value}</span>;
   return <span className="mono">{String(value)}</span>;
 }
 
-const colour = (text) => (/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text) ? `#${text.replace("#", "")}` : "transparent");
+const color = (text) => (/^#?([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text) ? `#${text.replace("#", "")}` : "transparent");
 
 function Fields({ value, schema, project, outputs, path, marks }) {
   const names = Object.keys(value), isMedia = (name) => MEDIA.has(schema.properties?.[name]?.type);
-  names.sort((one, other) => isMedia(other) - isMedia(one)); // what there is to see comes first
-  if (!names.length) return <span className="t3">an empty object</span>;
+  names.sort((one, other) => isMedia(other) - isMedia(one)); // media first
+  if (!names.length) return <span className="t3">Empty object</span>;
   return (
     <dl>{names.map((name) => {
       const field = schema.properties?.[name] ?? {};
@@ -73,7 +73,7 @@ function Fields({ value, schema, project, outputs, path, marks }) {
 }
 
 function Items({ value, schema, project, outputs, path, marks }) {
-  if (!value.length) return <span className="t3">an empty list</span>;
+  if (!value.length) return <span className="t3">Empty list</span>;
   if (value.length > 200) return <Json value={value} />;
   return <ol className="items">{value.map((item, index) => <li key={index}><Shown value={item} schema={schema.items ?? {}} path={step(path, index, value)} {...{ project, outputs, marks }} /></li>)}</ol>;
 }
@@ -88,14 +88,14 @@ function Media({ value, kind, project, outputs }) {
       {source.isOurs && kind === "video" && <video className="media" src={source.url} controls preload="metadata" />}
       {source.isOurs && kind === "audio" && <audio src={source.url} controls preload="metadata" />}
       <figcaption className="row" style={{ marginTop: 6 }}>
-        {source.isOurs ? <a className="mono cut" href={source.url} download={source.name}>{source.name}</a> : <Away url={source.url} />}
+        {source.isOurs ? <a className="mono cut" href={source.url} download={source.name}>{source.name}</a> : <ExternalLink url={source.url} />}
         {file?.size_bytes != null && <span className="t3 num">{size(file.size_bytes)}</span>}
       </figcaption>
     </figure>
   );
 }
 
-/** Where a file of any shape comes from; null where it is no file. Foreign addresses are linked, never loaded. */
+/** The source of a file value; null if the value is not a file. URLs of other hosts are linked, never loaded. */
 function sourceOf(value, project) {
   const text = typeof value === "string" ? value : value?.drive_path ?? value?.url ?? value?.data;
   if (typeof text !== "string" || !text) return null;
@@ -105,6 +105,6 @@ function sourceOf(value, project) {
   return { url: driveUrl(text, project), path: text, name: text, isOurs: true };
 }
 
-function Away({ url }) {
+function ExternalLink({ url }) {
   return <a href={url} target="_blank" rel="noreferrer noopener" className="cut">{url}</a>;
 }

@@ -6,13 +6,13 @@ import { useInSight } from "./stream";
 
 const ROW = 28; // px
 const PAGE = 15;
-const COLOURS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", environment: "sandbox", waiting: "approval" };
-const LEGEND = [["model", "model"], ["tool", "tool"], ["sandbox", "code"], ["approval", "waits for a person"]];
+const COLORS = { llm: "model", tool: "tool", child: "tool", function: "sandbox", environment: "sandbox", waiting: "approval" };
+const LEGEND = [["model", "model"], ["tool", "tool"], ["sandbox", "code"], ["approval", "awaiting approval"]];
 
-export const colourOf = (span) => COLOURS[span.kind] ?? "group";
+export const colorOf = (span) => COLORS[span.kind] ?? "group";
 const shortTokens = (count) => (count == null ? "" : count >= 1000 ? `${(count / 1000).toFixed(1)}k` : String(count));
 
-/** The spans of a run as a tree beside its time; a person walks it with the arrow keys and zooms with `z`, `+`, `-`, `0`. */
+/** The spans of a run as a tree next to a time axis; arrow keys move the selection, and `z`, `+`, `-`, `0` zoom. */
 export function Waterfall({ spans, now, selected, onSelect }) {
   const [closed, setClosed] = useState(() => new Set()), [view, setView] = useState(null), list = useRef(null);
   const rows = useMemo(() => rowsOf(spans, closed), [spans, closed]);
@@ -53,7 +53,7 @@ export function Waterfall({ spans, now, selected, onSelect }) {
       <div className="wf-top">
         <div aria-hidden="true">Span</div><div className="num" aria-hidden="true">Tokens</div><div className="num" aria-hidden="true">Cost</div>
         <div className="wf-axis" aria-hidden="true">
-          <Minimap spans={spans} from={from} total={total} now={now} view={view} colourOf={colourOf} onView={setView} />
+          <Minimap spans={spans} from={from} total={total} now={now} view={view} colorOf={colorOf} onView={setView} />
           {ticks(left, right).map((tick) => <span key={tick} className="wf-tick" style={{ left: `${((tick - left) / (right - left)) * 100}%` }}>{duration(tick)}</span>)}
         </div>
       </div>
@@ -66,10 +66,10 @@ export function Waterfall({ spans, now, selected, onSelect }) {
         </div>
       </div>
       <div className="wf-foot">
-        {LEGEND.map(([colour, label]) => <span key={colour}><i className="wf-k" data-k={colour} />{label}</span>)}
+        {LEGEND.map(([color, label]) => <span key={color}><i className="wf-k" data-k={color} />{label}</span>)}
         <span className="grow" />
         <span className="num">{spans.length.toLocaleString("en")} spans</span>
-        <span className="wide-only"><kbd>↑</kbd> <kbd>↓</kbd> walk</span><span className="wide-only"><kbd>z</kbd> zoom to span</span><span className="wide-only"><kbd>0</kbd> all</span>
+        <span className="wide-only"><kbd>↑</kbd> <kbd>↓</kbd> move</span><span className="wide-only"><kbd>z</kbd> zoom to span</span><span className="wide-only"><kbd>0</kbd> show all</span>
       </div>
     </div>
   );
@@ -83,7 +83,7 @@ function show(box, index) {
   else if (top + ROW > box.scrollTop + box.clientHeight) box.scrollTop = top + ROW - box.clientHeight;
 }
 
-/** Round moments between two, about five of them. */
+/** About five round times between two times. */
 function ticks(left, right) {
   const rough = (right - left) / 5, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough), found = [];
@@ -99,13 +99,13 @@ function Row({ span, depth, hasChildren, top, isSelected, isClosed, now, left, r
     <div id={domId(span)} role="treeitem" aria-level={depth + 1} aria-selected={isSelected} aria-expanded={hasChildren ? !isClosed : undefined} className="wf-row" data-state={span.state} style={{ transform: `translateY(${top}px)` }} onClick={onPick}>
       <div className="wf-name" style={{ paddingLeft: 12 + depth * 16 }}>
         <span className="wf-twist" onClick={hasChildren ? twist : undefined}>{hasChildren && <svg width="8" height="8" viewBox="0 0 8 8" aria-hidden="true" style={{ rotate: isClosed ? "0deg" : "90deg" }}><path d="M2 0l4 4-4 4z" fill="currentColor" /></svg>}</span>
-        <span className="wf-k" data-k={colourOf(span)} data-state={span.state} />
+        <span className="wf-k" data-k={colorOf(span)} data-state={span.state} />
         <span className="cut what">{span.name}</span>{span.hint && <span className="cut t3 hint">{span.hint}</span>}
       </div>
       <div className="num">{shortTokens(span.tokens)}</div>
       <div className="num">{span.cost == null ? "" : usd(span.cost)}</div>
       <div className="wf-bars">
-        {!isOut && <div className="wf-bar" data-k={colourOf(span)} data-live={isLive} data-state={span.state} style={{ left: `${from}%`, width: `${to - from}%` }} />}
+        {!isOut && <div className="wf-bar" data-k={colorOf(span)} data-live={isLive} data-state={span.state} style={{ left: `${from}%`, width: `${to - from}%` }} />}
         {isOut && <span className="wf-off" style={end < left ? { left: 4 } : { right: 4 }}>{end < left ? "‹" : "›"}</span>}
         {!isOut && <span className="wf-label" data-inside={isInside} style={isInside ? { left: `${Math.max(0, from)}%` } : toTheLeft ? { right: `${100 - from}%` } : { left: `${to}%` }}>{label(span, end)}{isLive && <span className="hidden-label"> running</span>}</span>}
       </div>
@@ -119,7 +119,7 @@ function label(span, end) {
   return `${duration(end - span.start)}${span.state ? ` · ${span.state}` : ""}`;
 }
 
-/** Which span a user wants to see first: the innermost that failed with the run, else what failed, else what lasts, else the run. */
+/** The span to select first: the innermost one that failed with the run, otherwise a failed one, otherwise an open one, otherwise the run. */
 export function firstToSee(spans) {
   const run = spans[0], failing = run?.state === "failed" && spans.findLast((span) => span.state === "failed" && span.end === run.end && span !== run);
   if (failing) return failing.id;

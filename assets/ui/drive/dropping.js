@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 
-/** Lets files be dropped anywhere on the page; tells whether some hang over it. `onFiles` gets `{file, path}` of each, where the path
- *  names the folders that came with it. */
+/** Accepts files that are dropped anywhere on the page; returns whether files are being dragged over it. `onFiles` gets `{file, path}` of
+ *  each, where the path contains the dropped folders. */
 export function useDropping(isOn, onFiles) {
   const [isOver, setOver] = useState(false), call = useRef(onFiles), depth = useRef(0);
   call.current = onFiles;
@@ -20,17 +20,17 @@ export function useDropping(isOn, onFiles) {
       if (files.length) call.current(files);
     };
     const all = { dragenter: enter, dragleave: leave, dragover: over, drop };
-    for (const [name, heard] of Object.entries(all)) addEventListener(name, heard);
-    return () => { for (const [name, heard] of Object.entries(all)) removeEventListener(name, heard); };
+    for (const [name, handler] of Object.entries(all)) addEventListener(name, handler);
+    return () => { for (const [name, handler] of Object.entries(all)) removeEventListener(name, handler); };
   }, [isOn]);
   return isOver;
 }
 
-/** What a file input holds, with the folders of one that chooses those. */
+/** The files of a file input, with their folders if folders were selected. */
 export const chosen = (files) => [...files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
 
 async function dropped(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean); // all at once: the list is empty after this turn
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean); // read synchronously: the list is empty after this task
   if (!entries.length) return chosen(transfer.files);
   return (await Promise.all(entries.map((entry) => within(entry, "")))).flat();
 }
@@ -39,7 +39,7 @@ async function within(entry, folder) {
   const path = folder + entry.name;
   if (entry.isFile) return [{ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), path }];
   const reader = entry.createReader(), inside = [];
-  for (;;) { // some of them at a time, until there are none
+  for (;;) { // in batches, until a batch is empty
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return (await Promise.all(inside.map((one) => within(one, `${path}/`)))).flat();
     inside.push(...some);

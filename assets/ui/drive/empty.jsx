@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { FromCode } from "../snippets";
 import { codeOf } from "./code";
 
-/** What an empty folder shows: what the drive is, and how the first file gets there. */
+/** The empty state of a folder: what the drive is, and how to upload the first file. */
 export function Empty({ folder, canWrite, onPick }) {
   const [origin, setOrigin] = useState("");
   useEffect(() => setOrigin(location.origin), []);
@@ -10,8 +10,8 @@ export function Empty({ folder, canWrite, onPick }) {
     <div className="scroll grow pad none-yet">
       <div className="col" style={{ gap: 14 }}>
         <div><h2>{folder ? "This folder is empty" : "The drive is empty"}</h2>
-          <p className="t2">The drive holds the files of the project. Jobs read and write it as <span className="mono">./drive</span>, and inputs name files by their path in it.</p></div>
-        {canWrite && <button type="button" className="drop" onClick={onPick}><span className="grow"><span className="strong" style={{ color: "var(--t1)" }}>Drop files or folders anywhere on this page</span><br />or choose some</span></button>}
+          <p className="t2">The drive stores the files of the project. Jobs read and write them in <span className="mono">./drive</span>, and inputs refer to files by their drive path.</p></div>
+        {canWrite && <button type="button" className="drop" onClick={onPick}><span className="grow"><span className="strong" style={{ color: "var(--t1)" }}>Drop files or folders anywhere on this page</span><br />or select files</span></button>}
         {canWrite && <FromCode texts={codeOf(origin, folder)} />}
       </div>
     </div>

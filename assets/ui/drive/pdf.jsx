@@ -1,12 +1,12 @@
 import { useEffect, useRef, useState } from "react";
 import { size } from "../format";
 
-const MOST_BYTES = 50_000_000, WIDTH = 900; // px of the drawing, whatever the pane shows of it
+const MAX_BYTES = 50_000_000, WIDTH = 900; // px of the canvas, independent of the pane
 
-/** A PDF, drawn page by page by the studio's own reader: nothing in it is run, and the browser's reader never opens it here. */
+/** A PDF, rendered page by page with PDF.js: nothing in it is executed, and the viewer of the browser is not used. */
 export function Pdf({ url, bytes, onBroken }) {
   const canvas = useRef(null), [pdf, setPdf] = useState(null), [at, setAt] = useState(1), [lock, setLock] = useState(false);
-  const isLarge = bytes > MOST_BYTES;
+  const isLarge = bytes > MAX_BYTES;
   useEffect(() => {
     if (isLarge) return undefined;
     let isGone = false, task = null;
@@ -35,9 +35,9 @@ export function Pdf({ url, bytes, onBroken }) {
     }).catch((error) => { if (!isGone && error.name !== "RenderingCancelledException") onBroken(); });
     return () => { isGone = true; drawing?.cancel(); };
   }, [pdf, at]);
-  if (isLarge) return <p className="t2">It is larger than {size(MOST_BYTES)}: download it to read it.</p>;
-  if (lock) return <p className="t2">It opens with a password only. Download it to read it.</p>;
-  if (!pdf) return <p className="skeleton">Opening the document…</p>;
+  if (isLarge) return <p className="t2">This file is larger than {size(MAX_BYTES)}. Download it to view it.</p>;
+  if (lock) return <p className="t2">This PDF is password-protected. Download it to view it.</p>;
+  if (!pdf) return <p className="skeleton">Loading document…</p>;
   return (
     <div className="col pdf" style={{ gap: 8 }}>
       <div className="row"><button type="button" className="btn small" disabled={at === 1} onClick={() => setAt(at - 1)}>Previous</button><span className="t2" role="status">Page {at} of {pdf.numPages}</span><button type="button" className="btn small" disabled={at === pdf.numPages} onClick={() => setAt(at + 1)}>Next</button></div>

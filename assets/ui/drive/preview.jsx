@@ -1,52 +1,52 @@
 import { useEffect, useState } from "react";
-import { ask } from "../api";
+import { callApi } from "../api";
 import { Confirm, Copy } from "../controls";
 import { Dialog } from "../dialog";
 import { exact, size } from "../format";
 import { Ago } from "../time";
-import { asked, beginningOf, fileUrl, nameOf, remove, sign } from "./files";
+import { beginningOf, fileUrl, nameOf, remove, rooted, sign } from "./files";
 import { Move } from "./moving";
 import { Pdf } from "./pdf";
 import { TextPreview } from "./texts";
 import { Writer } from "./writer";
 
-const LIVES = [[3600, "an hour"], [86_400, "a day"], [7 * 86_400, "seven days"], [30 * 86_400, "thirty days"]];
+const EXPIRY_TIMES = [[3600, "1 hour"], [86_400, "1 day"], [7 * 86_400, "7 days"], [30 * 86_400, "30 days"]];
 
-/** One file: what it shows of itself, what is known of it, and what can be done with it. */
+/** The preview of one file, with its details and actions. */
 export function Preview({ path, file, who, canWrite, onClose, onChanged }) {
   const [found, setFound] = useState(null), [failure, setFailure] = useState(""), facts = file ?? found;
-  useEffect(() => { // a file that the listing does not hold; those it holds are not read for their hash
-    if (!file) ask("GET", `/v1/drive/facts?path=${encodeURIComponent(asked(path))}`, { project: who.project }).then(setFound, (error) => setFailure(error.detail));
+  useEffect(() => { // only for a file that is not in the listing; listed files are not read to compute their hash
+    if (!file) callApi("GET", `/v1/drive/facts?path=${encodeURIComponent(rooted(path))}`, { project: who.project }).then(setFound, (error) => setFailure(error.detail));
   }, [path, !file]);
   const name = nameOf(path), url = fileUrl(path, who.project);
   const drop = () => remove(facts, who).then(() => { onClose(); onChanged(); }, (error) => setFailure(error.detail));
   return (
     <section className="col grow preview" aria-label={`Preview of ${name}`}>
-      <div className="pane-head"><h2 className="cut grow" title={path}>{name}</h2><button type="button" className="btn small quiet icon" aria-label="Close the preview" onClick={onClose}>✕</button></div>
+      <div className="pane-head"><h2 className="cut grow" title={path}>{name}</h2><button type="button" className="btn small quiet icon" aria-label="Close preview" onClick={onClose}>✕</button></div>
       {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
       {facts && <>
         <div className="row wrap acts">
           <a className="btn" href={url} download={name}>Download</a>
           <Sign path={path} who={who} />
-          {canWrite && <><Move entry={facts} who={who} onMoved={onChanged} /><Confirm kind="danger" label="Delete…" title={`Delete ${name}?`} text="A file that is deleted cannot be brought back. Jobs that have it as an input fail." confirm="Delete the file" onConfirm={drop} /></>}
+          {canWrite && <><Move entry={facts} who={who} onMoved={onChanged} /><Confirm kind="danger" label="Delete…" title={`Delete ${name}?`} text="Deleted files cannot be restored. Jobs that use the file as an input will fail." confirm="Delete file" onConfirm={drop} /></>}
         </div>
         <div className="scroll grow pad shown" tabIndex={0} role="region" aria-label="Content"><Content key={facts.modified_at} file={facts} url={url} project={who.project} /></div>
         <dl className="kv pad known">
-          <dt>Path</dt><dd className="row"><span className="mono break">{path}</span><Copy text={path} label="Copy the path" bare /></dd>
-          <dt>Kind</dt><dd>{facts.mime}, {size(facts.size_bytes)}</dd>
-          <dt>Changed</dt><dd><Ago moment={facts.modified_at} /></dd>
+          <dt>Path</dt><dd className="row"><span className="mono break">{path}</span><Copy text={path} label="Copy path" bare /></dd>
+          <dt>Type</dt><dd>{facts.mime}, {size(facts.size_bytes)}</dd>
+          <dt>Modified</dt><dd><Ago moment={facts.modified_at} /></dd>
           <dt>Written by</dt><dd><Writer by={facts.written_by} project={who.project} /></dd>
-          {facts.sha256 && <><dt>SHA-256</dt><dd className="row"><span className="mono cut" title={facts.sha256}>{facts.sha256}</span><Copy text={facts.sha256} label="Copy the hash" bare /></dd></>}
+          {facts.sha256 && <><dt>SHA-256</dt><dd className="row"><span className="mono cut" title={facts.sha256}>{facts.sha256}</span><Copy text={facts.sha256} label="Copy hash" bare /></dd></>}
         </dl>
       </>}
     </section>
   );
 }
 
-/** What is in a file, as far as it can be shown. Whatever could hold a script is shown as text. */
+/** The content of a file, if it can be shown. Types that may contain scripts are shown as text. */
 function Content({ file, url, project }) {
   const [isBroken, setBroken] = useState(false), [kind] = file.mime.split("/"), fail = () => setBroken(true), name = nameOf(file.path);
-  if (isBroken) return <p className="t2">This browser cannot show it. Download it to open it in another program.</p>;
+  if (isBroken) return <p className="t2">This browser cannot display the file. Download it to open it in another program.</p>;
   if (kind === "image" && file.mime !== "image/svg+xml") return <img className="media" src={url} alt={name} onError={fail} />;
   if (kind === "video") return <video className="media" src={url} controls preload="metadata" aria-label={name} onError={fail} />;
   if (kind === "audio") return <audio src={url} controls preload="metadata" aria-label={name} onError={fail} />;
@@ -58,24 +58,24 @@ function Text({ file, project }) {
   const [beginning, setBeginning] = useState(undefined), [failure, setFailure] = useState("");
   useEffect(() => { beginningOf(file, project).then(setBeginning, (error) => setFailure(error.detail)); }, []);
   if (failure) return <div className="note" data-s="fail" role="alert">{failure}</div>;
-  if (beginning === undefined) return <p className="skeleton">Reading the file…</p>;
-  if (beginning === null) return <p className="t2">There is no preview of this kind of file. Download it to open it in another program.</p>;
+  if (beginning === undefined) return <p className="skeleton">Loading file…</p>;
+  if (beginning === null) return <p className="t2">No preview is available for this file type. Download it to open it in another program.</p>;
   return <TextPreview {...beginning} mime={file.mime} />;
 }
 
-/** Makes an address that opens the file for a while. */
+/** A dialog that creates a signed link to the file. */
 function Sign({ path, who }) {
-  const [ttl, setTtl] = useState(LIVES[0][0]), [made, setMade] = useState(null), [failure, setFailure] = useState("");
+  const [ttl, setTtl] = useState(EXPIRY_TIMES[0][0]), [made, setMade] = useState(null), [failure, setFailure] = useState("");
   const make = async () => {
     setFailure("");
     try { setMade({ ...(await sign(path, ttl, who)), ends: Date.now() + ttl * 1000 }); } catch (error) { setFailure(error.detail); }
   };
   return (
-    <Dialog label="Share a link…" title={`A link to ${nameOf(path)}`} broad>
-      <p className="t2">Whoever has the link reads the file without signing in, until it ends. It cannot be taken back before; moving or deleting the file ends it.</p>
-      <div className="row"><label className="row">It works for <select className="in" value={ttl} onChange={(event) => { setTtl(Number(event.target.value)); setMade(null); }}>{LIVES.map(([seconds, words]) => <option key={seconds} value={seconds}>{words}</option>)}</select></label><button type="button" className="btn pri" onClick={make}>Make the link</button></div>
+    <Dialog label="Share link…" title={`Share ${nameOf(path)}`} broad>
+      <p className="t2">Anyone with the link can read the file without signing in until the link expires. A link cannot be revoked earlier, but it stops working if the file is moved or deleted.</p>
+      <div className="row"><label className="row">Expires after <select className="in" value={ttl} onChange={(event) => { setTtl(Number(event.target.value)); setMade(null); }}>{EXPIRY_TIMES.map(([seconds, words]) => <option key={seconds} value={seconds}>{words}</option>)}</select></label><button type="button" className="btn pri" onClick={make}>Create link</button></div>
       {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
-      {made && <div className="col" style={{ gap: 4 }} role="status"><div className="row"><input className="in mono" readOnly aria-label="The link" value={made.signed_url} onFocus={(event) => event.target.select()} /><Copy text={made.signed_url} /></div><span className="t3">Ends {exact(made.ends)}</span></div>}
+      {made && <div className="col" style={{ gap: 4 }} role="status"><div className="row"><input className="in mono" readOnly aria-label="Signed link" value={made.signed_url} onFocus={(event) => event.target.select()} /><Copy text={made.signed_url} /></div><span className="t3">Expires {exact(made.ends)}</span></div>}
     </Dialog>
   );
 }

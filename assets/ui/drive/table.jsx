@@ -7,14 +7,14 @@ import { nameOf, remove } from "./files";
 import { Move } from "./moving";
 import { Writer } from "./writer";
 
-/** What is in a folder: folders open, files are looked at. */
+/** The content of a folder: a click opens a folder or the preview of a file. */
 export function Table({ rows, current, who, canWrite, onLook, onChanged, hasMore, onMore }) {
   const [failure, setFailure] = useState("");
   return (
     <div className="scroll grow" tabIndex={0} role="region" aria-label="Files">
       {failure && <div className="note line-note" data-s="fail" role="alert">{failure}</div>}
       <table className="tbl files-table" aria-label="Files">
-        <thead><tr><th scope="col">Name</th><th scope="col" className="num size">Size</th><th scope="col" className="by">Written by</th><th scope="col" className="num when">Changed</th>{canWrite && <th scope="col" className="num acts"><span className="hidden-label">Actions</span></th>}</tr></thead>
+        <thead><tr><th scope="col">Name</th><th scope="col" className="num size">Size</th><th scope="col" className="by">Written by</th><th scope="col" className="num when">Modified</th>{canWrite && <th scope="col" className="num acts"><span className="hidden-label">Actions</span></th>}</tr></thead>
         <tbody>{rows.map((entry) => <Row key={entry.path} {...{ entry, who, canWrite, onLook, onChanged, onFailed: setFailure }} isCurrent={entry.path === current} />)}</tbody>
       </table>
       {hasMore && <div className="pad"><button type="button" className="btn" onClick={onMore}>Show more</button></div>}
@@ -23,8 +23,8 @@ export function Table({ rows, current, who, canWrite, onLook, onChanged, hasMore
 }
 
 function Row({ entry, who, canWrite, isCurrent, onLook, onChanged, onFailed }) {
-  const [place] = useSearchParams(), name = nameOf(entry.path);
-  const to = entry.is_folder ? `?folder=${encodeURIComponent(`${entry.path}/`)}` : fileAddress(place, entry.path);
+  const [query] = useSearchParams(), name = nameOf(entry.path);
+  const to = entry.is_folder ? `?folder=${encodeURIComponent(`${entry.path}/`)}` : previewUrl(query, entry.path);
   const open = (event) => { if (!entry.is_folder && !event.metaKey && !event.ctrlKey) { event.preventDefault(); onLook(entry); } };
   const drop = () => { onFailed(""); remove(entry, who).then(onChanged, (error) => { onFailed(error.detail); onChanged(); }); };
   return (
@@ -35,14 +35,14 @@ function Row({ entry, who, canWrite, isCurrent, onLook, onChanged, onFailed }) {
       <td className="num t3 when"><Ago moment={entry.modified_at} /></td>
       {canWrite && <td className="num acts">{entry.is_folder && <span className="row">
         <Move entry={entry} who={who} kind="small quiet" label="Rename…" onMoved={onChanged} />
-        <Confirm kind="small quiet danger" label="Delete…" title={`Delete ${name} and all that is in it?`} text="Files that are deleted cannot be brought back. Jobs that have them as inputs fail." confirm="Delete the folder" onConfirm={drop} />
+        <Confirm kind="small quiet danger" label="Delete…" title={`Delete ${name} and its contents?`} text="Deleted files cannot be restored. Jobs that use them as inputs will fail." confirm="Delete folder" onConfirm={drop} />
       </span>}</td>}
     </tr>
   );
 }
 
-function fileAddress(place, path) {
-  const next = new URLSearchParams(place);
+function previewUrl(query, path) {
+  const next = new URLSearchParams(query);
   next.set("file", path);
   return `?${next}`;
 }

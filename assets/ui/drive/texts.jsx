@@ -1,14 +1,14 @@
 import { Json } from "../value";
 
-const MOST_ROWS = 200, MOST_COLUMNS = 40, MOST_JSON = 200_000;
+const MAX_ROWS = 200, MAX_COLUMNS = 40, MAX_JSON = 200_000;
 const SEPARATORS = { "text/csv": ",", "text/tab-separated-values": "\t" };
 
-/** A text as its kind is read best; never as markup. */
+/** The preview of a text file: a table, JSON, or plain text, never markup. */
 export function TextPreview({ text, isWhole, mime }) {
-  const rest = !isWhole && <p className="t3">This is its beginning. Download it for the rest.</p>;
+  const rest = !isWhole && <p className="t3">Only the beginning is shown. Download the file for the rest.</p>;
   if (text === "") return <p className="t2">The file is empty.</p>;
   if (mime in SEPARATORS) return <>{<Sheet rows={rowsOf(text, SEPARATORS[mime])} isWhole={isWhole} />}{rest}</>;
-  const value = isWhole && /json$/.test(mime) && text.length < MOST_JSON ? parsed(text) : undefined;
+  const value = isWhole && /json$/.test(mime) && text.length < MAX_JSON ? parsed(text) : undefined;
   if (value !== undefined) return <Json value={value} />;
   return <><pre className="code fold" tabIndex={0}>{text}</pre>{rest}</>;
 }
@@ -18,7 +18,7 @@ function parsed(text) {
 }
 
 function Sheet({ rows, isWhole }) {
-  const [head = [], ...body] = rows, columns = Math.min(MOST_COLUMNS, Math.max(...rows.map((row) => row.length))), shown = body.slice(0, MOST_ROWS);
+  const [head = [], ...body] = rows, columns = Math.min(MAX_COLUMNS, Math.max(...rows.map((row) => row.length))), shown = body.slice(0, MAX_ROWS);
   const all = [...Array(columns).keys()];
   return (
     <>
@@ -31,12 +31,12 @@ function Sheet({ rows, isWhole }) {
   );
 }
 
-/** The rows of a text with separators; quoted fields may hold separators, line ends and doubled quotes. */
-export function rowsOf(text, separator, most = MOST_ROWS + 2) {
+/** The rows of a text with separators; quoted fields may contain separators, line ends and doubled quotes. */
+export function rowsOf(text, separator, maxRows = MAX_ROWS + 2) {
   const rows = [];
   let row = [], field = "", isQuoted = false;
   const end = () => { row.push(field); field = ""; };
-  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length && rows.length < most; at += 1) {
+  for (let at = text.charCodeAt(0) === 0xfeff ? 1 : 0; at < text.length && rows.length < maxRows; at += 1) {
     const one = text[at];
     if (isQuoted) {
       if (one !== '"') field += one;

@@ -1,9 +1,9 @@
 import { Link } from "react-router";
 
-/** Who wrote a file; jobs are linked. Nothing where nobody knows, and for folders, which nobody writes. */
+/** The author of a file, with a link for a job. Nothing for folders, which have no author. */
 export function Writer({ by, project, isFolder = false }) {
   if (isFolder) return null;
-  if (!by) return <span className="t3" title="Several may have written it, or it was written before anybody counted.">not known</span>;
+  if (!by) return <span className="t3" title="Several jobs may have written the file, or it was written before authors were recorded.">Unknown</span>;
   if (by.kind === "job") return <Job id={by.id} project={project} />;
   if (by.kind === "jobs") return <span>one of {by.ids.length ? by.ids.map((id, index) => <span key={id}>{index > 0 && ", "}<Job id={id} project={project} /></span>) : "several jobs"}</span>;
   return <span className="cut" title={by.label ?? by.kind}>{by.label ?? by.kind}</span>;

@@ -16,7 +16,7 @@ const LANGUAGES = {
   json: () => import("@codemirror/lang-json").then((module) => module.json()),
   jsonl: () => import("@codemirror/lang-json").then((module) => module.json()),
 };
-const LOOK = EditorView.theme({
+const THEME = EditorView.theme({
   "&": { height: "100%", backgroundColor: "var(--bg)", color: "var(--t1)", fontSize: "12.5px" },
   ".cm-content": { fontFamily: "var(--code)", caretColor: "var(--t1)" },
   ".cm-gutters": { backgroundColor: "var(--bg)", color: "var(--t3)", border: "0" },
@@ -29,7 +29,7 @@ const LOOK = EditorView.theme({
   "&.cm-focused": { outline: "none" },
 });
 
-const COLOURS = syntaxHighlighting(HighlightStyle.define([
+const COLORS = syntaxHighlighting(HighlightStyle.define([
   { tag: [tags.propertyName, tags.definition(tags.propertyName), tags.heading, tags.function(tags.variableName)], color: "var(--acc-t)" },
   { tag: [tags.string, tags.special(tags.string)], color: "var(--ok)" },
   { tag: [tags.number, tags.bool, tags.null, tags.atom], color: "var(--wait)" },
@@ -38,19 +38,18 @@ const COLOURS = syntaxHighlighting(HighlightStyle.define([
   { tag: [tags.strong, tags.heading], fontWeight: "600" }, { tag: tags.emphasis, fontStyle: "italic" },
 ]));
 
-/** A text as code. `doc` is taken anew whenever `rev` changes. Tab leaves the editor, as it
- *  leaves every other field. */
+/** A code editor. `doc` is read again whenever `rev` changes. Tab moves the focus out of the editor, as in other fields. */
 export function Code({ path, label = path, doc, rev, diagnostics = [], readOnly = false, onEdit, onSave, onReady, onRun, onLeave }) {
   const place = useRef(null), view = useRef(null), calls = useRef({});
   calls.current = { onEdit, onSave, onRun, onLeave };
-  const runs = (goesOn) => () => { calls.current.onRun?.(goesOn); return Boolean(calls.current.onRun); };
+  const runs = (advances) => () => { calls.current.onRun?.(advances); return Boolean(calls.current.onRun); };
   useEffect(() => {
     const language = new Compartment(), isSkill = /(^|\/)skill\.yaml$/.test(path);
     view.current = new EditorView({
       parent: place.current,
       state: EditorState.create({ doc, extensions: [
         keymap.of([{ key: "Shift-Enter", run: runs(true) }, { key: "Mod-Enter", run: runs(false) }]),
-        COLOURS, basicSetup, LOOK, EditorView.lineWrapping, lintGutter(), language.of([]), EditorState.readOnly.of(readOnly),
+        COLORS, basicSetup, THEME, EditorView.lineWrapping, lintGutter(), language.of([]), EditorState.readOnly.of(readOnly),
         EditorView.contentAttributes.of({ "aria-label": label }),
         keymap.of([{ key: "Mod-s", preventDefault: true, run: () => { calls.current.onSave?.(); return true; } }, { key: "Escape", run: (editor) => { editor.contentDOM.blur(); calls.current.onLeave?.(); return true; } }]),
         ...(isSkill ? [autocompletion({ override: [completeSkill] })] : []),

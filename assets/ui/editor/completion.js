@@ -1,10 +1,10 @@
-// What may stand at a place of a skill.yaml: from the JSON Schema that the instance serves.
+// Completion for skill.yaml, from the JSON Schema that the instance serves.
 
 let schema = null;
 
-const load = () => (schema ??= fetch("/schemas/skill.json").then((answer) => (answer.ok ? answer.json() : {})).catch(() => { schema = null; return {}; }));
+const load = () => (schema ??= fetch("/schemas/skill.json").then((response) => (response.ok ? response.json() : {})).catch(() => { schema = null; return {}; }));
 
-/** Keys, and the values of those that have a fixed set, for CodeMirror. */
+/** Keys, and the values of keys with a fixed set of values, for CodeMirror. */
 export async function completeSkill(context) {
   const line = context.state.doc.lineAt(context.pos), before = line.text.slice(0, context.pos - line.from);
   const value = before.match(/^\s*(?:- )?(\w+):\s*([^#]*)$/), key = before.match(/^(\s*(?:- )*)(\w*)$/);
@@ -22,7 +22,7 @@ export async function completeSkill(context) {
 
 const indent = (text) => text.match(/^(\s*(?:- )*)/)[1].length;
 
-/** The keys in which the line lies, outermost first. */
+/** The keys above the line, outermost first. */
 function keysAbove(doc, number, depth) {
   const keys = [];
   for (let at = number - 1, least = depth; at > 0 && least > 0; at -= 1) {
@@ -41,7 +41,7 @@ function within(root, node, keys) {
   return at;
 }
 
-/** The schema behind a reference, and of several possible ones the one that has properties. */
+/** The schema of a reference; alternatives are merged into one schema with all their properties. */
 function resolve(root, node) {
   if (!node || typeof node !== "object") return null;
   if (node.$ref) return resolve(root, node.$ref.slice(2).split("/").reduce((at, name) => at?.[name], root));

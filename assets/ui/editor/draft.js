@@ -1,29 +1,29 @@
-// The working copy of a skillpack, as the editor and the notebook page have it open.
+// The draft of a skillpack, as the editor and the notebook page have it open.
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import { ask } from "../api";
+import { callApi } from "../api";
 import { unsavedPaths } from "../unsaved";
 import { Files, encoded } from "./files";
 
-const LOOK_EVERY_MS = 10_000;
+const REFRESH_MS = 10_000;
 
-/** `{view, open, load, edit, saveAll, …}` of the working copy at `base`, a URL of the API. Text of the user that was not saved is
- *  restored in the files that `isShown` on this page. */
+/** `{view, open, load, edit, saveAll, …}` of the draft at `base`, a URL of the API. Unsaved text of the user is restored in the
+ *  files that `isShown` on this page. */
 export function useDraft({ base, project, csrf, user, onError, isShown }) {
   const [view, setView] = useState(null), [check, setCheck] = useState({ problems: [], warnings: [], skills: [] });
   const files = useMemo(() => new Files(base, user), [base, user]), open = useSyncExternalStore(files.subscribe, files.snapshot, files.snapshot);
   const session = { project, csrf };
   files.session = session;
-  const guard = useCallback((work) => work().catch((error) => onError(error.detail ?? "That did not work.")), [onError]);
+  const guard = useCallback((work) => work().catch((error) => onError(error.detail ?? "The request failed. Try again.")), [onError]);
   const inBackground = useCallback((work) => guard(() => work().catch((error) => { if (error.code !== "connection_lost") throw error; })), [guard]);
 
   const refresh = useCallback(async () => {
-    const [fresh, checked] = await Promise.all([ask("GET", base, session), ask("GET", `${base}/check`, session)]);
-    if (!files.draft) { // the first time, what was not saved is open before anything else is
+    const [fresh, checked] = await Promise.all([callApi("GET", base, session), callApi("GET", `${base}/check`, session)]);
+    if (!files.draft) { // the first time, files with unsaved text are opened before others
       files.draft = fresh.skillpack_id;
-      files.look = async (path) => entryOf(fresh, path);
+      files.findEntry = async (path) => entryOf(fresh, path);
       const paths = (await unsavedPaths(user, files.draft)).filter(isShown);
       await Promise.all(paths.map((path) => files.load(path).catch(() => {})));
-      files.look = async (path) => entryOf(await refresh(), path);
+      files.findEntry = async (path) => entryOf(await refresh(), path);
     }
     setView((before) => (before?.revision > fresh.revision ? before : fresh));
     setCheck((before) => (checked.skills.length || !checked.problems.length ? checked : { ...checked, skills: before.skills, isStale: true }));
@@ -34,7 +34,7 @@ export function useDraft({ base, project, csrf, user, onError, isShown }) {
   useEffect(() => files.start(), [files]);
   useEffect(() => {
     guard(refresh);
-    const timer = setInterval(() => document.hidden || inBackground(async () => files.follow((await refresh()).files)), LOOK_EVERY_MS);
+    const timer = setInterval(() => document.hidden || inBackground(async () => files.follow((await refresh()).files)), REFRESH_MS);
     return () => clearInterval(timer);
   }, [files]);
 
@@ -45,12 +45,12 @@ export function useDraft({ base, project, csrf, user, onError, isShown }) {
     load: (path) => guard(() => files.load(path)), edit: (path, text) => files.edit(path, text), save: (path) => guard(() => files.save(path)),
     close: (path) => files.close(path), keepMine: (path) => guard(() => files.keepMine(path)), discard: (path) => guard(() => files.discard(path)),
     readTheirs: (path) => files.readText(path),
-    create: (texts) => change(async () => { for (const [path, text] of Object.entries(texts)) await ask("PUT", `${base}/files/${encoded(path)}`, { ...session, body: text }); }),
-    remove: (path) => change(async () => { await files.settled(path); await ask("DELETE", `${base}/files/${encoded(path)}`, session); files.drop(path, { isGone: true }); }),
-    restore: (path) => change(() => ask("POST", `${base}/restore/${encoded(path)}`, session)),
-    move: (path, to) => changeAll(() => ask("POST", `${base}/move`, { ...session, json: { path, to } })),
-    reset: (json) => changeAll(() => ask("POST", `${base}/reset`, { ...session, json })),
-    bring: (file) => changeAll(() => { const body = new FormData(); body.append("bundle", file, file.name); return ask("POST", `${base}/import`, { ...session, body }); }),
+    create: (texts) => change(async () => { for (const [path, text] of Object.entries(texts)) await callApi("PUT", `${base}/files/${encoded(path)}`, { ...session, body: text }); }),
+    remove: (path) => change(async () => { await files.settled(path); await callApi("DELETE", `${base}/files/${encoded(path)}`, session); files.drop(path, { isGone: true }); }),
+    restore: (path) => change(() => callApi("POST", `${base}/restore/${encoded(path)}`, session)),
+    move: (path, to) => changeAll(() => callApi("POST", `${base}/move`, { ...session, json: { path, to } })),
+    reset: (json) => changeAll(() => callApi("POST", `${base}/reset`, { ...session, json })),
+    upload: (file) => changeAll(() => { const body = new FormData(); body.append("bundle", file, file.name); return callApi("POST", `${base}/import`, { ...session, body }); }),
   };
 }
 

@@ -1,17 +1,17 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import { Split } from "../split";
-import { Begin } from "./begin";
 import { Code } from "./code";
 import { Conflict } from "./conflict";
 import { useDraft } from "./draft";
 import { isUnsaved } from "./files";
+import { NewSkill } from "./new_skill";
 import { Preview } from "./preview";
 import { Publish } from "./publish";
 import { Restored, SaveState } from "./saved";
 import { Tree } from "./tree";
 import { Try } from "./try";
 
-/** The editor of a skillpack's working copy: files, code with problems at their lines, and the skill under the cursor to try. */
+/** The editor of a skillpack's draft: files, code with its problems, and a form to run the skill of the open file. */
 export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) {
   const base = `/v1/skillpacks/${skillpack}/drafts`, [notice, setNotice] = useState(""), [current, setCurrent] = useState(null);
   const [isRead, setRead] = useState(false), draft = useDraft({ base, project, csrf, user, onError: setNotice, isShown }), goTo = useRef(null);
@@ -20,29 +20,29 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   const skill = skillOf(draft.check.skills, current), isEmpty = files.every((one) => one.is_deleted);
   const show = async (path, line) => { setCurrent(path); if (!draft.open[path]) await draft.load(path); if (line) setTimeout(() => goTo.current?.(line), 50); };
   useEffect(() => {
-    const asked = new URLSearchParams(location.search), file = asked.get("file");
-    if (!current && file && files.some((one) => one.path === file && !one.is_deleted)) { show(file, Number(asked.get("line")) || 0); return; }
+    const query = new URLSearchParams(location.search), file = query.get("file");
+    if (!current && file && files.some((one) => one.path === file && !one.is_deleted)) { show(file, Number(query.get("line")) || 0); return; }
     const restored = Object.keys(draft.open)[0];
     if (!current && restored) { setCurrent(restored); return; }
     const first = files.find((one) => !one.is_deleted && /(^|\/)(skill\.yaml|SKILL\.md)$/.test(one.path));
     if (!current && first) show(first.path);
   }, [draft.view?.revision === undefined, files.length]);
   useEffect(() => { if (current && draft.view && !files.some((one) => one.path === current && !one.is_deleted) && !isUnsaved(file)) setCurrent(null); }, [draft.view]);
-  if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Opening the working copy…</p>}</>;
-  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "not saved" : "saving"]));
+  if (!draft.view) return <><Notice text={notice} onClose={() => setNotice("")} />{!notice && <p className="skeleton">Loading draft…</p>}</>;
+  const isMarkdown = /\.md$/i.test(current ?? ""), changed = new Map(Object.entries(draft.open).filter(([, one]) => isUnsaved(one)).map(([path, one]) => [path, one.conflict || one.failure || one.restored ? "unsaved" : "saving"]));
   return (
     <div className="col grow" style={{ minHeight: 0 }}>
       <div className="row editor-bar">
-        <span className="t2">{draft.view.base_version ? `Began with v${draft.view.base_version}` : "Never published"}</span>
+        <span className="t2">{draft.view.base_version ? `Based on v${draft.view.base_version}` : "Not published yet"}</span>
         <SaveState open={draft.open} onSave={draft.saveNow} /><span className="grow" />
         <a className="btn quiet" href={`${base}/bundle?project=${encodeURIComponent(project)}`}>Export</a>
-        {canWrite && <>{!isEmpty && <Begin draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
+        {canWrite && <>{!isEmpty && <NewSkill draft={draft} project={project} onCreated={show} />}<Publish base={base} project={project} csrf={csrf} skillpack={skillpack} problems={draft.check.problems} skill={skill} canManage={canManage} beforeOpen={draft.saveAll} onPublished={draft.refresh} /></>}
       </div>
       <Notice text={notice} onClose={() => setNotice("")} />
       <div className="editor">
         <Tree files={files} current={current} changed={changed} problems={new Set(draft.check.problems.map((one) => one.path))} canWrite={canWrite} onOpen={show}
           onCreate={(path) => draft.create({ [path]: "" }).then(() => show(path))} onMove={draft.move} onRemove={draft.remove} onRestore={draft.restore} />
-        <Split name="try" label="Width of the playground" initial={432}>
+        <Split name="try" label="Playground width" initial={432}>
           <div className="col grow" style={{ minHeight: 0 }}>
             <Tabs open={Object.keys(draft.open)} current={current} isRead={isRead} onRead={isMarkdown ? () => setRead(!isRead) : null} onPick={setCurrent} onClose={(path) => { draft.close(path); if (path === current) setCurrent(Object.keys(draft.open).find((one) => one !== path) ?? null); }} />
             {file?.conflict && <Conflict path={current} conflict={file.conflict} mine={file.text} readTheirs={draft.readTheirs} onMine={() => draft.keepMine(current)} onTheirs={() => draft.discard(current)} />}
@@ -51,13 +51,13 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
               {file && !file.isBinary && <Code path={current} doc={file.text} rev={file.rev} readOnly={!canWrite} diagnostics={problems.filter((one) => one.path === current)} onEdit={(text) => draft.edit(current, text)} onSave={draft.saveNow} onReady={(go) => { goTo.current = go; }} />}
               {file && isRead && isMarkdown && !file.isBinary && <Preview text={file.text} />}
             </div>
-            {file?.isBinary && <p className="pad t2">This file is no text. It goes along with the skill as it is.</p>}
-            {!file && !isEmpty && <p className="pad t2">Choose a file.</p>}
-            {isEmpty && <Empty>{canWrite && <Begin isFirst draft={draft} project={project} onCreated={show} />}</Empty>}
+            {file?.isBinary && <p className="pad t2">This is a binary file. It is published unchanged.</p>}
+            {!file && !isEmpty && <p className="pad t2">Select a file.</p>}
+            {isEmpty && <Empty>{canWrite && <NewSkill isFirst draft={draft} project={project} onCreated={show} />}</Empty>}
             {!isEmpty && <Problems problems={problems} onPick={(one) => show(one.path, one.line)} />}
           </div>
           <div className="col grow" style={{ minHeight: 0 }}>
-            <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form is that of the last state without problems">before the problems</span>}</div>
+            <div className="pane-head"><span className="grow">{skill ? `Try ${skill.name}` : "Try"}</span>{draft.check.isStale && !isEmpty && <span className="tag" title="The form shows the last state of the draft without problems">Last valid state</span>}</div>
             <Try skill={skill} base={base} project={project} csrf={csrf} canWrite={canWrite} beforeRun={draft.saveAll} />
           </div>
         </Split>
@@ -66,25 +66,25 @@ export function Editor({ project, csrf, user, skillpack, canWrite, canManage }) 
   );
 }
 
-const isShown = (path) => !path.endsWith(".ipynb"); // the page of notebooks restores those
+const isShown = (path) => !path.endsWith(".ipynb"); // the notebook page restores these
 
-/** What a working copy without a file is, and how it gets the first one. */
+/** The empty state of a draft. */
 function Empty({ children }) {
   return (
     <div className="none-yet pad">
       <div className="col" style={{ gap: 10, alignItems: "start" }}>
-        <h2>No skill here yet</h2>
-        <p className="t2">A skill is an agent with a prompt, or a Python function. Write one, begin with a template, or bring a folder that you have. Nobody can call it before you publish it.</p>
+        <h2>No skills yet</h2>
+        <p className="t2">A skill is an agent with a prompt, or a Python function. Create one, start from a template, or upload a folder. Callers can run it after you publish it.</p>
         {children}
       </div>
     </div>
   );
 }
 
-/** The skill in whose folder a file lies; the first where it lies in none. */
+/** The skill whose folder contains a file; null if there is none. */
 function skillOf(skills, path) {
-  const holding = skills.filter((skill) => path?.startsWith(`${skill.path}/`) && !skill.parent_skill);
-  return holding.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
+  const containing = skills.filter((skill) => path?.startsWith(`${skill.path}/`) && !skill.parent_skill);
+  return containing.toSorted((one, other) => other.path.length - one.path.length)[0] ?? null;
 }
 
 function Tabs({ open, current, isRead, onRead, onPick, onClose }) {

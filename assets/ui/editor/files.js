@@ -1,7 +1,7 @@
-// The files of a working copy that are open: what is stored, what is written here, and how the one becomes the other.
+// The open files of a draft: the stored text, the edited text, and saving.
 //
-// A file has one save under way at a time. What is written meanwhile is saved after it, based on the ETag that it brought.
-import { ask, read } from "../api";
+// Each file has at most one save in progress. Text that is edited in the meantime is saved afterwards, based on the ETag of that save.
+import { callApi, read } from "../api";
 import { beforeLeaving, forget, keep, take } from "../unsaved";
 
 const SAVE_AFTER_MS = 600;
@@ -9,12 +9,12 @@ const KEEP_AFTER_MS = 250;
 const RETRY_MS = [2_000, 5_000, 15_000, 30_000];
 const MAX_SENT = 2;
 
-const saving = new Map(); // URL → the save under way; it goes on after its page was left for another one of the studio
+const saving = new Map(); // URL → the save in progress; it continues after the user opens another page of the studio
 
-/** Whether a file may be stored with another text than the one that is written here. */
+/** Whether the stored text of a file may differ from the edited text. */
 export const isUnsaved = (file) => Boolean(file) && (file.text !== file.saved || file.sent.length > 0);
 
-/** The open files of one user in the working copy at `base`, a URL of the API. */
+/** The open files of one user in the draft at `base`, a URL of the API. */
 export class Files {
   /** path → `{text, saved, revision, rev, isBinary, …}`: `saved` is the text at the ETag `revision`, `kept` the text that this browser
    *  has stored, `sent` are texts whose save was not confirmed; `conflict` is the change of another writer, `failure` the error of the
@@ -24,9 +24,9 @@ export class Files {
   collect = () => {};
   /** Called after a file was saved. */
   onSaved = () => {};
-  /** Resolves to the entry of a path in the list of the working copy. */
-  look = async () => undefined;
-  /** ID of the working copy. */
+  /** Resolves to the entry of a path in the file list of the draft. */
+  findEntry = async () => undefined;
+  /** ID of the draft. */
   draft = "";
   session = {};
   #isLeft = false;
@@ -39,7 +39,7 @@ export class Files {
   subscribe = (listener) => { this.#listeners.add(listener); return () => this.#listeners.delete(listener); };
   snapshot = () => this.open;
 
-  /** Save, store and warn as the page is hidden, left or online again. Returns a function that ends this. */
+  /** Save, store and warn when the page is hidden, left or online again. Returns a function that stops this. */
   start() {
     this.#isLeft = false;
     const retry = () => this.#unsaved().forEach(([path, file]) => file.failure && this.#quietly(path));
@@ -62,19 +62,19 @@ export class Files {
     };
   }
 
-  /** Open a file, or read it again. Text of the user that was not saved is restored; if the file has changed since, the user is asked. */
+  /** Open a file, or load it again. Unsaved text of the user is restored; if the file has changed since, there is a conflict. */
   async load(path) {
     await this.settled(path);
     const kept = await take(this.#id(path)), stored = await this.#read(path).catch((error) => { if (kept && error.code === "draft_file_not_found") return null; throw error; });
     const facts = { text: stored?.text ?? "", saved: stored?.text ?? "", revision: stored?.etag ?? null, rev: (this.open[path]?.rev ?? 0) + 1, isBinary: stored?.isBinary ?? false, conflict: null, failure: null, restored: 0, kept: null, sent: [] };
     if (kept && kept.text !== stored?.text) {
-      const isUnchanged = stored && (stored.etag === kept.base || kept.sent.includes(stored.text)), entry = isUnchanged ? null : await this.look(path);
+      const isUnchanged = stored && (stored.etag === kept.base || kept.sent.includes(stored.text)), entry = isUnchanged ? null : await this.findEntry(path);
       Object.assign(facts, { text: kept.text, kept: kept.text, sent: kept.sent, restored: kept.at, revision: isUnchanged ? stored.etag : kept.base, conflict: isUnchanged ? null : entry ?? { is_deleted: true } });
     } else if (kept) forget(this.#id(path));
     this.#put(path, facts);
   }
 
-  /** Text was written. */
+  /** Set the edited text. */
   edit(path, text) {
     if (!this.#set(path, { text })) return;
     if (!isUnsaved(this.open[path])) this.#set(path, { failure: null, restored: 0 });
@@ -93,7 +93,7 @@ export class Files {
     return saving.get(url);
   }
 
-  /** Resolves when no save of the file is under way. */
+  /** Resolves when no save of the file is in progress. */
   async settled(path) { await saving.get(this.#url(path))?.catch(() => {}); }
 
   /** Save all files. Rejects if one cannot be saved. */
@@ -101,17 +101,17 @@ export class Files {
     this.collect();
     await Promise.all(this.#unsaved().map(([path]) => this.save(path)));
     const [path] = this.#unsaved().find(([, file]) => file.conflict) ?? [];
-    if (path) throw { detail: `${path} is not saved, because another user changed it. Keep your text or take theirs first.` };
+    if (path) throw { detail: `${path} is not saved, because another user changed it. Keep your text or use theirs first.` };
   }
 
-  /** Save the text over what another writer has written. */
+  /** Save the text over the change of another user. */
   keepMine(path) {
     const { conflict } = this.open[path];
     this.#set(path, { revision: conflict.revision === undefined ? null : `"${conflict.revision}"`, conflict: null });
     return this.save(path);
   }
 
-  /** Forget the text that is not saved. */
+  /** Discard the unsaved text. */
   async discard(path) {
     this.collect();
     await this.settled(path);
@@ -133,7 +133,7 @@ export class Files {
     this.drop(path);
   }
 
-  /** Have a file open no more, and delete what this browser has stored of it if it `isGone`. */
+  /** Close a file without saving; delete what this browser has stored of it if it `isGone`. */
   drop(path, { isGone = false } = {}) {
     clearTimeout(this.#timers[path]?.save);
     if (isGone) this.#forget(path);
@@ -143,7 +143,7 @@ export class Files {
 
   dropAll() { Object.keys(this.open).forEach((path) => this.drop(path)); }
 
-  /** Show what other writers have written, by the list `files` of the working copy, unless something here is not saved. */
+  /** Show the changes of other users, by the list `files` of the draft, in files without unsaved text. */
   async follow(files) {
     for (const [path, { revision, conflict }] of Object.entries(this.open)) {
       const theirs = files.find((one) => one.path === path && !one.is_deleted);
@@ -180,11 +180,11 @@ export class Files {
 
   async #saveOnce(path) {
     const { text, revision, sent, failure } = this.open[path];
-    if (failure && sent.length && (await this.#adopt(path))) return; // its answer was lost
+    if (failure && sent.length && (await this.#adopt(path))) return; // the response was lost
     this.#set(path, { sent: [...sent, text].slice(-MAX_SENT) });
     this.#keep(path);
     try {
-      const written = await ask("PUT", this.#url(path), { ...this.session, body: text, headers: revision ? { "If-Match": revision } : {} });
+      const written = await callApi("PUT", this.#url(path), { ...this.session, body: text, headers: revision ? { "If-Match": revision } : {} });
       this.#saved(path, text, `"${written.revision}"`);
     } catch (error) {
       const isChanged = error.code === "draft_file_changed";
@@ -195,7 +195,7 @@ export class Files {
     }
   }
 
-  /** Go on from what is stored if this page has sent it; resolves to whether it has. */
+  /** Use the stored text as the saved one if this page has sent it; resolves to whether it has. */
   async #adopt(path) {
     const stored = await this.#read(path).catch((error) => { if (error.code === "draft_file_not_found") return null; throw error; });
     const isOurs = Boolean(stored) && (this.open[path]?.sent ?? []).includes(stored.text);
@@ -210,14 +210,14 @@ export class Files {
   }
 
   #retryLater(path, { code, httpStatus }) {
-    if (this.#isLeft) return; // the text is kept, and restored where the file is opened next
+    if (this.#isLeft) return; // the text is stored in the browser, and restored when the file is opened again
     if (code !== "connection_lost" && httpStatus !== 429 && !(httpStatus >= 500)) return;
     const count = this.#failures[path] ?? 0;
     this.#failures[path] = count + 1;
     (this.#timers[path] ??= {}).save = setTimeout(() => this.#quietly(path), RETRY_MS[Math.min(count, RETRY_MS.length - 1)]);
   }
 
-  /** Save without a report: the state of the file shows the failure. */
+  /** Save without throwing: the state of the file shows a failure. */
   #quietly(path) { this.save(path).catch(() => {}); }
 
   #keepAll = () => { this.collect(); this.#unsaved().forEach(([path]) => this.#keep(path)); };

@@ -1,12 +1,12 @@
 import { Markdown } from "../markdown";
 
-/** A file of Markdown as people read it, with what stands between its first two lines of dashes before it. */
+/** A rendered Markdown file, with its front matter above. */
 export function Preview({ text }) {
   const [head, body] = split(text);
   return (
     <div className="scroll as-read prose markdown" tabIndex={0} role="region" aria-label="Preview">
       {head && <pre><code>{head}</code></pre>}
-      {body.trim() ? <Markdown text={body} /> : <p className="t3">Nothing is written yet.</p>}
+      {body.trim() ? <Markdown text={body} /> : <p className="t3">This file is empty.</p>}
     </div>
   );
 }

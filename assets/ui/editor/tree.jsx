@@ -1,6 +1,6 @@
 import { useMemo, useState } from "react";
 
-/** The files of a working copy as a tree: folders fold, files open, and each can be renamed or deleted and brought back. */
+/** The files of a draft as a tree: folders collapse, files open, and each can be renamed, deleted and restored. */
 export function Tree({ files, current, changed, problems, canWrite, onOpen, onCreate, onMove, onRemove, onRestore }) {
   const [closed, setClosed] = useState(() => new Set()), [naming, setNaming] = useState(null);
   const rows = useMemo(() => rowsOf(files.filter((file) => !file.is_deleted), closed), [files, closed]);
@@ -8,7 +8,7 @@ export function Tree({ files, current, changed, problems, canWrite, onOpen, onCr
   const fold = (path) => setClosed((before) => { const after = new Set(before); if (!after.delete(path)) after.add(path); return after; });
   const folder = current?.includes("/") ? current.slice(0, current.lastIndexOf("/") + 1) : "";
   return (
-    <nav className="tree col" aria-label="Files of the working copy">
+    <nav className="tree col" aria-label="Draft files">
       <div className="pane-head"><span className="grow">Files</span>{canWrite && <button type="button" className="btn quiet small" onClick={() => setNaming({ from: null, path: folder })}>New file</button>}</div>
       {naming && <Name {...naming} onDone={(path) => { setNaming(null); if (path && path !== naming.from) (naming.from ? onMove(naming.from, path) : onCreate(path)); }} />}
       <ul className="scroll grow">
@@ -21,7 +21,7 @@ export function Tree({ files, current, changed, problems, canWrite, onOpen, onCr
             {canWrite && <span className="acts"><button type="button" className="btn quiet small" aria-label={`Rename ${path}`} onClick={() => setNaming({ from: path, path })}>✎</button>{!isFolder && <button type="button" className="btn quiet small" aria-label={`Delete ${path}`} onClick={() => onRemove(path)}>✕</button>}</span>}
           </li>
         ))}
-        {!rows.length && <li className="t3 pad">Nothing yet. Begin with a template, a new skill, or a zip.</li>}
+        {!rows.length && <li className="t3 pad">No files yet. Create a skill, use a template, or upload a ZIP file.</li>}
       </ul>
       {canWrite && gone.length > 0 && <details className="gone"><summary>Deleted ({gone.length})</summary><ul>{gone.map((file) => <li key={file.path}><span className="cut grow t3" title={file.path}>{file.path}</span><button type="button" className="btn quiet small" onClick={() => onRestore(file.path)}>Restore</button></li>)}</ul></details>}
     </nav>
@@ -37,7 +37,7 @@ function Name({ from, path, onDone }) {
   );
 }
 
-/** Folders before files, each by name; what lies in a closed folder is left out. */
+/** Folders before files, each by name, without the content of collapsed folders. */
 function rowsOf(files, closed) {
   const rows = [], walk = (inside, prefix, depth) => {
     const names = [...new Set(inside.map((path) => path.slice(prefix.length).split("/")[0] + (path.slice(prefix.length).includes("/") ? "/" : "")))];

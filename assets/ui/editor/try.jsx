@@ -1,5 +1,5 @@
-import { useEffect, useMemo, useRef, useState } from "react";
-import { ask } from "../api";
+import { useEffect, useRef, useState } from "react";
+import { callApi } from "../api";
 import { EventList } from "../events";
 import { SchemaForm } from "../form";
 import { LiveCost } from "../live";
@@ -10,13 +10,14 @@ import { useEvents } from "../stream";
 import { Value } from "../value";
 
 const INPUTS = "inputs.";
+const STATES = { succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
 
-/** Runs a skill of the working copy as it stands, and shows the run as it happens. */
+/** Runs a skill of the draft in its current state, and shows the run live. */
 export function Try(props) {
-  return props.skill ? <TrySkill key={props.skill.name} {...props} /> : <p className="pad t2">Open a file of a skill to try it here.</p>;
+  return props.skill ? <TrySkill key={props.skill.name} {...props} /> : <p className="pad t2">Open a file of a skill to run the skill here.</p>;
 }
 
-/** One skill's form and run. Another skill begins with another form; nothing that is typed into one is taken out of it. */
+/** The form and the run of one skill. Each skill has a form of its own. */
 function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
   const [errors, setErrors] = useState({}), [problem, setProblem] = useState(""), [job, setJob] = useState(""), [example, setExample] = useState({ at: 0, inputs: {} });
   const [model, setModel] = useState(""), [models, setModels] = useState([]), isAgent = Boolean(skill.is_agentic), [isBusy, setBusy] = useState(false), lock = useRef(false);
@@ -29,12 +30,12 @@ function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
     setProblem("");
     try {
       await beforeRun();
-      const made = await ask("POST", `${base}/run`, { project, csrf, json: { skill: skill.name, inputs, source: "studio", ...(isAgent && model && { model }) } });
+      const made = await callApi("POST", `${base}/run`, { project, csrf, json: { skill: skill.name, inputs, source: "studio", ...(isAgent && model && { model }) } });
       setJob(made.job_id);
     } catch (error) {
       const of_fields = (error.errors ?? []).filter((one) => one.path.startsWith(INPUTS));
       setErrors(Object.fromEntries(of_fields.map((one) => [one.path.slice(INPUTS.length), one.message])));
-      if (!of_fields.length) setProblem(error.detail ?? "That did not work.");
+      if (!of_fields.length) setProblem(error.detail ?? "The request failed. Try again.");
     }
     lock.current = false;
     setBusy(false);
@@ -54,9 +55,9 @@ function TrySkill({ skill, base, project, csrf, canWrite, beforeRun }) {
 
 function Run({ job, project, schema }) {
   const src = `${project}/${job}`, [events] = useEvents(src), [ended, setEnded] = useState(null), last = events.at(-1)?.type;
-  const isOver = ["succeeded", "failed", "cancelled"].includes(last);
-  useEffect(() => { if (isOver) ask("GET", `/v1/jobs/${job}`, { project }).then(setEnded, () => {}); }, [isOver, job, project]);
-  const word = useMemo(() => (last ? last[0].toUpperCase() + last.slice(1) : "Queued"), [last]);
+  const isOver = last in STATES;
+  useEffect(() => { if (isOver) callApi("GET", `/v1/jobs/${job}`, { project }).then(setEnded, () => {}); }, [isOver, job, project]);
+  const word = STATES[last];
   return (
     <div className="col grow trying" style={{ minHeight: 0 }}>
       <div className="pane-head" style={{ fontWeight: 400 }}>

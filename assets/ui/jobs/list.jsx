@@ -11,21 +11,21 @@ import { useJobs } from "./rows_data";
 
 const REFRESH_S = 2;
 
-/** The jobs of a project as they come and go. Filters are in the address; rows stay where they are under the pointer. */
+/** The jobs of a project, updated live. The URL contains the filters; rows do not move while the pointer is over the list. */
 export function JobList({ project, csrf, canWrite }) {
   const [params, setParams] = useSearchParams(), filters = filtersOf(params), query = changed(filters, {}).toString();
   const { rows, fresh, failure, hasMore, isLoading, refresh, more, hold, release } = useJobs(project, query);
   const [picked, setPicked] = useState(new Set()), [isPicking, setPicking] = useState(false), [act, setAct] = useState(null), box = useRef(null);
   useEffect(() => setPicked(new Set()), [query, project]);
-  const ask = (change) => setParams(changed(filters, change), { replace: true, preventScrollReset: true });
+  const filter = (change) => setParams(changed(filters, change), { replace: true, preventScrollReset: true });
   const toggle = (id) => { setPicking(true); setPicked((before) => { const after = new Set(before); if (!after.delete(id)) after.add(id); return after; }); };
-  const still = useStill(hold, release), named = useNames(project), chosen = rows.filter((job) => picked.has(job.id));
+  const handlers = usePause(hold, release), named = useNames(project), selected = rows.filter((job) => picked.has(job.id));
   const leave = () => { setPicked(new Set()); setPicking(false); };
   const begin = (kind, jobs) => jobs.length && canWrite && setAct({ kind, jobs });
   const onKeyDown = (event) => {
     if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest("input:not([type=checkbox]), select, dialog")) return;
     const here = rows.find((job) => job.id === event.target.closest("tr")?.dataset.id);
-    const keys = { x: () => here && toggle(here.id), r: () => begin("replay", chosen.length ? chosen : [here].filter(Boolean)), c: () => begin("cancel", chosen.length ? chosen : [here].filter(Boolean)), Escape: leave };
+    const keys = { x: () => here && toggle(here.id), r: () => begin("replay", selected.length ? selected : [here].filter(Boolean)), c: () => begin("cancel", selected.length ? selected : [here].filter(Boolean)), Escape: leave };
     if (!keys[event.key] || (event.key === "Escape" && !isPicking)) return;
     event.preventDefault();
     keys[event.key]();
@@ -33,16 +33,16 @@ export function JobList({ project, csrf, canWrite }) {
   return (
     <div className="col grow" style={{ minHeight: 0 }} onKeyDown={onKeyDown}>
       <Pulse seconds={REFRESH_S} onBeat={refresh} />
-      <Bars project={project} since={filters.since} onPick={(span) => ask(span)} />
-      {chosen.length > 0
-        ? <div className="job-bar row wrap" role="group" aria-label="Chosen jobs"><span className="strong num">{chosen.length} chosen</span><button type="button" className="btn" data-key="r" data-label="Replay the chosen jobs" onClick={() => begin("replay", chosen)}>Replay…</button><button type="button" className="btn danger" data-key="c" data-label="Cancel the chosen jobs" onClick={() => begin("cancel", chosen)}>Cancel…</button><span className="grow" /><button type="button" className="btn quiet" onClick={leave}>Choose none</button></div>
-        : <Filters project={project} filters={filters} isPicking={isPicking} canWrite={canWrite} onAsk={ask} onPicking={() => (isPicking ? leave() : setPicking(true))} />}
+      <Bars project={project} since={filters.since} onPick={(span) => filter(span)} />
+      {selected.length > 0
+        ? <div className="job-bar row wrap" role="group" aria-label="Selected jobs"><span className="strong num">{selected.length} selected</span><button type="button" className="btn" data-key="r" data-label="Replay selected jobs" onClick={() => begin("replay", selected)}>Replay…</button><button type="button" className="btn danger" data-key="c" data-label="Cancel selected jobs" onClick={() => begin("cancel", selected)}>Cancel…</button><span className="grow" /><button type="button" className="btn quiet" onClick={leave}>Clear selection</button></div>
+        : <Filters project={project} filters={filters} isPicking={isPicking} canWrite={canWrite} onFilter={filter} onPicking={() => (isPicking ? leave() : setPicking(true))} />}
       {failure && <div className="note line-note row" data-s="fail" role="alert"><span className="grow">{failure}</span><button type="button" className="btn" onClick={refresh}>Try again</button></div>}
-      <div className="scroll grow" role="region" tabIndex={0} aria-label="Job list" ref={box} {...still}>
+      <div className="scroll grow" role="region" tabIndex={0} aria-label="Job list" ref={box} {...handlers}>
         {fresh > 0 && <button type="button" className="fresh" onClick={() => { hold(); box.current.scrollTop = 0; }}>{fresh} new</button>}
-        {rows.length > 0 && <Rows rows={rows} named={named} project={project} isPicking={isPicking && canWrite} picked={picked} onToggle={toggle} onAll={() => setPicked(chosen.length === rows.length ? new Set() : new Set(rows.map((job) => job.id)))} />}
+        {rows.length > 0 && <Rows rows={rows} named={named} project={project} isPicking={isPicking && canWrite} picked={picked} onToggle={toggle} onAll={() => setPicked(selected.length === rows.length ? new Set() : new Set(rows.map((job) => job.id)))} />}
         {isLoading && <p className="skeleton">Loading…</p>}
-        {!rows.length && !isLoading && !failure && <div className="col none-match"><div className="strong">{query ? "No job matches these filters." : "No job is left here."}</div>{query && <button type="button" className="btn quiet" onClick={() => setParams({}, { replace: true })}>Show all jobs</button>}</div>}
+        {!rows.length && !isLoading && !failure && <div className="col none-match"><div className="strong">{query ? "No jobs match these filters." : "No jobs to show."}</div>{query && <button type="button" className="btn quiet" onClick={() => setParams({}, { replace: true })}>Show all jobs</button>}</div>}
         {hasMore && <div className="pad"><button type="button" className="btn" onClick={more}>Show more</button></div>}
       </div>
       {act && <Bulk {...act} project={project} csrf={csrf} onClose={() => { setAct(null); refresh(); }} onDone={leave} />}
@@ -50,8 +50,8 @@ export function JobList({ project, csrf, canWrite }) {
   );
 }
 
-/** Handlers of a place in which nothing moves while the pointer is in it, or something in it has the focus. */
-function useStill(onHold, onRelease) {
+/** Handlers of an element whose content is paused while the pointer is over it, or something in it has the focus. */
+function usePause(onHold, onRelease) {
   const touched = useRef({ pointer: false, focus: false });
   const touch = (what, isOn) => {
     const was = touched.current.pointer || touched.current.focus;

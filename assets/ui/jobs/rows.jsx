@@ -11,7 +11,7 @@ export function Rows({ rows, named, project, isPicking, picked, onToggle, onAll 
   return (
     <table className="tbl" aria-label="Jobs">
       <thead><tr>
-        {isPicking && <th scope="col" style={{ width: 36 }}><input type="checkbox" aria-label="Choose all" checked={rows.every((job) => picked.has(job.id))} onChange={onAll} /></th>}
+        {isPicking && <th scope="col" style={{ width: 36 }}><input type="checkbox" aria-label="Select all" checked={rows.every((job) => picked.has(job.id))} onChange={onAll} /></th>}
         {COLUMNS.map(([name, width, kind]) => <th key={name} scope="col" className={kind} style={{ width }}>{name}</th>)}
       </tr></thead>
       <tbody>
@@ -25,7 +25,7 @@ function Row({ job, skill, project, isPicking, isPicked, onToggle }) {
   const number = job.deployment_version ?? job.listing_version, version = number == null ? "draft" : `v${number}`, reason = reasonOf(job);
   return (
     <tr data-id={job.id} data-picked={isPicked}>
-      {isPicking && <td><input type="checkbox" className="above" aria-label={`Choose ${job.id.slice(0, 8)}`} checked={isPicked} onChange={onToggle} /></td>}
+      {isPicking && <td><input type="checkbox" className="above" aria-label={`Select job ${job.id.slice(0, 8)}`} checked={isPicked} onChange={onToggle} /></td>}
       <td><span className="st" data-s={job.status}><b><i />{STATES[job.status]}</b><em className="cut" title={reason}>{reason}</em></span><SimulatedTag job={job} /></td>
       <td><Link className="mono whole" to={`/p/${project}/jobs/${job.id}`} title={job.id}>{job.id.slice(0, 8)}</Link></td>
       <td title={skill}>{skill}</td>

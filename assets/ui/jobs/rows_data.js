@@ -1,11 +1,11 @@
-// The rows of the list of jobs: read again and again, and held still while somebody points at one or is on one.
+// The rows of the list of jobs: loaded periodically, and paused while the pointer or the focus is on one.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { list } from "../api";
 
 const PAGE = 50;
 const OVER = new Set(["succeeded", "failed", "cancelled"]);
 
-/** `{rows, fresh, …}` of the jobs that a query finds; `fresh` counts those that wait behind the rows that are held. */
+/** `{rows, fresh, …}` of the jobs of a query; `fresh` is the number of new jobs that the paused rows do not contain. */
 export function useJobs(project, query) {
   const [found, setFound] = useState([]), [older, setOlder] = useState([]), [next, setNext] = useState(null), [failure, setFailure] = useState(""), [isLoading, setLoading] = useState(true);
   const [held, setHeld] = useState(null), turn = useRef(0), isAsking = useRef(false);
@@ -19,7 +19,7 @@ export function useJobs(project, query) {
       setFound((before) => (isFirst ? items : kept(before, items)));
       if (isFirst) setNext(following);
       setFailure("");
-    } catch (error) { if (mine === turn.current) setFailure(error.detail ?? "The jobs could not be read."); }
+    } catch (error) { if (mine === turn.current) setFailure(error.detail ?? "The jobs could not be loaded."); }
     if (mine === turn.current) { isAsking.current = false; setLoading(false); }
   }, [project, query]);
   useEffect(() => { setFound([]); setOlder([]); setNext(null); setHeld(null); setLoading(true); read(true); }, [read]);
@@ -38,7 +38,7 @@ export function useJobs(project, query) {
   return { rows, fresh: Math.max(0, fresh), failure, isLoading, hasMore: Boolean(next), refresh: () => read(false), more, hold: () => setHeld(all.map((job) => job.id)), release: () => setHeld(null) };
 }
 
-/** What is found now, and what was found before and stands below it: that has left the first page, and is not gone. */
+/** The rows found now, and earlier rows below them: those have left the first page, but still exist. */
 function kept(before, now) {
   const ids = new Set(now.map((job) => job.id)), last = now.at(-1)?.created_at;
   return now.length < PAGE ? now : [...now, ...before.filter((job) => !ids.has(job.id) && job.created_at <= last && OVER.has(job.status))];

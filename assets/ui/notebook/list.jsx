@@ -1,18 +1,18 @@
 import { useRef, useState } from "react";
 import { Confirm } from "../controls";
 
-/** The notebooks of the working copy: opened, made, brought, renamed, deleted. */
-export function List({ paths, changed, current, canWrite, onOpen, onNew, onBring, onMove, onRemove }) {
+/** The notebooks of the draft, with buttons to open, create, upload, rename and delete them. */
+export function List({ paths, changed, current, canWrite, onOpen, onNew, onUpload, onMove, onRemove }) {
   const [naming, setNaming] = useState(null), file = useRef(null);
   const done = (text) => { const from = naming; setNaming(null); if (text) (from ? onMove(from, suffixed(text)) : onNew(suffixed(text))); };
   return (
-    <nav className="nb-list" aria-label="Notebooks of the working copy">
+    <nav className="nb-list" aria-label="Draft notebooks">
       {canWrite && <div className="row wrap"><button type="button" className="btn" data-key="n" data-label="New notebook" onClick={() => setNaming("")}>New</button><button type="button" className="btn quiet" onClick={() => file.current.click()}>Upload</button>
-        <input ref={file} type="file" accept=".ipynb" hidden aria-label="Notebook to upload" onChange={(event) => { const [one] = event.target.files; event.target.value = ""; if (one) onBring(one); }} /></div>}
+        <input ref={file} type="file" accept=".ipynb" hidden aria-label="Notebook to upload" onChange={(event) => { const [one] = event.target.files; event.target.value = ""; if (one) onUpload(one); }} /></div>}
       {naming !== null && <Name path={naming} onDone={done} />}
-      <ul>{paths.map((path) => <li key={path} className="row" data-current={path === current}><button type="button" className="grow cut" aria-current={path === current ? "page" : undefined} title={path} onClick={() => onOpen(path)}>{path.replace(/^notebooks\//, "").replace(/\.ipynb$/, "")}{changed.has(path) && <i className="t2"> not saved</i>}</button></li>)}</ul>
-      {!paths.length && <p className="t3">There is no notebook yet.</p>}
-      {canWrite && current && <div className="row wrap nb-file"><button type="button" className="btn small quiet" onClick={() => setNaming(current)}>Rename</button><Confirm label="Delete" kind="small quiet" title={`Delete ${current}?`} text="The editor can restore it until the next publish." confirm="Delete it" onConfirm={() => onRemove(current)} /></div>}
+      <ul>{paths.map((path) => <li key={path} className="row" data-current={path === current}><button type="button" className="grow cut" aria-current={path === current ? "page" : undefined} title={path} onClick={() => onOpen(path)}>{path.replace(/^notebooks\//, "").replace(/\.ipynb$/, "")}{changed.has(path) && <i className="t2"> unsaved</i>}</button></li>)}</ul>
+      {!paths.length && <p className="t3">No notebooks yet.</p>}
+      {canWrite && current && <div className="row wrap nb-file"><button type="button" className="btn small quiet" onClick={() => setNaming(current)}>Rename</button><Confirm label="Delete" kind="small quiet" title={`Delete ${current}?`} text="You can restore it in the editor until you publish the draft." confirm="Delete notebook" onConfirm={() => onRemove(current)} /></div>}
     </nav>
   );
 }

@@ -1,57 +1,57 @@
-// What a playground can run: the versions of the skillpack, the models, and the skill as each version has it.
+// The options of a playground: the versions of the skillpack, the models, and the skill in each version.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { ask, read } from "../api";
+import { callApi, read } from "../api";
 
 export const DRAFT = "draft";
 
-/** `{versions, models, active, skills, load, reload}`; `skills` maps a version (empty: the active one) to the skill, or to the
- *  error that stands for it. */
+/** `{versions, models, active, skills, load, reload}`; `skills` maps a version (empty: the active one) to the skill, or to an
+ *  error. */
 export function useChoices({ project, skill, skillpack, canWrite }) {
-  const [versions, setVersions] = useState([]), [models, setModels] = useState([]), [skills, setSkills] = useState({}), asked = useRef(new Set());
+  const [versions, setVersions] = useState([]), [models, setModels] = useState([]), [skills, setSkills] = useState({}), requested = useRef(new Set());
   const load = useCallback((version) => {
-    if (asked.current.has(version)) return;
-    asked.current.add(version);
-    const found = version === DRAFT ? ofDraft(project, skillpack, skill) : ask("GET", `/v1/skills/${path(skill)}?skillpack=${skillpack}${version && `&version=${version}`}`, { project });
+    if (requested.current.has(version)) return;
+    requested.current.add(version);
+    const found = version === DRAFT ? ofDraft(project, skillpack, skill) : callApi("GET", `/v1/skills/${path(skill)}?skillpack=${skillpack}${version && `&version=${version}`}`, { project });
     found.then((one) => setSkills((known) => ({ ...known, [version]: one })), (failure) => setSkills((known) => ({ ...known, [version]: { failure: failure.detail } })));
   }, [project, skill, skillpack]);
-  const reload = useCallback((version) => { asked.current.delete(version); load(version); }, [load]);
+  const reload = useCallback((version) => { requested.current.delete(version); load(version); }, [load]);
   useEffect(() => {
-    ask("GET", `/v1/skillpacks/${skillpack}/deployments?limit=100`, { project }).then(setVersions, () => {});
+    callApi("GET", `/v1/skillpacks/${skillpack}/deployments?limit=100`, { project }).then(setVersions, () => {});
     if (canWrite) modelsOf(project).then(setModels, () => {});
     load("");
   }, [project, skillpack, canWrite, load]);
   return { versions, models, skills, load, reload, active: versions.find((one) => one.is_active)?.version };
 }
 
-/** The language models that there are: `[{slug, isReached}]`. */
+/** The available language models: `[{slug, hasKey}]`. */
 export async function modelsOf(project) {
-  const families = await ask("GET", "/v1/providers", { project });
-  return families.flatMap((one) => one.models.map((slug) => ({ slug, isReached: one.has_own_key || one.has_instance_key })));
+  const families = await callApi("GET", "/v1/providers", { project });
+  return families.flatMap((one) => one.models.map((slug) => ({ slug, hasKey: one.has_own_key || one.has_instance_key })));
 }
 
 async function ofDraft(project, skillpack, name) {
-  const checked = await ask("GET", `/v1/skillpacks/${skillpack}/drafts/check`, { project });
+  const checked = await callApi("GET", `/v1/skillpacks/${skillpack}/drafts/check`, { project });
   const found = checked.skills.find((one) => one.name === name);
-  if (!found) throw { detail: checked.problems.length ? `The working copy has problems: ${checked.problems[0].path}: ${checked.problems[0].message}` : "The working copy has no such skill." };
+  if (!found) throw { detail: checked.problems.length ? `The draft has problems: ${checked.problems[0].path}: ${checked.problems[0].message}` : "The draft does not contain this skill." };
   return found;
 }
 
 /** The prompt of the skill in a version: `{path, text}`. */
 export async function promptOf({ project, skill, skillpack, version }) {
-  if (version !== DRAFT) return ask("GET", `/v1/skillpacks/${skillpack}/prompts/${path(skill)}${version && `?version=${version}`}`, { project });
+  if (version !== DRAFT) return callApi("GET", `/v1/skillpacks/${skillpack}/prompts/${path(skill)}${version && `?version=${version}`}`, { project });
   const found = await ofDraft(project, skillpack, skill), file = [found.path, found.entrypoint].filter(Boolean).join("/");
   const { bytes } = await read(`/v1/skillpacks/${skillpack}/drafts/files/${path(file)}`, { project });
   return { path: file, text: new TextDecoder().decode(bytes) };
 }
 
-/** Submit what a column says; resolves to the id of the job. */
+/** Submit a job with the options of a column; resolves to the ID of the job. */
 export async function submit(column, { project, csrf, skill, skillpack, active, inputs }) {
   const body = { skill, inputs, source: "studio", ...(column.model && { model: column.model }) }, session = { project, csrf, slot: column.key };
   const isOther = column.version === DRAFT || column.prompt;
-  if (!isOther) return (await ask("POST", `/v1/jobs?skillpack=${skillpack}${column.version && `&version=${column.version}`}`, { ...session, json: body })).id;
+  if (!isOther) return (await callApi("POST", `/v1/jobs?skillpack=${skillpack}${column.version && `&version=${column.version}`}`, { ...session, json: body })).id;
   const version = column.version === DRAFT ? {} : { version: Number(column.version || active) };
   const files = column.prompt ? { files: { [column.prompt.path]: column.prompt.text } } : {};
-  return (await ask("POST", `/v1/skillpacks/${skillpack}/drafts/run`, { ...session, json: { ...body, ...version, ...files } })).job_id;
+  return (await callApi("POST", `/v1/skillpacks/${skillpack}/drafts/run`, { ...session, json: { ...body, ...version, ...files } })).job_id;
 }
 
 export const path = (name) => name.split("/").map(encodeURIComponent).join("/");

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 import { Link } from "react-router";
-import { ask } from "../api";
+import { callApi } from "../api";
 import { EventList } from "../events";
 import { usd } from "../format";
 import { LiveCost, LiveProgress } from "../live";
@@ -16,79 +16,79 @@ import { Prompt } from "./prompt";
 
 const OVER = ["succeeded", "failed", "cancelled"];
 const STATES = { requeued: "queued", resumed: "running", started: "running", waiting: "waiting", queued: "queued" };
-const WORDS = { queued: "Queued", running: "Running", waiting: "Waiting", succeeded: "Succeeded", failed: "Failed", cancelled: "Cancelled" };
-const LOOK_EVERY_S = 2;
+const WORDS = { queued: "Queued", running: "Running", waiting: "Awaiting approval", succeeded: "Succeeded", failed: "Failed", cancelled: "Canceled" };
+const REFRESH_S = 2;
 
-/** One way to run the skill: what is run, and its run as it happens. */
+/** One column: its version, model and prompt, and its run, updated live. */
 export function Column({ column, number, isMany, choices, view, marks, project, csrf, skill, skillpack, canWrite, onChange, onRun, onRemove, onEnded }) {
   const src = column.job ? `${project}/${column.job}` : "", [events] = useEvents(src), [job, setJob] = useState(null);
   const own = choices.skills[column.version] ?? {}, shown = job?.id === column.job ? job : null, state = OVER.includes(shown?.status) ? shown.status : stateOf(events), isOver = OVER.includes(state);
-  const look = () => ask("GET", `/v1/jobs/${column.job}`, { project }).then((found) => { setJob(found); if (OVER.includes(found.status)) onEnded(found); }, () => {});
-  useEffect(() => { if (column.job) look(); }, [column.job, isOver, state === "waiting"]);
+  const refresh = () => callApi("GET", `/v1/jobs/${column.job}`, { project }).then((found) => { setJob(found); if (OVER.includes(found.status)) onEnded(found); }, () => {});
+  useEffect(() => { if (column.job) refresh(); }, [column.job, isOver, state === "waiting"]);
   return (
     <article className="column-of-play" aria-label={`Column ${number}`}>
       <div className="column-head">
         <div className="row">
           <Version column={column} choices={choices} canWrite={canWrite} number={number} onChange={onChange} />
           <span className="grow" />
-          {isMany && <>{canWrite && <button type="button" className="btn icon" aria-label={`Start column ${number}`} title="Run this column alone" onClick={onRun}><svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg></button>}<button type="button" className="btn quiet icon" aria-label={`Remove column ${number}`} onClick={onRemove}>✕</button></>}
+          {isMany && <>{canWrite && <button type="button" className="btn icon" aria-label={`Run column ${number}`} title="Run only this column" onClick={onRun}><svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><path d="M7 4l13 8-13 8z" /></svg></button>}<button type="button" className="btn quiet icon" aria-label={`Remove column ${number}`} onClick={onRemove}>✕</button></>}
         </div>
-        {own.is_agentic && <div className="row"><Model label={`Model of column ${number}`} model={column.model} models={choices.models} own={own.model} onPick={(model) => onChange({ model, ...ANEW })} />{canWrite && <Prompt {...{ project, csrf, skill, skillpack, number }} version={column.version} edit={column.prompt} onChange={(prompt) => onChange({ prompt, ...ANEW })} />}</div>}
+        {own.is_agentic && <div className="row"><Model label={`Model of column ${number}`} model={column.model} models={choices.models} own={own.model} onPick={(model) => onChange({ model, ...RESET })} />{canWrite && <Prompt {...{ project, csrf, skill, skillpack, number }} version={column.version} edit={column.prompt} onChange={(prompt) => onChange({ prompt, ...RESET })} />}</div>}
       </div>
       {own.failure && <div className="note line-note" data-s="fail" role="alert">{own.failure}</div>}
       {column.refusal && <Refusal refusal={column.refusal} project={project} />}
-      {column.job ? <Run {...{ src, state, project, skillpack, canWrite, view, marks, own, events }} job={shown} jobId={column.job} onLook={look} /> : !column.refusal && <Nothing own={own} isMany={isMany} />}
+      {column.job ? <Run {...{ src, state, project, skillpack, canWrite, view, marks, own, events }} job={shown} jobId={column.job} onRefresh={refresh} /> : !column.refusal && <EmptyColumn own={own} isMany={isMany} />}
     </article>
   );
 }
 
-export const ANEW = { job: "", refusal: null };
+export const RESET = { job: "", refusal: null };
 
 function Version({ column, choices, canWrite, number, onChange }) {
   return (
-    <select className="in" aria-label={`Version of column ${number}`} value={column.version} onChange={(event) => onChange({ version: event.target.value, prompt: null, ...ANEW })}>
-      <option value="">{choices.active ? `v${choices.active}, active` : "The active version"}</option>
+    <select className="in" aria-label={`Version of column ${number}`} value={column.version} onChange={(event) => onChange({ version: event.target.value, prompt: null, ...RESET })}>
+      <option value="">{choices.active ? `v${choices.active} (active)` : "Active version"}</option>
       {choices.versions.filter((one) => !one.is_active || column.version === String(one.version)).map((one) => <option key={one.id} value={one.version}>{`v${one.version}${one.notes ? ` · ${one.notes.slice(0, 40)}` : ""}`}</option>)}
-      {canWrite && <option value={DRAFT}>Working copy</option>}
+      {canWrite && <option value={DRAFT}>Draft</option>}
     </select>
   );
 }
 
-function Nothing({ own, isMany }) {
+function EmptyColumn({ own, isMany }) {
   return (
     <div className="col nothing">
-      <p className="t2">Fill the form and run the skill: what it does is shown here as it happens.</p>
-      <p className="t3">{isMany ? "What differs between the results of the columns is marked." : "The run is an ordinary job. Compare… puts another version, model or prompt beside it."}</p>
+      <p className="t2">Fill in the form and run the skill. Its steps appear here while it runs.</p>
+      <p className="t3">{isMany ? "Differences between the results are highlighted." : "A run is a normal job. Click Compare… to run another version, model or prompt alongside it."}</p>
       {own.version && <span className="tag">{`v${own.version}`}</span>}
     </div>
   );
 }
 
-/** Why it was not submitted; where money is missing, how much there is and how more comes. */
+/** Why the job was not submitted; if the wallet is too low, its balance and how to add credit. */
 function Refusal({ refusal, project }) {
   const isMoney = refusal.balance_micros != null;
   return (
     <div className="note line-note" data-s={isMoney ? "wait" : "fail"} role="alert">
-      <p>{refusal.detail ?? "That did not work."}</p>
-      {isMoney && <p>Balance {usd(refusal.balance_micros)}{refusal.reserved_micros > 0 && `, ${usd(refusal.reserved_micros)} of it reserved`}. The operator puts money in with <span className="mono">puras-studio topup {project} 5</span>. <Link to={`/p/${project}/usage`}>Usage and wallet</Link></p>}
+      <p>{refusal.detail ?? "The request failed. Try again."}</p>
+      {isMoney && <p>Balance: {usd(refusal.balance_micros)}{refusal.reserved_micros > 0 && ` (${usd(refusal.reserved_micros)} reserved)`}. An operator of the instance adds credit with <span className="mono">puras-studio topup {project} 5</span>. <Link to={`/p/${project}/usage`}>Usage and wallet</Link></p>}
       {refusal.code === "budget_reached" && <p><Link to={`/p/${project}/usage`}>Budgets of the project</Link></p>}
       {(refusal.errors ?? []).filter((one) => !one.path.startsWith("inputs.")).slice(0, 5).map((one, index) => <p key={index}><span className="mono">{one.path}</span> {one.message}</p>)}
     </div>
   );
 }
 
-function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks, own, events, onLook }) {
+function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks, own, events, onRefresh }) {
   const isOver = OVER.includes(state), hasResult = job?.status === "succeeded", isSteps = view === "steps" || !hasResult;
   const started = events.find((event) => event.type === "started"), last = events.at(-1);
   const reason = state === "queued" || state === "waiting" ? job?.waiting_reason : "";
   return (
     <>
-      {state === "queued" && <Pulse seconds={LOOK_EVERY_S} onBeat={onLook} />}
+      {state === "queued" && <Pulse seconds={REFRESH_S} onBeat={onRefresh} />}
       <div className="row column-state">
         <span className="st big" data-s={state} role="status"><b><i />{WORDS[state]}</b><em className="cut" title={reason}>{reason}</em></span>
         <span className="grow" />{canWrite && isOver && <RunInNotebook project={project} skillpack={skillpack} job={jobId} />}<Link to={`/p/${project}/jobs/${jobId}`}>Open the job</Link>
       </div>
-      {state === "waiting" && <div className="note line-note" data-s="wait" role="status">It asks before it goes on. <Link to={`/p/${project}/jobs/${jobId}`}>Approve or deny in the job</Link></div>}
+      {state === "waiting" && <div className="note line-note" data-s="wait" role="status">A tool call awaits your approval. <Link to={`/p/${project}/jobs/${jobId}`}>Approve or reject it in the job</Link></div>}
       <Simulated job={job} />
       {job?.error && <div className="note line-note" data-s="fail" role="alert">{job.error_code && <span className="mono strong">{job.error_code} · </span>}{job.error}</div>}
       <LiveProgress src={src} isOver={OVER.includes(job?.status)} />
@@ -96,7 +96,7 @@ function Run({ src, state, job, jobId, project, skillpack, canWrite, view, marks
       {!isSteps && <div className="scroll grow pad" tabIndex={0} role="region" aria-label="Result">{view === "json" ? <Json value={job.result} marks={marks} /> : <Value value={job.result} schema={own.output_schema} project={project} outputs={job.outputs} marks={marks} />}</div>}
       <dl className="column-foot">
         <div><dt>Cost</dt><dd><LiveCost src={src} charged={job ? usd(job.cost_micros) : ""} isOver={OVER.includes(job?.status)} /></dd></div>
-        <div><dt>Time</dt><dd><Elapsed start={started?.ts ?? ""} end={isOver ? job?.finished_at ?? last?.ts ?? "" : ""} /></dd></div>
+        <div><dt>Duration</dt><dd><Elapsed start={started?.ts ?? ""} end={isOver ? job?.finished_at ?? last?.ts ?? "" : ""} /></dd></div>
         {own.is_agentic && <div><dt>Tokens</dt><dd className="num">{tokensOf(events)}</dd></div>}
       </dl>
     </>
@@ -110,6 +110,6 @@ function stateOf(events) {
 
 function tokensOf(events) {
   const replies = events.filter((event) => event.type === "model_response");
-  if (!replies.length) return "none";
+  if (!replies.length) return "None";
   return replies.reduce((sum, { payload: p }) => sum + (p.input_tokens ?? 0) + (p.output_tokens ?? 0), 0).toLocaleString("en");
 }

@@ -1,8 +1,8 @@
-// Where the results of several columns are not the same.
+// The differences between the results of several columns.
 
 const isBranch = (value) => value !== null && typeof value === "object";
 
-/** Paths (`a.b[0]`) of the leaves that are not the same in all values; empty for fewer than two. */
+/** Paths (`a.b[0]`) of the leaves that differ between the values; empty for fewer than two values. */
 export function differing(values) {
   const found = new Set();
   if (values.length > 1) walk(values, "", found);
@@ -18,11 +18,11 @@ function walk(values, path, found) {
   for (const key of new Set(values.flatMap(Object.keys))) walk(values.map((value) => value[key]), step(path, key, values[0]), found);
 }
 
-/** Everything below a value that the others do not have. */
+/** Add all paths below a value that the others do not have. */
 function leaves(value, path, found) {
   found.add(path);
   if (isBranch(value)) Object.keys(value).forEach((key) => leaves(value[key], step(path, key, value), found));
 }
 
-/** The path of what a value holds under a key. */
+/** The path of a key of a value. */
 export const step = (path, key, holder) => (Array.isArray(holder) ? `${path}[${key}]` : path ? `${path}.${key}` : String(key));

@@ -1,21 +1,21 @@
 import { useState } from "react";
 import { Link, useNavigate } from "react-router";
-import { ask } from "../api";
+import { callApi } from "../api";
 
-const page = (project, asked) => `/p/${project}/notebook?${new URLSearchParams(asked)}`;
+const page = (project, query) => `/p/${project}/notebook?${new URLSearchParams(query)}`;
 
-/** What is in the form, as a new notebook of the skillpack's working copy. */
+/** A button that opens the inputs of the form in a new notebook of the skillpack's draft. */
 export function InputsInNotebook({ project, csrf, skill, skillpack, inputsNow, onError }) {
   const navigate = useNavigate(), [isBusy, setBusy] = useState(false);
   const open = async () => {
     setBusy(true);
     try {
-      const made = await ask("POST", "/v1/notebooks/opened", { project, csrf, json: { skill, inputs: inputsNow(), skillpack } });
+      const made = await callApi("POST", "/v1/notebooks/opened", { project, csrf, json: { skill, inputs: inputsNow(), skillpack } });
       navigate(page(project, { skillpack: made.skillpack, file: made.path }));
-    } catch (error) { onError(error.detail ?? "That did not work."); setBusy(false); }
+    } catch (error) { onError(error.detail ?? "The request failed. Try again."); setBusy(false); }
   };
-  return <button type="button" className="btn quiet" title="Open these inputs as a notebook of the working copy" disabled={isBusy} onClick={open}>Notebook</button>;
+  return <button type="button" className="btn quiet" title="Open these inputs as a notebook in the draft" disabled={isBusy} onClick={open}>Notebook</button>;
 }
 
-/** A run that has ended, as a notebook of the skillpack's working copy. */
-export const RunInNotebook = ({ project, skillpack, job }) => <Link to={page(project, { skillpack, job })} title="Open this run as a notebook of the working copy">In a notebook</Link>;
+/** A link that opens a finished run as a notebook in the skillpack's draft. */
+export const RunInNotebook = ({ project, skillpack, job }) => <Link to={page(project, { skillpack, job })} title="Open this run as a notebook in the draft">Open in notebook</Link>;

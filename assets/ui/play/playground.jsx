@@ -1,20 +1,20 @@
 import { useEffect, useMemo, useRef, useState } from "react";
-import { ask } from "../api";
+import { callApi } from "../api";
 import { SchemaForm } from "../form";
-import { MOST_COLUMNS, readAddress, writeAddress } from "./address";
+import { MAX_COLUMNS, readUrl, writeUrl } from "./url_state";
 import { submit, useChoices } from "./choices";
 import { Column } from "./column";
 import { differing } from "./differ";
-import { Keep } from "./keep";
 import { InputsInNotebook } from "./notebook";
+import { SaveMenu } from "./save_menu";
 
 const INPUTS = "inputs.";
 const VIEWS = [["steps", "Steps"], ["result", "Result"], ["json", "JSON"]];
-const ATTACHMENTS = { type: "array", title: "Attachments", description: "Files for the model to look at.", items: { type: "file" } };
+const ATTACHMENTS = { type: "array", title: "Attachments", description: "Files that the model can read.", items: { type: "file" } };
 let made = 0;
 const column = (facts) => ({ version: "", model: "", job: "", prompt: null, refusal: null, ...facts, key: (made += 1) });
 
-/** A skill with one form of inputs, run in up to four columns side by side: each of another version, model or prompt. */
+/** A skill with one form, run in up to four columns side by side, each with its own version, model or prompt. */
 export function Playground({ project, csrf, skill, skillpack, fullName, canWrite }) {
   const [columns, setColumns] = useState([]), [form, setForm] = useState({ value: {}, rev: 0 }), [errors, setErrors] = useState({}), [problem, setProblem] = useState("");
   const [view, setView] = useState("result"), [ended, setEnded] = useState({}), inputs = useRef({}), started = useRef({}), session = { project, csrf };
@@ -22,14 +22,14 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
   const fill = (value) => { inputs.current = value; setForm((before) => ({ value, rev: before.rev + 1 })); setErrors({}); };
 
   useEffect(() => {
-    const asked = readAddress(location.search), source = asked.columns.find((one) => one.job)?.job || asked.from;
-    setColumns(asked.columns.map(column));
-    if (source) ask("GET", `/v1/jobs/${source}`, { project }).then((job) => fill(job.inputs), (failure) => setProblem(failure.detail));
+    const saved = readUrl(location.search), source = saved.columns.find((one) => one.job)?.job || saved.from;
+    setColumns(saved.columns.map(column));
+    if (source) callApi("GET", `/v1/jobs/${source}`, { project }).then((job) => fill(job.inputs), (failure) => setProblem(failure.detail));
   }, [project, skill, skillpack]);
-  useEffect(() => { if (columns.length) writeAddress(columns); columns.forEach((one) => choices.load(one.version)); }, [columns]);
+  useEffect(() => { if (columns.length) writeUrl(columns); columns.forEach((one) => choices.load(one.version)); }, [columns]);
 
   const change = (key, facts) => {
-    if ("version" in facts) fill(inputs.current); // another version may have another form: what is in it stays
+    if ("version" in facts) fill(inputs.current); // another version may have another form; keep the inputs
     setColumns((before) => before.map((one) => (one.key === key ? { ...one, ...facts } : one)));
   };
   const refuse = (key, refusal) => {
@@ -74,11 +74,11 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
       </section>
       <section aria-label="Run">
         <div className="pane-head" style={{ fontWeight: 400 }}>
-          <div className="seg" role="tablist" aria-label="What is shown of a run">{VIEWS.map(([id, label]) => <button key={id} type="button" role="tab" aria-selected={view === id} tabIndex={view === id ? 0 : -1} onClick={() => setView(id)} onKeyDown={(event) => turn(event, setView)}>{label}</button>)}</div>
-          <button type="button" className="btn" disabled={columns.length >= MOST_COLUMNS} title={columns.length >= MOST_COLUMNS ? "Four columns are the most" : "Another column beside these"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
-          {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are the same"}</span>}
+          <div className="seg" role="tablist" aria-label="View">{VIEWS.map(([id, label]) => <button key={id} type="button" role="tab" aria-selected={view === id} tabIndex={view === id ? 0 : -1} onClick={() => setView(id)} onKeyDown={(event) => turn(event, setView)}>{label}</button>)}</div>
+          <button type="button" className="btn" disabled={columns.length >= MAX_COLUMNS} title={columns.length >= MAX_COLUMNS ? "At most 4 columns" : "Add a column"} onClick={() => setColumns((before) => [...before, column({ version: before.at(-1).version, model: before.at(-1).model })])}>Compare…</button>
+          {results.length > 1 && <span className="t2 cut" role="status">{marks.size ? `${marks.size} ${marks.size === 1 ? "value differs" : "values differ"}` : "The results are identical"}</span>}
           <div className="row keep">
-            <Keep {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
+            <SaveMenu {...{ project, csrf, skill, skillpack, fullName, canWrite, columns, ended }} inputsNow={() => inputs.current} onExample={() => choices.reload("draft")} />
             {canWrite && <InputsInNotebook {...{ project, csrf, skill, skillpack }} inputsNow={() => inputs.current} onError={setProblem} />}
           </div>
         </div>
@@ -93,7 +93,7 @@ export function Playground({ project, csrf, skill, skillpack, fullName, canWrite
   );
 }
 
-/** Agents take files to look at whether their schema says so or not. */
+/** The input schema of a skill; an agent also accepts attachments if its schema does not declare them. */
 function schemaOf(skill) {
   const { input_schema: schema } = skill;
   if (!skill.is_agentic || schema.properties?.attachments) return schema;

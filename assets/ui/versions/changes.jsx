@@ -2,14 +2,14 @@ import { useEffect, useRef, useState } from "react";
 import { size } from "../format";
 import { Diff } from "./diff";
 
-/** What differs between two states of a skillpack: what breaks callers first, then the rest, then the files, each of which opens
- *  to its lines. `read(path)` gives `[before, after]`, each bytes, or null where the file is not. */
+/** The differences between two states of a skillpack: breaking changes first, then other changes of skills, then the files, which
+ *  open to show their lines. `read(path)` resolves to `[before, after]`, each bytes, or null if the file does not exist. */
 export function Changes({ skills, files, read }) {
   const breaking = skills.filter((one) => one.is_breaking), others = skills.filter((one) => !one.is_breaking);
   return (
     <div className="col" style={{ gap: 12 }}>
-      {breaking.length > 0 && <div className="note" data-s="fail"><div className="strong">Breaks callers: {breaking.length} {breaking.length === 1 ? "change" : "changes"}</div><Skills changes={breaking} /></div>}
-      {others.length > 0 && <div className="note"><div className="strong">{others.length} {others.length === 1 ? "change" : "changes"} of skills</div><Skills changes={others} /></div>}
+      {breaking.length > 0 && <div className="note" data-s="fail"><div className="strong">{breaking.length} breaking {breaking.length === 1 ? "change" : "changes"}</div><Skills changes={breaking} /></div>}
+      {others.length > 0 && <div className="note"><div className="strong">{others.length} compatible {others.length === 1 ? "change" : "changes"}</div><Skills changes={others} /></div>}
       {files.length > 0 && <ul className="changed-files" aria-label="Changed files">{files.map((file) => <File key={file.path} file={file} read={read} />)}</ul>}
     </div>
   );
@@ -18,25 +18,25 @@ export function Changes({ skills, files, read }) {
 const Skills = ({ changes }) => <ul className="problems">{changes.map((one, index) => <li key={index}><span className="mono break">{one.path}</span><span>{one.message}</span></li>)}</ul>;
 
 function File({ file, read }) {
-  const [isOpen, setOpen] = useState(false), [texts, setTexts] = useState(null), [failure, setFailure] = useState(""), isAsked = useRef(false);
+  const [isOpen, setOpen] = useState(false), [texts, setTexts] = useState(null), [failure, setFailure] = useState(""), isRequested = useRef(false);
   useEffect(() => {
-    if (!isOpen || isAsked.current) return;
-    isAsked.current = true;
-    read(file).then((pair) => setTexts(pair.map((bytes) => (bytes === null ? null : decoded(bytes)))), (error) => setFailure(error.detail ?? "That did not work."));
+    if (!isOpen || isRequested.current) return;
+    isRequested.current = true;
+    read(file).then((pair) => setTexts(pair.map((bytes) => (bytes === null ? null : decoded(bytes)))), (error) => setFailure(error.detail ?? "The request failed. Try again."));
   }, [isOpen]);
   return (
     <li>
       <button type="button" className="row" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
         <span className="t3" aria-hidden="true">{isOpen ? "▾" : "▸"}</span><span className="tag">{file.change}</span><span className="mono cut grow" title={file.path}>{file.path}</span><span className="t3 num">{sizes(file)}</span>
       </button>
-      {isOpen && (failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : texts === null ? <p className="pad t3">Reading both…</p> : texts.includes(undefined) ? <p className="pad t2">This file is no text. {sizes(file)}.</p> : <Diff before={texts[0]} after={texts[1]} label={`Lines of ${file.path}`} />)}
+      {isOpen && (failure ? <div className="note line-note" data-s="fail" role="alert">{failure}</div> : texts === null ? <p className="pad t3">Loading…</p> : texts.includes(undefined) ? <p className="pad t2">This is a binary file. {sizes(file)}.</p> : <Diff before={texts[0]} after={texts[1]} label={`Lines of ${file.path}`} />)}
     </li>
   );
 }
 
 const sizes = ({ base_bytes: before, head_bytes: after }) => (before === null ? size(after) : after === null ? size(before) : before === after ? size(after) : `${size(before)} → ${size(after)}`);
 
-/** The text of the bytes; undefined where they are none. */
+/** The text of the bytes; undefined if they are not text. */
 function decoded(bytes) {
   if (bytes.subarray(0, 8000).includes(0)) return undefined;
   try { return new TextDecoder("utf-8", { fatal: true }).decode(bytes); } catch { return undefined; }

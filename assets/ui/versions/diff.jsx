@@ -1,16 +1,16 @@
 import { useMemo, useState } from "react";
 import { compareLines, folded } from "./lines";
 
-const MOST_CHARACTERS = 400_000;
+const MAX_CHARACTERS = 400_000;
 const MARKS = { added: "+", removed: "−", same: " " };
 const WORDS = { added: "added", removed: "removed", same: "" };
 
-/** Two texts as one list of lines; `null` is a text that is not there. What did not change folds away. */
+/** Two texts as one list of lines; `null` is a missing text. Unchanged lines are collapsed. */
 export function Diff({ before, after, label }) {
-  const isTooLong = (before?.length ?? 0) + (after?.length ?? 0) > MOST_CHARACTERS;
+  const isTooLong = (before?.length ?? 0) + (after?.length ?? 0) > MAX_CHARACTERS;
   const pieces = useMemo(() => (isTooLong ? [] : folded(compareLines(before ?? "", after ?? ""))), [before, after, isTooLong]);
-  if (isTooLong) return <p className="pad t2">This file is too long to be compared here. Download both versions.</p>;
-  if (pieces.every((one) => one.kind === "same" || one.kind === "fold")) return <p className="pad t2">Every line is the same.</p>;
+  if (isTooLong) return <p className="pad t2">This file is too long to compare here. Download both versions.</p>;
+  if (pieces.every((one) => one.kind === "same" || one.kind === "fold")) return <p className="pad t2">No differences.</p>;
   return (
     <div className="diff" tabIndex={0} role="region" aria-label={label}>
       <table><thead className="hidden-label"><tr><th>Line before</th><th>Line after</th><th>Change</th><th>Text</th></tr></thead>
@@ -22,7 +22,7 @@ export function Diff({ before, after, label }) {
 function Fold({ lines }) {
   const [isOpen, setOpen] = useState(false);
   if (isOpen) return lines.map((line) => <Line key={line.before} line={line} />);
-  return <tr className="fold-row"><td colSpan={4}><button type="button" onClick={() => setOpen(true)}>Show {lines.length} lines that are the same</button></td></tr>;
+  return <tr className="fold-row"><td colSpan={4}><button type="button" onClick={() => setOpen(true)}>Show {lines.length} unchanged lines</button></td></tr>;
 }
 
 function Line({ line }) {

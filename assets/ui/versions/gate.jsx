@@ -1,57 +1,57 @@
 import { useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
-import { ask } from "../api";
+import { callApi } from "../api";
 import { Confirm } from "../controls";
 
-const LOOK_EVERY_MS = 1000;
-const MOST_RUNS_TOLD = 5;
+const REFRESH_MS = 1000;
+const MAX_RUNS_SHOWN = 5;
 
-/** How a version stands with the gates of its skills, as it happens: which suites run, how far they are, and in the end whether it
- *  became the active version, or which runs stand against it and what to do. `onSettled(state)` is called once it is decided. */
+/** The gate of a version, updated live: its suites with their progress, and the result: the version became active, or the runs that
+ *  did not pass are shown. `onSettled(state)` is called when the gate has a result. */
 export function Gate({ project, csrf, skillpack, deployment, canWrite, canManage, onSettled }) {
   const [version, setVersion] = useState(null), [suites, setSuites] = useState([]), [failure, setFailure] = useState(""), [round, setRound] = useState(0);
-  const call = useRef(onSettled), address = `/v1/skillpacks/${skillpack}/deployments/${deployment}`;
+  const call = useRef(onSettled), url = `/v1/skillpacks/${skillpack}/deployments/${deployment}`;
   call.current = onSettled;
   useEffect(() => {
     let timer = 0, isGone = false;
-    const look = async () => {
+    const load = async () => {
       try {
-        const found = await ask("GET", address, { project });
-        const running = await Promise.all((found.gate?.suites ?? []).map((id) => ask("GET", `/v1/evals/${id}`, { project }).catch(() => null)));
+        const found = await callApi("GET", url, { project });
+        const running = await Promise.all((found.gate?.suites ?? []).map((id) => callApi("GET", `/v1/evals/${id}`, { project }).catch(() => null)));
         if (isGone) return;
         setVersion(found);
         setSuites(running.filter(Boolean));
-        if (found.gate?.state === "gating") timer = setTimeout(look, LOOK_EVERY_MS);
+        if (found.gate?.state === "gating") timer = setTimeout(load, REFRESH_MS);
         else call.current?.(found.gate?.state ?? "");
       } catch (error) {
         if (isGone) return;
-        setFailure(error.detail ?? "That did not work.");
-        timer = setTimeout(look, 5 * LOOK_EVERY_MS);
+        setFailure(error.detail ?? "The request failed. Try again.");
+        timer = setTimeout(load, 5 * REFRESH_MS);
       }
     };
-    look();
+    load();
     return () => { isGone = true; clearTimeout(timer); };
-  }, [address, project, round]);
+  }, [url, project, round]);
   const activate = async (query) => {
     setFailure("");
-    try { await ask("POST", `${address}/activate${query}`, { project, csrf }); setRound((before) => before + 1); } catch (error) { setFailure(error.detail); }
+    try { await callApi("POST", `${url}/activate${query}`, { project, csrf }); setRound((before) => before + 1); } catch (error) { setFailure(error.detail); }
   };
-  if (!version) return <p className="t3" role="status">{failure || "Asking how its suites are…"}</p>;
+  if (!version) return <p className="t3" role="status">{failure || "Loading the gate…"}</p>;
   const gate = version.gate;
   if (!gate) return null;
   const where = (suite) => `/p/${project}/evals?skillpack=${skillpack}&skill=${encodeURIComponent(suite.skill_name)}&suite=${suite.id}`;
   return (
     <div className="gate" data-s={gate.state}>
-      <p className="strong" role="status">{told(gate, version)}</p>
+      <p className="strong" role="status">{summaryOf(gate, version)}</p>
       {gate.reason && <p className={gate.state === "refused" ? "fail-text break" : "t2 break"}>{gate.reason}</p>}
       <ul aria-label="Suites of the gate">{suites.map((suite) => <Suite key={suite.id} suite={suite} isRefused={gate.state === "refused"} project={project} skillpack={skillpack} href={where(suite)} />)}</ul>
       {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
       {(gate.state === "refused" || gate.state === "superseded") && !version.is_active && canWrite && (
         <>
-          {gate.state === "refused" && <p className="t2">Mend the skill and publish it again. Where a model answered, trying again may be enough: the same cases are run anew.{canManage && " An admin can activate it all the same; the audit says so."}</p>}
+          {gate.state === "refused" && <p className="t2">Fix the skill and publish it again. If the runs used a language model, running the gate again may be enough.{canManage && " An admin can activate the version anyway. The audit log records this."}</p>}
           <div className="row wrap">
-            <button type="button" className="btn" onClick={() => activate("")}>Run the gate again</button>
-            {canManage && <Confirm label="Activate without its gates" title={`Activate v${version.version} without its gates?`} text="Its suites have not passed. New jobs get it all the same, and the audit says who did it." confirm="Activate it" kind="danger" onConfirm={() => activate("?force=true")} />}
+            <button type="button" className="btn" onClick={() => activate("")}>Run gate again</button>
+            {canManage && <Confirm label="Activate without gate…" title={`Activate v${version.version} without its gate?`} text="Its suites have not passed. New jobs will use this version. The audit log records who activated it." confirm="Activate anyway" kind="danger" onConfirm={() => activate("?force=true")} />}
           </div>
         </>
       )}
@@ -59,11 +59,11 @@ export function Gate({ project, csrf, skillpack, deployment, canWrite, canManage
   );
 }
 
-function told(gate, { version, is_active: isActive }) {
-  if (gate.state === "gating") return `The suites of v${version} run. It becomes the active version when they have passed.`;
-  if (gate.state === "passed") return isActive ? `v${version} has passed its gate and is the active version.` : `v${version} has passed its gate.`;
-  if (isActive) return `v${version} is active without having passed its gate.`;
-  return gate.state === "refused" ? `The gate refused v${version}. The active version stays what it was.` : `v${version} does not wait for its gate any more.`;
+function summaryOf(gate, { version, is_active: isActive }) {
+  if (gate.state === "gating") return `The suites of v${version} are running. The version becomes active when they pass.`;
+  if (gate.state === "passed") return isActive ? `v${version} passed its gate and is active.` : `v${version} passed its gate.`;
+  if (isActive) return `v${version} is active, but did not pass its gate.`;
+  return gate.state === "refused" ? `The gate rejected v${version}. The active version is unchanged.` : `The gate of v${version} was stopped.`;
 }
 
 function Suite({ suite, isRefused, project, skillpack, href }) {
@@ -72,38 +72,38 @@ function Suite({ suite, isRefused, project, skillpack, href }) {
     <li>
       <div className="row wrap">
         <span className="strong">{suite.skill_name}</span>
-        <span className="t2 num">{suite.completed_runs} of {suite.total_runs} runs · {suite.passed_runs} passed{suite.threshold === null ? "" : ` · ${suite.threshold} % have to`}</span>
-        {!isOver && suite.waiting_runs > 0 && <span className="tag" data-s="wait">{suite.waiting_runs === 1 ? "1 waits" : `${suite.waiting_runs} wait`} for consent</span>}
-        {isOver && <span className="tag" data-s={suite.gate_passed ? "ok" : "fail"}>{suite.gate_passed ? "enough passed" : suite.status === "succeeded" ? "too few passed" : suite.status}</span>}
-        {suite.label && <span className="tag" title="No language model answered">{suite.label}</span>}
-        <span className="grow" /><Link to={href}>See its runs</Link>
+        <span className="t2 num">{suite.completed_runs} of {suite.total_runs} runs · {suite.passed_runs} passed{suite.threshold === null ? "" : ` · ${suite.threshold} % required`}</span>
+        {!isOver && suite.waiting_runs > 0 && <span className="tag" data-s="wait">{suite.waiting_runs} awaiting approval</span>}
+        {isOver && <span className="tag" data-s={suite.gate_passed ? "ok" : "fail"}>{suite.gate_passed ? "passed" : suite.status === "succeeded" ? "too few passed" : suite.status === "cancelled" ? "canceled" : suite.status}</span>}
+        {suite.label && <span className="tag" title="No language model was used">{suite.label}</span>}
+        <span className="grow" /><Link to={href}>View runs</Link>
       </div>
       {!isOver && <div className="progress" role="progressbar" aria-label={`Runs of ${suite.skill_name}`} aria-valuenow={Math.round(share)} aria-valuemin={0} aria-valuemax={100}><i style={{ width: `${share}%` }} /></div>}
-      {suite.waiting_reason && <p className="t2">It waits: {suite.waiting_reason}</p>}
-      {isOver && isRefused && <Against suite={suite} project={project} skillpack={skillpack} />}
+      {suite.waiting_reason && <p className="t2">Waiting: {suite.waiting_reason}</p>}
+      {isOver && isRefused && <FailedRuns suite={suite} project={project} skillpack={skillpack} />}
     </li>
   );
 }
 
-/** The runs of a suite that did not pass, and the cases that did in the suite before it. */
-function Against({ suite, project, skillpack }) {
+/** The runs of a suite that did not pass, with a tag for cases that passed in the suite before. */
+function FailedRuns({ suite, project, skillpack }) {
   const [runs, setRuns] = useState([]), [broken, setBroken] = useState([]);
   useEffect(() => {
-    ask("GET", `/v1/evals/${suite.id}/cases?limit=200`, { project }).then((all) => setRuns(all.filter((run) => !run.passed)), () => {});
-    ask("GET", `/v1/skillpacks/${skillpack}/evals/diff?skill=${encodeURIComponent(suite.skill_name)}&head=${suite.id}`, { project }).then((found) => setBroken(found.broken_cases), () => {}); // there may be nothing to compare with
+    callApi("GET", `/v1/evals/${suite.id}/cases?limit=200`, { project }).then((all) => setRuns(all.filter((run) => !run.passed)), () => {});
+    callApi("GET", `/v1/skillpacks/${skillpack}/evals/diff?skill=${encodeURIComponent(suite.skill_name)}&head=${suite.id}`, { project }).then((found) => setBroken(found.broken_cases), () => {}); // there may be nothing to compare with
   }, [suite.id, project, skillpack]);
   if (!runs.length) return null;
   return (
     <ul className="against" aria-label={`Runs of ${suite.skill_name} that did not pass`}>
-      {runs.slice(0, MOST_RUNS_TOLD).map((run) => <li key={run.number}><span className="mono">{run.case_id}</span>{broken.includes(run.case_id) && <span className="tag" data-s="fail">passed before</span>}<span className="t2 break">{whyNot(run)}</span></li>)}
-      {runs.length > MOST_RUNS_TOLD && <li className="t3">and {runs.length - MOST_RUNS_TOLD} more</li>}
+      {runs.slice(0, MAX_RUNS_SHOWN).map((run) => <li key={run.number}><span className="mono">{run.case_id}</span>{broken.includes(run.case_id) && <span className="tag" data-s="fail">passed before</span>}<span className="t2 break">{whyNot(run)}</span></li>)}
+      {runs.length > MAX_RUNS_SHOWN && <li className="t3">and {runs.length - MAX_RUNS_SHOWN} more</li>}
     </ul>
   );
 }
 
-/** What stands against a run: its error, else what the graders said that it did not pass. */
+/** Why a run did not pass: its error, otherwise the details of the graders that it did not pass. */
 export function whyNot(run) {
   if (run.error) return run.error;
-  const against = (run.graders ?? []).filter((one) => one.passed === false);
-  return against.map((one) => `${one.name}: ${one.detail || `scored ${Math.round(100 * (one.score ?? 0))}`}`).join("; ") || "no grader judged it";
+  const failed = (run.graders ?? []).filter((one) => one.passed === false);
+  return failed.map((one) => `${one.name}: ${one.detail || `scored ${Math.round(100 * (one.score ?? 0))}`}`).join("; ") || "no grader scored it";
 }

@@ -1,6 +1,6 @@
-// Two texts line by line: which lines went, which came, which stayed (Myers' shortest edit script).
+// A comparison of two texts by lines: removed, added and unchanged lines (Myers' shortest edit script).
 
-const MOST_EDITS = 2000; // beyond that the rest reads as written anew: nobody follows so many single lines
+const MAX_EDITS = 2000; // with more, the rest is shown as replaced completely, since single lines are no longer readable
 
 /** Every line of both texts in order: `{kind: "same" | "removed" | "added", text, before, after}`, numbers from 1. */
 export function compareLines(before, after) {
@@ -17,7 +17,7 @@ export function compareLines(before, after) {
   });
 }
 
-/** The lines in pieces: changes with `around` lines beside them, and between them `{kind: "fold", lines}`. */
+/** The lines in pieces: changes with `around` lines of context, and between them `{kind: "fold", lines}`. */
 export function folded(lines, around = 3) {
   const isNear = new Uint8Array(lines.length);
   lines.forEach((line, index) => { if (line.kind !== "same") isNear.fill(1, Math.max(0, index - around), index + around + 1); });
@@ -35,9 +35,9 @@ const split = (text) => (text === "" ? [] : text.replace(/\n$/, "").split("\n"))
 
 /** The kinds of lines that lead from one list to the other. `furthest[k + zero]` is how far the first list is read on diagonal k. */
 function edits(old, now) {
-  const most = Math.min(MOST_EDITS, old.length + now.length), zero = most + 1, furthest = new Int32Array(2 * most + 3).fill(-1), traces = [];
+  const max = Math.min(MAX_EDITS, old.length + now.length), zero = max + 1, furthest = new Int32Array(2 * max + 3).fill(-1), traces = [];
   furthest[zero + 1] = 0;
-  for (let depth = 0; depth <= most; depth += 1) {
+  for (let depth = 0; depth <= max; depth += 1) {
     traces.push(furthest.slice(zero - depth - 1, zero + depth + 2));
     for (let k = -depth; k <= depth; k += 2) {
       let x = comesDown(furthest, zero + k, k, depth) ? furthest[zero + k + 1] : furthest[zero + k - 1] + 1, y = x - k;

@@ -13,7 +13,7 @@ OF_TOOLS = {"details"}
 
 
 def test_each_field_that_a_line_of_the_log_shows_exists() -> None:
-    lines = dict(LINE.findall((UI / "telling.js").read_text(encoding="utf-8")))
+    lines = dict(LINE.findall((UI / "event_text.js").read_text(encoding="utf-8")))
     assert {"queued", "waiting", "timeout", "tool_result"} <= set(lines)
     for kind, code in lines.items():
         known = {field.name for field in fields(REGISTRY[kind])}

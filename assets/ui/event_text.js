@@ -1,25 +1,25 @@
-// How each kind of event reads: what happened, the facts that matter, and the colour of its mark.
+// The text of each type of event: a title, the main fields, and the color of its mark.
 import { duration } from "./format";
 
 const some = (...parts) => parts.filter((part) => part !== undefined && part !== null && part !== "").join(" · ");
 const tokens = (p) => (p.input_tokens ?? p.output_tokens) == null ? "" : `${(p.input_tokens ?? 0) + (p.output_tokens ?? 0)} tokens`;
 
-const TELLING = {
+const TEXTS = {
   queued: (p) => ["Queued", some(p.skill, p.version && `v${p.version}`, p.source && `from ${p.source}`), "run"],
   started: (p) => ["Started", some(p.attempt && `attempt ${p.attempt}`, p.worker && `worker ${String(p.worker).slice(0, 8)}`), "run"],
-  requeued: (p) => ["Queued again", some(p.reason), "approval"],
-  waiting: (p) => ["Waiting", some(p.reason, p.approvals > 1 && `${p.approvals} calls`), "approval"],
+  requeued: (p) => ["Requeued", some(p.reason), "approval"],
+  waiting: (p) => ["Awaiting approval", some(p.reason === "approval" ? "" : p.reason, p.approvals > 1 && `${p.approvals} calls`), "approval"],
   resumed: (p) => ["Resumed", some(p.from_step && `from step ${p.from_step}`), "run"],
-  forked: (p) => ["Forked", some(p.from_job_id && `from job ${String(p.from_job_id).slice(0, 8)}`, `behind step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
-  continued: (p) => ["Goes on", some(p.from_job_id && `from job ${String(p.from_job_id).slice(0, 8)}`), "run"],
-  subagent_start: (p) => ["Called", some(p.label ?? p.skill), "tool"],
-  subagent_end: (p) => [p.status === "succeeded" ? "Call ended" : "Call failed", some(p.skill, p.status), p.status === "succeeded" ? "tool" : "fail"],
+  forked: (p) => ["Forked", some(p.from_job_id && `from job ${String(p.from_job_id).slice(0, 8)}`, `after step ${p.from_step}`, p.edits && `${p.edits.length} edited`, p.model, p.version && `v${p.version}`), "run"],
+  continued: (p) => ["Continued", some(p.from_job_id && `from job ${String(p.from_job_id).slice(0, 8)}`), "run"],
+  subagent_start: (p) => ["Subjob started", some(p.label ?? p.skill), "tool"],
+  subagent_end: (p) => [p.status === "succeeded" ? "Subjob ended" : "Subjob failed", some(p.skill, p.status), p.status === "succeeded" ? "tool" : "fail"],
   succeeded: () => ["Succeeded", "", "ok"],
   failed: (p) => ["Failed", some(p.error), "fail"],
-  cancelled: (p) => ["Cancelled", some(p.by && `by ${p.by}`), ""],
+  cancelled: (p) => ["Canceled", some(p.by && `by ${p.by}`), ""],
   sandbox: (p) => ["Sandbox", some(p.warm === undefined ? "" : p.warm ? "warm" : "cold", p.reason, p.network && `network ${[].concat(p.network).join(", ")}`, Array.isArray(p.layers) ? p.layers.join(", ") : ""), "sandbox"],
-  network_refused: (p) => ["Network refused", some(p.host && `${p.host}${p.port ? `:${p.port}` : ""}`, p.message), "fail"],
-  network: (p) => ["Network", some(`${p.connections} connections`, p.refused && `${p.refused} refused`, `${p.sent_bytes} bytes out`, `${p.received_bytes} bytes in`), "sandbox"],
+  network_refused: (p) => ["Network blocked", some(p.host && `${p.host}${p.port ? `:${p.port}` : ""}`, p.message), "fail"],
+  network: (p) => ["Network", some(`${p.connections} connections`, p.refused && `${p.refused} blocked`, `${p.sent_bytes} bytes sent`, `${p.received_bytes} bytes received`), "sandbox"],
   environment: (p) => ["Environment", String(p.log ?? "").trimEnd().split("\n").at(-1), "sandbox"],
   limits: (p) => ["Limits", some(...Object.entries(p).slice(0, 5).map(([name, value]) => `${name} ${value}`)), "sandbox"],
   function_start: (p) => ["Function", some(p.module && `${p.module}:${p.func}`), "sandbox"],
@@ -28,14 +28,14 @@ const TELLING = {
   tool_use: (p) => ["Tool", some(p.name, p.label), "tool"],
   tool_started: (p) => ["Tool started", some(p.tool), "tool"],
   tool_result: (p) => [p.ok === false ? "Tool failed" : "Tool result", some(p.tool ?? p.name, p.preview), p.ok === false ? "fail" : "tool"],
-  approval_required: (p) => ["Approval wanted", some(p.tool), "approval"],
-  approval_decided: (p) => ["Approval", some(p.decision, p.reason), "approval"],
+  approval_required: (p) => ["Approval required", some(p.tool), "approval"],
+  approval_decided: (p) => ["Approval decided", some(p.decision === "denied" ? "rejected" : p.decision, p.reason), "approval"],
   timeout: (p) => ["Timed out", some(p.limit_s && `after ${duration(p.limit_s * 1000)}`), "fail"],
   cost_capped: () => ["Cost cap reached", "", "fail"],
 };
 
-/** `{what, more, kind}` of an event; one that nobody has described reads by its own name. */
-export function tell({ type, payload }) {
-  const [what, more, kind] = TELLING[type]?.(payload) ?? [type.replaceAll("_", " "), "", ""];
+/** `{what, more, kind}` of an event; an event without a text here is shown with its type. */
+export function textOf({ type, payload }) {
+  const [what, more, kind] = TEXTS[type]?.(payload) ?? [type.replaceAll("_", " "), "", ""];
   return { what, more, kind };
 }

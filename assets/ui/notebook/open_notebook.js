@@ -1,19 +1,19 @@
-// The notebook that is open: its cells as they are edited and run, written back to the working copy a moment later.
+// The open notebook: its cells with their edits and outputs, which are written to the draft after a short delay.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { MOST_BYTES, cleared, newCell, parsed, written } from "./file";
+import { MAX_BYTES, cleared, newCell, parsed, written } from "./file";
 
 const WRITE_AFTER_MS = 200;
 
 /** `{notebook, runs, rev, trouble, change, take, flush, …}` of the file at `path` of the draft. */
 export function useNotebook(draft, path) {
-  const file = draft.open[path], [held, show] = useState(null), [runs, setRuns] = useState({}), [trouble, setTrouble] = useState("");
+  const file = draft.open[path], [current, show] = useState(null), [runs, setRuns] = useState({}), [trouble, setTrouble] = useState("");
   const pending = useRef(null), timer = useRef(0), latest = useRef(null), now = useRef(null), edit = useRef(draft.edit);
   edit.current = draft.edit;
-  const setHeld = useCallback((next) => { latest.current = next; now.current = next?.notebook ?? null; show(next); }, []); // it can be saved before it is drawn
+  const setCurrent = useCallback((next) => { latest.current = next; now.current = next?.notebook ?? null; show(next); }, []); // it can be saved before it is rendered
   useEffect(() => {
     setTrouble("");
-    if (!file) { setHeld(null); return; }
-    try { setHeld({ notebook: parsed(file.text), rev: `${path} ${file.rev}`, path }); } catch (error) { setHeld(null); setTrouble(String(error)); }
+    if (!file) { setCurrent(null); return; }
+    try { setCurrent({ notebook: parsed(file.text), rev: `${path} ${file.rev}`, path }); } catch (error) { setCurrent(null); setTrouble(String(error)); }
   }, [path, file?.rev]);
   useEffect(() => { setRuns({}); }, [path]);
 
@@ -23,38 +23,38 @@ export function useNotebook(draft, path) {
     const { notebook, path: at } = pending.current;
     pending.current = null;
     let text = written(notebook);
-    const isTooLarge = new Blob([text]).size > MOST_BYTES;
+    const isTooLarge = new Blob([text]).size > MAX_BYTES;
     if (isTooLarge) text = written(cleared(notebook));
-    setTrouble(isTooLarge ? "What the cells gave is not saved: the file would have more than 4 MiB. Clear some outputs." : "");
+    setTrouble(isTooLarge ? "Outputs are not saved, because the file would be larger than 4 MiB. Clear some outputs." : "");
     edit.current(at, text);
   }, []);
   useEffect(() => { draft.files.collect = flush; return () => flush(); }, [path, draft.files, flush]);
 
-  /** Have the notebook be what `how` makes of it; it is saved soon, unless it need not be. */
+  /** Replace the notebook with the result of `how`; it is saved after a short delay, unless `isSaved` is false. */
   const change = useCallback((how, { isSaved = true } = {}) => {
     if (!latest.current) return;
     const next = { ...latest.current, notebook: how(latest.current.notebook) };
-    setHeld(next);
+    setCurrent(next);
     if (!isSaved) return;
     pending.current = next;
     clearTimeout(timer.current);
     timer.current = setTimeout(flush, WRITE_AFTER_MS);
-  }, [flush, setHeld]);
+  }, [flush, setCurrent]);
   const cell = useCallback((id, how, options) => change((notebook) => ({ ...notebook, cells: notebook.cells.map((one) => (one.id === id ? { ...one, ...how(one) } : one)) }), options), [change]);
 
-  /** Runs of cells that the kernel told of, oldest first; their outputs are saved, unless restored text still waits to be. */
-  const take = useCallback((told, { isSaved = true } = {}) => {
-    setRuns((before) => told.reduce((all, run) => ((all[run.cell]?.number ?? 0) > run.number && all[run.cell].kernel === run.kernel ? all : { ...all, [run.cell]: run }), before));
-    for (const run of told) {
+  /** Apply the runs of cells that the kernel reported, oldest first; their outputs are saved, unless `isSaved` is false. */
+  const take = useCallback((reported, { isSaved = true } = {}) => {
+    setRuns((before) => reported.reduce((all, run) => ((all[run.cell]?.number ?? 0) > run.number && all[run.cell].kernel === run.kernel ? all : { ...all, [run.cell]: run }), before));
+    for (const run of reported) {
       if (run.status === "queued" || run.status === "dropped") continue;
       cell(run.cell, () => ({ outputs: run.outputs, count: run.execution_count }), { isSaved: isSaved && run.status !== "running" });
     }
   }, [cell]);
 
-  return { notebook: held?.path === path ? held.notebook : null, rev: held?.rev, runs, trouble, change, cell, take, flush, now, forgetRuns: () => setRuns({}) };
+  return { notebook: current?.path === path ? current.notebook : null, rev: current?.rev, runs, trouble, change, cell, take, flush, now, forgetRuns: () => setRuns({}) };
 }
 
-/** What is done with cells, each as a change of the notebook. */
+/** Changes of the cells of a notebook. */
 export const added = (id, below, fresh = newCell()) => (notebook) => { const at = notebook.cells.findIndex((one) => one.id === id) + below; return { ...notebook, cells: notebook.cells.toSpliced(at, 0, fresh) }; };
 export const removed = (id) => (notebook) => { const cells = notebook.cells.filter((one) => one.id !== id); return { ...notebook, cells: cells.length ? cells : [newCell()] }; };
 export const moved = (id, by) => (notebook) => {

@@ -1,19 +1,19 @@
-// What the address of a playground says: its columns, each as `version~model~job~prompt`, and the job that the inputs come from.
-// A prompt that is too long for an address is kept in the tab, and the address says under which name.
+// The state of a playground in its URL: its columns, each as `version~model~job~prompt`, and the job that the inputs come from.
+// A prompt that is too long for a URL is stored in the session storage of the tab, and the URL contains its key.
 
 /** `{columns: [{version, model, job, prompt, refusal}], from}` of a query. */
-export function readAddress(search) {
-  const asked = new URLSearchParams(search);
-  const columns = asked.getAll("c").slice(0, MOST_COLUMNS).map((text) => {
+export function readUrl(search) {
+  const query = new URLSearchParams(search);
+  const columns = query.getAll("c").slice(0, MAX_COLUMNS).map((text) => {
     const [version = "", model = "", job = "", ...rest] = text.split("~");
     return { version: /^(\d{1,9}|draft)$/.test(version) ? version : "", model, job: JOB_ID.test(job) ? job : "", ...readPrompt(rest.join("~")) };
   });
-  const from = asked.get("from") ?? "";
+  const from = query.get("from") ?? "";
   return { columns: columns.length ? columns : [{ version: "", model: "", job: "" }], from: JOB_ID.test(from) ? from : "" };
 }
 
-/** Let the address name the columns as they are now, without a visit. */
-export function writeAddress(columns) {
+/** Write the columns to the URL, without a navigation. */
+export function writeUrl(columns) {
   const url = new URL(location.href), isPlain = columns.length === 1 && !columns[0].version && !columns[0].model && !columns[0].job && !columns[0].prompt;
   url.searchParams.delete("c");
   if (!isPlain) columns.forEach(({ version, model, job, prompt }) => url.searchParams.append("c", `${version}~${model}~${job}${prompt ? `~${writePrompt(prompt)}` : ""}`));
@@ -23,19 +23,19 @@ export function writeAddress(columns) {
 
 function writePrompt({ path, text }) {
   const whole = JSON.stringify([path, text]);
-  if (whole.length <= MOST_IN_ADDRESS) return whole;
+  if (whole.length <= MAX_IN_URL) return whole;
   const name = `prompt-${hashOf(whole)}`;
-  try { sessionStorage.setItem(name, whole); } catch { /* a tab that may keep nothing: it stands until the page is left */ }
+  try { sessionStorage.setItem(name, whole); } catch { /* without session storage, the prompt is lost when the page is left */ }
   return name;
 }
 
-function readPrompt(said) {
-  if (!said) return {};
+function readPrompt(written) {
+  if (!written) return {};
   try {
-    const [path, text] = JSON.parse(said.startsWith("prompt-") ? sessionStorage.getItem(said) : said);
+    const [path, text] = JSON.parse(written.startsWith("prompt-") ? sessionStorage.getItem(written) : written);
     if (typeof path === "string" && typeof text === "string") return { prompt: { path, text } };
-  } catch { /* told below */ }
-  return { refusal: { detail: "The edited prompt of this column is not here: a long one stays in the tab that it was written in. The column has its version's own." } };
+  } catch { /* reported below */ }
+  return { refusal: { detail: "The edited prompt of this column is not available: long prompts are stored only in the browser tab in which they were edited. The column uses the prompt of its version." } };
 }
 
 function hashOf(text) {
@@ -44,6 +44,6 @@ function hashOf(text) {
   return `${text.length}-${(hash >>> 0).toString(36)}`;
 }
 
-export const MOST_COLUMNS = 4;
-const MOST_IN_ADDRESS = 1_500;
+export const MAX_COLUMNS = 4;
+const MAX_IN_URL = 1_500;
 const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

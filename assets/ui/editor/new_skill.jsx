@@ -1,0 +1,71 @@
+import { useEffect, useRef, useState } from "react";
+import { callApi } from "../api";
+
+const AGENT = (title) => ({
+  "skill.yaml": `entrypoint: prompt.md\ntitle: ${title}\ndescription: One line about what the skill does.\ninput_schema:\n  type: object\n  properties:\n    text: {type: text, description: The text to process}\n  required: [text]\noutput_schema:\n  type: object\n  properties:\n    answer: {type: text}\nexamples:\n  - title: First example\n    inputs: {text: "Owls hunt at night."}\n    outputs: {answer: "An answer about owls."}\nlimits: {steps: 20, cost_usd: 0.25}\n`,
+  "prompt.md": `# ${title}\n\nDescribe, step by step, what the agent does with \`text\`, and what a good answer looks like.\n`,
+});
+const TOOL = `tools:\n  - name: count_words\n    description: Counts the words of a text.\n    entrypoint: tools.py:count_words\n    input_schema: {type: object, properties: {text: {type: string}}, required: [text]}\n    output_schema: {type: object, properties: {words: {type: integer}}}\n    read_only: true\n`;
+const KINDS = {
+  agent: { label: "Agent", hint: "A prompt that can call tools", files: AGENT },
+  "agent-tool": { label: "Agent with a Python tool", hint: "A prompt and a Python function that it can call", files: (title) => ({ ...AGENT(title), "skill.yaml": AGENT(title)["skill.yaml"] + TOOL, "tools.py": "def count_words(text):\n    return {\"words\": len(text.split())}\n" }) },
+  function: { label: "Function", hint: "A Python function that gets the inputs", files: (title) => ({ "skill.yaml": `entrypoint: main.py:run\ntitle: ${title}\ndescription: One line about what the skill does.\ninput_schema:\n  type: object\n  properties:\n    name: {type: string}\n  required: [name]\noutput_schema:\n  type: object\n  properties:\n    greeting: {type: string}\nexamples:\n  - inputs: {name: Ada}\n`, "main.py": "def run(name):\n    return {\"greeting\": f\"Hello, {name}!\"}\n" }) },
+  plain: { label: "Agent Skill", hint: "One SKILL.md file in the open Agent Skills format", files: (title, name) => ({ "SKILL.md": `---\nname: ${name}\ndescription: Describe what the skill does and when to use it.\n---\n\n# ${title}\n\nInstructions, step by step.\n` }) },
+};
+
+const MAX_FILES = 200;
+const IGNORED = /(^|\/)(\.[^/]*|__pycache__|node_modules)(\/|$)/;
+
+/** The files of a selected folder by their paths in the draft: below `skills/`, also if a parent or a single skill was selected. */
+function placed(files) {
+  const known = files.filter((one) => !IGNORED.test(one.webkitRelativePath)).map((one) => [one.webkitRelativePath, one]);
+  const isParent = known.some(([path]) => path.split("/")[1] === "skills");
+  return Object.fromEntries(known.filter(([path]) => !isParent || path.split("/")[1] === "skills").map(([path, one]) => [isParent ? path.slice(path.indexOf("/") + 1) : path.startsWith("skills/") ? path : `skills/${path}`, one]));
+}
+
+/** A dialog that adds files to a draft: a new skill, a template, a ZIP file, or a folder. */
+export function NewSkill({ draft, project, isFirst = false, onCreated }) {
+  const dialog = useRef(null), file = useRef(null), folder = useRef(null), [name, setName] = useState(""), [kind, setKind] = useState("agent"), [templates, setTemplates] = useState([]), [failure, setFailure] = useState("");
+  const slug = name.trim().toLowerCase().replace(/[^a-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "");
+  const open = () => { setFailure(""); setName(""); dialog.current.showModal(); };
+  useEffect(() => { callApi("GET", "/v1/templates", { project }).then(setTemplates, () => {}); }, [project]);
+  const create = async (event) => {
+    event.preventDefault();
+    const isTaken = draft.view.files.some((one) => !one.is_deleted && one.path.startsWith(`skills/${slug}/`));
+    if (!slug || isTaken) { setFailure(isTaken ? `A skill named ${slug} already exists. Choose another name.` : "Enter a name with letters or digits."); return; }
+    dialog.current.close();
+    const files = Object.entries(KINDS[kind].files(name.trim(), slug)).map(([path, text]) => [`skills/${slug}/${path}`, text]);
+    await draft.create(Object.fromEntries(files));
+    onCreated(files[0][0]);
+  };
+  const addFiles = async (found) => {
+    const first = Object.keys(found).find((path) => /(^|\/)(skill\.yaml|SKILL\.md)$/.test(path)), taken = Object.keys(found).find((path) => draft.view.files.some((one) => !one.is_deleted && one.path === path));
+    if (!first) return setFailure("This folder contains no skill: it has no skill.yaml and no SKILL.md. Select the folder of a skill, or a folder that contains a skills folder.");
+    if (taken) return setFailure(`${taken} already exists. Rename or delete it first, or upload a ZIP file, which replaces all files.`);
+    if (Object.keys(found).length > MAX_FILES) return setFailure(`The folder has more than ${MAX_FILES} files. Upload it as a ZIP file.`);
+    dialog.current.close();
+    await draft.create(found);
+    return onCreated(first);
+  };
+  return (
+    <>
+      <button type="button" className={isFirst ? "btn pri" : "btn"} onClick={open}>New skill…</button>
+      <dialog className="dlg broad" ref={dialog} aria-label="New skill" onClick={(event) => event.target === dialog.current && dialog.current.close()}>
+        <form className="in-dlg" onSubmit={create}>
+          <h2>New skill</h2>
+          <label className="col" style={{ gap: 4 }}><span className="strong">Name</span><input className="in" autoFocus value={name} maxLength={64} placeholder="Summarize a page" onChange={(event) => setName(event.target.value)} />{slug && slug !== name && <span className="t3">Name in the API: <span className="mono">{slug}</span></span>}</label>
+          <fieldset className="field"><legend className="label">Type</legend>{Object.entries(KINDS).map(([id, one]) => <label className="check" key={id}><input type="radio" name="kind" checked={kind === id} onChange={() => setKind(id)} /><span>{one.label} <span className="t3">{one.hint}</span></span></label>)}</fieldset>
+          {failure && <div className="note" data-s="fail" role="alert">{failure}</div>}
+          <div className="acts"><button type="button" className="btn" onClick={() => dialog.current.close()}>Cancel</button><button className="btn pri">Create skill</button></div>
+          <div className="or"><span className="strong">Or start from</span>
+            {templates.map((one) => <button key={one.name} type="button" className="chip" title={one.description} onClick={() => { dialog.current.close(); draft.reset({ template: one.name }); }}>{one.title}: {one.skills.join(", ")}</button>)}
+            <button type="button" className="chip" onClick={() => file.current.click()}>ZIP file</button>
+            <button type="button" className="chip" onClick={() => folder.current.click()}>Folder</button>
+            <input ref={folder} type="file" webkitdirectory="" hidden aria-label="Folder of skills" onChange={(event) => { const found = placed([...event.target.files]); event.target.value = ""; addFiles(found); }} />
+            <input ref={file} type="file" accept=".zip" hidden onChange={(event) => { dialog.current.close(); if (event.target.files[0]) draft.upload(event.target.files[0]); event.target.value = ""; }} />
+          </div>
+        </form>
+      </dialog>
+    </>
+  );
+}
