@@ -61,7 +61,7 @@ _PAGES = [
         marketplace.listing_page,
         [Shell.enter, marketplace.Listing.load],
     ),
-    ("/p/[project]/memory", "Memory", memory.page, [Shell.enter, memory.Remembered.load]),
+    ("/p/[project]/memory", "Memory", memory.page, [Shell.enter, memory.MemoryPage.load]),
     ("/p/[project]/play/[skill]", "Playground", play.page, [Shell.enter, play.Play.load]),
     ("/p/[project]/usage", "Usage", usage.page, [Shell.enter, usage.Usage.load]),
     ("/p/[project]/settings", "Settings", settings.page, [Shell.enter, settings.Settings.load]),

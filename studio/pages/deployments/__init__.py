@@ -1,4 +1,4 @@
-"""`/p/{project}/deployments`: the versions of a skillpack: which one is active, what each changed, what runs on it."""
+"""The page `/p/{project}/deployments`: the versions of a skillpack, their changes and their running jobs."""
 
 from __future__ import annotations
 

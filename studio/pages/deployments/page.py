@@ -1,4 +1,4 @@
-"""How the versions look: which one is active, the list, two of them side by side."""
+"""The components of the page: the active version, the list of versions, and the comparison of two."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ REFRESH_S: Final = 3.0
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
     (rx.el.span("Compare", class_name="hidden-label"), "36px", ""),
     ("Version", "14%", ""),
-    ("What is new", "31%", ""),
+    ("Release notes", "31%", ""),
     ("Published by", "14%", ""),
-    ("When", "12%", "num"),
+    ("Published", "12%", "num"),
     ("Size", "9%", "num"),
     ("Eval", "6%", "num"),
-    ("In flight", "7%", "num"),
+    ("Active jobs", "7%", "num"),
     (rx.el.span("Actions", class_name="hidden-label"), "224px", "num"),
 ]
 
 
 def page() -> rx.Component:
-    """The versions, or what two of them differ in."""
+    """Render the list of versions, or the comparison of two."""
     return shell(
         "deployments",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Deployments")],
@@ -49,32 +49,32 @@ def page() -> rx.Component:
 
 
 def _head() -> rx.Component:
-    """Which version is active, the way back, and how the last act ended."""
+    """Render the active version, the rollback button, and the result of the last action."""
     active, previous = Deployments.active, Deployments.previous
     return rx.el.div(
         rx.el.div(
             rx.cond(
                 active.id != "",
                 rx.el.span(
-                    rx.el.span(active.version, " is active. ", class_name="strong"), Deployments.staying
+                    rx.el.span(active.version, " is active. ", class_name="strong"), Deployments.running_jobs
                 ),
-                rx.el.span("No version is active: no job can name a skill.", class_name="strong"),
+                rx.el.span("No version is active, so no jobs can be submitted.", class_name="strong"),
             ),
             rx.el.span(class_name="grow"),
-            rx.cond(Deployments.chosen.length() > 0, _chosen()),
+            rx.cond(Deployments.selected.length() > 0, _selection()),
             rx.cond(
                 Shell.can_write & (previous.id != "") & ~previous.is_active,
                 button(
-                    rx.cond(previous.number.to(int) < active.number.to(int), "Roll back to ", "Back to ")
+                    rx.cond(previous.number.to(int) < active.number.to(int), "Roll back to ", "Return to ")
                     + previous.version,
                     icon="undo-2",
                     on_click=Deployments.roll_back,
-                    title="Makes the version active that was so before; the same button leads back",
+                    title="Activates the previously active version",
                 ),
             ),
             class_name="row wrap",
         ),
-        rx.cond(Deployments.done != "", note(Deployments.done, state="ok")),
+        rx.cond(Deployments.message != "", note(Deployments.message, state="ok")),
         rx.cond(
             Deployments.gate_of != "",
             Gate.create(
@@ -93,13 +93,16 @@ def _head() -> rx.Component:
     )
 
 
-def _chosen() -> rx.Component:
+def _selection() -> rx.Component:
     return rx.cond(
-        Deployments.chosen.length() == 2,
+        Deployments.selected.length() == 2,
         button(
-            "Compare both", kind="pri", on_click=Deployments.compare_chosen, custom_attrs={"data-key": "d"}
+            "Compare selected",
+            kind="pri",
+            on_click=Deployments.compare_selected,
+            custom_attrs={"data-key": "d"},
         ),
-        rx.el.span("Choose one more to compare", class_name="t3", role="status"),
+        rx.el.span("Select another version to compare", class_name="t3", role="status"),
     )
 
 
@@ -121,9 +124,9 @@ def _row(row: rx.Var[VersionRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(
             Check.create(
-                checked=row.is_chosen,
+                checked=row.is_selected,
                 label="Compare " + row.version,
-                on_change=Deployments.choose(row.number),
+                on_change=Deployments.select(row.number),
             )
         ),
         rx.el.td(
@@ -136,7 +139,7 @@ def _row(row: rx.Var[VersionRow]) -> rx.Component:
         ),
         rx.el.td(
             rx.el.div(
-                rx.cond(row.notes != "", row.notes, rx.el.span("no notes", class_name="t3")),
+                rx.cond(row.notes != "", row.notes, rx.el.span("No release notes", class_name="t3")),
                 class_name="cut",
                 title=row.notes,
             ),
@@ -163,7 +166,7 @@ def _gate_tag(row: rx.Var[VersionRow]) -> rx.Component:
             "data-s": state,
             "aria-pressed": rx.cond(Deployments.gate_of == row.id, "true", "false"),
         },
-        aria_label=row.gate + ": show the gate of " + row.version,
+        aria_label=row.gate + ": show gate of " + row.version,
     )
 
 
@@ -186,7 +189,7 @@ def _actions(row: rx.Var[VersionRow]) -> rx.Component:
             rx.el.span("Download " + row.version, class_name="hidden-label"),
             href="/v1/deployments/" + row.id + "/bundle?project=" + Shell.project_slug,
             class_name="btn quiet small",
-            title="Download " + row.version + " as a zip",
+            title="Download " + row.version + " as a ZIP file",
         ),
         rx.cond(
             Shell.can_write & ~row.is_active,
@@ -194,8 +197,7 @@ def _actions(row: rx.Var[VersionRow]) -> rx.Component:
                 label="Delete",
                 kind="quiet small danger",
                 title="Delete " + row.version + "?",
-                text="Nobody can activate, compare or download it any more. Jobs that ran on it stay, and so do their "
-                "results.",
+                text="It can no longer be activated, compared or downloaded. Its jobs and their results are kept.",
                 confirm="Delete " + row.version,
                 on_confirm=Deployments.delete(row.id),
             ),
@@ -209,8 +211,8 @@ def _activate(row: rx.Var[VersionRow]) -> rx.Component:
     return Confirm.create(
         label="Activate",
         kind="small",
-        title="Make " + row.version + " active?",
-        text=row.before + "New jobs get " + row.version + ". " + Deployments.staying,
+        title="Activate " + row.version + "?",
+        text=row.before + "New jobs use " + row.version + ". " + Deployments.running_jobs,
         confirm="Activate " + row.version,
         on_confirm=Deployments.activate(row.id),
     )
@@ -238,9 +240,9 @@ def _comparison() -> rx.Component:
 def _none_yet() -> rx.Component:
     return empty(
         "rocket",
-        "Nothing is published yet",
-        "A version is your skills as they were when you published them. It never changes: a job that began on it ends "
-        "on it, and going back to an older one takes one click.",
+        "No versions yet",
+        "A version is an immutable copy of your skills at the time of publishing. A job runs on one version from start "
+        "to end, and you can roll back to an earlier version with one click.",
         rx.el.div(
             link_button(
                 "Open the editor",
@@ -251,8 +253,8 @@ def _none_yet() -> rx.Component:
             rx.cond(
                 Shell.can_write,
                 rx.el.span(
-                    "or drop a zip of your skills on the ",
-                    link("project's page", href="/p/" + Shell.project_slug),
+                    "or upload a ZIP file of your skills on the ",
+                    link("project page", href="/p/" + Shell.project_slug),
                     class_name="t2",
                 ),
             ),

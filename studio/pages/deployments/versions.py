@@ -1,4 +1,4 @@
-"""What the page of deployments knows and does."""
+"""The state of the page of deployments."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from studio.formatting import size
 from studio.skillpacks import Pack, chosen, packs_of
 
 PAGE_ROWS: Final = 50
-_GATES: Final = {"gating": "gate runs", "refused": "gate refused", "superseded": "gate given up"}
+_GATES: Final = {"gating": "gate running", "refused": "gate rejected", "superseded": "gate stopped"}
 
 
 @dataclass
 class VersionRow:
-    """What the list shows of a version."""
+    """The fields of a version in the list."""
 
     id: str = ""
     number: str = ""
@@ -37,54 +37,54 @@ class VersionRow:
     size: str = ""
     score: str = ""
     scores: str = ""
-    """Of each skill."""
+    """The mean score of each skill."""
     live: str = ""
-    """How many jobs have not ended on it; empty for none."""
+    """The number of its unfinished jobs; empty for none."""
     gate: str = ""
-    """What there is to say of its gate."""
+    """The state of its gate, as text; empty if there is nothing to show."""
     gate_state: str = ""
     before: str = ""
-    """What happens before it becomes active; empty: nothing."""
-    is_chosen: bool = False
+    """The gate that must pass before its activation, as text; empty for none."""
+    is_selected: bool = False
 
 
 class Deployments(rx.State):
-    """The versions of one skillpack; the skillpack, and what is compared, live in the address."""
+    """The versions of one skillpack; the URL contains the skillpack and the compared versions."""
 
     packs: list[Pack] = []
     slug: str = ""
     rows: list[VersionRow] = []
     active: VersionRow = VersionRow()
     previous: VersionRow = VersionRow()
-    """The one that was active before."""
-    staying: str = ""
-    """What becomes of the jobs of the active version when another one is activated."""
-    chosen: list[str] = []
-    """Numbers of versions that somebody wants to compare, at most two."""
+    """The previously active version."""
+    running_jobs: str = ""
+    """The effect of another activation on the jobs of the active version, as text."""
+    selected: list[str] = []
+    """Numbers of the versions to compare, at most two."""
     base: str = ""
     head: str = ""
     gate_of: str = ""
-    """Id of the version whose gate is shown."""
-    done: str = ""
-    """What the last act came to."""
+    """ID of the version whose gate is shown."""
+    message: str = ""
+    """The result of the last action."""
     texts: dict[str, str] = {}
-    """How the first version is made from code."""
+    """Code that publishes the first version, by language."""
     has_more: bool = False
     is_loaded: bool = False
     _limit: int = PAGE_ROWS
 
     @rx.event
     async def load(self):
-        """Read the versions of the skillpack that the address names."""
-        asked = self.router.url.query_parameters
+        """Load the versions of the skillpack in the URL."""
+        query = self.router.url.query_parameters
         self.reset()
         async with session.acting(self, self.project) as act:
             self.packs = await packs_of(act)
-        self.slug = chosen(self.packs, asked.get("skillpack", ""))
+        self.slug = chosen(self.packs, query.get("skillpack", ""))
         is_default = self.slug == self.packs[0].slug
         self.texts = of_push(session.context().settings.url, "" if is_default else self.slug)
         await self._read()
-        self.base, self.head = _number(asked.get("base", "")), _number(asked.get("head", ""))
+        self.base, self.head = _number(query.get("base", "")), _number(query.get("head", ""))
         if not (self.base and self.head):
             self.base = self.head = ""
         self.gate_of = next((row.id for row in self.rows if row.gate_state == "gating"), "")
@@ -92,13 +92,13 @@ class Deployments(rx.State):
 
     @rx.event
     async def refresh(self):
-        """Read again what is shown."""
+        """Load the list again."""
         if self.is_loaded and not self.base:
             await self._read()
 
     @rx.event
     async def more(self):
-        """Show a page more."""
+        """Show another page of the list."""
         self._limit += PAGE_ROWS
         await self._read()
 
@@ -108,52 +108,50 @@ class Deployments(rx.State):
         return self._go(skillpack=slug)
 
     @rx.event
-    async def choose(self, number: str):
-        """Choose a version to compare, or take the choice back; of three the first one goes."""
-        if number in self.chosen:
-            self.chosen = [one for one in self.chosen if one != number]
+    async def select(self, number: str):
+        """Select or deselect a version to compare; a third selection replaces the oldest one."""
+        if number in self.selected:
+            self.selected = [one for one in self.selected if one != number]
         else:
-            self.chosen = [*self.chosen, number][-2:]
+            self.selected = [*self.selected, number][-2:]
         await self._read()
 
     @rx.event
-    def compare_chosen(self):
-        """Show what the newer one of both changes."""
-        older, newer = sorted(self.chosen, key=int)
+    def compare_selected(self):
+        """Compare the two selected versions."""
+        older, newer = sorted(self.selected, key=int)
         return self._compare(older, newer)
 
     @rx.event
     def compare_with_active(self, number: str):
-        """Show what a version changes over the active one."""
+        """Compare a version with the active one."""
         return self._compare(self.active.number, number)
 
     @rx.event
     def swap(self):
-        """Show the same comparison the other way round."""
+        """Reverse the comparison."""
         return self._compare(self.head, self.base)
 
     @rx.event
     def back_to_list(self):
-        """Show the versions again."""
+        """Return to the list of versions."""
         return self._go(skillpack=self.slug)
 
     @rx.event
     async def activate(self, deployment_id: str):
-        """Make a version the active one, or begin its gate."""
-        self.done = ""
+        """Activate a version, or start its gate."""
+        self.message = ""
         async with session.acting(self, self.project) as act:
             made = await publishing.activate(act.session, act.principal, deployment_id)
             state = (made.gate or {}).get("state", "")
         self.gate_of = deployment_id if state == "gating" else ""
-        self.done = (
-            "" if self.gate_of else f"v{made.version} is active. Jobs that run go on with their version."
-        )
+        self.message = "" if self.gate_of else f"v{made.version} is active. Running jobs keep their version."
         await self._read()
 
     @rx.event
     async def roll_back(self):
-        """Make the version active that was so before."""
-        await self._read()  # somebody else may have activated another one meanwhile
+        """Activate the previously active version."""
+        await self._read()  # another user may have activated a version in the meantime
         if self.previous.id:
             return Deployments.activate(self.previous.id)
         return None
@@ -163,17 +161,17 @@ class Deployments(rx.State):
         """Delete a version."""
         async with session.acting(self, self.project) as act:
             await publishing.delete(act.session, act.principal, deployment_id)
-        self.chosen, self.done = [], "The version is deleted. Jobs that ran on it stay."
+        self.selected, self.message = [], "The version was deleted. Its jobs are kept."
         await self._read()
 
     @rx.event
     def show_gate(self, deployment_id: str):
-        """Show how a version stands with its gates, or put that away."""
+        """Show or hide the gate of a version."""
         self.gate_of = "" if self.gate_of == deployment_id else deployment_id
 
     @rx.event
     async def gate_settled(self, _state: str):
-        """A gate has been decided: which version is active may have changed."""
+        """Load the versions again after a gate: the active version may have changed."""
         await self._read()
 
     async def _read(self) -> None:
@@ -190,12 +188,12 @@ class Deployments(rx.State):
             self.rows = rows[: self._limit]
         self.active = next((row for row in rows if row.is_active), VersionRow())
         self.previous = next((row for row in rows if row.id == previous_id), VersionRow())
-        self.staying = _staying(self.active)
+        self.running_jobs = _running_jobs(self.active)
 
     def _row(self, one: ListedDeployment) -> VersionRow:
         state = one.gate.state if one.gate else ""
         means = [score.mean_score for score in one.scores if score.mean_score is not None]
-        waits = bool(one.gated_skills) and state != "passed"
+        has_gate = bool(one.gated_skills) and state != "passed"
         return VersionRow(
             id=str(one.id),
             number=str(one.version),
@@ -211,36 +209,34 @@ class Deployments(rx.State):
             live=f"{one.live_jobs:,}" if one.live_jobs else "",
             gate=_GATES.get(state, ""),
             gate_state=state,
-            before=_before(one.gated_skills) if waits else "",
-            is_chosen=str(one.version) in self.chosen,
+            before=_before(one.gated_skills) if has_gate else "",
+            is_selected=str(one.version) in self.selected,
         )
 
     def _compare(self, base: str, head: str) -> Any:
         return self._go(skillpack=self.slug, base=base, head=head)
 
-    def _go(self, **asked: str) -> Any:
-        is_default = asked.get("skillpack") == self.packs[0].slug
-        query = urlencode(
-            {name: value for name, value in asked.items() if name != "skillpack" or not is_default}
+    def _go(self, **query: str) -> Any:
+        is_default = query.get("skillpack") == self.packs[0].slug
+        encoded = urlencode(
+            {name: value for name, value in query.items() if name != "skillpack" or not is_default}
         )
-        return rx.redirect(f"/p/{self.project}/deployments{'?' + query if query else ''}", replace=True)
+        return rx.redirect(f"/p/{self.project}/deployments{'?' + encoded if encoded else ''}", replace=True)
 
 
-def _number(asked: str) -> str:
-    """The number of a version, as an address may name it; empty where it names none."""
-    return asked if asked.isascii() and asked.isdecimal() and len(asked) <= 9 else ""
+def _number(text: str) -> str:
+    """Return the number of a version in a URL; empty if it is not a number."""
+    return text if text.isascii() and text.isdecimal() and len(text) <= 9 else ""
 
 
-def _staying(active: VersionRow) -> str:
+def _running_jobs(active: VersionRow) -> str:
     if not active.id:
         return ""
     if not active.live:
-        return f"No job runs on {active.version} now."
+        return f"No jobs are running on {active.version}."
     jobs = "1 job finishes" if active.live == "1" else f"{active.live} jobs finish"
-    return f"{jobs} on {active.version}, which they began with."
+    return f"{jobs} on {active.version}."
 
 
 def _before(gated: list[str]) -> str:
-    return (
-        f"Its gate comes first: the suites of {', '.join(gated)} run, and it becomes active when they pass. "
-    )
+    return f"The gate runs first: the version becomes active when the suites of {', '.join(gated)} pass. "

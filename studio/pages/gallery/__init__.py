@@ -1,4 +1,4 @@
-"""`/_components`: every component of the studio in every state, for whoever builds pages or judges how they look."""
+"""The page `/_components`: every component of the studio in every state, for developers of pages."""
 
 from studio.pages.gallery.page import Gallery, page
 

@@ -1,4 +1,4 @@
-"""One section for each kind of component."""
+"""The page with one section for each kind of component."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ _TABS: Final = [{"id": "one", "label": "One"}, {"id": "two", "label": "Another"}
 
 
 class Gallery(rx.State):
-    """What the components of the page remember."""
+    """The state of the components of the page."""
 
-    moments: dict[str, str] = {}
+    times: dict[str, str] = {}
     tab: str = _TABS[0]["id"]
     span: str = "reply"
-    said: str = ""
+    message: str = ""
 
     @rx.event
     def load(self):
-        """Take the moments from the clock."""
+        """Compute the sample times from the current time."""
         self.reset()
-        self.moments = {name: (now() + away).isoformat() for name, away in samples.MOMENTS.items()}
+        self.times = {name: (now() + away).isoformat() for name, away in samples.TIMES.items()}
 
     @rx.event
     def pick_tab(self, tab: str):
@@ -65,22 +65,22 @@ class Gallery(rx.State):
 
     @rx.event
     def pick_span(self, span: str):
-        """Choose a span."""
+        """Select a span."""
         self.span = span
 
     @rx.event
     def confirm(self):
-        """Say that somebody agreed."""
-        self.said = "Confirmed."
+        """Show that the action was confirmed."""
+        self.message = "Confirmed."
 
     @rx.event
     def run(self, inputs: dict[str, Any]):
-        """Say what the form holds."""
-        self.said = f"The form holds {len(inputs)} values."
+        """Show the number of values in the form."""
+        self.message = f"The form has {len(inputs)} values."
 
 
 def page() -> rx.Component:
-    """All of them, one section each."""
+    """Render all components, in one section per kind."""
     return shell(
         "components",
         [Crumb("Projects", "/"), Crumb("Components")],
@@ -88,16 +88,16 @@ def page() -> rx.Component:
             rx.el.h1("Components"),
             section("Status", _statuses()),
             section("Money, time and size", _amounts()),
-            section("Moments", _moments()),
-            section("Ids, tags and facts", _small()),
-            section("Buttons and questions", _buttons()),
+            section("Times", _times()),
+            section("IDs, tags and facts", _small()),
+            section("Buttons and confirmations", _buttons()),
             section("Notices", _notices()),
             section("Tables, empty and loading", _tables()),
             section("Code", _code()),
             section("Differences", _differences()),
             section("Values", _values()),
-            section("Form made from a schema", _form()),
-            section("Fields of settings", _fields()),
+            section("Form from a schema", _form()),
+            section("Settings fields", _fields()),
             section("Waterfall", _waterfall()),
             section("Panes", _panes()),
             class_name="scroll grow column gallery",
@@ -125,11 +125,11 @@ def _amounts() -> rx.Component:
     return framed_table("Amounts", columns, rx.fragment(*rows))
 
 
-def _moments() -> rx.Component:
-    shown = [(name, Ago.create(moment=Gallery.moments[name])) for name in samples.MOMENTS]
-    running = ("still running", Elapsed.create(start=Gallery.moments["some time ago"], end=""))
+def _times() -> rx.Component:
+    shown = [(name, Ago.create(moment=Gallery.times[name])) for name in samples.TIMES]
+    running = ("running", Elapsed.create(start=Gallery.times["some time ago"], end=""))
     return rx.cond(
-        Gallery.moments.length() > 0, facts(*shown, running), rx.el.p("Loading…", class_name="skeleton")
+        Gallery.times.length() > 0, facts(*shown, running), rx.el.p("Loading…", class_name="skeleton")
     )
 
 
@@ -168,35 +168,35 @@ def _buttons() -> rx.Component:
             rx.el.span(class_name="spin"), "busy", type="button", class_name="btn pri", disabled=True
         ),
         Confirm.create(
-            label="Asks first…",
-            title="Do it?",
-            text="It can be done again.",
-            confirm="Do it",
+            label="With confirmation…",
+            title="Run the action?",
+            text="The action can be repeated.",
+            confirm="Run action",
             on_confirm=Gallery.confirm,
         ),
         Confirm.create(
-            label="Wants a name…",
+            label="With a typed name…",
             kind="danger",
             title="Delete owls?",
-            text="It cannot be brought back.",
-            confirm="Delete it",
+            text="This action cannot be undone.",
+            confirm="Delete project",
             typed="owls",
             on_confirm=Gallery.confirm,
         ),
-        rx.el.span(Gallery.said, class_name="t2", role="status"),
+        rx.el.span(Gallery.message, class_name="t2", role="status"),
         class_name="row wrap",
     )
 
 
 def _notices() -> rx.Component:
-    words = {
-        "": "Good to know.",
-        "ok": "It is done.",
-        "wait": "Somebody has to look.",
-        "fail": "It went wrong, and this is what to do.",
+    texts = {
+        "": "Information.",
+        "ok": "The action succeeded.",
+        "wait": "Your approval is required.",
+        "fail": "The action failed. Try again.",
     }
     return rx.el.div(
-        *[note(text, state=state) for state, text in words.items()], class_name="col", style={"gap": "8px"}
+        *[note(text, state=state) for state, text in texts.items()], class_name="col", style={"gap": "8px"}
     )
 
 
@@ -211,9 +211,9 @@ def _tables() -> rx.Component:
         rx.el.div(
             empty(
                 "blocks",
-                "Nothing yet",
-                "What this is, and how the first one is made.",
-                button("Make one", kind="pri"),
+                "No items yet",
+                "What an item is, and how to create the first one.",
+                button("Create item", kind="pri"),
             ),
             class_name="pane",
         ),
@@ -267,9 +267,9 @@ def _form() -> rx.Component:
 
 def _fields() -> rx.Component:
     return rx.el.form(
-        field("Name", "sample-name", rx.el.input, hint="What people call it.", placeholder="Owls"),
+        field("Name", "sample-name", rx.el.input, hint="The display name.", placeholder="Owls"),
         field("Kind", "sample-kind", rx.el.select, rx.el.option("secret"), rx.el.option("publishable")),
-        field("Locked", "sample-locked", rx.el.input, default_value="nobody changes it", disabled=True),
+        field("Locked", "sample-locked", rx.el.input, default_value="read-only", disabled=True),
         class_name="form",
     )
 
@@ -289,12 +289,12 @@ def _waterfall() -> rx.Component:
 
 def _panes() -> rx.Component:
     sides = [
-        rx.el.div(words, class_name="pad", tab_index=0, role="region", aria_label=words)
-        for words in ("The main pane", "Its side")
+        rx.el.div(text, class_name="pad", tab_index=0, role="region", aria_label=text)
+        for text in ("Main pane", "Side pane")
     ]
     return rx.el.div(
         Tabs.create(items=_TABS, current=Gallery.tab, label="Tabs", on_pick=Gallery.pick_tab),
-        Split.create(*sides, name="sample", label="Width of the side", initial=260),
+        Split.create(*sides, name="sample", label="Side pane width", initial=260),
         class_name="pane col",
         style={"height": "180px"},
     )

@@ -1,4 +1,4 @@
-"""One job, in tabs."""
+"""The page of one job, with its tabs."""
 
 from __future__ import annotations
 

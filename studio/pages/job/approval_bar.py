@@ -1,4 +1,4 @@
-"""The bar under the head of a job that waits for a person: the very calls, and what to say to them."""
+"""The bar below the head of a job that awaits approval: the pending calls, with buttons to decide them."""
 
 from __future__ import annotations
 
@@ -26,84 +26,84 @@ MAX_SHOWN = 50
 
 
 @dataclass
-class Question:
-    """A call that somebody has to decide."""
+class PendingCall:
+    """A call that a user must approve or reject."""
 
     id: str
     tool: str
-    """Name of the tool, or of the skill for the start of a job."""
+    """Name of the tool, or of the skill if the call starts a job."""
     is_start: bool
     server: str
-    """Host of the MCP server whose tool it is; empty: of none."""
+    """Host of the MCP server of the tool; empty if it has none."""
     input: dict[str, Any]
     expires_at: str
 
 
-class Asking(rx.State):
-    """What a job asks about."""
+class PendingApprovals(rx.State):
+    """The pending approvals of a job."""
 
-    questions: list[Question] = []
+    calls: list[PendingCall] = []
     reason: str = ""
-    is_denying: str = ""
-    """Id of the question that is being refused."""
+    rejecting: str = ""
+    """ID of the approval whose rejection is being entered."""
     _job: str = ""
 
     @rx.event
     async def look(self, job_id: str):
-        """Read what the job asks about."""
+        """Load the pending approvals of the job."""
         self._job = job_id
         async with session.acting(self, self.project) as act:
-            self.questions = await questions_of(act.session, act.principal, UUID(job_id))
+            self.calls = await pending_calls(act.session, act.principal, UUID(job_id))
 
     @rx.event
     async def approve(self, approval_id: str):
-        """Let the call be made."""
+        """Approve a call."""
         await self._decide(approval_id, "approved")
 
     @rx.event
-    def begin_denial(self, approval_id: str):
-        """Ask why not."""
-        self.is_denying, self.reason = approval_id, ""
+    def start_rejection(self, approval_id: str):
+        """Show the form for the reason of a rejection."""
+        self.rejecting, self.reason = approval_id, ""
 
     @rx.event
-    def say(self, reason: str):
-        """Why not; the model is told."""
+    def change_reason(self, reason: str):
+        """Set the reason, which is sent to the agent."""
         self.reason = reason
 
     @rx.event
-    def keep_open(self):
-        """Decide later."""
-        self.is_denying = ""
+    def cancel_rejection(self):
+        """Hide the form for the reason."""
+        self.rejecting = ""
 
     @rx.event
-    async def deny(self):
-        """Refuse the call."""
-        await self._decide(self.is_denying, "denied")
+    async def reject(self):
+        """Reject the call."""
+        await self._decide(self.rejecting, "denied")
 
     async def _decide(self, approval_id: str, decision: Any) -> None:
         async with session.acting(self, self.project) as act:
             await approvals.decide(
                 act.session, act.principal, UUID(approval_id), decision, reason=self.reason
             )
-        self.is_denying = self.reason = ""
-        self.questions = [one for one in self.questions if one.id != approval_id]
+        self.rejecting = self.reason = ""
+        self.calls = [one for one in self.calls if one.id != approval_id]
 
 
-async def questions_of(session: Any, principal: Principal, job_id: UUID) -> list[Question]:
+async def pending_calls(session: Any, principal: Principal, job_id: UUID) -> list[PendingCall]:
     """Return the pending approvals of a job."""
     page = Page(limit=MAX_SHOWN)
     found = await approvals.list_approvals(session, principal, page, status="pending", job_id=job_id)
     skill = None
     if any((one.effect or "").startswith(servers.PREFIX) for one in found.items):
         skill = await _skill_of(session, principal, job_id)
-    return [_question_of(one, skill) for one in found.items]
+    return [_pending_call(one, skill) for one in found.items]
 
 
-def _question_of(one: Any, skill: Skill | None) -> Question:
+def _pending_call(one: Any, skill: Skill | None) -> PendingCall:
     server = ""
     if skill is not None:
         server = servers.server_of(skill, tool=one.tool, effect=one.effect, arguments=one.input)
-    return Question(
+    return PendingCall(
         id=str(one.id),
         tool=one.tool,
         is_start=one.step == 0 and one.tool_use_id == START,
@@ -124,39 +124,39 @@ async def _skill_of(session: Any, principal: Principal, job_id: UUID) -> Skill |
         return None
 
 
-def asking() -> rx.Component:
-    """The questions, each with its input and its two answers."""
+def approval_bar() -> rx.Component:
+    """Render the pending calls, each with its input and its buttons."""
     return rx.cond(
-        Asking.questions.length() > 0,
+        PendingApprovals.calls.length() > 0,
         rx.el.section(
-            rx.foreach(Asking.questions, _question),
+            rx.foreach(PendingApprovals.calls, _call),
             class_name="asking",
-            aria_label="Calls that wait for a person",
+            aria_label="Calls awaiting approval",
         ),
     )
 
 
-def _question(one: rx.Var[Question]) -> rx.Component:
+def _call(one: rx.Var[PendingCall]) -> rx.Component:
     return rx.el.article(
         rx.el.div(
-            _wants(one),
-            rx.el.span("expires ", Ago.create(moment=one.expires_at), class_name="cap"),
+            _description(one),
+            rx.el.span("Expires ", Ago.create(moment=one.expires_at), class_name="cap"),
             rx.cond(
-                Shell.can_write & (Asking.is_denying != one.id),
+                Shell.can_write & (PendingApprovals.rejecting != one.id),
                 rx.fragment(
-                    button("Deny…", on_click=Asking.begin_denial(one.id)),
-                    action("Approve", kind="pri", on_act=lambda _: Asking.approve(one.id)),
+                    button("Reject…", on_click=PendingApprovals.start_rejection(one.id)),
+                    action("Approve", kind="pri", on_act=lambda _: PendingApprovals.approve(one.id)),
                 ),
             ),
             class_name="row wrap",
         ),
         Json.create(value=one.input),
-        rx.cond(Asking.is_denying == one.id, _denial()),
+        rx.cond(PendingApprovals.rejecting == one.id, _rejection()),
         key=one.id,
     )
 
 
-def _wants(one: rx.Var[Question]) -> rx.Component:
+def _description(one: rx.Var[PendingCall]) -> rx.Component:
     name = rx.el.b(one.tool, class_name="mono")
     of_server = rx.fragment(" of the MCP server ", rx.el.b(one.server, class_name="mono"))
     return rx.el.span(
@@ -169,19 +169,19 @@ def _wants(one: rx.Var[Question]) -> rx.Component:
     )
 
 
-def _denial() -> rx.Component:
+def _rejection() -> rx.Component:
     return rx.el.form(
         rx.el.input(
             class_name="in grow",
-            placeholder="Why not? The agent is told.",
-            aria_label="Why not",
-            value=Asking.reason,
-            on_change=Asking.say,
+            placeholder="Reason (sent to the agent)",
+            aria_label="Reason",
+            value=PendingApprovals.reason,
+            on_change=PendingApprovals.change_reason,
             max_length=2000,
             auto_focus=True,
         ),
-        button("Not now", on_click=Asking.keep_open),
-        Submit.create(label="Deny the call", kind="danger"),
-        on_submit=lambda _: Asking.deny(),
+        button("Cancel", on_click=PendingApprovals.cancel_rejection),
+        Submit.create(label="Reject call", kind="danger"),
+        on_submit=lambda _: PendingApprovals.reject(),
         class_name="row",
     )

@@ -1,4 +1,4 @@
-"""What people think of a job: thumbs, and why."""
+"""The feedback on a job: a rating with thumbs, and a comment."""
 
 from __future__ import annotations
 
@@ -15,89 +15,90 @@ from studio import session
 from studio.components.live import Submit
 
 GOOD, BAD = 1, -1
-_WORDS = {GOOD: "good", 0: "neither", BAD: "bad"}
+_RATINGS = {GOOD: "good", 0: "no rating", BAD: "bad"}
 
 
 @dataclass
-class Said:
-    """One person's opinion, as text."""
+class FeedbackRow:
+    """The feedback of one user, as text."""
 
     by: str
-    word: str
+    rating: str
     comment: str
 
 
-class Opinions(rx.State):
-    """The opinions of one job, and the own one."""
+class Feedback(rx.State):
+    """The feedback on one job: that of the signed-in user, and that of others."""
 
-    others: list[Said] = []
+    others: list[FeedbackRow] = []
     rating: int = 0
     comment: str = ""
-    is_saying: bool = False
+    is_commenting: bool = False
     _job: str = ""
 
     @rx.event
     async def look(self, job_id: str):
-        """Read what people think of the job."""
-        self._job, self.is_saying = job_id, False
+        """Load the feedback on the job."""
+        self._job, self.is_commenting = job_id, False
         async with session.acting(self, self.project) as act:
             job = await get_job(act.session, act.principal, UUID(job_id))
             mine = act.principal.label
         known = {str(one["given_by"]): one for one in job.feedback}
         own = known.pop(mine, {"rating": 0, "comment": ""})
         self.rating, self.comment = own["rating"], own["comment"]
-        self.others = [Said(by, _WORDS[one["rating"]], one["comment"]) for by, one in known.items()]
+        self.others = [FeedbackRow(by, _RATINGS[one["rating"]], one["comment"]) for by, one in known.items()]
 
     @rx.event
     async def rate(self, rating: int):
-        """Give it a thumb, or take it back; then there is room for a word."""
-        await self._give(0 if rating == self.rating else rating)
-        self.is_saying = self.rating != 0
+        """Set or clear the rating, and show the form for a comment."""
+        await self._save(0 if rating == self.rating else rating)
+        self.is_commenting = self.rating != 0
 
     @rx.event
-    async def say(self, form: dict[str, Any]):
-        """Add why."""
+    async def save_comment(self, form: dict[str, Any]):
+        """Save the comment."""
         self.comment = str(form.get("comment", "")).strip()
-        await self._give(self.rating)
-        self.is_saying = False
+        await self._save(self.rating)
+        self.is_commenting = False
 
-    async def _give(self, rating: int) -> None:
+    async def _save(self, rating: int) -> None:
         async with session.acting(self, self.project) as act:
             given = FeedbackCreate(rating=rating, comment=self.comment)
             await feedback.rate(act.session, act.principal, UUID(self._job), given)
         self.rating = rating
 
 
-def opinion() -> rx.Component:
-    """Both thumbs, the own words, and what others said."""
+def feedback_bar() -> rx.Component:
+    """Render the thumbs, the comment of the user, and the feedback of others."""
     return rx.el.div(
         rx.foreach(
-            Opinions.others,
+            Feedback.others,
             lambda one: rx.el.span(
-                one.by, ": ", one.word, rx.cond(one.comment != "", ", ", ""), one.comment, class_name="t3"
+                one.by, ": ", one.rating, rx.cond(one.comment != "", ", ", ""), one.comment, class_name="t3"
             ),
         ),
         rx.cond(
-            (Opinions.comment != "") & ~Opinions.is_saying, rx.el.span(Opinions.comment, class_name="t2 cut")
+            (Feedback.comment != "") & ~Feedback.is_commenting,
+            rx.el.span(Feedback.comment, class_name="t2 cut"),
         ),
-        rx.cond(Opinions.is_saying, _words()),
-        _thumb("A good result", "thumbs-up", GOOD),
-        _thumb("A bad result", "thumbs-down", BAD),
+        rx.cond(Feedback.is_commenting, _comment_form()),
+        _thumb("Good result", "thumbs-up", GOOD),
+        _thumb("Bad result", "thumbs-down", BAD),
         class_name="opinion",
         role="group",
-        aria_label="What you think of this job",
+        aria_label="Feedback",
     )
 
 
 def _thumb(label: str, icon: str, rating: int) -> rx.Component:
-    is_on = Opinions.rating == rating
+    is_on = Feedback.rating == rating
     return rx.el.button(
         rx.icon(icon, size=14),
         type="button",
         title=label,
         aria_label=label,
         class_name="btn icon",
-        on_click=Opinions.rate(rating),
+        on_click=Feedback.rate(rating),
         custom_attrs={
             "aria-pressed": rx.cond(is_on, "true", "false"),
             "data-on": rx.cond(is_on, "true", "false"),
@@ -105,18 +106,18 @@ def _thumb(label: str, icon: str, rating: int) -> rx.Component:
     )
 
 
-def _words() -> rx.Component:
+def _comment_form() -> rx.Component:
     return rx.el.form(
         rx.el.input(
             name="comment",
-            default_value=Opinions.comment,
+            default_value=Feedback.comment,
             max_length=4000,
-            aria_label="Why",
-            placeholder="Why? (optional)",
+            aria_label="Comment",
+            placeholder="Comment (optional)",
             class_name="in",
             auto_focus=True,
         ),
         Submit.create(label="Save", kind=""),
-        on_submit=Opinions.say,
+        on_submit=Feedback.save_comment,
         class_name="row",
     )

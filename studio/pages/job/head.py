@@ -1,4 +1,4 @@
-"""The head of the page of one job: what it is, where it comes from, what it costs, and what can be done."""
+"""The head of the page of one job: its details, its origin, its cost, and its actions."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import reflex as rx
 from studio.components.elements import action, facts, identifier, link, link_button, note, status, tag
 from studio.components.live import Ago, Confirm, Elapsed, LiveCost, LiveSteps
 from studio.job_facts import JobFacts
-from studio.pages.job.feedback import opinion
+from studio.pages.job.feedback import feedback_bar
 from studio.pages.job.state import JobPage
 from studio.shell import Shell
 
 
 def head() -> rx.Component:
-    """The head."""
+    """Render the head."""
     job = JobPage.facts
     return rx.el.section(
         rx.el.div(
@@ -37,9 +37,9 @@ def head() -> rx.Component:
             ),
             ("Cost", _cost(job)),
         ),
-        _kin(job),
+        _origin(job),
         rx.cond(
-            (job.simulation != "") & (JobPage.tab != "result"),  # which has the note itself
+            (job.simulation != "") & (JobPage.tab != "result"),  # that tab shows the note itself
             note(job.simulation, state="wait", style={"margin_top": "12px"}),
         ),
         rx.cond(
@@ -62,19 +62,19 @@ def _cost(job: rx.Var[JobFacts]) -> rx.Component:
         LiveCost.create(src=JobPage.stream, charged=job.cost, is_over=job.is_over),
         rx.cond(
             job.called_cost != "",
-            rx.el.span(" · " + job.called_cost + " of it for what it called", class_name="t3"),
+            rx.el.span(" · " + job.called_cost + " of it for subjobs", class_name="t3"),
         ),
     )
 
 
-def _kin(job: rx.Var[JobFacts]) -> rx.Component:
-    """Which jobs it comes from."""
+def _origin(job: rx.Var[JobFacts]) -> rx.Component:
+    """Render links to the jobs that it comes from."""
     jobs = "/p/" + Shell.project_slug + "/jobs/"
     return rx.el.div(
         rx.cond(
             job.parent != "",
             rx.el.span(
-                "Called by ",
+                "Subjob of ",
                 link(job.parent[:8], href=jobs + job.parent, class_name="mono"),
                 rx.cond(job.is_paid_with_parent, ", which pays for it", ""),
                 class_name="t2",
@@ -83,7 +83,7 @@ def _kin(job: rx.Var[JobFacts]) -> rx.Component:
         rx.cond(
             job.replay_of != "",
             rx.el.span(
-                "Begins with the inputs of ",
+                "Replay of ",
                 link(job.replay_of[:8], href=jobs + job.replay_of, class_name="mono"),
                 class_name="t2",
             ),
@@ -94,14 +94,14 @@ def _kin(job: rx.Var[JobFacts]) -> rx.Component:
 
 def _duration(job: rx.Var[JobFacts]) -> rx.Component:
     running = Elapsed.create(start=job.started_at, end=job.finished_at)
-    at_rest = rx.cond(job.attempt > 0, "not running", "not started")  # it waits for consent, or to run again
+    at_rest = rx.cond(job.attempt > 0, "not running", "not started")  # it awaits approval, or another attempt
     return rx.cond(job.started_at != "", running, rx.el.span(at_rest, class_name="t3"))
 
 
 def _actions() -> rx.Component:
     job = JobPage.facts
     return rx.el.div(
-        rx.cond(job.is_over, opinion()),
+        rx.cond(job.is_over, feedback_bar()),
         rx.cond(
             JobPage.play != "",
             link_button(
@@ -121,7 +121,7 @@ def _actions() -> rx.Component:
                         "Notebook",
                         href=JobPage.notebook,
                         icon="notebook-pen",
-                        title="Open this job as a notebook of the working copy",
+                        title="Open this job as a notebook in the draft",
                     ),
                 ),
                 rx.cond(
@@ -130,7 +130,7 @@ def _actions() -> rx.Component:
                     action(
                         "Replay",
                         icon="rotate-ccw",
-                        title="The same inputs on the same version again",
+                        title="Run the same inputs again on the same version",
                         on_act=JobPage.replay,
                         keys="r",
                     ),
@@ -138,8 +138,8 @@ def _actions() -> rx.Component:
                 rx.cond(
                     JobPage.newest > 0,
                     action(
-                        rx.Var.create("On v") + JobPage.newest.to_string(),
-                        title="The same inputs on the active version",
+                        rx.Var.create("Replay on v") + JobPage.newest.to_string(),
+                        title="Run the same inputs on the active version",
                         aria_name="Replay on the active version",
                         on_act=JobPage.replay_on_newest,
                         keys="R",
@@ -154,8 +154,8 @@ def _actions() -> rx.Component:
                         keys="c",
                         kind="danger",
                         title="Cancel this job?",
-                        text="It ends within seconds, with all that it has started. What it has done stays done.",
-                        confirm="Cancel the job",
+                        text="The job and its subjobs stop within seconds. What they have already done is not undone.",
+                        confirm="Cancel job",
                         on_confirm=JobPage.cancel,
                     ),
                 ),

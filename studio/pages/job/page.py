@@ -1,4 +1,4 @@
-"""`/p/{project}/jobs/{job}`: one job, live."""
+"""The page `/p/{project}/jobs/{job}`: one job, updated live."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studio.components.live import (
     Turns,
     Value,
 )
-from studio.pages.job.approval_bar import asking
+from studio.pages.job.approval_bar import approval_bar
 from studio.pages.job.head import head
 from studio.pages.job.receipt import receipt_tab
 from studio.pages.job.state import JobPage
@@ -30,20 +30,20 @@ from studio.shell import Crumb, Shell, shell
 
 
 def page() -> rx.Component:
-    """Head, tabs, and what the tab shows."""
+    """Render the head, the tabs, and the selected tab."""
     base = "/p/" + Shell.project_slug
     return shell(
         "jobs",
         [Crumb(Shell.project_name, base), Crumb("Jobs", base + "/jobs"), Crumb(JobPage.facts.id[:8])],
         rx.cond(
             JobPage.is_loaded
-            & JobPage.router.url.contains(JobPage.facts.id),  # a tab remembers the one before
+            & JobPage.router.url.contains(JobPage.facts.id),  # the state may be of an earlier job
             rx.fragment(
                 _watch(),
                 head(),
                 LiveProgress.create(src=JobPage.stream, is_over=JobPage.facts.is_over, key=JobPage.stream),
                 EventsLoaded.create(src=JobPage.stream, total=JobPage.seen),
-                rx.cond(JobPage.facts.status == "waiting", asking()),
+                rx.cond(JobPage.facts.status == "waiting", approval_bar()),
                 rx.cond(
                     JobPage.has_traceback, Traceback.create(src=JobPage.stream, skillpack=JobPage.skillpack)
                 ),
@@ -68,7 +68,7 @@ def page() -> rx.Component:
 
 
 def _watch() -> rx.Component:
-    """What keeps the facts true: turns of the job's state, and its reason for waiting."""
+    """Load the job again when its state changes, and periodically while it is queued."""
     return rx.fragment(
         Turns.create(src=JobPage.stream, after=JobPage.seen, on_turn=JobPage.turn, key=JobPage.stream),
         rx.cond(JobPage.facts.status == "queued", Pulse.create(seconds=2, on_beat=JobPage.look)),
@@ -102,7 +102,7 @@ def _tab() -> rx.Component:
             ),
         ),
         ("receipt", _scroller("Receipt", receipt_tab(JobPage.receipt))),
-        ("sandbox", Sandbox.create(src=JobPage.stream, usage=JobPage.usage, most=JobPage.most)),
+        ("sandbox", Sandbox.create(src=JobPage.stream, usage=JobPage.usage, most=JobPage.limits)),
         ("events", EventList.create(src=JobPage.stream)),
         rx.fragment(),
     )
@@ -111,8 +111,8 @@ def _tab() -> rx.Component:
 def _result() -> rx.Component:
     none = rx.cond(
         JobPage.facts.is_over,
-        rx.el.p("This job has no result: it did not succeed.", class_name="t2"),
-        rx.el.p("The result is shown here as soon as the job has succeeded.", class_name="t2"),
+        rx.el.p("This job has no result, because it did not succeed.", class_name="t2"),
+        rx.el.p("The result is shown here after the job succeeds.", class_name="t2"),
     )
     shown = rx.fragment(
         rx.cond(

@@ -1,4 +1,4 @@
-"""The tab with what a job cost, line by line, and how that adds up."""
+"""The receipt tab of a job: its line items and their sum."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from studio.components.live import Ago
 from studio.formatting import usd
 
 _COLUMNS: Final[list[tuple[Any, str, str]]] = [
-    ("What", "30%", ""),
+    ("Item", "30%", ""),
     ("Quantity", "28%", ""),
     ("Step", "7%", "num"),
     ("Upstream", "11%", "num"),
     ("Billed", "12%", "num"),
-    ("When", "12%", "num"),
+    ("Time", "12%", "num"),
 ]
-_KINDS: Final = {"compute": "Running time", "model": "Model", "media": "Media", "web": "Web"}
+_KINDS: Final = {"compute": "Compute time", "model": "Model", "media": "Media", "web": "Web"}
 
 
 @dataclass
 class Line:
-    """One line of a receipt, as text."""
+    """One line item of a receipt, as text."""
 
     what: str
     detail: str
@@ -39,7 +39,7 @@ class Line:
 
 @dataclass
 class Sum:
-    """One row of what the lines add up to."""
+    """One row of the totals."""
 
     name: str
     amount: str
@@ -55,7 +55,7 @@ class ReceiptFacts:
 
 
 def receipt_facts(receipt: Receipt) -> ReceiptFacts:
-    """The receipt as the page shows it: the lines, then how their bills become the cost."""
+    """Return the receipt as text: the line items, and the totals from their prices to the charged cost."""
     sums = [Sum("Used", usd(receipt.used_micros))]
     sums += [Sum("Forgiven", f"-{usd(receipt.forgiven_micros)}")] if receipt.forgiven_micros else []
     sums += (
@@ -65,7 +65,7 @@ def receipt_facts(receipt: Receipt) -> ReceiptFacts:
     )
     sums.append(Sum("Charged", usd(receipt.cost_micros)))
     if receipt.cap_micros:
-        sums.append(Sum("Most that it may cost", usd(receipt.cap_micros)))
+        sums.append(Sum("Cost cap", usd(receipt.cap_micros)))
     return ReceiptFacts([_line(line) for line in receipt.lines], sums, list(receipt.notes))
 
 
@@ -89,13 +89,13 @@ def _line(line: ReceiptLine) -> Line:
 
 
 def receipt_tab(facts: rx.Var[ReceiptFacts]) -> rx.Component:
-    """The lines and their sum."""
-    nothing = rx.el.p("This job has used nothing that has a price.", class_name="t2")
+    """Render the line items and the totals."""
+    nothing = rx.el.p("This job has no line items: it used nothing that has a price.", class_name="t2")
     return rx.el.div(
-        rx.foreach(facts.notes, lambda said: note(said, style={"margin_bottom": "12px"})),
+        rx.foreach(facts.notes, lambda text: note(text, style={"margin_bottom": "12px"})),
         rx.cond(
             facts.lines.length() > 0,
-            framed_table("Lines of the receipt", _COLUMNS, rx.foreach(facts.lines, _row)),
+            framed_table("Line items", _COLUMNS, rx.foreach(facts.lines, _row)),
             nothing,
         ),
         rx.el.dl(

@@ -1,4 +1,4 @@
-"""What the page of one job knows, and what it can do."""
+"""The state of the page of one job."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from backend.usage import queries as ledger
 from studio import session
 from studio.author_names import name_keys
 from studio.job_facts import JobFacts, facts_of
-from studio.pages.job.approval_bar import Asking
-from studio.pages.job.feedback import Opinions
+from studio.pages.job.approval_bar import PendingApprovals
+from studio.pages.job.feedback import Feedback
 from studio.pages.job.receipt import ReceiptFacts, receipt_facts
 from studio.shell import Shell
 from studio.skillpacks import job_names
@@ -39,7 +39,7 @@ TABS = [
 ]
 _MEASURED = ("memory_mb", "timeout_s")
 _TRACED = ("exception", "bad_entrypoint", "bad_result")
-"""Codes of errors that the skill's own code has raised."""
+"""Error codes of failures with a traceback of the skill's own code."""
 _TABS_OF_FUNCTIONS = [tab for tab in TABS if tab is not _TRANSCRIPT]
 
 
@@ -50,26 +50,26 @@ class JobPage(rx.State):
     inputs: dict[str, Any] = {}
     input_schema: dict[str, Any] = {}
     result: dict[str, Any] = {"value": None}
-    """Whatever the skill returned, under `value`: a state holds no bare JSON."""
+    """The result of the skill under `value`, since a state variable must have a known type."""
     output_schema: dict[str, Any] = {}
     outputs: list[dict[str, Any]] = []
     has_result: bool = False
     usage: dict[str, Any] = {}
-    """What it took: `wall_s`, `cpu_s`, `peak_memory_mb`."""
-    most: dict[str, float] = {}
-    """What it could take at most of that, where its skill or its caller said so."""
+    """What the job used: `wall_s`, `cpu_s`, `peak_memory_mb`."""
+    limits: dict[str, float] = {}
+    """The limits of its memory and time, if its skill or its caller has set them."""
     stream: str = ""
     seen: int = 0
-    """Number of the newest event that the facts know of."""
+    """Number of the newest event that `facts` include."""
     receipt: ReceiptFacts = ReceiptFacts([], [], [])
     newest: int = 0
-    """The active version, where that is another one than the job's; else 0."""
+    """The active version if the job has another one, otherwise 0."""
     play: str = ""
-    """Address of the playground with the job's inputs; empty where there is none for it."""
+    """URL of the playground with the job's inputs; empty if the skill is not available there."""
     notebook: str = ""
-    """Address of the notebook page that opens the job in the working copy of its skillpack."""
+    """URL of the notebook page that opens the job in the draft of its skillpack."""
     skillpack: str = ""
-    """Slug of the project's skillpack that it runs; empty for a publisher's."""
+    """Slug of its skillpack in the project; empty for a skill of the marketplace."""
     has_traceback: bool = False
     tabs: list[dict[str, str]] = TABS
     tab: str = TABS[0]["id"]
@@ -77,44 +77,44 @@ class JobPage(rx.State):
 
     @rx.event
     async def load(self):
-        """Show the job of the address from its beginning."""
+        """Load the job of the URL."""
         self.reset()
         try:
             async with session.acting(self, self.project) as act:
                 await self._read(act)
         except Missing as missing:
             return Shell.close(missing.detail)
-        if self.job != self.facts.id:  # another spelling of the id
+        if self.job != self.facts.id:  # another notation of the ID
             query = self.router.url.query
             rest = f"?{query}" if query else ""
             return rx.redirect(f"/p/{self.project}/jobs/{self.facts.id}{rest}", replace=True)
         self.stream = f"{self.project}/{self.facts.id}"
-        asked = self.router.url.query_parameters.get("tab", "")
-        self.tab = asked if any(tab["id"] == asked for tab in self.tabs) else self._first_tab()
+        wanted = self.router.url.query_parameters.get("tab", "")
+        self.tab = wanted if any(tab["id"] == wanted for tab in self.tabs) else self._first_tab()
         self.is_loaded = True
-        return [Asking.look(self.facts.id), Opinions.look(self.facts.id)]
+        return [PendingApprovals.look(self.facts.id), Feedback.look(self.facts.id)]
 
     @rx.event
     async def look(self):
-        """Read the job again: what it waits for may have changed without an event."""
+        """Load the job again: its reason for waiting may have changed without an event."""
         async with session.acting(self, self.project) as act:
             await self._read(act)
 
     @rx.event
     async def turn(self, _event: str):
-        """Read the job again: its state has changed."""
+        """Load the job again after a change of its state."""
         async with session.acting(self, self.project) as act:
             await self._read(act)
-        return Asking.look(self.facts.id)
+        return PendingApprovals.look(self.facts.id)
 
     @rx.event
     def pick_tab(self, tab: str):
-        """Show one tab; the address names it, without a visit."""
+        """Show one tab; the URL names it, without a navigation."""
         self.tab = tab
 
     @rx.event
     async def cancel(self):
-        """End the job."""
+        """Cancel the job."""
         async with session.acting(self, self.project) as act:
             await cancel(act.session, act.principal, UUID(self.facts.id))
         async with session.acting(self, self.project) as act:
@@ -122,12 +122,12 @@ class JobPage(rx.State):
 
     @rx.event
     async def replay(self, key: str):
-        """Run the same inputs on the same version again, and go there."""
+        """Replay the job on its version, and open the new job."""
         return await self._replay(key, None)
 
     @rx.event
     async def replay_on_newest(self, key: str):
-        """Run the same inputs on the active version, and go there."""
+        """Replay the job on the active version, and open the new job."""
         return await self._replay(key, self.newest)
 
     async def _replay(self, key: str, version: int | None) -> Any:
@@ -166,12 +166,12 @@ class JobPage(rx.State):
         self.receipt = receipt_facts(await ledger.receipt(act.session, act.principal, job_id))
         self.inputs, self.input_schema = job.inputs, written.inputs
         self.result, self.output_schema = {"value": job.result}, written.outputs
-        self.usage, self.most = job.usage, _narrower(written.limits, job.limits)
+        self.usage, self.limits = job.usage, _narrower(written.limits, job.limits)
         self.outputs, self.has_result = job.outputs, job.status == "succeeded"
         await self._read_skill(act, job)
 
     async def _read_skill(self, act: session.Act, job: JobRead) -> None:
-        """What could be done with the job's inputs now."""
+        """Set the active version and the playground URL for the job's inputs."""
         self.newest, self.play = 0, ""
         if job.prompt is not None:
             return
@@ -189,9 +189,11 @@ class JobPage(rx.State):
         return "result" if self.facts.status == "succeeded" else TABS[0]["id"]
 
 
-def _narrower(declared: dict[str, float], asked: dict[str, Any]) -> dict[str, float]:
-    """The limits that hold for the job: its own, where they are less than its skill's."""
-    known = {name: [limits[name] for limits in (declared, asked) if limits.get(name)] for name in _MEASURED}
+def _narrower(declared: dict[str, float], requested: dict[str, Any]) -> dict[str, float]:
+    """Return the limits of the job: the lower one of its own and of its skill's."""
+    known = {
+        name: [limits[name] for limits in (declared, requested) if limits.get(name)] for name in _MEASURED
+    }
     return {name: min(values) for name, values in known.items() if values}
 
 

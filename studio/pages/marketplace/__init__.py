@@ -1,4 +1,4 @@
-"""`/p/{project}/marketplace`: what other projects offer, and what this one does; a listing has a page of its own."""
+"""The pages `/p/{project}/marketplace`: the listings of all projects, those of this one, and one listing."""
 
 from studio.pages.marketplace.listing import Listing
 from studio.pages.marketplace.listing import page as listing_page

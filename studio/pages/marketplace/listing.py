@@ -1,4 +1,4 @@
-"""`/p/{project}/marketplace/{listing}`: what a listing does and costs, and a run of it."""
+"""The page `/p/{project}/marketplace/{listing}`: the description and price of a listing, and a run of it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from studio.components.live import Ago, SchemaForm
 from studio.formatting import usd
 from studio.pages.marketplace import publisher as publisher_view
 from studio.pages.marketplace.market import price_of
-from studio.pages.marketplace.publisher import Managing
+from studio.pages.marketplace.publisher import PublisherPane
 from studio.running import Running, outcome
 from studio.shell import Crumb, Shell, shell
 
 
 @dataclass
 class OfferView:
-    """A listing as those see it who may run it."""
+    """A listing as its callers see it."""
 
     slug: str = ""
     title: str = ""
@@ -71,7 +71,7 @@ class Listing(Running, rx.State):
 
     @rx.event
     async def load(self):
-        """Read the listing of the address."""
+        """Load the listing of the URL."""
         self.reset()
         try:
             async with session.acting(self, self.project) as act:
@@ -82,11 +82,11 @@ class Listing(Running, rx.State):
             return Shell.close(missing.detail)
         self.offer, self.versions = _view(found), [_version(one) for one in rows]
         self.is_loaded = True
-        return Managing.open(found.slug, found.is_own)
+        return PublisherPane.open(found.slug, found.is_own)
 
     @rx.event
     def pick_example(self, index: int):
-        """Put an example's inputs into the form."""
+        """Fill the form with the inputs of an example."""
         self.inputs = self.offer.examples[index].get("inputs", {})
         self.rev += 1
         self.errors = {}
@@ -110,7 +110,7 @@ def _view(one: ListingRead) -> OfferView:
         follows=one.follows_active,
         is_own=one.is_own,
         status=one.status,
-        kind="an agent" if one.type == "agentic" else "a function",
+        kind="Agent" if one.type == "agentic" else "Function",
         model=one.model or "",
         inputs=one.access.inputs,
         drive=one.access.drive,
@@ -124,7 +124,7 @@ def _view(one: ListingRead) -> OfferView:
 
 
 def _as_written(schema: Any) -> Any:
-    """A schema of plain JSON Schema with files as their author wrote them, which forms and values know."""
+    """Return a schema with the types of files that its author declared, which forms and values support."""
     if not isinstance(schema, dict):
         return schema
     result = map_subschemas(schema, _as_written)
@@ -144,7 +144,7 @@ def _version(one: ListingVersionRead) -> VersionRow:
 
 
 def page() -> rx.Component:
-    """The form with the price on the left; the run, or all there is to know, on the right."""
+    """Render the form and the price on the left, and the run or the details on the right."""
     base = "/p/" + Shell.project_slug
     return shell(
         "marketplace",
@@ -169,28 +169,26 @@ def _form() -> rx.Component:
     offer = Listing.offer
     price = rx.cond(
         offer.is_own,
-        rx.el.span("Your own runs cost no price, only what they use."),
-        rx.el.span(
-            rx.el.span(offer.price, class_name="strong"), " for a run that succeeds, beside what it uses."
-        ),
+        rx.el.span("Your own runs have no price. You pay only for usage."),
+        rx.el.span(rx.el.span(offer.price, class_name="strong"), " per succeeded run, plus usage."),
     )
     return rx.fragment(
         rx.el.div(
             rx.el.div(rx.el.h1(offer.title, class_name="cut grow"), tag(offer.version), class_name="row"),
-            rx.el.p("Offered by ", rx.el.span(offer.publisher, class_name="strong"), class_name="t3"),
+            rx.el.p("Publisher: ", rx.el.span(offer.publisher, class_name="strong"), class_name="t3"),
             rx.el.p(offer.description, class_name="t2", style={"margin_top": "6px"}),
             note(
                 price,
                 rx.el.br(),
                 "At most ",
                 rx.el.span(offer.cap, class_name="strong num"),
-                " in all. A run that fails owes no price.",
+                " in total. Failed runs have no price.",
                 style={"margin_top": "10px"},
             ),
             rx.cond(
                 Shell.can_write & (offer.status == "published"),
                 link_button(
-                    "Run it by the clock…",
+                    "Schedule…",
                     href="/p/" + Shell.project_slug + "/settings/schedules?listing=" + offer.slug,
                     icon="calendar-clock",
                     kind="quiet",
@@ -239,9 +237,9 @@ def _about() -> rx.Component:
     offer = Listing.offer
     return rx.el.div(
         rx.cond(offer.is_own, publisher_view.pane()),
-        rx.el.h2("What its code is given"),
+        rx.el.h2("Permissions"),
         rx.el.dl(
-            *_fact("It is", rx.el.span(offer.kind, rx.cond(offer.model != "", " on " + offer.model, ""))),
+            *_fact("Type", rx.el.span(offer.kind, rx.cond(offer.model != "", " on " + offer.model, ""))),
             *_fact("Inputs", offer.inputs),
             *_fact("Drive", offer.drive),
             *_fact("Network", offer.network),
@@ -253,8 +251,8 @@ def _about() -> rx.Component:
         rx.el.p(
             rx.cond(
                 offer.follows,
-                "New versions of the publisher's come by themselves; jobs may pin one with ?version=.",
-                "Callers get the newest one; jobs may pin one with ?version=.",
+                "Callers get new versions of the publisher automatically. Jobs can pin a version with ?version=.",
+                "Callers get the newest version. Jobs can pin a version with ?version=.",
             ),
             class_name="t3",
         ),
@@ -273,7 +271,7 @@ def _fact(name: str, value: Any) -> list[rx.Component]:
 def _version_row(row: rx.Var[VersionRow]) -> rx.Component:
     return rx.el.li(
         tag(row.number),
-        rx.cond(row.is_breaking, rx.el.span("breaks callers", class_name="fail-text")),
+        rx.cond(row.is_breaking, rx.el.span("breaking", class_name="fail-text")),
         rx.el.span(
             row.notes,
             rx.cond((row.notes != "") & (row.changes != ""), ": ", ""),

@@ -1,4 +1,4 @@
-"""The form that offers a skill to other projects."""
+"""The form that creates a listing."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from studio.components.live import Submit
 from studio.forms import micros, parsed, text
 
 
-def asked(typed: Mapping[str, Any]) -> ListingCreate:
-    """What the form asks for.
+def listing_of(typed: Mapping[str, Any]) -> ListingCreate:
+    """Return the listing of the form.
 
     Raises:
-        Invalid: with everything that is wrong.
+        Invalid: If a field is invalid; it contains all problems.
     """
     values = {
         "slug": text(typed, "slug"),
@@ -32,7 +32,7 @@ def asked(typed: Mapping[str, Any]) -> ListingCreate:
 
 
 def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """Which skill, for how much, and which versions of it callers get."""
+    """Render the fields: the skill, its price, and the versions that callers get."""
     return rx.el.form(
         rx.el.div(
             field(
@@ -42,10 +42,10 @@ def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.
                 rx.foreach(skills, lambda name: rx.el.option(name, value=name)),
             ),
             field(
-                "Name of the listing",
+                "Listing name",
                 "slug",
                 rx.el.input,
-                hint="In the whole instance. It stays.",
+                hint="Unique in the instance. It cannot be changed.",
                 class_name="in mono",
                 placeholder="shouter",
                 required=True,
@@ -54,10 +54,10 @@ def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.
                 auto_complete="off",
             ),
             field(
-                "Dollars for each run",
+                "Price per run (USD)",
                 "price",
                 rx.el.input,
-                hint="That succeeds, beside what it costs itself. Empty: free.",
+                hint="Charged for succeeded runs, in addition to usage. Leave empty for free.",
                 input_mode="decimal",
                 placeholder="0.05",
                 auto_complete="off",
@@ -65,34 +65,34 @@ def form(skills: rx.Var[list[str]], on_submit: Any, on_cancel: Any, problem: rx.
             class_name="three",
         ),
         field(
-            "Callers get",
+            "Versions",
             "versions",
             rx.el.select,
-            rx.el.option("the version that is active now, until you add another", value="pinned"),
-            rx.el.option("each version that you activate, by itself", value="follows"),
+            rx.el.option("Pinned: the active version, until you add another one", value="pinned"),
+            rx.el.option("Automatic: each version that you activate", value="follows"),
         ),
         field(
             "Approvals",
             "approvals",
             rx.el.select,
-            rx.el.option("Runs ask for none", value=""),
-            rx.el.option("Callers approve calls, and see the tool and its arguments", value="show"),
-            hint="For skills of a bundle with confirm: true.",
+            rx.el.option("No approvals", value=""),
+            rx.el.option("Callers approve calls and see the tool and its arguments", value="show"),
+            hint="For skills with confirm: true.",
         ),
-        field("Title", "title", rx.el.input, hint="Empty: the skill's own.", max_length=200),
+        field("Title", "title", rx.el.input, hint="Leave empty to use that of the skill.", max_length=200),
         field(
             "Description",
             "description",
             rx.el.textarea,
-            hint="Empty: the skill's own.",
+            hint="Leave empty to use that of the skill.",
             max_length=4000,
             rows=2,
         ),
         rx.cond(problem != "", note(problem, state="fail")),
         rx.el.div(
-            Submit.create(label="Make a draft"),
-            button("Not now", on_click=on_cancel),
-            rx.el.span("Nobody else sees it before you publish it.", class_name="t3"),
+            Submit.create(label="Create draft"),
+            button("Cancel", on_click=on_cancel),
+            rx.el.span("Other projects see the listing after you publish it.", class_name="t3"),
             class_name="row wrap",
         ),
         on_submit=on_submit,

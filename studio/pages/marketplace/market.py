@@ -1,4 +1,4 @@
-"""The listings of all projects, and the project's own with what came of them."""
+"""The listings of all projects, and the project's own listings with their sales."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from studio.skills import active_skills
 
 _ROWS: Final = 48
 _MAX_OWN: Final = 100
-TABS: Final = [{"id": "offers", "label": "Offers"}, {"id": "own", "label": "Yours"}]
+TABS: Final = [{"id": "offers", "label": "All listings"}, {"id": "own", "label": "Your listings"}]
 STATUS_WORDS: Final = {"draft": "draft", "published": "published", "taken_down": "taken down"}
 
 
 @dataclass
 class Card:
-    """A listing among others."""
+    """A listing in the list of all projects."""
 
     slug: str
     title: str
@@ -60,72 +60,72 @@ class OwnRow:
 
 
 class Market(rx.State):
-    """What is offered, and what the project offers."""
+    """The listings of all projects, and those of the project."""
 
     tab: str = TABS[0]["id"]
-    words: str = ""
+    query: str = ""
     cards: list[Card] = []
     own: list[OwnRow] = []
     earned: str = ""
     skills: list[str] = []
     texts: dict[str, str] = {}
     problem: str = ""
-    is_offering: bool = False
+    is_creating: bool = False
     has_more: bool = False
     is_loaded: bool = False
     _limit: int = _ROWS
 
     @rx.event
     async def load(self):
-        """Read what the address asks for."""
+        """Load the listings of the URL."""
         self.reset()
-        asked = self.router.url.query_parameters
-        self.words = asked.get("q", "").strip()[:200]
-        self.tab = "own" if asked.get("tab") == "own" else "offers"
-        self.is_offering = self.tab == "own" and asked.get("new") == "1"
+        params = self.router.url.query_parameters
+        self.query = params.get("q", "").strip()[:200]
+        self.tab = "own" if params.get("tab") == "own" else "offers"
+        self.is_creating = self.tab == "own" and params.get("new") == "1"
         await self._read()
         self.is_loaded = True
 
     @rx.event
     async def more(self):
-        """Show more of them."""
+        """Show more listings."""
         self._limit += _ROWS
         await self._read()
 
     @rx.event
-    def search(self, words: str):
-        """Look for a listing; what was typed just before the person went elsewhere leads nowhere."""
+    def search(self, text: str):
+        """Search for listings, unless the user has left the page since typing."""
         if not self.router.url.path.rstrip("/").endswith("/marketplace"):
             return None
-        return self._go(q=words.strip(), tab="")
+        return self._go(q=text.strip(), tab="")
 
     @rx.event
     def pick_tab(self, tab: str):
-        """Show the offers, or the project's own."""
+        """Show the listings of all projects, or those of the project."""
         return self._go(tab=tab if tab == "own" else "", q="")
 
     @rx.event
     def begin(self):
-        """Show the form for an offer."""
+        """Show the form for a listing."""
         if self.tab != "own":
             return self._go(tab="own", q="", new="1")
-        self.is_offering, self.problem = True, ""
+        self.is_creating, self.problem = True, ""
         return None
 
     @rx.event
     def stop(self):
-        """Offer nothing."""
-        self.is_offering = False
+        """Hide the form."""
+        self.is_creating = False
 
     @rx.event
     async def offer(self, typed: dict[str, Any]):
-        """Make a draft of an offer, and go to it."""
+        """Create a listing as a draft, and open it."""
         try:
-            asked = listing_form.asked(typed)
+            listing = listing_form.listing_of(typed)
             async with session.acting(self, self.project, once=typed) as act:
-                made = await service.create(act.session, act.principal, asked)
-        except (Conflict, Invalid, Missing) as refused:
-            self.problem = said(refused)
+                made = await service.create(act.session, act.principal, listing)
+        except (Conflict, Invalid, Missing) as error:
+            self.problem = said(error)
             return None
         return rx.redirect(f"/p/{self.project}/marketplace/{made.slug}")
 
@@ -139,7 +139,7 @@ class Market(rx.State):
                 found = await catalog.list_some(act.session, act.principal, page, ListingFilter(is_own=True))
                 await self._read_own(act, list(found.items))
                 return
-            wanted = ListingFilter(self.words or None)
+            wanted = ListingFilter(self.query or None)
             found = await catalog.list_some(act.session, act.principal, Page(self._limit), wanted)
             self.cards, self.has_more = [_card(one) for one in found.items], found.next_cursor is not None
 
@@ -163,13 +163,13 @@ class Market(rx.State):
         self.own, self.earned = shown, usd(earned)
 
     def _go(self, **change: str) -> Any:
-        asked = {"q": self.words, "tab": "" if self.tab == "offers" else self.tab, **change}
-        query = urlencode({name: value for name, value in asked.items() if value})
-        return rx.redirect(f"/p/{self.project}/marketplace{'?' + query if query else ''}", replace=True)
+        params = {"q": self.query, "tab": "" if self.tab == "offers" else self.tab, **change}
+        encoded = urlencode({name: value for name, value in params.items() if value})
+        return rx.redirect(f"/p/{self.project}/marketplace{'?' + encoded if encoded else ''}", replace=True)
 
 
 def price_of(micros: int) -> str:
-    """`$0.05`, or `free`."""
+    """Return the price as `$0.05`, or `free`."""
     return usd(micros) if micros else "free"
 
 
@@ -187,7 +187,7 @@ def _card(one: ListingSummary) -> Card:
 
 
 def page() -> rx.Component:
-    """The offers of everybody, or the project's own."""
+    """Render the listings of all projects, or those of the project."""
     return shell(
         "marketplace",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Marketplace")],
@@ -211,22 +211,22 @@ def page() -> rx.Component:
 
 def _offers() -> rx.Component:
     search = rx.el.input(
-        placeholder="Find a skill…",
-        aria_label="Find a listing",
+        placeholder="Search skills…",
+        aria_label="Search listings",
         type="search",
-        default_value=Market.words,
+        default_value=Market.query,
         on_change=Market.search.debounce(350),
         class_name="in",
         style={"max_width": "320px"},
     )
     return rx.cond(
-        (Market.cards.length() > 0) | (Market.words != ""),
+        (Market.cards.length() > 0) | (Market.query != ""),
         rx.el.div(
             search,
             rx.cond(
                 Market.cards.length() > 0,
                 rx.el.div(rx.foreach(Market.cards, _card_link), class_name="cards"),
-                rx.el.p("No listing has these words.", class_name="t2"),
+                rx.el.p("No matching listings.", class_name="t2"),
             ),
             rx.cond(Market.has_more, rx.el.div(button("Show more", on_click=Market.more))),
             class_name="scroll grow column",
@@ -234,16 +234,16 @@ def _offers() -> rx.Component:
         ),
         empty(
             "store",
-            "Nobody offers anything yet",
-            "A project offers one of its skills to all other projects of this instance, at a price for each run that "
-            "succeeds. Code, prompt and secrets stay with the project that offers it.",
+            "No listings yet",
+            "A listing offers a skill of your project to all other projects of this instance, at a price per succeeded "
+            "run. Code, prompt and secrets of the skill stay private.",
             rx.cond(
                 Shell.can_manage,
                 rx.fragment(
-                    button("Offer a skill", icon="plus", kind="pri", on_click=Market.begin),
+                    button("Create listing", icon="plus", kind="pri", on_click=Market.begin),
                     from_code(Market.texts),
                 ),
-                rx.el.p("Offering needs an admin of the project.", class_name="t3"),
+                rx.el.p("Only project admins can create listings.", class_name="t3"),
             ),
         ),
     )
@@ -275,18 +275,18 @@ def _card_link(card: rx.Var[Card]) -> rx.Component:
 
 def _own() -> rx.Component:
     new = rx.cond(
-        Shell.can_manage & ~Market.is_offering,
-        button("Offer a skill", icon="plus", kind="pri", on_click=Market.begin),
+        Shell.can_manage & ~Market.is_creating,
+        button("Create listing", icon="plus", kind="pri", on_click=Market.begin),
     )
     return rx.el.div(
         rx.cond(
-            Market.is_offering,
+            Market.is_creating,
             section(
-                "Offer a skill", listing_form.form(Market.skills, Market.offer, Market.stop, Market.problem)
+                "Create listing", listing_form.form(Market.skills, Market.offer, Market.stop, Market.problem)
             ),
         ),
         section(
-            "What this project offers",
+            "Listings of this project",
             rx.cond(Market.own.length() > 0, rx.fragment(_earned(), _own_table()), _none_offered()),
             actions=[new],
         ),
@@ -296,7 +296,7 @@ def _own() -> rx.Component:
 
 def _earned() -> rx.Component:
     return rx.el.p(
-        "Earned so far: ",
+        "Total earnings: ",
         rx.el.span(Market.earned, class_name="strong num"),
         class_name="t2",
         style={"margin_bottom": "10px"},
@@ -306,12 +306,12 @@ def _earned() -> rx.Component:
 def _none_offered() -> rx.Component:
     return rx.fragment(
         rx.el.p(
-            "Nothing yet. An offer begins as a draft that nobody else sees; publish it when it is as it should be. "
-            "Offering needs an admin of the project.",
+            "No listings yet. A new listing is a draft, which other projects cannot see until you publish it. "
+            "Only project admins can create listings.",
             class_name="t2",
             style={"max_width": "62ch"},
         ),
-        rx.cond(Shell.can_manage & ~Market.is_offering, from_code(Market.texts)),
+        rx.cond(Shell.can_manage & ~Market.is_creating, from_code(Market.texts)),
     )
 
 
@@ -323,9 +323,9 @@ def _own_table() -> rx.Component:
         ("Version", "10%", ""),
         ("Succeeded", "12%", "num"),
         ("Callers", "10%", "num"),
-        ("Earned", "12%", "num"),
+        ("Earnings", "12%", "num"),
     ]
-    return framed_table("Own listings", columns, rx.foreach(Market.own, _own_row))
+    return framed_table("Your listings", columns, rx.foreach(Market.own, _own_row))
 
 
 def _own_row(row: rx.Var[OwnRow]) -> rx.Component:

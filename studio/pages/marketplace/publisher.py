@@ -1,4 +1,4 @@
-"""What the publisher of a listing sees of it: sales, its price, publishing, taking it down, another version."""
+"""The publisher's part of the page of a listing: sales, price, publishing, taking down, and versions."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from studio.forms import micros, parsed, said, text
 from studio.shell import Shell
 
 
-class Managing(rx.State):
-    """A listing of the project's own."""
+class PublisherPane(rx.State):
+    """A listing of the project, for its publisher."""
 
     slug: str = ""
     status: str = ""
@@ -31,7 +31,7 @@ class Managing(rx.State):
 
     @rx.event
     async def open(self, slug: str, is_own: bool):
-        """Read what came of it."""
+        """Load the listing and its sales."""
         self.reset()
         self.slug = slug
         if not is_own:
@@ -46,140 +46,146 @@ class Managing(rx.State):
 
     @rx.event
     async def change_price(self, typed: dict[str, Any]):
-        """Ask another price of jobs from now on."""
+        """Change the price for jobs from now on."""
         try:
-            asked = parsed(ListingUpdate, {"price_micros": micros(typed, "price") or 0})
-        except Invalid as refused:
-            self.problem = said(refused)
+            change = parsed(ListingUpdate, {"price_micros": micros(typed, "price") or 0})
+        except Invalid as error:
+            self.problem = said(error)
             return None
-        return await self._change(asked)
+        return await self._change(change)
 
     @rx.event
     async def publish(self):
-        """Let others see and run it."""
+        """Publish the listing."""
         return await self._change(ListingUpdate(status="published"))
 
     @rx.event
     async def take_down(self):
-        """Let nobody begin another run."""
+        """Take the listing down: no more jobs can be submitted."""
         return await self._change(ListingUpdate(status="taken_down"))
 
     @rx.event
     async def add_version(self, typed: dict[str, Any]):
-        """Give callers the version that is active now."""
+        """Add the active version to the listing."""
         try:
-            asked = parsed(ListingVersionCreate, {"notes": text(typed, "notes")})
+            change = parsed(ListingVersionCreate, {"notes": text(typed, "notes")})
             async with session.acting(self, self.project, once=typed) as act:
-                await service.add_version(act.session, act.principal, self.slug, asked)
-        except (Conflict, Invalid, Missing) as refused:
-            self.problem = said(refused)
+                await service.add_version(act.session, act.principal, self.slug, change)
+        except (Conflict, Invalid, Missing) as error:
+            self.problem = said(error)
             return None
         return rx.redirect(f"/p/{self.project}/marketplace/{self.slug}?changed=1", replace=True)
 
     @rx.event
-    async def forget(self):
-        """Forget a draft."""
+    async def delete(self):
+        """Delete a draft."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, self.slug)
         return rx.redirect(f"/p/{self.project}/marketplace?tab=own")
 
-    async def _change(self, asked: ListingUpdate) -> Any:
+    async def _change(self, change: ListingUpdate) -> Any:
         self.problem = ""
         try:
             async with session.acting(self, self.project) as act:
-                await service.change(act.session, act.principal, self.slug, asked)
-        except (Conflict, Invalid, Missing) as refused:
-            self.problem = said(refused)
+                await service.change(act.session, act.principal, self.slug, change)
+        except (Conflict, Invalid, Missing) as error:
+            self.problem = said(error)
             return None
-        return Managing.open(self.slug, True)
+        return PublisherPane.open(self.slug, True)
 
 
 def pane() -> rx.Component:
-    """Sales, and what its publisher may do."""
+    """Render the sales and the actions of the publisher."""
     numbers = (
-        ("Earned", Managing.earned),
-        ("Runs that succeeded", Managing.runs),
-        ("Projects that ran it", Managing.callers),
+        ("Earnings", PublisherPane.earned),
+        ("Succeeded runs", PublisherPane.runs),
+        ("Projects", PublisherPane.callers),
     )
     return rx.fragment(
         rx.el.dl(
             *[rx.el.div(rx.el.dt(name), rx.el.dd(value, class_name="num")) for name, value in numbers],
             class_name="numbers",
         ),
-        rx.cond(Managing.problem != "", note(Managing.problem, state="fail")),
+        rx.cond(PublisherPane.problem != "", note(PublisherPane.problem, state="fail")),
         rx.match(
-            Managing.status,
-            ("draft", note("A draft: nobody else sees it. You can run it here.", state="wait")),
-            ("published", note("Published: every project of this instance sees and runs it.", state="ok")),
-            ("taken_down", note("Taken down: nobody begins a run. Those that are there end as they would.")),
+            PublisherPane.status,
+            (
+                "draft",
+                note("Draft: other projects cannot see this listing. You can run it here.", state="wait"),
+            ),
+            (
+                "published",
+                note("Published: all projects of this instance can see and run this listing.", state="ok"),
+            ),
+            ("taken_down", note("Taken down: no new runs can be started. Existing runs continue.")),
             rx.fragment(),
         ),
-        rx.cond(Shell.can_manage, _acts()),
+        rx.cond(Shell.can_manage, _actions()),
     )
 
 
-def _acts() -> rx.Component:
+def _actions() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.cond(
-                Managing.status != "published",
+                PublisherPane.status != "published",
                 Confirm.create(
                     label="Publish…",
                     kind="pri",
-                    title="Publish " + Managing.slug + "?",
-                    text="Every project of this instance sees it and may run it for $"
-                    + Managing.price
-                    + " a run. "
-                    "Its code, prompt and secrets stay yours.",
-                    confirm="Publish it",
-                    on_confirm=Managing.publish,
+                    title="Publish " + PublisherPane.slug + "?",
+                    text="All projects of this instance can see the listing and run it for $"
+                    + PublisherPane.price
+                    + " per succeeded run. "
+                    "Its code, prompt and secrets stay private.",
+                    confirm="Publish listing",
+                    on_confirm=PublisherPane.publish,
                 ),
             ),
             rx.cond(
-                Managing.status == "published",
+                PublisherPane.status == "published",
                 Confirm.create(
                     label="Take down…",
                     kind="danger",
-                    title="Take " + Managing.slug + " down?",
-                    text="Nobody begins another run. Runs that are there end as they would.",
-                    confirm="Take it down",
-                    on_confirm=Managing.take_down,
+                    title="Take " + PublisherPane.slug + " down?",
+                    text="No new runs can be started. Existing runs continue.",
+                    confirm="Take listing down",
+                    on_confirm=PublisherPane.take_down,
                 ),
             ),
             rx.cond(
-                Managing.status == "draft",
+                PublisherPane.status == "draft",
                 Confirm.create(
-                    label="Forget the draft…",
+                    label="Delete draft…",
                     kind="danger",
-                    title="Forget " + Managing.slug + "?",
-                    text="Its name is free again. What was never published was seen by nobody.",
-                    confirm="Forget it",
-                    on_confirm=Managing.forget,
+                    title="Delete " + PublisherPane.slug + "?",
+                    text="The draft was never published. Its name becomes available again.",
+                    confirm="Delete listing",
+                    on_confirm=PublisherPane.delete,
                 ),
             ),
             class_name="row wrap",
         ),
         rx.el.form(
-            rx.el.label("Dollars a run", html_for="listing-price"),
+            rx.el.label("Price per run (USD)", html_for="listing-price"),
             rx.el.input(
                 id="listing-price",
                 name="price",
-                key=Managing.price,
-                default_value=Managing.price,
+                key=PublisherPane.price,
+                default_value=PublisherPane.price,
                 input_mode="decimal",
                 auto_complete="off",
                 class_name="in",
                 style={"max_width": "110px"},
             ),
-            Submit.create(label="Change the price", kind=""),
-            rx.el.span("For jobs from now on.", class_name="t3"),
-            on_submit=Managing.change_price,
+            Submit.create(label="Change price", kind=""),
+            rx.el.span("Applies to new jobs.", class_name="t3"),
+            on_submit=PublisherPane.change_price,
             class_name="row wrap",
         ),
         rx.cond(
-            ~Managing.follows,
+            ~PublisherPane.follows,
             rx.el.form(
-                rx.el.label("What is new", html_for="listing-notes"),
+                rx.el.label("Release notes", html_for="listing-notes"),
                 rx.el.input(
                     id="listing-notes",
                     name="notes",
@@ -187,8 +193,8 @@ def _acts() -> rx.Component:
                     max_length=4000,
                     style={"max_width": "280px"},
                 ),
-                Submit.create(label="Offer the active version", kind=""),
-                on_submit=Managing.add_version,
+                Submit.create(label="Add active version", kind=""),
+                on_submit=PublisherPane.add_version,
                 class_name="row wrap",
             ),
         ),

@@ -1,5 +1,5 @@
-"""`/p/{project}/memory`: what jobs and people have remembered; the list, and one record."""
+"""The page `/p/{project}/memory`: the memory records of a project; the list, and one record."""
 
-from studio.pages.memory.page import Remembered, page
+from studio.pages.memory.page import MemoryPage, page
 
-__all__ = ["Remembered", "page"]
+__all__ = ["MemoryPage", "page"]

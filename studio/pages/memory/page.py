@@ -1,4 +1,4 @@
-"""The list of what is remembered, its search and filters, and a new record."""
+"""The list of memory records, its search and filters, and the form for a new record."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from studio.shell import Crumb, Shell, shell
 
 _ROWS: Final = 50
 _MAX_ROWS: Final = 200
-_STATES: Final = {"live": "Live", "stale": "Stale", "superseded": "Superseded", "forgotten": "Forgotten"}
+_STATES: Final = {"live": "Current", "stale": "Stale", "superseded": "Superseded", "forgotten": "Deleted"}
 _TYPES: Final = {
-    "": "Everything",
-    "semantic": "What is so",
-    "episodic": "What happened",
-    "procedural": "How it is done",
+    "": "All types",
+    "semantic": "Fact",
+    "episodic": "Event",
+    "procedural": "Procedure",
 }
 
 
 @dataclass
 class RecordRow:
-    """What the list shows of a record."""
+    """The fields of a record in the list."""
 
     href: str
     title: str
@@ -51,11 +51,11 @@ class RecordRow:
     is_current: bool
 
 
-class Remembered(rx.State):
-    """What a project remembers."""
+class MemoryPage(rx.State):
+    """The memory records of a project."""
 
     rows: list[RecordRow] = []
-    words: str = ""
+    query: str = ""
     state: str = "live"
     mtype: str = ""
     open_id: str = ""
@@ -69,12 +69,12 @@ class Remembered(rx.State):
 
     @rx.event
     async def load(self):
-        """Read the search of the address, and the record that it names."""
+        """Load the search results and the record of the URL."""
         self.reset()
-        asked = self.router.url.query_parameters
-        self.words, self.open_id = asked.get("q", "").strip(), asked.get("id", "")
-        self.state = asked.get("state", "live") if asked.get("state") in _STATES else "live"
-        self.mtype = asked.get("type", "") if asked.get("type") in _TYPES else ""
+        params = self.router.url.query_parameters
+        self.query, self.open_id = params.get("q", "").strip(), params.get("id", "")
+        self.state = params.get("state", "live") if params.get("state") in _STATES else "live"
+        self.mtype = params.get("type", "") if params.get("type") in _TYPES else ""
         self.texts = _texts(session.context().settings.url)
         await self._read()
         self.is_loaded = True
@@ -87,18 +87,18 @@ class Remembered(rx.State):
         await self._read()
 
     @rx.event
-    def search(self, words: str):
-        """Look for something."""
-        return self._go(q=words.strip(), state="live", id="")
+    def search(self, text: str):
+        """Search for records."""
+        return self._go(q=text.strip(), state="live", id="")
 
     @rx.event
     def pick_state(self, state: str):
-        """Show another state; only what is live is searched."""
+        """Show the records of a state; the search finds live records only."""
         return self._go(state=state, q="", id="")
 
     @rx.event
     def pick_type(self, mtype: str):
-        """Show one type; the empty one is all."""
+        """Show the records of a type; of all types if it is empty."""
         return self._go(type=mtype, id="")
 
     @rx.event
@@ -108,30 +108,30 @@ class Remembered(rx.State):
 
     @rx.event
     def stop(self):
-        """Make none."""
+        """Hide the form."""
         self.is_new = False
 
     @rx.event
     async def create(self, typed: dict[str, Any]):
-        """Remember something."""
+        """Create a record."""
         try:
-            asked, context = record_form.new(typed), session.context()
+            new, context = record_form.new(typed), session.context()
             async with session.acting(self, self.project, once=typed) as act:
                 written = await memory.put(
-                    act.session, context.vault, act.principal, asked, context.settings.quotas
+                    act.session, context.vault, act.principal, new, context.settings.quotas
                 )
-        except (Conflict, Invalid) as refused:
-            self.problem = said(refused)
+        except (Conflict, Invalid) as error:
+            self.problem = said(error)
             return None
         return rx.redirect(f"/p/{self.project}/memory?id={written.id}")
 
     async def _read(self) -> None:
         mtype: Any = self.mtype or None
         state: Any = self.state
-        if self.words:
+        if self.query:
             async with session.acting(self, self.project) as act:
                 who = act.principal
-            wanted = MemorySearch(query=self.words[:4000], mtype=mtype, limit=MAX_RESULTS)
+            wanted = MemorySearch(query=self.query[:4000], mtype=mtype, limit=MAX_RESULTS)
             found = await search.search(session.context(), who, wanted)
             shown: list[MemoryRead] = list(found.results)
             self.by_meaning, self.has_more = found.by_meaning, False
@@ -162,17 +162,17 @@ class Remembered(rx.State):
         return rx.redirect(self._address(**change), replace=True)
 
     def _address(self, **change: str) -> str:
-        """The same page with another search in its address."""
+        """Return the URL of the page with another search."""
         state = "" if self.state == "live" else self.state
-        asked = {"q": self.words, "state": state, "type": self.mtype, "id": self.open_id, **change}
-        if asked["state"] == "live":
-            asked["state"] = ""
-        query = urlencode({name: value for name, value in asked.items() if value})
-        return f"/p/{self.project}/memory{'?' + query if query else ''}"
+        params = {"q": self.query, "state": state, "type": self.mtype, "id": self.open_id, **change}
+        if params["state"] == "live":
+            params["state"] = ""
+        encoded = urlencode({name: value for name, value in params.items() if value})
+        return f"/p/{self.project}/memory{'?' + encoded if encoded else ''}"
 
 
 def _texts(origin: str) -> dict[str, str]:
-    """How code remembers and finds."""
+    """Return code that stores and finds records, by language."""
     record = {"kind": "customer", "entity_key": "acme", "record": {"tone": "formal"}}
     texts = of_route(origin, "POST", "/v1/memory", record)
     search = curl(origin, "POST", "/v1/memory/search", {"query": "Which tone does Acme want?"})
@@ -188,20 +188,20 @@ for found in memory.search("Which tone does Acme want?"):
 
 
 def page() -> rx.Component:
-    """The search, what it found, and the record that is looked at."""
-    is_filtered = (Remembered.words != "") | (Remembered.state != "live") | (Remembered.mtype != "")
-    is_split = (Remembered.open_id != "") & ~Remembered.is_new
+    """Render the search, its results, and the selected record."""
+    is_filtered = (MemoryPage.query != "") | (MemoryPage.state != "live") | (MemoryPage.mtype != "")
+    is_split = (MemoryPage.open_id != "") & ~MemoryPage.is_new
     return shell(
         "memory",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Memory")],
         rx.el.h1("Memory", class_name="hidden-label"),
         rx.cond(
-            Remembered.is_loaded,
+            MemoryPage.is_loaded,
             rx.cond(
-                Remembered.is_new,
+                MemoryPage.is_new,
                 _new(),
                 rx.cond(
-                    (Remembered.rows.length() > 0) | is_filtered | is_split,
+                    (MemoryPage.rows.length() > 0) | is_filtered | is_split,
                     rx.fragment(
                         _filters(),
                         rx.cond(
@@ -210,7 +210,7 @@ def page() -> rx.Component:
                                 _list(),
                                 record.pane(),
                                 name="memory",
-                                label="Width of the record",
+                                label="Record width",
                                 initial=440,
                             ),
                             _list(),
@@ -225,15 +225,13 @@ def page() -> rx.Component:
 
 
 def _new_button() -> rx.Component:
-    return rx.cond(
-        Shell.can_write, button("Remember something", icon="plus", kind="pri", on_click=Remembered.begin)
-    )
+    return rx.cond(Shell.can_write, button("New memory", icon="plus", kind="pri", on_click=MemoryPage.begin))
 
 
 def _new() -> rx.Component:
     return rx.el.div(
-        rx.el.h2("Remember something", style={"margin_bottom": "12px"}),
-        record_form.new_form(Remembered.create, Remembered.stop, Remembered.problem),
+        rx.el.h2("New memory", style={"margin_bottom": "12px"}),
+        record_form.new_form(MemoryPage.create, MemoryPage.stop, MemoryPage.problem),
         class_name="scroll grow column",
         style={"gap": "0"},
     )
@@ -242,25 +240,25 @@ def _new() -> rx.Component:
 def _filters() -> rx.Component:
     return rx.el.div(
         rx.el.input(
-            placeholder="Find by key, words or meaning…",
-            aria_label="Search the memory",
+            placeholder="Search by key, words or meaning…",
+            aria_label="Search memory",
             type="search",
-            default_value=Remembered.words,
-            on_change=Remembered.search.debounce(350),
+            default_value=MemoryPage.query,
+            on_change=MemoryPage.search.debounce(350),
             class_name="in",
             style={"max_width": "300px"},
         ),
         rx.el.select(
             *[rx.el.option(word, value=name) for name, word in _TYPES.items()],
-            value=Remembered.mtype,
-            on_change=Remembered.pick_type,
+            value=MemoryPage.mtype,
+            on_change=MemoryPage.pick_type,
             aria_label="Type",
             class_name="in",
         ),
         rx.el.select(
             *[rx.el.option(word, value=name) for name, word in _STATES.items()],
-            value=Remembered.state,
-            on_change=Remembered.pick_state,
+            value=MemoryPage.state,
+            on_change=MemoryPage.pick_state,
             aria_label="State",
             class_name="in",
         ),
@@ -274,24 +272,24 @@ def _filters() -> rx.Component:
 def _list() -> rx.Component:
     return rx.el.div(
         rx.cond(
-            (Remembered.words != "") & ~Remembered.by_meaning & (Remembered.rows.length() > 0),
+            (MemoryPage.query != "") & ~MemoryPage.by_meaning & (MemoryPage.rows.length() > 0),
             rx.el.p(
-                "Found by keys and words; no model of embeddings is reached for meaning.",
+                "Found by keys and words. Search by meaning is unavailable, because no embedding model responds.",
                 class_name="t3 line-note",
             ),
         ),
         rx.cond(
-            Remembered.rows.length() > 0,
+            MemoryPage.rows.length() > 0,
             _table(),
             rx.el.div(
-                rx.el.div("Nothing that is remembered fits.", class_name="strong"),
-                link("Show everything", href="/p/" + Shell.project_slug + "/memory"),
+                rx.el.div("No matching records.", class_name="strong"),
+                link("Show all records", href="/p/" + Shell.project_slug + "/memory"),
                 class_name="col",
                 style={"align_items": "center", "padding": "64px", "gap": "4px"},
             ),
         ),
         rx.cond(
-            Remembered.has_more, rx.el.div(button("Show more", on_click=Remembered.more), class_name="pad")
+            MemoryPage.has_more, rx.el.div(button("Show more", on_click=MemoryPage.more), class_name="pad")
         ),
         class_name="scroll grow",
         role="region",
@@ -301,10 +299,10 @@ def _list() -> rx.Component:
 
 
 def _table() -> rx.Component:
-    heads = (("Title", ""), ("Kind", "kind"), ("Key", "key"), ("Written by", "by"), ("When", "num when"))
+    heads = (("Title", ""), ("Kind", "kind"), ("Key", "key"), ("Written by", "by"), ("Updated", "num when"))
     return rx.el.table(
         rx.el.thead(rx.el.tr(*[rx.el.th(title, scope="col", class_name=kind) for title, kind in heads])),
-        rx.el.tbody(rx.foreach(Remembered.rows, _row)),
+        rx.el.tbody(rx.foreach(MemoryPage.rows, _row)),
         class_name="tbl records",
         aria_label="Records",
     )
@@ -339,9 +337,9 @@ def _row(row: rx.Var[RecordRow]) -> rx.Component:
 def _none_yet() -> rx.Component:
     return empty(
         "brain",
-        "Nothing is remembered yet",
-        "What one job has found out, later ones can know: skills and people write records, and find them by key, words "
-        "and meaning. Nobody reaches the memory of another project.",
+        "No memory records yet",
+        "Skills and users store records for later jobs, and find them by key, words and meaning. Other projects cannot "
+        "access the memory of this project.",
         _new_button(),
-        from_code(Remembered.texts),
+        from_code(MemoryPage.texts),
     )

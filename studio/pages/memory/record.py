@@ -1,4 +1,4 @@
-"""One record: what it says, who wrote it, and changing or forgetting it."""
+"""One memory record: its content, its history, and the actions to edit and delete it."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ from studio.forms import said
 from studio.pages.memory import record_form
 from studio.shell import Shell
 
-_WORDS = {"semantic": "what is so", "procedural": "how something is done", "episodic": "what happened"}
-_FOR = {
-    "entity": "every skill that meets the key",
-    "workspace": "all skills",
-    "skillpack": "the skills of one skillpack",
+_TYPES = {"semantic": "Fact", "procedural": "Procedure", "episodic": "Event"}
+_SCOPES = {
+    "entity": "Skills that use the key",
+    "workspace": "All skills of the project",
+    "skillpack": "The skills of one skillpack",
 }
 
 
 @dataclass
 class ChangeRow:
-    """One writing of a record."""
+    """One change of a record."""
 
     what: str
     by: str
     job: str
-    """Address of the job's page; empty for a person or a key."""
+    """URL of the job's page; empty for a user or a key."""
     at: str
 
 
 @dataclass
 class RecordView:
-    """A record as the page shows it."""
+    """A record, as text."""
 
     id: str = ""
     title: str = ""
     kind: str = ""
     key: str = ""
     aliases: str = ""
-    says: str = ""
-    reach: str = ""
+    type: str = ""
+    scope: str = ""
     summary: str = ""
     record: dict[str, Any] = field(default_factory=dict)
     record_text: str = ""
@@ -61,22 +61,22 @@ class RecordView:
     source_url: str = ""
     stale_at: str = ""
     is_replaced_in_place: bool = True
-    """Whether another version of it keeps its id."""
+    """Whether a new version of the record keeps its ID."""
 
 
 class Record(rx.State):
-    """The record that is looked at."""
+    """The selected record."""
 
     shown: RecordView = RecordView()
     changes: list[ChangeRow] = []
-    gone: str = ""
+    missing: str = ""
     problem: str = ""
-    is_changing: bool = False
+    is_editing: bool = False
     _known: MemoryRead | None = None
 
     @rx.event
     async def open(self, memory_id: str):
-        """Read a record and who wrote it; the empty id shows none."""
+        """Load a record and its history; an empty ID shows no record."""
         self.reset()
         if not memory_id:
             return
@@ -87,40 +87,40 @@ class Record(rx.State):
                 rows = await queries.changes(act.session, act.principal, self._known.id)
                 self.changes = [_change(MemoryChangeRead.model_validate(row), self.project) for row in rows]
         except Missing:
-            self.gone = "It is forgotten, or there never was such a record in this project."
+            self.missing = "This record was deleted or does not exist in this project."
             return
         self.shown = _view(self._known)
 
     @rx.event
     def begin(self):
         """Show the form."""
-        self.is_changing, self.problem = True, ""
+        self.is_editing, self.problem = True, ""
 
     @rx.event
     def stop(self):
-        """Change nothing."""
-        self.is_changing = False
+        """Hide the form."""
+        self.is_editing = False
 
     @rx.event
     async def save(self, typed: dict[str, Any]):
-        """Write another version over the one that was read."""
+        """Save a new version of the record."""
         if self._known is None:
             return None
         try:
-            asked = record_form.changed(self._known, typed)
+            changed = record_form.changed(self._known, typed)
             context = session.context()
             async with session.acting(self, self.project) as act:
                 written = await memory.put(
-                    act.session, context.vault, act.principal, asked, context.settings.quotas
+                    act.session, context.vault, act.principal, changed, context.settings.quotas
                 )
-        except (Conflict, Invalid) as refused:
-            self.problem = said(refused)
+        except (Conflict, Invalid) as error:
+            self.problem = said(error)
             return None
         return rx.redirect(f"/p/{self.project}/memory?id={written.id}", replace=True)
 
     @rx.event
     async def forget(self):
-        """Let nothing find it any more."""
+        """Delete the record."""
         async with session.acting(self, self.project) as act:
             await deletion.forget(act.session, act.principal, _id(self.shown.id), reason="in the studio")
         return rx.redirect(f"/p/{self.project}/memory", replace=True)
@@ -130,7 +130,7 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise Missing(f"There is no record {text[:60]!r}.") from None
+        raise Missing(f"No record has the ID {text[:60]!r}.") from None
 
 
 def _view(one: MemoryRead) -> RecordView:
@@ -140,8 +140,8 @@ def _view(one: MemoryRead) -> RecordView:
         kind=one.kind,
         key=one.entity_key or "",
         aliases=", ".join(one.aliases),
-        says=_WORDS[one.mtype],
-        reach=_FOR[one.scope],
+        type=_TYPES[one.mtype],
+        scope=_SCOPES[one.scope],
         summary=one.summary,
         record=one.record,
         record_text=json.dumps(one.record, indent=2, ensure_ascii=False),
@@ -157,7 +157,7 @@ def _view(one: MemoryRead) -> RecordView:
 
 
 def _change(one: MemoryChangeRead, project: str) -> ChangeRow:
-    what = "forgotten" if one.action == "forget" else f"version {one.version}"
+    what = "Deleted" if one.action == "forget" else f"Version {one.version}"
     return ChangeRow(
         what=what,
         by=f"job {str(one.job_id)[:8]}" if one.job_id else one.written_by,
@@ -167,11 +167,11 @@ def _change(one: MemoryChangeRead, project: str) -> ChangeRow:
 
 
 def pane() -> rx.Component:
-    """The record, or why there is none."""
+    """Render the record, or a note that it does not exist."""
     return rx.cond(
-        Record.gone != "",
-        rx.el.div(note(Record.gone, state="wait"), class_name="pad"),
-        rx.cond(Record.shown.id != "", _record(), rx.el.p("Reading the record…", class_name="skeleton")),
+        Record.missing != "",
+        rx.el.div(note(Record.missing, state="wait"), class_name="pad"),
+        rx.cond(Record.shown.id != "", _record(), rx.el.p("Loading record…", class_name="skeleton")),
     )
 
 
@@ -185,12 +185,12 @@ def _record() -> rx.Component:
                 "✕",
                 href="/p/" + Shell.project_slug + "/memory",
                 class_name="btn small quiet icon",
-                aria_label="Close the record",
+                aria_label="Close record",
             ),
             class_name="pane-head",
         ),
         rx.el.div(
-            rx.cond(Record.is_changing, _changing(), _shown()),
+            rx.cond(Record.is_editing, _edit_form(), _shown()),
             class_name="scroll grow pad inspector",
             role="region",
             aria_label="Record",
@@ -198,18 +198,18 @@ def _record() -> rx.Component:
         ),
         class_name="col grow",
         style={"min_height": "0"},
-        aria_label="What is remembered",
+        aria_label="Memory record",
     )
 
 
-def _changing() -> rx.Component:
+def _edit_form() -> rx.Component:
     one = Record.shown
     return rx.fragment(
         rx.cond(
             one.is_replaced_in_place,
             rx.fragment(),
             note(
-                "It has no key, or tells what happened: a new record takes its place, "
+                "Events and records without a key cannot be changed in place. Saving creates a new record, "
                 "and this one is kept as superseded."
             ),
         ),
@@ -223,13 +223,13 @@ def _shown() -> rx.Component:
         rx.cond(
             Shell.can_write,
             rx.el.div(
-                button("Change", on_click=Record.begin),
+                button("Edit", on_click=Record.begin),
                 Confirm.create(
-                    label="Forget…",
+                    label="Delete…",
                     kind="danger",
-                    title="Forget " + one.title + "?",
-                    text="Nothing finds it any more. It is kept for some days, listed as forgotten, and then removed.",
-                    confirm="Forget it",
+                    title="Delete " + one.title + "?",
+                    text="The record can no longer be found. It is listed as deleted for some days, then removed.",
+                    confirm="Delete record",
                     on_confirm=Record.forget,
                 ),
                 class_name="row",
@@ -239,22 +239,22 @@ def _shown() -> rx.Component:
         Json.create(value=one.record),
         rx.el.dl(
             *_fact("Kind", one.kind),
-            *_fact("About", rx.el.span(one.key, class_name="mono break"), shown=one.key != ""),
-            *_fact("Also", rx.el.span(one.aliases, class_name="mono break"), shown=one.aliases != ""),
-            *_fact("Says", one.says),
-            *_fact("For", one.reach),
+            *_fact("Key", rx.el.span(one.key, class_name="mono break"), shown=one.key != ""),
+            *_fact("Aliases", rx.el.span(one.aliases, class_name="mono break"), shown=one.aliases != ""),
+            *_fact("Type", one.type),
+            *_fact("Scope", one.scope),
             *_fact(
                 "Tags",
                 rx.el.span(rx.foreach(one.tags, tag), class_name="row wrap"),
                 shown=one.tags.length() > 0,
             ),
-            *_fact("Weight", one.importance),
+            *_fact("Importance", one.importance),
             *_fact("Source", rx.el.span(one.source_url, class_name="break"), shown=one.source_url != ""),
-            *_fact("Stale", Ago.create(moment=one.stale_at), shown=one.stale_at != ""),
-            *_fact("Id", identifier(one.id)),
+            *_fact("Stale since", Ago.create(moment=one.stale_at), shown=one.stale_at != ""),
+            *_fact("ID", identifier(one.id)),
             class_name="kv",
         ),
-        rx.el.h3("Who wrote it"),
+        rx.el.h3("History"),
         rx.el.ul(rx.foreach(Record.changes, _change_row), class_name="changes"),
     )
 

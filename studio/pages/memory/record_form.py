@@ -1,4 +1,4 @@
-"""What people write into the memory: a record of their own, or another version of one that is there."""
+"""The form for a memory record: a new one, or a new version of an existing one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from studio.components.elements import button, field, note
 from studio.components.live import Submit
 from studio.forms import parsed, text
 
-_KINDS_OF = {
-    "semantic": "what is so",
-    "procedural": "how something is done",
-    "episodic": "what happened",
+_TYPES = {
+    "semantic": "Fact",
+    "procedural": "Procedure",
+    "episodic": "Event",
 }
 
 
 def new(typed: Mapping[str, Any]) -> MemoryPut:
-    """What the form for a new record asks for.
+    """Return the new record of the form.
 
     Raises:
-        Invalid: with everything that is wrong.
+        Invalid: If a field is invalid; it contains all problems.
     """
     return parsed(
         MemoryPut,
@@ -40,10 +40,10 @@ def new(typed: Mapping[str, Any]) -> MemoryPut:
 
 
 def changed(known: MemoryRead, typed: Mapping[str, Any]) -> MemoryPut:
-    """Another version of a record; of one without a key, or of what happened, a record that takes its place.
+    """Return a new version of a record; for an event or a record without a key, a record that supersedes it.
 
     Raises:
-        Invalid: with everything that is wrong.
+        Invalid: If a field is invalid; it contains all problems.
     """
     is_replaced = known.entity_key is not None and known.mtype != "episodic"
     kept = known.model_dump(
@@ -70,49 +70,53 @@ def _object(typed: str) -> dict[str, Any]:
     try:
         value = json.loads(typed or "{}")
     except ValueError as error:
-        wrong = Problem("record", f"This is not JSON yet: {error}.")
+        wrong = Problem("record", f"Invalid JSON: {error}.")
         raise Invalid(wrong.message, [wrong]) from None
     if not isinstance(value, dict):
-        wrong = Problem("record", 'It is an object, such as {"tone": "formal"}.')
+        wrong = Problem("record", 'The record must be a JSON object, such as {"tone": "formal"}.')
         raise Invalid(wrong.message, [wrong])
     return value
 
 
 def new_form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """The fields of a new record."""
+    """Render the form for a new record."""
     about = rx.el.div(
         field(
             "Kind",
             "kind",
             rx.el.input,
-            hint="A word of your own.",
+            hint="A category of your choice.",
             placeholder="customer",
             required=True,
             max_length=100,
         ),
         field(
-            "About",
+            "Key",
             "entity_key",
             rx.el.input,
-            hint="A key; without one it stands alone.",
+            hint="Optional. Identifies what the record is about.",
             placeholder="acme",
             max_length=2000,
         ),
         field(
-            "It says",
+            "Type",
             "mtype",
             rx.el.select,
-            *[rx.el.option(words, value=name) for name, words in _KINDS_OF.items()],
+            *[rx.el.option(label, value=name) for name, label in _TYPES.items()],
         ),
         class_name="three",
     )
     return _form(
-        [about, *_fields("", "", "{\n  \n}", "", pinned=False)], "Remember it", on_submit, on_cancel, problem
+        [about, *_fields("", "", "{\n  \n}", "", pinned=False)],
+        "Create memory",
+        on_submit,
+        on_cancel,
+        problem,
     )
 
 
 def change_form(known: rx.Var[Any], on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """The fields of a record that is there."""
+    """Render the form for an existing record."""
     fields = _fields(known.title, known.summary, known.record_text, known.tags_text, pinned=known.pinned)
     return _form(fields, "Save", on_submit, on_cancel, problem)
 
@@ -124,7 +128,7 @@ def _fields(title: Any, summary: Any, record: Any, tags: Any, *, pinned: Any) ->
             "Summary",
             "summary",
             rx.el.textarea,
-            hint="What a digest tells an agent.",
+            hint="Inserted into the digest for agents.",
             default_value=summary,
             max_length=4000,
             rows=3,
@@ -139,22 +143,22 @@ def _fields(title: Any, summary: Any, record: Any, tags: Any, *, pinned: Any) ->
             rows=8,
             spell_check=False,
         ),
-        field("Tags", "tags", rx.el.input, hint="With commas between them.", default_value=tags),
+        field("Tags", "tags", rx.el.input, hint="Separate tags with commas.", default_value=tags),
         rx.el.label(
             rx.el.input(type="checkbox", name="pinned", default_checked=pinned),
-            "Pinned: in every digest",
+            "Pinned (included in every digest)",
             class_name="check",
         ),
     ]
 
 
 def _form(
-    fields: list[rx.Component], act: str, on_submit: Any, on_cancel: Any, problem: rx.Var[str]
+    fields: list[rx.Component], label: str, on_submit: Any, on_cancel: Any, problem: rx.Var[str]
 ) -> rx.Component:
     return rx.el.form(
         *fields,
         rx.cond(problem != "", note(problem, state="fail")),
-        rx.el.div(Submit.create(label=act), button("Not now", on_click=on_cancel), class_name="row"),
+        rx.el.div(Submit.create(label=label), button("Cancel", on_click=on_cancel), class_name="row"),
         on_submit=on_submit,
         class_name="form",
     )
