@@ -182,7 +182,7 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         *[Picture(f"settings-{name}", f"{base}/settings/{name}", sign) for name, sign in settings.items()],
         Picture("schedule", f"{base}/settings/schedules?listing=month-in-figures", "09:00 UTC"),
         Picture("marketplace", f"{base}/marketplace", "Figures of a table"),
-        Picture("listing", f"{base}/marketplace/desk", "Offered by"),
+        Picture("listing", f"{base}/marketplace/desk", "Publisher:"),
         Picture("memory", f"{base}/memory", "Acme wants it formal"),
         Picture("api", f"{base}/api?skill=triage", "It takes"),
         Picture("operator", "/operator", "Workers"),
@@ -224,7 +224,7 @@ def _run_columns(page: Page) -> None:
 def _open_fork(page: Page) -> None:
     page.get_by_role("tab", name="Timeline").click()
     page.get_by_role("treeitem", name="Step 1", exact=False).first.click()
-    page.get_by_role("button", name="Fork behind this step…").click()
+    page.get_by_role("button", name="Fork after this step…").click()
     page.get_by_role("dialog").get_by_label("Result of measure").wait_for()
 
 

@@ -82,18 +82,16 @@ def test_the_pages_of_the_studio(signed_in: Page, settled: Any) -> None:
         settled.url: lambda: signed_in.get_by_label("Bundle"),
         f"{settled.url}/jobs": lambda: signed_in.get_by_role("table", name="Jobs"),
         f"{settled.url}/jobs?status=failed&source=nobody": lambda: signed_in.get_by_text(
-            "No job matches these filters."
+            "No jobs match these filters."
         ),
         f"{settled.url}/jobs/{ended}": lambda: signed_in.get_by_text("Succeeded").first,
-        f"{settled.url}/jobs/{cancelled}": lambda: signed_in.get_by_text("Cancelled").first,
+        f"{settled.url}/jobs/{cancelled}": lambda: signed_in.get_by_text("Canceled").first,
         f"{settled.url}/jobs/{running}": lambda: signed_in.get_by_role("progressbar", name="Progress"),
         f"{settled.url}/jobs/123": lambda: signed_in.get_by_role("alert"),
         f"{settled.url}/play/count": lambda: signed_in.get_by_label("seconds"),
         f"{settled.url}/editor": lambda: signed_in.get_by_role("textbox", name="skills/count/skill.yaml"),
         f"{settled.url}/deployments": lambda: signed_in.get_by_role("table", name="Versions"),
-        f"{settled.url}/deployments?base=1&head=1": lambda: signed_in.get_by_text(
-            "are the same, file by file"
-        ),
+        f"{settled.url}/deployments?base=1&head=1": lambda: signed_in.get_by_text("are identical"),
         f"{settled.url}/evals": lambda: signed_in.get_by_role("heading", name="count has no graders"),
         f"{settled.url}/usage": lambda: signed_in.get_by_role("region", name="Movements of the wallet").first,
         f"{settled.url}/settings": lambda: signed_in.get_by_label("Slug"),
@@ -124,8 +122,8 @@ def test_the_pages_of_what_a_project_has(signed_in: Page, settled: Any) -> None:
         seen: lambda: signed_in.get_by_role("region", name="Table", exact=True),
         f"{settled.url}/drive?folder=empty/": lambda: signed_in.get_by_role("heading", name="empty").first,
         f"{settled.url}/memory": lambda: signed_in.get_by_role("table", name="Records"),
-        f"{settled.url}/marketplace": lambda: signed_in.get_by_role("tab", name="Offers"),
-        f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("What this project offers"),
+        f"{settled.url}/marketplace": lambda: signed_in.get_by_role("tab", name="All listings"),
+        f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("Listings of this project"),
         f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="What it takes"),
     }
     for url, sign in pages.items():
@@ -142,7 +140,7 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
         tab.click()
         assert_usable(signed_in, f"job, tab {tab.inner_text()}")
     signed_in.get_by_role("button", name="Cancel").click()
-    expect(signed_in.get_by_role("button", name="Cancel the job")).to_be_visible()
+    expect(signed_in.get_by_role("button", name="Cancel job")).to_be_visible()
     assert_usable(signed_in, "job, asked whether to cancel")
     signed_in.goto(f"{settled.url}/settings/keys")
     signed_in.get_by_role("button", name="New key").click()
@@ -180,7 +178,7 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
     assert job["status"] == "succeeded", job
     signed_in.goto(f"{settled.url}/jobs/{job['id']}?tab=timeline")
     signed_in.get_by_role("treeitem", name="Step 1", exact=False).first.click()
-    signed_in.get_by_role("button", name="Fork behind this step…").click()
+    signed_in.get_by_role("button", name="Fork after this step…").click()
     result = signed_in.get_by_role("dialog").get_by_label("Result of lookup")
     expect(result).to_be_editable()
     result.fill("no such order")
@@ -196,14 +194,14 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
     signed_in.get_by_role("button", name="Prompt of column 1").click()
     expect(signed_in.get_by_label("Prompt", exact=True)).to_be_visible()
     assert_usable(signed_in, "play, the prompt of a column")
-    signed_in.get_by_role("button", name="Not now").click()
+    signed_in.get_by_role("button", name="Cancel").click()
     for keeping in ("Save example…", "Save eval case…", "Code…"):
         signed_in.get_by_role("button", name=keeping).click()
         assert_usable(signed_in, f"play, {keeping}")
         signed_in.keyboard.press("Escape")
 
     signed_in.goto(f"{settled.url}/editor?skillpack={agent}")
-    signed_in.get_by_role("button", name="Publish…").click()
+    signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     dialog.get_by_role("button", name="prompt.md").click()
     expect(dialog.get_by_role("region", name="Lines of")).to_be_visible()
@@ -212,7 +210,7 @@ def test_what_opens_over_the_pages(signed_in: Page, settled: Any, agent: str) ->
 
 @pytest.fixture(scope="module")
 def agent(settled: Any) -> str:
-    """The slug of a skillpack with an agent that has a tool, and another prompt in its working copy."""
+    """The slug of a skillpack with an agent that has a tool, and another prompt in its draft."""
     assert settled.api.post("/v1/skillpacks", json={"slug": "usable", "name": "Usable"}).status_code == 201
     pushed = settled.api.post(
         "/v1/skillpacks/usable/deployments", files={"bundle": ("skills.zip", pack_files(AGENT))}

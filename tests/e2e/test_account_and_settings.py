@@ -157,7 +157,7 @@ def test_a_project_is_renamed_taken_along_and_deleted_by_its_typed_name(
     signed_in.get_by_role("button", name="Delete the project").click()
     delete = signed_in.get_by_role("button", name="Delete it")
     expect(delete).to_be_disabled()
-    signed_in.get_by_label("Type shortlived to go on").fill("shortlived")
+    signed_in.get_by_label("Type shortlived to confirm").fill("shortlived")
     delete.click()
     expect(signed_in).to_have_url(f"{settled.running.url}/")
     expect(signed_in.get_by_role("link", name="Atelier")).to_be_visible()
@@ -176,5 +176,5 @@ def test_a_job_whose_events_were_removed_says_so_instead_of_showing_an_empty_lin
     signed_in.goto(f"{settled.url}/jobs/{job_id}")
     for tab in ("Timeline", "Logs"):
         signed_in.get_by_role("tab", name=tab).click()
-        expect(signed_in.get_by_text("is no longer kept")).to_be_visible()
-    expect(signed_in.get_by_text("Nothing printed")).to_have_count(0)
+        expect(signed_in.get_by_text("are no longer stored")).to_be_visible()
+    expect(signed_in.get_by_text("No output yet")).to_have_count(0)

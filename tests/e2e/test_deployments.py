@@ -1,4 +1,4 @@
-"""Versions in the studio: compared, rolled back, refused by a gate and then let in, and only read by a viewer."""
+"""Versions in the studio: comparison, rollback, gates, and read-only access for viewers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ GATE_WITHIN_MS = 60_000
 
 @pytest.fixture
 def blank(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of a skillpack in which there is nothing yet."""
+    """The slug of an empty skillpack."""
     slug = request.node.name.removeprefix("test_")[:50].replace("_", "-").strip("-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
@@ -64,14 +64,14 @@ def active_version(settled: Any, pack: str) -> int:
     return int(version)
 
 
-def test_nothing_published_says_how_to_begin(signed_in: Page, settled: Any, blank: str) -> None:
+def test_page_without_versions_links_to_the_editor(signed_in: Page, settled: Any, blank: str) -> None:
     signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
-    expect(signed_in.get_by_role("heading", name="Nothing is published yet")).to_be_visible()
+    expect(signed_in.get_by_role("heading", name="No versions yet")).to_be_visible()
     signed_in.get_by_role("link", name="Open the editor").click()
     expect(signed_in).to_have_url(f"{settled.url}/editor?skillpack={blank}")
 
 
-def test_two_versions_are_compared_what_breaks_callers_first(
+def test_comparison_of_two_versions_lists_breaking_changes_first(
     signed_in: Page, settled: Any, blank: str
 ) -> None:
     push(settled, blank, DOUBLE, notes="first light")
@@ -89,12 +89,12 @@ def test_two_versions_are_compared_what_breaks_callers_first(
     row = signed_in.get_by_role("row").filter(has_text="first light")
     expect(row).to_contain_text("v1")
     row.get_by_role("checkbox").check()
-    expect(signed_in.get_by_text("Choose one more to compare")).to_be_visible()
+    expect(signed_in.get_by_text("Select another version to compare")).to_be_visible()
     signed_in.get_by_role("checkbox", name="Compare v2").check()
-    signed_in.get_by_role("button", name="Compare both").click()
+    signed_in.get_by_role("button", name="Compare selected").click()
     expect(signed_in).to_have_url(re.compile(r"base=1&head=2$"))
     expect(signed_in.get_by_role("heading", name="From v1 to v2")).to_be_visible()
-    breaking = signed_in.get_by_text(re.compile(r"^Breaks callers: \d changes?$"))
+    breaking = signed_in.get_by_text(re.compile(r"^\d breaking changes?$"))
     expect(breaking).to_be_visible()
     signed_in.get_by_role("button", name=re.compile("main.py")).click()
     lines = signed_in.get_by_role("region", name="Lines of skills/double/main.py")
@@ -106,25 +106,23 @@ def test_two_versions_are_compared_what_breaks_callers_first(
     expect(signed_in.get_by_role("table", name="Versions")).to_be_visible()
 
 
-def test_one_click_rolls_back_and_forth_and_old_versions_go(
-    signed_in: Page, settled: Any, blank: str
-) -> None:
+def test_rollback_activation_and_deletion_of_versions(signed_in: Page, settled: Any, blank: str) -> None:
     push(settled, blank, DOUBLE)
     push(settled, blank, {**DOUBLE, "skills/double/notes.md": b"two"})
     push(settled, blank, {**DOUBLE, "skills/double/notes.md": b"three"}, activate="false")
     signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
     signed_in.get_by_role("button", name="Roll back to v1").click()
-    expect(signed_in.get_by_text("v1 is active. Jobs that run")).to_be_visible()
+    expect(signed_in.get_by_text("v1 is active. Running jobs")).to_be_visible()
     assert active_version(settled, blank) == 1
-    signed_in.get_by_role("button", name="Back to v2").click()
-    expect(signed_in.get_by_text("v2 is active. Jobs that run")).to_be_visible()
+    signed_in.get_by_role("button", name="Return to v2").click()
+    expect(signed_in.get_by_text("v2 is active. Running jobs")).to_be_visible()
     assert active_version(settled, blank) == 2
     row = signed_in.get_by_role("row").filter(has_text="v3")
     row.get_by_role("button", name="Activate").click()
-    dialog = signed_in.get_by_role("dialog", name="Make v3 active?")
-    expect(dialog).to_contain_text("No job runs on v2 now.")
+    dialog = signed_in.get_by_role("dialog", name="Activate v3?")
+    expect(dialog).to_contain_text("No jobs are running on v2.")
     dialog.get_by_role("button", name="Activate v3").click()
-    expect(signed_in.get_by_text("v3 is active. Jobs that run")).to_be_visible()
+    expect(signed_in.get_by_text("v3 is active. Running jobs")).to_be_visible()
     with signed_in.expect_download() as download:
         row.get_by_role("link", name="Download v3").click()
     assert download.value.suggested_filename == "v3.zip"
@@ -134,7 +132,7 @@ def test_one_click_rolls_back_and_forth_and_old_versions_go(
     expect(signed_in.get_by_role("checkbox", name="Compare v1")).to_have_count(0)
 
 
-def test_a_gate_refuses_with_the_runs_that_failed_and_then_lets_a_good_version_in(
+def test_gate_rejects_a_version_with_its_failed_runs_and_accepts_a_good_one(
     signed_in: Page, settled: Any, blank: str
 ) -> None:
     push(settled, blank, DOUBLE)
@@ -143,33 +141,29 @@ def test_a_gate_refuses_with_the_runs_that_failed_and_then_lets_a_good_version_i
     signed_in.goto(f"{settled.url}/deployments?skillpack={blank}")
     row = signed_in.get_by_role("row").filter(has_text="v2")
     row.get_by_role("button", name="Activate").click()
-    expect(signed_in.get_by_role("dialog", name="Make v2 active?")).to_contain_text(
-        "the suites of double run"
-    )
+    expect(signed_in.get_by_role("dialog", name="Activate v2?")).to_contain_text("the suites of double pass")
     signed_in.get_by_role("button", name="Activate v2").click()
-    expect(signed_in.get_by_text("The gate refused v2.")).to_be_visible(timeout=GATE_WITHIN_MS)
+    expect(signed_in.get_by_text("The gate rejected v2.")).to_be_visible(timeout=GATE_WITHIN_MS)
     expect(signed_in.get_by_text("the gate requires 100 %")).to_be_visible()
     against = signed_in.get_by_role("list", name="Runs of double that did not pass")
     expect(against).to_contain_text("three")
-    expect(signed_in.get_by_role("button", name="Run the gate again")).to_be_visible()
+    expect(signed_in.get_by_role("button", name="Run gate again")).to_be_visible()
     assert active_version(settled, blank) == 1
     signed_in.get_by_role("row").filter(has_text="v3").get_by_role("button", name="Activate").click()
     signed_in.get_by_role("button", name="Activate v3").click()
-    expect(signed_in.get_by_text("v3 has passed its gate and is the active version.")).to_be_visible(
-        timeout=GATE_WITHIN_MS
-    )
+    expect(signed_in.get_by_text("v3 passed its gate and is active.")).to_be_visible(timeout=GATE_WITHIN_MS)
     assert active_version(settled, blank) == 3
-    expect(signed_in.get_by_role("row").filter(has_text="v2")).to_contain_text("gate refused")
+    expect(signed_in.get_by_role("row").filter(has_text="v2")).to_contain_text("gate rejected")
 
 
-def test_the_editor_publishes_through_the_gate(signed_in: Page, settled: Any, blank: str) -> None:
+def test_editor_publishes_through_the_gate(signed_in: Page, settled: Any, blank: str) -> None:
     push(settled, blank, DOUBLE)
     drafts = f"/v1/skillpacks/{blank}/drafts/files"
     for path, content in GOOD.items():
         written = settled.api.put(f"{drafts}/{path}", content=content, headers={"If-Match": "*"})
         assert written.status_code == 200, written.text
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
-    signed_in.get_by_role("button", name="Publish…").click()
+    signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     dialog.get_by_role("button", name=re.compile("skill.yaml")).click()
     expect(dialog.get_by_role("region", name="Lines of skills/double/skill.yaml")).to_contain_text(
@@ -177,11 +171,11 @@ def test_the_editor_publishes_through_the_gate(signed_in: Page, settled: Any, bl
     )
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("Version 2 is published and active", timeout=GATE_WITHIN_MS)
-    expect(dialog).to_contain_text("v2 has passed its gate")
+    expect(dialog).to_contain_text("v2 passed its gate")
     assert active_version(settled, blank) == 2
 
 
-def test_a_viewer_reads_versions_and_changes_nothing(
+def test_viewer_reads_versions_and_cannot_change_them(
     signed_in: Page, settled: Any, blank: str, as_viewer: Any
 ) -> None:
     push(settled, blank, DOUBLE)

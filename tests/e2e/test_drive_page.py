@@ -1,4 +1,4 @@
-"""What people do with the files of a project."""
+"""The page of the drive: uploads, previews, moves, links and permissions."""
 
 from __future__ import annotations
 
@@ -49,68 +49,68 @@ def test_files_are_uploaded_moved_shared_and_deleted(signed_in: Page, settled: A
     expect(signed_in.get_by_text(re.compile(r"of [\d.]+ GB"))).to_be_visible()
     signed_in.get_by_role("button", name="New folder…").click()
     signed_in.get_by_role("textbox", name="Name").fill("travel")
-    signed_in.get_by_role("button", name="Make it").click()
+    signed_in.get_by_role("button", name="Create folder").click()
     signed_in.get_by_role("link", name="travel").click()
     expect(signed_in.get_by_role("heading", name="This folder is empty")).to_be_visible()
     upload(signed_in, *(written(tmp_path, name, f"{name} says so") for name in ("one.txt", "two.txt")))
-    expect(signed_in.get_by_text("2 files are in the drive")).to_be_visible()
+    expect(signed_in.get_by_text("2 files uploaded")).to_be_visible()
     signed_in.evaluate(DROP, ["three.txt", "dropped"])
     expect(row(signed_in, "three.txt")).to_be_visible()
     assert settled.api.get("/v1/drive/files/travel/three.txt").text == "dropped"
 
     row(signed_in, "one.txt").get_by_role("link", name="one.txt").click()
     expect(signed_in.get_by_label("Content")).to_contain_text("one.txt says so")
-    signed_in.get_by_role("button", name="Share a link…").click()
-    signed_in.get_by_label("It works for").select_option(label="a day")
-    signed_in.get_by_role("button", name="Make the link").click()
-    link = signed_in.get_by_label("The link").input_value()
+    signed_in.get_by_role("button", name="Share link…").click()
+    signed_in.get_by_label("Expires after").select_option(label="1 day")
+    signed_in.get_by_role("button", name="Create link").click()
+    link = signed_in.get_by_label("Signed link").input_value()
     assert httpx.get(link).text == "one.txt says so"
     signed_in.get_by_role("button", name="Close", exact=True).click()
 
     signed_in.get_by_role("button", name="Rename or move…").click()
-    signed_in.get_by_label("Its new path").fill("travel/two.txt")
-    signed_in.get_by_role("button", name="Move it").click()
+    signed_in.get_by_label("New path").fill("travel/two.txt")
+    signed_in.get_by_role("button", name="Move file").click()
     expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_be_visible()  # two.txt is there
-    signed_in.get_by_label("Its new path").fill("travel/north/first.txt")
-    signed_in.get_by_role("button", name="Move it").click()
+    signed_in.get_by_label("New path").fill("travel/north/first.txt")
+    signed_in.get_by_role("button", name="Move file").click()
     expect(signed_in).to_have_url(re.compile("folder=travel%2Fnorth%2F"))
     expect(signed_in.get_by_role("heading", name="first.txt")).to_be_visible()
     assert httpx.get(link).status_code == 404
     signed_in.get_by_role("button", name="Delete…").click()
-    signed_in.get_by_role("button", name="Delete the file").click()
+    signed_in.get_by_role("button", name="Delete file").click()
     expect(signed_in.get_by_role("heading", name="This folder is empty")).to_be_visible()
 
     signed_in.get_by_role("navigation", name="Folder").get_by_role("link", name="Drive").click()
     row(signed_in, "travel").get_by_role("button", name="Delete…").click()
-    signed_in.get_by_role("button", name="Delete the folder").click()
+    signed_in.get_by_role("button", name="Delete folder").click()
     expect(row(signed_in, "travel")).to_have_count(0)
     assert settled.api.get("/v1/drive?prefix=drive/travel/").json() == []
 
 
-def test_what_is_there_is_replaced_only_when_somebody_says_so(
+def test_existing_file_is_replaced_only_after_confirmation(
     signed_in: Page, settled: Any, tmp_path: Path
 ) -> None:
     put(settled, "kept/plan.txt", b"old")
     signed_in.goto(f"{settled.url}/drive?folder=kept/")
     expect(row(signed_in, "plan.txt")).to_be_visible()
     upload(signed_in, written(tmp_path, "plan.txt", "new"))
-    signed_in.get_by_role("button", name="Keep what is there").click()
+    signed_in.get_by_role("button", name="Keep existing file").click()
     assert settled.api.get("/v1/drive/files/kept/plan.txt").text == "old"
     upload(signed_in, written(tmp_path, "plan.txt", "new"))
-    signed_in.get_by_role("button", name="Replace it").click()
-    expect(signed_in.get_by_text("1 file is in the drive")).to_be_visible()
+    signed_in.get_by_role("button", name="Replace file").click()
+    expect(signed_in.get_by_text("1 file uploaded")).to_be_visible()
     assert settled.api.get("/v1/drive/files/kept/plan.txt").text == "new"
 
 
-def test_an_upload_that_was_cut_goes_on_where_it_was_and_one_that_is_refused_says_why(
+def test_interrupted_upload_resumes_and_rejected_upload_shows_its_error(
     signed_in: Page, settled: Any, tmp_path: Path
 ) -> None:
-    begun: list[str] = []
+    started: list[str] = []
     is_cut = True
 
     def cut(route: Route) -> None:
         if route.request.method == "POST":
-            begun.append(route.request.url)
+            started.append(route.request.url)
         if route.request.method == "PATCH" and is_cut:
             route.abort("connectionreset")
         else:
@@ -123,15 +123,15 @@ def test_an_upload_that_was_cut_goes_on_where_it_was_and_one_that_is_refused_say
     expect(refused.get_by_role("alert")).to_contain_text("nul")
     lost = signed_in.get_by_role("listitem").filter(has_text="slow/long.txt")
     expect(lost.get_by_role("alert")).to_contain_text("The connection was lost", timeout=30_000)
-    refused.get_by_role("button", name="Give up").click()
+    refused.get_by_role("button", name="Discard").click()
     is_cut = False
     lost.get_by_role("button", name="Try again").click()
     expect(row(signed_in, "long.txt")).to_be_visible()
     assert settled.api.get("/v1/drive/files/slow/long.txt").text == "long" * 1000
-    assert len(begun) == 2  # each file began once
+    assert len(started) == 2  # each file started once
 
 
-def test_files_show_what_is_in_them(signed_in: Page, settled: Any) -> None:
+def test_preview_shows_the_content_of_files(signed_in: Page, settled: Any) -> None:
     put(settled, "shown/table.csv", b'name,"a ""quoted"" one"\nAda,"1, 2"\n')
     put(settled, "shown/facts.json", json.dumps({"deep": {"er": 42}}).encode())
     put(settled, "shown/pixel.png", PIXEL)
@@ -145,16 +145,16 @@ def test_files_show_what_is_in_them(signed_in: Page, settled: Any) -> None:
     expect(content.locator(".tok-number")).to_have_text("42")
     look(signed_in, settled, "shown/pixel.png")
     expect(content.get_by_role("img", name="pixel.png")).to_be_visible()
-    # An image is in the page before its bytes are.
+    # An image element exists before its data is loaded.
     expect(content.get_by_role("img", name="pixel.png")).to_have_js_property("naturalWidth", 1)
     look(signed_in, settled, "shown/paper.pdf")
     expect(content.get_by_text("Page 1 of 1")).to_be_visible(timeout=20_000)
     look(signed_in, settled, "shown/bytes.bin")
-    expect(content.get_by_text("no preview of this kind")).to_be_visible()
+    expect(content.get_by_text("No preview is available")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["evil.html", "evil.svg", "evil.txt"])
-def test_a_hostile_file_runs_nothing(signed_in: Page, settled: Any, name: str) -> None:
+def test_hostile_file_executes_nothing(signed_in: Page, settled: Any, name: str) -> None:
     script = "parent.opened = window.opened = document.title = 'opened'"
     markup = f'<script>{script}</script><img src=x onerror="{script}">'
     put(
@@ -166,7 +166,7 @@ def test_a_hostile_file_runs_nothing(signed_in: Page, settled: Any, name: str) -
     expect(signed_in.get_by_role("region", name="Content")).to_contain_text("<script>")
     assert signed_in.evaluate("window.opened") is None
     address = f"/v1/drive/files/drive/hostile/{name}?project={settled.slug}"
-    with signed_in.expect_download():  # a browser that is sent to the file itself keeps it and shows nothing
+    with signed_in.expect_download():  # a browser that opens the URL of the file downloads it
         signed_in.evaluate("address => { location.href = address }", address)
     assert signed_in.evaluate("window.opened") is None
     headers = settled.api.get(f"/v1/drive/files/drive/hostile/{name}").headers
@@ -175,7 +175,7 @@ def test_a_hostile_file_runs_nothing(signed_in: Page, settled: Any, name: str) -
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_file_names_the_job_that_wrote_it(signed_in: Page, settled: Any) -> None:
+def test_preview_links_to_the_job_that_wrote_the_file(signed_in: Page, settled: Any) -> None:
     settled.api.post("/v1/skillpacks", json={"slug": "scribes", "name": "Scribes"})
     pushed = settled.api.post(
         "/v1/skillpacks/scribes/deployments", files={"bundle": ("skills.zip", pack_files(WRITING))}
@@ -189,7 +189,7 @@ def test_a_file_names_the_job_that_wrote_it(signed_in: Page, settled: Any) -> No
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{job['id']}")
 
 
-def test_nobody_sees_the_drive_of_another_project_and_viewers_change_nothing(
+def test_drive_is_hidden_from_other_projects_and_read_only_for_viewers(
     browser: Browser, settled: Any
 ) -> None:
     put(settled, "private.txt", b"ours")

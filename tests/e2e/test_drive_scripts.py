@@ -1,7 +1,7 @@
-"""A file of the drive is never a script, a style or a worker of a page: three guards, each proven without the others.
+"""Files of the drive cannot run as scripts, styles or workers of a page: three protections, each tested alone.
 
-The pages' policy is proven against a server that would hand out the file as a script, the server's rejection and the
-kind of content against a page without a policy.
+The policy of the pages is tested with a server that returns the file as a script. The rejection by the server and the
+content type are tested with a page without a policy.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ FRAME: Final = """url => new Promise(done => {
     document.body.append(tag);
 })"""
 FETCHED: Final = "url => fetch(url).then(response => response.text())"
-PICTURE: Final = """url => new Promise(done => {
+IMAGE: Final = """url => new Promise(done => {
     const tag = document.createElement("img");
     tag.onload = () => done(true); tag.onerror = () => done(false); tag.src = url;
 })"""
@@ -85,7 +85,7 @@ SVG: Final = (
 
 @pytest.fixture(scope="module")
 def addresses(settled: Any) -> dict[str, str]:
-    """The same two files, as a signed-in user of the project and as anyone with a signed URL reads them."""
+    """Return the URLs of two files: for a signed-in user of the project, and signed."""
     found: dict[str, str] = {}
     for name, content in (("app.js", SCRIPT), ("page.css", STYLE), ("dot.svg", SVG)):
         answer = settled.api.post(
@@ -105,7 +105,7 @@ def addresses(settled: Any) -> dict[str, str]:
 def opened(
     browser: Browser, settled: Any, *, policy: bool, answer: Callable[[Route], None] | None = None
 ) -> Iterator[Page]:
-    """A page of the studio, with or without its policy, whose requests for files of the drive a test may answer."""
+    """Open a page of the studio, with or without its policy; a test can answer its requests for files of the drive."""
     context = browser.new_context(bypass_csp=not policy)
     page = context.new_page()
     settled.let_in(page, EMAIL)
@@ -118,13 +118,13 @@ def opened(
 
 
 def hostile(route: Route) -> None:
-    """What a server without any guard would answer."""
+    """Respond like a server without any protection."""
     kind, body = ("text/css", STYLE) if ".css" in route.request.url else ("text/javascript", SCRIPT)
     route.fulfill(status=200, headers={"Content-Type": kind, "Service-Worker-Allowed": "/"}, body=body)
 
 
 def without_metadata(route: Route) -> None:
-    """What the server answers to a browser that does not say what the file is for."""
+    """Forward a request without the headers that state its purpose."""
     headers = {
         name: value
         for name, value in route.request.all_headers().items()
@@ -147,25 +147,25 @@ def what_ran(page: Page, addresses: dict[str, str]) -> list[str]:
     return ran
 
 
-def test_a_server_without_any_guard_would_be_used_as_a_script(
+def test_without_protection_files_are_executed(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
-    """Without a guard the attempts succeed, so that their failure in the other tests means something."""
+    """The attempts succeed without protection; otherwise their failure in the other tests would prove nothing."""
     with opened(browser, settled, policy=False, answer=hostile) as page:
         ran = what_ran(page, addresses)
-    # A worklet's request passes by the routes of a test; it meets the real server in every one of them.
+    # Requests of worklets bypass the routes of a test and always reach the real server.
     for what in ("style", *(set(ATTEMPTS) - {"worklet"})):
         assert {f"{what}, signed", f"{what}, of the project"} <= set(ran), ran
 
 
-def test_the_policy_of_the_pages_alone_refuses_files_of_the_drive(
+def test_page_policy_alone_blocks_files_of_the_drive(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
     with opened(browser, settled, policy=True, answer=hostile) as page:
         assert what_ran(page, addresses) == []
 
 
-def test_the_server_alone_refuses_to_hand_out_a_file_as_a_script(
+def test_server_alone_rejects_requests_for_scripts(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
     file = re.compile(r"/v1/drive/(files|signed)/")
@@ -185,24 +185,24 @@ def test_the_server_alone_refuses_to_hand_out_a_file_as_a_script(
     assert set(statuses.values()) == {403}, statuses
 
 
-def test_the_kind_of_content_alone_refuses_it_in_browsers_that_do_not_say_what_a_request_is_for(
+def test_content_type_alone_prevents_execution_in_browsers_without_fetch_metadata(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
     with opened(browser, settled, policy=False, answer=without_metadata) as page:
         assert what_ran(page, addresses) == []
 
 
-def test_with_every_guard_pages_still_read_and_show_files(
+def test_pages_can_read_and_show_files_with_all_protections(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
     with opened(browser, settled, policy=True) as page:
         assert what_ran(page, addresses) == []
         for where in ("signed", "of the project"):
             assert page.evaluate(FETCHED, addresses[f"app.js {where}"]) == SCRIPT.decode()
-            assert page.evaluate(PICTURE, addresses[f"dot.svg {where}"]) is True
+            assert page.evaluate(IMAGE, addresses[f"dot.svg {where}"]) is True
 
 
-def test_a_signed_url_that_is_opened_is_saved_and_not_shown(
+def test_signed_url_is_downloaded_and_not_displayed(
     browser: Browser, settled: Any, addresses: dict[str, str]
 ) -> None:
     context = browser.new_context()

@@ -1,4 +1,4 @@
-"""The editor: from nothing to a published agent with a tool, problems at their lines, and two people in one file."""
+"""The editor: creating and publishing an agent with a tool, problems, conflicts, uploads and the command palette."""
 
 from __future__ import annotations
 
@@ -22,21 +22,19 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 @pytest.fixture
 def blank(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of a skillpack in which there is nothing yet."""
+    """The slug of an empty skillpack."""
     slug = request.node.name.removeprefix("test_")[:50].replace("_", "-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
     return slug
 
 
-def test_an_agent_with_a_tool_is_written_tried_and_published(
-    signed_in: Page, settled: Any, blank: str
-) -> None:
+def test_agent_with_a_tool_is_created_run_and_published(signed_in: Page, settled: Any, blank: str) -> None:
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
     signed_in.get_by_role("button", name="New skill…").click()
     signed_in.get_by_label("Name").fill("Count words")
     signed_in.get_by_label("Agent with a Python tool").check()
-    signed_in.get_by_role("button", name="Create").click()
+    signed_in.get_by_role("button", name="Create skill").click()
     code = signed_in.get_by_role("textbox", name="skills/count-words/skill.yaml")
     code.click()
     signed_in.keyboard.press("Control+Home")
@@ -50,12 +48,12 @@ def test_an_agent_with_a_tool_is_written_tried_and_published(
     signed_in.keyboard.press("Delete")
     expect(signed_in.get_by_text("No problems")).to_be_visible()
     expect(signed_in.get_by_label("Model")).to_have_value("")
-    signed_in.get_by_role("button", name="A first try").click()
+    signed_in.get_by_role("button", name="First example").click()
     signed_in.get_by_role("button", name="Run").click()
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text(
-        "Something about owls.", timeout=20_000
+        "An answer about owls.", timeout=20_000
     )
-    signed_in.get_by_role("button", name="Publish…").click()
+    signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
     expect(dialog).to_contain_text("skills/count-words/tools.py")
     dialog.get_by_label("Notes").fill("The first one")
@@ -67,7 +65,7 @@ def test_an_agent_with_a_tool_is_written_tried_and_published(
     assert (job["status"], job["deployment_version"]) == ("succeeded", 1)
 
 
-def test_two_people_in_one_file_lose_nothing(signed_in: Page, settled: Any, blank: str) -> None:
+def test_conflict_of_two_users_in_one_file_loses_no_text(signed_in: Page, settled: Any, blank: str) -> None:
     path = f"/v1/skillpacks/{blank}/drafts/files/skills/owls/SKILL.md"
     text = b"---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"
     assert settled.api.put(path, content=text).status_code == 200
@@ -83,10 +81,10 @@ def test_two_people_in_one_file_lose_nothing(signed_in: Page, settled: Any, blan
     expect(conflict).to_be_visible()
     assert b"Theirs." in settled.api.get(path).content
     conflict.get_by_role("button", name="Compare").click()
-    both = signed_in.get_by_role("dialog", name="Both texts")
+    both = signed_in.get_by_role("dialog", name="Compare texts")
     expect(both.get_by_role("row", name="removed Theirs.")).to_be_visible()
     expect(both.get_by_role("row", name="added Mine.")).to_be_visible()
-    both.get_by_role("button", name="Keep mine").click()
+    both.get_by_role("button", name="Keep my text").click()
     expect(conflict).to_have_count(0)
     expect(signed_in.get_by_text("Saved", exact=True)).to_be_visible()
     assert settled.api.get(path).content.endswith(b"Mine.")
@@ -96,7 +94,7 @@ def test_a_deleted_file_is_restored(signed_in: Page, settled: Any, blank: str) -
     reset = settled.api.post(f"/v1/skillpacks/{blank}/drafts/reset", json={"template": "starter"})
     assert reset.status_code == 200, reset.text
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
-    files = signed_in.get_by_role("navigation", name="Files of the working copy")
+    files = signed_in.get_by_role("navigation", name="Draft files")
     files.get_by_role("button", name="Delete skills/greet/main.py").click()
     expect(signed_in.get_by_role("list", name="Problems")).to_contain_text("main.py")
     files.get_by_text("Deleted (1)").click()
@@ -104,9 +102,7 @@ def test_a_deleted_file_is_restored(signed_in: Page, settled: Any, blank: str) -
     expect(signed_in.get_by_text("No problems")).to_be_visible()
 
 
-def test_the_publish_dialog_names_the_skills_that_it_removes(
-    signed_in: Page, settled: Any, blank: str
-) -> None:
+def test_publish_dialog_lists_removed_skills(signed_in: Page, settled: Any, blank: str) -> None:
     files = {
         f"skills/{name}/{file}": content
         for name in ("stays", "goes")
@@ -120,13 +116,13 @@ def test_the_publish_dialog_names_the_skills_that_it_removes(
     )
     assert pushed.status_code == 201, pushed.text
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
-    listed = signed_in.get_by_role("navigation", name="Files of the working copy")
+    listed = signed_in.get_by_role("navigation", name="Draft files")
     for file in ("main.py", "skill.yaml"):
         listed.get_by_role("button", name=f"Delete skills/goes/{file}").click()
         expect(listed.get_by_role("button", name=f"Delete skills/goes/{file}")).to_have_count(0)
-    signed_in.get_by_role("button", name="Publish…").click()
+    signed_in.get_by_role("button", name="Publish draft…").click()
     dialog = signed_in.get_by_role("dialog", name="Publish")
-    expect(dialog).to_contain_text("This removes a skill of the active version: goes.")
+    expect(dialog).to_contain_text("This removes a skill from the active version: goes.")
     expect(dialog).not_to_contain_text("stays")
 
 
@@ -140,11 +136,11 @@ def _press_until_visible(page: Page, key: str, target: Locator) -> None:
     expect(target).to_be_visible()
 
 
-def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, settled: Any) -> None:
+def test_command_palette_and_keyboard_shortcuts(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/jobs")
     live = signed_in.get_by_role("status").filter(has_text="Live")
-    expect(live).to_be_visible()  # the page is there before it hears keys
-    shortcuts = signed_in.get_by_role("dialog", name="Keys")
+    expect(live).to_be_visible()  # the page is visible before it handles keys
+    shortcuts = signed_in.get_by_role("dialog", name="Keyboard shortcuts")
     _press_until_visible(signed_in, "?", shortcuts)
     expect(shortcuts).to_contain_text("Editor")
     signed_in.keyboard.press("Escape")
@@ -153,8 +149,8 @@ def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, 
     expect(signed_in).to_have_url(f"{settled.url}/editor")
     expect(
         signed_in.get_by_role("heading", name="Editor")
-    ).to_be_attached()  # the address changes before the page
-    palette = signed_in.get_by_role("combobox", name="Go to a page")
+    ).to_be_attached()  # the URL changes before the page
+    palette = signed_in.get_by_role("combobox", name="Search pages")
     _press_until_visible(signed_in, "Control+k", palette)
     palette.fill("try count")
     expect(signed_in.get_by_role("option", name="Skills Try count", exact=True)).to_be_visible()
@@ -162,7 +158,7 @@ def test_the_palette_goes_anywhere_and_the_keys_say_themselves(signed_in: Page, 
     expect(signed_in).to_have_url(f"{settled.url}/play/count")
 
 
-def test_markdown_is_read_beside_what_is_written_and_nothing_of_it_is_taken_for_html(
+def test_markdown_preview_follows_the_text_and_renders_no_html(
     signed_in: Page, settled: Any, blank: str
 ) -> None:
     text = (
@@ -188,7 +184,7 @@ def test_markdown_is_read_beside_what_is_written_and_nothing_of_it_is_taken_for_
     expect(preview).to_contain_text("They are quiet.")
 
 
-def test_a_folder_of_skills_is_brought_in(signed_in: Page, settled: Any, blank: str, tmp_path: Path) -> None:
+def test_folder_of_skills_is_uploaded(signed_in: Page, settled: Any, blank: str, tmp_path: Path) -> None:
     skill = tmp_path / "shop" / "skills" / "greet"
     skill.mkdir(parents=True)
     (skill / "skill.yaml").write_text("entrypoint: main.py:run\n", encoding="utf-8")
@@ -198,10 +194,10 @@ def test_a_folder_of_skills_is_brought_in(signed_in: Page, settled: Any, blank: 
     (tmp_path / "shop" / "README.md").write_text("A shop.\n", encoding="utf-8")
     signed_in.goto(f"{settled.url}/editor?skillpack={blank}")
     signed_in.get_by_role("button", name="New skill…").click()
-    signed_in.get_by_label("A folder of skills").set_input_files(tmp_path / "shop")
+    signed_in.get_by_label("Folder of skills").set_input_files(tmp_path / "shop")
     expect(signed_in.get_by_role("textbox", name="skills/greet/skill.yaml")).to_be_visible()
     files = settled.api.get(f"/v1/skillpacks/{blank}/drafts").json()["files"]
     assert sorted(one["path"] for one in files) == ["skills/greet/main.py", "skills/greet/skill.yaml"]
     signed_in.get_by_role("button", name="New skill…").click()
-    signed_in.get_by_label("A folder of skills").set_input_files(tmp_path / "shop")
-    expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_contain_text("is there already")
+    signed_in.get_by_label("Folder of skills").set_input_files(tmp_path / "shop")
+    expect(signed_in.get_by_role("dialog").get_by_role("alert")).to_contain_text("already exists")

@@ -1,4 +1,4 @@
-"""Evals in the studio: cases out of jobs, suites that fill a matrix, regressions with both outputs, a baseline."""
+"""Evals in the studio: cases from jobs, the matrix of suites, regressions with both outputs, and the baseline."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ evals: {dataset: cases.jsonl, graders: [{name: right, kind: exact_match}]}
 RUN_WITHIN_MS = 60_000
 
 
-def test_a_skill_without_graders_says_how_to_get_them(signed_in: Page, settled: Any, blank: str) -> None:
+def test_skill_without_graders_links_to_the_editor(signed_in: Page, settled: Any, blank: str) -> None:
     push(settled, blank, DOUBLE)
     signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
     expect(signed_in.get_by_role("heading", name="double has no graders")).to_be_visible()
@@ -57,22 +57,22 @@ def test_a_skill_without_graders_says_how_to_get_them(signed_in: Page, settled: 
     expect(signed_in).to_have_url(f"{settled.url}/editor?skillpack={blank}")
 
 
-def test_cases_are_made_of_the_last_jobs_and_run(signed_in: Page, settled: Any, blank: str) -> None:
+def test_cases_are_created_from_recent_jobs_and_run(signed_in: Page, settled: Any, blank: str) -> None:
     push(settled, blank, GRADED)
     for n in (3, 4):
         where = f"/v1/jobs?wait=true&skillpack={blank}"
         job = settled.api.post(where, json={"skill": "double", "inputs": {"n": n}}).json()
         assert job["status"] == "succeeded", job
     signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
-    signed_in.get_by_role("button", name="Make cases from the last 20 jobs…").click()
-    dialog = signed_in.get_by_role("dialog", name="Cases from jobs")
+    signed_in.get_by_role("button", name="Create cases from the last 20 jobs…").click()
+    dialog = signed_in.get_by_role("dialog", name="Create cases from jobs")
     expect(dialog.get_by_role("checkbox")).to_have_count(2)
-    dialog.get_by_role("button", name="Keep 2 cases").click()
+    dialog.get_by_role("button", name="Create 2 cases").click()
     signed_in.get_by_role("tab", name="Cases").click()
     table = signed_in.get_by_role("table", name="Cases")
     expect(table).to_contain_text('{"n":6}')
     table.get_by_role("button", name="Delete").first.click()
-    signed_in.get_by_role("button", name="Delete it").click()
+    signed_in.get_by_role("button", name="Delete case").click()
     expect(table.get_by_role("row")).to_have_count(2)
     signed_in.get_by_role("tab", name="Suites").click()
     signed_in.get_by_role("button", name="Run v1", exact=True).click()
@@ -96,45 +96,43 @@ def test_a_regression_shows_both_outputs_and_the_better_suite_becomes_the_baseli
     expect(matrix.get_by_text("1 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
     matrix.get_by_role("button", name=re.compile("1 of 2 passed")).click()
     suite = signed_in.get_by_role("region", name="Suite")
-    expect(suite.get_by_text("Worse than v1.")).to_be_visible()
-    expect(suite.get_by_text("Passed there and not here: four.")).to_be_visible()
-    suite.get_by_role("button", name="Worse than beside").click()
+    expect(suite.get_by_text("Regressions vs v1.")).to_be_visible()
+    expect(suite.get_by_text("Passed before, fails now: four.")).to_be_visible()
+    suite.get_by_role("button", name="Regressions", exact=True).click()
     run = suite.get_by_role("list", name="Runs").get_by_role("listitem").filter(has_text="four")
     run.get_by_role("button", name=re.compile("four")).click()
     expect(run.get_by_text('"n": 8').first).to_be_visible()
     expect(run.get_by_text('"n": 9').first).to_be_visible()
     matrix.get_by_role("button", name=re.compile("2 of 2 passed")).click()
-    suite.get_by_role("button", name="Make it the baseline").click()
-    signed_in.get_by_role("button", name="I have looked: it is good").click()
+    suite.get_by_role("button", name="Set as baseline…").click()
+    signed_in.get_by_role("button", name="Set baseline").click()
     expect(matrix.get_by_text("baseline")).to_be_visible()
     signed_in.get_by_role("tab", name="Gate and baseline").click()
-    expect(signed_in.get_by_text("v1, which scored 100")).to_be_visible()
+    expect(signed_in.get_by_text("v1 (score 100)")).to_be_visible()
     suites = settled.api.get(f"/v1/skillpacks/{blank}/evals?skill=double").json()
     assert [one["version"] for one in suites if one["is_baseline"]] == [1]
 
 
-def test_a_run_that_waits_for_consent_says_so_and_is_answered_in_place(
-    signed_in: Page, settled: Any, blank: str
-) -> None:
+def test_a_run_that_awaits_approval_is_decided_in_place(signed_in: Page, settled: Any, blank: str) -> None:
     push(settled, blank, ASKING)
     started = settled.api.post(f"/v1/skillpacks/{blank}/evals", json={"skill": "desk"})
     assert started.status_code == 201, started.text
     signed_in.goto(f"{settled.url}/evals?skillpack={blank}")
     matrix = signed_in.get_by_role("table", name="Run matrix")
-    expect(matrix.get_by_text("2 wait for consent")).to_be_visible(timeout=RUN_WITHIN_MS)
+    expect(matrix.get_by_text("2 awaiting approval")).to_be_visible(timeout=RUN_WITHIN_MS)
     runs = signed_in.get_by_role("list", name="Runs").get_by_role("listitem")
     late, lost = (runs.filter(has_text=name) for name in ("late", "lost"))
     for run in (late, lost):
-        expect(run.get_by_text("Waits for consent")).to_be_visible()
-        expect(run.get_by_role("group", name="Calls that wait for consent")).to_contain_text("refund")
-    late.get_by_role("button", name="Deny").click()
-    expect(matrix.get_by_text("1 waits for consent")).to_be_visible(timeout=RUN_WITHIN_MS)
+        expect(run.get_by_text("Awaiting approval")).to_be_visible()
+        expect(run.get_by_role("group", name="Calls awaiting approval")).to_contain_text("refund")
+    late.get_by_role("button", name="Reject").click()
+    expect(matrix.get_by_text("1 awaiting approval")).to_be_visible(timeout=RUN_WITHIN_MS)
     lost.get_by_role("button", name="Approve").click()
     expect(matrix.get_by_text("2 of 2 passed")).to_be_visible(timeout=RUN_WITHIN_MS)
     expect(runs.get_by_text("Passed")).to_have_count(2)
 
 
-def test_every_tab_opens_for_a_viewer_who_can_change_nothing(
+def test_viewer_can_open_every_tab_and_change_nothing(
     signed_in: Page, settled: Any, blank: str, as_viewer: Any
 ) -> None:
     push(settled, blank, WITH_CASES)
@@ -145,15 +143,15 @@ def test_every_tab_opens_for_a_viewer_who_can_change_nothing(
     expect(signed_in.get_by_role("table", name="Run matrix")).to_contain_text(
         "2 of 2 passed", timeout=RUN_WITHIN_MS
     )
-    for name in ("Run suites…", "Make it the baseline", "Cases from jobs…"):
+    for name in ("Run suites…", "Set as baseline…", "Create cases from jobs…"):
         expect(signed_in.get_by_role("button", name=name)).to_have_count(0)
     signed_in.get_by_role("tab", name="Cases").click()
-    signed_in.get_by_role("button", name="Open the case three").click()
+    signed_in.get_by_role("button", name="Open case three").click()
     expect(signed_in.get_by_role("dialog", name="Case three")).to_contain_text('"n": 6')
     signed_in.keyboard.press("Escape")
     signed_in.get_by_role("tab", name="Gate and baseline").click()
     expect(
-        signed_in.get_by_text("None: a version becomes active as soon as somebody says so.")
+        signed_in.get_by_text("No gate: versions become active without running their cases.")
     ).to_be_visible()
-    signed_in.get_by_role("tab", name="Findings").click()
-    expect(signed_in.get_by_text("Nothing stands out.")).to_be_visible()
+    signed_in.get_by_role("tab", name="Insights").click()
+    expect(signed_in.get_by_text("No insights in this period.")).to_be_visible()

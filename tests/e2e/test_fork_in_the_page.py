@@ -1,4 +1,4 @@
-"""A job goes on from one of its steps with other words, and what it called lies within it."""
+"""The page of an agent job: forks after a step, spans of subjobs, feedback and replays."""
 
 from __future__ import annotations
 
@@ -60,23 +60,23 @@ def events_of(settled: Any, job_id: str) -> list[dict[str, Any]]:
     return list(settled.api.get(f"/v1/jobs/{job_id}/events").json())
 
 
-def test_a_tools_result_and_the_inputs_are_changed_in_a_dialog(
+def test_fork_with_a_changed_tool_result_and_changed_inputs(
     signed_in: Page, settled: Any, ended: dict[str, Any]
 ) -> None:
     signed_in.goto(f"{settled.url}/jobs/{ended['id']}?tab=timeline")
     tree = signed_in.get_by_role("tree", name="Timeline")
     tree.get_by_role("treeitem", name="Step 1", exact=False).first.click()
-    signed_in.get_by_role("button", name="Fork behind this step…").click()
-    dialog = signed_in.get_by_role("dialog", name="Fork behind step 1")
+    signed_in.get_by_role("button", name="Fork after this step…").click()
+    dialog = signed_in.get_by_role("dialog", name="Fork after step 1")
     expect(dialog).to_contain_text("$0")
     result = dialog.get_by_label("Result of lookup")
-    expect(result).to_have_value(re.compile("(sent ){400}"))  # of which its event tells a part
+    expect(result).to_have_value(re.compile("(sent ){400}"))  # the event contains only the start of it
     result.fill("no such order")
-    dialog.get_by_label("It failed").first.check()
+    dialog.get_by_label("Send to the agent as an error").first.check()
     dialog.get_by_text("Inputs", exact=True).click()
     dialog.get_by_label("Inputs as JSON").fill("{not json")
     dialog.get_by_role("button", name="Fork", exact=True).click()
-    expect(dialog.get_by_role("alert")).to_contain_text("not JSON")
+    expect(dialog.get_by_role("alert")).to_contain_text("not valid JSON")
     dialog.get_by_label("Inputs as JSON").fill('{"order": "8"}')
     dialog.get_by_role("button", name="Fork", exact=True).click()
     expect(signed_in).not_to_have_url(re.compile(ended["id"]))
@@ -88,32 +88,32 @@ def test_a_tools_result_and_the_inputs_are_changed_in_a_dialog(
     assert settled.api.get(f"/v1/jobs/{forked_id}").json()["inputs"] == {"order": "8"}
 
 
-def test_what_a_job_called_lies_within_its_timeline(
-    signed_in: Page, settled: Any, ended: dict[str, Any]
-) -> None:
+def test_timeline_contains_the_spans_of_subjobs(signed_in: Page, settled: Any, ended: dict[str, Any]) -> None:
     called = next(one for one in events_of(settled, ended["id"]) if one["type"] == "subagent_start")
     signed_in.goto(f"{settled.url}/jobs/{ended['id']}?tab=timeline")
     tree = signed_in.get_by_role("tree", name="Timeline")
     child = tree.get_by_role("treeitem", name="tell").last
     expect(child).to_be_visible()
-    within = int(child.get_attribute("aria-level") or 0) + 1  # the deepest: nothing of the job's own is there
+    within = (
+        int(child.get_attribute("aria-level") or 0) + 1
+    )  # the deepest level, which has no spans of the job itself
     expect(tree.locator(f"[aria-level='{within}']").first).to_be_visible()
     child.click()
-    signed_in.get_by_role("link", name="Open the job that was called").click()
+    signed_in.get_by_role("link", name="Open subjob").click()
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{called['payload']['job_id']}")
-    expect(signed_in.get_by_text("Called by")).to_contain_text(ended["id"][:8])
-    expect(signed_in.get_by_text("Called by")).to_contain_text("pays for it")
+    expect(signed_in.get_by_text("Subjob of")).to_contain_text(ended["id"][:8])
+    expect(signed_in.get_by_text("Subjob of")).to_contain_text("pays for it")
 
 
-def test_a_thumb_and_a_word_stay(signed_in: Page, settled: Any, ended: dict[str, Any]) -> None:
+def test_rating_and_comment_are_stored(signed_in: Page, settled: Any, ended: dict[str, Any]) -> None:
     signed_in.goto(f"{settled.url}/jobs/{ended['id']}")
-    group = signed_in.get_by_role("group", name="What you think of this job")
-    group.get_by_role("button", name="A bad result").click()
-    group.get_by_label("Why").fill("too short")
+    group = signed_in.get_by_role("group", name="Feedback")
+    group.get_by_role("button", name="Bad result").click()
+    group.get_by_label("Comment").fill("too short")
     group.get_by_role("button", name="Save").click()
     expect(group).to_contain_text("too short")
     signed_in.reload()
-    expect(group.get_by_role("button", name="A bad result")).to_have_attribute("aria-pressed", "true")
+    expect(group.get_by_role("button", name="Bad result")).to_have_attribute("aria-pressed", "true")
     given = settled.api.get(f"/v1/jobs/{ended['id']}").json()["feedback"]
     assert [(one["rating"], one["comment"]) for one in given] == [(-1, "too short")]
 
@@ -127,8 +127,10 @@ def test_a_job_is_replayed_on_its_version_or_the_active_one_and_opened_in_the_pl
     for name, version in (("Replay", 1), ("Replay on the active version", pushed["version"])):
         signed_in.goto(f"{settled.url}/jobs/{ended['id']}")
         signed_in.get_by_role("button", name=name, exact=True).click()
-        expect(signed_in).not_to_have_url(re.compile(ended["id"]))  # what a tab remembers may say the same
-        expect(signed_in.get_by_text("Begins with the inputs of")).to_contain_text(ended["id"][:8])
+        expect(signed_in).not_to_have_url(
+            re.compile(ended["id"])
+        )  # the state may still contain the job shown before
+        expect(signed_in.get_by_text("Replay of")).to_contain_text(ended["id"][:8])
         replayed = settled.api.get(f"/v1/jobs/{signed_in.url.split('/jobs/')[1][:36]}").json()
         assert (replayed["deployment_version"], replayed["replay_of"]) == (version, ended["id"])
     signed_in.goto(f"{settled.url}/jobs/{ended['id']}")

@@ -51,5 +51,5 @@ def test_a_project_begins_with_the_skills_of_a_template(
     signed_in.get_by_text("Examples").locator("..").get_by_role("button").first.click()
     signed_in.keyboard.press("Control+Enter")
     ran = signed_in.get_by_role("article", name="Column 1")
-    asked = ran.get_by_text("Waiting").or_(ran.get_by_text("Succeeded"))
+    asked = ran.get_by_text("Awaiting approval").or_(ran.get_by_text("Succeeded"))
     expect(asked.first).to_be_visible(timeout=60_000)

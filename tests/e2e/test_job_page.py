@@ -1,4 +1,4 @@
-"""The page of one job: what it did, what it asks, what it cost, what held it."""
+"""The page of one job: its timeline, approvals, tabs, cost and errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ BUNDLE = {
 
 @pytest.fixture(scope="module")
 def agents(settled: Any) -> str:
-    """The slug of a skillpack with an agent, beside the project's other skills."""
+    """The slug of a skillpack with agents, in addition to the other skills of the project."""
     made = settled.api.post("/v1/skillpacks", json={"slug": "agents", "name": "Agents"})
     assert made.status_code in (201, 409), made.text
     pushed = settled.api.post(
@@ -100,22 +100,22 @@ def submit(settled: Any, agents: str) -> str:
     return str(answer.json()["id"])
 
 
-def test_a_call_is_approved_in_place_and_what_was_done_is_not_done_again(
+def test_approved_call_resumes_the_job_without_repeating_steps(
     signed_in: Page, settled: Any, agents: str
 ) -> None:
     job_id = submit(settled, agents)
     signed_in.goto(f"{settled.url}/jobs/{job_id}")
-    asking = signed_in.get_by_role("region", name="Calls that wait for a person")
+    asking = signed_in.get_by_role("region", name="Calls awaiting approval")
     expect(asking).to_contain_text("refund")
     tree = signed_in.get_by_role("tree", name="Timeline")
-    expect(tree.get_by_role("treeitem", name="Waits for a person")).to_have_attribute("aria-selected", "true")
+    expect(tree.get_by_role("treeitem", name="Awaiting approval")).to_have_attribute("aria-selected", "true")
     asking.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
     expect(tree.get_by_role("treeitem", name="Steps 1–2")).to_contain_text("$0 · replayed")
     expect(asking).to_have_count(0)
 
 
-def test_a_start_that_needs_an_approval_names_the_skill(signed_in: Page, settled: Any, agents: str) -> None:
+def test_approval_of_a_job_start_names_the_skill(signed_in: Page, settled: Any, agents: str) -> None:
     answer = settled.api.post(
         "/v1/jobs",
         params={"skillpack": agents},
@@ -124,34 +124,34 @@ def test_a_start_that_needs_an_approval_names_the_skill(signed_in: Page, settled
     )
     assert answer.status_code == 201, answer.text
     signed_in.goto(f"{settled.url}/jobs/{answer.json()['id']}")
-    asking = signed_in.get_by_role("region", name="Calls that wait for a person")
+    asking = signed_in.get_by_role("region", name="Calls awaiting approval")
     expect(asking).to_contain_text("An agent wants to start the skill pay")
     asking.get_by_role("button", name="Approve").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
 
 
-def test_a_call_is_denied_with_a_reason_that_the_agent_hears(
+def test_rejection_of_a_call_sends_the_reason_to_the_agent(
     signed_in: Page, settled: Any, agents: str
 ) -> None:
     job_id = submit(settled, agents)
     signed_in.goto(f"{settled.url}/jobs/{job_id}?tab=transcript")
-    asking = signed_in.get_by_role("region", name="Calls that wait for a person")
-    asking.get_by_role("button", name="Deny…").click()
-    asking.get_by_label("Why not").fill("not this customer")
-    asking.get_by_role("button", name="Deny the call").click()
+    asking = signed_in.get_by_role("region", name="Calls awaiting approval")
+    asking.get_by_role("button", name="Reject…").click()
+    asking.get_by_label("Reason").fill("not this customer")
+    asking.get_by_role("button", name="Reject call").click()
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible(timeout=20_000)
-    refused = signed_in.get_by_role("button", name="refund").filter(has_text="denied")
+    refused = signed_in.get_by_role("button", name="refund").filter(has_text="rejected")
     refused.click()
     expect(signed_in.get_by_role("log", name="Transcript")).to_contain_text("not this customer")
 
 
-def test_the_timeline_is_walked_with_the_keys_and_the_address_keeps_the_span(
+def test_timeline_has_keyboard_navigation_and_a_url_for_each_span(
     signed_in: Page, settled: Any, agents: str
 ) -> None:
     job_id = submit(settled, agents)
     signed_in.goto(f"{settled.url}/jobs/{job_id}")
     tree = signed_in.get_by_role("tree", name="Timeline")
-    expect(tree.get_by_role("treeitem", name="Waits for a person")).to_be_visible()
+    expect(tree.get_by_role("treeitem", name="Awaiting approval")).to_be_visible()
     tree.focus()
     signed_in.keyboard.press("Home")
     for _ in range(5):
@@ -163,25 +163,25 @@ def test_the_timeline_is_walked_with_the_keys_and_the_address_keeps_the_span(
     expect(inspector.get_by_role("heading", name="lookup")).to_be_visible()
 
 
-def test_every_tab_opens_and_says_something(signed_in: Page, settled: Any, agents: str) -> None:
+def test_every_tab_shows_content(signed_in: Page, settled: Any, agents: str) -> None:
     job_id = submit(settled, agents)
     signed_in.goto(f"{settled.url}/jobs/{job_id.upper()}?tab=inputs")
     expect(signed_in).to_have_url(f"{settled.url}/jobs/{job_id}?tab=inputs")
     expect(signed_in.get_by_role("tab", name="Inputs")).to_have_attribute("aria-selected", "true")
-    for tab, said in (
+    for tab, text in (
         ("Transcript", "lookup"),
         ("Logs", "looking up"),
         ("Inputs", "It never came"),
         ("Receipt", "puras/rehearsal"),
-        ("Sandbox", "sees no other process"),
-        ("Events", "Approval wanted"),
+        ("Sandbox", "cannot see other processes"),
+        ("Events", "Approval required"),
     ):
         signed_in.get_by_role("tab", name=tab, exact=True).click()
-        expect(signed_in.get_by_role("main")).to_contain_text(said)
+        expect(signed_in.get_by_role("main")).to_contain_text(text)
         expect(signed_in).to_have_url(f"{settled.url}/jobs/{job_id}?tab={tab.lower()}")
 
 
-def test_the_line_is_lost_and_what_came_meanwhile_is_not(signed_in: Page, settled: Any) -> None:
+def test_lost_connection_loses_no_events(signed_in: Page, settled: Any) -> None:
     answer = settled.api.post("/v1/jobs", json={"skill": "count", "inputs": {"seconds": 4}})
     signed_in.goto(f"{settled.url}/jobs/{answer.json()['id']}?tab=logs")
     log = signed_in.get_by_role("log", name="Log")
@@ -193,7 +193,7 @@ def test_the_line_is_lost_and_what_came_meanwhile_is_not(signed_in: Page, settle
     assert log.inner_text().count("counted 2") == 1
 
 
-def test_many_clicks_make_one_job_and_one_payment(signed_in: Page, settled: Any) -> None:
+def test_repeated_clicks_submit_one_job_and_one_payment(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 0}}
     made = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     signed_in.goto(f"{settled.url}/jobs/{made['id']}")
@@ -207,7 +207,7 @@ def test_many_clicks_make_one_job_and_one_payment(signed_in: Page, settled: Any)
     before = {one["id"] for one in settled.api.get("/v1/jobs", params={"limit": 100}).json()}
     box = replay.bounding_box()
     assert box
-    for _ in range(20):  # where the button is, also while the page of the new job loads
+    for _ in range(20):  # at the position of the button, also while the page of the new job loads
         signed_in.mouse.click(box["x"] + 5, box["y"] + 5, delay=20)
     expect(signed_in).not_to_have_url(re.compile(made["id"]))
     after = {one["id"] for one in settled.api.get("/v1/jobs", params={"limit": 100}).json()}
@@ -235,7 +235,7 @@ def test_many_clicks_make_one_job_and_one_payment(signed_in: Page, settled: Any)
     assert sent[0]
 
 
-def test_a_simulated_result_is_shown_as_one_on_every_page(signed_in: Page, settled: Any, agents: str) -> None:
+def test_every_page_marks_a_simulated_result(signed_in: Page, settled: Any, agents: str) -> None:
     no_answer = re.compile(r"^Simulated: .* with other inputs\. It does not answer these inputs\.$")
     signed_in.goto(f"{settled.url}/play/sort?skillpack={agents}")
     signed_in.get_by_label("Ticket").fill("Where do I pay?")
@@ -263,7 +263,7 @@ def test_a_simulated_result_is_shown_as_one_on_every_page(signed_in: Page, settl
     expect(signed_in.get_by_role("note")).to_contain_text("an example of this skill that has the same inputs")
 
 
-def test_the_head_of_a_finished_job_does_not_wait_for_its_events(signed_in: Page, settled: Any) -> None:
+def test_head_of_a_finished_job_is_shown_before_its_events(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 2}}
     job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     total = len(settled.api.get(f"/v1/jobs/{job['id']}/events").json())
@@ -293,14 +293,14 @@ def test_the_head_of_a_finished_job_does_not_wait_for_its_events(signed_in: Page
     bars = "[...document.querySelectorAll('[role=treeitem]')].map((one) => one.innerText).join()"
     before = signed_in.evaluate(bars)
     signed_in.wait_for_timeout(600)
-    assert signed_in.evaluate(bars) == before, "nothing moves"
+    assert signed_in.evaluate(bars) == before, "the bars do not move"
     for send in held:
         send()
     expect(loading).to_have_count(0)
     expect(head).not_to_contain_text("so far")
 
 
-def test_a_chained_error_is_shown_whole_above_the_tabs_and_leads_to_its_lines(
+def test_traceback_with_causes_links_to_the_lines_of_the_files(
     signed_in: Page, settled: Any, agents: str
 ) -> None:
     asked = {"skillpack": agents, "wait": "true"}
@@ -327,7 +327,7 @@ def test_a_chained_error_is_shown_whole_above_the_tabs_and_leads_to_its_lines(
     expect(signed_in.locator(".cm-line.cm-activeLine")).to_have_text('    return row["price"]')
 
 
-def test_an_ended_session_leads_to_the_sign_in_and_back_and_keys_have_names(
+def test_ended_session_redirects_to_sign_in_and_keys_are_shown_by_name(
     signed_in: Page, settled: Any, agents: str
 ) -> None:
     with closing(settled.sign_in(EMAIL)) as owner:

@@ -1,4 +1,4 @@
-"""The list of jobs: narrowed by its address, still under the pointer, acted upon by the dozen, with keys alone."""
+"""The list of jobs: filters, stable rows under the pointer, and actions on several jobs, also with the keyboard."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def row(page: Page, job_id: str) -> Any:
     return page.get_by_role("row").filter(has_text=job_id[:8])
 
 
-def test_rows_stay_where_they_are_under_the_pointer(signed_in: Page, settled: Any) -> None:
+def test_rows_do_not_move_under_the_pointer(signed_in: Page, settled: Any) -> None:
     first = ended(settled, source="still")
     signed_in.goto(f"{settled.url}/jobs?source=still")
     expect(row(signed_in, first)).to_be_visible()
@@ -43,66 +43,66 @@ def test_rows_stay_where_they_are_under_the_pointer(signed_in: Page, settled: An
     expect(row(signed_in, second)).to_contain_text("Succeeded", timeout=SOON_MS)
 
 
-def test_every_filter_is_in_the_address_and_narrows(signed_in: Page, settled: Any) -> None:
+def test_filters_are_in_the_url(signed_in: Page, settled: Any) -> None:
     quick, slow = ended(settled, source="filters"), ended(settled, seconds=2, source="filters")
     signed_in.goto(f"{settled.url}/jobs?source=filters")
     expect(row(signed_in, quick)).to_be_visible()
-    signed_in.get_by_label("Time", exact=True).select_option("1")
+    signed_in.get_by_label("Duration", exact=True).select_option("1")
     expect(row(signed_in, quick)).to_have_count(0)
     expect(row(signed_in, slow)).to_be_visible()
     expect(signed_in).to_have_url(f"{settled.url}/jobs?source=filters&min_seconds=1")
     signed_in.reload()
     expect(row(signed_in, slow)).to_be_visible()
     signed_in.get_by_label("Cost").select_option("1")
-    expect(signed_in.get_by_text("No job matches these filters.")).to_be_visible()
+    expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
     signed_in.get_by_role("button", name="Show all jobs").click()
     expect(row(signed_in, quick)).to_be_visible()
-    signed_in.get_by_label("Find jobs").fill(slow[:8])
+    signed_in.get_by_label("Search jobs").fill(slow[:8])
     expect(row(signed_in, quick)).to_have_count(0)
     expect(row(signed_in, slow)).to_be_visible()
 
 
-def test_a_bar_shows_its_own_half_hour(signed_in: Page, settled: Any) -> None:
+def test_bar_filters_the_list_to_its_half_hour(signed_in: Page, settled: Any) -> None:
     job_id = ended(settled)
     signed_in.goto(f"{settled.url}/jobs")
-    bars = signed_in.get_by_role("group", name="Jobs of the last day").get_by_role("button")
+    bars = signed_in.get_by_role("group", name="Jobs of the last 24 hours").get_by_role("button")
     expect(bars).to_have_count(48)
     bars.first.click()
-    expect(signed_in.get_by_text("No job matches these filters.")).to_be_visible()
+    expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
     bars.first.click()
     bars.last.click()
     expect(row(signed_in, job_id)).to_be_visible()
     assert "since=" in signed_in.url
 
 
-def test_chosen_jobs_are_cancelled_together_with_the_keys_alone(signed_in: Page, settled: Any) -> None:
+def test_selected_jobs_are_cancelled_with_the_keyboard(signed_in: Page, settled: Any) -> None:
     jobs = [submit(settled, seconds=60, source="bulk") for _ in range(3)]
     signed_in.goto(f"{settled.url}/jobs?source=bulk")
     expect(row(signed_in, jobs[0])).to_be_visible()
     for _ in range(2):
         signed_in.keyboard.press("j")
         signed_in.keyboard.press("x")
-    expect(signed_in.get_by_text("2 chosen")).to_be_visible()
+    expect(signed_in.get_by_text("2 selected")).to_be_visible()
     signed_in.keyboard.press("c")
     dialog = signed_in.get_by_role("dialog", name="Cancel 2 jobs?")
-    expect(dialog.get_by_role("button", name="Keep it as it is")).to_be_focused()
+    expect(dialog.get_by_role("button", name="Go back")).to_be_focused()
     signed_in.keyboard.press("Tab")
     signed_in.keyboard.press("Enter")
     expect(dialog).to_contain_text("2 of 2")
     dialog.get_by_role("button", name="Done").click()
     for job_id in jobs[1:]:  # the newest two
-        expect(row(signed_in, job_id)).to_contain_text("Cancelled", timeout=SOON_MS)
+        expect(row(signed_in, job_id)).to_contain_text("Canceled", timeout=SOON_MS)
     assert settled.api.get(f"/v1/jobs/{jobs[0]}").json()["status"] in ("queued", "running")
     settled.api.post(f"/v1/jobs/{jobs[0]}/cancel")
 
 
-def test_chosen_jobs_are_run_again(signed_in: Page, settled: Any) -> None:
+def test_selected_jobs_are_replayed(signed_in: Page, settled: Any) -> None:
     job_id = ended(settled, source="again")
     signed_in.goto(f"{settled.url}/jobs?source=again")
-    signed_in.get_by_role("button", name="Choose…").click()
-    signed_in.get_by_role("checkbox", name=f"Choose {job_id[:8]}").check()
+    signed_in.get_by_role("button", name="Select…").click()
+    signed_in.get_by_role("checkbox", name=f"Select job {job_id[:8]}").check()
     signed_in.get_by_role("button", name="Replay…").click()
-    dialog = signed_in.get_by_role("dialog", name="Run 1 job again?")
+    dialog = signed_in.get_by_role("dialog", name="Replay 1 job?")
     dialog.get_by_role("button", name="Replay 1 job").click()
     expect(dialog).to_contain_text("1 of 1")
     dialog.get_by_role("button", name="Done").click()

@@ -1,4 +1,4 @@
-"""What people see and change of a project's memory, and how skills are offered and run between projects."""
+"""The pages of memory and marketplace: records, and listings that another project runs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ BUYER = "bo@example.org"
 
 
 class Shop(NamedTuple):
-    """Another project of the instance, with money."""
+    """Another project of the instance, with credit."""
 
     slug: str
     url: str
     page: Page
-    """Of its owner."""
+    """A page with a session of its owner."""
     api: httpx.Client
 
 
 @pytest.fixture(scope="module")
 def bought(settled: Any) -> dict[str, str]:
-    """A second project with an owner of its own."""
+    """A second project with its own owner."""
     settled.running.operate("user", "create", BUYER, "--password-stdin", typed=f"{PASSWORD}\n")
     made: dict[str, str] = json.loads(
         settled.running.operate("project", "create", "Buyer", "--credit-usd", "5", "--json")
@@ -49,22 +49,22 @@ def buyer(browser: Browser, settled: Any, bought: dict[str, str]) -> Iterator[Sh
         yield Shop(bought["slug"], f"{settled.running.url}/p/{bought['slug']}", page, api)
 
 
-def test_a_record_is_made_found_changed_and_forgotten(signed_in: Page, settled: Any) -> None:
+def test_record_is_created_found_edited_and_deleted(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/memory")
-    signed_in.get_by_role("button", name="Remember something").click()
+    signed_in.get_by_role("button", name="New memory").click()
     signed_in.get_by_label("Kind").fill("customer")
-    signed_in.get_by_label("About").fill("acme")
+    signed_in.get_by_label("Key", exact=True).fill("acme")
     signed_in.get_by_label("Title").fill("How Acme writes")
     signed_in.get_by_label("Record").fill("{tone}")
-    signed_in.get_by_role("button", name="Remember it").click()
-    expect(signed_in.get_by_role("alert")).to_contain_text("not JSON yet")
+    signed_in.get_by_role("button", name="Create memory").click()
+    expect(signed_in.get_by_role("alert")).to_contain_text("Invalid JSON")
     signed_in.get_by_label("Record").fill('{"tone": "<b>formal</b>"}')
-    signed_in.get_by_role("button", name="Remember it").click()
+    signed_in.get_by_role("button", name="Create memory").click()
     record = signed_in.get_by_role("region", name="Record", exact=True)
     expect(record).to_contain_text("<b>formal</b>")
     expect(record.get_by_text("version 1")).to_be_visible()
 
-    record.get_by_role("button", name="Change", exact=True).click()
+    record.get_by_role("button", name="Edit", exact=True).click()
     record.get_by_label("Summary").fill("Acme wants formal letters.")
     record.get_by_label("Record").fill('{"tone": "plain"}')
     record.get_by_role("button", name="Save").click()
@@ -73,25 +73,25 @@ def test_a_record_is_made_found_changed_and_forgotten(signed_in: Page, settled: 
     (stored,) = settled.api.get("/v1/memory?key=acme").json()
     assert (stored["record"], stored["version"]) == ({"tone": "plain"}, 2)
 
-    signed_in.get_by_label("Search the memory").fill("letters")
+    signed_in.get_by_label("Search memory").fill("letters")
     expect(signed_in.get_by_role("link", name="How Acme writes")).to_be_visible()
-    signed_in.get_by_label("Search the memory").fill("zebra")
-    expect(signed_in.get_by_text("Nothing that is remembered fits.")).to_be_visible()
-    signed_in.get_by_label("Search the memory").fill("letters")
+    signed_in.get_by_label("Search memory").fill("zebra")
+    expect(signed_in.get_by_text("No matching records.")).to_be_visible()
+    signed_in.get_by_label("Search memory").fill("letters")
     signed_in.get_by_role("link", name="How Acme writes").click()
-    record.get_by_role("button", name="Forget…").click()
-    signed_in.get_by_role("button", name="Forget it").click()
+    record.get_by_role("button", name="Delete…").click()
+    signed_in.get_by_role("button", name="Delete record").click()
     expect(signed_in.get_by_role("region", name="Record", exact=True)).to_have_count(0)
     assert settled.api.get("/v1/memory?key=acme").json() == []
     signed_in.goto(f"{settled.url}/memory?state=forgotten")
     expect(signed_in.get_by_role("row").filter(has_text="How Acme writes")).to_be_visible()
 
 
-def test_a_record_that_moved_on_is_not_overwritten(signed_in: Page, settled: Any) -> None:
+def test_record_with_a_newer_version_is_not_overwritten(signed_in: Page, settled: Any) -> None:
     body = {"kind": "lesson", "entity_key": "glue", "record": {"use": "little"}}
     written = settled.api.post("/v1/memory", json=body).json()
     signed_in.goto(f"{settled.url}/memory?id={written['id']}")
-    signed_in.get_by_role("button", name="Change", exact=True).click()
+    signed_in.get_by_role("button", name="Edit", exact=True).click()
     settled.api.post("/v1/memory", json={**body, "record": {"use": "none"}})
     signed_in.get_by_label("Record", exact=True).last.fill('{"use": "much"}')
     signed_in.get_by_role("button", name="Save").click()
@@ -99,42 +99,42 @@ def test_a_record_that_moved_on_is_not_overwritten(signed_in: Page, settled: Any
     assert settled.api.get(f"/v1/memory/{written['id']}").json()["record"] == {"use": "none"}
 
 
-def test_nobody_sees_the_memory_of_another_project(settled: Any, buyer: Shop) -> None:
+def test_memory_is_hidden_from_other_projects(settled: Any, buyer: Shop) -> None:
     written = settled.api.post("/v1/memory", json={"kind": "secret plan", "record": {"of": "ours"}}).json()
     buyer.page.goto(f"{buyer.url}/memory?id={written['id']}")
-    expect(buyer.page.get_by_text("never was such a record in this project")).to_be_visible()
+    expect(buyer.page.get_by_text("does not exist in this project")).to_be_visible()
     buyer.page.goto(f"{buyer.url}/memory?q=plan")
-    expect(buyer.page.get_by_text("Nothing that is remembered fits.")).to_be_visible()
+    expect(buyer.page.get_by_text("No matching records.")).to_be_visible()
     buyer.page.goto(f"{settled.url}/memory")
     expect(buyer.page.get_by_text("There is no project")).to_be_visible()
 
 
-def test_a_skill_is_offered_run_by_another_project_paid_and_taken_down(
+def test_listing_is_published_run_by_another_project_and_taken_down(
     signed_in: Page, settled: Any, buyer: Shop
 ) -> None:
     signed_in.goto(f"{settled.url}/marketplace?tab=own")
-    signed_in.get_by_role("button", name="Offer a skill").click()
+    signed_in.get_by_role("button", name="Create listing").click()
     signed_in.get_by_label("Skill", exact=True).select_option("count")
-    signed_in.get_by_label("Name of the listing").fill("counter")
-    signed_in.get_by_label("Dollars for each run").fill("a lot")
-    signed_in.get_by_role("button", name="Make a draft").click()
+    signed_in.get_by_label("Listing name").fill("counter")
+    signed_in.get_by_label("Price per run (USD)").fill("a lot")
+    signed_in.get_by_role("button", name="Create draft").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("no amount of dollars")
-    signed_in.get_by_label("Dollars for each run").fill("0.05")
-    signed_in.get_by_role("button", name="Make a draft").click()
-    expect(signed_in.get_by_text("A draft: nobody else sees it.")).to_be_visible()
+    signed_in.get_by_label("Price per run (USD)").fill("0.05")
+    signed_in.get_by_role("button", name="Create draft").click()
+    expect(signed_in.get_by_text("Draft: other projects cannot see this listing.")).to_be_visible()
     buyer.page.goto(f"{buyer.url}/marketplace/counter")
     expect(buyer.page.get_by_text("is offered here: it never was")).to_be_visible()
 
     signed_in.get_by_role("button", name="Publish…").click()
-    signed_in.get_by_role("button", name="Publish it").click()
-    expect(signed_in.get_by_text("Published: every project")).to_be_visible()
+    signed_in.get_by_role("button", name="Publish listing").click()
+    expect(signed_in.get_by_text("Published: all projects")).to_be_visible()
 
     page = buyer.page
     page.goto(f"{buyer.url}/marketplace")
-    page.get_by_label("Find a listing").fill("counter")
+    page.get_by_label("Search listings").fill("counter")
     expect(page).to_have_url(re.compile("q=counter"))
     page.get_by_role("link").filter(has_text="$0.05").click()
-    expect(page.get_by_text("for a run that succeeds")).to_contain_text("$0.05")
+    expect(page.get_by_text("per succeeded run")).to_contain_text("$0.05")
     expect(page.get_by_text("neither secrets nor keys of models")).to_be_visible()
     page.get_by_label("seconds").fill("0")
     page.get_by_role("button", name="Run").click()
@@ -142,10 +142,10 @@ def test_a_skill_is_offered_run_by_another_project_paid_and_taken_down(
     expect(page.get_by_role("region", name="Result")).to_contain_text("counted")
     (job,) = buyer.api.get("/v1/jobs").json()
     assert job["listing"] == "counter"
-    assert 50_000 <= job["cost_micros"] < 50_100  # the price, and what the seconds cost
+    assert 50_000 <= job["cost_micros"] < 50_100  # the price and the compute time
 
     page.goto(f"{buyer.url}/marketplace/counter")
-    page.get_by_role("link", name="Run it by the clock…").click()
+    page.get_by_role("link", name="Schedule…").click()
     expect(page.get_by_label("Skill", exact=True)).to_have_value("listing:counter")
     page.get_by_role("textbox", name="Name").fill("Counted each day")
     page.get_by_label("Most that a run's price may be").fill("0.06")
@@ -177,7 +177,7 @@ def test_a_skill_is_offered_run_by_another_project_paid_and_taken_down(
     expect(signed_in.get_by_text("1 of 1")).to_be_visible()
     expect(signed_in.locator(".numbers")).to_contain_text("$0.05")
     signed_in.get_by_role("button", name="Take down…").click()
-    signed_in.get_by_role("button", name="Take it down").click()
-    expect(signed_in.get_by_text("Taken down: nobody begins a run.")).to_be_visible()
+    signed_in.get_by_role("button", name="Take listing down").click()
+    expect(signed_in.get_by_text("Taken down: no new runs can be started.")).to_be_visible()
     page.goto(f"{buyer.url}/marketplace?q=counter")
-    expect(page.get_by_text("No listing has these words.")).to_be_visible()
+    expect(page.get_by_text("No matching listings.")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What cells give is shown in the page's own colours, and reaches nothing of the studio."""
+"""Outputs of cells have the colors of the page, and cannot access the studio."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NOTEBOOK = {
 
 @pytest.fixture
 def page(browser: Browser, settled: Any) -> Iterator[Page]:
-    """The notebook; what its outputs try is refused by the policy of the page, as it has to be."""
+    """A page with the notebook; it tolerates that the policy of the page blocks what the outputs try."""
     settled.api.post("/v1/skillpacks", json={"slug": PACK, "name": PACK})
     path = f"/v1/skillpacks/{PACK}/drafts/files/notebooks/first.ipynb"
     answer = settled.api.put(path, content=json.dumps(NOTEBOOK), headers={"If-Match": "*"})
@@ -59,7 +59,7 @@ def page(browser: Browser, settled: Any) -> Iterator[Page]:
     context.close()
 
 
-def test_what_a_cell_gives_reaches_nothing_of_the_studio(page: Page, settled: Any) -> None:
+def test_outputs_of_a_cell_cannot_access_the_studio(page: Page, settled: Any) -> None:
     answered: list[str] = []
     page.context.on("response", lambda response: answered.append(response.url))
     page.goto(f"{settled.url}/notebook?skillpack={PACK}")
@@ -68,17 +68,17 @@ def test_what_a_cell_gives_reaches_nothing_of_the_studio(page: Page, settled: An
     for name in ("to the top", "another window"):
         frame.get_by_role("link", name=name).click()
     frame.get_by_role("button", name="send").click()
-    expect(page.get_by_role("img", name="A picture")).to_have_attribute("src", re.compile("^data:image/svg"))
+    expect(page.get_by_role("img", name="Image")).to_have_attribute("src", re.compile("^data:image/svg"))
     expect(frame.get_by_text("owl")).to_be_visible()
     frame.get_by_role("link", name="here", exact=True).click()
-    page.wait_for_timeout(500)  # for what must not come there is nothing to wait for
+    page.wait_for_timeout(500)  # the absence of a navigation has no event to wait for
     assert page.url.startswith(f"{settled.url}/notebook")
     assert len(page.context.pages) == 1
     assert page.evaluate("window.hacked === undefined")
     assert not [url for url in answered if "taken" in url]
 
 
-def test_html_follows_the_theme_as_it_changes(page: Page, settled: Any) -> None:
+def test_html_outputs_follow_the_theme(page: Page, settled: Any) -> None:
     page.goto(f"{settled.url}/notebook?skillpack={PACK}")
     body = page.frame_locator("iframe.nb-html").locator("body")
     for theme, ground in {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 14, 17)"}.items():

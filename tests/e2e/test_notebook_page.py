@@ -1,4 +1,4 @@
-"""The notebook page: from nothing to a skill that was written in a cell, published, and runs as a job."""
+"""The notebook page: cells, kernels, skills that cells define, conflicts and uploads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SKILL = (
 
 @pytest.fixture
 def pack(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of a skillpack in which there is nothing yet."""
+    """The slug of an empty skillpack."""
     slug = request.node.name.removeprefix("test_")[:50].replace("_", "-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
@@ -36,8 +36,8 @@ def pack(settled: Any, request: pytest.FixtureRequest) -> str:
 
 
 def write(page: Page, number: int, code: str, *, runs: bool = True) -> Locator:
-    """Write a cell and run it with the keyboard, which goes on to the next."""
-    text = page.get_by_role("textbox", name=f"Text of cell {number}", exact=True)
+    """Write a cell and run it with the keyboard, which selects the next cell."""
+    text = page.get_by_role("textbox", name=f"Source of cell {number}", exact=True)
     text.click()
     page.keyboard.press("Control+a")
     page.keyboard.insert_text(code)
@@ -47,7 +47,7 @@ def write(page: Page, number: int, code: str, *, runs: bool = True) -> Locator:
 
 
 def kept(settled: Any, pack: str, name: str = "first") -> Any:
-    """The notebook as the working copy has it; a sound one."""
+    """The valid notebook that the draft contains."""
     answer = settled.api.get(f"/v1/skillpacks/{pack}/drafts/files/notebooks/{name}.ipynb")
     assert answer.status_code == 200, answer.text
     nbformat.validate(nbformat.reads(answer.text, as_version=4))
@@ -55,7 +55,7 @@ def kept(settled: Any, pack: str, name: str = "first") -> Any:
 
 
 def seen(page: Page, name: str) -> None:
-    """A picture for who looks at the pages with their own eyes."""
+    """Take a screenshot for a manual review if a folder for screenshots is set."""
     if folder := os.environ.get("PURAS_SCREENSHOTS"):
         page.screenshot(path=str(Path(folder, f"{name}.png")))
 
@@ -65,10 +65,10 @@ def begin(page: Page, settled: Any, pack: str) -> None:
     page.get_by_role("button", name="New", exact=True).click()
     page.get_by_label("Name of the new notebook").fill("first")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("textbox", name="Text of cell 1", exact=True)).to_be_visible()
+    expect(page.get_by_role("textbox", name="Source of cell 1", exact=True)).to_be_visible()
 
 
-def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
+def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     page = signed_in
     begin(page, settled, pack)
     write(page, 1, "x = 20\nprint('owls')")
@@ -94,21 +94,21 @@ def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     expect(looping).to_contain_text("was interrupted")
     skill = write(page, 5, SKILL)
     card = skill.get_by_role("region", name="Skill shout")
-    expect(card).to_contain_text("skills/shout/ of the working copy", timeout=20_000)
+    expect(card).to_contain_text("skills/shout/ of the draft", timeout=20_000)
     card.get_by_role("button", name="Try it").click()
     card.get_by_role("textbox", name="text").fill("owls")
     with page.expect_response(lambda answer: answer.url.endswith("/drafts/check"), timeout=30_000) as checked:
-        pass  # the page reads the working copy anew every ten seconds
+        pass  # the page loads the draft again every ten seconds
     checked.value.finished()
-    page.wait_for_timeout(300)  # nothing says that it is drawn: it is drawn as before
+    page.wait_for_timeout(300)  # the rendered page does not change, so there is nothing to wait for
     expect(card.get_by_role("textbox", name="text")).to_have_value("owls")
     card.get_by_role("button", name=re.compile("^Run")).click()
     expect(card.get_by_role("region", name="Result")).to_contain_text("OWLS", timeout=30_000)
     seen(page, "skill")
-    card.get_by_role("button", name="Publish this skill…").click()
+    card.get_by_role("button", name="Publish skill…").click()
     dialog = page.get_by_role("dialog", name="Publish").filter(visible=True)
     expect(dialog).to_contain_text("skills/shout/main.py")
-    expect(dialog).to_contain_text("Not published: notebooks/first.ipynb")
+    expect(dialog).to_contain_text("Not included: notebooks/first.ipynb")
     dialog.get_by_role("button", name="Publish and activate").click()
     expect(dialog).to_contain_text("Version 1 is published and active")
     dialog.get_by_role("button", name="Close").click()
@@ -124,13 +124,15 @@ def test_from_a_cell_to_a_job(signed_in: Page, settled: Any, pack: str) -> None:
     assert notebook["cells"][1]["outputs"][0]["data"]["text/plain"] == "21"
     assert notebook["metadata"]["puras"]["skills"] == ["shout"]
     page.get_by_role("button", name="Restart").click()
-    page.get_by_role("dialog", name="Begin with a new Python?").get_by_role("button", name="Restart").click()
+    page.get_by_role("dialog", name="Restart the kernel?").get_by_role(
+        "button", name="Restart kernel"
+    ).click()
     expect(page.get_by_text("The kernel was begun anew")).to_be_visible(timeout=30_000)
     forgotten = write(page, 1, "x")
     expect(forgotten).to_contain_text("NameError", timeout=20_000)
     page.get_by_role("button", name="Clear outputs").click()
     expect(forgotten).not_to_contain_text("NameError")
-    page.get_by_role("button", name="Stop the kernel").click()
+    page.get_by_role("button", name="Stop kernel").click()
     expect(page.get_by_label("Kernel", exact=True)).to_contain_text("Kernel stopped", timeout=20_000)
 
 
@@ -140,13 +142,13 @@ def test_a_job_is_opened_as_a_notebook(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/jobs/{job['id']}")
     on_the_job_page(signed_in).click()
     expect(signed_in).to_have_url(re.compile(r"/notebook\?file=notebooks%2Fjob-"))
-    inputs = signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)
+    inputs = signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)
     expect(inputs).to_contain_text("inputs = {'seconds': 0}")
 
 
 def on_the_job_page(page: Page) -> Locator:
     link = page.get_by_role("link", name="Notebook", exact=True)
-    return link.and_(page.get_by_title("Open this job as a notebook of the working copy"))
+    return link.and_(page.get_by_title("Open this job as a notebook in the draft"))
 
 
 def pushed(settled: Any, pack: str) -> None:
@@ -173,12 +175,12 @@ def test_a_job_is_opened_in_the_skillpack_of_its_skill(
     job = settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()
     as_viewer(signed_in)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}&job={job['id']}")
-    expect(signed_in.get_by_role("alert").filter(has_text="not write to it")).to_be_visible()
+    expect(signed_in.get_by_role("alert").filter(has_text="read-only access")).to_be_visible()
     settled.let_in(signed_in, EMAIL)
     signed_in.goto(f"{settled.url}/jobs/{job['id']}")
     on_the_job_page(signed_in).click()
     expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
-    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("Ada")
+    expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("Ada")
     assert "runpy" in kept(settled, pack, f"job-{job['id'][:8]}")["cells"][-1]["source"]
 
 
@@ -191,17 +193,17 @@ def test_the_playground_opens_inputs_and_runs_as_notebooks(
     signed_in.get_by_label("name").fill("Ada")
     signed_in.get_by_role("button", name="Notebook", exact=True).click()
     expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fsay.ipynb"))
-    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("Ada")
+    expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("Ada")
     signed_in.get_by_role("button", name="Run all").click()
     called = signed_in.get_by_role("article", name="Code, cell 4")
     expect(called).to_contain_text("{'said': 'hello Ada'}", timeout=60_000)
-    signed_in.get_by_role("button", name="Stop the kernel").click()
+    signed_in.get_by_role("button", name="Stop kernel").click()
     signed_in.goto(playground)
     signed_in.get_by_label("name").fill("Bob")
     signed_in.get_by_role("button", name=re.compile("^Run")).click()
-    signed_in.get_by_role("link", name="In a notebook").click(timeout=40_000)
+    signed_in.get_by_role("link", name="Open in notebook").click(timeout=40_000)
     expect(signed_in).to_have_url(re.compile(rf"/notebook\?skillpack={pack}&file=notebooks%2Fjob-"))
-    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("Bob")
+    expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("Bob")
     as_viewer(signed_in)
     signed_in.goto(playground)
     expect(signed_in.get_by_label("name")).to_be_visible()
@@ -246,12 +248,12 @@ READ: dict[str, Any] = {
 
 
 def given(settled: Any, pack: str) -> None:
-    """The working copy with a notebook that was run elsewhere."""
+    """A draft with a notebook that was run elsewhere."""
     path = f"/v1/skillpacks/{pack}/drafts/files/notebooks/first.ipynb"
     assert settled.api.put(path, content=json.dumps(READ)).status_code == 200
 
 
-def test_a_viewer_reads_a_notebook_and_runs_nothing(
+def test_viewer_reads_a_notebook_and_cannot_run_cells(
     signed_in: Page, settled: Any, pack: str, as_viewer: Callable[[Page], None]
 ) -> None:
     given(settled, pack)
@@ -265,7 +267,7 @@ def test_a_viewer_reads_a_notebook_and_runs_nothing(
     expect(signed_in.get_by_role("button", name="New", exact=True)).to_have_count(0)
 
 
-def test_everybody_can_use_a_notebook_in_light_and_dark_and_on_a_narrow_page(
+def test_notebook_is_accessible_in_both_themes_and_on_a_narrow_page(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
     given(settled, pack)
@@ -282,17 +284,19 @@ def test_everybody_can_use_a_notebook_in_light_and_dark_and_on_a_narrow_page(
     signed_in.keyboard.press("ArrowDown")
     expect(signed_in.get_by_role("article", name="Code, cell 2")).to_be_focused()
     signed_in.keyboard.press("b")
-    expect(signed_in.get_by_role("textbox", name="Text of cell 3", exact=True)).to_be_focused()
+    expect(signed_in.get_by_role("textbox", name="Source of cell 3", exact=True)).to_be_focused()
     signed_in.keyboard.press("Escape")
     expect(signed_in.get_by_role("article", name="Code, cell 3")).to_be_focused()
     signed_in.keyboard.press("m")
     expect(signed_in.get_by_role("article", name="Text, cell 3")).to_be_visible()
 
 
-def test_two_people_in_one_notebook_lose_nothing(signed_in: Page, settled: Any, pack: str) -> None:
+def test_conflict_of_two_users_in_one_notebook_loses_no_text(
+    signed_in: Page, settled: Any, pack: str
+) -> None:
     given(settled, pack)
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
-    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_be_visible()
+    expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_be_visible()
     theirs = {**READ, "cells": [{**READ["cells"][1], "source": "theirs = 1"}]}
     path = f"/v1/skillpacks/{pack}/drafts/files/notebooks/first.ipynb"
     answer = settled.api.put(path, content=json.dumps(theirs), headers={"If-Match": "*"})
@@ -300,31 +304,33 @@ def test_two_people_in_one_notebook_lose_nothing(signed_in: Page, settled: Any, 
     write(signed_in, 2, "mine = 1", runs=False)
     conflict = signed_in.get_by_role("alert").filter(has_text="changed this file")
     expect(conflict).to_be_visible()
-    conflict.get_by_role("button", name="Take theirs").click()
-    expect(signed_in.get_by_role("textbox", name="Text of cell 1", exact=True)).to_contain_text("theirs = 1")
+    conflict.get_by_role("button", name="Use their text").click()
+    expect(signed_in.get_by_role("textbox", name="Source of cell 1", exact=True)).to_contain_text(
+        "theirs = 1"
+    )
 
 
-def test_notebooks_are_brought_renamed_and_deleted(signed_in: Page, settled: Any, pack: str) -> None:
+def test_notebooks_are_uploaded_renamed_and_deleted(signed_in: Page, settled: Any, pack: str) -> None:
     signed_in.goto(f"{settled.url}/notebook?skillpack={pack}")
-    listed = signed_in.get_by_role("navigation", name="Notebooks of the working copy")
-    expect(listed).to_contain_text("There is no notebook yet.")
+    listed = signed_in.get_by_role("navigation", name="Draft notebooks")
+    expect(listed).to_contain_text("No notebooks yet.")
     assert_usable(signed_in, "no notebook yet")
     wrong: FilePayload = {"name": "wrong.ipynb", "mimeType": "application/json", "buffer": b"no JSON"}
     listed.get_by_label("Notebook to upload").set_input_files(files=[wrong])
-    expect(signed_in.get_by_role("alert")).to_contain_text("is no notebook")
+    expect(signed_in.get_by_role("alert")).to_contain_text("is not a notebook")
     right: FilePayload = {
         "name": "owls.ipynb",
         "mimeType": "application/json",
         "buffer": json.dumps(READ).encode(),
     }
     listed.get_by_label("Notebook to upload").set_input_files(files=[right])
-    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("1 + 1")
+    expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("1 + 1")
     listed.get_by_role("button", name="Rename").click()
     listed.get_by_label("New name of notebooks/owls.ipynb").fill("barn-owls")
     signed_in.keyboard.press("Enter")
     expect(listed.get_by_role("button", name="barn-owls")).to_have_attribute("aria-current", "page")
-    expect(signed_in.get_by_role("textbox", name="Text of cell 2", exact=True)).to_contain_text("1 + 1")
+    expect(signed_in.get_by_role("textbox", name="Source of cell 2", exact=True)).to_contain_text("1 + 1")
     assert kept(settled, pack, "barn-owls")["cells"][1]["source"] == "1 + 1"
     listed.get_by_role("button", name="Delete").click()
-    signed_in.get_by_role("dialog").filter(visible=True).get_by_role("button", name="Delete it").click()
-    expect(listed).to_contain_text("There is no notebook yet.")
+    signed_in.get_by_role("dialog").filter(visible=True).get_by_role("button", name="Delete notebook").click()
+    expect(listed).to_contain_text("No notebooks yet.")

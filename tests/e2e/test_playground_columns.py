@@ -1,4 +1,4 @@
-"""The playground: versions, models and prompts side by side, what differs between them, and what is kept of a run."""
+"""The playground: versions, models and prompts side by side, differences between results, and saved runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ examples:
 
 
 def function(word: str) -> dict[str, bytes]:
-    """A skill that says a word of its version."""
+    """Return a function that returns a word of its version, and an agent."""
     result = f"{{'said': '{word} ' + name, 'times': times, 'words': ['a', '{word}']}}"
     code = f"def run(name, times=1):\n    return {result}\n"
     skill = b"""entrypoint: main.py:run
@@ -68,7 +68,7 @@ def open_two_versions(page: Page, settled: Any, birds: str) -> None:
     expect(page.get_by_label("name")).to_have_value("Ada")
 
 
-def test_a_skill_of_another_skillpack_goes_by_its_whole_name(
+def test_skill_of_another_skillpack_is_shown_with_its_full_name(
     signed_in: Page, settled: Any, birds: str
 ) -> None:
     signed_in.goto(settled.url)
@@ -83,7 +83,7 @@ def test_a_skill_of_another_skillpack_goes_by_its_whole_name(
     expect(signed_in.get_by_role("heading", name=f"{birds}/say")).to_be_visible()
 
 
-def test_two_versions_run_side_by_side_and_what_differs_is_marked(
+def test_two_versions_run_side_by_side_with_highlighted_differences(
     signed_in: Page, settled: Any, birds: str
 ) -> None:
     open_two_versions(signed_in, settled, birds)
@@ -97,10 +97,10 @@ def test_two_versions_run_side_by_side_and_what_differs_is_marked(
     expect(column(signed_in, 1).locator("mark")).to_have_text(['"goodbye Ada"', '"goodbye"'])
     for number in (1, 2):
         expect(column(signed_in, number)).to_contain_text("Cost")
-        expect(column(signed_in, number)).to_contain_text("Time")
+        expect(column(signed_in, number)).to_contain_text("Duration")
 
 
-def test_the_address_brings_columns_runs_and_inputs_back(signed_in: Page, settled: Any, birds: str) -> None:
+def test_url_restores_columns_runs_and_inputs(signed_in: Page, settled: Any, birds: str) -> None:
     open_two_versions(signed_in, settled, birds)
     signed_in.get_by_role("button", name="Run all").click()
     expect(signed_in.get_by_text("2 values differ")).to_be_visible(timeout=RUN_WITHIN_MS)
@@ -110,22 +110,22 @@ def test_the_address_brings_columns_runs_and_inputs_back(signed_in: Page, settle
     expect(signed_in.get_by_text("2 values differ")).to_be_visible()
 
 
-def test_a_column_is_run_alone_and_removed(signed_in: Page, settled: Any, birds: str) -> None:
+def test_single_column_is_run_and_removed(signed_in: Page, settled: Any, birds: str) -> None:
     open_two_versions(signed_in, settled, birds)
-    signed_in.get_by_role("button", name="Start column 2").click()
+    signed_in.get_by_role("button", name="Run column 2").click()
     expect(column(signed_in, 2)).to_contain_text("hello Ada", timeout=RUN_WITHIN_MS)
-    expect(column(signed_in, 1)).to_contain_text("Fill the form")
+    expect(column(signed_in, 1)).to_contain_text("Fill in the form")
     signed_in.get_by_role("button", name="Remove column 1").click()
     expect(signed_in.get_by_role("article")).to_have_count(1)
     expect(column(signed_in, 1)).to_contain_text("hello Ada")
 
 
-def test_a_viewer_runs_nothing_and_is_told_why(
+def test_viewer_cannot_run_a_skill_and_sees_the_reason(
     signed_in: Page, settled: Any, birds: str, as_viewer: Callable[[Page], None]
 ) -> None:
     as_viewer(signed_in)
     signed_in.goto(f"{settled.url}/play/say?skillpack={birds}")
-    expect(signed_in.get_by_text("A viewer runs nothing")).to_be_visible()
+    expect(signed_in.get_by_text("Viewers cannot run skills")).to_be_visible()
     expect(signed_in.locator(".run-bar").get_by_role("button", name="Run")).to_be_disabled()
     jobs = len(settled.api.get("/v1/jobs").json())
     signed_in.keyboard.press("Control+Enter")
@@ -133,7 +133,7 @@ def test_a_viewer_runs_nothing_and_is_told_why(
     assert len(settled.api.get("/v1/jobs").json()) == jobs
 
 
-def test_what_does_not_fit_goes_to_its_field(signed_in: Page, settled: Any, birds: str) -> None:
+def test_validation_error_is_shown_at_its_field(signed_in: Page, settled: Any, birds: str) -> None:
     open_two_versions(signed_in, settled, birds)
     signed_in.get_by_label("times").fill("10")
     signed_in.get_by_role("button", name="Run all").click()
@@ -141,7 +141,7 @@ def test_what_does_not_fit_goes_to_its_field(signed_in: Page, settled: Any, bird
     expect(column(signed_in, 2).get_by_role("alert")).to_be_visible()
 
 
-def test_a_prompt_is_edited_for_one_column_and_kept_when_wanted(
+def test_prompt_is_edited_for_one_column_without_changing_the_draft(
     signed_in: Page, settled: Any, birds: str
 ) -> None:
     signed_in.goto(f"{settled.url}/play/tell?skillpack={birds}")
@@ -150,7 +150,7 @@ def test_a_prompt_is_edited_for_one_column_and_kept_when_wanted(
     dialog = signed_in.get_by_role("dialog", name="Prompt of column 1")
     expect(dialog.get_by_label("Prompt", exact=True)).to_have_value("Tell of the bird.\n")
     dialog.get_by_label("Prompt", exact=True).fill("Sing of the bird.\n")
-    dialog.get_by_role("button", name="Use it in this column").click()
+    dialog.get_by_role("button", name="Use in this column").click()
     expect(signed_in.get_by_role("button", name="Prompt of column 1")).to_have_text("Prompt edited")
     signed_in.get_by_role("button", name="Run", exact=False).first.click()
     expect(column(signed_in, 1)).to_contain_text("Once an owl.", timeout=RUN_WITHIN_MS)
@@ -161,7 +161,7 @@ def test_a_prompt_is_edited_for_one_column_and_kept_when_wanted(
 
 
 @pytest.mark.parametrize("times", [1, 400], ids=["short", "long"])
-def test_an_edited_prompt_is_there_again_after_a_reload(
+def test_edited_prompt_is_restored_after_a_reload(
     signed_in: Page, settled: Any, birds: str, times: int
 ) -> None:
     words = "Sing~of the bird & its nest.\n" * times
@@ -170,7 +170,7 @@ def test_an_edited_prompt_is_there_again_after_a_reload(
     dialog = signed_in.get_by_role("dialog", name="Prompt of column 1")
     prompt.click()
     dialog.get_by_label("Prompt", exact=True).fill(words)
-    dialog.get_by_role("button", name="Use it in this column").click()
+    dialog.get_by_role("button", name="Use in this column").click()
     expect(prompt).to_have_text("Prompt edited")
     signed_in.reload()
     expect(prompt).to_have_text("Prompt edited")
@@ -180,11 +180,13 @@ def test_an_edited_prompt_is_there_again_after_a_reload(
         elsewhere.goto(signed_in.url)
         own = elsewhere.get_by_role("button", name="Prompt of column 1")
         expect(own).to_have_text("Prompt edited" if times == 1 else "Prompt")
-        told = column(elsewhere, 1).get_by_role("alert")
-        expect(told).to_have_count(0 if times == 1 else 1)
+        found = column(elsewhere, 1).get_by_role("alert")
+        expect(found).to_have_count(0 if times == 1 else 1)
 
 
-def test_a_run_becomes_an_example_a_case_and_code(signed_in: Page, settled: Any, birds: str) -> None:
+def test_run_is_saved_as_example_and_eval_case_and_shown_as_code(
+    signed_in: Page, settled: Any, birds: str
+) -> None:
     signed_in.goto(f"{settled.url}/play/tell?skillpack={birds}")
     signed_in.get_by_label("bird").fill("wren")
     signed_in.keyboard.press("Control+Enter")
@@ -193,16 +195,16 @@ def test_a_run_becomes_an_example_a_case_and_code(signed_in: Page, settled: Any,
     signed_in.get_by_role("button", name="Save example…").click()
     dialog = signed_in.get_by_role("dialog")
     dialog.get_by_label("Title").fill("A wren")
-    dialog.get_by_role("button", name="Save the example").click()
-    expect(dialog).to_contain_text("in the working copy's skill.yaml")
+    dialog.get_by_role("button", name="Save example").click()
+    expect(dialog).to_contain_text("in skill.yaml of the draft")
     dialog.get_by_role("button", name="Done").click()
     checked = settled.api.get(f"/v1/skillpacks/{birds}/drafts/check").json()
-    told = next(one for one in checked["skills"] if one["name"] == "tell")["examples"][-1]
-    assert (told["title"], told["inputs"]) == ("A wren", {"bird": "wren"})
-    assert told["outputs"]["tale"] == "Once an owl."
+    found = next(one for one in checked["skills"] if one["name"] == "tell")["examples"][-1]
+    assert (found["title"], found["inputs"]) == ("A wren", {"bird": "wren"})
+    assert found["outputs"]["tale"] == "Once an owl."
     signed_in.get_by_role("button", name="Save eval case…").click()
-    dialog.get_by_role("button", name="Save the case").click()
-    expect(dialog).to_contain_text("with its result as what is expected")
+    dialog.get_by_role("button", name="Save eval case").click()
+    expect(dialog).to_contain_text("with its result as the expected output")
     dialog.get_by_role("button", name="Done").click()
     cases = settled.api.get("/v1/eval-cases", params={"skillpack": birds, "skill": "tell"}).json()
     assert cases[0]["inputs"] == {"bird": "wren"}
@@ -219,9 +221,7 @@ def test_a_run_becomes_an_example_a_case_and_code(signed_in: Page, settled: Any,
         expect(dialog).to_contain_text("wren")
 
 
-def test_a_wallet_without_money_says_how_much_there_is_and_how_more_comes(
-    signed_in: Page, settled: Any
-) -> None:
+def test_empty_wallet_shows_its_balance_and_how_to_add_credit(signed_in: Page, settled: Any) -> None:
     with httpx.Client(base_url=settled.running.url, cookies=cookies_of(signed_in), timeout=30) as client:
         client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
         made = client.post("/v1/projects", json={"name": "Poor"})
@@ -237,7 +237,7 @@ def test_a_wallet_without_money_says_how_much_there_is_and_how_more_comes(
     signed_in.get_by_label("name").fill("Ada")
     signed_in.keyboard.press("Control+Enter")
     refusal = column(signed_in, 1).get_by_role("alert")
-    expect(refusal).to_contain_text("Balance $0")
+    expect(refusal).to_contain_text("Balance: $0")
     expect(refusal).to_contain_text(f"puras-studio topup {slug} 5")
 
 

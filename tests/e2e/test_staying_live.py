@@ -110,7 +110,7 @@ def test_words_are_seen_as_they_come_and_the_call_is_approved_where_they_are(
     expect(transcript).to_contain_text("replying", timeout=SOON_MS)
     expect(transcript).to_contain_text("I ")
     speaker.go_on.set()
-    asking = owner.get_by_role("region", name="Calls that wait for a person")
+    asking = owner.get_by_role("region", name="Calls awaiting approval")
     asking.get_by_role("button", name="Approve").click(timeout=SOON_MS)
     expect(owner.get_by_text("Succeeded").first).to_be_visible(timeout=SOON_MS)
     expect(transcript).to_contain_text("set_output")
@@ -138,10 +138,10 @@ def test_ten_tabs_of_a_running_job_all_live_and_none_hangs(owner: Page, speaking
         tab.bring_to_front()
         expect(tab.get_by_role("log", name="Log")).to_contain_text("counted 3", timeout=BACK_WITHIN_MS)
     tabs[-1].get_by_role("button", name="Cancel", exact=True).click()
-    tabs[-1].get_by_role("button", name="Cancel the job").click()
+    tabs[-1].get_by_role("button", name="Cancel job").click()
     for tab in (tabs[0], tabs[-1]):
         tab.bring_to_front()
-        expect(tab.get_by_text("Cancelled").first).to_be_visible(timeout=SOON_MS)
+        expect(tab.get_by_text("Canceled").first).to_be_visible(timeout=SOON_MS)
 
 
 def test_nothing_is_wider_than_the_screen_at_any_width(owner: Page, speaking: Settled) -> None:

@@ -43,8 +43,8 @@ def test_a_job_is_watched_live_and_cancelled(signed_in: Page, settled: Any) -> N
     signed_in.get_by_role("tab", name="Logs").click()
     expect(signed_in.get_by_role("log", name="Log")).to_contain_text("counted 2")
     signed_in.get_by_role("button", name="Cancel").click()
-    signed_in.get_by_role("button", name="Cancel the job").click()
-    expect(signed_in.get_by_text("Cancelled").first).to_be_visible()
+    signed_in.get_by_role("button", name="Cancel job").click()
+    expect(signed_in.get_by_text("Canceled").first).to_be_visible()
     assert settled.api.get(f"/v1/jobs/{job_id}").json()["status"] == "cancelled"
 
 
@@ -60,7 +60,7 @@ def test_the_list_of_jobs_follows_what_others_submit(signed_in: Page, settled: A
 def test_filters_live_in_the_address(signed_in: Page, settled: Any) -> None:
     submit(settled, 0)
     signed_in.goto(f"{settled.url}/jobs?status=failed&source=nobody")
-    expect(signed_in.get_by_text("No job matches these filters.")).to_be_visible()
+    expect(signed_in.get_by_text("No jobs match these filters.")).to_be_visible()
     signed_in.get_by_role("button", name="Show all jobs").click()
     signed_in.get_by_role("button", name="Succeeded").click()
     expect(signed_in.get_by_role("table", name="Jobs")).to_contain_text("Succeeded")

@@ -1,4 +1,4 @@
-"""Saves of the editor and the notebook page: one at a time for each file, and no text is lost before it is saved."""
+"""Saves of the editor and the notebook page: one at a time for each file, without losing unsaved text."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FILE = "skills/owls/SKILL.md"
 TEXT = "---\nname: owls\ndescription: Tells of owls.\n---\nTell of owls.\n"
 FILES = "**/drafts/files/**"
 DEVELOPER = "dora@example.org"
-RESTORED = "text that was not saved"
+RESTORED = "unsaved text"
 
 
 @pytest.fixture
 def pack(settled: Any, request: pytest.FixtureRequest) -> str:
-    """The slug of a skillpack with one file in its working copy."""
+    """The slug of a skillpack with one file in its draft."""
     slug: str = request.node.name.removeprefix("test_")[:50].replace("_", "-")
     made = settled.api.post("/v1/skillpacks", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
@@ -44,7 +44,7 @@ def stored(settled: Any, pack: str) -> str:
 
 
 def open_editor(page: Page, settled: Any, pack: str) -> Locator:
-    """The text of the file, in the editor."""
+    """Return the editor with the text of the file."""
     page.goto(f"{settled.url}/editor?skillpack={pack}")
     code = page.get_by_role("textbox", name=FILE)
     expect(code).to_contain_text("Tell of owls.")
@@ -58,7 +58,7 @@ def type_on(page: Page, code: Locator, text: str) -> None:
 
 
 def saving(page: Page) -> Locator:
-    return page.get_by_role("status", name="Saving", exact=True)
+    return page.get_by_role("status", name="Save status", exact=True)
 
 
 def conflict(page: Page) -> Locator:
@@ -66,16 +66,16 @@ def conflict(page: Page) -> Locator:
 
 
 def until(page: Page, is_so: Callable[[], object]) -> None:
-    """Let the page work until something is so."""
+    """Wait until a condition is true, while the page runs."""
     for _ in range(SHOWN_WITHIN_MS // 50):
         if is_so():
             return
         page.wait_for_timeout(50)
-    raise AssertionError("it did not come to that")
+    raise AssertionError("the condition did not become true")
 
 
 class Saves:
-    """The saves of a page, each held until the test lets it go."""
+    """The saves of a page, each held until the test releases it."""
 
     def __init__(self, page: Page) -> None:
         self.held: list[Route] = []
@@ -88,7 +88,7 @@ class Saves:
             route.continue_()
 
     def lose_answer(self, at: int) -> None:
-        """Have the server store what was sent, and the page never hear of it."""
+        """Let the server store the text, and drop the response."""
         assert self.held[at].fetch().status == 200
         self.held[at].abort()
 
@@ -106,7 +106,7 @@ def break_saves(page: Page) -> None:
 
 
 def dialogs_of(page: Page) -> list[str]:
-    """The kinds of dialogs that the browser has shown; each is accepted."""
+    """Return the types of dialogs that the browser shows; each is accepted."""
     shown: list[str] = []
 
     def accept(dialog: Dialog) -> None:
@@ -118,15 +118,15 @@ def dialogs_of(page: Page) -> list[str]:
 
 
 def type_unsaved(page: Page, settled: Any, pack: str, text: str) -> None:
-    """Type into the file while nothing can be saved, until the browser keeps it."""
+    """Type into the file while saves fail, until the browser has stored the text."""
     code = open_editor(page, settled, pack)
     break_saves(page)
     type_on(page, code, text)
-    expect(saving(page)).to_have_text("Offline: kept in this browser")
+    expect(saving(page)).to_have_text("Offline: stored in this browser")
 
 
 def records(page: Page) -> Any:
-    """What the browser has stored of unsaved text."""
+    """Return the unsaved text that the browser has stored."""
     return page.evaluate(
         """() => new Promise((resolve) => {
             indexedDB.open("puras", 1).onsuccess = ({ target: { result } }) => {
@@ -139,7 +139,7 @@ def records(page: Page) -> Any:
     )
 
 
-def test_what_is_typed_during_a_save_is_saved_after_it(signed_in: Page, settled: Any, pack: str) -> None:
+def test_text_typed_during_a_save_is_saved_after_it(signed_in: Page, settled: Any, pack: str) -> None:
     code = open_editor(signed_in, settled, pack)
     saves = Saves(signed_in)
     type_on(signed_in, code, "one ")
@@ -165,7 +165,7 @@ def test_what_is_typed_during_a_save_is_saved_after_it(signed_in: Page, settled:
     assert records(signed_in) == []
 
 
-def test_a_save_whose_answer_was_lost_asks_nothing_unless_somebody_else_wrote(
+def test_save_with_a_lost_response_is_a_conflict_only_after_a_change_of_another_user(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
     code = open_editor(signed_in, settled, pack)
@@ -173,7 +173,7 @@ def test_a_save_whose_answer_was_lost_asks_nothing_unless_somebody_else_wrote(
     type_on(signed_in, code, "one ")
     until(signed_in, lambda: saves.held)
     saves.lose_answer(0)
-    expect(saving(signed_in)).to_have_text("Saved")  # it finds its own text there
+    expect(saving(signed_in)).to_have_text("Saved")  # the page finds its own text on the server
     assert len(saves.held) == 1
     signed_in.keyboard.type("two ")
     until(signed_in, lambda: len(saves.held) == 2)
@@ -192,18 +192,18 @@ def test_a_save_whose_answer_was_lost_asks_nothing_unless_somebody_else_wrote(
     until(signed_in, lambda: len(saves.held) == 5)
     saves.held[4].continue_()
     expect(conflict(signed_in)).to_contain_text("changed this file")
-    expect(saving(signed_in)).to_contain_text("Not saved: SKILL.md was changed meanwhile.")
+    expect(saving(signed_in)).to_contain_text("Not saved: SKILL.md was changed elsewhere.")
     assert stored(settled, pack) == f"{TEXT}Theirs."
 
 
-def test_a_save_goes_on_while_the_user_is_on_another_page(signed_in: Page, settled: Any, pack: str) -> None:
+def test_save_continues_while_the_user_is_on_another_page(signed_in: Page, settled: Any, pack: str) -> None:
     code = open_editor(signed_in, settled, pack)
     saves = Saves(signed_in)
     type_on(signed_in, code, "one")
-    signed_in.get_by_role("link", name="Jobs").click()  # before the save was due
+    signed_in.get_by_role("link", name="Jobs").click()  # before the delay of the save has passed
     until(signed_in, lambda: saves.held)
     signed_in.go_back()
-    expect(signed_in.get_by_role("navigation", name="Files of the working copy")).to_be_visible()
+    expect(signed_in.get_by_role("navigation", name="Draft files")).to_be_visible()
     saves.held[0].continue_()
     expect(code).to_contain_text("one")
     type_on(signed_in, code, " two")
@@ -214,9 +214,7 @@ def test_a_save_goes_on_while_the_user_is_on_another_page(signed_in: Page, settl
     assert stored(settled, pack) == f"{TEXT}one two"
 
 
-def test_text_that_could_not_be_saved_is_there_after_a_reload(
-    signed_in: Page, settled: Any, pack: str
-) -> None:
+def test_unsaved_text_is_restored_after_a_reload(signed_in: Page, settled: Any, pack: str) -> None:
     dialogs = dialogs_of(signed_in)
     type_unsaved(signed_in, settled, pack, "Mine.")
     seen(signed_in, "offline")
@@ -229,7 +227,7 @@ def test_text_that_could_not_be_saved_is_there_after_a_reload(
     assert_usable(signed_in, "restored text")
     signed_in.emulate_media(color_scheme="dark")
     seen(signed_in, "restored-dark")
-    expect(saving(signed_in)).to_have_text("Not saved: SKILL.md has restored text.")
+    expect(saving(signed_in)).to_have_text("Not saved: SKILL.md contains restored text.")
     code = signed_in.get_by_role("textbox", name=FILE)
     expect(code).to_contain_text("Mine.")
     assert stored(settled, pack) == TEXT
@@ -242,7 +240,7 @@ def test_text_that_could_not_be_saved_is_there_after_a_reload(
     expect(note).to_have_count(0)
     break_saves(signed_in)
     type_on(signed_in, code, "Again.")
-    expect(saving(signed_in)).to_have_text("Offline: kept in this browser")
+    expect(saving(signed_in)).to_have_text("Offline: stored in this browser")
     signed_in.unroute(FILES)
     signed_in.reload()
     expect(note).to_be_visible()
@@ -254,37 +252,35 @@ def test_text_that_could_not_be_saved_is_there_after_a_reload(
     assert dialogs == []
 
 
-def test_a_change_of_another_user_asks_before_restored_text_is_saved(
+def test_restored_text_with_a_change_of_another_user_is_a_conflict(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
     type_unsaved(signed_in, settled, pack, "Mine.")
     theirs = settled.api.put(file_url(pack), content=f"{TEXT}Theirs.", headers={"If-Match": "*"})
     assert theirs.status_code == 200
     signed_in.unroute(FILES)
-    for _ in range(2):  # it asks until the user has decided
+    for _ in range(2):  # the conflict is shown until the user resolves it
         signed_in.reload()
         expect(conflict(signed_in)).to_contain_text("changed this file")
     code = signed_in.get_by_role("textbox", name=FILE)
     expect(code).to_contain_text("Mine.")
     conflict(signed_in).get_by_role("button", name="Compare").click()
-    both = signed_in.get_by_role("dialog", name="Both texts")
+    both = signed_in.get_by_role("dialog", name="Compare texts")
     expect(both.get_by_role("row", name="removed Theirs.")).to_be_visible()
     expect(both.get_by_role("row", name="added Mine.")).to_be_visible()
-    both.get_by_role("button", name="Take theirs").click()
+    both.get_by_role("button", name="Use their text").click()
     expect(code).to_contain_text("Theirs.")
     expect(saving(signed_in)).to_have_text("Saved")
     assert records(signed_in) == []
 
 
-def test_text_in_a_file_that_was_deleted_meanwhile_can_be_saved(
-    signed_in: Page, settled: Any, pack: str
-) -> None:
+def test_text_of_a_deleted_file_can_be_saved(signed_in: Page, settled: Any, pack: str) -> None:
     type_unsaved(signed_in, settled, pack, "Mine.")
     assert settled.api.delete(file_url(pack)).status_code == 204
     signed_in.unroute(FILES)
     signed_in.reload()
     expect(conflict(signed_in)).to_contain_text("deleted this file")
-    conflict(signed_in).get_by_role("button", name="Keep mine").click()
+    conflict(signed_in).get_by_role("button", name="Keep my text").click()
     expect(saving(signed_in)).to_have_text("Saved")
     assert stored(settled, pack) == f"{TEXT}Mine."
 
@@ -294,7 +290,7 @@ def test_text_survives_the_crash_of_its_page(signed_in: Page, settled: Any, pack
     saves = Saves(signed_in)
     type_on(signed_in, code, "one ")
     until(signed_in, lambda: saves.held)
-    assert saves.held[0].fetch().status == 200  # it is stored, and the page never hears of it
+    assert saves.held[0].fetch().status == 200  # stored, but the page does not receive the response
     signed_in.keyboard.type("two")
     until(signed_in, lambda: [one for one in records(signed_in) if one["text"].endswith("one two")])
     crashed: list[Page] = []
@@ -310,7 +306,7 @@ def test_text_survives_the_crash_of_its_page(signed_in: Page, settled: Any, pack
     fresh.goto(f"{settled.url}/editor?skillpack={pack}")
     expect(fresh.get_by_role("textbox", name=FILE)).to_contain_text("one two")
     expect(fresh.get_by_role("status").filter(has_text=RESTORED)).to_be_visible()
-    expect(conflict(fresh)).to_have_count(0)  # what is stored is its own earlier save
+    expect(conflict(fresh)).to_have_count(0)  # the stored text is an earlier save of this page
     fresh.keyboard.press("Escape")
     type_on(fresh, fresh.get_by_role("textbox", name=FILE), " three")
     expect(saving(fresh)).to_have_text("Saved")
@@ -333,10 +329,10 @@ def test_text_survives_the_end_of_the_browser(
             page.goto(f"{settled.url}/editor?skillpack={pack}")
             expect(page.get_by_role("textbox", name=FILE)).to_contain_text("Mine.")
             expect(page.get_by_role("status").filter(has_text=RESTORED)).to_be_visible()
-        context.close()  # without asking its pages
+        context.close()  # without the dialogs of its pages
 
 
-def test_text_of_an_ended_session_is_there_after_the_next_sign_in_of_that_user_alone(
+def test_text_of_an_ended_session_is_restored_only_for_its_user(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
     page = signed_in
@@ -347,7 +343,7 @@ def test_text_of_an_ended_session_is_there_after_the_next_sign_in_of_that_user_a
     type_on(page, code, "Mine.")
     until(page, lambda: saves.held)
     settled.running.operate("user", "sign-out", DEVELOPER)
-    with suppress(Error):  # the page may have noticed before its save comes back
+    with suppress(Error):  # the page may have left before its save returns
         saves.held[0].continue_()
     page.wait_for_url("**/sign-in?next=**")
     page.unroute(FILES)
@@ -369,9 +365,9 @@ def test_text_of_an_ended_session_is_there_after_the_next_sign_in_of_that_user_a
     assert stored(settled, pack) == TEXT
     page.get_by_role("button", name="Sign out").click()
     ask = page.get_by_role("dialog", name="Sign out")
-    expect(ask).to_contain_text("One file has text that is not saved.")
+    expect(ask).to_contain_text("1 file has unsaved text.")
     seen(page, "sign-out")
-    ask.get_by_role("button", name="Delete it and sign out").click()
+    ask.get_by_role("button", name="Delete text and sign out").click()
     page.wait_for_url("**/sign-in")
     assert records(page) == []
 
@@ -398,7 +394,7 @@ def test_old_text_and_too_much_text_is_deleted(signed_in: Page, settled: Any, pa
     assert sorted(one["path"] for one in records(signed_in)) == [FILE, "small"]
 
 
-def test_the_browser_warns_only_of_text_that_it_cannot_keep(signed_in: Page, settled: Any, pack: str) -> None:
+def test_browser_warns_only_about_text_that_it_cannot_store(signed_in: Page, settled: Any, pack: str) -> None:
     dialogs = dialogs_of(signed_in)
     type_unsaved(signed_in, settled, pack, "Mine.")
     signed_in.reload()
@@ -407,24 +403,24 @@ def test_the_browser_warns_only_of_text_that_it_cannot_keep(signed_in: Page, set
     assert dialogs == []
     signed_in.evaluate("() => { IDBObjectStore.prototype.put = () => { throw new Error('full'); }; }")
     type_on(signed_in, code, "More.")
-    expect(saving(signed_in)).to_have_text("Offline: not saved. Leave this page open.")
+    expect(saving(signed_in)).to_have_text("Offline: not saved. Keep this page open.")
     signed_in.reload()
     assert dialogs == ["beforeunload"]
 
 
-def test_a_refused_save_says_why(signed_in: Page, settled: Any, pack: str) -> None:
+def test_rejected_save_shows_the_reason(signed_in: Page, settled: Any, pack: str) -> None:
     code = open_editor(signed_in, settled, pack)
 
     def refuse(route: Route) -> None:
         if route.request.method == "PUT":
-            route.fulfill(status=413, json={"detail": "The working copy is full.", "code": "draft_too_large"})
+            route.fulfill(status=413, json={"detail": "The draft is full.", "code": "draft_too_large"})
         else:
             route.continue_()
 
     signed_in.route(FILES, refuse)
     type_on(signed_in, code, "Mine.")
     expect(saving(signed_in)).to_have_text(
-        "Not saved: The working copy is full. Your text is kept in this browser."
+        "Not saved: The draft is full. Your text is stored in this browser."
     )
     seen(signed_in, "refused")
     signed_in.unroute(FILES)
@@ -433,7 +429,7 @@ def test_a_refused_save_says_why(signed_in: Page, settled: Any, pack: str) -> No
     assert stored(settled, pack) == f"{TEXT}Mine."
 
 
-def test_a_cell_is_saved_one_save_at_a_time_and_there_after_a_reload(
+def test_cell_has_one_save_at_a_time_and_is_restored_after_a_reload(
     signed_in: Page, settled: Any, pack: str
 ) -> None:
     begin(signed_in, settled, pack)
@@ -453,13 +449,13 @@ def test_a_cell_is_saved_one_save_at_a_time_and_there_after_a_reload(
     signed_in.keyboard.type("\nthree = 3")
     until(signed_in, lambda: len(saves.held) == 3)
     saves.held[2].abort()
-    expect(saving(signed_in)).to_have_text("Offline: kept in this browser")
+    expect(saving(signed_in)).to_have_text("Offline: stored in this browser")
     signed_in.unroute(FILES)
     signed_in.reload()
     expect(signed_in.get_by_role("status").filter(has_text=RESTORED)).to_be_visible()
     assert_usable(signed_in, "a notebook with restored text")
     seen(signed_in, "notebook-restored")
-    expect(signed_in.get_by_role("textbox", name="Text of cell 1", exact=True)).to_contain_text("three = 3")
+    expect(signed_in.get_by_role("textbox", name="Source of cell 1", exact=True)).to_contain_text("three = 3")
     assert "three" not in json.dumps(kept(settled, pack))
     signed_in.get_by_role("button", name="Save", exact=True).click()
     expect(saving(signed_in)).to_have_text("Saved")
