@@ -39,7 +39,7 @@ def said_by_a_browser(someone: Seat) -> Said:
 
         page.on("websocket", listen)
         page.goto(f"{someone.project_url}/usage")
-        group = page.get_by_role("group", name="By what")
+        group = page.get_by_role("group", name="Group by")
         group.get_by_role("button").nth(1).wait_for()
         page.wait_for_timeout(1_000)
         hello = next(frame for frame in said if frame.startswith(_CONNECT))

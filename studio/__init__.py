@@ -1,1 +1,1 @@
-"""The browser studio."""
+"""The web studio: a Reflex application on top of the backend's services."""

@@ -1,4 +1,4 @@
-"""Actions with effects: one at a time in the browser, and once on the server however often they are sent."""
+"""Actions that change something: one at a time in the browser, and once on the server for each action key."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ KEY_FIELD: Final = "action_key"
 
 
 class Actions(rx.State):
-    """Which action of the page has ended last."""
+    """The most recently completed action of the page."""
 
     settled: str = ""
-    """Its key: the browser shows it as busy until then."""
+    """The key of that action. The browser shows the action as busy until then."""
 
     @rx.event
     def settle(self, key: str):

@@ -1,4 +1,4 @@
-"""Who did something, as pages show it: users by their label, API keys by their name."""
+"""Display names of the authors of changes: users by their label, API keys by their name."""
 
 from __future__ import annotations
 

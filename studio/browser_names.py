@@ -1,4 +1,4 @@
-"""What a browser calls itself, as people say it."""
+"""Readable names of browsers, derived from the `User-Agent` header."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BROWSERS: Final = (
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),
-)  # the first that fits: nearly all of them claim to be the ones below, too
+)  # The first match counts, since most user agents also contain the signs of the browsers further down.
 _SYSTEMS: Final = (
     ("iPhone", "iPhone"),
     ("iPad", "iPad"),
@@ -25,7 +25,7 @@ _SYSTEMS: Final = (
 
 
 def browser_in(user_agent: str) -> str:
-    """`Firefox on Linux`; the beginning of what it says where nobody knows it."""
+    """Return a name such as `Firefox on Linux`, or the start of the user agent if it is unknown."""
     browser = next((name for sign, name in _BROWSERS if sign in user_agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in user_agent), "")
     if browser and system:

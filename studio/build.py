@@ -1,4 +1,4 @@
-"""Builds the pages of the studio when their sources have changed: `python -m studio.build`.
+"""Build the pages of the studio when their sources have changed: `python -m studio.build`.
 
 Needs neither node nor npm: the JavaScript runtime comes as a wheel, the packages are pinned by `reflex.lock`.
 """
@@ -23,14 +23,14 @@ from typing import Final
 from studio.prerender import BUILD, PAGES, ROOT, SCRIPT_HASHES, WEB
 
 LOG: Final = WEB / "build.log"
-"""What Reflex and the tools below it print during a build."""
+"""The output of Reflex and of its tools during a build."""
 _LAST_SECONDS: Final = WEB / "build.seconds"
 STAMP: Final = BUILD / "sources.sha256"
-"""Hash of what the pages were built from; written last, so that a torn build is never taken for a good one."""
+"""Hash of the sources of the pages. It is written last, so that an interrupted build never counts as complete."""
 
-_INSTALLER: Final = ("bunfig.toml", ".npmrc")  # what the installers of packages may do
+_INSTALLER: Final = ("bunfig.toml", ".npmrc")  # the settings of the package installers
 _SOURCES: Final = ("studio", "assets", "rxconfig.py", *_INSTALLER)
-_LOCK: Final = ("reflex.lock",)  # apart, because a build completes it
+_LOCK: Final = ("reflex.lock",)  # hashed separately, because a build updates it
 _BACKEND_ONLY: Final = frozenset(
     {"build.py", "serve.py", "serving.py", "gateway.py", "session.py", "files.py", "documentation.py"}
 )
@@ -39,15 +39,15 @@ _EXPORT: Final = (sys.executable, "-m", "reflex", "export", "--frontend-only", "
 
 
 class BuildError(Exception):
-    """The pages could not be built; the message says why."""
+    """The pages could not be built; the message states the reason."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Build unless the pages are current; the exit code tells whether there are pages to serve."""
+    """Build the pages unless they are current; return 1 if there are no pages to serve."""
     parser = argparse.ArgumentParser(
         prog="python -m studio.build", description="Build the pages of the studio."
     )
-    parser.add_argument("--force", action="store_true", help="build although nothing changed")
+    parser.add_argument("--force", action="store_true", help="build even if nothing has changed")
     options = parser.parse_args(arguments)
     try:
         with _only_one():
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def is_current() -> bool:
-    """Whether there are pages, built from the sources as they are now."""
+    """Return whether pages exist that were built from the current sources."""
     try:
         built_from = STAMP.read_text(encoding="utf-8")
     except OSError:
@@ -71,7 +71,7 @@ def is_current() -> bool:
 
 
 def fingerprint(root: Path = ROOT) -> str:
-    """Hashes over everything that the pages of a checkout are made of."""
+    """Return the hashes of all sources of the pages of a checkout."""
     return f"{_digest(root, _SOURCES)} {_digest(root, _LOCK)}"
 
 
@@ -95,7 +95,7 @@ def _files(root: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _is_backend_only(root: Path, path: Path) -> bool:
-    """Whether a module has no part in the pages: changing it must not cost a build."""
+    """Return whether a module is not part of the pages, so that a change to it needs no build."""
     return path.parent == root / "studio" and path.name in _BACKEND_ONLY
 
 
@@ -103,16 +103,17 @@ def _build() -> None:
     started = time.monotonic()
     _say(f"Studio pages ... {_expectation()} ... ", end="")
     STAMP.unlink(missing_ok=True)
-    shutil.rmtree(
-        WEB / "public", ignore_errors=True
-    )  # Reflex copies what is newer there, and leaves what is gone
-    for name in _INSTALLER:  # Reflex copies them once, and a checkout may be newer than its folder
+    # Reflex copies newer files into this folder, but does not delete files that no longer exist.
+    shutil.rmtree(WEB / "public", ignore_errors=True)
+    for name in _INSTALLER:  # Reflex copies these files only once, and the checkout may have newer ones.
         shutil.copyfile(ROOT / name, WEB / name)
     built_from = _digest(ROOT, _SOURCES)
-    with _same_spelling(ROOT / "reflex.lock" / "package.json"):
+    with _unchanged_if_equal(ROOT / "reflex.lock" / "package.json"):
         _export()
     if not SCRIPT_HASHES.exists():
-        raise BuildError(f"The builder ended well but left no {SCRIPT_HASHES}. Run again with --force.")
+        raise BuildError(
+            f"The build succeeded, but it did not write {SCRIPT_HASHES}. Run it again with --force."
+        )
     STAMP.write_text(f"{built_from} {_digest(ROOT, _LOCK)}", encoding="utf-8")
     size_mb = sum(page.stat().st_size for page in PAGES.rglob("*") if page.is_file()) / 1e6
     took_s = time.monotonic() - started
@@ -121,17 +122,17 @@ def _build() -> None:
 
 
 def _expectation() -> str:
-    """What a build is about to cost: as long as the one before, where there was one."""
+    """Return the status text of a build, with the duration of the previous one if it is known."""
     try:
         last_s = float(_LAST_SECONDS.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return "building (about a minute, once; again only after they change)"
-    return f"changed, building again ({last_s:.0f} s last time)"
+        return "building (about a minute; repeated only when the sources change)"
+    return f"sources changed, rebuilding (previous build: {last_s:.0f} s)"
 
 
 @contextmanager
-def _same_spelling(file: Path) -> Iterator[None]:
-    """Give a JSON file its old text back when only its spelling changed: a build leaves the checkout clean."""
+def _unchanged_if_equal(file: Path) -> Iterator[None]:
+    """Restore the text of a JSON file if only its formatting has changed, so that the checkout stays clean."""
     before = file.read_bytes() if file.exists() else None
     yield
     if before is not None and json.loads(before) == json.loads(file.read_bytes()):
@@ -139,10 +140,10 @@ def _same_spelling(file: Path) -> Iterator[None]:
 
 
 def _export(command: Sequence[str] = _EXPORT) -> None:
-    """Run Reflex's exporter with its output in the log; only a failure shows that output.
+    """Run the exporter of Reflex with its output in the log. The output is shown only after a failure.
 
     Raises:
-        BuildError: the exporter failed.
+        BuildError: The exporter failed.
     """
     with LOG.open("w+", encoding="utf-8", errors="replace") as log:
         exporter = subprocess.run(
@@ -157,13 +158,13 @@ def _export(command: Sequence[str] = _EXPORT) -> None:
         log.seek(0)
         output = log.read()
     if exporter.returncode != 0:
-        LOG.write_text(output, encoding="utf-8")  # a first build makes the folder, and all in it, anew
+        LOG.write_text(output, encoding="utf-8")  # The first build re-creates the folder and deletes the log.
         _say(f"failed; the output of the build:\n\n{output}")
         raise BuildError(f"the build failed with exit code {exporter.returncode}. Its output is in {LOG}.")
 
 
 def _environment() -> Mapping[str, str]:
-    """The environment of the exporter: no colours, and a home of its own where HOME is not ours to write in."""
+    """Return the environment of the exporter: no colors, and a separate HOME if the current one is not writable."""
     environment = os.environ | {
         "REFLEX_TELEMETRY_ENABLED": "false",
         "REFLEX_DIR": os.environ.get("REFLEX_DIR", str(WEB / "reflex")),
@@ -186,11 +187,9 @@ def _only_one() -> Iterator[None]:
         WEB.mkdir(exist_ok=True)
         lock = (WEB / "build.lock").open("a")
     except OSError as error:
-        raise BuildError(
-            f"The studio's pages are built in {WEB}, which cannot be written: {error}."
-        ) from error
+        raise BuildError(f"The studio's pages are built in {WEB}, which is not writable: {error}.") from error
     if shutil.disk_usage(WEB).free < 400_000_000:
-        raise BuildError(f"Building the studio's pages needs 400 MB; {WEB} has less. Free some space.")
+        raise BuildError(f"A build of the studio's pages needs 400 MB; {WEB} has less. Free some disk space.")
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,6 @@
-"""Calls in several languages, with the instance's and the project's own names: of a skill, or of any route.
+"""Code snippets in several languages that call a skill or a REST route of this instance.
 
-The playground has its own (`assets/ui/play/code.js`), since it shows the inputs as they are typed.
+The playground has separate snippets (`assets/ui/play/code.js`), since they contain the inputs as the user types them.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _WORD: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
 
 
 def path_of(skill: SkillView) -> str:
-    """Its own endpoint."""
+    """Return the path of the endpoint of a skill."""
     return f"/v1/skills/{quote(skill.full_name)}/run"
 
 
 def of_skill(origin: str, skill: SkillView) -> dict[str, str]:
-    """How a skill is run, in each language; the key comes from the environment."""
+    """Return the code that runs a skill, by language; the API key comes from the environment."""
     path = path_of(skill)
     inputs = json.loads(sample_inputs(skill.input_schema, [one.inputs for one in skill.examples]))
     return {
@@ -64,12 +64,24 @@ def of_route(
     tool: str = "",
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """How a route is asked from code; by `puras` and by an agent where they have a command or a tool for it."""
+    """Return the code that requests a route, by language.
+
+    Args:
+        origin: The URL of the instance.
+        method: The HTTP method.
+        path: The path of the route.
+        body: The JSON body.
+        command: The arguments of the `puras` command for this route, if there is one.
+        tool: The MCP tool for this route, if there is one.
+        arguments: The arguments of the MCP tool.
+    """
     texts = {
         "curl": curl(origin, method, path, body),
-        "python": python(origin, f"answer = client.request({method!r}, {path!r}, body={body!r})", "answer"),
+        "python": python(
+            origin, f"response = client.request({method!r}, {path!r}, body={body!r})", "response"
+        ),
         "typescript": fetch(origin + path, method, f"JSON.stringify({json.dumps(body, ensure_ascii=False)})")
-        + "\nconsole.log(await answer.json());",
+        + "\nconsole.log(await response.json());",
     }
     if command:
         texts["terminal"] = terminal(origin, *command)
@@ -79,7 +91,7 @@ def of_route(
 
 
 def curl(origin: str, method: str, path: str, body: Any) -> str:
-    """A request from a shell; a POST is what curl sends of itself where there is a body."""
+    """Return a curl command; curl sends a request with a body as POST by default."""
     quoted = json.dumps(body, ensure_ascii=False).replace("'", "'\\''")
     return (
         f"curl {'' if method == 'POST' else f'-X {method} '}'{origin}{path}' \\\n"
@@ -90,25 +102,24 @@ def curl(origin: str, method: str, path: str, body: Any) -> str:
 
 
 def terminal(origin: str, *words: str) -> str:
-    """A command of `puras`, which finds its key and the instance in the environment."""
-    return (
-        f"export PURAS_API_BASE={origin}  # the key stands in PURAS_API_KEY\n{shlex.join(('puras', *words))}"
-    )
+    """Return a `puras` command, which reads the API key and the URL of the instance from the environment."""
+    command = shlex.join(("puras", *words))
+    return f"export PURAS_API_BASE={origin}  # PURAS_API_KEY contains the API key\n{command}"
 
 
 def mcp(origin: str, tool: str, arguments: Mapping[str, Any]) -> str:
-    """What an agent's configuration gets, and the call that the agent then makes."""
+    """Return the MCP configuration of an agent, and the tool call that the agent makes."""
     server = {"url": f"{origin}/mcp", "headers": {"Authorization": "Bearer ${env:PURAS_API_KEY}"}}
     return (
-        "// .cursor/mcp.json; docs/reference/mcp.md has those of other editors\n"
+        "// .cursor/mcp.json; see docs/reference/mcp.md for other editors\n"
         + json.dumps({"mcpServers": {"puras": server}}, indent=2)
-        + "\n\n// what the agent then calls\n"
+        + "\n\n// the tool call of the agent\n"
         + json.dumps({"name": tool, "arguments": arguments}, indent=2, ensure_ascii=False)
     )
 
 
 def python(origin: str, call: str, shown: str) -> str:
-    """A call of the client, and what of its answer is printed."""
+    """Return a call of the Python client, followed by a `print` of the expressions in `shown`."""
     return f"""\
 import os
 from puras import Client
@@ -119,47 +130,47 @@ print({shown})"""
 
 
 def _typescript(url: str, skill: SkillView, inputs: Any) -> str:
-    takes, gives = _shape(skill.input_schema, ""), _shape(all_required(skill.output_schema), "")
-    shapes = f"type Inputs = {takes};\ntype Result = {gives};"
-    if "DriveFile" in shapes:
-        shapes = "type DriveFile = string | { drive_path: string } | { url: string };\n" + shapes
+    inputs_type, result_type = _shape(skill.input_schema, ""), _shape(all_required(skill.output_schema), "")
+    types = f"type Inputs = {inputs_type};\ntype Result = {result_type};"
+    if "DriveFile" in types:
+        types = "type DriveFile = string | { drive_path: string } | { url: string };\n" + types
     return f"""\
-{shapes}
+{types}
 
 const inputs: Inputs = {json.dumps(inputs, ensure_ascii=False)};
 {fetch(url, "POST", "JSON.stringify(inputs)")}
-const job: {{ id: string; status: string; result: Result | null; error: string | null }} = await answer.json();
+const job: {{ id: string; status: string; result: Result | null; error: string | null }} = await response.json();
 console.log(job.status, job.result);"""
 
 
 def fetch(
-    url: str, method: str, body: str, *, media_type: str = "application/json", answer: str = "answer"
+    url: str, method: str, body: str, *, media_type: str = "application/json", variable: str = "response"
 ) -> str:
-    """A request from TypeScript that throws what the API says against it; `body` is an expression."""
+    """Return a TypeScript request that throws the error of the API; `body` is a TypeScript expression."""
     kind = f', "Content-Type": "{media_type}"' if media_type else ""
     return f"""\
-const {answer} = await fetch("{url}", {{
+const {variable} = await fetch("{url}", {{
   method: "{method}",
   headers: {{ Authorization: `Bearer ${{process.env.PURAS_API_KEY}}`{kind} }},
   body: {body},
 }});
-if (!{answer}.ok) throw new Error((await {answer}.json()).detail);"""
+if (!{variable}.ok) throw new Error((await {variable}.json()).detail);"""
 
 
 def _shape(schema: dict[str, Any], indent: str) -> str:
-    """The schema as a type of TypeScript."""
+    """Return the schema as a TypeScript type."""
     if schema.get("enum"):
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
-    named = schema.get("type") or ("object" if "properties" in schema else "")
-    if isinstance(named, list):
-        return " | ".join(_TYPES.get(one, "unknown") for one in named)
-    if named == "array":
+    kind = schema.get("type") or ("object" if "properties" in schema else "")
+    if isinstance(kind, list):
+        return " | ".join(_TYPES.get(one, "unknown") for one in kind)
+    if kind == "array":
         items = schema.get("items")
         inner = _shape(items, indent) if isinstance(items, dict) else "unknown"
         return f"({inner})[]" if " | " in inner else f"{inner}[]"
-    if named == "object":
+    if kind == "object":
         return _object(schema, indent)
-    return _TYPES.get(str(named), "unknown")
+    return _TYPES.get(str(kind), "unknown")
 
 
 def _object(schema: dict[str, Any], indent: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the palette and the keys lead."""
+"""The destinations of the command palette and of the keyboard shortcuts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SETTINGS: Final = {
     "limits": "Limits and usage",
     "audit": "Audit log",
 }
-"""The sections of a project's settings, and what they are called."""
+"""The sections of a project's settings, with their labels."""
 
 
-def places(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list[dict[str, str]]]:
-    """Where the palette and the keys lead."""
+def destinations(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list[dict[str, str]]]:
+    """Return the destinations of the command palette: those of the project, if one is open, and the global ones."""
     base = "/p/" + project
-    anywhere = [
+    global_ = [
         {"label": "Projects", "group": "Go to", "keys": "g p", "href": "/"},
         {"label": "Your account", "group": "Go to", "keys": "g a", "href": "/account"},
         {"label": "Documentation", "group": "Go to", "keys": "g i", "href": "/docs/", "is_other_site": True},
@@ -49,11 +49,11 @@ def places(project: rx.Var[str], is_operator: rx.Var[bool]) -> rx.Var[list[dict[
         {"label": label, "group": "Settings", "keys": "", "href": base + "/settings/" + section}
         for section, label in SETTINGS.items()
     ]
-    for_operators = [{"label": "Operator", "group": "Go to", "keys": "g o", "href": "/operator"}]
-    nowhere: list[dict[str, str]] = []
+    for_operators = [{"label": "Admin", "group": "Go to", "keys": "g o", "href": "/operator"}]
+    none: list[dict[str, str]] = []
     found = rx.cond(
-        project != "", rx.Var.create([*in_project, *anywhere, *settings]), rx.Var.create(anywhere)
+        project != "", rx.Var.create([*in_project, *global_, *settings]), rx.Var.create(global_)
     ).to(list[dict[str, str]])
-    return found + rx.cond(is_operator, rx.Var.create(for_operators), rx.Var.create(nowhere)).to(
+    return found + rx.cond(is_operator, rx.Var.create(for_operators), rx.Var.create(none)).to(
         list[dict[str, str]]
     )

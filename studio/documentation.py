@@ -25,7 +25,7 @@ _POLICY: Final = (
     "img-src {site} data:; font-src {site}; connect-src {site}; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'; object-src 'none'"
 )
-# Nothing comes from 'self': files of drives are on the same origin.
+# No source is 'self', because files of drives have the same origin.
 _NOT_BUILT: Final = "The documentation is not built. Run `make pages`, then reload this page.\n"
 _NOT_PUBLIC: Final = frozenset({SCRIPT_HASHES.name, "sources.sha256"})
 

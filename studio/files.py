@@ -1,4 +1,4 @@
-"""Serve the built pages: compressed, cacheable where their names contain hashes, each under its own strict policy."""
+"""Serve the built pages: compressed, cached if their names contain hashes, and with a strict policy for each page."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 ASSETS: Final = "assets/"
-"""The folder of the build whose files pages load; no route that serves what users chose is under it."""
+"""The folder of the build from which pages load files. No route under it serves files of users."""
 _POLICY: Final = (
     "default-src 'none'; script-src {assets} {scripts}; worker-src {assets}; style-src {assets} 'unsafe-inline'; "
     "img-src 'self' blob: data:; media-src 'self' blob:; font-src {assets}; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
 )
-# Styles may be inline because the pages' own style attributes are; scripts may not, whatever they hold.
-# Scripts, workers, styles and fonts do not come from 'self': files of drives are on the same origin.
+# Inline styles are allowed because the pages use style attributes. Inline scripts are allowed only by their hash.
+# Scripts, workers, styles and fonts are not loaded from 'self', because files of drives have the same origin.
 _HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?", re.IGNORECASE)
-"""A host as a policy can name it."""
+"""A host name in the form that a policy accepts."""
 
 ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +40,7 @@ REVALIDATE: Final = "no-cache"
 
 
 class Pages(PrecompressedStaticFiles):
-    """The built pages; a path that a route of the studio matches gets the page that routes in the browser."""
+    """The built pages; a path that matches a route of the studio returns the page with the router of the browser."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Pages(PrecompressedStaticFiles):
         scope: Scope,
         status_code: int = 200,
     ) -> Response:
-        """The file with its headers: policy for pages, lasting cache for names that are hashes."""
+        """Return a file with its headers: a policy for pages, and a long cache lifetime for names with hashes."""
         response = super().file_response(full_path, stat_result, scope, status_code)
         name = Path(full_path).relative_to(self._folder).as_posix()
         response.headers.update(ALWAYS)
@@ -82,9 +82,9 @@ class Pages(PrecompressedStaticFiles):
 def sources_in(folder: str, host: str, public_host: str) -> str:
     """Return the sources of a policy that name one folder, at the host of the request and at the public one.
 
-    A policy can limit a host to a folder, and cannot limit 'self'. It has no spelling for an IPv6 address: pages that
-    are opened at one fall back to 'self', where only the API's own guards keep files of drives from being scripts.
-    The public host is there for a proxy that passes on another name than the browser used.
+    A policy can limit a host to a folder, but it cannot limit 'self'. It cannot name an IPv6 address: pages that are
+    opened at one fall back to 'self', where only the checks of the API prevent that files of drives run as scripts.
+    The public host is included because a proxy may forward a host name that differs from the one in the browser.
     """
     if not _HOST.fullmatch(host):
         return "'self'"

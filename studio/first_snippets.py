@@ -1,4 +1,4 @@
-"""How the first of something is made from code, as a page shows it that has none yet."""
+"""Code snippets that create the first item of a page that is still empty."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from studio.code_snippets import curl, fetch, mcp, of_route, of_skill, python, t
 from studio.skills import SkillView
 
 ANY_SKILL: Final = "any-skill"
-"""Stands where the page puts the name of the skill that it shows."""
+"""A placeholder, which the page replaces with the name of the skill that it shows."""
 _GREET: Final = {
-    "skills/greet/skill.yaml": "entrypoint: main.py:run\ndescription: Greets somebody.\n"
+    "skills/greet/skill.yaml": "entrypoint: main.py:run\ndescription: Greets a user by name.\n"
     "input_schema: {type: object, properties: {name: {type: string}}, required: [name]}\n"
     "output_schema: {type: object, properties: {greeting: {type: string}}}\n",
     "skills/greet/main.py": 'def run(name):\n    return {"greeting": f"Hello, {name}!"}\n',
@@ -20,12 +20,12 @@ _GREET: Final = {
 
 
 def of_run(origin: str, skills: Sequence[SkillView]) -> dict[str, str]:
-    """How the first of the skills is run; where there is none, how some are published."""
+    """Return the code that runs the first of the skills, or that publishes skills if there are none."""
     return of_skill(origin, skills[0]) if skills else of_push(origin)
 
 
 def of_push(origin: str, slug: str = "") -> dict[str, str]:
-    """How a folder of skills becomes a version; of the default skillpack where none is named."""
+    """Return the code that publishes a folder of skills as a version; without a slug, of the default skillpack."""
     path = f"/v1/skillpacks/{slug}/deployments" if slug else "/v1/deployments"
     zipped = "python3 -m zipfile -c skills.zip skills"
     push = f'client.request("POST", "{path}", body=bundle(pack(Path(".")), activate="true"))'
@@ -46,13 +46,13 @@ const form = new FormData();
 form.set("bundle", new Blob([await readFile("skills.zip")]), "skills.zip");
 form.set("activate", "true");
 {sent}
-console.log(await answer.json());""",
+console.log(await response.json());""",
         "mcp": mcp(origin, "push", {"files": _GREET, **({"skillpack": slug} if slug else {})}),
     }
 
 
 def of_suite(origin: str, pack: str, *, is_default: bool, skill: str = ANY_SKILL) -> dict[str, str]:
-    """How the cases of a skill are run and judged."""
+    """Return the code that runs and grades the eval cases of a skill."""
     named = {} if is_default else {"skillpack": pack}
     return of_route(
         origin,
@@ -66,7 +66,7 @@ def of_suite(origin: str, pack: str, *, is_default: bool, skill: str = ANY_SKILL
 
 
 def of_listing(origin: str, skills: list[SkillView]) -> dict[str, str]:
-    """How a skill is offered to the other projects: a draft, which is then published."""
+    """Return the code that lists a skill in the marketplace: it creates a draft and publishes it."""
     skill = skills[0] if skills else SkillView(name="my-skill")
     path = "/v1/marketplace/listings"
     body: dict[str, Any] = {
@@ -82,11 +82,11 @@ def of_listing(origin: str, skills: list[SkillView]) -> dict[str, str]:
         "python": python(
             origin,
             f'client.request("POST", {path!r}, body={body!r})\n'
-            f'offer = client.request("PATCH", {then!r}, body={published!r})',
-            'offer["slug"], offer["status"]',
+            f'listing = client.request("PATCH", {then!r}, body={published!r})',
+            'listing["slug"], listing["status"]',
         ),
         "typescript": texts["typescript"]
         + "\n\n"
-        + fetch(origin + then, "PATCH", f"JSON.stringify({json.dumps(published)})", answer="offer")
-        + "\nconsole.log(await offer.json());",
+        + fetch(origin + then, "PATCH", f"JSON.stringify({json.dumps(published)})", variable="listing")
+        + "\nconsole.log(await listing.json());",
     }

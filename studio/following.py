@@ -1,8 +1,9 @@
-"""One socket per page brings the events of every job that the page looks at.
+"""One socket per page, which delivers the events of all jobs that the page shows.
 
-A browser opens at most six connections per origin over all its tabs, so with a stream for each job the seventh tab
-would hang. Sockets are counted apart, in hundreds. A page says `{"follow": KEY, "project", "job", "after"}` and
-`{"leave": KEY}`, and hears lists of `[KEY, KIND, BODY]`: the kind is `event`, `delta`, `end`, `refused` or `away`.
+A browser opens at most six HTTP connections per origin across all of its tabs, so that with one stream per job the
+seventh tab would not load. The limit for sockets is separate and in the hundreds. A page sends
+`{"follow": KEY, "project", "job", "after"}` and `{"leave": KEY}`, and receives lists of `[KEY, KIND, BODY]`; the kind
+is `event`, `delta`, `end`, `refused` or `away`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ from studio import session
 log = logs.get(__name__)
 
 MAX_FOLLOWED: Final = 32
-"""Jobs that one page follows at once."""
+"""Maximum number of jobs that one page follows at the same time."""
 MAX_WAITING: Final = 500
-"""Entries that wait for a slow page; its streams read no further until it has taken some."""
-LOOK_EVERY_S: Final = 5.0
-"""So often it is asked again whether the person may still see the job."""
+"""Maximum number of entries that wait for a slow page; its streams pause until the page has received some."""
+RECHECK_INTERVAL_S: Final = 5.0
+"""Seconds between two checks whether the user may still read the job."""
 MAX_CHARACTERS: Final = 1_000
-"""Of what a page says at once."""
-NONSENSE: Final = 1008
+"""Maximum length of one message of a page."""
+INVALID_MESSAGE: Final = 1008
 
 
 class _Follow(BaseModel):
@@ -55,19 +56,22 @@ class _Leave(BaseModel):
     leave: str
 
 
-_SAID: Final[TypeAdapter[_Follow | _Leave]] = TypeAdapter(_Follow | _Leave)
+_MESSAGE: Final[TypeAdapter[_Follow | _Leave]] = TypeAdapter(_Follow | _Leave)
 
 
 async def following(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve the socket of one page; whoever is behind it was found by then, and is looked up again for every job."""
+    """Serve the socket of one page.
+
+    The gateway has authenticated the user of the socket; the user is authenticated again for every job.
+    """
     socket = WebSocket(scope, receive, send)
     await socket.accept()
     page = _Page(socket.headers.get("cookie"))
-    sending = asyncio.create_task(page.outbox.empty_into(socket), name="what a page is told")
+    sending = asyncio.create_task(page.outbox.send_to(socket), name="messages to a page")
     try:
-        async for said in socket.iter_text():
-            if not page.hear(said):
-                await socket.close(NONSENSE)
+        async for message in socket.iter_text():
+            if not page.handle(message):
+                await socket.close(INVALID_MESSAGE)
                 return
     finally:
         await page.close()
@@ -77,43 +81,43 @@ async def following(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class _Page:
-    """What one page follows."""
+    """The jobs that one page follows."""
 
     def __init__(self, cookie: str | None) -> None:
         self.outbox = _Outbox()
         self._cookie = cookie
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def hear(self, said: str) -> bool:
-        """Do as the page says; false for what no page of ours says."""
+    def handle(self, message: str) -> bool:
+        """Process a message of the page; return false if it is invalid."""
         try:
-            asked = _SAID.validate_json(said) if len(said) <= MAX_CHARACTERS else None
+            request = _MESSAGE.validate_json(message) if len(message) <= MAX_CHARACTERS else None
         except ValidationError:
-            asked = None
-        if asked is None:
+            request = None
+        if request is None:
             return False
-        key = asked.leave if isinstance(asked, _Leave) else asked.follow
+        key = request.leave if isinstance(request, _Leave) else request.follow
         if (running := self._tasks.pop(key, None)) is not None:
             running.cancel()
-        if isinstance(asked, _Follow):
+        if isinstance(request, _Follow):
             if len(self._tasks) >= MAX_FOLLOWED:
                 return False
-            task = asyncio.create_task(self._tell(asked), name=f"a page follows job {asked.job}")
+            task = asyncio.create_task(self._follow(request), name=f"a page follows job {request.job}")
             self._tasks[key] = task
         return True
 
     async def close(self) -> None:
-        """Follow nothing any more."""
+        """Stop following all jobs."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _tell(self, asked: _Follow) -> None:
-        key = asked.follow
+    async def _follow(self, request: _Follow) -> None:
+        key = request.follow
         try:
             with STREAM_FOLLOWERS.track_inprogress():
-                await self._stream(asked)
+                await self._stream(request)
             await self.outbox.put(key, "end", "null")
         except (*ServersUnavailable, Unavailable):
             await self.outbox.put(key, "away", "null")
@@ -121,54 +125,54 @@ class _Page:
             body = json.dumps({"code": refused.code, "detail": refused.detail})
             await self.outbox.put(key, "refused", body)
         except Exception:
-            log.exception("following a job failed", job_id=str(asked.job))
+            log.exception("following a job failed", job_id=str(request.job))
             await self.outbox.put(key, "away", "null")
 
-    async def _stream(self, asked: _Follow) -> None:
-        place = await self._place(asked, asked.after)
-        if place.is_end:
+    async def _stream(self, request: _Follow) -> None:
+        cursor = await self._cursor(request, request.after)
+        if cursor.is_end:
             return
         context = session.context()
-        looked_at = time.monotonic()
-        async for news in follow(context.database, context.wakeups, asked.job, after=place.after):
-            if isinstance(news, DeltaRead):
-                await self.outbox.put(asked.follow, "delta", news.body)
-            elif news is not None:
-                await self.outbox.put(asked.follow, "event", news.model_dump_json())
-            if time.monotonic() - looked_at >= LOOK_EVERY_S:
-                looked_at = time.monotonic()
-                with contextlib.suppress(
-                    *ServersUnavailable
-                ):  # an absence of the database takes nothing from anybody
-                    await self._place(asked, 0)
+        checked_at = time.monotonic()
+        async for item in follow(context.database, context.wakeups, request.job, after=cursor.after):
+            if isinstance(item, DeltaRead):
+                await self.outbox.put(request.follow, "delta", item.body)
+            elif item is not None:
+                await self.outbox.put(request.follow, "event", item.model_dump_json())
+            if time.monotonic() - checked_at >= RECHECK_INTERVAL_S:
+                checked_at = time.monotonic()
+                # A user keeps access while the database is unavailable.
+                with contextlib.suppress(*ServersUnavailable):
+                    await self._cursor(request, 0)
 
-    async def _place(self, asked: _Follow, after: int) -> EventCursor:
-        async with session.acting_by(self._cookie, asked.project) as act:
-            return await event_cursor(act.session, act.principal, asked.job, after=after)
+    async def _cursor(self, request: _Follow, after: int) -> EventCursor:
+        """Return the position in the events of the job, after a check that the user may read the job."""
+        async with session.acting_by(self._cookie, request.project) as act:
+            return await event_cursor(act.session, act.principal, request.job, after=after)
 
 
 class _Outbox:
-    """What goes to a page, in as few frames as its line takes: what gathers while one is sent is the next."""
+    """The messages to a page, in as few frames as possible: entries that arrive during a send form the next frame."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._has_entries = asyncio.Event()
+        self._has_capacity = asyncio.Event()
+        self._has_capacity.set()
 
     async def put(self, key: str, kind: str, body: str) -> None:
-        """Have it sent; the body is JSON. Waits while the page has not taken what there is."""
-        await self._room.wait()
+        """Add an entry with a JSON body; wait while the outbox is full."""
+        await self._has_capacity.wait()
         self._waiting.append(f"[{json.dumps(key)},{json.dumps(kind)},{body}]")
-        self._news.set()
+        self._has_entries.set()
         if len(self._waiting) >= MAX_WAITING:
-            self._room.clear()
+            self._has_capacity.clear()
 
-    async def empty_into(self, socket: WebSocket) -> None:
-        """Send what there is, and what comes, for ever."""
+    async def send_to(self, socket: WebSocket) -> None:
+        """Send present and future entries until the task is cancelled."""
         while True:
-            await self._news.wait()
+            await self._has_entries.wait()
             entries, self._waiting = self._waiting, []
-            self._news.clear()
-            self._room.set()
+            self._has_entries.clear()
+            self._has_capacity.set()
             await socket.send_text(f"[{','.join(entries)}]")

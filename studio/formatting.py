@@ -1,4 +1,4 @@
-"""How amounts and inputs read on the pages: one format everywhere."""
+"""The formats of amounts, sizes, durations and sample inputs on the pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAMPLES: dict[str, Any] = {
 
 
 def usd(micros: int) -> str:
-    """Return an amount as `$0.0612`; below a cent it is exact, as `$0.001234`."""
+    """Return an amount such as `$0.0612`; amounts below one cent are exact, such as `$0.001234`."""
     if micros == 0:
         return "$0"
     magnitude = abs(micros)
@@ -31,7 +31,7 @@ def usd(micros: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """`412 KB`."""
+    """Return a size such as `412 KB`."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
         if size_bytes >= factor:
             return f"{size_bytes / factor:.3g} {unit}"
@@ -39,7 +39,7 @@ def size(size_bytes: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`72 ms`, `5.44 s`, `1 m 07 s`."""
+    """Return a duration such as `72 ms`, `5.44 s` or `1 m 07 s`."""
     if seconds < 1:
         return f"{max(0, round(seconds * 1000))} ms"
     if seconds < 59.95:
@@ -49,7 +49,7 @@ def duration(seconds: float) -> str:
 
 
 def sample_inputs(input_schema: dict[str, Any], examples: list[dict[str, Any]]) -> str:
-    """Inputs that fit a skill, as JSON: its first example, else a value for each required field."""
+    """Return valid inputs of a skill as JSON: its first example, or a value for each required field."""
     if examples:
         return json.dumps(examples[0])
     properties: dict[str, Any] = input_schema.get("properties", {})

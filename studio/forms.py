@@ -1,4 +1,4 @@
-"""What people type into forms, read by the schemas that REST reads bodies with."""
+"""Parsing of submitted forms with the schemas of the REST API."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from backend.identity.api_keys.schemas import MAX_MICROS
 
 _MAX_DIGITS: Final = 18
 
-AskedT = TypeVar("AskedT", bound=BaseModel)
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def parsed(schema: type[AskedT], values: Mapping[str, Any]) -> AskedT:
-    """The values as what a route would take.
+def parsed(schema: type[ModelT], values: Mapping[str, Any]) -> ModelT:
+    """Return the values as the request body of a route.
 
     Raises:
-        Invalid: with everything that is wrong.
+        Invalid: At least one value is invalid; the error lists all of them.
     """
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        places = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        raise as_puras_error(RequestValidationError(places)) or error from None
+        errors = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
+        raise as_puras_error(RequestValidationError(errors)) or error from None
 
 
 def said(error: PurasError) -> str:
-    """Everything that is wrong, in sentences."""
+    """Return the text of an error with all of its problems."""
     problems = error.problems if isinstance(error, Invalid) else ()
     if not problems:
         return error.detail
@@ -41,41 +41,43 @@ def said(error: PurasError) -> str:
 
 
 def text(form: Mapping[str, Any], field: str) -> str:
-    """What was typed into a field, without the space around it."""
+    """Return the text of a field without surrounding spaces."""
     return str(form.get(field) or "").strip()
 
 
 def number(form: Mapping[str, Any], field: str) -> int | str | None:
-    """A whole number; none for an empty field, and the text itself where the schema must say what is wrong."""
+    """Return a whole number, None for an empty field, or the text itself, which the schema then rejects."""
     typed = text(form, field)
     is_number = typed.isascii() and typed.isdecimal() and len(typed) <= _MAX_DIGITS
     return int(typed) if is_number else typed or None
 
 
 def micros(form: Mapping[str, Any], field: str) -> int | None:
-    """An amount in dollars as micro-dollars; none for an empty field.
+    """Return an amount in US dollars as micro-dollars, or None for an empty field.
 
     Raises:
-        Invalid: it is no amount.
+        Invalid: The text is not an amount.
     """
     typed = text(form, field)
     if not typed:
         return None
     try:
         amount = Decimal(typed) * 1_000_000
-        if abs(amount) <= MAX_MICROS:  # never true of what is no number
+        if abs(amount) <= MAX_MICROS:  # false for NaN
             return int(amount.to_integral_value())
     except ArithmeticError:
         pass
-    wrong = Problem(field, f"{typed[:40]!r} is no amount of dollars. Write it like 2.50.")
+    wrong = Problem(
+        field, f"{typed[:40]!r} is not a valid amount in US dollars. Enter an amount such as 2.50."
+    )
     raise Invalid(wrong.message, [wrong])
 
 
 def end_of_day(form: Mapping[str, Any], field: str) -> datetime | None:
-    """The end of a day, in UTC; none for an empty field.
+    """Return the end of a day in UTC, or None for an empty field.
 
     Raises:
-        Invalid: it is no day.
+        Invalid: The text is not a date.
     """
     typed = text(form, field)
     if not typed:
@@ -83,7 +85,7 @@ def end_of_day(form: Mapping[str, Any], field: str) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(typed) + timedelta(days=1), time(), UTC)
     except (ValueError, OverflowError):
-        wrong = Problem(field, f"{typed[:40]!r} is no day. Write it like 2027-01-31.")
+        wrong = Problem(field, f"{typed[:40]!r} is not a valid date. Enter a date such as 2027-01-31.")
         raise Invalid(wrong.message, [wrong]) from None
 
 

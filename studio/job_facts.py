@@ -1,4 +1,4 @@
-"""What the pages say of one job."""
+"""The details of a job that the pages show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ENDED = ("succeeded", "failed", "cancelled")
 
 @dataclass
 class JobFacts:
-    """The head of a job, as text; moments in ISO 8601, empty for those that have not come."""
+    """The details in the header of a job, as text. Times are in ISO 8601, and empty until they are known."""
 
     id: str = ""
     status: str = "queued"
@@ -20,7 +20,7 @@ class JobFacts:
     error: str = ""
     error_code: str = ""
     skill: str = ""
-    """Its whole name."""
+    """The full name of the skill."""
     version: str = ""
     attempt: int = 0
     submitted_by: str = ""
@@ -32,21 +32,21 @@ class JobFacts:
     tokens: int = 0
     cost: str = ""
     called_cost: str = ""
-    """What of the cost the jobs are that it called; empty where there are none."""
+    """The part of the cost that belongs to subjobs; empty if there are none."""
     parent: str = ""
-    """Id of the job that called it."""
+    """The ID of the parent job."""
     is_paid_with_parent: bool = False
     replay_of: str = ""
     is_over: bool = False
     is_agentic: bool = False
     simulation: str = ""
-    """What the result of a simulated job is made of; empty for other jobs."""
+    """The source of the result of a simulated job; empty for other jobs."""
     is_kernel: bool = False
-    """Of a notebook."""
+    """Whether the job is the kernel of a notebook."""
 
 
 def facts_of(job: JobRead, skill: str = "") -> JobFacts:
-    """The facts of a job; `skill` is the whole name, where its own is not."""
+    """Return the details of a job; `skill` is the full name of its skill, if it differs from the stored name."""
     return JobFacts(
         id=str(job.id),
         status=job.status,
@@ -76,7 +76,7 @@ def facts_of(job: JobRead, skill: str = "") -> JobFacts:
 
 
 def reason_of(job: JobRead) -> str:
-    """Why the job is in its state, where there is something to say."""
+    """Return the reason for the status of a job, or an empty text."""
     if job.status in ("failed", "cancelled"):
         return job.error or ""
     if job.status == "running":
@@ -85,6 +85,6 @@ def reason_of(job: JobRead) -> str:
 
 
 def version_of(job: JobRead) -> str:
-    """Return `v14`, or `draft`; for a run of another project's listing the version of the listing."""
+    """Return `v14` or `draft`; for a run of a listing of another project, the version of the listing."""
     version = job.deployment_version or job.listing_version
     return "draft" if version is None else f"v{version}"

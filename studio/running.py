@@ -1,4 +1,4 @@
-"""A run that a page starts and follows: the part of a state, and what is shown of it."""
+"""A job that a page submits and follows: a mixin for the state of the page, and the display of the job."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ TABS: Final = [
 
 
 class Running(rx.State, mixin=True):
-    """A page that runs something; it has to know its `project`."""
+    """The state of a page that runs a skill; the page must have a `project`."""
 
     errors: dict[str, str] = {}
-    """Sentences by the JSON path of the input that they are about."""
+    """Error messages by the JSON path of the invalid input."""
     problem: str = ""
     run: JobFacts = JobFacts()
     result: dict[str, Any] = {"value": None}
-    """Whatever came of it, under `value`: a state holds no bare JSON."""
+    """The result of the job under the key `value`, since a state variable cannot be of an arbitrary JSON type."""
     outputs: list[dict[str, Any]] = []
     stream: str = ""
     is_busy: bool = False
@@ -44,37 +44,37 @@ class Running(rx.State, mixin=True):
 
     @rx.event
     def pick_tab(self, tab: str):
-        """Show one tab of the run."""
+        """Show a tab of the job."""
         self.tab = tab
 
     @rx.event
     async def turn(self, _event: str):
-        """Read the run again: its state has changed."""
+        """Reload the job after a change of its status."""
         await self._read_run()
 
     @rx.event
-    async def look(self):
-        """Read the run again: what it waits for may have changed without an event."""
+    async def refresh(self):
+        """Reload the job, since the reason for its waiting can change without an event."""
         await self._read_run()
 
-    async def _begin_run(self, wanted: dict[str, Any], key: str) -> None:
-        """Submit a job and follow it; what is wrong with it goes to its fields and above the form."""
+    async def _begin_run(self, spec: dict[str, Any], key: str) -> None:
+        """Submit a job and follow it; errors appear at their fields and above the form."""
         self.errors, self.problem = {}, ""
         try:
-            request = JobCreate(source=SOURCE, **wanted)
+            request = JobCreate(source=SOURCE, **spec)
             async with session.acting(self, self.project, once=key) as act:
-                spec = JobSpec(
+                job_spec = JobSpec(
                     request,
                     prices=PriceList.of(session.context().settings),
                     max_queued=session.context().settings.max_queued_jobs,
                 )
-                submitted = await submit(act.session, act.principal, spec)
+                submitted = await submit(act.session, act.principal, job_spec)
                 job = await get_job(act.session, act.principal, submitted.job_id)
         except ValidationError as invalid:
             self.problem = "; ".join(error["msg"] for error in invalid.errors())
             return
         except (Conflict, Invalid, Missing, PaymentRequired) as refused:
-            self._show_refusal(refused)
+            self._show_error(refused)
             return
         self.result, self.outputs = {"value": None}, []
         self._show(job)
@@ -94,20 +94,20 @@ class Running(rx.State, mixin=True):
         if job.status == "succeeded":
             self.result, self.outputs, self.tab = {"value": job.result}, job.outputs, "result"
 
-    def _show_refusal(self, refused: PurasError) -> None:
-        problems = refused.problems if isinstance(refused, Invalid) else ()
+    def _show_error(self, error: PurasError) -> None:
+        problems = error.problems if isinstance(error, Invalid) else ()
         self.errors = {one.path.removeprefix(_INPUTS_PREFIX): one.message for one in problems}
-        self.problem = refused.detail
+        self.problem = error.detail
 
 
 def outcome(state: Any, output_schema: Any, before: rx.Component) -> rx.Component:
-    """What the run does and what came of it; `before` is shown while there is none."""
+    """Render the progress and the result of the job; `before` is shown until a job exists."""
     run = state.run
     return rx.cond(
         run.id != "",
         rx.fragment(
             Turns.create(src=state.stream, after=0, on_turn=state.turn, key=state.stream),
-            rx.cond(run.status == "queued", Pulse.create(seconds=2, on_beat=state.look)),
+            rx.cond(run.status == "queued", Pulse.create(seconds=2, on_beat=state.refresh)),
             rx.el.div(
                 status(run.status, run.reason, is_big=True),
                 Elapsed.create(start=run.started_at, end=run.finished_at),
@@ -144,7 +144,7 @@ def _result(state: Any, output_schema: Any) -> rx.Component:
             project=Shell.project_slug,
             outputs=state.outputs,
         ),
-        rx.el.p("The result is shown here as soon as the job has succeeded.", class_name="t2"),
+        rx.el.p("The result appears here when the job succeeds.", class_name="t2"),
     )
 
 

@@ -1,4 +1,4 @@
-"""Serves API, tools and studio on one port: `python -m studio.serve`. What it does is in `serving`."""
+"""Serve API, MCP tools and studio on one port: `python -m studio.serve`. The implementation is in `serving`."""
 
 from __future__ import annotations
 

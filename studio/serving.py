@@ -1,4 +1,4 @@
-"""What `python -m studio.serve` does: API, tools and studio on one port."""
+"""The server of `python -m studio.serve`: API, MCP tools and studio on one port."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ from studio.prerender import PAGES, ROOT, SCRIPT_HASHES, WEB
 from studio.tools import Tools
 
 GRACE_S: Final = 3
-"""Seconds that open streams may go on after SIGTERM; browsers connect again by themselves."""
+"""Seconds for which open streams may continue after SIGTERM; browsers reconnect automatically."""
 
 log = logs.get(__name__)
 
 
 def main() -> int:
-    """Serve until a signal ends it; the exit code is 1 when there are no pages to serve."""
+    """Serve until a signal stops the process; return 1 if there are no pages to serve."""
     options = settings()
     logs.configure(options.log_level, options.log_format)
     if not build.STAMP.exists():
@@ -57,10 +57,11 @@ def main() -> int:
         port=options.port,
         http=BoundedHttp,
         log_config=None,
-        log_level="warning",  # the lines below it hold the tokens of people's pages
+        log_level="warning",  # More detailed levels log the tokens of users' pages.
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # it would believe anybody on this machine; PURAS_TRUSTED_PROXIES is read instead
+        # uvicorn would trust every process on this host; PURAS_TRUSTED_PROXIES is used instead.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     server = Server(config, api, unready_s=options.unready_s)
@@ -73,7 +74,7 @@ def main() -> int:
 
 
 class Server(uvicorn.Server):
-    """A server that is not ready, and still serves, for some seconds after SIGTERM."""
+    """A server that, after SIGTERM, reports that it is not ready but continues to serve for some seconds."""
 
     def __init__(self, config: uvicorn.Config, api: FastAPI, *, unready_s: float) -> None:
         super().__init__(config)
@@ -131,18 +132,20 @@ def compose(options: Settings) -> tuple[Gateway, FastAPI]:
         parts,
         api_routes=api.routes,
         public_url=options.url,
-        standing_of=session.standing,
-        person_behind=session.person_behind,
-        most_pages=options.open_pages,
+        session_status_of=session.session_status,
+        user_id_of=session.user_id_of,
+        max_pages=options.open_pages,
     )
     return gateway, api
 
 
 def _reflex_app() -> Starlette:
-    """The half of Reflex that answers the pages' events; it finds itself from the working directory."""
-    os.environ["__REFLEX_SKIP_COMPILE"] = (
-        "true"  # private, and the only way not to build again at every start
-    )
+    """Return the backend part of Reflex, which handles the events of pages.
+
+    Reflex locates the application through the working directory.
+    """
+    # A private setting of Reflex, and the only way to prevent a build at every start.
+    os.environ["__REFLEX_SKIP_COMPILE"] = "true"
     os.environ.setdefault("REFLEX_ENV_MODE", "prod")
     os.environ.setdefault("REFLEX_WEB_WORKDIR", str(WEB))
     os.environ.setdefault("REFLEX_DIR", str(WEB / "reflex"))

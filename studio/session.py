@@ -1,4 +1,4 @@
-"""Who is behind a browser: looked up in the database for every single act, however long its socket has been open."""
+"""The signed-in user of a browser, who is read from the database for every action, also on a long-lived socket."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from backend.identity.idempotency import service as idempotency
 from backend.identity.idempotency.service import Claim
 from studio.actions import key_of
 
-Standing = Literal["signed_in", "signed_out", "unknown"]
+SessionStatus = Literal["signed_in", "signed_out", "unknown"]
 
 
 class Visit(NamedTuple):
-    """A signed-in person, within one unit of work."""
+    """A signed-in user, within one unit of work."""
 
     session: AsyncSession
     person: SignedIn
     claimed: Claim | None = None
-    """The key of the action, if it has one."""
+    """The claimed key of the action, if it has one."""
 
 
 class Act(NamedTuple):
-    """A signed-in person acting in one project, within one unit of work."""
+    """A signed-in user who acts in one project, within one unit of work."""
 
     session: AsyncSession
     person: SignedIn
@@ -43,20 +43,20 @@ class Act(NamedTuple):
     claimed: Claim | None = None
 
     async def made(self, job_id: UUID) -> None:
-        """Store which job the action made: `AlreadyDone` names it."""
+        """Store the job that the action has created, so that `AlreadyDone` can name it."""
         if self.claimed is not None:
             await idempotency.store_job(self.session, self.claimed, job_id)
 
 
 class AlreadyDone(Conflict):
-    """The action was sent twice, and the first one was done."""
+    """The action was sent twice, and the first request was processed."""
 
     code = "already_done"
 
     def __init__(self, job_id: UUID | None) -> None:
-        super().__init__("This was already done. Reload the page to see the result.")
+        super().__init__("This action was already completed. Reload the page to see the result.")
         self.job_id = job_id
-        """The job that the first one made, if it made one."""
+        """The job that the first request has created, if any."""
 
 
 class _Served(NamedTuple):
@@ -69,8 +69,8 @@ _served: _Served | None = None
 
 @contextmanager
 def serving(context: AppContext, last_use: LastUse) -> Iterator[None]:
-    """Let the pages of this process act on the instance."""
-    global _served  # Reflex makes its states itself: there is no place to hand this in
+    """Make the instance available to the pages of this process."""
+    global _served  # Reflex creates the states itself, so the context cannot be passed as an argument.
     _served = _Served(context, last_use)
     try:
         yield
@@ -79,16 +79,16 @@ def serving(context: AppContext, last_use: LastUse) -> Iterator[None]:
 
 
 def context() -> AppContext:
-    """The instance that this process serves.
+    """Return the context of the instance that this process serves.
 
     Raises:
-        Unavailable: it is starting or ending.
+        Unavailable: The process is starting or stopping.
     """
     return _parts().context
 
 
-async def person_behind(cookie_header: str | None) -> UUID | None:
-    """Whose live session the cookies are of; nobody's while the database is away."""
+async def user_id_of(cookie_header: str | None) -> UUID | None:
+    """Return the user of the session cookie; None without a valid session or while the database is unavailable."""
     try:
         served = _parts()
         token = sessions.token_from(cookie_header, served.context.settings.url)
@@ -98,8 +98,8 @@ async def person_behind(cookie_header: str | None) -> UUID | None:
         return None
 
 
-async def standing(cookie_header: str | None) -> Standing:
-    """Whether the cookies are those of somebody with a live session; unknown while the database is away."""
+async def session_status(cookie_header: str | None) -> SessionStatus:
+    """Return whether the session cookie is valid; `unknown` while the database is unavailable."""
     try:
         served = _parts()
         token = sessions.token_from(cookie_header, served.context.settings.url)
@@ -114,13 +114,15 @@ async def standing(cookie_header: str | None) -> Standing:
 
 @asynccontextmanager
 async def visiting(state: rx.State, *, once: Mapping[str, Any] | str = "") -> AsyncIterator[Visit]:
-    """The person behind the state's browser; commits in the end.
+    """Open a unit of work for the user of the browser; it commits at the end.
 
-    `once` is the key of an action, or the form that has it.
+    Args:
+        state: The state of the page.
+        once: The key of an action, or the form that contains the key.
 
     Raises:
-        AlreadyDone: the action with this key was done before.
-        NotSignedIn: the session has ended, or there never was one.
+        AlreadyDone: The action with this key was already completed.
+        NotSignedIn: There is no valid session.
     """
     async with _visiting(state.router.headers.cookie, once) as visit:
         yield visit
@@ -128,14 +130,17 @@ async def visiting(state: rx.State, *, once: Mapping[str, Any] | str = "") -> As
 
 @asynccontextmanager
 async def acting(state: rx.State, project: str, *, once: Mapping[str, Any] | str = "") -> AsyncIterator[Act]:
-    """The person behind the state's browser, in the project with this slug or id; commits in the end.
+    """Open a unit of work for the user of the browser in a project; it commits at the end.
 
-    `once` is the key of an action, or the form that has it.
+    Args:
+        state: The state of the page.
+        project: The slug or the ID of the project.
+        once: The key of an action, or the form that contains the key.
 
     Raises:
-        AlreadyDone: the action with this key was done before.
-        NotSignedIn: the session has ended.
-        ProjectNotFound: there is no such project, or it is not theirs.
+        AlreadyDone: The action with this key was already completed.
+        NotSignedIn: There is no valid session.
+        ProjectNotFound: The project does not exist, or the user is not a member.
     """
     async with acting_by(state.router.headers.cookie, project, once=once) as act:
         yield act
@@ -145,11 +150,12 @@ async def acting(state: rx.State, project: str, *, once: Mapping[str, Any] | str
 async def acting_by(
     cookie_header: str | None, project: str, *, once: Mapping[str, Any] | str = ""
 ) -> AsyncIterator[Act]:
-    """The same for the person whose cookies these are.
+    """Open a unit of work for the user of a session cookie in a project; it commits at the end.
 
     Raises:
-        NotSignedIn: the session has ended, or there never was one.
-        ProjectNotFound: there is no such project, or it is not theirs.
+        AlreadyDone: The action with this key was already completed.
+        NotSignedIn: There is no valid session.
+        ProjectNotFound: The project does not exist, or the user is not a member.
     """
     async with _visiting(cookie_header, once) as visit:
         principal = await membership.act_in(visit.session, visit.person, project)
@@ -157,7 +163,7 @@ async def acting_by(
 
 
 async def _claim(session: AsyncSession, person: SignedIn, key: str) -> Claim:
-    """Take the key of an action for this unit of work."""
+    """Claim the key of an action for this unit of work."""
     claimed = await idempotency.claim(session, person, key, "studio")
     if isinstance(claimed, idempotency.Replayed):
         raise AlreadyDone(claimed.job_id)
@@ -178,5 +184,5 @@ async def _visiting(cookie_header: str | None, once: Mapping[str, Any] | str = "
 
 def _parts() -> _Served:
     if _served is None:
-        raise Unavailable("The studio is just starting or stopping. Try again in a moment.")
+        raise Unavailable("The studio is starting or stopping. Try again in a few seconds.")
     return _served

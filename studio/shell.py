@@ -1,4 +1,4 @@
-"""The frame of every page: who is here, in which project, and what went wrong."""
+"""The layout of every page: sidebar, breadcrumb and notices; and the state that all pages share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.identity.auth.membership import memberships, role_name
 from backend.identity.auth.principal import Role
 from backend.usage.queries import balance
 from studio import session
-from studio.command_palette import places
+from studio.command_palette import destinations
 from studio.components.elements import button, link, note
 from studio.components.live import Commands, SignOut, StaySignedIn, ToSignIn
 from studio.formatting import usd
@@ -28,14 +28,14 @@ log = logs.get(__name__)
 
 @dataclass
 class Crumb:
-    """One step of the way to a page; the last has no address."""
+    """One item of the breadcrumb; the last item has no link."""
 
     label: str | rx.Var[str]
     href: str | rx.Var[str] = ""
 
 
 class Shell(rx.State):
-    """What every page of the studio knows."""
+    """The state that all pages of the studio share."""
 
     user_id: str = ""
     email: str = ""
@@ -52,71 +52,71 @@ class Shell(rx.State):
     is_ready: bool = False
     is_signed_out: bool = False
     closed: str = ""
-    """Why this page cannot be shown at all."""
+    """The reason why this page cannot be shown."""
     notice: str = ""
-    """What went wrong with the last act."""
-    _address: str = ""
-    """How the address named the project that was entered last."""
+    """The error of the last action."""
+    _url_project: str = ""
+    """The slug or ID in the URL of the project that was opened last."""
 
     @rx.event
     async def visit(self):
-        """Find the person, on a page that is outside of the projects."""
+        """Load the user on a page that does not belong to a project."""
         self._begin()
-        self._address = ""
+        self._url_project = ""
         async with session.visiting(self) as visit:
-            self._meet(visit.person)
+            self._set_user(visit.person)
         self.project_slug = self.project_name = ""
         self.is_ready = True
 
     @rx.event
     async def enter(self):
-        """Find the person and the project of the page's address."""
+        """Load the user and the project of the URL."""
         self._begin()
         slug: str = self.project
-        if slug != self._address:  # until it is known, nothing may act in the one that was left
-            self._address, self.is_ready = slug, False
+        if slug != self._url_project:  # No action may reach the previous project until the new one is loaded.
+            self._url_project, self.is_ready = slug, False
             self.project_slug = self.project_name = ""
             yield
         try:
             async with session.acting(self, slug) as act:
-                self._meet(act.person)
+                self._set_user(act.person)
                 mine = {one.project.id: one.project for one in await memberships(act.session, act.person)}
                 project = mine[act.principal.project_id]
                 self.project_slug, self.project_name = project.slug, project.name
-                self._may(act.principal.role)
+                self._set_role(act.principal.role)
                 wallet = await balance(act.session, act.principal)
         except ProjectNotFound:
-            self.closed = f"There is no project {slug!r}, or you are not in it."
+            self.closed = f"There is no project {slug!r}, or you are not a member of it."
             return
         self.balance = usd(wallet.available_micros)
         self.is_wallet_empty = wallet.balance_micros <= 0
         self.is_ready = True
 
     @rx.event
-    def tell(self, notice: str):
-        """Show what went wrong, unless the page already says why there is nothing here."""
+    def show_error(self, notice: str):
+        """Show an error, unless the page already shows why it has no content."""
         self.notice = "" if self.closed else notice
 
     @rx.event
     def close(self, reason: str):
-        """Show why there is no such page."""
+        """Show why the page cannot be opened."""
         self.closed = reason
 
     @rx.event
     def dismiss(self):
-        """The person has read the notice."""
+        """Hide the notice."""
         self.notice = ""
 
     @rx.event
     def leave(self):
-        """The session has ended: the page goes to the sign-in form."""
+        """Go to the sign-in form, since the session has ended."""
         self.is_signed_out = True
 
-    def _meet(self, person: SignedIn) -> None:
-        self.user_id, self.email, self.csrf = str(person.user_id), person.email, person.csrf_token
-        self.is_operator = person.is_operator
+    def _set_user(self, user: SignedIn) -> None:
+        self.user_id, self.email, self.csrf = str(user.user_id), user.email, user.csrf_token
+        self.is_operator = user.is_operator
 
-    def _may(self, role: Role) -> None:
+    def _set_role(self, role: Role) -> None:
         self.role = role_name(role)
         self.can_write, self.can_manage = role >= Role.DEVELOPER, role >= Role.ADMIN
         self.is_owner = role >= Role.OWNER
@@ -127,18 +127,18 @@ class Shell(rx.State):
 
 
 def on_error(exception: Exception) -> EventSpec:
-    """What a page does about an error of its handler: the same sentence that REST answers with."""
+    """Return the event that shows an error of an event handler, with the message that the REST API returns."""
     if isinstance(exception, NotSignedIn):
         return Shell.leave()
     known = as_puras_error(exception)
     if known is not None:
-        return Shell.tell(known.detail)
+        return Shell.show_error(known.detail)
     log.error("an event of a page failed", exc_info=exception)
-    return Shell.tell("Something broke on our side; it is in the log of the instance. Try again.")
+    return Shell.show_error("An internal error occurred and was logged. Try again, or contact the operator.")
 
 
 def shell(here: str, crumbs: list[Crumb], *body: Any, actions: Any = ()) -> rx.Component:
-    """A page in its frame; `here` names its place in the sidebar."""
+    """Render a page in the layout; `here` is the active item of the sidebar."""
     content = rx.cond(
         Shell.is_signed_out,
         ToSignIn.create(),
@@ -198,23 +198,23 @@ def _sidebar(here: str) -> rx.Component:
         ),
         rx.cond(is_in_project, in_project, _nav("Projects", "layout-grid", "/", is_here=here == "home")),
         rx.el.div(class_name="grow"),
-        rx.cond(Shell.is_operator, _nav("Operator", "server-cog", "/operator", is_here=here == "operator")),
+        rx.cond(Shell.is_operator, _nav("Admin", "server-cog", "/operator", is_here=here == "operator")),
         _documentation(),
-        _person(is_here=here == "account"),
+        _account(is_here=here == "account"),
         SignOut.create(csrf=Shell.csrf, user=Shell.user_id),
         class_name="side",
         aria_label="Main",
     )
 
 
-def _person(*, is_here: bool) -> rx.Component:
-    money = rx.el.span(Shell.balance, class_name="count num", title="What the project's wallet has free")
+def _account(*, is_here: bool) -> rx.Component:
+    balance = rx.el.span(Shell.balance, class_name="count num", title="Available balance of the project")
     current = {"aria-current": "page"} if is_here else {}
     return link(
         rx.el.span(Shell.email[:1], class_name="mark person", aria_hidden="true"),
         rx.el.span("Your account: ", class_name="hidden-label"),
         rx.el.span(Shell.email, class_name="label cut grow"),
-        rx.cond(Shell.project_slug != "", money),
+        rx.cond(Shell.project_slug != "", balance),
         href="/account",
         class_name="nav",
         title="Your account: " + Shell.email,
@@ -235,7 +235,7 @@ def _nav(label: str, icon: str, href: Any, *, is_here: bool) -> rx.Component:
 
 
 def _documentation() -> rx.Component:
-    """Return the link to the documentation, which is a static site and so no page that the router knows."""
+    """Return the link to the documentation, which is a static site and therefore not a route of the studio."""
     return rx.el.a(
         rx.icon("book-open"),
         rx.el.span("Documentation", class_name="label"),
@@ -274,7 +274,9 @@ def _bar(crumbs: list[Crumb], actions: Any) -> rx.Component:
             custom_attrs={"data-off": rx.cond(has_connection_errors, "true", "false")},
         ),
         *actions,
-        Commands.create(places=places(Shell.project_slug, Shell.is_operator), project=Shell.project_slug),
+        Commands.create(
+            places=destinations(Shell.project_slug, Shell.is_operator), project=Shell.project_slug
+        ),
         rx.el.button(
             rx.color_mode_cond(light=rx.icon("moon", size=15), dark=rx.icon("sun", size=15)),
             type="button",
@@ -301,11 +303,11 @@ def _notices() -> rx.Component:
         rx.cond(
             Shell.is_wallet_empty & (Shell.project_slug != ""),
             note(
-                "This project's wallet is empty, so no job starts. ",
+                "This project's wallet is empty. Jobs start when credit is added. ",
                 rx.cond(
                     Shell.is_operator,
-                    link("Put money in.", href="/p/" + Shell.project_slug + "/usage"),
-                    "An operator of the instance puts money in.",
+                    link("Add credit", href="/p/" + Shell.project_slug + "/usage"),
+                    "Ask an operator of this instance to add credit.",
                 ),
                 state="wait",
                 style={"margin": "12px 16px 0"},
@@ -317,7 +319,7 @@ def _notices() -> rx.Component:
 def _closed() -> rx.Component:
     return rx.el.div(
         note(Shell.closed, state="fail"),
-        rx.el.div(link("All your projects", href="/"), style={"margin_top": "12px"}),
+        rx.el.div(link("View all projects", href="/"), style={"margin_top": "12px"}),
         class_name="pad",
         style={"max_width": "640px"},
     )

@@ -1,4 +1,4 @@
-"""The skillpacks of a project, as a page lets somebody choose one."""
+"""The skillpacks of a project, and the control that selects one."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from studio.session import Act
 
 @dataclass
 class Pack:
-    """A skillpack to choose."""
+    """A skillpack that can be selected."""
 
     slug: str
     name: str
 
 
 class JobNames(NamedTuple):
-    """What the skills of a project are called, whichever skillpack they are of."""
+    """The full names of the skills of a project."""
 
     slugs: dict[UUID, str]
-    """Of the skillpacks other than the default one."""
+    """The slugs of all skillpacks except the default one."""
 
     def of(self, job: JobRead) -> str:
-        """That of the job's skill; a prompt of a request has none."""
+        """Return the full name of the skill of a job; a job with an inline prompt has no skillpack."""
         return job.skill_name if job.prompt is not None else self.called(job.skill_name, job.skillpack_id)
 
     def called(self, skill: str, skillpack_id: UUID | None) -> str:
-        """The whole name of a skill."""
+        """Return the full name of a skill."""
         slug = self.slugs.get(skillpack_id, "") if skillpack_id else ""
         return full_name(skill, slug, is_default=not slug)
 
 
 async def job_names(session: AsyncSession, principal: Principal) -> JobNames:
-    """Those of the principal's project."""
+    """Return the names of the skills of the principal's project."""
     packs = await skillpacks.list_(session, principal)
     return JobNames({pack.id: pack.slug for pack in packs if not pack.is_default})
 
 
 async def packs_of(act: Act) -> list[Pack]:
-    """The project's skillpacks, the default one first."""
+    """Return the skillpacks of the project, the default one first."""
     return [Pack(one.slug, one.name) for one in await skillpacks.list_(act.session, act.principal)]
 
 
-def chosen(packs: list[Pack], asked: str) -> str:
-    """The slug that the address asks for, else that of the default one."""
-    return asked if any(one.slug == asked for one in packs) else packs[0].slug
+def chosen(packs: list[Pack], requested: str) -> str:
+    """Return the requested slug if there is such a skillpack, otherwise the slug of the default one."""
+    return requested if any(one.slug == requested for one in packs) else packs[0].slug
 
 
 def pack_choice(packs: rx.Var[list[Pack]], slug: rx.Var[str], on_pick: rx.EventHandler) -> rx.Component:
-    """The choice of the skillpack, where there are several."""
+    """Render the selection of the skillpack, if there are several."""
     return rx.cond(
         packs.length() > 1,
         rx.el.select(

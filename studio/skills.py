@@ -1,4 +1,4 @@
-"""What the pages know of skills: those of the active versions, and the schemas of any version."""
+"""The data of skills that the pages show: the skills of active versions, and the schemas of any version."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from studio.session import Act
 
 @dataclass
 class ExampleView:
-    """Inputs that the author of a skill suggests."""
+    """An example of the inputs of a skill."""
 
     title: str
     description: str
@@ -26,7 +26,7 @@ class ExampleView:
 
 @dataclass
 class SkillView:
-    """What the pages show of a skill."""
+    """The data of a skill that the pages show."""
 
     name: str
     title: str = ""
@@ -34,46 +34,46 @@ class SkillView:
     kind: str = ""
     version: str = ""
     skillpack: str = ""
-    """Empty: the default one."""
+    """The slug of the skillpack; empty for the default one."""
     pack: str = ""
-    """The slug of the skillpack, whichever it is."""
+    """The slug of the skillpack, also of the default one."""
     input_schema: dict[str, Any] = field(default_factory=dict)
     output_schema: dict[str, Any] = field(default_factory=dict)
     examples: list[ExampleView] = field(default_factory=list)
     full_name: str = field(init=False)
-    """What it is called by: `resize`, or `images/resize` of another skillpack than the default one."""
+    """The name in API calls: `resize`, or `images/resize` for a skillpack that is not the default one."""
     play: str = field(init=False)
-    """The end of its playground's address."""
+    """The last part of the URL of the playground, with the query."""
 
     def __post_init__(self) -> None:
-        """Both follow from its own name and its skillpack's."""
+        """Derive the full name and the URL of the playground from the skill and its skillpack."""
         self.full_name = full_name(self.name, self.skillpack, is_default=not self.skillpack)
         self.play = f"{self.name}?{urlencode({'skillpack': self.skillpack})}" if self.skillpack else self.name
 
 
 class Written(NamedTuple):
-    """What one skill of one version says, as its author wrote it."""
+    """The schemas and limits that the author of a skill has declared in one version."""
 
     inputs: dict[str, Any]
-    """The schema of them."""
+    """The schema of the inputs."""
     outputs: dict[str, Any]
     limits: dict[str, float]
-    """Of a job: `memory_mb`, `timeout_s`; none where the instance's hold."""
+    """Limits of a job (`memory_mb`, `timeout_s`); a limit is missing if that of the instance applies."""
 
 
 async def active_skills(act: Act) -> list[SkillView]:
-    """Every skill that a job can name now."""
+    """Return all skills of the active versions."""
     found = await deployments.active_skills(act.session, act.principal)
     return [_view(one.skill, one.deployment.version, one.skillpack) for one in found]
 
 
 async def written_in(act: Act, deployment_id: UUID | None, skill_name: str) -> Written:
-    """What a job of this deployment ran with."""
+    """Return the schemas and limits with which a job of this deployment ran."""
     skill = (await load_deployed_skill(act.session, deployment_id, skill_name)).skill
-    most = job_ceilings.current()
+    ceilings = job_ceilings.current()
     limits = {
-        "memory_mb": most.declared(skill.limits).memory_mb,
-        "timeout_s": most.declared_timeout_s(skill),
+        "memory_mb": ceilings.declared(skill.limits).memory_mb,
+        "timeout_s": ceilings.declared_timeout_s(skill),
     }
     declared = {name: value for name, value in limits.items() if value is not None}
     return Written(skill.input_schema, skill.output_schema, declared)

@@ -1,6 +1,6 @@
-"""A page's socket is open for as long as its person is signed in, and no longer than a few seconds more.
+"""Sockets of pages: closed a few seconds after the session of their user ends, and limited in number per user.
 
-Each person has a bounded number of them: an open one keeps a page's state.
+The number is limited because an open socket keeps the state of its page in memory.
 """
 
 from __future__ import annotations
@@ -16,46 +16,47 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.identity.limits.concurrency import ConcurrencyLimit
 from backend.identity.limits.errors import TooManyAtOnce
-from studio.session import Standing
+from studio.session import SessionStatus
 
-LOOK_EVERY_S: Final = (
-    5.0  # a session that was ended elsewhere is seen by then; acts are refused at once anyway
-)
-SIGNED_OUT: Final = 4401  # of the range for applications: the page's session has ended
-TOO_MANY: Final = 4429  # the same: the person has as many pages open as one may
+RECHECK_INTERVAL_S: Final = 5.0
+"""Seconds between two checks of the session. Actions after its end are rejected immediately in any case."""
+SIGNED_OUT: Final = 4401
+"""Close code of the range for applications: the session has ended."""
+TOO_MANY: Final = 4429
+"""Close code of the range for applications: the user has the maximum number of pages open."""
 
-StandingOf = Callable[[str | None], Awaitable[Standing]]
-"""Whether the `Cookie` header is of somebody who is signed in."""
-PersonBehind = Callable[[str | None], Awaitable[UUID | None]]
-"""Whose `Cookie` header it is."""
+SessionStatusOf = Callable[[str | None], Awaitable[SessionStatus]]
+"""Returns whether the `Cookie` header belongs to a signed-in user."""
+UserIdOf = Callable[[str | None], Awaitable[UUID | None]]
+"""Returns the ID of the user to whom the `Cookie` header belongs."""
 
 
 class WatchedSockets:
-    """ASGI middleware that opens so many sockets for each person, and closes those whose session has ended."""
+    """ASGI middleware that limits the open sockets per user and closes sockets whose session has ended."""
 
     def __init__(
-        self, app: ASGIApp, standing_of: StandingOf, person_behind: PersonBehind, *, most: int
+        self, app: ASGIApp, session_status_of: SessionStatusOf, user_id_of: UserIdOf, *, limit: int
     ) -> None:
         self._app = app
-        self._standing_of = standing_of
-        self._person_behind = person_behind
-        self._open = ConcurrencyLimit(most, what="pages", setting="PURAS_OPEN_PAGES")
+        self._session_status_of = session_status_of
+        self._user_id_of = user_id_of
+        self._open = ConcurrencyLimit(limit, what="pages", setting="PURAS_OPEN_PAGES")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the socket until either side ends it, or its session has ended."""
+        """Serve the socket until either side closes it or its session ends."""
         cookie = Headers(scope=scope).get("cookie")
-        person = await self._person_behind(cookie)
+        user_id = await self._user_id_of(cookie)
         try:
-            with self._open.slot(person) if person else contextlib.nullcontext():
+            with self._open.slot(user_id) if user_id else contextlib.nullcontext():
                 await self._serve(scope, _Socket(receive, send), cookie)
         except TooManyAtOnce:
-            await receive()  # its wish to open
+            await receive()  # the connect message
             await send({"type": "websocket.close", "code": TOO_MANY})
 
-    async def has_room(self, cookie: str | None) -> bool:
-        """Whether the person behind the cookie may open one more: a refused socket cannot tell its page."""
-        person = await self._person_behind(cookie)
-        return person is None or self._open.has_capacity(person)
+    async def has_capacity(self, cookie: str | None) -> bool:
+        """Return whether the user may open another socket; a browser hides the reason of a rejected socket."""
+        user_id = await self._user_id_of(cookie)
+        return user_id is None or self._open.has_capacity(user_id)
 
     async def _serve(self, scope: Scope, socket: _Socket, cookie: str | None) -> None:
         watching = asyncio.create_task(self._watch(socket, cookie), name="socket of a page")
@@ -68,14 +69,14 @@ class WatchedSockets:
 
     async def _watch(self, socket: _Socket, cookie: str | None) -> None:
         while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            if await self._standing_of(cookie) == "signed_out":
+            await asyncio.sleep(RECHECK_INTERVAL_S)
+            if await self._session_status_of(cookie) == "signed_out":
                 await socket.close()
                 return
 
 
 class _Socket:
-    """The two ends of a socket, which can be closed from beside."""
+    """The two directions of a socket, which another task can close."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -83,17 +84,17 @@ class _Socket:
         self._closed = asyncio.Event()
 
     async def close(self) -> None:
-        """Close it; who serves it is told that it is disconnected, and what it still sends goes nowhere."""
+        """Close the socket: the application receives a disconnect, and messages that it still sends are discarded."""
         self._closed.set()
         await self._send({"type": "websocket.close", "code": SIGNED_OUT, "reason": "Your session has ended."})
 
     async def send(self, message: Message) -> None:
-        """Send on what the application says."""
+        """Forward a message of the application, unless the socket is closed."""
         if not self._closed.is_set():
             await self._send(message)
 
     async def receive(self) -> Message:
-        """What comes next, or that the socket is closed."""
+        """Return the next message, or a disconnect if the socket is closed."""
         coming = asyncio.ensure_future(self._receive())
         closing = asyncio.ensure_future(self._closed.wait())
         try:

@@ -1,4 +1,4 @@
-"""The Reflex application: which pages there are."""
+"""The Reflex application with its pages and their routes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PAGES = [
     ("/", "Projects", home.page, [Shell.visit, home.Home.load]),
     ("/_components", "Components", gallery.page, [Shell.visit, gallery.Gallery.load]),
     ("/account", "Your account", account.page, [Shell.visit, account.Account.load]),
-    ("/operator", "Operator", operator.page, [Shell.visit, operator.Operator.load]),
+    ("/operator", "Admin", operator.page, [Shell.visit, operator.Operator.load]),
     ("/p/[project]", "Skills", project.page, [Shell.enter, project.Overview.load]),
     ("/p/[project]/api", "API reference", reference.page, [Shell.enter, reference.Reference.load]),
     ("/p/[project]/drive", "Drive", drive.page, [Shell.enter]),

@@ -1,4 +1,4 @@
-"""The look of the studio: its stylesheets, its fonts, and the words of a job's states."""
+"""The stylesheets and fonts of the studio, and the labels of the statuses of jobs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ STYLESHEETS: Final = ["/ps.css", "/ui.css", "/pages.css"]
 STATUS_WORDS: Final = {
     "queued": "Queued",
     "running": "Running",
-    "waiting": "Waiting",
+    "waiting": "Awaiting approval",
     "succeeded": "Succeeded",
     "failed": "Failed",
-    "cancelled": "Cancelled",
+    "cancelled": "Canceled",
 }
 
 _FONTS: Final = ("@fontsource-variable/geist", "@fontsource-variable/geist-mono")
@@ -30,5 +30,5 @@ class Fonts(rx.plugins.Plugin):
         return [f"{font}@{_FONTS_VERSION}" for font in _FONTS]
 
     def get_stylesheet_paths(self, **context: Any) -> Sequence[str]:
-        """Return the stylesheets of the fonts, which precede ours."""
+        """Return the stylesheets of the fonts, which precede those of the studio."""
         return [f"{font}/index.css" for font in _FONTS]

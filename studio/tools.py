@@ -1,4 +1,4 @@
-"""The tools at `/mcp`, which are made when the first call comes: to import them takes a sixth of a start."""
+"""The MCP tools at `/mcp`. They are imported at the first call, since the import takes a sixth of the start time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 
 class Tools:
-    """ASGI application for one path; what it takes in a call waits until the tools are there."""
+    """ASGI application for one path; requests wait until the tools are loaded."""
 
     def __init__(self, api: ASGIApp, *, public_url: str) -> None:
         self._api = api
         self._public_url = public_url
-        self._are_wanted = asyncio.Event()
-        self._made: asyncio.Future[Hosted]
+        self._is_requested = asyncio.Event()
+        self._loaded: asyncio.Future[Hosted]
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """What has to stand around the time in which requests come; once."""
-        self._made = asyncio.get_running_loop().create_future()
-        task = asyncio.create_task(self._keep(), name="tools at /mcp")
+        """Provide the tools for the duration of the context; to be entered once, before the first request."""
+        self._loaded = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._run(), name="tools at /mcp")
         try:
             yield
         finally:
@@ -35,25 +35,25 @@ class Tools:
             await asyncio.gather(task, return_exceptions=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call."""
-        self._are_wanted.set()
-        hosted = await asyncio.shield(self._made)
+        """Handle a request."""
+        self._is_requested.set()
+        hosted = await asyncio.shield(self._loaded)
         await hosted(scope, receive, send)
 
-    async def _keep(self) -> None:
-        """One task opens and closes what the tools stand in: their library wants it so."""
-        await self._are_wanted.wait()
+    async def _run(self) -> None:
+        """Load the tools at the first request; their library must be opened and closed by the same task."""
+        await self._is_requested.wait()
         try:
-            hosted = await asyncio.to_thread(self._make)
-        except Exception as error:  # noqa: BLE001 - whoever calls is answered with it
-            self._made.set_exception(error)
+            hosted = await asyncio.to_thread(self._load)
+        except Exception as error:  # noqa: BLE001 - every request raises it
+            self._loaded.set_exception(error)
             return
         async with hosted.running():
-            self._made.set_result(hosted)
+            self._loaded.set_result(hosted)
             await asyncio.get_running_loop().create_future()  # until cancelled
 
-    def _make(self) -> Hosted:
-        made: Hosted = importlib.import_module("puras_mcp.hosted").Hosted(
+    def _load(self) -> Hosted:
+        hosted: Hosted = importlib.import_module("puras_mcp.hosted").Hosted(
             self._api, public_url=self._public_url
         )
-        return made
+        return hosted

@@ -154,7 +154,7 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         "providers": "no key",
         "webhooks": "shop.example.org",
         "schedules": "Orders of the day",
-        "limits": "Jobs that wait for their turn",
+        "limits": "Queued jobs",
         "audit": "schedule.created",
     }
     return [
@@ -184,9 +184,9 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         Picture("marketplace", f"{base}/marketplace", "Figures of a table"),
         Picture("listing", f"{base}/marketplace/desk", "Publisher:"),
         Picture("memory", f"{base}/memory", "Acme wants it formal"),
-        Picture("api", f"{base}/api?skill=triage", "It takes"),
+        Picture("api", f"{base}/api?skill=triage", "Idempotency"),
         Picture("operator", "/operator", "Workers"),
-        Picture("account", "/account", "Where you are signed in"),
+        Picture("account", "/account", "Active sessions"),
         Picture("docs", "/docs/quickstart", "From a checkout to a skill"),
         Picture("palette", f"{base}/jobs", jobs["failed"][:8], _open_palette),
         Picture("components", "/_components", "Waterfall"),

@@ -1,1 +1,1 @@
-"""Stateless functions of Vars, and the wrappers of our own JSX."""
+"""Shared parts of pages: functions that return components, and wrappers of the JSX in `assets/ui`."""

@@ -1,4 +1,4 @@
-"""The small things that pages are made of."""
+"""Basic elements of pages: links, buttons, status labels, form fields and tables."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ Text = str | rx.Var[str]
 
 
 def link(*children: Any, href: Text, **props: Any) -> rx.Component:
-    """A link within the studio."""
+    """Return a link within the studio."""
     return router_link(*children, to=href, **props)
 
 
 def way_out(*children: Any, href: Text, **props: Any) -> rx.Component:
-    """A link to what the server itself answers: a form, or a download."""
+    """Return a link to a route of the server, such as a form or a download, instead of a page of the studio."""
     return router_link(*children, to=href, reload_document=True, **props)
 
 
 def button(label: Text, *, icon: str = "", kind: str = "", **props: Any) -> rx.Component:
-    """A button; `kind` is nothing, `pri`, `quiet` or `danger`."""
+    """Return a button; `kind` is empty, `pri`, `quiet` or `danger`."""
     drawn = [rx.icon(icon, size=14)] if icon else []
     return rx.el.button(*drawn, label, **{"type": "button", "class_name": f"btn {kind}", **props})
 
 
 def action(label: Text, *, icon: str = "", kind: str = "", on_act: Any, **props: Any) -> rx.Component:
-    """A button for an action with effects; `on_act` gets the key with which the server does it once."""
+    """Return a button for an action that changes something; `on_act` receives the action key."""
     drawn = [rx.icon(icon, size=14)] if icon else []
     return Action.create(*drawn, label=label, kind=kind, on_act=on_act, **props)
 
 
 def link_button(label: Text, *, href: Text, icon: str = "", kind: str = "", **props: Any) -> rx.Component:
-    """A link that looks like a button."""
+    """Return a link in the style of a button."""
     drawn = [rx.icon(icon, size=14)] if icon else []
     return link(*drawn, label, href=href, class_name=f"btn {kind}", **props)
 
 
 def status(state: Text, reason: Text = "", *, is_big: bool = False, word: Any = None) -> rx.Component:
-    """A job's state: shape, word and reason; `word` is for what is no job, and drawn like one."""
+    """Return the status of a job with its reason; `word` replaces the label for items that are not jobs."""
     if word is None:
         is_known = isinstance(state, str)
         word = STATUS_WORDS[state] if is_known else rx.match(state, *STATUS_WORDS.items(), "Unknown")
@@ -56,35 +56,35 @@ def status(state: Text, reason: Text = "", *, is_big: bool = False, word: Any = 
 
 
 def tag(text: Text, *, state: str = "") -> rx.Component:
-    """A short fact in a frame."""
+    """Return a short text in a frame."""
     return rx.el.span(text, class_name="tag", custom_attrs={"data-s": state})
 
 
 def note(*children: Any, state: Text = "", **props: Any) -> rx.Component:
-    """A sentence that matters: `state` is nothing, `ok`, `wait` or `fail`."""
+    """Return a notice; `state` is empty, `ok`, `wait` or `fail`."""
     role = rx.cond(rx.Var.create(state) == "fail", "alert", "status")
     return rx.el.div(*children, class_name="note", role=role, custom_attrs={"data-s": state}, **props)
 
 
 def identifier(value: rx.Var[str]) -> rx.Component:
-    """The beginning of an id, the whole on hover, and a button that copies it."""
+    """Return the first characters of an ID, with the full ID as its title and a button that copies it."""
     return rx.el.span(
         rx.el.span(value[:8], class_name="mono", title=value),
-        Copy.create(text=value, label="Copy the id", bare=True),
+        Copy.create(text=value, label="Copy ID", bare=True),
         class_name="row",
         style={"gap": "2px", "display": "inline-flex"},
     )
 
 
 def facts(*pairs: tuple[str, Any]) -> rx.Component:
-    """Names and values side by side."""
+    """Return a list of names and values."""
     return rx.el.dl(
         *[rx.el.div(rx.el.dt(name), rx.el.dd(value)) for name, value in pairs], class_name="facts"
     )
 
 
 def code(text: Text, *, is_bare: bool = False) -> rx.Component:
-    """A block of code with a button that copies it."""
+    """Return a code block with a button that copies it."""
     return rx.el.div(
         rx.el.div(Copy.create(text=text), class_name="copy"),
         rx.el.pre(text, class_name="code bare" if is_bare else "code", tab_index=0),
@@ -95,16 +95,16 @@ def code(text: Text, *, is_bare: bool = False) -> rx.Component:
 def field(
     label: str, name: str, control: Callable[..., rx.Component], *children: Any, hint: str = "", **props: Any
 ) -> rx.Component:
-    """A control of a form with its label, and what there is to say about it."""
-    place = f"field-{name}"
-    described = {"aria_describedby": f"{place}-hint"} if hint else {}
-    made = control(*children, **{"id": place, "name": name, "class_name": "in", **described, **props})
-    told = [rx.el.span(hint, class_name="hint", id=f"{place}-hint")] if hint else []
-    return rx.el.div(rx.el.label(label, html_for=place, class_name="label"), made, *told, class_name="field")
+    """Return a form control with its label and hint."""
+    id_ = f"field-{name}"
+    described = {"aria_describedby": f"{id_}-hint"} if hint else {}
+    input_ = control(*children, **{"id": id_, "name": name, "class_name": "in", **described, **props})
+    hints = [rx.el.span(hint, class_name="hint", id=f"{id_}-hint")] if hint else []
+    return rx.el.div(rx.el.label(label, html_for=id_, class_name="label"), input_, *hints, class_name="field")
 
 
 def form_end(problem: rx.Var[str], label: Any, on_cancel: Any) -> tuple[rx.Component, ...]:
-    """The end of a form: why it was refused, the button that sends it, and the way out."""
+    """Return the end of a form: its error, the submit button and the cancel button."""
     return (
         rx.cond(problem != "", note(problem, state="fail")),
         rx.el.div(
@@ -116,7 +116,7 @@ def form_end(problem: rx.Var[str], label: Any, on_cancel: Any) -> tuple[rx.Compo
 
 
 def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
-    """A titled part of a page."""
+    """Return a section of a page with its heading."""
     return rx.el.section(
         rx.el.div(
             rx.el.h2(title, class_name="grow"), *actions, class_name="row", style={"margin_bottom": "10px"}
@@ -127,7 +127,7 @@ def section(title: str, *children: Any, actions: Any = ()) -> rx.Component:
 
 
 def table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
-    """A table; each column is its title, width and class (`num` for numbers)."""
+    """Return a table; each column is a tuple of title, width and class (`num` for numbers)."""
     return rx.el.table(
         rx.el.thead(
             rx.el.tr(
@@ -144,14 +144,14 @@ def table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Comp
 
 
 def framed_table(label: str, columns: list[tuple[Any, str, str]], body: Any) -> rx.Component:
-    """A table in a frame of its own, within which it scrolls where the screen is narrow."""
+    """Return a table in a frame, in which it scrolls on narrow screens."""
     return rx.el.div(
         table(label, columns, body), class_name="pane wide", tab_index=0, role="region", aria_label=label
     )
 
 
 def empty(icon: str, title: Text, text: Text, *children: Any) -> rx.Component:
-    """What a list shows when there is nothing: what this is, and how to make the first one."""
+    """Return the empty state of a list: what the list contains, and how to create the first item."""
     return rx.el.div(
         rx.el.div(
             rx.icon(icon, size=20, color="var(--acc-t)"),

@@ -1,4 +1,4 @@
-"""The wrapper of our own JSX in `assets/ui/evals`."""
+"""Wrapper of the JSX in `assets/ui/evals`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import reflex as rx
 
 
 class EvalBoard(rx.Component):
-    """The evals of a skillpack: suites by version and model, cases, gates, findings.
+    """The evals of a skillpack: suites by version and model, cases, gates and insights.
 
-    `push` and `suite` are how its first version and a suite are made from code.
+    `push` and `suite` are code snippets that publish a version and run a suite.
     """
 
     library = "$/public/ui/evals/evals.jsx"

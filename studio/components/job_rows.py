@@ -1,4 +1,4 @@
-"""Jobs of several projects as rows of a table."""
+"""A table of jobs of several projects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLUMNS: Final[list[tuple[Any, str, str]]] = [
 
 @dataclass
 class JobRow:
-    """What a list shows of a job."""
+    """The data of a job in the table."""
 
     id: str
     short: str
@@ -40,7 +40,7 @@ class JobRow:
 
 
 def row_of(job: JobRead, slug: str, project: str, skill: str) -> JobRow:
-    """The row of a job of the project with this slug and name; `skill` is the whole name."""
+    """Return the row of a job; `slug` and `project` are the slug and name of its project, `skill` the full name."""
     return JobRow(
         id=str(job.id),
         short=str(job.id)[:8],
@@ -56,7 +56,7 @@ def row_of(job: JobRead, slug: str, project: str, skill: str) -> JobRow:
 
 
 def framed_job_table(rows: rx.Var[list[JobRow]]) -> rx.Component:
-    """The jobs, each row a link to its job, in a frame among other things."""
+    """Return the table of jobs, with a link to each job."""
     return framed_table("Jobs", _COLUMNS, rx.foreach(rows, _row))
 
 

@@ -1,4 +1,4 @@
-"""Wrappers of our own JSX in `assets/ui`: what needs the browser's clock, a stream, or a schema known at run time."""
+"""Wrappers of the JSX in `assets/ui`: components that need a timer, a stream, or a schema known at run time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _two(value: rx.Var[Any], key: rx.Var[str]) -> list[rx.Var[Any]]:
 
 
 class Ago(rx.Component):
-    """How long ago a moment was; the exact one on hover."""
+    """The time since a timestamp, with the exact timestamp as its title."""
 
     library = "$/public/ui/time.jsx"
     tag = "Ago"
@@ -30,7 +30,7 @@ class Ago(rx.Component):
 
 
 class Elapsed(rx.Component):
-    """Time from `start` to `end`; ticks while there is no end."""
+    """The time from `start` to `end`; it is updated every second while `end` is empty."""
 
     library = "$/public/ui/time.jsx"
     tag = "Elapsed"
@@ -39,7 +39,7 @@ class Elapsed(rx.Component):
 
 
 class Pulse(rx.Component):
-    """Calls `on_beat` every so many seconds while somebody looks at the page."""
+    """A timer that calls `on_beat` every `seconds` seconds while the page is visible."""
 
     library = "$/public/ui/time.jsx"
     tag = "Pulse"
@@ -48,7 +48,7 @@ class Pulse(rx.Component):
 
 
 class Copy(rx.Component):
-    """A button that copies a text."""
+    """A button that copies a text to the clipboard."""
 
     library = "$/public/ui/controls.jsx"
     tag = "Copy"
@@ -58,9 +58,9 @@ class Copy(rx.Component):
 
 
 class Confirm(rx.Component):
-    """A button that asks before it acts; `typed` is what must be typed first, where that is not empty.
+    """A button that opens a confirmation dialog; if `typed` is not empty, the user must enter it to confirm.
 
-    `keys` is the key that presses it; `on_confirm` gets the key with which the server does the action once.
+    `keys` is the keyboard shortcut of the button; `on_confirm` receives the action key.
     """
 
     library = "$/public/ui/controls.jsx"
@@ -79,12 +79,12 @@ class Confirm(rx.Component):
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
-        """Create the button, busy while its action is under way."""
+        """Create the button, which is busy while its action is in progress."""
         return super().create(*children, **watched(), **props)
 
 
 class Action(rx.Component):
-    """A button for an action with effects: busy while it is under way; `on_act` gets the action's key."""
+    """A button for an action that changes something, busy while in progress; `on_act` receives the action key."""
 
     library = "$/public/ui/action.jsx"
     tag = "Action"
@@ -101,12 +101,12 @@ class Action(rx.Component):
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
-        """Create the button; its children are drawn before the label."""
+        """Create the button; its children appear before the label."""
         return super().create(*children, **watched(), **props)
 
 
 class Submit(rx.Component):
-    """The button that sends its form, busy while the form's action is under way."""
+    """The submit button of a form, busy while the action of the form is in progress."""
 
     library = "$/public/ui/action.jsx"
     tag = "Submit"
@@ -122,7 +122,7 @@ class Submit(rx.Component):
 
 
 class Tabs(rx.Component):
-    """Tabs with arrow keys; `items` are `{id, label}`. The address names the picked one as `param`, if given."""
+    """Tabs with arrow keys; `items` are `{id, label}`. If `param` is set, the URL contains the selected tab."""
 
     library = "$/public/ui/controls.jsx"
     tag = "Tabs"
@@ -134,7 +134,7 @@ class Tabs(rx.Component):
 
 
 class Split(rx.Component):
-    """Two panes side by side, with a bar between them that is moved; `name` is what its place is kept under."""
+    """Two panes with a movable separator; its position is stored in the browser under `name`."""
 
     library = "$/public/ui/split.jsx"
     tag = "Split"
@@ -144,7 +144,7 @@ class Split(rx.Component):
 
 
 class Json(rx.Component):
-    """JSON, coloured."""
+    """JSON with syntax highlighting."""
 
     library = "$/public/ui/value.jsx"
     tag = "Json"
@@ -152,7 +152,7 @@ class Json(rx.Component):
 
 
 class Value(rx.Component):
-    """A value as its schema says it should be seen."""
+    """A value, rendered according to its schema."""
 
     library = "$/public/ui/value.jsx"
     tag = "Value"
@@ -163,7 +163,7 @@ class Value(rx.Component):
 
 
 class SchemaForm(rx.Component):
-    """A form made from an input schema, with raw JSON beside it."""
+    """A form generated from an input schema, with a view of the raw JSON."""
 
     library = "$/public/ui/form.jsx"
     tag = "SchemaForm"
@@ -181,12 +181,12 @@ class SchemaForm(rx.Component):
 
     @classmethod
     def create(cls, *children: Any, **props: Any) -> rx.Component:
-        """Create the form, busy while a run is being submitted."""
+        """Create the form, which is busy while a job is being submitted."""
         return super().create(*children, **watched(), **props)
 
 
 class JobList(rx.Component):
-    """The jobs of a project as they come and go, with filters that are in the address."""
+    """The live list of the jobs of a project, with filters that are stored in the URL."""
 
     library = "$/public/ui/jobs/list.jsx"
     tag = "JobList"
@@ -196,7 +196,7 @@ class JobList(rx.Component):
 
 
 class Playground(rx.Component):
-    """A skill with one form, run in up to four columns side by side."""
+    """A form for one skill, which runs in up to four columns side by side."""
 
     library = "$/public/ui/play/playground.jsx"
     tag = "Playground"
@@ -209,11 +209,11 @@ class Playground(rx.Component):
 
 
 class Editor(rx.Component):
-    """The editor of a skillpack's working copy, with the skill under the cursor to try."""
+    """The editor of a skillpack's draft, in which the current skill can be run."""
 
     library = "$/public/ui/editor/editor.jsx"
     tag = "Editor"
-    lib_dependencies: list[str] = [  # pinned; the build takes them into reflex.lock
+    lib_dependencies: list[str] = [  # pinned; the build adds them to reflex.lock
         "codemirror@6.0.2",
         "@codemirror/autocomplete@6.20.4",
         "@codemirror/language@6.13.1",
@@ -229,14 +229,14 @@ class Editor(rx.Component):
     project: rx.Var[str]
     csrf: rx.Var[str]
     user: rx.Var[str]
-    """Id of who is signed in: text that is not saved is kept in the browser for them alone."""
+    """The ID of the signed-in user. The browser stores unsaved text separately for each user."""
     skillpack: rx.Var[str]
     can_write: rx.Var[bool]
     can_manage: rx.Var[bool]
 
 
 class Notebook(Editor):
-    """The notebooks of a skillpack's working copy, run in the project's kernels."""
+    """The notebooks of a skillpack's draft, which run in kernels of the project."""
 
     library = "$/public/ui/notebook/notebook.jsx"
     tag = "Notebook"
@@ -244,7 +244,7 @@ class Notebook(Editor):
 
 
 class Drive(rx.Component):
-    """The files of a project; the address names the folder and the file that is looked at."""
+    """The files of a project; the URL contains the open folder and the open file."""
 
     library = "$/public/ui/drive/drive.jsx"
     tag = "Drive"
@@ -255,7 +255,7 @@ class Drive(rx.Component):
 
 
 class Commands(rx.Component):
-    """The palette, the keys and their sheet; `places` are `{label, group, keys, href}`."""
+    """The command palette, the keyboard shortcuts and their list; `places` are `{label, group, keys, href}`."""
 
     library = "$/public/ui/commands.jsx"
     tag = "Commands"
@@ -264,7 +264,7 @@ class Commands(rx.Component):
 
 
 class BundleDrop(rx.Component):
-    """Where a bundle is dropped to be published."""
+    """The area in which users drop a bundle to publish it."""
 
     library = "$/public/ui/bundle.jsx"
     tag = "BundleDrop"
@@ -274,7 +274,7 @@ class BundleDrop(rx.Component):
 
 
 class Timeline(rx.Component):
-    """What a job did and when: a waterfall of its spans, with an inspector; `src` is `project/job`."""
+    """A waterfall of the spans of a job, with an inspector; `src` is `project/job`."""
 
     library = "$/public/ui/timeline.jsx"
     tag = "Timeline"
@@ -286,7 +286,7 @@ class Timeline(rx.Component):
 
 
 class Waterfall(rx.Component):
-    """Spans as a tree beside their time; `now` is where those end that still last, in their milliseconds."""
+    """A tree of spans on a time axis; `now` is the end of spans that are still open, in milliseconds."""
 
     library = "$/public/ui/waterfall.jsx"
     tag = "Waterfall"
@@ -297,7 +297,7 @@ class Waterfall(rx.Component):
 
 
 class Transcript(rx.Component):
-    """What an agent and its tools said to each other, as it comes."""
+    """The live conversation of an agent with its tools."""
 
     library = "$/public/ui/transcript.jsx"
     tag = "Transcript"
@@ -305,7 +305,7 @@ class Transcript(rx.Component):
 
 
 class Sandbox(rx.Component):
-    """What held each attempt of a job."""
+    """The sandbox of each attempt of a job, with its limits and usage."""
 
     library = "$/public/ui/sandbox.jsx"
     tag = "Sandbox"
@@ -315,7 +315,7 @@ class Sandbox(rx.Component):
 
 
 class LiveCost(rx.Component):
-    """What a job has cost so far, then what it was `charged`."""
+    """The cost of a running job so far, or the amount that a finished job was `charged`."""
 
     library = "$/public/ui/live.jsx"
     tag = "LiveCost"
@@ -325,7 +325,7 @@ class LiveCost(rx.Component):
 
 
 class LiveSteps(rx.Component):
-    """The steps and tokens of an agent so far."""
+    """The number of steps and tokens of an agent so far."""
 
     library = "$/public/ui/live.jsx"
     tag = "LiveSteps"
@@ -336,7 +336,7 @@ class LiveSteps(rx.Component):
 
 
 class LiveProgress(rx.Component):
-    """How far a function says that it is, while it runs."""
+    """The progress that a running function reports."""
 
     library = "$/public/ui/live.jsx"
     tag = "LiveProgress"
@@ -345,7 +345,7 @@ class LiveProgress(rx.Component):
 
 
 class Traceback(rx.Component):
-    """The traceback with which a job failed; its frames lead to the editor of the skillpack."""
+    """The traceback of a failed job; its frames link to the editor of the skillpack."""
 
     library = "$/public/ui/traceback.jsx"
     tag = "Traceback"
@@ -354,7 +354,7 @@ class Traceback(rx.Component):
 
 
 class EventsLoaded(rx.Component):
-    """How many of a job's events are loaded, until all are."""
+    """The number of loaded events of a job, until all are loaded."""
 
     library = "$/public/ui/live.jsx"
     tag = "EventsLoaded"
@@ -363,7 +363,7 @@ class EventsLoaded(rx.Component):
 
 
 class EventList(rx.Component):
-    """A job's events as they happen."""
+    """The live list of the events of a job."""
 
     library = "$/public/ui/events.jsx"
     tag = "EventList"
@@ -371,7 +371,7 @@ class EventList(rx.Component):
 
 
 class Logs(rx.Component):
-    """What a job printed and logged, as it happens."""
+    """The live output and log of a job."""
 
     library = "$/public/ui/events.jsx"
     tag = "Logs"
@@ -379,7 +379,7 @@ class Logs(rx.Component):
 
 
 class Turns(rx.Component):
-    """Shows nothing; tells when a job's state has changed since the event `after`."""
+    """An invisible component that calls `on_turn` when the status of a job changes after the event `after`."""
 
     library = "$/public/ui/events.jsx"
     tag = "Turns"
@@ -389,14 +389,14 @@ class Turns(rx.Component):
 
 
 class ToSignIn(rx.Component):
-    """Leaves for the sign-in form."""
+    """A component that navigates to the sign-in form."""
 
     library = "$/public/ui/leave.jsx"
     tag = "ToSignIn"
 
 
 class StaySignedIn(rx.Component):
-    """Shows nothing; leaves for the sign-in form when the page's line is `off` because the session has ended."""
+    """An invisible component that goes to the sign-in form if the connection is `off` because the session ended."""
 
     library = "$/public/ui/leave.jsx"
     tag = "StaySignedIn"
@@ -404,7 +404,7 @@ class StaySignedIn(rx.Component):
 
 
 class SignOut(rx.Component):
-    """The form that ends the session: a row of the sidebar, or a `button`; `user` is the id of who is signed in."""
+    """The form that ends the session, as an item of the sidebar or as a `button`; `user` is the ID of the user."""
 
     library = "$/public/ui/leave.jsx"
     tag = "SignOut"

@@ -1,4 +1,4 @@
-"""The same act from code, in one language at a time; `studio.code_snippets` writes the texts."""
+"""Code snippets with one tab per language; `studio.code_snippets` creates the texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import reflex as rx
 
 
 class Languages(rx.Component):
-    """The languages that there are texts for, as tabs over the text of one."""
+    """Tabs with the languages, above the snippet of the selected one."""
 
     library = "$/public/ui/snippets.jsx"
     tag = "Snippets"
@@ -14,12 +14,12 @@ class Languages(rx.Component):
 
 
 def snippets(texts: rx.Var[dict[str, str]]) -> rx.Component:
-    """The ways in a frame."""
+    """Return the snippets in a frame."""
     return rx.el.div(Languages.create(texts=texts), class_name="pane")
 
 
 def from_code(texts: rx.Var[dict[str, str]]) -> rx.Component:
-    """The ways under what an empty page offers first."""
+    """Return the snippets with a heading, for the empty state of a page."""
     return rx.el.div(
         rx.el.div("Or from your code", class_name="cap", style={"margin_bottom": "6px"}),
         snippets(texts),

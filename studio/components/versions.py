@@ -1,4 +1,4 @@
-"""Wrappers of our own JSX in `assets/ui/versions`: what differs between versions, and their gates."""
+"""Wrappers of the JSX in `assets/ui/versions`: differences between versions, and their eval gates."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _one(state: rx.Var[Any]) -> list[rx.Var[Any]]:
 
 
 class Check(rx.Component):
-    """A box that shows at once what was chosen."""
+    """A checkbox that shows a change immediately, before the server confirms it."""
 
     library = "$/public/ui/controls.jsx"
     tag = "Check"
@@ -26,7 +26,7 @@ class Check(rx.Component):
 
 
 class Diff(rx.Component):
-    """Two texts as one list of lines; what did not change folds away. None is a text that is not there."""
+    """The differences between two texts, with unchanged lines collapsed. None stands for a missing text."""
 
     library = "$/public/ui/versions/diff.jsx"
     tag = "Diff"
@@ -36,7 +36,7 @@ class Diff(rx.Component):
 
 
 class Comparison(rx.Component):
-    """What the version `head` changes over `base`: what breaks callers, the other changes, files line by line."""
+    """The changes from version `base` to `head`: breaking changes, other changes, and the differences of files."""
 
     library = "$/public/ui/versions/comparison.jsx"
     tag = "Comparison"
@@ -47,7 +47,7 @@ class Comparison(rx.Component):
 
 
 class Gate(rx.Component):
-    """How a version stands with the gates of its skills, as it happens; `on_settled` gets the state in the end."""
+    """The live state of the eval gates of a version; `on_settled` receives the final state."""
 
     library = "$/public/ui/versions/gate.jsx"
     tag = "Gate"

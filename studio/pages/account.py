@@ -1,4 +1,4 @@
-"""`/account`: the person, their password, and where they are signed in."""
+"""`/account`: the user, the password and the active sessions."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from studio.shell import Crumb, Shell, shell
 
 @dataclass
 class SessionRow:
-    """A browser in which the person is signed in."""
+    """A session of the user in a browser."""
 
     id: str
     browser: str
     user_agent: str
-    address: str
+    ip_address: str
     is_current: bool
     created_at: str
     last_seen_at: str
 
 
 class Account(rx.State):
-    """The person's sessions."""
+    """The account and the sessions of the user."""
 
-    called: str = ""
-    """The person's name, which they may not have given."""
+    name: str = ""
+    """The name of the user; it may be empty."""
     is_operator: bool = False
     rows: list[SessionRow] = []
     others: int = 0
@@ -43,14 +43,14 @@ class Account(rx.State):
 
     @rx.event
     async def load(self):
-        """Read who it is and where they are signed in."""
+        """Load the user and the sessions."""
         self.reset()
         await self._read()
         self.is_loaded = True
 
     @rx.event
     async def end(self, session_id: str):
-        """Sign out one browser; one that is signed out already is as good."""
+        """End one session; a session that has already ended is not an error."""
         async with session.visiting(self) as visit:
             person = visit.person
             with suppress(SessionNotFound, ValueError):
@@ -60,7 +60,7 @@ class Account(rx.State):
 
     @rx.event
     async def end_others(self):
-        """Sign out everywhere but here."""
+        """End all other sessions."""
         async with session.visiting(self) as visit:
             person = visit.person
             await sessions.revoke_all(visit.session, person.user_id, by=person.label, keep=person.session_id)
@@ -70,7 +70,7 @@ class Account(rx.State):
     async def _read(self) -> None:
         async with session.visiting(self) as visit:
             person = visit.person
-            self.called, self.is_operator = person.name, person.is_operator
+            self.name, self.is_operator = person.name, person.is_operator
             found = await sessions.list_active(visit.session, person.user_id)
         self.rows = [_row(one, is_current=one.id == person.session_id) for one in found]
         self.others = sum(not row.is_current for row in self.rows)
@@ -81,7 +81,7 @@ def _row(row: Session, *, is_current: bool) -> SessionRow:
         id=str(row.id),
         browser=browser_in(row.user_agent),
         user_agent=row.user_agent,
-        address=row.address or "unknown",
+        ip_address=row.address or "Unknown",
         is_current=is_current,
         created_at=row.created_at.isoformat(),
         last_seen_at=row.last_seen_at.isoformat(),
@@ -89,7 +89,7 @@ def _row(row: Session, *, is_current: bool) -> SessionRow:
 
 
 def page() -> rx.Component:
-    """Who it is, the way to another password, and the sessions."""
+    """Render the user, the link to the password form, and the sessions."""
     return shell(
         "account",
         [Crumb("Projects", "/"), Crumb("Your account")],
@@ -104,14 +104,14 @@ def page() -> rx.Component:
 def _person() -> rx.Component:
     return rx.el.section(
         rx.el.div(
-            rx.el.h1(rx.cond(Account.called != "", Account.called, Shell.email), class_name="cut"),
+            rx.el.h1(rx.cond(Account.name != "", Account.name, Shell.email), class_name="cut"),
             rx.cond(Account.is_operator, tag("operator")),
             rx.el.div(class_name="grow"),
             SignOut.create(csrf=Shell.csrf, user=Shell.user_id, button=True),
             class_name="row",
         ),
-        rx.cond(Account.called != "", facts(("E-mail", Shell.email))),
-        aria_label="You",
+        rx.cond(Account.name != "", facts(("E-mail", Shell.email))),
+        aria_label="User",
     )
 
 
@@ -119,39 +119,39 @@ def _password() -> rx.Component:
     return section(
         "Password",
         rx.el.p(
-            "A new password signs you out everywhere but here.",
+            "If you change your password, all of your other sessions end.",
             class_name="t2",
             style={"margin_bottom": "10px"},
         ),
-        way_out("Change your password", href="/password", class_name="btn"),
+        way_out("Change password", href="/password", class_name="btn"),
     )
 
 
 def _sessions() -> rx.Component:
     columns = [
         ("Browser", "34%", ""),
-        ("Address", "22%", ""),
+        ("IP address", "22%", ""),
         ("Last used", "15%", "num"),
         ("Signed in", "15%", "num"),
         (rx.el.span("Action", class_name="hidden-label"), "14%", "num"),
     ]
-    everywhere_else = Confirm.create(
-        label="Sign out everywhere else",
-        title="Sign out everywhere else?",
-        text="Every other browser is sent to the sign-in form within seconds. This one stays.",
-        confirm="Sign them out",
+    end_others = Confirm.create(
+        label="Sign out other sessions",
+        title="Sign out all other sessions?",
+        text="All other browsers are signed out within seconds. This browser stays signed in.",
+        confirm="End other sessions",
         disabled=Account.others == 0,
         on_confirm=Account.end_others,
     )
     return section(
-        "Where you are signed in",
+        "Active sessions",
         framed_table("Sessions", columns, rx.foreach(Account.rows, _session)),
         rx.el.p(
-            "A session that is not used for a week ends by itself.",
+            "A session expires after one week without use.",
             class_name="t3",
             style={"margin_top": "8px"},
         ),
-        actions=[everywhere_else],
+        actions=[end_others],
     )
 
 
@@ -160,12 +160,12 @@ def _session(row: rx.Var[SessionRow]) -> rx.Component:
         rx.el.td(
             rx.el.span(
                 rx.el.span(row.browser, class_name="cut"),
-                rx.cond(row.is_current, tag("this one", state="ok")),
+                rx.cond(row.is_current, tag("current", state="ok")),
                 class_name="row",
                 title=row.user_agent,
             )
         ),
-        rx.el.td(row.address, class_name="mono t2", title=row.address),
+        rx.el.td(row.ip_address, class_name="mono t2", title=row.ip_address),
         rx.el.td(Ago.create(moment=row.last_seen_at), class_name="num t2"),
         rx.el.td(Ago.create(moment=row.created_at), class_name="num t3"),
         rx.el.td(
@@ -175,11 +175,8 @@ def _session(row: rx.Var[SessionRow]) -> rx.Component:
                     label="End",
                     kind="small",
                     title="End this session?",
-                    text=row.browser
-                    + ", from "
-                    + row.address
-                    + ", is sent to the sign-in form within seconds.",
-                    confirm="End the session",
+                    text=row.browser + " at " + row.ip_address + " is signed out within seconds.",
+                    confirm="End session",
                     on_confirm=Account.end(row.id),
                 ),
             ),

@@ -1,6 +1,6 @@
 """`/p/{project}/drive`: the files of a project.
 
-The page itself is `assets/ui/drive`, which speaks to the same REST routes as everybody else.
+The content of the page is in `assets/ui/drive`, which uses the public REST API.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from studio.shell import Crumb, Shell, shell
 
 
 def page() -> rx.Component:
-    """The folders, what is in them, and what is on its way."""
+    """Render the folders, the files and the running uploads."""
     return shell(
         "drive",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Drive")],

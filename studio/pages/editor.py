@@ -1,6 +1,6 @@
-"""`/p/{project}/editor`: the working copy of a skillpack, written and tried in the browser.
+"""`/p/{project}/editor`: the draft of a skillpack, edited and tested in the browser.
 
-The editor itself is `assets/ui/editor`, which speaks to the same REST routes as everybody else.
+The editor is in `assets/ui/editor`, which uses the public REST API.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from studio.shell import Shell
 
 
 class Editing(OfSkillpack, rx.State):
-    """Whose working copy is open."""
+    """The skillpack whose draft is open."""
 
 
 def page() -> rx.Component:
-    """The choice of the skillpack, and the editor."""
+    """Render the selection of the skillpack, and the editor."""
     return page_of_skillpack(
         "editor", "Editor", Editing, Editor, user=Shell.user_id, can_manage=Shell.can_manage
     )

@@ -1,6 +1,6 @@
-"""`/p/{project}/evals`: how good the skills of a skillpack are, version by version.
+"""`/p/{project}/evals`: the eval results of a skillpack by version.
 
-The page itself is `assets/ui/evals`, which speaks to the same REST routes as everybody else.
+The content of the page is in `assets/ui/evals`, which uses the public REST API.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from studio.pages.skillpack_page import OfSkillpack, page_of_skillpack
 
 
 class Evals(OfSkillpack, rx.State):
-    """Of which skillpack the evals are shown."""
+    """The skillpack whose evals are shown."""
 
     push: dict[str, str] = {}
-    """How the first version is made from code."""
+    """Code snippets that publish the first version."""
     suite: dict[str, str] = {}
-    """How the cases of a skill are run from code."""
+    """Code snippets that run the eval cases of a skill."""
 
     @rx.event
     def write(self):
-        """What is done from code, once the skillpack is known."""
+        """Create the code snippets for the selected skillpack."""
         origin, is_default = session.context().settings.url, self.slug == self.packs[0].slug
         self.push = of_push(origin, "" if is_default else self.slug)
         self.suite = of_suite(origin, self.slug, is_default=is_default)
 
 
 def page() -> rx.Component:
-    """The choice of the skillpack, and its evals."""
+    """Render the selection of the skillpack, and its evals."""
     return page_of_skillpack("evals", "Evals", Evals, EvalBoard, push=Evals.push, suite=Evals.suite)

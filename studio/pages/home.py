@@ -1,4 +1,4 @@
-"""`/`: the person's projects and how they do, what failed of late, and a new one."""
+"""`/`: the projects of the user with their key figures, recent failures, and the form for a new project."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ from studio.shell import Crumb, shell
 from studio.skillpacks import JobNames, job_names
 
 _MAX_FAILURES = 6
-_FAILURES_OF_EACH = 3
+_MAX_FAILURES_PER_PROJECT = 3
 _MAX_CARDS = 6
-"""More projects are rows."""
-_SPARKS = 24
+"""If there are more projects, they are shown as rows."""
+_HOURS = 24
 
 
 @dataclass
 class ProjectCard:
-    """What the home page shows of a project."""
+    """The data of a project on the home page."""
 
     slug: str
     name: str
     role: str
     version: str
-    """Active in the default skillpack; empty: nothing yet."""
+    """The active version of the default skillpack; empty if there is none."""
     balance: str
     jobs: str
-    """Of the last day, as are those that follow."""
+    """The number of jobs in the last 24 hours; `rate`, `spent` and `sparks` cover the same period."""
     rate: str
-    """Of those that have ended; empty where none has."""
+    """The success rate of the finished jobs; empty if there are none."""
     spent: str
     last_job_at: str
     sparks: list[str] = field(default_factory=list)
-    """Heights, hour by hour."""
+    """The heights of the bars of the chart, one per hour."""
 
 
 @dataclass
 class TemplateCard:
-    """What a new project can begin with."""
+    """A template for a new project."""
 
     name: str
     title: str
@@ -63,13 +63,13 @@ class TemplateCard:
     skills: str
 
 
-class _Looked(NamedTuple):
+class _ProjectSummary(NamedTuple):
     card: ProjectCard
     failed: list[JobRow]
 
 
 class Home(rx.State):
-    """The home page."""
+    """The state of the home page."""
 
     cards: list[ProjectCard] = []
     failures: list[JobRow] = []
@@ -79,13 +79,13 @@ class Home(rx.State):
 
     @rx.event
     async def load(self):
-        """Read the person's projects and what failed in them of late."""
+        """Load the projects of the user and their recent failures."""
         self.is_naming = False
-        # What the tab remembers stays in view until then: a name may be typed into its form already.
+        # The previous content stays visible until then, since the user may already type into the form.
         async with session.visiting(self) as visit:
-            looked = [await _look_into(visit, one) for one in await memberships(visit.session, visit.person)]
-        self.cards = [one.card for one in looked]
-        failures = [row for one in looked for row in one.failed]
+            found = [await _summary(visit, one) for one in await memberships(visit.session, visit.person)]
+        self.cards = [one.card for one in found]
+        failures = [row for one in found for row in one.failed]
         self.failures = sorted(failures, key=lambda row: row.created_at, reverse=True)[:_MAX_FAILURES]
         self.templates = [
             TemplateCard(one.name, one.title, one.description, ", ".join(one.skills))
@@ -94,13 +94,13 @@ class Home(rx.State):
         self.is_loaded = True
 
     @rx.event
-    def name_one(self):
-        """Show the form for a new project, or put it away."""
+    def toggle_form(self):
+        """Show or hide the form for a new project."""
         self.is_naming = not self.is_naming
 
     @rx.event
     async def create(self, form: dict[str, Any]):
-        """Make a project, with the skills of a template if one was chosen, and go to it."""
+        """Create a project, with the skills of a template if one is selected, and open it."""
         context, template = session.context(), str(form.get("template", ""))
         async with session.visiting(self, once=form) as visit:
             project = await creation.create(
@@ -123,14 +123,14 @@ class Home(rx.State):
         return rx.redirect(f"/p/{project.slug}")
 
 
-async def _look_into(visit: Visit, one: Membership) -> _Looked:
+async def _summary(visit: Visit, one: Membership) -> _ProjectSummary:
     principal = await act_in(visit.session, visit.person, str(one.project.id))
     wallet = await balance(visit.session, principal)
     newest = await list_jobs(visit.session, principal, filters=JobFilter(), limit=1)
     failed = await list_jobs(
-        visit.session, principal, filters=JobFilter(status="failed"), limit=_FAILURES_OF_EACH
+        visit.session, principal, filters=JobFilter(status="failed"), limit=_MAX_FAILURES_PER_PROJECT
     )
-    bars = await activity.bars(visit.session, principal, count=_SPARKS)
+    bars = await activity.bars(visit.session, principal, count=_HOURS)
     succeeded, ended = sum(bar.succeeded for bar in bars), sum(bar.succeeded + bar.failed for bar in bars)
     card = ProjectCard(
         slug=one.project.slug,
@@ -145,7 +145,8 @@ async def _look_into(visit: Visit, one: Membership) -> _Looked:
         sparks=_heights(bars),
     )
     names = await job_names(visit.session, principal) if failed else JobNames({})
-    return _Looked(card, [row_of(job, one.project.slug, one.project.name, names.of(job)) for job in failed])
+    rows = [row_of(job, one.project.slug, one.project.name, names.of(job)) for job in failed]
+    return _ProjectSummary(card, rows)
 
 
 async def _active_version(visit: Visit, principal: Principal) -> str:
@@ -157,16 +158,16 @@ async def _active_version(visit: Visit, principal: Principal) -> str:
 
 
 def _heights(bars: Any) -> list[str]:
-    most = max((bar.jobs for bar in bars), default=0)
-    return [_height(bar, most) for bar in bars] if most else []
+    highest = max((bar.jobs for bar in bars), default=0)
+    return [_height(bar, highest) for bar in bars] if highest else []
 
 
-def _height(bar: Bar, most: int) -> str:
-    return f"{max(6, round(100 * bar.jobs / most)) if bar.jobs else 0}%"
+def _height(bar: Bar, highest: int) -> str:
+    return f"{max(6, round(100 * bar.jobs / highest)) if bar.jobs else 0}%"
 
 
 def page() -> rx.Component:
-    """The projects as cards, or how to make the first one."""
+    """Render the projects as cards, or the form for the first project."""
     return shell(
         "home",
         [Crumb("Projects")],
@@ -193,7 +194,7 @@ def _projects() -> rx.Component:
                     "New project",
                     icon="plus",
                     kind="pri",
-                    on_click=Home.name_one,
+                    on_click=Home.toggle_form,
                     custom_attrs={
                         "data-key": "n",
                         "aria-expanded": rx.cond(Home.is_naming, "true", "false"),
@@ -209,8 +210,8 @@ def _projects() -> rx.Component:
 def _first() -> rx.Component:
     return empty(
         "blocks",
-        "Make your first project",
-        "A project holds your skills and their versions, its jobs, its files, its keys and its money.",
+        "Create your first project",
+        "A project contains skills and their versions, jobs, files, API keys, and a wallet that pays for the jobs.",
         _new_project(),
     )
 
@@ -226,10 +227,10 @@ def _card(card: rx.Var[ProjectCard]) -> rx.Component:
         ),
         rx.el.div(
             rx.el.dl(
-                _fact("Jobs, last day", card.jobs),
-                _fact("Succeeded", rx.cond(card.rate != "", card.rate, "none yet")),
-                _fact("Spent", card.spent),
-                _fact("Free", card.balance),
+                _fact("Jobs (24 h)", card.jobs),
+                _fact("Success rate", rx.cond(card.rate != "", card.rate, "None yet")),
+                _fact("Spend (24 h)", card.spent),
+                _fact("Available", card.balance),
                 class_name="card-facts",
             ),
             rx.el.div(
@@ -242,8 +243,8 @@ def _card(card: rx.Var[ProjectCard]) -> rx.Component:
         ),
         rx.cond(
             card.last_job_at != "",
-            rx.el.span("last job ", Ago.create(moment=card.last_job_at), class_name="t3"),
-            rx.el.span("no jobs yet", class_name="t3"),
+            rx.el.span("Last job: ", Ago.create(moment=card.last_job_at), class_name="t3"),
+            rx.el.span("No jobs yet", class_name="t3"),
         ),
         href="/p/" + card.slug,
         class_name="card",
@@ -263,7 +264,7 @@ def _new_project() -> rx.Component:
                 id="new-project",
                 name="name",
                 class_name="in",
-                placeholder="Name of the project",
+                placeholder="Project name",
                 max_length=200,
                 required=True,
                 auto_focus=True,
@@ -274,12 +275,15 @@ def _new_project() -> rx.Component:
             class_name="row",
         ),
         rx.el.fieldset(
-            rx.el.legend("Begin with", class_name="label"),
+            rx.el.legend("Template", class_name="label"),
             rx.el.div(
-                _beginning(
-                    "", "Nothing", "An empty project: write skills in the editor, or upload a zip.", ""
+                _template(
+                    "",
+                    "Blank",
+                    "An empty project. Write skills in the editor, or upload a ZIP archive with skills.",
+                    "",
                 ),
-                rx.foreach(Home.templates, lambda one: _beginning(one.name, one.title, one.text, one.skills)),
+                rx.foreach(Home.templates, lambda one: _template(one.name, one.title, one.text, one.skills)),
                 class_name="cards beginnings",
             ),
             class_name="field",
@@ -290,24 +294,24 @@ def _new_project() -> rx.Component:
     )
 
 
-def _beginning(name: Any, title: Any, text: Any, skills: Any) -> rx.Component:
-    place = rx.Var.create("begin-") + name
-    chosen = {"default_checked": True} if isinstance(name, str) else {}
+def _template(name: Any, title: Any, text: Any, skills: Any) -> rx.Component:
+    id_ = rx.Var.create("template-") + name
+    checked = {"default_checked": True} if isinstance(name, str) else {}
     return rx.el.div(
         rx.el.label(
             rx.el.input(
                 type="radio",
                 name="template",
                 value=name,
-                id=place,
-                aria_describedby=place + "-text",
-                **chosen,
+                id=id_,
+                aria_describedby=id_ + "-text",
+                **checked,
             ),
             title,
             class_name="check strong",
-            html_for=place,
+            html_for=id_,
         ),
-        rx.el.p(text, class_name="t2", id=place + "-text"),
+        rx.el.p(text, class_name="t2", id=id_ + "-text"),
         rx.el.p(skills, class_name="t3 mono"),
         class_name="card",
     )

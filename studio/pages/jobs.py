@@ -1,6 +1,6 @@
-"""`/p/{project}/jobs`: the jobs of a project, as they come and go.
+"""`/p/{project}/jobs`: the live list of the jobs of a project.
 
-The list itself is `assets/ui/jobs`, which speaks to the same REST routes as everybody else.
+The list is in `assets/ui/jobs`, which uses the public REST API.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from studio.first_snippets import of_run
 from studio.shell import Crumb, Shell, shell
 from studio.skills import active_skills
 
-LOOK_EVERY_S = 2.0
+REFRESH_S = 2.0
 
 
 class Jobs(rx.State):
-    """Whether there are jobs, and how the first one is made."""
+    """Whether the project has jobs, and code snippets that submit the first one."""
 
     has_jobs: bool = False
     has_skills: bool = False
@@ -29,7 +29,7 @@ class Jobs(rx.State):
 
     @rx.event
     async def load(self):
-        """Find out whether there is a list to show."""
+        """Check whether the project has jobs, and create the code snippets if it has none."""
         async with session.acting(self, self.project) as act:
             self.has_jobs = bool(await list_jobs(act.session, act.principal, filters=JobFilter(), limit=1))
             found = [] if self.has_jobs else await active_skills(act)
@@ -37,14 +37,14 @@ class Jobs(rx.State):
         self.is_loaded = True
 
     @rx.event
-    async def look(self):
-        """Find out whether the first job has come."""
+    async def refresh(self):
+        """Check whether the first job has been submitted."""
         async with session.acting(self, self.project) as act:
             self.has_jobs = bool(await list_jobs(act.session, act.principal, filters=JobFilter(), limit=1))
 
 
 def page() -> rx.Component:
-    """The list; where there is none yet, how to make the first job."""
+    """Render the list of jobs, or the empty state."""
     return shell(
         "jobs",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Jobs")],
@@ -71,8 +71,9 @@ def _none_yet() -> rx.Component:
     return empty(
         "activity",
         "No jobs yet",
-        "A job is one run of one skill. It keeps its version, its cost and every step, and it survives a lost worker.",
-        Pulse.create(seconds=LOOK_EVERY_S, on_beat=Jobs.look),
+        "A job is one execution of a skill. It records its version, its cost and all of its steps, and it continues "
+        "on another worker if its worker is lost.",
+        Pulse.create(seconds=REFRESH_S, on_beat=Jobs.refresh),
         rx.el.div(
             rx.cond(
                 Jobs.has_skills,

@@ -1,6 +1,6 @@
-"""`/p/{project}/notebook`: notebooks of a skillpack's working copy, run in the project's kernels.
+"""`/p/{project}/notebook`: the notebooks of a skillpack's draft, which run in kernels of the project.
 
-The page itself is `assets/ui/notebook`, which speaks to the same REST routes as everybody else.
+The content of the page is in `assets/ui/notebook`, which uses the public REST API.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from studio.shell import Shell
 
 
 class Notebooks(OfSkillpack, rx.State):
-    """Whose notebooks are open."""
+    """The skillpack whose notebooks are open."""
 
 
 def page() -> rx.Component:
-    """The choice of the skillpack, and its notebooks."""
+    """Render the selection of the skillpack, and its notebooks."""
     return page_of_skillpack(
         "notebook",
         "Notebook",

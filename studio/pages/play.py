@@ -1,6 +1,6 @@
-"""`/p/{project}/play/{skill}`: try a skill, in several versions, models and prompts side by side.
+"""`/p/{project}/play/{skill}`: the playground, which runs a skill with several versions, models and prompts.
 
-The playground itself is `assets/ui/play`, which speaks to the same REST routes as everybody else.
+The playground is in `assets/ui/play`, which uses the public REST API.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from studio.skills import SkillView, active_skills
 
 
 class Play(rx.State):
-    """Which skill is tried."""
+    """The skill of the playground."""
 
     name: str = ""
     skillpack: str = ""
-    """Its slug."""
+    """The slug of the skillpack."""
     full_name: str = ""
     here: str = ""
-    """The end of the address, as `SkillView.play` has it."""
+    """The last part of the URL, in the form of `SkillView.play`."""
     others: list[SkillView] = []
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Open the skill of the address."""
+        """Load the skill of the URL."""
         self.reset()
         try:
             async with session.acting(self, self.project) as act:
@@ -49,14 +49,14 @@ class Play(rx.State):
 
     @rx.event
     def pick_skill(self, play: str):
-        """Go to another skill's playground."""
+        """Open the playground of another skill."""
         return rx.redirect(f"/p/{self.project}/play/{play}")
 
 
 def page() -> rx.Component:
-    """The choice of the skill, and the playground."""
+    """Render the selection of the skill, and the playground."""
     base = "/p/" + Shell.project_slug
-    choice = rx.cond(
+    selection = rx.cond(
         Play.others.length() > 1,
         rx.el.select(
             rx.foreach(Play.others, lambda one: rx.el.option(one.full_name, value=one.play)),
@@ -83,5 +83,5 @@ def page() -> rx.Component:
             ),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
-        actions=[choice],
+        actions=[selection],
     )

@@ -1,4 +1,4 @@
-"""`/p/{project}`: the skills of the active version, and publishing the next one."""
+"""`/p/{project}`: the skills of the active version, and the form that publishes the next version."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from studio.skills import SkillView, active_skills
 
 
 class Overview(rx.State):
-    """A project's skills."""
+    """The skills of a project."""
 
     skills: list[SkillView] = []
     published: str = ""
-    """What became of the bundle that was sent last."""
+    """The result of the last upload of a bundle."""
     texts: dict[str, str] = {}
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the project's skills."""
+        """Load the skills of the project."""
         self.reset()
         await self._read()
         self.is_loaded = True
 
     @rx.event
     async def show_published(self, version: int):
-        """A bundle has just become a version."""
+        """Show the version that an uploaded bundle has become."""
         async with session.acting(self, self.project) as act:
-            made = await deployments.get(act.session, act.principal, str(version))
-            waits = (made.gate or {}).get("state") == "gating"
+            deployment = await deployments.get(act.session, act.principal, str(version))
+            is_gating = (deployment.gate or {}).get("state") == "gating"
         self.published = (
-            f"Version {version} is published. It becomes active when the suites of its gate have passed."
-            if waits
-            else f"Version {version} is active. Jobs that run go on with the version they began with."
+            f"Version {version} is published. It becomes active when its eval gates have passed."
+            if is_gating
+            else f"Version {version} is active. Running jobs continue with the version that they started with."
         )
         await self._read()
 
@@ -50,7 +50,7 @@ class Overview(rx.State):
 
 
 def page() -> rx.Component:
-    """What can be run, and how to publish."""
+    """Render the skills and the form that publishes a version."""
     return shell(
         "project",
         [Crumb("Projects", "/"), Crumb(Shell.project_name)],
@@ -80,10 +80,11 @@ def _first_steps() -> rx.Component:
         rx.icon("blocks", size=20, color="var(--acc-t)"),
         rx.el.h2("Publish your first skills", style={"margin": "10px 0 2px"}),
         rx.el.p(
-            "A skill is a folder with a skill.yaml: an agent when its entrypoint is a prompt, a function when it is "
-            "Python. Write one in the editor, or zip your skills folder and drop it below, or run ",
+            "A skill is a folder with a skill.yaml file. If its entry point is a prompt, the skill is an agent; if it "
+            "is a Python function, the skill is a function. Write a skill in the editor, upload a ZIP archive of your "
+            "skills folder below, or run ",
             rx.el.span("puras deploy", class_name="mono"),
-            " in it.",
+            " in the folder.",
             class_name="t2",
             style={"max_width": "62ch"},
         ),
@@ -128,7 +129,7 @@ def _publish() -> rx.Component:
             note(
                 Overview.published,
                 " ",
-                link("All versions", href="/p/" + Shell.project_slug + "/deployments"),
+                link("View all versions", href="/p/" + Shell.project_slug + "/deployments"),
                 state="ok",
                 style={"margin_top": "10px"},
             ),

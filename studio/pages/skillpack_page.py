@@ -1,4 +1,4 @@
-"""What the pages of one skillpack have in common: the address names it, and a choice stands where there are several."""
+"""The common part of the pages for one skillpack: the URL names it, and a control selects it if there are several."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from studio.skillpacks import Pack, chosen, pack_choice, packs_of
 
 
 class OfSkillpack(rx.State, mixin=True):
-    """Whose page is open."""
+    """The state of a page for one skillpack."""
 
     packs: list[Pack] = []
     slug: str = ""
@@ -20,7 +20,7 @@ class OfSkillpack(rx.State, mixin=True):
 
     @rx.event
     async def load(self):
-        """Show the skillpack of the address; without one the default."""
+        """Load the skillpack of the URL, or the default one."""
         self.reset()
         async with session.acting(self, self.project) as act:
             self.packs = await packs_of(act)
@@ -29,32 +29,37 @@ class OfSkillpack(rx.State, mixin=True):
 
     @rx.event
     def pick(self, slug: str):
-        """Show another skillpack's."""
+        """Open the page for another skillpack."""
         return rx.redirect(f"{self.router.url.path}?skillpack={slug}", replace=True)
 
 
 def page_of_skillpack(
-    place: str, title: str, shown: type[Any], component: type[rx.Component], **more: Any
+    here: str, title: str, state: type[Any], component: type[rx.Component], **props: Any
 ) -> rx.Component:
-    """The choice of the skillpack, where there are several, and what is shown of it; `more` are the component's own.
+    """Render the selection of the skillpack, and a component for the selected one.
 
-    `shown` is the page's state: an `OfSkillpack`.
+    Args:
+        here: The active item of the sidebar.
+        title: The title of the page.
+        state: The state of the page, an `OfSkillpack`.
+        component: The component that shows the skillpack.
+        props: Further properties of the component.
     """
     return shell(
-        place,
+        here,
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb(title)],
         rx.el.h1(title, class_name="hidden-label"),
         rx.cond(
-            shown.is_loaded,
+            state.is_loaded,
             component.create(
                 project=Shell.project_slug,
                 csrf=Shell.csrf,
-                skillpack=shown.slug,
+                skillpack=state.slug,
                 can_write=Shell.can_write,
-                key=Shell.project_slug + shown.slug,
-                **more,
+                key=Shell.project_slug + state.slug,
+                **props,
             ),
             rx.el.p("Loading…", class_name="skeleton"),
         ),
-        actions=[pack_choice(shown.packs, shown.slug, shown.pick)],
+        actions=[pack_choice(state.packs, state.slug, state.pick)],
     )

@@ -1,4 +1,4 @@
-"""The form with which an operator puts money into a project's wallet."""
+"""The form with which an operator adds credit to a wallet."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from studio.components.elements import field, form_end
 from studio.forms import micros, parsed, text
 
 
-def asked(typed: Mapping[str, Any]) -> TopUpCreate:
-    """What was typed, as the body of a request would be.
+def parse(fields: Mapping[str, Any]) -> TopUpCreate:
+    """Return the submitted form as a request body.
 
     Raises:
-        Invalid: it is no amount, or not a possible one.
+        Invalid: The amount is not a number, or it is out of range.
     """
-    amount = micros(typed, "amount")
-    return parsed(TopUpCreate, {"amount_usd": (amount or 0) / 1e6, "note": text(typed, "note")})
+    amount = micros(fields, "amount")
+    return parsed(TopUpCreate, {"amount_usd": (amount or 0) / 1e6, "note": text(fields, "note")})
 
 
 def form(project: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """Amount and reason."""
+    """Render the form with the amount and a note."""
     return rx.el.form(
-        rx.el.p("Money for ", rx.el.span(project, class_name="mono strong"), class_name="t2"),
+        rx.el.p("Add credit to ", rx.el.span(project, class_name="mono strong"), class_name="t2"),
         rx.el.div(
             field(
-                "Dollars",
+                "Amount (USD)",
                 "amount",
                 rx.el.input,
                 type="number",
@@ -37,10 +37,10 @@ def form(project: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> 
                 required=True,
                 auto_focus=True,
             ),
-            field("Why, for the ledger", "note", rx.el.input, max_length=200, auto_complete="off"),
+            field("Note", "note", rx.el.input, max_length=200, auto_complete="off"),
             class_name="three",
         ),
-        *form_end(problem, "Put it in", on_cancel),
+        *form_end(problem, "Add credit", on_cancel),
         on_submit=on_submit,
         class_name="form",
     )

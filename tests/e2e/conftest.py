@@ -1,4 +1,4 @@
-"""A whole instance of this checkout, started as its operator starts it, and a real Chromium."""
+"""Fixtures: a complete instance of this checkout, started with `puras-studio up`, and Chromium."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ READY_WITHIN_S = 180.0
 GREETING = re.compile(r"^\W*(Create owner|Sign in): ", re.MULTILINE)
 ENDED_WITHIN_S = 30.0
 SHOWN_WITHIN_MS = 20_000
-"""What a page is to show, it shows at once; a machine that does other things besides takes longer."""
+"""The time in which an expected element appears; a busy host needs longer than an idle one."""
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 EMAIL, PASSWORD = "grace@example.org", "a long and private sentence"
 COUNTING = b"""
@@ -69,17 +69,17 @@ QUIET = [
 
 @dataclass(frozen=True, slots=True)
 class RunningInstance:
-    """An instance that is up, and its operator's command line."""
+    """A running instance with its command line."""
 
     url: str
     environment: dict[str, str] = field(repr=False)
     hook_port: int = 0
-    """On this machine: where its webhooks may lead though that is not the internet."""
+    """The port on this host to which webhooks may be sent, although it is not a public address."""
     up: int = 0
-    """Id of the process that holds all others."""
+    """The ID of the parent process of all others."""
 
     def operate(self, *arguments: str, typed: str = "") -> str:
-        """What `puras-studio` prints for these arguments and this standard input."""
+        """Run `puras-studio` with the arguments and the standard input, and return its output."""
         done = commands.run(arguments, self.environment, given=typed)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -87,21 +87,21 @@ class RunningInstance:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A running instance with an owner, and a project with money and skills."""
+    """A running instance with an owner, and a project with credit and skills."""
 
     running: RunningInstance
     slug: str
     api: httpx.Client
-    """With a key of the project."""
+    """A client with an API key of the project."""
     _cookies: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def url(self) -> str:
-        """Address of the project in the studio."""
+        """Return the URL of the project in the studio."""
         return f"{self.running.url}/p/{self.slug}"
 
     def sign_in(self, email: str, user_agent: str = "") -> httpx.Client:
-        """A browser without pages, in which somebody is signed in; it sends the token that writes need."""
+        """Return an HTTP client in which a user is signed in; it sends the CSRF token that writes need."""
         client = httpx.Client(base_url=self.running.url, headers={"User-Agent": user_agent}, timeout=30)
         form = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)
         assert form
@@ -111,7 +111,7 @@ class Settled:
         return client
 
     def let_in(self, page: Page, email: str) -> None:
-        """Sign somebody into the browser of a page, with the session that they have: sign-ins are rationed."""
+        """Sign a user in to the browser of a page; an existing session is used, since sign-ins are rate-limited."""
         with httpx.Client(base_url=self.running.url, cookies=self._cookies.get(email), timeout=30) as known:
             is_in = email in self._cookies and known.get("/v1/me").status_code == 200
         if not is_in:
@@ -125,27 +125,27 @@ class Settled:
 
 @pytest.fixture(scope="session")
 def pages() -> None:
-    """The studio's pages, built from the sources as they are."""
+    """The pages of the studio, built from the current sources."""
     assert build.main([]) == 0
 
 
 @pytest.fixture
 def running(pages: None) -> Iterator[RunningInstance]:
-    """A fresh instance of the test's own, which nobody has set up."""
+    """A new instance without an owner."""
     with _instance() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def settled(pages: None) -> Iterator[Settled]:
-    """An instance for several tests: it has an owner, and a project with money and skills."""
+    """An instance for several tests, which has an owner, and a project with credit and skills."""
     with settled_instance() as settled:
         yield settled
 
 
 @contextmanager
 def settled_instance(**environment: str) -> Iterator[Settled]:
-    """The same, with more in its environment."""
+    """Run such an instance with additional environment variables."""
     with _instance(**environment) as running:
         running.operate("user", "create", EMAIL, "--operator", "--password-stdin", typed=f"{PASSWORD}\n")
         made = json.loads(running.operate("project", "create", "Atelier", "--credit-usd", "5", "--json"))
@@ -160,12 +160,12 @@ def settled_instance(**environment: str) -> Iterator[Settled]:
 
 @contextmanager
 def _instance(**more: str) -> Iterator[RunningInstance]:
-    """A fresh instance, which ends with the block and leaves nothing running."""
-    # Outside pytest's own folder, which is private: the embedded database runs as a user of its own.
+    """Run a new instance until the end of the context."""
+    # Outside of pytest's private folder, because the embedded database runs as another system user.
     with tempfile.TemporaryDirectory(prefix="pe-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         port, hook_port = free_port(), free_port()
-        # Databases of its own, whatever this machine offers the other tests.
+        # The instance uses embedded databases, also if the other tests use those of the host.
         outside = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")
         }
@@ -174,7 +174,7 @@ def _instance(**more: str) -> Iterator[RunningInstance]:
             "PURAS_PORT": str(port),
             "PURAS_WEBHOOK_HOSTS": f"127.0.0.1:{hook_port}",
             "PURAS_COMPUTE_MICROS_PER_SECOND": "100",  # so that functions cost something
-            "PURAS_DRAIN_S": "0",  # jobs that still run are of no use to anybody
+            "PURAS_DRAIN_S": "0",  # The results of jobs that still run are not needed.
             **more,
         }
         log = Path(folder, "up.log")
@@ -197,7 +197,7 @@ def _instance(**more: str) -> Iterator[RunningInstance]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium: the machine's own, else Playwright's."""
+    """A headless Chromium: that of the host, or that of Playwright."""
     expect.set_options(timeout=SHOWN_WITHIN_MS)
     with sync_playwright() as playwright:
         if CHROMIUM is None and not Path(playwright.chromium.executable_path).exists():
@@ -209,21 +209,21 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
-    """A page of the fresh instance."""
+    """A page of the new instance."""
     with _strict_page(browser, running) as page:
         yield page
 
 
 @pytest.fixture
 def signed_in(browser: Browser, settled: Settled) -> Iterator[Page]:
-    """An empty page of the settled instance, in whose browser its owner is signed in."""
+    """An empty page of the settled instance, in which the owner is signed in."""
     with page_of(browser, settled, EMAIL) as page:
         yield page
 
 
 @contextmanager
 def page_of(browser: Browser, settled: Settled, email: str) -> Iterator[Page]:
-    """An empty page of the settled instance, in whose browser somebody is signed in."""
+    """Open an empty page of the settled instance, in which a user is signed in."""
     with _strict_page(browser, settled.running) as page:
         settled.let_in(page, email)
         yield page
@@ -231,7 +231,7 @@ def page_of(browser: Browser, settled: Settled, email: str) -> Iterator[Page]:
 
 @pytest.fixture
 def as_viewer(settled: Settled) -> Callable[[Page], None]:
-    """Signs a member who may only look into the browser of a page."""
+    """A function that signs a viewer of the project in to the browser of a page."""
 
     def sign_in(page: Page) -> None:
         email = "vera@example.org"
@@ -265,7 +265,7 @@ def _join(settled: Settled, owner: httpx.Client, email: str, role: str) -> None:
 
 @contextmanager
 def _strict_page(browser: Browser, running: RunningInstance) -> Iterator[Page]:
-    """A page that tolerates no script error, no refusal by the policy, and no request to anywhere else."""
+    """Open a page that fails the test at a script error, a policy violation, or a request to another origin."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     wrongs: list[str] = []
@@ -294,7 +294,7 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
         assert process.poll() is None, log.read_text(encoding="utf-8", errors="replace")[-4000:]
         try:
             with urllib.request.urlopen(f"{url}/ready/workers", timeout=5):
-                # The greeting contains a link that makes its reader the owner; a link of before it stops working.
+                # The greeting contains the set-up link, which invalidates earlier links.
                 if GREETING.search(log.read_text(encoding="utf-8", errors="replace")):
                     return
         except (urllib.error.URLError, TimeoutError):

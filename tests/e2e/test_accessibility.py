@@ -59,7 +59,7 @@ def test_the_pages_of_the_first_minutes(page: Page, running: Any) -> None:
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_label("Password").fill("a long and private sentence")
     page.get_by_role("button", name="Create owner account").click()
-    expect(page.get_by_text("Make your first project")).to_be_visible()
+    expect(page.get_by_text("Create your first project")).to_be_visible()
     assert_usable(page, "home without projects")
     page.get_by_label("Name").fill("Darkroom")
     page.get_by_role("button", name="Create project").click()
@@ -93,16 +93,16 @@ def test_the_pages_of_the_studio(signed_in: Page, settled: Any) -> None:
         f"{settled.url}/deployments": lambda: signed_in.get_by_role("table", name="Versions"),
         f"{settled.url}/deployments?base=1&head=1": lambda: signed_in.get_by_text("are identical"),
         f"{settled.url}/evals": lambda: signed_in.get_by_role("heading", name="count has no graders"),
-        f"{settled.url}/usage": lambda: signed_in.get_by_role("region", name="Movements of the wallet").first,
+        f"{settled.url}/usage": lambda: signed_in.get_by_role("region", name="Transactions").first,
         f"{settled.url}/settings": lambda: signed_in.get_by_label("Slug"),
         f"{settled.url}/settings/members": lambda: signed_in.get_by_role("table", name="Members"),
         f"{settled.url}/settings/limits": lambda: signed_in.get_by_role("table", name="Limits"),
         f"{settled.url}/settings/secrets": lambda: signed_in.get_by_role("button", name="New secret"),
-        f"{settled.url}/settings/providers": lambda: signed_in.get_by_role("list", name="Families of models"),
+        f"{settled.url}/settings/providers": lambda: signed_in.get_by_role("list", name="Model families"),
         f"{settled.url}/settings/webhooks": lambda: signed_in.get_by_role("button", name="New webhook"),
         f"{settled.url}/settings/schedules": lambda: signed_in.get_by_role("button", name="New schedule"),
         f"{settled.url}/settings/audit": lambda: signed_in.get_by_role("table", name="Audit log"),
-        f"{settled.running.url}/operator": lambda: signed_in.get_by_role("table", name="People"),
+        f"{settled.running.url}/operator": lambda: signed_in.get_by_role("table", name="Users"),
         f"{settled.running.url}/account": lambda: signed_in.get_by_role("table", name="Sessions"),
         f"{settled.running.url}/no/such/page": lambda: signed_in.get_by_role("heading").first,
     }
@@ -124,7 +124,7 @@ def test_the_pages_of_what_a_project_has(signed_in: Page, settled: Any) -> None:
         f"{settled.url}/memory": lambda: signed_in.get_by_role("table", name="Records"),
         f"{settled.url}/marketplace": lambda: signed_in.get_by_role("tab", name="All listings"),
         f"{settled.url}/marketplace?tab=own": lambda: signed_in.get_by_text("Listings of this project"),
-        f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="What it takes"),
+        f"{settled.url}/api": lambda: signed_in.get_by_role("region", name="Input fields"),
     }
     for url, sign in pages.items():
         signed_in.goto(url)
@@ -143,7 +143,7 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
     expect(signed_in.get_by_role("button", name="Cancel job")).to_be_visible()
     assert_usable(signed_in, "job, asked whether to cancel")
     signed_in.goto(f"{settled.url}/settings/keys")
-    signed_in.get_by_role("button", name="New key").click()
+    signed_in.get_by_role("button", name="New API key").click()
     expect(signed_in.get_by_label("Expires after")).to_be_visible()
     assert_usable(signed_in, "settings, a new key")
     for section, opened in (
@@ -156,7 +156,7 @@ def test_what_opens_on_the_pages(signed_in: Page, settled: Any) -> None:
         expect(signed_in.get_by_role("button", name="Cancel")).to_be_visible()
         assert_usable(signed_in, f"settings, {opened}")
     signed_in.goto(f"{settled.url}/usage")
-    for opened in ("Top up", "New budget"):
+    for opened in ("Add credit", "New budget"):
         signed_in.get_by_role("button", name=opened).click()
         expect(signed_in.get_by_role("button", name="Cancel")).to_be_visible()
         assert_usable(signed_in, f"usage, {opened}")

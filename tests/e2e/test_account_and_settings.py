@@ -1,4 +1,4 @@
-"""What people see and change of themselves and of a project."""
+"""The account page, and the settings for API keys, members and the project."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ IPHONE = (
 
 @pytest.fixture
 def phone(settled: Any) -> Iterator[httpx.Client]:
-    """Where the owner is signed in as well."""
+    """A second session of the owner."""
     with closing(settled.sign_in(EMAIL, IPHONE)) as phone:
         yield phone
 
 
-def test_a_person_finds_their_sessions_and_ends_one(
-    signed_in: Page, settled: Any, phone: httpx.Client
-) -> None:
+def test_a_user_lists_sessions_and_ends_one(signed_in: Page, settled: Any, phone: httpx.Client) -> None:
     signed_in.goto(settled.running.url)
     signed_in.get_by_role("link", name="Your account").click()
     expect(signed_in).to_have_url(f"{settled.running.url}/account")
@@ -40,20 +38,20 @@ def test_a_person_finds_their_sessions_and_ends_one(
     expect(row).to_contain_text("127.0.0.1")
     before = signed_in.get_by_role("row").count()
     row.get_by_role("button", name="End").click()
-    signed_in.get_by_role("button", name="End the session").click()
+    signed_in.get_by_role("button", name="End session").click()
     expect(signed_in.get_by_role("row")).to_have_count(before - 1)
     assert phone.get("/v1/me").status_code == 401
     settled.sign_in(EMAIL).close()
     signed_in.reload()
-    signed_in.get_by_role("button", name="Sign out everywhere else").click()
-    signed_in.get_by_role("button", name="Sign them out").click()
+    signed_in.get_by_role("button", name="Sign out other sessions").click()
+    signed_in.get_by_role("button", name="End other sessions").click()
     expect(signed_in.get_by_role("row")).to_have_count(2)
-    expect(signed_in.get_by_role("button", name="Sign out everywhere else")).to_be_disabled()
-    signed_in.get_by_role("link", name="Change your password").click()
+    expect(signed_in.get_by_role("button", name="Sign out other sessions")).to_be_disabled()
+    signed_in.get_by_role("link", name="Change password").click()
     expect(signed_in.get_by_label("Current password")).to_be_visible()
 
 
-def test_a_page_that_nobody_touches_leaves_for_the_form_when_its_session_ends(
+def test_an_idle_page_goes_to_the_sign_in_form_when_its_session_ends(
     signed_in: Page, settled: Any, phone: httpx.Client
 ) -> None:
     signed_in.goto(f"{settled.url}/settings/limits")
@@ -65,50 +63,52 @@ def test_a_page_that_nobody_touches_leaves_for_the_form_when_its_session_ends(
 
 def test_a_key_is_shown_once_and_works_until_it_is_revoked(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/keys")
-    signed_in.get_by_role("button", name="New key").click()
+    signed_in.get_by_role("button", name="New API key").click()
     signed_in.get_by_label("Name").fill("the shop")
     signed_in.get_by_role("checkbox", name="jobs:read", exact=True).check()
-    signed_in.get_by_label("Most dollars a day").fill("2.50")
+    signed_in.get_by_label("Daily spend limit (USD)").fill("2.50")
     signed_in.get_by_label("Expires after").fill("2020-01-31")
-    signed_in.get_by_role("button", name="Make the key").click()
+    signed_in.get_by_role("button", name="Create API key").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("is in the past")
     signed_in.get_by_label("Expires after").fill("2099-01-31")
-    signed_in.get_by_role("button", name="Make the key").click()
+    signed_in.get_by_role("button", name="Create API key").click()
     shown = signed_in.get_by_text(re.compile(r"^puras_live_\w{8}\.\w{32}$"))
     key = {"Authorization": f"Bearer {shown.inner_text()}"}
     assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 200
     assert httpx.get(f"{settled.running.url}/v1/drive", headers=key).status_code == 403
-    signed_in.get_by_role("button", name="Put it away").click()
-    signed_in.get_by_role("button", name="I have it").click()
+    signed_in.get_by_role("button", name="Done").click()
+    signed_in.get_by_role("button", name="I have saved the key").click()
     expect(shown).to_have_count(0)
     row = signed_in.get_by_role("row").filter(has_text="the shop")
-    expect(row).to_contain_text("jobs:read · $2.50 a day")
+    expect(row).to_contain_text("jobs:read · $2.50 per day")
     row.get_by_role("button", name="Edit scopes").click()
     expect(signed_in.get_by_label("jobs:read", exact=True)).to_be_checked()
     expect(signed_in.get_by_label("jobs:write")).not_to_be_checked()
     signed_in.get_by_label("jobs:read", exact=True).uncheck()
     signed_in.get_by_label("drive:read").check()
     signed_in.get_by_role("button", name="Save scopes").click()
-    expect(row).to_contain_text("drive:read · $2.50 a day")
+    expect(row).to_contain_text("drive:read · $2.50 per day")
     assert httpx.get(f"{settled.running.url}/v1/jobs", headers=key).status_code == 403
     assert httpx.get(f"{settled.running.url}/v1/drive", headers=key).status_code == 200
     row.get_by_role("button", name="Edit scopes").click()
     expect(signed_in.get_by_label("Full access")).not_to_be_checked()
     signed_in.get_by_role("button", name="Cancel").click()
     row.get_by_role("button", name="Revoke").click()
-    signed_in.get_by_role("button", name="Revoke it").click()
+    signed_in.get_by_role("button", name="Revoke key").click()
     expect(row.get_by_text("revoked", exact=True)).to_be_visible()
     assert httpx.get(f"{settled.running.url}/v1/drive", headers=key).status_code == 401
 
 
 def members_of(settled: Any) -> dict[str, str]:
-    """The roles of the project's members, by e-mail."""
+    """Return the roles of the project's members by e-mail address."""
     return {
         one["email"]: one["role"] for one in settled.api.get(f"/v1/projects/{settled.slug}/members").json()
     }
 
 
-def test_members_are_invited_change_and_go_and_an_owner_stays(signed_in: Page, settled: Any) -> None:
+def test_members_are_invited_changed_and_removed_and_the_last_owner_stays(
+    signed_in: Page, settled: Any
+) -> None:
     before = members_of(settled)
     assert before[EMAIL] == "owner"
     settled.running.operate("user", "create", "ada@example.org", "--password-stdin", typed=f"{PASSWORD}\n")
@@ -131,14 +131,14 @@ def test_members_are_invited_change_and_go_and_an_owner_stays(signed_in: Page, s
     expect(row.get_by_role("combobox")).to_have_value("viewer")
     assert members_of(settled) == {**before, "ada@example.org": "viewer"}
     row.get_by_role("button", name="Remove").click()
-    signed_in.get_by_role("button", name="Remove them").click()
+    signed_in.get_by_role("button", name="Remove member").click()
     expect(row).to_have_count(0)
     signed_in.get_by_role("button", name="Leave").click()
-    signed_in.get_by_role("button", name="Leave it").click()
+    signed_in.get_by_role("button", name="Leave project").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("last owner")
 
 
-def test_a_project_is_renamed_taken_along_and_deleted_by_its_typed_name(
+def test_a_project_is_renamed_exported_and_deleted_after_a_confirmation(
     signed_in: Page, settled: Any, phone: httpx.Client
 ) -> None:
     assert phone.post("/v1/projects", json={"name": "Doomed"}).status_code == 201
@@ -149,13 +149,13 @@ def test_a_project_is_renamed_taken_along_and_deleted_by_its_typed_name(
     signed_in.get_by_label("Slug").fill("shortlived")
     signed_in.get_by_role("button", name="Save").click()
     expect(signed_in).to_have_url(f"{settled.running.url}/p/shortlived/settings")
-    archive = signed_in.get_by_role("link", name="Download the archive")
+    archive = signed_in.get_by_role("link", name="Download archive")
     expect(archive).to_have_attribute("href", "/v1/projects/shortlived/export")
     with signed_in.expect_download() as download:
         archive.click()
     assert download.value.suggested_filename.startswith("shortlived-")
-    signed_in.get_by_role("button", name="Delete the project").click()
-    delete = signed_in.get_by_role("button", name="Delete it")
+    signed_in.get_by_role("button", name="Delete project…").click()
+    delete = signed_in.get_by_role("button", name="Delete project", exact=True)
     expect(delete).to_be_disabled()
     signed_in.get_by_label("Type shortlived to confirm").fill("shortlived")
     delete.click()
@@ -164,7 +164,7 @@ def test_a_project_is_renamed_taken_along_and_deleted_by_its_typed_name(
     expect(signed_in.get_by_role("link", name="Doomed")).to_have_count(0)
 
 
-def test_a_job_whose_events_were_removed_says_so_instead_of_showing_an_empty_line(
+def test_a_job_whose_events_were_deleted_shows_that_instead_of_an_empty_list(
     signed_in: Page, settled: Any
 ) -> None:
     answer = settled.api.post("/v1/jobs?wait=true", json={"skill": "count", "inputs": {"seconds": 0}})

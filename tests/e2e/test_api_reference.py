@@ -1,4 +1,4 @@
-"""The reference of a project's own API: what is on it is true, and its code works as it stands."""
+"""The API reference of a project: its content is correct, and its code runs without changes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from playwright.sync_api import Page, expect
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 
 
-def test_a_skill_is_read_called_and_tried(signed_in: Page, settled: Any) -> None:
+def test_a_skill_is_described_called_from_code_and_run_in_the_page(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/api")
     signed_in.get_by_role("navigation", name="Skills").get_by_role("link", name="count", exact=True).click()
     expect(signed_in.get_by_text("/v1/skills/count/run", exact=True)).to_be_visible()
-    row = signed_in.get_by_role("region", name="What it takes").get_by_role("row").filter(has_text="seconds")
+    row = signed_in.get_by_role("region", name="Input fields").get_by_role("row").filter(has_text="seconds")
     expect(row).to_contain_text("integer")
     expect(row).to_contain_text("at least 0, at most 60")
     key = settled.api.headers["Authorization"].removeprefix("Bearer ")
@@ -57,11 +57,13 @@ def test_a_skill_is_read_called_and_tried(signed_in: Page, settled: Any) -> None
     expect(signed_in.get_by_role("region", name="Result")).to_contain_text("<b>not markup</b>")
 
 
-def test_the_description_of_the_skills_and_of_the_whole_api_are_linked(signed_in: Page, settled: Any) -> None:
+def test_the_openapi_documents_of_the_skills_and_of_the_rest_api_are_linked(
+    signed_in: Page, settled: Any
+) -> None:
     signed_in.goto(f"{settled.url}/api")
     for name, path in (
-        ("These skills as OpenAPI", "/v1/skills/count/run"),
-        ("The whole API as OpenAPI", "/v1/jobs"),
+        ("OpenAPI: project skills", "/v1/skills/count/run"),
+        ("OpenAPI: REST API", "/v1/jobs"),
     ):
         address = signed_in.get_by_role("link", name=name).get_attribute("href")
         described = signed_in.request.get(f"{settled.running.url}{address}").json()

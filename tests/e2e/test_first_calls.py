@@ -1,4 +1,4 @@
-"""What empty pages show as code does what it says, in every language, as it stands there."""
+"""The code snippets of empty pages run without changes, in every language."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(360)]
 LANGUAGES: Final = ["curl", "Python", "Terminal", "TypeScript", "MCP"]
 SKILL: Final = """\
 entrypoint: main.py:run
-description: Greets somebody.
+description: Greets a user by name.
 network: none
 input_schema: {type: object, required: [name], properties: {name: {type: string}}}
 output_schema: {type: object, properties: {said: {type: string}}}
@@ -49,8 +49,8 @@ asyncio.run(main())
 """
 
 
-class Begun(NamedTuple):
-    """A project with money and nothing else, and a folder of skills on somebody's machine."""
+class EmptyProject(NamedTuple):
+    """A project that has credit and nothing else, and a local folder with skills."""
 
     url: str
     api: httpx.Client
@@ -59,71 +59,74 @@ class Begun(NamedTuple):
 
 
 @pytest.fixture
-def begun(settled: Any, tmp_path: Path) -> Any:
-    made = json.loads(settled.running.operate("project", "create", "Begun", "--credit-usd", "2", "--json"))
+def empty(settled: Any, tmp_path: Path) -> Any:
+    made = json.loads(settled.running.operate("project", "create", "Empty", "--credit-usd", "2", "--json"))
     greet = tmp_path / "skills" / "greet"
     greet.mkdir(parents=True)
     (greet / "skill.yaml").write_text(SKILL, encoding="utf-8")
     (greet / "main.py").write_text(
         'def run(name):\n    return {"said": f"Hello, {name}"}\n', encoding="utf-8"
     )
-    (tmp_path / "photo.jpg").write_bytes(b"a picture")
+    (tmp_path / "photo.jpg").write_bytes(b"an image")
     key = made["api_key"]
     with httpx.Client(
         base_url=settled.running.url, headers={"Authorization": f"Bearer {key}"}, timeout=60
     ) as api:
-        yield Begun(f"{settled.running.url}/p/{made['slug']}", api, key, tmp_path)
+        yield EmptyProject(f"{settled.running.url}/p/{made['slug']}", api, key, tmp_path)
 
 
-def test_the_first_version_suite_offer_and_file_are_made_as_the_pages_say(
-    signed_in: Page, begun: Begun
+def test_the_snippets_create_the_first_version_suite_listing_and_file(
+    signed_in: Page, empty: EmptyProject
 ) -> None:
     for page in ("/deployments", "", "/jobs", "/api", "/evals"):
-        texts = shown(signed_in, begun.url + page)
+        texts = shown(signed_in, empty.url + page)
         assert list(texts) == LANGUAGES
     for text in texts.items():
-        ran(begun, *text)
-    versions = begun.api.get("/v1/deployments").json()
+        ran(empty, *text)
+    versions = empty.api.get("/v1/deployments").json()
     assert len(versions) == len(LANGUAGES)
 
     skill, cases = (
-        begun.folder / "skills" / "greet",
+        empty.folder / "skills" / "greet",
         '{"id": "ada", "inputs": {"name": "Ada"}, "expected": {"said": "Hello, Ada"}}',
     )
-    signed_in.goto(f"{begun.url}/evals")
+    signed_in.goto(f"{empty.url}/evals")
     expect(signed_in.get_by_role("heading", name="greet has no graders")).to_be_visible()
     (skill / "skill.yaml").write_text(SKILL + GRADED, encoding="utf-8")
     (skill / "cases.jsonl").write_text(cases, encoding="utf-8")
-    ran(begun, "Terminal", texts["Terminal"])
-    texts = shown(signed_in, f"{begun.url}/evals")
+    ran(empty, "Terminal", texts["Terminal"])
+    texts = shown(signed_in, f"{empty.url}/evals")
     assert list(texts) == LANGUAGES
     for text in texts.items():
-        ran(begun, *text)
-    suites = begun.api.get("/v1/skillpacks/default/evals?skill=greet").json()
+        ran(empty, *text)
+    suites = empty.api.get("/v1/skillpacks/default/evals?skill=greet").json()
     assert len(suites) == len(LANGUAGES)
 
-    texts = shown(signed_in, f"{begun.url}/marketplace")
+    texts = shown(signed_in, f"{empty.url}/marketplace")
     assert list(texts) == ["curl", "Python", "TypeScript"]
-    for language, text in texts.items():  # a listing's name is the whole instance's, and stays
+    for (
+        language,
+        text,
+    ) in texts.items():  # Slugs of listings are unique in the instance, also after a deletion.
         own = re.sub(r"""(slug['"]: ['"]|listings/)greet""", rf"\1greet-{language.lower()}", text)
-        ran(begun, language, own)
-    offers = begun.api.get("/v1/marketplace/listings").json()
-    assert {(one["slug"], one["status"]) for one in offers} >= {
+        ran(empty, language, own)
+    listings = empty.api.get("/v1/marketplace/listings").json()
+    assert {(one["slug"], one["status"]) for one in listings} >= {
         (f"greet-{language.lower()}", "published") for language in texts
     }
 
     for folder in ("", 'it\'s a "trip"/100 %/'):
-        texts = shown(signed_in, f"{begun.url}/drive", folder=folder)
+        texts = shown(signed_in, f"{empty.url}/drive", folder=folder)
         assert list(texts) == LANGUAGES
         for language, text in texts.items():
             name = "hello.txt" if language == "MCP" else "photo.jpg"
-            ran(begun, language, text)
+            ran(empty, language, text)
             path = httpx.URL("/v1/drive/files/drive/" + folder.replace("%", "%25") + name)
-            assert begun.api.delete(path).status_code == 204, language
+            assert empty.api.delete(path).status_code == 204, language
 
 
 def shown(page: Page, address: str, **query: str) -> dict[str, str]:
-    """What the page shows in each language."""
+    """Return the snippets of a page by language."""
     page.goto(str(httpx.URL(address, params=query)) if query.get("folder") else address)
     tabs = page.get_by_role("tablist", name="Language").get_by_role("tab")
     expect(tabs.first).to_be_visible()
@@ -135,9 +138,9 @@ def shown(page: Page, address: str, **query: str) -> dict[str, str]:
     return texts
 
 
-def ran(begun: Begun, language: str, text: str) -> str:
-    """What the code prints, run in the folder by somebody who has the key in the environment."""
-    script = begun.folder / "first.ts"
+def ran(empty: EmptyProject, language: str, text: str) -> str:
+    """Run a snippet in the folder, with the API key in the environment, and return its output."""
+    script = empty.folder / "first.ts"
     script.write_text(text, encoding="utf-8")
     command: Mapping[str, list[str]] = {
         "curl": ["sh", "-ec", text.replace("curl ", "curl --fail-with-body ")],
@@ -146,11 +149,11 @@ def ran(begun: Begun, language: str, text: str) -> str:
         "TypeScript": [str(BUN), "run", str(script)],
         "MCP": [sys.executable, "-c", CALL, text],
     }
-    known = os.environ | {"PURAS_API_KEY": begun.key, "HOME": str(begun.folder)}
+    known = os.environ | {"PURAS_API_KEY": empty.key, "HOME": str(empty.folder)}
     known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
     done = subprocess.run(
         command[language],
-        cwd=begun.folder,
+        cwd=empty.folder,
         env=known,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""A person's first hour: from the set-up link to the thumbnail of a photo of theirs."""
+"""The first hour of a user: from the set-up link to the thumbnail of a photo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A real JPEG of 6 megapixels, turned by its EXIF orientation."""
+    """A JPEG of 6 megapixels that is rotated by its EXIF orientation."""
     image = Image.new("RGB", (3000, 2000))
     draw = ImageDraw.Draw(image)
     for row in range(2000):
@@ -37,7 +37,7 @@ def photo(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def starter(tmp_path: Path) -> Path:
-    """The starter skillpack as the zip that a person would upload."""
+    """The starter skillpack as a ZIP archive that a user can upload."""
     path = tmp_path / "starter.zip"
     path.write_bytes(pack(STARTER))
     return path
@@ -63,7 +63,7 @@ def become_owner(page: Page, running: Any) -> None:
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create owner account").click()
-    expect(page.get_by_text("Make your first project")).to_be_visible()
+    expect(page.get_by_text("Create your first project")).to_be_visible()
 
 
 def sign_out_and_in_again(page: Page) -> None:
@@ -71,7 +71,7 @@ def sign_out_and_in_again(page: Page) -> None:
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("Make your first project")).to_be_visible()
+    expect(page.get_by_text("Create your first project")).to_be_visible()
 
 
 def create_project(page: Page) -> None:
@@ -96,7 +96,7 @@ def run_in_playground(page: Page, photo: Path) -> None:
     form.get_by_role("button", name="Run").click()
     run = page.get_by_role("region", name="Run")
     expect(run.get_by_text("Succeeded").first).to_be_visible(timeout=INSTALLED_WITHIN_MS)
-    expect_picture(run.locator("img.media"))
+    expect_image(run.locator("img.media"))
     run.get_by_role("tab", name="Steps").click()
     for step in ("Queued", "Started", "Succeeded"):
         expect(run.get_by_role("log", name="Events")).to_contain_text(step)
@@ -105,7 +105,7 @@ def run_in_playground(page: Page, photo: Path) -> None:
 
 def see_job(page: Page) -> None:
     expect(page.get_by_role("heading", name="thumbnail")).to_be_visible()
-    expect_picture(page.locator("img.media"))
+    expect_image(page.locator("img.media"))
     for tab in ("Timeline", "Logs", "Inputs", "Result"):
         page.get_by_role("tab", name=tab).click()
     page.get_by_role("link", name="Jobs", exact=True).first.click()
@@ -114,7 +114,7 @@ def see_job(page: Page) -> None:
     expect(row).to_contain_text("thumbnail")
 
 
-def expect_picture(image: Any) -> None:
+def expect_image(image: Any) -> None:
     expect(image).to_be_visible()
     expect(image).to_have_js_property("complete", True)
     size = image.evaluate("image => [image.naturalWidth, image.naturalHeight]")

@@ -1,4 +1,4 @@
-"""The first page: how each project does, what failed of late, and a new project with skills from the start."""
+"""The home page: key figures of projects, recent failures, and a new project from a template."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
-def test_a_card_says_how_a_project_does(signed_in: Page, settled: Any) -> None:
+def test_a_card_shows_the_key_figures_of_a_project(signed_in: Page, settled: Any) -> None:
     body = {"skill": "count", "inputs": {"seconds": 0}}
     assert settled.api.post("/v1/jobs", params={"wait": "true"}, json=body).json()["status"] == "succeeded"
     failing = settled.api.post(
@@ -21,7 +21,7 @@ def test_a_card_says_how_a_project_does(signed_in: Page, settled: Any) -> None:
     assert failed["status"] == "failed", failed
     signed_in.goto(settled.running.url)
     card = signed_in.get_by_role("link", name="Atelier")
-    for fact in ("v1", "Jobs, last day", "Succeeded", "Spent", "Free"):
+    for fact in ("v1", "Jobs (24 h)", "Success rate", "Spend (24 h)", "Available"):
         expect(card).to_contain_text(fact)
     expect(card).to_contain_text(re.compile(r"\d+\.\d %"))
     expect(card.locator(".sparks i")).to_have_count(24)
@@ -34,7 +34,7 @@ def test_a_card_says_how_a_project_does(signed_in: Page, settled: Any) -> None:
 @pytest.mark.parametrize(
     ("template", "skill"), [("Starter", "greet"), ("Support desk", "triage"), ("Figures", "figures")]
 )
-def test_a_project_begins_with_the_skills_of_a_template(
+def test_a_project_is_created_with_the_skills_of_a_template(
     signed_in: Page, settled: Any, template: str, skill: str
 ) -> None:
     signed_in.goto(settled.running.url)

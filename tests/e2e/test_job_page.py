@@ -214,11 +214,11 @@ def test_repeated_clicks_submit_one_job_and_one_payment(signed_in: Page, settled
     assert len(after - before) == 1
 
     signed_in.goto(f"{settled.url}/usage")
-    signed_in.get_by_role("button", name="Top up").click()
-    signed_in.get_by_label("Dollars").fill("1.25")
+    signed_in.get_by_role("button", name="Add credit").click()
+    signed_in.get_by_label("Amount (USD)").fill("1.25")
     balance = settled.api.get("/v1/billing/balance").json()["balance_micros"]
-    signed_in.get_by_role("button", name="Put it in").dblclick()
-    expect(signed_in.get_by_label("Dollars")).to_have_count(0)
+    signed_in.get_by_role("button", name="Add credit").dblclick()
+    expect(signed_in.get_by_label("Amount (USD)")).to_have_count(0)
     assert settled.api.get("/v1/billing/balance").json()["balance_micros"] == balance + 1_250_000
 
     signed_in.goto(f"{settled.url}/editor?skillpack=default&file=skills/count/main.py")

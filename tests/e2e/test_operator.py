@@ -1,4 +1,4 @@
-"""The operator's page, and money: who sees it, what it shows of workers and queue, top-ups, and budgets."""
+"""The admin page with workers, queue, users and credit, and the budgets of a project."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.e2e.conftest import EMAIL, PASSWORD
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
-def test_an_operator_sees_workers_queue_people_and_projects_and_puts_money_in(
+def test_an_operator_sees_workers_queue_users_and_projects_and_adds_credit(
     signed_in: Page, settled: Any
 ) -> None:
     body = {"skill": "count", "inputs": {"seconds": 60}}
     job_id = settled.api.post("/v1/jobs", json=body).json()["id"]
     signed_in.goto(settled.running.url)
-    signed_in.get_by_role("link", name="Operator").click()
+    signed_in.get_by_role("link", name="Admin", exact=True).click()
     expect(signed_in).to_have_url(f"{settled.running.url}/operator")
     health = signed_in.get_by_role("list", name="Health").get_by_role("listitem")
     expect(health).to_have_count(4)
@@ -36,25 +36,25 @@ def test_an_operator_sees_workers_queue_people_and_projects_and_puts_money_in(
     workers = signed_in.get_by_role("table", name="Workers").get_by_role("row")
     expect(workers.filter(has_text=f"{settled.slug}: count")).to_have_count(1, timeout=30_000)
     settled.api.post(f"/v1/jobs/{job_id}/cancel")
-    expect(signed_in.get_by_role("table", name="People")).to_contain_text(EMAIL)
+    expect(signed_in.get_by_role("table", name="Users")).to_contain_text(EMAIL)
     project = signed_in.get_by_role("table", name="Projects").get_by_role("row").filter(has_text=settled.slug)
     before = settled.api.get("/v1/billing/balance").json()["balance_micros"]
-    project.get_by_role("button", name="Top up").click()
-    signed_in.get_by_role("textbox", name="Why").fill("for the tests")
-    signed_in.get_by_role("spinbutton", name="Dollars").fill("1.25")
-    signed_in.get_by_role("button", name="Put it in").click()
-    expect(signed_in.get_by_text(f"{settled.slug} has $")).to_be_visible()
+    project.get_by_role("button", name="Add credit").click()
+    signed_in.get_by_role("textbox", name="Note").fill("for the tests")
+    signed_in.get_by_role("spinbutton", name="Amount (USD)").fill("1.25")
+    signed_in.get_by_role("button", name="Add credit", exact=True).click()
+    expect(signed_in.get_by_text(f"The balance of {settled.slug} is $")).to_be_visible()
     assert settled.api.get("/v1/billing/balance").json()["balance_micros"] - before == 1_250_000
     assert settled.api.get("/v1/billing/ledger").json()[0]["note"] == "for the tests"
 
 
-def test_a_worker_is_drained_and_another_takes_its_place(signed_in: Page, settled: Any) -> None:
+def test_a_drained_worker_is_replaced(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.running.url}/operator")
     workers = signed_in.get_by_role("table", name="Workers").get_by_role("row")
     expect(workers.nth(1)).to_be_visible()
     gone = workers.nth(1).locator("td").first.inner_text()[:8]
     workers.nth(1).get_by_role("button", name="Drain").click()
-    signed_in.get_by_role("button", name="Drain it").click()
+    signed_in.get_by_role("button", name="Start draining").click()
     expect(workers.filter(has_text=gone)).to_have_count(0, timeout=60_000)
     expect(workers.filter(has=signed_in.get_by_role("button", name="Drain")).first).to_be_visible(
         timeout=60_000
@@ -65,7 +65,7 @@ def test_a_worker_is_drained_and_another_takes_its_place(signed_in: Page, settle
 
 @contextmanager
 def _crowded_worker(address: str) -> Iterator[None]:
-    """A worker whose host is short of memory, for as long as it sends heartbeats."""
+    """A worker whose host is low on memory, and which sends heartbeats within the context."""
     is_over = threading.Event()
 
     def send_heartbeats() -> None:
@@ -90,7 +90,7 @@ def _crowded_worker(address: str) -> Iterator[None]:
         sending.join()
 
 
-def test_a_worker_whose_host_lacks_something_is_tagged_and_jobs_for_later_say_when_they_are_due(
+def test_a_worker_without_resources_is_tagged_and_later_jobs_show_their_due_time(
     signed_in: Page, settled: Any
 ) -> None:
     address = postgres.attach(Path(settled.running.environment["PURAS_HOME"]))
@@ -101,59 +101,59 @@ def test_a_worker_whose_host_lacks_something_is_tagged_and_jobs_for_later_say_wh
     with _crowded_worker(address):
         signed_in.goto(f"{settled.running.url}/operator")
         row = signed_in.get_by_role("table", name="Workers").get_by_role("row").filter(has_text="crowded")
-        expect(row.get_by_text("short of memory", exact=True)).to_be_visible()
+        expect(row.get_by_text("low on memory", exact=True)).to_be_visible()
         expect(
-            row.get_by_title("It claims no jobs. 12 MiB of memory available, 200 MiB needed")
+            row.get_by_title("This worker claims no jobs. 12 MiB of memory available, 200 MiB needed")
         ).to_be_visible()
         queue = signed_in.get_by_role("table", name="Queue").get_by_role("row")
-        expect(queue.filter(has_text="for their time to come")).to_contain_text(
-            re.compile("next in 1 h (29|30) m")
+        expect(queue.filter(has_text="Start time in the future")).to_contain_text(
+            re.compile("due in 1 h (29|30) m")
         )
     settled.api.post(f"/v1/jobs/{job_id}/cancel")
 
 
-def test_somebody_new_gets_an_account_in_the_browser(signed_in: Page, settled: Any) -> None:
+def test_an_operator_creates_a_user_in_the_browser(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.running.url}/operator")
-    signed_in.get_by_role("button", name="New person").click()
-    form = signed_in.get_by_role("form", name="New person")
+    signed_in.get_by_role("button", name="New user").click()
+    form = signed_in.get_by_role("form", name="New user")
     form.get_by_label("E-mail").fill(EMAIL)
-    form.get_by_role("button", name="Make the account").click()
+    form.get_by_role("button", name="Create user").click()
     expect(form.get_by_role("alert")).to_contain_text("already")
     form.get_by_label("E-mail").fill("nova@example.org")
     form.get_by_label("Name").fill("Nova")
-    form.get_by_role("button", name="Make the account").click()
+    form.get_by_role("button", name="Create user").click()
     link = signed_in.get_by_text("/reset?token=")
     expect(link).to_be_visible()
-    people = signed_in.get_by_role("table", name="People").get_by_role("row")
-    expect(people.filter(has_text="nova@example.org")).to_contain_text("not signed in")
-    expect(people.filter(has_text=EMAIL).get_by_role("button", name="Password link")).to_have_count(0)
+    users = signed_in.get_by_role("table", name="Users").get_by_role("row")
+    expect(users.filter(has_text="nova@example.org")).to_contain_text("Never")
+    expect(users.filter(has_text=EMAIL).get_by_role("button", name="Reset password")).to_have_count(0)
     first = link.inner_text()
-    people.filter(has_text="nova@example.org").get_by_role("button", name="Password link").click()
-    signed_in.get_by_role("button", name="Make it").click()
+    users.filter(has_text="nova@example.org").get_by_role("button", name="Reset password").click()
+    signed_in.get_by_role("button", name="Create link").click()
     expect(link).not_to_have_text(first)
     browser = signed_in.context.browser
     assert browser is not None
-    with closing(browser.new_context()) as stranger:
-        page = stranger.new_page()
+    with closing(browser.new_context()) as context:
+        page = context.new_page()
         page.goto(first)
         expect(page.get_by_text("Link not valid")).to_be_visible()
         page.goto(link.inner_text())
         page.get_by_label("New password").fill("three words make one")
         page.get_by_role("button", name="Set password").click()
-        expect(page.get_by_role("heading", name="Make your first project")).to_be_visible()
+        expect(page.get_by_role("heading", name="Create your first project")).to_be_visible()
 
 
-def test_who_is_no_operator_has_no_such_page(signed_in: Page, settled: Any) -> None:
+def test_only_operators_can_open_the_admin_page(signed_in: Page, settled: Any) -> None:
     settled.running.operate("user", "create", "otto@example.org", "--password-stdin", typed=f"{PASSWORD}\n")
     with closing(settled.sign_in("otto@example.org")) as client:
         become(signed_in, client, settled.running.url)
         signed_in.goto(f"{settled.running.url}/operator")
-        expect(signed_in.get_by_role("alert")).to_contain_text("for operators of the instance")
-        expect(signed_in.get_by_role("link", name="Operator")).to_have_count(0)
+        expect(signed_in.get_by_role("alert")).to_contain_text("Only operators of this instance")
+        expect(signed_in.get_by_role("link", name="Admin", exact=True)).to_have_count(0)
         assert client.get("/v1/instance/workers").status_code == 403
 
 
-def test_a_budget_is_made_reached_raised_and_deleted_and_a_viewer_only_reads(
+def test_a_budget_is_created_used_up_raised_and_deleted_and_a_viewer_only_reads(
     signed_in: Page, settled: Any
 ) -> None:
     submitted = {"skill": "count", "inputs": {"seconds": 0}}
@@ -161,20 +161,20 @@ def test_a_budget_is_made_reached_raised_and_deleted_and_a_viewer_only_reads(
     signed_in.goto(f"{settled.url}/usage")
     signed_in.get_by_role("button", name="New budget").click()
     signed_in.get_by_role("textbox", name="Name").fill("Small change")
-    signed_in.get_by_label("What it holds").select_option("skill")
-    signed_in.get_by_label("Which one").select_option("count")
-    signed_in.get_by_label("Most dollars").fill("0.000001")
-    signed_in.get_by_role("button", name="Make the budget").click()
+    signed_in.get_by_label("Scope").select_option("skill")
+    signed_in.get_by_label("Target").select_option("count")
+    signed_in.get_by_label("Limit (USD)").fill("0.000001")
+    signed_in.get_by_role("button", name="Create budget").click()
     budget = (
         signed_in.get_by_role("list", name="Budgets").get_by_role("listitem").filter(has_text="Small change")
     )
     expect(budget.get_by_text("reached", exact=True)).to_be_visible()
-    expect(budget).to_contain_text("Jobs are refused (402 budget_reached) until")
+    expect(budget).to_contain_text("Jobs are rejected (402 budget_reached) until")
     refused = settled.api.post("/v1/jobs", json=submitted)
     assert (refused.status_code, refused.json()["code"]) == (402, "budget_reached")
-    budget.get_by_role("button", name="Change").click()
-    expect(signed_in.get_by_label("Most dollars")).to_have_value("0.000001")
-    signed_in.get_by_label("Most dollars").fill("100")
+    budget.get_by_role("button", name="Edit").click()
+    expect(signed_in.get_by_label("Limit (USD)")).to_have_value("0.000001")
+    signed_in.get_by_label("Limit (USD)").fill("100")
     signed_in.get_by_role("button", name="Save").click()
     expect(budget.get_by_text("reached", exact=True)).to_have_count(0)
     expect(budget).to_contain_text("of $100.00")
@@ -188,19 +188,19 @@ def test_a_budget_is_made_reached_raised_and_deleted_and_a_viewer_only_reads(
         expect(budget).to_contain_text("of $100.00")
         expect(budget.get_by_role("button")).to_have_count(0)
         expect(signed_in.get_by_role("button", name="New budget")).to_have_count(0)
-        expect(signed_in.get_by_role("button", name="Top up")).to_have_count(0)
+        expect(signed_in.get_by_role("button", name="Add credit")).to_have_count(0)
     signed_in.context.clear_cookies()
     signed_in.context.add_cookies(owner)
     signed_in.goto(f"{settled.url}/usage")
     budget.get_by_role("button", name="Delete").click()
-    signed_in.get_by_role("button", name="Delete it").click()
+    signed_in.get_by_role("button", name="Delete budget").click()
     expect(budget).to_have_count(0)
 
 
-def test_the_wallets_movements_are_downloaded_as_csv(signed_in: Page, settled: Any) -> None:
+def test_transactions_are_downloaded_as_csv(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/usage")
     with signed_in.expect_download() as download:
-        signed_in.get_by_role("link", name="Download as CSV").click()
+        signed_in.get_by_role("link", name="Download CSV").click()
     assert re.fullmatch(r"ledger-[\w-]+\.csv", download.value.suggested_filename)
     lines = download.value.path().read_text(encoding="utf-8").splitlines()
     assert lines[0] == "id,at,kind,amount_usd,job_id,note,by"
@@ -208,7 +208,7 @@ def test_the_wallets_movements_are_downloaded_as_csv(signed_in: Page, settled: A
 
 
 def become(page: Page, client: httpx.Client, url: str) -> None:
-    """Let the page's browser be where somebody else is signed in."""
+    """Replace the session of a page's browser with that of another user."""
     page.context.clear_cookies()
     page.context.add_cookies(
         [{"name": one.name, "value": one.value or "", "url": url} for one in client.cookies.jar]

@@ -1,4 +1,4 @@
-"""What a project's settings hold beside people and keys: secrets, keys for models, webhooks, schedules, the audit."""
+"""The settings for secrets, model providers, webhooks and schedules, and the audit log."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ output_schema: {type: object, properties: {sha256: {type: string}}}
 
 @pytest.fixture
 def viewer(signed_in: Page, as_viewer: Callable[[Page], None]) -> Page:
-    """The owner's page, in whose browser a viewer of the project is signed in instead."""
+    """A page in which a viewer of the project is signed in instead of the owner."""
     as_viewer(signed_in)
     return signed_in
 
@@ -56,34 +56,34 @@ def test_a_secret_is_set_used_by_a_job_rotated_and_deleted_and_never_shown(
     signed_in.get_by_role("button", name="New secret").click()
     signed_in.get_by_label("Name").fill("PATH")
     signed_in.get_by_role("textbox", name="Value").fill("the first value")
-    signed_in.get_by_role("button", name="Set the secret").click()
+    signed_in.get_by_role("button", name="Create secret").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("set by the platform")
     signed_in.get_by_label("Name").fill("SHOP_TOKEN")
     signed_in.get_by_role("textbox", name="Value").fill("the first value")
-    signed_in.get_by_role("button", name="Set the secret").click()
+    signed_in.get_by_role("button", name="Create secret").click()
     row = signed_in.get_by_role("row").filter(has_text="SHOP_TOKEN")
-    expect(row).to_contain_text("the whole project")
+    expect(row).to_contain_text("Whole project")
     assert read_by_a_job(settled) == hashlib.sha256(b"the first value").hexdigest()
     signed_in.get_by_role("button", name="Rotate SHOP_TOKEN").click()
     signed_in.get_by_role("textbox", name="Value").fill("the second value")
-    signed_in.get_by_role("button", name="Replace the value").click()
+    signed_in.get_by_role("button", name="Replace value").click()
     expect(signed_in.get_by_text("SHOP_TOKEN is set.")).to_be_visible()
     assert read_by_a_job(settled) == hashlib.sha256(b"the second value").hexdigest()
     assert "second value" not in signed_in.content()
     signed_in.get_by_role("button", name="New secret").click()
     signed_in.get_by_label("Name").fill("shop_token")
-    signed_in.get_by_label("For").select_option("reader")
+    signed_in.get_by_label("Available to").select_option("reader")
     signed_in.get_by_role("textbox", name="Value").fill("its own value")
-    signed_in.get_by_role("button", name="Set the secret").click()
+    signed_in.get_by_role("button", name="Create secret").click()
     expect(row.filter(has_text="skillpack reader")).to_be_visible()
     assert read_by_a_job(settled) == hashlib.sha256(b"its own value").hexdigest()
     for left in (1, 0):
         row.first.get_by_role("button", name="Delete").click()
-        signed_in.get_by_role("button", name="Delete it").click()
+        signed_in.get_by_role("button", name="Delete secret").click()
         expect(row).to_have_count(left)
 
 
-def test_what_there_is_none_of_is_made_from_code_as_the_page_says(signed_in: Page, settled: Any) -> None:
+def test_an_empty_section_shows_code_that_creates_the_first_item(signed_in: Page, settled: Any) -> None:
     with httpx.Client(base_url=settled.running.url, timeout=30) as client:
         client.cookies.update({one["name"]: one["value"] for one in signed_in.context.cookies()})
         client.headers["X-CSRF-Token"] = client.get("/v1/me").json()["csrf_token"]
@@ -112,29 +112,31 @@ def test_what_there_is_none_of_is_made_from_code_as_the_page_says(signed_in: Pag
             expect(signed_in.get_by_role("row").filter(has_text="STRIPE_KEY")).to_be_visible()
 
 
-def test_a_key_for_models_shows_how_it_begins_is_tried_and_removed(signed_in: Page, settled: Any) -> None:
+def test_a_provider_key_shows_its_first_characters_is_tested_and_removed(
+    signed_in: Page, settled: Any
+) -> None:
     signed_in.goto(f"{settled.url}/settings/providers")
     claude = signed_in.get_by_role("listitem").filter(has_text="sonnet-4-6")
     expect(claude).to_contain_text("no key")
-    claude.get_by_role("button", name="Bring a key").click()
+    claude.get_by_role("button", name="Add API key").click()
     signed_in.get_by_role("textbox", name="Key").fill("sk-own-plainly-visible-0123456789")
-    signed_in.get_by_role("textbox", name="Address").fill("http://models.example.org")
+    signed_in.get_by_role("textbox", name="Base URL").fill("http://models.example.org")
     signed_in.get_by_role("button", name="Save and test").click()
     expect(claude.get_by_role("alert")).to_contain_text("not https")
-    signed_in.get_by_role("textbox", name="Address").fill("https://models.example.org")
+    signed_in.get_by_role("textbox", name="Base URL").fill("https://models.example.org")
     signed_in.get_by_role("button", name="Save and test").click()
     expect(claude).to_contain_text("sk-own-p…")
     expect(claude.get_by_role("alert")).to_contain_text("does not answer", timeout=20_000)
     assert "visible" not in signed_in.content()
     assert settled.api.get("/v1/providers/claude").json()["has_own_key"]
     claude.get_by_role("button", name="Remove").click()
-    signed_in.get_by_role("button", name="Remove it").click()
+    signed_in.get_by_role("button", name="Remove key").click()
     expect(claude).to_contain_text("no key")
 
 
-def test_the_audit_is_narrowed_by_its_address_and_read_page_by_page(signed_in: Page, settled: Any) -> None:
+def test_the_audit_log_is_filtered_by_its_url_and_loaded_page_by_page(signed_in: Page, settled: Any) -> None:
     for number in range(60):
-        body = {"name": f"NUMBER_{number}", "value": "a value that nobody sees"}
+        body = {"name": f"NUMBER_{number}", "value": "a hidden value"}
         assert settled.api.put("/v1/secrets", json=body).status_code == 200
     signed_in.goto(f"{settled.url}/settings/audit?action=secret")
     rows = signed_in.get_by_role("table", name="Audit log").get_by_role("row")
@@ -142,14 +144,14 @@ def test_the_audit_is_narrowed_by_its_address_and_read_page_by_page(signed_in: P
     expect(rows.nth(1)).to_contain_text("NUMBER_59")
     signed_in.get_by_role("button", name="Show more").click()
     expect(rows.filter(has_text="NUMBER_0")).to_have_count(1)
-    signed_in.get_by_label("By whom").fill("nobody")
+    signed_in.get_by_label("Actor").fill("nobody")
     signed_in.get_by_role("button", name="Filter").click()
     expect(signed_in).to_have_url(f"{settled.url}/settings/audit?actor=nobody&action=secret")
-    expect(signed_in.get_by_text("No act matches these filters.")).to_be_visible()
+    expect(signed_in.get_by_text("No entries match these filters.")).to_be_visible()
 
 
-def test_a_viewer_is_told_who_may_and_sees_nothing_of_it(viewer: Page, settled: Any) -> None:
-    body = {"name": "HIDDEN_NAME", "value": "a value that nobody sees"}
+def test_a_viewer_sees_which_roles_have_access_and_no_content(viewer: Page, settled: Any) -> None:
+    body = {"name": "HIDDEN_NAME", "value": "a hidden value"}
     assert settled.api.put("/v1/secrets", json=body).status_code == 200
     for section in ("secrets", "providers", "webhooks", "audit"):
         viewer.goto(f"{settled.url}/settings/{section}")
@@ -161,40 +163,40 @@ def test_a_viewer_is_told_who_may_and_sees_nothing_of_it(viewer: Page, settled: 
     expect(viewer.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
-def test_a_section_that_does_not_exist_says_so(signed_in: Page, settled: Any) -> None:
+def test_an_unknown_section_shows_an_error(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/nothing")
     expect(signed_in.get_by_role("alert")).to_contain_text("no section 'nothing'")
 
 
-def test_a_webhook_is_made_told_refused_and_sent_again(signed_in: Page, settled: Any) -> None:
+def test_a_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled: Any) -> None:
     with receiver(settled.running.hook_port) as heard:
         signed_in.goto(f"{settled.url}/settings/webhooks")
         signed_in.get_by_role("button", name="New webhook").click()
-        signed_in.get_by_label("Address").fill("http://10.0.0.1/inside")
-        signed_in.get_by_role("button", name="Make the webhook").click()
+        signed_in.get_by_label("URL").fill("http://10.0.0.1/inside")
+        signed_in.get_by_role("button", name="Create webhook").click()
         expect(signed_in.get_by_role("alert")).to_contain_text("not a public address")
-        signed_in.get_by_label("Address").fill(f"http://127.0.0.1:{settled.running.hook_port}/puras")
+        signed_in.get_by_label("URL").fill(f"http://127.0.0.1:{settled.running.hook_port}/puras")
         signed_in.get_by_label("job.succeeded").check()
-        signed_in.get_by_role("button", name="Make the webhook").click()
+        signed_in.get_by_role("button", name="Create webhook").click()
         secret = signed_in.get_by_text(re.compile("^whsec_")).inner_text()
         hook = signed_in.get_by_role("list", name="Webhooks").get_by_role("listitem")
         expect(hook.get_by_text("enabled")).to_be_visible()
         log = signed_in.get_by_role("table", name="Deliveries").get_by_role("row")
         heard.status = 500
-        hook.get_by_role("button", name="Send a test").click()
+        hook.get_by_role("button", name="Send test event").click()
         expect(log.nth(1)).to_contain_text("The receiver answered 500", timeout=30_000)
         expect(log.nth(1)).to_contain_text("Pending")
-        expect(signed_in.get_by_text(secret)).to_be_visible()  # until it is put away
-        signed_in.get_by_role("button", name="Put it away").click()
-        signed_in.get_by_role("button", name="I have it").click()
+        expect(signed_in.get_by_text(secret)).to_be_visible()  # until the user confirms that it is saved
+        signed_in.get_by_role("button", name="Done").click()
+        signed_in.get_by_role("button", name="I have saved the secret").click()
         expect(signed_in.get_by_text(secret)).to_have_count(0)
         expect(log.nth(1)).to_contain_text(re.compile(r"in [\d.]+ s"))
         expect(hook.get_by_text("failing")).to_be_visible(timeout=30_000)
-        log.nth(1).get_by_role("button", name="Look").click()
-        looked = signed_in.get_by_role("cell").filter(has_text="Request")
-        expect(looked).to_contain_text('"type": "webhook.test"')
-        expect(looked).to_contain_text("no room today")
-        log.nth(1).get_by_role("button", name="Look").click()
+        log.nth(1).get_by_role("button", name="View").click()
+        details = signed_in.get_by_role("cell").filter(has_text="Request")
+        expect(details).to_contain_text('"type": "webhook.test"')
+        expect(details).to_contain_text("no room today")
+        log.nth(1).get_by_role("button", name="View").click()
         heard.status = 200
         before = len(heard.got)
         log.nth(1).get_by_role("button", name="Redeliver").dblclick()
@@ -209,75 +211,73 @@ def test_a_webhook_is_made_told_refused_and_sent_again(signed_in: Page, settled:
         headers, body = heard.got[-1]
         assert puras.verify_webhook(headers, body, secret)["type"] == "job.succeeded"
         hook.get_by_role("button", name="Pause").click()
-        signed_in.get_by_role("button", name="Pause it").click()
+        signed_in.get_by_role("button", name="Pause webhook").click()
         expect(hook.get_by_text("paused")).to_be_visible()
-        expect(hook.get_by_role("button", name="Send a test")).to_be_disabled()
+        expect(hook.get_by_role("button", name="Send test event")).to_be_disabled()
         hook.get_by_role("button", name="Delete").click()
-        signed_in.get_by_role("button", name="Delete it").click()
+        signed_in.get_by_role("button", name="Delete webhook").click()
         expect(hook).to_have_count(0)
 
 
-def test_a_schedule_shows_its_next_runs_as_it_is_typed_and_its_runs_lead_to_jobs(
-    signed_in: Page, settled: Any
-) -> None:
+def test_a_schedule_previews_its_next_runs_and_links_its_runs_to_jobs(signed_in: Page, settled: Any) -> None:
     signed_in.goto(f"{settled.url}/settings/schedules")
     signed_in.get_by_role("button", name="New schedule").click()
     signed_in.get_by_label("Skill", exact=True).select_option("count")
-    signed_in.get_by_label("When, as cron").fill("30 9 * * monn")
+    signed_in.get_by_label("Cron expression").fill("30 9 * * monn")
     expect(signed_in.get_by_role("alert")).to_contain_text("'monn' is not a day of the week")
-    signed_in.get_by_label("When, as cron").fill("30 9 * * mon")
+    signed_in.get_by_label("Cron expression").fill("30 9 * * mon")
     coming = signed_in.get_by_role("list", name="Next runs").get_by_role("listitem")
     expect(coming).to_have_count(5)
     for moment in coming.all():
         expect(moment).to_have_text(re.compile(r"^Mon .*, 09:30 UTC$"))
-    signed_in.get_by_label("By the clock of").fill("Asia/Kolkata")
+    signed_in.get_by_label("Time zone").fill("Asia/Kolkata")
     expect(coming.first).to_have_text(re.compile("09:30 IST$"))
     signed_in.get_by_role("textbox", name="Name").fill("Mondays")
     signed_in.get_by_role("textbox", name="Inputs").fill('{"seconds": 900}')
-    signed_in.get_by_role("button", name="Make the schedule").click()
+    signed_in.get_by_role("button", name="Create schedule").click()
     expect(signed_in.get_by_role("alert")).to_contain_text("60")
     signed_in.get_by_role("textbox", name="Inputs").fill('{"seconds": 0}')
-    signed_in.get_by_label("What no worker was there for").select_option("run_once")
-    signed_in.get_by_label("But not later than").fill("59")
-    signed_in.get_by_text("Metadata of each job").click()
-    signed_in.get_by_label("Metadata, as JSON").fill('["desk"]')
-    signed_in.get_by_role("button", name="Make the schedule").click()
+    signed_in.get_by_label("Missed runs").select_option("run_once")
+    signed_in.get_by_label("Maximum delay").fill("59")
+    signed_in.get_by_text("Job metadata").click()
+    signed_in.get_by_label("Metadata (JSON)").fill('["desk"]')
+    signed_in.get_by_role("button", name="Create schedule").click()
     expect(signed_in.get_by_role("alert")).to_contain_text(re.compile("Catch up: .*60"))
     expect(signed_in.get_by_role("alert")).to_contain_text("Metadata: ")
-    signed_in.get_by_label("But not later than").fill("7200")
-    signed_in.get_by_label("Metadata, as JSON").fill('{"desk": "north"}')
-    signed_in.get_by_role("button", name="Make the schedule").click()
+    signed_in.get_by_label("Maximum delay").fill("7200")
+    signed_in.get_by_label("Metadata (JSON)").fill('{"desk": "north"}')
+    signed_in.get_by_role("button", name="Create schedule").click()
     schedule = (
         signed_in.get_by_role("list", name="Schedules").get_by_role("listitem").filter(has_text="Mondays")
     )
-    expect(schedule).to_contain_text("30 9 * * mon by the clock of Asia/Kolkata")
+    expect(schedule).to_contain_text("30 9 * * mon in time zone Asia/Kolkata")
     (made,) = settled.api.get("/v1/schedules").json()
     assert (made["missed"], made["catch_up_s"], made["metadata"]) == ("run_once", 7200, {"desk": "north"})
-    schedule.get_by_role("button", name="Change").click()
-    expect(signed_in.get_by_label("But not later than")).to_have_value("7200")
-    expect(signed_in.get_by_label("Metadata, as JSON")).to_have_value(re.compile("north"))
-    signed_in.get_by_label("But not later than").fill("")
+    schedule.get_by_role("button", name="Edit").click()
+    expect(signed_in.get_by_label("Maximum delay")).to_have_value("7200")
+    expect(signed_in.get_by_label("Metadata (JSON)")).to_have_value(re.compile("north"))
+    signed_in.get_by_label("Maximum delay").fill("")
     signed_in.get_by_role("button", name="Save").click()
     expect(signed_in.get_by_role("button", name="Save")).to_have_count(0)
     assert settled.api.get("/v1/schedules").json()[0]["catch_up_s"] == 86_400
     schedule.get_by_role("button", name="Run now").click()
-    signed_in.get_by_role("button", name="Run it").click()
+    signed_in.get_by_role("button", name="Submit job").click()
     run = signed_in.get_by_role("table", name="Last runs").get_by_role("row").nth(1)
     expect(run).to_contain_text("Succeeded", timeout=60_000)
     expect(run).to_contain_text("Requested by user:grace@example.org")
     schedule.get_by_role("button", name="Pause").click()
     expect(schedule.get_by_text("paused")).to_be_visible()
-    run.get_by_role("link", name="open it").click()
+    run.get_by_role("link", name="Open job").click()
     expect(signed_in).to_have_url(re.compile(f"{settled.url}/jobs/[0-9a-f-]{{36}}"))
     expect(signed_in.get_by_text("Succeeded").first).to_be_visible()
     signed_in.goto(f"{settled.url}/settings/schedules")
     schedule.get_by_role("button", name="Delete").click()
-    signed_in.get_by_role("button", name="Delete it").click()
+    signed_in.get_by_role("button", name="Delete schedule").click()
     expect(signed_in.get_by_text("No schedules yet.")).to_be_visible()
 
 
-class Heard:
-    """What a receiver of webhooks heard, and how it answers."""
+class Received:
+    """The requests that a receiver of webhooks has received, and the status that it returns."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -285,11 +285,11 @@ class Heard:
 
 
 @contextmanager
-def receiver(port: int) -> Iterator[Heard]:
-    """A server on this machine that takes webhooks, or refuses them."""
-    heard = Heard()
+def receiver(port: int) -> Iterator[Received]:
+    """A server on this host that accepts or rejects webhooks."""
+    heard = Received()
 
-    class Taking(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             heard.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
@@ -298,9 +298,9 @@ def receiver(port: int) -> Iterator[Heard]:
             self.wfile.write(b"thanks" if heard.status == 200 else b"no room today")
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", port), Taking) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -311,7 +311,7 @@ def receiver(port: int) -> Iterator[Heard]:
 
 
 def read_by_a_job(settled: Any) -> str:
-    """What a job finds as the secret."""
+    """Return the hash of the secret that a job receives."""
     answer = settled.api.post("/v1/jobs?wait=true", json={"skill": "reader/reading", "inputs": {}})
     assert answer.json()["status"] == "succeeded", answer.text
     return str(answer.json()["result"]["sha256"])

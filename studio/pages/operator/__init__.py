@@ -1,4 +1,4 @@
-"""`/operator`: the whole instance, for its operators."""
+"""`/operator`: the administration of the instance, for operators."""
 
 from studio.pages.operator.page import Operator, page
 

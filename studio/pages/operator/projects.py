@@ -1,4 +1,4 @@
-"""The projects of the instance, with their wallets."""
+"""The projects of the instance with their wallets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from studio.pages.operator.paged import more, next_page
 
 @dataclass
 class ProjectRow:
-    """What the list shows of a project."""
+    """The data of a project in the table."""
 
     slug: str
     name: str
@@ -32,50 +32,50 @@ class ProjectRow:
 
 
 class Projects(rx.State):
-    """Projects, page by page."""
+    """The projects, loaded page by page."""
 
     rows: list[ProjectRow] = []
     more: str = ""
-    """Cursor of the next page; empty: there is none."""
-    topped: str = ""
-    """Project that gets money; empty: none."""
+    """The cursor of the next page; empty if there is none."""
+    credited: str = ""
+    """The project for which the credit form is open; empty if none."""
     problem: str = ""
-    told: str = ""
+    notice: str = ""
 
     @rx.event
     async def load(self):
-        """Read the first page."""
+        """Load the first page."""
         self.reset()
         await self._read()
 
     @rx.event
     async def show_more(self):
-        """Read the next page."""
+        """Load the next page."""
         await self._read()
 
     @rx.event
     def begin(self, project: str):
-        """Show the form that puts money into a wallet."""
-        self.topped, self.problem, self.told = project, "", ""
+        """Show the form that adds credit to a wallet."""
+        self.credited, self.problem, self.notice = project, "", ""
 
     @rx.event
     def cancel(self):
-        """Put in none."""
-        self.topped, self.problem = "", ""
+        """Close the form."""
+        self.credited, self.problem = "", ""
 
     @rx.event
     async def top_up(self, typed: dict[str, Any]):
-        """Put money into the wallet; jobs that waited for it go on."""
+        """Add credit to the wallet; jobs that wait for credit then start."""
         self.problem = ""
         try:
-            asked = top_up.asked(typed)
+            body = top_up.parse(typed)
             async with session.visiting(self, once=typed) as visit:
-                made = await accounts.top_up(visit.session, visit.person, self.topped, asked)
+                credit = await accounts.top_up(visit.session, visit.person, self.credited, body)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
             return
-        self.told = f"{self.topped} has {usd(made.balance_micros)} now."
-        self.topped = self.more = ""
+        self.notice = f"Credit added. The balance of {self.credited} is {usd(credit.balance_micros)}."
+        self.credited = self.more = ""
         self.rows = []
         await self._read()
 
@@ -96,7 +96,7 @@ def _project(one: AdminProjectRead) -> ProjectRow:
 
 
 def listed() -> rx.Component:
-    """Every project and its wallet."""
+    """Render the projects with their wallets."""
     columns = [
         ("Project", "36%", ""),
         ("Members", "11%", "num"),
@@ -107,11 +107,11 @@ def listed() -> rx.Component:
     ]
     return section(
         "Projects",
-        rx.cond(Projects.told != "", note(Projects.told, state="ok", style={"margin_bottom": "10px"})),
+        rx.cond(Projects.notice != "", note(Projects.notice, state="ok", style={"margin_bottom": "10px"})),
         rx.cond(
-            Projects.topped != "",
+            Projects.credited != "",
             rx.el.div(
-                top_up.form(Projects.topped, Projects.top_up, Projects.cancel, Projects.problem),
+                top_up.form(Projects.credited, Projects.top_up, Projects.cancel, Projects.problem),
                 class_name="card",
                 style={"margin_bottom": "10px"},
             ),
@@ -119,7 +119,7 @@ def listed() -> rx.Component:
         rx.cond(
             Projects.rows.length() > 0,
             framed_table("Projects", columns, rx.foreach(Projects.rows, _project_row)),
-            rx.el.p("There is no project yet.", class_name="t2"),
+            rx.el.p("No projects yet.", class_name="t2"),
         ),
         rx.cond(Projects.more != "", more(Projects.show_more)),
     )
@@ -144,7 +144,10 @@ def _project_row(row: rx.Var[ProjectRow]) -> rx.Component:
         rx.el.td(row.reserved, class_name="num t2"),
         rx.el.td(
             button(
-                "Top up", kind="small", on_click=Projects.begin(row.slug), aria_label="Top up " + row.slug
+                "Add credit",
+                kind="small",
+                on_click=Projects.begin(row.slug),
+                aria_label="Add credit to " + row.slug,
             ),
             class_name="num",
         ),

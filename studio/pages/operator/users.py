@@ -1,4 +1,4 @@
-"""The people of the instance: accounts for those who have none, and links with which they choose a password."""
+"""The users of the instance: the form for a new user, and links with which users set a password."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from studio.pages.settings.shown_once import shown_once
 
 
 @dataclass
-class PersonRow:
-    """What the list shows of somebody."""
+class UserEntry:
+    """The data of a user in the table."""
 
     id: str
     email: str
@@ -32,86 +32,87 @@ class PersonRow:
     last_seen_at: str
 
 
-class People(rx.State):
-    """Everybody, page by page, the form for somebody new, and the link that was just made."""
+class Users(rx.State):
+    """The users, loaded page by page, the form for a new user, and the link that was created last."""
 
-    rows: list[PersonRow] = []
+    rows: list[UserEntry] = []
     more: str = ""
-    """Cursor of the next page; empty: there is none."""
+    """The cursor of the next page; empty if there is none."""
     is_adding: bool = False
     problem: str = ""
     link: str = ""
-    """Until it is put away."""
-    told: str = ""
-    """What the link is for."""
+    """The link that was created last, until the operator dismisses it."""
+    notice: str = ""
+    """The purpose of the link."""
 
     @rx.event
     async def load(self):
-        """Read the first page."""
+        """Load the first page."""
         self.reset()
         await self._read()
 
     @rx.event
     async def show_more(self):
-        """Read the next page."""
+        """Load the next page."""
         await self._read()
 
     @rx.event
     def begin(self):
-        """Show the form."""
+        """Show the form for a new user."""
         self.is_adding, self.problem = True, ""
 
     @rx.event
     def cancel(self):
-        """Add nobody."""
+        """Close the form."""
         self.is_adding, self.problem = False, ""
 
     @rx.event
     async def add(self, typed: dict[str, Any]):
-        """Make the account, and show its link."""
+        """Create a user, and show the link with which the user sets a password."""
         self.problem = ""
         url = session.context().settings.url
         try:
-            asked = parsed(UserCreate, {"email": text(typed, "email"), "name": text(typed, "name")})
+            body = parsed(UserCreate, {"email": text(typed, "email"), "name": text(typed, "name")})
             async with session.visiting(self, once=typed) as visit:
-                made = await accounts.create_user(visit.session, visit.person, asked, url=url)
+                created = await accounts.create_user(visit.session, visit.person, body, url=url)
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
             return
-        self.is_adding, self.link = False, made.link
-        self.told = (
-            f"{made.email} has an account. Pass this link on: with it they choose a password, within a week."
+        self.is_adding, self.link = False, created.link
+        self.notice = (
+            f"User {created.email} created. Send this link to the user to set a password. "
+            "It expires in one week."
         )
         self.rows, self.more = [], ""
         await self._read()
 
     @rx.event
-    async def make_link(self, user_id: str):
-        """Show a link with which somebody sets another password."""
+    async def create_link(self, user_id: str):
+        """Show a link with which a user sets a new password."""
         self.problem = self.link = ""
         url = session.context().settings.url
         try:
             async with session.visiting(self) as visit:
-                made = await accounts.create_password_link(
+                created = await accounts.create_password_link(
                     visit.session, visit.person, UUID(user_id), url=url
                 )
         except (Missing, NotAllowed) as refused:
             self.problem = said(refused)
             return
-        self.link = made.link
-        self.told = f"Pass this link on: with it {made.email} sets another password, within an hour."
+        self.link = created.link
+        self.notice = f"Send this link to {created.email} to set a new password. It expires in one hour."
 
     @rx.event
-    def put_away(self):
-        """The link has been passed on."""
-        self.link = self.told = ""
+    def dismiss_link(self):
+        """Hide the link."""
+        self.link = self.notice = ""
 
     async def _read(self) -> None:
-        await next_page(self, accounts.list_users, _person)
+        await next_page(self, accounts.list_users, _entry)
 
 
-def _person(one: AdminUserRead) -> PersonRow:
-    return PersonRow(
+def _entry(one: AdminUserRead) -> UserEntry:
+    return UserEntry(
         id=str(one.id),
         email=one.email,
         name=one.name,
@@ -123,7 +124,7 @@ def _person(one: AdminUserRead) -> PersonRow:
 
 
 def listed() -> rx.Component:
-    """Everybody with an account, and how somebody gets one."""
+    """Render the users, and the form for a new user."""
     columns = [
         ("E-mail", "36%", ""),
         ("Name", "20%", ""),
@@ -131,14 +132,14 @@ def listed() -> rx.Component:
         ("Last seen", "16%", "num"),
         (rx.el.span("Action", class_name="hidden-label"), "16%", "num"),
     ]
-    add = button("New person", icon="plus", on_click=People.begin, disabled=People.is_adding)
+    add = button("New user", icon="plus", on_click=Users.begin, disabled=Users.is_adding)
     return section(
-        "People",
-        rx.cond(People.is_adding, _form()),
-        rx.cond(~People.is_adding & (People.problem != ""), note(People.problem, state="fail")),
-        rx.cond(People.link != "", _link()),
-        framed_table("People", columns, rx.foreach(People.rows, _row)),
-        rx.cond(People.more != "", more(People.show_more)),
+        "Users",
+        rx.cond(Users.is_adding, _form()),
+        rx.cond(~Users.is_adding & (Users.problem != ""), note(Users.problem, state="fail")),
+        rx.cond(Users.link != "", _link()),
+        framed_table("Users", columns, rx.foreach(Users.rows, _row)),
+        rx.cond(Users.more != "", more(Users.show_more)),
         actions=[add],
     )
 
@@ -157,9 +158,9 @@ def _form() -> rx.Component:
     return rx.el.form(
         email,
         field("Name", "name", rx.el.input, max_length=200, auto_complete="off"),
-        *form_end(People.problem, "Make the account", People.cancel),
-        on_submit=People.add,
-        aria_label="New person",
+        *form_end(Users.problem, "Create user", Users.cancel),
+        on_submit=Users.add,
+        aria_label="New user",
         class_name="form card",
         style={"margin_bottom": "10px"},
     )
@@ -168,24 +169,24 @@ def _form() -> rx.Component:
 def _link() -> rx.Component:
     return rx.el.div(
         shown_once(
-            People.told,
-            People.link,
+            Users.notice,
+            Users.link,
             name="link",
-            lost="Another one is made beside the person, in the list.",
-            on_put_away=People.put_away,
+            lost="You can create a new link in the table of users.",
+            on_done=Users.dismiss_link,
         ),
         style={"margin_bottom": "10px"},
     )
 
 
-def _row(row: rx.Var[PersonRow]) -> rx.Component:
-    renew = Confirm.create(
-        label="Password link",
+def _row(row: rx.Var[UserEntry]) -> rx.Component:
+    reset = Confirm.create(
+        label="Reset password",
         kind="small",
-        title="Make a password link for " + row.email + "?",
-        text="Whoever has it sets another password, which ends every session of the person.",
-        confirm="Make it",
-        on_confirm=People.make_link(row.id),
+        title="Create a password link for " + row.email + "?",
+        text="Anyone who has the link can set a new password. This ends all sessions of the user.",
+        confirm="Create link",
+        on_confirm=Users.create_link(row.id),
     )
     return rx.el.tr(
         rx.el.td(
@@ -200,9 +201,9 @@ def _row(row: rx.Var[PersonRow]) -> rx.Component:
         rx.el.td(row.name, class_name="t2", title=row.name),
         rx.el.td(row.projects, class_name="num t2"),
         rx.el.td(
-            rx.cond(row.last_seen_at != "", Ago.create(moment=row.last_seen_at), "not signed in"),
+            rx.cond(row.last_seen_at != "", Ago.create(moment=row.last_seen_at), "Never"),
             class_name="num t3",
         ),
-        rx.el.td(rx.cond(row.is_operator | row.is_disabled, "", renew), class_name="num"),
+        rx.el.td(rx.cond(row.is_operator | row.is_disabled, "", reset), class_name="num"),
         key=row.email,
     )

@@ -1,4 +1,4 @@
-"""`/p/{project}/api`: how each skill is called from code, with the project's own names, and tried at once."""
+"""`/p/{project}/api`: the API reference of the project's skills, with code snippets and a form to run each skill."""
 
 from studio.pages.reference.page import Reference, page
 

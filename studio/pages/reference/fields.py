@@ -1,4 +1,4 @@
-"""What a schema takes, as rows of a table: one for each field, those of objects and lists within after it."""
+"""The fields of a schema as rows of a table; the fields of nested objects and arrays follow their parent."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _RULES: Final = {
 
 @dataclass
 class FieldRow:
-    """A field of the inputs or of the result."""
+    """A field of the input or output schema."""
 
     path: str
-    """`customer.name`, `pages[].image`."""
+    """The path, such as `customer.name` or `pages[].image`."""
     type: str
     is_required: bool
     description: str
@@ -36,7 +36,7 @@ class FieldRow:
 
 
 def rows_of(schema: dict[str, Any]) -> list[FieldRow]:
-    """The fields of an object."""
+    """Return the rows of the fields of an object schema."""
     return list(_rows(schema, "", _MAX_DEPTH))
 
 
@@ -55,23 +55,23 @@ def _rows(schema: dict[str, Any], before: str, depth: int) -> Iterator[FieldRow]
 
 
 def type_of(schema: dict[str, Any]) -> str:
-    """`integer`, `image`, `string[]`, `"small" | "large"`."""
+    """Return the type as text, such as `integer`, `image`, `string[]` or `"small" | "large"`."""
     if schema.get("enum"):
         return " | ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
     if "const" in schema:
         return json.dumps(schema["const"], ensure_ascii=False)
-    named = schema.get("type") or ("object" if "properties" in schema else "any")
-    if isinstance(named, list):
-        return " | ".join(named)
-    if named == "array":
+    kind = schema.get("type") or ("object" if "properties" in schema else "any")
+    if isinstance(kind, list):
+        return " | ".join(kind)
+    if kind == "array":
         items = schema.get("items")
         inner = type_of(items) if isinstance(items, dict) else "any"
         return f"({inner})[]" if " | " in inner else f"{inner}[]"
-    return str(named)
+    return str(kind)
 
 
 def _rules(schema: dict[str, Any]) -> str:
-    said = [words.format(schema[name]) for name, words in _RULES.items() if name in schema]
+    rules = [template.format(schema[name]) for name, template in _RULES.items() if name in schema]
     if "default" in schema:
-        said.append(f"default {json.dumps(schema['default'], ensure_ascii=False)}")
-    return ", ".join(said)
+        rules.append(f"default {json.dumps(schema['default'], ensure_ascii=False)}")
+    return ", ".join(rules)

@@ -1,4 +1,4 @@
-"""The skills on the left, what one takes and gives in the middle, its call in code and a try of it on the right."""
+"""The API reference: skills on the left, input and output in the middle, code or a form on the right."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ from studio.skills import SkillView, active_skills
 
 
 class Reference(Running, rx.State):
-    """How the skills of a project are called."""
+    """The state of the API reference."""
 
     skills: list[SkillView] = []
     current: SkillView = SkillView(name="")
     path: str = ""
-    takes: list[FieldRow] = []
-    gives: list[FieldRow] = []
+    inputs: list[FieldRow] = []
+    output: list[FieldRow] = []
     texts: dict[str, str] = {}
     is_trying: bool = False
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Show the skill of the address; without one the first."""
+        """Load the skill of the URL, or the first skill."""
         self.reset()
         async with session.acting(self, self.project) as act:
             self.skills = await active_skills(act)
-        asked = self.router.url.query_parameters.get("skill", "")
-        found = [one for one in self.skills if one.full_name == asked] or self.skills
+        requested = self.router.url.query_parameters.get("skill", "")
+        found = [one for one in self.skills if one.full_name == requested] or self.skills
         if found:
-            self._take(found[0])
+            self._select(found[0])
         else:
             self.texts = of_push(session.context().settings.url)
         self.is_loaded = True
 
     @rx.event
     def begin(self):
-        """Show the form."""
+        """Show the form that runs the skill."""
         self.is_trying = True
 
     @rx.event
     def stop(self):
-        """Show the code again."""
+        """Show the code."""
         self.is_trying = False
 
     @rx.event
@@ -69,14 +69,14 @@ class Reference(Running, rx.State):
         """Run the skill with these inputs."""
         await self._begin_run({"skill": self.current.full_name, "inputs": inputs}, key)
 
-    def _take(self, skill: SkillView) -> None:
+    def _select(self, skill: SkillView) -> None:
         self.current, self.path = skill, path_of(skill)
-        self.takes, self.gives = rows_of(skill.input_schema), rows_of(all_required(skill.output_schema))
+        self.inputs, self.output = rows_of(skill.input_schema), rows_of(all_required(skill.output_schema))
         self.texts = of_skill(session.context().settings.url, skill)
 
 
 def page() -> rx.Component:
-    """The reference of a project."""
+    """Render the API reference of a project."""
     base = "/p/" + Shell.project_slug
     return shell(
         "api",
@@ -89,8 +89,8 @@ def page() -> rx.Component:
                 rx.el.div(_skills(), _docs(), _code(), class_name="reference"),
                 empty(
                     "braces",
-                    "No skill to call yet",
-                    "Each published skill has an endpoint of its own, with the types of its inputs and of its result.",
+                    "No skills yet",
+                    "Each published skill has its own endpoint with typed inputs and a typed result.",
                     link_button("Publish your first skills", href=base, icon="upload", kind="pri"),
                     rx.cond(Shell.can_write, from_code(Reference.texts)),
                 ),
@@ -104,18 +104,18 @@ def _skills() -> rx.Component:
     return rx.el.nav(
         rx.el.div("Skills", class_name="cap", style={"padding": "4px 8px"}),
         rx.foreach(Reference.skills, _skill_link),
-        rx.el.div("Everything else", class_name="cap", style={"padding": "16px 8px 4px"}),
+        rx.el.div("More", class_name="cap", style={"padding": "16px 8px 4px"}),
         way_out(
-            rx.el.span("These skills as OpenAPI", class_name="cut grow"),
+            rx.el.span("OpenAPI: project skills", class_name="cut grow"),
             href="/v1/projects/" + Shell.project_slug + "/openapi.json",
             class_name="nav",
         ),
         way_out(
-            rx.el.span("The whole API as OpenAPI", class_name="cut grow"),
+            rx.el.span("OpenAPI: REST API", class_name="cut grow"),
             href="/openapi.json",
             class_name="nav",
         ),
-        link("Keys", href="/p/" + Shell.project_slug + "/settings?tab=keys", class_name="nav"),
+        link("API keys", href="/p/" + Shell.project_slug + "/settings?tab=keys", class_name="nav"),
         class_name="skills scroll",
         aria_label="Skills",
     )
@@ -150,9 +150,9 @@ def _docs() -> rx.Component:
                 class_name="row endpoint",
             ),
         ),
-        section("It takes", _fields("What it takes", Reference.takes, "It takes nothing.")),
-        section("It gives", _fields("What it gives", Reference.gives, "Its result has no schema.")),
-        section("Good to know", _rules()),
+        section("Input", _fields("Input fields", Reference.inputs, "This skill has no inputs.")),
+        section("Output", _fields("Output fields", Reference.output, "The result has no schema.")),
+        section("Notes", _notes()),
         class_name="scroll docs",
         tab_index=0,
         role="region",
@@ -161,7 +161,7 @@ def _docs() -> rx.Component:
 
 
 def _fields(label: str, rows: rx.Var[list[FieldRow]], none: str) -> rx.Component:
-    columns = [("Field", "30%", ""), ("Type", "24%", ""), ("What it is", "46%", "")]
+    columns = [("Field", "30%", ""), ("Type", "24%", ""), ("Description", "46%", "")]
     return rx.cond(
         rows.length() > 0,
         framed_table(label, columns, rx.foreach(rows, _field)),
@@ -185,22 +185,22 @@ def _field(row: rx.Var[FieldRow]) -> rx.Component:
     )
 
 
-def _rules() -> rx.Component:
-    lines = (
+def _notes() -> rx.Component:
+    notes = (
         (
-            "The answer",
-            "is the job when it has ended, or as it stands after ?timeout= seconds, at most 55: see its status.",
+            "Response",
+            "The job, returned when it has finished or after ?timeout= seconds (at most 55). Check its status.",
         ),
-        ("Twice", "does not run twice with the same Idempotency-Key."),
-        ("A version", "stays with ?version=; without it the active one runs."),
-        ("Files", "are paths of the project's drive, addresses, or data in base64."),
+        ("Idempotency", "Repeated requests with the same Idempotency-Key run the skill once."),
+        ("Version", "?version= selects a version. The default is the active version."),
+        ("Files", "Paths in the project's drive, URLs, or base64 data."),
         (
-            "Refusals",
-            "say in detail what is wrong and what to do; 422 names the field, 402 the money that is missing.",
+            "Errors",
+            "detail explains the problem and how to fix it. 422 names the invalid field, 402 the missing amount.",
         ),
     )
     return rx.el.dl(
-        *[part for name, words in lines for part in (rx.el.dt(name), rx.el.dd(words))], class_name="kv"
+        *[part for name, text in notes for part in (rx.el.dt(name), rx.el.dd(text))], class_name="kv"
     )
 
 
@@ -211,7 +211,7 @@ def _code() -> rx.Component:
             _try(),
             rx.fragment(
                 rx.el.div(
-                    rx.el.span("Call it", class_name="grow"),
+                    rx.el.span("Code", class_name="grow"),
                     rx.el.button(
                         "Try it",
                         type="button",
@@ -224,9 +224,8 @@ def _code() -> rx.Component:
                 rx.el.div(
                     Languages.create(texts=Reference.texts),
                     rx.el.p(
-                        "The key stands in the environment as PURAS_API_KEY. ",
-                        link("Make one", href="/p/" + Shell.project_slug + "/settings?tab=keys"),
-                        ".",
+                        "Set the environment variable PURAS_API_KEY to an API key. ",
+                        link("Create API key", href="/p/" + Shell.project_slug + "/settings?tab=keys"),
                         class_name="t3 pad",
                     ),
                     class_name="scroll grow",
@@ -244,7 +243,7 @@ def _try() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             rx.el.span("Try ", Reference.current.full_name, class_name="grow"),
-            rx.el.button("Back to the code", type="button", class_name="btn small", on_click=Reference.stop),
+            rx.el.button("Back to code", type="button", class_name="btn small", on_click=Reference.stop),
             class_name="pane-head",
         ),
         rx.cond(
@@ -271,7 +270,7 @@ def _try() -> rx.Component:
                 Reference,
                 Reference.current.output_schema,
                 rx.el.p(
-                    "A try is an ordinary job of the active version, paid by this project.",
+                    "This form submits a regular job on the active version. The project pays for it.",
                     class_name="t3 pad",
                 ),
             ),

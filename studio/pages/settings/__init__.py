@@ -1,4 +1,4 @@
-"""`/p/{project}/settings/{section}`: the project, who is in it, what it may do and what it tells; each in a module."""
+"""`/p/{project}/settings/{section}`: the settings of a project, with one module per section."""
 
 from studio.pages.settings.page import Settings, page
 

@@ -1,4 +1,4 @@
-"""Who did what in the project, newest first; the filters live in the address."""
+"""The audit log of the project, newest entries first; the URL contains the filters."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ _PAGE_ROWS = 50
 _MAX_ROWS = 500
 _MAX_FACTS_CHARACTERS = 300
 _ACTIONS = {
-    "": "Every act",
+    "": "All actions",
     "api_key": "API keys",
     "member": "Members",
     "secret": "Secrets",
-    "provider_key": "Keys for models",
+    "provider_key": "Model provider keys",
     "webhook": "Webhooks",
     "schedule": "Schedules",
     "budget": "Budgets",
-    "wallet": "The wallet",
+    "wallet": "Wallet",
     "deployment": "Deployments",
-    "draft": "Working copies",
-    "drive": "The drive",
+    "draft": "Drafts",
+    "drive": "Drive",
     "job": "Jobs",
     "eval": "Evals",
     "listing": "Listings",
-    "memory": "The memory",
+    "memory": "Memory",
     "limits": "Limits",
-    "project": "The project",
+    "project": "Project",
 }
 
 
 @dataclass
-class ActRow:
-    """What the list shows of an act."""
+class EntryRow:
+    """The data of an entry of the audit log."""
 
     id: str
     actor: str
@@ -62,40 +62,40 @@ class ActRow:
 
 
 class AuditLog(rx.State):
-    """The audit of a project."""
+    """The audit log of a project."""
 
-    rows: list[ActRow] = []
+    rows: list[EntryRow] = []
     actor: str = ""
     action: str = ""
     since: str = ""
-    """A day; empty: from the beginning."""
+    """The first day of the entries; empty for no limit."""
     next_cursor: str = ""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the acts that the address asks for, where the person may."""
+        """Load the entries that match the filters in the URL, if the user has the permission."""
         self.reset()
-        asked = self.router.url.query_parameters
-        self.actor, self.action = asked.get("actor", "")[:200], asked.get("action", "")[:100]
-        self.since = _day(asked.get("since", ""))
+        query = self.router.url.query_parameters
+        self.actor, self.action = query.get("actor", "")[:200], query.get("action", "")[:100]
+        self.since = _day(query.get("since", ""))
         await self._read()
         self.is_loaded = True
 
     @rx.event
     async def more(self):
-        """Read the next page."""
+        """Load the next page."""
         await self._read()
 
     @rx.event
-    def narrow(self, typed: dict[str, Any]):
-        """The same page with these filters in its address."""
-        asked = {name: text(typed, name) for name in ("actor", "action", "since")}
-        query = urlencode({name: value for name, value in asked.items() if value})
+    def apply_filters(self, typed: dict[str, Any]):
+        """Open the page with these filters in its URL."""
+        filters = {name: text(typed, name) for name in ("actor", "action", "since")}
+        query = urlencode({name: value for name, value in filters.items() if value})
         return rx.redirect(f"/p/{self.project}/settings/audit{'?' + query if query else ''}", replace=True)
 
     async def _read(self) -> None:
-        which = AuditFilter(
+        filters = AuditFilter(
             actor=self.actor or None,
             action=self.action or None,
             since=datetime.combine(date.fromisoformat(self.since), time(), UTC) if self.since else None,
@@ -104,26 +104,26 @@ class AuditLog(rx.State):
             if act.principal.role < Role.ADMIN:
                 return
             page = Page(_PAGE_ROWS, self.next_cursor or None)
-            found = await audit.list_rows(act.session, act.principal, which, page)
+            found = await audit.list_rows(act.session, act.principal, filters, page)
             rows = [_row(one) for one in found.items]
             await name_keys(act, rows, "actor")
         self.rows = [*self.rows, *rows]
         self.next_cursor = (found.next_cursor or "") if len(self.rows) < _MAX_ROWS else ""
 
 
-def _day(asked: str) -> str:
+def _day(value: str) -> str:
     try:
-        return date.fromisoformat(asked).isoformat()
+        return date.fromisoformat(value).isoformat()
     except ValueError:
         return ""
 
 
-def _row(row: AuditRow) -> ActRow:
+def _row(row: AuditRow) -> EntryRow:
     facts = ", ".join(
         f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
         for name, value in row.facts.items()
     )
-    return ActRow(
+    return EntryRow(
         id=str(row.id),
         actor=row.actor,
         action=row.action,
@@ -135,7 +135,7 @@ def _row(row: AuditRow) -> ActRow:
 
 
 def pane() -> rx.Component:
-    """The filters and the acts."""
+    """Render the filters and the entries."""
     shown = section(
         "Audit log",
         _filters(),
@@ -148,10 +148,10 @@ def pane() -> rx.Component:
                     rx.el.div(button("Show more", on_click=AuditLog.more), style={"margin_top": "10px"}),
                 ),
             ),
-            rx.el.p("No act matches these filters.", class_name="t2"),
+            rx.el.p("No entries match these filters.", class_name="t2"),
         ),
     )
-    return for_admins(AuditLog.is_loaded, shown, "read its audit")
+    return for_admins(AuditLog.is_loaded, shown, "read the audit log")
 
 
 def _filters() -> rx.Component:
@@ -160,21 +160,21 @@ def _filters() -> rx.Component:
             *[rx.el.option(label, value=action) for action, label in _ACTIONS.items()],
             name="action",
             default_value=AuditLog.action,
-            aria_label="Acts on",
+            aria_label="Action",
             class_name="in",
         ),
         rx.el.input(
             name="actor",
             default_value=AuditLog.actor,
             placeholder="user:ada@example.org",
-            aria_label="By whom",
+            aria_label="Actor",
             max_length=200,
             auto_complete="off",
             class_name="in mono",
             style={"max_width": "240px"},
         ),
         rx.el.label(
-            rx.el.span("since", class_name="t2"),
+            rx.el.span("Since", class_name="t2"),
             rx.el.input(
                 name="since",
                 default_value=AuditLog.since,
@@ -185,7 +185,7 @@ def _filters() -> rx.Component:
             class_name="row",
         ),
         button("Filter", type="submit"),
-        on_submit=AuditLog.narrow,
+        on_submit=AuditLog.apply_filters,
         key=Shell.project_slug + AuditLog.action + AuditLog.actor + AuditLog.since,
         class_name="row wrap",
         style={"margin_bottom": "12px"},
@@ -194,16 +194,16 @@ def _filters() -> rx.Component:
 
 def _list() -> rx.Component:
     columns = [
-        ("Who", "22%", ""),
-        ("Did", "18%", ""),
-        ("To what", "22%", ""),
+        ("Actor", "22%", ""),
+        ("Action", "18%", ""),
+        ("Target", "22%", ""),
         ("Details", "25%", ""),
-        ("When", "13%", "num"),
+        ("Time", "13%", "num"),
     ]
-    return framed_table("Audit log", columns, rx.foreach(AuditLog.rows, _act))
+    return framed_table("Audit log", columns, rx.foreach(AuditLog.rows, _entry))
 
 
-def _act(row: rx.Var[ActRow]) -> rx.Component:
+def _entry(row: rx.Var[EntryRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.actor, title=row.actor),
         rx.el.td(row.action, class_name="mono", title=row.action),

@@ -1,4 +1,4 @@
-"""The log of one webhook: what it was and will be sent, how it answered, and sending it again."""
+"""The deliveries of one webhook, with their requests, responses and attempts, and the redelivery."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from studio.forms import said
 _PAGE_ROWS: Final = 25
 _MAX_ROWS: Final = 200
 _STATES: Final = {"pending": "queued", "delivered": "succeeded", "failed": "failed"}
-"""The state of a job that has the same style, by the status of a delivery."""
+"""The status of a job that has the same style, by the status of a delivery."""
 _WORDS: Final = {"": "All", "pending": "Pending", "delivered": "Delivered", "failed": "Failed"}
 
 
 @dataclass
 class DeliveryRow:
-    """What the log shows of a delivery."""
+    """The data of a delivery in the table."""
 
     id: str
     event: str
     state: str
-    told: str
-    """What became of the last try, in words."""
+    detail: str
+    """The result of the last attempt."""
     attempts: int
     next_at: str
-    """In how long it is tried again; empty: not."""
+    """The time until the next attempt; empty if there is none."""
     created_at: str
 
 
 @dataclass
 class AttemptRow:
-    """One attempt of a delivery that is looked into."""
+    """One attempt of the open delivery."""
 
     number: int
     result: str
@@ -56,73 +56,73 @@ class AttemptRow:
 
 @dataclass
 class DeliveryView:
-    """A delivery that is looked into."""
+    """The details of the open delivery."""
 
     id: str = ""
     request: str = ""
-    answer: str = ""
+    response: str = ""
     error: str = ""
     took: str = ""
     attempted_at: str = ""
     attempts: list[AttemptRow] = field(default_factory=list)
-    """With their results, the newest first, where there is more than one."""
+    """The attempts, newest first, if there is more than one."""
 
 
 class Deliveries(rx.State):
-    """The log of the webhook that is open."""
+    """The deliveries of the open webhook."""
 
     webhook_id: str = ""
-    """Empty: none is open."""
+    """The ID of the open webhook; empty if none is open."""
     status: str = ""
     rows: list[DeliveryRow] = []
     has_more: bool = False
     shown: DeliveryView = DeliveryView()
     problem: str = ""
     _limit: int = _PAGE_ROWS
-    is_turning: bool = False
-    """A log is opened or closed, which the address tells, and the page is the same."""
+    is_toggling: bool = False
+    """Whether deliveries are being shown or hidden, which changes the URL but must keep the state of the page."""
 
     @rx.event
     async def load(self):
-        """Open the log that the address names."""
+        """Load the deliveries of the webhook in the URL."""
         self.reset()
-        asked = self.router.url.query_parameters.get("webhook", "")
-        if asked:
-            await self._open(asked)
+        requested = self.router.url.query_parameters.get("webhook", "")
+        if requested:
+            await self._open(requested)
 
     @rx.event
     def open(self, webhook_id: str):
-        """Show the log of one webhook, and name it in the address."""
-        self.is_turning = True
+        """Show the deliveries of a webhook, and add it to the URL."""
+        self.is_toggling = True
         return rx.redirect(f"/p/{self.project}/settings/webhooks?webhook={webhook_id}", replace=True)
 
     @rx.event
     def close(self):
-        """Show none."""
-        self.is_turning = True
+        """Hide the deliveries."""
+        self.is_toggling = True
         return rx.redirect(f"/p/{self.project}/settings/webhooks", replace=True)
 
     @rx.event
     async def refresh(self):
-        """Read it anew, for as long as somebody looks."""
+        """Reload the deliveries while the page is visible."""
         if self.webhook_id:
             await self._read()
 
     @rx.event
     async def more(self):
-        """Show older ones."""
+        """Show older deliveries."""
         self._limit = min(self._limit + _PAGE_ROWS, _MAX_ROWS)
         await self._read()
 
     @rx.event
     async def pick(self, status: str):
-        """Show those of one state; the empty one is all."""
+        """Show the deliveries with one status, or all for an empty status."""
         self.status = status if status in _WORDS else ""
         await self._read()
 
     @rx.event
-    async def look(self, delivery_id: str):
-        """Show request and answer of one, or put them away."""
+    async def toggle(self, delivery_id: str):
+        """Show or hide the request and response of a delivery."""
         if self.shown.id == delivery_id:
             self.shown = DeliveryView()
             return
@@ -133,7 +133,7 @@ class Deliveries(rx.State):
 
     @rx.event
     async def redeliver(self, delivery_id: str, key: str):
-        """Send one again, now."""
+        """Send a delivery again immediately."""
         self.problem = ""
         try:
             async with session.acting(self, self.project, once=key) as act:
@@ -151,7 +151,7 @@ class Deliveries(rx.State):
             self.webhook_id = ""
 
     async def _read(self) -> None:
-        asked: DeliveryStatus | None = next(
+        status: DeliveryStatus | None = next(
             (one for one in get_args(DeliveryStatus) if one == self.status), None
         )
         async with session.acting(self, self.project) as act:
@@ -159,7 +159,7 @@ class Deliveries(rx.State):
                 self.webhook_id = ""
                 return
             found = await deliveries.list_some(
-                act.session, act.principal, UUID(self.webhook_id), Page(self._limit), status=asked
+                act.session, act.principal, UUID(self.webhook_id), Page(self._limit), status=status
             )
         rows = [_row(one) for one in found.items]
         if rows != self.rows:
@@ -172,14 +172,14 @@ def _row(one: WebhookDelivery) -> DeliveryRow:
         id=str(one.id),
         event=one.event,
         state=_STATES[current_status(one.status)],
-        told=one.error or (f"HTTP {one.response_code}" if one.response_code else ""),
+        detail=one.error or (f"HTTP {one.response_code}" if one.response_code else ""),
         attempts=one.attempts,
-        next_at=_in(one),
+        next_at=_next_attempt(one),
         created_at=one.created_at.isoformat(),
     )
 
 
-def _in(one: WebhookDelivery) -> str:
+def _next_attempt(one: WebhookDelivery) -> str:
     if one.status != "pending":
         return ""
     seconds = (one.next_at - now()).total_seconds()
@@ -190,7 +190,7 @@ def _view(one: WebhookDelivery) -> DeliveryView:
     return DeliveryView(
         id=str(one.id),
         request=_pretty(one.body),
-        answer="\n".join(
+        response="\n".join(
             part
             for part in (f"HTTP {one.response_code}" if one.response_code else "", one.response or "")
             if part
@@ -220,7 +220,7 @@ def _pretty(body: str) -> str:
 
 
 def log_of() -> rx.Component:
-    """The log of the webhook that is open."""
+    """Render the deliveries of the open webhook."""
     return rx.el.div(
         rx.el.div(
             *[
@@ -234,14 +234,14 @@ def log_of() -> rx.Component:
             ],
             class_name="seg",
             role="group",
-            aria_label="Deliveries that are",
+            aria_label="Filter by status",
             style={"align_self": "flex-start"},
         ),
         rx.cond(Deliveries.problem != "", note(Deliveries.problem, state="fail")),
         rx.cond(
             Deliveries.rows.length() > 0,
             _list(),
-            rx.el.p("Nothing was sent to it yet. Send a test to see whether it listens.", class_name="t2"),
+            rx.el.p("No deliveries yet. Send a test event to check the endpoint.", class_name="t2"),
         ),
         rx.cond(Deliveries.has_more, rx.el.div(button("Show more", on_click=Deliveries.more))),
         class_name="col",
@@ -253,9 +253,9 @@ def _list() -> rx.Component:
     columns = [
         ("Status", "36%", ""),
         ("Event", "20%", ""),
-        ("Tries", "8%", "num"),
-        ("Next", "12%", "num"),
-        ("Written", "12%", "num"),
+        ("Attempts", "10%", "num"),
+        ("Next attempt", "12%", "num"),
+        ("Created", "10%", "num"),
         (rx.el.span("Actions", class_name="hidden-label"), "22%", "num"),
     ]
     return framed_table("Deliveries", columns, rx.foreach(Deliveries.rows, _delivery))
@@ -264,11 +264,11 @@ def _list() -> rx.Component:
 def _delivery(row: rx.Var[DeliveryRow]) -> rx.Component:
     is_shown = Deliveries.shown.id == row.id
     word = rx.match(
-        row.state, ("succeeded", "Delivered"), ("failed", "Given up"), ("queued", "Pending"), "Pending"
+        row.state, ("succeeded", "Delivered"), ("failed", "Failed"), ("queued", "Pending"), "Pending"
     )
     return rx.fragment(
         rx.el.tr(
-            rx.el.td(status(row.state, row.told, word=word)),
+            rx.el.td(status(row.state, row.detail, word=word)),
             rx.el.td(row.event, class_name="mono"),
             rx.el.td(row.attempts, class_name="num"),
             rx.el.td(row.next_at, class_name="num t2"),
@@ -276,9 +276,9 @@ def _delivery(row: rx.Var[DeliveryRow]) -> rx.Component:
             rx.el.td(
                 rx.el.span(
                     button(
-                        "Look",
+                        "View",
                         kind="small",
-                        on_click=Deliveries.look(row.id),
+                        on_click=Deliveries.toggle(row.id),
                         aria_expanded=rx.cond(is_shown, "true", "false"),
                     ),
                     action("Redeliver", kind="small", on_act=lambda key: Deliveries.redeliver(row.id, key)),
@@ -287,26 +287,25 @@ def _delivery(row: rx.Var[DeliveryRow]) -> rx.Component:
                 class_name="num",
             ),
         ),
-        rx.cond(is_shown, rx.el.tr(rx.el.td(_looked_into(), col_span=6, class_name="looked"))),
+        rx.cond(is_shown, rx.el.tr(rx.el.td(_details(), col_span=6, class_name="looked"))),
         key=row.id,
     )
 
 
-def _looked_into() -> rx.Component:
+def _details() -> rx.Component:
     shown = Deliveries.shown
     return rx.el.div(
         rx.el.div(rx.el.h3("Request", class_name="cap"), code(shown.request)),
         rx.el.div(
-            rx.el.h3("Answer", class_name="cap"),
-            rx.cond(shown.answer != "", code(shown.answer), rx.el.p("None.", class_name="t2")),
+            rx.el.h3("Response", class_name="cap"),
+            rx.cond(shown.response != "", code(shown.response), rx.el.p("No response.", class_name="t2")),
             rx.cond(shown.error != "", note(shown.error, state="fail", style={"margin_top": "8px"})),
             rx.cond(
                 shown.attempted_at != "",
                 rx.el.p(
-                    "Tried ",
+                    "Last attempt: ",
                     Ago.create(moment=shown.attempted_at),
-                    rx.cond(shown.took != "", "; it took " + shown.took, ""),
-                    ".",
+                    rx.cond(shown.took != "", ", duration " + shown.took, ""),
                     class_name="t3",
                 ),
             ),

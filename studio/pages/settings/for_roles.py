@@ -1,4 +1,4 @@
-"""Sections that not every member sees."""
+"""Sections that are visible only to some roles."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from studio.components.elements import note
 from studio.shell import Shell
 
 
-def for_developers(is_loaded: rx.Var[bool], shown: rx.Component, may: str) -> rx.Component:
-    """What developers and those above them see once it is loaded; others are told who may do what `may` says."""
-    return _for("Developers, admins and owners", Shell.can_write, is_loaded, shown, may)
+def for_developers(is_loaded: rx.Var[bool], shown: rx.Component, action: str) -> rx.Component:
+    """Return a section for developers, admins and owners; viewers see who can do the action."""
+    return _for("developers, admins and owners", Shell.can_write, is_loaded, shown, action)
 
 
-def for_admins(is_loaded: rx.Var[bool], shown: rx.Component, may: str) -> rx.Component:
-    """The same for admins and owners."""
-    return _for("Admins and owners", Shell.can_manage, is_loaded, shown, may)
+def for_admins(is_loaded: rx.Var[bool], shown: rx.Component, action: str) -> rx.Component:
+    """Return a section for admins and owners; other members see who can do the action."""
+    return _for("admins and owners", Shell.can_manage, is_loaded, shown, action)
 
 
 def _for(
-    who: str, is_one: rx.Var[bool], is_loaded: rx.Var[bool], shown: rx.Component, may: str
+    roles: str, is_allowed: rx.Var[bool], is_loaded: rx.Var[bool], shown: rx.Component, action: str
 ) -> rx.Component:
+    denied = note(f"Only {roles} of the project can {action}. Your role is ", Shell.role, ".")
     return rx.cond(
         is_loaded,
-        rx.cond(is_one, shown, note(f"{who} of the project {may}; your role is ", Shell.role, ".")),
+        rx.cond(is_allowed, shown, denied),
         rx.el.p("Loading…", class_name="skeleton"),
     )

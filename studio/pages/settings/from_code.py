@@ -1,4 +1,4 @@
-"""The first secret, key, webhook or schedule from code, where a section of the settings has none yet."""
+"""Code snippets that create the first secret, API key, webhook or schedule, for sections that are still empty."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from studio.skills import SkillView, active_skills
 
 
 class FromCode(rx.State):
-    """What the section of the address can be told from code."""
+    """The code snippets of the section in the URL."""
 
     texts: dict[str, str] = {}
 
     @rx.event
     async def load(self):
-        """Write the texts of the section, with the names of the project's own skill."""
+        """Create the code snippets of the section, with the name of a skill of the project."""
         section: str = self.section
         skill = SkillView(name="my-skill")
         if section == "schedules":
@@ -41,7 +41,7 @@ def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
         },
         "webhooks": {"url": "https://app.example.org/puras", "events": ["job.succeeded", "job.failed"]},
         "schedules": {
-            "name": "Each morning",
+            "name": "Every morning",
             "skill": skill.full_name,
             "inputs": json.loads(sample_inputs(skill.input_schema, [one.inputs for one in skill.examples])),
             "cron": "30 9 * * mon-fri",
@@ -60,7 +60,7 @@ def _texts(section: str, origin: str, skill: SkillView) -> dict[str, str]:
 
 
 def none_yet(*text: Any) -> rx.Component:
-    """What the section is for, and how its first one is made from code."""
+    """Render the empty state of a section: its purpose, and code snippets that create the first item."""
     return rx.el.div(
         rx.el.p(*text, class_name="t2", style={"max_width": "68ch"}),
         rx.cond(

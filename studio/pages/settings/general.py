@@ -1,4 +1,4 @@
-"""The project's name, slug and window; taking it along; deleting it."""
+"""The name, slug and concurrency limit of the project, its export and its deletion."""
 
 from __future__ import annotations
 
@@ -26,39 +26,40 @@ from studio.shell import Shell
 
 
 class General(rx.State):
-    """What a project is called, and how much of it runs at once."""
+    """The general settings of a project."""
 
-    called: str = ""
+    name: str = ""
     slug: str = ""
-    window: int = 0
-    most_window: int = 0
-    """The operator's ceiling."""
+    concurrency: int = 0
+    max_concurrency: int = 0
+    """The maximum that the operator allows."""
     project_id: str = ""
-    kept_days: int = 0
+    retention_days: int = 0
+    """Days for which the operator can restore a deleted project."""
     problem: str = ""
     is_saved: bool = False
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the project."""
+        """Load the settings."""
         self.reset()
         async with session.acting(self, self.project) as act:
             found = await project_of(act.session, act.principal)
-            self.window = await admission.concurrency_limit(act.session, act.principal.project_id)
+            self.concurrency = await admission.concurrency_limit(act.session, act.principal.project_id)
             default = defaults_of(session.context().settings)[CONCURRENCY]
             known = await limits.limits_of(act.session, act.principal)
-            self.most_window = ceiling(known.of_operator, CONCURRENCY, default) or self.window
-        self.called, self.slug, self.project_id = found.name, found.slug, str(found.id)
-        self.kept_days = session.context().settings.keep_deleted_projects_days
+            self.max_concurrency = ceiling(known.of_operator, CONCURRENCY, default) or self.concurrency
+        self.name, self.slug, self.project_id = found.name, found.slug, str(found.id)
+        self.retention_days = session.context().settings.keep_deleted_projects_days
         self.is_loaded = True
 
     @rx.event
     async def save(self, form: dict[str, Any]):
-        """Change the project; with another slug the page moves."""
+        """Save the settings; a new slug changes the URL of the page."""
         self.problem, self.is_saved = "", False
         try:
-            asked = parsed(
+            body = parsed(
                 ProjectUpdate,
                 {
                     "name": text(form, "name"),
@@ -71,9 +72,9 @@ class General(rx.State):
                 changed = await service.change(
                     act.session,
                     act.principal,
-                    name=asked.name,
-                    slug=asked.slug,
-                    concurrency_limit=asked.concurrency_limit,
+                    name=body.name,
+                    slug=body.slug,
+                    concurrency_limit=body.concurrency_limit,
                     defaults=defaults_of(session.context().settings),
                 )
                 slug = changed.slug
@@ -87,7 +88,7 @@ class General(rx.State):
 
     @rx.event
     async def delete(self):
-        """End the project and leave it."""
+        """Delete the project and open the home page."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.OWNER, "project:write")
             await deletion.delete(act.session, act.principal)
@@ -95,13 +96,13 @@ class General(rx.State):
 
 
 def pane() -> rx.Component:
-    """The form, the archive, and the end."""
+    """Render the settings, the export and the deletion."""
     return rx.cond(
         General.is_loaded,
         rx.fragment(
             section("Project", _form()),
-            section("Take it along", _export()),
-            rx.cond(Shell.is_owner, section("Delete the project", _delete())),
+            section("Export project", _export()),
+            rx.cond(Shell.is_owner, section("Delete project", _delete())),
         ),
         rx.el.p("Loading…", class_name="skeleton"),
     )
@@ -114,7 +115,7 @@ def _form() -> rx.Component:
             "Name",
             "name",
             rx.el.input,
-            default_value=General.called,
+            default_value=General.name,
             max_length=200,
             required=True,
             disabled=locked,
@@ -124,7 +125,7 @@ def _form() -> rx.Component:
             "Slug",
             "slug",
             rx.el.input,
-            hint="The project's name in addresses. Links with the old one stop working.",
+            hint="The name of the project in URLs. Links with the previous slug stop working.",
             class_name="in mono",
             default_value=General.slug,
             max_length=48,
@@ -134,15 +135,15 @@ def _form() -> rx.Component:
             spell_check=False,
         ),
         field(
-            "Jobs at once",
+            "Concurrent jobs",
             "concurrency_limit",
             rx.el.input,
-            hint="Most jobs that are ready or running together, up to the operator's ceiling; others wait for their "
-            "turn.",
+            hint="Maximum number of jobs that are ready or running at the same time, up to the limit of the operator. "
+            "Other jobs wait in the queue.",
             type="number",
-            default_value=General.window,
+            default_value=General.concurrency,
             min=1,
-            max=General.most_window,
+            max=General.max_concurrency,
             required=True,
             disabled=locked,
         ),
@@ -155,7 +156,7 @@ def _form() -> rx.Component:
                 class_name="row",
             ),
             rx.el.p(
-                "Admins and owners of the project change this; your role is ",
+                "Only admins and owners of the project can change these settings. Your role is ",
                 Shell.role,
                 ".",
                 class_name="t3",
@@ -168,22 +169,22 @@ def _form() -> rx.Component:
 
 
 def _export() -> rx.Component:
-    what = (
-        "Everything of the project in one archive: rows as JSON lines, bundles, the drive. Values of secrets are not "
-        "in it."
+    description = (
+        "An archive with all data of the project: database rows as JSON Lines, bundles and the drive. It does not "
+        "contain the values of secrets."
     )
     return rx.fragment(
-        rx.el.p(what, class_name="t2", style={"max_width": "62ch", "margin_bottom": "10px"}),
+        rx.el.p(description, class_name="t2", style={"max_width": "62ch", "margin_bottom": "10px"}),
         rx.cond(
             Shell.is_owner,
             way_out(
                 rx.icon("download", size=14),
-                "Download the archive",
+                "Download archive",
                 href="/v1/projects/" + Shell.project_slug + "/export",
                 custom_attrs={"download": True},
                 class_name="btn",
             ),
-            rx.el.p("An owner of the project can download it.", class_name="t3"),
+            rx.el.p("Only owners of the project can download the archive.", class_name="t3"),
         ),
     )
 
@@ -191,19 +192,20 @@ def _export() -> rx.Component:
 def _delete() -> rx.Component:
     return rx.fragment(
         rx.el.p(
-            "Its jobs are cancelled and its keys stop working at once. For ",
-            General.kept_days,
-            " days the operator can bring it back; then everything of it is removed.",
+            "Deletion cancels the jobs of the project and disables its API keys immediately. The operator can "
+            "restore the project for ",
+            General.retention_days,
+            " days. After that, all of its data is deleted permanently.",
             class_name="t2",
             style={"max_width": "62ch", "margin_bottom": "10px"},
         ),
         Confirm.create(
-            label="Delete the project",
+            label="Delete project…",
             kind="danger",
             title="Delete " + Shell.project_name + "?",
-            text="Its jobs are cancelled, its keys stop working, and nobody finds it any more.",
+            text="The jobs of the project are canceled, its API keys stop working, and members lose access to it.",
             typed=Shell.project_slug,
-            confirm="Delete it",
+            confirm="Delete project",
             on_confirm=General.delete,
         ),
     )

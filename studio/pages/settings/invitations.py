@@ -1,4 +1,4 @@
-"""Inviting people into the project, and who has not come yet."""
+"""The form that invites a user to the project, and the pending invitations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studio.pages.settings.shown_once import shown_once
 
 @dataclass
 class InvitationRow:
-    """What the list shows of an invitation."""
+    """The data of an invitation in the table."""
 
     id: str
     email: str
@@ -33,53 +33,54 @@ class InvitationRow:
 
 
 class Invitations(rx.State):
-    """The invitations that can still be accepted."""
+    """The pending invitations."""
 
     rows: list[InvitationRow] = []
     roles: list[str] = []
-    """That who looks can give."""
+    """The roles that the user can assign."""
     link: str = ""
-    """Of the invitation that was just made, until it is put away."""
+    """The link of the invitation that was created last, until the user dismisses it."""
     problem: str = ""
-    made: int = 0
+    rev: int = 0
+    """A change of this number resets the form."""
 
     @rx.event
     async def load(self):
-        """Read who was invited, where the person may."""
+        """Load the invitations, if the user has the permission."""
         self.reset()
         await self._read()
 
     @rx.event
     async def invite(self, form: dict[str, Any]):
-        """Make a link for somebody, and show it."""
+        """Create an invitation, and show its link."""
         self.problem = self.link = ""
         try:
-            asked = parsed(InvitationCreate, {"email": text(form, "email"), "role": text(form, "role")})
+            body = parsed(InvitationCreate, {"email": text(form, "email"), "role": text(form, "role")})
             settings = session.context().settings
             async with session.acting(self, self.project, once=form) as act:
                 act.principal.require(Role.ADMIN, "members:write")
-                made = await invitations.invite(
+                created = await invitations.invite(
                     act.session,
                     act.principal,
-                    email=asked.email,
-                    role=ROLES[asked.role],
+                    email=body.email,
+                    role=ROLES[body.role],
                     quotas=settings.quotas,
                 )
-                self.link = InvitationCreated.of(made, settings.url).link
+                self.link = InvitationCreated.of(created, settings.url).link
         except (Conflict, Invalid, NotAllowed) as refused:
             self.problem = said(refused)
             return
-        self.made += 1
+        self.rev += 1
         await self._read()
 
     @rx.event
-    def put_away(self):
-        """The person has passed the link on."""
+    def dismiss_link(self):
+        """Hide the link."""
         self.link = ""
 
     @rx.event
     async def withdraw(self, invitation_id: str):
-        """Make a link worthless."""
+        """Revoke an invitation."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.ADMIN, "members:write")
             await invitations.withdraw(act.session, act.principal, UUID(invitation_id))
@@ -106,21 +107,21 @@ class Invitations(rx.State):
 
 
 def invite() -> rx.Component:
-    """The form, the link that came of it, and the links that are on their way."""
+    """Render the form, the link of a new invitation, and the pending invitations."""
     return rx.fragment(
         rx.cond(
             Invitations.link != "",
             shown_once(
-                "The invitation is made. Its link is shown this once: pass it on to the person.",
+                "Invitation created. Copy its link now and send it to the user: it is shown only once.",
                 Invitations.link,
                 name="link",
-                lost="Inviting the same person again makes another link.",
-                on_put_away=Invitations.put_away,
+                lost="To create a new link, invite the user again.",
+                on_done=Invitations.dismiss_link,
             ),
         ),
-        # Not before there are roles: a browser would choose the first that comes, which is the mightiest.
-        rx.cond(Invitations.roles.length() > 0, section("Invite somebody", _form())),
-        rx.cond(Invitations.rows.length() > 0, section("Invited", _list())),
+        # The form waits for the roles, because a browser would select the first one, which has the most permissions.
+        rx.cond(Invitations.roles.length() > 0, section("Invite a user", _form())),
+        rx.cond(Invitations.rows.length() > 0, section("Pending invitations", _list())),
     )
 
 
@@ -130,7 +131,7 @@ def _form() -> rx.Component:
             "E-mail",
             "email",
             rx.el.input,
-            hint="Who is signed in with it, and has the link, can join within a week.",
+            hint="The user must sign in with this address and open the link within one week.",
             type="email",
             max_length=320,
             required=True,
@@ -146,7 +147,7 @@ def _form() -> rx.Component:
         rx.cond(Invitations.problem != "", note(Invitations.problem, state="fail")),
         rx.el.div(Submit.create(label="Invite"), class_name="row"),
         on_submit=Invitations.invite,
-        key=Invitations.made,
+        key=Invitations.rev,
         class_name="form",
     )
 
@@ -157,19 +158,19 @@ def _list() -> rx.Component:
         ("Role", "11%", ""),
         ("Invited by", "21%", ""),
         ("Invited", "11%", "num"),
-        ("Until", "14%", "num"),
+        ("Expires", "14%", "num"),
         (rx.el.span("Action", class_name="hidden-label"), "15%", "num"),
     ]
     return framed_table("Invitations", columns, rx.foreach(Invitations.rows, _invitation))
 
 
 def _invitation(row: rx.Var[InvitationRow]) -> rx.Component:
-    withdraw = Confirm.create(
-        label="Withdraw",
+    revoke = Confirm.create(
+        label="Revoke",
         kind="small",
-        title="Withdraw the invitation of " + row.email + "?",
-        text="Its link stops working at once.",
-        confirm="Withdraw it",
+        title="Revoke the invitation of " + row.email + "?",
+        text="The link of the invitation stops working immediately.",
+        confirm="Revoke invitation",
         on_confirm=Invitations.withdraw(row.id),
     )
     return rx.el.tr(
@@ -178,6 +179,6 @@ def _invitation(row: rx.Var[InvitationRow]) -> rx.Component:
         rx.el.td(row.created_by, class_name="t2", title=row.created_by),
         rx.el.td(Ago.create(moment=row.created_at), class_name="num t3"),
         rx.el.td(row.expires_at, class_name="num t2"),
-        rx.el.td(withdraw, class_name="num"),
+        rx.el.td(revoke, class_name="num"),
         key=row.id,
     )

@@ -12,45 +12,45 @@ from backend.identity.auth import scopes
 from studio.components.elements import field, form_end
 
 SCOPE: Final = "scope:"
-"""How the names of the boxes begin."""
+"""The prefix of the names of the checkboxes of scopes."""
 UNRESTRICTED: Final = "unrestricted"
-"""Name of the box that confirms full access."""
+"""The name of the checkbox that confirms full access."""
 
 
 class KeyForm(rx.State):
-    """What the form offers for the kind that is chosen."""
+    """The options of the form for the selected kind of key."""
 
     kind: str = "secret"
     areas: list[list[list[str]]] = []
-    """The scopes of each area, like `jobs:read`, `jobs:submit`, `jobs:write`, each with what it allows."""
+    """The scopes grouped by area, such as `jobs:read`, `jobs:submit` and `jobs:write`, each with its description."""
 
     @rx.event
     def begin(self):
-        """Offer what a secret key can have."""
+        """Offer the options of a secret key."""
         self.kind, self.areas = "secret", _by_area(scopes.SCOPES)
 
     @rx.event
     def pick_kind(self, kind: str):
-        """Offer what this kind can have."""
+        """Offer the options of a kind of key."""
         self.kind = kind
         self.areas = _by_area(scopes.OF_PUBLISHABLE if kind == "publishable" else scopes.SCOPES)
 
 
 def _by_area(names: Iterable[str]) -> list[list[list[str]]]:
-    """The scopes of each area, each with what it allows."""
+    """Return the scopes grouped by area, each with its description."""
     areas = groupby(sorted(names), lambda scope: scope.partition(":")[0])
     return [[[scope, scopes.SCOPES[scope]] for scope in area] for _, area in areas]
 
 
 def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """Name, kind, and what the key is narrowed to."""
+    """Render the form with the name, kind and restrictions of a new key."""
     return rx.el.form(
         field(
             "Name",
             "name",
             rx.el.input,
             max_length=200,
-            placeholder="What uses it",
+            placeholder="Where the key is used",
             auto_complete="off",
             auto_focus=True,
         ),
@@ -60,7 +60,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             rx.el.select,
             rx.el.option("Secret: for your servers", value="secret"),
             rx.el.option("Publishable: for browsers and apps", value="publishable"),
-            hint="A publishable key may only submit jobs and read its own.",
+            hint="A publishable key can only submit jobs and read its own jobs.",
             value=KeyForm.kind,
             on_change=KeyForm.pick_kind,
         ),
@@ -69,35 +69,36 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             "Skills",
             "skill_allowlist",
             rx.el.input,
-            hint="That it may run, with commas between: skill, skillpack/skill, or */skill. Empty: all.",
+            hint="Skills that the key can run, separated by commas: skill, skillpack/skill or */skill. Leave empty to "
+            "allow all skills.",
             class_name="in mono",
             auto_complete="off",
             spell_check=False,
         ),
         rx.el.div(
             field(
-                "Most dollars a day",
+                "Daily spend limit (USD)",
                 "daily_cap",
                 rx.el.input,
                 type="number",
                 min=0,
                 step="0.01",
-                placeholder="no cap",
+                placeholder="No limit",
             ),
             field(
-                "Requests a minute",
+                "Requests per minute",
                 "requests_per_minute",
                 rx.el.input,
                 type="number",
                 min=1,
-                placeholder="as the instance says",
+                placeholder="Instance default",
             ),
             field(
-                "Expires after", "expires_on", rx.el.input, hint="At the end of that day, UTC.", type="date"
+                "Expires after", "expires_on", rx.el.input, hint="At the end of this day (UTC).", type="date"
             ),
             class_name="three",
         ),
-        *form_end(problem, "Make the key", on_cancel),
+        *form_end(problem, "Create API key", on_cancel),
         on_submit=on_submit,
         class_name="form",
     )
@@ -111,7 +112,7 @@ def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[st
             changed.kind == "secret",
             rx.el.label(
                 rx.el.input(type="checkbox", name=UNRESTRICTED),
-                "Full access, if no scope is selected and nothing else limits the key",
+                "Full access, if no scope is selected and the key has no other restrictions",
                 class_name="check",
             ),
         ),
@@ -123,28 +124,28 @@ def scopes_form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[st
 
 
 def _scopes(given: Any) -> rx.Component:
-    """Return a box for each scope, those that are given ticked."""
-    ticked = rx.Var.create(given)
+    """Return a checkbox for each scope; those in `given` are checked."""
+    checked = rx.Var.create(given)
     return rx.el.fieldset(
         rx.el.legend("Scopes", class_name="label"),
         rx.foreach(
             KeyForm.areas,
             lambda area: rx.el.div(
-                rx.foreach(area, lambda scope: _scope(scope, ticked)), class_name="boxes", key=area[0][0]
+                rx.foreach(area, lambda scope: _scope(scope, checked)), class_name="boxes", key=area[0][0]
             ),
         ),
         rx.el.span(
-            "None ticked: full access. With skills, a daily cap or an expiry: run skills, read and cancel its own "
-            "jobs, and nothing else.",
+            "Leave empty for full access. A key without scopes but with skills, a daily spend limit or an expiry "
+            "date can only run skills, and read and cancel its own jobs.",
             class_name="hint",
         ),
         class_name="field",
     )
 
 
-def _scope(scope: rx.Var[list[str]], ticked: Any) -> rx.Component:
+def _scope(scope: rx.Var[list[str]], checked: Any) -> rx.Component:
     return rx.el.label(
-        rx.el.input(type="checkbox", name=SCOPE + scope[0], default_checked=ticked.contains(scope[0])),
+        rx.el.input(type="checkbox", name=SCOPE + scope[0], default_checked=checked.contains(scope[0])),
         rx.el.span(scope[0], class_name="mono"),
         class_name="check",
         title=scope[1],

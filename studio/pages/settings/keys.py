@@ -1,4 +1,4 @@
-"""The project's API keys; a new one is shown once."""
+"""The API keys of the project. A new key is shown once."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from studio.pages.settings.shown_once import shown_once
 
 @dataclass
 class KeyRow:
-    """What the list shows of a key."""
+    """The data of an API key in the table."""
 
     id: str
     name: str
     prefix: str
     kind: str
-    narrowed: str
-    """To what; empty: to nothing."""
+    restrictions: str
+    """The restrictions as text; empty if there are none."""
     ended: str
-    """`revoked` or `expired`; empty while it works."""
+    """`revoked` or `expired`; empty while the key is valid."""
     last_used_at: str
     expires_at: str
     scopes: list[str]
-    """Those that it was given."""
+    """The scopes that are selected in the form."""
 
 
 NO_KEY = KeyRow("", "", "", "", "", "", "", "", [])
@@ -54,16 +54,16 @@ class Keys(rx.State):
 
     rows: list[KeyRow] = []
     fresh: str = ""
-    """The clear text of the key that was just made, until it is put away."""
+    """The plaintext of the key that was created last, until the user dismisses it."""
     problem: str = ""
     is_making: bool = False
     changed: KeyRow = NO_KEY
-    """The key whose scopes are being edited; without an id none is."""
+    """The key whose scopes are being edited; its ID is empty if there is none."""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the keys, where the person may."""
+        """Load the keys, if the user has the permission."""
         self.reset()
         await self._read()
         self.is_loaded = True
@@ -77,7 +77,7 @@ class Keys(rx.State):
 
     @rx.event
     def close_form(self):
-        """Make none, and change none."""
+        """Close the forms."""
         self.is_making, self.problem, self.changed = False, "", NO_KEY
 
     @rx.event
@@ -93,8 +93,8 @@ class Keys(rx.State):
         self.problem = ""
         try:
             scopes = _scopes(typed)
-            asked = {"scopes": scopes, "unrestricted": UNRESTRICTED in typed and not scopes}
-            changes = parsed(ApiKeyUpdate, asked).as_changes()
+            body = {"scopes": scopes, "unrestricted": UNRESTRICTED in typed and not scopes}
+            changes = parsed(ApiKeyUpdate, body).as_changes()
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.ADMIN, "keys:write")
                 await keys.change(act.session, act.principal, UUID(self.changed.id), changes)
@@ -109,36 +109,36 @@ class Keys(rx.State):
 
     @rx.event
     async def create(self, typed: dict[str, Any]):
-        """Make a key, and show it."""
+        """Create a key, and show it."""
         self.problem = ""
         try:
-            asked = _asked(typed)
+            body = _body(typed)
             async with session.acting(self, self.project, once=typed) as act:
                 act.principal.require(Role.ADMIN, "keys:write")
-                made = await keys.create(
+                created = await keys.create(
                     act.session,
                     act.principal,
                     project_id=act.principal.project_id,
-                    kind=asked.kind,
-                    name=asked.name,
-                    limits=_limits(asked),
+                    kind=body.kind,
+                    name=body.name,
+                    limits=_limits(body),
                     quotas=session.context().settings.quotas,
                     max_requests_per_minute=session.context().settings.key_requests_per_minute,
                 )
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
             return
-        self.fresh, self.is_making = made.plaintext, False
+        self.fresh, self.is_making = created.plaintext, False
         await self._read()
 
     @rx.event
-    def put_away(self):
-        """The person has kept the new key."""
+    def dismiss_key(self):
+        """Hide the new key."""
         self.fresh = ""
 
     @rx.event
     async def revoke(self, key_id: str):
-        """End a key."""
+        """Revoke a key."""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.ADMIN, "keys:write")
             await keys.revoke(act.session, act.principal, UUID(key_id))
@@ -152,8 +152,8 @@ class Keys(rx.State):
         self.rows = [_row(key) for key in found.items]
 
 
-def _asked(typed: dict[str, Any]) -> ApiKeyCreate:
-    """What the form asks for, as the body of a request would."""
+def _body(typed: dict[str, Any]) -> ApiKeyCreate:
+    """Return the submitted form as a request body."""
     values = {
         "kind": text(typed, "kind"),
         "name": text(typed, "name"),
@@ -170,13 +170,13 @@ def _scopes(typed: dict[str, Any]) -> list[str]:
     return [name.removeprefix(SCOPE) for name in typed if name.startswith(SCOPE)]
 
 
-def _limits(asked: ApiKeyCreate) -> keys.Limits:
+def _limits(body: ApiKeyCreate) -> keys.Limits:
     return keys.Limits(
-        asked.scopes,
-        asked.skill_allowlist,
-        asked.daily_cap_micros,
-        asked.expires_at,
-        asked.requests_per_minute,
+        body.scopes,
+        body.skill_allowlist,
+        body.daily_cap_micros,
+        body.expires_at,
+        body.requests_per_minute,
     )
 
 
@@ -187,41 +187,44 @@ def _row(key: ApiKey) -> KeyRow:
         name=key.name,
         prefix=f"puras_{'live' if key.kind == 'secret' else 'pub'}_{key.prefix}",
         kind=key.kind,
-        narrowed=_narrowed(key),
+        restrictions=_restrictions(key),
         ended="revoked" if key.revoked_at else "expired" if is_expired else "",
         last_used_at=key.last_used_at.isoformat() if key.last_used_at else "",
-        expires_at=f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "never",
+        expires_at=f"{key.expires_at:%Y-%m-%d}" if key.expires_at else "Never",
         scopes=_shown_scopes(key),
     )
 
 
 def _shown_scopes(key: ApiKey) -> list[str]:
-    """Return the scopes that the form ticks: an older name of a publishable key's scope is shown as the newer one."""
+    """Return the scopes that the form shows as selected.
+
+    For publishable keys, the former scope `jobs:read` appears under its present name `jobs:read_own`.
+    """
     if key.kind == "publishable":
         return sorted({"jobs:read_own" if scope == "jobs:read" else scope for scope in key.scopes})
     return list(key.scopes)
 
 
-def _narrowed(key: ApiKey) -> str:
-    """`jobs:read · skills thumbnail · $2.00 a day`."""
+def _restrictions(key: ApiKey) -> str:
+    """Return the restrictions of a key, such as `jobs:read · skills thumbnail · $2.00 per day`."""
     scopes = _shown_scopes(key) or sorted(key_authentication.scopes_of(key) or ())
     parts = [
         ", ".join(scopes),
         f"skills {', '.join(key.skill_allowlist)}" if key.skill_allowlist else "",
     ]
     if key.daily_cap_micros is not None:
-        parts.append(f"{usd(key.daily_cap_micros)} a day")
+        parts.append(f"{usd(key.daily_cap_micros)} per day")
     if key.requests_per_minute is not None:
-        parts.append(f"{key.requests_per_minute:,} requests a minute")
+        parts.append(f"{key.requests_per_minute:,} requests per minute")
     return " · ".join(part for part in parts if part)
 
 
 def pane() -> rx.Component:
-    """The keys, and a form that makes one."""
-    new = button("New key", icon="plus", kind="pri", on_click=Keys.open_form, disabled=Keys.is_making)
+    """Render the keys, and the forms that create and change one."""
+    new = button("New API key", icon="plus", kind="pri", on_click=Keys.open_form, disabled=Keys.is_making)
     shown = rx.fragment(
         rx.cond(Keys.fresh != "", _fresh()),
-        rx.cond(Keys.is_making, section("New key", form(Keys.create, Keys.close_form, Keys.problem))),
+        rx.cond(Keys.is_making, section("New API key", form(Keys.create, Keys.close_form, Keys.problem))),
         rx.cond(
             Keys.changed.id != "",
             section(
@@ -235,23 +238,23 @@ def pane() -> rx.Component:
                 Keys.rows.length() > 0,
                 _list(),
                 none_yet(
-                    "No keys yet. A program that calls this project needs one, as the Bearer of its requests. It can "
-                    "be narrowed to scopes, to skills, and to what it may spend in a day.",
+                    "No API keys yet. A program that calls the API of this project sends an API key as a bearer "
+                    "token. You can restrict a key to scopes, to skills, and to a daily spend limit.",
                 ),
             ),
             actions=[new],
         ),
     )
-    return for_admins(Keys.is_loaded, shown, "see and make its keys")
+    return for_admins(Keys.is_loaded, shown, "view and create API keys")
 
 
 def _fresh() -> rx.Component:
     return shown_once(
-        "The key is made. It is shown this once: put it where your program reads it.",
+        "API key created. Copy it now: it is shown only once.",
         Keys.fresh,
         name="key",
-        lost="A key that was lost is revoked, and another one made.",
-        on_put_away=Keys.put_away,
+        lost="If you lose the key, revoke it and create a new one.",
+        on_done=Keys.dismiss_key,
     )
 
 
@@ -269,7 +272,7 @@ def _list() -> rx.Component:
 
 def _key(row: rx.Var[KeyRow]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(rx.cond(row.name != "", row.name, rx.el.span("no name", class_name="t3")), title=row.name),
+        rx.el.td(rx.cond(row.name != "", row.name, rx.el.span("Unnamed", class_name="t3")), title=row.name),
         rx.el.td(
             rx.el.span(
                 rx.el.span(row.prefix + ".…", class_name="mono cut", title=row.prefix),
@@ -278,12 +281,12 @@ def _key(row: rx.Var[KeyRow]) -> rx.Component:
             )
         ),
         rx.el.td(
-            rx.cond(row.narrowed != "", row.narrowed, rx.el.span("None", class_name="t3")),
+            rx.cond(row.restrictions != "", row.restrictions, rx.el.span("None", class_name="t3")),
             class_name="t2",
-            title=row.narrowed,
+            title=row.restrictions,
         ),
         rx.el.td(
-            rx.cond(row.last_used_at != "", Ago.create(moment=row.last_used_at), "never"), class_name="num t2"
+            rx.cond(row.last_used_at != "", Ago.create(moment=row.last_used_at), "Never"), class_name="num t2"
         ),
         rx.el.td(row.expires_at, class_name="num t2"),
         rx.el.td(
@@ -307,8 +310,8 @@ def _revoke(row: rx.Var[KeyRow]) -> rx.Component:
         label="Revoke",
         kind="small danger",
         title="Revoke " + rx.cond(row.name != "", row.name, row.prefix) + "?",
-        text="Programs that use it are rejected from now on, and its jobs that have not started fail. Its running jobs "
-        "continue. A revoked key cannot be restored.",
-        confirm="Revoke it",
+        text="Requests with this key are rejected from now on, and its jobs that have not started fail. Its running "
+        "jobs continue. A revoked key cannot be restored.",
+        confirm="Revoke key",
         on_confirm=Keys.revoke(row.id),
     )

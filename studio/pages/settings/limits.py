@@ -1,4 +1,4 @@
-"""How much of everything the project may have, and how much of it is taken."""
+"""The limits of the project and their usage."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from studio.components.elements import framed_table, note, section, tag
 from studio.formatting import size
 from studio.shell import Shell
 
-_WORDS: Final = {
-    Quota.QUEUED_JOBS: "Jobs that wait for their turn",
-    Quota.LATER_JOBS: "Jobs for later, by their `run_at`",
-    Quota.DEPLOYMENTS: "Versions and drafts, in each skillpack",
-    Quota.API_KEYS: "API keys that are not revoked",
+_LABELS: Final = {
+    Quota.QUEUED_JOBS: "Queued jobs",
+    Quota.LATER_JOBS: "Queued jobs with a future run_at",
+    Quota.DEPLOYMENTS: "Versions and drafts per skillpack",
+    Quota.API_KEYS: "API keys, without revoked keys",
     Quota.MEMBERS: "Members and invitations",
-    Quota.SECRETS: "Secrets, and each skillpack as many",
+    Quota.SECRETS: "Secrets of the project, and of each skillpack",
     Quota.SKILLPACKS: "Skillpacks",
     Quota.DRIVE_MB: "Drive",
     Quota.DRIVE_FILES: "Files and folders in the drive",
-    Quota.MEMORY_RECORDS: "Records in the memory",
-    Quota.MEMORY_MB: "Memory, in MiB",
+    Quota.MEMORY_RECORDS: "Memory records",
+    Quota.MEMORY_MB: "Memory (MiB)",
 }
-_NEARLY: Final = 80  # percent
+_WARNING_PERCENT: Final = 80
 
 
 @dataclass
 class LimitRow:
-    """What the list shows of a limit."""
+    """The data of a limit in the table."""
 
-    what: str
+    label: str
     used: str
     limit: str
     percent: int
     state: str
-    """`wait` when it is nearly reached, `fail` when it is."""
+    """`wait` near the limit, `fail` at the limit."""
     set_by: str
-    """`operator` or `project` where one of them has set it; else `instance`."""
+    """`operator` or `project` if one of them has set the limit, otherwise `instance`."""
 
 
 class Limits(rx.State):
@@ -60,7 +60,7 @@ class Limits(rx.State):
 
     @rx.event
     async def load(self):
-        """Read the limits, and count what they are about."""
+        """Load the limits and their usage."""
         self.reset()
         context = session.context()
         async with session.acting(self, self.project) as act:
@@ -72,7 +72,7 @@ class Limits(rx.State):
         drive = await usage.current(drives_of(context), act.principal.project_id)
         self.rows = _rows(limits, counted, drive)
         rate: LimitRead = getattr(limits, REQUESTS)
-        self.rate = "no limit" if rate.limit is None else f"{rate.limit:,} a minute"
+        self.rate = "no limit" if rate.limit is None else f"{rate.limit:,} requests per minute"
         self.is_loaded = True
 
 
@@ -80,42 +80,43 @@ def _rows(limits: LimitsRead, counted: Mapping[Quota, int], drive: Usage) -> lis
     used = {**counted, Quota.DRIVE_FILES: drive.files + drive.waiting_files}
     rows = [_row(quota, used[quota], limits) for quota in Quota if quota in used]
     drive_bytes = drive.bytes + drive.waiting_bytes
-    at = list(Quota).index(Quota.DRIVE_MB)
-    rows.insert(at, _of_drive(drive_bytes, drive.max_bytes, set_by=limits.set_by(Quota.DRIVE_MB)))
+    index = list(Quota).index(Quota.DRIVE_MB)
+    rows.insert(index, _drive_row(drive_bytes, drive.max_bytes, set_by=limits.set_by(Quota.DRIVE_MB)))
     return rows
 
 
 def _row(quota: Quota, used: int, limits: LimitsRead) -> LimitRow:
-    most = getattr(limits, quota).limit or 0
-    return _made(_WORDS[quota], (f"{used:,}", f"{most:,}"), used, most, set_by=limits.set_by(quota))
+    limit = getattr(limits, quota).limit or 0
+    texts = (f"{used:,}", f"{limit:,}")
+    return _limit_row(_LABELS[quota], texts, used, limit, set_by=limits.set_by(quota))
 
 
-def _of_drive(used: int, most: int, *, set_by: str) -> LimitRow:
-    return _made(_WORDS[Quota.DRIVE_MB], (size(used), size(most)), used, most, set_by=set_by)
+def _drive_row(used: int, limit: int, *, set_by: str) -> LimitRow:
+    return _limit_row(_LABELS[Quota.DRIVE_MB], (size(used), size(limit)), used, limit, set_by=set_by)
 
 
-def _made(what: str, shown: tuple[str, str], used: int, most: int, *, set_by: str) -> LimitRow:
-    percent = min(100, used * 100 // most) if most else 100
-    state = "fail" if used >= most else "wait" if percent >= _NEARLY else ""
-    return LimitRow(what, *shown, percent, state, set_by)
+def _limit_row(label: str, texts: tuple[str, str], used: int, limit: int, *, set_by: str) -> LimitRow:
+    percent = min(100, used * 100 // limit) if limit else 100
+    state = "fail" if used >= limit else "wait" if percent >= _WARNING_PERCENT else ""
+    return LimitRow(label, *texts, percent, state, set_by)
 
 
 def pane() -> rx.Component:
-    """The quotas with what is used of them, and the rate."""
+    """Render the quotas with their usage, and the rate limit."""
     return rx.cond(
         Limits.is_loaded,
         rx.fragment(
             section("Limits and usage", _list()),
             section(
                 "Requests",
-                rx.el.p("All keys of the project together: ", Limits.rate, ".", class_name="t2"),
+                rx.el.p("Rate limit of all API keys of the project: ", Limits.rate, ".", class_name="t2"),
             ),
             note(
-                "The operator of this instance sets the ceilings: ",
+                "The operator of this instance sets the limits of the project with ",
                 rx.el.span("puras-studio project limits " + Shell.project_slug, class_name="mono"),
-                ". An admin of the project lowers them for it: ",
+                ". Admins of the project can lower them with ",
                 rx.el.span("PATCH /v1/projects/" + Shell.project_slug + "/limits", class_name="mono"),
-                ". How many jobs run at once is a setting of the project, up to its ceiling.",
+                ". The number of concurrent jobs is in the general settings of the project.",
             ),
         ),
         rx.el.p("Loading…", class_name="skeleton"),
@@ -123,13 +124,13 @@ def pane() -> rx.Component:
 
 
 def _list() -> rx.Component:
-    columns = [("What", "40%", ""), ("Used", "12%", "num"), ("Limit", "14%", "num"), ("Share", "34%", "")]
+    columns = [("Resource", "40%", ""), ("Used", "12%", "num"), ("Limit", "14%", "num"), ("Usage", "34%", "")]
     return framed_table("Limits", columns, rx.foreach(Limits.rows, _limit))
 
 
 def _limit(row: rx.Var[LimitRow]) -> rx.Component:
     return rx.el.tr(
-        rx.el.td(row.what, title=row.what),
+        rx.el.td(row.label, title=row.label),
         rx.el.td(row.used, class_name="num"),
         rx.el.td(row.limit, class_name="num t2"),
         rx.el.td(
@@ -141,15 +142,17 @@ def _limit(row: rx.Var[LimitRow]) -> rx.Component:
                     custom_attrs={"data-s": row.state},
                 ),
                 rx.el.span(row.percent, " %", class_name="num t3", style={"width": "44px"}),
-                rx.match(row.state, ("fail", tag("reached")), ("wait", tag("nearly")), rx.fragment()),
+                rx.match(
+                    row.state, ("fail", tag("limit reached")), ("wait", tag("near limit")), rx.fragment()
+                ),
                 rx.match(
                     row.set_by,
-                    ("operator", tag("own limit")),
-                    ("project", tag("lowered")),
+                    ("operator", tag("set by operator")),
+                    ("project", tag("lowered by admin")),
                     rx.fragment(),
                 ),
                 class_name="row",
             )
         ),
-        key=row.what,
+        key=row.label,
     )

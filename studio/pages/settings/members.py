@@ -1,4 +1,4 @@
-"""Who is in the project, with which role."""
+"""The members of the project and their roles."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from studio.forms import parsed, said
 from studio.pages.settings.invitations import Invitations, invite
 from studio.shell import Shell
 
-_MAY = {
-    "owner": "everything, deleting the project too",
-    "admin": "keys, members and settings as well",
-    "developer": "publishes, runs, writes the drive and secrets",
-    "viewer": "reads everything but secrets",
+_PERMISSIONS = {
+    "owner": "Everything, including the export and deletion of the project",
+    "admin": "Everything that developers can do, plus API keys, members and settings",
+    "developer": "Publish and run skills, change files in the drive, set secrets",
+    "viewer": "Read everything except secrets",
 }
 
 
 @dataclass
 class MemberRow:
-    """What the list shows of a member."""
+    """The data of a member in the table."""
 
     user_id: str
     email: str
@@ -38,7 +38,7 @@ class MemberRow:
     role: str
     is_me: bool
     can_be_changed: bool
-    since: str
+    joined_at: str
 
 
 class Members(rx.State):
@@ -46,13 +46,13 @@ class Members(rx.State):
 
     rows: list[MemberRow] = []
     roles: list[str] = []
-    """That who looks can give."""
+    """The roles that the user can assign."""
     problem: str = ""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read who is in the project."""
+        """Load the members."""
         self.reset()
         await self._read()
         self.is_loaded = True
@@ -60,13 +60,13 @@ class Members(rx.State):
 
     @rx.event
     async def change(self, user_id: str, role: str):
-        """Give a member another role."""
+        """Change the role of a member."""
         self.problem = ""
         try:
-            asked = parsed(MemberUpdate, {"role": role})
+            body = parsed(MemberUpdate, {"role": role})
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.ADMIN, "members:write")
-                await members.change_role(act.session, act.principal, UUID(user_id), ROLES[asked.role])
+                await members.change_role(act.session, act.principal, UUID(user_id), ROLES[body.role])
                 is_me = act.principal.id == UUID(user_id)
         except (Conflict, Invalid, Missing, NotAllowed) as refused:
             self.problem = said(refused)
@@ -76,7 +76,7 @@ class Members(rx.State):
 
     @rx.event
     async def remove(self, user_id: str):
-        """Take a member out of the project; who takes out themselves leaves."""
+        """Remove a member from the project; users who remove themselves leave it."""
         self.problem = ""
         try:
             async with session.acting(self, self.project) as act:
@@ -99,28 +99,28 @@ class Members(rx.State):
         self.roles = [name for name, role in ROLES.items() if role <= mine]
 
 
-def _row(person: MemberWithUser, mine: Role, *, is_me: bool) -> MemberRow:
-    role = person.member.role
+def _row(one: MemberWithUser, mine: Role, *, is_me: bool) -> MemberRow:
+    role = one.member.role
     return MemberRow(
-        user_id=str(person.user.id),
-        email=person.user.email,
-        name=person.user.name,
+        user_id=str(one.user.id),
+        email=one.user.email,
+        name=one.user.name,
         role=role,
         is_me=is_me,
         can_be_changed=Role.ADMIN <= mine >= ROLES[role],
-        since=person.member.created_at.isoformat(),
+        joined_at=one.member.created_at.isoformat(),
     )
 
 
 def pane() -> rx.Component:
-    """The list, and how it grows."""
+    """Render the members, the invitations and the roles."""
     return rx.cond(
         Members.is_loaded,
         rx.fragment(
             rx.cond(Members.problem != "", note(Members.problem, state="fail")),
             section("Members", _list()),
             rx.cond(Shell.can_manage, invite()),
-            section("What roles may do", _roles()),
+            section("Roles", _roles()),
         ),
         rx.el.p("Loading…", class_name="skeleton"),
     )
@@ -131,7 +131,7 @@ def _list() -> rx.Component:
         ("E-mail", "34%", ""),
         ("Name", "20%", ""),
         ("Role", "18%", ""),
-        ("Since", "12%", "num"),
+        ("Joined", "12%", "num"),
         (rx.el.span("Action", class_name="hidden-label"), "16%", "num"),
     ]
     return framed_table("Members", columns, rx.foreach(Members.rows, _member))
@@ -155,7 +155,7 @@ def _member(row: rx.Var[MemberRow]) -> rx.Component:
         ),
         rx.el.td(row.name, class_name="t2", title=row.name),
         rx.el.td(rx.cond(row.can_be_changed, role, rx.el.span(row.role))),
-        rx.el.td(Ago.create(moment=row.since), class_name="num t3"),
+        rx.el.td(Ago.create(moment=row.joined_at), class_name="num t3"),
         rx.el.td(rx.cond(row.can_be_changed | row.is_me, _remove(row)), class_name="num"),
         key=row.user_id,
     )
@@ -168,16 +168,16 @@ def _remove(row: rx.Var[MemberRow]) -> rx.Component:
         title=rx.cond(row.is_me, "Leave the project?", "Remove " + row.email + "?"),
         text=rx.cond(
             row.is_me,
-            "You do not see it any more, until an admin invites you again.",
-            "They do not see the project any more. Keys that they have made go on working.",
+            "You lose access to the project until an admin invites you again.",
+            "The user loses access to the project. API keys that the user has created continue to work.",
         ),
-        confirm=rx.cond(row.is_me, "Leave it", "Remove them"),
+        confirm=rx.cond(row.is_me, "Leave project", "Remove member"),
         on_confirm=Members.remove(row.user_id),
     )
 
 
 def _roles() -> rx.Component:
     return rx.el.dl(
-        *[rx.el.div(rx.el.dt(role), rx.el.dd(may, class_name="t2")) for role, may in _MAY.items()],
+        *[rx.el.div(rx.el.dt(role), rx.el.dd(text, class_name="t2")) for role, text in _PERMISSIONS.items()],
         class_name="terms",
     )

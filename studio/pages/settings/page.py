@@ -1,4 +1,4 @@
-"""The sections of the settings; the address names the one that is shown."""
+"""The settings of a project; the URL contains the open section."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ _FIRST: Final = next(iter(_SECTIONS))
 
 
 class Settings(rx.State):
-    """Which section is shown."""
+    """The open section."""
 
     shown: str = _FIRST
 
     @rx.event
     def load(self):
-        """Show the section of the address, and have it read what it shows."""
-        asked: str = self.section
-        if asked and asked not in _SECTIONS:
-            return Shell.close(f"The settings have no section {asked[:40]!r}.")
-        self.shown = asked or _FIRST
+        """Open the section of the URL, and load its data."""
+        requested: str = self.section
+        if requested and requested not in _SECTIONS:
+            return Shell.close(f"The settings have no section {requested[:40]!r}.")
+        self.shown = requested or _FIRST
         return [_SECTIONS[self.shown].load, FromCode.load]
 
 
 def page() -> rx.Component:
-    """The sections, and what the one of the address shows."""
+    """Render the navigation and the open section."""
     return shell(
         "settings",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Settings")],

@@ -1,4 +1,4 @@
-"""The project's own keys for models: which there are, whether they work, and what is reached without one."""
+"""The project's API keys of model providers, with a test of each key."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ from studio.pages.settings.for_roles import for_developers
 
 @dataclass
 class FamilyRow:
-    """What the list shows of a family of models."""
+    """The data of a model family in the list."""
 
     family: str
     models: str
-    """All of them, with commas."""
-    reached: str
-    """`own`: with the project's key, `instance`: with that of the instance; empty: not at all."""
+    """The models, separated by commas."""
+    key_source: str
+    """`own` for a key of the project, `instance` for a key of the instance, empty if there is no key."""
     key: str
-    """How the project's key begins."""
-    address: str
+    """The first characters of the project's key."""
+    base_url: str
     updated_at: str
     updated_by: str
 
 
 class Providers(rx.State):
-    """The families of models of a project."""
+    """The model families with the keys of a project."""
 
     rows: list[FamilyRow] = []
     family: str = ""
-    """Whose key is being given; empty: none."""
+    """The family for which the form is open; empty if none."""
     problem: str = ""
     probed: str = ""
-    """What the last probe found, and of which family."""
+    """The result of the last test; `probed_family` is its family."""
     probed_family: str = ""
     verdict: str = ""
-    asking: str = ""
-    """Family of the provider that is being asked."""
+    testing: str = ""
+    """The family whose key is being tested; empty if none."""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read which models are reached, where the person may."""
+        """Load the model families, if the user has the permission."""
         self.reset()
         await self._read()
         self.is_loaded = True
@@ -67,17 +67,17 @@ class Providers(rx.State):
 
     @rx.event
     def cancel(self):
-        """Bring none."""
+        """Close the form."""
         self.family, self.problem = "", ""
 
     @rx.event
     async def put(self, typed: dict[str, Any]):
-        """Set the key; what was typed is kept nowhere but in the vault. Then try it."""
+        """Store the key in the vault and nowhere else, then test it."""
         self.problem = ""
         context, family = session.context(), self.family
         try:
             body = {"api_key": text(typed, "api_key"), "base_url": text(typed, "base_url") or None}
-            asked = parsed(ProviderKeyUpdate, body)
+            changes = parsed(ProviderKeyUpdate, body)
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
                 await service.put(
@@ -85,8 +85,8 @@ class Providers(rx.State):
                     context.vault,
                     act.principal,
                     family,
-                    api_key=asked.api_key,
-                    base_url=asked.base_url,
+                    api_key=changes.api_key,
+                    base_url=changes.base_url,
                     allowed_hosts=listed(context.settings.provider_hosts),
                 )
         except (Invalid, Missing) as refused:
@@ -98,23 +98,23 @@ class Providers(rx.State):
 
     @rx.event
     async def probe(self, family: str):
-        """Ask the provider whether it takes the key."""
-        self.probed, self.asking = "", family
+        """Test whether the provider accepts the key."""
+        self.probed, self.testing = "", family
         yield
         try:
             context = session.context()
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "providers:write")
                 key = await service.key_to_test(act.session, context.vault, act.principal, family)
-            models = catalog.current()  # no connection of the database is held while the provider is asked
+            models = catalog.current()  # No database connection is held during the request to the provider.
             found = await probing.probe(family, key, models, access_of(context.settings, models))
         finally:
-            self.asking = ""
+            self.testing = ""
         self.probed_family, self.verdict, self.probed = family, found.verdict, found.found
 
     @rx.event
     async def delete(self, family: str):
-        """Forget a key."""
+        """Delete a key."""
         self.probed = ""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.DEVELOPER, "providers:write")
@@ -137,35 +137,33 @@ def _row(one: ProviderRead) -> FamilyRow:
     return FamilyRow(
         family=one.family,
         models=", ".join(slug.partition("/")[2] for slug in one.models),
-        reached="own" if one.has_own_key else "instance" if one.has_instance_key else "",
+        key_source="own" if one.has_own_key else "instance" if one.has_instance_key else "",
         key=one.key_begins or "",
-        address=one.base_url or "",
+        base_url=one.base_url or "",
         updated_at=one.updated_at.isoformat() if one.updated_at else "",
         updated_by=one.updated_by or "",
     )
 
 
 def pane() -> rx.Component:
-    """The families, each with its key."""
+    """Render the model families, each with its key."""
     shown = rx.fragment(
         section(
             "Model providers",
             rx.el.p(
-                "Calls with a key of the project are billed by its provider, and cost nothing here. Without one, the "
-                "instance's key is used where it has one.",
+                "Model calls with an API key of the project are billed by the provider, and the project's wallet is "
+                "not charged for them. Without a project key, the key of the instance is used, if there is one.",
                 class_name="t2",
                 style={"max_width": "68ch", "margin_bottom": "12px"},
             ),
-            rx.el.ul(
-                rx.foreach(Providers.rows, _family), class_name="entries", aria_label="Families of models"
-            ),
+            rx.el.ul(rx.foreach(Providers.rows, _family), class_name="entries", aria_label="Model families"),
         ),
         section(
-            "Name one in a skill",
-            code("model: claude/sonnet-4-6   # in skill.yaml; a job may name another one"),
+            "Select a model in a skill",
+            code("model: claude/sonnet-4-6   # in skill.yaml; a job can set a different model"),
         ),
     )
-    return for_developers(Providers.is_loaded, shown, "see and bring its keys for models")
+    return for_developers(Providers.is_loaded, shown, "view and set the API keys of model providers")
 
 
 def _family(row: rx.Var[FamilyRow]) -> rx.Component:
@@ -173,9 +171,9 @@ def _family(row: rx.Var[FamilyRow]) -> rx.Component:
         rx.el.div(
             rx.el.span(row.family, class_name="strong mono"),
             rx.match(
-                row.reached,
-                ("own", tag("project's key", state="ok")),
-                ("instance", tag("instance's key")),
+                row.key_source,
+                ("own", tag("project key", state="ok")),
+                ("instance", tag("instance key")),
                 tag("no key"),
             ),
             rx.el.span(class_name="grow"),
@@ -183,10 +181,8 @@ def _family(row: rx.Var[FamilyRow]) -> rx.Component:
             class_name="row wrap",
         ),
         rx.el.p(row.models, class_name="t2"),
-        rx.cond(row.reached == "own", _own(row)),
-        rx.cond(
-            Providers.asking == row.family, rx.el.p("Asking the provider…", class_name="t3", role="status")
-        ),
+        rx.cond(row.key_source == "own", _own(row)),
+        rx.cond(Providers.testing == row.family, rx.el.p("Testing the key…", class_name="t3", role="status")),
         rx.cond(
             (Providers.probed_family == row.family) & (Providers.probed != ""),
             note(Providers.probed, state=rx.cond(Providers.verdict == "warn", "wait", Providers.verdict)),
@@ -198,8 +194,8 @@ def _family(row: rx.Var[FamilyRow]) -> rx.Component:
 
 def _own(row: rx.Var[FamilyRow]) -> rx.Component:
     return rx.el.p(
-        rx.el.span(row.key + "…", class_name="mono", title="How the key begins"),
-        rx.cond(row.address != "", rx.fragment(" at ", rx.el.span(row.address, class_name="mono"))),
+        rx.el.span(row.key + "…", class_name="mono", title="First characters of the key"),
+        rx.cond(row.base_url != "", rx.fragment(" for ", rx.el.span(row.base_url, class_name="mono"))),
         ", set by ",
         row.updated_by,
         " ",
@@ -209,7 +205,7 @@ def _own(row: rx.Var[FamilyRow]) -> rx.Component:
 
 
 def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
-    is_own = row.reached == "own"
+    is_own = row.key_source == "own"
     return rx.fragment(
         rx.cond(
             is_own,
@@ -217,15 +213,15 @@ def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
                 "Test",
                 kind="small",
                 on_click=Providers.probe(row.family),
-                disabled=Providers.asking != "",
+                disabled=Providers.testing != "",
                 aria_label="Test the key for " + row.family,
             ),
         ),
         button(
-            rx.cond(is_own, "Replace", "Bring a key"),
+            rx.cond(is_own, "Replace", "Add API key"),
             kind="small",
             on_click=Providers.begin(row.family),
-            aria_label=rx.cond(is_own, "Replace the key for " + row.family, "Bring a key for " + row.family),
+            aria_label=rx.cond(is_own, "Replace the key for " + row.family, "Add API key for " + row.family),
         ),
         rx.cond(
             is_own,
@@ -233,8 +229,9 @@ def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
                 label="Remove",
                 kind="small danger",
                 title="Remove the key for " + row.family + "?",
-                text="Jobs that start from now on use the instance's key, if it has one. Jobs that run keep this one.",
-                confirm="Remove it",
+                text="Jobs that start from now on use the key of the instance, if there is one. Running jobs continue "
+                "to use this key.",
+                confirm="Remove key",
                 on_confirm=Providers.delete(row.family),
             ),
         ),
@@ -244,10 +241,10 @@ def _acts(row: rx.Var[FamilyRow]) -> rx.Component:
 def _form(row: rx.Var[FamilyRow]) -> rx.Component:
     return rx.el.form(
         field(
-            "Key",
+            "API key",
             "api_key",
             rx.el.input,
-            hint="As the provider gave it. It is encrypted at rest, and nobody can show it again.",
+            hint="The key is encrypted at rest and cannot be shown again.",
             class_name="in mono",
             type="password",
             required=True,
@@ -255,13 +252,14 @@ def _form(row: rx.Var[FamilyRow]) -> rx.Component:
             auto_focus=True,
         ),
         field(
-            "Address",
+            "Base URL",
             "base_url",
             rx.el.input,
-            hint="Of another server that speaks the Messages API, in front of /v1/messages. Empty: the provider's own.",
+            hint="URL of another server that implements the Messages API, without /v1/messages. Leave empty to use "
+            "the URL of the provider.",
             class_name="in mono",
             type="url",
-            default_value=row.address,
+            default_value=row.base_url,
             placeholder="https://…",
             auto_complete="off",
         ),

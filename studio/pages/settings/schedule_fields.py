@@ -1,4 +1,4 @@
-"""The form of a schedule: what runs, and when; the next moments are shown as the expression is typed."""
+"""The form of a schedule, which shows the next runs while the user types the cron expression."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from studio.pages.settings.schedule_form import CATCH_UP_S, MAX_CHARACTERS, Sche
 
 _PRESETS: Final = (
     ("Every hour", "0 * * * *"),
-    ("Every day at 9", "0 9 * * *"),
+    ("Every day at 9:00", "0 9 * * *"),
     ("Weekdays at 9:30", "30 9 * * mon-fri"),
-    ("Mondays at 8", "0 8 * * mon"),
+    ("Mondays at 8:00", "0 8 * * mon"),
     ("First of the month", "0 6 1 * *"),
 )
 _OVERLAPS: Final = {
-    "skip": "Skip this time",
+    "skip": "Skip this run",
     "queue": "Queue the next job",
     "cancel_previous": "Cancel the previous job",
     "allow": "Run both",
 }
-_MISSED: Final = {"skip": "Leave it out", "run_once": "Run once for all of it"}
+_MISSED: Final = {"skip": "Skip them", "run_once": "Run once for all of them"}
 
 
 def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """What, when, and what happens when things collide."""
+    """Render the form with the skill, the times, the inputs, and the handling of overlapping and missed runs."""
     is_new = ScheduleForm.id == ""
     return rx.el.form(
         field(
@@ -46,10 +46,10 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             _subject(),
             rx.el.p("Runs ", rx.el.span(ScheduleForm.skill, class_name="mono strong"), ".", class_name="t2"),
         ),
-        rx.cond(ScheduleForm.is_listing, _most_price()),
+        rx.cond(ScheduleForm.is_listing, _max_price()),
         _when(),
         field(
-            "Inputs, as JSON",
+            "Inputs (JSON)",
             "inputs",
             rx.el.textarea,
             class_name="in code",
@@ -59,10 +59,10 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
             auto_complete="off",
             key="inputs" + ScheduleForm.rev.to_string(),
         ),
-        _collisions(),
+        _conflicts(),
         schedule_limits.fields(ScheduleForm.limits, ScheduleForm.has_limits),
         _metadata(),
-        *form_end(problem, rx.cond(is_new, "Make the schedule", "Save"), on_cancel),
+        *form_end(problem, rx.cond(is_new, "Create schedule", "Save"), on_cancel),
         on_submit=on_submit,
         key=ScheduleForm.id,
         class_name="form",
@@ -70,7 +70,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
 
 
 def _subject() -> rx.Component:
-    """The skills of the project, and the listings of the marketplace."""
+    """Return the selection of a skill of the project or a listing of the marketplace."""
     return field(
         "Skill",
         "skill",
@@ -95,17 +95,18 @@ def _subject() -> rx.Component:
     )
 
 
-def _most_price() -> rx.Component:
+def _max_price() -> rx.Component:
     return field(
-        "Most that a run's price may be, in dollars",
-        "most_price",
+        "Maximum price per run (USD)",
+        "max_price",
         rx.el.input,
-        hint="This project pays it beside what the run uses. When the price has risen above it, the run is refused.",
+        hint="The project pays the price of the listing in addition to the usage. A run is rejected if the price has "
+        "risen above this maximum.",
         type="number",
         min=0,
         step="any",
-        default_value=ScheduleForm.most_price,
-        placeholder="the price of now",
+        default_value=ScheduleForm.max_price,
+        placeholder="Current price",
         key="price" + ScheduleForm.rev.to_string(),
     )
 
@@ -114,10 +115,10 @@ def _when() -> rx.Component:
     return rx.fragment(
         rx.el.div(
             field(
-                "When, as cron",
+                "Cron expression",
                 "cron",
                 rx.el.input,
-                hint="Minute, hour, day, month, weekday; or @daily and its like.",
+                hint="Minute, hour, day, month and weekday, or a shortcut such as @daily.",
                 class_name="in mono",
                 default_value=ScheduleForm.cron,
                 max_length=MAX_CHARACTERS,
@@ -128,10 +129,10 @@ def _when() -> rx.Component:
                 key="cron" + ScheduleForm.rev.to_string(),
             ),
             field(
-                "By the clock of",
+                "Time zone",
                 "time_zone",
                 rx.el.input,
-                hint="A time zone, like Europe/Berlin.",
+                hint="For example Europe/Berlin.",
                 default_value=ScheduleForm.zone,
                 required=True,
                 list="zones",
@@ -144,7 +145,7 @@ def _when() -> rx.Component:
         ),
         rx.el.div(
             *[
-                rx.el.button(label, type="button", class_name="chip", on_click=ScheduleForm.take(cron))
+                rx.el.button(label, type="button", class_name="chip", on_click=ScheduleForm.pick_preset(cron))
                 for label, cron in _PRESETS
             ],
             class_name="row wrap",
@@ -154,7 +155,7 @@ def _when() -> rx.Component:
                 ScheduleForm.problem != "",
                 note(ScheduleForm.problem, state="fail"),
                 rx.el.div(
-                    rx.el.span("Next", class_name="cap"),
+                    rx.el.span("Next runs", class_name="cap"),
                     rx.el.ol(
                         rx.foreach(ScheduleForm.coming, lambda at: rx.el.li(at, class_name="num")),
                         class_name="moments",
@@ -167,17 +168,17 @@ def _when() -> rx.Component:
     )
 
 
-def _collisions() -> rx.Component:
+def _conflicts() -> rx.Component:
     return rx.el.div(
         field(
-            "While a job of it runs",
+            "If the previous job is still running",
             "overlap",
             rx.el.select,
             *[rx.el.option(label, value=value) for value, label in _OVERLAPS.items()],
             default_value=ScheduleForm.overlap,
         ),
         field(
-            "What no worker was there for",
+            "Missed runs",
             "missed",
             rx.el.select,
             *[rx.el.option(label, value=value) for value, label in _MISSED.items()],
@@ -187,10 +188,10 @@ def _collisions() -> rx.Component:
         rx.cond(
             ScheduleForm.missed == "run_once",
             field(
-                "But not later than, in seconds",
+                "Maximum delay (seconds)",
                 "catch_up_s",
                 rx.el.input,
-                hint="86400 is a day. What was missed longer ago is left out.",
+                hint="86400 seconds are one day. Runs that were missed longer ago are skipped.",
                 type="number",
                 min=0,
                 step=1,
@@ -206,7 +207,7 @@ def _collisions() -> rx.Component:
             type="number",
             min=1,
             default_value=ScheduleForm.version,
-            placeholder=rx.cond(ScheduleForm.is_listing, "its newest", "the active one"),
+            placeholder=rx.cond(ScheduleForm.is_listing, "Latest version", "Active version"),
         ),
         class_name="three",
     )
@@ -214,12 +215,12 @@ def _collisions() -> rx.Component:
 
 def _metadata() -> rx.Component:
     return rx.el.details(
-        rx.el.summary("Metadata of each job"),
+        rx.el.summary("Job metadata"),
         field(
-            "Metadata, as JSON",
+            "Metadata (JSON)",
             "metadata",
             rx.el.textarea,
-            hint="Given back with each job, beside schedule_id and schedule_due_at.",
+            hint="Returned with each job, in addition to schedule_id and schedule_due_at.",
             class_name="in code",
             default_value=ScheduleForm.metadata,
             rows=3,

@@ -1,4 +1,4 @@
-"""What is typed into the form of a schedule: what runs, and when; what it comes to is told as it is typed."""
+"""The state of the form of a schedule, with the next runs of the cron expression while the user types it."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ SHOWN: Final = 5
 MAX_CHARACTERS: Final = 200
 CATCH_UP_S: Final[int] = ScheduleCreate.model_fields["catch_up_s"].default
 LISTING: Final = "listing:"
-"""Before the slug of a listing, where a skill could be meant."""
+"""The prefix of the slug of a listing, which distinguishes it from the name of a skill."""
 _MAX_OFFERS: Final = 100
 
 
 @dataclass
 class Offer:
-    """A listing of the marketplace to choose."""
+    """A listing of the marketplace that can be selected."""
 
     value: str
     label: str
 
 
 class ScheduleForm(rx.State):
-    """What is being typed into the form of a schedule."""
+    """The content of the form of a schedule."""
 
     id: str = ""
-    """Of the schedule that is changed; empty: a new one."""
+    """The ID of the schedule; empty for a new one."""
     name: str = ""
     skill: str = ""
-    """What runs: the name of a skill, or `listing:` and the slug of one."""
+    """The full name of a skill, or `listing:` and the slug of a listing."""
     version: str = ""
     is_listing: bool = False
-    most_price: str = ""
-    """In dollars, of a run of the listing."""
+    max_price: str = ""
+    """The maximum price of a run of the listing in US dollars."""
     limits: dict[str, str] = schedule_limits.shown({})
     has_limits: bool = False
     inputs: str = "{}"
@@ -64,7 +64,7 @@ class ScheduleForm(rx.State):
     overlap: str = "skip"
     missed: str = "skip"
     catch_up: str = str(CATCH_UP_S)
-    """Seconds after which a missed run is not made up for any more."""
+    """Seconds after which a missed run is skipped."""
     metadata: str = "{}"
     has_metadata: bool = False
     skills: list[str] = []
@@ -72,58 +72,58 @@ class ScheduleForm(rx.State):
     zones: list[str] = []
     coming: list[str] = []
     problem: str = ""
-    """What is wrong with the expression or the zone."""
+    """The error in the cron expression or the time zone."""
     rev: int = 0
-    """Fields take what they show anew when this changes."""
+    """A change of this number resets the fields to the values of the state."""
     _samples: dict[str, str] = {}
 
     @rx.event
     async def begin(self):
-        """An empty form, with the skills and the listings that can be run; the address may say which listing."""
+        """Show an empty form; the URL can select a listing."""
         await self._begin()
         self.cron = "0 9 * * *"
-        asked = self.router.url.query_parameters.get("listing", "")
+        requested = self.router.url.query_parameters.get("listing", "")
         first = self.skills[0] if self.skills else self.offers[0].value if self.offers else ""
-        await self._choose(LISTING + asked if asked else first)
-        self._look()
+        await self._choose(LISTING + requested if requested else first)
+        self._preview()
 
     @rx.event
     async def edit(self, schedule_id: str):
-        """The form of one that there is."""
+        """Show the form of an existing schedule."""
         await self._begin()
         async with session.acting(self, self.project) as act:
             found = await service.get(act.session, act.principal, UUID(schedule_id))
-            await self._take(act, found)
-        self._look()
+            await self._fill(act, found)
+        self._preview()
 
     @rx.event
     async def pick_skill(self, skill: str):
-        """Propose inputs of the skill, or of the listing."""
+        """Select a skill or a listing, and fill in sample inputs."""
         await self._choose(skill)
         self.rev += 1
 
     @rx.event
     def type_cron(self, cron: str):
-        """Show when it would come."""
+        """Show the next runs of the expression."""
         self.cron = cron[:MAX_CHARACTERS]
-        self._look()
+        self._preview()
 
     @rx.event
-    def take(self, cron: str):
-        """Take one of the proposals."""
+    def pick_preset(self, cron: str):
+        """Set the expression of a preset."""
         self.cron = cron
         self.rev += 1
-        self._look()
+        self._preview()
 
     @rx.event
     def type_zone(self, zone: str):
-        """Show when it would come there."""
+        """Show the next runs in the time zone."""
         self.zone = zone[:MAX_CHARACTERS]
-        self._look()
+        self._preview()
 
     @rx.event
     def pick_missed(self, missed: str):
-        """Ask how late is too late, where missed runs are made up for."""
+        """Select the handling of missed runs; the form shows the maximum delay if they run."""
         self.missed = missed
 
     async def _begin(self) -> None:
@@ -147,7 +147,7 @@ class ScheduleForm(rx.State):
 
     async def _choose(self, skill: str) -> None:
         self.skill, self.is_listing = skill, skill.startswith(LISTING)
-        self.inputs, self.most_price = self._samples.get(skill, "{}"), ""
+        self.inputs, self.max_price = self._samples.get(skill, "{}"), ""
         if not self.is_listing:
             return
         try:
@@ -157,7 +157,7 @@ class ScheduleForm(rx.State):
             self.problem = said(missing)
 
     async def _read_offer(self, act: Act, slug: str) -> str:
-        """Inputs that fit a listing, which becomes one of the choices."""
+        """Return sample inputs of a listing, and add it to the options."""
         one = await catalog.get(act.session, act.principal, slug, PriceList.of(session.context().settings))
         if not any(offer.value == LISTING + slug for offer in self.offers):
             self.offers = [Offer(LISTING + slug, f"{slug}, {_price(one.price_micros)}"), *self.offers]
@@ -165,12 +165,12 @@ class ScheduleForm(rx.State):
             sample_inputs(one.input_schema, [example.get("inputs", {}) for example in one.examples])
         )
 
-    async def _take(self, act: Act, found: Schedule) -> None:
+    async def _fill(self, act: Act, found: Schedule) -> None:
         self.id, self.name, self.is_listing = str(found.id), found.name, bool(found.listing)
         self.skill = found.listing or (await job_names(act.session, act.principal)).called(
             found.skill_name, found.skillpack_id
         )
-        self.most_price = f"{found.most_price_micros / 1e6:g}" if found.listing else ""
+        self.max_price = f"{found.most_price_micros / 1e6:g}" if found.listing else ""
         self.limits, self.has_limits = schedule_limits.shown(found.limits), bool(found.limits)
         self.version = "" if found.version is None else str(found.version)
         self.inputs = json.dumps(found.inputs, indent=2, ensure_ascii=False)
@@ -179,7 +179,7 @@ class ScheduleForm(rx.State):
         self.cron, self.zone = found.cron, found.time_zone
         self.overlap, self.missed, self.catch_up = found.overlap, found.missed, str(found.catch_up_s)
 
-    def _look(self) -> None:
+    def _preview(self) -> None:
         self.coming, self.problem = [], ""
         if not self.cron.strip() or not self.zone.strip():
             return
@@ -188,19 +188,19 @@ class ScheduleForm(rx.State):
         except Invalid as wrong:
             self.problem = said(wrong)
             return
-        self.coming = [told(one.at, self.zone) for one in UpcomingTimesRead.first(clock, SHOWN, now())]
+        self.coming = [local_time(one.at, self.zone) for one in UpcomingTimesRead.first(clock, SHOWN, now())]
         if not self.coming:
-            self.problem = "It names days that never come."
+            self.problem = "No date matches this expression."
 
 
-def told(at: datetime, zone: str) -> str:
-    """`Wed 25 Nov 2026, 09:30 CET`."""
+def local_time(at: datetime, zone: str) -> str:
+    """Return a time in a time zone, such as `Wed 25 Nov 2026, 09:30 CET`."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M %Z}"
 
 
 def _price(micros: int) -> str:
-    return f"{usd(micros)} a run" if micros else "free"
+    return f"{usd(micros)} per run" if micros else "free"
 
 
 def _pretty(inputs: str) -> str:

@@ -1,4 +1,4 @@
-"""What each job of a schedule may take and cost: fields of its form."""
+"""The fields of the form of a schedule for the limits of its jobs."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ class _Limit(NamedTuple):
 
 
 LIMITS: Final = {
-    "cost_usd": _Limit("Most cost, in dollars", "Its job ends before it costs more.", "any"),
-    "timeout_s": _Limit("Most time, in seconds", "Of running; waiting does not count.", "any"),
-    "memory_mb": _Limit("Most memory, in MB", "Of a function, or of an agent's shell.", "1"),
-    "output_mb": _Limit("Largest result, in MB", "Without its files.", "1"),
-    "steps": _Limit("Most steps", "Replies of the model, for an agent.", "1"),
-    "tokens": _Limit("Most tokens", "Of all its replies, for an agent.", "1"),
+    "cost_usd": _Limit("Maximum cost (USD)", "The job fails before it costs more.", "any"),
+    "timeout_s": _Limit("Timeout (seconds)", "Maximum run time, without waiting time.", "any"),
+    "memory_mb": _Limit("Maximum memory (MB)", "For a function, or the shell of an agent.", "1"),
+    "output_mb": _Limit("Maximum result size (MB)", "Without files.", "1"),
+    "steps": _Limit("Maximum steps", "Replies of the model of an agent.", "1"),
+    "tokens": _Limit("Maximum tokens", "Tokens of all replies of an agent.", "1"),
 }
 _FIELD: Final = "limit_"
 
 
-def asked(typed: dict[str, Any]) -> dict[str, str]:
-    """The limits that were typed, as the body of a request has them."""
+def parse(typed: dict[str, Any]) -> dict[str, str]:
+    """Return the limits in the submitted form as part of a request body."""
     given = {name: text(typed, _FIELD + name) for name in LIMITS}
     return {name: value for name, value in given.items() if value}
 
 
 def shown(limits: dict[str, Any]) -> dict[str, str]:
-    """Limits as the fields show them; empty where there is none."""
+    """Return the values of the fields for the given limits; a field without a limit is empty."""
     return {name: str(limits.get(name, "")).removesuffix(".0") for name in LIMITS}
 
 
 def fields(limits: rx.Var[dict[str, str]], is_any: rx.Var[bool]) -> rx.Component:
-    """A field for each, folded away while none is set."""
+    """Render the fields, collapsed if no limit is set."""
     return rx.el.details(
-        rx.el.summary("Limits of each job"),
+        rx.el.summary("Job limits"),
         rx.el.p(
-            "Narrower than the skill's own; empty: as the skill says.",
+            "Limits below those of the skill. Leave a field empty to use the limit of the skill.",
             class_name="t3",
             style={"margin": "6px 0 8px"},
         ),
@@ -58,7 +58,7 @@ def fields(limits: rx.Var[dict[str, str]], is_any: rx.Var[bool]) -> rx.Component
                     min=0,
                     step=one.step,
                     default_value=limits[name],
-                    placeholder="the skill's own",
+                    placeholder="Limit of the skill",
                 )
                 for name, one in LIMITS.items()
             ],

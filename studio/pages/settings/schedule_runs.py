@@ -1,4 +1,4 @@
-"""What the moments of one schedule come to: those to come, and those that were."""
+"""The next and the last runs of one schedule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from backend.execution.schedules.schemas import ScheduleRunRead, UpcomingTimesRe
 from studio import session
 from studio.components.elements import framed_table, link, status
 from studio.components.live import Ago, Pulse
-from studio.pages.settings.schedule_form import SHOWN, told
+from studio.pages.settings.schedule_form import SHOWN, local_time
+from studio.theme import STATUS_WORDS
 
 REFRESH_S: Final = 3
 _LAST_SHOWN: Final = 20
@@ -24,7 +25,7 @@ _WORDS: Final = {
     "queued": "Queued",
     "skipped": "Skipped",
     "missed": "Missed",
-    "refused": "Refused",
+    "refused": "Rejected",
     "submitted": "Submitted",
 }
 _STATES: Final = {
@@ -34,68 +35,68 @@ _STATES: Final = {
     "refused": "failed",
     "submitted": "succeeded",
 }
-"""As the states of a job those are drawn that have none."""
+"""The status of a job whose style a run without a job has."""
 
 
 @dataclass
 class RunRow:
-    """What one moment came to."""
+    """The data of a run in the table."""
 
     id: str
     state: str
     word: str
     reason: str
     job: str
-    """Address of its job; empty: there is none."""
+    """The URL of the job; empty if there is none."""
     by_hand: bool
     due_at: str
 
 
 class ScheduleRuns(rx.State):
-    """The moments of the schedule that is open."""
+    """The runs of the open schedule."""
 
     schedule_id: str = ""
-    """Empty: none is open."""
+    """The ID of the open schedule; empty if none is open."""
     coming: list[str] = []
     rows: list[RunRow] = []
 
     @rx.event
     async def load(self):
-        """Open the schedule that the address names."""
+        """Load the runs of the schedule in the URL."""
         self.reset()
-        asked = self.router.url.query_parameters.get("schedule", "")
-        if asked:
-            await self._open(asked)
+        requested = self.router.url.query_parameters.get("schedule", "")
+        if requested:
+            await self._open(requested)
 
     @rx.event
     def open(self, schedule_id: str):
-        """Show the moments of one schedule, and name it in the address."""
+        """Show the runs of a schedule, and add it to the URL."""
         return rx.redirect(f"/p/{self.project}/settings/schedules?schedule={schedule_id}", replace=True)
 
     @rx.event
     def close(self):
-        """Show none."""
+        """Hide the runs."""
         return rx.redirect(f"/p/{self.project}/settings/schedules", replace=True)
 
     @rx.event
     async def refresh(self):
-        """Read them anew."""
+        """Reload the runs."""
         if self.schedule_id:
             await self._open(self.schedule_id)
 
     async def _open(self, schedule_id: str) -> None:
         try:
-            wanted = UUID(schedule_id)
+            id_ = UUID(schedule_id)
             async with session.acting(self, self.project) as act:
-                found = await service.get(act.session, act.principal, wanted)
-                last = await runs.list_runs(act.session, act.principal, wanted, Page(_LAST_SHOWN))
+                found = await service.get(act.session, act.principal, id_)
+                last = await runs.list_runs(act.session, act.principal, id_, Page(_LAST_SHOWN))
         except (Missing, ValueError):
             self.schedule_id = ""
             return
         self.schedule_id = schedule_id
         clock = service.parse_clock(found.cron, found.time_zone)
         coming = UpcomingTimesRead.first(clock, SHOWN, now()) if found.enabled else []
-        self.coming = [told(one.at, found.time_zone) for one in coming]
+        self.coming = [local_time(one.at, found.time_zone) for one in coming]
         rows = [_row(one, self.project) for one in last.items]
         if rows != self.rows:
             self.rows = rows
@@ -105,7 +106,7 @@ def _row(run: ScheduleRunRead, project: str) -> RunRow:
     return RunRow(
         id=str(run.id),
         state=run.job_status or _STATES[run.outcome],
-        word=(run.job_status or "").capitalize() or _WORDS[run.outcome],
+        word=STATUS_WORDS.get(run.job_status or "", "") or _WORDS[run.outcome],
         reason=run.reason,
         job=f"/p/{project}/jobs/{run.job_id}" if run.job_id and run.job_status else "",
         by_hand=run.by_hand,
@@ -114,14 +115,14 @@ def _row(run: ScheduleRunRead, project: str) -> RunRow:
 
 
 def runs_of() -> rx.Component:
-    """The moments of the schedule that is open."""
-    columns = [("What came of it", "58%", ""), ("Job", "18%", ""), ("Due", "24%", "num")]
+    """Render the runs of the open schedule."""
+    columns = [("Status", "58%", ""), ("Job", "18%", ""), ("Due", "24%", "num")]
     return rx.el.div(
         Pulse.create(seconds=REFRESH_S, on_beat=ScheduleRuns.refresh),
         rx.cond(
             ScheduleRuns.coming.length() > 0,
             rx.el.div(
-                rx.el.span("Next", class_name="cap"),
+                rx.el.span("Next runs", class_name="cap"),
                 rx.el.ol(
                     rx.foreach(ScheduleRuns.coming, lambda at: rx.el.li(at, class_name="num")),
                     class_name="moments",
@@ -132,7 +133,7 @@ def runs_of() -> rx.Component:
         rx.cond(
             ScheduleRuns.rows.length() > 0,
             framed_table("Last runs", columns, rx.foreach(ScheduleRuns.rows, _run)),
-            rx.el.p("It has not come yet.", class_name="t2"),
+            rx.el.p("No runs yet.", class_name="t2"),
         ),
         class_name="col",
         style={"gap": "8px", "margin_top": "6px"},
@@ -143,7 +144,8 @@ def _run(row: rx.Var[RunRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(status(row.state, row.reason, word=row.word)),
         rx.el.td(
-            rx.cond(row.job != "", link("open it", href=row.job, class_name="whole"), "none"), class_name="t2"
+            rx.cond(row.job != "", link("Open job", href=row.job, class_name="whole"), "None"),
+            class_name="t2",
         ),
         rx.el.td(Ago.create(moment=row.due_at), class_name="num t3"),
         key=row.id,

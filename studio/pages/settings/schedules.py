@@ -1,4 +1,4 @@
-"""The project's schedules: when each comes next, and what its last moments came to."""
+"""The schedules of the project, with their next and last runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from studio.forms import micros, number, parsed, said, text
 from studio.pages.settings import schedule_limits
 from studio.pages.settings.from_code import none_yet
 from studio.pages.settings.schedule_fields import form
-from studio.pages.settings.schedule_form import CATCH_UP_S, LISTING, ScheduleForm, told
+from studio.pages.settings.schedule_form import CATCH_UP_S, LISTING, ScheduleForm, local_time
 from studio.pages.settings.schedule_runs import ScheduleRuns, runs_of
 from studio.shell import Shell
 from studio.skillpacks import JobNames, job_names
@@ -31,7 +31,7 @@ from studio.skillpacks import JobNames, job_names
 
 @dataclass
 class ScheduleRow:
-    """What the list shows of a schedule."""
+    """The data of a schedule in the list."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class ScheduleRow:
     cron: str
     zone: str
     next_at: str
-    """As its clock shows it; empty while it is paused."""
+    """The time of the next run in the time zone of the schedule; empty while it is paused."""
     is_enabled: bool
 
 
@@ -50,12 +50,12 @@ class Schedules(rx.State):
     is_making: bool = False
     problem: str = ""
     refused: str = ""
-    """Why the job that was asked for was not submitted."""
+    """The reason why a job that the user requested was not submitted."""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the schedules, and the runs of the one that the address names."""
+        """Load the schedules, and the runs of the schedule in the URL."""
         self.reset()
         await self._read()
         self.is_loaded = True
@@ -66,24 +66,24 @@ class Schedules(rx.State):
 
     @rx.event
     def begin(self):
-        """Show the form for a new one."""
+        """Show the form for a new schedule."""
         self.is_making, self.problem = True, ""
         return ScheduleForm.begin
 
     @rx.event
     def edit(self, schedule_id: str):
-        """Show the form of one that there is."""
+        """Show the form of an existing schedule."""
         self.is_making, self.problem = True, ""
         return ScheduleForm.edit(schedule_id)
 
     @rx.event
     def cancel(self):
-        """Change nothing."""
+        """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
     async def save(self, typed: dict[str, Any]):
-        """Make a schedule, or change one."""
+        """Create or change a schedule."""
         self.problem = ""
         schedule_id = (await self.get_state(ScheduleForm)).id
         try:
@@ -93,8 +93,8 @@ class Schedules(rx.State):
                     changes = parsed(ScheduleUpdate, body)
                     await service.update(act.session, act.principal, UUID(schedule_id), changes)
                 else:
-                    asked = parsed(ScheduleCreate, {**body, **_subject(text(typed, "skill"))})
-                    await service.create(act.session, act.principal, asked)
+                    create = parsed(ScheduleCreate, {**body, **_subject(text(typed, "skill"))})
+                    await service.create(act.session, act.principal, create)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
             return None
@@ -104,7 +104,7 @@ class Schedules(rx.State):
 
     @rx.event
     async def switch(self, schedule_id: str, is_on: bool):
-        """Let it come again, or not any more."""
+        """Resume or pause a schedule."""
         async with session.acting(self, self.project) as act:
             changes = ScheduleUpdate(enabled=is_on)
             await service.update(act.session, act.principal, UUID(schedule_id), changes)
@@ -112,23 +112,22 @@ class Schedules(rx.State):
 
     @rx.event
     async def run_now(self, schedule_id: str, key: str):
-        """Submit its job at once, beside its moments."""
+        """Submit the job of a schedule immediately, in addition to its scheduled runs."""
         self.refused = ""
         context = session.context()
-        terms = JobDefaults(PriceList.of(context.settings), context.settings.max_queued_jobs)
+        defaults = JobDefaults(PriceList.of(context.settings), context.settings.max_queued_jobs)
         try:
             async with session.acting(self, self.project, once=key) as act:
-                await runs.run_now(act.session, act.principal, UUID(schedule_id), terms)
-        except (
-            PurasError
-        ) as refused:  # whatever a submit is refused with; who is signed out is told by the next act
+                await runs.run_now(act.session, act.principal, UUID(schedule_id), defaults)
+        # Any error of a submission; after the end of the session, the next action goes to the sign-in form.
+        except PurasError as refused:
             self.refused = said(refused)
             return None
         return ScheduleRuns.open(schedule_id)
 
     @rx.event
     async def delete(self, schedule_id: str):
-        """Forget a schedule."""
+        """Delete a schedule."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(schedule_id))
         await self._read()
@@ -151,16 +150,16 @@ def _body(typed: dict[str, Any]) -> dict[str, Any]:
         "overlap": text(typed, "overlap"),
         "missed": text(typed, "missed"),
         "version": number(typed, "version"),
-        "limits": schedule_limits.asked(typed),
+        "limits": schedule_limits.parse(typed),
     }
-    if body["missed"] == "run_once":  # the field is there then
+    if body["missed"] == "run_once":  # The form has the field only in this case.
         body["catch_up_s"] = number(typed, "catch_up_s") or CATCH_UP_S
-    price = micros(typed, "most_price")
+    price = micros(typed, "max_price")
     return body if price is None else body | {"most_price_micros": price}
 
 
 def _subject(chosen: str) -> dict[str, str]:
-    """The skill, or the listing, that was chosen."""
+    """Return the selected skill or listing as part of a request body."""
     if chosen.startswith(LISTING):
         return {"listing_id": chosen.removeprefix(LISTING)}
     return {"skill": chosen}
@@ -182,17 +181,17 @@ def _row(schedule: Schedule, names: JobNames) -> ScheduleRow:
         skill=(schedule.listing or names.called(schedule.skill_name, schedule.skillpack_id)) + version,
         cron=schedule.cron,
         zone=schedule.time_zone,
-        next_at=told(schedule.next_at, schedule.time_zone) if schedule.next_at else "",
+        next_at=local_time(schedule.next_at, schedule.time_zone) if schedule.next_at else "",
         is_enabled=schedule.enabled,
     )
 
 
 def pane() -> rx.Component:
-    """The schedules, each with its runs, and the form."""
+    """Render the schedules with their runs, and the form."""
     new = button(
         "New schedule", icon="plus", kind="pri", on_click=Schedules.begin, disabled=Schedules.is_making
     )
-    title = rx.cond(ScheduleForm.id != "", "Change the schedule", "New schedule")
+    title = rx.cond(ScheduleForm.id != "", "Edit schedule", "New schedule")
     return rx.cond(
         Schedules.is_loaded,
         rx.fragment(
@@ -219,8 +218,9 @@ def pane() -> rx.Component:
 
 def _none() -> rx.Component:
     return none_yet(
-        "No schedules yet. One submits a job by the clock of a place: a report each morning, a check each hour. Each "
-        "moment makes one job, however many workers there are, and what it came to stays on record.",
+        "No schedules yet. A schedule submits jobs at the times of a cron expression in a time zone, for example a "
+        "report every morning or a check every hour. Each scheduled time submits one job, regardless of the number "
+        "of workers, and its outcome is recorded.",
     )
 
 
@@ -229,29 +229,29 @@ def _schedule(row: rx.Var[ScheduleRow]) -> rx.Component:
     return rx.el.li(
         rx.el.div(
             rx.el.span(row.name, class_name="strong cut"),
-            rx.cond(row.is_enabled, tag("on", state="ok"), tag("paused")),
+            rx.cond(row.is_enabled, tag("enabled", state="ok"), tag("paused")),
             rx.el.span(class_name="grow"),
             rx.cond(
                 is_open,
-                button("Hide the runs", kind="small", on_click=ScheduleRuns.close, aria_expanded="true"),
-                button("Runs", kind="small", on_click=ScheduleRuns.open(row.id), aria_expanded="false"),
+                button("Hide runs", kind="small", on_click=ScheduleRuns.close, aria_expanded="true"),
+                button("Show runs", kind="small", on_click=ScheduleRuns.open(row.id), aria_expanded="false"),
             ),
             rx.cond(Shell.can_write, _acts(row)),
             class_name="row wrap",
         ),
         rx.el.p(
-            "runs ",
+            "Runs ",
             rx.el.span(row.skill, class_name="mono"),
             " at ",
             rx.el.span(row.cron, class_name="mono"),
-            " by the clock of ",
+            " in time zone ",
             row.zone,
             class_name="t2",
         ),
         rx.cond(
             is_open,
             runs_of(),
-            rx.cond(row.next_at != "", rx.el.p("next ", row.next_at, class_name="t3")),
+            rx.cond(row.next_at != "", rx.el.p("Next run: ", row.next_at, class_name="t3")),
         ),
         key=row.id,
     )
@@ -263,11 +263,11 @@ def _acts(row: rx.Var[ScheduleRow]) -> rx.Component:
             label="Run now",
             kind="small",
             title="Run " + row.name + " now?",
-            text="Its job is submitted at once and costs what it costs; the next moments stay.",
-            confirm="Run it",
+            text="A job is submitted and charged immediately. The scheduled runs do not change.",
+            confirm="Submit job",
             on_confirm=lambda key: Schedules.run_now(row.id, key),
         ),
-        button("Change", kind="small", on_click=Schedules.edit(row.id)),
+        button("Edit", kind="small", on_click=Schedules.edit(row.id)),
         rx.cond(
             row.is_enabled,
             button("Pause", kind="small", on_click=Schedules.switch(row.id, False)),
@@ -277,8 +277,8 @@ def _acts(row: rx.Var[ScheduleRow]) -> rx.Component:
             label="Delete",
             kind="small danger",
             title="Delete " + row.name + "?",
-            text="It does not come any more. Jobs that it has submitted go on.",
-            confirm="Delete it",
+            text="The schedule submits no more jobs. Jobs that it has already submitted continue.",
+            confirm="Delete schedule",
             on_confirm=Schedules.delete(row.id),
         ),
     )

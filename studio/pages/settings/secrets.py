@@ -1,4 +1,4 @@
-"""The secrets of the project and of its skillpacks; a value is written, and never shown again."""
+"""The secrets of the project and of its skillpacks. A stored value is never shown again."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from studio.session import Act
 
 @dataclass
 class SecretRow:
-    """What the list shows of a secret."""
+    """The data of a secret in the table."""
 
     name: str
     skillpack: str
-    """Slug of the one that has it to itself; empty: the whole project has it."""
+    """The slug of the skillpack to which the secret belongs; empty for a secret of the project."""
     updated_at: str
     updated_by: str
 
@@ -39,19 +39,19 @@ class Secrets(rx.State):
 
     rows: list[SecretRow] = []
     skillpacks: list[str] = []
-    """Slugs."""
+    """The slugs of the skillpacks."""
     is_writing: bool = False
     rotated: str = ""
-    """Name of the secret that gets another value; empty: a new one is made."""
-    place: str = ""
-    """Skillpack of the one that is written; empty: the project."""
+    """The name of the secret that gets a new value; empty for a new secret."""
+    skillpack: str = ""
+    """The skillpack of the secret in the form; empty for the project."""
     problem: str = ""
-    told: str = ""
+    notice: str = ""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the names, where the person may."""
+        """Load the names of the secrets, if the user has the permission."""
         self.reset()
         await self._read()
         self.is_loaded = True
@@ -59,53 +59,54 @@ class Secrets(rx.State):
     @rx.event
     def begin(self):
         """Show the form for a new secret."""
-        self.is_writing, self.rotated, self.place, self.problem, self.told = True, "", "", "", ""
+        self.is_writing, self.rotated, self.skillpack, self.problem, self.notice = True, "", "", "", ""
 
     @rx.event
     def rotate(self, name: str, skillpack: str):
-        """Show the form for another value of a secret."""
-        self.is_writing, self.rotated, self.place, self.problem, self.told = True, name, skillpack, "", ""
+        """Show the form for a new value of a secret."""
+        self.is_writing, self.rotated, self.skillpack = True, name, skillpack
+        self.problem = self.notice = ""
 
     @rx.event
     def cancel(self):
-        """Write nothing."""
+        """Close the form."""
         self.is_writing, self.problem = False, ""
 
     @rx.event
     async def put(self, typed: dict[str, Any]):
-        """Set the secret; what was typed is kept nowhere but in the vault."""
+        """Store the secret in the vault and nowhere else."""
         self.problem = ""
         context = session.context()
         name = self.rotated or text(typed, "name").upper()
-        place = self.place if self.rotated else text(typed, "skillpack")
+        skillpack = self.skillpack if self.rotated else text(typed, "skillpack")
         try:
-            asked = parsed(SecretUpdate, {"name": name, "value": str(typed.get("value") or "")})
+            body = parsed(SecretUpdate, {"name": name, "value": str(typed.get("value") or "")})
             async with session.acting(self, self.project) as act:
                 act.principal.require(Role.DEVELOPER, "secrets:write")
                 await service.put(
                     act.session,
                     context.vault,
                     act.principal,
-                    name=asked.name,
-                    value=asked.value,
-                    skillpack_id=await _skillpack_id(act, place),
+                    name=body.name,
+                    value=body.value,
+                    skillpack_id=await _skillpack_id(act, skillpack),
                     quotas=context.settings.quotas,
                 )
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
             return
         self.is_writing = False
-        self.told = f"{asked.name} is set. Jobs that start from now on get it."
+        self.notice = f"{body.name} is set. Jobs that start from now on receive it."
         await self._read()
 
     @rx.event
     async def delete(self, name: str, skillpack: str):
-        """Forget a secret."""
-        self.told = ""
+        """Delete a secret."""
+        self.notice = ""
         async with session.acting(self, self.project) as act:
             act.principal.require(Role.DEVELOPER, "secrets:write")
-            place = await _skillpack_id(act, skillpack)
-            await service.delete(act.session, act.principal, name, skillpack_id=place)
+            skillpack_id = await _skillpack_id(act, skillpack)
+            await service.delete(act.session, act.principal, name, skillpack_id=skillpack_id)
         await self._read()
 
     async def _read(self) -> None:
@@ -131,23 +132,23 @@ def _row(secret: Secret, skillpack: str) -> SecretRow:
 
 
 def pane() -> rx.Component:
-    """The names, and the form that sets one."""
+    """Render the names of the secrets, and the form that sets one."""
     new = button("New secret", icon="plus", kind="pri", on_click=Secrets.begin, disabled=Secrets.is_writing)
-    title = rx.cond(Secrets.rotated != "", "Another value for " + Secrets.rotated, "New secret")
+    title = rx.cond(Secrets.rotated != "", "New value for " + Secrets.rotated, "New secret")
     shown = rx.fragment(
-        rx.cond(Secrets.told != "", note(Secrets.told, state="ok")),
+        rx.cond(Secrets.notice != "", note(Secrets.notice, state="ok")),
         rx.cond(Secrets.is_writing, section(title, _form())),
         section("Secrets", rx.cond(Secrets.rows.length() > 0, _list(), _none()), actions=[new]),
     )
-    return for_developers(Secrets.is_loaded, shown, "see and set its secrets")
+    return for_developers(Secrets.is_loaded, shown, "view and set secrets")
 
 
 def _none() -> rx.Component:
     return none_yet(
-        "No secrets yet. Each becomes an environment variable of the project's functions and Python tools, in code "
-        "read with ",
+        "No secrets yet. A secret is an environment variable of the functions and Python tools of the project, which "
+        "code can read with ",
         rx.el.span('puras.secret("NAME")', class_name="mono"),
-        ". Models and their shells never see one, and values are taken out of logs and results.",
+        ". Models and shells of agents cannot read secrets, and values are redacted in logs and results.",
     )
 
 
@@ -160,7 +161,7 @@ def _form() -> rx.Component:
                     "Name",
                     "name",
                     rx.el.input,
-                    hint="Capital letters, digits and _: the environment variable that jobs read.",
+                    hint="The name of the environment variable: uppercase letters, digits and underscores.",
                     class_name="in mono",
                     max_length=128,
                     required=True,
@@ -170,15 +171,15 @@ def _form() -> rx.Component:
                     auto_focus=True,
                 ),
                 field(
-                    "For",
+                    "Available to",
                     "skillpack",
                     rx.el.select,
-                    rx.el.option("The whole project", value=""),
+                    rx.el.option("Whole project", value=""),
                     rx.foreach(
                         Secrets.skillpacks,
-                        lambda slug: rx.el.option("Skillpack " + slug + " alone", value=slug),
+                        lambda slug: rx.el.option("Only skillpack " + slug, value=slug),
                     ),
-                    hint="A skillpack's own goes before one of the same name of the project.",
+                    hint="A secret of a skillpack takes precedence over a secret of the project with the same name.",
                 ),
             ),
         ),
@@ -186,7 +187,7 @@ def _form() -> rx.Component:
             "Value",
             "value",
             rx.el.textarea,
-            hint="At most 64 KiB; line breaks are kept. It is encrypted at rest, and nobody can show it again.",
+            hint="At most 64 KiB; line breaks are preserved. The value is encrypted at rest and cannot be shown again.",
             class_name="in code masked",
             rows=3,
             required=True,
@@ -196,13 +197,13 @@ def _form() -> rx.Component:
         rx.cond(Secrets.problem != "", note(Secrets.problem, state="fail")),
         rx.el.div(
             Submit.create(
-                label=rx.cond(Secrets.rotated != "", "Replace the value", "Set the secret"),
+                label=rx.cond(Secrets.rotated != "", "Replace value", "Create secret"),
             ),
             button("Cancel", kind="quiet", on_click=Secrets.cancel),
             class_name="row",
         ),
         on_submit=Secrets.put,
-        key=Secrets.rotated + Secrets.place,
+        key=Secrets.rotated + Secrets.skillpack,
         class_name="form",
     )
 
@@ -210,9 +211,9 @@ def _form() -> rx.Component:
 def _list() -> rx.Component:
     columns = [
         ("Name", "30%", ""),
-        ("For", "20%", ""),
-        ("Changed by", "20%", ""),
-        ("Changed", "11%", "num"),
+        ("Available to", "20%", ""),
+        ("Updated by", "20%", ""),
+        ("Updated", "11%", "num"),
         (rx.el.span("Actions", class_name="hidden-label"), "19%", "num"),
     ]
     return framed_table("Secrets", columns, rx.foreach(Secrets.rows, _secret))
@@ -222,7 +223,7 @@ def _secret(row: rx.Var[SecretRow]) -> rx.Component:
     return rx.el.tr(
         rx.el.td(row.name, class_name="mono", title=row.name),
         rx.el.td(
-            rx.cond(row.skillpack != "", "skillpack " + row.skillpack, "the whole project"), class_name="t2"
+            rx.cond(row.skillpack != "", "Only skillpack " + row.skillpack, "Whole project"), class_name="t2"
         ),
         rx.el.td(row.updated_by, class_name="t2", title=row.updated_by),
         rx.el.td(Ago.create(moment=row.updated_at), class_name="num t3"),
@@ -238,8 +239,8 @@ def _secret(row: rx.Var[SecretRow]) -> rx.Component:
                     label="Delete",
                     kind="small danger",
                     title="Delete " + row.name + "?",
-                    text="Jobs that start from now on do not have it. Its value cannot be brought back.",
-                    confirm="Delete it",
+                    text="Jobs that start from now on do not receive the secret. Its value cannot be restored.",
+                    confirm="Delete secret",
                     on_confirm=Secrets.delete(row.name, row.skillpack),
                 ),
                 class_name="row acts",

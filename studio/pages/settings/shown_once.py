@@ -1,4 +1,4 @@
-"""What is shown once: copied, then put away."""
+"""A secret text that is shown once, so that the user can copy it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ from studio.components.elements import note
 from studio.components.live import Confirm, Copy
 
 
-def shown_once(told: str, what: rx.Var[str], *, name: str, lost: str, on_put_away: Any) -> rx.Component:
-    """The text `what`, called `name`; putting it away asks first, and says what is done about a `lost` one."""
+def shown_once(notice: str, value: rx.Var[str], *, name: str, lost: str, on_done: Any) -> rx.Component:
+    """Render a text that is shown once.
+
+    Args:
+        notice: The notice above the text.
+        value: The text.
+        name: The noun for the text, such as `key`.
+        lost: A sentence about the recovery of a lost text.
+        on_done: The event after the user has confirmed that the text is saved.
+    """
     return note(
-        rx.el.p(told, class_name="strong"),
+        rx.el.p(notice, class_name="strong"),
         rx.el.div(
-            rx.el.code(what, class_name="mono secret", tab_index=0),
-            Copy.create(text=what, label=f"Copy the {name}"),
+            rx.el.code(value, class_name="mono secret", tab_index=0),
+            Copy.create(text=value, label=f"Copy {name}"),
             rx.el.span(class_name="grow"),
             Confirm.create(
-                label="Put it away",
+                label="Done",
                 kind="quiet",
-                title=f"Have you kept the {name}?",
-                text=f"Nobody can show it again. {lost}",
-                confirm="I have it",
-                on_confirm=on_put_away,
+                title=f"Have you saved the {name}?",
+                text=f"The {name} cannot be shown again. {lost}",
+                confirm=f"I have saved the {name}",
+                on_confirm=on_done,
             ),
             class_name="row wrap",
             style={"margin_top": "6px"},

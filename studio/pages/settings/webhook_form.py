@@ -1,4 +1,4 @@
-"""The form of a webhook, new or changed."""
+"""The form that creates or changes a webhook."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from studio.components.elements import button, field, note
 from studio.components.live import Submit
 
 EVENT: Final = "event:"
-"""How the names of the boxes begin."""
+"""The prefix of the names of the checkboxes of events."""
 
 
 def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """Address and what it is told of; filled with `changed`, which has no id for a new one."""
+    """Render the form with the values of `changed`, whose ID is empty for a new webhook."""
     return rx.el.form(
         field(
-            "Address",
+            "URL",
             "url",
             rx.el.input,
-            hint="https or http, on the internet. Redirects are not followed.",
+            hint="An https or http URL on the public internet. Redirects are not followed.",
             class_name="in mono",
             type="url",
             max_length=2_000,
@@ -36,7 +36,7 @@ def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> 
             "Skills",
             "skills",
             rx.el.input,
-            hint="Of events that concern a skill, those of these alone, with commas between. Empty: of all.",
+            hint="Send events about skills only for these skills, separated by commas. Leave empty for all skills.",
             class_name="in mono",
             default_value=changed.skills,
             auto_complete="off",
@@ -48,12 +48,12 @@ def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> 
             rx.el.input,
             max_length=500,
             default_value=changed.description,
-            placeholder="What listens there",
+            placeholder="What receives the events",
             auto_complete="off",
         ),
         rx.cond(problem != "", note(problem, state="fail")),
         rx.el.div(
-            Submit.create(label=rx.cond(changed.id != "", "Save", "Make the webhook")),
+            Submit.create(label=rx.cond(changed.id != "", "Save", "Create webhook")),
             button("Cancel", kind="quiet", on_click=on_cancel),
             class_name="row",
         ),
@@ -64,7 +64,7 @@ def form(changed: Any, on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> 
 
 
 def _events(changed: Any) -> rx.Component:
-    boxes = [
+    checkboxes = [
         rx.el.label(
             rx.el.input(type="checkbox", name=EVENT + event, default_checked=changed.events.contains(event)),
             rx.el.span(event, class_name="mono"),
@@ -74,7 +74,7 @@ def _events(changed: Any) -> rx.Component:
     ]
     return rx.el.fieldset(
         rx.el.legend("Events", class_name="label"),
-        rx.el.div(*boxes, class_name="boxes"),
-        rx.el.span("None ticked: every one.", class_name="hint"),
+        rx.el.div(*checkboxes, class_name="boxes"),
+        rx.el.span("Leave empty to send all events.", class_name="hint"),
         class_name="field",
     )

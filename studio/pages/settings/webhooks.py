@@ -1,4 +1,4 @@
-"""The project's webhooks: servers that are told, whether they take it, and what they were sent."""
+"""The webhooks of the project, with their state and deliveries."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ REFRESH_S: Final = 3
 
 @dataclass
 class WebhookRow:
-    """What the list shows of a webhook."""
+    """The data of a webhook in the list."""
 
     id: str
     url: str
     description: str
     events: list[str]
-    """None: every one."""
+    """The events that are sent; an empty list stands for all events."""
     skills: str
     is_enabled: bool
     why_off: str
     failing_since: str
     previous_until: str
-    """Until then the secret before this one signs, too."""
+    """The time until which the previous secret also signs."""
 
 
 class Webhooks(rx.State):
@@ -49,18 +49,18 @@ class Webhooks(rx.State):
 
     rows: list[WebhookRow] = []
     fresh: str = ""
-    """The secret that was just made, until it is put away."""
+    """The secret that was created last, until the user dismisses it."""
     is_making: bool = False
     changed: WebhookRow = WebhookRow("", "", "", [], "", True, "", "", "")
-    """The one that is being changed; without an id none is."""
+    """The webhook in the form; its ID is empty for a new one."""
     problem: str = ""
     is_loaded: bool = False
 
     @rx.event
     async def load(self):
-        """Read the webhooks, where the person may, and the log of the one that the address names."""
+        """Load the webhooks, if the user has the permission, and the deliveries of the webhook in the URL."""
         log = await self.get_state(Deliveries)
-        fresh = self.fresh if log.is_turning else ""
+        fresh = self.fresh if log.is_toggling else ""
         self.reset()
         self.fresh = fresh
         await self._read()
@@ -69,29 +69,29 @@ class Webhooks(rx.State):
 
     @rx.event
     async def refresh(self):
-        """Read them anew, for as long as somebody looks."""
+        """Reload the webhooks while the page is visible."""
         if self.is_loaded:
             await self._read()
 
     @rx.event
     def begin(self):
-        """Show the form for a new one."""
+        """Show the form for a new webhook."""
         self.is_making, self.problem, self.fresh = True, "", ""
         self.changed = WebhookRow("", "", "", [], "", True, "", "", "")
 
     @rx.event
     def edit(self, webhook_id: str):
-        """Show the form of one that there is."""
+        """Show the form of an existing webhook."""
         self._show_form(webhook_id)
 
     @rx.event
     def cancel(self):
-        """Change nothing."""
+        """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
     async def save(self, typed: dict[str, Any]):
-        """Make a webhook and show its secret, or change one."""
+        """Create a webhook and show its secret, or change a webhook."""
         self.problem = ""
         context = session.context()
         allowed = Receivers.of(context.settings)
@@ -102,11 +102,11 @@ class Webhooks(rx.State):
                     changes, webhook_id = parsed(WebhookUpdate, body), UUID(self.changed.id)
                     await service.change(act.session, act.principal, webhook_id, changes, allowed=allowed)
                 else:
-                    asked = parsed(WebhookCreate, body)
-                    made = await service.create(
-                        act.session, context.vault, act.principal, asked, allowed=allowed
+                    create = parsed(WebhookCreate, body)
+                    created = await service.create(
+                        act.session, context.vault, act.principal, create, allowed=allowed
                     )
-                    self.fresh = made.secret
+                    self.fresh = created.secret
         except (Conflict, Invalid) as refused:
             self.problem, self.fresh = said(refused), ""
             return
@@ -114,43 +114,44 @@ class Webhooks(rx.State):
         await self._read()
 
     @rx.event
-    def put_away(self):
-        """The person has kept the secret."""
+    def dismiss_secret(self):
+        """Hide the secret."""
         self.fresh = ""
 
     @rx.event
     async def rotate(self, webhook_id: str, key: str):
-        """Show another secret; the one before it signs too for a day."""
+        """Create and show a new secret; the previous one also signs for one day."""
         vault = session.context().vault
         async with session.acting(self, self.project, once=key) as act:
-            made = await service.rotate(act.session, vault, act.principal, UUID(webhook_id), SecretRotation())
-            self.fresh = made.secret
+            rotated = await service.rotate(
+                act.session, vault, act.principal, UUID(webhook_id), SecretRotation()
+            )
+            self.fresh = rotated.secret
         await self._read()
 
     @rx.event
     async def switch(self, webhook_id: str, is_on: bool):
-        """Send to it again, or send nothing more."""
+        """Resume or pause a webhook."""
         allowed = Receivers.of(session.context().settings)
         changes = WebhookUpdate(enabled=is_on)
         try:
             async with session.acting(self, self.project) as act:
                 await service.change(act.session, act.principal, UUID(webhook_id), changes, allowed=allowed)
-        except (
-            Invalid
-        ) as refused:  # an operator may allow fewer addresses than before: show where to change it
+        # The operator may have reduced the allowed hosts, so the form is opened to change the URL.
+        except Invalid as refused:
             self._show_form(webhook_id, problem=said(refused))
         await self._read()
 
     @rx.event
     async def send_test(self, webhook_id: str, key: str):
-        """Send an event that means nothing, and show what becomes of it."""
+        """Send a test event, and show its delivery."""
         async with session.acting(self, self.project, once=key) as act:
             await deliveries.test(act.session, act.principal, UUID(webhook_id))
         return Deliveries.open(webhook_id)
 
     @rx.event
     async def delete(self, webhook_id: str):
-        """Forget a webhook and what it was sent."""
+        """Delete a webhook and its deliveries."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(webhook_id))
         await self._read()
@@ -194,9 +195,9 @@ def _row(webhook: Webhook) -> WebhookRow:
 
 
 def pane() -> rx.Component:
-    """The webhooks, each with its log, and the form."""
+    """Render the webhooks with their deliveries, and the form."""
     new = button("New webhook", icon="plus", kind="pri", on_click=Webhooks.begin, disabled=Webhooks.is_making)
-    title = rx.cond(Webhooks.changed.id != "", "Change the webhook", "New webhook")
+    title = rx.cond(Webhooks.changed.id != "", "Edit webhook", "New webhook")
     shown = rx.fragment(
         Pulse.create(seconds=REFRESH_S, on_beat=[Webhooks.refresh, Deliveries.refresh]),
         rx.cond(Webhooks.fresh != "", _fresh()),
@@ -214,23 +215,24 @@ def pane() -> rx.Component:
             actions=[new],
         ),
     )
-    return for_developers(Webhooks.is_loaded, shown, "see and make its webhooks")
+    return for_developers(Webhooks.is_loaded, shown, "view and create webhooks")
 
 
 def _none() -> rx.Component:
     return none_yet(
-        "No webhooks yet. A server of yours can be told when jobs end or wait for consent, when a version becomes "
-        "active, and when a budget is nearly used up. Every request is signed, and tried again for three days.",
+        "No webhooks yet. A webhook notifies your server when a job finishes or waits for approval, when a version "
+        "becomes active, and when a budget reaches its alert threshold. Every request is signed, and failed "
+        "deliveries are retried for three days.",
     )
 
 
 def _fresh() -> rx.Component:
     return shown_once(
-        "This is the secret that signs. It is shown this once: your server checks requests with it.",
+        "Signing secret created. Copy it now: it is shown only once. Your server verifies requests with it.",
         Webhooks.fresh,
         name="secret",
-        lost="One that was lost is rotated: for a day both sign.",
-        on_put_away=Webhooks.put_away,
+        lost="If you lose the secret, rotate it. The previous secret also signs for one day.",
+        on_done=Webhooks.dismiss_secret,
     )
 
 
@@ -243,11 +245,13 @@ def _webhook(row: rx.Var[WebhookRow]) -> rx.Component:
             rx.el.span(class_name="grow"),
             rx.cond(
                 is_open,
-                button("Hide the log", kind="small", on_click=Deliveries.close, aria_expanded="true"),
-                button("Log", kind="small", on_click=Deliveries.open(row.id), aria_expanded="false"),
+                button("Hide deliveries", kind="small", on_click=Deliveries.close, aria_expanded="true"),
+                button(
+                    "Show deliveries", kind="small", on_click=Deliveries.open(row.id), aria_expanded="false"
+                ),
             ),
             action(
-                "Send a test",
+                "Send test event",
                 kind="small",
                 on_act=lambda key: Webhooks.send_test(row.id, key),
                 disabled=~row.is_enabled,
@@ -257,16 +261,14 @@ def _webhook(row: rx.Var[WebhookRow]) -> rx.Component:
         ),
         rx.cond(row.description != "", rx.el.p(row.description, class_name="t2")),
         rx.el.p(
-            rx.cond(row.events.length() > 0, row.events.join(", "), "every event"),
-            rx.cond(row.skills != "", " of the skills " + row.skills, ""),
+            rx.cond(row.events.length() > 0, row.events.join(", "), "All events"),
+            rx.cond(row.skills != "", " for the skills " + row.skills, ""),
             class_name="t3",
         ),
         rx.cond(row.why_off != "", note(row.why_off, state="fail")),
         rx.cond(
             row.previous_until != "",
-            rx.el.p(
-                "The secret before this one signs, too, until ", row.previous_until, ".", class_name="t3"
-            ),
+            rx.el.p("The previous secret also signs until ", row.previous_until, ".", class_name="t3"),
         ),
         rx.cond(is_open, log_of()),
         key=row.id,
@@ -288,30 +290,31 @@ def _acts(row: rx.Var[WebhookRow]) -> rx.Component:
     pause = Confirm.create(
         label="Pause",
         kind="small",
-        title="Send nothing more to it?",
-        text="What waits to be sent is given up. It can be sent again by hand, later.",
-        confirm="Pause it",
+        title="Pause the webhook?",
+        text="No more events are sent, and pending deliveries fail. You can redeliver them later.",
+        confirm="Pause webhook",
         on_confirm=Webhooks.switch(row.id, False),
     )
     return rx.fragment(
-        button("Change", kind="small", on_click=Webhooks.edit(row.id)),
+        button("Edit", kind="small", on_click=Webhooks.edit(row.id)),
         rx.cond(
             row.is_enabled, pause, button("Resume", kind="small", on_click=Webhooks.switch(row.id, True))
         ),
         Confirm.create(
-            label="Rotate the secret",
+            label="Rotate secret",
             kind="small",
-            title="Make another secret?",
-            text="It is shown once. For a day both sign, so that your server can change over.",
-            confirm="Make it",
+            title="Create a new signing secret?",
+            text="The new secret is shown once. The previous secret also signs for one day, so that you can update "
+            "your server.",
+            confirm="Create new secret",
             on_confirm=lambda key: Webhooks.rotate(row.id, key),
         ),
         Confirm.create(
             label="Delete",
             kind="small danger",
             title="Delete the webhook?",
-            text="Nothing is sent to " + row.url + " any more, and its log is removed.",
-            confirm="Delete it",
+            text="No more events are sent to " + row.url + ", and its deliveries are deleted.",
+            confirm="Delete webhook",
             on_confirm=Webhooks.delete(row.id),
         ),
     )

@@ -1,4 +1,4 @@
-"""`/p/{project}/usage`: what the project has, spends and may spend."""
+"""`/p/{project}/usage`: the balance, spend, budgets and transactions of the project."""
 
 from studio.pages.usage.page import Usage, page
 

@@ -1,4 +1,4 @@
-"""The form of a budget, new or changed."""
+"""The form that creates or changes a budget."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from studio.components.elements import field, form_end
 from studio.skills import active_skills
 
 SCOPES: Final = {
-    "project": "The whole project",
+    "project": "Whole project",
     "skillpack": "One skillpack",
     "skill": "One skill",
     "key": "One API key",
 }
 WINDOWS: Final = {
-    "day": "Each day, from midnight UTC",
-    "month": "Each month",
-    "rolling30": "Any 30 days",
-    "total": "In all, once",
+    "day": "Day (from midnight UTC)",
+    "month": "Month",
+    "rolling30": "Last 30 days (rolling)",
+    "total": "Total (never reset)",
 }
 
 
 class BudgetForm(rx.State):
-    """What the form of a budget offers, and is filled with."""
+    """The options and values of the form."""
 
     id: str = ""
-    """Of the budget that is changed; empty: a new one."""
+    """The ID of the budget; empty for a new one."""
     name: str = ""
     scope: str = "project"
     window: str = "month"
     limit: str = ""
-    """US dollars."""
+    """The limit in US dollars."""
     alert_pct: str = "80"
     enforce: bool = True
     choices: list[dict[str, str]] = []
-    """What can be named within the scope: `{value, label}`."""
+    """The skillpacks, skills or API keys that can be selected for the scope, as `{value, label}`."""
 
     @rx.event
     def begin(self):
-        """An empty form."""
+        """Show an empty form."""
         self.reset()
 
     @rx.event
     def edit(self, filled: dict[str, Any]):
-        """The form of one that there is."""
+        """Show the form of an existing budget."""
         self.reset()
         self.id, self.name, self.window = filled["id"], filled["name"], filled["window"]
         self.limit, self.alert_pct, self.enforce = filled["limit_usd"], filled["alert_pct"], filled["enforce"]
 
     @rx.event
     async def pick_scope(self, scope: str):
-        """Offer what can be named within the scope."""
+        """Select the scope, and load the options for its target."""
         self.scope = scope if scope in SCOPES else "project"
         async with session.acting(self, self.project) as act:
             if self.scope == "skillpack":
@@ -67,21 +67,21 @@ class BudgetForm(rx.State):
             elif self.scope == "key":
                 listed = await keys.list_keys(act.session, act.principal, Page(limit=MOST))
                 usable = [key for key in listed.items if key.revoked_at is None]
-                found = [(str(key.id), f"{key.name or 'no name'} ({key.prefix})") for key in usable]
+                found = [(str(key.id), f"{key.name or 'Unnamed'} ({key.prefix})") for key in usable]
             else:
                 found = []
         self.choices = [{"value": value, "label": label} for value, label in found]
 
 
 def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
-    """Whose jobs, how much, in what time, and what happens then."""
+    """Render the form with the scope, limit, period and effect of a budget."""
     is_new = BudgetForm.id == ""
     return rx.el.form(
         field(
             "Name",
             "name",
             rx.el.input,
-            hint="Who is refused reads it.",
+            hint="Appears in the errors of rejected jobs.",
             default_value=BudgetForm.name,
             max_length=100,
             required=True,
@@ -92,7 +92,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
         rx.cond(is_new, _scope()),
         rx.el.div(
             field(
-                "Most dollars",
+                "Limit (USD)",
                 "limit_usd",
                 rx.el.input,
                 type="number",
@@ -102,17 +102,17 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
                 required=True,
             ),
             field(
-                "In",
+                "Period",
                 "window",
                 rx.el.select,
                 *[rx.el.option(label, value=value) for value, label in WINDOWS.items()],
                 default_value=BudgetForm.window,
             ),
             field(
-                "Tell at, in percent",
+                "Alert at (%)",
                 "alert_pct",
                 rx.el.input,
-                hint="Webhooks get budget.alert once a window. Empty: never.",
+                hint="Webhooks receive budget.alert once per period. Leave empty for no alert.",
                 type="number",
                 min=1,
                 max=100,
@@ -122,10 +122,10 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
         ),
         rx.el.label(
             rx.el.input(type="checkbox", name="enforce", default_checked=BudgetForm.enforce),
-            rx.el.span("Refuse jobs once it is used up; else it only tells"),
+            rx.el.span("Reject jobs when the budget is used up. Otherwise, the budget only sends alerts."),
             class_name="check",
         ),
-        *form_end(problem, rx.cond(is_new, "Make the budget", "Save"), on_cancel),
+        *form_end(problem, rx.cond(is_new, "Create budget", "Save"), on_cancel),
         on_submit=on_submit,
         key=BudgetForm.id,
         class_name="form",
@@ -135,7 +135,7 @@ def form(on_submit: Any, on_cancel: Any, problem: rx.Var[str]) -> rx.Component:
 def _scope() -> rx.Component:
     return rx.el.div(
         field(
-            "What it holds",
+            "Scope",
             "scope",
             rx.el.select,
             *[rx.el.option(label, value=value) for value, label in SCOPES.items()],
@@ -145,7 +145,7 @@ def _scope() -> rx.Component:
         rx.cond(
             BudgetForm.scope != "project",
             field(
-                "Which one",
+                "Target",
                 "target",
                 rx.el.select,
                 rx.foreach(BudgetForm.choices, lambda one: rx.el.option(one["label"], value=one["value"])),

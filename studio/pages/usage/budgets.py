@@ -1,4 +1,4 @@
-"""The budgets of a project: how full each is, what happens when it is reached, making and changing them."""
+"""The budgets of a project with their usage, and the form that creates or changes one."""
 
 from __future__ import annotations
 
@@ -19,25 +19,30 @@ from studio.forms import micros, number, parsed, said, text
 from studio.pages.usage.budget_form import BudgetForm, form
 from studio.shell import Shell
 
-_WINDOWS: Final = {"day": "a day", "month": "a month", "rolling30": "in any 30 days", "total": "in all"}
+_WINDOWS: Final = {
+    "day": "per day",
+    "month": "per month",
+    "rolling30": "in the last 30 days",
+    "total": "in total",
+}
 
 
 @dataclass
 class BudgetRow:
-    """A budget and how full it is."""
+    """A budget with its usage."""
 
     id: str
     name: str
-    what: str
+    scope: str
     used: str
     limit: str
     percent: str
     state: str
-    """`wait` when its alert was passed, `fail` when it is reached."""
-    then: str
-    """What happens when it is reached, or happens now."""
+    """`wait` above the alert threshold, `fail` when the limit is reached."""
+    effect: str
+    """The effect of the budget when it is used up."""
     parts: str
-    """What it is made of."""
+    """The parts of the used amount."""
     window: str
     limit_usd: str
     alert_pct: str
@@ -53,32 +58,32 @@ class Budgets(rx.State):
 
     @rx.event
     async def load(self):
-        """Read how they stand."""
+        """Load the budgets."""
         self.reset()
         await self._read()
 
     @rx.event
     def begin(self):
-        """Show the form for a new one."""
+        """Show the form for a new budget."""
         self.is_making, self.problem = True, ""
         return BudgetForm.begin
 
     @rx.event
     def edit(self, budget_id: str):
-        """Show the form of one that there is."""
+        """Show the form of an existing budget."""
         self.is_making, self.problem = True, ""
         row = next(one for one in self.rows if one.id == budget_id)
-        kept = ("id", "name", "window", "limit_usd", "alert_pct", "enforce")
-        return BudgetForm.edit({name: getattr(row, name) for name in kept})
+        fields = ("id", "name", "window", "limit_usd", "alert_pct", "enforce")
+        return BudgetForm.edit({name: getattr(row, name) for name in fields})
 
     @rx.event
     def cancel(self):
-        """Change nothing."""
+        """Close the form."""
         self.is_making, self.problem = False, ""
 
     @rx.event
     async def save(self, typed: dict[str, Any]):
-        """Make a budget, or change one."""
+        """Create or change a budget."""
         self.problem = ""
         budget_id = (await self.get_state(BudgetForm)).id
         try:
@@ -88,8 +93,8 @@ class Budgets(rx.State):
                     changes = parsed(BudgetUpdate, body)
                     await service.update(act.session, act.principal, UUID(budget_id), changes)
                 else:
-                    asked = parsed(BudgetCreate, {**body, **_scoped(typed)})
-                    await service.create(act.session, act.principal, asked)
+                    create = parsed(BudgetCreate, {**body, **_scoped(typed)})
+                    await service.create(act.session, act.principal, create)
         except (Conflict, Invalid, Missing) as refused:
             self.problem = said(refused)
             return
@@ -98,7 +103,7 @@ class Budgets(rx.State):
 
     @rx.event
     async def delete(self, budget_id: str):
-        """Forget a budget."""
+        """Delete a budget."""
         async with session.acting(self, self.project) as act:
             await service.delete(act.session, act.principal, UUID(budget_id))
         await self._read()
@@ -121,10 +126,10 @@ def _body(typed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scoped(typed: dict[str, Any]) -> dict[str, Any]:
-    """What the scope names, as the route takes it."""
+    """Return the scope and its target as part of a request body."""
     scope, target = text(typed, "scope"), text(typed, "target")
-    named = {"skillpack": "skillpack", "skill": "skill", "key": "api_key_id"}.get(scope)
-    return {"scope": scope, named: target} if named else {"scope": scope}
+    field = {"skillpack": "skillpack", "skill": "skill", "key": "api_key_id"}.get(scope)
+    return {"scope": scope, field: target} if field else {"scope": scope}
 
 
 def _row(budget: BudgetRead) -> BudgetRow:
@@ -133,12 +138,12 @@ def _row(budget: BudgetRead) -> BudgetRow:
     return BudgetRow(
         id=str(budget.id),
         name=budget.name,
-        what=f"{_what(budget)}, {_WINDOWS[budget.window]}",
+        scope=f"{_scope(budget)}, {_WINDOWS[budget.window]}",
         used=usd(budget.used_micros),
         limit=usd(budget.limit_micros),
         percent=f"{min(100.0, percent):.0f}%",
         state="fail" if budget.is_reached else "wait" if is_near else "",
-        then=_then(budget),
+        effect=_effect(budget),
         parts=_parts(budget),
         window=budget.window,
         limit_usd=f"{budget.limit_micros / 1e6:f}".rstrip("0").rstrip("."),
@@ -147,23 +152,23 @@ def _row(budget: BudgetRead) -> BudgetRow:
     )
 
 
-def _what(budget: BudgetRead) -> str:
+def _scope(budget: BudgetRead) -> str:
     if budget.scope == "skill":
-        return f"The skill {budget.skill}"
-    return {"project": "The whole project", "skillpack": "One skillpack", "key": "One API key"}[budget.scope]
+        return f"Skill {budget.skill}"
+    return {"project": "Whole project", "skillpack": "One skillpack", "key": "One API key"}[budget.scope]
 
 
-def _then(budget: BudgetRead) -> str:
+def _effect(budget: BudgetRead) -> str:
     until = f" until {budget.resets_at:%Y-%m-%d %H:%M} UTC" if budget.resets_at else " until it is raised"
     if budget.is_reached:
         return (
-            f"Jobs are refused (402 budget_reached){until}."
+            f"Jobs are rejected (402 budget_reached){until}."
             if budget.enforce
-            else f"It is over{until}; jobs go on."
+            else f"The budget is used up{until}. Jobs continue."
         )
     if budget.enforce:
-        return f"When it is reached, jobs are refused (402 budget_reached){until}."
-    return "When it is reached, jobs go on; it only tells."
+        return f"When the budget is used up, jobs are rejected (402 budget_reached){until}."
+    return "When the budget is used up, jobs continue; the budget only sends alerts."
 
 
 def _parts(budget: BudgetRead) -> str:
@@ -176,9 +181,9 @@ def _parts(budget: BudgetRead) -> str:
 
 
 def budgets() -> rx.Component:
-    """The budgets with their bars, and the form."""
+    """Render the budgets with their usage, and the form."""
     new = button("New budget", icon="plus", on_click=Budgets.begin, disabled=Budgets.is_making)
-    title = rx.cond(BudgetForm.id != "", "Change the budget", "New budget")
+    title = rx.cond(BudgetForm.id != "", "Edit budget", "New budget")
     return rx.fragment(
         rx.cond(Budgets.is_making, section(title, form(Budgets.save, Budgets.cancel, Budgets.problem))),
         section(
@@ -187,7 +192,8 @@ def budgets() -> rx.Component:
                 Budgets.rows.length() > 0,
                 rx.el.ul(rx.foreach(Budgets.rows, _budget), class_name="entries", aria_label="Budgets"),
                 note(
-                    "No budget holds this project: its wallet alone does. A budget refuses jobs before they cost more."
+                    "No budgets yet. Only the wallet limits the spend of this project. A budget rejects jobs before "
+                    "they exceed its limit."
                 ),
             ),
             actions=[rx.cond(Shell.can_manage, new)],
@@ -202,7 +208,7 @@ def _budget(row: rx.Var[BudgetRow]) -> rx.Component:
             rx.match(
                 row.state,
                 ("fail", tag("reached", state="fail")),
-                ("wait", tag("nearly", state="wait")),
+                ("wait", tag("near limit", state="wait")),
                 rx.fragment(),
             ),
             rx.el.span(class_name="grow"),
@@ -214,10 +220,10 @@ def _budget(row: rx.Var[BudgetRow]) -> rx.Component:
             rx.el.i(style={"width": row.percent}), class_name="share", custom_attrs={"data-s": row.state}
         ),
         rx.el.p(
-            row.what,
+            row.scope,
             ". ",
-            row.then,
-            rx.cond(row.parts != "", " Now: " + row.parts + ".", ""),
+            row.effect,
+            rx.cond(row.parts != "", " Used: " + row.parts + ".", ""),
             class_name="t3",
         ),
         key=row.id,
@@ -226,13 +232,13 @@ def _budget(row: rx.Var[BudgetRow]) -> rx.Component:
 
 def _acts(row: rx.Var[BudgetRow]) -> rx.Component:
     return rx.fragment(
-        button("Change", kind="small", on_click=Budgets.edit(row.id), aria_label="Change " + row.name),
+        button("Edit", kind="small", on_click=Budgets.edit(row.id), aria_label="Edit " + row.name),
         Confirm.create(
             label="Delete",
             kind="small danger",
             title="Delete the budget " + row.name + "?",
-            text="It holds nothing any more: jobs may cost what the wallet and other budgets allow.",
-            confirm="Delete it",
+            text="Only the wallet and other budgets then limit the cost of jobs.",
+            confirm="Delete budget",
             on_confirm=Budgets.delete(row.id),
         ),
     )

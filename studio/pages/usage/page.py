@@ -1,4 +1,4 @@
-"""What the project has, spends and may spend; operators put money in."""
+"""The balance, spend, budgets and transactions of the project; operators can add credit."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _LEDGER_LINES: Final = 25
 _GROUPS: Final = {
     "skill": "Skill",
     "model": "Model",
-    "key": "Key",
+    "key": "API key",
     "version": "Version",
 }
-_KINDS: Final = {"top_up": "Top-up", "charge": "Job", "adjustment": "Adjustment"}
+_KINDS: Final = {"top_up": "Credit", "charge": "Job", "adjustment": "Adjustment"}
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Bar:
     day: str
     label: str
     height: str
-    """Of the dearest day, in percent."""
+    """The spend in percent of the day with the highest spend."""
 
 
 @dataclass
@@ -58,9 +58,9 @@ class Row:
 
 @dataclass
 class Entry:
-    """A movement of the wallet."""
+    """A transaction of the wallet."""
 
-    what: str
+    kind: str
     note: str
     job: str
     amount: str
@@ -69,17 +69,17 @@ class Entry:
 
 
 class Usage(rx.State):
-    """A project's money."""
+    """The state of the usage page."""
 
     balance: str = ""
     available: str = ""
     reserved: str = ""
     today: str = ""
     month: str = ""
-    most: str = ""
-    """In one of the days."""
+    peak: str = ""
+    """The highest spend of one day in the chart."""
     since: str = ""
-    """The first of them."""
+    """The first day of the chart."""
     bars: list[Bar] = []
     group: str = "skill"
     rows: list[Row] = []
@@ -91,10 +91,10 @@ class Usage(rx.State):
 
     @rx.event
     async def load(self):
-        """Read it all."""
+        """Load the data of the page."""
         self.reset()
-        asked = self.router.url.query_parameters.get("by", "")
-        self.group = asked if asked in _GROUPS else "skill"
+        requested = self.router.url.query_parameters.get("by", "")
+        self.group = requested if requested in _GROUPS else "skill"
         async with session.acting(self, self.project) as act:
             wallet = await queries.balance(act.session, act.principal)
             self.balance, self.available = usd(wallet.balance_micros), usd(wallet.available_micros)
@@ -112,7 +112,7 @@ class Usage(rx.State):
         last = datetime.now(UTC).date()
         self.bars = _bars(spent, last)
         self.since = self.bars[0].label.partition(":")[0]
-        self.most = usd(max(spent.values(), default=0))
+        self.peak = usd(max(spent.values(), default=0))
         self.today = usd(spent.get(last.isoformat(), 0))
         this_month = last.isoformat()[:7]
         self.month = usd(sum(micros for day, micros in spent.items() if day.startswith(this_month)))
@@ -121,22 +121,22 @@ class Usage(rx.State):
 
     @rx.event
     def begin_top_up(self):
-        """Show the form that puts money into the wallet."""
+        """Show the form that adds credit to the wallet."""
         self.is_topping_up, self.problem = True, ""
 
     @rx.event
     def cancel_top_up(self):
-        """Put in none."""
+        """Close the form."""
         self.is_topping_up = False
 
     @rx.event
-    async def put_money_in(self, typed: dict[str, Any]):
-        """Put money into the wallet, for an operator; jobs that waited for it go on."""
+    async def add_credit(self, typed: dict[str, Any]):
+        """Add credit to the wallet as an operator; jobs that wait for credit then start."""
         self.problem = ""
         try:
-            asked = top_up.asked(typed)
+            body = top_up.parse(typed)
             async with session.acting(self, self.project, once=typed) as act:
-                await accounts.top_up(act.session, act.person, self.project, asked)
+                await accounts.top_up(act.session, act.person, self.project, body)
         except (Conflict, Invalid) as refused:
             self.problem = said(refused)
             return None
@@ -144,29 +144,29 @@ class Usage(rx.State):
 
     @rx.event
     def pick_group(self, group: str):
-        """Break the spending down by something else."""
+        """Group the spend by another field."""
         return rx.redirect(f"/p/{self.project}/usage?by={group}", replace=True)
 
 
 def first_moment(of: datetime) -> datetime:
-    """When what the page adds up begins: with the first of its days, or with the month where that is earlier."""
+    """Return the start of the period that the page covers: the first day of the chart or of the month, if earlier."""
     midnight = of.replace(hour=0, minute=0, second=0, microsecond=0)
     return min(midnight.replace(day=1), midnight - timedelta(days=_DAYS - 1))
 
 
 async def _usage(act: session.Act, group: str, since: datetime | None = None) -> Sequence[UsageRow]:
-    asked = usage.UsageQuery.of(group, since, None)
-    return (await usage.usage(act.session, act.principal, asked, Page(MOST))).items
+    query = usage.UsageQuery.of(group, since, None)
+    return (await usage.usage(act.session, act.principal, query, Page(MOST))).items
 
 
 def _bars(spent: dict[str, int], last: date) -> list[Bar]:
     days = [last - timedelta(days=back) for back in reversed(range(_DAYS))]
-    most = max((spent.get(day.isoformat(), 0) for day in days), default=0)
+    peak = max((spent.get(day.isoformat(), 0) for day in days), default=0)
     return [
         Bar(
             day=day.isoformat(),
             label=f"{day:%a} {day.day} {day:%b}: {usd(spent.get(day.isoformat(), 0))}",
-            height=f"{100 * spent.get(day.isoformat(), 0) / most if most else 0:.1f}%",
+            height=f"{100 * spent.get(day.isoformat(), 0) / peak if peak else 0:.1f}%",
         )
         for day in days
     ]
@@ -177,7 +177,7 @@ def _rows(rows: Sequence[UsageRow]) -> list[Row]:
     total = sum(row.cost_micros for row in rows) or 1
     return [
         Row(
-            name=row.group or "none",
+            name=row.group or "None",
             jobs=f"{row.jobs:,}",
             failed=f"{row.failed:,}" if row.failed else "",
             cost=usd(row.cost_micros),
@@ -189,7 +189,7 @@ def _rows(rows: Sequence[UsageRow]) -> list[Row]:
 
 def _entry(line: LedgerLine, project: str) -> Entry:
     return Entry(
-        what=_KINDS.get(line.kind, line.kind.replace("_", " ").capitalize()),
+        kind=_KINDS.get(line.kind, line.kind.replace("_", " ").capitalize()),
         note=line.note,
         job=f"/p/{project}/jobs/{line.job_id}" if line.job_id else "",
         amount=usd(line.amount_micros),
@@ -199,7 +199,7 @@ def _entry(line: LedgerLine, project: str) -> Entry:
 
 
 def page() -> rx.Component:
-    """Numbers, days, what they went to, budgets, the wallet's movements."""
+    """Render the key figures, the spend, the budgets and the transactions."""
     return shell(
         "usage",
         [Crumb(Shell.project_name, "/p/" + Shell.project_slug), Crumb("Usage")],
@@ -209,10 +209,10 @@ def page() -> rx.Component:
                 rx.el.h1("Usage and billing", class_name="hidden-label"),
                 _numbers(),
                 rx.cond(Usage.is_operator, _top_up()),
-                section("Spent by day", _chart()),
-                section("Where it went", _breakdown(), actions=[_groups()]),
+                section("Spend by day", _chart()),
+                section("Spend breakdown", _breakdown(), actions=[_groups()]),
                 budgets(),
-                section("Movements of the wallet", _ledger(), actions=[_download()]),
+                section("Transactions", _ledger(), actions=[_download()]),
                 class_name="scroll grow column",
             ),
             rx.el.p("Loading…", class_name="skeleton"),
@@ -223,10 +223,10 @@ def page() -> rx.Component:
 def _numbers() -> rx.Component:
     pairs = (
         ("Balance", Usage.balance),
-        ("Free", Usage.available),
+        ("Available", Usage.available),
         ("Reserved for running jobs", Usage.reserved),
-        ("Spent today", Usage.today),
-        ("Spent this month", Usage.month),
+        ("Spend today", Usage.today),
+        ("Spend this month", Usage.month),
     )
     return rx.el.dl(
         *[rx.el.div(rx.el.dt(name), rx.el.dd(value, class_name="num")) for name, value in pairs],
@@ -238,10 +238,10 @@ def _top_up() -> rx.Component:
     return rx.cond(
         Usage.is_topping_up,
         rx.el.div(
-            top_up.form(Shell.project_slug, Usage.put_money_in, Usage.cancel_top_up, Usage.problem),
+            top_up.form(Shell.project_slug, Usage.add_credit, Usage.cancel_top_up, Usage.problem),
             class_name="card",
         ),
-        rx.el.div(button("Top up", icon="plus", kind="pri", on_click=Usage.begin_top_up)),
+        rx.el.div(button("Add credit", icon="plus", kind="pri", on_click=Usage.begin_top_up)),
     )
 
 
@@ -257,12 +257,12 @@ def _chart() -> rx.Component:
             ),
         ),
         class_name="bars",
-        aria_label="What was spent in each of the last 30 days",
+        aria_label="Spend on each of the last 30 days",
     )
     axis = rx.el.div(
         rx.el.span(Usage.since),
-        rx.el.span("the most in a day: ", Usage.most, class_name="grow", style={"text_align": "center"}),
-        rx.el.span("today"),
+        rx.el.span("Daily peak: ", Usage.peak, class_name="grow", style={"text_align": "center"}),
+        rx.el.span("Today"),
         class_name="row cap",
         style={"margin_top": "6px"},
         aria_hidden="true",
@@ -280,7 +280,7 @@ def _groups() -> rx.Component:
         )
         for group, label in _GROUPS.items()
     ]
-    return rx.el.div(*buttons, class_name="seg", role="group", aria_label="By what")
+    return rx.el.div(*buttons, class_name="seg", role="group", aria_label="Group by")
 
 
 def _breakdown() -> rx.Component:
@@ -293,8 +293,8 @@ def _breakdown() -> rx.Component:
     ]
     return rx.cond(
         Usage.rows.length() > 0,
-        framed_table("Where it went", columns, rx.foreach(Usage.rows, _row)),
-        rx.el.p("No job has ended in the last 30 days.", class_name="t2"),
+        framed_table("Spend breakdown", columns, rx.foreach(Usage.rows, _row)),
+        rx.el.p("No jobs have finished in the last 30 days.", class_name="t2"),
     )
 
 
@@ -312,7 +312,7 @@ def _row(row: rx.Var[Row]) -> rx.Component:
 def _download() -> rx.Component:
     return way_out(
         rx.icon("download", size=14),
-        "Download as CSV",
+        "Download CSV",
         href="/v1/billing/ledger/export?project=" + Shell.project_slug,
         custom_attrs={"download": True},
         class_name="btn",
@@ -321,23 +321,23 @@ def _download() -> rx.Component:
 
 def _ledger() -> rx.Component:
     columns = [
-        ("What", "16%", ""),
+        ("Type", "16%", ""),
         ("Note", "34%", ""),
-        ("By", "20%", ""),
+        ("Created by", "20%", ""),
         ("Amount", "14%", "num"),
-        ("When", "16%", "num"),
+        ("Time", "16%", "num"),
     ]
     return rx.cond(
         Usage.entries.length() > 0,
-        framed_table("Movements of the wallet", columns, rx.foreach(Usage.entries, _entry_row)),
-        rx.el.p("Nothing has moved yet.", class_name="t2"),
+        framed_table("Transactions", columns, rx.foreach(Usage.entries, _entry_row)),
+        rx.el.p("No transactions yet.", class_name="t2"),
     )
 
 
 def _entry_row(entry: rx.Var[Entry]) -> rx.Component:
-    what: Any = rx.cond(entry.job != "", link(entry.what, href=entry.job), entry.what)
+    kind: Any = rx.cond(entry.job != "", link(entry.kind, href=entry.job), entry.kind)
     return rx.el.tr(
-        rx.el.td(what),
+        rx.el.td(kind),
         rx.el.td(entry.note, class_name="t2", title=entry.note),
         rx.el.td(entry.by, class_name="t2", title=entry.by),
         rx.el.td(entry.amount, class_name="num"),

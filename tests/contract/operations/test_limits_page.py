@@ -29,7 +29,7 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert (sign_ins.MAX_PER_PAIR, sign_ins.MAX_PER_ADDRESS, sign_ins.MAX_PER_EMAIL) == (10, 50, 100)
     assert (sign_ins.MAX_BAD_KEYS, sign_ins.MAX_BAD_LINKS, sign_ins.WINDOW_S) == (100, 20, 15 * 60)
     assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)
-    assert (sockets.LOOK_EVERY_S, gate.RECHECK_INTERVAL_S) == (5, 5)
+    assert (sockets.RECHECK_INTERVAL_S, gate.RECHECK_INTERVAL_S) == (5, 5)
     for text in (
         "ten seconds, 100 headers and 64 KiB",
         "within 15 minutes",

@@ -116,14 +116,16 @@ def _scope(job_id: UUID, headers: dict[str, str]) -> dict[str, Any]:
 async def test_a_pages_socket_closes_when_its_session_is_revoked(
     instance: AppContext, app: FastAPI, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(sockets, "RECHECK_INTERVAL_S", 0.05)
     ada = await world.user("ada@example.org")
     async with database.transaction() as session:
         begun = await sessions.start(session, ada)
     cookie = f"{sessions.cookie_name(URL)}={begun.token}".encode()
     socket = Socket()
     with studio_session.serving(instance, app.state.last_use):
-        watched = WatchedSockets(socket.app, studio_session.standing, studio_session.person_behind, most=1)
+        watched = WatchedSockets(
+            socket.app, studio_session.session_status, studio_session.user_id_of, limit=1
+        )
         scope = {"type": "websocket", "headers": [(b"cookie", cookie)]}
         open_ = asyncio.create_task(watched(scope, socket.receive, socket.send))
         with pytest.raises(TimeoutError):
@@ -336,9 +338,9 @@ async def test_a_person_has_so_many_pages_open_over_all_sessions(
     with studio_session.serving(instance, app.state.last_use):
         watched = WatchedSockets(
             lambda scope, receive, send: scope["page"].app(scope, receive, send),
-            studio_session.standing,
-            studio_session.person_behind,
-            most=1,
+            studio_session.session_status,
+            studio_session.user_id_of,
+            limit=1,
         )
         opening = []
         for page, one in zip(pages, begun, strict=True):

@@ -1,4 +1,4 @@
-"""Every act of a page finds its person anew, and nobody acts where they are not a member."""
+"""Every action of a page authenticates its user again, and only members act in a project."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ PORT = 8123
 
 @dataclass(frozen=True)
 class Headers:
-    """What Reflex knows of a browser's request."""
+    """The headers that Reflex stores of a browser's request."""
 
     cookie: str
 
 
 @dataclass(frozen=True)
 class Router:
-    """Where Reflex keeps it."""
+    """The object in which Reflex stores the headers."""
 
     headers: Headers
 
 
 @dataclass(frozen=True)
 class Browser:
-    """As much of a page's state as finding its person takes."""
+    """The part of a page's state that authentication needs."""
 
     router: Router
 
@@ -74,7 +74,7 @@ async def _served(database: Database, redis_url: str, tmp_path: Path) -> Iterato
 
 @dataclass(frozen=True)
 class Signed:
-    """Somebody in a browser, and a project of theirs."""
+    """A signed-in user in a browser, with a project."""
 
     browser: Browser
     token: str
@@ -86,13 +86,13 @@ async def sign_in(database: Database, name: str) -> Signed:
         user = await users.create(
             unit, email=f"{name}@example.org", password="three words make one", name=name, is_operator=False
         )
-        begun = await sessions.start(unit, user)
-        project = await creation.create(unit, name=name, created_by=begun.signed_in, concurrency_limit=5)
-    return Signed(Browser.with_token(begun.token), begun.token, project.slug)
+        started = await sessions.start(unit, user)
+        project = await creation.create(unit, name=name, created_by=started.signed_in, concurrency_limit=5)
+    return Signed(Browser.with_token(started.token), started.token, project.slug)
 
 
 @pytest.mark.usefixtures("_served")
-async def test_a_person_acts_in_a_project_of_theirs_with_their_role(database: Database) -> None:
+async def test_a_member_acts_in_a_project_with_their_role(database: Database) -> None:
     ada = await sign_in(database, "ada")
     async with session.acting(ada.browser, ada.project) as act:
         assert act.principal.label == "user:ada@example.org"
@@ -100,35 +100,35 @@ async def test_a_person_acts_in_a_project_of_theirs_with_their_role(database: Da
 
 
 @pytest.mark.usefixtures("_served")
-async def test_nobody_acts_in_a_project_of_somebody_else(database: Database) -> None:
+async def test_a_user_cannot_act_in_a_project_of_another_user(database: Database) -> None:
     ada, eve = await sign_in(database, "ada"), await sign_in(database, "eve")
     with pytest.raises(ProjectNotFound):
         async with session.acting(eve.browser, ada.project):
-            pytest.fail("a stranger came in")
+            pytest.fail("a user who is no member was admitted")
 
 
 @pytest.mark.usefixtures("_served")
-async def test_an_open_page_is_worth_nothing_after_the_sign_out(database: Database) -> None:
+async def test_an_open_page_has_no_access_after_the_sign_out(database: Database) -> None:
     ada = await sign_in(database, "ada")
     async with database.transaction() as unit:
         await sessions.end(unit, ada.token)
     with pytest.raises(InvalidSession):
         async with session.acting(ada.browser, ada.project):
-            pytest.fail("an ended session came in")
+            pytest.fail("an ended session was accepted")
 
 
 @pytest.mark.usefixtures("_served")
 @pytest.mark.parametrize(
     "cookie", ["", "puras_session_8123=", "puras_session_8123=made-up", "puras_session_80=x"]
 )
-async def test_a_browser_without_a_session_is_nobody(cookie: str) -> None:
+async def test_a_browser_without_a_session_is_not_authenticated(cookie: str) -> None:
     with pytest.raises(InvalidSession):
         async with session.visiting(Browser(Router(Headers(cookie)))):
-            pytest.fail("nobody came in")
+            pytest.fail("a browser without a session was admitted")
 
 
 @pytest.mark.usefixtures("_served")
-async def test_what_fails_on_a_page_changes_nothing(database: Database) -> None:
+async def test_a_failed_action_changes_nothing(database: Database) -> None:
     ada = await sign_in(database, "ada")
     with pytest.raises(RuntimeError):
         async with session.acting(ada.browser, ada.project) as act:
@@ -138,7 +138,7 @@ async def test_what_fails_on_a_page_changes_nothing(database: Database) -> None:
         assert (await project_of(act.session, act.principal)).name == "ada"
 
 
-async def test_a_studio_that_is_stopping_says_so() -> None:
+async def test_a_stopping_studio_returns_an_error() -> None:
     with pytest.raises(Unavailable):
         async with session.visiting(Browser.with_token("x")):
             pytest.fail("there is no instance")

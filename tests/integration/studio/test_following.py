@@ -1,4 +1,4 @@
-"""The socket of a page that follows jobs: everything once, for those alone who may see it, for as long as they may."""
+"""The socket for job events: each event once, and only for users who have access to the job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.last_use import LastUse
 from backend.identity.tables import Member, Project
 from studio import session
-from studio.following import MAX_CHARACTERS, NONSENSE, following
+from studio.following import INVALID_MESSAGE, MAX_CHARACTERS, following
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 PORT = 8123
@@ -30,7 +30,7 @@ WITHIN_S = 10.0
 
 
 class Line:
-    """A page's end of the socket."""
+    """The browser's side of the socket."""
 
     def __init__(self, token: str) -> None:
         self._to_server: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -53,7 +53,7 @@ class Line:
         await self.say(json.dumps({"follow": key, "project": project, "job": str(job_id), "after": after}))
 
     async def hear(self) -> list[Any]:
-        """The next entry: key, kind, body."""
+        """Return the next entry: key, kind and body."""
         while not self._entries:
             async with asyncio.timeout(WITHIN_S):
                 message = await self._to_page.get()
@@ -64,7 +64,7 @@ class Line:
         return self._entries.pop(0)
 
     async def hear_until(self, kind: str) -> list[list[Any]]:
-        """All entries up to and with the first of that kind."""
+        """Return all entries up to and including the first one of a kind."""
         heard = [await self.hear()]
         while heard[-1][1] != kind:
             heard.append(await self.hear())
@@ -85,7 +85,7 @@ async def line(token: str) -> AsyncIterator[Line]:
 
 @dataclass(frozen=True)
 class Scene:
-    """A project with a member who is signed in."""
+    """A project with a signed-in member."""
 
     database: Database
     tenant: Tenant
@@ -133,7 +133,7 @@ async def test_a_page_gets_every_event_once_and_the_end(scene: Scene) -> None:
     assert end == ["k", "end", None]
 
 
-async def test_who_comes_back_gets_what_came_meanwhile(scene: Scene) -> None:
+async def test_a_page_that_reconnects_gets_the_missed_events(scene: Scene) -> None:
     job_id = await scene.job()
     await scene.cancel(job_id)
     async with line(scene.token) as page:
@@ -144,7 +144,7 @@ async def test_who_comes_back_gets_what_came_meanwhile(scene: Scene) -> None:
     assert [entry[2]["id"] for entry in heard[:-1]] == [2]
 
 
-async def test_two_jobs_come_over_one_line_and_one_can_be_left(scene: Scene) -> None:
+async def test_one_socket_follows_two_jobs_and_can_leave_one(scene: Scene) -> None:
     one, other = await scene.job(), await scene.job()
     async with line(scene.token) as page:
         for key, job_id in (("one", one), ("other", other)):
@@ -164,7 +164,7 @@ async def test_a_job_of_another_project_is_not_found(scene: Scene) -> None:
     assert (kind, body["code"]) == ("refused", "project_not_found")
 
 
-async def test_an_unknown_job_and_an_ended_session_are_refused(scene: Scene) -> None:
+async def test_an_unknown_job_and_an_ended_session_are_rejected(scene: Scene) -> None:
     async with line(scene.token) as page:
         await page.follow(scene.slug, uuid4())
         assert (await page.hear())[2]["code"] == "job_not_found"
@@ -173,7 +173,7 @@ async def test_an_unknown_job_and_an_ended_session_are_refused(scene: Scene) -> 
         assert (await page.hear())[1] == "refused"
 
 
-async def test_who_leaves_a_project_soon_hears_no_more_of_its_jobs(scene: Scene) -> None:
+async def test_a_user_who_leaves_a_project_stops_receiving_events_of_its_jobs(scene: Scene) -> None:
     job_id = await scene.job()
     async with line(scene.token) as page:
         await page.follow(scene.slug, job_id)
@@ -195,10 +195,10 @@ async def test_who_leaves_a_project_soon_hears_no_more_of_its_jobs(scene: Scene)
         " " * (MAX_CHARACTERS + 1),
     ],
 )
-async def test_what_no_page_says_closes_the_line(scene: Scene, said: str) -> None:
+async def test_an_invalid_message_closes_the_socket(scene: Scene, said: str) -> None:
     async with line(scene.token) as page:
         await page.say(said)
-        assert await page.hear() == ["", "closed", NONSENSE]
+        assert await page.hear() == ["", "closed", INVALID_MESSAGE]
 
 
 async def test_a_page_follows_a_bounded_number_of_jobs(scene: Scene) -> None:
@@ -206,4 +206,4 @@ async def test_a_page_follows_a_bounded_number_of_jobs(scene: Scene) -> None:
     async with line(scene.token) as page:
         for number in range(40):
             await page.follow(scene.slug, job_id, key=f"k{number}")
-        assert (await page.hear_until("closed"))[-1] == ["", "closed", NONSENSE]
+        assert (await page.hear_until("closed"))[-1] == ["", "closed", INVALID_MESSAGE]

@@ -1,4 +1,4 @@
-"""`python -m studio.serve` as a real process: pages, API and sockets on one port, and a quick end."""
+"""`python -m studio.serve` as a process: pages, API and sockets on one port, and a quick stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from backend.identity.auth.accounts import sessions, users
 from benchmarks.instance import free_port
 from studio import build
 from studio.prerender import ROOT, WEB
-from studio.sockets import LOOK_EVERY_S, SIGNED_OUT
+from studio.sockets import RECHECK_INTERVAL_S, SIGNED_OUT
 from tests.factories.tenants import make_job, make_skill, make_tenant
 
 STARTS_WITHIN_S = 30.0
@@ -39,7 +39,7 @@ def _pages() -> None:
 
 @dataclass(frozen=True)
 class Serving:
-    """A process that serves."""
+    """A process of the server."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -62,7 +62,7 @@ def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Servi
         "PURAS_HOME": str(tmp_path),
         "PURAS_PORT": str(port),
     }
-    # From another folder than the checkout's: the studio finds itself.
+    # Started outside of the checkout, since the studio must locate its files itself.
     process = subprocess.Popen([sys.executable, "-m", "studio.serve"], cwd=tmp_path, env=environment)
     _wait(f"http://127.0.0.1:{port}/health", process)
     yield Serving(process, port)
@@ -73,7 +73,7 @@ def serving(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Servi
 
 @pytest_asyncio.fixture
 async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Response]:
-    """The open stream of a job that waits."""
+    """An open stream of a job that is queued."""
     async with database.transaction() as session:
         tenant = await make_tenant(session, make_skill())
         job_id = await make_job(session, tenant)
@@ -88,18 +88,16 @@ async def stream(serving: Serving, database: Database) -> AsyncIterator[httpx.Re
 
 @pytest_asyncio.fixture
 async def cookie(serving: Serving, database: Database) -> dict[str, str]:
-    """The cookie of somebody who is signed in, as a header."""
+    """The cookie of a signed-in user, as a header."""
     async with database.transaction() as session:
         user = await users.create(session, email="ada@example.org", password="three words make one")
-        begun = await sessions.start(session, user)
-    return {"Cookie": f"{sessions.cookie_name(serving.url)}={begun.token}"}
+        started = await sessions.start(session, user)
+    return {"Cookie": f"{sessions.cookie_name(serving.url)}={started.token}"}
 
 
 @pytest.mark.parametrize("name", ["bunfig.toml", ".npmrc"])
-def test_the_pages_that_are_served_were_built_with_the_settings_of_the_checkout(
-    serving: Serving, name: str
-) -> None:
-    """Reflex copies them once; a checkout that is updated must not go on with the older ones."""
+def test_the_served_pages_were_built_with_the_settings_of_the_checkout(serving: Serving, name: str) -> None:
+    """Reflex copies the files only once; an updated checkout must not keep using the older ones."""
     assert (WEB / name).read_bytes() == (ROOT / name).read_bytes()
 
 
@@ -120,7 +118,7 @@ def test_no_part_of_the_port_serves_a_service_worker(serving: Serving, cookie: d
         assert answer.status_code == 403, path
 
 
-def test_other_origins_get_no_answer_that_was_made_for_a_cookie(serving: Serving) -> None:
+def test_other_origins_cannot_read_authenticated_responses(serving: Serving) -> None:
     for path in ("/", "/v1/me", "/sign-in"):
         answer = httpx.get(
             f"{serving.url}{path}", headers={"Origin": "https://evil.example", "Cookie": "a=b"}
@@ -128,7 +126,7 @@ def test_other_origins_get_no_answer_that_was_made_for_a_cookie(serving: Serving
         assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_who_is_not_signed_in_gets_the_form_and_no_socket(serving: Serving) -> None:
+def test_signed_out_users_get_the_sign_in_form_and_no_socket(serving: Serving) -> None:
     answer = httpx.get(f"{serving.url}/p/any/jobs?status=failed")
     assert answer.status_code == 303
     assert answer.headers["location"] == "/sign-in?next=%2Fp%2Fany%2Fjobs%3Fstatus%3Dfailed"
@@ -136,14 +134,14 @@ def test_who_is_not_signed_in_gets_the_form_and_no_socket(serving: Serving) -> N
         connect(serving.events_url, origin=serving.url)
 
 
-def test_a_page_of_another_origin_opens_no_socket(serving: Serving, cookie: dict[str, str]) -> None:
+def test_a_page_of_another_origin_cannot_open_a_socket(serving: Serving, cookie: dict[str, str]) -> None:
     with connect(serving.events_url, origin=serving.url, additional_headers=cookie) as own:
         assert str(own.recv(timeout=5)).startswith("0{")
     with pytest.raises(InvalidStatus, match="403"):
         connect(serving.events_url, origin="http://127.0.0.1:1", additional_headers=cookie)
 
 
-async def test_a_socket_closes_soon_after_its_session_was_ended_elsewhere(
+async def test_a_socket_closes_soon_after_the_end_of_its_session(
     serving: Serving, cookie: dict[str, str], database: Database
 ) -> None:
     with connect(serving.events_url, origin=serving.url, additional_headers=cookie) as own:
@@ -152,12 +150,12 @@ async def test_a_socket_closes_soon_after_its_session_was_ended_elsewhere(
             user = await users.get_by_email(session, "ada@example.org")
             await sessions.revoke_all(session, user.id, by="operator")
         with pytest.raises(ConnectionClosed) as closed:
-            own.recv(timeout=3 * LOOK_EVERY_S)
+            own.recv(timeout=3 * RECHECK_INTERVAL_S)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == SIGNED_OUT
 
 
-async def test_it_ends_soon_with_streams_and_sockets_open(
+async def test_the_server_stops_soon_with_open_streams_and_sockets(
     serving: Serving, stream: httpx.Response, cookie: dict[str, str]
 ) -> None:
     chunks = stream.aiter_text()
@@ -175,7 +173,7 @@ async def test_it_ends_soon_with_streams_and_sockets_open(
             pass
 
 
-def test_a_page_that_cannot_be_built_ends_the_build_with_its_cause(tmp_path: Path) -> None:
+def test_a_page_with_an_error_fails_the_build_with_the_cause(tmp_path: Path) -> None:
     for name in ("studio", "assets", "reflex.lock"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("rxconfig.py", "bunfig.toml", ".npmrc"):

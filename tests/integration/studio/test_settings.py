@@ -1,4 +1,4 @@
-"""What the settings let people do is decided where it is done, not by what their page shows."""
+"""The settings check permissions on the server, regardless of what a page shows."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ async def _served(instance: AppContext, database: Database) -> AsyncIterator[Non
     await last_use.close()
 
 
-def page_of(somebody: Signed, project: str) -> Any:
-    """As much of a page's state as its acts take."""
+def page_of(user: Signed, project: str) -> Any:
+    """Return the part of a page's state that its event handlers need."""
 
     async def read() -> None: ...
 
-    return SimpleNamespace(router=somebody.browser.router, project=project, slug=project, _read=read)
+    return SimpleNamespace(router=user.browser.router, project=project, slug=project, _read=read)
 
 
 @pytest.mark.usefixtures("_served")
-async def test_whoever_forges_an_act_that_their_page_does_not_show_is_refused(database: Database) -> None:
+async def test_forged_events_that_a_page_does_not_offer_are_rejected(database: Database) -> None:
     owner, viewer = await sign_in(database, "ada"), await sign_in(database, "eve")
     async with session.acting(owner.browser, owner.project) as act:
         await members.add(act.session, act.principal, email="eve@example.org", role=ROLES["viewer"])
@@ -75,25 +75,25 @@ async def test_whoever_forges_an_act_that_their_page_does_not_show_is_refused(da
 
 
 @pytest.mark.usefixtures("_served")
-async def test_what_does_not_fit_a_field_is_told_with_the_name_of_the_field(database: Database) -> None:
+async def test_an_invalid_value_is_reported_with_the_name_of_its_field(database: Database) -> None:
     ada = await sign_in(database, "ada")
     page = page_of(ada, ada.project)
-    for form, told in (
+    for form, message in (
         ({"kind": "master"}, "Kind:"),
-        ({"kind": "secret", "daily_cap": "much"}, "'much' is no amount of dollars"),
-        ({"kind": "secret", "expires_on": "soon"}, "'soon' is no day"),
+        ({"kind": "secret", "daily_cap": "much"}, "'much' is not a valid amount in US dollars"),
+        ({"kind": "secret", "expires_on": "soon"}, "'soon' is not a valid date"),
         ({"kind": "secret", "requests_per_minute": "-1"}, "Requests per minute:"),
         ({"kind": "publishable", "scope:drive:read": "on"}, "cannot have the scope 'drive:read'"),
     ):
         await Keys.create.fn(page, form)
-        assert told in page.problem
+        assert message in page.problem
 
 
 @pytest.mark.parametrize(
     ("read", "typed"),
     [(micros, "1e999999999"), (micros, "1e999999"), (micros, "NaN"), (end_of_day, "9999-12-31")],
 )
-def test_what_people_type_never_breaks_a_form(read: Any, typed: str) -> None:
+def test_extreme_values_do_not_break_a_form(read: Any, typed: str) -> None:
     with pytest.raises(Invalid) as refused:
         read({"field": typed}, "field")
     assert typed in said(refused.value)
@@ -109,9 +109,11 @@ def test_what_people_type_never_breaks_a_form(read: Any, typed: str) -> None:
         ("secret", [], ""),
     ],
 )
-def test_the_list_of_keys_says_what_each_can_do(kind: str, scopes: list[str], shown: str) -> None:
+def test_the_list_of_keys_shows_the_restrictions_of_each_key(
+    kind: str, scopes: list[str], shown: str
+) -> None:
     key = ApiKey(project_id=uuid4(), kind=kind, prefix="abcdefgh", secret_hash=b"", scopes=scopes)
-    assert _row(key).narrowed == shown
+    assert _row(key).restrictions == shown
 
 
 def test_amounts_and_numbers_are_read_to_the_micro_dollar() -> None:

@@ -1,4 +1,4 @@
-"""The tools at `/mcp` are imported when the first call comes, and a call that they fail is answered."""
+"""The tools at `/mcp` are imported at the first call, and a call fails if the import fails."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import pytest
 from studio.tools import Tools
 
 
-def test_what_serves_stands_without_the_tools() -> None:
+def test_the_server_does_not_import_the_tools() -> None:
     code = "import sys, studio.serving; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
 
 
-async def test_a_call_whose_tools_cannot_be_made_fails_and_does_not_wait(
+async def test_a_call_fails_without_delay_if_the_tools_cannot_be_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("half an installation")
 
     async def nothing(*_: Any) -> Any:
-        raise AssertionError("nobody is asked")
+        raise AssertionError("the application must not be called")
 
     monkeypatch.setattr(importlib, "import_module", lambda _: SimpleNamespace(Hosted=broken))
     tools = Tools(nothing, public_url="http://127.0.0.1")

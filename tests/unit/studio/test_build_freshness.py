@@ -1,4 +1,4 @@
-"""When the pages count as current."""
+"""The check whether the built pages are current."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from studio.prerender import ROOT
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of everything that pages are made of."""
+    """A copy of all sources of the pages."""
     for name in ("studio", "assets", "reflex.lock"):
         shutil.copytree(ROOT / name, tmp_path / name)
     for name in ("rxconfig.py", "bunfig.toml", ".npmrc"):
@@ -21,14 +21,14 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_same_sources_are_the_same_wherever_they_lie(checkout: Path) -> None:
+def test_equal_sources_have_equal_fingerprints_in_any_folder(checkout: Path) -> None:
     assert build.fingerprint(checkout) == build.fingerprint(ROOT)
 
 
 @pytest.mark.parametrize(
     "source", ["assets/ps.css", "studio/pages/home.py", "rxconfig.py", "reflex.lock/bun.lock"]
 )
-def test_another_source_makes_the_pages_stale(checkout: Path, source: str) -> None:
+def test_a_changed_source_makes_the_pages_stale(checkout: Path, source: str) -> None:
     built_from = build.fingerprint(checkout)
     with (checkout / source).open("a", encoding="utf-8") as file:
         file.write("\n")
@@ -42,7 +42,7 @@ def test_a_new_file_makes_the_pages_stale(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["studio/gateway.py", "studio/serve.py", "studio/left_over.pyc"])
-def test_what_has_no_part_in_the_pages_does_not_make_them_stale(checkout: Path, source: str) -> None:
+def test_a_change_outside_of_the_pages_does_not_make_them_stale(checkout: Path, source: str) -> None:
     built_from = build.fingerprint(checkout)
     with (checkout / source).open("a", encoding="utf-8") as file:
         file.write("\n")

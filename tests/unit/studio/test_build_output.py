@@ -1,4 +1,4 @@
-"""What a build of the pages prints, and what it keeps in its log."""
+"""The output of a build of the pages, and its log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def builder(code: int) -> list[str]:
     return [sys.executable, "-c", program]
 
 
-def test_output_of_a_good_build_is_only_in_the_log(log: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_a_successful_build_is_only_in_the_log(
+    log: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     build._export(builder(0))
     assert capfd.readouterr() == ("", "")
     assert {"vite chatter", "why"} == set(log.read_text(encoding="utf-8").splitlines())
@@ -38,10 +40,10 @@ def test_a_failed_build_shows_all_its_output_and_names_the_log(
     assert "why\n" in shown
 
 
-def test_the_expected_duration_is_that_of_the_build_before(
+def test_the_expected_duration_is_that_of_the_previous_build(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(build, "_LAST_SECONDS", tmp_path / "build.seconds")
-    assert "about a minute, once" in build._expectation()
+    assert "about a minute" in build._expectation()
     (tmp_path / "build.seconds").write_text("41.3", encoding="utf-8")
-    assert "41 s last time" in build._expectation()
+    assert "previous build: 41 s" in build._expectation()

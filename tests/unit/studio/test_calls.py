@@ -1,4 +1,4 @@
-"""What the pages say of calling a skill, or a route, from code."""
+"""Code snippets that call a skill or a route."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def skill(inputs: dict[str, object], *, skillpack: str = "") -> SkillView:
 
 
 def argument(code: str, function: str, at: int) -> object:
-    """What Python code gives to a function at a place."""
+    """Return the positional argument of a function call in Python code."""
     calls = [one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call)]
     found = next(one for one in calls if ast.unparse(one.func) == function)
     return ast.literal_eval(found.args[at])
 
 
-def test_the_curl_snippet_survives_the_shell_whatever_the_inputs_hold() -> None:
+def test_the_curl_snippet_quotes_all_inputs_for_the_shell() -> None:
     inputs = {"text": 'it\'s "quoted" $HOME `x` \\ end'}
     words = shlex.split(of_skill(ORIGIN, skill(inputs))["curl"].replace("\\\n", " "))
     assert words[1] == f"{ORIGIN}/v1/skills/greet/run"
@@ -39,33 +39,36 @@ def test_the_python_snippet_sends_what_curl_sends() -> None:
 
 
 @pytest.mark.parametrize("language", ["curl", "python", "terminal", "typescript", "mcp"])
-def test_a_skill_of_another_skillpack_is_called_with_its_whole_name(language: str) -> None:
+def test_a_skill_of_another_skillpack_is_called_with_its_full_name(language: str) -> None:
     assert "birds/greet" in of_skill(ORIGIN, skill({}, skillpack="birds"))[language]
 
 
-def test_skills_of_one_name_are_told_apart_in_lists_and_addresses() -> None:
+def test_skills_with_the_same_name_have_distinct_names_and_urls() -> None:
     own, others = skill({}), skill({}, skillpack="birds")
     assert (own.full_name, others.full_name) == ("greet", "birds/greet")
     assert (own.play, others.play) == ("greet", "greet?skillpack=birds")
 
 
-def test_a_project_without_skills_is_shown_how_some_are_published() -> None:
+def test_a_project_without_skills_shows_how_to_publish_skills() -> None:
     assert shlex.split(of_run(ORIGIN, [])["terminal"].splitlines()[-1]) == ["puras", "deploy"]
     assert "/v1/skills/greet/run" in of_run(ORIGIN, [skill({})])["curl"]
 
 
-def test_a_route_is_asked_the_same_way_from_everywhere() -> None:
+def test_all_snippets_of_a_route_send_the_same_request() -> None:
     body = {"name": "STRIPE_KEY", "value": "it's"}
     texts = of_route(ORIGIN, "PUT", "/v1/secrets", body, tool="set_secret", arguments=body)
     words = shlex.split(texts["curl"].replace("\\\n", " "))
     assert words[:4] == ["curl", "-X", "PUT", f"{ORIGIN}/v1/secrets"]
     assert json.loads(words[-1]) == body
     assert argument(texts["python"], "client.request", 1) == "/v1/secrets"
-    assert json.loads(texts["mcp"].split("then calls\n")[1]) == {"name": "set_secret", "arguments": body}
+    assert json.loads(texts["mcp"].split("tool call of the agent\n")[1]) == {
+        "name": "set_secret",
+        "arguments": body,
+    }
     assert set(of_route(ORIGIN, "POST", "/v1/webhooks", {})) == {"curl", "python", "typescript"}
 
 
-def test_the_terminal_gets_what_curl_sends() -> None:
+def test_the_terminal_snippet_sends_what_curl_sends() -> None:
     inputs = {"text": "it's $HOME"}
     words = shlex.split(of_skill(ORIGIN, skill(inputs))["terminal"].splitlines()[-1])
     assert words[:3] == ["puras", "run", "greet"]

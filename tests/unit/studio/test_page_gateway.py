@@ -1,4 +1,4 @@
-"""The gateway: which part answers for a path, and whose sockets it lets in."""
+"""The gateway: the part that handles a path, and the sockets that it accepts."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from studio.gateway import Gateway, Parts
-from studio.session import Standing
-from studio.sockets import PersonBehind
+from studio.session import SessionStatus
+from studio.sockets import UserIdOf
 
 PUBLIC_URL = "https://studio.example.org"
 
@@ -34,8 +34,8 @@ async def _health(_: Request) -> PlainTextResponse:
     return PlainTextResponse("health")
 
 
-async def _standing_of(cookie: str | None) -> Standing:
-    return cast(Standing, cookie or "signed_out")
+async def _session_status_of(cookie: str | None) -> SessionStatus:
+    return cast(SessionStatus, cookie or "signed_out")
 
 
 async def _nobody(_: str | None) -> None:
@@ -47,7 +47,7 @@ def gateway() -> Gateway:
     return gateway_of(saying("events"), _nobody)
 
 
-def gateway_of(events: ASGIApp, person_behind: PersonBehind) -> Gateway:
+def gateway_of(events: ASGIApp, user_id_of: UserIdOf) -> Gateway:
     api_routes = [Route("/health", _health), Route("/sign-in", _health)]
     return Gateway(
         Parts(
@@ -60,9 +60,9 @@ def gateway_of(events: ASGIApp, person_behind: PersonBehind) -> Gateway:
         ),
         api_routes=api_routes,
         public_url=PUBLIC_URL,
-        standing_of=_standing_of,
-        person_behind=person_behind,
-        most_pages=1,
+        session_status_of=_session_status_of,
+        user_id_of=user_id_of,
+        max_pages=1,
     )
 
 
@@ -100,7 +100,7 @@ async def ask(gateway: Gateway, path: str, kind: str = "http", **headers: str) -
         ("/sign-in", b"api"),
     ],
 )
-async def test_each_path_has_one_part_that_answers(gateway: Gateway, path: str, part: bytes) -> None:
+async def test_each_path_is_handled_by_one_part(gateway: Gateway, path: str, part: bytes) -> None:
     sent = await ask(gateway, path, cookie="signed_in")
     assert sent[1]["body"] == part
 
@@ -108,12 +108,12 @@ async def test_each_path_has_one_part_that_answers(gateway: Gateway, path: str, 
 @pytest.mark.parametrize(
     ("origin", "host"), [("http://127.0.0.1:8000", "127.0.0.1:8000"), (PUBLIC_URL, "10.0.0.7:8000")]
 )
-async def test_a_socket_of_our_own_page_is_let_in(gateway: Gateway, origin: str, host: str) -> None:
+async def test_a_socket_of_a_studio_page_is_accepted(gateway: Gateway, origin: str, host: str) -> None:
     sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", origin=origin, host=host)
     assert sent[0]["subprotocol"] == "events"
 
 
-async def test_the_socket_that_follows_jobs_is_for_pages_of_ours_too(gateway: Gateway) -> None:
+async def test_the_socket_for_job_events_is_only_for_studio_pages(gateway: Gateway) -> None:
     ours = {"origin": PUBLIC_URL, "host": "10.0.0.7:8000"}
     opened = await ask(gateway, "/_follow", "websocket", cookie="signed_in", **ours)
     assert opened[0]["subprotocol"] == "following"
@@ -136,33 +136,33 @@ async def test_the_socket_that_follows_jobs_is_for_pages_of_ours_too(gateway: Ga
         {},
     ],
 )
-async def test_a_socket_of_anybody_else_is_closed_before_it_opens(
+async def test_a_socket_of_another_origin_is_closed_before_it_opens(
     gateway: Gateway, headers: dict[str, str]
 ) -> None:
     sent = await ask(gateway, "/_event/", "websocket", cookie="signed_in", **headers)
     assert [message["type"] for message in sent] == ["websocket.close"]
 
 
-async def test_a_page_that_is_one_too_many_can_ask_why_and_when_there_is_room_again() -> None:
-    ends, person = asyncio.Event(), uuid4()
+async def test_a_page_above_the_limit_can_query_the_capacity() -> None:
+    ends, user_id = asyncio.Event(), uuid4()
 
     async def until_it_ends(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
         await ends.wait()
 
-    async def somebody(_: str | None) -> UUID:
-        return person
+    async def known_user(_: str | None) -> UUID:
+        return user_id
 
     async def room() -> int:
         return int((await ask(gateway, "/_event/room", cookie="signed_in"))[0]["status"])
 
-    gateway = gateway_of(until_it_ends, somebody)
+    gateway = gateway_of(until_it_ends, known_user)
     ours = {"cookie": "signed_in", "origin": PUBLIC_URL, "host": "studio.example.org"}
     assert await room() == 204
     first = asyncio.create_task(ask(gateway, "/_event/", "websocket", **ours))
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        while await room() == 204:  # noqa: ASYNC110 - a place is taken without a word
+        while await room() == 204:  # noqa: ASYNC110 - nothing signals that the slot is taken
             await asyncio.sleep(0)
     assert await ask(gateway, "/_event/", "websocket", **ours) == [{"type": "websocket.close", "code": 4429}]
     assert await room() == 429
@@ -171,15 +171,15 @@ async def test_a_page_that_is_one_too_many_can_ask_why_and_when_there_is_room_ag
     assert await room() == 204
 
 
-@pytest.mark.parametrize("standing", ["signed_out", "unknown"])
-async def test_only_who_is_signed_in_gets_a_socket(gateway: Gateway, standing: str) -> None:
+@pytest.mark.parametrize("status", ["signed_out", "unknown"])
+async def test_only_signed_in_users_get_a_socket(gateway: Gateway, status: str) -> None:
     own = {"origin": PUBLIC_URL, "host": "studio.example.org"}
-    assert await ask(gateway, "/_event/", "websocket", cookie=standing, **own) == [
+    assert await ask(gateway, "/_event/", "websocket", cookie=status, **own) == [
         {"type": "websocket.close", "code": 1008}
     ]
 
 
-async def test_who_is_not_signed_in_is_sent_to_the_form_and_back(gateway: Gateway) -> None:
+async def test_signed_out_users_are_redirected_to_the_sign_in_form_and_back(gateway: Gateway) -> None:
     sent = await ask(gateway, "/p/acme/jobs")
     headers = dict(sent[0]["headers"])
     assert sent[0]["status"] == 303
@@ -187,12 +187,12 @@ async def test_who_is_not_signed_in_is_sent_to_the_form_and_back(gateway: Gatewa
     assert headers[b"cache-control"] == b"no-store"
 
 
-async def test_pages_are_there_while_the_database_is_away(gateway: Gateway) -> None:
+async def test_pages_are_served_while_the_database_is_unavailable(gateway: Gateway) -> None:
     sent = await ask(gateway, "/p/acme/jobs", cookie="unknown")
     assert sent[1]["body"] == b"pages"
 
 
-async def test_sockets_open_nowhere_but_at_the_events(gateway: Gateway) -> None:
+async def test_sockets_open_only_at_their_paths(gateway: Gateway) -> None:
     sent = await ask(
         gateway, "/v1/jobs", "websocket", cookie="signed_in", origin=PUBLIC_URL, host="studio.example.org"
     )

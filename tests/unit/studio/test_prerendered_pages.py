@@ -1,4 +1,4 @@
-"""What a build leaves behind, and how it is served: any origin, no script but our own, cached by name."""
+"""The built pages and how they are served: at any origin, with known scripts only, and cached by name."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def opened(pages: Pages) -> httpx.AsyncClient:
 
 
 def directives(answer: httpx.Response) -> dict[str, list[str]]:
-    """The policy of an answer, by directive."""
+    """Return the policy of a response by directive."""
     parts = answer.headers["content-security-policy"].split(";")
     return {name: sources for name, *sources in map(str.split, parts)}
 
 
-def test_pages_talk_to_the_address_that_they_were_opened_at(built: Path) -> None:
+def test_pages_connect_to_the_origin_at_which_they_were_opened(built: Path) -> None:
     AnyOrigin().post_build(static_dir=built)
     script = (built / "assets" / "reflex-env-abc.js").read_text(encoding="utf-8")
     assert "localhost" not in script
@@ -68,7 +68,7 @@ def test_pages_talk_to_the_address_that_they_were_opened_at(built: Path) -> None
     assert "location.origin.replace('http','ws')+'/_event'" in script
 
 
-def test_a_build_without_a_known_environment_is_refused(built: Path) -> None:
+def test_a_build_with_an_unknown_environment_is_rejected(built: Path) -> None:
     (built / "assets" / "reflex-env-abc.js").unlink()
     with pytest.raises(RuntimeError, match="different"):
         AnyOrigin().post_build(static_dir=built)
@@ -80,7 +80,7 @@ def test_only_inline_scripts_are_hashed(built: Path) -> None:
     assert hashes["index.html"] == [csp_source(SCRIPT)]
 
 
-async def test_each_page_allows_its_own_scripts_alone(client: httpx.AsyncClient) -> None:
+async def test_each_page_allows_only_its_own_scripts(client: httpx.AsyncClient) -> None:
     home = await client.get("/")
     routed = await client.get("/p/acme/jobs/1")
     assert csp_source(SCRIPT) in home.headers["content-security-policy"]
@@ -95,7 +95,7 @@ RUN_OR_APPLIED = ("script-src", "worker-src", "style-src", "font-src")
 
 
 @pytest.mark.parametrize("host", ["studio", "studio.example.org", "127.0.0.1:8000", "LOCALHOST:8000"])
-async def test_what_a_page_runs_or_applies_comes_from_the_folder_of_the_build_alone(
+async def test_scripts_and_styles_come_only_from_the_folder_of_the_build(
     client: httpx.AsyncClient, host: str
 ) -> None:
     for path in ("/", "/p/acme/jobs/1", "/nowhere"):
@@ -107,7 +107,7 @@ async def test_what_a_page_runs_or_applies_comes_from_the_folder_of_the_build_al
         assert policy["default-src"] == ["'none'"]
 
 
-async def test_the_public_host_is_named_where_a_proxy_passes_on_another_one(built: Path) -> None:
+async def test_the_policy_names_the_public_host_behind_a_proxy(built: Path) -> None:
     AnyOrigin().post_build(static_dir=built)
     hashes = built.parent / "script-hashes.json"
     pages = Pages(built, hashes, router=lambda _: None, public_url="https://studio.example.org")
@@ -119,7 +119,7 @@ async def test_the_public_host_is_named_where_a_proxy_passes_on_another_one(buil
 @pytest.mark.parametrize(
     "host", ["[::1]:8000", "a;script-src *", "a *", "*", "*.example.org", "a_b", "a/b", "", "ex\u00e4mple"]
 )
-async def test_no_host_writes_into_the_policy(client: httpx.AsyncClient, host: str) -> None:
+async def test_an_invalid_host_is_not_copied_into_the_policy(client: httpx.AsyncClient, host: str) -> None:
     """A host that a policy cannot name falls back to 'self', and is not copied into it."""
     policy = directives(await client.get("/", headers={"host": host.encode()}))
     assert policy["worker-src"] == ["'self'"]
@@ -127,13 +127,13 @@ async def test_no_host_writes_into_the_policy(client: httpx.AsyncClient, host: s
     assert policy["style-src"] == ["'self'", "'unsafe-inline'"]
 
 
-async def test_a_path_of_no_route_is_not_found_and_still_a_page(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_path_returns_404_with_a_page(client: httpx.AsyncClient) -> None:
     answer = await client.get("/nowhere")
     assert answer.status_code == 404
     assert "script-src studio/assets/ 'sha256-" in answer.headers["content-security-policy"]
 
 
-async def test_files_named_by_their_hash_are_kept_for_good_and_sent_compressed(
+async def test_files_with_a_hash_in_their_name_are_cached_and_compressed(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await client.get("/assets/app.js", headers={"accept-encoding": "gzip"})

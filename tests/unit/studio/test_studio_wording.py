@@ -1,4 +1,4 @@
-"""How amounts and snippets read."""
+"""The formats of amounts, durations, sizes and sample inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from studio.formatting import duration, sample_inputs, size, usd
         (-5_000_000, "-$5.00"),
     ],
 )
-def test_money_has_as_many_places_as_it_needs(micros: int, text: str) -> None:
+def test_amounts_have_as_many_decimals_as_needed(micros: int, text: str) -> None:
     assert usd(micros) == text
 
 
@@ -36,11 +36,11 @@ def test_money_has_as_many_places_as_it_needs(micros: int, text: str) -> None:
         (7500, "2 h 05 m"),
     ],
 )
-def test_time_is_told_in_the_unit_that_fits(seconds: float, text: str) -> None:
+def test_durations_have_a_suitable_unit(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_sizes_are_told_in_decimal_units() -> None:
+def test_sizes_have_decimal_units() -> None:
     assert [size(412), size(48_213), size(6_800_000)] == ["412 B", "48.2 KB", "6.8 MB"]
 
 
@@ -48,7 +48,7 @@ def test_sample_inputs_are_those_of_the_first_example() -> None:
     assert json.loads(sample_inputs({"properties": {}}, [{"name": "Ada"}])) == {"name": "Ada"}
 
 
-def test_sample_inputs_without_an_example_give_what_is_required() -> None:
+def test_sample_inputs_without_an_example_contain_the_required_fields() -> None:
     schema = {
         "required": ["photo", "size"],
         "properties": {"photo": {"type": "image"}, "size": {"type": "integer", "default": 512}, "note": {}},

@@ -1,4 +1,4 @@
-"""Which days the page of usage adds up."""
+"""The period that the usage page covers."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ from studio.pages.usage.page import first_moment
         (datetime(2026, 12, 31, 23, 59, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)),
     ],
 )
-def test_the_whole_month_is_added_up_on_its_last_day_too(now: datetime, first: datetime) -> None:
+def test_the_period_covers_the_whole_month_on_its_last_day(now: datetime, first: datetime) -> None:
     assert first_moment(now) == first
