@@ -68,3 +68,5 @@ def test_the_openapi_documents_of_the_skills_and_of_the_rest_api_are_linked(
         address = signed_in.get_by_role("link", name=name).get_attribute("href")
         described = signed_in.request.get(f"{settled.running.url}{address}").json()
         assert path in described["paths"], list(described["paths"])
+    signed_in.get_by_role("navigation", name="Skills").get_by_role("link", name="API keys").click()
+    expect(signed_in.get_by_role("button", name="New API key")).to_be_visible()

@@ -115,7 +115,7 @@ def _skills() -> rx.Component:
             href="/openapi.json",
             class_name="nav",
         ),
-        link("API keys", href="/p/" + Shell.project_slug + "/settings?tab=keys", class_name="nav"),
+        link("API keys", href="/p/" + Shell.project_slug + "/settings/keys", class_name="nav"),
         class_name="skills scroll",
         aria_label="Skills",
     )
@@ -225,7 +225,7 @@ def _code() -> rx.Component:
                     Languages.create(texts=Reference.texts),
                     rx.el.p(
                         "Set the environment variable PURAS_API_KEY to an API key. ",
-                        link("Create API key", href="/p/" + Shell.project_slug + "/settings?tab=keys"),
+                        link("Create API key", href="/p/" + Shell.project_slug + "/settings/keys"),
                         class_name="t3 pad",
                     ),
                     class_name="scroll grow",
