@@ -13,10 +13,10 @@ from backend.openapi.event_types import UNION, EventDescription, EventField, gro
 
 PAGE: Final = Path(__file__).parents[2] / "skills_kit" / "puras" / "client" / "event_types.py"
 _HEAD: Final = '''\
-"""The events of a job by their types, as dicts that type checkers know.
+"""The events of a job as typed dicts, one for each type.
 
-Generated from the classes of the events by `make openapi`; changes here are lost. A later version of Puras can send
-types and fields that are not named here.
+`make openapi` generates this file from the classes of the events and overwrites changes. A later version of Puras can
+send types and fields that this file does not contain.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def page() -> str:
     """Return the file as it should be."""
     events = [event for group in groups() for event in group.events]
     names = "\n    | ".join(event.class_name for event in events)
-    union = f"{UNION} = (\n    {names}\n)\n" + '"""An event; check `type` to know which."""\n'
+    union = f"{UNION} = (\n    {names}\n)\n" + '"""Any event; `type` distinguishes them."""\n'
     return "\n\n".join([_HEAD, *(_types(event) for event in events), union])
 
 
@@ -74,7 +74,7 @@ def _annotation(one: EventField) -> str:
 
 
 def _text(description: str) -> str:
-    return "\n    ".join(wrap(f'"""{description}"""', 112, break_long_words=False))
+    return "\n    ".join(wrap(f'"""{description}"""', 116, break_long_words=False))
 
 
 if __name__ == "__main__":

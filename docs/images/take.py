@@ -181,7 +181,7 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         Picture("usage", f"{base}/usage", "The month"),
         *[Picture(f"settings-{name}", f"{base}/settings/{name}", sign) for name, sign in settings.items()],
         Picture("schedule", f"{base}/settings/schedules?listing=month-in-figures", "09:00 UTC"),
-        Picture("marketplace", f"{base}/marketplace", "Figures of a table"),
+        Picture("marketplace", f"{base}/marketplace", "Table statistics"),
         Picture("listing", f"{base}/marketplace/desk", "Publisher:"),
         Picture("memory", f"{base}/memory", "Acme wants it formal"),
         Picture("api", f"{base}/api?skill=triage", "Idempotency"),
@@ -195,7 +195,7 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
 
 def _open_file(page: Page) -> None:
     page.get_by_role("textbox", name="skill.yaml").first.wait_for()
-    page.get_by_role("button", name="Sales of a spring").click()
+    page.get_by_role("button", name="Sales by month").click()
     page.get_by_role("button", name="Run", exact=False).first.click()
     page.get_by_role("region", name="Result").wait_for(timeout=60_000)
     page.wait_for_load_state("networkidle")

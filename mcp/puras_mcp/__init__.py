@@ -1,1 +1,1 @@
-"""An MCP server that is a client of `/v1`: it holds no database, and may do what the key it is given may do."""
+"""Provide an MCP server that is a client of `/v1`. It has the permissions of the API key, and no database."""

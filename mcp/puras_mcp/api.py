@@ -11,10 +11,10 @@ from urllib.parse import quote, unquote
 
 import httpx2
 
-from puras_mcp.errors import Refused, refusal
+from puras_mcp.errors import CallRejected, rejection
 
 TIMEOUT_S: Final = 70.0
-"""Longer than the instance lets a client wait (55 s)."""
+"""Longer than the maximum wait of a request (55 s)."""
 RETRY_DELAYS_S: Final = (0.2, 1.0, 3.0)
 """Before each retry, if the connection drops and the request can be repeated."""
 _REPEATABLE: Final = frozenset({"GET", "PUT", "DELETE"})
@@ -40,7 +40,7 @@ class Api:
         """Return the JSON at a path.
 
         Raises:
-            Refused: The instance rejects the request or is unavailable.
+            CallRejected: The instance rejects the request or is unavailable.
         """
         return _json(await self._request("GET", path, query=query))
 
@@ -92,7 +92,7 @@ class Api:
         repeatable: bool = False,
     ) -> httpx2.Response:
         if not self._key:
-            raise refusal(401, {"detail": "There is no API key.", "code": "not_signed_in"})
+            raise rejection(401, {"detail": "There is no API key.", "code": "not_signed_in"})
         headers = {} if content is None else {"Content-Type": "application/octet-stream"}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -110,7 +110,7 @@ class Api:
             headers=headers,
         )
         if response.status_code >= 300:
-            raise refusal(response.status_code, _json_or_none(response))
+            raise rejection(response.status_code, _json_or_none(response))
         return response
 
     async def _send_with_retries(self, is_repeatable: bool, **request: Any) -> httpx2.Response:
@@ -121,12 +121,12 @@ class Api:
                     return await client.request(**request)
             except httpx2.HTTPError as error:
                 if delay_s is None or isinstance(error, httpx2.TimeoutException):
-                    raise Refused(
-                        f"The instance at {self._base} does not answer ({type(error).__name__}). "
-                        "Is it running (`puras-studio up`)? `show_config` tells which address is asked."
+                    raise CallRejected(
+                        f"The instance at {self._base} does not respond ({type(error).__name__}). "
+                        "Check that it is running (`puras-studio up`), and check the URL with `show_config`."
                     ) from error
                 await asyncio.sleep(delay_s)
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
     def _client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
@@ -142,7 +142,7 @@ def segment(value: object) -> str:
     """Return a value as one segment of a path, so that no name leads to another route."""
     text = str(value)
     if text in ("", ".", "..") or "/" in text:
-        raise Refused(f"{text!r} is not a name. Give the id or the name of the thing.")
+        raise CallRejected(f"{text!r} is not a valid ID or name: it is empty, or contains `/` or only dots.")
     return quote(text, safe="")
 
 
@@ -160,9 +160,9 @@ def _json(response: httpx2.Response) -> Any:
         return None
     found = _json_or_none(response)
     if found is None:
-        raise Refused(
-            f"{response.url.host} answered something that is not JSON: it is no instance of Puras Studio. "
-            "Check the address with `show_config`."
+        raise CallRejected(
+            f"The response of {response.url.host} is not JSON, so it is not an instance of Puras Studio. "
+            "Check the URL with `show_config`."
         )
     return found
 

@@ -11,42 +11,44 @@ from pathlib import Path
 
 from puras.bundles import BundleError, pack, pack_files
 
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 
 _NO_SKILL = (
-    "There is no skill.yaml and no SKILL.md: a skill is a folder with one of them, such as skills/greet/skill.yaml. "
-    "`init_project` makes one."
+    "There is no skill.yaml and no SKILL.md. A skill is a folder with one of them, such as skills/greet/skill.yaml. "
+    "Create one with `init_project`."
 )
 
 
 def of_folder(folder: Path) -> bytes:
-    """Return a project's folder as ZIP archive.
+    """Return a project's folder as a ZIP archive.
 
     Caches, environments, `.env` files and notebooks that no skill names are omitted.
 
     Raises:
-        Refused: It contains no skill, too much, or a link to a path outside of it.
+        CallRejected: It contains no skill, too much, or a link to a path outside of it.
     """
     try:
         return _with_a_skill(pack(folder))
     except BundleError as error:
-        raise Refused(str(error)) from error
+        raise CallRejected(str(error)) from error
 
 
 def of_files(texts: Mapping[str, str], base64_files: Mapping[str, str]) -> bytes:
-    """Return the files of a call as ZIP archive: texts as they are, other content from base64.
+    """Return the files of a call as a ZIP archive: texts as they are, other content from base64.
 
     Raises:
-        Refused: There are no files, no skill, or invalid base64.
+        CallRejected: There are no files, no skill, or invalid base64.
     """
     files = {path: text.encode() for path, text in texts.items()}
     for path, encoded in base64_files.items():
         files[path] = decoded(encoded, path)
     if not files:
-        raise Refused("`files` is empty. Give the files of the skills, for example from `init_project`.")
+        raise CallRejected(
+            "`files` is empty. Pass the files of the skills, for example those of `init_project`."
+        )
     for path in files:
         if "\0" in path:
-            raise Refused(f"The path {path!r} holds a NUL character. Use plain paths.")
+            raise CallRejected(f"The path {path!r} contains a NUL character. Remove it.")
     return _with_a_skill(pack_files(files))
 
 
@@ -54,16 +56,18 @@ def decoded(encoded: str, name: str) -> bytes:
     """Return the decoded bytes.
 
     Raises:
-        Refused: The text is not base64.
+        CallRejected: The text is not base64.
     """
     try:
         return base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
-        raise Refused(f"The content of {name!r} is not base64 ({error}).") from error
+        raise CallRejected(
+            f"The content of {name!r} is not valid base64 ({error}). Encode the bytes of the file as base64."
+        ) from error
 
 
 def _with_a_skill(bundle: bytes) -> bytes:
     names = zipfile.ZipFile(BytesIO(bundle)).namelist()
     if not any(name.endswith(("skill.yaml", "SKILL.md")) for name in names):
-        raise Refused(_NO_SKILL)
+        raise CallRejected(_NO_SKILL)
     return bundle

@@ -1,4 +1,4 @@
-"""Read URL and API key of the instance: from the environment, else from `~/.purasbackend/config.json`.
+"""Read URL and API key of the instance: from the environment, otherwise from `~/.purasbackend/config.json`.
 
 Both always come from the same source: a key is never sent to a URL that it was not stored with.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 
 DEFAULT_BASE: Final = "http://127.0.0.1:8000"
 KEY_PREFIX: Final = len("puras_live_") + 8
@@ -41,7 +41,7 @@ def read() -> Config:
     """Return the current configuration; it is read for every call.
 
     Raises:
-        Refused: The file is unreadable or invalid, or other users can read it.
+        CallRejected: The file is unreadable or invalid, or other users can read it.
     """
     key = os.environ.get("PURAS_API_KEY", "")
     if key:
@@ -49,13 +49,15 @@ def read() -> Config:
     file = path()
     try:
         if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise Refused(f"{file} holds a key and others can read it. Run: chmod 600 {file}")
+            raise CallRejected(
+                f"{file} contains an API key, and other users can read it. Run: chmod 600 {file}"
+            )
         found = json.loads(file.read_text(encoding="utf-8"))
         return Config(str(found["api_base"]), str(found["api_key"]), str(found.get("project_id", "")), "file")
     except FileNotFoundError:
         return Config(os.environ.get("PURAS_API_BASE") or DEFAULT_BASE, "", "", "none")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{file} cannot be read ({error}). Call `configure` to write it anew.") from error
+        raise CallRejected(f"{file} cannot be read ({error}). Call `configure` to write it again.") from error
 
 
 def write(api_base: str, api_key: str, project_id: str) -> Path:
@@ -77,11 +79,11 @@ def address(text: str) -> str:
     """Return the validated URL of an instance.
 
     Raises:
-        Refused: It is invalid.
+        CallRejected: It is invalid.
     """
     parts = urlsplit(text.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise Refused(f"{text!r} is no address of an instance. Write it like {DEFAULT_BASE}.")
+        raise CallRejected(f"{text!r} is not a valid URL of an instance. Example: {DEFAULT_BASE}")
     return text.strip().rstrip("/").removesuffix("/v1")
 
 

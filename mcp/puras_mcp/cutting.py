@@ -7,36 +7,36 @@ from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 
 MAX_CHARS: Final = 16_000
-"""Of the values of one result as JSON: about 4,000 tokens."""
+"""Maximum length of the values of one result as JSON: about 4,000 tokens."""
 _STEPS: Final = ((4_000, 60), (1_000, 20), (200, 5), (40, 2))
 """Maximum length of texts in characters and of lists in items, applied in turn until the result fits."""
 
 
 class Cut(BaseModel):
-    """A place where the answer was cut."""
+    """A value that was shortened."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
-    """JSON Pointer of the value: give it to `get_job` as `path`."""
+    """JSON Pointer of the value: pass it to `get_job` as `path`."""
     kept: int
-    """Characters or items that are here: give it as `offset` to go on."""
+    """Number of returned characters or items: pass it as `offset` to continue."""
     total: int
-    """Characters or items that there are."""
+    """Total number of characters or items."""
 
 
 class Fitted(NamedTuple):
-    """A value that fits, and where it was cut."""
+    """A value that fits, and its shortened parts."""
 
     value: Any
     cuts: list[Cut]
 
 
 class Part(BaseModel):
-    """A stretch of one value."""
+    """A part of one value."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -45,34 +45,34 @@ class Part(BaseModel):
     value: Any
     """The characters of a text, the items of a list, or the whole value."""
     offset: int
-    """Where the stretch begins."""
+    """Offset of this part."""
     next_offset: int | None
-    """Where the next one begins; null when this is the last."""
+    """Offset of the next part; null: this is the last one."""
     total: int
-    """Characters or items that there are."""
+    """Total number of characters or items."""
 
 
 def fit(value: Any, path: str = "") -> Fitted:
-    """Return the value with long texts and lists cut, so that it fits into a result."""
+    """Return the value with shortened texts and lists, so that it fits into a result."""
     for longest_text, longest_list in _STEPS:
         cuts: list[Cut] = []
         fitted = _shorten(value, path, longest_text, longest_list, cuts)
         if _size(fitted) <= MAX_CHARS:
             return Fitted(fitted, cuts)
     cuts = [Cut(path=path, kept=0, total=len(value) if hasattr(value, "__len__") else 1)]
-    return Fitted(f"[left out: {_size(value):,} characters of JSON; ask for parts of it by their path]", cuts)
+    return Fitted(f"[omitted: {_size(value):,} characters of JSON; request parts of it by their path]", cuts)
 
 
 def part(value: Any, path: str, offset: int) -> Part:
     """Return a part of the value at a JSON Pointer.
 
     Raises:
-        Refused: The value has nothing at that path.
+        CallRejected: The value has nothing at that path.
     """
     found = _at(value, path)
     if isinstance(found, str):
-        stretch: Any = found[offset : offset + MAX_CHARS]
-        return _part(path, stretch, offset, len(found))
+        selected: Any = found[offset : offset + MAX_CHARS]
+        return _part(path, selected, offset, len(found))
     if isinstance(found, list):
         items: list[Any] = []
         for item in found[offset:]:
@@ -84,10 +84,10 @@ def part(value: Any, path: str, offset: int) -> Part:
     return Part(path=path, value=fit(found, path).value, offset=0, next_offset=None, total=1)
 
 
-def _part(path: str, stretch: Any, offset: int, total: int) -> Part:
-    end = offset + len(stretch)
+def _part(path: str, selected: Any, offset: int, total: int) -> Part:
+    end = offset + len(selected)
     return Part(
-        path=path, value=stretch, offset=offset, next_offset=end if end < total else None, total=total
+        path=path, value=selected, offset=offset, next_offset=end if end < total else None, total=total
     )
 
 
@@ -98,9 +98,9 @@ def _at(value: Any, path: str) -> Any:
         try:
             found = found[int(name)] if isinstance(found, list) else found[name]
         except (KeyError, IndexError, ValueError, TypeError):
-            raise Refused(
-                f"There is nothing at {path!r}. Paths are JSON Pointers such as '/result/text' or "
-                "'/result/items/3'; `cuts` of the answer before names those that were cut."
+            raise CallRejected(
+                f"The job has no value at {path!r}. Use a JSON Pointer such as '/result/text' or "
+                "'/result/items/3'; `cuts` of the previous response lists the shortened values."
             ) from None
     return found
 

@@ -1,7 +1,7 @@
-"""What goes wrong, in sentences that an agent can act on.
+"""Errors of tools, with messages that name the next step for an agent.
 
 ToolError (mcp)
-└── Refused              the instance said no, or could not be asked
+└── CallRejected         the call is invalid, or the instance rejected it or did not respond
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from typing import Any, Final
 from mcp.server.mcpserver.exceptions import ToolError
 
 _NEXT: Final = {
-    "not_signed_in": "Call `configure` with the address and a key, or set PURAS_API_BASE and PURAS_API_KEY.",
-    "invalid_api_key": "The key was revoked, has expired or is of another instance. The studio makes new ones.",
-    "skill_not_found": "`list_skills` names the skills of the active deployments.",
-    "job_not_found": "`list_jobs` names the latest jobs.",
-    "deployment_not_found": "`list_deployments` names the versions.",
-    "nothing_active": "`push` a folder with skills first, or `activate_deployment` one of `list_deployments`.",
+    "not_signed_in": "Call `configure` with the URL and an API key, or set PURAS_API_BASE and PURAS_API_KEY.",
+    "invalid_api_key": "The key was revoked, has expired or is of another instance. Create a new one in the studio.",
+    "skill_not_found": "List the skills of the active versions with `list_skills`.",
+    "job_not_found": "List the jobs with `list_jobs`.",
+    "deployment_not_found": "List the versions with `list_deployments`.",
+    "nothing_active": "Call `push` with a folder of skills, or `activate_deployment` with one of `list_deployments`.",
     "deployment_active": "Activate another version first with `activate_deployment`.",
-    "wallet_empty": "Ask the operator to top the wallet up; `get_balance` shows it.",
-    "drive_file_not_found": "`drive_list` names the files.",
+    "wallet_empty": "Ask the operator to add credit to the wallet. `get_balance` shows the balance.",
+    "drive_file_not_found": "List the files with `drive_list`.",
     "drive_file_replaced": "Run the job again, or use a key with the scope `drive:read`.",
-    "secret_not_found": "`list_secrets` names the secrets.",
-    "approval_not_found": "`get_job` lists the calls that a job waits for.",
+    "secret_not_found": "List the secrets with `list_secrets`.",
+    "approval_not_found": "`get_job` lists the pending approvals of a job.",
 }
-"""What to do next, by the code of the instance's error, where its own sentence cannot know of our tools."""
+"""The next step by error code, since the messages of the instance do not mention the tools."""
 
 
-class Refused(ToolError):
-    """The instance refused, or did not answer; `status` is 0 when it did not."""
+class CallRejected(ToolError):
+    """The call is invalid, or the instance rejected it or did not respond. `status` is 0 without a response."""
 
     def __init__(self, message: str, *, status: int = 0, code: str = "") -> None:
         super().__init__(message)
@@ -37,15 +37,15 @@ class Refused(ToolError):
         self.code = code
 
 
-def refusal(status: int, answer: object) -> Refused:
-    """The instance's own sentence, every problem that it lists, and which tool helps."""
-    told: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
-    code = str(told.get("code", ""))
-    lines = [str(told.get("detail") or f"The instance answered {status}.")]
-    lines += [_problem(one) for one in told.get("errors", ()) if isinstance(one, dict)]
+def rejection(status: int, response: object) -> CallRejected:
+    """Return the error of a response, with its message, all its problems, and the next step."""
+    body: Mapping[str, Any] = response if isinstance(response, dict) else {}
+    code = str(body.get("code", ""))
+    lines = [str(body.get("detail") or f"The instance responded with status {status}.")]
+    lines += [_problem(one) for one in body.get("errors", ()) if isinstance(one, dict)]
     if code in _NEXT:
         lines.append(_NEXT[code])
-    return Refused("\n".join(lines), status=status, code=code)
+    return CallRejected("\n".join(lines), status=status, code=code)
 
 
 def _problem(problem: Mapping[str, Any]) -> str:

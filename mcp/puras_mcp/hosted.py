@@ -19,14 +19,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from puras_mcp.api import Api
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.server import Server
 from puras_mcp.world import bearer
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 """Files of a push are part of the call. Larger bundles need REST."""
 MAX_OPEN_CALLS: Final = 32
-"""Open calls of one key. Each may wait for a job for almost a minute."""
+"""Open calls of one key. Each can wait up to 55 s for a job."""
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -62,7 +62,9 @@ class Hosted:
         caller = hashlib.sha256(bearer(headers).encode()).hexdigest()
         if self._open_calls[caller] >= MAX_OPEN_CALLS:
             await _error_response(
-                429, "too_many_at_once", f"{MAX_OPEN_CALLS} calls of this key run already. Wait for one."
+                429,
+                "too_many_at_once",
+                f"{MAX_OPEN_CALLS} calls of this key are running, which is the maximum. Try again later.",
             )(scope, receive, send)
             return
         self._open_calls[caller] += 1
@@ -80,16 +82,18 @@ class Hosted:
             return _error_response(
                 421,
                 "wrong_host",
-                f"{host!r} is not this instance's name. Ask at {self._url}, or set PURAS_PUBLIC_URL.",
+                f"{host!r} is not the host name of this instance. Use {self._url}, or set PURAS_PUBLIC_URL.",
             )
         origin = headers.get("origin")
         if origin is not None and (urlsplit(origin).netloc.lower() not in (*self._hosts, host)):
             return _error_response(
-                403, "wrong_origin", "Pages of other sites may not call tools. Use a client of your own."
+                403, "wrong_origin", "Web pages of other sites cannot call tools. Use an MCP client."
             )
         if method != "POST":
             return _error_response(
-                405, "method_not_allowed", "There is no session and no stream here: POST each call."
+                405,
+                "method_not_allowed",
+                "This endpoint has no sessions and no streams. Send each call with POST.",
             )
         return None
 
@@ -100,7 +104,7 @@ class Hosted:
     async def _reject_key(self, scope: Scope, headers: Headers) -> JSONResponse | None:
         try:
             await self._api_of(bearer(headers), scope).get("/v1/me")
-        except Refused as rejection:
+        except CallRejected as rejection:
             return _error_response(rejection.status or 503, rejection.code or "unavailable", str(rejection))
         return None
 

@@ -1,4 +1,4 @@
-"""Return lists that fit into the context of a model: fewer entries if they are long, and where to continue."""
+"""Return lists that fit into the context of a model: fewer entries if they are long, and the next cursor."""
 
 from __future__ import annotations
 

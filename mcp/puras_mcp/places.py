@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 
 ROOT_VARIABLE: Final = "PURAS_MCP_ROOT"
 """If set, files outside of that folder are neither read nor written."""
@@ -16,13 +16,15 @@ def folder(text: str) -> Path:
     """Return an existing folder of skills.
 
     Raises:
-        Refused: It does not exist, or must not be read as a whole.
+        CallRejected: It does not exist, or must not be read as a whole.
     """
     found = _allowed(text)
     if not found.is_dir():
-        raise Refused(f"{found} is not a folder. Give the absolute path of the folder with your skills.")
+        raise CallRejected(f"{found} is not a folder. Pass the absolute path of the folder with your skills.")
     if found in (Path(found.anchor), Path.home()):
-        raise Refused(f"{found} holds more than skills. Give the folder with your skills alone.")
+        raise CallRejected(
+            f"{found} contains more than skills. Pass the folder that contains only your skills."
+        )
     return found
 
 
@@ -37,27 +39,27 @@ def file(text: str) -> Path:
     """Return an existing file.
 
     Raises:
-        Refused: It does not exist, or must not be read.
+        CallRejected: It does not exist, or must not be read.
     """
     found = _allowed(text)
     if not found.is_file():
-        raise Refused(f"{found} is not a file. Give its absolute path.")
+        raise CallRejected(f"{found} is not a file. Pass the absolute path of a file.")
     return found
 
 
 def _allowed(text: str) -> Path:
     """Return the path with all links resolved, unless it is hidden or outside of the root."""
     if not text:
-        raise Refused("The path is empty. Give an absolute path.")
+        raise CallRejected("The path is empty. Pass an absolute path.")
     found = Path(text).expanduser().resolve()
     root = os.environ.get(ROOT_VARIABLE, "")
     if root and not found.is_relative_to(Path(root).expanduser().resolve()):
-        raise Refused(
-            f"{found} is outside of {root}, which {ROOT_VARIABLE} names. Ask the person to move it."
+        raise CallRejected(
+            f"{found} is outside of {root}, the folder that {ROOT_VARIABLE} allows. Ask the user to move it there."
         )
     hidden = next((part for part in found.parts if part.startswith(".")), None)
     if hidden is not None:
-        raise Refused(
-            f"{found} is in the hidden {hidden!r}, where keys and settings lie. Copy what is needed elsewhere."
+        raise CallRejected(
+            f"{found} is in the hidden path {hidden!r}, which can contain keys. Copy the needed files elsewhere."
         )
     return found

@@ -19,7 +19,7 @@ from mcp_types import Tool as ToolOnTheWire
 
 from puras_mcp import places, skill_tools
 from puras_mcp.api import Api
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.offer import Offer
 from puras_mcp.tools import authoring, deployments, evals, following, jobs, keeping, setting_up, skills
 from puras_mcp.world import World, configured
@@ -106,8 +106,8 @@ class Server(MCPServer[World]):
     async def _refresh(self) -> None:
         try:
             current_tools = await skill_tools.tools_of(self._api_for(None))
-        except Refused:
-            current_tools = []  # without a key there are no skills; `show_config` reports why
+        except CallRejected:
+            current_tools = []  # without a valid key there are no skills; `show_config` reports the reason
         for tool in self._tool_manager.list_tools():
             if tool.name.startswith(skill_tools.PREFIX):
                 self._tool_manager.remove_tool(tool.name)
@@ -131,13 +131,12 @@ def command_line() -> argparse.ArgumentParser:
     """Return the parser of the command `puras-mcp`."""
     parser = argparse.ArgumentParser(
         prog="puras-mcp",
-        description="An MCP server for Puras Studio, over stdio. Address and key: PURAS_API_BASE and PURAS_API_KEY, "
-        "else ~/.purasbackend/config.json, which the tool `configure` writes.",
-        epilog=f"{places.ROOT_VARIABLE}=/path keeps the tools from reading and writing files elsewhere.",
+        description="An MCP server for Puras Studio, over stdio. URL and key are PURAS_API_BASE and PURAS_API_KEY, "
+        "otherwise those of ~/.purasbackend/config.json, which the tool `configure` writes.",
+        epilog=f"If {places.ROOT_VARIABLE} is set, the tools read and write only files in that folder. "
+        "Example: PURAS_API_KEY=puras_live_… puras-mcp",
     )
-    parser.add_argument(
-        "--skills-as-tools", action="store_true", help="one more tool for each deployed skill"
-    )
+    parser.add_argument("--skills-as-tools", action="store_true", help="add a tool for each deployed skill")
     parser.add_argument("--version", action="version", version=_version())
     return parser
 

@@ -12,14 +12,14 @@ from pydantic import ConfigDict
 
 from puras_mcp.api import Api, segment
 from puras_mcp.cutting import MAX_CHARS, fit
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.offer import RUN
 from puras_mcp.tools.jobs import MAX_WAIT_S
 from puras_mcp.world import Call, api_of
 
 PREFIX: Final = "skill_"
 MAX_SKILLS: Final = 64
-"""Agents cannot choose from more tools. Other skills are available through `submit_job`."""
+"""Agents choose badly from more tools. Other skills are available through `submit_job`."""
 _UNUSABLE: Final = re.compile(r"[^A-Za-z0-9_-]")
 _MAX_NAME_CHARACTERS: Final = 64
 
@@ -103,11 +103,11 @@ async def _run(api: Api, skill: dict[str, Any], inputs: dict[str, Any]) -> dict[
         creates=True,
     )
     if job["status"] in ("failed", "cancelled"):
-        raise Refused(
-            f"Job {job['id']} {job['status']}: {job['error'] or 'no reason given'}",
+        raise CallRejected(
+            f"Job {job['id']} {job['status']}: {job['error'] or 'no error message'}",
             code=job["error_code"] or "",
         )
-    answer = {
+    response = {
         "job_id": job["id"],
         "status": job["status"],
         "cost_usd": job["cost_usd"],
@@ -115,12 +115,12 @@ async def _run(api: Api, skill: dict[str, Any], inputs: dict[str, Any]) -> dict[
         "next": "",
     }
     if job["status"] != "succeeded":
-        return answer | {"next": f"The job continues: call `tail_job` with job_id={job['id']!r}."}
+        return response | {"next": f"The job continues: call `tail_job` with job_id={job['id']!r}."}
     fitted = fit(job["result"], "/result")
     if not fitted.cuts:
-        return answer | {"result": job["result"]}
+        return response | {"result": job["result"]}
     # A shortened result does not match the skill's schema, so it is sent as text.
-    return answer | {
+    return response | {
         "result": str(fitted.value)[:MAX_CHARS],
         "next": f"The result is shortened: `get_job` with job_id={job['id']!r} and path='/result' returns all of it.",
     }

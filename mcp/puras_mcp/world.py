@@ -14,7 +14,7 @@ from puras_mcp.api import Api
 
 @dataclass(frozen=True)
 class World:
-    """What the tools of a server need."""
+    """The context of the tools of a server."""
 
     api_for: Callable[[Any], Api]
     """Returns the API for the HTTP request of a call; the request is None over stdio."""

@@ -1,7 +1,7 @@
-"""What a Puras skill imports: `from puras import inputs, drive, secret, log, progress`; and what runs skills: `Client`.
+"""The Puras kit: what skills import (`from puras import inputs, drive, secret, log, progress`), and `Client`.
 
-Standard library only, so it works in any environment that a skill brings. Importing it costs next to nothing: each
-part is loaded when it is first used.
+The kit uses only the standard library, so that it works in the environment of any skill. Each part is loaded when it is
+first used, so that the import is fast.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-TYPE_CHECKING = False  # as type checkers know it; `typing` itself would take longer to load than all of this
+TYPE_CHECKING = (
+    False  # type checkers know this name; the import of `typing` would take longer than that of this module
+)
 if TYPE_CHECKING:
     from typing import Any
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from puras.webhooks import WebhookError, verify_webhook
 
 __version__ = "0.2.0"
-"""The version of the kit; jobs import it without its package metadata."""
+"""Version of the kit. It is a constant since jobs import the kit without its package metadata."""
 
 __all__ = [
     "AsyncClient",
@@ -134,7 +136,7 @@ def __getattr__(name: str) -> object:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Called by `%load_ext puras`."""
+    """Add the magics of Puras to IPython; `%load_ext puras` calls this function."""
     import_module("puras.notebook").load(shell)
 
 
@@ -142,8 +144,8 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Kit(type(sys)):  # type: ignore[misc]  # a module's class, without importing `types`
-    """Keeps `puras.secret` the function, although a module of that name is loaded to get it."""
+class _Kit(type(sys)):  # type: ignore[misc]  # the class of modules, without an import of `types`
+    """A module in which `puras.secret` stays the function after the module of the same name was imported."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in _HOMES and isinstance(value, type(sys)):

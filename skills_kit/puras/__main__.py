@@ -1,4 +1,4 @@
-"""`python -m puras`: the command `puras`."""
+"""Run the command `puras` as `python -m puras`."""
 
 import sys
 

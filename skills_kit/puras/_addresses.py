@@ -1,23 +1,25 @@
-"""Which addresses belong to the internet: the one rule for skills on a machine without a sandbox, and for the instance.
+"""Decide which IP addresses belong to the internet, for the instance and for skills that run without a sandbox.
 
-It is in the kit because the kit is below everything else; the instance uses it as `backend.core.net.public_addresses`.
+The module is in the kit since all other packages can import the kit. The instance uses it as
+`backend.core.net.public_addresses`.
 """
 
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-# Written out: what `is_global` means differs between versions of Python, and translated forms of IPv4 count as global.
+# This is an explicit list since the meaning of `is_global` differs between versions of Python, and since translated
+# forms of IPv4 addresses count as global.
 _REJECTED_4 = tuple(
     IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carriers' own; some clouds keep their metadata here
-        "127.0.0.0/8",  # this machine
-        "169.254.0.0/16",  # this link, with the metadata of most clouds
+        "100.64.0.0/10",  # networks of carriers; some clouds have their metadata service here
+        "127.0.0.0/8",  # this host
+        "169.254.0.0/16",  # link-local, with the metadata service of most clouds
         "172.16.0.0/12",  # private
-        "192.0.0.0/24",  # protocol assignments; one cloud's metadata
+        "192.0.0.0/24",  # protocol assignments; the metadata service of one cloud
         "192.0.2.0/24",  # documentation
         "192.88.99.0/24",  # relays of 6to4
         "192.168.0.0/16",  # private
@@ -26,26 +28,28 @@ _REJECTED_4 = tuple(
         "203.0.113.0/24",  # documentation
         "224.0.0.0/4",  # multicast
         "240.0.0.0/4",  # reserved, and broadcast
-        "168.63.129.16/32",  # the platform of a cloud, on an address that looks public
+        "168.63.129.16/32",  # the platform service of a cloud, at an address that looks public
     )
 )
 _ALLOCATED_6 = IPv6Network("2000::/3")
-"""All that the internet uses. Outside lie loopback, private, link-local, mapped (`::ffff:`), NAT64, multicast."""
+"""All addresses of the internet; not loopback, private, link-local, mapped (`::ffff:`), NAT64 and multicast."""
 _REJECTED_6 = tuple(
     IPv6Network(network)
     for network in (
         "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4: an IPv4 address inside
-        "3ffe::/16",  # an ended experiment
+        "3ffe::/16",  # 6bone, an experiment that has ended
         "3fff::/20",  # documentation
     )
 )
-_ISATAP = frozenset({0x00005EFE, 0x02005EFE})  # the middle of an address that stands for an IPv4 one
+_ISATAP = frozenset(
+    {0x00005EFE, 0x02005EFE}
+)  # interface identifiers of addresses that contain an IPv4 address
 
 
 def is_public(text: str) -> bool:
-    """Return whether an address belongs to the internet, and not to a network of, or next to, this machine."""
+    """Return whether an address belongs to the internet, not to this host or one of its networks."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -56,7 +60,7 @@ def is_public(text: str) -> bool:
 
 
 def _is_public_6(address: IPv6Address) -> bool:
-    if address.scope_id is not None:  # a zone names an interface of this machine
+    if address.scope_id is not None:  # a zone is the name of an interface of this host
         return False
     if address not in _ALLOCATED_6 or any(address in network for network in _REJECTED_6):
         return False

@@ -1,4 +1,4 @@
-"""How a job tells what it is doing: JSON lines on a socket that the runner has opened for it."""
+"""Send the events of a job to the runner, as JSON lines on a socket that the runner has opened."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import threading
 
 _MAX_TEXT_CHARACTERS = 64 * 1024
 _MAX_LINE_BYTES = 256 * 1024
-_PIECE_BYTES = 32 * 1024  # less than a socket takes as one message
+_PIECE_BYTES = 32 * 1024  # below the maximum size of one message of a socket
 _KINDS = {getattr(socket, "SOCK_SEQPACKET", socket.SOCK_DGRAM), socket.SOCK_DGRAM}
 _lock = threading.Lock()
 
 
-def emit(event: dict[str, object], spoken: str) -> None:
-    """Send one event to the runner; without a runner, print what it says to stderr. Never fails the job."""
+def emit(event: dict[str, object], text: str) -> None:
+    """Send one event to the runner, or print the text to stderr without a runner. Never raise an error."""
     descriptor = os.environ.get("PURAS_EVENTS_FD", "")
     if descriptor.isdecimal() and _is_the_runners(int(descriptor)) and _sent(int(descriptor), _line(event)):
         return
-    print(spoken, file=sys.stderr, flush=True)  # noqa: T201 - a laptop's way to see it
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - output of a run without an instance
 
 
 def shortened(text: object) -> str:
-    """The text, cut where nobody would read on."""
+    """Return the value as text, limited to 64 Ki characters."""
     whole = str(text)
     if len(whole) <= _MAX_TEXT_CHARACTERS:
         return whole
@@ -41,7 +41,7 @@ def _line(event: dict[str, object]) -> bytes:
 def _json(event: dict[str, object]) -> bytes:
     try:
         text = json.dumps(event, default=_plain, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):  # NaN, a cycle, a key that JSON does not have
+    except (ValueError, TypeError, RecursionError):  # NaN, a cycle, or a key that JSON does not allow
         text = json.dumps({**event, "fields": {"unreadable": shortened(event.get("fields"))}})
     return text.encode() + b"\n"
 
@@ -51,7 +51,7 @@ def _plain(value: object) -> str:
 
 
 def _is_the_runners(descriptor: int) -> bool:
-    """Whether it is still the runner's socket: a program that the job started may have another file there."""
+    """Return whether the descriptor is still the socket of the runner, and not a file of a program of the job."""
     try:
         known = socket.socket(fileno=os.dup(descriptor))
     except OSError:

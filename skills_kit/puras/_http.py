@@ -1,6 +1,6 @@
-"""HTTP for the kit: fetching what callers point to, and asking the instance.
+"""HTTP requests of the kit: downloads of files that callers name, and requests to the instance.
 
-Kept apart from its users because urllib takes longer to load than most jobs run.
+This is a separate module since the import of urllib takes longer than most jobs.
 """
 
 from __future__ import annotations
@@ -33,46 +33,46 @@ MAX_BYTES = 50 * 1024 * 1024
 MAX_S = 60.0
 _ASK_S = 30.0
 _CHUNK_BYTES = 64 * 1024
-PATIENCE_S = 120.0
-"""How long a request is sent again that the instance does not answer: while it is restarted, or its host cut off."""
+RETRY_FOR_S = 120.0
+"""Time for which a request is repeated while the instance does not respond, for example during a restart."""
 _AGAIN_AFTER_S = 1.0
 _UNAVAILABLE = frozenset({502, 503, 504})
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 
 
 class HttpError(Exception):
-    """The request got no good answer; the text completes a sentence."""
+    """The request failed. The message is a clause such as `it took longer than 60 s.`, for the text after a colon."""
 
 
 class Unanswered(HttpError):
-    """The instance is unavailable, or the connection to it was lost: it may have received the request."""
+    """The instance is unavailable, or the connection broke. The instance may have received the request."""
 
 
 class Fetched(NamedTuple):
-    """What an address holds."""
+    """The content of a URL."""
 
     data: bytes
     media_type: str
 
 
 def fetch(url: str) -> Fetched:
-    """The content at a public address, of at most 50 MB, within 60 seconds.
+    """Return the content of a public URL: at most 50 MB, within 60 seconds.
 
     Raises:
-        HttpError: the address is not public, does not answer, or holds too much.
+        HttpError: The URL is not public, there is no response, or the content is too large.
     """
     deadline = time.monotonic() + MAX_S
     try:
         request = Request(quote(url, safe=_URL_CHARACTERS), headers={"User-Agent": "puras-kit"})  # noqa: S310 - checked next
         if request.type not in ("http", "https"):
-            raise HttpError("only http:// and https:// addresses can be.")
+            raise HttpError("only URLs that start with http:// or https:// are supported.")
         with _public_opener().open(request, timeout=MAX_S) as response:
             return Fetched(_read(response, deadline), response.headers.get_content_type())
     except HTTPError as error:
         error.close()
-        if "X-Puras-Refusal" in error.headers:  # not the server's answer, but the sandbox's
+        if "X-Puras-Refusal" in error.headers:  # a response of the sandbox, not of the server
             raise HttpError(f"{error.reason}.") from error
-        raise HttpError(f"the server answered {error.code} {error.reason}.") from error
+        raise HttpError(f"the server responded with status {error.code} {error.reason}.") from error
     except (OSError, HTTPException, ValueError) as error:
         raise HttpError(f"{_reason(error)}.") from error
 
@@ -85,15 +85,15 @@ def post_json(
     within_s: float = _ASK_S,
     is_repeatable: bool = False,
 ) -> dict[str, Any]:
-    """Return the JSON object that the instance answers.
+    """Send a request to the instance and return the JSON object of the response.
 
-    A request that may be received twice is sent again, for `PATIENCE_S`, while the instance does not answer.
+    A repeatable request is repeated for two minutes while the instance does not respond.
 
     Raises:
-        HttpError: it refuses, with its own sentence.
-        Unanswered: it does not answer.
+        HttpError: The instance rejected the request; the message is that of the response.
+        Unanswered: The instance did not respond.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + RETRY_FOR_S
     while True:
         try:
             return _post_json(url, body, headers, within_s=within_s)
@@ -106,7 +106,7 @@ def post_json(
 def _post_json(
     url: str, body: Mapping[str, object], headers: Mapping[str, str], *, within_s: float
 ) -> dict[str, Any]:
-    request = Request(  # noqa: S310 - the instance's own address
+    request = Request(  # noqa: S310 - the URL of the instance
         url,
         data=json.dumps(body).encode(),
         headers={"Content-Type": "application/json", **headers},
@@ -114,26 +114,26 @@ def _post_json(
     )
     try:
         with _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=within_s) as response:
-            answer = json.load(response)
+            content = json.load(response)
     except HTTPError as error:
         with error:
-            raise _refusal(error.read(_CHUNK_BYTES), error.code) from error
+            raise _rejection(error.read(_CHUNK_BYTES), error.code) from error
     except (OSError, HTTPException, ValueError) as error:
         has_host = not isinstance(getattr(error, "reason", None), socket.gaierror)
         kind = Unanswered if has_host else HttpError
-        raise kind(f"the instance does not answer ({_reason(error)}).") from error
-    if not isinstance(answer, dict):
-        raise HttpError("the instance answered something that is not an object.")
-    return answer
+        raise kind(f"the instance does not respond ({_reason(error)}).") from error
+    if not isinstance(content, dict):
+        raise HttpError("the response of the instance is not a JSON object.")
+    return content
 
 
 def download(url: str, to: Path, headers: Mapping[str, str]) -> None:
-    """Write what the instance has at the address into a file.
+    """Download a URL of the instance to a file.
 
     Raises:
-        HttpError: it refuses, with its own sentence, does not answer, or breaks off.
+        HttpError: The instance rejected the request or did not respond, or the connection broke.
     """
-    request = Request(url, headers=dict(headers))  # noqa: S310 - the instance's own address
+    request = Request(url, headers=dict(headers))  # noqa: S310 - the URL of the instance
     try:
         with (
             _opener(HTTPHandler(), HTTPSHandler()).open(request, timeout=MAX_S) as response,
@@ -144,29 +144,29 @@ def download(url: str, to: Path, headers: Mapping[str, str]) -> None:
                 size_bytes += file.write(chunk)
             declared = response.headers.get("Content-Length", "")
             if declared.isdecimal() and size_bytes < int(declared):
-                raise HttpError("the connection broke before the end.")
+                raise HttpError("the connection broke before the end of the content.")
     except HTTPError as error:
         with error:
-            raise HttpError(_told(error.read(_CHUNK_BYTES), error.code)) from error
+            raise HttpError(_detail(error.read(_CHUNK_BYTES), error.code)) from error
     except (OSError, HTTPException, ValueError) as error:
-        raise HttpError(f"it did not arrive ({_reason(error)}).") from error
+        raise HttpError(f"the download failed ({_reason(error)}).") from error
 
 
 def path_of(url: str) -> str:
-    """The path of an address, as it is written."""
+    """Return the path of a URL, without decoding it."""
     return urlsplit(url).path
 
 
 class _PublicHttp(HTTPConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._create_connection = _dial  # the one place where `http.client` opens sockets
+        self._create_connection = _connect  # `http.client` opens all sockets with this function
 
 
 class _PublicHttps(HTTPSConnection):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._create_connection = _dial
+        self._create_connection = _connect
 
 
 class _PublicHttpHandler(HTTPHandler):
@@ -180,7 +180,7 @@ class _PublicHttpsHandler(HTTPSHandler):
 
 
 def _public_opener() -> OpenerDirector:
-    """Goes through the sandbox's proxy where there is one, and dials public addresses alone."""
+    """Return an opener that uses the proxy of the sandbox, if there is one, and connects only to public addresses."""
     redirects = HTTPRedirectHandler()
     return _opener(ProxyHandler(getproxies()), _PublicHttpHandler(), _PublicHttpsHandler(), redirects)
 
@@ -192,14 +192,16 @@ def _opener(*handlers: Any) -> OpenerDirector:
     return opener
 
 
-def _dial(address: tuple[str, int], timeout: float | None = None, source: object = None) -> socket.socket:
-    """Connect to the very address that was checked: asking the name again could give another one."""
+def _connect(address: tuple[str, int], timeout: float | None = None, source: object = None) -> socket.socket:
+    """Connect to the IP address that was checked, since a second DNS lookup could return another one."""
     host, port = address
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     if address not in _proxies():
         for *_, place in found:
             if not is_public(str(place[0])):
-                raise OSError(f"{host} is not a public address, and a skill fetches from public ones alone")
+                raise OSError(
+                    f"{host} is not a public address, and skills can only download from public addresses"
+                )
     failure: OSError | None = None
     for family, kind, protocol, _, place in found:
         connection = socket.socket(family, kind, protocol)
@@ -211,7 +213,7 @@ def _dial(address: tuple[str, int], timeout: float | None = None, source: object
             failure = error
         else:
             return connection
-    raise failure or OSError(f"{host} has no address")
+    raise failure or OSError(f"{host} has no IP address")
 
 
 def _proxies() -> set[tuple[str, int]]:
@@ -233,33 +235,33 @@ def _read(response: HTTPResponse, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise HttpError(f"it took longer than {MAX_S:.0f} s.")
     if declared.isdecimal() and size_bytes < int(declared):
-        raise HttpError("the connection broke before the end.")
+        raise HttpError("the connection broke before the end of the content.")
     return b"".join(chunks)
 
 
 def _too_much() -> str:
-    return f"it holds more than {MAX_BYTES // 1024 // 1024} MB. Upload it to the drive and give its path."
+    return f"it is larger than {MAX_BYTES // 1024 // 1024} MB. Upload it to the drive and use its drive path."
 
 
-def _refusal(body: bytes, status: int) -> HttpError:
-    """Return the error of a bad answer; a proxy's says nothing that is ours."""
+def _rejection(body: bytes, status: int) -> HttpError:
+    """Return the error of a response; one of a proxy has no error code of the instance."""
     try:
         code = json.loads(body)["code"]
     except (ValueError, KeyError, TypeError):
         code = "unavailable"
     is_unanswered = status in _UNAVAILABLE and code == "unavailable"
-    return (Unanswered if is_unanswered else HttpError)(_told(body, status))
+    return (Unanswered if is_unanswered else HttpError)(_detail(body, status))
 
 
-def _told(body: bytes, status: int) -> str:
+def _detail(body: bytes, status: int) -> str:
     try:
         return str(json.loads(body)["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"the instance answered {status}."
+        return f"the instance responded with status {status}."
 
 
 def _reason(error: Exception) -> str:
     reason = getattr(error, "reason", None) or error
     if isinstance(reason, socket.gaierror):
-        return "its host cannot be found, or this skill has no network"
+        return "the host name cannot be resolved, or this skill has no network access"
     return str(reason).rstrip(".") or type(reason).__name__

@@ -1,4 +1,4 @@
-"""Folders and files into zips and back: the same content gives the same bytes."""
+"""Pack folders and files into ZIP archives, and unpack them. The same content results in the same bytes."""
 
 from __future__ import annotations
 
@@ -33,24 +33,26 @@ NOTEBOOK_SUFFIX = ".ipynb"
 SKILL_FILES = frozenset({"skill.yaml", "SKILL.md"})
 MAX_FILES = 5_000
 MAX_BYTES = 256 * 1024 * 1024
-"""Both as an instance takes them, unpacked."""
+"""The limits of the instance, for an unpacked bundle."""
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest moment a zip can name; a real one would change the bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of the ZIP format; the real one would change the bytes
 _UNIX = 3
 _REGULAR = 0o100000
 _EXECUTABLE = 0o111
 
 
 class BundleError(Exception):
-    """The folder cannot be packed, or the bundle not be unpacked there."""
+    """The folder cannot be packed, or the bundle cannot be unpacked into the folder."""
 
 
 def pack(folder: Path) -> bytes:
-    """The zip of a skillpack's folder, without caches, environments, dot-env files, and notebooks that no skill names.
+    """Return the ZIP archive of the folder of a skillpack.
+
+    Caches, virtual environments, `.env` files and notebooks whose name is in no file of a skill are left out.
 
     Raises:
-        BundleError: the folder has a link that leads out of it, or holds more than an instance takes; nothing of its
-            files was read then.
+        BundleError: The folder has a link to a path outside of it, or exceeds the limits of the instance. In both cases
+            no file was read.
     """
     found = _found(folder.resolve())
     left_out = _unnamed(found)
@@ -62,18 +64,18 @@ def pack(folder: Path) -> bytes:
 
 
 def left_out_of(folder: Path) -> list[str]:
-    """The notebooks of a skillpack's folder that `pack` leaves out.
+    """Return the notebooks in the folder of a skillpack that `pack` leaves out.
 
     Raises:
-        BundleError: as `pack` does.
+        BundleError: As in `pack`.
     """
     return sorted(_unnamed(_found(folder.resolve())))
 
 
 def unnamed_notebooks(paths: Collection[str], read: Callable[[str], bytes]) -> set[str]:
-    """The notebooks among these files that are where skills are worked on, and no part of one.
+    """Return the notebooks among these files that belong to no skill.
 
-    A notebook is a skill's own where another file of the skill's folder has its name in its text.
+    A notebook belongs to a skill if another file in the folder of the skill contains the name of the notebook.
     """
     folders = {path.rpartition("/")[0] for path in paths if path.rpartition("/")[2] in SKILL_FILES}
     unnamed: dict[str, str | None] = {
@@ -91,21 +93,23 @@ def unnamed_notebooks(paths: Collection[str], read: Callable[[str], bytes]) -> s
 
 
 def pack_files(files: Mapping[str, bytes], *, executable: Collection[str] = ()) -> bytes:
-    """The zip of files that are held in memory, by their path."""
+    """Return the ZIP archive of files in memory, given by their paths."""
     return _zipped((path, files[path], path in executable) for path in sorted(files))
 
 
 def unpack(content: bytes, folder: Path, *, force: bool = False) -> list[str]:
-    """Write a bundle's files into a folder; gives their names.
+    """Write the files of a bundle into a folder, and return their names.
 
     Raises:
-        BundleError: it is no zip, a name leads out of the folder, or a file is there with other content and there is no
-            `force`; then nothing was written.
+        BundleError: The content is not a ZIP archive, a name leads out of the folder, or a file exists with different
+            content and `force` is not set. Nothing was written.
     """
     try:
         archive = zipfile.ZipFile(BytesIO(content))
     except zipfile.BadZipFile as error:
-        raise BundleError("What came is not a bundle.") from error
+        raise BundleError(
+            "The downloaded content is not a bundle (a ZIP archive). Check the URL of the instance: puras whoami"
+        ) from error
     with archive:
         files = {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
         modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
@@ -113,7 +117,9 @@ def unpack(content: bytes, folder: Path, *, force: bool = False) -> list[str]:
     for name, data in files.items():
         target = _inside(root, name)
         if target.exists() and not force and target.read_bytes() != data:
-            raise BundleError(f"{name} is other in {folder}. Nothing was written; --force writes over it.")
+            raise BundleError(
+                f"{name} exists in {folder} with different content. No file was written. Overwrite it with --force."
+            )
     for name, data in files.items():
         target = _inside(root, name)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,19 +134,19 @@ def _inside(root: Path, name: str) -> Path:
     target = root.joinpath(*parts)
     if name.startswith("/") or ".." in parts or "\\" in name or not target.resolve().is_relative_to(root):
         raise BundleError(
-            f"The bundle has the name {name!r}, which leads out of the folder. Nothing was written."
+            f"The bundle contains the name {name!r}, which leads out of the folder. No file was written."
         )
     return target
 
 
 def _folder_of(path: str, folders: Collection[str]) -> str | None:
-    """The nearest of these folders in which the path is."""
+    """Return the innermost of these folders that contains the path."""
     around = [one for one in folders if not one or path.startswith(f"{one}/")]
     return max(around, key=len, default=None)
 
 
 def _named(notebooks: Iterable[str], content: bytes) -> set[str]:
-    """Those of the notebooks whose names stand in a file."""
+    """Return the notebooks whose names the content contains."""
     if NOTEBOOK_SUFFIX.encode() not in content:
         return set()
     names = {path: re.escape(path.rpartition("/")[2].encode()) for path in notebooks}
@@ -154,13 +160,13 @@ def _unnamed(found: Mapping[str, Path]) -> set[str]:
 
 
 def _found(root: Path) -> dict[str, Path]:
-    """The files of a folder by their names in the bundle, in order."""
+    """Return the files of a folder by their names in the bundle, in order."""
     named = {path.relative_to(root).as_posix(): path for path in _bounded(root)}
     return {name: named[name] for name in sorted(named)}
 
 
 def _bounded(root: Path) -> list[Path]:
-    """The files of a folder, counted while they are found: a whole disk is not walked before it is refused."""
+    """Return the files of a folder, and stop at the limits, so that a large disk is not read to its end."""
     found: list[Path] = []
     size_bytes = 0
     for path in _files(root):
@@ -169,8 +175,8 @@ def _bounded(root: Path) -> list[Path]:
         if len(found) > MAX_FILES or size_bytes > MAX_BYTES:
             measure = f"{MAX_FILES:,} files" if len(found) > MAX_FILES else f"{MAX_BYTES // 2**20} MiB"
             raise BundleError(
-                f"{root} holds more than {measure}, which is the most that a bundle may have. Give the folder of the "
-                "skills alone, and put large files on the drive."
+                f"{root} contains more than {measure}, which is the maximum of a bundle. Use the folder that contains "
+                "only the skills, and upload large files to the drive: puras drive cp FILE drive:FILE"
             )
     return found
 
@@ -181,7 +187,9 @@ def _files(root: Path) -> Iterator[Path]:
         for name in (*subfolders, *names):
             path = Path(folder, name)
             if path.is_symlink() and not path.resolve().is_relative_to(root):
-                raise BundleError(f"{path} is a link that leads out of the folder. Put the file there.")
+                raise BundleError(
+                    f"{path} is a link to a path outside of the folder. Replace the link with the file."
+                )
         for name in names:
             path = Path(folder, name)
             if name not in LEFT_OUT_FILES and not name.endswith(LEFT_OUT_SUFFIXES) and path.is_file():

@@ -1,7 +1,7 @@
-"""The project's files, as the job has them under `./drive`: `drive.save("out/report.pdf", data)`.
+"""Read and write the files of the project, which are in `./drive`: `drive.save("out/report.pdf", data)`.
 
-Where the instance keeps drives elsewhere, `./drive` holds the files that the inputs name, and what the job writes there
-is kept when it succeeds; `fetch` and `open` get other files as they are wanted.
+If the instance stores drives in object storage, `./drive` is a staged drive. It contains the files that the inputs
+name; `fetch` and `open` download other files when they are needed, and changes are stored when the job succeeds.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import IO, Any, TypedDict
 __all__ = ["DriveError", "SignedFile", "delete", "fetch", "list", "open", "path", "save", "sign", "url"]
 
 _PREFIX = "drive/"
-_TO_BEGIN_S = 60
-"""How long an address of a file is good for, to begin to read it."""
+_SIGNED_FOR_S = 60
+"""Validity of the signed URL with which a file is downloaded."""
 _MAX_NAME_BYTES = 255
 _MAX_PATH_CHARACTERS = 4096
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -29,11 +29,11 @@ _RESERVED = frozenset(
 
 
 class DriveError(OSError):
-    """The path is not one of the drive, or the instance refused what was asked."""
+    """The path is not in the drive, or the instance rejected the request."""
 
 
 class SignedFile(TypedDict):
-    """An address that opens a file for a while, without a key."""
+    """A signed URL of a file, which works without a key until it expires."""
 
     path: str
     signed_url: str
@@ -42,10 +42,10 @@ class SignedFile(TypedDict):
 
 
 def path(name: str | os.PathLike[str]) -> Path:
-    """Where a file of the drive is in the file system of this job; it need not exist.
+    """Return the path of a drive file in the file system of this job. The file need not exist.
 
     Raises:
-        DriveError: the name leads out of the drive.
+        DriveError: The name leads out of the drive.
     """
     root = _root()
     found = root / _relative(name)
@@ -53,20 +53,22 @@ def path(name: str | os.PathLike[str]) -> Path:
     real = os.path.realpath(found)
     if real != real_root and not real.startswith(real_root + os.sep):
         raise DriveError(
-            f"The path {os.fspath(name)!r} leads out of the drive through a link. Use a file in ./drive."
+            f"The path {os.fspath(name)!r} leads out of the drive through a symbolic link. Use a file in ./drive."
         )
     return found
 
 
 def save(name: str | os.PathLike[str], data: bytes | str) -> str:
-    """Put a whole file into the drive in one step and return its drive path, which a result can name.
+    """Write a complete file to the drive, and return its drive path for the result of the skill.
 
     Raises:
-        DriveError: the name is not one of a file in the drive.
+        DriveError: The name is not valid for a file of the drive.
     """
     target = _new_path(name)
     if target == _root():
-        raise DriveError("The name is empty. Name a file in the drive, like 'reports/june.pdf'.")
+        raise DriveError(
+            "The name is empty. Use the path of a file in the drive, such as 'reports/june.pdf'."
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     content = data.encode() if isinstance(data, str) else data
     descriptor, draft_name = tempfile.mkstemp(prefix=".saving-", dir=target.parent)
@@ -82,19 +84,20 @@ def save(name: str | os.PathLike[str], data: bytes | str) -> str:
     return target.relative_to(_root()).as_posix()
 
 
-def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[Any]:  # noqa: A001 - the kit's word
-    """Open a file of the drive as `open` does; folders of a new file are made.
+def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[Any]:  # noqa: A001 - a public name of the kit
+    """Open a file of the drive like `open` does, and create the folders of a new file.
 
-    A file that is elsewhere is fetched to be read; to be changed it must be among the inputs, or written anew.
+    A file that is not in the staged drive is downloaded for reading. To change it, name it in the inputs of the job, or
+    write the complete file.
 
     Raises:
-        DriveError: the name leads out of the drive, or the file cannot be fetched.
+        DriveError: The name leads out of the drive, or the file cannot be downloaded.
     """
     target = path(name)
     if not mode.startswith("r"):
         target = target if os.path.lexists(target) else _new_path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
-    elif "+" not in mode and _is_elsewhere(target):
+    elif "+" not in mode and _is_remote(target):
         target = fetch(name)
     if "b" not in mode:
         options.setdefault("encoding", "utf-8")
@@ -102,24 +105,26 @@ def open(name: str | os.PathLike[str], mode: str = "r", **options: Any) -> IO[An
 
 
 def fetch(name: str | os.PathLike[str]) -> Path:
-    """A path to the content of a file of the drive, wherever drives are kept: what is in `./drive`, else a copy.
+    """Return a path to the content of a drive file: the one in `./drive`, otherwise a downloaded copy.
 
     Raises:
-        DriveError: there is no such file, or the instance does not answer.
+        DriveError: The file does not exist, or the instance does not respond.
     """
     target = path(name)
-    if not _is_elsewhere(target):
+    if not _is_remote(target):
         if not target.is_file():
-            raise DriveError(f"There is no file {_relative(name)!r} in the drive.")
+            raise DriveError(
+                f"The drive has no file {_relative(name)!r}. List its files with: puras drive ls -r"
+            )
         return target
     from puras import _http
 
     copy = Path(tempfile.gettempdir(), "puras-drive", _relative(name))
     if copy.is_file():
         return copy
-    signed = sign(name, ttl=_TO_BEGIN_S)["signed_url"]
+    signed = sign(name, ttl=_SIGNED_FOR_S)["signed_url"]
     copy.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: threads may want the same file at once.
+    # The name is unique since threads may download the same file concurrently.
     descriptor, draft_name = tempfile.mkstemp(prefix=".fetching-", dir=copy.parent)
     os.close(descriptor)
     draft = Path(draft_name)
@@ -131,21 +136,21 @@ def fetch(name: str | os.PathLike[str]) -> Path:
         )
         draft.replace(copy)
     except _http.HttpError as error:
-        raise DriveError(f"The file {_relative(name)!r} could not be fetched: {error}") from error
+        raise DriveError(f"The download of the file {_relative(name)!r} failed: {error}") from error
     finally:
         draft.unlink(missing_ok=True)
     return copy
 
 
 def delete(name: str | os.PathLike[str]) -> None:
-    """Delete a file of the drive; where drives are kept elsewhere, when the job has succeeded.
+    """Delete a file of the drive; with a staged drive, after the job has succeeded.
 
     Raises:
-        DriveError: the name is not one of a file in the drive, or there is no such file.
+        DriveError: The name leads out of the drive, or the file does not exist.
     """
     target = path(name)
-    if target == _root() or (not target.is_file() and not _is_elsewhere(target)):
-        raise DriveError(f"There is no file {_relative(name)!r} in the drive to delete.")
+    if target == _root() or (not target.is_file() and not _is_remote(target)):
+        raise DriveError(f"The drive has no file {_relative(name)!r}, so it cannot be deleted.")
     from puras import _events
 
     target.unlink(missing_ok=True)
@@ -153,47 +158,49 @@ def delete(name: str | os.PathLike[str]) -> None:
     _events.emit({"type": "drive_deleted", "path": relative}, f"deleted drive/{relative}")
 
 
-def list(prefix: str = "") -> builtins.list[str]:  # noqa: A001 - the kit's word
-    """The drive paths of all files in `./drive` whose path begins with the prefix, in order; links are left out."""
+def list(prefix: str = "") -> builtins.list[str]:  # noqa: A001 - a public name of the kit
+    """Return the sorted drive paths of all files in `./drive` that start with the prefix, without symbolic links."""
     root = _root()
     wanted = _relative(prefix) + ("/" if prefix.endswith("/") and _relative(prefix) else "")
     return sorted(name for name in _files(root) if name.startswith(wanted))
 
 
 def sign(name: str | os.PathLike[str], *, ttl: int = 3600) -> SignedFile:
-    """An address of the file that works without a key for `ttl` seconds (30 s to 30 days).
+    """Return a signed URL of the file, which works without a key for `ttl` seconds (30 s to 30 days).
 
     Raises:
-        DriveError: there is no such file, or the instance does not answer.
+        DriveError: The file does not exist, or the instance does not respond.
     """
-    from puras import _http  # urllib takes longer to load than most jobs run
+    from puras import _http  # the import of urllib takes longer than most jobs
 
     body = {"workspace_id": _environment("PURAS_WORKSPACE_ID"), "path": _relative(name), "ttl": ttl}
     try:
-        answer = _http.post_json(
+        response = _http.post_json(
             _environment("PURAS_API_BASE").rstrip("/") + "/v1/drive/sign",
             body,
             {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN")},
             is_repeatable=True,
         )
     except _http.HttpError as error:
-        raise DriveError(f"The file {_relative(name)!r} could not be signed: {error}") from error
+        raise DriveError(f"No signed URL was created for the file {_relative(name)!r}: {error}") from error
     return SignedFile(
-        path=str(answer["path"]), signed_url=str(answer["signed_url"]), expires_in=int(answer["expires_in"])
+        path=str(response["path"]),
+        signed_url=str(response["signed_url"]),
+        expires_in=int(response["expires_in"]),
     )
 
 
 def url(name: str | os.PathLike[str], *, ttl: int = 3600) -> str:
-    """The address alone of what `sign` returns.
+    """Return only the URL of `sign`.
 
     Raises:
-        DriveError: there is no such file, or the instance does not answer.
+        DriveError: The file does not exist, or the instance does not respond.
     """
     return sign(name, ttl=ttl)["signed_url"]
 
 
-def _is_elsewhere(target: Path) -> bool:
-    """Whether the file, which is not here, may be where the instance keeps drives."""
+def _is_remote(target: Path) -> bool:
+    """Return whether the file is not in the staged drive, and may be in the object storage of the instance."""
     return bool(os.environ.get("PURAS_DRIVE_IS_ELSEWHERE")) and not target.exists()
 
 
@@ -202,7 +209,7 @@ def _root() -> Path:
 
 
 def _relative(name: str | os.PathLike[str]) -> str:
-    """The name from the root of the drive on: without `drive/`, `./` and empty parts."""
+    """Return the name relative to the root of the drive: without `drive/`, `./` and empty parts."""
     text = os.fspath(name)
     if len(text) > _MAX_PATH_CHARACTERS:
         raise DriveError(
@@ -215,24 +222,24 @@ def _relative(name: str | os.PathLike[str]) -> str:
     parts = [part for part in text.split("/") if part not in ("", ".")]
     if text.startswith("/") or ".." in parts or "\0" in text or not _is_encodable(text):
         raise DriveError(
-            f"The path {os.fspath(name)!r} is not one of the drive. Write it from the drive's root on."
+            f"The path {os.fspath(name)!r} is not in the drive. Use a path relative to the root of the drive."
         )
     return "/".join(parts)
 
 
 def _new_path(name: str | os.PathLike[str]) -> Path:
-    """The path of a file that may be made: letters composed, and names that every system can have, as the API has it.
+    """Return the path for a new file, with a name that is valid on all operating systems, as the API requires it.
 
     Raises:
-        DriveError: the name leads out of the drive, or would make trouble elsewhere.
+        DriveError: The name leads out of the drive, or is not portable.
     """
     relative = unicodedata.normalize("NFC", _relative(name))
     for part in relative.split("/"):
         is_reserved = part.partition(".")[0].rstrip().upper() in _RESERVED
         if part != part.strip() or part.endswith(".") or is_reserved or _UNSEEN.search(part):
             raise DriveError(
-                f"The name {part!r} makes trouble on other systems: it begins or ends with a space, ends with a dot, "
-                "holds a character that nobody sees, or is one that Windows keeps for itself. Use another one."
+                f"The name {part!r} is not valid on all operating systems: it starts or ends with a space, ends with "
+                "a dot, contains an invisible character, or is reserved by Windows. Use another name."
             )
         if len(part.encode()) > _MAX_NAME_BYTES:
             raise DriveError(f"The name {part[:60]!r}… is longer than {_MAX_NAME_BYTES} bytes. Shorten it.")
@@ -240,7 +247,7 @@ def _new_path(name: str | os.PathLike[str]) -> Path:
 
 
 def _from_root(text: str) -> str:
-    """An absolute path as the drive path that it is, when it is one."""
+    """Return the drive path of an absolute path in the drive; other paths unchanged."""
     root = _root()
     for known in (f"{root}/", f"{os.path.realpath(root)}/"):
         if text.startswith(known):
@@ -267,5 +274,7 @@ def _files(root: Path) -> Iterator[str]:
 def _environment(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise DriveError(f"{name} is not set, so there is no instance to ask. Run the skill as a job.")
+        raise DriveError(
+            f"{name} is not set, since this skill does not run as a job. Run it as a job: puras run SKILL --local"
+        )
     return value

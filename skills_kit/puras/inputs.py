@@ -1,7 +1,7 @@
-"""Files that callers hand to a skill, in every shape in which they may come.
+"""Load files from the inputs of a skill, in all formats that callers use.
 
-A string is an address (`https://…`), a `data:` address, the path of a file in the drive, or base64. An object names
-its shape: `{"drive_path"}`, `{"url"}`, `{"data"}`, `{"base64", "media_type"}`, `{"path"}` or `{"bytes"}`.
+A string is a URL (`https://…`), a `data:` URL, the path of a file in the drive, or base64. An object names its format:
+`{"drive_path"}`, `{"url"}`, `{"data"}`, `{"base64", "media_type"}`, `{"path"}` or `{"bytes"}`.
 """
 
 from __future__ import annotations
@@ -48,30 +48,30 @@ _SUFFIXES = {
 
 
 class InputError(ValueError):
-    """The value is not a file in any shape that a caller can give, or it cannot be had."""
+    """The value is not a file in a supported format, or the file is unavailable."""
 
 
 class _Content(NamedTuple):
     data: bytes
     suffix: str
-    """Of a file name, with its dot; empty when the kind is unknown."""
+    """Suffix of the file name with its dot; empty if the type is unknown."""
 
 
 def load_bytes(value: object) -> bytes:
-    """The content of a file that a caller gave, whatever its shape.
+    """Return the content of a file of the inputs, in any supported format.
 
     Raises:
-        InputError: it is no file, is not there, or is too large to fetch.
+        InputError: The value is not a file, or the file does not exist or is too large to download.
     """
     found = _found(value)
     return _read(found) if isinstance(found, Path) else found.data
 
 
 def load_path(value: object, *, suffix: str | None = None) -> Path:
-    """A path to the content: the file itself when it is in the drive, else a temporary file of this job.
+    """Return a path to the content: the file in the drive, otherwise a temporary file of this job.
 
     Raises:
-        InputError: it is no file, is not there, or is too large to fetch.
+        InputError: The value is not a file, or the file does not exist or is too large to download.
     """
     found = _found(value)
     if isinstance(found, Path):
@@ -94,7 +94,7 @@ def _found(value: object) -> Path | _Content:
     if isinstance(value, Mapping):
         return _from_object(value)
     raise InputError(
-        f"A {type(value).__name__} is not a file. Give an address, a drive path, base64 or an object."
+        f"A value of the type {type(value).__name__} is not a file. Use a URL, a drive path, base64 or an object."
     )
 
 
@@ -112,19 +112,19 @@ def _from_text(text: str) -> Path | _Content:
         except InputError:
             pass
     raise InputError(
-        f"{_shown(text)} is neither an address, nor a file in the drive, nor base64. "
-        "Upload the file to the drive and give its path."
+        f"{_shown(text)} is not a URL, a file in the drive, or base64. "
+        "Upload the file to the drive and use its drive path."
     )
 
 
 def _may_be_base64(text: str) -> bool:
-    """Whether it has a length that base64 has: a mistyped path must not become a few bytes of rubbish."""
+    """Return whether the text has a length of base64, so that a mistyped path is not decoded to random bytes."""
     length = len(text) - sum(map(text.count, " \t\r\n"))
     return length >= _LEAST_BASE64_CHARACTERS and length % 4 == 0
 
 
 def _in_drive(text: str) -> Path | None:
-    """The file of the drive that the text names, if it names one: base64 may look like a path (`/9j/4AAQ…`)."""
+    """Return the path of the drive file with this name; None without one. Base64 can look like a path (`/9j/4AAQ…`)."""
     if len(text) > _MAX_PATH_CHARACTERS:
         return None
     try:
@@ -144,21 +144,21 @@ def _from_object(value: Mapping[object, object]) -> Path | _Content:
         if isinstance(given, (bytes, bytearray)) and shape in ("bytes", "data"):
             return _Content(bytes(given), suffix)
         if not isinstance(given, str):
-            raise InputError(f"{shape!r} must be text, not {type(given).__name__}.")
+            raise InputError(f"{shape!r} must be a string, not {type(given).__name__}.")
         return load(given, suffix)
-    names = ", ".join(repr(str(name)) for name in list(value)[:8]) or "nothing"
+    names = ", ".join(repr(str(name)) for name in list(value)[:8]) or "no keys"
     raise InputError(
-        f"The object names no file: it has {names}. It needs one of {', '.join(map(repr, _SHAPES))}."
+        f"The object has no file: it has {names}, and needs one of {', '.join(map(repr, _SHAPES))}."
     )
 
 
 def _from_url(url: str) -> _Content:
-    from puras import _http  # urllib takes longer to load than most jobs run
+    from puras import _http  # the import of urllib takes longer than most jobs
 
     try:
         fetched = _http.fetch(url)
     except _http.HttpError as error:
-        raise InputError(f"{_shown(url)} could not be fetched: {error}") from error
+        raise InputError(f"The download of {_shown(url)} failed: {error}") from error
     named = _SUFFIX.fullmatch(PurePosixPath(urlsplit(url).path).suffix)
     return _Content(fetched.data, _SUFFIXES.get(fetched.media_type) or (named[0].lower() if named else ""))
 
@@ -166,7 +166,9 @@ def _from_url(url: str) -> _Content:
 def _from_data_url(text: str) -> _Content:
     head, comma, body = text[5:].partition(",")
     if not comma:
-        raise InputError(f"{_shown(text)} has no comma. A data address reads 'data:<type>;base64,<content>'.")
+        raise InputError(
+            f"{_shown(text)} has no comma. The format of a data URL is 'data:<type>;base64,<content>'."
+        )
     media_type, *parameters = [part.strip().lower() for part in head.split(";")]
     suffix = _SUFFIXES.get(media_type, "")
     if "base64" in parameters:
@@ -179,9 +181,9 @@ def _from_base64(text: str, suffix: str) -> _Content:
         compact = _SPACE.sub(b"", text.encode("ascii")).rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
         data = base64.b64decode(compact + b"=" * (-len(compact) % 4), validate=True)
     except (UnicodeEncodeError, binascii.Error):
-        raise InputError(f"{_shown(text)} is not base64. Encode the file again.") from None
+        raise InputError(f"{_shown(text)} is not valid base64. Encode the file with base64.") from None
     if not data:
-        raise InputError("The content is empty. Give the file as base64.")
+        raise InputError("The content is empty. Pass the content of the file as base64.")
     return _Content(data, suffix)
 
 
@@ -193,7 +195,7 @@ def _from_drive(text: str, _: str = "") -> Path:
 
 
 def _from_own_folder(text: str, _: str = "") -> Path:
-    """A path that may name a file of the drive or of the job's own folder, and nothing else of the machine."""
+    """Return the path of a file in the drive or in the folder of the job, and reject all other paths of the host."""
     in_drive = _in_drive(text)
     if in_drive is not None:
         return in_drive
@@ -205,9 +207,9 @@ def _from_own_folder(text: str, _: str = "") -> Path:
     try:
         real = os.path.realpath(text)
     except ValueError:
-        raise InputError(f"{_shown(text)} cannot be a path.") from None
+        raise InputError(f"{_shown(text)} is not a valid path.") from None
     if not real.startswith(here + os.sep):
-        raise InputError(f"The path {_shown(text)} is neither in the drive nor in the job's own folder.")
+        raise InputError(f"The path {_shown(text)} is not in the drive or in the folder of the job.")
     return _existing(Path(real), text)
 
 
@@ -227,17 +229,16 @@ _SHAPES: dict[str, Callable[[str, str], Path | _Content]] = {
 
 def _existing(path: Path, named: str) -> Path:
     if not _is_file(path):
-        raise InputError(f"There is no file {_shown(named)}. Upload it to the drive, or give it as base64.")
+        raise InputError(
+            f"The file {_shown(named)} does not exist. Upload it to the drive, or pass its content as base64."
+        )
     return path
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (
-        OSError,
-        ValueError,
-    ):  # longer than a path can be, or with a NUL: it is something else, such as base64
+    except (OSError, ValueError):  # too long for a path, or with a NUL; such a text can be base64
         return False
 
 

@@ -1,4 +1,4 @@
-"""What a job has to say, shown live and kept with it: `log.info("resized", width=512)`."""
+"""Write log messages of a job, which are displayed live and stored with the job: `log.info("resized", width=512)`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ __all__ = ["debug", "error", "info", "warning"]
 
 
 def debug(text: object, /, **fields: object) -> None:
-    """Say something that only matters when looking for a fault."""
-    _say("debug", text, fields)
+    """Log a detail that helps to find errors."""
+    _log("debug", text, fields)
 
 
 def info(text: object, /, **fields: object) -> None:
-    """Say what happened."""
-    _say("info", text, fields)
+    """Log a step of the skill."""
+    _log("info", text, fields)
 
 
 def warning(text: object, /, **fields: object) -> None:
-    """Say what is not right, although the job goes on."""
-    _say("warning", text, fields)
+    """Log a problem that does not stop the job."""
+    _log("warning", text, fields)
 
 
 def error(text: object, /, **fields: object) -> None:
-    """Say what went wrong; the job goes on all the same, so raise an exception to end it."""
-    _say("error", text, fields)
+    """Log an error. The job continues; raise an exception to make it fail."""
+    _log("error", text, fields)
 
 
-def _say(level: str, text: object, fields: dict[str, object]) -> None:
-    said = shortened(text)
+def _log(level: str, text: object, fields: dict[str, object]) -> None:
+    message = shortened(text)
     details = "".join(f" {name}={value!r}" for name, value in fields.items())
-    emit({"type": "log", "level": level, "text": said, "fields": fields}, f"{level}: {said}{details}")
+    emit({"type": "log", "level": level, "text": message, "fields": fields}, f"{level}: {message}{details}")

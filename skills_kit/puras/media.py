@@ -1,7 +1,7 @@
-"""Images, video, speech and transcripts: `media.generate_image("an owl at night")["drive_path"]`.
+"""Generate images, videos, speech and transcripts: `media.generate_image("an owl at night")["drive_path"]`.
 
-What is made lies in `./drive` when the call returns, and its cost is on the job's receipt. A file may be given as an
-address, a path of the drive, a `pathlib.Path`, bytes, or in any shape that `puras.inputs` reads.
+The generated files are in `./drive` when the call returns, and their cost is on the receipt of the job. An input file
+can be a URL, a drive path, a `pathlib.Path`, bytes, or any format that `puras.inputs` reads.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _WITHIN_S = 620.0
-"""A little longer than the instance takes to give up."""
+"""Longer than the time limit of the instance."""
 _AUTO = "auto"
 _STT = "elevenlabs/scribe-v2"
 _sent: dict[str, int] = {}
@@ -36,7 +36,7 @@ _sending = Lock()
 
 
 class MediaError(RuntimeError):
-    """The instance refused it, or nothing came of it; nothing was charged."""
+    """The instance rejected the request, or the generation failed. Nothing was charged."""
 
 
 class _Always(TypedDict):
@@ -49,14 +49,14 @@ class _Always(TypedDict):
 
 
 class MediaResult(_Always, total=False):
-    """What was made."""
+    """The result of a generation."""
 
     label: str
-    """`local`: by no model, on the instance's own machine."""
+    """`local`: created on the host of the instance, without a model."""
     drive_path: str
     drive_paths: list[str]
     output_url: str
-    """Opens the file for an hour; only `run` tells it."""
+    """URL of the file that is valid for an hour; only returned by `run`."""
     text: str
     words: list[dict[str, Any]]
     language_code: str
@@ -72,10 +72,10 @@ def generate_image(
     n: int | None = None,
     output_path: str | None = None,
 ) -> MediaResult:
-    """Draw an image, or work from reference images.
+    """Generate an image from a prompt and reference images.
 
     Raises:
-        MediaError: the model, the inputs or the money do not allow it, or nothing came of it.
+        MediaError: The model does not support the inputs, the job cannot pay for it, or the generation failed.
     """
     wanted = {
         "prompt": prompt,
@@ -87,7 +87,7 @@ def generate_image(
     return _made("image", model, wanted, output_path)
 
 
-def generate_video(  # noqa: PLR0913 - what a video may be made of, each by its name
+def generate_video(  # noqa: PLR0913 - one argument for each input of a video model
     prompt: str = "",
     *,
     model: str = _AUTO,
@@ -101,10 +101,10 @@ def generate_video(  # noqa: PLR0913 - what a video may be made of, each by its 
     audio: bool = False,
     output_path: str | None = None,
 ) -> MediaResult:
-    """Film words, an image, references, or a face that speaks.
+    """Generate a video from a prompt, an image, reference images, or a face and its speech.
 
     Raises:
-        MediaError: the model, the inputs or the money do not allow it, or nothing came of it.
+        MediaError: The model does not support the inputs, the job cannot pay for it, or the generation failed.
     """
     wanted = {
         "prompt": prompt or None,
@@ -132,10 +132,10 @@ def generate_audio(
     speed: float | None = None,
     output_path: str | None = None,
 ) -> MediaResult:
-    """Speak a text.
+    """Generate speech from a text.
 
     Raises:
-        MediaError: the model, the inputs or the money do not allow it, or nothing came of it.
+        MediaError: The model does not support the inputs, the job cannot pay for it, or the generation failed.
     """
     wanted = {
         "text": text,
@@ -156,10 +156,10 @@ def transcribe(
     language_code: str | None = None,
     model: str = _STT,
 ) -> MediaResult:
-    """Write down what is said: `text`, and `words` with their times.
+    """Transcribe speech. The result has the `text`, and its `words` with their times.
 
     Raises:
-        MediaError: the model, the file or the money do not allow it, or nothing came of it.
+        MediaError: The model does not support the file, the job cannot pay for it, or the transcription failed.
     """
     wanted = {
         "audio_url": _file(audio),
@@ -178,26 +178,26 @@ def run(
     kind: str = _AUTO,
     **more: object,
 ) -> MediaResult:
-    """Call a model by its name with its inputs, as older skills do.
+    """Call a model with the inputs that it declares. Older skills use this function.
 
     Raises:
-        MediaError: the model, the inputs or the money do not allow it, or nothing came of it.
+        MediaError: The model does not support the inputs, the job cannot pay for it, or the generation failed.
     """
     wanted = {**(inputs or {}), **more}
     where = {"output_path": output_path, "output_url_path": output_url_path, "kind": kind}
     result = _call(None, model, wanted, where)
-    _bring(result)
+    _download_outputs(result)
     return result
 
 
 def _made(verb: str, model: str, wanted: dict[str, Any], output_path: str | None) -> MediaResult:
     result = _call(verb, model, wanted, {"output_path": output_path})
-    _bring(result)
+    _download_outputs(result)
     return _without_url(result)
 
 
 def _without_url(result: MediaResult) -> MediaResult:
-    """The drive has the file; an address that ends after an hour would only be kept by mistake."""
+    """Remove the URL, which expires after an hour. The drive path is permanent."""
     result.pop("output_url", None)
     return result
 
@@ -214,31 +214,31 @@ def _call(verb: str | None, model: str, wanted: Mapping[str, Any], where: Mappin
     try:
         text = json.dumps(body, sort_keys=True)
     except (TypeError, ValueError):
-        raise MediaError("An input is not JSON: give text, numbers, lists and files.") from None
+        raise MediaError("An input is not JSON. Use only strings, numbers, lists and files.") from None
     headers = {"X-Puras-Service-Token": _environment("PURAS_SERVICE_TOKEN"), "Idempotency-Key": _key(text)}
     base = _environment("PURAS_API_BASE").rstrip("/")
     try:
-        answer = _http.post_json(f"{base}/v1/media/generate", body, headers, within_s=_WITHIN_S)
+        response = _http.post_json(f"{base}/v1/media/generate", body, headers, within_s=_WITHIN_S)
     except _http.HttpError as error:
         raise MediaError(str(error)) from error
-    return cast("MediaResult", {name: value for name, value in answer.items() if value is not None})
+    return cast("MediaResult", {name: value for name, value in response.items() if value is not None})
 
 
 def _key(text: str) -> str:
-    """The same for the same call of the same job: one that is tried again gets what was made, and does not pay anew."""
+    """Return an idempotency key, which is the same in a later attempt of the job, so that no call is charged twice."""
     mark = hashlib.sha256(f"{os.environ.get('PURAS_IDEMPOTENCY_KEY', '')}\n{text}".encode()).hexdigest()
     with _sending:
         number = _sent[mark] = _sent.get(mark, 0) + 1
     return f"{mark[:40]}-{number}"
 
 
-def _bring(result: MediaResult) -> None:
-    """See to it that the files are in `./drive`, also where drives are kept elsewhere."""
+def _download_outputs(result: MediaResult) -> None:
+    """Download generated files that are not in the staged drive."""
     for name in result.get("drive_paths", []):
         target = drive.path(f"drive/{name}")
         if target.exists() or not os.environ.get("PURAS_DRIVE_IS_ELSEWHERE"):
             continue
-        from shutil import move  # takes longer to load than all else, and is hardly ever needed
+        from shutil import move  # the import is slow, and is rarely needed
 
         copy = drive.fetch(f"drive/{name}")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -246,18 +246,18 @@ def _bring(result: MediaResult) -> None:
 
 
 def _file(value: object) -> object:
-    """The file as the instance can read it: what only this job has is sent along."""
-    if value is None or (isinstance(value, str) and _is_read_there(value)):
+    """Return a reference that the instance can read; the content of a file that only this job has."""
+    if value is None or (isinstance(value, str) and _is_readable_by_instance(value)):
         return value
     if isinstance(value, Mapping) and not any(value.get(name) for name in ("path", "bytes")):
         named = value.get("drive_path")
         if not isinstance(named, str):
             return dict(value)
-        return {"drive_path": named} if _is_read_there(named) else _sent_along(named)
-    return _sent_along(value)
+        return {"drive_path": named} if _is_readable_by_instance(named) else _with_content(named)
+    return _with_content(value)
 
 
-def _is_read_there(text: str) -> bool:
+def _is_readable_by_instance(text: str) -> bool:
     if text[:5].lower() == "data:" or text[:8].lower().startswith(("http://", "https://")):
         return True
     try:
@@ -265,11 +265,11 @@ def _is_read_there(text: str) -> bool:
     except drive.DriveError:
         return False
     if os.environ.get("PURAS_DRIVE_IS_ELSEWHERE"):
-        return not target.exists()  # what this job wrote is not there yet
+        return not target.exists()  # files that this job wrote are stored when it succeeds
     return target.is_file()
 
 
-def _sent_along(value: object) -> dict[str, str]:
+def _with_content(value: object) -> dict[str, str]:
     try:
         data = inputs.load_bytes(Path(value) if isinstance(value, os.PathLike) else value)
     except inputs.InputError as error:
@@ -280,5 +280,7 @@ def _sent_along(value: object) -> dict[str, str]:
 def _environment(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise MediaError(f"{name} is not set, so there is no instance to ask. Run the skill as a job.")
+        raise MediaError(
+            f"{name} is not set, since this skill does not run as a job. Run it as a job: puras run SKILL --local"
+        )
     return value

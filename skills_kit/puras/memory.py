@@ -1,7 +1,7 @@
-"""What a project remembers: `memory.put("customer", {"name": "Ada"}, entity_key="ada")`, `memory.search("Ada")`.
+"""Read and write the memory of a project: `memory.put("customer", {"name": "Ada"}, entity_key="ada")`.
 
-A record has a kind and, mostly, a key: a write under the same kind and key replaces it. What is written by a job whose
-worker is lost is not written a second time by the next attempt.
+A record has a kind and an optional key. A write with the same kind and key replaces the record. If the worker of the
+job is lost, the next attempt does not write the same record twice. Search records with `memory.search("Ada")`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _sending = Lock()
 
 
 class MemoryProblem(RuntimeError):
-    """The instance does not remember it so, or does not answer."""
+    """The instance rejected the request, or did not respond."""
 
 
 def search(
@@ -35,12 +35,12 @@ def search(
     content_hash: str | None = None,
     limit: int = 8,
 ) -> list[dict[str, Any]]:
-    """The records that fit, best first; without anything to look for, the newest.
+    """Return the matching records, best match first; without a query or key, the newest records.
 
     Raises:
-        MemoryProblem: it cannot be asked so.
+        MemoryProblem: The instance rejected the request or did not respond.
     """
-    asked = {
+    fields = {
         "query": query,
         "key": key,
         "kind": kind,
@@ -49,39 +49,39 @@ def search(
         "content_hash": content_hash,
         "limit": limit,
     }
-    found: list[dict[str, Any]] = _ask("search", asked)["results"]
+    found: list[dict[str, Any]] = _ask("search", fields)["results"]
     return found
 
 
 def put(
     kind: str, record: Mapping[str, object], *, entity_key: str | None = None, **more: object
 ) -> dict[str, Any]:
-    """Remember something; gives `{"id", "version", "created"}`.
+    """Store a record, and return `{"id", "version", "created"}`.
 
-    `more`: `mtype`, `scope`, `title`, `summary`, `tags`, `importance` (0 to 1), `supersedes`, `content_hash`,
-    `source_url`, `aliases`, `pinned`, `stale_at`, `if_version`.
+    `more` can contain `mtype`, `scope`, `title`, `summary`, `tags`, `importance` (0 to 1), `supersedes`,
+    `content_hash`, `source_url`, `aliases`, `pinned`, `stale_at`, `if_version`.
 
     Raises:
-        MemoryProblem: it cannot be remembered so, or the project remembers as much as it may.
+        MemoryProblem: The record is invalid, or the project has reached its limit of records.
     """
-    asked = {"kind": kind, "record": dict(record), "entity_key": entity_key, **more}
-    return _ask("put", {**asked, "key": _key(asked)})
+    fields = {"kind": kind, "record": dict(record), "entity_key": entity_key, **more}
+    return _ask("put", {**fields, "key": _key(fields)})
 
 
 def get(memory_id: str) -> dict[str, Any]:
-    """One record.
+    """Return one record.
 
     Raises:
-        MemoryProblem: there is none of that id, or it was forgotten.
+        MemoryProblem: No record has this ID, or it was deleted.
     """
     return _ask("get", {"id": memory_id})
 
 
 def forget(memory_id: str, reason: str = "") -> None:
-    """Let nothing find a record any more.
+    """Delete a record.
 
     Raises:
-        MemoryProblem: there is none of that id.
+        MemoryProblem: No record has this ID.
     """
     _ask("forget", {"id": memory_id, "reason": reason})
 
@@ -90,7 +90,8 @@ def _ask(what: str, body: Mapping[str, object]) -> dict[str, Any]:
     token, base = os.environ.get("PURAS_SERVICE_TOKEN"), os.environ.get("PURAS_API_BASE")
     if not token or not base:
         raise MemoryProblem(
-            "Only a running job has a memory: PURAS_API_BASE and PURAS_SERVICE_TOKEN are not set."
+            "PURAS_API_BASE and PURAS_SERVICE_TOKEN are not set, so the memory is unavailable. Run the skill as a job: "
+            "puras run SKILL --local"
         )
     given = {name: value for name, value in body.items() if value is not None}
     try:
@@ -98,20 +99,20 @@ def _ask(what: str, body: Mapping[str, object]) -> dict[str, Any]:
             f"{base.rstrip('/')}/v1/memory/{what}",
             given,
             {"X-Puras-Service-Token": token},
-            is_repeatable=True,  # a write has a key
+            is_repeatable=True,  # writes have an idempotency key
         )
     except (TypeError, ValueError):
-        raise MemoryProblem("Something in it is not JSON: give text, numbers, lists and objects.") from None
+        raise MemoryProblem("A value is not JSON. Use only strings, numbers, lists and objects.") from None
     except _http.HttpError as error:
         raise MemoryProblem(str(error)) from error
 
 
-def _key(asked: Mapping[str, object]) -> str:
-    """The same for the same write of the same job, the second of the same kind another."""
+def _key(fields: Mapping[str, object]) -> str:
+    """Return an idempotency key, which is the same in a later attempt, and another one for a second equal write."""
     try:
-        written = json.dumps(asked, sort_keys=True)
+        written = json.dumps(fields, sort_keys=True)
     except (TypeError, ValueError):
-        raise MemoryProblem("Something in it is not JSON: give text, numbers, lists and objects.") from None
+        raise MemoryProblem("A value is not JSON. Use only strings, numbers, lists and objects.") from None
     call = os.environ.get("PURAS_IDEMPOTENCY_KEY", "")
     mark = hashlib.sha256(f"{call}\n{written}".encode()).hexdigest()
     with _sending:

@@ -1,4 +1,4 @@
-"""How far a job is: `progress(0.4, "page 2 of 5")`."""
+"""Report the progress of a job: `progress(0.4, "page 2 of 5")`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ _last: tuple[int | None, str] | None = None
 
 
 def progress(fraction: float | None, text: str = "") -> None:
-    """Tell how far the job is, from 0 to 1 (`None`: nobody knows), and what it is at.
+    """Report the completed part of the job, from 0 to 1 (`None`: unknown), and a description of the current step.
 
-    May be called as often as you like: only a new percent or a new text is sent.
+    Frequent calls are cheap: only a new percentage or text is sent.
     """
     global _last
     known = None if fraction is None or fraction != fraction else min(max(float(fraction), 0.0), 1.0)
     percent = None if known is None else int(known * 100)
-    said = shortened(text)
-    if (percent, said) == _last:
+    message = shortened(text)
+    if (percent, message) == _last:
         return
-    _last = (percent, said)
+    _last = (percent, message)
     shown = "…" if percent is None else f"{percent} %"
-    emit({"type": "progress", "fraction": known, "text": said}, f"progress: {shown} {said}".rstrip())
+    emit({"type": "progress", "fraction": known, "text": message}, f"progress: {shown} {message}".rstrip())

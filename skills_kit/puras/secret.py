@@ -1,4 +1,4 @@
-"""Secrets of the project: `token = secret("STRIPE_KEY")`."""
+"""Read the secrets of the project: `token = secret("STRIPE_KEY")`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NOT_GIVEN = object()
 
 
 class SecretError(LookupError):
-    """The secret is not set, and no default was given."""
+    """The secret is not set, and the call has no default."""
 
 
 @overload
@@ -22,10 +22,10 @@ def secret(name: str, default: Default) -> str | Default: ...
 
 
 def secret(name: str, default: object = _NOT_GIVEN) -> object:
-    """The value of a secret of this skillpack or its project, else the default.
+    """Return the value of a secret of this skillpack or its project, otherwise the default.
 
     Raises:
-        SecretError: it is not set, and there is no default.
+        SecretError: The secret is not set, and there is no default.
     """
     value = os.environ.get(name)
     if value is not None:

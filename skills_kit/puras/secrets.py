@@ -1,4 +1,4 @@
-"""Secrets under the module name that Puras code uses: `from puras.secrets import secret`."""
+"""Provide `secret` under the module name that existing skills use: `from puras.secrets import secret`."""
 
 from __future__ import annotations
 

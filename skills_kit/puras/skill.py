@@ -1,4 +1,4 @@
-"""Marks the function that is a skill, in a `%%skill` cell of a notebook: `@puras.skill` over a typed function."""
+"""Provide the decorator `@puras.skill`, which marks the function of a skill in a `%%skill` cell of a notebook."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 __all__ = ["SETTINGS", "skill"]
 
 SETTINGS = "__puras_skill__"
-"""The attribute that holds what the decorator was given."""
+"""The attribute of the function with the settings of the decorator."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -18,10 +18,10 @@ def skill(function: Function, /) -> Function: ...
 @overload
 def skill(**settings: Any) -> Callable[[Function], Function]: ...
 def skill(function: Any = None, /, **settings: Any) -> Any:
-    """The function as it was, marked as the skill of its cell.
+    """Mark a function as the skill of its cell, and return it unchanged.
 
-    Settings are keys of skill.yaml, `@puras.skill(network="none", examples=[…])`. The schemas come from the type hints,
-    the description from the docstring, unless they are given here.
+    Settings are keys of skill.yaml: `@puras.skill(network="none", examples=[…])`. The schemas are derived from
+    the type hints, and the description from the docstring, unless they are settings.
     """
 
     def mark(marked: Function) -> Function:

@@ -1,4 +1,4 @@
-"""The older form of `puras.subagent`: `skills.run("translate", {"text": "owl"})`."""
+"""Provide the older name of `puras.subagent`: `skills.run("translate", {"text": "owl"})`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SkillRunError = subagent.SubagentRunError
 
 
 def run(ref: str, inputs: Mapping[str, object] | None = None, *, timeout: float = 600.0) -> Any:
-    """What the skill returns.
+    """Run a skill and return its result.
 
     Raises:
-        SkillRunError: it cannot be called so, did not succeed, or did not end in time.
+        SkillRunError: The call was rejected, or the job did not succeed in time.
     """
     return subagent.run(ref, inputs, timeout=timeout)

@@ -1,7 +1,7 @@
-"""Calling other skills from a skill that runs: `subagent.run("translate", {"text": "owl"})` gives its result.
+"""Call other skills from a running skill: `subagent.run("translate", {"text": "owl"})` returns the result.
 
-Each call is a job of its own, which is paid from what is reserved for the one that makes it. A call that a later
-attempt at the same job makes again joins the job of the first.
+Each call is a subjob, which uses the reservation of its parent job. If a later attempt of the parent repeats the call,
+it receives the result of the same subjob.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from puras import _http
 __all__ = ["SubagentRunError", "describe", "run"]
 
 _ASK_S: Final = 45.0
-"""As long as one request waits; then it is asked again."""
+"""Maximum time that one request waits for the end of the subjob; then the request is repeated."""
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 _sent: dict[str, int] = {}
 _sending = Lock()
 
 
 class SubagentRunError(RuntimeError):
-    """The skill could not be called, or gave no result."""
+    """The call was rejected, or the subjob has no result."""
 
     def __init__(self, job_id: str | None, status: str, message: str) -> None:
         super().__init__(message)
         self.job_id = job_id
-        """None: it was not called at all."""
+        """None: no subjob was created."""
         self.status = status
         self.message = message
 
@@ -48,17 +48,17 @@ def run(
     version: int | None = None,
     timeout: float = 600.0,
 ) -> Any:
-    """What the target returns, or the agent that does what a prompt says.
+    """Run a skill, or an agent with a prompt, and return the result.
 
-    A target is `skill` or `skillpack/skill`, of this skill's own deployment where that has it, or a text of the skill's
-    folder, `references/check.md`, which an agent follows. While the instance does not answer, the call is sent again
-    for up to two minutes.
+    A target is `skill` or `skillpack/skill`; a skill of the same deployment has precedence. It can also be a text file
+    in the folder of the calling skill, such as `references/check.md`, which becomes the prompt of an agent. While the
+    instance does not respond, the call is repeated for up to two minutes.
 
     Raises:
-        SubagentRunError: it cannot be called so, did not succeed, or did not end in time.
+        SubagentRunError: The call was rejected, or the subjob did not succeed in time.
     """
     if (target is None) == (prompt is None):
-        raise SubagentRunError(None, "refused", "Give either a target or a prompt.")
+        raise SubagentRunError(None, "refused", "Pass either a target or a prompt.")
     called = "The prompt" if target is None else f"The skill {target!r}"
     body: dict[str, Any] = {"target": target, "inputs": dict(inputs or {}), "version": version}
     if prompt is not None:
@@ -67,27 +67,29 @@ def run(
         key = _key(json.dumps(body, sort_keys=True))
     except (TypeError, ValueError):
         raise SubagentRunError(
-            None, "refused", "An input is not JSON: give text, numbers, lists and objects."
+            None, "refused", "An input is not JSON. Use only strings, numbers, lists and objects."
         ) from None
     deadline = time.monotonic() + timeout
     while True:
         left_s = max(0.0, deadline - time.monotonic())
-        answer = _ask({**body, "key": key, "timeout": min(left_s, _ASK_S)})
-        job_id, status = str(answer["job_id"]), str(answer["status"])
+        response = _ask({**body, "key": key, "timeout": min(left_s, _ASK_S)})
+        job_id, status = str(response["job_id"]), str(response["status"])
         if status == "succeeded":
-            return answer["result"]
+            return response["result"]
         if status in _ENDS:
-            told = f"{called} {status} ({answer['error_code']}): {answer['error']}"
-            raise SubagentRunError(job_id, status, told)
+            reason = f"{called} {status} ({response['error_code']}): {response['error']}"
+            raise SubagentRunError(job_id, status, reason)
         if time.monotonic() >= deadline:
-            raise SubagentRunError(job_id, status, f"{called} did not end within {timeout:g} s.")
+            raise SubagentRunError(
+                job_id, status, f"{called} has not ended within {timeout:g} s. Pass a longer `timeout`."
+            )
 
 
 def describe(target: str) -> dict[str, Any]:
-    """What a target is for, takes and gives: `{target, summary, input_schema, required, output_schema}`.
+    """Describe a target: `{target, summary, input_schema, required, output_schema}`.
 
     Raises:
-        SubagentRunError: there is none such.
+        SubagentRunError: The target does not exist.
     """
     return _post("describe", {"target": target})
 
@@ -108,7 +110,7 @@ def _post(route: str, body: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _key(text: str) -> str:
-    """The same for the same call of the same job, the second of the same kind another."""
+    """Return an idempotency key, which is the same in a later attempt, and another one for a second equal call."""
     mark = hashlib.sha256(f"{os.environ.get('PURAS_IDEMPOTENCY_KEY', '')}\n{text}".encode()).hexdigest()
     with _sending:
         number = _sent[mark] = _sent.get(mark, 0) + 1
@@ -118,5 +120,9 @@ def _key(text: str) -> str:
 def _environment(name: str) -> str:
     value = os.environ.get(name)
     if not value:
-        raise SubagentRunError(None, "refused", f"{name} is not set: only a running job calls other skills.")
+        raise SubagentRunError(
+            None,
+            "refused",
+            f"{name} is not set, so no other skill can be called. Run the skill as a job: puras run SKILL --local",
+        )
     return value

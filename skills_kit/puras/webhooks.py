@@ -1,7 +1,7 @@
-"""The receiving side of webhooks: whether a request really comes from the instance, and is not an old one.
+"""Verify that a webhook request comes from the instance, and that it is recent.
 
 event = puras.verify_webhook(request.headers, request.body, os.environ["PURAS_WEBHOOK_SECRET"])
-if already_seen(request.headers["webhook-id"]): return  # everything arrives at least once
+if already_seen(request.headers["webhook-id"]): return  # each event is delivered at least once
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import hmac
 import json
 import time
 
-TYPE_CHECKING = False  # as type checkers know it; `typing` itself would take longer to load than all of this
+TYPE_CHECKING = (
+    False  # type checkers know this name; the import of `typing` would take longer than that of this module
+)
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
@@ -21,19 +23,22 @@ _PREFIX = "whsec_"
 
 
 class WebhookError(Exception):
-    """The request is not one of the instance's, or too old: answer it with 400 and do nothing else."""
+    """The request is not genuine, or too old. Respond with status 400 and ignore it."""
 
 
 def verify_webhook(
     headers: Mapping[str, str], body: bytes | str, secret: str | Iterable[str], *, tolerance_s: float = 300
 ) -> dict[str, Any]:
-    """The event of a webhook request that is genuine: `{"type", "timestamp", "data"}`.
+    """Verify a webhook request and return its event: `{"type", "timestamp", "data"}`.
 
-    `body` is what came over the wire, to the letter, before anything has parsed it. Several secrets may be given while
-    one is being replaced. A request that was signed more than `tolerance_s` seconds ago, or ahead, is refused.
+    Args:
+        headers: The headers of the request.
+        body: The exact bytes of the body, before they were parsed.
+        secret: The secret of the webhook; the old and the new one during a rotation.
+        tolerance_s: The maximum difference between the time of the signature and the local clock, in seconds.
 
     Raises:
-        WebhookError: it is not genuine, or too old.
+        WebhookError: The request is not genuine, or too old.
     """
     given = {str(name).lower(): str(value) for name, value in headers.items()}
     missing = [
@@ -56,12 +61,12 @@ def _check_signature(header: str, signed: bytes, secrets: list[str]) -> None:
     for part in header.split():
         version, _, signature = part.partition(",")
         if version == "v1":
-            for one in expected:  # all of them: the time it takes tells nothing
+            for one in expected:  # compare with all secrets, so that the duration reveals nothing
                 is_genuine |= hmac.compare_digest(one, signature.encode())
     if not is_genuine:
         raise WebhookError(
-            "The signature is not one of this secret. Check that the secret is the webhook's, and that the body is the "
-            "raw one, not parsed and written again."
+            "The signature does not match the secret. Check that the secret belongs to this webhook, and that the body "
+            "is unchanged: pass the bytes of the request, not JSON that was parsed and serialized again."
         )
 
 
@@ -70,7 +75,7 @@ def _key(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         raise WebhookError(
-            "The secret is not one of a webhook: it begins with 'whsec_' and is base64."
+            "The secret is not a webhook secret. It starts with 'whsec_', followed by base64."
         ) from None
 
 
@@ -81,8 +86,8 @@ def _check_time(timestamp: str, tolerance_s: float) -> None:
         raise WebhookError("The header 'webhook-timestamp' is not a number of seconds.") from None
     if abs(age_s) > tolerance_s:
         raise WebhookError(
-            f"The request was signed {abs(age_s):.0f} s {'ago' if age_s > 0 else 'ahead'}, and {tolerance_s:.0f} s are "
-            "allowed: somebody sends it again, or a clock is wrong."
+            f"The request was signed {abs(age_s):.0f} s {'ago' if age_s > 0 else 'in the future'}; the maximum is "
+            f"{tolerance_s:.0f} s. The request is a repeated one, or a clock is wrong."
         )
 
 
@@ -92,5 +97,5 @@ def _event(raw: bytes) -> dict[str, Any]:
     except ValueError:
         raise WebhookError("The body is not JSON.") from None
     if not isinstance(event, dict):
-        raise WebhookError("The body is not an event.")
+        raise WebhookError("The body is not a JSON object with an event.")
     return event

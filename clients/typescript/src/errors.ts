@@ -1,28 +1,28 @@
-/** One thing that is wrong, and where. */
+/** One problem and its location. */
 export interface ProblemPlace {
   path: string;
   message: string;
   line?: number;
 }
 
-/** The instance refuses, with a sentence that says what, which and what next; or it does not answer. */
+/** The instance rejected the request, or did not respond. */
 export class PurasAPIError extends Error {
   override readonly name: string = "PurasAPIError";
 
   constructor(
     message: string,
-    /** Of HTTP; `null` when there was no answer. */
+    /** HTTP status; `null` without a response. */
     readonly status: number | null,
-    /** The reason, for programs. */
+    /** The error code, for programs. */
     readonly code: string,
-    /** What the answer says beside its sentence. */
+    /** Other fields of the response. */
     readonly facts: Readonly<Record<string, unknown>> = {},
     options?: ErrorOptions,
   ) {
     super(message, options);
   }
 
-  /** Of a 422: everything that is wrong, each with its place. */
+  /** Every problem of a 422 with its path; empty for other statuses. */
   get errors(): ProblemPlace[] {
     return Array.isArray(this.facts.errors) ? (this.facts.errors as ProblemPlace[]) : [];
   }
@@ -40,7 +40,7 @@ export class JobError<J extends { id: string; status: string }> extends Error {
   }
 }
 
-/** The job has not ended within the time that its caller gave it; it goes on. */
+/** The job has not ended within the given time, and continues. */
 export class JobTimeout<J extends { id: string; status: string }> extends JobError<J> {
   override readonly name = "JobTimeout";
 }

@@ -3,36 +3,36 @@ import { Api, type EventRead, type JobCreate, type JobRead } from "./generated.j
 import { type Delta, follow, type StreamOptions } from "./stream.js";
 import { type CallOptions, escapedPath, newKey, PAUSES_MS, pause, Transport } from "./transport.js";
 
-/** Which instance, and with which key. */
+/** The instance and the API key. */
 export interface PurasOptions {
-  /** Default: `PURAS_API_KEY` of the environment, where there is one. In a browser: a publishable key. */
+  /** Default: the environment variable `PURAS_API_KEY`. In a browser: a publishable key. */
   apiKey?: string;
-  /** Default: `PURAS_API_BASE`, else http://127.0.0.1:8000. */
+  /** URL of the instance. Default: `PURAS_API_BASE`, otherwise http://127.0.0.1:8000. */
   apiBase?: string;
-  /** Id or slug; default: the project's default one. */
+  /** ID or slug; default: the default skillpack of the project. */
   skillpack?: string;
-  /** Milliseconds that one try may take. */
+  /** Maximum milliseconds of one attempt. */
   timeoutMs?: number;
-  /** For broken lines and a busy instance. */
+  /** Maximum retries after disconnects and 429, 502, 503, 504. */
   retries?: number;
-  /** In the place of the runtime's own. */
+  /** Function to use instead of the global `fetch`. */
   fetch?: typeof fetch;
 }
 
-/** What a job may be given beside its inputs. */
+/** Options of a job in addition to its inputs. */
 export interface SubmitOptions extends Omit<JobCreate, "skill" | "inputs">, CallOptions {
   version?: number;
-  /** Answer when the job has ended, or after `waitMs`. */
+  /** Wait for the end of the job, at most `waitMs`. */
   wait?: boolean;
-  /** At most 55,000. */
+  /** Maximum wait in milliseconds, up to 55,000. */
   waitMs?: number;
-  /** The same request with the same key is one job, for a day; without one, each call is a new job. */
+  /** The same request with the same key creates one job within 24 hours. Without a key, each call creates a new job. */
   idempotencyKey?: string;
 }
 
-/** How long somebody waits for a job's end. */
+/** Limits of the wait for the end of a job. */
 export interface WaitOptions {
-  /** Milliseconds; default: ten minutes. */
+  /** Maximum milliseconds; default: 600,000. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
@@ -51,7 +51,7 @@ export class Puras {
   constructor(options: PurasOptions = {}) {
     const environment = (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env ?? {};
     const key = options.apiKey ?? environment.PURAS_API_KEY;
-    if (!key) throw new Error("There is no API key. Give `apiKey`, or set PURAS_API_KEY.");
+    if (!key) throw new Error("There is no API key. Pass `apiKey`, or set PURAS_API_KEY.");
     const base = options.apiBase ?? environment.PURAS_API_BASE ?? "http://127.0.0.1:8000";
     const pauses = PAUSES_MS.slice(0, options.retries ?? PAUSES_MS.length);
     const fetching = options.fetch ?? globalThis.fetch.bind(globalThis);
@@ -61,22 +61,22 @@ export class Puras {
     this.skillpack = options.skillpack;
   }
 
-  /** The result of a job of the skill; `{}` when it returns nothing. Throws JobError when it has none. */
+  /** Run a skill as a job, and return its result, or `{}` if it returns nothing. Throw JobError if the job does not succeed. */
   async run<R = unknown>(
     skill: string | null,
     inputs: Record<string, unknown> = {},
     options: Omit<SubmitOptions, "wait" | "waitMs"> & WaitOptions = {},
   ): Promise<R> {
     const { timeoutMs = 600_000, ...rest } = options;
-    const began = Date.now();
+    const startedAt = Date.now();
     const waitMs = Math.min(timeoutMs, LONGEST_WAIT_MS);
     const submitted = await this.submit(skill, inputs, { ...rest, wait: true, waitMs });
-    const job = await this.ended(submitted, began, timeoutMs, options.signal);
+    const job = await this.ended(submitted, startedAt, timeoutMs, options.signal);
     if (job.status !== "succeeded") throw new JobError(`The job ${job.id} ${job.status}: ${job.error}`, job);
     return (job.result ?? {}) as R;
   }
 
-  /** Submit a job. A broken line is tried again under one idempotency key: one call makes one job. */
+  /** Submit a job and return it. Retries use one idempotency key, so one call creates one job. */
   async submit(
     skill: string | null,
     inputs: Record<string, unknown> = {},
@@ -99,64 +99,64 @@ export class Puras {
     );
   }
 
-  /** The job as it is now. */
+  /** Return the present state of the job. */
   async get(jobId: string, options: CallOptions = {}): Promise<JobRead> {
     return await this.transport.json("GET", jobPath(jobId), {}, options);
   }
 
-  /** The job when it has ended, however it did; throws JobTimeout when that takes too long. */
+  /** Wait for the end of the job, and return it with any status. Throw JobTimeout if it has not ended in time. */
   async wait(jobId: string, options: WaitOptions = {}): Promise<JobRead> {
     const job = await this.get(jobId, call(options.signal));
     return await this.ended(job, Date.now(), options.timeoutMs ?? 600_000, options.signal);
   }
 
-  /** What has happened so far, behind the event with the number `after`. */
+  /** Return the events so far, after the event with the number `after`. */
   async events(jobId: string, after = 0): Promise<EventRead[]> {
     return await this.transport.json("GET", jobPath(jobId, "/events"), { query: { after } });
   }
 
-  /** The events as they happen, to the last, without gap or repeat. */
+  /** Return the events as they happen, until the end of the job, each exactly once. */
   stream(jobId: string, options: StreamOptions & { deltas: true }): AsyncGenerator<EventRead | Delta>;
   stream(jobId: string, options?: StreamOptions): AsyncGenerator<EventRead>;
   stream(jobId: string, options: StreamOptions = {}): AsyncGenerator<EventRead | Delta> {
     return follow(this.transport, jobId, options);
   }
 
-  /** End a job: at once while it is queued, within seconds while it runs. */
+  /** Cancel a job: immediately while it is queued, within seconds while it runs. */
   async cancel(jobId: string): Promise<JobRead> {
     return await this.transport.json("POST", jobPath(jobId, "/cancel"), { repeatable: true });
   }
 
-  /** Say what somebody thinks of the result: -1, 0 or 1. A later word of the same person replaces it. */
+  /** Rate the result with -1, 0 or 1. A later rating of the same user replaces the earlier one. */
   async feedback(
     jobId: string,
-    opinion: { rating: -1 | 0 | 1; comment?: string; end_user_id?: string },
+    feedback: { rating: -1 | 0 | 1; comment?: string; end_user_id?: string },
   ): Promise<void> {
-    await this.transport.json("POST", jobPath(jobId, "/feedback"), { body: opinion, repeatable: true });
+    await this.transport.json("POST", jobPath(jobId, "/feedback"), { body: feedback, repeatable: true });
   }
 
-  /** Put a file into the project's drive; gives its drive path, which inputs of jobs take. */
+  /** Upload a file to the drive of the project, and return its drive path, which can be an input of a job. */
   async upload(content: Blob | Uint8Array | string, path: string): Promise<string> {
     const target = `/v1/drive/files/${escapedPath(path)}`;
-    const told = await this.transport.json<{ drive_path: string }>("PUT", target, { body: content });
-    return told.drive_path;
+    const uploaded = await this.transport.json<{ drive_path: string }>("PUT", target, { body: content });
+    return uploaded.drive_path;
   }
 
   private async ended(
     job: JobRead,
-    began: number,
+    startedAt: number,
     timeoutMs: number,
     signal: AbortSignal | undefined,
   ): Promise<JobRead> {
     while (!ENDS.has(job.status)) {
-      const leftMs = timeoutMs - (Date.now() - began);
-      if (leftMs <= 0) throw new JobTimeout(`The job ${job.id} is ${job.status} after ${timeoutMs} ms. It goes on.`, job);
+      const leftMs = timeoutMs - (Date.now() - startedAt);
+      if (leftMs <= 0) throw new JobTimeout(`The job ${job.id} is ${job.status} after ${timeoutMs} ms. It continues.`, job);
       const waitMs = Math.min(leftMs, LONGEST_WAIT_MS);
-      const asked = Date.now();
+      const requestedAt = Date.now();
       const query = { wait: true, timeout: waitMs / 1_000 };
       job = await this.transport.json("GET", jobPath(job.id), { query }, call(signal, waitMs + 30_000));
-      // An instance that does not wait with us is left alone for a moment.
-      if (!ENDS.has(job.status) && Date.now() - asked < waitMs / 2) await pause(Math.min(1_000, leftMs), signal);
+      // Pause if the instance has responded before the end of the wait.
+      if (!ENDS.has(job.status) && Date.now() - requestedAt < waitMs / 2) await pause(Math.min(1_000, leftMs), signal);
     }
     return job;
   }

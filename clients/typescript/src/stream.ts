@@ -1,24 +1,24 @@
 import { PurasAPIError } from "./errors.js";
 import type { EventRead } from "./generated.js";
-import { pause, refusal, type Transport } from "./transport.js";
+import { pause, rejection, type Transport } from "./transport.js";
 
-/** A piece of a model's reply as it is written; some may be missed. */
+/** A part of a reply while the model writes it. A delta can be missed. */
 export interface Delta {
   type: "delta";
   job_id: string;
   payload: { step?: number; text?: string; [name: string]: unknown };
 }
 
-/** Which events of a job are wanted. */
+/** Options of the stream. */
 export interface StreamOptions {
-  /** Number of the event behind which to begin; default: from the first. */
+  /** Return only events after this number; default: 0. */
   after?: number;
-  /** Pieces of a model's reply, too. */
+  /** Also return the text of a model while it is written. */
   deltas?: boolean;
   signal?: AbortSignal;
 }
 
-/** Longer than this without even a heartbeat (15 s), and the line is dead. */
+/** Maximum time without a heartbeat (every 15 s) before the connection counts as broken. */
 const SILENCE_MS = 45_000;
 
 interface Frame {
@@ -27,7 +27,7 @@ interface Frame {
   data: string;
 }
 
-/** The events of a job in order, without gap or repeat, until it has ended; a broken line is taken up again. */
+/** Yield the events of a job in order, each exactly once, until its end. Continue after a disconnect. */
 export async function* follow(
   transport: Transport,
   jobId: string,
@@ -36,7 +36,7 @@ export async function* follow(
   let last = options.after ?? 0;
   let failures = 0;
   for (;;) {
-    let broken: unknown = new Error("the line ended before the job did");
+    let broken: unknown = new Error("the connection ended before the job");
     try {
       for await (const frame of frames(transport, jobId, last, options.signal)) {
         failures = 0;
@@ -59,7 +59,7 @@ export async function* follow(
   }
 }
 
-/** The whole frames of one connection. */
+/** Yield the complete frames of one connection. */
 async function* frames(
   transport: Transport,
   jobId: string,
@@ -67,13 +67,13 @@ async function* frames(
   outer: AbortSignal | undefined,
 ): AsyncGenerator<Frame> {
   const silence = new AbortController();
-  let timer = setTimeout(() => silence.abort(new Error("silence on the line")), SILENCE_MS);
+  let timer = setTimeout(() => silence.abort(new Error("no data was received")), SILENCE_MS);
   const signal = outer ? AbortSignal.any([outer, silence.signal]) : silence.signal;
   try {
     const headers = { Accept: "text/event-stream", "Last-Event-ID": String(after) };
     const path = `/v1/jobs/${encodeURIComponent(jobId)}/stream`;
     const response = await transport.once("GET", path, { headers }, signal);
-    if (!response.ok || response.body === null) throw await refusal(response);
+    if (!response.ok || response.body === null) throw await rejection(response);
     const decoder = new TextDecoder();
     let text = "";
     const reader = response.body.getReader();
@@ -82,7 +82,7 @@ async function* frames(
         const { done, value } = await reader.read();
         if (done) return;
         clearTimeout(timer);
-        timer = setTimeout(() => silence.abort(new Error("silence on the line")), SILENCE_MS);
+        timer = setTimeout(() => silence.abort(new Error("no data was received")), SILENCE_MS);
         text += decoder.decode(value, { stream: true });
         for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
           const frame = parsed(text.slice(0, end));

@@ -1,31 +1,31 @@
 import { PurasAPIError } from "./errors.js";
 
-/** For any call. */
+/** Options of any call. */
 export interface CallOptions {
-  /** Ends the call from outside. */
+  /** Aborts the call. */
   signal?: AbortSignal;
-  /** Milliseconds that one try may take; default: the client's. */
+  /** Maximum milliseconds of one attempt; default: that of the client. */
   timeoutMs?: number;
 }
 
-/** What a request is made of. */
+/** The parts of a request. */
 export interface RequestParts {
   query?: Record<string, unknown>;
   headers?: Record<string, string | number | null | undefined>;
-  /** FormData, Blob, Uint8Array and text go as they are, anything else as JSON. */
+  /** FormData, Blob, Uint8Array and strings are sent unchanged, other values as JSON. */
   body?: unknown;
   idempotencyKey?: string;
-  /** Doing it twice is doing it once, although it is a POST. */
+  /** A repeated POST has no second effect. */
   repeatable?: boolean;
 }
 
-/** Before each new try; together longer than an instance needs to be back after a crash. */
+/** Pause before each retry. Together they are longer than the restart of an instance after a crash. */
 export const PAUSES_MS = [100, 500, 1_000, 2_000, 4_000, 8_000];
-const MOST_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 60_000;
 const BUSY = new Set([429, 502, 503, 504]);
 const REPEATABLE = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 
-/** The way to one instance, with one key. */
+/** Sends requests to one instance with one key. */
 export class Transport {
   readonly base: string;
 
@@ -39,25 +39,25 @@ export class Transport {
     this.base = base.replace(/\/+$/, "");
   }
 
-  /** The answer's value. A 2xx that is not whole JSON is a broken line. */
+  /** Return the value of the response. A 2xx without complete JSON counts as a broken connection. */
   async json<T>(method: string, path: string, parts: RequestParts = {}, options: CallOptions = {}): Promise<T> {
-    return await this.asking(method, path, parts, options, async (response) => {
+    return await this.send(method, path, parts, options, async (response) => {
       const text = await response.text();
       return (text === "" && response.status === 204 ? null : JSON.parse(text)) as T;
     });
   }
 
-  /** For operations that answer with nothing. */
+  /** Call an operation without a response body. */
   async nothing(method: string, path: string, parts: RequestParts = {}, options: CallOptions = {}): Promise<void> {
-    await this.asking(method, path, parts, options, async (response) => void (await response.arrayBuffer()));
+    await this.send(method, path, parts, options, async (response) => void (await response.arrayBuffer()));
   }
 
-  /** The answer itself, whose body the caller reads. */
+  /** Return the response; the caller reads its body. */
   async response(method: string, path: string, parts: RequestParts = {}, options: CallOptions = {}): Promise<Response> {
-    return await this.asking(method, path, parts, options, async (response) => response);
+    return await this.send(method, path, parts, options, async (response) => response);
   }
 
-  /** One try, whose good answer is given as it is. */
+  /** Send the request once, and return the response with any status. */
   async once(method: string, path: string, parts: RequestParts, signal?: AbortSignal): Promise<Response> {
     const { body, mediaType } = encoded(parts.body);
     const headers: Record<string, string> = { Accept: "application/json", Authorization: `Bearer ${this.key}` };
@@ -69,14 +69,14 @@ export class Transport {
     return await this.fetching(this.base + path + search(parts.query), init);
   }
 
-  /** The error for somebody who has given up. */
+  /** Return the error for a request that failed after all attempts. */
   noAnswer(cause: unknown): PurasAPIError {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `${this.base} does not answer (${reason}). Check the address, and that the instance runs.`;
+    const message = `${this.base} does not respond (${reason}). Check the URL, and that the instance is running.`;
     return new PurasAPIError(message, null, "no_answer", {}, { cause });
   }
 
-  private async asking<T>(
+  private async send<T>(
     method: string,
     path: string,
     parts: RequestParts,
@@ -86,49 +86,49 @@ export class Transport {
     const mayRepeat = parts.repeatable === true || parts.idempotencyKey !== undefined || REPEATABLE.has(method);
     for (let number = 0; ; number++) {
       const pauseMs = mayRepeat ? this.pausesMs[number] : undefined;
-      let askedMs: number | undefined;
+      let delayMs: number | undefined;
       try {
         const timeout = AbortSignal.timeout(options.timeoutMs ?? this.timeoutMs);
         const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
         const response = await this.once(method, path, parts, signal);
         if (response.ok || (response.status === 404 && method === "DELETE" && number > 0)) return await read(response);
-        const refused = await refusal(response);
-        if (!BUSY.has(response.status) || pauseMs === undefined) throw refused;
-        askedMs = retryAfterMs(response);
+        const failure = await rejection(response);
+        if (!BUSY.has(response.status) || pauseMs === undefined) throw failure;
+        delayMs = retryAfterMs(response);
       } catch (error) {
         if (error instanceof PurasAPIError) throw error;
         options.signal?.throwIfAborted();
         if (pauseMs === undefined) throw this.noAnswer(error);
       }
-      await pause(askedMs ?? pauseMs ?? 0, options.signal);
+      await pause(delayMs ?? pauseMs ?? 0, options.signal);
     }
   }
 }
 
-/** The error that an answer tells of. */
-export async function refusal(response: Response): Promise<PurasAPIError> {
-  let told: Record<string, unknown> = {};
+/** Return the error of a response. */
+export async function rejection(response: Response): Promise<PurasAPIError> {
+  let content: Record<string, unknown> = {};
   try {
-    told = Object(JSON.parse(await response.text()));
+    content = Object(JSON.parse(await response.text()));
   } catch {
-    // Something in between has answered, not the instance.
+    // The response is that of a proxy, not of the instance.
   }
-  const { detail, code, ...facts } = told;
-  const message = typeof detail === "string" ? detail : `The instance answered ${response.status}.`;
+  const { detail, code, ...facts } = content;
+  const message = typeof detail === "string" ? detail : `The instance responded with status ${response.status}.`;
   return new PurasAPIError(message, response.status, typeof code === "string" ? code : "unknown", facts);
 }
 
-/** An idempotency key that nobody else has. */
+/** Return a new, unique idempotency key. */
 export function newKey(): string {
   return `puras-${crypto.randomUUID()}`;
 }
 
-/** A path within a path: its slashes stay. */
+/** Escape a path, except for its slashes. */
 export function escapedPath(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
 }
 
-/** Wait; ends at once, with the signal's reason, when that says so. */
+/** Wait, and throw the reason of the signal when it aborts. */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
@@ -148,8 +148,8 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
 }
 
 function retryAfterMs(response: Response): number | undefined {
-  const asked = response.headers.get("Retry-After");
-  return asked !== null && /^\d+$/.test(asked) ? Math.min(Number(asked) * 1_000, MOST_PAUSE_MS) : undefined;
+  const seconds = response.headers.get("Retry-After");
+  return seconds !== null && /^\d+$/.test(seconds) ? Math.min(Number(seconds) * 1_000, MAX_PAUSE_MS) : undefined;
 }
 
 function search(query: Record<string, unknown> = {}): string {

@@ -1,4 +1,4 @@
-"""What the tools answer: the instance's own words, without those that no agent needs."""
+"""The results of the tools: the fields of the API that agents need."""
 
 from puras_mcp.shapes.base import Done, Shape
 from puras_mcp.shapes.jobs import Approval, Event, Job, JobDetail, Jobs, Span, Spans, Tail

@@ -12,6 +12,6 @@ class Shape(BaseModel):
 
 
 class Done(Shape):
-    """It is done."""
+    """The description of a completed change."""
 
     done: str

@@ -28,7 +28,7 @@ class Job(Shape):
     skill_name: str
     status: Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
     waiting_reason: str | None
-    """Why the job does not run: a limit, the wallet, an approval."""
+    """Why the job does not run, for example a limit, the wallet or an approval."""
     type: str
     deployment_version: int | None
     model: str | None

@@ -1,1 +1,1 @@
-"""The tools, by what they are about."""
+"""The tools by topic."""

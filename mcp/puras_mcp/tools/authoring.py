@@ -10,7 +10,7 @@ from pydantic import Field
 from puras_mcp import places, starters
 from puras_mcp.api import segments
 from puras_mcp.cutting import MAX_CHARS
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.offer import ADD, READ, Offer
 from puras_mcp.shapes import Page, Pages, Starter
 from puras_mcp.world import Call, api_of
@@ -34,7 +34,7 @@ async def init_project(
     kind: KindOfSkill = "function",
     name: Name = "",
 ) -> Starter:
-    """Write a small working skill into a folder, as a start for your own.
+    """Write a small working skill to a folder, as a template for your own skill.
 
     Existing files are not overwritten. Next: edit, `validate`, `push`, `submit_job`.
     """
@@ -42,7 +42,7 @@ async def init_project(
     made = starters.files(kind, name or starters.NAMES[kind])
     taken = [path for path in made if (folder / path).exists()]
     if taken:
-        raise Refused(f"{folder} has {', '.join(taken)} already. Use another `name` or folder.")
+        raise CallRejected(f"{folder} has {', '.join(taken)} already. Use another `name` or folder.")
     for path, text in made.items():
         _write(folder, path, text)
     return Starter(
@@ -53,7 +53,7 @@ async def init_project(
 
 
 async def init_files(kind: KindOfSkill = "function", name: Name = "") -> Starter:
-    """Return the files of a small working skill, as a start for your own.
+    """Return the files of a small working skill, as a template for your own skill.
 
     Nothing is stored: change the files, then pass them to `validate` and `push`.
     """

@@ -44,7 +44,7 @@ async def push(
 
     The server checks the whole folder first. If it has problems, the error lists all of them with file, line and fix,
     and nothing is stored. Versions never change: running jobs continue with their version.
-    Left out: .git, .venv, node_modules, caches, .env, and notebooks that no file of their skill names.
+    Not included are .git, .venv, node_modules, caches, .env, and notebooks whose name is in no file of their skill.
     Call `validate` to check without deploying.
     """
     bundle = await asyncio.to_thread(lambda: bundles.of_folder(places.folder(project_dir)))

@@ -10,14 +10,14 @@ from pydantic import Field
 
 from puras_mcp.api import Api, segment
 from puras_mcp.cutting import fit
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.offer import RUN, Offer
 from puras_mcp.shapes import Suite
 from puras_mcp.tools.about import SkillName, Skillpack, Version
 from puras_mcp.tools.jobs import MAX_WAIT_S, Timeout
 from puras_mcp.world import Call, api_of
 
-LOOK_EVERY_S = 2
+POLL_S = 2
 _RUNNING = frozenset({"preparing", "running"})
 
 
@@ -45,7 +45,7 @@ async def run_eval(
         suite = await _start(api, skill, version, repeat, skillpack)
     deadline = time.monotonic() + timeout
     while suite["status"] in _RUNNING and time.monotonic() < deadline:
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_S)
         suite = await api.get(f"/v1/evals/{segment(suite['id'])}")
         await call.report_progress(suite["completed_runs"], suite["total_runs"])
     if suite["status"] in _RUNNING:
@@ -55,7 +55,7 @@ async def run_eval(
 
 async def _start(api: Api, skill: str, version: int | None, repeat: int, skillpack: str) -> dict[str, Any]:
     if not skill:
-        raise Refused("Pass `skill` to start a suite, or `suite_id` to follow one.")
+        raise CallRejected("Pass `skill` to start a suite, or `suite_id` to follow one.")
     if not skillpack:
         found = await api.get(f"/v1/skills/{segment(skill)}", version=version)
         skillpack = found["skillpack_id"]

@@ -15,8 +15,8 @@ from puras_mcp.tools.about import Cursor, JobId, Limit, SkillName, Skillpack, Ve
 from puras_mcp.world import Call, api_of
 
 MAX_WAIT_S = 55
-"""The instance lets no client wait longer, and most clients abort a call after 60 s."""
-SPANS_AT_ONCE = 50
+"""Maximum wait of a request to the instance; most clients abort a call after 60 s."""
+MAX_SPANS = 50
 _ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 Wait = Annotated[bool, Field(description="Wait for the result, up to `timeout` seconds.")]
@@ -69,10 +69,10 @@ async def get_job(
     job = await api.get(f"/v1/jobs/{segment(job_id)}")
     if not path:
         return await detail(api, job)
-    stretch = part(
+    selected = part(
         {"inputs": job["inputs"], "result": job["result"], "outputs": job["outputs"]}, path, offset
     )
-    return JobDetail(**job | {"inputs": None, "result": None, "outputs": []}, part=stretch)
+    return JobDetail(**job | {"inputs": None, "result": None, "outputs": []}, part=selected)
 
 
 async def list_jobs(
@@ -122,7 +122,7 @@ async def get_spans(
     Use it to find which steps are slow or expensive.
     """
     found = await api_of(call).get(f"/v1/jobs/{segment(job_id)}/spans")
-    page = fit(found[offset : offset + SPANS_AT_ONCE], "")
+    page = fit(found[offset : offset + MAX_SPANS], "")
     shown = [Span(**one) for one in page.value if isinstance(one, dict)]
     end = offset + len(shown)
     return Spans(

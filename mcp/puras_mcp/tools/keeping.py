@@ -11,7 +11,7 @@ from pydantic import Field
 from puras_mcp import places
 from puras_mcp.api import segment, segments
 from puras_mcp.bundles import decoded
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.offer import READ, REMOVE, SET, Offer
 from puras_mcp.paging import by_cursor
 from puras_mcp.shapes import (
@@ -30,7 +30,7 @@ from puras_mcp.tools.about import Cursor, Limit, Skillpack
 from puras_mcp.world import Call, api_of
 
 SecretName = Annotated[str, Field(description="Name of the environment variable, such as OPENAI_API_KEY.")]
-DrivePath = Annotated[str, Field(description="Path on the drive, such as pictures/cat.jpg.")]
+DrivePath = Annotated[str, Field(description="Path on the drive, such as photos/cat.jpg.")]
 MAX_UPLOAD_BYTES = 100 * 1024 * 1024
 
 
@@ -70,7 +70,9 @@ async def drive_upload(
     """Upload a file of this host to the drive, and replace a file with that path. Use `drive_path` as an input."""
     found = places.file(file)
     if found.stat().st_size > MAX_UPLOAD_BYTES:
-        raise Refused(f"{found} is larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Upload it in the studio.")
+        raise CallRejected(
+            f"{found} is larger than {MAX_UPLOAD_BYTES // 2**20} MiB. Upload it in the studio."
+        )
     content = await asyncio.to_thread(found.read_bytes)
     return Uploaded(
         **await api_of(call).put_bytes(f"/v1/drive/files/{segments(path or found.name)}", content)
@@ -85,7 +87,7 @@ async def drive_upload_content(
 ) -> Uploaded:
     """Write a file to the drive, and replace a file with that path. Use `drive_path` as an input of a job."""
     if bool(text) == bool(content_base64):
-        raise Refused("Pass either `text` or `content_base64`.")
+        raise CallRejected("Pass either `text` or `content_base64`.")
     content = text.encode() if text else decoded(content_base64, path)
     return Uploaded(**await api_of(call).put_bytes(f"/v1/drive/files/{segments(path)}", content))
 
@@ -93,7 +95,7 @@ async def drive_upload_content(
 async def drive_list(
     call: Call,
     prefix: Annotated[
-        str, Field(description="Only paths with this prefix, such as pictures/; empty: all.")
+        str, Field(description="Only paths with this prefix, such as photos/; empty: all.")
     ] = "",
     limit: Limit = 50,
     cursor: Cursor = "",
@@ -131,8 +133,8 @@ async def get_usage(
     cursor: Cursor = "",
 ) -> Usage:
     """Read cost and usage of jobs by day, skill, model, key or version."""
-    asked = {"group_by": group_by, "since": since, "until": until, "cursor": cursor}
-    page = await by_cursor(api_of(call), "/v1/usage", UsageLine, limit=limit, **asked)
+    filters = {"group_by": group_by, "since": since, "until": until, "cursor": cursor}
+    page = await by_cursor(api_of(call), "/v1/usage", UsageLine, limit=limit, **filters)
     return Usage(rows=page.entries, next_cursor=page.next_cursor)
 
 

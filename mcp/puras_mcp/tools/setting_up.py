@@ -8,7 +8,7 @@ from pydantic import Field
 
 from puras_mcp import config
 from puras_mcp.api import Api
-from puras_mcp.errors import Refused
+from puras_mcp.errors import CallRejected
 from puras_mcp.offer import READ, SET, Offer
 from puras_mcp.shapes import Configuration
 from puras_mcp.world import Call, api_of, bearer
@@ -32,9 +32,11 @@ async def configure(
     address = config.address(api_base)
     me = await Api(address, api_key).get("/v1/me")
     if project_id and project_id != me["project_id"]:
-        raise Refused(f"The key is of project {me['project_id']}, not of {project_id}. Nothing was saved.")
+        raise CallRejected(
+            f"The key belongs to the project {me['project_id']}, not to {project_id}. Nothing was saved."
+        )
     config.write(address, api_key, me["project_id"] or "")
-    return _told(config.read(), me)
+    return _configuration(config.read(), me)
 
 
 async def show_config() -> Configuration:
@@ -44,19 +46,23 @@ async def show_config() -> Configuration:
     """
     found = config.read()
     try:
-        return _told(found, await Api(found.api_base, found.api_key).get("/v1/me"))
-    except Refused as refused:
-        return _told(found, {}, problem=str(refused))
+        return _configuration(found, await Api(found.api_base, found.api_key).get("/v1/me"))
+    except CallRejected as rejected:
+        return _configuration(found, {}, problem=str(rejected))
 
 
 async def show_hosted_config(call: Call) -> Configuration:
     """Show the project and the scopes of the key of this connection. The key itself is never shown."""
     me = await api_of(call).get("/v1/me")
     key = bearer(call.headers or {})
-    return _told(config.Config("this instance", key, "", "none"), me, source="the connection's bearer")
+    return _configuration(
+        config.Config("this instance", key, "", "none"), me, source="Authorization header of the connection"
+    )
 
 
-def _told(found: config.Config, me: dict[str, Any], *, problem: str = "", source: str = "") -> Configuration:
+def _configuration(
+    found: config.Config, me: dict[str, Any], *, problem: str = "", source: str = ""
+) -> Configuration:
     return Configuration(
         api_base=found.api_base,
         key=config.shown(found.api_key),

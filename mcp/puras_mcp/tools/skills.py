@@ -26,7 +26,7 @@ async def list_skills(
     """
     found = [SkillLine(**one) for one in await api_of(call).get("/v1/skills")]
     words = query.lower().split()
-    wanted = [one for one in found if all(word in _said(one) for word in words)]
+    wanted = [one for one in found if all(word in _searchable_text(one) for word in words)]
     page = by_offset(wanted, offset, limit=len(wanted))
     return Skills(skills=page.entries, next_offset=page.next_offset, total=len(wanted))
 
@@ -39,7 +39,7 @@ async def get_skill(call: Call, name: SkillName, skillpack: Skillpack = "", vers
     return Skill(**{**found, **long.value, "cuts": long.cuts})
 
 
-def _said(skill: SkillLine) -> str:
+def _searchable_text(skill: SkillLine) -> str:
     return f"{skill.name} {skill.title or ''} {skill.description}".lower()
 
 

@@ -1,1 +1,1 @@
-"""`puras`: the developer's command. Standard library only, on top of `puras.client`."""
+"""The command `puras` for developers, on top of `puras.client`. It uses only the standard library."""

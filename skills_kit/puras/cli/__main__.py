@@ -1,4 +1,4 @@
-"""`python -m puras.cli`."""
+"""Run the command `puras` as `python -m puras.cli`."""
 
 import sys
 

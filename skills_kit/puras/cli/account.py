@@ -1,4 +1,4 @@
-"""`puras login`, `logout`, `whoami`: which instance, and with which key."""
+"""The commands `puras login`, `logout` and `whoami`: select the instance and the API key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
+    """Add the commands."""
     login = command(
         commands,
         "login",
@@ -25,14 +25,14 @@ def add(commands: Any) -> None:
         "Save the URL of an instance and an API key.",
         "puras login --api-base https://studio.example.com",
     )
-    login.add_argument("--key", help="the API key; `-` reads it from stdin; default: a prompt asks for it")
+    login.add_argument("--key", help="the API key; `-` reads it from stdin; default: the command asks for it")
     command(commands, "logout", _logout, "Delete the saved URL and API key.", "puras logout")
     command(commands, "whoami", _whoami, "Show the project of the API key and its balance.", "puras whoami")
 
 
 def _login(arguments: Namespace, session: Session) -> int:
     base = (arguments.api_base or connecting.base()).rstrip("/")
-    key = _asked_key(arguments.key, base)
+    key = _requested_key(arguments.key, base)
     client = _client(key, base)
     me = client.request("GET", "/v1/me")
     if urlsplit(base).scheme == "http" and urlsplit(base).hostname not in _LOCAL:
@@ -40,13 +40,13 @@ def _login(arguments: Namespace, session: Session) -> int:
             f"Warning: the connection to {base} is not encrypted. Others on the network can read the key."
         )
     connecting.write({"api_base": base, "api_key": key})
-    told = {
+    values = {
         "api_base": base,
         "key": connecting.shown(key),
         "project_id": me["project_id"],
         "kind": me["kind"],
     }
-    session.show(told, lambda: printing.answer(f"Logged in to {base} with {connecting.shown(key)}"))
+    session.show(values, lambda: printing.answer(f"Logged in to {base} with {connecting.shown(key)}"))
     return exits.OK
 
 
@@ -62,7 +62,7 @@ def _whoami(arguments: Namespace, session: Session) -> int:
     balance = client.request("GET", "/v1/billing/balance") if me["kind"] == "secret_key" else {}
     key = connecting.shown(connecting.place(api_base=arguments.api_base).key)
     project: dict[str, Any] = next((one for one in me["projects"] if one["id"] == me["project_id"]), {})
-    told = {
+    values = {
         "api_base": client.api_base,
         "key": key,
         "kind": me["kind"],
@@ -79,20 +79,22 @@ def _whoami(arguments: Namespace, session: Session) -> int:
         if balance:
             printing.answer(f"balance   {printing.dollars(balance['balance_micros'])}")
 
-    session.show(told, text)
+    session.show(values, text)
     return exits.OK
 
 
-def _asked_key(given: str | None, base: str) -> str:
+def _requested_key(given: str | None, base: str) -> str:
     if given == "-":
         given = sys.stdin.readline()
     elif given is None:
         if not sys.stdin.isatty():
-            raise UsageProblem("Give the key with --key, or `--key -` to read it from stdin.")
+            raise UsageProblem(
+                "The API key is missing. Pass it with --key KEY, or with --key - to read it from stdin."
+            )
         given = getpass(f"API key for {base} (create one in the studio under Settings, API keys): ")
     key = given.strip()
     if not key:
-        raise UsageProblem("The key is empty.")
+        raise UsageProblem("The API key is empty. Create one in the studio under Settings, API keys.")
     return key
 
 

@@ -1,4 +1,4 @@
-"""`puras approvals`, `approve`, `deny`: calls of agents that await approval."""
+"""The commands `puras approvals`, `approve` and `deny`: calls of agents that await approval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from puras.cli import exits, local, printing
 from puras.cli.session import Session, command
 from puras.client import Client, Job, JobTimeout
 
-_LOOK_S: Final = 2.0
+_INTERVAL_S: Final = 2.0
 """Interval between two requests for pending approvals."""
 
 
@@ -49,24 +49,24 @@ def ended(client: Client, job_id: str, timeout: float, *, is_local: bool) -> Job
     Raises:
         JobTimeout: The job has not ended in time.
     """
-    deadline, told = time.monotonic() + timeout, set[str]()
+    deadline, printed = time.monotonic() + timeout, set[str]()
     while True:
         left = deadline - time.monotonic()
         try:
-            return client.wait(job_id, timeout=min(left, _LOOK_S), poll_interval=_LOOK_S)
+            return client.wait(job_id, timeout=min(left, _INTERVAL_S), poll_interval=_INTERVAL_S)
         except JobTimeout as late:
             if late.job["status"] == "waiting":
-                told |= tell(client, job_id, told, is_local=is_local)
-            if left <= _LOOK_S:
+                printed |= print_pending(client, job_id, printed, is_local=is_local)
+            if left <= _INTERVAL_S:
                 raise
 
 
-def tell(client: Client, job_id: str, told: set[str], *, is_local: bool) -> set[str]:
+def print_pending(client: Client, job_id: str, printed: set[str], *, is_local: bool) -> set[str]:
     """Print the pending approvals that were not printed before, and return the IDs of all."""
     option = " --local" if is_local else ""
     waiting = _pending(client, job_id)
     for one in waiting:
-        if one["id"] not in told:
+        if one["id"] not in printed:
             printing.say(f"Awaiting approval: {_call(one)}")
             printing.say(f"  puras approve{option} {one['id']}    or: puras deny{option} {one['id']}")
     return {str(one["id"]) for one in waiting}
@@ -93,7 +93,7 @@ def _pending(client: Client, job_id: str | None) -> list[dict[str, Any]]:
 def _approvals(arguments: Namespace, session: Session) -> int:
     found = _pending(_client(arguments, session), arguments.job)
     rows = [(one["id"], one["job_id"], one["expires_at"][:19].replace("T", " "), _call(one)) for one in found]
-    session.show(found, lambda: printing.table(("APPROVAL", "JOB", "UNTIL", "CALL"), rows))
+    session.show(found, lambda: printing.table(("APPROVAL", "JOB", "EXPIRES", "CALL"), rows))
     return exits.OK
 
 

@@ -1,4 +1,4 @@
-"""`puras completion bash|zsh|fish`: what the shell offers behind Tab, made from the commands themselves."""
+"""The command `puras completion bash|zsh|fish`, which derives the completion of a shell from the commands."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SETUP: Final = {
 
 
 class Place(NamedTuple):
-    """A command, and what may stand behind it."""
+    """A command with its subcommands and options."""
 
     path: str
     """`drive cp`; empty for `puras` itself."""
     commands: dict[str, str]
-    """Names and what they do."""
+    """Descriptions by name."""
     options: dict[str, str]
 
 
@@ -48,11 +48,11 @@ def script(shell: str, whole: ArgumentParser) -> str:
 
 
 def places(parser: ArgumentParser, path: str = "") -> Iterator[Place]:
-    """The command and all below it."""
+    """Yield the command and all its subcommands."""
     below = subparsers(parser)
     helps = {one.dest: str(one.help or "") for action in _groups(parser) for one in action._choices_actions}
     options = {
-        option: _said(action)
+        option: _described(action)
         for action in parser._actions
         for option in action.option_strings
         if option.startswith("--") or len(action.option_strings) == 1
@@ -63,7 +63,7 @@ def places(parser: ArgumentParser, path: str = "") -> Iterator[Place]:
 
 
 def subparsers(parser: ArgumentParser) -> dict[str, ArgumentParser]:
-    """The commands of a command, by name."""
+    """Return the subcommands of a command by their names."""
     return {name: one for action in _groups(parser) for name, one in action.choices.items()}
 
 
@@ -71,7 +71,7 @@ def _groups(parser: ArgumentParser) -> list[Any]:
     return [action for action in parser._actions if isinstance(action, _SubParsersAction)]
 
 
-def _said(action: Action) -> str:
+def _described(action: Action) -> str:
     return str(action.help or "").replace("%(default)s", str(action.default)).split(";", maxsplit=1)[0]
 
 
@@ -127,8 +127,8 @@ compdef _puras puras
 
 
 def _offered(place: Place) -> Iterator[str]:
-    for name, said in {**place.commands, **place.options}.items():
-        yield _quoted(f"{name}:{said}".replace("\n", " "))
+    for name, description in {**place.commands, **place.options}.items():
+        yield _quoted(f"{name}:{description}".replace("\n", " "))
 
 
 def _fish(all_places: list[Place]) -> str:
@@ -138,12 +138,14 @@ def _fish(all_places: list[Place]) -> str:
         seen = (
             "; and ".join(f"__fish_seen_subcommand_from {word}" for word in words) or "__fish_use_subcommand"
         )
-        for name, said in place.commands.items():
+        for name, description in place.commands.items():
             others = f"; and not __fish_seen_subcommand_from {' '.join(place.commands)}" if words else ""
-            lines.append(f"complete -c puras -f -n {_quoted(seen + others)} -a {name} -d {_quoted(said)}")
-        for option, said in place.options.items():
+            lines.append(
+                f"complete -c puras -f -n {_quoted(seen + others)} -a {name} -d {_quoted(description)}"
+            )
+        for option, description in place.options.items():
             kind = f"-l {option[2:]}" if option.startswith("--") else f"-s {option[1:]}"
-            lines.append(f"complete -c puras -n {_quoted(seen)} {kind} -d {_quoted(said)}")
+            lines.append(f"complete -c puras -n {_quoted(seen)} {kind} -d {_quoted(description)}")
     return "\n".join(lines) + "\n"
 
 

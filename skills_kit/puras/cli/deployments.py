@@ -1,4 +1,4 @@
-"""`puras validate`, `deploy`, `deployments`, `activate`, `rollback`, `pull`, `skills`, `skillpacks`."""
+"""The commands for skillpacks: `puras validate`, `deploy`, `activate`, `rollback`, `pull` and lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _INVALID: Final = 422
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
+    """Add the commands."""
     validate = command(
         commands,
         "validate",
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     deploy.add_argument(
         "--yes",
         action="store_true",
-        help="do not ask before skills are removed that the folder does not have",
+        help="do not ask before skills that are missing in the folder are removed",
     )
     deploy.add_argument("--no-wait", action="store_true", help="do not wait for the eval gate")
     for name, handler, summary, example in (
@@ -73,7 +73,7 @@ def add(commands: Any) -> None:
             )
         if name == "activate":
             parser.add_argument(
-                "--force", action="store_true", help="activate although the eval gate is not passed"
+                "--force", action="store_true", help="activate although the eval gate has not passed"
             )
         if name == "pull":
             parser.add_argument("--out", default=".", help="the folder; default: the current folder")
@@ -84,16 +84,16 @@ def add(commands: Any) -> None:
 
 def _validate(arguments: Namespace, session: Session) -> int:
     body = bundle(_packed(arguments.path))
-    told = session.client.request("POST", "/v1/deployments/validate", body=body, is_repeatable=True)
+    response = session.client.request("POST", "/v1/deployments/validate", body=body, is_repeatable=True)
 
     def text() -> None:
-        _warn(told)
-        names = [skill["name"] for skill in told["manifest"]["skills"]]
+        _warn(response)
+        names = [skill["name"] for skill in response["manifest"]["skills"]]
         printing.answer(
-            f"Good: {_counted(names, 'skill')} ({', '.join(names)}), {printing.size(told['size_bytes'])}"
+            f"Valid: {_counted(names, 'skill')} ({', '.join(names)}), {printing.size(response['size_bytes'])}"
         )
 
-    session.show(told, text)
+    session.show(response, text)
     return exits.OK
 
 
@@ -112,13 +112,15 @@ def _deploy(arguments: Namespace, session: Session) -> int:
     progress = printing.Progress("Uploading", body.size_bytes)
     path = f"/v1/skillpacks/{quote(slug, safe='')}/deployments" if slug else "/v1/deployments"
     try:
-        told = session.client.request("POST", path, body=counted(body, progress), idempotency_key=new_key())
+        response = session.client.request(
+            "POST", path, body=counted(body, progress), idempotency_key=new_key()
+        )
     finally:
         progress.end()
     if not arguments.no_activate and not arguments.no_wait:
-        told = _behind_its_gate(session, path, told)
-    session.show(told, lambda: _tell_deployed(told))
-    return exits.FAILED if _is_refused(told) else exits.OK
+        response = _after_its_gate(session, path, response)
+    session.show(response, lambda: _print_deployed(response))
+    return exits.FAILED if _is_rejected(response) else exits.OK
 
 
 def _confirm_removal(session: Session, content: bytes, slug: str | None) -> None:
@@ -135,14 +137,15 @@ def _confirm_removal(session: Session, content: bytes, slug: str | None) -> None
         if error.status in (
             _FORBIDDEN,
             _INVALID,
-        ):  # keys that only push; what is wrong is reported by the push
+        ):  # the key can only push, or the push itself reports the problems
             return
         raise
     names = [printing.plain(name) for name in checked.get("removed_skills") or ()]
     if names:
         confirmed(
-            f"{slug or 'The default skillpack'} has {_counted(names, 'skill')} that this folder lacks: "
-            f"{', '.join(names)}. Remove {'it' if len(names) == 1 else 'them'}?",
+            f"{_counted(names, 'skill')} of {slug or 'the default skillpack'} "
+            f"{'is' if len(names) == 1 else 'are'} missing in this folder: {', '.join(names)}. "
+            f"Remove {'it' if len(names) == 1 else 'them'}?",
             yes=False,
         )
 
@@ -156,43 +159,43 @@ def _ensure_skillpack(session: Session, slug: str, name: str) -> None:
         printing.say(f"Created the skillpack {printing.plain(slug)}.")
 
 
-def _behind_its_gate(session: Session, path: str, told: Any) -> Any:
+def _after_its_gate(session: Session, path: str, response: Any) -> Any:
     """Wait for the eval gate and return the version."""
-    is_said = False
-    while (told.get("gate") or {}).get("state") == "gating":
-        if not is_said:
+    is_printed = False
+    while (response.get("gate") or {}).get("state") == "gating":
+        if not is_printed:
             printing.say(
-                f"v{told['version']} is stored. Its eval suites are running, and it becomes active when they pass…"
+                f"v{response['version']} is stored. Its eval suites are running, and it becomes active when they pass…"
             )
-            is_said = True
+            is_printed = True
         time.sleep(_GATE_S)
-        told = {**told, **session.client.request("GET", f"{path}/{told['id']}")}
-    return told
+        response = {**response, **session.client.request("GET", f"{path}/{response['id']}")}
+    return response
 
 
-def _tell_deployed(told: Any) -> None:
-    _warn(told)
-    if told.get("removed_skills"):
-        printing.say(f"Removed skills: {', '.join(map(printing.plain, told['removed_skills']))}")
-    names = [skill["name"] for skill in told["manifest"]["skills"]]
-    state = "active" if told["is_active"] else "not active"
-    if _is_refused(told):
-        state = f"not active: {printing.plain(told['gate']['reason'])}"
-    elif (told.get("gate") or {}).get("state") == "gating":
+def _print_deployed(response: Any) -> None:
+    _warn(response)
+    if response.get("removed_skills"):
+        printing.say(f"Removed skills: {', '.join(map(printing.plain, response['removed_skills']))}")
+    names = [skill["name"] for skill in response["manifest"]["skills"]]
+    state = "active" if response["is_active"] else "not active"
+    if _is_rejected(response):
+        state = f"not active: {printing.plain(response['gate']['reason'])}"
+    elif (response.get("gate") or {}).get("state") == "gating":
         state = "not active yet: its eval suites are running"
     printing.answer(
-        f"v{told['version']} of {printing.plain(told['skillpack'])} is {state}. "
-        f"{_counted(names, 'skill')} ({', '.join(names)}), {printing.size(told['size_bytes'])}"
+        f"v{response['version']} of {printing.plain(response['skillpack'])} is {state}. "
+        f"{_counted(names, 'skill')} ({', '.join(names)}), {printing.size(response['size_bytes'])}"
     )
 
 
-def _is_refused(told: Any) -> bool:
-    return not told["is_active"] and (told.get("gate") or {}).get("state") == "refused"
+def _is_rejected(response: Any) -> bool:
+    return not response["is_active"] and (response.get("gate") or {}).get("state") == "refused"
 
 
 def _deployments(arguments: Namespace, session: Session) -> int:
     query = {"limit": max(1, arguments.limit)}
-    told = session.client.request("GET", session.route("/deployments"), query=query)
+    response = session.client.request("GET", session.route("/deployments"), query=query)
     rows = [
         (
             f"v{one['version']}",
@@ -202,10 +205,10 @@ def _deployments(arguments: Namespace, session: Session) -> int:
             one["created_by"],
             printing.shortened(one["notes"], 60),
         )
-        for one in told
+        for one in response
     ]
     head = ("VERSION", "STATE", "CREATED", "SIZE", "BY", "NOTES")
-    session.show(told, lambda: printing.table(head, rows, status=1))
+    session.show(response, lambda: printing.table(head, rows, status=1))
     return exits.OK
 
 
@@ -223,15 +226,15 @@ def _rollback(arguments: Namespace, session: Session) -> int:
 
 def _make_active(session: Session, version: str, *, force: bool) -> int:
     path = session.route(f"/deployments/{quote(version, safe='')}/activate")
-    told = session.client.request("POST", path, query={"force": force or None}, is_repeatable=True)
+    response = session.client.request("POST", path, query={"force": force or None}, is_repeatable=True)
 
     def text() -> None:
-        if told["is_active"]:
-            printing.answer(f"Activated v{told['version']} of {printing.plain(told['skillpack'])}.")
+        if response["is_active"]:
+            printing.answer(f"Activated v{response['version']} of {printing.plain(response['skillpack'])}.")
         else:
-            printing.answer(f"v{told['version']} becomes active when the suites of its gate pass.")
+            printing.answer(f"v{response['version']} becomes active when the suites of its gate pass.")
 
-    session.show(told, text)
+    session.show(response, text)
     return exits.OK
 
 
@@ -247,13 +250,13 @@ def _pull(arguments: Namespace, session: Session) -> int:
         names = bundles.unpack(session.client.content(path), Path(arguments.out), force=arguments.force)
     except bundles.BundleError as error:
         raise UsageProblem(str(error)) from error
-    told = {"folder": arguments.out, "files": names}
-    session.show(told, lambda: printing.answer(f"Wrote {_counted(names, 'file')} to {arguments.out}."))
+    response = {"folder": arguments.out, "files": names}
+    session.show(response, lambda: printing.answer(f"Wrote {_counted(names, 'file')} to {arguments.out}."))
     return exits.OK
 
 
 def _skills(arguments: Namespace, session: Session) -> int:
-    told = session.client.request("GET", "/v1/skills")
+    response = session.client.request("GET", "/v1/skills")
     rows = [
         (
             one["name"],
@@ -262,36 +265,42 @@ def _skills(arguments: Namespace, session: Session) -> int:
             one["type"],
             printing.shortened(one["description"], 70),
         )
-        for one in told
+        for one in response
     ]
-    session.show(told, lambda: printing.table(("SKILL", "SKILLPACK", "VERSION", "TYPE", "DESCRIPTION"), rows))
+    session.show(
+        response, lambda: printing.table(("SKILL", "SKILLPACK", "VERSION", "TYPE", "DESCRIPTION"), rows)
+    )
     return exits.OK
 
 
 def _skillpacks(arguments: Namespace, session: Session) -> int:
-    told = session.client.request("GET", "/v1/skillpacks")
+    response = session.client.request("GET", "/v1/skillpacks")
     rows = [
         (one["slug"], one["name"], f"v{one['last_version']}" if one["last_version"] else "", one["id"])
-        for one in told
+        for one in response
     ]
-    session.show(told, lambda: printing.table(("SLUG", "NAME", "NEWEST", "ID"), rows))
+    session.show(response, lambda: printing.table(("SLUG", "NAME", "NEWEST", "ID"), rows))
     return exits.OK
 
 
 def _packed(path: str) -> bytes:
     folder = Path(path)
     if not folder.is_dir():
-        raise UsageProblem(f"The folder {path!r} does not exist.")
+        raise UsageProblem(
+            f"The folder {path!r} does not exist. Use the folder with puras.yaml or skill.yaml."
+        )
     try:
         for one in bundles.left_out_of(folder):
-            printing.say(f"{printing.plain(one)}: left out, since no file of its skill names this notebook")
+            printing.say(
+                f"{printing.plain(one)}: left out, since no file of its skill contains the name of this notebook"
+            )
         return bundles.pack(folder)
     except bundles.BundleError as error:
         raise UsageProblem(str(error)) from error
 
 
-def _warn(told: Any) -> None:
-    for one in told["warnings"]:
+def _warn(response: Any) -> None:
+    for one in response["warnings"]:
         place = one["path"] if one.get("line") is None else f"{one['path']}:{one['line']}"
         printing.say(f"{printing.plain(place)}: warning: {printing.plain(one['message'])}")
 

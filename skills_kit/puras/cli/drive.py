@@ -1,4 +1,4 @@
-"""`puras drive ls`, `cp`, `rm`: files of the project. A path with the prefix `drive:` is in the drive."""
+"""The commands `puras drive ls`, `cp` and `rm`. A path with the prefix `drive:` is in the drive."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from puras.cli.exits import UsageProblem
 from puras.cli.session import Session, command, confirmed, group
 from puras.client import files
 
-_THERE: Final = "drive:"
+_PREFIX: Final = "drive:"
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
-    drive = group(commands, "drive", "List, copy and delete files of the drive.")
+    """Add the commands."""
+    drive = group(commands, "drive", "List, copy and delete files of the drive.", "puras drive ls -r")
     ls = command(drive, "ls", _list, "List the files in a folder of the drive.", "puras drive ls reports/ -r")
     ls.add_argument("path", nargs="?", default="", help="the folder; default: the root of the drive")
     ls.add_argument("-r", "--recursive", action="store_true", help="include subfolders")
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 
 
 def _list(arguments: Namespace, session: Session) -> int:
-    folder = _there(arguments.path)
+    folder = _drive_path(arguments.path)
     prefix = f"{folder.rstrip('/')}/" if folder else ""
     query = {"prefix": prefix, "limit": 200, "recursive": arguments.recursive}
     entries = list(session.client.pages("/v1/drive", query=query))
@@ -54,31 +54,33 @@ def _list(arguments: Namespace, session: Session) -> int:
 
 def _copy(arguments: Namespace, session: Session) -> int:
     source, target = arguments.source, arguments.target
-    if source.startswith(_THERE) == target.startswith(_THERE):
-        raise UsageProblem("One of the two paths begins with `drive:`, and the other does not.")
-    told = (
-        _up(session, Path(source), _there(target))
-        if target.startswith(_THERE)
-        else _down(session, source, target)
+    if source.startswith(_PREFIX) == target.startswith(_PREFIX):
+        raise UsageProblem(
+            "Exactly one of the two paths must start with `drive:`. Example: puras drive cp photo.jpg drive:uploads/"
+        )
+    copied = (
+        _upload(session, Path(source), _drive_path(target))
+        if target.startswith(_PREFIX)
+        else _download(session, source, target)
     )
-    session.show(told, lambda: printing.answer(f"{told['from']} → {told['to']}"))
+    session.show(copied, lambda: printing.answer(f"{copied['from']} → {copied['to']}"))
     return exits.OK
 
 
-def _up(session: Session, source: Path, target: str) -> dict[str, Any]:
+def _upload(session: Session, source: Path, target: str) -> dict[str, Any]:
     if not source.is_file():
-        raise UsageProblem(f"There is no file {str(source)!r}.")
+        raise UsageProblem(f"The file {str(source)!r} does not exist.")
     found = files.Source.of(source)
     progress = printing.Progress(source.name, found.size_bytes)
     try:
         path = session.client.send(found, target or f"{found.name}", told=progress)
     finally:
         progress.end()
-    return {"from": str(source), "to": f"{_THERE}{path}", "drive_path": path, "size_bytes": found.size_bytes}
+    return {"from": str(source), "to": f"{_PREFIX}{path}", "drive_path": path, "size_bytes": found.size_bytes}
 
 
-def _down(session: Session, source: str, target: str) -> dict[str, Any]:
-    path = _there(source)
+def _download(session: Session, source: str, target: str) -> dict[str, Any]:
+    path = _drive_path(source)
     to = Path(target)
     if target.endswith("/") or to.is_dir():
         to = to / path.rpartition("/")[2]
@@ -89,16 +91,16 @@ def _down(session: Session, source: str, target: str) -> dict[str, Any]:
         session.client.download(path, to, told=progress)
     finally:
         progress.end()
-    return {"from": f"{_THERE}{path}", "to": str(to), "drive_path": path, "size_bytes": facts["size_bytes"]}
+    return {"from": f"{_PREFIX}{path}", "to": str(to), "drive_path": path, "size_bytes": facts["size_bytes"]}
 
 
 def _delete(arguments: Namespace, session: Session) -> int:
-    path = _there(arguments.path)
+    path = _drive_path(arguments.path)
     confirmed(f"Delete {path} from the drive?", yes=arguments.yes)
     session.client.request("DELETE", f"/v1/drive/files/{quote(path)}")
     session.show({"deleted": path}, lambda: printing.answer(f"Deleted drive:{path}"))
     return exits.OK
 
 
-def _there(path: str) -> str:
-    return path.removeprefix(_THERE).removeprefix("./").strip("\n").lstrip("/")
+def _drive_path(path: str) -> str:
+    return path.removeprefix(_PREFIX).removeprefix("./").strip("\n").lstrip("/")

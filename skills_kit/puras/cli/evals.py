@@ -1,4 +1,4 @@
-"""`puras eval`, `eval-report`, `eval-diff`: eval suites of a skill."""
+"""The commands `puras eval`, `eval-report` and `eval-diff`: eval suites of a skill."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from puras.cli import exits, printing
 from puras.cli.exits import UsageProblem
 from puras.cli.session import Session, command, of_a_skillpack
 from puras.client.messages import new_key
+from puras.client.shapes import label_text
 
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
-_TELL_EVERY_S: Final = 5.0
-"""How often a person is told how far a suite is; at once when runs begin to wait for consent."""
+_REPORT_EVERY_S: Final = 5.0
+"""Interval of progress messages. A message follows immediately when more runs await approval."""
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
+    """Add the commands."""
     run = command(
         commands,
         "eval",
@@ -88,17 +89,18 @@ def _eval(arguments: Namespace, session: Session) -> int:
         return exits.OK
     printing.say(f"Suite {suite['id']}: {suite['total_runs']} runs…")
     suite = _when_ended(session, suite, arguments)
-    return _tell(suite, session)
+    return _show(suite, session)
 
 
 def _when_ended(session: Session, suite: Mapping[str, Any], arguments: Namespace) -> Mapping[str, Any]:
-    deadline, told_at, told, waiting = time.monotonic() + arguments.timeout, time.monotonic(), "", 0
+    deadline, printed_at = time.monotonic() + arguments.timeout, time.monotonic()
+    printed, waiting = "", 0
     while suite["status"] not in _ENDS:
-        is_news = suite["waiting_runs"] > waiting or time.monotonic() - told_at >= _TELL_EVERY_S
+        is_due = suite["waiting_runs"] > waiting or time.monotonic() - printed_at >= _REPORT_EVERY_S
         waiting = suite["waiting_runs"]
-        if is_news and (line := _so_far(suite)) != told:
+        if is_due and (line := _so_far(suite)) != printed:
             printing.say(line)
-            told_at, told = time.monotonic(), line
+            printed_at, printed = time.monotonic(), line
         if time.monotonic() > deadline:
             raise UsageProblem(
                 f"The suite has not ended after {arguments.timeout:g} s and continues: puras eval-report {suite['id']}"
@@ -110,32 +112,40 @@ def _when_ended(session: Session, suite: Mapping[str, Any], arguments: Namespace
 
 def _so_far(suite: Mapping[str, Any]) -> str:
     waiting = suite["waiting_runs"]
-    consent = f"; {waiting} awaiting approval: puras approvals" if waiting else ""
-    return f"  {suite['completed_runs']} of {suite['total_runs']} runs have ended{consent}"
+    approvals = f"; {waiting} awaiting approval: puras approvals" if waiting else ""
+    return f"  {suite['completed_runs']} of {suite['total_runs']} runs have ended{approvals}"
 
 
 def _report(arguments: Namespace, session: Session) -> int:
-    return _tell(session.client.request("GET", f"/v1/evals/{quote(arguments.suite_id, safe='')}"), session)
+    return _show(session.client.request("GET", f"/v1/evals/{quote(arguments.suite_id, safe='')}"), session)
 
 
 def _diff(arguments: Namespace, session: Session) -> int:
     query = {"skill": arguments.skill, "base": arguments.base, "head": arguments.head}
-    told = session.client.request("GET", f"{_route(session)}/diff", query=query)
-    names = ("pass_rate_pct", "mean_score", "mean_cost_micros", "mean_latency_ms")
-    rows = [(name, *(_number(told[side].get(name)) for side in ("base", "head", "deltas"))) for name in names]
+    diff = session.client.request("GET", f"{_route(session)}/diff", query=query)
+    names = {
+        "pass_rate_pct": "pass rate (%)",
+        "mean_score": "mean score",
+        "mean_cost_micros": "mean cost (micros)",
+        "mean_latency_ms": "mean latency (ms)",
+    }
+    rows = [
+        (title, *(_number(diff[side].get(field)) for side in ("base", "head", "deltas")))
+        for field, title in names.items()
+    ]
 
     def text() -> None:
         printing.table(("", "BASE", "HEAD", "CHANGE"), rows)
-        for kind in ("broken", "mended"):
-            if told[f"{kind}_cases"]:
-                printing.answer(f"{kind}: {printing.shortened(', '.join(told[f'{kind}_cases']))}")
-        printing.answer("Regressions in head." if told["regressed"] else "No regressions in head.")
+        for label, field in (("broken", "broken_cases"), ("fixed", "mended_cases")):
+            if diff[field]:
+                printing.answer(f"{label}: {printing.shortened(', '.join(diff[field]))}")
+        printing.answer("Regressions in head." if diff["regressed"] else "No regressions in head.")
 
-    session.show(told, text)
-    return exits.FAILED if told["regressed"] else exits.OK
+    session.show(diff, text)
+    return exits.FAILED if diff["regressed"] else exits.OK
 
 
-def _tell(suite: Mapping[str, Any], session: Session) -> int:
+def _show(suite: Mapping[str, Any], session: Session) -> int:
     session.show(suite, lambda: _text(suite))
     return (
         exits.FAILED
@@ -146,7 +156,7 @@ def _tell(suite: Mapping[str, Any], session: Session) -> int:
 
 def _text(suite: Mapping[str, Any]) -> None:
     version = f" v{suite['version']}" if suite.get("version") else ""
-    label = f"  ({suite['label']}: no language model answered)" if suite.get("label") else ""
+    label = f"  ({label_text(suite['label'])}: no language model replied)" if suite.get("label") else ""
     printing.answer(f"{printing.plain(suite['skill_name'])}{version}  {suite['status']}{label}")
     printing.answer(
         f"runs     {suite['completed_runs']} of {suite['total_runs']}, {suite['failed_runs']} without a result"
@@ -161,9 +171,9 @@ def _text(suite: Mapping[str, Any]) -> None:
     if rows:
         printing.table(("GRADER", "KIND", "SCORE", "PASSED", "RUNS"), rows)
     if suite["gate_passed"] is not None:
-        said = "passed" if suite["gate_passed"] else "failed"
+        outcome = "passed" if suite["gate_passed"] else "failed"
         printing.answer(
-            f"gate     {printing.coloured(said, said)} (threshold {_number(suite['threshold'])} %)"
+            f"gate     {printing.colored(outcome, outcome)} (threshold {_number(suite['threshold'])} %)"
         )
 
 

@@ -1,4 +1,4 @@
-"""Exit codes of commands."""
+"""The exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ MEANINGS: Final = {
 
 
 class UsageProblem(Exception):
-    """An argument is invalid. The text says what to write instead."""
+    """An argument is invalid. The message names a valid one."""
 
 
 class NoKey(Exception):
-    """There is no API key. The text says where to set one."""
+    """There is no API key. The message says where to set it."""
 
 
 def code_of(error: PurasAPIError) -> int:

@@ -1,4 +1,4 @@
-"""Names the command where the hint of an error names a route of the API that the command line has, too."""
+"""Replace routes of the API in error messages with the equivalent commands."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _ROUTE: Final = re.compile(r"`?\b(GET|POST|PUT|PATCH|DELETE) (/v1/[\w/{}…-]+)`
 
 
 def with_commands(text: str) -> str:
-    """Return the text with `puras deployments` instead of `GET /v1/deployments`; other routes stay."""
+    """Return the text with `puras deployments` instead of `GET /v1/deployments`; keep other routes."""
 
-    def named(route: re.Match[str]) -> str:
+    def command_of(route: re.Match[str]) -> str:
         command = _COMMANDS.get(f"{route[1]} {route[2]}")
         return route[0] if command is None else f"`{command}`"
 
-    return _ROUTE.sub(named, text)
+    return _ROUTE.sub(command_of, text)

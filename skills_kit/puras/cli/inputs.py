@@ -1,4 +1,4 @@
-"""What a job is given on the command line."""
+"""Read the inputs of a job from the command line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from puras.cli.exits import UsageProblem
 
 
 def read(arguments: Namespace) -> dict[str, Any]:
-    """All inputs: an object, and what `-i` says beside it or in the place of it.
+    """Return all inputs. Inputs of `-i` replace those of the JSON object with the same names.
 
     Raises:
-        UsageProblem: something is not what it should be.
+        UsageProblem: An input is invalid, or a file does not exist.
     """
     given = arguments.inputs if arguments.inputs is not None else arguments.json
     whole = _object(text(given)) if isinstance(given, str) else {}
@@ -24,19 +24,19 @@ def read(arguments: Namespace) -> dict[str, Any]:
 
 
 def pairs(words: Iterable[str]) -> dict[str, Any]:
-    """`NAME=VALUE` each: JSON, else text; `@file` is a file to be uploaded.
+    """Parse words of the form `NAME=VALUE`. A value is JSON, otherwise text; `@FILE` is a file to upload.
 
     Raises:
-        UsageProblem: there is no `=`, or no such file.
+        UsageProblem: There is no `=`, or the file does not exist.
     """
     return dict(_pair(word) for word in words)
 
 
 def text(word: str) -> str:
-    """The word; what a file holds for `@file`, and stdin for `-`.
+    """Return the word itself, the content of the file for `@FILE`, or stdin for `-`.
 
     Raises:
-        UsageProblem: there is no such file, or it is not text.
+        UsageProblem: The file does not exist, or is not text.
     """
     if word == "-":
         return sys.stdin.read()
@@ -45,17 +45,17 @@ def text(word: str) -> str:
     try:
         return Path(word[1:]).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UsageProblem(f"{word[1:]} cannot be read as text: {error}") from error
+        raise UsageProblem(f"The file {word[1:]!r} cannot be read as text: {error}") from error
 
 
 def _pair(word: str) -> tuple[str, Any]:
     name, separator, value = word.partition("=")
     if not separator or not name:
-        raise UsageProblem(f"Write {word!r} as NAME=VALUE.")
+        raise UsageProblem(f"{word!r} has no `=`. Write it as NAME=VALUE, for example: -i name=Ada")
     if value.startswith("@"):
         path = Path(value[1:])
         if not path.is_file():
-            raise UsageProblem(f"There is no file {value[1:]!r}, which the input {name!r} names.")
+            raise UsageProblem(f"The file {value[1:]!r} of the input {name!r} does not exist.")
         return name, path
     try:
         return name, json.loads(value)
@@ -68,8 +68,8 @@ def _object(words: str) -> dict[str, Any]:
         value = json.loads(words)
     except ValueError as error:
         raise UsageProblem(
-            f'The inputs are not JSON ({error}). Write an object: {{"name": "Ada"}}'
+            f'The inputs are not valid JSON ({error}). Pass an object: --inputs \'{{"name": "Ada"}}\''
         ) from error
     if not isinstance(value, dict):
-        raise UsageProblem('The inputs are not an object. Write one: {"name": "Ada"}')
+        raise UsageProblem('The inputs are not a JSON object. Pass an object: --inputs \'{"name": "Ada"}\'')
     return value

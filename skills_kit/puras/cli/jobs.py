@@ -1,4 +1,4 @@
-"""`puras run`, `jobs`, `job`, `logs`, `spans`, `cancel`, `replay`, `feedback`."""
+"""The commands for jobs: `puras run`, `jobs`, `job`, `logs`, `spans`, `cancel`, `replay` and `feedback`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _QUIET: Final = frozenset({"queued", "started", "succeeded", "sandbox", "functio
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
+    """Add the commands."""
     _add_run(commands)
     jobs = command(
         commands, "jobs", _jobs, "List the jobs of the project, newest first.", "puras jobs --status failed"
@@ -142,7 +142,9 @@ def _add_run(commands: Any) -> None:
 
 def _run(arguments: Namespace, session: Session) -> int:
     if (arguments.skill is None) == (arguments.prompt is None):
-        raise UsageProblem("Give the name of a skill, or a prompt with -p. `puras skills` lists the skills.")
+        raise UsageProblem(
+            "Pass either the name of a skill, or a prompt with -p. List the skills with: puras skills"
+        )
     if not arguments.local:
         return _run_on(session.client, arguments, session)
     with local.instance(arguments.dir, say=printing.say) as served:
@@ -168,41 +170,41 @@ def _run_on(client: Client, arguments: Namespace, session: Session) -> int:
     if arguments.is_async:
         session.show(job, lambda: printing.answer(job["id"]))
         return exits.OK
-    return _to_its_end(client, job, arguments, session)
+    return _until_end(client, job, arguments, session)
 
 
-def _to_its_end(client: Client, job: Job, arguments: Namespace, session: Session) -> int:
+def _until_end(client: Client, job: Job, arguments: Namespace, session: Session) -> int:
     try:
         if not session.as_json and sys.stderr.isatty():
             _follow(client, job["id"], is_local=arguments.local)
         job = approvals.ended(client, job["id"], arguments.timeout, is_local=arguments.local)
     except JobTimeout as late:
-        printing.say(f"{late} See it with: puras logs -f {job['id']}")
+        printing.say(f"{late} Follow it with: puras logs -f {job['id']}")
         session.show(late.job, lambda: None)
         return exits.FAILED
     except KeyboardInterrupt:
         printing.say(f"\nThe job continues: puras logs -f {job['id']}, or puras cancel {job['id']}")
         raise
-    return _tell_end(client, job, session)
+    return _print_end(client, job, session)
 
 
 def _follow(client: Client, job_id: str, *, is_local: bool) -> None:
-    told = set[str]()
+    printed = set[str]()
     with client.stream(job_id) as events:
         for event in events:
             if event["type"] == "waiting":
-                told |= approvals.tell(client, job_id, told, is_local=is_local)
+                printed |= approvals.print_pending(client, job_id, printed, is_local=is_local)
             if event["type"] not in _QUIET:
                 printing.say(printing.event(event))
 
 
-def _tell_end(client: Client, job: Job, session: Session) -> int:
+def _print_end(client: Client, job: Job, session: Session) -> int:
     has_result = job["status"] == "succeeded"
     if session.as_json:
         printing.answer_json(job)
     else:
         cost = printing.dollars(job.get("cost_micros", 0))
-        printing.say(f"{printing.coloured(job['status'], job['status'])}  {cost}  {client.url(job)}")
+        printing.say(f"{printing.colored(job['status'], job['status'])}  {cost}  {client.url(job)}")
         if job.get("simulation"):
             printing.say(f"puras: {job['simulation']}")
         if has_result:
@@ -246,7 +248,7 @@ def _job(arguments: Namespace, session: Session) -> int:
         printing.answer(f"job      {job['id']}")
         printing.answer(f"skill    {printing.plain(job['skill_name'])}{f' v{version}' if version else ''}")
         printing.answer(
-            f"status   {printing.coloured(job['status'], job['status'])}  {job.get('waiting_reason') or ''}"
+            f"status   {printing.colored(job['status'], job['status'])}  {job.get('waiting_reason') or ''}"
         )
         if job.get("simulation"):
             printing.answer(f"note     {job['simulation']}")
@@ -288,12 +290,12 @@ def _spans(arguments: Namespace, session: Session) -> int:
 
 def _cancel(arguments: Namespace, session: Session) -> int:
     job = session.client.cancel(arguments.job_id)
-    session.show(job, lambda: printing.answer(f"{job['id']} is {_after_cancel(job)}"))
+    session.show(job, lambda: printing.answer(f"Job {job['id']}: {_after_cancel(job)}"))
     return exits.OK
 
 
 def _after_cancel(job: Job) -> str:
-    return job["status"] if job["status"] in ENDS else f"{job['status']}, and is cancelled within seconds"
+    return job["status"] if job["status"] in ENDS else f"{job['status']}. It ends within seconds"
 
 
 def _replay(arguments: Namespace, session: Session) -> int:
@@ -301,14 +303,14 @@ def _replay(arguments: Namespace, session: Session) -> int:
     query = {"version": arguments.version}
     job = session.client.request("POST", path, query=query, idempotency_key=new_key())
     session.show(
-        job, lambda: printing.answer(f"The new job is {job['id']}. See it with: puras logs -f {job['id']}")
+        job, lambda: printing.answer(f"The new job is {job['id']}. Follow it with: puras logs -f {job['id']}")
     )
     return exits.OK
 
 
 def _feedback(arguments: Namespace, session: Session) -> int:
-    told = session.client.feedback(
+    rating = session.client.feedback(
         arguments.job_id, rating=arguments.rating, comment=arguments.comment, end_user_id=arguments.end_user
     )
-    session.show(told, lambda: printing.answer("Saved."))
+    session.show(rating, lambda: printing.answer("Saved the rating."))
     return exits.OK

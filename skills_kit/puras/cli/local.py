@@ -1,4 +1,4 @@
-"""`puras serve`, and `puras run --local`: an instance of one's own, which `puras-studio` runs."""
+"""The command `puras serve`, and `puras run --local`: a local instance, which `puras-studio` runs."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from puras.client.forms import bundle
 from puras.client.messages import new_key
 
 _HINT: Final = (
-    "This runs `puras-studio`, which is not installed here. Install the package `puras-studio` beside `puras-kit`, or "
-    "use `make run` in a checkout of it; `puras login` and `puras deploy` need neither."
+    "The program `puras-studio`, which runs a local instance, is not installed. Install the package `puras-studio` in "
+    "the same environment as `puras-kit`, or use an instance that is running: puras login"
 )
 _PROJECT: Final = "Local"
 _CREDIT_USD: Final = "10"
 _START_S: Final = 180.0
 _END_S: Final = 40.0
-_LOOK_S: Final = 1.0
+_INTERVAL_S: Final = 1.0
 _FIRST_PORT: Final = "8787"
 
 Say = Callable[[str], None]
 
 
 class Served(NamedTuple):
-    """An instance, and the bundle that it was given."""
+    """An instance and the deployed bundle."""
 
     client: Client
     content: bytes
@@ -64,10 +64,10 @@ def add(commands: Any) -> None:
 
 def _serve(arguments: Namespace, session: Session) -> int:
     with instance(arguments.dir, say=printing.say, port=arguments.port) as (client, content):
-        told = {"api_base": client.api_base, "skills": client.request("GET", "/v1/skills")}
-        names = ", ".join(skill["name"] for skill in told["skills"])
+        served = {"api_base": client.api_base, "skills": client.request("GET", "/v1/skills")}
+        names = ", ".join(skill["name"] for skill in served["skills"])
         session.show(
-            told, lambda: printing.answer(f"Serving {names} at {client.api_base}. Press Ctrl-C to stop.")
+            served, lambda: printing.answer(f"Serving {names} at {client.api_base}. Press Ctrl-C to stop.")
         )
         printing.say("In another terminal, in this folder: puras run --local NAME -i INPUT=VALUE")
         sys.stdout.flush()
@@ -77,11 +77,11 @@ def _serve(arguments: Namespace, session: Session) -> int:
 
 @contextmanager
 def instance(folder: str, *, say: Say, port: str | None = None) -> Iterator[Served]:
-    """An instance with the folder's skills; started for it, and ended with it, unless one is there.
+    """Provide an instance with the skills of the folder. Start and stop it, unless it is running already.
 
     Raises:
-        UsageProblem: it cannot be started here.
-        PurasAPIError: the skills are not good.
+        UsageProblem: The instance cannot be started on this host.
+        PurasAPIError: The skills are invalid.
     """
     content = _packed(Path(folder))
     program = _program()
@@ -89,22 +89,22 @@ def instance(folder: str, *, say: Say, port: str | None = None) -> Iterator[Serv
     base = f"http://127.0.0.1:{environment['PURAS_PORT']}"
     with _running(program, environment, base, say):
         client = _client(program, environment, base)
-        told = client.request(
+        deployed = client.request(
             "POST", "/v1/deployments", body=bundle(content, activate="true"), idempotency_key=new_key()
         )
-        say(f"Deployed v{told['version']} at {base}")
+        say(f"Deployed v{deployed['version']} at {base}")
         yield Served(client, content)
 
 
 @contextmanager
 def _running(program: str, environment: Mapping[str, str], base: str, say: Say) -> Iterator[None]:
     if _is_ready(base):
-        say(f"An instance is there already, at {base}")
+        say(f"Using the instance that is running at {base}")
         yield
         return
     log = connecting.path().with_name("local.log")
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    say(f"Starting an instance at {base}; its log is {log}")
+    say(f"Starting an instance at {base}. Its log is {log}")
     before = signal.signal(signal.SIGTERM, _end)
     with log.open("wb") as sink:
         process = subprocess.Popen(
@@ -128,7 +128,9 @@ def _wait_ready(process: subprocess.Popen[bytes], base: str, log: Path) -> None:
     while not _is_ready(base):
         if process.poll() is not None or time.monotonic() > deadline:
             lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
-            raise UsageProblem("The instance did not start. Its log ends with:\n" + "\n".join(lines))
+            raise UsageProblem(
+                f"The instance at {base} did not start. The last lines of its log {log}:\n" + "\n".join(lines)
+            )
         time.sleep(0.2)
 
 
@@ -147,16 +149,16 @@ def _end(*_: object) -> None:
 
 
 def _client(program: str, environment: Mapping[str, str], base: str) -> Client:
-    """With the key of the project that earlier runs have made, else of a new one."""
+    """Return a client with the saved key of an earlier run, otherwise with that of a new project."""
     file = connecting.path().with_name("local.json")
     home = f"{base} {environment.get('PURAS_HOME', '')}"
-    kept = _kept(file)
-    if key := kept.get(home):
+    saved = _saved(file)
+    if key := saved.get(home):
         client = Client(str(key), api_base=base)
         try:
             client.request("GET", "/v1/me")
         except NotSignedIn:
-            pass  # the instance was made anew
+            pass  # the instance was deleted and created again
         else:
             return client
     made = subprocess.run(
@@ -168,45 +170,47 @@ def _client(program: str, environment: Mapping[str, str], base: str) -> Client:
         timeout=_START_S,
     )
     if made.returncode != 0:
-        raise UsageProblem(f"No project could be made: {made.stderr.strip()}")
+        raise UsageProblem(f"The project could not be created: {made.stderr.strip()}")
     key = json.loads(made.stdout)["api_key"]
-    connecting.write_private(file, {**kept, home: key})
+    connecting.write_private(file, {**saved, home: key})
     return Client(str(key), api_base=base)
 
 
 def running() -> Client:
-    """A client of the instance that `puras serve` or `run --local` runs here.
+    """Return a client of the instance that `puras serve` or `puras run --local` has started.
 
     Raises:
-        UsageProblem: none runs at the port.
+        UsageProblem: No such instance is running at the port.
     """
     base = f"http://127.0.0.1:{os.environ.get('PURAS_PORT') or _FIRST_PORT}"
     home = f"{base} {os.environ.get('PURAS_HOME', '')}"
-    key = _kept(connecting.path().with_name("local.json")).get(home)
+    key = _saved(connecting.path().with_name("local.json")).get(home)
     if key is None or not _is_ready(base):
-        raise UsageProblem(f"No instance of `puras serve` runs at {base}. PURAS_PORT names another port.")
+        raise UsageProblem(
+            f"No local instance is running at {base}. Start one with `puras serve`, or set PURAS_PORT to its port."
+        )
     return Client(str(key), api_base=base)
 
 
-def _kept(file: Path) -> dict[str, Any]:
+def _saved(file: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
+        saved = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def _watch(client: Client, folder: Path, before: bytes, *, is_watching: bool) -> None:
-    """Deploy the folder each time it has changed, until somebody ends this."""
+    """Deploy the folder after each change, until the user stops the command."""
     while True:
-        time.sleep(_LOOK_S)
+        time.sleep(_INTERVAL_S)
         if not is_watching or (content := _packed(folder)) == before:
             continue
         before = content
         try:
             body = bundle(content, activate="true")
-            told = client.request("POST", "/v1/deployments", body=body, idempotency_key=new_key())
-            printing.say(f"Deployed v{told['version']}")
+            deployed = client.request("POST", "/v1/deployments", body=body, idempotency_key=new_key())
+            printing.say(f"Deployed v{deployed['version']}")
         except Invalid as error:
             for one in error.errors:
                 printing.say(printing.problem(one))
@@ -215,7 +219,9 @@ def _watch(client: Client, folder: Path, before: bytes, *, is_watching: bool) ->
 
 def _packed(folder: Path) -> bytes:
     if not folder.is_dir():
-        raise UsageProblem(f"There is no folder {str(folder)!r}.")
+        raise UsageProblem(
+            f"The folder {str(folder)!r} does not exist. Set the folder of the skillpack with --dir."
+        )
     try:
         return bundles.pack(folder)
     except bundles.BundleError as error:
@@ -223,8 +229,8 @@ def _packed(folder: Path) -> bytes:
 
 
 def _program() -> str:
-    beside = Path(sys.executable).with_name("puras-studio")
-    program = shutil.which("puras-studio") or (str(beside) if beside.is_file() else None)
+    neighbor = Path(sys.executable).with_name("puras-studio")
+    program = shutil.which("puras-studio") or (str(neighbor) if neighbor.is_file() else None)
     if program is None:
         raise UsageProblem(_HINT)
     return program
@@ -232,7 +238,7 @@ def _program() -> str:
 
 def _is_ready(base: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{base}/ready/workers", timeout=5):  # noqa: S310 - on this machine
+        with urllib.request.urlopen(f"{base}/ready/workers", timeout=5):  # noqa: S310 - a URL of this host
             return True
     except urllib.error.HTTPError as error:
         error.close()

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except PurasAPIError as error:
-        return _refused(error, session)
+        return _rejected(error, session)
     except NoKey as error:
         return _ended(str(error), "no_key", exits.AUTH, session)
     except (UsageProblem, OSError) as error:
@@ -56,7 +56,7 @@ def parser() -> ArgumentParser:
     whole = ArgumentParser(
         prog="puras",
         description="Create, deploy and run the skills of a project.",
-        epilog="exit codes:\n"
+        epilog="example: puras run greet -i name=Ada\n\nexit codes:\n"
         + "\n".join(f"  {code}  {meaning}" for code, meaning in exits.MEANINGS.items()),
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -69,7 +69,7 @@ def parser() -> ArgumentParser:
     return whole
 
 
-def _refused(error: PurasAPIError, session: Session) -> int:
+def _rejected(error: PurasAPIError, session: Session) -> int:
     code = exits.code_of(error)
     if session.as_json:
         printing.answer_json({"detail": error.detail, "status": error.status, **error.facts})
@@ -77,7 +77,7 @@ def _refused(error: PurasAPIError, session: Session) -> int:
     problems = error.errors
     for one in problems:
         printing.say(printing.problem(one))
-    return _told(
+    return _failed(
         _summary(problems) if _repeats(error.detail, problems) else with_commands(error.detail), code
     )
 
@@ -93,11 +93,11 @@ def _summary(problems: Sequence[Problem]) -> str:
 
 def _ended(text: str, reason: str, code: int, session: Session) -> int:
     if not session.as_json:
-        return _told(text, code)
+        return _failed(text, code)
     printing.answer_json({"detail": text, "code": reason})
     return code
 
 
-def _told(text: str, code: int) -> int:
+def _failed(text: str, code: int) -> int:
     printing.say(f"puras: {printing.plain_lines(text)}")
     return code

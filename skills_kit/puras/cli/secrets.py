@@ -1,4 +1,4 @@
-"""`puras secrets set`, `ls`, `rm`: write-only values that skills read as environment variables."""
+"""The commands `puras secrets set`, `ls` and `rm`: write-only values that skills read as environment variables."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from puras.cli.session import Session, command, confirmed, group
 
 
 def add(commands: Any) -> None:
-    """Add these commands."""
-    secrets = group(commands, "secrets", "Set, list and delete secrets. Their values cannot be read.")
+    """Add the commands."""
+    secrets = group(
+        commands, "secrets", "Set, list and delete secrets. Their values cannot be read.", "puras secrets ls"
+    )
     put = command(
         secrets, "set", _set, "Set a secret of the project or of a skillpack.", "puras secrets set SHOP_TOKEN"
     )
     put.add_argument(
         "name",
         metavar="NAME[=VALUE]",
-        help="the name, or name and value; without a value, a prompt asks for it, or it is read from stdin",
+        help="the name, or name and value; without a value, the command asks for it or reads it from stdin",
     )
     ls = command(secrets, "ls", _list, "List the names of the secrets.", "puras secrets ls")
     rm = command(secrets, "rm", _delete, "Delete a secret.", "puras secrets rm SHOP_TOKEN")
@@ -42,16 +44,18 @@ def _set(arguments: Namespace, session: Session) -> int:
     if not separator:
         value = getpass(f"Value of {name}: ") if sys.stdin.isatty() else sys.stdin.read().removesuffix("\n")
     if not value:
-        raise UsageProblem("The value is empty.")
-    told = session.client.request("PUT", _route(arguments), body={"name": name, "value": value})
-    session.show(told, lambda: printing.answer(f"Set {printing.plain(told['name'])}. New jobs use it."))
+        raise UsageProblem(f"The value of {name} is empty. Pass it as NAME=VALUE, or write it to stdin.")
+    saved = session.client.request("PUT", _route(arguments), body={"name": name, "value": value})
+    session.show(
+        saved, lambda: printing.answer(f"Saved the secret {printing.plain(saved['name'])}. New jobs use it.")
+    )
     return exits.OK
 
 
 def _list(arguments: Namespace, session: Session) -> int:
-    told = session.client.request("GET", _route(arguments))
-    rows = [(one["name"], one["updated_at"][:16].replace("T", " ")) for one in told]
-    session.show(told, lambda: printing.table(("NAME", "SET"), rows))
+    found = session.client.request("GET", _route(arguments))
+    rows = [(one["name"], one["updated_at"][:16].replace("T", " ")) for one in found]
+    session.show(found, lambda: printing.table(("NAME", "UPDATED"), rows))
     return exits.OK
 
 
@@ -59,7 +63,8 @@ def _delete(arguments: Namespace, session: Session) -> int:
     confirmed(f"Delete the secret {arguments.name}?", yes=arguments.yes)
     session.client.request("DELETE", f"{_route(arguments)}/{quote(arguments.name, safe='')}")
     session.show(
-        {"deleted": arguments.name}, lambda: printing.answer(f"Deleted {printing.plain(arguments.name)}.")
+        {"deleted": arguments.name},
+        lambda: printing.answer(f"Deleted the secret {printing.plain(arguments.name)}."),
     )
     return exits.OK
 

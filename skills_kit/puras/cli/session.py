@@ -1,4 +1,4 @@
-"""What commands have in common: the options of every one, the client, the skillpack that the folder belongs to."""
+"""The common parts of all commands: options, the client, and the skillpack of the current folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from puras.client import Client
 
 PACK_FILE: Final = "puras.yaml"
 _RETRIES: Final = 3
-"""A person waits: after a second and a half, the command says that nobody answers."""
+"""A command fails after about 1.5 seconds without a connection, since a user waits for it."""
 
 
 class Pack(NamedTuple):
-    """What `puras.yaml` says of the folder that it lies in."""
+    """The fields of a puras.yaml, and the folder that contains it."""
 
     folder: Path
     slug: str | None
@@ -29,7 +29,7 @@ class Pack(NamedTuple):
 
 
 class Session:
-    """One command's way to the instance."""
+    """The instance and the output format of one command."""
 
     def __init__(self, arguments: Namespace) -> None:
         self.as_json: bool = getattr(arguments, "json", False) is True
@@ -38,10 +38,10 @@ class Session:
 
     @cached_property
     def client(self) -> Client:
-        """The client of the instance that the options, the environment or `puras login` name.
+        """Return the client of the instance in the options, the environment or the data of `puras login`.
 
         Raises:
-            NoKey: there is no key.
+            NoKey: There is no API key.
         """
         try:
             return Client(skillpack=self.skillpack, api_base=self._base, retries=_RETRIES)
@@ -50,7 +50,7 @@ class Session:
 
     @cached_property
     def skillpack(self) -> str | None:
-        """The option, else the slug in the folder's puras.yaml, else None: the project's default one."""
+        """Return the option, otherwise the slug in puras.yaml, otherwise None for the default skillpack."""
         if self._skillpack:
             return self._skillpack
         pack = pack_of(Path.cwd())
@@ -58,18 +58,18 @@ class Session:
 
     @cached_property
     def named_skillpack(self) -> str:
-        """The same, by the name of the default one where none is given."""
+        """Return the skillpack, with the slug of the default skillpack instead of None."""
         if self.skillpack:
             return self.skillpack
         packs = self.client.request("GET", "/v1/skillpacks")
         return next((str(pack["slug"]) for pack in packs if pack["is_default"]), "default")
 
     def route(self, path: str) -> str:
-        """`/v1/deployments…` of the skillpack, or of the default one."""
+        """Return the route of a path, such as `/deployments`, for the skillpack or the default skillpack."""
         return f"/v1/skillpacks/{quote(self.skillpack, safe='')}{path}" if self.skillpack else f"/v1{path}"
 
     def show(self, value: object, text: Callable[[], object]) -> None:
-        """The value as JSON when that is wanted, else what `text` prints."""
+        """Print the value as JSON with `--json`; otherwise call `text`."""
         if self.as_json:
             printing.answer_json(value)
         else:
@@ -98,10 +98,14 @@ def command(
     return parser
 
 
-def group(commands: Any, name: str, summary: str) -> Any:
-    """Add a group of commands."""
+def group(commands: Any, name: str, summary: str, example: str) -> Any:
+    """Add a group of commands, with an example of a call."""
     parser: ArgumentParser = commands.add_parser(
-        name, help=_first_lower(summary), description=summary, allow_abbrev=False
+        name,
+        help=_first_lower(summary),
+        description=summary,
+        epilog=f"example: {example}",
+        allow_abbrev=False,
     )
     return parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
 
@@ -130,7 +134,7 @@ def confirmed(question: str, *, yes: bool) -> None:
     """Ask the user before a permanent change. Do not ask without a terminal.
 
     Raises:
-        UsageProblem: the user declines.
+        UsageProblem: The user declined.
     """
     if yes or not sys.stdin.isatty():
         return
@@ -141,7 +145,7 @@ def confirmed(question: str, *, yes: bool) -> None:
 
 
 def _value(text: str, key: str) -> str | None:
-    """A line `key: word` of puras.yaml, which we write ourselves; the instance reads the rest."""
+    """Return the value of a line `key: value` of puras.yaml. The kit has no parser for YAML; the instance has one."""
     found = re.search(rf"^{key}:[ \t]*(['\"]?)([^'\"#\n]*?)\1[ \t]*(?:#.*)?$", text, re.MULTILINE)
     return found[2].strip() or None if found else None
 

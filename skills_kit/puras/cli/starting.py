@@ -1,4 +1,4 @@
-"""`puras init`: create a skillpack from a template."""
+"""The command `puras init`, which creates a skillpack from a template."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
 
 
 def templates() -> dict[str, Path]:
-    """Return the folders of the templates by name. In a job there are none."""
+    """Return the folders of the templates by name; empty in a job, where the kit has no templates."""
     root = _INSTALLED if _INSTALLED.is_dir() else _IN_A_CHECKOUT
     if not root.is_dir():
         return {}
@@ -73,9 +73,11 @@ def _init(arguments: Namespace, session: Session) -> int:
     names = [path.relative_to(source) for path in files] if source else []
     pack = _pack_file(arguments)
     planned = [*names, *([Path(PACK_FILE)] if pack else [])]
-    there = [name for name in planned if (target / name).exists()]
-    if there:
-        raise UsageProblem(f"{target / there[0]} already exists. Choose another folder. Nothing was written.")
+    existing = [name for name in planned if (target / name).exists()]
+    if existing:
+        raise UsageProblem(
+            f"{target / existing[0]} already exists. No file was written. Use another folder: puras init FOLDER"
+        )
     for path, name in zip(files, names, strict=True):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target / name)
@@ -101,8 +103,8 @@ def _next_steps(target: Path, readme: Path | None) -> list[str]:
     commands = ["puras validate", "puras deploy"]
     if readme is not None and (found := _COMMANDS.search(readme.read_text(encoding="utf-8"))):
         commands = found[1].splitlines()
-    without = "`puras run --local` starts an instance for the skillpack; `puras login` selects a running one."
-    return ["Next:", *into, *commands, without]
+    note = "`puras run --local` starts a local instance; `puras login` selects an instance that is running."
+    return ["Next:", *into, *commands, note]
 
 
 def _is_wanted(path: Path) -> bool:
@@ -111,6 +113,6 @@ def _is_wanted(path: Path) -> bool:
 
 def _pack_file(arguments: Namespace) -> str:
     """Return the text of puras.yaml. JSON strings are valid YAML."""
-    said = {"slug": arguments.slug, "title": arguments.name, "description": arguments.description}
-    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in said.items() if value]
+    values = {"slug": arguments.slug, "title": arguments.name, "description": arguments.description}
+    lines = [f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items() if value]
     return "".join(lines)

@@ -1,4 +1,4 @@
-"""A job's spans as a tree, each with a bar where it lay in the job's time."""
+"""Draw the spans of a job as a tree, each with a bar for its time within the job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Row(NamedTuple):
 
 
 def lines(spans: Sequence[Span]) -> Iterator[str]:
-    """One line a span, children below their parent, in the order in which they began."""
+    """Yield one line for each span, in order of their start, with children after their parent."""
     if not spans:
         yield "The job has no spans yet."
         return
@@ -40,7 +40,7 @@ def lines(spans: Sequence[Span]) -> Iterator[str]:
             (row.start_ms - first) / whole_ms, row.duration_ms, whole_ms, width=width, full=full, part=part
         )
         kind = "failed" if row.span["attributes"].get("ok") is False else "running"
-        yield f"{label} {printing.coloured(bar, kind)} {printing.seconds(row.duration_ms):>9}"
+        yield f"{label} {printing.colored(bar, kind)} {printing.seconds(row.duration_ms):>9}"
 
 
 def _rows(spans: Sequence[Span]) -> Iterator[_Row]:
@@ -76,7 +76,7 @@ def _bar(
 
 
 def _characters() -> tuple[str, str]:
-    """For what has ended and for what goes on, as the terminal can write them."""
+    """Return the characters for completed and for running spans, in the encoding of the terminal."""
     try:
         "█░".encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:

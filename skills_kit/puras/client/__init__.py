@@ -1,6 +1,6 @@
-"""Running skills from any program: `Client`, and `AsyncClient` for programs on an event loop.
+"""Run skills from any program: `Client`, and `AsyncClient` for programs with an event loop.
 
-Standard library only, like the rest of the kit.
+Like the rest of the kit, the client uses only the standard library.
 """
 
 from puras.client.asynchronous import AsyncClient

@@ -60,7 +60,7 @@ class AsyncClient:
         *,
         prompt: str | None = None,
         version: int | None = None,
-        timeout: float = 600.0,  # noqa: ASYNC109 - of the job, as the synchronous client has it
+        timeout: float = 600.0,  # noqa: ASYNC109 - the time limit of the job, as in `Client`
         poll_interval: float = 2.0,
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
@@ -149,7 +149,7 @@ class AsyncClient:
         return await self._in_thread(partial(self._client.events, job_id, after=after))
 
     async def stream(self, job_id: str, *, after: int = 0, deltas: bool = False) -> AsyncIterator[Event]:
-        """See `Client.stream`; leaving the loop hangs up."""
+        """See `Client.stream`. Leave the loop to disconnect."""
         with self._client.stream(job_id, after=after, deltas=deltas) as events:
             while (event := await self._in_thread(lambda: next(events, None))) is not None:
                 yield event
@@ -178,7 +178,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **options: Unpack[JobOptions],
     ) -> AsyncIterator[Mapped]:
-        """See `Client.map`; leaving the loop submits nothing more."""
+        """See `Client.map`. Leave the loop to submit no more jobs."""
         with self._client.map(
             skill,
             inputs,

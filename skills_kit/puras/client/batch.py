@@ -55,7 +55,9 @@ class Purse:
         self._changed = threading.Condition()
 
     def take(self) -> int | None:
-        """Return the cap of one job in micros, a share of what is left; None without a budget. Wait for running jobs.
+        """Return the cap of one job in micros, a share of what is left; None without a budget.
+
+        Waits for running jobs while too little is left.
 
         Raises:
             BudgetSpent: Too little is left, and no running job can return a part of its cap.
@@ -65,7 +67,9 @@ class Purse:
                 return None
             while (cap := self._left_micros // max(1, self._takers - self._held)) < _LEAST_MICROS:
                 if self._held == 0:
-                    raise BudgetSpent("The budget is spent: this job was not submitted.")
+                    raise BudgetSpent(
+                        "The budget is used up, so this job was not submitted. Raise the budget to run it."
+                    )
                 self._changed.wait()
             self._left_micros -= cap
             self._held += 1
@@ -82,7 +86,7 @@ class Purse:
 
 
 Run = Callable[[int, Mapping[str, Any], float | None], Job]
-"""Run a job to its end, with the position, the inputs and the maximum cost in dollars."""
+"""A function that runs a job to its end. Arguments: the position, the inputs and the maximum cost in dollars."""
 
 
 class Batch(Iterator[Mapped]):
@@ -96,7 +100,7 @@ class Batch(Iterator[Mapped]):
     ) -> None:
         self._inputs = enumerate(inputs)
         self._run = run
-        self._most_waiting = 2 * concurrency
+        self._max_waiting = 2 * concurrency
         self._purse = Purse(budget_usd, concurrency)
         self._waiting: deque[Future[Mapped]] = deque()
         self._stopped = threading.Event()
@@ -128,7 +132,7 @@ class Batch(Iterator[Mapped]):
         self.close()
 
     def _fill(self) -> None:
-        while not self._stopped.is_set() and len(self._waiting) < self._most_waiting:
+        while not self._stopped.is_set() and len(self._waiting) < self._max_waiting:
             following = next(self._inputs, None)
             if following is None:
                 return
@@ -140,7 +144,7 @@ class Batch(Iterator[Mapped]):
         try:
             cap = self._purse.take()
             if self._stopped.is_set():
-                raise BudgetSpent("The batch was closed: this job was not submitted.")
+                raise BudgetSpent("The batch was closed, so this job was not submitted.")
             job = self._run(index, given, None if cap is None else cap / _MICROS)
         except JobError as error:
             job = error.job

@@ -29,18 +29,18 @@ def place(api_key: str | None = None, api_base: str | None = None) -> Place:
     """
     address = base(api_base)
     key = api_key or os.environ.get("PURAS_API_KEY")
-    if not key and address == _kept_base():
+    if not key and address == _saved_base():
         key = read().get("api_key")
     if not key:
         raise ValueError(
-            f"There is no API key for {address}. Give `api_key`, set PURAS_API_KEY, or run `puras login`."
+            f"There is no API key for {address}. Run `puras login`, set PURAS_API_KEY, or pass `api_key` to the client."
         )
     return Place(address, str(key))
 
 
 def base(given: str | None = None) -> str:
     """Return the given URL, otherwise that of the environment, otherwise the saved one."""
-    return (given or os.environ.get("PURAS_API_BASE") or _kept_base()).rstrip("/")
+    return (given or os.environ.get("PURAS_API_BASE") or _saved_base()).rstrip("/")
 
 
 def path() -> Path:
@@ -51,10 +51,10 @@ def path() -> Path:
 def read() -> dict[str, Any]:
     """Return the saved values; empty if the file is missing or invalid."""
     try:
-        kept = json.loads(path().read_text(encoding="utf-8"))
+        saved = json.loads(path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return kept if isinstance(kept, dict) else {}
+    return saved if isinstance(saved, dict) else {}
 
 
 def write(values: Mapping[str, Any]) -> None:
@@ -79,5 +79,5 @@ def shown(key: str) -> str:
     return f"{key.partition('.')[0]}.…"
 
 
-def _kept_base() -> str:
+def _saved_base() -> str:
     return str(read().get("api_base") or DEFAULT_BASE).rstrip("/")

@@ -55,7 +55,7 @@ class PurasAPIError(Exception):
 
     @property
     def code(self) -> str:
-        """The error code, for programs."""
+        """Return the error code, for programs."""
         return str(self.facts.get("code", "no_answer"))
 
     @property
@@ -151,7 +151,8 @@ class JobTimeout(JobError, TimeoutError):
     def __init__(self, job: Job, waited_s: float) -> None:
         super().__init__(
             job,
-            f"The job {job['id']} is {job['status']} after {waited_s:g} s. It continues: wait again, or cancel it.",
+            f"The job {job['id']} is {job['status']} after {waited_s:g} s. It continues. Wait again, or cancel it: "
+            f"puras cancel {job['id']}",
         )
 
 
@@ -176,16 +177,16 @@ _BY_STATUS: dict[int, type[PurasAPIError]] = {
 }
 
 
-def refusal(status: int, body: bytes) -> PurasAPIError:
+def rejection(status: int, body: bytes) -> PurasAPIError:
     """Return the error of a response."""
     try:
-        told = json.loads(body)
+        content = json.loads(body)
     except ValueError:
-        told = None
-    facts = {str(name): value for name, value in told.items()} if isinstance(told, dict) else {}
+        content = None
+    facts = {str(name): value for name, value in content.items()} if isinstance(content, dict) else {}
     detail = facts.pop("detail", None) or facts.pop("message", None)
     if not isinstance(detail, str):
-        detail = f"The instance answered {status}."
+        detail = f"The instance responded with status {status}."
     facts.pop("status", None)
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else PurasAPIError)
     return kind(detail, status=status, **{"code": "unknown", **facts})

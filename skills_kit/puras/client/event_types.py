@@ -1,7 +1,7 @@
-"""The events of a job by their types, as dicts that type checkers know.
+"""The events of a job as typed dicts, one for each type.
 
-Generated from the classes of the events by `make openapi`; changes here are lost. A later version of Puras can send
-types and fields that are not named here.
+`make openapi` generates this file from the classes of the events and overwrites changes. A later version of Puras can
+send types and fields that this file does not contain.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class RequeuedPayload(TypedDict):
     """The job went back to the queue, and another attempt follows."""
 
     reason: str
-    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that
-    is retried, as `code: message`."""
+    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is
+    retried, as `code: message`."""
 
 
 class RequeuedEvent(_Event):
@@ -140,8 +140,7 @@ class SucceededPayload(TypedDict):
     forgiven_micros: NotRequired[int]
     """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
-    """What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing
-    then."""
+    """What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing then."""
 
 
 class SucceededEvent(_Event):
@@ -437,13 +436,11 @@ ModelRetryPayload = TypedDict(
         "wait_s": NotRequired[float],
     },
 )
-"""A call of the model failed and is repeated. In runs of a listing of another project only `step` is
-    present."""
+"""A call of the model failed and is repeated. In runs of a listing of another project only `step` is present."""
 
 
 class ModelRetryEvent(_Event):
-    """A call of the model failed and is repeated. In runs of a listing of another project only `step` is
-    present."""
+    """A call of the model failed and is repeated. In runs of a listing of another project only `step` is present."""
 
     type: Literal["model_retry"]
     payload: ModelRetryPayload
@@ -842,8 +839,8 @@ class EvalsPayload(TypedDict):
     score: int | None
     """0 to 100; `null` if every grader was skipped."""
     graders: list[dict[str, Any]]
-    """What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model
-    judged, `label`."""
+    """What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged,
+    `label`."""
 
 
 class EvalsEvent(_Event):
@@ -894,4 +891,4 @@ JobEvent = (
     | WebEvent
     | EvalsEvent
 )
-"""An event; check `type` to know which."""
+"""Any event; `type` distinguishes them."""

@@ -1,4 +1,4 @@
-"""Files between a program and the project's drive."""
+"""Upload and download files of the drive of a project."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from puras.client.transport import Transport
 _CHUNK_BYTES: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({302, 303, 307})
 
-Told = Callable[[int], None]
-"""Is told how many bytes more have gone over the line."""
+OnBytes = Callable[[int], None]
+"""A function that is called with the number of bytes of each part that was sent or received."""
+Told = OnBytes
+"""The name of this type in the signatures of `Client`, which are a public contract."""
 
 
 class Source(NamedTuple):
-    """A file to be sent."""
+    """A file to upload."""
 
     name: str
     size_bytes: int
@@ -35,10 +37,10 @@ class Source(NamedTuple):
 
     @classmethod
     def of(cls, content: str | os.PathLike[str] | bytes, name: str | None = None) -> Source:
-        """A file by its path, or bytes.
+        """Return the source for a path or for bytes.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: The file cannot be read.
         """
         if isinstance(content, bytes):
             return cls(
@@ -52,15 +54,15 @@ class Source(NamedTuple):
 
     @property
     def own_path(self) -> str:
-        """Where it goes when nobody says: the same content always to the same place."""
+        """Return the default target path, which is the same for the same content."""
         return f"uploads/{self.sha256.hex()[:16]}/{self.name}"
 
 
-def upload(transport: Transport, source: Source, path: str | None, told: Told | None = None) -> str:
-    """Put the file into the drive; gives its drive path. What is there already is not sent again.
+def upload(transport: Transport, source: Source, path: str | None, on_bytes: OnBytes | None = None) -> str:
+    """Upload the file and return its drive path. Without `path`, a file that exists already is not sent again.
 
     Raises:
-        PurasAPIError: the instance refuses, or does not answer.
+        PurasAPIError: The instance rejected the request or did not respond.
     """
     target = path or source.own_path
     if target.endswith("/"):
@@ -68,8 +70,8 @@ def upload(transport: Transport, source: Source, path: str | None, told: Told | 
     if path is None and _is_there(transport, target, source):
         return target
     digest = b64encode(source.sha256).decode()
-    body = counted(Body("application/octet-stream", source.size_bytes, source.open), told)
-    answer = transport.ask(
+    body = counted(Body("application/octet-stream", source.size_bytes, source.open), on_bytes)
+    response = transport.ask(
         Request(
             "PUT",
             f"/v1/drive/files/{quote(target)}",
@@ -77,14 +79,14 @@ def upload(transport: Transport, source: Source, path: str | None, told: Told | 
             headers={"Repr-Digest": f"sha-256=:{digest}:"},
         )
     )
-    return str(answer.json()["drive_path"])
+    return str(response.json()["drive_path"])
 
 
-def download(transport: Transport, path: str, to: Path, told: Told | None = None) -> Path:
-    """Write a file of the drive into `to`, whole or not at all.
+def download(transport: Transport, path: str, to: Path, on_bytes: OnBytes | None = None) -> Path:
+    """Download a file of the drive to `to`. An incomplete download leaves no file.
 
     Raises:
-        PurasAPIError: there is no such file, or the instance does not answer.
+        PurasAPIError: The file does not exist, or the instance did not respond.
     """
     part = to.with_name(f".{to.name}.part")
     failure: Exception | None = None
@@ -92,7 +94,7 @@ def download(transport: Transport, path: str, to: Path, told: Told | None = None
         for _ in range(len(transport.pauses_s) + 1):
             try:
                 with part.open("wb") as file:
-                    _pour(transport, path, file, told)
+                    _pour(transport, path, file, on_bytes)
             except (HTTPException, ConnectionError, TimeoutError) as error:
                 failure = error
                 continue
@@ -100,16 +102,16 @@ def download(transport: Transport, path: str, to: Path, told: Told | None = None
             return to
     finally:
         part.unlink(missing_ok=True)
-    raise transport.no_answer(failure or HTTPException("the line broke"))
+    raise transport.no_answer(failure or HTTPException("the connection broke"))
 
 
-def counted(body: Body, told: Told | None) -> Body:
-    """The body, of which somebody is told how much has gone over the line."""
-    return body if told is None else body._replace(open=lambda: _Counted(body.open(), told))
+def counted(body: Body, on_bytes: OnBytes | None) -> Body:
+    """Return the body with a function that is called with the number of bytes of each sent part."""
+    return body if on_bytes is None else body._replace(open=lambda: _Counted(body.open(), on_bytes))
 
 
 def with_drive_paths(value: Any, upload_one: Callable[[Source], str]) -> Any:
-    """The inputs with each `Path` and each `bytes` uploaded, and named as the drive has it."""
+    """Upload each `Path` and each `bytes` of the inputs, and return the inputs with drive paths instead."""
     if isinstance(value, bytes | os.PathLike):
         return {"drive_path": upload_one(Source.of(value))}
     if isinstance(value, Mapping):
@@ -120,15 +122,15 @@ def with_drive_paths(value: Any, upload_one: Callable[[Source], str]) -> Any:
 
 
 class _Counted:
-    """A file that tells how much of it was read."""
+    """A file that reports how many bytes were read."""
 
-    def __init__(self, file: Readable, told: Told) -> None:
+    def __init__(self, file: Readable, on_bytes: OnBytes) -> None:
         self._file = file
-        self._told = told
+        self._on_bytes = on_bytes
 
     def read(self, size: int = -1, /) -> bytes:
         piece = self._file.read(_CHUNK_BYTES if size > 0 else size)
-        self._told(len(piece))
+        self._on_bytes(len(piece))
         return piece
 
     def close(self) -> None:
@@ -143,31 +145,31 @@ def _is_there(transport: Transport, path: str, source: Source) -> bool:
     return bool(facts.get("sha256") == source.sha256.hex())
 
 
-def _pour(transport: Transport, path: str, file: IO[bytes], told: Told | None) -> None:
+def _pour(transport: Transport, path: str, file: IO[bytes], on_bytes: OnBytes | None) -> None:
     request = Request("GET", f"/v1/drive/files/{quote(path)}", headers={"Accept": "*/*"})
     try:
         with closing(transport.open(request)) as opened:
-            _copy(opened.response, file, told)
-    except PurasAPIError as refusal:
-        if refusal.status not in _REDIRECTS:
+            _copy(opened.response, file, on_bytes)
+    except PurasAPIError as rejection:
+        if rejection.status not in _REDIRECTS:
             raise
-        # Large files come from the storage itself, whose address says all that it needs: it never sees the key.
-        address = urljoin(transport.base, str(refusal.facts["location"]))
-        with urlopen(UrlRequest(address), timeout=transport.timeout_s) as response:  # noqa: S310 - as the instance says
-            _copy(response, file, told)
+        # The storage sends large files itself. Its signed URL is sufficient, so the API key is not sent to it.
+        address = urljoin(transport.base, str(rejection.facts["location"]))
+        with urlopen(UrlRequest(address), timeout=transport.timeout_s) as response:  # noqa: S310 - the instance returned this URL
+            _copy(response, file, on_bytes)
 
 
-def _copy(response: HTTPResponse, file: IO[bytes], told: Told | None) -> None:
-    """Write the body into the file.
+def _copy(response: HTTPResponse, file: IO[bytes], on_bytes: OnBytes | None) -> None:
+    """Write the body of the response into the file.
 
     Raises:
-        HTTPException: the line broke before its end, or before it was said where that is.
+        HTTPException: The connection broke before the end of the body, or of the headers.
     """
     expected = response.headers.get("Content-Length", "")
     size_bytes = 0
     while piece := response.read(_CHUNK_BYTES):
         size_bytes += file.write(piece)
-        if told is not None:
-            told(len(piece))
+        if on_bytes is not None:
+            on_bytes(len(piece))
     if not response.chunked and str(size_bytes) != expected:
-        raise HTTPException("the connection broke within the file")
+        raise HTTPException("the connection broke before the end of the file")

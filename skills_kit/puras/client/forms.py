@@ -1,4 +1,4 @@
-"""Multipart forms, as pushes of bundles are."""
+"""Create multipart forms, which pushes of bundles use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from puras.client.messages import Body
 
 
 def form(fields: Mapping[str, str], *, name: str, filename: str, content: bytes, media_type: str) -> Body:
-    """The fields and one file; the names are the program's own, never a user's."""
+    """Return a form with fields and one file. The names must be constants, since they are not escaped."""
     boundary = f"puras-{secrets.token_hex(16)}"
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
@@ -24,7 +24,7 @@ def form(fields: Mapping[str, str], *, name: str, filename: str, content: bytes,
 
 
 def bundle(content: bytes, **fields: str) -> Body:
-    """A bundle with what is said of it."""
+    """Return the form of a push: a bundle and its fields."""
     return form(
         fields, name="bundle", filename="skillpack.zip", content=content, media_type="application/zip"
     )

@@ -1,4 +1,4 @@
-"""What goes over the line: a request that is the same each time it is sent, and its answer."""
+"""Requests, which are the same each time they are sent, and their responses."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
 class Readable(Protocol):
-    """What a request reads its body from."""
+    """A file from which the body of a request is read."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """So many bytes, or all; none at the end."""
+        """Return up to `size` bytes, or all with -1; no bytes at the end."""
         ...
 
     def close(self) -> None:
-        """Nobody reads on."""
+        """Release the file."""
         ...
 
 
 class Body(NamedTuple):
-    """What a request carries; opened anew for each try."""
+    """The body of a request, which is opened again for each attempt."""
 
     media_type: str
     size_bytes: int
@@ -35,60 +35,60 @@ class Body(NamedTuple):
 
     @classmethod
     def of(cls, content: bytes, media_type: str) -> Body:
-        """Bytes that are in memory."""
+        """Return the body for bytes in memory."""
         return cls(media_type, len(content), lambda: BytesIO(content))
 
     @classmethod
     def json(cls, value: object) -> Body:
-        """A value as JSON, of which every try sends the same bytes.
+        """Return the body for a value as JSON. Every attempt sends the same bytes.
 
         Raises:
-            TypeError: it is not JSON.
-            ValueError: it has a number or a cycle that JSON does not have.
+            TypeError: JSON has no such type.
+            ValueError: The value contains NaN, infinity or a cycle.
         """
         return cls.of(json.dumps(value, allow_nan=False).encode(), "application/json")
 
 
 class Request(NamedTuple):
-    """What is asked."""
+    """A request to the instance."""
 
     method: str
     path: str
-    """From the root on, escaped."""
+    """The absolute path, URL-encoded."""
     query: Mapping[str, Any] = {}
-    """None is left out."""
+    """Parameters with the value None are left out."""
     body: Body | None = None
     headers: Mapping[str, str] = {}
     is_repeatable: bool = False
-    """Whether doing it twice is doing it once, although it is a POST."""
+    """Whether a POST has no second effect when it is repeated."""
     timeout_s: float | None = None
-    """Of silence; default: the transport's."""
+    """Maximum time without data; default: that of the transport."""
 
     @property
     def target(self) -> str:
-        """Path and query."""
+        """Return the path with the query."""
         given = {name: _word(value) for name, value in self.query.items() if value is not None}
         return f"{self.path}?{urlencode(given)}" if given else self.path
 
     @property
     def may_be_repeated(self) -> bool:
-        """Whether it does no harm to send it again."""
+        """Return whether the request can be repeated without a second effect."""
         return self.is_repeatable or self.method in _REPEATABLE or "Idempotency-Key" in self.headers
 
 
 class Answer(NamedTuple):
-    """What came back, whole."""
+    """A complete response."""
 
     status: int
     headers: Mapping[str, str]
-    """By lower-case name."""
+    """The names are in lower case."""
     body: bytes
 
     def json(self) -> Any:
-        """The value; None for an empty answer.
+        """Return the value; None for an empty response.
 
         Raises:
-            NoAnswer: it is not JSON: something else than an instance is there.
+            NoAnswer: The body is not JSON, so the server is not a Puras instance.
         """
         if not self.body:
             return None
@@ -96,12 +96,13 @@ class Answer(NamedTuple):
             return json.loads(self.body)
         except ValueError:
             raise NoAnswer(
-                "What answers there is not a Puras instance: it does not speak JSON. Check the address."
+                "The server at this URL is not a Puras instance: its response is not JSON. Check the URL of the "
+                "instance (PURAS_API_BASE)."
             ) from None
 
 
 def new_key() -> str:
-    """An idempotency key that nobody else has."""
+    """Return a new, unique idempotency key."""
     return f"puras-{uuid.uuid4()}"
 
 

@@ -56,7 +56,9 @@ class Routes:
     def download(
         self, drive_path: str, to: str | os.PathLike[str], *, told: files.Told | None = None
     ) -> Path:
-        """Download a file of the drive to a local path. An incomplete download leaves no file. `told`: as in `send`.
+        """Download a file of the drive to a local path, and report the progress as in `send`.
+
+        An incomplete download leaves no file.
 
         Raises:
             NotFound: The drive has no such file.

@@ -9,6 +9,13 @@ from typing import Any, Final, Literal, NotRequired, TypedDict
 Status = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 """Final statuses of a job."""
+_SIMULATED: Final = "rehearsal"
+"""The label of jobs and suites that use the simulated model `puras/rehearsal`."""
+
+
+def label_text(label: str) -> str:
+    """Return the label of a job or a suite as it is displayed."""
+    return "simulated" if label == _SIMULATED else label
 
 
 class Job(TypedDict):

@@ -59,8 +59,8 @@ class EventStream(Iterator[Event]):
         """Stop from any thread. A thread that waits for the next event gets the end of the stream."""
         self._closed.set()
         if (opened := self._opened) is not None:
-            opened.hang_up()
-        if self._reading.acquire(blocking=False):  # else who reads cleans up
+            opened.disconnect()
+        if self._reading.acquire(blocking=False):  # otherwise the reading thread cleans up
             self._drop()
             self._reading.release()
 
@@ -71,7 +71,7 @@ class EventStream(Iterator[Event]):
         self.close()
 
     def _taken(self, frame: _Frame) -> Event | None:
-        """What the frame tells, when it is something new."""
+        """Return the event of the frame; None if it is not new."""
         self._failures = 0
         if frame.event == "end":
             self._closed.set()
@@ -85,7 +85,7 @@ class EventStream(Iterator[Event]):
         return None
 
     def _next_frame(self) -> _Frame | None:
-        """The next whole frame; None after a break, behind the pause for it."""
+        """Return the next complete frame; None after a disconnect and the pause that follows it."""
         try:
             if self._opened is None:
                 self._opened = self._open()
@@ -107,7 +107,7 @@ class EventStream(Iterator[Event]):
             )
         )
         if self._closed.is_set():
-            opened.hang_up()
+            opened.disconnect()
         return opened
 
     def _drop(self) -> None:
@@ -127,16 +127,16 @@ class EventStream(Iterator[Event]):
 
 
 def _frame(opened: Opened) -> _Frame:
-    """The next frame that says something.
+    """Return the next frame with data.
 
     Raises:
-        HTTPException: the line ended before the frame did.
+        HTTPException: The connection broke before the end of the frame.
     """
     number, event, data = None, "message", []
     while True:
         raw = opened.response.readline()
         if not raw.endswith(b"\n"):
-            raise HTTPException("the connection broke within the stream")
+            raise HTTPException("the connection broke before the end of the stream")
         name, _, value = raw.decode().rstrip("\r\n").partition(":")
         value = value.removeprefix(" ")
         if name == "id":

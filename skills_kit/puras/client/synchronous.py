@@ -75,7 +75,7 @@ class Client(Routes):
         Raises:
             JobError, JobTimeout, PurasAPIError: As in `run`.
         """
-        began = time.monotonic()
+        started = time.monotonic()
         job = self.submit(
             skill,
             inputs,
@@ -86,7 +86,7 @@ class Client(Routes):
             idempotency_key=idempotency_key,
             **options,
         )
-        job = self._ended(job, began, timeout, poll_interval)
+        job = self._ended(job, started, timeout, poll_interval)
         if job["status"] != "succeeded":
             raise JobError.of(job)
         return job
@@ -121,7 +121,7 @@ class Client(Routes):
         if "run_at" in options:
             body["run_at"] = str(options["run_at"])
         is_of_a_skillpack = prompt is None and "listing_id" not in options
-        answer = self._transport.ask(
+        response = self._transport.ask(
             Request(
                 "POST",
                 "/v1/jobs",
@@ -133,10 +133,10 @@ class Client(Routes):
                 },
                 body=Body.json({name: value for name, value in body.items() if value is not None}),
                 headers={"Idempotency-Key": idempotency_key or new_key()},
-                timeout_s=self._patience_s(timeout if wait else 0.0),
+                timeout_s=self._read_timeout_s(timeout if wait else 0.0),
             )
         )
-        job: Job = answer.json()
+        job: Job = response.json()
         return job
 
     def get(self, job_id: str) -> Job:
@@ -150,8 +150,8 @@ class Client(Routes):
             JobTimeout: The job has not ended within `timeout` seconds, and continues.
             PurasAPIError: The server rejected the request or did not respond.
         """
-        began = time.monotonic()
-        return self._ended(self._get(job_id, min(timeout, _LONGEST_WAIT_S)), began, timeout, poll_interval)
+        started = time.monotonic()
+        return self._ended(self._get(job_id, min(timeout, _LONGEST_WAIT_S)), started, timeout, poll_interval)
 
     def events(self, job_id: str, *, after: int = 0) -> list[Event]:
         """Return the events so far, after the event with the number `after`."""
@@ -183,8 +183,8 @@ class Client(Routes):
         body = {"rating": rating, "comment": comment, "end_user_id": end_user_id}
         body = {name: value for name, value in body.items() if value is not None}
         path = f"/v1/jobs/{_segment(job_id)}/feedback"
-        opinion: Opinion = self.request("POST", path, body=body, is_repeatable=True)
-        return opinion
+        stored: Opinion = self.request("POST", path, body=body, is_repeatable=True)
+        return stored
 
     def map(
         self,
@@ -219,24 +219,26 @@ class Client(Routes):
         """Return the URL of the job in the studio."""
         return f"{self.api_base}/p/{job.get('project_id', '')}/jobs/{job['id']}"
 
-    def _ended(self, job: Job, began: float, timeout: float, poll_interval: float) -> Job:
+    def _ended(self, job: Job, started: float, timeout: float, poll_interval: float) -> Job:
         while job["status"] not in ENDS:
-            left_s = timeout - (time.monotonic() - began)
+            left_s = timeout - (time.monotonic() - started)
             if left_s <= 0:
                 raise JobTimeout(job, timeout)
-            asked = time.monotonic()
+            requested_at = time.monotonic()
             job = self._get(job["id"], min(left_s, _LONGEST_WAIT_S))
-            if job["status"] not in ENDS and time.monotonic() - asked < min(1.0, left_s / 2):
+            if job["status"] not in ENDS and time.monotonic() - requested_at < min(1.0, left_s / 2):
                 time.sleep(min(poll_interval, left_s))  # an instance that responds before the end of the wait
         return job
 
     def _get(self, job_id: str, wait_s: float) -> Job:
         query = {"wait": True, "timeout": round(wait_s, 3)} if wait_s > 0 else {}
         path = f"/v1/jobs/{_segment(job_id)}"
-        job: Job = self._transport.ask(Request("GET", path, query, timeout_s=self._patience_s(wait_s))).json()
+        job: Job = self._transport.ask(
+            Request("GET", path, query, timeout_s=self._read_timeout_s(wait_s))
+        ).json()
         return job
 
-    def _patience_s(self, wait_s: float) -> float:
+    def _read_timeout_s(self, wait_s: float) -> float:
         return max(self._transport.timeout_s, wait_s + 30.0)
 
 

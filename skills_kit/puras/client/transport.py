@@ -1,7 +1,7 @@
-"""HTTP to an instance: one request a connection, tried again when that cannot do harm.
+"""Send HTTP requests to an instance, one for each connection, and repeat them when this has no second effect.
 
-A broken connection tells nothing of whether the work was done. So a request is repeated only when doing it twice is
-doing it once: it reads, it replaces, or it carries an `Idempotency-Key`.
+After a broken connection, the client does not know whether the instance has processed the request. Therefore only
+requests that read or replace something, or that have an `Idempotency-Key`, are repeated.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from typing import Final, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from puras.client.errors import NoAnswer, PurasAPIError, refusal
+from puras.client.errors import NoAnswer, PurasAPIError, rejection
 from puras.client.messages import Answer, Request
 
 PAUSES_S: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Before each new try; together longer than an instance needs to be back after a crash."""
+"""Pause before each retry. Together they are longer than the restart of an instance after a crash."""
 _MAX_PAUSE_S: Final = 60.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
 class Opened(NamedTuple):
-    """An answer whose body is still to be read; `hang_up` ends that from any thread."""
+    """A response whose body was not read yet. `disconnect` stops the read from any thread."""
 
     response: HTTPResponse
     connection: HTTPConnection
-    line: socket.socket
+    socket: socket.socket
 
-    def hang_up(self) -> None:
-        """Wake who reads it, from any thread."""
-        with suppress(OSError):  # the other side was first
-            self.line.shutdown(socket.SHUT_RDWR)
+    def disconnect(self) -> None:
+        """Stop the thread that reads the body; can be called from any thread."""
+        with suppress(OSError):  # the server has closed the connection before
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Free the connection; only by who reads it."""
+        """Close the connection. Only the thread that reads the body may call this."""
         self.response.close()
         self.connection.close()
 
 
 class Transport:
-    """The way to one instance, with one key."""
+    """Sends requests to one instance with one key."""
 
     def __init__(self, base: str, key: str | None, *, timeout_s: float, retries: int) -> None:
         self.base = base.rstrip("/")
@@ -60,46 +60,46 @@ class Transport:
             self._headers["Authorization"] = f"Bearer {key}"
 
     def ask(self, request: Request) -> Answer:
-        """The answer, read whole.
+        """Send a request and return the complete response.
 
         Raises:
-            NoAnswer: there was none, each time.
-            PurasAPIError: the instance refuses.
+            NoAnswer: The instance did not respond, also after the retries.
+            PurasAPIError: The instance rejected the request.
         """
         for number in range(len(self.pauses_s) + 1):
             is_last = number == len(self.pauses_s) or not request.may_be_repeated
             try:
-                answer = self._once(request)
+                response = self._once(request)
             except (OSError, HTTPException) as error:
-                if is_last or _is_hopeless(error):
+                if is_last or _is_permanent(error):
                     raise self.no_answer(error) from error
                 threading.Event().wait(_jittered(self.pauses_s[number]))
                 continue
-            if answer.status < 300 or (answer.status == 404 and request.method == "DELETE" and number):
-                return answer
-            if is_last or answer.status not in _BUSY:
-                raise self._refusal(answer)
-            threading.Event().wait(pause_s(answer.headers, self.pauses_s[number]))
-        raise AssertionError("the last try returns or raises")
+            if response.status < 300 or (response.status == 404 and request.method == "DELETE" and number):
+                return response
+            if is_last or response.status not in _BUSY:
+                raise self._rejection(response)
+            threading.Event().wait(pause_s(response.headers, self.pauses_s[number]))
+        raise AssertionError("the last attempt returns or raises")
 
     def open(self, request: Request) -> Opened:
-        """One try at an answer that is read bit by bit.
+        """Send a request once, and return the response before its body was read.
 
         Raises:
-            OSError, HTTPException: the connection broke, or there is none.
-            PurasAPIError: the instance refuses.
+            OSError, HTTPException: There is no connection, or it broke.
+            PurasAPIError: The instance rejected the request.
         """
         opened = self._send(request)
         if opened.response.status < 300:
             return opened
         with closing(opened):
-            raise self._refusal(_read(opened.response, request.method))
+            raise self._rejection(_read(opened.response, request.method))
 
     def no_answer(self, error: Exception) -> NoAnswer:
-        """The error for somebody who has given up."""
+        """Return the error for a request that failed after all attempts."""
         reason = str(error).rstrip(".") or type(error).__name__
         return NoAnswer(
-            f"{self.base} does not answer ({reason}). Check the address, and that the instance runs."
+            f"{self.base} does not respond ({reason}). Check the URL, and that the instance is running."
         )
 
     def _once(self, request: Request) -> Answer:
@@ -110,7 +110,7 @@ class Transport:
         connection, prefix = self._connection(request.timeout_s or self.timeout_s)
         try:
             connection.connect()
-            line: socket.socket = connection.sock
+            sock: socket.socket = connection.sock
             headers = {**self._headers, **request.headers, "Connection": "close"}
             body = None
             if request.body is not None:
@@ -122,17 +122,17 @@ class Transport:
             try:
                 connection.request(request.method, prefix + self._place.path + request.target, body, headers)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # the instance may have said why it hung up
+                pass  # the instance may have sent an error before it disconnected
             finally:
                 if body is not None:
                     body.close()
-            return Opened(connection.getresponse(), connection, line)
+            return Opened(connection.getresponse(), connection, sock)
         except BaseException:
             connection.close()
             raise
 
     def _connection(self, timeout_s: float) -> tuple[HTTPConnection, str]:
-        """A connection to be made, and what stands before the path on it."""
+        """Return a connection that is not open yet, and the prefix of paths on it."""
         host, port = self._place.hostname or "", self._place.port
         is_tls = self._place.scheme == "https"
         kind = HTTPSConnection if is_tls else HTTPConnection
@@ -148,31 +148,31 @@ class Transport:
         self._headers.update(credentials)
         return connection, f"http://{self._place.netloc}"
 
-    def _refusal(self, answer: Answer) -> PurasAPIError:
-        if 300 <= answer.status < 400:
-            to = answer.headers.get("location", "elsewhere")
+    def _rejection(self, response: Answer) -> PurasAPIError:
+        if 300 <= response.status < 400:
+            to = response.headers.get("location", "elsewhere")
             return PurasAPIError(
-                f"{self.base} sends on to {to}. Give that instance's own address.",
-                status=answer.status,
+                f"{self.base} redirects to {to}. Use the URL of the instance itself (PURAS_API_BASE).",
+                status=response.status,
                 code="elsewhere",
                 location=to,
             )
-        return refusal(answer.status, answer.body)
+        return rejection(response.status, response.body)
 
 
 def pause_s(headers: Mapping[str, str], otherwise_s: float) -> float:
-    """How long a busy instance asks to be left alone."""
-    asked = headers.get("retry-after", "")
-    return _jittered(min(float(asked), _MAX_PAUSE_S)) if asked.isdecimal() else _jittered(otherwise_s)
+    """Return the pause before a retry: that of the header `Retry-After`, otherwise the given one."""
+    requested = headers.get("retry-after", "")
+    return _jittered(min(float(requested), _MAX_PAUSE_S) if requested.isdecimal() else otherwise_s)
 
 
 def _read(response: HTTPResponse, method: str) -> Answer:
     headers = {name.lower(): value for name, value in response.getheaders()}
     body = response.read()
-    # A line that was cut within the headers looks like an answer that ends with its connection.
+    # After a disconnect within the headers, the response looks like one that ends with its connection.
     is_measured = response.chunked or headers.get("content-length", "").isdecimal()
     if not is_measured and response.status not in _WITHOUT_BODY and method != "HEAD" and not _is_json(body):
-        raise HTTPException("the connection broke within the answer")
+        raise HTTPException("the connection broke before the end of the response")
     return Answer(response.status, headers, body)
 
 
@@ -184,22 +184,22 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _is_hopeless(error: Exception) -> bool:
-    """Whether it will be the same the next time."""
+def _is_permanent(error: Exception) -> bool:
+    """Return whether a retry would fail with the same error."""
     if isinstance(error, socket.gaierror):
         return error.errno == socket.EAI_NONAME
     return isinstance(error, ssl.SSLCertVerificationError)
 
 
 def _jittered(pause: float) -> float:
-    return pause * random.uniform(1.0, 1.25)  # noqa: S311 - so that many do not come back at once
+    return pause * random.uniform(1.0, 1.25)  # noqa: S311 - prevents that many clients retry at the same time
 
 
 def _place(base: str) -> SplitResult:
     place = urlsplit(base)
     if place.scheme not in ("http", "https") or not place.hostname:
         raise ValueError(
-            f"The address {base!r} is not one of an instance. Write http://host:port or https://host."
+            f"The URL of the instance is invalid: {base!r}. Use http://HOST:PORT or https://HOST."
         )
     return place
 

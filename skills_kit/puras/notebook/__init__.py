@@ -1,6 +1,6 @@
-"""Skills in Jupyter: `%load_ext puras`, then `%%skill` cells that run, are checked and become versions.
+"""Write skills in Jupyter: `%load_ext puras` adds magics that define, run, check and publish skills.
 
-Needs `puras-kit[notebook]`: IPython and what else is imported in here is no part of what a job imports.
+This package needs `puras-kit[notebook]`, which installs IPython. Jobs do not import it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ __all__ = ["load"]
 
 
 def load(shell: Any) -> None:
-    """Add the magics to a running IPython, and the name `puras`.
+    """Add the magics and the name `puras` to a running IPython.
 
     Raises:
-        ImportError: the extra is not installed; says how to get it.
+        ImportError: The extra `notebook` is not installed.
     """
     try:
         from puras.notebook.magics import PurasMagics
     except ImportError as missing:
         raise ImportError(
-            f"{missing}. The magics need more than the kit itself: pip install 'puras-kit[notebook]'"
+            f"{missing}. The magics need the extra `notebook` of the kit: pip install 'puras-kit[notebook]'"
         ) from missing
     import puras
 

@@ -1,4 +1,4 @@
-"""A skill over the rows of a table: some at once, within a total of money, the results beside the rows."""
+"""Run a skill for the rows of a table, with a maximum concurrency and a common budget."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from puras.notebook.trace import Trace
 __all__ = ["run_rows"]
 
 Call = Callable[[Mapping[str, Any], Mapping[str, Any]], JobRun | LocalRun]
-"""Runs one row, with its inputs and the options of its job, to its end."""
+"""A function that runs one row to its end, with its inputs and the options of its job."""
 
-_NOT_PAID: Final = "not run: the rows before it have used up what all of it may cost"
+_NOT_PAID: Final = "not run: earlier rows have used up the budget (budget_usd)"
 
 
 class _Purse:
-    """What is left of a total: each row that runs holds its share, and gives back what it does not spend."""
+    """A budget from which each running row reserves a share, and to which it returns what it does not use."""
 
     def __init__(self, total_usd: float | None, concurrency: int) -> None:
         self._left_micros = None if total_usd is None else round(total_usd * 1_000_000)
@@ -31,7 +31,7 @@ class _Purse:
         self._lock = threading.Lock()
 
     def take(self) -> int | None:
-        """The cap of the next row in micros, 0 when nothing is left; None: there is no total."""
+        """Return the cap of the next row in micros; 0 if nothing is left, None without a budget."""
         with self._lock:
             if self._left_micros is None:
                 return None
@@ -41,38 +41,36 @@ class _Purse:
             return cap
 
     def give_back(self, cap: int | None, spent_usd: float) -> None:
-        """Return the place of a row, and what it has not spent of its cap."""
+        """Return the slot of a row, and the unused part of its cap."""
         with self._lock:
             if self._left_micros is not None and cap is not None:
                 self._slots += 1
                 self._left_micros += max(0, cap - round(spent_usd * 1_000_000))
 
 
-class _Board:
-    """What is shown while rows run."""
+class _ProgressDisplay:
+    """The display of the progress of all rows."""
 
     def __init__(self, count: int, *, show: bool) -> None:
         self._count = count
-        self._good = 0
+        self._succeeded = 0
         self._ended = 0
         self._lock = threading.Lock()
         self._trace = Trace(f"0 of {count} rows", status="running")
         self._screen = Screen(self._trace) if show else None
 
-    def tell(self, row: Mapping[str, Any]) -> None:
-        """Take the end of a row."""
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add a row that has ended."""
         with self._lock:
             self._ended += 1
             self._trace.cost_micros += round(float(row["cost_usd"]) * 1_000_000)
             if row["status"] == "succeeded":
-                self._good += 1
+                self._succeeded += 1
             else:
-                self._trace.tell(
-                    "log", {"text": f"{row['run'] or 'a row'}: {row['error']}", "level": "error"}
-                )
+                self._trace.add("log", {"text": f"{row['run'] or 'a row'}: {row['error']}", "level": "error"})
             self._trace.title = f"{self._ended} of {self._count} rows"
             if self._ended == self._count:
-                self._trace.status = f"{self._good} succeeded"
+                self._trace.status = f"{self._succeeded} succeeded"
             if self._screen and self._ended == self._count:
                 self._screen.finish()
             elif self._screen:
@@ -91,14 +89,14 @@ def run_rows(
     """Return the rows with a column for each field of the results, and `status`, `cost_usd`, `run` and `error`.
 
     Raises:
-        CellRefused: pandas is not there, or no column of the table is an input.
+        CellRefused: pandas is not installed, or no column of the table is an input.
     """
     pandas = _pandas()
     frame = rows if isinstance(rows, pandas.DataFrame) else pandas.DataFrame(list(rows))
     names = [name for name in schema.get("properties") or {} if name in frame.columns]
     if not names and len(frame):
         raise CellRefused(
-            f"No column of the table is an input of the skill, which takes {', '.join(schema.get('properties') or {})}."
+            f"No column of the table is an input of the skill. Its inputs: {', '.join(schema.get('properties') or {})}."
         )
     inputs = json.loads(frame[names].to_json(orient="records", date_format="iso")) if len(frame) else []
     done = _run_all(
@@ -113,7 +111,7 @@ def _run_all(
     inputs: Sequence[Mapping[str, Any]], call: Call, *, concurrency: int, budget_usd: float | None, show: bool
 ) -> list[dict[str, Any]]:
     purse = _Purse(budget_usd, concurrency)
-    board = _Board(len(inputs), show=show)
+    display = _ProgressDisplay(len(inputs), show=show)
 
     def one(row: Mapping[str, Any]) -> dict[str, Any]:
         cap = purse.take()
@@ -122,7 +120,7 @@ def _run_all(
         else:
             done = _ran(row, {} if cap is None else {"limits": {"cost_usd": cap / 1_000_000}}, call)
         purse.give_back(cap, float(done["cost_usd"]))
-        board.tell(done)
+        display.add(done)
         return done
 
     with ThreadPoolExecutor(max_workers=concurrency) as pool:
@@ -143,7 +141,7 @@ def _ran(row: Mapping[str, Any], options: Mapping[str, Any], call: Call) -> dict
 
 
 def _given(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A cell that is empty is an input that is not given."""
+    """Return the inputs of a row, without the empty cells."""
     return {name: value for name, value in row.items() if value is not None}
 
 
@@ -151,5 +149,5 @@ def _pandas() -> Any:
     try:
         import pandas
     except ImportError:
-        raise CellRefused("map() gives a DataFrame: pip install pandas.") from None
+        raise CellRefused("map() returns a DataFrame and needs pandas: pip install pandas") from None
     return pandas

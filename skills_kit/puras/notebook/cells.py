@@ -1,4 +1,4 @@
-"""A `%%skill` cell as the files of a skill: what is run on an instance and published is these, never the notebook."""
+"""Convert a `%%skill` cell to the files of a skill, which the instance runs and publishes instead of the notebook."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class CellSkill:
-    """A skill as its cell says it."""
+    """A skill that a cell defines."""
 
     name: str
     kind: Literal["prompt", "function"]
     settings: Mapping[str, Any]
-    """What its skill.yaml says."""
+    """The content of its skill.yaml."""
     files: Mapping[str, str]
-    """By path in the skill's folder."""
+    """Contents by path in the folder of the skill."""
     function: Callable[..., Any] | None = None
-    """As it lives in this kernel; none for a prompt."""
+    """The function in this kernel; None for a prompt."""
     requires: tuple[str, ...] = ()
     digest: str = field(default="")
     """SHA-256 of the cell."""
 
     @property
     def variable(self) -> str:
-        """The name that the skill has in the notebook."""
+        """Return the name of the skill's variable in the notebook."""
         return self.name.replace("-", "_")
 
     @property
     def examples(self) -> list[dict[str, Any]]:
-        """The inputs of its examples."""
+        """Return the inputs of the examples."""
         return [dict(one.get("inputs") or {}) for one in self.settings.get("examples") or ()]
 
 
 def is_function_cell(text: str) -> bool:
-    """Whether the cell holds a function, and not a prompt.
+    """Return whether the cell contains a function instead of a prompt.
 
     Raises:
-        CellRefused: it looks like code, and is none.
+        CellRefused: The cell contains code with a syntax error.
     """
     if text.lstrip().startswith("---"):
         return False
@@ -71,31 +71,31 @@ def is_function_cell(text: str) -> bool:
     except SyntaxError as error:
         if _LOOKS_LIKE_CODE.search(text):
             raise CellRefused(
-                f"Line {error.lineno} of the cell is no Python ({error.msg}). What ships is plain Python: %magics and "
-                "!commands stay in cells of their own."
+                f"Line {error.lineno} of the cell is not valid Python ({error.msg}). A skill is plain Python: move "
+                "%magics and !commands to other cells."
             ) from None
         return False
     return any(isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef) for one in tree.body)
 
 
 def prompt_cell(name: str, text: str, requires: tuple[str, ...] = ()) -> CellSkill:
-    """A skill whose prompt is the cell, behind front matter with the keys of skill.yaml.
+    """Return the skill of a cell with a prompt, after optional front matter with the keys of skill.yaml.
 
     Raises:
-        CellRefused: the name or the front matter is not right.
+        CellRefused: The name or the front matter is invalid.
     """
     _require_name(name)
     found = _FRONT_MATTER.match(text)
     if found is None and text.lstrip().startswith("---"):
-        raise CellRefused("The front matter has no end: put a line `---` between it and the prompt.")
+        raise CellRefused("The front matter has no end. Add a line `---` between it and the prompt.")
     front, prompt = (found[1], text[found.end() :]) if found else ("", text)
     settings = _parsed(front)
     if "entrypoint" in settings:
-        raise CellRefused("Leave out `entrypoint`: the prompt below the front matter is it.")
+        raise CellRefused("Remove `entrypoint`: the prompt after the front matter is the entry point.")
     if not prompt.strip():
-        raise CellRefused("There is no prompt below the front matter.")
+        raise CellRefused("There is no prompt after the front matter. Add one.")
     missing = {key: value for key, value in _DEFAULTS.items() if key not in settings}
-    # The front matter goes on as it is written, comments and all; only what is not there is added.
+    # The front matter is copied unchanged, with its comments; only missing keys are added.
     manifest = f"{front.rstrip()}\n".lstrip() + _dumped({"entrypoint": PROMPT, **missing})
     return CellSkill(
         name=name,
@@ -110,21 +110,21 @@ def prompt_cell(name: str, text: str, requires: tuple[str, ...] = ()) -> CellSki
 def function_cell(
     name: str, text: str, namespace: Mapping[str, Any], requires: tuple[str, ...] = ()
 ) -> CellSkill:
-    """A skill whose function is defined by the cell, after the cell has run in the namespace.
+    """Return the skill of a cell with a function, after the cell has run in the namespace.
 
     Raises:
-        CellRefused: the name is not right, or it is not plain which function is meant or what it takes.
+        CellRefused: The name is invalid, or the function of the skill or its schemas are not clear.
     """
     _require_name(name)
     node = _the_function(name, ast.parse(text))
     function = namespace[node.name]
     if inspect.iscoroutinefunction(function):
         raise CellRefused(
-            f"{node.name}() is async: a skill's function is called as it is. Use asyncio.run within it."
+            f"{node.name}() is async, but the function of a skill must not be. Call asyncio.run in the function."
         )
     settings = dict(getattr(function, SETTINGS, {}))
     if "entrypoint" in settings:
-        raise CellRefused("Leave out `entrypoint`: the function below the decorator is it.")
+        raise CellRefused("Remove `entrypoint`: the decorated function is the entry point.")
     schemas = _schemas(function, settings)
     described = {"description": (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")}
     manifest = {"entrypoint": f"{MODULE}:{node.name}", **described, **schemas, **settings}
@@ -143,7 +143,8 @@ def function_cell(
 def _require_name(name: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > 64:
         raise CellRefused(
-            f"{name!r} is no name of a skill: use small letters, digits, - and _, 64 of them at most, like word-count."
+            f"{name!r} is not a valid name of a skill. Use at most 64 lower-case letters, digits, - and _, such as "
+            "word-count."
         )
 
 
@@ -151,9 +152,9 @@ def _parsed(front: str) -> dict[str, Any]:
     try:
         settings = yaml.safe_load(front) if front.strip() else {}
     except yaml.YAMLError as error:
-        raise CellRefused(f"The front matter is no YAML: {error}") from None
+        raise CellRefused(f"The front matter is not valid YAML: {error}") from None
     if not isinstance(settings, dict):
-        raise CellRefused("The front matter is no list of keys: write `key: value` lines, as in skill.yaml.")
+        raise CellRefused("The front matter has no keys. Write lines `key: value`, as in skill.yaml.")
     return settings
 
 
@@ -167,7 +168,9 @@ def _the_function(name: str, tree: ast.Module) -> ast.FunctionDef | ast.AsyncFun
         if candidates:
             break
     names = ", ".join(f"{one.name}()" for one in functions)
-    raise CellRefused(f"The cell has {names}: put @puras.skill over the one that is the skill.")
+    raise CellRefused(
+        f"The cell has several functions: {names}. Add @puras.skill to the function of the skill."
+    )
 
 
 def _is_mark(decorator: ast.expr) -> bool:
@@ -176,14 +179,14 @@ def _is_mark(decorator: ast.expr) -> bool:
 
 
 def _schemas(function: Callable[..., Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """From the hints, where the decorator does not say both."""
+    """Return the schemas of the type hints, unless the decorator has both schemas."""
     if "input_schema" in settings and "output_schema" in settings:
         return {}
     return dict(hinted(function)._asdict())
 
 
 def _without_mark(text: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """The cell without the decorator, whose settings are in skill.yaml; every line keeps its number."""
+    """Return the cell without the decorator, whose settings are in skill.yaml. Line numbers do not change."""
     lines = text.splitlines()
     for decorator in node.decorator_list:
         if _is_mark(decorator):
@@ -200,7 +203,7 @@ def _dumped(settings: Mapping[str, Any]) -> str:
     try:
         text: str = yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True, width=100)
     except yaml.YAMLError as error:
-        raise CellRefused(f"A setting of the skill is nothing that YAML can say: {error}") from None
+        raise CellRefused(f"A setting of the skill cannot be written as YAML: {error}") from None
     return text
 
 

@@ -1,4 +1,4 @@
-"""What would be missing where a skill's cell runs alone: the kernel knows more than the file that ships."""
+"""Find names, packages and secrets that a skill has in the kernel, but not in its files."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ _LEAST_SECRET_CHARACTERS: Final = 8
 _SECRET_NAME: Final = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$", re.IGNORECASE)
 _SECRETS: Final = (
     (re.compile(r"puras_live_[0-9A-Za-z]{8}\.[0-9A-Za-z]{16,}"), "a key of this project"),
-    (re.compile(r"sk-[A-Za-z0-9_-]{20,}"), "a key of a model's provider"),
+    (re.compile(r"sk-[A-Za-z0-9_-]{20,}"), "a key of a model provider"),
     (re.compile(r"\bAKIA[0-9A-Z]{16}\b"), "a key of AWS"),
     (re.compile(r"\b(?:ghp|gho|ghs)_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}"), "a token of GitHub"),
     (re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"), "a token of Slack"),
     (re.compile(r"\bAIza[0-9A-Za-z_-]{30,}"), "a key of Google"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
-    (re.compile(r"://[^/\s:@{}$]+:[^/\s:@{}$]{4,}@"), "an address with a password"),
+    (re.compile(r"://[^/\s:@{}$]+:[^/\s:@{}$]{4,}@"), "a URL with a password"),
     (re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{20,}"), "a bearer token"),
     (
         re.compile(
             r"(?i)\b\w*(?:api_?key|token|secret|passw(?:or)?d)\w*\s*[:=]\s*[\"'][^\"'\s{}$]{12,}[\"']"
         ),
-        "what looks like a password",
+        "a value that looks like a password",
     ),
 )
 
 
 class Finding(NamedTuple):
-    """Something that stands between a cell and a skill that runs elsewhere."""
+    """A problem of a cell that makes its skill fail outside of this kernel."""
 
     kind: str
     """`undefined`, `captured`, `notebook`, `import` or `secret`."""
@@ -61,7 +61,13 @@ class Finding(NamedTuple):
 
 
 def findings(skill: CellSkill, files: Mapping[str, str], namespace: Mapping[str, Any]) -> list[Finding]:
-    """Everything that the text alone shows, file by file; the namespace is the kernel's."""
+    """Return all problems that the text of the files shows.
+
+    Args:
+        skill: The skill.
+        files: The contents of its files by path.
+        namespace: The variables of the kernel.
+    """
     found: list[Finding] = []
     own = {path.partition("/")[0].removesuffix(".py") for path in files}
     for path, text in files.items():
@@ -73,37 +79,45 @@ def findings(skill: CellSkill, files: Mapping[str, str], namespace: Mapping[str,
 
 
 def _names(path: str, text: str, namespace: Mapping[str, Any]) -> Iterator[Finding]:
-    """Names that nothing in the file defines."""
+    """Yield names that the file uses and does not define."""
     try:
         tree, table = ast.parse(text), symtable.symtable(text, path, "exec")
     except SyntaxError as error:
-        yield Finding("notebook", path, error.lineno or 1, f"This is no Python: {error.msg}.")
+        yield Finding("notebook", path, error.lineno or 1, f"This is not valid Python: {error.msg}.")
         return
     defined, used = _defined(table), _used(table)
     lines = _first_uses(tree)
     for name in sorted(used - defined - _IMPLICIT - set(dir(builtins))):
         line = lines.get(name, 1)
         if name in _OF_NOTEBOOKS:
-            yield Finding("notebook", path, line, f"{name!r} is there in notebooks alone.")
+            yield Finding(
+                "notebook", path, line, f"{name!r} exists only in notebooks. Remove it from the skill."
+            )
         elif name in namespace:
             kind = type(namespace[name]).__name__
             yield Finding(
                 "captured",
                 path,
                 line,
-                f"{name!r} (a {kind}) lives in this kernel only: define or import it in the cell, or make it an input.",
+                f"{name!r} (a {kind}) exists only in this kernel. Define or import it in the cell, or make it an "
+                "input.",
             )
         else:
-            yield Finding("undefined", path, line, f"{name!r} is not defined.")
+            yield Finding(
+                "undefined", path, line, f"{name!r} is not defined. Define or import it in the cell."
+            )
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and any(one.name == "*" for one in node.names):
             yield Finding(
-                "undefined", path, node.lineno, "Import names one by one: `*` hides which there are."
+                "undefined",
+                path,
+                node.lineno,
+                "Import each name explicitly: the check cannot read the names of `*`.",
             )
 
 
 def _defined(table: symtable.SymbolTable) -> set[str]:
-    """Names of the module, wherever in it they are given a value."""
+    """Return the names of the module that are assigned anywhere in it."""
     names = {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
     names |= {one.get_name() for one in table.get_symbols() if one.is_namespace()}
     for inner in _below(table):
@@ -114,7 +128,7 @@ def _defined(table: symtable.SymbolTable) -> set[str]:
 
 
 def _used(table: symtable.SymbolTable) -> set[str]:
-    """Names that are looked up in the module or beyond."""
+    """Return the names that are read from the module or from builtins."""
     names = {one.get_name() for one in table.get_symbols() if one.is_referenced()}
     for inner in _below(table):
         names |= {one.get_name() for one in inner.get_symbols() if one.is_referenced() and one.is_global()}
@@ -136,23 +150,23 @@ def _first_uses(tree: ast.Module) -> dict[str, int]:
 
 
 def _imports(path: str, text: str, skill: CellSkill, own: set[str]) -> Iterator[Finding]:
-    """Imports of packages that the skill does not ask for."""
+    """Yield imports of packages that the skill does not require."""
     try:
         tree = ast.parse(text)
     except SyntaxError:
         return
-    asked = {_normal(re.split(r"[\s\[<>=!~;]", one, maxsplit=1)[0]) for one in skill.requires}
+    required = {_normal(re.split(r"[\s\[<>=!~;]", one, maxsplit=1)[0]) for one in skill.requires}
     for node in ast.walk(tree):
         for root in _roots(node):
             if root in sys.stdlib_module_names or root in own or root == "puras":
                 continue
             distributions = packages_distributions().get(root) or [root]
-            if asked.isdisjoint(map(_normal, distributions)):
+            if required.isdisjoint(map(_normal, distributions)):
                 yield Finding(
                     "import",
                     path,
                     getattr(node, "lineno", 1),
-                    f"{root!r} is not among what the skill requires: %%skill {skill.name} --requires "
+                    f"The skill does not require the package of {root!r}. Add it: %%skill {skill.name} --requires "
                     f'"{distributions[0]}".',
                 )
 
@@ -170,19 +184,17 @@ def _normal(name: str) -> str:
 
 
 def _secrets(path: str, text: str) -> Iterator[Finding]:
-    """Places where a secret stands in the text; the secret itself is not repeated."""
-    told: set[int] = set()
+    """Yield the lines that contain a secret, without the secret itself."""
     for number, line in enumerate(text.splitlines(), start=1):
         what = next((what for pattern, what in _SECRETS if pattern.search(line)), None) or _of_environment(
             line
         )
-        if what and number not in told:
-            told.add(number)
+        if what:
             yield Finding(
                 "secret",
                 path,
                 number,
-                f"This line holds {what}. Store it as a secret of the project and read it with puras.secret(NAME).",
+                f"This line contains {what}. Store it as a secret of the project and read it with puras.secret(NAME).",
             )
 
 

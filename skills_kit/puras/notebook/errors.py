@@ -1,25 +1,25 @@
-"""What goes wrong in a notebook, each as one sentence that says what to do."""
+"""Errors in a notebook. Each message says how to fix the problem."""
 
 from __future__ import annotations
 
 from puras.client.errors import PurasAPIError
 
-__all__ = ["CellRefused", "RunFailed", "said"]
+__all__ = ["CellRefused", "RunFailed", "message_of"]
 
 
-class _Told:
-    """Shown in a notebook as its sentence: where in our own code it was raised is no help."""
+class _WithoutTraceback:
+    """An error that a notebook displays as one line, since the traceback is that of the kit."""
 
     def _render_traceback_(self) -> list[str]:
         return [f"{type(self).__name__}: {self}"]
 
 
-class CellRefused(_Told, ValueError):
-    """The cell is no skill as it stands, or its skill may not be published so."""
+class CellRefused(_WithoutTraceback, ValueError):
+    """The cell does not define a valid skill, or its skill cannot be published."""
 
 
-class RunFailed(_Told, RuntimeError):
-    """A run has no result."""
+class RunFailed(_WithoutTraceback, RuntimeError):
+    """The run failed and has no result."""
 
     def __init__(self, run_id: str, status: str, message: str) -> None:
         super().__init__(message)
@@ -27,8 +27,8 @@ class RunFailed(_Told, RuntimeError):
         self.status = status
 
 
-def said(refusal: Exception) -> str:
-    """The sentence of a refusal, with each place that is wrong."""
-    problems = refusal.errors if isinstance(refusal, PurasAPIError) else []
-    places = [f"{one.path}: {one.message}" for one in problems if one.message not in str(refusal)]
-    return "\n".join([str(refusal), *places])
+def message_of(error: Exception) -> str:
+    """Return the message of an error, with the location of each problem."""
+    problems = error.errors if isinstance(error, PurasAPIError) else []
+    lines = [f"{one.path}: {one.message}" for one in problems if one.message not in str(error)]
+    return "\n".join([str(error), *lines])

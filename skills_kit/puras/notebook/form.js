@@ -1,4 +1,4 @@
-// The form of a skill. Whatever a run says is text: nothing here becomes markup.
+// The form of a skill. All output of a run is untrusted, and is only inserted as text.
 
 function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
@@ -22,7 +22,7 @@ function control(field, id) {
   if (field.kind === "text") return element("textarea", { ...shared, rows: 4, value: field.value ?? "" });
   if (field.kind === "json")
     return element("textarea", { ...shared, rows: 2, className: "puras-json", placeholder: "JSON", value: field.value ?? "" });
-  const placeholder = field.kind === "file" ? "path on the drive, or an address" : "";
+  const placeholder = field.kind === "file" ? "Drive path or URL" : "";
   return element("input", { ...shared, type: "text", placeholder, value: field.value ?? "" });
 }
 
@@ -39,7 +39,7 @@ function parsed(text) {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`this is not JSON (${error.message}). Write a list as ["a", "b"], an object as {"key": 1}.`);
+    throw new Error(`the value is not valid JSON (${error.message}). Examples: ["a", "b"] or {"key": 1}`);
   }
 }
 
@@ -72,8 +72,8 @@ function render({ model, el }) {
 
   const head = element("div", { className: "puras-head" }, element("strong", { textContent: model.get("title") }));
   if (model.get("about")) head.append(element("p", { textContent: model.get("about") }));
-  const told = element("div", { className: "puras-run" });
-  el.append(element("div", { className: "puras-form" }, head, form, told));
+  const output = element("div", { className: "puras-run" });
+  el.append(element("div", { className: "puras-form" }, head, form, output));
 
   function send(where) {
     const given = {};
@@ -83,7 +83,7 @@ function render({ model, el }) {
         if (input.validity.badInput || input.validity.stepMismatch) throw new Error(input.validationMessage);
         const value = typed(field, input);
         if (value !== undefined) given[field.name] = value;
-        else if (field.required) throw new Error("it is required");
+        else if (field.required) throw new Error("a value is required");
       } catch (error) {
         problem.textContent = `${field.name}: ${error.message}`;
         input.focus();
@@ -102,8 +102,8 @@ function render({ model, el }) {
     const isRunning = model.get("is_running");
     run.disabled = onServer.disabled = isRunning;
     run.textContent = isRunning ? "Running…" : runsHere ? "Run here" : "Run";
-    told.replaceChildren(...parts(model));
-    const log = told.querySelector("[role=log]");
+    output.replaceChildren(...parts(model));
+    const log = output.querySelector("[role=log]");
     if (log) log.scrollTop = log.scrollHeight;
   }
   for (const name of ["is_running", "headline", "page", "trace", "result"]) model.on(`change:${name}`, show);

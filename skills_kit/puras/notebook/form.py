@@ -1,4 +1,4 @@
-"""The form of a skill in its cell: fields by its input schema, Run, the trace as it comes. Needs anywidget."""
+"""Display a skill as a form, with a field for each input, a button to run it, and a live trace. Needs anywidget."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import anywidget
 import traitlets
 
 from puras.client.errors import PurasAPIError
-from puras.notebook.errors import CellRefused, said
+from puras.notebook.errors import CellRefused, message_of
 from puras.notebook.handles import NotebookSkill
 from puras.notebook.trace import Trace
 
@@ -25,7 +25,7 @@ _TYPED: Final = frozenset({"text", "string", "integer", "number", "boolean"})
 
 
 class SkillForm(anywidget.AnyWidget):
-    """Runs one skill with what is typed into it."""
+    """A form that runs one skill."""
 
     _esm = _SCRIPT
     _css = _STYLE
@@ -33,17 +33,17 @@ class SkillForm(anywidget.AnyWidget):
     """`{name, kind, choices, required, value, help}` of each input."""
     title = traitlets.Unicode().tag(sync=True)
     about = traitlets.Unicode().tag(sync=True)
-    """What the skill says of itself."""
+    """Description of the skill."""
     runs_here = traitlets.Bool(False).tag(sync=True)
-    """Whether the skill can run in this kernel, too."""
+    """Whether the skill can also run in this kernel."""
     is_running = traitlets.Bool(False).tag(sync=True)
     trace: Any = traitlets.List().tag(sync=True)
     """`{text, tone}` of each line."""
     headline = traitlets.Unicode().tag(sync=True)
     page = traitlets.Unicode().tag(sync=True)
-    """Where the studio shows the job; empty for a run in the kernel."""
+    """URL of the job in the studio; empty for a run in the kernel."""
     result = traitlets.Unicode().tag(sync=True)
-    """As JSON text."""
+    """The result as JSON."""
 
     def __init__(self, skill: NotebookSkill) -> None:
         cell = skill.cell
@@ -55,17 +55,17 @@ class SkillForm(anywidget.AnyWidget):
         )
         self._skill = skill
         self.last: Any = None
-        """The run that was started last."""
-        self.on_msg(self._heard)
+        """The last run."""
+        self.on_msg(self._handle_message)
 
     def start(self, inputs: Mapping[str, Any], where: str) -> None:
-        """Run the skill beside the kernel's other work; a second run waits for the first."""
+        """Run the skill in a thread. Ignore the call while another run has not ended."""
         if self.is_running:
             return
         self.is_running, self.result, self.page, self.headline, self.trace = True, "", "", "", []
         threading.Thread(target=self._run, args=(dict(inputs), where), daemon=True).start()
 
-    def _heard(self, _: Any, content: Mapping[str, Any], __: Any) -> None:
+    def _handle_message(self, _: Any, content: Mapping[str, Any], __: Any) -> None:
         if content.get("type") == "run" and isinstance(content.get("inputs"), dict):
             self.start(content["inputs"], "server" if content.get("where") == "server" else "here")
 
@@ -79,8 +79,8 @@ class SkillForm(anywidget.AnyWidget):
                 self.last.follow(on_change=self._show)
             if self.last.status == "succeeded":
                 self.result = json.dumps(self.last.result, ensure_ascii=False, indent=2)
-        except (CellRefused, PurasAPIError) as refusal:
-            self.trace = [{"text": said(refusal), "tone": "bad"}]
+        except (CellRefused, PurasAPIError) as error:
+            self.trace = [{"text": message_of(error), "tone": "bad"}]
         finally:
             self.is_running = False
 
@@ -94,7 +94,7 @@ class SkillForm(anywidget.AnyWidget):
 
 
 def fields_of(schema: Mapping[str, Any], example: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The fields of a form, filled in with an example or the defaults."""
+    """Return the fields of a form, with the values of an example or the defaults."""
     return [_field(name, one, schema, example) for name, one in (schema.get("properties") or {}).items()]
 
 

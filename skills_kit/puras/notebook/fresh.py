@@ -1,4 +1,4 @@
-"""A run of a skill's function in a kernel that knows nothing: only the extracted files, as on the server."""
+"""Run the function of a skill in a new kernel that has only the files of the skill, as on the server."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ for _inputs in _examples:
 
 
 class Fresh(NamedTuple):
-    """How it went."""
+    """The result of a run in a new kernel."""
 
     is_good: bool
-    said: str
-    """What went wrong, or how many examples ran."""
+    message: str
+    """The error, or the number of examples that ran."""
     duration_s: float
 
 
 def run_fresh(skill: CellSkill, files: Mapping[str, str], *, within_s: float = 60.0) -> Fresh:
-    """Import the skill's file in a new kernel, and call its function with the inputs of each of its examples."""
+    """Import the module of the skill in a new kernel, and call its function with the inputs of each example."""
     module, _, function = str(skill.settings["entrypoint"]).partition(":")
-    began = time.monotonic()
+    started_at = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="puras-fresh-") as folder:
         for path, text in files.items():
             place = Path(folder, path)
@@ -63,28 +63,27 @@ def run_fresh(skill: CellSkill, files: Mapping[str, str], *, within_s: float = 6
             examples=json.dumps(skill.examples),
         )
         problem = _executed(code, folder, within_s)
-    took_s = time.monotonic() - began
+    took_s = time.monotonic() - started_at
     if problem is not None:
         return Fresh(False, problem, took_s)
     count = len(skill.examples)
-    how = (
+    message = (
         f"{count} example{'s' if count != 1 else ''} ran"
         if count
-        else "the file was imported (it has no examples)"
+        else "the module was imported; the skill has no examples"
     )
-    return Fresh(True, how, took_s)
+    return Fresh(True, message, took_s)
 
 
 def _executed(code: str, folder: str, within_s: float) -> str | None:
-    """What went wrong; None is nothing."""
+    """Return the error; None if there is none."""
     from jupyter_client.manager import KernelManager
 
-    # The secrets of a laptop stay out: on the server a skill gets those of its project.
+    # The secrets of this host are not passed on: on the server, a skill receives those of its project.
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    environment["IPYTHONDIR"] = str(Path(folder, ".ipython"))  # what people have their own kernels begin with
-    transport = (
-        "tcp" if sys.platform == "win32" else "ipc"
-    )  # sockets in the folder, which is this person's alone
+    environment["IPYTHONDIR"] = str(Path(folder, ".ipython"))  # without the startup files of the user
+    # Sockets of IPC are in the folder, which only this user can read.
+    transport = "tcp" if sys.platform == "win32" else "ipc"
     manager = KernelManager(
         kernel_name="python3", transport=transport, connection_file=str(Path(folder, "kernel.json"))
     )
@@ -102,17 +101,17 @@ def _executed(code: str, folder: str, within_s: float) -> str | None:
         manager.cleanup_resources()
 
 
-def _outcome(client: Any, asked: str, within_s: float) -> str | None:
+def _outcome(client: Any, request_id: str, within_s: float) -> str | None:
     deadline = time.monotonic() + within_s
     while (left_s := deadline - time.monotonic()) > 0:
         try:
             reply = client.get_shell_msg(timeout=min(left_s, 1.0))
         except Empty:
             continue
-        if reply["parent_header"].get("msg_id") != asked:
+        if reply["parent_header"].get("msg_id") != request_id:
             continue
         content = reply["content"]
         if content["status"] == "ok":
             return None
         return f"{content.get('ename')}: {content.get('evalue')}"[:_MAX_CHARACTERS]
-    return f"It did not end within {within_s:g} s."
+    return f"The examples did not end within {within_s:g} s. Allow more time with --timeout."

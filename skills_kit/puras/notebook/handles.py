@@ -1,4 +1,4 @@
-"""A skill in a notebook: call it, run it here or as a job, run it over the rows of a table."""
+"""Skills in a notebook, which can be called, run here or as jobs, and run for the rows of a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Where = Literal["here", "server"]
 
 
 class NotebookSkill:
-    """A skill as its cell says it; where it runs, its files are what the cell was when it ran last."""
+    """A skill that a cell defines. It uses the files of the last execution of the cell."""
 
     def __init__(self, bench: Bench, name: str) -> None:
         self._bench = bench
@@ -35,17 +35,19 @@ class NotebookSkill:
         return described(self.cell)
 
     def __call__(self, *positional: Any, **named: Any) -> Any:
-        """Call the function, as Python does; a prompt is run as a job, and gives its result."""
+        """Call the function directly; run a prompt as a job, and return its result."""
         skill = self.cell
         if skill.function is not None:
             return skill.function(*positional, **named)
         if positional:
-            raise CellRefused(f"Give the inputs of {self.name} by name.")
+            raise CellRefused(
+                f"Pass the inputs of {self.name} by name, for example {self.name.replace('-', '_')}(input=…)."
+            )
         return self.run(named, show=False).result
 
     @property
     def cell(self) -> CellSkill:
-        """What its cell says."""
+        """Return the present definition of the cell."""
         return self._bench.skill(self.name)
 
     def run(
@@ -58,14 +60,14 @@ class NotebookSkill:
         on_change: Callable[[Trace], None] | None = None,
         **named: Any,
     ) -> JobRun | LocalRun:
-        """Run it and follow it to its end.
+        """Run the skill and follow the run to its end.
 
-        A function runs in this kernel unless `where="server"`; a prompt always runs as a job, in the sandbox and on the
-        models of the instance.
+        A function runs in this kernel, or as a job with `where="server"`. A prompt always runs as a job, in the sandbox
+        and with the models of the instance.
 
         Raises:
-            CellRefused: an input is missing or unknown, or somebody else has changed the skill's files.
-            PurasAPIError: the instance refuses.
+            CellRefused: An input is missing or unknown, or another user has changed the files of the skill.
+            PurasAPIError: The instance rejected the request.
         """
         skill = self.cell
         given = {**(inputs or {}), **named}
@@ -73,7 +75,7 @@ class NotebookSkill:
         if place == "here":
             if skill.function is None:
                 raise CellRefused(
-                    'A prompt needs models and a sandbox: it runs on an instance, where="server".'
+                    'A prompt cannot run in this kernel, since it needs the models of an instance. Use where="server".'
                 )
             _require(skill, given)
             return run_here(self.name, skill.function, given, show=show, on_change=on_change)
@@ -83,7 +85,7 @@ class NotebookSkill:
     def submit(
         self, inputs: Mapping[str, Any] | None = None, *, replace: bool = False, **options: Any
     ) -> JobRun:
-        """Start it as a job of the working copy and do not wait; options are fields of the request, like `limits`."""
+        """Run the skill of the draft as a job, and do not wait. Options are fields of the request, such as `limits`."""
         skill = self.cell
         self._bench.put(skill, replace=replace)
         job_id = self._bench.run_draft(skill, inputs or {}, options)
@@ -105,15 +107,15 @@ class NotebookSkill:
             rows: A DataFrame, or a list of objects.
             where: "here" runs in the kernel, "server" as jobs. Default: "here" for functions, "server" for prompts.
             concurrency: Maximum number of jobs that run at the same time.
-            budget_usd: Maximum total cost in US dollars. Rows that it does not cover are not run and say so.
-            show: Show the progress.
+            budget_usd: Maximum total cost in US dollars. Rows that it does not cover are not run.
+            show: Display the progress.
         """
         skill = self.cell
         function = skill.function
         if (where or ("here" if function else "server")) == "here":
             if function is None:
                 raise CellRefused(
-                    'A prompt needs models and a sandbox: it runs on an instance, where="server".'
+                    'A prompt cannot run in this kernel, since it needs the models of an instance. Use where="server".'
                 )
 
             def here(inputs: Mapping[str, Any], _: Mapping[str, Any]) -> LocalRun:
@@ -124,26 +126,26 @@ class NotebookSkill:
             )
         self._bench.put(skill)
 
-        def there(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
+        def on_server(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
             job_id = self._bench.run_draft(skill, inputs, options)
             return JobRun(self._bench.instance, job_id).follow(show=False)
 
         return run_rows(
             rows,
             skill.settings["input_schema"],
-            there,
+            on_server,
             concurrency=concurrency,
             budget_usd=budget_usd,
             show=show,
         )
 
     def at(self, version: int | None = None) -> PublishedSkill:
-        """The published skill: of a version, or of the one that is active when it is run."""
+        """Return the skill of a published version; without a version, of the active version at the time of each run."""
         return PublishedSkill(self._bench, self.name, version)
 
 
 class PublishedSkill:
-    """A skill as a version has it, whatever its cell says now."""
+    """A skill of a published version, independent of its cell."""
 
     def __init__(self, bench: Bench, name: str, version: int | None) -> None:
         self._bench = bench
@@ -154,7 +156,7 @@ class PublishedSkill:
         return f"<skill {self.name} of {'the active version' if self.version is None else f'version {self.version}'}>"
 
     def run(self, inputs: Mapping[str, Any] | None = None, *, show: bool = True, **named: Any) -> JobRun:
-        """Run it as a job and follow that to its end."""
+        """Run the version as a job, and follow it to its end."""
         job = self._submitted({**(inputs or {}), **named}, {})
         return JobRun(self._bench.instance, job, f"{self.name} · job {job}").follow(show=show)
 
@@ -166,11 +168,16 @@ class PublishedSkill:
         query = {"version": self.version, "skillpack": self._bench.instance.skillpack}
         described = self._bench.instance.ask("GET", f"/v1/skills/{self.name}", query=query)
 
-        def there(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
+        def on_server(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> JobRun:
             return JobRun(self._bench.instance, self._submitted(inputs, options)).follow(show=False)
 
         return run_rows(
-            rows, described["input_schema"], there, concurrency=concurrency, budget_usd=budget_usd, show=show
+            rows,
+            described["input_schema"],
+            on_server,
+            concurrency=concurrency,
+            budget_usd=budget_usd,
+            show=show,
         )
 
     def _submitted(self, inputs: Mapping[str, Any], options: Mapping[str, Any]) -> str:
@@ -181,7 +188,7 @@ class PublishedSkill:
 
 
 def described(skill: CellSkill) -> str:
-    """The skill as a table of its inputs, for a notebook."""
+    """Return the skill as an HTML table of its inputs."""
     schema = skill.settings["input_schema"]
     rows = "".join(
         f"<tr><td><code>{html.escape(name)}</code></td><td>{html.escape(_kind(one))}</td>"
@@ -197,7 +204,7 @@ def described(skill: CellSkill) -> str:
 def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " | ".join(repr(one) for one in schema["enum"])
-    return str(schema.get("type", "anything"))
+    return str(schema.get("type", "any"))
 
 
 def _call_shown(skill: CellSkill) -> str:
@@ -213,6 +220,8 @@ def _require(skill: CellSkill, given: Mapping[str, Any]) -> None:
     missing = [name for name in schema.get("required", ()) if name not in given]
     unknown = [name for name in given if name not in properties and not schema.get("additionalProperties")]
     if missing:
-        raise CellRefused(f"{skill.name} needs {', '.join(missing)}.")
+        raise CellRefused(f"Required inputs of {skill.name} are missing: {', '.join(missing)}.")
     if unknown:
-        raise CellRefused(f"{skill.name} takes {', '.join(properties)}, and no {', '.join(unknown)}.")
+        raise CellRefused(
+            f"Unknown inputs of {skill.name}: {', '.join(unknown)}. Its inputs: {', '.join(properties) or 'none'}."
+        )

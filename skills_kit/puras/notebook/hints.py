@@ -1,4 +1,4 @@
-"""The schemas of a typed function: what it takes from its parameters, what it gives from its return annotation."""
+"""Derive the schemas of a skill from the parameters and the return annotation of its function."""
 
 from __future__ import annotations
 
@@ -25,27 +25,30 @@ _TAKEN: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYW
 
 
 class Hinted(NamedTuple):
-    """What type hints say of a function."""
+    """The schemas of a function, from its type hints."""
 
     input_schema: Schema
     output_schema: Schema
 
 
 def hinted(function: Callable[..., Any]) -> Hinted:
-    """The two schemas of a function.
+    """Return the input and the output schema of a function.
 
     Raises:
-        CellRefused: a hint is missing, or is nothing that JSON can be checked against.
+        CellRefused: A type hint is missing, or has no JSON Schema.
     """
     hints = _hints(function)
     properties: dict[str, Schema] = {}
     required: list[str] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind not in _TAKEN:
-            raise CellRefused(f"{function.__name__}() takes {parameter}: give every input a name of its own.")
+            raise CellRefused(
+                f"{function.__name__}() has the parameter {parameter}. Replace it with one parameter for each input."
+            )
         if parameter.name not in hints:
             raise CellRefused(
-                f"{parameter.name!r} of {function.__name__}() has no type hint: the input schema is made of them."
+                f"{parameter.name!r} of {function.__name__}() has no type hint. Add one, since type hints "
+                "define the input schema."
             )
         schema = _schema(hints[parameter.name], f"{parameter.name!r}")
         if parameter.default is inspect.Parameter.empty:
@@ -58,9 +61,9 @@ def hinted(function: Callable[..., Any]) -> Hinted:
         taken["required"] = required
     if "return" not in hints:
         raise CellRefused(
-            f"{function.__name__}() does not say what it gives: add a return annotation, like `-> dict` or a TypedDict."
+            f"{function.__name__}() has no return annotation. Add one, such as `-> dict` or a TypedDict."
         )
-    return Hinted(taken, _schema(hints["return"], "what it gives"))
+    return Hinted(taken, _schema(hints["return"], "the return value"))
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -71,8 +74,10 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _schema(hint: Any, where: str) -> Schema:
-    """The schema of one hint."""
-    plain = next((name for kind, name in _PLAIN.items() if hint is kind), None)  # not every hint has a hash
+    """Return the schema of one type hint."""
+    plain = next(
+        (name for kind, name in _PLAIN.items() if hint is kind), None
+    )  # not every type hint is hashable
     if plain is not None:
         return {"type": plain}
     if hint is Any:
@@ -84,7 +89,7 @@ def _schema(hint: Any, where: str) -> Schema:
         if origin in family:
             return made(get_args(hint), where)
     raise CellRefused(
-        f"The type {getattr(hint, '__name__', hint)} of {where} has no JSON form: use str, int, float, bool, list, "
+        f"The type {getattr(hint, '__name__', hint)} of {where} has no JSON Schema. Use str, int, float, bool, list, "
         "dict, Literal, a TypedDict, or Annotated[str, {'type': 'image'}] for a file."
     )
 
@@ -96,14 +101,12 @@ def _literal(arguments: Sequence[Any], where: str) -> Schema:
 def _list(arguments: Sequence[Any], where: str) -> Schema:
     members = [one for one in arguments if one is not Ellipsis]
     if len(set(members)) > 1:
-        raise CellRefused(
-            f"The members of {where} are of several types: use a TypedDict, or a list of one type."
-        )
+        raise CellRefused(f"The items of {where} have several types. Use a TypedDict, or a list of one type.")
     return {"type": "array", **({"items": _schema(members[0], where)} if members else {})}
 
 
 def _annotated(arguments: Sequence[Any], where: str) -> Schema:
-    """`Annotated[T, "what it is"]`, or with keys of the schema as a dict, which win."""
+    """Return the schema of `Annotated[T, "description"]` or `Annotated[T, {keys of the schema}]`."""
     schema = _schema(arguments[0], where)
     for extra in arguments[1:]:
         if isinstance(extra, str):
@@ -123,7 +126,7 @@ def _either(arguments: Sequence[Any], where: str) -> Schema:
 
 def _mapping(arguments: Sequence[Any], where: str) -> Schema:
     if arguments and arguments[0] is not str:
-        raise CellRefused(f"The keys of {where} are no text: objects of JSON have names as keys.")
+        raise CellRefused(f"The keys of {where} are not strings. JSON objects have only strings as keys.")
     values = _schema(arguments[1], where) if len(arguments) == 2 else {}
     return {"type": "object", **({"additionalProperties": values} if values else {})}
 
@@ -131,13 +134,13 @@ def _mapping(arguments: Sequence[Any], where: str) -> Schema:
 def _typed_dict(hint: Any, where: str) -> Schema:
     hints = typing.get_type_hints(hint, include_extras=True)
     properties = {name: _schema(_unwrapped(one), f"{name!r} in {where}") for name, one in hints.items()}
-    # Where annotations are text, the class itself has not seen what they say of being required.
+    # If annotations are strings, `__required_keys__` does not take `NotRequired` into account.
     needed = [name for name in hint.__required_keys__ if get_origin(hints[name]) is not typing.NotRequired]
     return {"type": "object", "properties": properties, "required": sorted(needed)}
 
 
 def _unwrapped(hint: Any) -> Any:
-    """Without `Required[…]` and `NotRequired[…]`, which the class itself has counted."""
+    """Return the type hint without `Required[…]` and `NotRequired[…]`."""
     return get_args(hint)[0] if get_origin(hint) in (typing.Required, typing.NotRequired) else hint
 
 

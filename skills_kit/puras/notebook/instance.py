@@ -1,4 +1,4 @@
-"""The instance that a notebook works with: the transport of `puras.Client`, and the key from outside."""
+"""Connect a notebook to an instance, with the transport of `puras.Client`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SILENCE_S = 60.0
 
 
 class Event(NamedTuple):
-    """Something that a job told."""
+    """An event of a job."""
 
     id: int
-    """Its number in the job; 0 for a piece of a reply as it streams, which is stored nowhere."""
+    """Number of the event in the job; 0 for a delta of a reply, which is not stored."""
     type: str
     payload: dict[str, Any]
 
@@ -51,34 +51,36 @@ class Instance:
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
     ) -> Any:
-        """What the API answers, parsed unless it is asked for `raw`; a body of bytes goes as it is, others as JSON.
+        """Send a request to the API, and return the parsed response, or its bytes with `raw`.
+
+        A body of bytes is sent unchanged; other bodies are sent as JSON.
 
         Raises:
-            PurasAPIError: it refuses, with its own sentence, or does not answer.
+            PurasAPIError: The instance rejected the request or did not respond.
         """
         if isinstance(body, bytes):
             body = Body.of(body, "application/octet-stream")
         elif body is not None and not isinstance(body, Body):
             body = Body.json(body)
-        answer = self._transport.ask(Request(method, path, query or {}, body, headers or {}))
-        return answer.body if raw else answer.json()
+        response = self._transport.ask(Request(method, path, query or {}, body, headers or {}))
+        return response.body if raw else response.json()
 
     def upload(self, path: str, bundle: bytes, fields: Mapping[str, str]) -> Any:
-        """Send a bundle, with what is said of it."""
+        """Send a bundle with its fields."""
         return self.ask("POST", path, forms.bundle(bundle, **fields))
 
     def pack(self, path: str) -> str:
-        """The route below the skillpack that this notebook works on."""
+        """Return the route of a path, such as `/drafts`, for the skillpack of this notebook."""
         return f"/v1/skillpacks/{quote(self.skillpack)}{path}" if self.skillpack else f"/v1{path}"
 
     def stream(self, job_id: str) -> Iterator[Event]:
-        """Every event of a job from its first one on, as they come, until it has ended; a broken stream goes on."""
+        """Yield all events of a job from the first one until its end. Continue after a disconnect."""
         with EventStream(self._transport, quote(job_id, safe=""), after=0, deltas=True) as stream:
             for event in stream:
                 yield Event(int(event.get("id") or 0), event["type"], event["payload"])
 
     def project(self) -> dict[str, Any]:
-        """The project of the key: its id, slug and name, and the label by which the key is known."""
+        """Return the project of the key (`id`, `slug`, `name`), and the `label` of the key."""
         if self._project is None:
             me = self.ask("GET", "/v1/me")
             projects = me.get("projects") or [{}]
@@ -86,32 +88,33 @@ class Instance:
         return self._project
 
     def job_page(self, job_id: str) -> str:
-        """Where people look at the job."""
+        """Return the URL of the job in the studio."""
         return f"{self.base}/p/{self.project()['slug']}/jobs/{job_id}"
 
 
 def connect(base: str | None = None, key: str | None = None, skillpack: str | None = None) -> Instance:
-    """The instance that is named here, else by PURAS_API_BASE and PURAS_API_KEY, else by what `puras login` has kept.
+    """Return the given instance, otherwise that of PURAS_API_BASE and PURAS_API_KEY, otherwise that of `puras login`.
 
     Raises:
-        PurasAPIError: there is no key.
+        PurasAPIError: There is no API key.
     """
     try:
         place = connecting.place(key, base)
     except ValueError as missing:
         raise PurasAPIError(
-            f"{missing} In a notebook, %puras_connect asks for it: a key in a cell is saved with the notebook."
+            f"{missing} In a notebook, run %puras_connect, which asks for the key. A key in a cell would be saved "
+            "with the notebook."
         ) from None
     return Instance(place.base, place.key, skillpack or os.environ.get("PURAS_SKILLPACK") or None)
 
 
 def once() -> dict[str, str]:
-    """The header of a request that makes one thing, however often it has to be sent."""
+    """Return the header with a new idempotency key, so that retries of a request have no second effect."""
     return {"Idempotency-Key": new_key()}
 
 
 def zipped(files: Mapping[str, str]) -> bytes:
-    """Files as a bundle; the same files are the same bytes."""
+    """Return the bundle of files. The same files result in the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(files):

@@ -1,4 +1,4 @@
-"""A job as a notebook: what it was given, what it did step by step, and cells that go on from any of the steps."""
+"""Write a job as a notebook, with its inputs, its steps, and cells that continue from any of the steps."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Cell = dict[str, Any]
 
 
 def open_job(instance: Instance, job_id: str, path: Path) -> Path:
-    """Write the job as a notebook that is not there yet.
+    """Write the job as a new notebook.
 
     Raises:
-        CellRefused: there is a file already, or the job still runs.
-        PurasAPIError: the job is not there.
+        CellRefused: The file exists already, or the job has not ended.
+        PurasAPIError: The job does not exist.
     """
     job = instance.ask("GET", f"/v1/jobs/{job_id}")
     if job["status"] not in _ENDS:
         raise CellRefused(
-            f"The job is {job['status']}: follow it with puras.attach({job_id!r}), and open it afterwards."
+            f"The job is {job['status']}. Follow it with puras.attach({job_id!r}), and open it after its end."
         )
     events = [
         Event(one["id"], one["type"], one["payload"])
@@ -39,17 +39,17 @@ def open_job(instance: Instance, job_id: str, path: Path) -> Path:
         with path.open("x", encoding="utf-8") as file:
             file.write(text + "\n")
     except FileExistsError:
-        raise CellRefused(f"{path} is there already: name another file.") from None
+        raise CellRefused(f"{path} already exists. Use another path: %skill_open {job_id} PATH") from None
     return path
 
 
 def notebook_of(job: Mapping[str, Any], events: list[Event]) -> dict[str, Any]:
-    """The notebook, in the format of Jupyter."""
-    return whole([*_beginning(job), *_steps(events), *_going_on(job)], job=job["id"])
+    """Return the notebook in the format of Jupyter."""
+    return whole([*_head(job), *_steps(events), *_continuation(job)], job=job["id"])
 
 
 def whole(cells: list[Cell], **about: str) -> dict[str, Any]:
-    """A notebook of these cells; `about` says where it comes from."""
+    """Return a notebook with these cells; `about` becomes its metadata."""
     return {
         "cells": [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)],
         "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "puras": about},
@@ -58,7 +58,7 @@ def whole(cells: list[Cell], **about: str) -> dict[str, Any]:
     }
 
 
-def _beginning(job: Mapping[str, Any]) -> Iterator[Cell]:
+def _head(job: Mapping[str, Any]) -> Iterator[Cell]:
     version = job["deployment_version"]
     of = f", version {version}" if version is not None else ""
     yield text_cell(
@@ -71,14 +71,14 @@ def _beginning(job: Mapping[str, Any]) -> Iterator[Cell]:
 
 
 def _steps(events: list[Event]) -> Iterator[Cell]:
-    """Each reply of the model as text, each call as its arguments and what it gave."""
+    """Yield each reply of the model as text, and each call with its arguments and its result."""
     calls: dict[str, Any] = {}
     for event in events:
         payload = event.payload
         if event.type == "model_response":
             blocks = payload.get("blocks") or []
-            words = "\n\n".join(str(one["text"]) for one in blocks if one.get("type") == "text")
-            yield text_cell(f"## Step {payload.get('step')}\n\n{_fenced(words) if words else '(calls only)'}")
+            text = "\n\n".join(str(one["text"]) for one in blocks if one.get("type") == "text")
+            yield text_cell(f"## Step {payload.get('step')}\n\n{_fenced(text) if text else '(calls only)'}")
         elif event.type == "tool_use":
             calls[payload["tool_use_id"]] = payload.get("input")
         elif event.type == "tool_result":
@@ -86,25 +86,23 @@ def _steps(events: list[Event]) -> Iterator[Cell]:
             yield code_cell(
                 f"# {payload['tool']}, step {payload['step']}\n"
                 f"arguments = {calls.get(use_id)!r}\n"
-                f"result = {payload.get('preview')!r}  # the beginning of it"
+                f"result = {payload.get('preview')!r}  # the start of the result"
             )
 
 
-def _going_on(job: Mapping[str, Any]) -> Iterator[Cell]:
-    yield text_cell("## Go on")
+def _continuation(job: Mapping[str, Any]) -> Iterator[Cell]:
+    yield text_cell("## Continue")
     if job["type"] == "agentic":
         yield code_cell(
-            "# A new job that stands where this one stood behind a step, with what you change:\n"
+            "# Continue in a new job after a step, with your changes:\n"
             '# run.fork(step=1, edits=[{"tool_use_id": "…", "content": "…"}])'
         )
-    yield code_cell(
-        "# The same skill on the same inputs again, on the version that is active now:\n# run.replay()"
-    )
-    yield code_cell("# What came out becomes what is expected from now on:\n# run.keep_as_case()")
+    yield code_cell("# Run the active version with the same inputs:\n# run.replay()")
+    yield code_cell("# Save the result as the expected result of an eval case:\n# run.keep_as_case()")
 
 
 def _fenced(text: str) -> str:
-    """Words of a model as text: they are no markup of this notebook."""
+    """Return text of a model in a code fence, so that it is not rendered as Markdown."""
     fence = "`" * (max((len(run) for run in _backticks(text)), default=0) + 3)
     return f"{fence}text\n{text[:_MAX_CHARACTERS]}\n{fence}"
 
@@ -120,10 +118,10 @@ def _backticks(text: str) -> Iterator[str]:
 
 
 def text_cell(source: str) -> Cell:
-    """Markdown."""
+    """Return a Markdown cell."""
     return {"cell_type": "markdown", "metadata": {}, "source": source}
 
 
 def code_cell(source: str) -> Cell:
-    """Python that has not run."""
+    """Return a code cell without outputs."""
     return {"cell_type": "code", "metadata": {}, "source": source, "outputs": [], "execution_count": None}

@@ -1,4 +1,4 @@
-"""From a cell to a version: what changes and whom it breaks is shown, then the working copy is published."""
+"""Publish the skill of a cell: show the changes and their effect on callers, then publish the draft."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from puras.notebook.tables import show_lines, show_table
 __all__ = ["Choices", "Published", "publish"]
 
 _GATE_S: Final = 900.0
-_LOOK_EVERY_S: Final = 1.0
-_OVERTAKEN: Final = {
-    "draft_changed": "{updated_by} changed the working copy while you were publishing it.",
-    "active_version_changed": "While you were publishing, another version became the active one: {active_version}.",
+_POLL_INTERVAL_S: Final = 1.0
+_CONFLICTS: Final = {
+    "draft_changed": "{updated_by} changed the draft while you were publishing it.",
+    "active_version_changed": "Another version became active while you were publishing: {active_version}.",
 }
-_AGAIN: Final = "Nothing was published. Run %skill_publish again: it shows what changes now."
+_TRY_AGAIN: Final = "Nothing was published. Run %skill_publish again to see the present changes."
 
 
 class Choices(NamedTuple):
-    """What the person has said to the publish."""
+    """The options of a publication."""
 
     notes: str = ""
     breaking: bool = False
-    """Callers may break."""
+    """Publish a version that breaks callers."""
     everything: bool = False
-    """Changes of other files of the working copy go along."""
+    """Publish the changes of other files of the draft, too."""
     replace: bool = False
-    """Files that somebody else has changed are written over."""
+    """Overwrite files that another user has changed."""
     activate: bool = True
 
 
 class Published(NamedTuple):
-    """A version that was made."""
+    """A published version."""
 
     version: int
     is_active: bool
     gate: str
-    """`passed`, `refused`, `gating`, or nothing where there is none."""
+    """`passed`, `refused` or `gating`; empty without a gate."""
 
     def __repr__(self) -> str:
         state = "active" if self.is_active else "not active"
@@ -52,15 +52,15 @@ class Published(NamedTuple):
 
 
 def publish(bench: Bench, skill: CellSkill, choices: Choices) -> Published:
-    """Publish the skill and wait for its gate.
+    """Publish the skill and wait for its eval gate.
 
     Raises:
-        CellRefused: the working copy has problems, breaks callers, or holds changes of others; says which choice helps.
-        PurasAPIError: the instance refuses.
+        CellRefused: The draft has problems, breaks callers, or has other changes. The message names the option to use.
+        PurasAPIError: The instance rejected the request.
     """
     instance = bench.instance
     bench.put(skill, replace=choices.replace)
-    _require_sound(instance.ask("GET", instance.pack("/drafts/check")))
+    _require_valid(instance.ask("GET", instance.pack("/drafts/check")))
     pending = instance.ask("GET", instance.pack("/drafts/diff"))
     _require_wanted(pending, skill, choices)
     made = _after_gate(bench, _published(bench, skill, choices, pending))
@@ -71,12 +71,12 @@ def publish(bench: Bench, skill: CellSkill, choices: Choices) -> Published:
         title += f", which is not active: {gate.get('reason')}"
     elif not published.is_active:
         title += ", which is not active"
-    show_lines(title, ways_in(bench, skill, published.version))
+    show_lines(title, example_calls(bench, skill, published.version))
     return published
 
 
-def ways_in(bench: Bench, skill: CellSkill, version: int) -> list[str]:
-    """How others call it: with curl, from Python, over MCP; the key stays in the environment."""
+def example_calls(bench: Bench, skill: CellSkill, version: int) -> list[str]:
+    """Return example calls with curl, Python and MCP. They read the key from the environment."""
     instance = bench.instance
     inputs = next(iter(skill.examples), None) or dict.fromkeys(
         skill.settings["input_schema"].get("properties") or {}, "…"
@@ -97,53 +97,57 @@ def ways_in(bench: Bench, skill: CellSkill, version: int) -> list[str]:
     ]
 
 
-def _require_sound(checked: Mapping[str, Any]) -> None:
+def _require_valid(checked: Mapping[str, Any]) -> None:
     problems = [f"{_place(one)}: {one['message']}" for one in checked["problems"]]
     if problems:
-        raise CellRefused("The working copy cannot be published:\n" + "\n".join(problems))
+        raise CellRefused("The draft has problems. Fix them to publish it:\n" + "\n".join(problems))
     if checked["warnings"]:
         rows = [(_place(one), one["message"]) for one in checked["warnings"]]
-        show_table("Warnings", ("where", "what"), rows)
+        show_table("Warnings", ("Location", "Problem"), rows)
 
 
 def _require_wanted(pending: Mapping[str, Any], skill: CellSkill, choices: Choices) -> None:
-    """Show what would change; go on only with what the person has agreed to."""
-    files = [(one["change"], one["path"], _grown(one)) for one in pending["files"]]
+    """Show the changes, and require the options that the user needs to publish them."""
+    files = [(one["change"], one["path"], _sizes(one)) for one in pending["files"]]
     show_table(
-        "Files over the active version",
-        ("change", "file", "bytes"),
+        "Changed files compared with the active version",
+        ("Change", "File", "Bytes"),
         files,
-        " ".join(filter(None, ("" if files else "Nothing changes.", _left_out(pending)))),
+        " ".join(filter(None, ("" if files else "No file has changed.", _left_out(pending)))),
     )
     changes = [
         ("breaks callers" if one["is_breaking"] else "", one["path"], one["message"])
         for one in pending["skills"]
     ]
     if changes:
-        show_table("For callers", ("", "where", "what"), changes)
+        show_table("Changes for callers", ("Effect", "Location", "Change"), changes)
     if not files:
-        raise CellRefused("There is nothing to publish: the active version has these very files.")
+        raise CellRefused("There is nothing to publish: the active version has the same files.")
     others = [path for _, path, _ in files if not path.startswith(f"skills/{skill.name}/")]
     if others and not choices.everything:
         raise CellRefused(
-            f"The working copy has more changes than this skill's ({', '.join(others[:5])}), and all of them would be "
-            "published. Look at them in the studio; --all publishes them, too."
+            f"The draft also has changes outside of this skill: {', '.join(others[:5])}. Compare them in the studio, "
+            "and publish them, too, with --all."
         )
     if any(one["is_breaking"] for one in pending["skills"]) and not choices.breaking:
         raise CellRefused(
-            "This breaks who calls the skill now (see above). Mend it, or publish with --breaking."
+            "This version breaks callers of the skill (see above). Fix it, or publish it with --breaking."
         )
 
 
 def _left_out(pending: Mapping[str, Any]) -> str:
     notebooks = pending.get("left_out") or ()
-    return f"Not published: {', '.join(notebooks)}. No file of a skill names them." if notebooks else ""
+    return (
+        f"Not published: {', '.join(notebooks)}. No file of a skill contains their names."
+        if notebooks
+        else ""
+    )
 
 
 def _published(
     bench: Bench, skill: CellSkill, choices: Choices, pending: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """The new version, of the very files that were shown, over the very version that they were compared with."""
+    """Publish the files that were shown, if neither the draft nor the active version has changed since then."""
     instance = bench.instance
     body = {
         "notes": _notes(bench, skill, choices),
@@ -153,30 +157,30 @@ def _published(
     }
     try:
         made: Mapping[str, Any] = instance.ask("POST", instance.pack("/drafts/publish"), body, headers=once())
-    except PurasAPIError as refusal:
-        if refusal.code not in _OVERTAKEN:
+    except PurasAPIError as error:
+        if error.code not in _CONFLICTS:
             raise
-        raise CellRefused(f"{_OVERTAKEN[refusal.code].format(**refusal.facts)} {_AGAIN}") from None
+        raise CellRefused(f"{_CONFLICTS[error.code].format(**error.facts)} {_TRY_AGAIN}") from None
     return made
 
 
 def _after_gate(bench: Bench, made: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The version once its suites have ended."""
+    """Return the version after the end of its eval suites."""
     instance = bench.instance
     deadline = time.monotonic() + _GATE_S
     while (made.get("gate") or {}).get("state") == "gating" and time.monotonic() < deadline:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
         made = instance.ask("GET", instance.pack(f"/deployments/{made['version']}"))
     return made
 
 
 def _notes(bench: Bench, skill: CellSkill, choices: Choices) -> str:
-    come_from = bench.provenance(skill)
-    where = f"From {come_from.get('notebook', 'a notebook')}, cell {come_from['cell_sha256'][:12]}"
+    source = bench.provenance(skill)
+    where = f"From {source.get('notebook', 'a notebook')}, cell {source['cell_sha256'][:12]}"
     return f"{choices.notes}\n\n{where}".strip()
 
 
-def _grown(change: Mapping[str, Any]) -> str:
+def _sizes(change: Mapping[str, Any]) -> str:
     before, after = change.get("base_bytes"), change.get("head_bytes")
     return f"{'' if before is None else before} → {'' if after is None else after}"
 

@@ -1,4 +1,4 @@
-"""Former names of parameters, which work for one more release."""
+"""Accept former names of parameters for one more release."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of a skill: in this kernel, or as a job of an instance, whose handle outlives the kernel."""
+"""Runs of a skill in this kernel, or as jobs of an instance, which continue without the kernel."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from puras.notebook.trace import Trace
 __all__ = ["JobRun", "LocalRun", "attach", "run_here"]
 
 _PRINTED: Final = threading.Lock()
-"""What a function prints is taken from the whole kernel: one of them at a time."""
+"""Functions run one at a time, since their output is captured from the whole kernel."""
 
 
 def attach(job_id: str, *, instance: Instance | None = None, show: bool = True) -> JobRun:
-    """The run of a job, whoever has submitted it and whenever: what it has told already, then what is still to come.
+    """Return the run of any job of the project, with its earlier events, and follow it to its end.
 
     Raises:
-        PurasAPIError: the job is not there, or there is no key.
+        PurasAPIError: The job does not exist, or there is no API key.
     """
     run = JobRun(instance or connect(), job_id)
     run.job()
@@ -46,28 +46,30 @@ class JobRun:
         self._job: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
-        return f"<job {self.id} · {self.trace.status} · puras.attach({self.id!r}) finds it again>"
+        return f"<job {self.id} · {self.trace.status} · puras.attach({self.id!r})>"
 
     def _repr_html_(self) -> str:
         return self.trace.html()
 
     def follow(self, *, show: bool = True, on_change: Callable[[Trace], None] | None = None) -> JobRun:
-        """Wait for the end of the job, and show what it tells meanwhile.
+        """Wait for the end of the job, and display its events.
 
-        An interrupt ends the waiting, not the job.
+        An interrupt stops only the wait. The job continues.
         """
         screen = Screen(self.trace, on_change) if show or on_change else None
         try:
             for event in self.instance.stream(self.id):
                 if event.id:
                     if self.events and event.id <= self.events[-1].id:
-                        continue  # followed before
+                        continue  # received by an earlier call
                     self.events.append(event)
-                self.trace.tell(event.type, event.payload)
+                self.trace.add(event.type, event.payload)
                 if screen:
                     screen.refresh()
         except KeyboardInterrupt:
-            self.trace.tell("log", {"text": f"not followed any more; puras.attach({self.id!r}) goes on"})
+            self.trace.add(
+                "log", {"text": f"The wait was interrupted. The job continues: puras.attach({self.id!r})"}
+            )
             if screen:
                 screen.finish()
             raise
@@ -77,22 +79,22 @@ class JobRun:
         return self
 
     def job(self) -> dict[str, Any]:
-        """The job as the API has it; asked for anew until it has ended."""
+        """Return the job of the API. Request it again until it has ended."""
         if self._job is None or self._job["finished_at"] is None:
             self._job = self.instance.ask("GET", f"/v1/jobs/{self.id}")
         return self._job
 
     @property
     def status(self) -> str:
-        """How it stands."""
+        """Return the status of the job."""
         return str(self.job()["status"])
 
     @property
     def result(self) -> Any:
-        """What the skill gave; waits for it.
+        """Wait for the end of the job, and return the result of the skill.
 
         Raises:
-            RunFailed: it gave nothing.
+            RunFailed: The job failed or was cancelled.
         """
         if self.job()["finished_at"] is None:
             self.follow(show=False)
@@ -107,41 +109,41 @@ class JobRun:
 
     @property
     def cost_usd(self) -> float:
-        """What it has cost, with everything that it called."""
+        """Return the cost of the job, including its subjobs."""
         return float(self.job()["cost_usd"])
 
     @property
     def page(self) -> str:
-        """Where the studio shows it."""
+        """Return the URL of the job in the studio."""
         return self.instance.job_page(self.id)
 
     def cancel(self) -> None:
-        """End it."""
+        """Cancel the job."""
         self.instance.ask("POST", f"/v1/jobs/{self.id}/cancel")
 
     def fork(
         self, step: int, edits: list[dict[str, Any]] | None = None, *, show: bool = True, **changes: Any
     ) -> JobRun:
-        """A new job that stands where this one stood behind a step, with what is changed; follows it."""
+        """Continue after a step in a new job, with the edits and changes, and follow the new job."""
         body = {"step": step, "edits": edits or [], **changes}
         return self._new(self.instance.ask("POST", f"/v1/jobs/{self.id}/fork", body), show=show)
 
     def replay(self, version: int | None = None, *, show: bool = True) -> JobRun:
-        """The same skill on the same inputs again; follows it."""
-        answer = self.instance.ask("POST", f"/v1/jobs/{self.id}/replay", {}, query={"version": version})
-        return self._new(answer, show=show)
+        """Submit the same inputs as a new job, and follow it."""
+        response = self.instance.ask("POST", f"/v1/jobs/{self.id}/replay", {}, query={"version": version})
+        return self._new(response, show=show)
 
     def keep_as_case(self, **case: Any) -> dict[str, Any]:
-        """Make it a case of its skill's evals: its result is what is expected from then on, or `expected=`."""
-        kept: dict[str, Any] = self.instance.ask("POST", f"/v1/jobs/{self.id}/eval-case", case)
-        return kept
+        """Save the job as an eval case of its skill, with its result, or `expected`, as the expected result."""
+        saved: dict[str, Any] = self.instance.ask("POST", f"/v1/jobs/{self.id}/eval-case", case)
+        return saved
 
-    def _new(self, answer: Mapping[str, Any], *, show: bool) -> JobRun:
-        job_id = str(answer.get("id") or answer.get("job_id"))
+    def _new(self, response: Mapping[str, Any], *, show: bool) -> JobRun:
+        job_id = str(response.get("id") or response.get("job_id"))
         return JobRun(self.instance, job_id).follow(show=show)
 
     def _settle(self) -> None:
-        """What was billed in the end is more than what the events told: media, searches, jobs that it called."""
+        """Read the final cost, which includes media, searches and subjobs that the events do not report."""
         with contextlib.suppress(PurasAPIError):
             job = self.job()
             self.trace.status = job["status"]
@@ -150,7 +152,7 @@ class JobRun:
 
 
 class LocalRun:
-    """A call of a skill's function in this kernel; it costs nothing and is stored nowhere."""
+    """A call of the function of a skill in this kernel. It costs nothing and is not stored."""
 
     def __init__(self, title: str) -> None:
         self.id = f"local-{uuid4().hex[:8]}"
@@ -159,8 +161,8 @@ class LocalRun:
         self.cost_usd = 0.0
         self.duration_s = 0.0
         self.error: str | None = None
-        self.told: Callable[[], None] | None = None
-        """Hears of each event."""
+        self.on_event: Callable[[], None] | None = None
+        """A function that is called after each event."""
         self._result: Any = None
 
     def __repr__(self) -> str:
@@ -171,34 +173,34 @@ class LocalRun:
 
     @property
     def status(self) -> str:
-        """`succeeded` or `failed`."""
+        """Return the status: `running`, `succeeded` or `failed`."""
         return self.trace.status
 
     @property
     def result(self) -> Any:
-        """What the function gave.
+        """Return the result of the function.
 
         Raises:
-            RunFailed: it raised, or gave what JSON cannot say.
+            RunFailed: The function raised an error, or its result is not JSON.
         """
         if self.error is not None:
             raise RunFailed(self.id, self.status, self.error)
         return self._result
 
     def record(self, kind: str, payload: dict[str, Any]) -> None:
-        """Take what happened."""
+        """Add an event."""
         self.events.append(Event(len(self.events) + 1, kind, payload))
-        self.trace.tell(kind, payload)
-        if self.told:
-            self.told()
+        self.trace.add(kind, payload)
+        if self.on_event:
+            self.on_event()
 
     def settle(self, value: Any, error: BaseException | None) -> None:
-        """The end of it."""
+        """Set the result or the error, and end the run."""
         if error is None:
             try:
                 self._result = json.loads(json.dumps(value, allow_nan=False))
-            except (TypeError, ValueError) as unfit:
-                error = CellRefused(f"The function gave what JSON cannot say: {unfit}.")
+            except (TypeError, ValueError) as invalid:
+                error = CellRefused(f"The result of the function is not JSON: {invalid}.")
         if error is None:
             self.record("succeeded", {})
             return
@@ -214,32 +216,32 @@ def run_here(
     show: bool = True,
     on_change: Callable[[Trace], None] | None = None,
 ) -> LocalRun:
-    """Call a function in this kernel, as the server would: with JSON, keyword by keyword, and recorded."""
+    """Call a function in this kernel as the server does, with JSON values as arguments, and record its events."""
     run = LocalRun(f"{name} (in this kernel)")
     screen = Screen(run.trace, on_change) if show or on_change else None
-    run.told = screen.refresh if screen else None
+    run.on_event = screen.refresh if screen else None
     run.record("started", {})
-    began = time.monotonic()
+    started_at = time.monotonic()
     value, error = None, None
     with _PRINTED:
-        out, err = _Heard(run, "stdout"), _Heard(run, "stderr")
+        out, err = _CapturedOutput(run, "stdout"), _CapturedOutput(run, "stderr")
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
                 value = function(**json.loads(json.dumps(dict(inputs))))
-            except Exception as raised:  # noqa: BLE001 - whatever the author's code raises is told, not raised
+            except Exception as raised:  # noqa: BLE001 - any error of the skill becomes an event
                 error = raised
                 run.record("log", {"stream": "stderr", "text": _frames(raised)})
         out.end()
         err.end()
-    run.duration_s = time.monotonic() - began
+    run.duration_s = time.monotonic() - started_at
     run.settle(value, error)
     if screen:
         screen.finish()
     return run
 
 
-class _Heard(io.TextIOBase):
-    """Makes a line of what is printed an event."""
+class _CapturedOutput(io.TextIOBase):
+    """A stream that records each printed line as an event."""
 
     def __init__(self, run: LocalRun, stream: str) -> None:
         self._run = run
@@ -256,12 +258,12 @@ class _Heard(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Tell what has no end of line."""
+        """Record the last line if it has no line break."""
         if self._rest:
             self.write("\n")
 
 
 def _frames(error: BaseException) -> str:
-    """Where in the author's own code it was raised."""
+    """Return the frames of the skill in the traceback."""
     own = traceback.extract_tb(error.__traceback__)[1:]
     return " ← ".join(f"{frame.name}, line {frame.lineno}" for frame in reversed(own)) or type(error).__name__

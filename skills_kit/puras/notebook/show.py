@@ -1,4 +1,4 @@
-"""Showing a run while it runs: a display of IPython's that changes, or nothing outside of it."""
+"""Display a run while it is running, with an updatable display of IPython."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ class Screen:
         self._handle: Any = None if on_change else _opened(_bundle(trace))
         self._shown_at = time.monotonic()
         self._showing = threading.Lock()
-        self._later: threading.Timer | None = None
+        self._pending_update: threading.Timer | None = None
 
     def refresh(self) -> None:
-        """Show what is new, a few times a second; the last word of many is shown too, though nothing follows it."""
+        """Update the display at most ten times per second. The last of several updates is always displayed."""
         early_s = self._shown_at + _EVERY_S - time.monotonic()
         if early_s <= 0:
             self._show()
-        elif self._later is None:
-            # In the context of the cell: what a kernel shows belongs to the request that it answers.
-            self._later = threading.Timer(early_s, copy_context().run, (self._show,))
-            self._later.daemon = True
-            self._later.start()
+        elif self._pending_update is None:
+            # Run in the context of the cell, so that the kernel assigns the output to this cell.
+            self._pending_update = threading.Timer(early_s, copy_context().run, (self._show,))
+            self._pending_update.daemon = True
+            self._pending_update.start()
 
     def finish(self) -> None:
-        """Show what is there now."""
-        if self._later is not None:
-            self._later.cancel()
+        """Display the final state."""
+        if self._pending_update is not None:
+            self._pending_update.cancel()
         self._show()
 
     def _show(self) -> None:
         with self._showing:
-            self._later = None
+            self._pending_update = None
             self._shown_at = time.monotonic()
             if self._on_change:
                 self._on_change(self._trace)
@@ -54,9 +54,9 @@ class Screen:
 
 
 def display_both(text: str, markup: str) -> None:
-    """Show something as text where there is a terminal, and as a table where there is a notebook."""
+    """Display text in a terminal, and markup in a notebook."""
     if _opened({"text/plain": text, "text/html": markup}) is None:
-        print(text)  # noqa: T201 - outside of IPython there is nothing else to show it on
+        print(text)  # noqa: T201 - the only output outside of IPython
 
 
 def _bundle(trace: Trace) -> dict[str, str]:
@@ -64,7 +64,7 @@ def _bundle(trace: Trace) -> dict[str, str]:
 
 
 def _opened(bundle: dict[str, str]) -> Any:
-    """A display that can be changed; none outside of IPython."""
+    """Return an updatable display; None outside of IPython."""
     from IPython.core.getipython import get_ipython
     from IPython.display import display
 

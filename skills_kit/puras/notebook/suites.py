@@ -1,4 +1,4 @@
-"""Evals from a notebook: the skill's cases as jobs of a version that nobody else uses, beside those of another one."""
+"""Run eval suites from a notebook, on an inactive version with the files of the draft."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from puras.client.shapes import label_text
 from puras.notebook.bench import Bench
 from puras.notebook.cells import CellSkill
 from puras.notebook.errors import CellRefused
 from puras.notebook.tables import show_table
 from puras.notebook.trace import dollars
 
-__all__ = ["Asked", "Suite", "evaluate"]
+__all__ = ["Suite", "SuiteRequest", "evaluate"]
 
-_LOOK_EVERY_S: Final = 0.5
+_POLL_INTERVAL_S: Final = 0.5
 _ENDS: Final = frozenset({"succeeded", "failed", "cancelled"})
 
 
-class Asked(NamedTuple):
-    """What is to be run."""
+class SuiteRequest(NamedTuple):
+    """The options of a suite."""
 
     cases: str | None = None
-    """A file of cases, which becomes the skill's dataset."""
+    """A file with cases, which replaces the dataset of the skill."""
     baseline: int | None = None
-    """The version whose newest suite stands beside it."""
+    """The version with whose newest suite the results are compared."""
     repeat: int = 1
     threshold: float | None = None
     model: str | None = None
@@ -44,63 +45,67 @@ class Suite:
 
     @property
     def passed(self) -> bool:
-        """Whether it reached its threshold; without one, whether every run passed."""
+        """Return whether the threshold was reached; without a threshold, whether all runs passed."""
         gate = self.facts.get("gate_passed")
         return bool(gate) if gate is not None else self.facts["passed_runs"] == self.facts["total_runs"]
 
     def frame(self) -> Any:
-        """Every run as a DataFrame."""
+        """Return all runs as a DataFrame."""
         import pandas
 
         return pandas.DataFrame(list(self.runs))
 
 
-def evaluate(bench: Bench, skill: CellSkill, asked: Asked) -> Suite:
-    """Run the skill on its cases, wait, and show how each of them went.
+def evaluate(bench: Bench, skill: CellSkill, request: SuiteRequest) -> Suite:
+    """Run the skill with its eval cases, wait for the results, and show them.
 
     Raises:
-        CellRefused: there are no cases or no graders, or the suite did not end with numbers.
-        PurasAPIError: the instance refuses.
+        CellRefused: There are no cases or no graders, or the suite did not succeed.
+        PurasAPIError: The instance rejected the request.
     """
-    if asked.cases:
-        _take_cases(bench, skill, asked.cases)
+    if request.cases:
+        _set_cases(bench, skill, request.cases)
     instance = bench.instance
     version = _version(bench, skill)
     body = {
         "skill": skill.name,
         "version": version,
-        "repeat": asked.repeat,
-        "threshold": asked.threshold,
-        "model": asked.model,
+        "repeat": request.repeat,
+        "threshold": request.threshold,
+        "model": request.model,
     }
     pack = instance.skillpack or "default"
     suite = instance.ask("POST", f"/v1/skillpacks/{pack}/evals", body)
     while suite["status"] not in _ENDS:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
         suite = instance.ask("GET", f"/v1/evals/{suite['id']}")
     if suite["status"] != "succeeded":
-        raise CellRefused(f"The suite {suite['status']}: {suite['error'] or 'it was ended'}.")
-    base = _newest_of(bench, pack, skill, asked.baseline) if asked.baseline is not None else None
+        raise CellRefused(
+            f"The suite {suite['id']} {suite['status']}: {suite['error'] or 'no error message'}."
+        )
+    base = _newest_of(bench, pack, skill, request.baseline) if request.baseline is not None else None
     runs = instance.ask("GET", f"/v1/evals/{suite['id']}/cases", query={"limit": 200, "base": base})
     _show(skill, suite, runs)
     return Suite(suite, runs)
 
 
-def _take_cases(bench: Bench, skill: CellSkill, file: str) -> None:
-    """Make a local file the dataset that the skill names."""
+def _set_cases(bench: Bench, skill: CellSkill, file: str) -> None:
+    """Use a local file as the dataset of the skill."""
     evals = skill.settings.get("evals")
     dataset = evals.get("dataset") if isinstance(evals, dict) else None
     if not dataset:
-        raise CellRefused("The skill names no cases: write `evals: {dataset: cases.jsonl, graders: […]}`.")
+        raise CellRefused(
+            "The skill has no dataset. Add `evals: {dataset: cases.jsonl, graders: […]}` to its settings."
+        )
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:
-        raise CellRefused(f"{file} cannot be read: {error.strerror}.") from None
+        raise CellRefused(f"The file {file} cannot be read: {error.strerror}.") from None
     bench.add_file(skill.name, dataset, text)
 
 
 def _version(bench: Bench, skill: CellSkill) -> int:
-    """A version of the working copy as it stands, not active; the same files are not pushed twice."""
+    """Return an inactive version with the files of the draft. Push it, unless such a version exists."""
     instance = bench.instance
     bench.put(skill)
     bundle = instance.ask("GET", instance.pack("/drafts/bundle"), raw=True)
@@ -120,7 +125,10 @@ def _newest_of(bench: Bench, pack: str, skill: CellSkill, version: int) -> str:
     for suite in suites:
         if suite["version"] == version and suite["status"] == "succeeded":
             return str(suite["id"])
-    raise CellRefused(f"There is no suite of version {version} to compare with.")
+    raise CellRefused(
+        f"Version {version} has no successful suite to compare with. Run its evals first: puras eval {skill.name} "
+        f"--version {version}"
+    )
 
 
 def _show(skill: CellSkill, suite: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> None:
@@ -130,25 +138,25 @@ def _show(skill: CellSkill, suite: Mapping[str, Any], runs: Sequence[Mapping[str
         rows.append(
             (
                 run["case_id"],
-                "passed" if run["passed"] else "not passed",
+                "passed" if run["passed"] else "failed",
                 run["score"],
-                "" if before is None else _beside(run, before),
+                "" if before is None else _compared(run, before),
                 dollars(int(run["cost_micros"])),
                 run["error"] or run["output"],
             )
         )
-    heads = ("case", "", "score", "before", "cost", "output")
+    heads = ("Case", "Result", "Score", "Baseline", "Cost", "Output")
     show_table(f"{skill.name}, version {suite['version']}: {_numbers(suite)}", heads, rows)
 
 
-def _beside(run: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+def _compared(run: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     if bool(run["passed"]) != bool(before["passed"]):
-        return "mended" if run["passed"] else "broken"
+        return "fixed" if run["passed"] else "broken"
     return str(before["score"])
 
 
 def _numbers(suite: Mapping[str, Any]) -> str:
-    label = f", {suite['label']}" if suite.get("label") else ""
+    label = f", {label_text(suite['label'])}" if suite.get("label") else ""
     return (
         f"{suite['passed_runs']} of {suite['total_runs']} passed, mean score {suite['mean_score']}, "
         f"{dollars(int(suite['total_cost_micros']))}{label}"

@@ -1,4 +1,4 @@
-"""Small tables, as text and as HTML in which everything is text."""
+"""Display small tables as text and as escaped HTML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["show_lines", "show_table"]
 
 
 def show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], note: str = "") -> None:
-    """Show rows below a title."""
+    """Display a table with a title and a note."""
     cells = [[_shown(one) for one in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
     lines = [
@@ -27,7 +27,7 @@ def show_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]
 
 
 def show_lines(title: str, lines: Sequence[str]) -> None:
-    """Show lines that people copy."""
+    """Display lines for copying."""
     text = "\n\n".join([title, *lines])
     blocks = "".join(f"<pre>{html.escape(line)}</pre>" for line in lines)
     display_both(text, f"<strong>{html.escape(title)}</strong>{blocks}")

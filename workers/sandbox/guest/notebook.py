@@ -96,7 +96,7 @@ def _skill(shell: Any, line: str, cell: str) -> None:
     """Define a skill: front matter and a prompt, or a typed function below `@puras.skill`."""
     from IPython.core.error import UsageError
     from puras.notebook.cells import function_cell, is_function_cell, prompt_cell
-    from puras.notebook.errors import CellRefused, said
+    from puras.notebook.errors import CellRefused, message_of
 
     name, requires = _parse_line(line)
     try:
@@ -107,7 +107,7 @@ def _skill(shell: Any, line: str, cell: str) -> None:
                 raise UsageError("The cell itself has failed, so that it is no skill yet.")
             skill = function_cell(name, cell, shell.user_ns, requires)
     except CellRefused as refusal:
-        raise UsageError(said(refusal)) from None
+        raise UsageError(message_of(refusal)) from None
     shell.user_ns[skill.variable] = Skill(skill.name, skill.function)
     metadata = {"name": skill.name, "kind": skill.kind, "files": dict(skill.files)}
     shell.display_pub.publish({SKILL_TYPE: metadata, "text/plain": f"The skill {skill.name}"})

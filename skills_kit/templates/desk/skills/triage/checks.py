@@ -1,4 +1,4 @@
-"""What a good answer to a customer is, as code."""
+"""Grade answers to customers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_WORDS = 80
 
 
 def short(inputs: dict[str, Any], output: dict[str, Any]) -> dict[str, Any]:
-    """Whether the answer is one that people read."""
+    """Check that the answer is short enough to be read."""
     words = len(str(output.get("answer", "")).split())
     return {
         "score": min(1.0, MAX_WORDS / max(1, words)),

@@ -1,4 +1,4 @@
-"""The orders of an invented shop; put your own API in their place."""
+"""Find and refund example orders. Replace them with calls of your own API."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ ORDERS = {
 
 
 def find_order(number: str) -> dict[str, object]:
-    """What is known of an order."""
+    """Return the details of an order."""
     found = ORDERS.get(number.strip().lstrip("#"))
     return {"found": True, **found} if found else {"found": False}
 
 
 def refund(number: str, reason: str) -> dict[str, object]:
-    """Give the money back; the key keeps a second call of the same from paying twice."""
+    """Refund an order. Pass `key` to your payment API, so that a repeated call does not pay twice."""
     order = find_order(number)
     if not order["found"]:
-        return {"refunded": False, "why": f"There is no order {number}."}
+        return {"refunded": False, "why": f"The order {number} does not exist."}
     return {
         "refunded": True,
         "usd": order["paid_usd"],

@@ -1,4 +1,4 @@
-"""A skill without dependencies: inputs come as keyword arguments, the returned value is the result."""
+"""A skill without dependencies. Inputs are keyword arguments; the returned value is the result."""
 
 GREETINGS = {
     "en": "Hello, {name}!",
@@ -10,5 +10,5 @@ GREETINGS = {
 
 
 def greet(name: str, language: str) -> dict[str, str]:
-    """Greet someone in one of five languages."""
+    """Greet a person in one of five languages."""
     return {"greeting": GREETINGS[language].format(name=name)}

@@ -1,4 +1,4 @@
-"""Facts about a text that a language model should not guess."""
+"""Measure a text, since a language model cannot count reliably."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ WORDS_PER_MINUTE = 230
 
 
 def measure(text: str) -> dict[str, float]:
-    """Count the words, and say how long they take to read."""
+    """Return the number of words and the reading time."""
     words = len(text.split())
     return {"words": words, "reading_minutes": round(words / WORDS_PER_MINUTE, 1)}

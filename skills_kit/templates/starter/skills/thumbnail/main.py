@@ -1,4 +1,4 @@
-"""Makes a thumbnail of a photo, and reads what the camera wrote into it."""
+"""Create a thumbnail of a photo, and read its EXIF data."""
 
 import os
 from pathlib import Path
@@ -11,10 +11,10 @@ MAX_PIXELS = 200_000_000
 
 
 def thumbnail(image: Any, size: int) -> dict[str, Any]:
-    """Write an upright JPEG of at most `size` pixels into the drive; return it with the facts of the photo."""
+    """Write an upright JPEG of at most `size` pixels to the drive, and return it with the EXIF data of the photo."""
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     with Image.open(inputs.load_path(image)) as photo:
-        facts = _exif(photo)
+        exif_data = _exif(photo)
         kind = photo.format
         upright = ImageOps.exif_transpose(photo)
     small = upright.convert("RGB")
@@ -24,12 +24,12 @@ def thumbnail(image: Any, size: int) -> dict[str, Any]:
         "width": upright.width,
         "height": upright.height,
         "format": kind,
-        "exif": facts,
+        "exif": exif_data,
     }
 
 
 def _save(small: Image.Image) -> str:
-    """Write the thumbnail below `./drive` and return its path in the drive."""
+    """Write the thumbnail to `./drive` and return its drive path."""
     name = os.environ.get("PURAS_JOB_ID", "local").partition("-")[0]
     path = Path("drive", "thumbnails", f"{name}.jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def _save(small: Image.Image) -> str:
 
 
 def _exif(photo: Image.Image) -> dict[str, Any]:
-    """The camera, the orientation and the moment of the photo, as far as they are known."""
+    """Return the camera, the orientation and the time of the photo; None for unknown values."""
     exif = photo.getexif()
     details = exif.get_ifd(ExifTags.IFD.Exif)
     names = (_text(exif.get(ExifTags.Base.Make)), _text(exif.get(ExifTags.Base.Model)))
@@ -47,16 +47,16 @@ def _exif(photo: Image.Image) -> dict[str, Any]:
     return {
         "camera": " ".join(name for name in names if name) or None,
         "orientation": orientation if isinstance(orientation, int) else None,
-        "taken_at": _moment(_text(taken_at)),
+        "taken_at": _iso_time(_text(taken_at)),
     }
 
 
 def _text(value: Any) -> str:
-    """Text of the camera without padding; some cameras fill it up with NUL characters."""
+    """Return a text without padding, since some cameras add NUL characters."""
     return value.replace("\0", " ").strip() if isinstance(value, str) else ""
 
 
-def _moment(text: str) -> str | None:
-    """`2026:03:01 12:30:00`, as cameras write it, in the form of ISO 8601."""
+def _iso_time(text: str) -> str | None:
+    """Convert a time such as `2026:03:01 12:30:00` to ISO 8601."""
     day, _, time = text.partition(" ")
     return f"{day.replace(':', '-')}T{time}" if day and time else None
