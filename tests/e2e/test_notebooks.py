@@ -111,7 +111,7 @@ def test_a_version_that_breaks_callers_or_holds_changes_of_others_is_published_o
     )
     assert "<version 1, active>" in shown[1]
     assert "nothing to publish" in shown[2]
-    assert "breaks who calls" in shown[4]
+    assert "breaks callers of the skill" in shown[4]
     assert "<version 2, active>" in shown[5]
     assert "README.md" in shown[8]
     assert "--all" in shown[8]
@@ -136,9 +136,9 @@ def test_nothing_is_published_over_what_somebody_else_publishes_meanwhile(desk: 
     refused = _said_by("UsageError")("%skill_publish count")
     other = COUNT.replace("Counts.", "Counts words.")
     shown = desk.run(COUNT, watched, publish, refused, other, write, refused)
-    assert "another version became the active one: 1. Nothing was published." in shown[3]
+    assert "Another version became active while you were publishing: 1. Nothing was published." in shown[3]
     assert "Run %skill_publish again" in shown[3]
-    assert "changed the working copy while you were publishing it. Nothing was published." in shown[6]
+    assert "changed the draft while you were publishing it. Nothing was published." in shown[6]
 
 
 @pytest.mark.e2e
@@ -166,7 +166,7 @@ def test_what_lives_in_the_kernel_only_is_found_before_it_ships(desk: Desk) -> N
     assert "{'words': 3}" in shown[2]
     assert "captured" in shown[3]
     assert "Nothing was published" in shown[4]
-    assert "fresh kernel" in shown[6]
+    assert "new kernel" in shown[6]
     assert "'int' object has no attribute 'split'" in shown[6]
 
 
@@ -191,7 +191,7 @@ def test_a_file_that_somebody_else_has_changed_is_not_written_over(desk: Desk) -
         'count.run(text="a", where="server", show=False, replace=True).status',
     )
     assert shown[1] == shown[4] == "'succeeded'"
-    assert "is not as this notebook left it: key:" in shown[3]
+    assert "of the draft was changed by key:" in shown[3]
 
 
 def _said_by(*errors: str) -> Callable[[str], str]:

@@ -1,4 +1,4 @@
-"""What the command `puras` prints of events and spans."""
+"""Check how the command `puras` prints events and spans."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from puras.cli import printing, waterfall
         ("log", {"text": "x" * 500}, f"log  {'x' * 199}…"),
     ],
 )  # fmt: skip
-def test_an_event_is_one_line_that_does_not_steer_the_terminal(
+def test_an_event_is_one_line_without_control_characters(
     kind: str, payload: dict[str, Any], line: str
 ) -> None:
     fact = {"ts": "2026-05-01T12:30:59Z", "type": kind, "payload": payload}
@@ -39,7 +39,7 @@ def span(name: str, parent: str | None, start_s: float, duration_ms: float | Non
     }
 
 
-def test_spans_are_drawn_below_their_parents_where_they_lay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spans_are_drawn_as_a_tree_with_their_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("NO_COLOR", "1")
     spans = [span("llm", "step", 5, 5_000), span("step", "run", 0, 10_000), span("run", None, 0, 10_000)]

@@ -1,4 +1,4 @@
-"""An instance that runs as an operator starts it, a project with credit, and the skillpack deployed in it."""
+"""Provide an instance, a project with credit, and a deployed skillpack for the tests of the clients."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from tests.integration.operations.instances import Up, new_up
 
 @dataclass(frozen=True)
 class Place:
-    """Where the clients find the instance."""
+    """The instance, and a project with its key."""
 
     up: Up
     address: str
     key: str
     folder: Path
-    """The skillpack's files."""
+    """The folder of the skillpack."""
 
     def client(self, address: str | None = None) -> Client:
-        """A client of it, perhaps by another way."""
+        """Return a client, optionally with another URL of the instance."""
         return Client(self.key, api_base=address or self.address)
 
     def new_key(self, name: str, *, credit_usd: str = "5") -> str:
-        """The key of another project."""
+        """Create another project, and return its key."""
         project = self.up.json("project", "create", name, "--credit-usd", credit_usd)
         return str(project["api_key"])
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Time costs money here: a cent a second."""
+    """Start an instance on which a second of run time costs one cent."""
     with new_up() as up:
         up.settings |= {"PURAS_COMPUTE_MICROS_PER_SECOND": "10000"}
         up.start()
@@ -58,13 +58,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def client(place: Place) -> Client:
-    """The kit's own client of it."""
+    """Return a client of the kit."""
     return place.client()
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -79,7 +79,7 @@ Puras = Callable[..., Ran]
 
 
 class Terminal(StringIO):
-    """What a user types."""
+    """A function that runs a command of `puras`."""
 
     def isatty(self) -> bool:
         return True
@@ -94,7 +94,7 @@ def environment(home: Path) -> dict[str, str]:
 def puras(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Puras:
-    """Runs a command in the skillpack's folder, logged in."""
+    """Return a function that runs commands in the folder of the skillpack, with a saved key."""
     for name in [name for name in os.environ if name.startswith("PURAS_")]:
         monkeypatch.delenv(name)
     for name, value in environment(tmp_path).items():

@@ -1,4 +1,4 @@
-"""A way to a server that breaks where it is told to."""
+"""Provide a proxy that breaks connections after a given number of bytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Way = Literal["request", "answer"]
 
 
 class Cut(NamedTuple):
-    """Where the line breaks: behind so many bytes of what goes one way."""
+    """The direction and the number of bytes after which a connection breaks."""
 
     way: Way
     at: int
@@ -22,21 +22,21 @@ class Cut(NamedTuple):
 
 @dataclass
 class CutLine:
-    """Hands bytes on both ways; the next connections break at the cuts that are planned, one each; None: whole."""
+    """A proxy. Each new connection breaks at the next planned cut; None stands for a connection that does not break."""
 
     server_port: int
     cuts: list[Cut | None] = field(default_factory=list)
     passed: list[dict[str, int]] = field(default_factory=list)
-    """Bytes of the request and of the answer that each connection has let through."""
+    """Number of forwarded bytes of the request and of the response, by connection."""
     listener: socket.socket = field(default_factory=lambda: socket.create_server(("127.0.0.1", 0)))
 
     @property
     def address(self) -> str:
-        """Where clients go to."""
+        """Return the URL of the proxy."""
         return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
 
     def serve(self) -> None:
-        """Take connections until the listener is closed."""
+        """Accept connections until the listener is closed."""
         while True:
             try:
                 near, _ = self.listener.accept()
@@ -62,18 +62,18 @@ class CutLine:
 def _pump(
     source: socket.socket, sink: socket.socket, way: Way, cut: Cut | None, passed: dict[str, int]
 ) -> None:
-    """Hand on what comes, up to the cut; then, or behind the answer, neither side hears of the other again."""
-    most = cut.at if cut is not None and cut.way == way else None
+    """Forward bytes up to the cut. Then, and after the end of the response, close both connections."""
+    limit = cut.at if cut is not None and cut.way == way else None
     with suppress(OSError):
-        if most == 0:
-            source.recv(1)  # the line breaks when there is something to say, not before
-        while most is None or passed[way] < most:
-            piece = source.recv(CHUNK_BYTES if most is None else most - passed[way])
+        if limit == 0:
+            source.recv(1)  # break the connection only after the client has sent something
+        while limit is None or passed[way] < limit:
+            piece = source.recv(CHUNK_BYTES if limit is None else limit - passed[way])
             if not piece:
                 break
             sink.sendall(piece)
             passed[way] += len(piece)
-    if most is not None or way == "answer":
+    if limit is not None or way == "answer":
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -81,7 +81,7 @@ def _pump(
 
 @contextmanager
 def cut_line(server_port: int) -> Iterator[CutLine]:
-    """A line to the server, whole until cuts are planned."""
+    """Run a proxy of the server. Connections do not break until cuts are planned."""
     line = CutLine(server_port)
     thread = threading.Thread(target=line.serve, daemon=True)
     thread.start()
@@ -94,11 +94,11 @@ def cut_line(server_port: int) -> Iterator[CutLine]:
 
 
 def ends_before(line: CutLine, cut: Cut) -> bool:
-    """Tell whether the last connection ended before it reached the cut: answers differ by a few bytes in length."""
+    """Return whether the last connection ended before the cut, since the length of responses varies by a few bytes."""
     return line.passed[-1][cut.way] <= cut.at
 
 
 def sample(length: int, count: int) -> list[int]:
-    """Places in so many bytes: both ends, their neighbours, and others evenly between."""
+    """Return offsets within a length: both ends, their neighbors, and evenly spaced ones between them."""
     even = {round(length * step / count) for step in range(count + 1)}
     return sorted({0, 1, 2, length - 2, length - 1, *even} - {length})

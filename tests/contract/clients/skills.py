@@ -1,4 +1,4 @@
-"""The skillpack that the clients run."""
+"""Define the skillpack that the tests of the clients run."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ evals:
 
 
 def write(folder: Path) -> Path:
-    """The skillpack as a folder."""
+    """Write the skillpack to a folder."""
     for name, content in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The command `puras` against an instance, as a developer types it."""
+"""Run the command `puras` against an instance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.contract.clients.conftest import Place, Puras, environment
 ROOT = Path(__file__).parents[3]
 
 
-def test_login_keeps_the_key_for_its_owner_alone_and_shows_only_its_prefix(
+def test_login_saves_the_key_only_for_its_owner_and_shows_its_prefix(
     puras: Puras, place: Place, tmp_path: Path
 ) -> None:
     kept = tmp_path / ".puras" / "config.json"
@@ -32,14 +32,14 @@ def test_login_keeps_the_key_for_its_owner_alone_and_shows_only_its_prefix(
     assert "puras login" in puras("whoami", code=3).err
 
 
-def test_a_wrong_key_is_not_kept(puras: Puras, place: Place, tmp_path: Path) -> None:
+def test_login_does_not_save_an_invalid_key(puras: Puras, place: Place, tmp_path: Path) -> None:
     wrong = place.key[:-4] + "0000"
     before = (tmp_path / ".puras" / "config.json").read_text()
     assert "key" in puras("login", "--key", wrong, "--api-base", place.address, code=3).err
     assert (tmp_path / ".puras" / "config.json").read_text() == before
 
 
-def test_run_prints_the_result_alone_on_stdout(puras: Puras) -> None:
+def test_run_prints_only_the_result_to_stdout(puras: Puras) -> None:
     ran = puras("run", "tally", "-i", "upto=4")
     assert ran.json == {"total": 4}
     assert "succeeded" in ran.err
@@ -49,7 +49,7 @@ def test_run_prints_the_result_alone_on_stdout(puras: Puras) -> None:
     assert puras("run", "tally", "--inputs", "-", given='{"upto": 6}').json == {"total": 6}
 
 
-def test_exit_codes_say_of_which_kind_a_problem_is(puras: Puras, place: Place) -> None:
+def test_exit_codes_distinguish_kinds_of_problems(puras: Puras, place: Place) -> None:
     assert "asked to fail" in puras("run", "tally", "-i", "fail=true", code=1).err
     assert puras("run", "tally", "-i", "fail=true", "--json", code=1).json["status"] == "failed"
     assert "inputs.upto" in puras("run", "tally", "-i", "upto=many", code=2).err
@@ -58,7 +58,7 @@ def test_exit_codes_say_of_which_kind_a_problem_is(puras: Puras, place: Place) -
     puras("nonsense", code=2)
     assert puras("job", "00000000-0000-0000-0000-000000000000", "--json", code=4).json["status"] == 404
     puras("run", "taly", code=4)
-    puras("whoami", "--api-base", "http://127.0.0.1:9", code=3)  # the kept key is for the other instance
+    puras("whoami", "--api-base", "http://127.0.0.1:9", code=3)  # the saved key is for the other instance
     late = puras("run", "tally", "-i", "wait_s=30", "--timeout", "1", code=1)
     assert "continues" in late.err
 
@@ -73,7 +73,7 @@ def test_errors_name_commands_and_not_routes(puras: Puras) -> None:
     assert "GET /v1/deployments lists them" in puras("activate", "99", "--json", code=4).json["detail"]
 
 
-def test_a_lack_of_money_and_of_a_server_have_codes_of_their_own(place: Place, tmp_path: Path) -> None:
+def test_missing_money_and_a_missing_server_have_exit_codes(place: Place, tmp_path: Path) -> None:
     def run(key: str, base: str) -> int:
         mine = environment(tmp_path) | {"PURAS_API_KEY": key, "PURAS_API_BASE": base}
         words = [sys.executable, "-m", "puras.cli", "run", "-p", "Say hello."]
@@ -83,10 +83,10 @@ def test_a_lack_of_money_and_of_a_server_have_codes_of_their_own(place: Place, t
     assert run(place.key, "http://127.0.0.1:9") == 6
 
 
-def test_a_file_among_the_inputs_is_uploaded(puras: Puras, tmp_path: Path) -> None:
+def test_a_file_in_the_inputs_is_uploaded(puras: Puras, tmp_path: Path) -> None:
     (tmp_path / "owl.txt").write_bytes(b"hoot")
     assert puras("run", "weigh", "-i", f"first=@{tmp_path / 'owl.txt'}").json == {"bytes": [4]}
-    assert "no file" in puras("run", "weigh", "-i", "first=@none.txt", code=2).err
+    assert "does not exist" in puras("run", "weigh", "-i", "first=@none.txt", code=2).err
 
 
 def test_jobs_are_listed_shown_cancelled_replayed_and_rated(puras: Puras) -> None:
@@ -129,7 +129,7 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
     mine = work / "mine"
     assert (mine / "skills" / "greet" / "skill.yaml").is_file()
     assert "already exists" in puras("init", "mine", cwd=work, code=2).err
-    assert "Good: 3 skills" in puras("validate", cwd=mine).out
+    assert "Valid: 3 skills" in puras("validate", cwd=mine).out
 
     assert "v1 of mine is active" in puras("deploy", "--notes", "first", cwd=mine).out
     assert puras("run", "greet", "-i", "name=Ada", cwd=mine).json["greeting"]
@@ -140,7 +140,7 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
     assert "v2 of mine" in puras("deploy", cwd=mine).out
     shutil.rmtree(mine / "skills" / "triage")
     refused = puras("deploy", cwd=mine, typed="n\n", code=2).err
-    assert "mine has 1 skill that this folder lacks: triage. Remove it? [y/N]" in refused
+    assert "1 skill of mine is missing in this folder: triage. Remove it? [y/N]" in refused
     assert len(puras("deployments", "--json", cwd=mine).json) == 2
     assert "Removed skills: triage" in puras("deploy", "--yes", cwd=mine, typed="n\n").err
     (mine / "skills" / "greet" / "main.py").write_text("def greet(**given): return {'greeting': 'v2'}\n")
@@ -154,7 +154,7 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
     ]
     assert "first" in puras("deployments", cwd=mine).out
     assert "Activated v3" in puras("rollback", cwd=mine).out
-    assert "Activated v4" in puras("rollback", cwd=mine).out  # the same leads forward again
+    assert "Activated v4" in puras("rollback", cwd=mine).out  # a second rollback returns to the newer version
     assert "Activated v3" in puras("rollback", cwd=mine).out
 
     puras("pull", "4", "--out", str(tmp_path / "pulled"), cwd=mine)
@@ -166,7 +166,7 @@ def test_init_validate_deploy_activate_rollback_and_pull(puras: Puras, tmp_path:
     assert "greet" in puras("skills").out
 
 
-def test_what_is_wrong_with_a_skillpack_is_told_with_its_place(puras: Puras, tmp_path: Path) -> None:
+def test_problems_of_a_skillpack_are_printed_with_their_location(puras: Puras, tmp_path: Path) -> None:
     bad = tmp_path / "bad" / "tally"
     bad.mkdir(parents=True)
     (bad / "skill.yaml").write_text("entrypoint: none.py:run\ninputs_schema: {}\noutput_schema: {}\n")
@@ -194,7 +194,7 @@ def test_a_problem_is_printed_once(puras: Puras, tmp_path: Path) -> None:
     assert lines[-1] == "puras: 1 problem to fix."
 
 
-def test_the_drive_takes_and_gives_files(puras: Puras, tmp_path: Path) -> None:
+def test_drive_commands_copy_list_and_delete_files(puras: Puras, tmp_path: Path) -> None:
     (tmp_path / "a b.bin").write_bytes(b"\x00" * 70_000)
     assert "drive:cli/a b.bin" in puras("drive", "cp", str(tmp_path / "a b.bin"), "drive:cli/").out
     listed = puras("drive", "ls", "cli", "--json").json
@@ -227,7 +227,7 @@ def test_a_suite_is_run_reported_and_compared(puras: Puras) -> None:
     puras("eval-diff", "scored", "--base", failed["id"], "--head", better["id"], "--json")
 
 
-def test_what_a_job_prints_does_not_steer_the_terminal(puras: Puras, place: Place) -> None:
+def test_output_of_a_job_cannot_control_the_terminal(puras: Puras, place: Place) -> None:
     job = place.client().submit("tally", {"upto": 0}, metadata={"x": 1}, source="\x1b[2Jsteer"[4:], wait=True)
     listed = puras("jobs", "--source", "steer").out
     assert job["id"] in listed
@@ -240,7 +240,7 @@ def test_shells_complete_commands_and_options(puras: Puras, shell: str, tmp_path
     program = shutil.which(shell)
     assert "deployments" in script
     if program is None:
-        pytest.skip(f"{shell} is not on this machine, so that nothing has read its script")
+        pytest.skip(f"{shell} is not installed, so its script was not run")
     (tmp_path / "script").write_text(script)
     checked = subprocess.run(
         [program, "-n", tmp_path / "script"], capture_output=True, text=True, check=False
@@ -250,11 +250,11 @@ def test_shells_complete_commands_and_options(puras: Puras, shell: str, tmp_path
         asked = f"source {tmp_path / 'script'}"
         for words, place in (("puras drive c", 2), ("puras dep", 1)):
             asked += f"; COMP_WORDS=({words}); COMP_CWORD={place}; _puras; echo ${{COMPREPLY[@]}}"
-        told = subprocess.run([program, "-c", asked], capture_output=True, text=True, check=True).stdout
-        assert told.split() == ["cp", "deploy", "deployments"]
+        offered = subprocess.run([program, "-c", asked], capture_output=True, text=True, check=True).stdout
+        assert offered.split() == ["cp", "deploy", "deployments"]
 
 
-def test_serving_without_puras_studio_says_what_to_install(place: Place, tmp_path: Path) -> None:
+def test_serve_without_puras_studio_reports_what_to_install(place: Place, tmp_path: Path) -> None:
     bare = tmp_path / "bin"
     bare.mkdir()
     (bare / "python").symlink_to(sys.executable)
@@ -267,7 +267,7 @@ def test_serving_without_puras_studio_says_what_to_install(place: Place, tmp_pat
     assert "puras-studio" in done.stderr
 
 
-def test_an_instance_that_is_there_serves_a_folder_and_its_changes(place: Place, tmp_path: Path) -> None:
+def test_serve_deploys_a_folder_and_its_changes_to_a_running_instance(place: Place, tmp_path: Path) -> None:
     folder = tmp_path / "pack"
     shutil.copytree(place.folder, folder)
     mine = environment(tmp_path) | {
@@ -312,7 +312,7 @@ def test_an_instance_that_is_there_serves_a_folder_and_its_changes(place: Place,
         (("whoami", "--api-base", "http://127.0.0.1:9"), 3, "no_key"),
     ],
 )
-def test_every_refusal_is_json_where_that_is_wanted(
+def test_errors_are_json_with_the_option_json(
     puras: Puras, words: tuple[str, ...], code: int, reason: str
 ) -> None:
     refused = puras(*words, "--json", code=code)

@@ -1,4 +1,4 @@
-"""The kit's `Client` and `AsyncClient` against an instance."""
+"""Run `Client` and `AsyncClient` of the kit against an instance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.contract.clients.conftest import Place
 KIT = Path(__file__).parents[3] / "skills_kit"
 
 
-def test_run_gives_the_result_and_run_job_the_whole_job(client: Client) -> None:
+def test_run_returns_the_result_and_run_job_the_job(client: Client) -> None:
     assert client.run("tally", {"upto": 2}) == {"total": 2}
     job = client.run_job("tally", {"upto": 2}, metadata={"order": 7}, source="test", priority=3)
     assert (job["status"], job["result"], job["source"]) == ("succeeded", {"total": 2}, "test")
@@ -27,7 +27,7 @@ def test_run_gives_the_result_and_run_job_the_whole_job(client: Client) -> None:
     assert client.url(job).endswith(f"/p/{job['project_id']}/jobs/{job['id']}")
 
 
-def test_the_public_clients_forms_work(place: Place) -> None:
+def test_calls_of_the_public_client_work(place: Place) -> None:
     client = Client(place.key, "default", api_base=place.address, timeout=60)
     job = client.submit("tally", {"upto": 1}, wait=False, version=1)
     done = client.wait(job["id"], poll_interval=0.05)
@@ -51,7 +51,7 @@ def test_a_job_that_fails_or_takes_too_long_is_an_error_with_its_job(client: Cli
     assert client.wait(late.value.job_id, timeout=30)["status"] == "cancelled"
 
 
-def test_refusals_have_types_codes_and_places(place: Place, client: Client) -> None:
+def test_errors_have_types_codes_and_paths(place: Place, client: Client) -> None:
     with pytest.raises(Invalid) as invalid:
         client.submit("tally", {"upto": "many"})
     assert [problem.path for problem in invalid.value.errors] == ["inputs.upto"]
@@ -66,14 +66,14 @@ def test_refusals_have_types_codes_and_places(place: Place, client: Client) -> N
     assert issubclass(PaymentRequired, PurasAPIError)
 
 
-def test_one_idempotency_key_is_one_job(client: Client) -> None:
+def test_one_idempotency_key_creates_one_job(client: Client) -> None:
     first = client.submit("tally", {"upto": 1}, idempotency_key="one-key")
     assert client.submit("tally", {"upto": 1}, idempotency_key="one-key")["id"] == first["id"]
     with pytest.raises(Invalid, match="Idempotency-Key"):
         client.submit("tally", {"upto": 2}, idempotency_key="one-key")
 
 
-def test_files_and_bytes_among_the_inputs_go_to_the_drive(client: Client, tmp_path: Path) -> None:
+def test_files_and_bytes_in_the_inputs_are_uploaded(client: Client, tmp_path: Path) -> None:
     (tmp_path / "owl.txt").write_bytes(b"hoot" * 10)
     result = client.run("weigh", {"first": tmp_path / "owl.txt", "others": [b"abc", b""]})
     assert result == {"bytes": [40, 3, 0]}
@@ -87,7 +87,7 @@ def test_files_and_bytes_among_the_inputs_go_to_the_drive(client: Client, tmp_pa
     assert not (tmp_path / "none.txt").exists()
 
 
-def test_map_keeps_the_order_and_tells_of_each(client: Client) -> None:
+def test_map_returns_all_results_in_order(client: Client) -> None:
     given = [{"upto": 3}, {"fail": True}, {"upto": "many"}, {"upto": 1}]
     came = list(client.map("tally", given, concurrency=3))
     assert [one.index for one in came] == [0, 1, 2, 3]
@@ -102,7 +102,7 @@ def test_map_keeps_the_order_and_tells_of_each(client: Client) -> None:
 
 
 def test_a_map_never_costs_more_than_its_budget(client: Client) -> None:
-    slow = [{"upto": 1, "wait_s": 0.6}] * 12  # about 0.6 of a cent each
+    slow = [{"upto": 1, "wait_s": 0.6}] * 12  # each costs about 0.6 cents
     came = list(client.map("tally", slow, concurrency=3, budget=0.02))
     spent = sum(one.job["cost_micros"] for one in came if one.job)
     assert 0 < spent <= 20_000
@@ -111,7 +111,7 @@ def test_a_map_never_costs_more_than_its_budget(client: Client) -> None:
     assert all(one.job is None for one in left_out)
 
 
-def test_a_map_that_is_run_again_with_its_key_makes_no_new_jobs(client: Client) -> None:
+def test_a_repeated_map_with_the_same_key_creates_no_jobs(client: Client) -> None:
     def ids() -> list[str]:
         came = client.map("tally", [{"upto": 1}, {"upto": 2}], idempotency_key="nightly")
         return [one.job["id"] for one in came if one.job]
@@ -119,7 +119,7 @@ def test_a_map_that_is_run_again_with_its_key_makes_no_new_jobs(client: Client) 
     assert ids() == ids()
 
 
-def test_leaving_a_map_submits_nothing_more(client: Client) -> None:
+def test_a_closed_map_submits_no_more_jobs(client: Client) -> None:
     endless = ({"upto": 1} for _ in iter(int, 1))
     with client.map("tally", endless, concurrency=2, source="left") as results:
         assert next(results).result == {"total": 1}
@@ -129,7 +129,7 @@ def test_leaving_a_map_submits_nothing_more(client: Client) -> None:
     assert 1 <= made <= 7
 
 
-def test_a_purse_waits_for_what_others_give_back() -> None:
+def test_a_budget_waits_for_unused_parts_of_caps() -> None:
     purse = Purse(1.0, 2)
     first, second = purse.take(), purse.take()
     assert (first, second) == (500_000, 500_000)
@@ -153,7 +153,7 @@ def test_pages_follow_the_links(client: Client) -> None:
     assert len(list(client.pages("/v1/jobs", query={"limit": 1}, most=2))) == 2
 
 
-async def test_the_async_client_does_the_same_side_by_side(place: Place) -> None:
+async def test_the_async_client_runs_requests_concurrently(place: Place) -> None:
     async with AsyncClient(place.key, api_base=place.address) as client:
         began = time.monotonic()
         results = await asyncio.gather(*(client.run("tally", {"upto": n, "wait_s": 1}) for n in range(4)))
@@ -169,7 +169,7 @@ async def test_the_async_client_does_the_same_side_by_side(place: Place) -> None
         assert (await client.wait(job["id"]))["id"] == (await client.get(job["id"]))["id"]
 
 
-async def test_who_is_cancelled_while_following_hangs_up(place: Place) -> None:
+async def test_a_cancelled_stream_disconnects(place: Place) -> None:
     async with AsyncClient(place.key, api_base=place.address) as client:
         job = await client.submit("tally", {"upto": 0, "wait_s": 30})
         with pytest.raises(TimeoutError):
@@ -179,7 +179,7 @@ async def test_who_is_cancelled_while_following_hangs_up(place: Place) -> None:
         await client.cancel(job["id"])
 
 
-def test_the_key_that_was_kept_is_not_shown_to_another_instance(
+def test_a_saved_key_is_not_sent_to_another_instance(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -194,7 +194,7 @@ def test_the_key_that_was_kept_is_not_shown_to_another_instance(
         Client(api_base="https://elsewhere.example")
 
 
-def test_the_client_needs_the_standard_library_alone(place: Place) -> None:
+def test_the_client_needs_only_the_standard_library(place: Place) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(KIT)!r})\nimport puras\n"
         f"print(puras.Client({place.key!r}, api_base={place.address!r}).run('tally', {{'upto': 1}}))"

@@ -1,4 +1,4 @@
-"""Wherever the line breaks, one submit makes one job, and a stream has no gap."""
+"""Break connections at any byte: one submit creates one job, and a stream has no gap."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from tests.contract.clients.cutting import Cut, CutLine, Way, cut_line, ends_bef
 
 CUTS_EACH_WAY = 24
 EVERY_BYTE = 10_000
-"""More places than a submit or its answer has bytes: all of them."""
+"""More cuts than a submit or its response has bytes, so that each byte is cut."""
 FEWER_CUTS_EACH_WAY = 10
-"""Over the same transport."""
+"""Fewer cuts for clients that use the same transport."""
 
 
-@pytest.mark.parametrize("wait", [False, True], ids=["at once", "waiting"])
-def test_a_submit_that_is_cut_at_any_byte_makes_exactly_one_job(
-    place: Place, client: Client, wait: bool
-) -> None:
+@pytest.mark.parametrize("wait", [False, True], ids=["immediately", "waiting"])
+def test_a_submit_with_broken_connections_creates_one_job(place: Place, client: Client, wait: bool) -> None:
     source = f"cut-{wait}"
     with cut_line(place.up.port) as line:
         through = place.client(line.address)
@@ -33,74 +31,70 @@ def test_a_submit_that_is_cut_at_any_byte_makes_exactly_one_job(
             job = through.submit("tally", {"upto": 1}, wait=wait, source=source, metadata={"cut": label})
             return job["id"]
 
-        told = _cut_everywhere(line, submit, CUTS_EACH_WAY)
-    assert _made(client, source) == Counter(told.items())
+        submitted = _cut_everywhere(line, submit, CUTS_EACH_WAY)
+    assert _made(client, source) == Counter(submitted.items())
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_submit_that_is_cut_at_each_byte_makes_exactly_one_job(place: Place, client: Client) -> None:
+def test_a_submit_that_is_cut_at_each_byte_creates_one_job(place: Place, client: Client) -> None:
     with cut_line(place.up.port) as line:
         through = place.client(line.address)
-        through._transport.pauses_s = (0.01,) * len(
-            through._transport.pauses_s
-        )  # there are a thousand places
+        through._transport.pauses_s = (0.01,) * len(through._transport.pauses_s)  # about a thousand cuts
 
         def submit(label: str) -> str:
             metadata = {"cut": label}
             return through.submit("tally", {"upto": 1}, source="each-byte", metadata=metadata)["id"]
 
-        told = _cut_everywhere(line, submit, EVERY_BYTE)
-    assert _made(client, "each-byte") == Counter(told.items())
+        submitted = _cut_everywhere(line, submit, EVERY_BYTE)
+    assert _made(client, "each-byte") == Counter(submitted.items())
 
 
-def test_a_submit_from_an_event_loop_that_is_cut_at_any_byte_makes_exactly_one_job(
-    place: Place, client: Client
-) -> None:
+def test_an_async_submit_with_broken_connections_creates_one_job(place: Place, client: Client) -> None:
     async def submit(label: str) -> str:
         async with AsyncClient(place.key, api_base=line.address) as through:
             job = await through.submit("tally", {"upto": 1}, source="cut-async", metadata={"cut": label})
             return job["id"]
 
     with cut_line(place.up.port) as line:
-        told = _cut_everywhere(line, lambda label: asyncio.run(submit(label)), FEWER_CUTS_EACH_WAY)
-    assert _made(client, "cut-async") == Counter(told.items())
+        submitted = _cut_everywhere(line, lambda label: asyncio.run(submit(label)), FEWER_CUTS_EACH_WAY)
+    assert _made(client, "cut-async") == Counter(submitted.items())
 
 
-def test_a_submit_from_the_terminal_that_is_cut_at_any_byte_makes_exactly_one_job(
+def test_a_command_with_broken_connections_creates_one_job(
     place: Place, client: Client, puras: Puras, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("run", "tally", "-i", "upto=1", "--async", "--json", "--metadata")
     with cut_line(place.up.port) as line:
         monkeypatch.setenv("PURAS_API_BASE", line.address)
         monkeypatch.setenv("PURAS_API_KEY", place.key)
-        told = _cut_everywhere(
+        submitted = _cut_everywhere(
             line, lambda label: str(puras(*words, f"cut={label}").json["id"]), FEWER_CUTS_EACH_WAY
         )
-    assert _made(client, "cli") == Counter(told.items())
+    assert _made(client, "cli") == Counter(submitted.items())
 
 
 def _cut_everywhere(line: CutLine, submit: Callable[[str], str], count: int) -> dict[str, str]:
-    """Submit once over a whole line, then over one that breaks at each of so many places; the ids by label."""
-    told = {"whole": submit("whole")}
+    """Submit over a connection that does not break, then once for each cut. Return the job IDs by label."""
+    submitted = {"whole": submit("whole")}
     lengths = dict(line.passed[-1])
     ways: tuple[Way, Way] = ("request", "answer")
     for cut in [Cut(way, at) for way in ways for at in sample(lengths[way], count)]:
         line.cuts.append(cut)
         before = len(line.passed)
-        told[f"{cut.way} {cut.at}"] = submit(f"{cut.way} {cut.at}")
+        submitted[f"{cut.way} {cut.at}"] = submit(f"{cut.way} {cut.at}")
         assert not line.cuts
         assert len(line.passed) - before >= 2 or ends_before(line, cut), f"{cut} broke nothing"
-    return told
+    return submitted
 
 
 def _made(client: Client, source: str) -> Counter[tuple[str, str]]:
-    """The jobs that there are, by the label that they were submitted with."""
+    """Return the jobs by the label with which they were submitted."""
     made = client.pages("/v1/jobs", query={"source": source, "limit": 200})
     return Counter((job["metadata"]["cut"], job["id"]) for job in made if "cut" in job["metadata"])
 
 
-def test_a_submit_whose_answers_are_lost_thrice_makes_one_job(place: Place, client: Client) -> None:
+def test_a_submit_with_three_lost_responses_creates_one_job(place: Place, client: Client) -> None:
     with cut_line(place.up.port) as line:
         line.cuts += [Cut("answer", 0), Cut("answer", 40), Cut("answer", 300)]
         job = place.client(line.address).submit("tally", {"upto": 2}, wait=True, source="thrice")
@@ -108,7 +102,7 @@ def test_a_submit_whose_answers_are_lost_thrice_makes_one_job(place: Place, clie
     assert [one["id"] for one in client.pages("/v1/jobs", query={"source": "thrice"})] == [job["id"]]
 
 
-def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat(place: Place, client: Client) -> None:
+def test_a_stream_with_broken_connections_has_no_gap_and_no_repeat(place: Place, client: Client) -> None:
     job = client.run_job("tally", {"upto": 60})
     whole = client.events(job["id"])
     with cut_line(place.up.port) as line:
@@ -120,7 +114,7 @@ def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat(place: Pl
         assert list(through.stream(job["id"], after=after)) == whole[21:]
 
 
-def test_a_stream_follows_a_job_that_still_runs(client: Client) -> None:
+def test_a_stream_follows_a_running_job(client: Client) -> None:
     job = client.submit("tally", {"upto": 3, "wait_s": 1.0})
     with client.stream(job["id"]) as events:
         types = [event["type"] for event in events]
@@ -130,15 +124,15 @@ def test_a_stream_follows_a_job_that_still_runs(client: Client) -> None:
 
 
 @pytest.mark.parametrize("way", ["request", "answer"])
-def test_what_may_not_be_done_twice_is_not_sent_twice(place: Place, way: Way) -> None:
+def test_a_request_that_is_not_repeatable_is_sent_once(place: Place, way: Way) -> None:
     with cut_line(place.up.port) as line:
         line.cuts += [Cut(way, 30)]
-        with pytest.raises(NoAnswer, match="does not answer"):
+        with pytest.raises(NoAnswer, match="does not respond"):
             place.client(line.address).request("POST", "/v1/skillpacks", body={"name": "N", "slug": "n"})
         assert len(line.passed) == 1
 
 
-def test_an_upload_and_a_download_that_are_cut_arrive_whole(
+def test_uploads_and_downloads_with_broken_connections_are_complete(
     place: Place, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("cut")
@@ -155,7 +149,7 @@ def test_an_upload_and_a_download_that_are_cut_arrive_whole(
     assert sorted(one.name for one in folder.iterdir()) == ["back.bin", "big.bin"]
 
 
-def test_a_delete_whose_answer_is_lost_is_done(place: Place, client: Client) -> None:
+def test_a_delete_with_a_lost_response_succeeds(place: Place, client: Client) -> None:
     client.upload(b"short-lived", "gone/one.txt")
     with cut_line(place.up.port) as line:
         line.cuts.append(Cut("answer", 10))
@@ -164,13 +158,13 @@ def test_a_delete_whose_answer_is_lost_is_done(place: Place, client: Client) -> 
         client.request("GET", "/v1/drive/facts", query={"path": "gone/one.txt"})
 
 
-def test_nobody_there_is_one_sentence(place: Place) -> None:
-    nobody = Client(place.key, api_base="http://127.0.0.1:9", retries=1)
-    with pytest.raises(NoAnswer, match=r"http://127\.0\.0\.1:9 does not answer"):
-        nobody.get("00000000-0000-0000-0000-000000000000")
+def test_a_missing_server_is_one_error_message(place: Place) -> None:
+    unreachable = Client(place.key, api_base="http://127.0.0.1:9", retries=1)
+    with pytest.raises(NoAnswer, match=r"http://127\.0\.0\.1:9 does not respond"):
+        unreachable.get("00000000-0000-0000-0000-000000000000")
 
 
-def test_what_a_request_is_that_may_be_repeated() -> None:
+def test_repeatable_requests() -> None:
     assert Request("GET", "/").may_be_repeated
     assert Request("DELETE", "/").may_be_repeated
     assert Request("POST", "/", headers={"Idempotency-Key": "k"}).may_be_repeated

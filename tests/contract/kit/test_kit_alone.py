@@ -1,4 +1,4 @@
-"""The kit in a bare interpreter: nothing else installed, quick to import, every name where skills expect it."""
+"""Check that the kit needs no other package, is fast to import, and has all public names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.contract.kit.conftest import KIT, RunKit
 
 
-def test_every_promised_name_comes_with_the_standard_library_alone(run_kit: RunKit) -> None:
+def test_all_public_names_need_only_the_standard_library(run_kit: RunKit) -> None:
     ran = run_kit(
         "import puras\n"
         "from puras import inputs, drive, secret, log, progress, load_bytes, load_path, _http\n"
@@ -28,7 +28,7 @@ def test_every_promised_name_comes_with_the_standard_library_alone(run_kit: RunK
     assert ran.stdout.strip() == "[]"
 
 
-def test_no_file_of_the_kit_imports_anything_but_the_standard_library() -> None:
+def test_files_of_the_kit_import_only_the_standard_library() -> None:
     for file in sorted((KIT / "puras").rglob("*.py")):
         known = {*sys.stdlib_module_names, "puras"}
         if file.parent.name == "notebook":  # an extra, loaded by `%load_ext` alone
@@ -41,7 +41,7 @@ def test_no_file_of_the_kit_imports_anything_but_the_standard_library() -> None:
             assert {name.partition(".")[0] for name in names} <= known, (file, names)
 
 
-def test_importing_the_kit_loads_nothing_else(run_kit: RunKit) -> None:
+def test_the_import_of_the_kit_loads_no_other_modules(run_kit: RunKit) -> None:
     ran = run_kit(
         "before = set(sys.modules)\nimport puras\nprint(sorted(set(sys.modules) - before))",
     )
@@ -61,7 +61,7 @@ def test_importing_the_kit_loads_nothing_else(run_kit: RunKit) -> None:
         "assert puras.secret is secret and puras.progress is progress",
     ],
 )
-def test_secret_and_progress_are_functions_however_they_are_imported(run_kit: RunKit, imports: str) -> None:
+def test_secret_and_progress_are_always_functions(run_kit: RunKit, imports: str) -> None:
     ran = run_kit(f"{imports}\nprogress(0.5)\nprint(secret('API_TOKEN'))", environment={"API_TOKEN": "abc"})
     assert ran.stdout == "abc\n"
     assert ran.events == [{"type": "progress", "fraction": 0.5, "text": ""}]
@@ -72,7 +72,7 @@ def test_an_unknown_name_is_an_attribute_error(run_kit: RunKit) -> None:
     assert "nothing" in ran.stdout
 
 
-def test_a_secret_that_is_not_set_is_a_clear_error_or_the_default(run_kit: RunKit) -> None:
+def test_a_missing_secret_is_an_error_or_the_default(run_kit: RunKit) -> None:
     ran = run_kit(
         "from puras import secret, SecretError\n"
         "print(secret('NONE', None), secret('NONE', default='x'), repr(secret('EMPTY')))\n"
@@ -84,7 +84,7 @@ def test_a_secret_that_is_not_set_is_a_clear_error_or_the_default(run_kit: RunKi
     assert "'NONE' is not set" in ran.stdout
 
 
-def test_a_log_line_reaches_the_runner_with_its_fields(run_kit: RunKit) -> None:
+def test_a_log_message_is_sent_with_its_fields(run_kit: RunKit) -> None:
     ran = run_kit(
         "from puras import log\n"
         "log.debug('looking'); log.info('resized ☃', width=512, text='inner', level=1)\n"
@@ -104,7 +104,7 @@ def test_a_log_line_reaches_the_runner_with_its_fields(run_kit: RunKit) -> None:
     assert ran.stdout == ran.stderr == ""
 
 
-def test_fields_that_json_does_not_have_never_fail_the_job(run_kit: RunKit) -> None:
+def test_fields_that_are_not_json_do_not_fail_the_job(run_kit: RunKit) -> None:
     ran = run_kit(
         "from puras import log\n"
         "cycle = []; cycle.append(cycle)\n"
@@ -117,7 +117,7 @@ def test_fields_that_json_does_not_have_never_fail_the_job(run_kit: RunKit) -> N
     assert all(len(json.dumps(event)) < 300_000 for event in ran.events)
 
 
-def test_progress_is_sent_once_a_percent_however_often_it_is_called(run_kit: RunKit) -> None:
+def test_progress_is_sent_once_per_percent(run_kit: RunKit) -> None:
     ran = run_kit(
         "from puras import progress\n"
         "for number in range(100_001): progress(number / 100_000, 'counting')\n"
@@ -128,7 +128,7 @@ def test_progress_is_sent_once_a_percent_however_often_it_is_called(run_kit: Run
     assert fractions[-4:] == [None, None, 1.0, 0.0]
 
 
-def test_lines_of_many_threads_do_not_mix(run_kit: RunKit) -> None:
+def test_events_of_several_threads_are_not_mixed(run_kit: RunKit) -> None:
     ran = run_kit(
         "import threading\nfrom puras import log\n"
         "def say(n): log.info('x' * 500, n=n)\n"
@@ -139,7 +139,7 @@ def test_lines_of_many_threads_do_not_mix(run_kit: RunKit) -> None:
 
 
 @pytest.mark.parametrize("descriptor", [None, "", "junk", "999"])
-def test_without_a_runner_it_speaks_to_a_person(run_kit: RunKit, descriptor: str | None) -> None:
+def test_without_a_runner_events_are_printed(run_kit: RunKit, descriptor: str | None) -> None:
     environment = {} if descriptor is None else {"PURAS_EVENTS_FD": descriptor}
     ran = run_kit(
         "from puras import log, progress\nlog.warning('odd', width=5)\nprogress(0.25, 'page 1')",
@@ -149,7 +149,7 @@ def test_without_a_runner_it_speaks_to_a_person(run_kit: RunKit, descriptor: str
     assert ran.stderr.splitlines() == ["warning: odd width=5", "progress: 25 % page 1"]
 
 
-def test_what_another_program_has_at_the_descriptor_is_left_alone(run_kit: RunKit, tmp_path: Path) -> None:
+def test_a_descriptor_of_another_program_is_not_used(run_kit: RunKit, tmp_path: Path) -> None:
     (tmp_path / "ledger.txt").write_text("precious")
     ran = run_kit(
         "import os, socket\nfrom puras import log\n"
@@ -184,7 +184,7 @@ def test_files_of_the_drive_are_saved_opened_and_listed(run_kit: RunKit, tmp_pat
     assert (tmp_path / "drive/out/a.txt").stat().st_mode & 0o777 == 0o644
 
 
-def test_no_name_leads_out_of_the_drive(run_kit: RunKit, tmp_path: Path) -> None:
+def test_a_name_cannot_lead_out_of_the_drive(run_kit: RunKit, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("not in the drive")
     (tmp_path / "drive" / "link").symlink_to("..")
     (tmp_path / "drive" / "file").symlink_to("../secret")
@@ -201,7 +201,7 @@ def test_no_name_leads_out_of_the_drive(run_kit: RunKit, tmp_path: Path) -> None
     assert (tmp_path / "secret").read_text() == "not in the drive"
 
 
-def test_every_public_name_of_puras_is_there_and_its_errors_take_their_arguments(run_kit: RunKit) -> None:
+def test_all_names_of_puras_exist_and_errors_accept_their_arguments(run_kit: RunKit) -> None:
     ran = run_kit(
         "import inspect, pickle, puras, puras.secrets, puras.client, puras.skills\n"
         "from puras import (Client, JobError, PurasAPIError, SubagentRunError, drive, generate_audio, generate_image,\n"

@@ -1,4 +1,4 @@
-"""`drive.delete` and `drive.fetch`, wherever drives are kept, and what the runner is told."""
+"""Check `drive.delete` and `drive.fetch` with live and staged drives, and their events."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from tests.contract.kit.conftest import RunKit
 
 
-def test_a_deleted_file_is_gone_and_the_runner_is_told(run_kit: RunKit, tmp_path: Path) -> None:
+def test_a_deleted_file_is_removed_and_reported(run_kit: RunKit, tmp_path: Path) -> None:
     ran = run_kit("from puras import drive\ndrive.save('a/b.txt', 'x')\ndrive.delete('./drive/a/b.txt')")
     assert ran.events == [{"type": "drive_deleted", "path": "a/b.txt"}]
     assert not (tmp_path / "drive/a/b.txt").exists()
 
 
-def test_what_is_no_file_of_the_drive_is_not_deleted(run_kit: RunKit, tmp_path: Path) -> None:
+def test_only_files_of_the_drive_are_deleted(run_kit: RunKit, tmp_path: Path) -> None:
     (tmp_path / "outside").write_text("kept")
     (tmp_path / "drive/link").symlink_to(tmp_path / "outside")
     code = """
@@ -34,7 +34,7 @@ for name in ("gone.txt", "../outside", "", ".", "link"):
     assert (tmp_path / "outside").read_text() == "kept"
 
 
-def test_a_file_in_the_drive_is_fetched_by_staying_where_it_is(run_kit: RunKit, tmp_path: Path) -> None:
+def test_fetch_returns_the_path_of_a_file_in_the_drive(run_kit: RunKit, tmp_path: Path) -> None:
     (tmp_path / "drive/a.txt").write_text("x")
     code = """
 from puras import drive
@@ -46,7 +46,7 @@ except drive.DriveError as error:
 """
     assert run_kit(code).stdout.splitlines() == [
         str(tmp_path / "drive/a.txt"),
-        "There is no file 'gone.txt' in the drive.",
+        "The drive has no file 'gone.txt'. List its files with: puras drive ls -r",
     ]
 
 
@@ -55,7 +55,7 @@ HALF = b"x" * 100_000
 
 @pytest.fixture
 def instance() -> Iterator[str]:
-    """An instance that keeps drives elsewhere, and sends half of a file before two have asked for it."""
+    """Serve a file slowly: send half of it until a second request arrives."""
     both = threading.Barrier(2, timeout=20)
 
     class Answers(BaseHTTPRequestHandler):
@@ -81,7 +81,7 @@ def instance() -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
         serving = threading.Thread(target=server.serve_forever)
@@ -91,9 +91,7 @@ def instance() -> Iterator[str]:
         serving.join()
 
 
-def test_threads_that_fetch_the_same_file_at_once_each_get_all_of_it(
-    run_kit: RunKit, tmp_path: Path, instance: str
-) -> None:
+def test_concurrent_fetches_return_the_complete_file(run_kit: RunKit, tmp_path: Path, instance: str) -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
 from puras import drive

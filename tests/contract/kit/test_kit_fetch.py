@@ -1,4 +1,4 @@
-"""What the kit fetches, through a proxy as in the sandbox: bounded, whole, and never from another scheme."""
+"""Check downloads of the kit through a proxy: limited in size, complete, and only with HTTP and HTTPS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTENT = b"\x89PNG\r\n\x1a\n content"
 
 
 class Proxy(BaseHTTPRequestHandler):
-    """Answers for every host, as a proxy that has fetched it."""
+    """A proxy that responds for every host."""
 
     protocol_version = "HTTP/1.1"
 
@@ -33,12 +33,12 @@ class Proxy(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
 def proxy() -> Iterator[dict[str, str]]:
-    """The environment that names the proxy."""
+    """Return the environment variables of the proxy."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -48,9 +48,7 @@ def proxy() -> Iterator[dict[str, str]]:
         thread.join()
 
 
-def test_an_address_is_fetched_through_the_proxy_of_the_sandbox(
-    run_kit: RunKit, proxy: dict[str, str]
-) -> None:
+def test_a_url_is_downloaded_through_the_proxy_of_the_sandbox(run_kit: RunKit, proxy: dict[str, str]) -> None:
     ran = run_kit(
         "from puras import load_bytes, load_path\n"
         "print(load_bytes('http://host.example/good'))\n"
@@ -63,17 +61,17 @@ def test_an_address_is_fetched_through_the_proxy_of_the_sandbox(
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
-        ("missing", "answered 404"),
-        ("too-large", "more than 50 MB"),
+        ("missing", "status 404"),
+        ("too-large", "larger than 50 MB"),
         ("cut", "broke before the end"),
         ("loop", "infinite loop"),
-        ("to-file", "could not be fetched"),
+        ("to-file", "The download of"),
     ],
 )
-def test_what_cannot_be_had_whole_is_an_input_error(
-    run_kit: RunKit, proxy: dict[str, str], name: str, told: str
+def test_an_incomplete_download_is_an_input_error(
+    run_kit: RunKit, proxy: dict[str, str], name: str, message: str
 ) -> None:
     ran = run_kit(
         "from puras import load_bytes, InputError\n"
@@ -81,10 +79,10 @@ def test_what_cannot_be_had_whole_is_an_input_error(
         "except InputError as error: print(error)",
         environment=proxy,
     )
-    assert told in ran.stdout
+    assert message in ran.stdout
 
 
-def test_a_proxy_does_not_open_the_way_inside(run_kit: RunKit, proxy: dict[str, str]) -> None:
+def test_a_proxy_does_not_allow_private_addresses(run_kit: RunKit, proxy: dict[str, str]) -> None:
     ran = run_kit(
         "from puras import load_bytes, InputError\n"
         "try: print('let through', load_bytes('http://127.0.0.1:9/good'))\n"

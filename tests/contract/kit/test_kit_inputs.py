@@ -1,4 +1,4 @@
-"""Files that callers give, in every shape; and what a caller must not get with them."""
+"""Check files of inputs in all formats, and that they cannot name other files of the host."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "_own.jpg").write_bytes(CONTENT)
 
 
-def test_every_shape_gives_its_content_as_bytes_and_as_a_path(run_kit: RunKit, tmp_path: Path) -> None:
+def test_all_formats_are_loaded_as_bytes_and_as_a_path(run_kit: RunKit, tmp_path: Path) -> None:
     ran = run_kit(
         "from puras import load_bytes, load_path\n"
         f"for value in {SHAPES!r}:\n"
@@ -61,7 +61,7 @@ def test_every_shape_gives_its_content_as_bytes_and_as_a_path(run_kit: RunKit, t
     assert ran.stderr == ""
 
 
-def test_a_path_keeps_the_drives_file_and_names_others_by_their_kind(run_kit: RunKit, tmp_path: Path) -> None:
+def test_a_path_is_the_drive_file_or_has_the_suffix_of_the_type(run_kit: RunKit, tmp_path: Path) -> None:
     ran = run_kit(
         "from puras import load_path\n"
         "print(load_path('photo.jpg').resolve().relative_to(__import__('os').path.realpath('.')))\n"
@@ -106,7 +106,7 @@ NO_FILES = [
 ]
 
 
-def test_what_is_no_file_of_the_caller_is_refused_with_a_sentence(run_kit: RunKit, tmp_path: Path) -> None:
+def test_other_values_are_rejected_with_a_message(run_kit: RunKit, tmp_path: Path) -> None:
     (tmp_path / "drive" / "link").symlink_to("/etc/passwd")
     (tmp_path / "drive" / "folder").mkdir()
     os.mkfifo(tmp_path / "drive" / "pipe")
@@ -122,7 +122,7 @@ def test_what_is_no_file_of_the_caller_is_refused_with_a_sentence(run_kit: RunKi
     assert ran.stdout == ""
 
 
-def test_base64_that_looks_like_a_path_or_is_large_is_still_base64(run_kit: RunKit) -> None:
+def test_large_base64_and_base64_like_a_path_is_decoded(run_kit: RunKit) -> None:
     ran = run_kit(
         "import base64, time\nfrom puras import load_bytes\n"
         "for data in (b'\\xff\\xd8\\xff' * 6, b'\\xff' * 3_000_000):\n"
@@ -162,15 +162,15 @@ BROKEN = [
 ]
 
 
-def test_an_address_inside_or_a_broken_one_is_not_fetched(run_kit: RunKit) -> None:
+def test_private_and_invalid_urls_are_not_downloaded(run_kit: RunKit) -> None:
     ran = run_kit(
         "from puras import load_bytes, InputError\n"
         f"for url in {INSIDE + BROKEN!r}:\n"
         "    try: load_bytes(url)\n"
         "    except InputError as error: print(error)"
     )
-    told = ran.stdout.splitlines()
-    assert len(told) == len(INSIDE + BROKEN)
-    for url, sentence in zip(INSIDE, told, strict=False):
-        assert "not a public address" in sentence, url
-    assert all("could not be fetched: " in sentence for sentence in told)
+    messages = ran.stdout.splitlines()
+    assert len(messages) == len(INSIDE + BROKEN)
+    for url, message in zip(INSIDE, messages, strict=False):
+        assert "not a public address" in message, url
+    assert all(" failed: " in message for message in messages)

@@ -1,4 +1,4 @@
-"""An instance that runs as an operator starts it, with two projects, and clients of it as agents use them."""
+"""Provide an instance with two projects, and MCP clients for it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SKILL = {"skills/tally/skill.yaml": SKILL_YAML, "skills/tally/main.py": MAIN_PY}
 
 @dataclass(frozen=True)
 class Project:
-    """A project of the instance, and somebody's home on the machine where the client runs."""
+    """A project of the instance, and the home folder of a user on the host of the client."""
 
     up: Up
     address: str
@@ -64,19 +64,19 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of a server over stdio: a home of its own, and no configuration."""
+        """Return the environment of a server over stdio, with a new home folder and without configuration."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PURAS_")}
         return inherited | {"HOME": str(self.home)}
 
     @property
     def with_key(self) -> dict[str, str]:
-        """The same, with the key in it."""
+        """Return the environment with the API key."""
         return self.environment | {"PURAS_API_BASE": self.address, "PURAS_API_KEY": self.key}
 
     def over_stdio(
         self, *options: str, environment: Mapping[str, str] | None = None, mode: str = "auto"
     ) -> Client:
-        """A client that starts the server as Cursor or Claude Code would."""
+        """Return a client that starts the server as Cursor and Claude Code do."""
         started = StdioServerParameters(
             command=str(SERVER), args=list(options), env=dict(environment or self.with_key)
         )
@@ -84,7 +84,7 @@ class Project:
 
     @asynccontextmanager
     async def over_http(self, *, key: str | None = None, mode: str = "auto") -> AsyncIterator[Client]:
-        """A client of the instance's own server."""
+        """Return a client of the hosted server."""
         headers = {"Authorization": f"Bearer {self.key if key is None else key}"}
         async with (
             httpx2.AsyncClient(headers=headers, timeout=70) as http,
@@ -95,7 +95,7 @@ class Project:
 
 @pytest.fixture(scope="session")
 def instance() -> Iterator[Up]:
-    """An instance with nothing in it."""
+    """Start an empty instance."""
     with new_up() as up:
         up.start()
         up.wait_ready()
@@ -104,7 +104,7 @@ def instance() -> Iterator[Up]:
 
 @pytest.fixture(scope="session")
 def project(instance: Up, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with credit and one skill."""
+    """Create a project with credit and one skill."""
     made = new_project(instance, "Tools", tmp_path_factory.mktemp("home"))
     pushed = httpx2.post(
         f"{made.address}/v1/deployments",
@@ -118,12 +118,12 @@ def project(instance: Up, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def neighbour(instance: Up, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Another project of the same instance."""
+    """Create another project of the same instance."""
     return new_project(instance, "Neighbour", tmp_path_factory.mktemp("neighbour"))
 
 
 async def call(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:
-    """What a tool answers, which has to succeed, as structured content."""
+    """Call a tool, require its success, and return the structured content."""
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, (tool, result.content)
     assert isinstance(result.structured_content, dict)
@@ -131,7 +131,7 @@ async def call(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]
 
 
 async def refusal(client: Client, tool: str, /, **arguments: Any) -> str:
-    """What a tool says that has to fail."""
+    """Call a tool, require its failure, and return the error message."""
     result = await client.call_tool(tool, arguments)
     assert result.is_error, (tool, result.structured_content)
     text: str = result.content[0].text  # type: ignore[union-attr]
@@ -139,13 +139,13 @@ async def refusal(client: Client, tool: str, /, **arguments: Any) -> str:
 
 
 def new_project(up: Up, name: str, home: Path) -> Project:
-    """Another project with credit, and a home for somebody who uses it."""
+    """Create a project with credit, and a home folder for its user."""
     made = up.json("project", "create", name, "--credit-usd", "5")
     return Project(up, f"http://127.0.0.1:{up.port}", made["project_id"], made["api_key"], home)
 
 
 def environment_with(folder: Path, *requirements: str) -> Path:
-    """The interpreter of an environment of its own with these packages."""
+    """Return the interpreter of a new environment with these packages."""
     uv = [sys.executable, "-m", "uv"]
     subprocess.run([*uv, "venv", "--quiet", "--python", sys.executable, folder], check=True, timeout=60)
     python = folder / "bin" / "python"

@@ -1,4 +1,4 @@
-"""Who gets through `/mcp`, and how far."""
+"""Check authentication, isolation and limits of `/mcp`."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def bearer(key: str) -> str:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer puras_live_abcdefgh.nothing", "Basic YTpi", "Bearer"])
-def test_nothing_is_told_without_a_valid_key(project: Project, authorization: str) -> None:
+def test_a_call_without_a_valid_key_is_rejected(project: Project, authorization: str) -> None:
     answer = post(project, Authorization=authorization) if authorization else post(project)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert "tools" not in answer.text
 
 
-def test_the_key_counts_and_no_cookie_does(project: Project) -> None:
+def test_cookies_are_ignored(project: Project) -> None:
     assert post(project, Cookie=f"puras_session={project.key}").status_code == 401
     assert post(project, Authorization=bearer(project.key)).status_code == 200
 
 
-def test_a_page_that_has_rebound_its_name_to_this_machine_gets_nothing(project: Project) -> None:
+def test_dns_rebinding_is_rejected(project: Project) -> None:
     answer = post(project, Host="evil.example:8000", Authorization=bearer(project.key))
     assert (answer.status_code, answer.json()["code"]) == (421, "wrong_host")
 
@@ -48,14 +48,14 @@ def test_a_page_that_has_rebound_its_name_to_this_machine_gets_nothing(project: 
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost.evil.example", "http://127.0.0.1:1"]
 )
-def test_pages_of_other_sites_call_no_tool(project: Project, origin: str) -> None:
+def test_pages_of_other_sites_cannot_call_tools(project: Project, origin: str) -> None:
     answer = post(project, Origin=origin, Authorization=bearer(project.key))
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_origin")
     assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "OPTIONS"])
-def test_there_is_no_stream_and_no_session_to_take_over(project: Project, method: str) -> None:
+def test_streams_and_sessions_are_rejected(project: Project, method: str) -> None:
     answer = httpx2.request(
         method, f"{project.address}/mcp", headers={**HEADERS, "Authorization": bearer(project.key)}
     )
@@ -63,9 +63,7 @@ def test_there_is_no_stream_and_no_session_to_take_over(project: Project, method
     assert "mcp-session-id" not in post(project, Authorization=bearer(project.key)).headers
 
 
-async def test_a_key_sees_its_own_project_alone_whatever_session_it_names(
-    project: Project, neighbour: Project
-) -> None:
+async def test_a_key_reads_only_its_project_with_any_session_id(project: Project, neighbour: Project) -> None:
     async with project.over_http(mode="legacy") as mine, neighbour.over_http(mode="legacy") as theirs:
         job = await call(mine, "submit_job", skill="tally", wait=True, timeout=50)
         assert "no job" in (await refusal(theirs, "get_job", job_id=job["id"])).lower()
@@ -78,12 +76,12 @@ async def test_a_key_sees_its_own_project_alone_whatever_session_it_names(
         "method": "tools/call",
         "params": {"name": "list_jobs", "arguments": {}},
     }
-    told = post(project, body, Authorization=bearer(neighbour.key), Mcp_Session_Id="0" * 32)
-    assert told.status_code == 200
-    assert job["id"] not in told.text
+    response = post(project, body, Authorization=bearer(neighbour.key), Mcp_Session_Id="0" * 32)
+    assert response.status_code == 200
+    assert job["id"] not in response.text
 
 
-async def test_calls_of_two_keys_at_once_never_mix(project: Project, neighbour: Project) -> None:
+async def test_concurrent_calls_of_two_keys_are_isolated(project: Project, neighbour: Project) -> None:
     async def who(one: Project) -> str:
         async with one.over_http() as client:
             found: str = (await call(client, "show_config"))["project_id"]
@@ -93,7 +91,7 @@ async def test_calls_of_two_keys_at_once_never_mix(project: Project, neighbour: 
     assert await asyncio.gather(*(who(one) for one in asked)) == [one.id for one in asked]
 
 
-async def test_a_publishable_key_does_no_more_here_than_elsewhere(project: Project) -> None:
+async def test_a_publishable_key_has_no_additional_permissions(project: Project) -> None:
     made = httpx2.post(
         f"{project.address}/v1/api-keys",
         headers={"Authorization": bearer(project.key)},
@@ -105,7 +103,7 @@ async def test_a_publishable_key_does_no_more_here_than_elsewhere(project: Proje
         await refusal(client, "push", files={"skills/a/SKILL.md": "---\nname: a\n---\n"})
 
 
-async def test_a_hosted_call_touches_no_file_of_the_server(project: Project, tmp_path: Path) -> None:
+async def test_a_hosted_call_cannot_use_files_of_the_server(project: Project, tmp_path: Path) -> None:
     target = tmp_path / "target"
     async with project.over_http() as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -123,13 +121,13 @@ async def test_a_hosted_call_touches_no_file_of_the_server(project: Project, tmp
 @pytest.mark.parametrize(
     "name", ["../secrets", "..", "x/../../../secrets", "%2e%2e", "?limit=1", "tally#", "tally/findings"]
 )
-async def test_no_name_leads_to_another_route(project: Project, name: str) -> None:
+async def test_a_name_cannot_lead_to_another_route(project: Project, name: str) -> None:
     async with project.over_http() as client:
         await refusal(client, "get_skill", name=name)
         await refusal(client, "delete_deployment", deployment_id=name)
 
 
-def test_a_body_without_end_is_refused(project: Project) -> None:
+def test_an_endless_body_is_rejected(project: Project) -> None:
     answer = httpx2.post(
         f"{project.address}/mcp",
         content=b" " * (MAX_BODY_BYTES + 1),
@@ -139,9 +137,7 @@ def test_a_body_without_end_is_refused(project: Project) -> None:
     assert answer.status_code == 413
 
 
-async def test_who_has_as_many_calls_open_as_one_may_gets_no_more_and_others_do(
-    project: Project, neighbour: Project
-) -> None:
+async def test_open_calls_are_limited_by_key(project: Project, neighbour: Project) -> None:
     follow = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
     async with httpx2.AsyncClient(timeout=60, limits=httpx2.Limits(max_connections=100)) as http:
         headers = {**HEADERS, "Authorization": bearer(project.key)}
@@ -169,13 +165,13 @@ async def test_who_has_as_many_calls_open_as_one_may_gets_no_more_and_others_do(
         await asyncio.gather(*open_)
 
 
-async def test_answers_have_safe_headers_and_no_secret_reaches_the_log(project: Project) -> None:
+async def test_responses_have_safe_headers_and_logs_no_secrets(project: Project) -> None:
     async with project.over_http() as client:
-        await call(client, "set_secret", name="QUIET", value="a value that nobody logs")
+        await call(client, "set_secret", name="QUIET", value="a value that must not be logged")
     answer = post(project, Authorization=bearer(project.key))
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["x-request-id"]
     log = project.up.log
-    assert "a value that nobody logs" not in log
+    assert "a value that must not be logged" not in log
     assert project.key not in log
     assert json.dumps(project.key) not in log

@@ -1,4 +1,4 @@
-"""From nothing to the spans of a job, as an agent goes: over stdio and HTTP, in the newest protocol and the last."""
+"""Create, push and run a skill, and read its spans, over stdio and HTTP, with the newest and the previous protocol."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PREVIOUS = "legacy"
 
 
 @pytest.mark.parametrize("mode", [NEWEST, PREVIOUS])
-async def test_a_skill_is_begun_checked_pushed_run_and_looked_into_over_stdio(
+async def test_a_skill_is_created_checked_pushed_and_run_over_stdio(
     project: Project, tmp_path: Path, mode: str
 ) -> None:
     name = f"words-{mode}"
     async with project.over_stdio(mode=mode) as client:
-        begun = await call(client, "init_project", project_dir=str(tmp_path / "pack"), name=name)
+        created = await call(client, "init_project", project_dir=str(tmp_path / "pack"), name=name)
         assert (tmp_path / "pack" / "skills" / name / "skill.yaml").is_file()
-        checked = await call(client, "validate", project_dir=begun["folder"])
+        checked = await call(client, "validate", project_dir=created["folder"])
         assert (checked["ok"], checked["skills"]) == (True, [name])
-        await call(client, "push", project_dir=begun["folder"], notes="From a test", activate=False)
+        await call(client, "push", project_dir=created["folder"], notes="From a test", activate=False)
         newest = (await call(client, "list_deployments"))["deployments"][0]
         assert (newest["notes"], newest["is_active"]) == ("From a test", False)
         await _run_and_look(client, name, newest["version"])
@@ -32,9 +32,7 @@ async def test_a_skill_is_begun_checked_pushed_run_and_looked_into_over_stdio(
 
 
 @pytest.mark.parametrize("mode", [NEWEST, PREVIOUS])
-async def test_a_skill_is_begun_checked_pushed_run_and_looked_into_over_http(
-    project: Project, mode: str
-) -> None:
+async def test_a_skill_is_created_checked_pushed_and_run_over_http(project: Project, mode: str) -> None:
     name = f"web-words-{mode}"
     async with project.over_http(mode=mode) as client:
         files = (await call(client, "init_project", name=name))["files"]

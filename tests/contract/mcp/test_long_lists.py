@@ -1,4 +1,4 @@
-"""Lists that would fill a context come in parts that fit, and every entry comes once."""
+"""Check that long lists are returned in parts that fit into a context, with each entry exactly once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CHARS = 20_000
 
 @pytest.fixture(scope="module")
 def crowded(instance: Up, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project of its own, for many things."""
+    """Create a project for long lists."""
     return new_project(instance, "Crowded", tmp_path_factory.mktemp("crowded"))
 
 
@@ -51,13 +51,13 @@ async def test_many_skills_versions_and_jobs_are_read_in_parts(crowded: Project,
         assert len(jobs) == JOBS
 
 
-async def test_a_path_that_a_zip_would_cut_off_is_refused(crowded: Project) -> None:
+async def test_a_path_with_a_nul_character_is_rejected(crowded: Project) -> None:
     async with crowded.over_http() as client:
         assert "NUL" in await refusal(client, "validate", files={**SKILL, "skills/tally/a\0.py": ""})
 
 
 async def _all(client: Client, tool: str, key: str, onward: str, **arguments: Any) -> list[dict[str, Any]]:
-    """Every entry, part by part, each of which fits."""
+    """Return all entries, and check that each part fits."""
     entries: list[dict[str, Any]] = []
     while True:
         answer = await call(client, tool, **arguments)

@@ -1,4 +1,4 @@
-"""Clients that are not ours and know nothing of the newest protocol."""
+"""Run third-party clients that do not support the newest protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.contract.mcp.conftest import SERVER, Project, environment_with
 
 OLDER = "mcp<2"
-INSPECTOR = "@modelcontextprotocol/inspector@1.0.3"  # the newest that starts on the node of Debian 13
+INSPECTOR = "@modelcontextprotocol/inspector@1.0.3"  # the newest version that runs with Node of Debian 13
 
 JOURNEY = """\
 import asyncio, json, os, sys
@@ -23,7 +23,7 @@ from mcp.client.streamable_http import streamablehttp_client
 
 
 async def journey(session):
-    begun = await session.initialize()
+    started = await session.initialize()
     names = [tool.name for tool in (await session.list_tools()).tools]
 
     async def call(name, **arguments):
@@ -36,7 +36,7 @@ async def journey(session):
     tail = await call("tail_job", job_id=job["id"], max_seconds=50)
     spans = await call("get_spans", job_id=job["id"])
     return {
-        "protocol": begun.protocolVersion,
+        "protocol": started.protocolVersion,
         "tools": len(names),
         "result": tail["job"]["result"],
         "events": [event["type"] for event in tail["events"]],
@@ -61,12 +61,12 @@ print(json.dumps(asyncio.run(main(sys.argv[1]))))
 
 @pytest.fixture(scope="session")
 def older_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with the client of the protocol before."""
+    """Return the interpreter of an environment with a client of the previous protocol."""
     return environment_with(tmp_path_factory.mktemp("older") / "environment", OLDER)
 
 
 @pytest.mark.parametrize("way", ["stdio", "http"])
-def test_a_client_of_the_previous_protocol_goes_the_whole_way(
+def test_a_client_of_the_previous_protocol_runs_a_skill(
     project: Project, older_python: Path, way: str
 ) -> None:
     done = subprocess.run(
@@ -78,15 +78,15 @@ def test_a_client_of_the_previous_protocol_goes_the_whole_way(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["protocol"] < "2026"
-    assert told["tools"] >= 27
-    assert told["result"] == {"total": 2, "text": ""}
-    assert (told["events"][0], told["events"][-1]) == ("queued", "succeeded")
-    assert told["spans"] > 0
+    reported = json.loads(done.stdout)
+    assert reported["protocol"] < "2026"
+    assert reported["tools"] >= 27
+    assert reported["result"] == {"total": 2, "text": ""}
+    assert (reported["events"][0], reported["events"][-1]) == ("queued", "succeeded")
+    assert reported["spans"] > 0
 
 
-@pytest.mark.timeout(400)  # npx fetches 100 MB the first time
+@pytest.mark.timeout(400)  # npx downloads 100 MB on first use
 def test_the_inspector_lists_and_calls_tools(project: Project) -> None:
     node = shutil.which("npx")
     if node is None:
@@ -103,7 +103,7 @@ def test_the_inspector_lists_and_calls_tools(project: Project) -> None:
 
 
 def _inspect(npx: str, project: Project, *arguments: str) -> Any:
-    """What the inspector's command prints as JSON."""
+    """Return the JSON that the command of the inspector prints."""
     keys = [f"{name}={value}" for name, value in project.with_key.items() if name.startswith("PURAS_")]
     with_keys = [word for pair in keys for word in ("-e", pair)]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the documentation gives Cursor, VS Code and Claude Code to paste leads to the tools."""
+"""Check that the configuration snippets of the documentation for Cursor, VS Code and Claude Code work."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ assert len(COMMANDS) == 2
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: f"line {snippet.line}")
-async def test_a_snippet_that_is_pasted_reaches_the_project(project: Project, snippet: blocks.Block) -> None:
+async def test_a_pasted_snippet_connects_to_the_project(project: Project, snippet: blocks.Block) -> None:
     pasted = json.loads(_as_read(snippet.code, project))
     server = (pasted.get("mcpServers") or pasted["servers"])["puras"]
     assert (await _who(project, server))["project_id"] == project.id
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"line {command.line}")
-async def test_what_a_command_of_claude_code_keeps_reaches_the_project(
+async def test_the_command_of_claude_code_connects_to_the_project(
     project: Project, command: blocks.Block
 ) -> None:
-    """The words as its own parser takes them; `claude mcp list` connects with what it keeps, as here."""
+    """The test parses the command as Claude Code does, and connects with the result."""
     words = shlex.split(_as_read(command.code, project))
     assert words[:3] == ["claude", "mcp", "add"]
     given, rest = _options(words[3:])
@@ -50,8 +50,8 @@ async def test_what_a_command_of_claude_code_keeps_reaches_the_project(
     assert (await _who(project, server))["project_id"] == project.id
 
 
-async def test_what_the_studio_shows_for_an_agent_reaches_the_project(project: Project) -> None:
-    """The configuration as Cursor reads it, which takes comments, and the call that stands below."""
+async def test_the_snippets_of_the_studio_connect_to_the_project(project: Project) -> None:
+    """Cursor accepts comments in the configuration. The snippet also contains a call."""
     text = _as_read(
         code_snippets.mcp(project.address, "submit_job", {"skill": "tally", "inputs": {}}), project
     )
@@ -64,7 +64,7 @@ async def test_what_the_studio_shows_for_an_agent_reaches_the_project(project: P
 
 
 def _options(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
-    """Options with a value each, before `--`, and the other words."""
+    """Return the options with their values before `--`, and the other words."""
     given: dict[str, list[str]] = {}
     rest: list[str] = []
     while words and words[0] != "--":
@@ -77,7 +77,7 @@ def _options(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
 
 
 def _as_read(text: str, project: Project) -> str:
-    """With the reader's own names."""
+    """Return the snippet with the names of the test."""
     mine = {
         "/path/to/checkout/.venv/bin/puras-mcp": str(SERVER),
         "$PWD/.venv/bin/puras-mcp": str(SERVER),

@@ -1,4 +1,4 @@
-"""What the tools promise beyond the journey."""
+"""Check errors, limits and descriptions of the tools."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMES = {
 }
 
 
-async def test_every_tool_says_what_it_does_takes_and_gives(project: Project) -> None:
+async def test_every_tool_describes_its_arguments_and_results(project: Project) -> None:
     async with project.over_stdio() as client:
         tools = (await client.list_tools()).tools
     assert {tool.name for tool in tools} == NAMES
@@ -39,14 +39,14 @@ async def test_every_tool_says_what_it_does_takes_and_gives(project: Project) ->
             assert argument.get("description"), f"{tool.name}.{name}"
 
 
-async def test_the_hosted_server_has_the_same_tools_but_the_one_that_writes_its_configuration(
+async def test_the_hosted_server_has_all_tools_except_configure(
     project: Project,
 ) -> None:
     async with project.over_http() as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == NAMES - {"configure"}
 
 
-async def test_a_key_is_saved_for_its_owner_alone_and_only_its_prefix_shown(project: Project) -> None:
+async def test_a_key_is_saved_only_for_its_owner_and_its_prefix_shown(project: Project) -> None:
     async with project.over_stdio(environment=project.environment) as client:
         assert "configure" in await refusal(client, "list_skills")
         wrong = await refusal(client, "configure", api_base=project.address, api_key="puras_live_x")
@@ -66,8 +66,8 @@ async def test_a_key_is_saved_for_its_owner_alone_and_only_its_prefix_shown(proj
     file.unlink()
 
 
-async def test_a_saved_key_is_never_sent_to_an_address_from_elsewhere(project: Project) -> None:
-    """An address in the environment alone does not take the file's key along."""
+async def test_a_saved_key_is_not_sent_to_the_url_of_the_environment(project: Project) -> None:
+    """A URL of the environment without a key is not combined with the saved key."""
     async with project.over_stdio(environment=project.environment) as client:
         await call(client, "configure", api_base=project.address, api_key=project.key)
     lured = project.environment | {"PURAS_API_BASE": "http://127.0.0.1:9"}
@@ -76,7 +76,7 @@ async def test_a_saved_key_is_never_sent_to_an_address_from_elsewhere(project: P
     (project.home / ".purasbackend" / "config.json").unlink()
 
 
-async def test_what_does_not_fit_is_refused_with_every_mistake_and_what_to_do(project: Project) -> None:
+async def test_errors_list_all_problems_and_the_next_step(project: Project) -> None:
     async with project.over_stdio() as client:
         inputs = await refusal(client, "submit_job", skill="tally", inputs={"upto": -1, "log": 5})
         assert "upto" in inputs
@@ -90,7 +90,7 @@ async def test_what_does_not_fit_is_refused_with_every_mistake_and_what_to_do(pr
         assert "skill.yaml" in said
 
 
-async def test_a_push_goes_to_the_skillpack_that_puras_yaml_names(project: Project) -> None:
+async def test_a_push_uses_the_skillpack_in_puras_yaml(project: Project) -> None:
     skill = "entrypoint: main.py:run\ninput_schema: {type: object}\noutput_schema: {}\n"
     files = {
         "puras.yaml": "slug: named\ntitle: Named\n",
@@ -103,7 +103,7 @@ async def test_a_push_goes_to_the_skillpack_that_puras_yaml_names(project: Proje
         assert [one["version"] for one in versions["deployments"]] == [1]
 
 
-async def test_a_long_result_is_cut_and_read_on_by_its_path(project: Project) -> None:
+async def test_a_long_result_is_shortened_and_readable_by_its_path(project: Project) -> None:
     async with project.over_stdio() as client:
         job = await call(client, "submit_job", skill="tally", inputs={"long": 50_000}, wait=True, timeout=50)
         assert job["status"] == "succeeded"
@@ -118,7 +118,7 @@ async def test_a_long_result_is_cut_and_read_on_by_its_path(project: Project) ->
         assert "JSON Pointer" in await refusal(client, "get_job", job_id=job["id"], path="/result/none")
 
 
-async def test_a_tail_goes_on_from_its_cursor_without_gap_or_repeat(project: Project) -> None:
+async def test_a_tail_continues_from_its_cursor_without_gap_or_repeat(project: Project) -> None:
     async with project.over_http() as client:
         job = await call(client, "submit_job", skill="tally", inputs={"upto": 250}, wait=True, timeout=50)
         seen: list[int] = []
@@ -131,7 +131,7 @@ async def test_a_tail_goes_on_from_its_cursor_without_gap_or_repeat(project: Pro
         assert tail["events"][-1]["type"] == "succeeded"
 
 
-async def test_a_job_that_failed_says_why_and_is_run_again(project: Project) -> None:
+async def test_a_failed_job_reports_its_error_and_is_replayed(project: Project) -> None:
     async with project.over_stdio() as client:
         job = await call(client, "submit_job", skill="tally", inputs={"fail": True}, wait=True, timeout=50)
         assert job["status"] == "failed"
@@ -163,7 +163,7 @@ async def test_secrets_files_and_money(project: Project, tmp_path: Path) -> None
         assert (await call(client, "get_usage", group_by="skill"))["rows"] is not None
 
 
-async def test_a_hosted_upload_takes_bytes(project: Project) -> None:
+async def test_a_hosted_upload_accepts_bytes(project: Project) -> None:
     async with project.over_http() as client:
         given = base64.b64encode(b"\x00\xff").decode()
         assert (await call(client, "drive_upload", path="raw.bin", content_base64=given))["size_bytes"] == 2
@@ -192,10 +192,10 @@ async def test_the_documentation_is_listed_searched_and_read(project: Project) -
         page = (await call(client, "docs", page="settings"))["pages"][0]
         assert page["text"].startswith("# Settings")
         assert "no page" in await refusal(client, "docs", page="nowhere")
-        assert "not a name" in await refusal(client, "docs", page="../README")
+        assert "not a valid ID or name" in await refusal(client, "docs", page="../README")
 
 
-async def test_a_tool_that_does_not_exist_is_said_so(project: Project) -> None:
+async def test_an_unknown_tool_is_an_error(project: Project) -> None:
     async with project.over_stdio() as client:
         try:
             result = await client.call_tool("rm_rf", {})
@@ -206,9 +206,7 @@ async def test_a_tool_that_does_not_exist_is_said_so(project: Project) -> None:
 
 
 @pytest.mark.parametrize("place", ["~/.ssh/id_rsa", "/", "~", ""])
-async def test_hidden_places_and_whole_machines_are_not_packed_or_uploaded(
-    project: Project, place: str
-) -> None:
+async def test_hidden_files_and_home_folders_are_not_packed_or_uploaded(project: Project, place: str) -> None:
     (project.home / ".ssh").mkdir(exist_ok=True)
     (project.home / ".ssh" / "id_rsa").write_text("private")
     async with project.over_stdio() as client:
@@ -220,14 +218,14 @@ async def test_hidden_places_and_whole_machines_are_not_packed_or_uploaded(
             await refusal(client, tool, **{argument: place})
 
 
-async def test_links_and_roots_hold_what_is_outside(project: Project, tmp_path: Path) -> None:
+async def test_links_and_paths_outside_of_the_root_are_rejected(project: Project, tmp_path: Path) -> None:
     outside, inside = tmp_path / "outside.txt", tmp_path / "inside"
     outside.write_text("not yours")
     inside.mkdir()
     (inside / "skill.yaml").write_text("entrypoint: SKILL.md\n")
     (inside / "link.txt").symlink_to(outside)
     async with project.over_stdio() as client:
-        assert "leads out" in await refusal(client, "validate", project_dir=str(inside))
+        assert "outside of the folder" in await refusal(client, "validate", project_dir=str(inside))
     rooted = project.with_key | {"PURAS_MCP_ROOT": str(inside)}
     async with project.over_stdio(environment=rooted) as client:
         for path in (outside, inside / "link.txt"):

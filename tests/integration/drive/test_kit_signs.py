@@ -99,7 +99,7 @@ async def test_a_job_signs_files_of_its_own_drive_and_no_other(
         "    try: print('let through', drive.url(name, **options))\n"
         "    except drive.DriveError as error: print(error)\n"
         "refused('none.txt'); refused('out/a.txt', ttl=1); refused('../a')\n"
-        "from puras import _http; _http.PATIENCE_S = 1\n"
+        "from puras import _http; _http.RETRY_FOR_S = 1\n"
         f"os.environ['PURAS_WORKSPACE_ID'] = '{uuid4()}'; refused('out/a.txt')\n"
         "os.environ['PURAS_SERVICE_TOKEN'] = 'forged'; refused('out/a.txt')\n"
         "os.environ['PURAS_API_BASE'] = 'http://127.0.0.1:9'; refused('out/a.txt')\n"
@@ -110,10 +110,10 @@ async def test_a_job_signs_files_of_its_own_drive_and_no_other(
     expected = [
         "no file 'none.txt'",
         "ttl",
-        "not one of the drive",
+        "not in the drive",
         "workspace_id",
         "job token",
-        "does not answer",
+        "does not respond",
     ]
     for line, part in zip(told_lines, [*expected, "PURAS_API_BASE is not set"], strict=True):
         assert part in line, line

@@ -378,7 +378,7 @@ def test_a_webhook_that_is_not_genuine_is_refused_by_the_kit() -> None:
     with pytest.raises(puras.WebhookError, match="no header 'webhook-id'"):
         puras.verify_webhook(httpx.Headers({}), b"{}", "whsec_AAAA")
     headers = {"webhook-id": str(UUID(int=1)), "webhook-timestamp": "x", "webhook-signature": "v1,x v2,y z"}
-    with pytest.raises(puras.WebhookError, match="begins with 'whsec_'"):
+    with pytest.raises(puras.WebhookError, match="starts with 'whsec_'"):
         puras.verify_webhook(headers, b"{}", "no secret")
     with pytest.raises(puras.WebhookError, match="signature"):
         puras.verify_webhook(headers, b"{}", "whsec_AAAA")

@@ -1,4 +1,4 @@
-"""What the kit packs a folder into, for the terminal and for the MCP server."""
+"""Check the bundles that the kit packs for commands and for the MCP server."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from puras import bundles
 from puras.bundles import BundleError, left_out_of, pack, unnamed_notebooks
 
 
-def test_a_folder_with_too_many_files_is_refused_before_any_is_read(tmp_path: Path) -> None:
+def test_too_many_files_are_rejected_before_any_is_read(tmp_path: Path) -> None:
     for number in range(bundles.MAX_FILES + 1):
         (tmp_path / f"{number}.txt").touch()
-    with pytest.raises(BundleError, match=r"more than 5,000 files.*skills alone"):
+    with pytest.raises(BundleError, match=r"more than 5,000 files.*only the skills"):
         pack(tmp_path)
     (tmp_path / "0.txt").unlink()
     assert pack(tmp_path)
 
 
-def test_a_folder_that_is_too_large_is_refused_before_any_file_is_read(tmp_path: Path) -> None:
+def test_too_large_files_are_rejected_before_any_is_read(tmp_path: Path) -> None:
     with (tmp_path / "model.bin").open("wb") as file:
         file.truncate(bundles.MAX_BYTES + 1)
-    with pytest.raises(BundleError, match=r"more than 256 MiB.*on the drive"):
+    with pytest.raises(BundleError, match=r"more than 256 MiB.*to the drive"):
         pack(tmp_path)
 
 
-def test_what_is_left_out_is_not_counted(tmp_path: Path) -> None:
+def test_files_that_are_left_out_do_not_count(tmp_path: Path) -> None:
     (tmp_path / "skill.yaml").write_text("entrypoint: main.py:run\n")
     (tmp_path / ".venv").mkdir()
     for name in ("train.log", ".venv/large.bin"):
@@ -36,7 +36,7 @@ def test_what_is_left_out_is_not_counted(tmp_path: Path) -> None:
     assert pack(tmp_path)
 
 
-def test_a_notebook_is_packed_only_where_its_skill_names_it(tmp_path: Path) -> None:
+def test_a_notebook_is_packed_only_if_its_skill_contains_its_name(tmp_path: Path) -> None:
     files = {
         "notebooks/first.ipynb": "{}",
         "skills/report/skill.yaml": "entrypoint: main.py:run\n",
@@ -54,7 +54,7 @@ def test_a_notebook_is_packed_only_where_its_skill_names_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("said", "is_named"),
+    ("text", "is_named"),
     [
         (b"see page.ipynb.", True),
         (b"./templates/page.ipynb", True),
@@ -64,12 +64,12 @@ def test_a_notebook_is_packed_only_where_its_skill_names_it(tmp_path: Path) -> N
         (b"\xff\x00 page.ipynb", True),
     ],
 )
-def test_a_name_in_the_text_of_a_file_is_what_counts(said: bytes, is_named: bool) -> None:
-    files = {"SKILL.md": b"", "notes.md": said, "page.ipynb": b"{}"}
+def test_a_notebook_is_named_by_the_text_of_a_file(text: bytes, is_named: bool) -> None:
+    files = {"SKILL.md": b"", "notes.md": text, "page.ipynb": b"{}"}
     assert unnamed_notebooks(files, files.__getitem__) == (set() if is_named else {"page.ipynb"})
 
 
-def test_a_notebook_is_named_by_its_own_skill_and_by_no_other() -> None:
+def test_files_of_other_skills_do_not_name_a_notebook() -> None:
     files = {
         "skills/a/skill.yaml": b"",
         "skills/a/page.ipynb": b"other.ipynb",

@@ -1,4 +1,4 @@
-"""A job makes files by the names that the API takes too, and reads whatever there is."""
+"""Check that the kit accepts the same names for new files as the API, and reads files with any name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_new_name_is_taken_by_both_or_by_none_and_is_the_same(name: str, folder: Path) -> None:
+def test_kit_and_api_accept_the_same_names(name: str, folder: Path) -> None:
     try:
         expected = str(parse_new_path(name))
     except BadDrivePath:
@@ -38,7 +38,7 @@ def test_a_new_name_is_taken_by_both_or_by_none_and_is_the_same(name: str, folde
     assert (folder / expected).read_bytes() == b"x"
 
 
-def test_a_file_of_another_name_that_is_there_is_read_and_written(folder: Path) -> None:
+def test_existing_files_with_other_names_are_read_and_written(folder: Path) -> None:
     (folder / "a ").write_text("old")
     with drive.open("a ") as file:
         assert file.read() == "old"

@@ -1,4 +1,4 @@
-"""A `%%skill` cell becomes the files of a skill, which the bundle reader takes as it takes any other."""
+"""Check that a `%%skill` cell becomes valid files of a skill."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def count(text: Annotated[str, "What to count."], top: int = 3) -> dict:
     return {"words": len(text.split())}
 '''
 PROMPT = """---
-# kept as it is written
+# a comment
 input_schema: {type: object, required: [text], properties: {text: {type: text}}}
 routing: {escalate_to: claude/opus-4-8, on: [schema_fail]}
 ---
@@ -66,7 +66,7 @@ def test_a_function_cell_is_a_skill_with_the_schemas_of_its_hints() -> None:
     assert skill.examples == [{"text": "a b"}]
 
 
-def test_the_decorator_does_not_ship_and_every_line_keeps_its_number() -> None:
+def test_the_decorator_is_removed_and_line_numbers_do_not_change() -> None:
     shipped = _function(FUNCTION).files["main.py"].splitlines()
     assert not any("puras.skill" in line for line in shipped)
     number = FUNCTION.splitlines().index(
@@ -75,22 +75,22 @@ def test_the_decorator_does_not_ship_and_every_line_keeps_its_number() -> None:
     assert shipped[number].startswith("def count(")
 
 
-def test_front_matter_goes_on_as_it_is_written() -> None:
+def test_front_matter_is_copied_unchanged() -> None:
     skill = prompt_cell("sum-up", PROMPT)
-    assert "# kept as it is written" in skill.files["skill.yaml"]
+    assert "# a comment" in skill.files["skill.yaml"]
     assert skill.files["prompt.md"] == "Sum it up.\n"
     manifest = _manifest(skill)
     assert manifest.is_agentic
     assert manifest.routing.on == ["schema_fail"] or list(manifest.routing.on) == ["schema_fail"]
 
 
-def test_a_bare_prompt_takes_one_text_and_gives_one() -> None:
+def test_a_prompt_without_front_matter_has_default_schemas() -> None:
     manifest = _manifest(prompt_cell("ask", "Answer the question."))
     assert list(manifest.input_schema["properties"]) == ["input"]
     assert list(manifest.output_schema["properties"]) == ["output"]
 
 
-def test_what_it_requires_becomes_a_file() -> None:
+def test_required_packages_become_a_file() -> None:
     skill = prompt_cell("ask", "Answer.", ("httpx==1.0",))
     assert skill.files["requirements.txt"] == "httpx==1.0\n"
 
@@ -104,32 +104,32 @@ def test_what_it_requires_becomes_a_file() -> None:
         ("Write a def.", False),
     ],
 )
-def test_code_and_prompts_are_told_apart(text: str, expected: bool) -> None:
+def test_code_and_prompts_are_distinguished(text: str, expected: bool) -> None:
     assert is_function_cell(text) is expected
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (
             lambda: is_function_cell("!pip install x\n@puras.skill\ndef f(): ..."),
-            "Line 1 of the cell is no Python",
+            "Line 1 of the cell is not valid Python",
         ),
-        (lambda: prompt_cell("Bad Name", "x"), "is no name of a skill"),
-        (lambda: prompt_cell("a", "---\nx: [\n---\ny"), "is no YAML"),
-        (lambda: prompt_cell("a", "---\nentrypoint: a.md\n---\ny"), "Leave out `entrypoint`"),
+        (lambda: prompt_cell("Bad Name", "x"), "is not a valid name of a skill"),
+        (lambda: prompt_cell("a", "---\nx: [\n---\ny"), "is not valid YAML"),
+        (lambda: prompt_cell("a", "---\nentrypoint: a.md\n---\ny"), "Remove `entrypoint`"),
         (lambda: prompt_cell("a", "---\ndescription: x\ny"), "has no end"),
         (lambda: prompt_cell("a", "---\ndescription: x\n---\n  "), "no prompt"),
         (lambda: _function("def a(x: int) -> dict: ...\ndef b(x: int) -> dict: ..."), "a(), b()"),
         (lambda: _function("async def count(x: int) -> dict: ..."), "async"),
         (lambda: _function("def count(x) -> dict: ..."), "'x' of count() has no type hint"),
         (lambda: _function("def count(x: int): ..."), "return annotation"),
-        (lambda: _function("def count(*x: int) -> dict: ..."), "a name of its own"),
+        (lambda: _function("def count(*x: int) -> dict: ..."), "one parameter for each input"),
         (lambda: _function("import datetime\ndef count(x: datetime.date) -> dict: ..."), "date of 'x'"),
     ],
 )
-def test_what_is_wrong_with_a_cell_is_a_sentence(make: Any, said: str) -> None:
-    with pytest.raises(CellRefused, match=said.replace("(", r"\(").replace(")", r"\)")):
+def test_problems_of_a_cell_have_messages(make: Any, message: str) -> None:
+    with pytest.raises(CellRefused, match=message.replace("(", r"\(").replace(")", r"\)")):
         make()
 
 
@@ -146,7 +146,7 @@ def test_hints_become_schemas() -> None:
         many: list[float],
         byname: dict[str, int],
         where: Place,
-        picture: Annotated[str, {"type": "image"}],
+        image: Annotated[str, {"type": "image"}],
         anything: Any = None,
     ) -> Place: ...
 
@@ -163,7 +163,7 @@ def test_hints_become_schemas() -> None:
         "many": {"type": "array", "items": {"type": "number"}},
         "byname": {"type": "object", "additionalProperties": {"type": "integer"}},
         "where": place,
-        "picture": {"type": "image"},
+        "image": {"type": "image"},
         "anything": {},
     }
     assert "anything" not in schemas.input_schema["required"]

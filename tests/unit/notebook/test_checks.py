@@ -1,4 +1,4 @@
-"""What a notebook's kernel hides: names, packages and secrets that the extracted file does not have."""
+"""Check that names, packages and secrets that exist only in the kernel are found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _found(text: str, *requires: str, namespace: dict[str, Any] | None = None, *
     return findings(skill, {"main.py": text, **files}, namespace or {})
 
 
-def test_a_cell_that_stands_alone_has_no_findings() -> None:
+def test_an_independent_cell_has_no_findings() -> None:
     text = """
 import json
 from dataclasses import dataclass
@@ -40,26 +40,26 @@ def f(text: str) -> dict:
     assert _found(text) == []
 
 
-def test_a_name_of_the_kernel_is_captured_state_and_one_of_nobody_is_undefined() -> None:
+def test_names_of_the_kernel_are_captured_and_others_undefined() -> None:
     found = _found(
         "def f(x: int) -> dict:\n    return {'a': helper(x), 'b': nothing}", namespace={"helper": len}
     )
     assert [(one.kind, one.line) for one in found] == [("captured", 2), ("undefined", 2)]
-    assert "'helper' (a builtin_function_or_method) lives in this kernel only" in found[0].message
+    assert "'helper' (a builtin_function_or_method) exists only in this kernel" in found[0].message
 
 
-def test_a_name_that_is_only_bound_elsewhere_does_not_count() -> None:
+def test_a_name_of_another_function_is_undefined() -> None:
     found = _found("def g():\n    inner = 1\ndef f() -> dict:\n    return {'a': inner}")
     assert [(one.kind, one.line) for one in found] == [("undefined", 4)]
 
 
 @pytest.mark.parametrize("name", ["display", "get_ipython", "_"])
-def test_names_of_notebooks_are_not_there_elsewhere(name: str) -> None:
+def test_names_that_exist_only_in_notebooks_are_found(name: str) -> None:
     (found,) = _found(f"def f() -> dict:\n    {name}(1)", namespace={name: 1})
     assert found.kind == "notebook"
 
 
-def test_packages_have_to_be_asked_for_by_the_name_that_is_installed() -> None:
+def test_packages_are_required_by_their_distribution_name() -> None:
     text = "import json, yaml, puras, tools\nfrom PIL import Image\nfrom . import x"
     found = _found(text, **{"tools.py": ""})
     assert [(one.kind, one.line) for one in found] == [("import", 1), ("import", 2)]
@@ -98,9 +98,9 @@ def test_the_value_of_a_secret_of_the_environment_is_found(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "text", ["token = secret('API_TOKEN')", "api_key = ''", "Use ${secret:ORDERS_TOKEN}."]
 )
-def test_naming_a_secret_is_no_secret(text: str) -> None:
+def test_the_name_of_a_secret_is_not_reported(text: str) -> None:
     assert not [one for one in _found("", **{"notes.md": text}) if one.kind == "secret"]
 
 
-def test_a_cell_that_is_no_python_is_told_with_its_line() -> None:
+def test_invalid_python_is_reported_with_its_line() -> None:
     assert [(one.kind, one.line) for one in _found("x = 1\n!ls\n")] == [("notebook", 2)]

@@ -1,4 +1,4 @@
-"""Runs in the kernel itself, tables of them, and how they are shown."""
+"""Check runs in the kernel, their tables and their display."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from puras.notebook.trace import Trace, dollars
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}}
 
 
-def test_a_run_here_keeps_what_was_printed_and_what_came_out() -> None:
+def test_a_run_in_the_kernel_records_its_output_and_result() -> None:
     def double(n: int) -> dict[str, int]:
         print("doubling")
         return {"n": 2 * n}
@@ -33,7 +33,7 @@ def test_a_run_here_keeps_what_was_printed_and_what_came_out() -> None:
     assert run.events[1].payload == {"stream": "stdout", "text": "doubling"}
 
 
-def test_what_is_told_last_is_shown_though_nothing_follows_it() -> None:
+def test_the_last_event_is_displayed() -> None:
     shown = threading.Event()
 
     def show(trace: Trace) -> None:
@@ -47,7 +47,7 @@ def test_what_is_told_last_is_shown_though_nothing_follows_it() -> None:
     assert run_here("waits", waits, {}, on_change=show).result == {"shown": True}
 
 
-def test_an_error_of_the_function_is_told_and_raised_only_when_its_result_is_wanted() -> None:
+def test_an_error_of_the_function_is_raised_only_with_its_result() -> None:
     def fails(n: int) -> int:
         return 1 // n
 
@@ -57,13 +57,13 @@ def test_an_error_of_the_function_is_told_and_raised_only_when_its_result_is_wan
         _ = run.result
 
 
-def test_what_json_cannot_say_is_no_result_here_either() -> None:
+def test_a_result_that_is_not_json_is_an_error() -> None:
     run = run_here("odd", lambda: {1, 2}, {}, show=False)
     with pytest.raises(RunFailed, match="JSON"):
         _ = run.result
 
 
-def test_a_table_has_the_results_beside_its_rows_in_their_order() -> None:
+def test_a_table_has_the_results_of_its_rows_in_order() -> None:
     def call(inputs: Mapping[str, Any], options: Mapping[str, Any]) -> LocalRun:
         return run_here("square", lambda n: {"square": n * n} if n else 1 // n, inputs, show=False)
 
@@ -76,7 +76,7 @@ def test_a_table_has_the_results_beside_its_rows_in_their_order() -> None:
 
 
 class _Paid(LocalRun):
-    """A run that spends all that it may."""
+    """A run that costs as much as its cap."""
 
     def __init__(self, cap: float) -> None:
         super().__init__("paid")
@@ -85,7 +85,7 @@ class _Paid(LocalRun):
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_all_rows_together_never_cost_more_than_the_total(concurrency: int) -> None:
+def test_rows_do_not_exceed_the_budget(concurrency: int) -> None:
     caps: list[float] = []
     lock = threading.Lock()
 
@@ -102,34 +102,34 @@ def test_all_rows_together_never_cost_more_than_the_total(concurrency: int) -> N
     assert set(done["status"]) == {"succeeded", "not_run"}
 
 
-def test_a_table_without_a_column_for_the_skill_is_refused() -> None:
+def test_a_table_without_a_column_for_the_skill_is_rejected() -> None:
     with pytest.raises(CellRefused, match="No column"):
         run_rows([{"x": 1}], SCHEMA, lambda *_: LocalRun("x"), concurrency=1, budget_usd=None, show=False)
 
 
-def test_whatever_a_run_says_is_text_in_the_notebook() -> None:
+def test_text_of_a_run_is_escaped() -> None:
     trace = Trace("<b>job</b>")
-    trace.tell("log", {"text": "<script>alert(1)</script>"})
-    trace.tell("tool_result", {"tool": "<i>", "ok": True, "preview": "<img src=x onerror=y>"})
-    trace.tell("delta", {"text": "<iframe>"})
+    trace.add("log", {"text": "<script>alert(1)</script>"})
+    trace.add("tool_result", {"tool": "<i>", "ok": True, "preview": "<img src=x onerror=y>"})
+    trace.add("delta", {"text": "<iframe>"})
     assert "<script" not in trace.html()
     assert "<img" not in trace.html()
     assert "<iframe" not in trace.html()
     assert "<b>" not in trace.html()
 
 
-def test_a_trace_adds_up_what_is_billed_and_knows_when_it_is_over() -> None:
+def test_a_trace_sums_up_its_cost_and_has_an_end() -> None:
     trace = Trace("job")
-    trace.tell("model_response", {"step": 1, "model": "m", "billed_micros": 1200})
-    trace.tell("tool_result", {"tool": "t", "ok": False, "billed_micros": 3})
+    trace.add("model_response", {"step": 1, "model": "m", "billed_micros": 1200})
+    trace.add("tool_result", {"tool": "t", "ok": False, "billed_micros": 3})
     assert trace.cost_micros == 1203
     assert not trace.has_ended
-    trace.tell("failed", {"code": "no_output"})
+    trace.add("failed", {"code": "no_output"})
     assert trace.has_ended
     assert (dollars(0), dollars(1203), dollars(2_500_000)) == ("$0.00", "$0.001203", "$2.50")
 
 
-def test_a_job_becomes_a_notebook_in_which_words_of_a_model_are_no_markup() -> None:
+def test_text_of_a_model_is_not_rendered_in_the_notebook_of_a_job() -> None:
     job = {
         "id": "j", "skill_name": "s", "deployment_version": 3, "status": "succeeded", "type": "agentic",
         "created_at": "2026-11-25T18:00:00Z", "cost_usd": 0.0012, "inputs": {"text": "it's \"quoted\""},
@@ -168,7 +168,7 @@ def test_a_form_has_a_field_for_each_input() -> None:
     json.dumps(fields)
 
 
-def test_the_same_files_are_the_same_bundle() -> None:
+def test_the_same_files_result_in_the_same_bundle() -> None:
     assert zipped({"b": "1", "a": "2"}) == zipped({"a": "2", "b": "1"})
 
 
