@@ -1,1 +1,1 @@
-"""Parts without business meaning: imports nothing of the backend but itself."""
+"""Parts without business meaning: this package imports no other part of the backend."""

@@ -1,4 +1,4 @@
-"""How a process of ours begins. Whoever is asked to import a thousand modules should not look for garbage meanwhile."""
+"""Start a process of Puras Studio: import its modules without garbage collection, then run it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from backend.core.errors import PurasError, Unavailable
 from backend.core.optional_packages import missing
 
 CANNOT_START: Final = 78
-"""Exit code of a process that cannot start until its settings or its servers are changed; `EX_CONFIG` of sysexits.h."""
+"""Exit code of a process that cannot start until its settings or its servers are changed: `EX_CONFIG` of sysexits.h."""
 
 
 def begin(module: str, *, without: Sequence[str] = ()) -> int:
-    """Load the module, then run its `main`, and return its exit code."""
+    """Load the module, run its `main`, and return its exit code."""
     imported = load(module, without=without)
     try:
         code: int = imported.main()
-    except PurasError as error:  # an operator's to correct: a sentence, and no traceback
+    except PurasError as error:  # the operator corrects the cause: no traceback
         sys.stderr.write(f"puras-studio: {error.detail}\n")
         return 1 if isinstance(error, Unavailable) else CANNOT_START
     return code
@@ -29,8 +29,8 @@ def begin(module: str, *, without: Sequence[str] = ()) -> int:
 def load(module: str, *, without: Sequence[str] = ()) -> Any:
     """Return the module, imported as if the packages of `without` were not installed.
 
-    Nothing that is imported becomes garbage, yet to look for some takes a fifth of a start; and all of it lives as long
-    as the process, so that later looks pass it over, too.
+    The garbage collector is off during the import: it takes a fifth of the start, and finds nothing. All imported
+    objects live as long as the process, so they are frozen, and later collections skip them too.
     """
     gc.disable()
     with missing(*without):

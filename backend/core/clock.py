@@ -1,8 +1,8 @@
-"""The time, in one form: aware and UTC."""
+"""The current time, always aware and in UTC."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the current moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)

@@ -190,7 +190,7 @@ class NotAllowed(PurasError):
 
 
 class Missing(PurasError):
-    """It does not exist, or it belongs to another project; the response does not distinguish them."""
+    """The object does not exist or belongs to another project; the response does not distinguish the two."""
 
     status = 404
     code = "not_found"

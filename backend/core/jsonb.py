@@ -1,4 +1,4 @@
-"""JSON that PostgreSQL stores: its `jsonb` takes neither NUL nor half a surrogate pair, which programs do print."""
+"""JSON that PostgreSQL can store: `jsonb` accepts neither NUL nor half of a surrogate pair, which programs do print."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 MAX_DEPTH: Final = 64
-"""Levels of a value that is stored: what writes answers follows some hundred; a deeper one would break every list."""
+"""Maximum nesting of a stored value. Serialization of responses fails at some hundred levels, also in lists."""
 TOO_DEEP: Final = "…"
 REPLACEMENT = "\\ufffd"
 
 _encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-"""Made once: `json.dumps` makes an encoder for each call that does not have the default options."""
+"""Created once: `json.dumps` creates an encoder for each call with other than the default options."""
 
-# An escape that is itself not escaped: an even number of backslashes before it.
+# Matches an escape that is not escaped itself: with an even number of backslashes before it.
 _UNSTORABLE = re.compile(
     r"(?<!\\)((?:\\\\)*)\\u(?:0000|d[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2}\\u)d[c-f][0-9a-f]{2})"
 )
@@ -25,7 +25,7 @@ def storable(value: Any) -> str:
     """Return the value as JSON text; characters that cannot be stored become U+FFFD.
 
     Raises:
-        ValueError: The value holds NaN or an infinity, which JSON has not.
+        ValueError: The value contains NaN or an infinity, which JSON does not have.
     """
     text = _encode(value)
     if "\\u0000" not in text and "\\ud" not in text:
@@ -34,7 +34,7 @@ def storable(value: Any) -> str:
 
 
 def flattened(value: Any) -> Any:
-    """The value, with a mark for each part that lies deeper than a stored value may; what is given is not changed."""
+    """Return the value with each part that is nested too deeply replaced by `…`; the argument is not changed."""
     layer = [value]
     for _ in range(MAX_DEPTH):
         layer = [part for one in layer for part in _parts(one) if isinstance(part, (dict, list, tuple))]

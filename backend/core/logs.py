@@ -1,4 +1,4 @@
-"""Structured logs: a sentence plus fields, on stderr; the request id travels with them."""
+"""Structured logs on stderr: an event name plus fields, including the ID of the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ with missing("rich"):
 
 
 def configure(level: str, log_format: str) -> None:
-    """Set up logging for this process, for our own loggers and those of libraries."""
+    """Set up logging for this process: for its own loggers and those of libraries."""
     as_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     renderer: Any = (
         structlog.processors.JSONRenderer()

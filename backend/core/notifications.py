@@ -1,4 +1,4 @@
-"""Send notifications over Redis: wake-ups of workers and followers, cancellations, pieces of replies.
+"""Send notifications over Redis: wake-ups of workers and followers, cancellations, parts of replies.
 
 A unit of work enqueues messages on its session (`note`); `ship` sends them after the commit. The database remains the
 only source of truth. An unavailable Redis never fails a request: without messages workers claim once per sweep, and
@@ -33,11 +33,11 @@ LAST = "end"
 CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
 DELTA_CHANNEL = "puras:delta"
-"""Pub/sub channel of pieces of replies, each `<job ID> <JSON>`."""
+"""Pub/sub channel of parts of replies, each `<job ID> <JSON>`."""
 ANSWER_S = 0.5
 """A Redis that has not responded after this time counts as unavailable."""
-MAX_WAITING = 1_000
-"""Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps find what they report."""
+MAX_PENDING = 1_000
+"""Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps make up for them."""
 AWAY_S = 1.0
 """After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
@@ -68,18 +68,18 @@ class CancelCall:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of a reply in progress; it is not stored, so only current subscribers receive it."""
+    """A part of a reply in progress; it is not stored, so only current subscribers receive it."""
 
     job_id: UUID
     step: int
     text: str
     is_restart: bool = False
-    """Whether the reply starts again: the pieces before are not part of it."""
+    """Whether the reply starts again: its earlier parts are not valid any more."""
 
     def as_body(self) -> str:
-        """Return the piece in the form that followers receive."""
-        facts = {"job_id": str(self.job_id), "step": self.step, "text": self.text}
-        return json.dumps({**facts, "restart": True} if self.is_restart else facts)
+        """Return the part in the form that followers receive."""
+        fields = {"job_id": str(self.job_id), "step": self.step, "text": self.text}
+        return json.dumps({**fields, "restart": True} if self.is_restart else fields)
 
 
 Message = WorkerWakeup | EventNotification | CancelCall | Delta
@@ -95,13 +95,13 @@ class Notifier(Protocol):
         """Send all messages without waiting, from synchronous code."""
 
 
-_doorbell: Notifier | None = None
+_notifier: Notifier | None = None
 
 
-def use(doorbell: Notifier | None) -> None:
+def use(notifier: Notifier | None) -> None:
     """Set the notifier of this process."""
-    global _doorbell
-    _doorbell = doorbell
+    global _notifier
+    _notifier = notifier
 
 
 class UnitOfWork(Protocol):
@@ -120,14 +120,14 @@ def note(session: UnitOfWork, *messages: Message) -> None:
 async def ship(session: UnitOfWork) -> None:
     """Send the messages of the committed unit of work."""
     messages: list[Message] = session.info.pop("outbox", [])
-    if messages and _doorbell is not None:
-        await _doorbell.ring(messages)
+    if messages and _notifier is not None:
+        await _notifier.ring(messages)
 
 
 def tell(message: Message) -> None:
     """Send a message immediately, outside of a unit of work."""
-    if _doorbell is not None:
-        _doorbell.send([message])
+    if _notifier is not None:
+        _notifier.send([message])
 
 
 def queue_name(lane: str) -> str:
@@ -156,9 +156,9 @@ class RedisNotifier:
     def __init__(self, redis_url: str) -> None:
         self._client = client(redis_url)
         self._broker = RedisBroker(client=self._client, namespace="puras:tickets")
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="doorbell")
-        self._away_until = 0.0
-        self._waiting: list[Message] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="notifier")
+        self._unavailable_until = 0.0
+        self._pending: list[Message] = []
         self._is_sending = False
 
     async def ring(self, messages: Iterable[Message]) -> None:
@@ -167,43 +167,43 @@ class RedisNotifier:
 
     def send(self, messages: Iterable[Message]) -> None:
         """Send all messages without waiting, from synchronous code."""
-        if time.monotonic() < self._away_until or len(self._waiting) >= MAX_WAITING:
+        if time.monotonic() < self._unavailable_until or len(self._pending) >= MAX_PENDING:
             return
-        self._waiting.extend(messages)
-        if self._waiting and not self._is_sending:
-            self._hand_over()
+        self._pending.extend(messages)
+        if self._pending and not self._is_sending:
+            self._send_batch()
 
     def close(self) -> None:
         """Send pending messages, stop the thread and close the connections."""
         self._thread.shutdown(wait=True)
-        left, self._waiting = self._waiting, []
-        self._send(left)
+        rest, self._pending = self._pending, []
+        self._send(rest)
         self._client.close()
 
-    def _hand_over(self) -> None:
+    def _send_batch(self) -> None:
         """Pass all pending messages to the thread; messages that arrive meanwhile form the next batch."""
         self._is_sending = True
-        batch, self._waiting = self._waiting, []
+        batch, self._pending = self._pending, []
         sent = asyncio.get_running_loop().run_in_executor(self._thread, self._send, batch)
         sent.add_done_callback(self._is_sent)
 
     def _is_sent(self, sent: asyncio.Future[None]) -> None:
         self._is_sending = False
-        if not sent.cancelled() and (fault := sent.exception()) is not None:
-            log.error("notification not sent", error=repr(fault))
-        if self._waiting:
-            self._hand_over()
+        if not sent.cancelled() and (error := sent.exception()) is not None:
+            log.error("notification not sent", error=repr(error))
+        if self._pending:
+            self._send_batch()
 
     def _send(self, messages: list[Message]) -> None:
-        if time.monotonic() < self._away_until:
+        if time.monotonic() < self._unavailable_until:
             return  # an earlier batch has found Redis unavailable
-        tickets = dict.fromkeys(message for message in messages if isinstance(message, WorkerWakeup))
+        wakeups = dict.fromkeys(message for message in messages if isinstance(message, WorkerWakeup))
         others = (message for message in messages if not isinstance(message, WorkerWakeup))
         try:
-            for message in (*tickets, *others):
+            for message in (*wakeups, *others):
                 self._send_one(message)
         except redis.RedisError as error:
-            self._away_until = time.monotonic() + AWAY_S
+            self._unavailable_until = time.monotonic() + AWAY_S
             REDIS_FAILURES.inc()
             log.warning("redis unavailable; jobs start with the next sweep", error=str(error))
 

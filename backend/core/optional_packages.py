@@ -1,4 +1,4 @@
-"""Keeps libraries from importing what they can do without."""
+"""Prevent libraries from importing optional packages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from contextlib import contextmanager
 
 @contextmanager
 def missing(*packages: str) -> Iterator[None]:
-    """Let imports of these packages fail, as if they were not installed; those that are imported already stay.
+    """Let imports of these packages fail, as if they were not installed; packages that are imported already stay.
 
-    Libraries import Rich where they find it, for consoles that our processes do not have: a tenth of a second of each
-    start, and 10 MB of each process.
+    Libraries import Rich if it is installed, for consoles that these processes do not have. This would take a tenth of
+    a second of each start, and 10 MB of memory of each process.
     """
     absent = [package for package in packages if package not in sys.modules]
     for package in absent:
-        sys.modules[package] = None  # type: ignore[assignment]  # by which Python marks what cannot be imported
+        sys.modules[package] = None  # type: ignore[assignment]  # marks a module that cannot be imported
     try:
         yield
     finally:

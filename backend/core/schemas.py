@@ -1,4 +1,4 @@
-"""What every request's body is held to before anything looks at its meaning."""
+"""Validate request bodies before their meaning is checked: known fields only, and only values that can be stored."""
 
 from __future__ import annotations
 
@@ -13,44 +13,45 @@ from backend.core.errors import current_code
 from backend.core.jsonb import MAX_DEPTH
 
 ErrorCode = Annotated[str, AfterValidator(current_code)]
-"""An error code that was stored. One of an earlier release has its present name."""
+"""A stored error code. A code of an earlier release is replaced by its present name."""
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_MAX_SHOWN: Final = 60  # characters of the way to what is wrong
+_MAX_SHOWN: Final = 60
+"""Maximum characters of a path in a message."""
 
 
 class Asked(BaseModel):
-    """The body of a request: unknown fields are refused, and so is text that cannot be stored."""
+    """The body of a request: unknown fields and text that cannot be stored are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, body: Any) -> Any:
-        place = unstorable(body)
-        if place is not None:
-            raise PydanticCustomError("unstorable", "{place}", {"place": place})
+        problem = unstorable(body)
+        if problem is not None:
+            raise PydanticCustomError("unstorable", "{place}", {"place": problem})
         return body
 
 
 def unstorable(body: Any) -> str | None:
-    """A sentence about the first part of a JSON value that PostgreSQL could not store; `None` when all is well."""
+    """Return a message about the first part of a JSON value that PostgreSQL cannot store; `None` if there is none."""
     rest: list[tuple[str, Any, int]] = [("", body, 0)]
     while rest:
         path, value, depth = rest.pop()
         if depth > MAX_DEPTH:
-            return f"{path.lstrip('.')[:_MAX_SHOWN]}… holds values more than {MAX_DEPTH} levels deep"
+            return f"{path.lstrip('.')[:_MAX_SHOWN]}… contains values more than {MAX_DEPTH} levels deep"
         if isinstance(value, dict):
             rest.extend((f"{path}.{name}", part, depth + 1) for name, part in value.items())
             value = "\n".join(name for name in value if isinstance(name, str))
         elif isinstance(value, list):
             rest.extend((f"{path}[{at}]", part, depth + 1) for at, part in enumerate(value))
-        why = _why(value)
+        why = _obstacle(value)
         if why:
-            return f"{path.lstrip('.') or 'The body'} holds {why}"
+            return f"{path.lstrip('.') or 'The body'} contains {why}"
     return None
 
 
-def _why(value: Any) -> str | None:
+def _obstacle(value: Any) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
         return "a number that JSON does not have (NaN or infinity)"
     if not isinstance(value, str):
@@ -58,12 +59,12 @@ def _why(value: Any) -> str | None:
     found = _UNSTORABLE.search(value)
     if found is None:
         return None
-    return "a NUL character" if found[0] == "\x00" else "half of a character (a lone surrogate)"
+    return "a NUL character" if found[0] == "\x00" else "a lone surrogate (half of a character)"
 
 
 def _require_storable(text: str) -> str:
     if unstorable(text):
-        raise ValueError("This must not hold NUL characters or halves of characters (lone surrogates)")
+        raise ValueError("The text must not contain NUL characters or lone surrogates")
     return text
 
 

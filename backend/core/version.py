@@ -1,10 +1,10 @@
-"""Which release this is."""
+"""The installed release."""
 
 from importlib import metadata
 
 
 def version() -> str:
-    """Return the version of the installed package; 0 when it runs without being installed."""
+    """Return the version of the installed package, or 0 if the package is not installed."""
     try:
         return metadata.version("puras-studio")
     except metadata.PackageNotFoundError:

@@ -23,7 +23,7 @@ PING_EVERY_S = 2.5
 MAX_SILENCE_S = 2 * PING_EVERY_S
 """A subscription that receives nothing for this long, not even the reply to a ping, is replaced."""
 MAX_DELTAS = 1_000
-"""Maximum pending pieces of one slow follower; older ones are dropped, since an event has the complete reply."""
+"""Maximum pending parts of replies of one slow follower; older ones are dropped, as an event has the complete reply."""
 
 
 class Bell:
@@ -42,19 +42,19 @@ class Bell:
             self._event.set()
 
     def bring(self, delta: str) -> None:
-        """Pass on a piece of a reply in progress."""
+        """Pass on a part of a reply in progress."""
         if not self._only_end:
             self._deltas.append(delta)
             self._event.set()
 
     def deltas(self) -> list[str]:
-        """Return the pieces since the last call, each as JSON."""
-        taken = list(self._deltas)
+        """Return the parts since the last call, each as JSON."""
+        deltas = list(self._deltas)
         self._deltas.clear()
-        return taken
+        return deltas
 
     def has_news(self) -> bool:
-        """Return whether there were events, and not only pieces of a reply, since the last call."""
+        """Return whether there were events, and not only parts of a reply, since the last call."""
         has_news, self._has_news = self._has_news, False
         return has_news
 
@@ -124,7 +124,7 @@ class WakeUps:
                     async for message in subscription.listen():
                         silence.reschedule(asyncio.get_running_loop().time() + MAX_SILENCE_S)
                         if message["type"] == "message":
-                            self._hand_out(message["channel"], message["data"])
+                            self._dispatch(message["channel"], message["data"])
                         elif message["type"] == "subscribe":  # also after the library has connected again
                             self._ring_all()
 
@@ -133,7 +133,7 @@ class WakeUps:
             for bell in bells:
                 bell.ring(is_last=True)
 
-    def _hand_out(self, channel: bytes, data: bytes) -> None:
+    def _dispatch(self, channel: bytes, data: bytes) -> None:
         try:
             job, _, rest = data.decode("ascii").partition(" ")
             if channel.decode() == CANCEL_CHANNEL and self._on_cancel is not None:

@@ -1,1 +1,1 @@
-"""Connect to services outside: media models, the web, receivers of webhooks."""
+"""Connect to external services: media models, the web, receivers of webhooks."""

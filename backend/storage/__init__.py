@@ -1,4 +1,4 @@
-"""The seam of what is kept outside the database: bundles, and the files of drives."""
+"""The interface to data outside of the database: bundles, and the files of drives."""
 
 from __future__ import annotations
 
@@ -16,154 +16,154 @@ from backend.storage.paths import DrivePath
 
 @dataclass(frozen=True, slots=True)
 class DriveEntry:
-    """A file or a folder of a drive, as it was a moment ago: jobs may change it at any time."""
+    """A file or a folder of a drive, as it was when it was read: jobs may change it at any time."""
 
     path: str
-    """From the root of the drive: `out/report.pdf`."""
+    """Relative to the root of the drive: `out/report.pdf`."""
     size_bytes: int
     """0 for a folder."""
     modified_at: datetime
     is_folder: bool
     version: str
-    """Changes whenever the file's content does; the `ETag` without its quotes."""
+    """Changes with each change of the content: the `ETag` without its quotes."""
     changed_at: datetime | None = None
-    """When anything of it changed, where jobs can feign `modified_at`; this they cannot."""
+    """When the file or its metadata changed, where jobs can set `modified_at`; they cannot set this time."""
 
     @property
     def mime(self) -> str:
-        """What kind of file it is, by its name."""
+        """Return the media type that the name implies."""
         return UNKNOWN if self.is_folder else by_name(self.path)
 
 
 class Holdings(NamedTuple):
-    """How much a drive holds."""
+    """The size of a drive."""
 
     bytes: int
     files: int
-    """And folders, where the storage has them."""
+    """Number of files, and of folders if the storage has them."""
 
 
 class Deleted(NamedTuple):
-    """What was removed of a folder."""
+    """The result of the removal of a folder."""
 
     things: int
+    """Number of removed files and folders."""
     is_done: bool
-    """Whether nothing of it is left."""
+    """Whether the whole folder is removed."""
     freed_bytes: int
 
 
 class Incoming(Protocol):
-    """Bytes on their way into a drive; nobody sees them before `place`."""
+    """A file that is being written to a drive; it is not visible before `place`."""
 
     @property
     def size_bytes(self) -> int:
-        """How many were written so far."""
+        """Return the number of bytes written so far."""
 
     @property
     def sha256(self) -> str:
-        """Of all that was written so far, hexadecimal."""
+        """Return the hash of all bytes written so far, in hexadecimal."""
 
     async def write(self, chunk: bytes) -> None:
-        """Add to the end.
+        """Append bytes.
 
         Raises:
-            DriveFull: the disk has no room.
+            DriveFull: The disk is full.
         """
 
     async def settle(self) -> None:
-        """Bring what was written to where the drives are, so that `place` takes a moment; may take long.
+        """Transfer the written bytes to the storage of drives, so that `place` is fast; this may take long.
 
         Raises:
-            DriveFull: the disk has no room.
-            StorageUnavailable: the storage does not answer.
+            DriveFull: The disk is full.
+            StorageUnavailable: The storage does not respond.
         """
 
     async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
-        """Make the whole of it visible at the path at once, in the place of a file that was there.
+        """Make the complete file visible at the path in one step; it replaces a file that exists there.
 
         Raises:
-            PathTaken: a folder is there, or a part of the path is not a folder.
-            DriveFull: the disk has no room.
-            StorageUnavailable: the storage does not answer.
+            PathTaken: A folder exists there, or a part of the path is not a folder.
+            DriveFull: The disk is full.
+            StorageUnavailable: The storage does not respond.
         """
 
 
 class Outgoing(Protocol):
-    """An open file of a drive: what is read stays of one file, even if a job puts another in its place."""
+    """An open file of a drive: the data are those of one file, even if a job replaces it meanwhile."""
 
     @property
     def entry(self) -> DriveEntry:
-        """The file when it was opened."""
+        """Return the file as it was when it was opened."""
 
     def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
-        """At most `length` bytes from byte `start` on; fewer when the file has become shorter."""
+        """Yield at most `length` bytes from byte `start` on; fewer if the file has become shorter."""
 
     async def steady(self) -> None:
-        """See to it that every change from now on gives the file another version, also one through mapped memory."""
+        """Ensure that every later change gives the file another version, including changes through mapped memory."""
 
     async def is_unchanged(self) -> bool:
-        """Whether the file is still as it was when it was opened."""
+        """Return whether the file is the same as when it was opened."""
 
     async def direct_url(self, *, ttl_s: int) -> str | None:
-        """An address of the storage's own that opens the file for a while; none when it is read through us."""
+        """Return a temporary URL of the storage for the file; None if this process has to send the file."""
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
 
 
 class Storage(Protocol):
-    """Where bundles and drives are; every implementation keeps the same promises.
+    """Storage of bundles and drives. All implementations have the same guarantees.
 
-    Besides what is said below, everything that is awaited raises `StorageUnavailable` when the storage is elsewhere and
-    does not answer.
+    Every asynchronous method can also raise `StorageUnavailable` if the storage is remote and does not respond.
     """
 
     async def put_bundle(self, sha256: str, data: bytes) -> None:
-        """Keep a bundle under its hash, durably, before this returns.
+        """Store a bundle under its hash, durably before this returns.
 
         Raises:
-            BundleDamaged: the bytes do not have that hash.
+            BundleDamaged: The bytes do not have that hash.
         """
 
     async def get_bundle(self, sha256: str) -> bytes:
-        """The bytes of a bundle, checked against the hash.
+        """Return a bundle after checking its hash.
 
         Raises:
-            BundleMissing: there is none of that hash.
-            BundleDamaged: the stored bytes changed.
+            BundleMissing: No bundle has that hash.
+            BundleDamaged: The stored bytes have changed.
         """
 
     async def delete_bundle(self, sha256: str) -> None:
-        """Forget a bundle; one that is not there is forgotten already."""
+        """Delete a bundle, if it exists."""
 
     def drive_dir(self, project_id: UUID, owner_uid: int | None) -> Path | None:
-        """The live folder of a project's drive, made if need be, open to its owner alone.
+        """Return the live folder of a project's drive, which only its owner can access; create it if needed.
 
-        None when drives are elsewhere: then every job gets a folder of its own, and what it changed there is put back.
+        None if drives are remote: then each job has a folder of its own, and its changes are uploaded.
         """
 
     @property
     def uploads_dir(self) -> Path:
-        """A folder of this machine for uploads that go on over several requests; `receive` takes them from there."""
+        """Return a local folder for uploads that take several requests; `receive` continues with its files."""
 
     def receive(self, begun: Path | None = None) -> AbstractAsyncContextManager[Incoming]:
-        """Take in a file: write to it, then place it; what is not placed is gone at the end.
+        """Open a new file: write to it, then place it; it is deleted at the end if it was not placed.
 
-        It begins with what is in the file `begun`, if given, which lies in `uploads_dir` and stays there.
+        It starts with the content of the file `begun`, if given, which must be in `uploads_dir` and stays there.
         """
 
     async def open_read(self, project_id: UUID, path: DrivePath) -> Outgoing:
-        """Open a file; close it when done.
+        """Open a file; the caller must close it.
 
         Raises:
-            DriveFileMissing: there is no such file, or it is a link, a pipe or a device.
+            DriveFileMissing: The file does not exist, or it is a link, a pipe or a device.
         """
 
     async def stat(self, project_id: UUID, path: DrivePath) -> DriveEntry:
-        """What is at the path.
+        """Return the file or folder at the path.
 
         Raises:
-            DriveFileMissing: neither a file nor a folder is.
+            DriveFileMissing: Neither a file nor a folder exists there.
         """
 
     async def list(
@@ -176,28 +176,28 @@ class Storage(Protocol):
         after: DrivePath | None = None,
         limit: int = 200,
     ) -> list[DriveEntry]:
-        """Files and folders in a folder, in an order that stays the same, beginning behind `after`.
+        """List files and folders in a folder after the path `after`, in a stable order.
 
-        A folder comes before what is in it. Links, pipes, devices and names that are no paths are left out.
+        A folder comes before its content. Links, pipes, devices and names that are not valid in paths are omitted.
         """
 
     async def delete(self, project_id: UUID, path: DrivePath) -> None:
-        """Delete a file, or a folder that is empty.
+        """Delete a file or an empty folder.
 
         Raises:
-            DriveFileMissing: nothing is there.
-            FolderNotEmpty: it is a folder that still holds something.
+            DriveFileMissing: The path does not exist.
+            FolderNotEmpty: The folder is not empty.
         """
 
     async def measure(self, project_id: UUID) -> Holdings:
-        """How much the drive holds: looks at everything, so it may take long."""
+        """Return the size of the drive; this reads all of its metadata, and may take long."""
 
     async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
-        """Make a folder, and those around it; one that is there stays.
+        """Create a folder and its parents, if they do not exist.
 
         Raises:
-            PathTaken: a part of the path is a file.
-            DriveFull: the disk has no room.
+            PathTaken: A part of the path is a file.
+            DriveFull: The disk is full.
         """
 
     async def move(
@@ -210,34 +210,34 @@ class Storage(Protocol):
         is_replacing: bool = False,
         version: str | None = None,
     ) -> DriveEntry:
-        """Give a file or a folder another path; a file that is there goes only when asked, a folder never.
+        """Move a file or a folder; an existing file is replaced only with `is_replacing`, a folder never.
 
-        With a version, the source is a file, and is moved only if it is of that version: check and move are one step.
+        With a version, the source must be a file of that version: the check and the move are one step.
 
         Raises:
-            DriveFileMissing: the source is not there.
-            DriveFileChanged: it is of another version, or was replaced while it was moved.
-            PathTaken: something is at the target, or in the way of it.
+            DriveFileMissing: The source does not exist.
+            DriveFileChanged: It has another version, or was replaced while it was moved.
+            PathTaken: The target exists, or a part of its path is not a folder.
         """
 
     async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
-        """Delete a folder with what is in it, `most` things at a time.
+        """Delete a folder with its content, up to `most` files and folders per call.
 
         Raises:
-            DriveFileMissing: there is no such folder.
+            DriveFileMissing: The folder does not exist.
         """
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
 
 
 StillWanted = Callable[[], Awaitable[None]]
-"""Returns while a file is wanted; what it raises ends the writing before anybody sees the file."""
+"""Returns while the file may be written; its error aborts the write before the file becomes visible."""
 
 
 @runtime_checkable
 class DistantStorage(Storage, Protocol):
-    """A storage that has no live folders: jobs get theirs, and what they changed is put back."""
+    """A remote storage, without live folders: each job has its own folder, and its changes are uploaded."""
 
     async def put(
         self,
@@ -248,11 +248,11 @@ class DistantStorage(Storage, Protocol):
         size_bytes: int,
         still_wanted: StillWanted,
     ) -> DriveEntry:
-        """Put the first bytes of an open file at the path, in the place of a file that was there.
+        """Upload the first bytes of an open file to the path; it replaces a file that exists there.
 
-        `still_wanted` is asked right before the file is seen, and as often as that is tried.
+        `still_wanted` is called immediately before the file becomes visible, in each attempt.
 
         Raises:
-            PathTaken: a folder is there, or a part of the path is not a folder.
-            StoredFileTooLarge: the storage takes no file of that size.
+            PathTaken: A folder exists there, or a part of the path is not a folder.
+            StoredFileTooLarge: The file exceeds the size limit of the storage.
         """

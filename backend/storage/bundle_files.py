@@ -1,4 +1,4 @@
-"""Bundles in a local folder, each under its hash: `<root>/<first two digits>/<sha256>.zip`."""
+"""Store bundles in a local folder, each under its hash: `<root>/<first two digits>/<sha256>.zip`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def put(root: Path, sha256: str, data: bytes) -> None:
-    """Keep the bytes durably; the same bytes are kept once.
+    """Store the bytes durably; the same bytes are stored only once.
 
     Raises:
-        BundleDamaged: the bytes do not have that hash.
-        DriveFull: the disk has no room.
+        BundleDamaged: The bytes do not have that hash.
+        DriveFull: The disk is full.
     """
     if not _has_hash(data, sha256):
         raise BundleDamaged(sha256)
@@ -44,11 +44,11 @@ def put(root: Path, sha256: str, data: bytes) -> None:
 
 
 def get(root: Path, sha256: str) -> bytes:
-    """The bytes, checked.
+    """Return the bytes after checking their hash.
 
     Raises:
-        BundleMissing: there is none of that hash.
-        BundleDamaged: the stored bytes changed.
+        BundleMissing: No bundle has that hash.
+        BundleDamaged: The stored bytes have changed.
     """
     try:
         data = _path(root, sha256).read_bytes()
@@ -60,12 +60,12 @@ def get(root: Path, sha256: str) -> bytes:
 
 
 def delete(root: Path, sha256: str) -> None:
-    """Forget the bytes."""
+    """Delete the bytes, if they exist."""
     _path(root, sha256).unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make what was renamed or made in a folder survive a power cut."""
+    """Make sure that new and renamed entries of a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

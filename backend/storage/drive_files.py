@@ -1,6 +1,7 @@
-"""Files of one drive in a local folder. Everything here blocks; `local` calls it in threads.
+"""Files of one drive in a local folder. All functions block; `local` calls them in threads.
 
-The folder is live: a job may be writing to it right now, with intent. See `tree` for why that is safe.
+The folder is live: jobs may change it at the same time, also with malicious intent. `tree_walk` explains why this is
+safe.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LAST_S = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A plain file of a drive, open for reading."""
+    """A regular file of a drive, open for reading."""
 
     descriptor: int
     entry: DriveEntry
@@ -45,23 +46,23 @@ class Search:
     """Which entries of a drive to list."""
 
     name_prefix: str
-    """What the names in the first folder must begin with."""
+    """Prefix of the names in the first folder."""
     recursive: bool
     after: tuple[str, ...]
-    """Entries up to here, in the order of paths, are left out."""
+    """Entries up to this path, in the order of paths, are omitted."""
     limit: int
 
 
 def place(
     drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None, begun: Path | None = None
 ) -> DriveEntry:
-    """Move a finished file from outside the drive to its path, in one step, for the owner.
+    """Move a complete file from outside of the drive to its path, in one step, and give it to the owner.
 
-    Its other name `begun` goes with it, so that nobody reaches what is in the drive from elsewhere.
+    Its other name `begun` is removed, so that the file in the drive has no name outside of it.
 
     Raises:
-        PathTaken: a folder is there, or a part of the path is not a folder.
-        DriveFull: the disk has no room.
+        PathTaken: A folder exists there, or a part of the path is not a folder.
+        DriveFull: The disk is full.
     """
     if owner_uid is not None:
         os.chown(staged, owner_uid, owner_uid)
@@ -75,22 +76,22 @@ def place(
     except IsADirectoryError:
         raise PathTaken(str(path), "A folder") from None
     except FileNotFoundError:
-        raise PathTaken(str(path), "A change that a job made just now") from None
+        raise PathTaken(str(path), "A concurrent change of a job") from None
     except NotADirectoryError:
-        raise PathTaken(str(path), "A file or a link in the place of a folder") from None
+        raise PathTaken(str(path), "A file or a link instead of a folder") from None
     except PermissionError:
-        raise PathTaken(str(path), "A folder that may not be written to") from None
+        raise PathTaken(str(path), "A folder without write permission") from None
     except OSError as error:
         raise_if_full(error)
         raise
 
 
 def open_file(drive: Path, path: DrivePath) -> OpenFile:
-    """Open a plain file for reading; whoever calls closes it.
+    """Open a regular file for reading; the caller must close it.
 
     Raises:
-        DriveFileMissing: there is none.
-        DriveFileLocked: a process holds a lease on it.
+        DriveFileMissing: The file does not exist.
+        DriveFileLocked: A process holds a lease on it.
     """
     with _folder_of(drive, path) as folder:
         try:
@@ -101,10 +102,10 @@ def open_file(drive: Path, path: DrivePath) -> OpenFile:
 
 
 def stat_entry(drive: Path, path: DrivePath) -> DriveEntry:
-    """What is at the path.
+    """Return the file or folder at the path.
 
     Raises:
-        DriveFileMissing: neither a file nor a folder is.
+        DriveFileMissing: Neither a file nor a folder exists there.
     """
     with _folder_of(drive, path) as folder:
         found = os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False)
@@ -117,8 +118,8 @@ def delete(drive: Path, path: DrivePath) -> None:
     """Delete a file, a link or an empty folder.
 
     Raises:
-        DriveFileMissing: nothing is there.
-        FolderNotEmpty: the folder still holds something.
+        DriveFileMissing: The path does not exist.
+        FolderNotEmpty: The folder is not empty.
     """
     with _folder_of(drive, path) as folder:
         found = os.stat(path.name, dir_fd=folder, follow_symlinks=False)
@@ -133,7 +134,7 @@ def delete(drive: Path, path: DrivePath) -> None:
 
 
 def entries(drive: Path, folder: DrivePath, search: Search) -> list[DriveEntry]:
-    """Files and folders in a folder, in the order of their paths; none when there is no such folder."""
+    """Return files and folders in a folder, in the order of their paths; none if the folder does not exist."""
     try:
         with opened_folder(drive, folder.parts) as descriptor:
             return list(islice(_walk(descriptor, folder, search), search.limit))
@@ -142,10 +143,10 @@ def entries(drive: Path, folder: DrivePath, search: Search) -> list[DriveEntry]:
 
 
 def raise_if_full(error: OSError) -> None:
-    """Say in our words that the disk has no room, when that is the error.
+    """Raise an error if the disk is full.
 
     Raises:
-        DriveFull: it is.
+        DriveFull: The error means that the disk is full.
     """
     if error.errno in _NO_ROOM:
         raise DriveFull from error
@@ -172,7 +173,7 @@ def _walk(descriptor: int, folder: DrivePath, search: Search) -> Iterator[DriveE
 def _walk_into(parent: int, folder: DrivePath, search: Search) -> Iterator[DriveEntry]:
     try:
         descriptor = open_folder_in(parent, folder.name)
-    except OSError:  # gone, replaced or closed to us since it was listed
+    except OSError:  # removed, replaced or made inaccessible since it was listed
         return
     try:
         yield from _walk(descriptor, folder, Search("", True, search.after, search.limit))
@@ -181,7 +182,7 @@ def _walk_into(parent: int, folder: DrivePath, search: Search) -> Iterator[Drive
 
 
 def _sorted_names(descriptor: int, folder: DrivePath, search: Search) -> list[tuple[str, os.stat_result]]:
-    """The first names of a folder that the page can need: however many files a job made, few are kept."""
+    """Return the names of a folder that the page can need: however many files there are, few are kept in memory."""
     first = search.after[len(folder.parts)] if _is_inside(folder, search.after) else ""
     with os.scandir(descriptor) as found:
         names = nsmallest(
@@ -200,13 +201,13 @@ def _sorted_names(descriptor: int, folder: DrivePath, search: Search) -> list[tu
 
 
 def _is_inside(folder: DrivePath, after: tuple[str, ...]) -> bool:
-    """Whether the page begins somewhere below this folder."""
+    """Return whether the page starts below this folder."""
     depth = len(folder.parts)
     return len(after) > depth and after[:depth] == folder.parts
 
 
 def _is_ahead(folder: DrivePath, after: tuple[str, ...]) -> bool:
-    """Whether anything in the folder comes behind `after`."""
+    """Return whether an entry of the folder comes after `after`."""
     return folder.parts >= after[: len(folder.parts)]
 
 
@@ -227,7 +228,7 @@ def _is_listed(found: os.stat_result) -> bool:
 
 
 def entry_of(path: DrivePath, found: os.stat_result) -> DriveEntry:
-    """What a listing tells of it."""
+    """Return the entry of a file or folder."""
     is_folder = stat.S_ISDIR(found.st_mode)
     return DriveEntry(
         path=str(path),
@@ -240,10 +241,10 @@ def entry_of(path: DrivePath, found: os.stat_result) -> DriveEntry:
 
 
 def version_of(found: os.stat_result) -> str:
-    """What changes with the content of a file, whatever times its owner gives it."""
+    """Return a version that changes with the content of a file, even if its owner resets its times."""
     return f"{found.st_mtime_ns:x}-{found.st_ctime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
 
 
 def _moment(seconds: float) -> datetime:
-    """The time, or the nearest one that has a name: a job may give a file any number for one."""
+    """Return the time, or the nearest valid one: a job may set any number as the time of a file."""
     return datetime.fromtimestamp(min(max(seconds, _FIRST_S), _LAST_S), UTC)

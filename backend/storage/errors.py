@@ -9,7 +9,9 @@ class BundleDamaged(PurasError):
     """The stored bytes do not match their hash."""
 
     code = "bundle_damaged"
-    message = "The bytes of bundle {sha256} have not that hash. Restore it from a backup, or push it again."
+    message = (
+        "The bytes of bundle {sha256} do not match this hash. Restore it from a backup, or push it again."
+    )
     sha256: str
 
 
@@ -26,8 +28,8 @@ class StoredFileTooLarge(TooLarge):
 
     code = "file_too_large"
     message = (
-        "The storage behind this instance takes no file of that size. Split it, or ask the operator to raise the "
-        "size limit of the bucket and of the Supabase project."
+        "The file exceeds the size limit of the storage of this instance. Split the file, or ask the operator to raise "
+        "the size limit of the bucket and of the Supabase project."
     )
 
 
@@ -35,7 +37,7 @@ class StorageUnavailable(Unavailable):
     """The storage does not respond, or fails."""
 
     code = "storage_unavailable"
-    message = "The file storage does not respond. Nothing was lost: try again soon."
+    message = "The file storage does not respond. No data was lost; retry later."
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, retry_after_s=5)
@@ -45,6 +47,6 @@ class StorageRefusedUs(StorageUnavailable):
     """The storage rejects the credentials of this instance, or a bucket is missing."""
 
     message = (
-        "The storage of files does not let this instance in. Its operator finds the cause with "
+        "The file storage rejects the credentials of this instance. The operator finds the cause with "
         "`puras-studio doctor --supabase`."
     )

@@ -1,4 +1,4 @@
-"""The storage that the settings name."""
+"""Create the storage that the settings configure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from backend.storage.local import LocalStorage
 
 
 def chosen(settings: Settings) -> Storage:
-    """A storage in the Supabase project that is given, else in the home; whoever calls closes it."""
+    """Return a storage in the configured Supabase project, or else in the home folder; the caller must close it."""
     if settings.supabase_url is None or settings.supabase_service_key is None:
         return LocalStorage(settings.home / "storage")
-    # Here, and not above: its client takes 50 MB and a second to load, which nobody else shall pay.
+    # Imported here, because the client takes 50 MB and a second to load, which other processes do not need.
     from backend.storage.supabase.storage import Buckets, SupabaseStorage
 
     return SupabaseStorage(

@@ -22,7 +22,7 @@ from backend.core.errors import (
 _UNITS: Final = {Quota.DRIVE_MB: "bytes", Quota.DRIVE_FILES: "files and folders"}
 
 
-def _how_to_make_room(quota: Quota) -> str:
+def _quota_hint(quota: Quota) -> str:
     return (
         "Delete files that are not needed (`DELETE /v1/drive/files/…` and `/v1/drive/folders/…`), or ask the operator "
         f"for more: `puras-studio project limits PROJECT --{quota.replace('_', '-')} …`."
@@ -33,7 +33,7 @@ class DriveFileMissing(Missing):
     """The drive has no such file. Links, pipes and devices do not count."""
 
     code = "drive_file_not_found"
-    message = "There is no file {path!r} in the drive. List the drive to see what is; links do not count."
+    message = "The drive has no file {path!r}. List the drive to see its files; links do not count."
     path: str
 
 
@@ -42,8 +42,8 @@ class FileReplaced(Missing):
 
     code = "drive_file_replaced"
     message = (
-        "The file {path!r} in the drive was changed or replaced after the job finished that made it, and this URL or "
-        "API key opens only what the job made. Read the file with a key that has the scope 'drive:read', or run the "
+        "The file {path!r} in the drive was changed or replaced after the job that wrote it, and this URL or API key "
+        "allows only the version of the job. Read the file with a key that has the scope 'drive:read', or run the "
         "job again."
     )
     path: str
@@ -62,7 +62,7 @@ class SignatureExpired(NotAllowed):
     code = "signature_expired"
     message = (
         "This URL was valid until {expired_at:%Y-%m-%d %H:%M:%S} UTC. Ask the sender for a new one; "
-        "they get it with POST /v1/drive/sign."
+        "the sender creates it with POST /v1/drive/sign."
     )
     expired_at: datetime
 
@@ -71,7 +71,7 @@ class PathTaken(Conflict):
     """Another file or folder has the path."""
 
     code = "drive_path_taken"
-    message = "{taken_by} is in the way of {path!r} in the drive. Use another path."
+    message = "{taken_by} prevents the path {path!r} in the drive. Use another path."
     path: str
     taken_by: str = field(in_body=False)
 
@@ -80,7 +80,9 @@ class DriveFileLocked(Conflict):
     """A process holds a lease on the file."""
 
     code = "drive_file_locked"
-    message = "A process holds a lease on the file {path!r} in the drive. Try again in a minute: the kernel ends it."
+    message = (
+        "A process holds a lease on the file {path!r} in the drive. Retry in a minute: the kernel ends it."
+    )
     path: str
 
 
@@ -110,8 +112,8 @@ class DriveQuotaReached(Conflict):
 
     def __init__(self, quota: Quota, limit: int, used: int, wanted: int) -> None:
         super().__init__(
-            f"The drive of this project may hold {limit:,} {_UNITS[quota]}, holds {used:,}, and {wanted:,} more do not "
-            f"fit. {_how_to_make_room(quota)}",
+            f"The drive of this project may have {limit:,} {_UNITS[quota]} and has {used:,}, so {wanted:,} more would "
+            f"exceed its quota. {_quota_hint(quota)}",
             quota=quota,
             limit=limit,
             used=used,
@@ -127,9 +129,9 @@ class DriveOverQuota(Conflict):
 
     def __init__(self, quota: Quota, limit: int, used: int) -> None:
         super().__init__(
-            f"The drive of this project may hold {limit:,} {_UNITS[quota]} and holds {used:,}, more than twice as "
-            f"much: no job starts. Jobs start again some seconds after enough files were deleted. "
-            f"{_how_to_make_room(quota)}",
+            f"The drive of this project may have {limit:,} {_UNITS[quota]} and has {used:,}, more than twice its "
+            f"quota, so no job starts. Jobs start again some seconds after enough files were deleted. "
+            f"{_quota_hint(quota)}",
             quota=quota,
             limit=limit,
             used=used,
@@ -144,9 +146,9 @@ class DriveGrew(Conflict):
 
     def __init__(self, quota: Quota, limit: int, before: int, grown: int) -> None:
         super().__init__(
-            f"The drive of this project may hold {limit:,} {_UNITS[quota]} and held {before:,} when the job began. "
-            f"Such a job may change and delete files, but the drive grew by {grown:,} while it ran, and the job was "
-            f"ended. What it wrote is still there. {_how_to_make_room(quota)}",
+            f"The drive of this project may have {limit:,} {_UNITS[quota]} and had {before:,} when the job started. "
+            f"Such a job may change and delete files, but the drive grew by {grown:,} while it ran, so the job was "
+            f"stopped. The files that it wrote are still there. {_quota_hint(quota)}",
             quota=quota,
             limit=limit,
             used=before + grown,
@@ -160,8 +162,8 @@ class FolderTooLarge(TooLarge):
 
     code = "folder_too_large"
     message = (
-        "The folder {path!r} has more than {most:,} files, each of which this instance's storage has to copy. Move "
-        "the folders in it one by one."
+        "The folder {path!r} has more than {most:,} files, each of which the storage of this instance has to copy. "
+        "Move its folders one by one."
     )
     path: str = field(in_body=False)
     most: int
@@ -216,5 +218,5 @@ class DriveFull(Unavailable):
     """The disk of the drive is full."""
 
     code = "drive_full"
-    message = "There is no room left on this instance's disk. Delete files, or ask its operator for more."
+    message = "The disk of this instance is full. Delete files, or ask the operator for more disk space."
     retry_after_s: int = 60

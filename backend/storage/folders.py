@@ -1,6 +1,6 @@
-"""Folders of one drive in a local folder: made, measured, moved and removed. Everything here blocks.
+"""Create, measure, move and delete folders of one drive in a local folder. All functions block.
 
-The folder is live, and its owner may be changing it with intent: see `tree`.
+The folder is live, and its owner may change it with malicious intent: see `tree_walk`.
 """
 
 from __future__ import annotations
@@ -21,25 +21,26 @@ from backend.storage.removal import remove
 from backend.storage.tree_walk import made_folder, open_folder_in, opened_folder
 
 _MAX_STEPS: Final = 64
-"""Folders in each other that are walked with open descriptors; what is deeper is moved out of the drive as it is."""
+"""Maximum nesting of folders that are walked with open descriptors; deeper ones are moved out of the drive as a
+whole."""
 _UNUSED_BYTES: Final = 1 << 20
-"""Space beyond its length that a file may have before it counts by its space."""
+"""Disk space beyond its length that a file may have before its disk space counts."""
 
 
 class Seen(NamedTuple):
-    """Something that a walk has met."""
+    """An entry that a walk has found."""
 
     path: tuple[str, ...]
     found: os.stat_result
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a plain file."""
+        """Return whether it is a regular file."""
         return stat.S_ISREG(self.found.st_mode)
 
 
 def measure(drive: Path) -> Holdings:
-    """How much a drive holds, with everything that is no plain file or cannot be listed."""
+    """Return the size of a drive, including everything that is not a regular file or cannot be listed."""
     total = count = 0
     for seen in walk(drive):
         count += 1
@@ -48,14 +49,14 @@ def measure(drive: Path) -> Holdings:
 
 
 def taken_bytes(found: os.stat_result) -> int:
-    """What a file counts: its length, or its space where that was taken ahead of use."""
+    """Return the counted size of a file: its length, or its disk space if much more was preallocated."""
     if not stat.S_ISREG(found.st_mode):
         return 0
     return max(found.st_size, found.st_blocks * 512 - _UNUSED_BYTES)
 
 
 def walk(drive: Path) -> Iterator[Seen]:
-    """Everything in a drive, in no order; links are not followed, and what is closed to us is passed over."""
+    """Yield every entry of a drive, in no order; links are not followed, and inaccessible folders are skipped."""
     pending: list[tuple[str, ...]] = [()]
     while pending:
         parts = pending.pop()
@@ -67,11 +68,11 @@ def walk(drive: Path) -> Iterator[Seen]:
 
 
 def make(drive: Path, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
-    """Make a folder, and those around it; one that is there stays.
+    """Create a folder and its parents, if they do not exist.
 
     Raises:
-        PathTaken: a part of the path is a file or a link.
-        DriveFull: the disk has no room.
+        PathTaken: A part of the path is a file or a link.
+        DriveFull: The disk is full.
     """
     try:
         with made_folder(drive, path.parts, owner_uid=owner_uid) as folder:
@@ -79,7 +80,7 @@ def make(drive: Path, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
     except NotADirectoryError:
         raise PathTaken(str(path), "A file or a link") from None
     except PermissionError:
-        raise PathTaken(str(path), "A folder that may not be written to") from None
+        raise PathTaken(str(path), "A folder without write permission") from None
     except OSError as error:
         raise_if_full(error)
         raise
@@ -95,25 +96,25 @@ def move(
     is_replacing: bool,
     version: str | None,
 ) -> DriveEntry:
-    """Give a file or a folder another path, in one step; a file at the target is replaced only when asked.
+    """Move a file or a folder in one step; a file at the target is replaced only with `is_replacing`.
 
-    A job may replace the file at any time, and no lock holds it up. So a file gets a second name outside of the drive,
-    which no job changes, and is checked under that name before it is placed. What a job puts at the source meanwhile
-    stays there.
+    A job may replace the file at any time, and no lock prevents it. So the file gets a second name outside of the
+    drive, which no job can change, and is checked under that name before it is placed. A file that a job writes to the
+    source path meanwhile stays there.
 
     Args:
         drive: The folder of the drive.
         source: A file or a folder.
         target: The new path.
         aside: A new name outside of every drive, on the same file system; one with `~` at its end is used, too.
-        owner_uid: The owner of folders that have to be made.
+        owner_uid: The owner of folders that are created.
         is_replacing: Whether a file at the target may be replaced.
-        version: What was checked; the file is moved in this version only. None moves any version.
+        version: Only this version of the file is moved; None moves any version.
 
     Raises:
-        DriveFileMissing: the source is not there.
-        DriveFileChanged: it is of another version, or was replaced while it was moved.
-        PathTaken: something is at the target, or in the way of it.
+        DriveFileMissing: The source does not exist.
+        DriveFileChanged: It has another version, or was replaced while it was moved.
+        PathTaken: The target exists, or a part of its path is not a folder.
     """
     with _opened_both(drive, source, target, owner_uid=owner_uid) as (origin, folder):
         before = os.stat(source.name, dir_fd=origin, follow_symlinks=False)
@@ -131,14 +132,14 @@ def move(
                 if is_replacing:
                     _require_free(folder, target, is_folder=False)
                     os.rename(aside, target.name, dst_dir_fd=folder)
-                else:  # a link fails where something is, also if it was put there a moment ago
+                else:  # a link fails if the target exists, even if it was just created
                     os.link(aside, target.name, dst_dir_fd=folder, follow_symlinks=False)
             finally:
                 aside.unlink(missing_ok=True)
             _remove_same(origin, source.name, before, aside.with_name(f"{aside.name}~"))
         os.fsync(folder)
         found = os.stat(target.name, dir_fd=folder, follow_symlinks=False)
-        # A job that has the file open may have written to it: its writer is unknown then.
+        # A job that has the file open may have written to it; then its writer is unknown.
         if version is not None and not _is_same(before, found):
             raise DriveFileChanged(str(source))
         return entry_of(target, found)
@@ -148,12 +149,12 @@ def move(
 def _reported_as_changed(folder: int, source: DrivePath) -> Iterator[None]:
     """Report a source that is replaced while it is linked as changed, not as missing.
 
-    The kernel looks up the name first. When a rename then replaces the file, the file that it found has no name left,
-    and such a file cannot be linked: `linkat` fails with ENOENT although there is always a file of that name.
+    The kernel looks up the name first. If a rename then replaces the file, the file that was found has no name any
+    more and cannot be linked: `linkat` fails with ENOENT, although there is always a file with that name.
 
     Raises:
-        FileNotFoundError: there is no file of that name any more.
-        DriveFileChanged: there is one.
+        FileNotFoundError: No file has that name any more.
+        DriveFileChanged: Another file has that name.
     """
     try:
         yield
@@ -163,7 +164,7 @@ def _reported_as_changed(folder: int, source: DrivePath) -> Iterator[None]:
 
 
 def _is_same(before: os.stat_result, found: os.stat_result) -> bool:
-    """Return whether it is the same file with the same content; a new name for it changes no more than `st_ctime`."""
+    """Return whether it is the same file with the same content; a new name changes only `st_ctime`."""
     return (before.st_ino, before.st_mtime_ns, before.st_size) == (
         found.st_ino,
         found.st_mtime_ns,
@@ -172,14 +173,14 @@ def _is_same(before: os.stat_result, found: os.stat_result) -> bool:
 
 
 def _remove_same(folder: int, name: str, before: os.stat_result, aside: Path) -> None:
-    """Remove a name of a file; if the name is another file's by now, leave that."""
+    """Remove a name of a file, unless the name belongs to another file by now."""
     try:
         os.rename(name, aside, src_dir_fd=folder)
     except FileNotFoundError:
         return
     try:
         if aside.lstat().st_ino != before.st_ino:
-            with suppress(FileExistsError):  # replaced once more: what came last stays
+            with suppress(FileExistsError):  # replaced once more: the last file stays
                 os.link(aside, name, dst_dir_fd=folder, follow_symlinks=False)
     finally:
         aside.unlink(missing_ok=True)
@@ -189,14 +190,14 @@ def _remove_same(folder: int, name: str, before: os.stat_result, aside: Path) ->
 def _opened_both(
     drive: Path, source: DrivePath, target: DrivePath, *, owner_uid: int | None
 ) -> Iterator[tuple[int, int]]:
-    """Open the folders of the source and of the target, which is made.
+    """Open the folders of the source and of the target, which is created.
 
     Raises:
-        DriveFileMissing: the source is not there.
-        PathTaken: something is at the target, or in the way of it.
+        DriveFileMissing: The source does not exist.
+        PathTaken: The target exists, or a part of its path is not a folder.
     """
     if target.parts[: len(source.parts)] == source.parts:
-        raise PathTaken(str(target), "What is to be moved there")
+        raise PathTaken(str(target), "The folder that is moved")
     stat_entry(drive, source)
     try:
         with (
@@ -207,21 +208,21 @@ def _opened_both(
     except FileNotFoundError:
         raise DriveFileMissing(str(source)) from None
     except (FileExistsError, IsADirectoryError):
-        raise PathTaken(str(target), "Something else") from None
+        raise PathTaken(str(target), "Another file or folder") from None
     except NotADirectoryError:
-        raise PathTaken(str(target), "A file or a link in the place of a folder") from None
+        raise PathTaken(str(target), "A file or a link instead of a folder") from None
     except PermissionError:
-        raise PathTaken(str(target), "A folder that may not be written to") from None
+        raise PathTaken(str(target), "A folder without write permission") from None
     except OSError as error:
         raise_if_full(error)
         raise
 
 
 def delete_tree(drive: Path, path: DrivePath, trash: Path, *, most: int) -> Deleted:
-    """Delete a folder with what is in it, `most` things at a time.
+    """Delete a folder with its content, up to `most` files and folders per call.
 
     Raises:
-        DriveFileMissing: there is no such folder.
+        DriveFileMissing: The folder does not exist.
     """
     if not stat_entry(drive, path).is_folder:
         raise DriveFileMissing(str(path))
@@ -233,23 +234,23 @@ def delete_tree(drive: Path, path: DrivePath, trash: Path, *, most: int) -> Dele
 
 
 class _Removal:
-    """Removes a tree up to a number of things."""
+    """Removes a tree, up to a number of files and folders."""
 
     def __init__(self, trash: Path, most: int) -> None:
         self._trash = trash
-        self._most = most
+        self._limit = most
         self.count = 0
         self.freed_bytes = 0
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing was left for another time."""
-        return self.count < self._most
+        """Return whether nothing is left for another call."""
+        return self.count < self._limit
 
     def remove(self, parent: int, name: str, *, depth: int) -> None:
-        """Remove a folder in `parent`."""
+        """Remove the folder `name` in `parent`."""
         if depth >= _MAX_STEPS:
-            self._throw_out(parent, name)
+            self._move_to_trash(parent, name)
             return
         with suppress(PermissionError):
             folder = open_folder_in(parent, name)
@@ -262,16 +263,16 @@ class _Removal:
 
     def _empty(self, folder: int, *, depth: int) -> None:
         with os.scandir(folder) as found:
-            for each in found:
+            for entry in found:
                 if not self.is_done:
                     return
-                if each.is_dir(follow_symlinks=False):
-                    self.remove(folder, each.name, depth=depth + 1)
+                if entry.is_dir(follow_symlinks=False):
+                    self.remove(folder, entry.name, depth=depth + 1)
                 else:
-                    self._unlink(folder, each.name)
+                    self._unlink(folder, entry.name)
 
     def _unlink(self, folder: int, name: str) -> None:
-        with suppress(FileNotFoundError):  # a job was faster
+        with suppress(FileNotFoundError):  # a job has removed it
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             os.unlink(name, dir_fd=folder)
             self.count += 1
@@ -283,16 +284,16 @@ class _Removal:
             self.count += 1
         except FileNotFoundError:
             return
-        except OSError:  # a job fills it as fast as we empty it, or has closed it to us
-            self._throw_out(parent, name)
+        except OSError:  # a job keeps adding files, or has made it inaccessible
+            self._move_to_trash(parent, name)
 
-    def _throw_out(self, parent: int, name: str) -> None:
-        """Move a folder out of the drive as it is, and remove it there, where no path is too deep for long."""
+    def _move_to_trash(self, parent: int, name: str) -> None:
+        """Move a folder out of the drive, and remove it there, where it cannot grow deeper."""
         self._trash.mkdir(mode=0o700, exist_ok=True)
-        thrown = self._trash / uuid4().hex
-        os.rename(name, thrown, src_dir_fd=parent)
+        trashed = self._trash / uuid4().hex
+        os.rename(name, trashed, src_dir_fd=parent)
         self.count += 1
-        remove(thrown)
+        remove(trashed)
 
 
 def _listed(drive: Path, parts: tuple[str, ...]) -> list[tuple[str, os.stat_result]]:
@@ -300,9 +301,9 @@ def _listed(drive: Path, parts: tuple[str, ...]) -> list[tuple[str, os.stat_resu
         with opened_folder(drive, parts) as folder:
             found = []
             with os.scandir(folder) as listed:
-                for each in listed:
+                for entry in listed:
                     with suppress(OSError):
-                        found.append((each.name, each.stat(follow_symlinks=False)))
+                        found.append((entry.name, entry.stat(follow_symlinks=False)))
             return found
     except OSError:
         return []
@@ -314,4 +315,4 @@ def _require_free(folder: int, target: DrivePath, *, is_folder: bool) -> None:
     except FileNotFoundError:
         return
     if is_folder or stat.S_ISDIR(found.st_mode):
-        raise PathTaken(str(target), "Something else" if is_folder else "A folder")
+        raise PathTaken(str(target), "Another file or folder" if is_folder else "A folder")

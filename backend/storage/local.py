@@ -22,15 +22,15 @@ _CHUNK_BYTES = 1024 * 1024
 
 
 class LocalStorage:
-    """Bundles and drives in one folder of this machine; drives are the live folders that jobs see."""
+    """Bundles and drives in one folder of this host; drives are the live folders that jobs use."""
 
     def __init__(self, root: Path) -> None:
-        """Use the folder, made if need be, and clear what uploads that died long ago have left in it."""
+        """Use the folder, create it if needed, and delete old files of interrupted uploads."""
         self._bundles = root / "bundles"
         self._drives = root / "drive"
         root.mkdir(parents=True, exist_ok=True)
         self._bundles.mkdir(exist_ok=True, mode=0o700)
-        self._drives.mkdir(exist_ok=True, mode=0o711)  # tenants pass through, and see no other's name
+        self._drives.mkdir(exist_ok=True, mode=0o711)  # tenants can enter, but not list the other drives
         self._spool = Spool(root / "incoming")
         self._uploads = root / "uploads"
         self._uploads.mkdir(exist_ok=True, mode=0o700)
@@ -66,7 +66,7 @@ class LocalStorage:
         """See `Storage.receive`."""
         incoming = LocalIncoming(self, self._spool.new_path(), begun)
         try:
-            await incoming.take_up()
+            await incoming.read_start()
             yield incoming
         finally:
             incoming.discard()
@@ -145,7 +145,7 @@ class LocalStorage:
 
 
 class LocalIncoming(Spooled):
-    """A file on its way in, kept outside every drive so that no job can touch it before it is whole."""
+    """A file that is being received, outside of every drive, so that no job can access it before it is complete."""
 
     def __init__(self, storage: LocalStorage, staged: Path, begun: Path | None) -> None:
         super().__init__(staged, begun)
@@ -187,7 +187,7 @@ class LocalOutgoing:
             start += len(chunk)
 
     async def steady(self) -> None:
-        """See `Outgoing.steady`: pages that were written back are noticed when they are written to again."""
+        """See `Outgoing.steady`: the kernel notices later writes to pages that were written to disk."""
         await to_thread(os.fsync, self._file.descriptor)
 
     async def is_unchanged(self) -> bool:
@@ -195,7 +195,7 @@ class LocalOutgoing:
         return drive_files.version_of(os.fstat(self._file.descriptor)) == self.entry.version
 
     async def direct_url(self, *, ttl_s: int) -> None:
-        """See `Outgoing.direct_url`: nobody but us serves the folder."""
+        """See `Outgoing.direct_url`: only this process serves the folder."""
 
     async def close(self) -> None:
         """See `Outgoing.close`."""

@@ -1,9 +1,9 @@
-"""What kind of file it is: told by its first bytes where those are sure, else by its name."""
+"""Determine the media type of a file: from its first bytes if they are decisive, otherwise from its name."""
 
 from __future__ import annotations
 
 HEAD_BYTES = 512
-"""How much of a file `sniff` wants to see."""
+"""Number of bytes that `sniff` needs."""
 UNKNOWN = "application/octet-stream"
 
 _SIGNATURES = (
@@ -107,7 +107,7 @@ _CONTAINERS = {
     "video/webm": ("video/x-matroska",),
     "video/mp4": ("audio/mp4", "video/quicktime"),
 }
-"""Formats that others are made of: there the name may be more exact than the bytes."""
+"""Formats that contain other formats: here the name may be more exact than the bytes."""
 _TEXT_LIKE = (
     "text/",
     "application/json",
@@ -120,18 +120,18 @@ _TEXT_CONTROLS = frozenset(b"\t\n\r\f\x1b")
 
 
 def by_name(name: str) -> str:
-    """What the name says; `application/octet-stream` when it says nothing."""
+    """Return the media type that the name implies, or `application/octet-stream`."""
     _, dot, extension = name.rpartition(".")
     return _BY_EXTENSION.get(extension.lower(), UNKNOWN) if dot else UNKNOWN
 
 
 def sniff(head: bytes, name: str) -> str:
-    """What the first bytes say; the name decides among what they leave open."""
-    named, seen = by_name(name), _by_content(head)
-    if seen is not None:
-        return named if named.startswith(_CONTAINERS.get(seen, ()) or "\0") else seen
+    """Return the media type that the first bytes imply; the name decides if they are not decisive."""
+    named, detected = by_name(name), _by_content(head)
+    if detected is not None:
+        return named if named.startswith(_CONTAINERS.get(detected, ()) or "\0") else detected
     if not _is_text(head):
-        return UNKNOWN if named.startswith(_TEXT_LIKE) or named in _SURE else named
+        return UNKNOWN if named.startswith(_TEXT_LIKE) or named in _IDENTIFIED else named
     if named.startswith(_TEXT_LIKE) or named in (
         "application/jsonl",
         "application/x-subrip",
@@ -160,9 +160,9 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError as error:
         return (
             error.end >= len(head) - 3 and len(head) >= HEAD_BYTES
-        )  # a character cut by the end of the head
+        )  # a character that is cut at the end of the head
     return True
 
 
-_SURE = frozenset({mime for _, mime in _SIGNATURES} | set(_RIFF.values()) | set(_BRANDS.values()))
-"""Kinds that would show themselves by their first bytes."""
+_IDENTIFIED = frozenset({mime for _, mime in _SIGNATURES} | set(_RIFF.values()) | set(_BRANDS.values()))
+"""Media types that the first bytes always identify."""

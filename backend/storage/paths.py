@@ -1,4 +1,4 @@
-"""Paths in a drive, parsed once at the edge: what holds a `DrivePath` need not check it again."""
+"""Parse the paths in a drive once, at the boundary: code with a `DrivePath` does not have to check it again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from backend.storage.file_errors import BadDrivePath
 
 MAX_PATH_BYTES = 1024
 MAX_PATH_CHARACTERS = 4096
-"""Of a path as it is written. No system has longer ones, but parsing would shorten one with many `.` and `//`."""
+"""Of a path as it was entered. No system has longer ones, but parsing would shorten one with many `.` and `//`."""
 MAX_COMPONENT_BYTES = 255
 MAX_DEPTH = 64
 JOBS_FOLDER = "_jobs"
-"""Of a drive: where agents' tools keep what is too long for the conversation, and staged inputs, by job."""
+"""Folder of a drive with data of agents' tools that are too long for the conversation, and staged inputs, by job."""
 LISTINGS_FOLDER = "listings"
-"""Of a drive: what runs of listings have made, in folders `listings/<slug>/<job>`."""
+"""Folder of a drive with the files of runs of listings: `listings/<slug>/<job>`."""
 _PREFIX = "drive/"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -28,7 +28,7 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True, order=True)
 class DrivePath:
-    """A place in a drive, relative to its root, without `.`, `..` or empty parts; no parts: the root."""
+    """A path in a drive, relative to its root, without `.`, `..` or empty parts; the root has no parts."""
 
     parts: tuple[str, ...]
 
@@ -37,16 +37,16 @@ class DrivePath:
 
     @property
     def name(self) -> str:
-        """The last component; empty for the root."""
+        """Return the last component; an empty string for the root."""
         return self.parts[-1] if self.parts else ""
 
     @property
     def folder(self) -> DrivePath:
-        """The folder that holds it; the root holds itself."""
+        """Return the folder that contains it; the root for the root itself."""
         return DrivePath(self.parts[:-1])
 
     def joined(self, name: str) -> DrivePath:
-        """The place of that name in this folder; the name must be a valid component."""
+        """Return the path of a name in this folder; the name must be a valid component."""
         return DrivePath((*self.parts, name))
 
 
@@ -54,24 +54,26 @@ ROOT = DrivePath(())
 
 
 def parse_drive_path(text: str) -> DrivePath:
-    """The place of a file, as a person or a skill writes it: `report.pdf`, `drive/report.pdf`, `./drive/…`.
+    """Return the path of a file that a user or a skill has entered: `report.pdf`, `drive/report.pdf`, `./drive/…`.
 
     Raises:
-        BadDrivePath: it leaves the drive, names a folder, or cannot be a path.
+        BadDrivePath: It leaves the drive, names a folder, or is not valid.
     """
     path = parse_folder_path(text)
     if not path.parts:
-        raise BadDrivePath("The path is empty. Name a file in the drive, like 'reports/june.pdf'.")
+        raise BadDrivePath("The path is empty. Enter a file in the drive, such as 'reports/june.pdf'.")
     if text.endswith("/"):
-        raise BadDrivePath(f"The path {_shown(text)} names a folder, by its last slash. Name a file in it.")
+        raise BadDrivePath(
+            f"The path {_shown(text)} ends with a slash, so it names a folder. Enter a file in the folder."
+        )
     return path
 
 
 def parse_new_path(text: str) -> DrivePath:
-    """The place of a file or a folder that is about to be made: letters composed, and names that every system can have.
+    """Return the path of a new file or folder, in Unicode normalization form C and with portable names.
 
     Raises:
-        BadDrivePath: it cannot be a path, or one of its names would make trouble elsewhere.
+        BadDrivePath: It is not valid, or one of its names is not portable.
     """
     path = parse_drive_path(unicodedata.normalize("NFC", text))
     for part in path.parts:
@@ -80,17 +82,17 @@ def parse_new_path(text: str) -> DrivePath:
 
 
 def parse_folder_path(text: str) -> DrivePath:
-    """The place of a folder; empty, `.`, `/`-ended and `drive/` name the root of the drive.
+    """Return the path of a folder; an empty text, `.` and `drive/` mean the root of the drive.
 
     Raises:
-        BadDrivePath: it leaves the drive, or cannot be a path.
+        BadDrivePath: It leaves the drive, or is not valid.
     """
     _check_text(text)
     relative = text.removeprefix("./")
     relative = "" if relative == "drive" else relative.removeprefix(_PREFIX)
     if relative.startswith("/"):
         raise BadDrivePath(
-            f"The path {_shown(text)} is absolute. Write it from the drive on: 'reports/june.pdf'."
+            f"The path {_shown(text)} is absolute. Write it relative to the drive: 'reports/june.pdf'."
         )
     parts = tuple(part for part in relative.split("/") if part not in ("", "."))
     for part in parts:
@@ -101,7 +103,7 @@ def parse_folder_path(text: str) -> DrivePath:
 
 
 def is_component(name: str) -> bool:
-    """Whether a name that is on the disk can be part of a drive path."""
+    """Return whether a name on the disk is valid in a drive path."""
     try:
         _check_text(name)
         _check_component(name, name)
@@ -120,14 +122,16 @@ def _check_text(text: str) -> None:
     except UnicodeEncodeError:
         raise BadDrivePath("The path is not valid Unicode text. Write it as UTF-8.") from None
     if _CONTROL.search(text):
-        raise BadDrivePath(f"The path {_shown(text)} holds a control character. Leave it out.")
+        raise BadDrivePath(f"The path {_shown(text)} contains a control character. Remove it.")
 
 
 def _check_component(part: str, text: str) -> None:
     if part == "..":
-        raise BadDrivePath(f"The path {_shown(text)} holds '..'. Write it from the root of the drive.")
+        raise BadDrivePath(
+            f"The path {_shown(text)} contains '..'. Write it relative to the root of the drive."
+        )
     if "\\" in part:
-        raise BadDrivePath(f"The path {_shown(text)} holds a backslash. Separate folders with '/'.")
+        raise BadDrivePath(f"The path {_shown(text)} contains a backslash. Separate folders with '/'.")
     if len(part.encode()) > MAX_COMPONENT_BYTES:
         raise BadDrivePath(
             f"A name in the path {_shown(text)} is longer than {MAX_COMPONENT_BYTES} bytes. Shorten it."
@@ -137,25 +141,25 @@ def _check_component(part: str, text: str) -> None:
 def _check_new(part: str, text: str) -> None:
     if part != part.strip() or part.endswith("."):
         raise BadDrivePath(
-            f"A name in the path {_shown(text)} begins or ends with a space, or ends with a dot. Leave it out: not "
-            "every system can have such a name."
+            f"A name in the path {_shown(text)} starts or ends with a space, or ends with a dot. Remove it, because "
+            "not all systems support such names."
         )
     if _INVISIBLE.search(part):
         raise BadDrivePath(
-            f"A name in the path {_shown(text)} holds a character that nobody sees, or that turns the text around. "
-            "Leave it out."
+            f"A name in the path {_shown(text)} contains an invisible character, or one that changes the direction of "
+            "the text. Remove it."
         )
     if part.partition(".")[0].rstrip().upper() in _RESERVED:
-        raise BadDrivePath(
-            f"The name {_shown(part)} in the path is one that Windows keeps for itself. Use another one."
-        )
+        raise BadDrivePath(f"The name {_shown(part)} in the path is reserved on Windows. Use another name.")
 
 
 def _check_size(path: DrivePath, text: str) -> None:
     if len(str(path).encode()) > MAX_PATH_BYTES:
         raise BadDrivePath(f"The path {_shown(text)} is longer than {MAX_PATH_BYTES} bytes. Shorten it.")
     if len(path.parts) > MAX_DEPTH:
-        raise BadDrivePath(f"The path {_shown(text)} is more than {MAX_DEPTH} folders deep. Make it flatter.")
+        raise BadDrivePath(
+            f"The path {_shown(text)} has more than {MAX_DEPTH} levels of folders. Use fewer levels."
+        )
 
 
 def _shown(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Remove a tree whose owner may have made it hostile."""
+"""Remove a tree that its owner may have prepared with malicious intent."""
 
 # ruff: noqa: PTH101
-# (descriptors and links are the matter here)
+# (this module needs descriptors and links)
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-_PATH_ONLY: Final = getattr(os, "O_PATH", os.O_RDONLY)  # Linux alone opens what it may not read
+_PATH_ONLY: Final = getattr(os, "O_PATH", os.O_RDONLY)
+"""Only Linux can open a folder without read permission."""
 _MAX_DEPTH: Final = 32
-"""Folders that are held open at the same time; deeper ones are first moved to the top.
+"""Maximum number of folders that are open at the same time; deeper ones are first moved to the top.
 
-`shutil.rmtree` calls itself and keeps a descriptor for each level, so a deep tree stops it, and others meanwhile."""
+`shutil.rmtree` is recursive and keeps a descriptor for each level, so that it fails for a deep tree, and the open
+descriptors affect the whole process."""
 
 
 def remove(folder: Path) -> None:
-    """Remove a tree: no link is followed, and no depth, name or permission stops it. What cannot be removed stays."""
+    """Remove a tree of any depth, names and permissions, without following links; ignore what cannot be removed."""
     with suppress(OSError):
         parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -48,7 +50,7 @@ def _empty(folder: int, top: int, depth: int) -> bool:
             inner = _open(folder, name)
             try:
                 if depth >= _MAX_DEPTH:
-                    # A name that the owner of the tree cannot have taken.
+                    # A random name, which the owner of the tree cannot have used.
                     os.rename(name, f".{secrets.token_hex(16)}", src_dir_fd=folder, dst_dir_fd=top)
                     is_moved = True
                     continue
@@ -60,11 +62,11 @@ def _empty(folder: int, top: int, depth: int) -> bool:
 
 
 def _open(parent: int, name: str) -> int:
-    """Open a folder, after giving ourselves access to it and to nothing that a link may point to instead."""
-    place = os.open(name, _PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    """Open a folder after giving this process access to it, and never to the target of a link."""
+    path_descriptor = os.open(name, _PATH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
-        if stat.S_IMODE(os.fstat(place).st_mode) & 0o700 != 0o700:
-            os.chmod(f"/proc/self/fd/{place}", 0o700)
-        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=place)
+        if stat.S_IMODE(os.fstat(path_descriptor).st_mode) & 0o700 != 0o700:
+            os.chmod(f"/proc/self/fd/{path_descriptor}", 0o700)
+        return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=path_descriptor)
     finally:
-        os.close(place)
+        os.close(path_descriptor)

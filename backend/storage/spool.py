@@ -1,4 +1,4 @@
-"""Files on their way in, in a folder of this machine where no job reaches them before they are whole."""
+"""Files that are being received, in a folder of this host that no job can access."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from uuid import uuid4
 from backend.storage import drive_files
 
 _BUFFER_BYTES: Final = 1024 * 1024
-_ABANDONED_S: Final = 24 * 3600  # longer than any upload lasts
+_ABANDONED_S: Final = 24 * 3600
+"""Longer than any upload takes."""
 
 
 class Spooled:
-    """One file on its way in."""
+    """One file that is being received."""
 
     def __init__(self, staged: Path, begun: Path | None = None) -> None:
         self.staged = staged
@@ -34,37 +35,37 @@ class Spooled:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes were written so far."""
+        """Return the number of bytes written so far."""
         return self._size_bytes
 
     @property
     def sha256(self) -> str:
-        """Of all that was written so far, hexadecimal."""
+        """Return the hash of all bytes written so far, in hexadecimal."""
         return self._hash.hexdigest()
 
     @property
     def descriptor(self) -> int:
-        """The open file; it has everything after `flush`."""
+        """Return the descriptor of the file, which is complete after `flush`."""
         return self._file.fileno()
 
-    async def take_up(self) -> None:
-        """Count what is in the file already."""
+    async def read_start(self) -> None:
+        """Count and hash the existing content of the file."""
         if self.begun is not None:
-            await to_thread(self._take_up)
+            await to_thread(self._read_start)
 
     async def write(self, chunk: bytes) -> None:
-        """Add to the end.
+        """Append bytes.
 
         Raises:
-            DriveFull: the disk has no room.
+            DriveFull: The disk is full.
         """
         await to_thread(self._write, chunk)
 
     def flush(self, *, durably: bool) -> None:
-        """Bring everything into the file, and onto the disk if asked; blocks.
+        """Write all buffered data to the file, and to the disk with `durably`; this blocks.
 
         Raises:
-            DriveFull: the disk has no room.
+            DriveFull: The disk is full.
         """
         try:
             self._file.flush()
@@ -75,7 +76,7 @@ class Spooled:
             raise
 
     def discard(self) -> None:
-        """Forget the file, unless it was moved elsewhere."""
+        """Delete the file, unless it was moved."""
         try:
             self._file.close()
         except OSError as error:
@@ -84,7 +85,7 @@ class Spooled:
         finally:
             self.staged.unlink(missing_ok=True)
 
-    def _take_up(self) -> None:
+    def _read_start(self) -> None:
         while chunk := self._file.read(_BUFFER_BYTES):
             self._hash.update(chunk)
             self._size_bytes += len(chunk)
@@ -100,28 +101,28 @@ class Spooled:
 
 
 class Spool:
-    """The folder of files on their way in."""
+    """The folder of files that are being received."""
 
     def __init__(self, folder: Path) -> None:
-        """Use the folder, made if need be, and clear what uploads that died long ago have left in it."""
+        """Use the folder, create it if needed, and delete old files of interrupted uploads."""
         self._folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         long_ago = time.time() - _ABANDONED_S
         for staged in folder.iterdir():
-            with suppress(FileNotFoundError):  # another process clears it too
+            with suppress(FileNotFoundError):  # another process may delete it too
                 if staged.stat().st_mtime < long_ago:
                     staged.unlink()
 
     def new_path(self) -> Path:
-        """Where the next file goes."""
+        """Return the path of the next file."""
         return self._folder / uuid4().hex
 
     @asynccontextmanager
     async def file(self, begun: Path | None = None) -> AsyncIterator[Spooled]:
-        """A new file, gone in the end; it begins with what is in the file `begun`, if given."""
+        """Open a new file, which is deleted at the end; it starts with the content of the file `begun`, if given."""
         spooled = Spooled(self.new_path(), begun)
         try:
-            await spooled.take_up()
+            await spooled.read_start()
             yield spooled
         finally:
             spooled.discard()

@@ -1,8 +1,8 @@
-"""Walking a folder that its tenant may be changing at the same time, without ever leaving it.
+"""Walk a folder that its tenant may change at the same time, without ever leaving the folder.
 
-A job fills its live drive with any links, pipes and renames it likes, and may run with fewer rights than we do.
-So no path with a slash in it goes to the kernel: each component is opened relative to the folder before it,
-never through a link. A folder that is moved meanwhile is still the tenant's own.
+A job can create any links, pipes and renames in its live drive, and may have fewer rights than this process. So the
+kernel never receives a path with a slash: each component is opened relative to its folder, and links are not followed.
+A folder that is moved meanwhile still belongs to the tenant.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_FOLDER_MODE = 0o755  # the drive's own folder is closed to everyone else
+_FOLDER_MODE = 0o755
+"""Only the root folder of the drive is closed to other users."""
 
 
 @contextmanager
 def opened_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """A descriptor of the folder at `parts` below `root`.
+    """Yield a descriptor of the folder at `parts` below `root`.
 
     Raises:
-        FileNotFoundError: a component is missing.
-        NotADirectoryError: a component is a file, a link or something else.
+        FileNotFoundError: A component does not exist.
+        NotADirectoryError: A component is a file, a link or something else.
     """
     folder = os.open(root, _FOLDER)
     try:
@@ -38,10 +39,10 @@ def opened_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
 
 @contextmanager
 def made_folder(root: Path, parts: Sequence[str], *, owner_uid: int | None) -> Iterator[int]:
-    """The same, making what is missing, for the owner.
+    """Yield a descriptor of the folder at `parts` below `root`; missing folders are created for the owner.
 
     Raises:
-        NotADirectoryError: a component is a file, a link or something else.
+        NotADirectoryError: A component is a file, a link or something else.
     """
     folder = os.open(root, _FOLDER)
     try:
@@ -53,11 +54,11 @@ def made_folder(root: Path, parts: Sequence[str], *, owner_uid: int | None) -> I
 
 
 def open_folder_in(folder: int, name: str) -> int:
-    """A descriptor of a folder directly in `folder`.
+    """Return a descriptor of a folder directly in `folder`.
 
     Raises:
-        FileNotFoundError: nothing of that name is there.
-        NotADirectoryError: it is a file, a link or something else.
+        FileNotFoundError: The name does not exist.
+        NotADirectoryError: It is a file, a link or something else.
     """
     try:
         return os.open(name, _FOLDER, dir_fd=folder)
@@ -68,11 +69,11 @@ def open_folder_in(folder: int, name: str) -> int:
 
 
 def open_file_in(folder: int, name: str) -> int:
-    """A descriptor of a plain file directly in `folder`, for reading; never waits, as opening a pipe would.
+    """Return a descriptor of a regular file directly in `folder`, for reading; never blocks, as opening a pipe would.
 
     Raises:
-        FileNotFoundError: nothing of that name is there, or it is not a plain file.
-        BlockingIOError: a process holds a lease on it.
+        FileNotFoundError: The name does not exist, or is not a regular file.
+        BlockingIOError: A process holds a lease on it.
     """
     if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         raise FileNotFoundError(name)

@@ -126,7 +126,7 @@ def test_a_provider_key_shows_its_first_characters_is_tested_and_removed(
     signed_in.get_by_role("textbox", name="Base URL").fill("https://models.example.org")
     signed_in.get_by_role("button", name="Save and test").click()
     expect(claude).to_contain_text("sk-own-p…")
-    expect(claude.get_by_role("alert")).to_contain_text("does not answer", timeout=20_000)
+    expect(claude.get_by_role("alert")).to_contain_text("does not respond", timeout=20_000)
     assert "visible" not in signed_in.content()
     assert settled.api.get("/v1/providers/claude").json()["has_own_key"]
     claude.get_by_role("button", name="Remove").click()
@@ -184,7 +184,7 @@ def test_a_webhook_is_created_fails_and_is_redelivered(signed_in: Page, settled:
         log = signed_in.get_by_role("table", name="Deliveries").get_by_role("row")
         heard.status = 500
         hook.get_by_role("button", name="Send test event").click()
-        expect(log.nth(1)).to_contain_text("The receiver answered 500", timeout=30_000)
+        expect(log.nth(1)).to_contain_text("The receiver responded with status 500", timeout=30_000)
         expect(log.nth(1)).to_contain_text("Pending")
         expect(signed_in.get_by_text(secret)).to_be_visible()  # until the user confirms that it is saved
         signed_in.get_by_role("button", name="Done").click()

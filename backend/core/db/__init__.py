@@ -1,1 +1,1 @@
-"""The database: engine and transactions, the fast path of hot statements, liveness, poolers, paging."""
+"""The database: engine and transactions, the fast path of frequent statements, liveness, poolers, paging."""

@@ -26,13 +26,13 @@ DatabaseUnavailable: Final = (
 
 
 def why_away(error: Exception) -> str:
-    """Return the error as one line for the log, without the statement and its values."""
+    """Return an error of the database as one line for the log, without the statement and its values."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def is_open(connection: psycopg.AsyncConnection[Any]) -> bool:
-    """Return whether the server has not closed an idle connection; asks only the kernel, within microseconds."""
+    """Return whether an idle connection is still open; this asks only the kernel, within microseconds."""
     if connection.closed:
         return False
     poll = select.poll()
@@ -44,6 +44,6 @@ def discard_closed(engine: AsyncEngine) -> None:
     """Make the engine's pool replace connections that the server has closed."""
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def _look(adapted: Any, _record: object, _proxy: object) -> None:
+    def _check(adapted: Any, _record: object, _proxy: object) -> None:
         if not is_open(adapted.driver_connection):
             raise InvalidatePoolError("the database has closed this connection")

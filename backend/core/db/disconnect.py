@@ -1,4 +1,4 @@
-"""Cuts off connections to a database that does not answer."""
+"""Shut down connections to a database that does not respond."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import psycopg
 
 
 def cut(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
-    """Hang up for both ends, so that what waits on the connection gets the error of a lost one; from any thread."""
+    """Shut down the connection, from any thread, so that code that waits on it gets the error of a lost connection."""
     with (
-        contextlib.suppress(OSError, psycopg.Error),  # it has been closed meanwhile
-        # A second handle: the connection goes on to own its socket, and closes it itself.
-        socket.fromfd(connection.fileno(), socket.AF_UNSPEC, socket.SOCK_STREAM) as line,
+        contextlib.suppress(OSError, psycopg.Error),  # it was closed in the meantime
+        # A duplicate of the descriptor: the connection still owns its socket, and closes it itself.
+        socket.fromfd(connection.fileno(), socket.AF_UNSPEC, socket.SOCK_STREAM) as duplicate,
     ):
-        line.shutdown(socket.SHUT_RDWR)
+        duplicate.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager
-def cut_after(connection: psycopg.Connection[Any], most_s: float) -> Iterator[None]:
-    """Cut a thread's own connection off when what is done on it takes longer."""
-    timer = threading.Timer(most_s, cut, (connection,))
+def cut_after(connection: psycopg.Connection[Any], max_s: float) -> Iterator[None]:
+    """Shut down a thread's own connection if the block takes longer than `max_s` seconds."""
+    timer = threading.Timer(max_s, cut, (connection,))
     timer.daemon = True
     timer.start()
     try:

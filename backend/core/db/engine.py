@@ -39,12 +39,12 @@ metadata: MetaData = SQLModel.metadata
 metadata.naming_convention = NAMING_CONVENTION
 
 Timestamp: Any = DateTime(timezone=True)
-"""Column type of all timestamps, with time zone; values are aware."""
+"""Column type of all timestamps. They have a time zone; values are aware."""
 
 Moment = datetime
 
 AnySession = AsyncSession | FastSession
-"""Either kind of session; the statements of the hot path run on both."""
+"""Either kind of session; frequent statements run on both."""
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ def driver_url(database_url: str) -> str:
 
 SETTINGS: Final = {"timezone": "UTC", "lock_timeout": "15s", "statement_timeout": "60s"}
 """Server parameters of each connection."""
-PLACE_S = MAX_SILENCE_S
+MAX_WAIT_S = MAX_SILENCE_S
 """Maximum wait for a connection. By then connections to an unresponsive database have been cut."""
 
 _POOLER_ROUNDS: Final = 3
@@ -79,7 +79,7 @@ class Database:
     def __init__(self, database_url: str, *, pool_size: int = 10, most_idle_s: int = 0) -> None:
         """Configure the pools without opening connections.
 
-        With `most_idle_s`, the server ends transactions that are idle for longer. Otherwise a process that freezes
+        With `most_idle_s`, the server ends transactions that are idle for longer. Without it, a process that freezes
         within a transaction would block others with its locks forever.
         """
         settings = {**SETTINGS, "idle_in_transaction_session_timeout": f"{most_idle_s}s"}
@@ -89,7 +89,7 @@ class Database:
             driver_url(database_url),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_timeout=PLACE_S,
+            pool_timeout=MAX_WAIT_S,
             pool_pre_ping=False,
             hide_parameters=True,  # errors in the log must not contain values, which may be secret
             connect_args={
@@ -98,12 +98,12 @@ class Database:
             },
         )
         discard_closed(self.engine)
-        self._hot = FastConnections(database_url, self.pulse, size=pool_size, place_s=PLACE_S)
+        self._fast = FastConnections(database_url, self.pulse, size=pool_size, wait_s=MAX_WAIT_S)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     async def require_pooler_mode(self) -> None:
-        """Check that a pooler in front of the database is in the mode that the URL specifies.
+        """Check that a pooler in front of the database works in the mode that the URL specifies.
 
         Raises:
             WrongPoolerMode: The pooler is in another mode; the message says how to change it.
@@ -130,12 +130,12 @@ class Database:
             await notifications.ship(session)
 
     def reading(self) -> FastSession:
-        """Return a fast session for single reads; each statement sees what is committed by then."""
-        return self._hot.session()
+        """Return a fast session for single reads; each statement sees everything that is committed before it."""
+        return self._fast.session()
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncSession]:
-        """Open a session without a transaction for reads; each statement sees what is committed by then."""
+        """Open a session without a transaction, for reads; each statement sees everything committed before it."""
         self.pulse.refuse_if_silent()
         async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
             yield session
@@ -143,7 +143,7 @@ class Database:
     @asynccontextmanager
     async def single(self) -> AsyncIterator[FastSession]:
         """Open a fast session for a unit of work with one writing statement, which is its own transaction."""
-        async with self._hot.session() as session:
+        async with self._fast.session() as session:
             yield session
         transactional.count(session, is_single=True)
         await notifications.ship(session)
@@ -154,13 +154,13 @@ class Database:
         return {
             ("session", "idle"): pool.checkedin(),
             ("session", "in_use"): pool.checkedout(),
-            ("hot", "idle"): self._hot.idle,
-            ("hot", "in_use"): self._hot.in_use,
+            ("hot", "idle"): self._fast.idle,
+            ("hot", "in_use"): self._fast.in_use,
         }
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._hot.close()
+        await self._fast.close()
         await self.engine.dispose()
         await self.pulse.close()
 
@@ -186,7 +186,7 @@ async def _require_own_sessions(one: WatchedConnection, other: WatchedConnection
     if len(seen[0] | seen[1]) == 2 and not seen[0] & seen[1]:
         return
     raise pooler.WrongPoolerMode(
-        "The pooler of DATABASE_URL is in transaction mode, and the URL does not say so. "
+        "The pooler of DATABASE_URL is in transaction mode, but the URL does not declare it. "
         "Add ?pgbouncer=true to it and set DATABASE_DIRECT_URL to the database itself, or set pool_mode = session "
         "in the pooler's configuration."
     )

@@ -1,8 +1,8 @@
-"""The short way to the database, for the few statements that every job runs.
+"""The fast path to the database, for the few statements that every job runs.
 
-SQLAlchemy costs about a millisecond a statement when its code has left the processor's caches, and a job runs six of
-them. This runs the same statements (`text(…)` or a `select` that is built once) on psycopg itself, each as its own
-transaction, prepared by the server. Errors come as SQLAlchemy's, so callers need not know which way they took.
+SQLAlchemy takes about a millisecond per statement when its code is not in the processor's caches, and a job runs six of
+them. This module runs the same statements (`text(…)`, or a `select` that is built once) with psycopg directly: each is
+its own transaction and is prepared by the server. Errors are those of SQLAlchemy, so callers handle one kind of error.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from backend.core.db.prepared_statements import Exchange, compiled
 _COMMIT: Final = text("commit")
 
 
-class _Place(NamedTuple):
-    """A connection and what it has prepared."""
+class _Slot(NamedTuple):
+    """A connection and its prepared statements."""
 
     connection: WatchedConnection
     exchange: Exchange
 
 
 class FastResult:
-    """The rows of one statement, read whole."""
+    """The rows of one statement, all of them in memory."""
 
     def __init__(self, rows: Sequence[Any]) -> None:
         self._rows = rows
@@ -47,166 +47,168 @@ class FastResult:
         return self._rows
 
     def first(self) -> Any:
-        """Return the first row, or none."""
+        """Return the first row, or None."""
         return self._rows[0] if self._rows else None
 
     def one(self) -> Any:
-        """Return the one row.
+        """Return the only row.
 
         Raises:
-            NoResultFound: There is none.
-            MultipleResultsFound: There are several.
+            NoResultFound: There is no row.
+            MultipleResultsFound: There are several rows.
         """
         if not self._rows:
             raise NoResultFound("No row was found when one was required")
         return self.one_or_none()
 
     def one_or_none(self) -> Any:
-        """Return the one row, or none.
+        """Return the only row, or None.
 
         Raises:
-            MultipleResultsFound: There are several.
+            MultipleResultsFound: There are several rows.
         """
         if len(self._rows) > 1:
             raise MultipleResultsFound("Multiple rows were found when one was required")
         return self.first()
 
     def scalar_one(self) -> Any:
-        """Return the first value of the one row."""
+        """Return the first value of the only row."""
         return self.one()[0]
 
     def scalar_one_or_none(self) -> Any:
-        """Return the first value of the one row, or none."""
+        """Return the first value of the only row, or None."""
         row = self.one_or_none()
         return None if row is None else row[0]
 
 
 class FastSession:
-    """One connection, taken with the first statement, for statements that are each their own transaction."""
+    """A session for statements that are each their own transaction, on a connection taken with the first statement."""
 
     def __init__(self, connections: FastConnections) -> None:
         self.info: dict[str, Any] = {}
         self._connections = connections
-        self._place: _Place | None = None
+        self._slot: _Slot | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._place is not None:
-            await self._connections.give_back(self._place)
-            self._place = None
+        if self._slot is not None:
+            await self._connections.give_back(self._slot)
+            self._slot = None
 
     async def execute(self, statement: ClauseElement, values: Mapping[str, Any] | None = None) -> FastResult:
         """Run a statement with its named values.
 
         Raises:
-            DBAPIError: The database refused it, or is away.
+            DBAPIError: The database rejected the statement, or is unavailable.
             TimeoutError: Every connection was in use for too long.
         """
-        if self._place is None:
-            self._place = await self._connections.take()
-        wanted = compiled(statement)
+        if self._slot is None:
+            self._slot = await self._connections.take()
+        prepared = compiled(statement)
         try:
-            return FastResult(await self._place.exchange.run(wanted, {**wanted.constants, **(values or {})}))
+            return FastResult(
+                await self._slot.exchange.run(prepared, {**prepared.constants, **(values or {})})
+            )
         except psycopg.Error as error:
-            raise _as_sqlalchemy(error, wanted.sql.decode()) from error
+            raise _as_sqlalchemy(error, prepared.sql.decode()) from error
 
     @asynccontextmanager
     async def together(self) -> AsyncIterator[None]:
         """Run the statements of the block as one transaction.
 
-        After an error nothing of it is stored, and the session is of no more use: its connection is closed at the end.
+        After an error nothing of the block is stored, and the session cannot be used again: its connection is closed.
         """
         await self._begin()
         yield
         await self.execute(_COMMIT)
 
     async def _begin(self) -> None:
-        if self._place is None:
-            self._place = await self._connections.take()
+        if self._slot is None:
+            self._slot = await self._connections.take()
         try:
-            await self._place.connection.begin()
+            await self._slot.connection.begin()
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, "begin") from error
 
 
 class FastConnections:
-    """The connections of a process for its hot statements, each opened when it is first needed."""
+    """The connections of a process for its frequent statements. Each is opened when it is first needed."""
 
-    def __init__(self, database_url: str, pulse: Liveness, *, size: int, place_s: float) -> None:
+    def __init__(self, database_url: str, pulse: Liveness, *, size: int, wait_s: float) -> None:
         self._database_url = pooler.plain(database_url)
-        self._pulse = pulse
-        self._place_s = place_s
+        self._liveness = pulse
+        self._wait_s = wait_s
         self._settings = pooler.connect_settings(database_url, prepare_threshold=0)
-        self._idle: list[_Place] = []
-        self._places = asyncio.Semaphore(size)
+        self._idle: list[_Slot] = []
+        self._slots = asyncio.Semaphore(size)
         self._is_closed = False
         self.in_use = 0
-        """Connections that are given out now."""
+        """Number of connections that are in use."""
 
     @property
     def idle(self) -> int:
-        """Connections that wait to be used."""
+        """Number of open connections that are not in use."""
         return len(self._idle)
 
     def session(self) -> FastSession:
-        """Return a session on a connection of its own."""
+        """Return a session with a connection of its own."""
         return FastSession(self)
 
-    async def take(self) -> _Place:
-        """Return a connection, to be given back.
+    async def take(self) -> _Slot:
+        """Take a connection, which the caller must return with `give_back`.
 
         Raises:
-            OperationalError: The database is away.
+            OperationalError: The database is unavailable.
             TimeoutError: Every connection was in use for too long.
         """
-        self._pulse.refuse_if_silent()
-        await self._take_place()
+        self._liveness.refuse_if_silent()
+        await self._take_slot()
         try:
-            place = await self._open()
+            slot = await self._open()
         except BaseException:
-            self._places.release()
+            self._slots.release()
             raise
         self.in_use += 1
-        return place
+        return slot
 
-    async def give_back(self, place: _Place) -> None:
-        """Let others have it; one that is not fit for them is closed."""
+    async def give_back(self, slot: _Slot) -> None:
+        """Return a connection to the pool; one that is not idle is closed."""
         self.in_use -= 1
-        self._places.release()
-        if place.connection.info.transaction_status is TransactionStatus.IDLE and not self._is_closed:
-            self._idle.append(place)
+        self._slots.release()
+        if slot.connection.info.transaction_status is TransactionStatus.IDLE and not self._is_closed:
+            self._idle.append(slot)
         else:
-            await place.connection.close()
+            await slot.connection.close()
 
     async def close(self) -> None:
-        """Close every connection; those in use when they are given back."""
+        """Close every connection; those in use are closed when they are returned."""
         self._is_closed = True
         while self._idle:
             await self._idle.pop().connection.close()
 
-    async def _take_place(self) -> None:
-        if not self._places.locked():
-            await self._places.acquire()  # at once: the many that find a place pay for no timer
+    async def _take_slot(self) -> None:
+        if not self._slots.locked():
+            await self._slots.acquire()  # without a timer, as most calls do not have to wait
             return
         try:
-            async with asyncio.timeout(self._place_s):
-                await self._places.acquire()
+            async with asyncio.timeout(self._wait_s):
+                await self._slots.acquire()
         except TimeoutError:
-            raise NoPlace(f"no connection became free within {self._place_s} s") from None
+            raise NoPlace(f"no connection became free within {self._wait_s} s") from None
 
-    async def _open(self) -> _Place:
+    async def _open(self) -> _Slot:
         while self._idle:
-            place = self._idle.pop()
-            if is_open(place.connection):
-                return place
-            await place.connection.close()
+            slot = self._idle.pop()
+            if is_open(slot.connection):
+                return slot
+            await slot.connection.close()
         try:
-            connection = await self._pulse.connect(self._database_url, autocommit=True, **self._settings)
+            connection = await self._liveness.connect(self._database_url, autocommit=True, **self._settings)
         except psycopg.Error as error:
             raise _as_sqlalchemy(error, "connect") from error
-        return _Place(connection, Exchange(connection))
+        return _Slot(connection, Exchange(connection))
 
 
 def _as_sqlalchemy(error: psycopg.Error, sql: str) -> Exception:

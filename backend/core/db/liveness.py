@@ -1,9 +1,9 @@
-"""Whether the database still answers: nobody waits for a server that is frozen.
+"""Detect a database server that no longer responds, so that requests do not wait for it.
 
-A statement may take long for good reasons, so its own time says little. After a moment of silence the server is asked
-something that it always answers at once: to be let in, and `select 1`. While it answers that, slow statements are left
-in peace. When it does not, everything that waits is cut off with the error of a lost connection, and whatever comes is
-refused at once, until it answers again.
+The duration of a statement shows little, since a statement may take long for good reasons. When a statement has waited
+for some seconds, a probe opens a new connection and runs `select 1`, which a working server always does immediately.
+While the probe succeeds, slow statements may continue. When it fails, every waiting statement fails with the error of a
+lost connection, and new ones are rejected immediately, until the server responds again.
 """
 
 from __future__ import annotations
@@ -27,32 +27,33 @@ from backend.core.db.disconnect import cut
 
 log = logs.get(__name__)
 
-ASK_AFTER_S: Final = 2.0
-"""Silence that is nothing unusual on a busy machine; statements of requests take milliseconds."""
-LOOK_S: Final = 1.5
-LOOKS: Final = 2
-"""Looks that find no answer before the server counts as silent: one alone may have met a busy process of our own."""
-MAX_SILENCE_S: Final = ASK_AFTER_S + LOOKS * LOOK_S
-"""What a request waits at most before it is told that the database does not answer."""
+PROBE_AFTER_S: Final = 2.0
+"""Waiting time after which the probe starts. It is not unusual on a busy host; statements of requests take
+milliseconds."""
+PROBE_INTERVAL_S: Final = 1.5
+PROBE_INTERVALS: Final = 2
+"""Intervals without a response before the server counts as silent: one alone may be due to this process being busy."""
+MAX_SILENCE_S: Final = PROBE_AFTER_S + PROBE_INTERVALS * PROBE_INTERVAL_S
+"""Maximum time that a request waits before it fails because the database does not respond."""
 CONNECT_S: Final = 10.0
-"""What letting us in may take a server that answers others."""
-ASK_EVERY_S: Final = 2.0
+"""Maximum time to open a connection to a server that responds to others."""
+PROBE_EVERY_S: Final = 2.0
 MAX_STATEMENT_S: Final = 70.0
-"""The server itself ends statements after 60 s; one that is silent longer has lost its server process."""
+"""The server itself ends statements after 60 s; one that takes longer has lost its server process."""
 RENEW_S: Final = 10
-"""A question to a silent server is put again after this: the machine that got it may not be there any more."""
-SILENT: Final = "the database is silent: it neither answers nor refuses"
+"""Time after which a probe of a silent server is repeated, since the host that received it may have been replaced."""
+SILENT: Final = "the database does not respond: it neither accepts nor rejects connections"
 
 
 class WatchedConnection(psycopg.AsyncConnection[Any]):
-    """A connection whose statements end when the server has fallen silent."""
+    """A connection whose statements fail when the server stops responding."""
 
     pulse: Liveness | None = None
     transaction_sql: bytes = b""
-    """Sent with the start of each transaction: through a pooler of transactions no session has settings of its own."""
+    """Sent with the start of each transaction: through a pooler in transaction mode, a session has no settings."""
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - psycopg's
-        """Wait as psycopg does, for no longer than the server shows that it lives."""
+        """Wait as psycopg does, but only while the server responds."""
         if self.pulse is None:
             return await super().wait(gen, interval, timeout)
         with self.pulse.watching(partial(cut, self)):
@@ -91,17 +92,17 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
             if result.status not in (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK):
                 raise psycopg.errors.error_from_result(result, encoding=self.info.encoding)
 
-    async def cancel_safe(self, *, timeout: float = LOOK_S) -> None:  # noqa: ASYNC109 - psycopg's
-        """Ask the server to end the statement, unless nobody is there to be asked."""
+    async def cancel_safe(self, *, timeout: float = PROBE_INTERVAL_S) -> None:  # noqa: ASYNC109 - psycopg's
+        """Ask the server to cancel the statement, unless the server does not respond."""
         if self.pulse is None or not self.pulse.is_silent:
-            await super().cancel_safe(timeout=min(timeout, LOOK_S))
+            await super().cancel_safe(timeout=min(timeout, PROBE_INTERVAL_S))
 
 
 class Liveness:
-    """Watches over the connections of one process to one database."""
+    """Monitors the connections of one process to one database."""
 
     def __init__(self, database_url: str, settings: Mapping[str, str] | None = None) -> None:
-        """Open nothing yet; `settings` are parameters of the server for each session or, with a pooler, transaction."""
+        """Configure the monitor; `settings` are server parameters of each session or, with a pooler, transaction."""
         self.is_silent = False
         self._database_url = pooler.plain(database_url)
         self._session_sql, self._transaction_sql = b"", b""
@@ -110,15 +111,15 @@ class Liveness:
         elif settings:
             self._session_sql = pooler.settings_sql({**settings, **pooler.SERVER_KEEPALIVE})
         self._waiting_since: dict[Callable[[], None], float] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self._monitoring: asyncio.Task[None] | None = None
         self._opened: list[WatchedConnection] = []
-        """Those that are open. A pool loses one whose first use is cancelled: `close` closes it all the same."""
+        """Open connections. A pool loses one whose first use is cancelled; `close` closes it nevertheless."""
 
     async def connect(self, *args: Any, **settings: Any) -> WatchedConnection:
-        """Return a connection that is watched over.
+        """Return a monitored connection.
 
         Raises:
-            psycopg.OperationalError: the database is away.
+            psycopg.OperationalError: the database is unavailable.
         """
         if self.is_silent:
             raise psycopg.OperationalError(SILENT)
@@ -128,13 +129,15 @@ class Liveness:
                     connection = await WatchedConnection.connect(*args, **settings)
                     await self._set_up(connection)
         except TimeoutError:
-            raise psycopg.OperationalError(f"not let in within {CONNECT_S} s") from None
+            raise psycopg.OperationalError(
+                f"the server accepted no connection within {CONNECT_S} s"
+            ) from None
         connection.pulse = self
         self._opened = [*(one for one in self._opened if not one.closed), connection]
         return connection
 
     async def _set_up(self, connection: WatchedConnection) -> None:
-        # psycopg names its statements by a counter from 0, in each process. From a random one, a pooler that shares a
+        # psycopg names its statements by a counter from 0 in each process. With a random start, a pooler that shares a
         # server connection by mistake cannot run the statement of another process.
         connection._prepared._prepared_idx = secrets.randbits(48)
         connection.transaction_sql = self._transaction_sql
@@ -147,62 +150,62 @@ class Liveness:
             raise
 
     def refuse_if_silent(self) -> None:
-        """Return while the database answers, as far as is known.
+        """Return if the database responds, as far as is known.
 
         Raises:
-            OperationalError: It has fallen silent, and has not answered since.
+            OperationalError: It stopped responding, and has not responded since.
         """
         if self.is_silent:
             raise OperationalError("", None, psycopg.OperationalError(SILENT), hide_parameters=True)
 
     @contextlib.contextmanager
-    def watching(self, give_up: Callable[[], None]) -> Iterator[None]:
-        """Call `give_up` when the server falls silent over what is asked of it in the block."""
-        timer = asyncio.get_running_loop().call_later(ASK_AFTER_S, self._wonder, give_up)
+    def watching(self, cut_off: Callable[[], None]) -> Iterator[None]:
+        """Call `cut_off` if the server stops responding while the block waits for it."""
+        timer = asyncio.get_running_loop().call_later(PROBE_AFTER_S, self._watch, cut_off)
         try:
             yield
         finally:
             timer.cancel()
-            self._waiting_since.pop(give_up, None)
+            self._waiting_since.pop(cut_off, None)
 
     async def close(self) -> None:
-        """Ask no more, and close what is still open."""
+        """Stop the probe, and close all open connections."""
         for connection in self._opened:
             await connection.close()
         self._opened = []
-        if self._asking is not None:
-            self._asking.cancel()
+        if self._monitoring is not None:
+            self._monitoring.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._asking
+                await self._monitoring
 
-    def _wonder(self, give_up: Callable[[], None]) -> None:
+    def _watch(self, cut_off: Callable[[], None]) -> None:
         if self.is_silent:
-            give_up()
+            cut_off()
             return
-        self._waiting_since[give_up] = asyncio.get_running_loop().time() - ASK_AFTER_S
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask(), name="pulse of the database")
+        self._waiting_since[cut_off] = asyncio.get_running_loop().time() - PROBE_AFTER_S
+        if self._monitoring is None or self._monitoring.done():
+            self._monitoring = asyncio.create_task(self._monitor(), name="database liveness")
 
-    async def _ask(self) -> None:
+    async def _monitor(self) -> None:
         while True:
-            look = asyncio.create_task(self._look(), name="look at the database")
+            probe = asyncio.create_task(self._look(), name="database probe")
             try:
-                for _ in range(LOOKS):
-                    await asyncio.wait({look}, timeout=LOOK_S)
-                if not look.done():
-                    self._fall_silent()
-                has_answered = await look
+                for _ in range(PROBE_INTERVALS):
+                    await asyncio.wait({probe}, timeout=PROBE_INTERVAL_S)
+                if not probe.done():
+                    self._mark_silent()
+                has_responded = await probe
             finally:
-                look.cancel()
-            if has_answered:
-                self._come_back()
+                probe.cancel()
+            if has_responded:
+                self._mark_responding()
                 self._cut_overdue()
             if not self._waiting_since and not self.is_silent:
                 return
-            await asyncio.sleep(ASK_EVERY_S if has_answered else 0)
+            await asyncio.sleep(PROBE_EVERY_S if has_responded else 0)
 
     async def _look(self) -> bool:
-        """Return whether the server said anything; a refusal is an answer too."""
+        """Return whether the server responded; a rejection is a response too."""
         loop = asyncio.get_running_loop()
         try:
             connection = await psycopg.AsyncConnection.connect(
@@ -222,20 +225,20 @@ class Liveness:
             await connection.close()
         return True
 
-    def _fall_silent(self) -> None:
+    def _mark_silent(self) -> None:
         if not self.is_silent:
             self.is_silent = True
             log.warning(SILENT, waiting=len(self._waiting_since))
-        for give_up in list(self._waiting_since):
-            give_up()
+        for cut_off in list(self._waiting_since):
+            cut_off()
 
-    def _come_back(self) -> None:
+    def _mark_responding(self) -> None:
         if self.is_silent:
             self.is_silent = False
-            log.warning("the database answers again")
+            log.warning("the database responds again")
 
     def _cut_overdue(self) -> None:
         overdue = asyncio.get_running_loop().time() - MAX_STATEMENT_S
-        for give_up, since in list(self._waiting_since.items()):
+        for cut_off, since in list(self._waiting_since.items()):
             if since < overdue:
-                give_up()
+                cut_off()

@@ -48,8 +48,8 @@ def load_queries(package: str, folder: str, constants: Mapping[str, str]) -> dic
         constants: SQL that replaces placeholders, by name.
 
     Raises:
-        QueryFileError: A file has not the right form, a name exists twice, or a part or a constant is unknown or not
-            used.
+        QueryFileError: A file does not have the right form, a name exists twice, or a part or a constant is unknown or
+            not used.
     """
     paths = sorted(files(package).joinpath(folder).iterdir(), key=lambda path: path.name)
     sources = {path.name: path.read_text(encoding="utf-8") for path in paths if path.name.endswith(".sql")}

@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 25
 MOST = 200
 
 Row = TypeVar("Row")
-Place = TypeVar("Place")
+Position = TypeVar("Position")
 
 
 class Moment(NamedTuple):
@@ -58,14 +58,14 @@ class Page:
         """Return the texts after which the page starts, for lists ordered by several names; `None` for the first."""
         return self._parse(lambda *at: _as_many(at, count))
 
-    def slice(self, rows: Sequence[Row], place_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
+    def slice(self, rows: Sequence[Row], position_of: Callable[[Row], tuple[Any, ...]]) -> Slice[Row]:
         """Return the page made of `rows`, of which the query has fetched one more than `limit`."""
         if len(rows) <= self.limit:
             return Slice(rows, None)
-        kept = rows[: self.limit]
-        return Slice(kept, cursor_of(*place_of(kept[-1])))
+        rows_of_page = rows[: self.limit]
+        return Slice(rows_of_page, cursor_of(*position_of(rows_of_page[-1])))
 
-    def _parse(self, read: Callable[..., Place]) -> Place | None:
+    def _parse(self, read: Callable[..., Position]) -> Position | None:
         if self.cursor is None:
             return None
         try:
@@ -78,39 +78,39 @@ class Page:
             ) from error
 
 
-def cursor_of(*place: Any) -> str:
-    """Return the cursor of the page that starts after `place`."""
-    written = json.dumps([at.isoformat() if isinstance(at, datetime) else str(at) for at in place])
+def cursor_of(*position: Any) -> str:
+    """Return the cursor of the page that starts after `position`."""
+    written = json.dumps([at.isoformat() if isinstance(at, datetime) else str(at) for at in position])
     return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
 
 
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
-        raise ValueError("a moment without a zone")
+        raise ValueError("a time without a time zone")
     return at
 
 
 def _id(row_id: object) -> UUID:
-    if not isinstance(row_id, str):  # `UUID` fails in ways of its own
-        raise TypeError("an id that is not text")
+    if not isinstance(row_id, str):  # `UUID` raises other errors
+        raise TypeError("an ID that is not text")
     return UUID(row_id)
 
 
 def _text(at: object) -> str:
     if not isinstance(at, str):
-        raise TypeError("a place that is not text")
+        raise TypeError("a position that is not text")
     if unstorable(at) is not None:
-        raise ValueError("a text that no row has")
+        raise ValueError("a text that cannot be stored")
     return at
 
 
 def _as_many(texts: tuple[object, ...], count: int) -> tuple[str, ...]:
     if len(texts) != count:
-        raise ValueError("a place of another list")
-    return tuple(_text(one) for one in texts)
+        raise ValueError("a position in another list")
+    return tuple(_text(text) for text in texts)
 
 
 def _bounded(number: int) -> int:
     if abs(number) >= 2**63:
-        raise ValueError("no id is that large")
+        raise ValueError("a number that no ID has")
     return number

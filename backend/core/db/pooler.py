@@ -1,7 +1,8 @@
-"""Databases behind a pooler that lends its connections for one transaction at a time, as Supabase's and PgBouncer.
+"""Support databases behind a pooler in transaction mode, such as Supabase's pooler and PgBouncer.
 
-What one transaction leaves in the server's connection, the next one of somebody else would find. So nothing is
-prepared there, no connection option is set, and every lock and setting of ours ends with its transaction anyway.
+Such a pooler lends a server connection for one transaction. A prepared statement or a session setting would stay in the
+server connection and affect the next client. So no statement is prepared and no connection option is set there, and
+all locks and settings end with their transaction.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 SUPABASE_PORT: Final = 6543
-"""Where Supabase's pooler lends for a transaction; on 5432 it lends for a session."""
+"""Supabase's pooler is in transaction mode on this port; on 5432 it is in session mode."""
 MARK: Final = "pgbouncer"
-"""`?pgbouncer=true` in an address says the same of any other port; other libraries know the word, too."""
+"""`?pgbouncer=true` in a URL marks a pooler in transaction mode on any other port; other libraries use the same
+name."""
 
 KEEPALIVE: Final = {
     "keepalives": 1,
@@ -26,7 +28,7 @@ KEEPALIVE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""Parameters of libpq: a server that is lost without closing its connections is noticed within about 10 s."""
+"""Parameters of libpq: the loss of a server that did not close its connections is noticed within about 10 s."""
 
 SERVER_KEEPALIVE: Final = {
     "tcp_keepalives_idle": "5",
@@ -34,7 +36,7 @@ SERVER_KEEPALIVE: Final = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
-"""Parameters of a session: the server ends it, and frees its locks, when our host is lost without closing it."""
+"""Parameters of a session: the server ends it, and releases its locks, if this host is lost without closing it."""
 
 
 class WrongPoolerMode(PurasError):
@@ -44,13 +46,13 @@ class WrongPoolerMode(PurasError):
 
 
 def pools_transactions(database_url: str) -> bool:
-    """Return whether the address is that of such a pooler: by its port, or because it says so."""
+    """Return whether the URL is that of a pooler in transaction mode: by its port or by its `pgbouncer` parameter."""
     url = _parsed(database_url)
     return url is not None and (url.port == SUPABASE_PORT or url.query.get(MARK) in ("true", "1"))
 
 
 def plain(database_url: str) -> str:
-    """The address for the database's own library: without the name of a driver, and what only we understand in it."""
+    """Return the URL for libpq: without the name of a driver and without the parameters that only this module uses."""
     if "+" not in database_url.partition("://")[0] and MARK not in database_url:
         return database_url
     url = _parsed(database_url)
@@ -61,9 +63,9 @@ def plain(database_url: str) -> str:
 
 
 def connect_settings(database_url: str, *, prepare_threshold: int | None = 5) -> dict[str, Any]:
-    """Return what a connection to the URL is opened with; what the URL says itself has precedence.
+    """Return the parameters with which a connection to the URL is opened; those in the URL take precedence.
 
-    Startup options are not among them, since PgBouncer rejects them in each mode: see `settings_sql`.
+    Startup options are not among them, because PgBouncer rejects them in each mode: see `settings_sql`.
     """
     url = _parsed(database_url)
     given = {} if url is None else url.query
@@ -78,11 +80,11 @@ def settings_sql(settings: Mapping[str, str], *, is_local: bool = False) -> byte
 
 
 def _parsed(database_url: str) -> URL | None:
-    """Return the parts of the URL; SQLAlchemy is imported here, for processes that need nothing of it."""
+    """Return the parts of the URL. SQLAlchemy is imported here, for processes that do not need it otherwise."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
         return make_url(database_url)
-    except (ArgumentError, ValueError):  # a `host=… dbname=…` of the library's own, or nothing at all
+    except (ArgumentError, ValueError):  # a `host=… dbname=…` string of libpq, or an empty one
         return None

@@ -1,7 +1,8 @@
-"""Statements that the server keeps prepared, and what passes between it and us when one is run.
+"""Run statements that the server keeps prepared.
 
-psycopg's cursors ask anew each time how a statement is written, what its columns are called and how its rows are made.
-For the few statements that every job runs that is most of what they cost here, so it is remembered.
+For each execution, psycopg's cursors determine again how a statement is written, what its columns are called and how
+its rows are made. For the few statements that every job runs, this is most of their cost in this process, so the
+results are cached.
 """
 
 from __future__ import annotations
@@ -20,32 +21,32 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 MAX_COMPILED: Final = 256
 MAX_PREPARED: Final = 256
-"""Of one connection; what comes beyond is sent whole each time."""
+"""Maximum per connection; further statements are sent in full each time."""
 
-_DIALECT: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it leaves it untyped
+_DIALECT: Final = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # not typed
 _GOOD: Final = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
 class Compiled(NamedTuple):
-    """A statement as the server reads it."""
+    """A statement in the form that the server reads."""
 
     statement: ClauseElement
-    """Kept so that its identity, by which it is found, is not given to another one."""
+    """Referenced here because its identity is the key of the cache, and must not be reused for another statement."""
     sql: bytes
     names: Sequence[str]
-    """Of its values, in the order of their numbers."""
+    """The names of its values, in the order of their numbers."""
     constants: Mapping[str, Any]
 
 
 class _Prepared(NamedTuple):
-    """A statement that one server process has prepared for values of these types."""
+    """A statement that one server process has prepared for values of certain types."""
 
     name: bytes
     make_row: Callable[[Sequence[Any]], Any]
 
 
 class Exchange:
-    """One connection's prepared statements."""
+    """The prepared statements of one connection."""
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self.connection = connection
@@ -56,10 +57,10 @@ class Exchange:
         self._transformer = Transformer(connection)
 
     async def run(self, compiled: Compiled, values: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of a statement, which is its own transaction.
+        """Run a statement as its own transaction, and return its rows.
 
         Raises:
-            psycopg.Error: the database refused it, or is away.
+            psycopg.Error: the database rejected the statement, or is unavailable.
         """
         given = [values[name] for name in compiled.names]
         rows: list[Any] = await self.connection.wait(self._exchange(compiled.sql, given))
@@ -99,7 +100,7 @@ class Exchange:
 
 
 def compiled(statement: ClauseElement) -> Compiled:
-    """Return the statement as the server reads it; one that was asked for lately is remembered."""
+    """Return the statement in the form that the server reads; recently used statements are cached."""
     known = _cache.get(id(statement))
     if known is not None:
         return known

@@ -1,4 +1,4 @@
-"""The rows of a project in one table as lines of JSON."""
+"""Export the rows of a project in one table as lines of JSON."""
 
 from __future__ import annotations
 
@@ -12,32 +12,33 @@ from sqlalchemy import Table, text
 from backend.core.db.engine import Database, metadata
 
 MANY: Final = 500
+"""Rows per page."""
 FEW: Final = 20
-"""Rows that may be megabytes each."""
+"""Rows per page of tables whose rows may be megabytes each."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedTable:
-    """A table of which a project gets its own rows."""
+    """A table of which a project can export its own rows."""
 
     name: str
     hidden: frozenset[str] = field(default=frozenset())
-    """Columns that are left out."""
+    """Columns that are not exported."""
     page: int = MANY
     condition: str = "project_id = :project_id"
-    """SQL: which rows are the project's."""
+    """SQL: the condition that selects the rows of the project."""
 
     @property
     def table(self) -> Table:
-        """Its columns."""
+        """Return the table with its columns."""
         return metadata.tables[self.name]
 
 
 async def lines(database: Database, exported: ExportedTable, project_id: UUID) -> AsyncIterator[bytes]:
-    """Yield the rows of a project as lines of JSON, in the order of their keys; pages keep transactions short."""
+    """Yield the rows of a project as lines of JSON, in the order of their keys, with one transaction per page."""
     last: dict[str, Any] = {}
     while True:
-        query = text(_query(exported, goes_on=bool(last)))
+        query = text(_query(exported, is_continued=bool(last)))
         async with database.transaction() as session:
             rows = (
                 await session.execute(query, {"project_id": project_id, "page": exported.page, **last})
@@ -46,19 +47,19 @@ async def lines(database: Database, exported: ExportedTable, project_id: UUID) -
             yield f"{row.line}\n".encode()
         if len(rows) < exported.page:
             return
-        last = {f"key_{place}": value for place, value in enumerate(rows[-1][1:])}
+        last = {f"key_{index}": value for index, value in enumerate(rows[-1][1:])}
 
 
-def _query(exported: ExportedTable, *, goes_on: bool) -> str:
+def _query(exported: ExportedTable, *, is_continued: bool) -> str:
     table = exported.table
     columns = ", ".join(
         f't."{column.name}"' for column in table.columns if column.name not in exported.hidden
     )
     keys = [f't."{column.name}"' for column in table.primary_key.columns]
-    behind = f"and ({', '.join(keys)}) > ({', '.join(f':key_{place}' for place in range(len(keys)))})"
-    aliases = ", ".join(f"{key} as key_{place}" for place, key in enumerate(keys))
+    after = f"and ({', '.join(keys)}) > ({', '.join(f':key_{index}' for index in range(len(keys)))})"
+    aliases = ", ".join(f"{key} as key_{index}" for index, key in enumerate(keys))
     return f"""
         select (select row_to_json(shown)::text from (select {columns}) shown) as line, {aliases}
-        from {table.name} t where {exported.condition} {behind if goes_on else ""}
+        from {table.name} t where {exported.condition} {after if is_continued else ""}
         order by {", ".join(keys)} limit :page
-    """  # noqa: S608 - names of our own tables and columns
+    """  # noqa: S608 - only names of tables and columns of this schema

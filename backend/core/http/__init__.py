@@ -1,1 +1,1 @@
-"""HTTP around every route: middleware, exception handlers, limits of requests, the client's IP address."""
+"""HTTP for all routes: middleware, exception handlers, limits of requests, the client's IP address."""

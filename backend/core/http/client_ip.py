@@ -28,7 +28,7 @@ def address_of(scope: Scope) -> str:
 
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
-    """Return the IP address that the request comes from.
+    """Return the IP address of the client that sent the request.
 
     X-Forwarded-For is read from its end, where each proxy appends the address of its client, as long as the entries
     are from trusted proxies. Entries before that may be forged.
@@ -36,9 +36,9 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     peer = address_of(scope)
     if not trusted or not _is_in(peer, trusted):
         return peer
-    said = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
+    forwarded = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
     nearest = peer
-    for hop in reversed(said.split(",")):
+    for hop in reversed(forwarded.split(",")):
         address = _address(hop)
         if address is None:
             break

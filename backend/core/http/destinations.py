@@ -1,7 +1,7 @@
-"""What a browser may use a response of the API for: to read, show, play or save it, never to run or embed it.
+"""Restrict how a browser may use responses of the API: it may read, show, play or save them, not run or embed them.
 
-Files of a drive, results and bundles hold what users chose, on the same origin as the pages of the studio. A browser
-says in `Sec-Fetch-Dest` what a request is for; nothing that the API serves is a script, a style, a worker or a frame.
+Files of a drive, results and bundles contain data of users, and have the same origin as the pages of the studio. A
+browser sends the purpose of a request in `Sec-Fetch-Dest`; the API serves no scripts, styles, workers or frames.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from starlette.types import Scope
 from backend.core.errors import NotAllowed
 
 ALLOWED: Final = frozenset({"", "empty", "document", "image", "audio", "video", "track"})
-"""`empty` is `fetch()`; `document` is a link that is opened, which saves a file. The rest is shown or played."""
+"""`empty` is `fetch()`; `document` is an opened link, which saves a file. The others are shown or played."""
 
 
 class DestinationRejected(NotAllowed):
-    """A browser asked for a response of the API as a script, a style, a worker or a frame."""
+    """A browser requested a response of the API as a script, a style, a worker or a frame."""
 
     code = "destination_rejected"
     message = (
-        "Nothing under this path is served as {destination!r}: files are read with fetch(), shown as image, video or "
-        "audio, or saved. Host scripts, styles and pages elsewhere."
+        "The API serves nothing as {destination!r}. Read files with fetch(), show them as image, video or audio, or "
+        "save them. Host scripts, styles and pages elsewhere."
     )
     destination: str
 
 
 def check(scope: Scope) -> None:
-    """Reject a request for something that the API serves to no one.
+    """Reject a request of a browser for something that the API does not serve.
 
-    Browsers without `Sec-Fetch-Dest` are held by the policy of the pages and by the kind of content.
+    Browsers without `Sec-Fetch-Dest` are restricted by the policy of the pages and by the content type.
 
     Raises:
-        DestinationRejected: The response would be run, applied or embedded.
+        DestinationRejected: The browser would run, apply or embed the response.
     """
     headers = Headers(scope=scope)
     if is_service_worker(headers):
@@ -45,5 +45,5 @@ def check(scope: Scope) -> None:
 
 
 def is_service_worker(headers: Headers) -> bool:
-    """Return whether a browser fetches the script of a service worker, which the studio does not have."""
+    """Return whether a browser requests the script of a service worker, which the studio does not have."""
     return headers.get("service-worker", "").strip().lower() == "script"

@@ -61,7 +61,7 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, RequestValidationError) and _is_not_json(request, error):
         kind = request.headers.get("content-type") or "nothing"
         error = Unsupported(
-            f"The body is JSON and must say so: send the header 'Content-Type: application/json'. It says {kind!r}."
+            f"The body must be JSON: send the header 'Content-Type: application/json' instead of {kind!r}."
         )
     return answer_to(error, request.method, request.url.path)
 
@@ -69,10 +69,8 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
 def _is_not_json(request: Request, error: RequestValidationError) -> bool:
     """Return whether the body was not parsed because its Content-Type is not JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    says_json = kind == "application/json" or kind.endswith("+json")
-    return not says_json and any(
-        one["loc"] == ("body",) and one["input"] is not None for one in error.errors()
-    )
+    is_json = kind == "application/json" or kind.endswith("+json")
+    return not is_json and any(one["loc"] == ("body",) and one["input"] is not None for one in error.errors())
 
 
 def as_puras_error(error: Exception) -> PurasError | None:
@@ -83,19 +81,15 @@ def as_puras_error(error: Exception) -> PurasError | None:
         return _of_validation(error)
     if isinstance(error, ServersUnavailable):
         log.warning("database or redis unavailable", error=type(error).__name__)
-        return Unavailable(
-            "The database or the queue does not answer right now. Nothing was lost; try again."
-        )
+        return Unavailable("The database or the queue does not respond. No data was lost; retry the request.")
     if isinstance(error, database_errors.DataError):
         log.warning("database rejected a value", error=type(error.orig).__name__)
         return Invalid(
-            "One of the values cannot be stored: a number too large, or a character that text cannot hold."
+            "One of the values cannot be stored: a number is too large, or a text contains an invalid character."
         )
     if isinstance(error, database_errors.IntegrityError):
         log.warning("database rejected a conflicting change", error=type(error.orig).__name__)
-        return Conflict(
-            "This contradicts something that was stored at the same moment. Read it again and retry."
-        )
+        return Conflict("The request conflicts with a concurrent change. Read the current state and retry.")
     return None
 
 
@@ -103,7 +97,7 @@ def _of_validation(error: RequestValidationError) -> PurasError:
     found = error.errors()
     for one in found:
         if one["type"] == "json_invalid":
-            why = one.get("ctx", {}).get("error", "it cannot be read")
+            why = one.get("ctx", {}).get("error", "it cannot be parsed")
             return Malformed(f"The body is not JSON: {why} at character {one['loc'][-1]}.")
     problems = [Problem(_path(one["loc"]), _problem_message(one)) for one in found]
     first = problems[0]
@@ -121,21 +115,21 @@ def _path(loc: tuple[int | str, ...]) -> str:
 
 def _problem_message(one: Mapping[str, Any]) -> str:
     if one["type"] == "missing":
-        return "This is required."
+        return "The field is required."
     if one["type"] == "extra_forbidden":
-        return "There is no such field here. Check its spelling, or leave it out."
+        return "The field is unknown. Check its spelling, or remove it."
     message: str = one["msg"]
     if "Expected UploadFile" in message:
-        return "This is a file: send it as a part of the form that has a file name."
+        return "The field is a file: send it as a part of the form with a file name."
     return message.removeprefix("Value error, ").rstrip(".") + "."
 
 
 def _of_http(error: HTTPException, method: str, path: str) -> JSONResponse:
     status = error.status_code
     detail = {
-        404: f"There is no {method} {path}. GET /openapi.json lists every route.",
-        405: f"{path} does not take {method}.",
-        413: "The body is larger than this route takes.",
+        404: f"The route {method} {path} does not exist. GET /openapi.json lists every route.",
+        405: f"{path} does not support {method}.",
+        413: "The body is larger than the limit of this route.",
     }.get(status, f"{error.detail or HTTPStatus(status).phrase}.")
     code = _CODES.get(status, HTTPStatus(status).phrase.lower().replace(" ", "_"))
     return _json(status, {"detail": detail, "code": code}, error.headers)

@@ -1,4 +1,4 @@
-"""The outermost layer of HTTP: request ids, one log line per request, security headers, and no error that escapes."""
+"""The outermost layer of HTTP: request IDs, one log line per request, security headers, responses for all errors."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from backend.core.http.exception_handlers import answer_to
 log = logs.get(__name__)
 
 BODY_GRACE_S: Final = 20.0
-"""A body may take this long,"""
+"""Time that any body may take."""
 LEAST_BYTES_PER_S: Final = 4096
-"""and longer only as far as so much of it has come each second."""
-_SANE_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
+"""Minimum speed of a body that takes longer."""
+_VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _API: Final = "/v1/"
 _QUIET: Final = ("/health", "/ready", "/_event", "/assets/")
-"""Paths that are asked for all the time; only their failures are logged."""
-_SEALED: Final = re.compile(r"^(/v1/drive/signed/|/bundles/).+", re.DOTALL)
-"""Paths that are themselves a credential are not logged whole."""
+"""Paths that are requested constantly; only their failures are logged."""
+_CREDENTIAL_PATHS: Final = re.compile(r"^(/v1/drive/signed/|/bundles/).+", re.DOTALL)
+"""Paths that contain a credential; the log contains only their beginning."""
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -42,7 +42,7 @@ _HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
 }
-"""Forms bring a policy of their own; without one a response is no page, whatever it holds."""
+"""Pages set a policy of their own; a response without one is not rendered as a page, whatever it contains."""
 _API_HEADERS: Final = {"Cache-Control": "no-store"}
 
 
@@ -53,14 +53,15 @@ class BodyTooSlow(PurasError):
     code = "body_too_slow"
 
     def describe(self) -> str:
+        """Return the detail of the error."""
         return (
-            f"The body did not come within {BODY_GRACE_S:.0f} s, and not at {LEAST_BYTES_PER_S:,} bytes a second "
-            "either. Send it again on a better line, a large file in parts."
+            f"The body did not arrive within {BODY_GRACE_S:.0f} s, and its speed was below {LEAST_BYTES_PER_S:,} bytes "
+            "per second. Retry on a faster connection, and upload a large file in parts."
         )
 
 
 class Boundary:
-    """ASGI middleware around everything: what goes out has a request id, safe headers, and an error's own shape."""
+    """ASGI middleware around everything: each response has a request ID and security headers, each error a body."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool, proxies: Sequence[Network] = ()) -> None:
         self._app = app
@@ -70,6 +71,7 @@ class Boundary:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -77,23 +79,25 @@ class Boundary:
             scope["client"] = (client_address(scope, self._proxies), 0)
         request_id = _request_id(scope)
         with bound_contextvars(request_id=request_id):
-            await self._answer(scope, receive, _Outgoing(scope, send, self._headers_for(scope, request_id)))
+            await self._respond(
+                scope, receive, _ResponseSender(scope, send, self._headers_for(scope, request_id))
+            )
 
-    async def _answer(self, scope: Scope, receive: Receive, outgoing: _Outgoing) -> None:
-        began = time.perf_counter()
+    async def _respond(self, scope: Scope, receive: Receive, sender: _ResponseSender) -> None:
+        started = time.perf_counter()
         try:
-            _refuse_nul(scope)
+            _reject_nul(scope)
             destinations.check(scope)
-            await self._app(scope, _Incoming(receive, outgoing), outgoing)
+            await self._app(scope, _BodyReader(receive, sender), sender)
         except ClientDisconnect:
-            pass  # nobody is left to hear an answer, or one is out already
+            pass  # the client has disconnected, or already has a response
         except Exception as error:
             response = answer_to(error, scope["method"], _loggable(scope["path"]))
-            if outgoing.status:
-                raise  # half an answer is out: only a broken connection tells the caller that the rest is missing
-            await response(scope, receive, outgoing)
+            if sender.status:
+                raise  # part of a response is sent: only a broken connection shows that the rest is missing
+            await response(scope, receive, sender)
         finally:
-            _log(scope, outgoing.status, time.perf_counter() - began)
+            _log(scope, sender.status, time.perf_counter() - started)
 
     def _headers_for(self, scope: Scope, request_id: str) -> dict[str, str]:
         of_api = _API_HEADERS if scope["path"].startswith(_API) else {}
@@ -101,7 +105,7 @@ class Boundary:
 
 
 class ApiCors:
-    """ASGI middleware that opens `/v1` to pages of any origin, without cookies, and nothing else."""
+    """ASGI middleware that allows pages of any origin to use `/v1`, without cookies, and no other path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -148,44 +152,45 @@ class ApiCors:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
         is_api = scope["type"] == "http" and scope["path"].startswith(_API)
         await (self._open if is_api else self._app)(scope, receive, send)
 
 
-class _Incoming:
-    """Reads a request's body for as long as it comes at a speed that any line has."""
+class _BodyReader:
+    """Reads the body of a request, as long as it arrives at the minimum speed."""
 
-    def __init__(self, receive: Receive, outgoing: _Outgoing) -> None:
+    def __init__(self, receive: Receive, sender: _ResponseSender) -> None:
         self._receive = receive
-        self._outgoing = outgoing
+        self._sender = sender
         self._waited_s = 0.0
         self._bytes = 0
         self._has_ended = False
 
     async def __call__(self) -> Message:
-        """Return the next part.
+        """Return the next part of the body.
 
         Raises:
-            ClientDisconnect: It does not come; the answer that says so is out.
+            ClientDisconnect: It does not arrive in time; the error response is sent.
         """
         if self._has_ended:
-            return await self._receive()  # of the connection's end, which nobody is held to
+            return await self._receive()  # the client may disconnect at any time
         left_s = BODY_GRACE_S + self._bytes / LEAST_BYTES_PER_S - self._waited_s
-        began = time.monotonic()
+        started = time.monotonic()
         try:
             async with asyncio.timeout(max(0.0, left_s)):
                 message = await self._receive()
         except TimeoutError:
-            await self._outgoing.say(BodyTooSlow(), Connection="close")  # what still comes is no new request
+            await self._sender.replace_by(BodyTooSlow(), Connection="close")  # the rest is not a new request
             raise ClientDisconnect from None
-        self._waited_s += time.monotonic() - began
+        self._waited_s += time.monotonic() - started
         self._bytes += len(message.get("body", b""))
         self._has_ended = not message.get("more_body", False)
         return message
 
 
-class _Outgoing:
-    """Sends messages on, and puts our headers where the answer has not set its own."""
+class _ResponseSender:
+    """Sends the messages of a response, and adds the headers that the response does not set itself."""
 
     def __init__(self, scope: Scope, send: Send, headers: dict[str, str]) -> None:
         self._scope = scope
@@ -193,49 +198,49 @@ class _Outgoing:
         self._headers = headers
         self._is_replaced = False
         self.status = 0
-        """Of the answer that has begun; 0 before."""
+        """Status of the response that has started; 0 before."""
 
     async def __call__(self, message: Message) -> None:
         if self._is_replaced:
             return
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            # The framework's limit on bodies answers in bare words; it is said in ours.
+            # The framework rejects large bodies with plain text; replace it by an error of the API.
             is_bare = headers.get("content-type", "text/plain").startswith("text/plain")
             if message["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and is_bare:
-                await self.say(TooLarge("The body is larger than this route takes."))
+                await self.replace_by(TooLarge("The body is larger than the limit of this route."))
                 return
             self.status = message["status"]
-            of_this_answer = self._scope.get("state", {}).get("answer_headers", {})
-            for name, value in {**self._headers, **of_this_answer}.items():
+            of_this_response = self._scope.get("state", {}).get("answer_headers", {})
+            for name, value in {**self._headers, **of_this_response}.items():
                 headers.setdefault(name, value)
         await self._send(message)
 
-    async def say(self, error: PurasError, **headers: str) -> None:
-        """Answer with the error, in place of whatever the application is going to say, if it has not begun yet."""
+    async def replace_by(self, error: PurasError, **headers: str) -> None:
+        """Respond with the error instead of the response of the application, if that has not started."""
         if self.status == 0:
             response = answer_to(error, self._scope["method"], self._scope["path"])
             response.headers.update(headers)
-            await response(self._scope, _nothing_more, self)
+            await response(self._scope, _disconnected, self)
         self._is_replaced = True
 
 
-async def _nothing_more() -> Message:
+async def _disconnected() -> Message:
     return {"type": "http.disconnect"}
 
 
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else uuid4().hex
+    return given if _VALID_ID.fullmatch(given) else uuid4().hex
 
 
-def _refuse_nul(scope: Scope) -> None:
+def _reject_nul(scope: Scope) -> None:
     if "\x00" in scope["path"] or b"%00" in scope.get("query_string", b""):
-        raise Malformed("The address holds a NUL character. Take it out.")
+        raise Malformed("The URL contains a NUL character. Remove it.")
 
 
 def _loggable(path: str) -> str:
-    return _SEALED.sub(r"\1…", path)
+    return _CREDENTIAL_PATHS.sub(r"\1…", path)
 
 
 def _log(scope: Scope, status: int, took_s: float) -> None:

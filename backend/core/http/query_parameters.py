@@ -1,4 +1,4 @@
-"""Rejects query parameters that a route does not have, as unknown fields of a body are rejected.
+"""Reject query parameters that a route does not have, as unknown fields of a body are rejected.
 
 A misspelled filter would otherwise return everything.
 """
@@ -16,14 +16,14 @@ from backend.core.errors import Invalid, Problem
 from backend.core.names import suggestion
 
 EVERYWHERE: Final = frozenset({"project"})
-"""Sessions name their project with it on any route."""
+"""Sessions send the ID of their project with it on any route."""
 MAX_NAMED: Final = 20
 MAX_CHARACTERS: Final = 100
 
 
 def names(route: APIRoute) -> frozenset[str]:
     """Return the names of the query parameters that a route and its dependencies declare."""
-    # Fields of a model of query parameters are none of these.
+    # These are not query parameters; a model of query parameters has another type of field.
     others = params.Path | params.Header | params.Cookie
     fields = get_flat_params(route.dependant)
     return frozenset(field.alias for field in fields if not isinstance(field.field_info, others))
@@ -33,16 +33,20 @@ def reject_unknown(given: Iterable[str], known: frozenset[str]) -> None:
     """Reject a request with query parameters that its route does not have.
 
     Raises:
-        Invalid: It has some; the error names them.
+        Invalid: The request has such parameters; the error names them.
     """
     unknown = sorted(set(given) - known - EVERYWHERE)
     if not unknown:
         return
-    listed = f"Known are: {', '.join(sorted(known))}." if known else "This route takes none."
+    listed = (
+        f"Supported parameters: {', '.join(sorted(known))}."
+        if known
+        else "This route has no query parameters."
+    )
     problems = [
         Problem(
             f"query.{name[:MAX_CHARACTERS]}",
-            f"There is no such query parameter here.{suggestion(name, known) or f' {listed}'}",
+            f"The query parameter is unknown.{suggestion(name, known) or f' {listed}'}",
         )
         for name in unknown[:MAX_NAMED]
     ]

@@ -1,1 +1,1 @@
-"""Count what a process does: the counters themselves, requests, and counts that a commit completes."""
+"""Metrics that a process counts: the instruments, requests, and counts that take effect with a commit."""

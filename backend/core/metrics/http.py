@@ -1,4 +1,4 @@
-"""Counting requests: ASGI middleware around everything that the API answers."""
+"""Count requests: ASGI middleware around the whole application."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ class Counted:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and count it when its answer has ended, however it ends."""
+        """Pass the request on, and count it when its response has ended, also after an error."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         scope["puras.began_ns"] = time.time_ns()
-        status = 499  # whoever asked has gone before there was an answer
+        status = 499  # unless a response starts: the client has disconnected
 
-        async def noting(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
-        began = time.perf_counter()
+        start = time.perf_counter()
         try:
-            await self._app(scope, receive, noting)
+            await self._app(scope, receive, record_status)
         except Exception:
             status = 500 if status == 499 else status
             raise
         finally:
-            _count(scope, status, time.perf_counter() - began)
+            _count(scope, status, time.perf_counter() - start)
 
 
 def method_of(scope: Scope) -> str:
-    """Return the request's method; one that HTTP does not know is `other`."""
+    """Return the method of the request, or `other` for a method that HTTP does not define."""
     return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def began_ns(scope: Scope) -> int | None:
-    """When the request came, in nanoseconds of the wall clock."""
-    came: int | None = scope.get("puras.began_ns")
-    return came
+    """Return when the request arrived, in nanoseconds of the wall clock."""
+    started: int | None = scope.get("puras.began_ns")
+    return started
 
 
 def route_of(scope: Scope) -> str:
-    """`/v1/jobs/{job_id}`, with the prefixes of all routers; what no route has is `unmatched`."""
+    """Return the template of the route, such as `/v1/jobs/{job_id}`, or `unmatched` if no route matches."""
     chosen = scope.get("fastapi", {}).get("effective_route_context")  # where FastAPI keeps the prefixes
     template = getattr(chosen, "path_format", "") or getattr(scope.get("route"), "path", "")
     return template or UNMATCHED

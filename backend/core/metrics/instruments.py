@@ -25,11 +25,11 @@ REGISTRY: Final = CollectorRegistry(auto_describe=False)
 """A separate registry: the default one of the library adds metrics of a single process."""
 
 _QUICK: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Seconds of things that should take milliseconds."""
+"""Seconds, for operations that normally take milliseconds."""
 _LONG: Final = (0.005, 0.01, 0.025, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)
-"""Seconds of things that may take half an hour."""
+"""Seconds, for operations that can take half an hour."""
 _HTTP: Final = (0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
-"""Few, since there is a set of them for each route."""
+"""Few buckets, since each route has its own."""
 
 
 def _counter(name: str, help_text: str, *labels: str) -> Counter:
@@ -119,7 +119,7 @@ SWEEP: Final = _histogram("puras_sweep_seconds", "Duration of one sweep.", bucke
 WORKERS_LOST: Final = _counter("puras_workers_lost_total", "Worker processes whose lease expired.")
 JOBS_LOST: Final = _counter("puras_jobs_lost_total", "Jobs that were running in a lost worker process.")
 SWEEP_ADMITTED: Final = _counter(
-    "puras_sweep_admitted_jobs_total", "Parked jobs that a sweep admitted to the window of their project."
+    "puras_sweep_admitted_jobs_total", "Queued jobs that a sweep admitted to the window of their project."
 )
 
 SANDBOX_START: Final = _histogram(

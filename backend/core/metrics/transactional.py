@@ -1,4 +1,4 @@
-"""Counting what a unit of work does, once it is committed: a rolled back or refused one counts nothing."""
+"""Count what a unit of work does when it is committed; one that is rolled back counts nothing."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _SINGLE: Final = DATABASE_COMMITS.labels("single")
 
 
 class UnitOfWork(Protocol):
-    """What remembers counts until it has committed."""
+    """A session, which stores counts until its commit."""
 
     @property
     def info(self) -> dict[Any, Any]:
-        """Room for them."""
+        """Return the dictionary that contains them."""
 
 
 def note(session: UnitOfWork, counter: Counter, amount: float = 1) -> None:
-    """Remember to count until the session's unit of work has committed."""
+    """Count when the unit of work of the session is committed."""
     session.info.setdefault("counts", []).append((counter, amount))
 
 
 def count(session: UnitOfWork, *, is_single: bool = False) -> None:
-    """Count the committed unit of work and what it has noted."""
+    """Count the committed unit of work and its noted counts."""
     (_SINGLE if is_single else _TRANSACTION).inc()
     noted: list[tuple[Counter, float]] = session.info.pop("counts", [])
     for counter, amount in noted:

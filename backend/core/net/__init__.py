@@ -1,1 +1,1 @@
-"""Outbound connections to addresses that others choose: only public ones, within limits."""
+"""Outbound connections to URLs of tenants and users: only to public addresses, with limits."""

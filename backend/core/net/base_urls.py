@@ -1,4 +1,4 @@
-"""Base URLs of servers that operators and projects name: those of models, media and gateways."""
+"""Validate the base URLs of servers that operators and projects configure: for models, media and gateways."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pydantic import AfterValidator
 
 
 def address_of(address: str) -> str:
-    """An address in front of `/v1/messages` in the one form in which it is kept.
+    """Return a base URL in normalized form, without a trailing `/v1`.
 
     Raises:
-        ValueError: it is not an address, or holds a password or a query.
+        ValueError: It is not a URL, or contains a password or a query.
     """
     try:
         parts = urlsplit(address)
@@ -20,9 +20,9 @@ def address_of(address: str) -> str:
     except ValueError:
         is_address = False
     if not is_address or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not the address of a server: write 'https://…', without /v1/messages")
+        raise ValueError("is not the URL of a server: write 'https://…', without /v1/messages")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("holds more than an address: a key belongs into the variable that 'key_env' names")
+        raise ValueError("contains more than a base URL: store a key in the variable that 'key_env' names")
     return address.rstrip("/").removesuffix("/v1")
 
 

@@ -29,7 +29,7 @@ class NotReached(httpx2.ConnectError):
     def __init__(self, sentence: str, request: httpx2.Request, reason: NotReachedReason) -> None:
         super().__init__(sentence, request=request)
         self.sentence = sentence
-        """Completes another sentence. That of `PublicDestinations` begins with `its`: `its host has no address`."""
+        """Part of a message. From `PublicDestinations` it starts with `its`, as in `its host has no address`."""
         self.reason: NotReachedReason = reason
 
 
@@ -117,12 +117,14 @@ class PublicDestinations:
     def _check_url(self, request: httpx2.Request) -> None:
         url, port = request.url, port_of(request.url)
         if url.scheme not in self._schemes:
-            raise NotReached(f"its address is not {' or '.join(sorted(self._schemes))}", request, "scheme")
+            raise NotReached(
+                f"its URL is not {' or '.join(sorted(self._schemes))}", request, "scheme"
+            )
         if url.userinfo:
-            raise NotReached("its address holds a user name or a password", request, "user_info")
+            raise NotReached("its URL contains a user name or a password", request, "user_info")
         if self._ports is not None and port not in self._ports:
             listed = ", ".join(map(str, sorted(self._ports)))
-            sentence = f"its port {port} is none of {listed}, which are all that it may have"
+            sentence = f"its port {port} is not allowed; use one of {listed}"
             raise NotReached(sentence, request, "port")
 
 
@@ -156,7 +158,7 @@ class EgressDestinations:
     def unanswered(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.TransportError:
         """Return an error that names the host and the port."""
         target = target_of(request.url)
-        sentence = f"{target.host} does not answer on port {target.port}: {str(error) or 'timeout'}"
+        sentence = f"{target.host} does not respond on port {target.port}: {str(error) or 'timeout'}"
         return NotReached(sentence, request, "no_response")
 
     def _target(self, request: httpx2.Request) -> Target:
@@ -164,10 +166,10 @@ class EgressDestinations:
         try:
             if url.scheme not in PORTS:
                 raise Malformed(
-                    f"{url.scheme or 'nothing'}: is not http: or https:, and there is no other way"
+                    f"the scheme {url.scheme or 'nothing'}: is not supported; use https: or http:"
                 )
             if url.userinfo:
-                raise Malformed("the address holds a user name or a password: leave them out")
+                raise Malformed("the URL contains a user name or a password: remove them")
             return target_of(url)
         except Malformed as malformed:
             raise NotReached(malformed.sentence, request, "malformed") from None

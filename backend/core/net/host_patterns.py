@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from backend.core.net.public_addresses import is_public
 
 USUAL_PORTS: Final = (80, 443)
-MAX_HOSTS: Final = 200  # of one skill: what a door is told of must fit into one message
+MAX_HOSTS: Final = 200
+"""Maximum hosts of one skill: the configuration of a gateway must fit into one message."""
 _LABEL: Final = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"({_LABEL}\.)+[a-z]([a-z0-9-]{{0,61}}[a-z0-9])?\Z")
 _WITH_PORT: Final = re.compile(
@@ -19,24 +20,24 @@ _MAX_CHARACTERS: Final = 253
 
 
 class HostPattern(NamedTuple):
-    """One entry of the list."""
+    """One entry of the list of hosts."""
 
     host: str
-    """In lower case, an IPv6 address in its short form and without brackets."""
+    """In lower case; an IPv6 address in its short form and without brackets."""
     is_wildcard: bool
-    """Names below the host, at any depth, and not the host itself."""
+    """Whether the entry means the names below the host, at any depth, and not the host itself."""
     port: int | None
-    """None for the usual ones, 80 and 443."""
+    """None for the usual ports, 80 and 443."""
 
     def matches(self, host: str, port: int) -> bool:
-        """Whether a normalised host and a port are what this entry means."""
+        """Return whether the entry allows a normalized host and a port."""
         if port != self.port and (self.port is not None or port not in USUAL_PORTS):
             return False
         return host.endswith("." + self.host) if self.is_wildcard else host == self.host
 
 
 def parse_host(text: str) -> HostPattern | None:
-    """The entry as it is meant, or none when it is not a host."""
+    """Return the entry, or None if the text is not a host."""
     text = text.lower()
     if (address := _public(text)) is not None:
         return HostPattern(address, is_wildcard=False, port=None)
@@ -54,5 +55,5 @@ def parse_host(text: str) -> HostPattern | None:
 
 
 def _public(text: str) -> str | None:
-    """The short form of a literal address that a door could ever dial."""
+    """Return the short form of a literal public address, or None."""
     return str(ip_address(text)) if is_public(text) else None

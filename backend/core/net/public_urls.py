@@ -1,4 +1,4 @@
-"""Addresses of servers that tenants name: their form, and whether the internet could have such a host.
+"""Validate the URLs of servers that tenants configure: their form, and whether the internet could have such a host.
 
 `destinations` checks the addresses of a name with every connection; this module reports a mistake immediately.
 """
@@ -16,15 +16,15 @@ MAX_CHARACTERS: Final = 2_000
 
 
 def listed(hosts: str | None) -> frozenset[str]:
-    """The operator's comma-separated `host:port`, one by one."""
+    """Return the entries of the operator's comma-separated list of `host:port`."""
     return frozenset(host.strip().lower() for host in (hosts or "").split(",") if host.strip())
 
 
 def ports_of(ports: str | None) -> frozenset[int]:
-    """The operator's comma-separated ports, one by one.
+    """Return the ports in the operator's comma-separated list.
 
     Raises:
-        ValueError: one is not a port.
+        ValueError: An entry is not a port.
     """
     named = [port.strip() for port in (ports or "").split(",") if port.strip()]
     for port in named:
@@ -34,21 +34,21 @@ def ports_of(ports: str | None) -> frozenset[int]:
 
 
 def split(address: str) -> SplitResult | None:
-    """The parts of an address of HTTP; none when it is not one that everybody reads in the same way."""
+    """Return the parts of an HTTP URL; None if it is not one, or if programs could read it differently."""
     try:
         parts = urlsplit(address)
         is_address = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return None
     has_blanks = any(ord(letter) <= 32 or ord(letter) == 127 for letter in address)
-    is_sound = is_address and not has_blanks and "\\" not in address and parts.scheme in PORTS
-    return parts if is_sound and len(address) <= MAX_CHARACTERS else None
+    is_valid = is_address and not has_blanks and "\\" not in address and parts.scheme in PORTS
+    return parts if is_valid and len(address) <= MAX_CHARACTERS else None
 
 
 def may_be_public(host: str) -> bool:
-    """Whether the internet could have such a host: a name with a dot, or an address that is public."""
+    """Return whether the internet could have such a host: a name with a dot, or a public address."""
     if is_public(host):
         return True
     last = host.rstrip(".").rpartition(".")[2]
-    is_number = last.isdigit() or last.startswith("0x")  # an address that is not public, or a spelling of one
+    is_number = last.isdigit() or last.startswith("0x")  # an address that is not public, in any notation
     return "." in host.strip(".") and ":" not in host and not is_number

@@ -19,9 +19,11 @@ import httpx2
 
 from backend.core.net.destinations import Destinations, port_of
 
-_MAX_ADDRESSES: Final = 4  # of one name that are tried
+_MAX_ADDRESSES: Final = 4
+"""Addresses of one name that are tried."""
 _ANY_ENCODING: Final = 32 + zlib.MAX_WBITS  # gzip or zlib, recognized by the first bytes
-_PIECE_BYTES: Final = 1 << 16  # of decompressed data that are in memory at once
+_PIECE_BYTES: Final = 1 << 16
+"""Maximum decompressed data of one response in memory at the same time."""
 
 
 class ResponseTooLarge(httpx2.ReadError):
@@ -41,18 +43,18 @@ class UnexpectedEncoding(httpx2.DecodingError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much of a response is read, how long it may take, and which connections are reused."""
+    """Limits of a response: its size, its duration, and which connections are reused."""
 
     max_response_bytes: int
-    """Of one body, on the wire and after decompression."""
+    """Limit of one body, on the wire and after decompression."""
     timeout: httpx2.Timeout = field(default_factory=lambda: httpx2.Timeout(10.0))
-    """Of the single steps of a request that a client sends; `deadline_s` bounds their sum."""
+    """Limits of the single steps of a request; `deadline_s` limits their sum."""
     deadline_s: float | None = None
-    """Of all requests of one `guarded_client`, with their redirects and bodies."""
+    """Limit of all requests of one `guarded_client`, with their redirects and bodies."""
     max_redirects: int = 0
-    """That one `guarded_client` follows; each is checked like a first request."""
+    """Redirects that one `guarded_client` follows; each is checked like a first request."""
     connect_s: float | None = None
-    """To one address, if this is shorter than what the client allows."""
+    """Time to connect to one address, if this is shorter than what the client allows."""
     max_connections: int | None = None
     accept_encoding: str = "identity"
     keep_alive_origin: httpx2.URL | None = None
@@ -61,7 +63,7 @@ class Limits:
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
-    """Sends requests to checked addresses only, and bounds what comes back."""
+    """Sends requests to checked addresses only, and limits the responses."""
 
     def __init__(self, destinations: Destinations, limits: Limits) -> None:
         self._destinations = destinations
@@ -107,7 +109,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         for address in addresses[:_MAX_ADDRESSES]:
             try:
                 return await pool.handle_async_request(self._to(address, request))
-            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:  # nothing of it has been sent
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:  # nothing was sent
                 last = error
         raise self._destinations.unanswered(request, last) from None
 
@@ -151,7 +153,7 @@ async def guarded_client(
 
 @lru_cache(maxsize=1)
 def trusted_certificates() -> ssl.SSLContext:
-    """Return the certificate authorities that the host trusts; `SSL_CERT_FILE` names others."""
+    """Return the certificate authorities that the host trusts; `SSL_CERT_FILE` replaces them."""
     return ssl.create_default_context()  # takes tens of milliseconds, since it reads every certificate
 
 
@@ -201,7 +203,7 @@ def _decompressor(encoding: str) -> zlib._Decompress | None:
 
 
 def _decompressed(decompressor: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
-    """Yield what a chunk decompresses to, in pieces; what follows the end of the data is ignored."""
+    """Yield the decompressed data of a chunk in pieces; data after the end of the compressed stream is ignored."""
     try:
         while chunk and not decompressor.eof:
             yield decompressor.decompress(chunk, _PIECE_BYTES)

@@ -1,1 +1,1 @@
-"""Store what each process has counted in the database, and add up what all of them have."""
+"""Store the metrics of each process in the database, and add up those of all processes."""

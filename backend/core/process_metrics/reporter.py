@@ -1,4 +1,4 @@
-"""Writes the numbers of this process where every other finds them, every few seconds and when it ends."""
+"""Store the metrics of this process in the database, every few seconds and when the process ends."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from backend.core.process_metrics.snapshot import Samples, Snapshot
 log = logs.get(__name__)
 
 EVERY_S: Final = 5.0
-PATIENCE_S: Final = 3.0
-"""A database that takes longer is left alone until the next time."""
-COMPLAIN_EVERY_S: Final = 60.0
+TIMEOUT_S: Final = 3.0
+"""A report that takes longer is cancelled until the next one."""
+WARN_EVERY_S: Final = 60.0
 
 Role = Literal["api", "worker"]
 
 
 class Reporter:
-    """Reports until it is closed; a database that is away costs nothing but a line a minute in the log."""
+    """Stores metrics until it is closed; when the database is unavailable, it logs a warning once a minute."""
 
     def __init__(
         self,
@@ -39,25 +39,25 @@ class Reporter:
         registry: CollectorRegistry = REGISTRY,
         measure: Callable[[], None] = lambda: None,
     ) -> None:
-        """Prepare to report; `measure` sets the gauges that only its caller can."""
+        """Prepare to report; `measure` sets the gauges of the caller."""
         self.process_id = uuid4()
         self._measure = measure
         self._database = database
         self._role: Role = role
         self._registry = registry
-        self._has_entered = False
+        self._has_row = False
         self._stored: Samples = {}
-        self._folded: Samples = {}
-        """What earlier rows of this process held when they were folded away."""
+        self._merged: Samples = {}
+        """The values of earlier rows of this process, which were merged into the sums."""
         self._task: asyncio.Task[None] | None = None
-        self._complained_at = -COMPLAIN_EVERY_S
+        self._warned_at = -WARN_EVERY_S
 
     def start(self) -> None:
-        """Begin to report in the background."""
+        """Start to report in the background."""
         self._task = asyncio.create_task(self._report_forever(), name="metrics")
 
     async def close(self) -> None:
-        """Report a last time and stop."""
+        """Report for the last time, and stop."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -65,40 +65,40 @@ class Reporter:
         await self._try_to_report()
 
     def numbers(self) -> Snapshot:
-        """What this process has counted, less what is in the books under an earlier row of it.
+        """Return the metrics of this process, without the values that an earlier row of it has added to the sums.
 
-        Takes a few milliseconds, so that it is for a thread.
+        Call it in a thread, since it takes a few milliseconds.
         """
         self._measure()
         _measure_connections(self._database)
         now = snapshot.take(self._registry)
-        if not self._folded:
+        if not self._merged:
             return now
-        totals = {key: value - self._folded.get(key, 0.0) for key, value in now.totals.items()}
+        totals = {key: value - self._merged.get(key, 0.0) for key, value in now.totals.items()}
         return Snapshot(totals, now.gauges)
 
     async def report(self) -> None:
-        """Write the numbers now.
+        """Store the metrics now.
 
         Raises:
-            SQLAlchemyError: The database is away.
+            SQLAlchemyError: The database is unavailable.
         """
         numbers = await asyncio.to_thread(self.numbers)
         async with self._database.reading() as session:
-            if not self._has_entered:
+            if not self._has_row:
                 await store.enter(session, self.process_id, self._role, numbers)
-                self._has_entered = True
+                self._has_row = True
             elif not await store.write(session, self.process_id, numbers):
-                self._begin_anew()
+                self._start_new_row()
                 return
         self._stored = numbers.totals
 
-    def _begin_anew(self) -> None:
-        """The process was taken for dead and its row was folded: what that held is not counted again."""
-        self._folded = snapshot.added((self._folded, self._stored))
+    def _start_new_row(self) -> None:
+        """Start a new row: the row of this process was merged into the sums, which must not count it again."""
+        self._merged = snapshot.added((self._merged, self._stored))
         self._stored = {}
         self.process_id = uuid4()
-        self._has_entered = False
+        self._has_row = False
 
     async def _report_forever(self) -> None:
         while True:
@@ -108,12 +108,12 @@ class Reporter:
     async def _try_to_report(self) -> None:
         with background_tasks.log_and_continue("metrics"):
             try:
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(TIMEOUT_S):
                     await self.report()
             except (SQLAlchemyError, OSError) as error:  # a timeout is an OSError too
-                if time.monotonic() - self._complained_at >= COMPLAIN_EVERY_S:
-                    self._complained_at = time.monotonic()
-                    log.warning("metrics not stored; trying again", error=type(error).__name__)
+                if time.monotonic() - self._warned_at >= WARN_EVERY_S:
+                    self._warned_at = time.monotonic()
+                    log.warning("metrics not stored; will retry", error=type(error).__name__)
 
 
 def _measure_connections(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""What this process has counted so far, as plain data: sample by sample, each under a key of text."""
+"""Metrics of this process as plain data: samples, each under a text key."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _CREATED: Final = "_created"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The numbers of one process at one moment."""
+    """The metrics of one process at one time."""
 
     totals: Samples
-    """Counters and histograms: they only grow, and are kept when the process is gone."""
+    """Counters and histograms, which only increase and are kept after the process has ended."""
     gauges: Samples
-    """What is so now; gone with its process."""
+    """Current values, which are discarded when the process ends."""
 
 
 def take(registry: CollectorRegistry) -> Snapshot:
-    """Return the numbers of the registry now."""
+    """Return the current metrics of the registry."""
     totals: dict[str, float] = {}
     gauges: dict[str, float] = {}
     for family in registry.collect():
-        kept = gauges if family.type == "gauge" else totals
-        kept.update((key_of(name, labels), value) for name, labels, value in _samples(family))
+        target = gauges if family.type == "gauge" else totals
+        target.update((key_of(name, labels), value) for name, labels, value in _samples(family))
     return Snapshot(totals, gauges)
 
 
 def key_of(name: str, labels: Mapping[str, str]) -> str:
-    """Return the key of a sample; the same whichever process made it."""
+    """Return the key of a sample, which is the same in each process."""
     return _key(name, tuple(labels.items()))
 
 
@@ -47,7 +47,7 @@ def _key(name: str, labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def parse_key(key: str) -> tuple[str, dict[str, str]]:
-    """Return the name and the labels that a key was made of."""
+    """Return the name and the labels in a key."""
     name, labels = json.loads(key)
     return name, labels
 

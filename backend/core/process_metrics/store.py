@@ -1,7 +1,7 @@
-"""The numbers of all processes, in the database: each overwrites its own row, and the rows of dead ones are folded.
+"""Metrics of all processes in the database: each process overwrites its own row; rows of ended processes are merged.
 
-A row holds sums since its process began, so that writing it twice changes nothing. What a killed process counted since
-its last write is lost: a few seconds of counts, never a count twice.
+A row contains sums since the start of its process, so that writing it twice changes nothing. The counts of a killed
+process since its last write, of a few seconds, are lost; nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from backend.core.db.engine import AnySession
 from backend.core.process_metrics.snapshot import Samples, Snapshot
 
 GONE: Final = UUID(int=0)
-"""The row that holds what processes counted that are gone."""
+"""The row with the sums of processes that have ended."""
 FRESH: Final = timedelta(seconds=20)
-"""Gauges of a process that has not written for so long do not count any more."""
+"""The gauges of a process that has not written for this time are ignored."""
 FOLD_AFTER: Final = timedelta(hours=1)
-"""Longer than any pause of a process that lives; one that comes back all the same begins a new row."""
+"""Longer than any pause of a living process; one that writes again nevertheless starts a new row."""
 
 _ENTER: Final = text("""
 insert into process_metrics (id, role, totals, gauges, beat_at)
@@ -68,18 +68,18 @@ class Sums:
 
 
 async def enter(session: AnySession, process_id: UUID, role: str, numbers: Snapshot) -> None:
-    """Make the row of a process; again makes no difference."""
+    """Create or overwrite the row of a process."""
     await session.execute(_ENTER, {"role": role, **_values(process_id, numbers)})
 
 
 async def write(session: AnySession, process_id: UUID, numbers: Snapshot) -> bool:
-    """Overwrite the row of a process; False when it is not there any more, and then nothing is stored."""
+    """Overwrite the row of a process; return False and store nothing if the row does not exist any more."""
     found = await session.execute(_WRITE, _values(process_id, numbers))
     return found.scalar_one_or_none() is not None
 
 
 async def read(session: AnySession, *, except_id: UUID) -> Sums:
-    """Return the sums over all processes but one, which knows its own numbers better."""
+    """Return the sums over all processes except the caller's, which has newer values of its own."""
     rows = (await session.execute(_READ, {"except_id": except_id, "fresh": FRESH})).all()
     return Sums(
         totals={row.key: row.value for row in rows if not row.is_gauge},
@@ -88,7 +88,7 @@ async def read(session: AnySession, *, except_id: UUID) -> Sums:
 
 
 async def fold(session: AnySession) -> None:
-    """Add the rows of dead processes to the one of all that are gone; one caller at a time."""
+    """Add the rows of ended processes to the row with the sums; one caller at a time."""
     await session.execute(_FOLD, {"gone": GONE, "fold_after": FOLD_AFTER})
 
 

@@ -1,4 +1,4 @@
-"""Table of the numbers of processes."""
+"""Table of the metrics of processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.core.db.engine import Timestamp
 
 
 class ProcessMetrics(SQLModel, table=True):
-    """What one process has counted so far; one row holds the sums of all that are gone."""
+    """The metrics of one process; one row contains the sums of all ended processes."""
 
     __tablename__: ClassVar[str] = "process_metrics"
 
@@ -22,7 +22,7 @@ class ProcessMetrics(SQLModel, table=True):
     role: str = Field(max_length=16)
     """`api`, `worker`, or `gone`."""
     totals: dict[str, float] = Field(sa_column=Column(JSONB, nullable=False))
-    """Sample → value of what only grows."""
+    """Sample → value of counters, which only increase."""
     gauges: dict[str, float] = Field(sa_column=Column(JSONB, nullable=False))
-    """Sample → value of what is so now."""
+    """Sample → current value of gauges."""
     beat_at: datetime = Field(default_factory=now, sa_type=Timestamp)

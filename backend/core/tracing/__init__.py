@@ -1,1 +1,1 @@
-"""Traces: what a request and its job spent their time on, sent to an OTLP receiver when the operator names one."""
+"""Traces: the duration of the steps of a request and its job, exported to an OTLP receiver that the operator sets."""

@@ -1,7 +1,7 @@
-"""Spans by OpenTelemetry's SDK, sent as OTLP over HTTP from a thread of its own. Imported only when it is needed.
+"""Create spans with OpenTelemetry's SDK, and export them as OTLP over HTTP from a separate thread.
 
-The queue is bounded: when the receiver is slow or away, spans are dropped and jobs go on. The SDK reads the standard
-`OTEL_*` settings by itself.
+The module is imported only when a receiver is configured. The queue is bounded: when the receiver is slow or
+unavailable, spans are dropped and jobs continue. The SDK itself reads the standard `OTEL_*` settings.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from backend.core.tracing.spans import Attribute, Kind
 log = logs.get(__name__)
 
 FLUSH_S: Final = 3.0
-"""What the end of a process waits for its last spans."""
-COMPLAIN_EVERY_S: Final = 60.0
+"""Maximum time that the end of a process waits to export its last spans."""
+WARN_EVERY_S: Final = 60.0
 SERVICE: Final = "puras-studio"
 
 _KINDS: Final[dict[Kind, SpanKind]] = {
@@ -52,15 +52,15 @@ _KINDS: Final[dict[Kind, SpanKind]] = {
 
 
 class OtlpTracing:
-    """Makes spans and sends them to the receiver."""
+    """Creates spans, and exports them to the receiver."""
 
     def __init__(self, endpoint: str, *, role: str, version: str) -> None:
-        """Begin to send.
+        """Start to export.
 
         Raises:
-            ValueError: One of the `OTEL_*` settings cannot be understood.
+            ValueError: An `OTEL_*` setting is not valid.
         """
-        _hush()
+        _replace_log_handler()
         exporter = _Counted(OTLPSpanExporter(endpoint=endpoint))
         self._provider = TracerProvider(resource=_resource(role, version), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
@@ -82,15 +82,15 @@ class OtlpTracing:
         return _Span(made)
 
     def close(self) -> None:
-        """Send what is left, for a bounded time; what a silent receiver has not taken by then is dropped."""
-        ending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
-        ending.start()
-        ending.join(FLUSH_S)
+        """Export the remaining spans within a limited time; those that are not exported by then are dropped."""
+        shutdown = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        shutdown.start()
+        shutdown.join(FLUSH_S)
 
 
 class _Span:
     def __init__(self, made: OtelSpan) -> None:
-        self._made = made
+        self._span = made
         context = made.get_span_context()
         self.traceparent = parents.made(
             context.trace_id, context.span_id, is_sampled=bool(context.trace_flags & TraceFlags.SAMPLED)
@@ -98,24 +98,24 @@ class _Span:
 
     def rename(self, name: str) -> None:
         """See `spans.Span.rename`."""
-        self._made.update_name(name)
+        self._span.update_name(name)
 
     def note(self, **attributes: Attribute) -> None:
         """See `spans.Span.note`."""
-        self._made.set_attributes({name.replace("__", "."): value for name, value in attributes.items()})
+        self._span.set_attributes({name.replace("__", "."): value for name, value in attributes.items()})
 
     def fail(self, kind: str) -> None:
         """See `spans.Span.fail`."""
-        self._made.set_attribute("error.type", kind)
-        self._made.set_status(Status(StatusCode.ERROR))
+        self._span.set_attribute("error.type", kind)
+        self._span.set_status(Status(StatusCode.ERROR))
 
     def end(self, at_ns: int | None = None) -> None:
         """See `spans.Span.end`."""
-        self._made.end(at_ns)
+        self._span.end(at_ns)
 
 
 class _Counted(SpanExporter):
-    """Counts what the receiver took and what it did not."""
+    """Counts exported and failed spans."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
@@ -134,27 +134,27 @@ class _Counted(SpanExporter):
 
 
 class _OncePerMinute(logging.Handler):
-    """Says in our words, once a minute, that the SDK has something to complain of; its own may hold credentials."""
+    """Logs errors of the SDK at most once a minute, without its own text, which may contain credentials."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._said_at = -COMPLAIN_EVERY_S
+        self._warned_at = -WARN_EVERY_S
 
     def emit(self, record: logging.LogRecord) -> None:
-        if time.monotonic() - self._said_at < COMPLAIN_EVERY_S:
+        if time.monotonic() - self._warned_at < WARN_EVERY_S:
             return
-        self._said_at = time.monotonic()
+        self._warned_at = time.monotonic()
         arguments = record.args if isinstance(record.args, tuple) else ()
         status = next((one for one in arguments if isinstance(one, int) and one >= 100), None)
         error = next((type(one).__name__ for one in arguments if isinstance(one, Exception)), None)
         log.warning(
-            "the receiver of traces does not take them; spans are dropped while that lasts",
+            "trace export failed; spans are dropped until it succeeds",
             status=status,
             error=error,
         )
 
 
-def _hush() -> None:
+def _replace_log_handler() -> None:
     logger = logging.getLogger("opentelemetry")
     logger.propagate = False
     if not any(isinstance(handler, _OncePerMinute) for handler in logger.handlers):
@@ -169,13 +169,13 @@ def _context_of(traceparent: str) -> SpanContext:
 
 
 def _resource(role: str, version: str) -> Resource:
-    """Who sends: what the operator has named, else our own name."""
-    ours: dict[str, Attribute] = {
+    """Return the attributes of the sender; the service name is the one that the operator configures, or the default."""
+    attributes: dict[str, Attribute] = {
         "service.version": version,
         "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
         "puras.role": role,
     }
     named = Resource.create({}).attributes.get(SERVICE_NAME, "")
     if str(named).startswith("unknown_service"):
-        ours[SERVICE_NAME] = SERVICE
-    return Resource.create(ours)
+        attributes[SERVICE_NAME] = SERVICE
+    return Resource.create(attributes)

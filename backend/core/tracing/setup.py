@@ -1,4 +1,4 @@
-"""Turning traces on, for the life of a process, when the operator has named a receiver of OTLP."""
+"""Enable tracing for the lifetime of a process, if the operator has configured an OTLP receiver."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PROTOCOL: Final = "http/protobuf"
 async def tracing(
     endpoint: str | None, *, role: Literal["api", "worker"], version: str
 ) -> AsyncIterator[None]:
-    """Send the spans of this process to the receiver while the block lasts; without one, nothing.
+    """Export the spans of this process within the block, if a receiver is configured.
 
-    Settings that cannot be understood turn traces off with a line in the log, and keep nothing from running.
+    If settings are not valid, an error is logged and tracing is off; the process runs nevertheless.
     """
     made = _made(endpoint, os.environ, role=role, version=version)
     if made is None:
@@ -42,10 +42,10 @@ async def tracing(
 
 
 def receiver(endpoint: str | None, environment: Mapping[str, str]) -> str | None:
-    """Where traces go, as the OpenTelemetry specification reads its settings; nothing: they are off.
+    """Return the URL of the receiver according to the OpenTelemetry specification; None if tracing is off.
 
     Raises:
-        ValueError: They are asked for, in a way that is not offered here.
+        ValueError: The settings ask for an unsupported exporter or protocol, or the URL is not valid.
     """
     exporter = environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() or "otlp"
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or exporter == "none":
@@ -54,17 +54,17 @@ def receiver(endpoint: str | None, environment: Mapping[str, str]) -> str | None
     if not own and not endpoint:
         return None
     if exporter != "otlp":
-        raise ValueError(f"OTEL_TRACES_EXPORTER is {exporter!r}, and only 'otlp' and 'none' are offered")
+        raise ValueError(f"OTEL_TRACES_EXPORTER is {exporter!r}, but only 'otlp' and 'none' are supported")
     protocol = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environment.get(
         "OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOL
     )
     if protocol.strip() != PROTOCOL:
         raise ValueError(
-            f"the protocol is {protocol!r}, and only {PROTOCOL!r} is offered (port 4318 by custom)"
+            f"the protocol is {protocol!r}, but only {PROTOCOL!r} is supported (usually on port 4318)"
         )
     url = own or f"{str(endpoint).rstrip('/')}{TRACES_PATH}"
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise ValueError("the address of the receiver does not begin with http:// or https://")
+        raise ValueError("the URL of the receiver does not start with http:// or https://")
     return url
 
 
@@ -75,11 +75,11 @@ def _made(
         url = receiver(endpoint, environment)
         if url is None:
             return None
-        from backend.core.tracing.otlp import OtlpTracing  # it takes a tenth of a second and 10 MiB
+        from backend.core.tracing.otlp import OtlpTracing  # the import takes a tenth of a second and 10 MiB
 
         made = OtlpTracing(url, role=role, version=version)
     except ValueError as error:
-        log.error("traces are off: a setting OTEL_* is not right", error=str(error))
+        log.error("tracing is off because an OTEL_* setting is not valid", error=str(error))
         return None
-    log.info("traces go to an OTLP receiver", host=urlsplit(url).hostname)
+    log.info("tracing is on", host=urlsplit(url).hostname)
     return made

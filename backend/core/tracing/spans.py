@@ -1,7 +1,7 @@
-"""Opening spans, wherever something takes time. While no receiver is named, this does nothing and imports nothing.
+"""Open spans around operations that take time. Without a receiver, this does nothing and imports nothing.
 
-A span is the child of the one that is open around it in the same task. Attributes are facts about the platform's own
-work: never what a job was given or answered, never a path or a query, which may hold credentials.
+A span is the child of the span that is open around it in the same task. Its attributes describe the work of the
+platform. They never contain inputs or outputs of a job, a path or a query, which may contain credentials.
 """
 
 from __future__ import annotations
@@ -16,76 +16,76 @@ Attribute = str | int | float | bool
 
 
 class Span(Protocol):
-    """A stretch of time that is under way."""
+    """An operation in progress."""
 
     @property
     def traceparent(self) -> str:
-        """How another process names it as the parent of its own."""
+        """Return the identification with which another process names this span as the parent of its own."""
 
     def rename(self, name: str) -> None:
-        """Call it otherwise."""
+        """Change the name."""
 
     def note(self, **attributes: Attribute) -> None:
-        """Say more about it; in names, two underscores stand for a dot."""
+        """Add attributes; in their names, two underscores stand for a dot."""
 
     def fail(self, kind: str) -> None:
-        """It did not go well; `kind` is a word of few values."""
+        """Mark the operation as failed; `kind` is one of few values."""
 
     def end(self, at_ns: int | None = None) -> None:
-        """It is over, now or since the given time."""
+        """End the span, now or at the given time."""
 
 
 class Tracing(Protocol):
-    """What makes spans and sends them away."""
+    """Creates and exports spans."""
 
     def start(
         self, name: str, *, kind: Kind, parent: str, at_ns: int | None, attributes: dict[str, Attribute]
     ) -> Span:
-        """Return a span that begins, now or at the given time; `parent` is a checked line or nothing."""
+        """Start a span, now or at the given time; `parent` is a valid `traceparent` or empty."""
 
 
-class _Nothing:
-    """A span that nobody records."""
+class _NoSpan:
+    """A span that is not recorded."""
 
     traceparent: Final = ""
 
     def rename(self, name: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def note(self, **attributes: Attribute) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def fail(self, kind: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self, at_ns: int | None = None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def __enter__(self) -> Span:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
-_NOTHING: Final = _Nothing()
+_NO_SPAN: Final = _NoSpan()
 _current: ContextVar[str] = ContextVar("traceparent", default="")
 _tracing: Tracing | None = None
 
 
 def use(tracing: Tracing | None) -> None:
-    """Set what makes the spans of this process."""
+    """Set the tracing of this process."""
     global _tracing
     _tracing = tracing
 
 
 def is_on() -> bool:
-    """Return whether spans of this process go anywhere."""
+    """Return whether spans of this process are exported."""
     return _tracing is not None
 
 
 def traceparent() -> str:
-    """Return the span that is open here, for what goes on elsewhere; nothing when there is none."""
+    """Return the open span, for work that continues in another process; an empty string if there is none."""
     return _current.get()
 
 
@@ -97,17 +97,17 @@ def span(
     at_ns: int | None = None,
     **attributes: Attribute,
 ) -> AbstractContextManager[Span]:
-    """Return a span that lasts as long as the block; an error that leaves the block is its failure."""
+    """Return a span that lasts as long as the block, and fails with an error that leaves the block."""
     if _tracing is None:
-        return _NOTHING
-    return _Open(_tracing, name, kind, parent=parent, at_ns=at_ns, attributes=attributes)
+        return _NO_SPAN
+    return _SpanContext(_tracing, name, kind, parent=parent, at_ns=at_ns, attributes=attributes)
 
 
 def record(name: str, *, parent: str, began_ns: int, ended_ns: int, **attributes: Attribute) -> Span:
-    """Return a span that is over already."""
+    """Record a span that has already ended, and return it."""
     if _tracing is None:
-        return _NOTHING
-    began_ns = min(began_ns, ended_ns)  # the clocks of two machines may disagree
+        return _NO_SPAN
+    began_ns = min(began_ns, ended_ns)  # the clocks of two hosts may differ
     made = _tracing.start(
         name, kind="internal", parent=parent, at_ns=began_ns, attributes=_dotted(attributes)
     )
@@ -115,7 +115,7 @@ def record(name: str, *, parent: str, began_ns: int, ended_ns: int, **attributes
     return made
 
 
-class _Open:
+class _SpanContext:
     def __init__(
         self,
         tracing: Tracing,

@@ -1,4 +1,4 @@
-"""`traceparent`, the one line by which a span in one process becomes the parent of a span in another (W3C)."""
+"""`traceparent` of W3C: the text with which a span of one process becomes the parent of a span of another one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LENGTH: Final = 55
 
 
 def checked(line: str) -> str:
-    """Return the line when it is one, else nothing; what a later version of it may append is cut off."""
+    """Return the valid part of the text, without additions of later versions; an empty string if it is not valid."""
     head, rest = line[:_LENGTH], line[_LENGTH:]
     if not _SHAPE.fullmatch(head) or (rest and (head.startswith("00") or not rest.startswith("-"))):
         return ""
@@ -18,10 +18,10 @@ def checked(line: str) -> str:
 
 
 def made(trace_id: int, span_id: int, *, is_sampled: bool) -> str:
-    """Return the line of a span."""
+    """Return the `traceparent` of a span."""
     return f"00-{trace_id:032x}-{span_id:016x}-{int(is_sampled):02x}"
 
 
 def trace_id_of(line: str) -> str:
-    """Return the trace of a checked line; nothing of nothing."""
+    """Return the trace ID of a valid `traceparent`; an empty string for an empty one."""
     return line[3:35]

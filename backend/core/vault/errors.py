@@ -16,13 +16,13 @@ class SecretUnreadable(PurasError):
 
     code = "secret_unreadable"
     message = (
-        "A stored secret cannot be decrypted with the keys of this instance. Put the key it was written with back "
-        "into SECRETS_ENC_KEY (after the newest one) or the key file, or set the secret again."
+        "A stored secret cannot be decrypted with the keys of this instance. Add the key with which it was encrypted "
+        "to SECRETS_ENC_KEY (after the newest one) or to the key file, or set the secret again."
     )
 
 
 class BadSecret(Invalid):
-    """The name or the value cannot be a secret."""
+    """The name or the value is not valid for a secret."""
 
     code = "bad_secret"
 

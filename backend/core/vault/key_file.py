@@ -1,4 +1,4 @@
-"""The file of an instance's own encryption keys, one a line, newest first."""
+"""The file with the encryption keys of an instance, one per line, newest first."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from backend.core.vault.errors import BadSecretsKey
 
 
 class KeyFile:
-    """Read and written whole, never by anyone but its owner."""
+    """Reads and writes the key file, which only its owner may access; it is always written completely."""
 
     def __init__(self, home: Path) -> None:
-        """The key file of this home; nothing is read or made yet."""
+        """Determine the key file of the home folder, without reading or creating it."""
         self.path = home / "keys" / "secrets.key"
         self._read_state: tuple[int, int] | None = None
 
     def read_or_make(self) -> list[str]:
-        """Its keys; a first one is made when there is none.
+        """Return the keys; create a first one if the file does not exist.
 
         Raises:
             BadSecretsKey: Others can read the file.
@@ -36,7 +36,7 @@ class KeyFile:
             return self.read()
 
     def read(self) -> list[str]:
-        """Its keys, newest first.
+        """Return the keys, newest first.
 
         Raises:
             BadSecretsKey: Others can read the file.
@@ -52,7 +52,7 @@ class KeyFile:
             return file.read().split()
 
     def read_if_changed(self) -> list[str] | None:
-        """Its keys, when it is not the file that was read last."""
+        """Return the keys if the file has changed since it was last read, otherwise None."""
         try:
             state = self.path.stat(follow_symlinks=False)
             return None if (state.st_ino, state.st_mtime_ns) == self._read_state else self.read()
@@ -60,23 +60,23 @@ class KeyFile:
             return None
 
     def add_newest(self) -> list[str]:
-        """Put a new key before the others, which go on reading; returns them all."""
-        with self._alone():
+        """Add a new key before the others, which remain valid for reading; return all keys."""
+        with self._locked():
             self._write_all([_new_key(), *self.read()])
             return self.read()
 
     def drop_older_than(self, key: str) -> int:
-        """Drop the keys behind this one, and none that came meanwhile; returns how many were dropped."""
-        with self._alone():
+        """Drop the keys after this one, but none that was added since; return the number of dropped keys."""
+        with self._locked():
             keys = self.read()
-            kept = keys[: keys.index(key) + 1]
-            if kept != keys:
-                self._write_all(kept)
-            return len(keys) - len(kept)
+            remaining = keys[: keys.index(key) + 1]
+            if remaining != keys:
+                self._write_all(remaining)
+            return len(keys) - len(remaining)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Nobody else changes the keys while the block lasts: one that is written over is lost, with all it wrote."""
+    def _locked(self) -> Iterator[None]:
+        """Lock the keys against changes by others: an overwritten key is lost, with everything encrypted with it."""
         lock = self.path.with_name(f".{self.path.name}.lock")
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -89,7 +89,7 @@ class KeyFile:
         self._write("".join(f"{key}\n" for key in keys), replace=True)
 
     def _write(self, text: str, *, replace: bool) -> None:
-        """Write completely or not at all; without `replace`, of several processes that try at once one wins."""
+        """Write completely or not at all; without `replace`, one of several concurrent processes wins."""
         draft = self.path.with_name(f".{self.path.name}.{token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

@@ -1,4 +1,4 @@
-"""Which names and values can be secrets: each becomes an environment variable of jobs."""
+"""Rules for the names and values of secrets: each becomes an environment variable of jobs."""
 
 from __future__ import annotations
 
@@ -33,41 +33,42 @@ _RESERVED = frozenset(
         *("TRACEPARENT", "TRACESTATE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     }
 )
-"""Set by the platform for each job, or read by its interpreter and shell: a test compares them with those of a job."""
+"""Set by the platform for each job, or read by its interpreter and shell; a test compares them with those of a job."""
 _RESERVED_BEGINNINGS = ("PURAS_", "PYTHON", "LD_", "DYLD_", "LC_", "MALLOC_", "BASH_FUNC_")
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot name a secret.
+    """Check that a secret may have the name.
 
     Raises:
-        BadSecret: It is no name of an environment variable, or one that the platform sets or the interpreter reads.
+        BadSecret: It is not a name of an environment variable, or the platform or the interpreter uses it.
     """
     if not _NAME.fullmatch(name) or len(name) > MAX_NAME_CHARACTERS:
         raise BadSecret(
             "name",
-            f"{name[:40]!r} cannot name a secret. Use capital letters, digits and '_', no digit first, at most "
-            f"{MAX_NAME_CHARACTERS} characters: it becomes an environment variable of your jobs.",
+            f"{name[:40]!r} is not a valid name of a secret. Use uppercase letters, digits and '_', no digit first, at "
+            f"most {MAX_NAME_CHARACTERS} characters: it becomes an environment variable of your jobs.",
         )
     if name in _RESERVED or name.startswith(_RESERVED_BEGINNINGS):
         raise BadSecret(
             "name",
-            f"{name!r} is set by the platform or steers the interpreter of your jobs, so it cannot be a secret. Take a "
-            f"name of your own, like 'MY_{name}'.",
+            f"{name!r} is reserved: the platform sets it, or the interpreter of your jobs reads it. Use another name, "
+            f"such as 'MY_{name}'.",
         )
 
 
 def check_value(name: str, value: str) -> None:
-    """Refuse what an environment variable cannot hold.
+    """Check that an environment variable can have the value.
 
     Raises:
-        BadSecret: It is empty, too long, or holds a NUL character or half of one.
+        BadSecret: It is empty, too long, or contains a NUL character or half of a surrogate pair.
     """
     if not value:
-        raise BadSecret("value", f"The value of {name!r} is empty. Give one, or delete the secret.")
+        raise BadSecret("value", f"The value of {name!r} is empty. Enter a value, or delete the secret.")
     if "\0" in value:
         raise BadSecret(
-            "value", f"The value of {name!r} holds a NUL character, which no environment can hold."
+            "value",
+            f"The value of {name!r} contains a NUL character, which environment variables cannot contain.",
         )
     try:
         size_bytes = len(value.encode())
@@ -75,5 +76,5 @@ def check_value(name: str, value: str) -> None:
         raise BadSecret("value", f"The value of {name!r} is not valid Unicode text.") from None
     if size_bytes > MAX_VALUE_BYTES:
         raise BadSecret(
-            "value", f"The value of {name!r} is over {MAX_VALUE_BYTES} bytes. Put it into the drive."
+            "value", f"The value of {name!r} is longer than {MAX_VALUE_BYTES} bytes. Store it in the drive."
         )

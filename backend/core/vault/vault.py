@@ -1,4 +1,4 @@
-"""The instance's keys: what is stored encrypted, and what we sign ourselves, both come from here."""
+"""The keys of the instance: they encrypt stored values, and sign data of the instance."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PREFIX = "enc:v1:"
 
 
 class Vault:
-    """Encrypts and signs with the instance's keys; the newest writes, every one still reads."""
+    """Encrypts and signs with the newest key of the instance; decrypts and verifies with all keys."""
 
     def __init__(self, keys: list[str], key_file: KeyFile | None = None) -> None:
-        """Use the given Fernet keys, newest first; when they came from a file, keys that it gets later count too.
+        """Use the given Fernet keys, newest first; keys that are later added to the key file are used too.
 
         Raises:
             BadSecretsKey: One of them is not a Fernet key, or there is none.
@@ -31,13 +31,15 @@ class Vault:
 
     def _use(self, keys: list[str]) -> None:
         if not keys:
-            raise BadSecretsKey("There is no encryption key. Set SECRETS_ENC_KEY, or leave it unset.")
+            raise BadSecretsKey(
+                "SECRETS_ENC_KEY contains no key. Set it to a key, or remove it to use the key file."
+            )
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError as error:
             raise BadSecretsKey(
-                "An encryption key is not a Fernet key: 32 bytes as URL-safe base64, 44 characters. Mend "
-                "SECRETS_ENC_KEY (several are separated by commas, newest first) or the key file."
+                "An encryption key is not a Fernet key, which is 32 bytes as URL-safe base64, 44 characters. Correct "
+                "SECRETS_ENC_KEY (separate several keys by commas, newest first) or the key file."
             ) from error
         self._keys = [key.encode() for key in keys]
         self._mac_keys: dict[str, list[bytes]] = {}
@@ -47,7 +49,7 @@ class Vault:
 
     @classmethod
     def open(cls, home: Path, keys: str | None) -> Vault:
-        """Return the vault of the comma-separated `keys`, else of the home's key file, made on the first call.
+        """Return the vault of the comma-separated `keys`, or else of the key file, which the first call creates.
 
         Raises:
             BadSecretsKey: A key is malformed, or the key file can be read by others.
@@ -58,37 +60,37 @@ class Vault:
         return cls(file.read_or_make(), file)
 
     def export(self) -> str:
-        """The keys themselves, newest first, as a key file holds them: for a backup that was asked to have them."""
+        """Return the keys, newest first, in the form of a key file: for a backup that includes them."""
         return "".join(f"{key.decode()}\n" for key in self._keys)
 
     def encrypt(self, text: str) -> str:
-        """Return the text encrypted with the newest key, with the prefix that names the form."""
+        """Return the text encrypted with the newest key, with the prefix that identifies the format."""
         self._reread()
         return PREFIX + self._fernet.encrypt(text.encode()).decode()
 
     def decrypt(self, ciphertext: str) -> str:
-        """Return the text of something that `encrypt` made.
+        """Return the text that `encrypt` has encrypted.
 
         Raises:
-            SecretUnreadable: It is damaged, or the key it was written with is gone.
+            SecretUnreadable: It is damaged, or the key with which it was encrypted was removed.
         """
         return self._with_token(ciphertext, lambda fernet, token: fernet.decrypt(token)).decode()
 
     def rotate(self, ciphertext: str) -> str:
-        """Return the same text under the newest key.
+        """Return the same text, encrypted with the newest key.
 
         Raises:
-            SecretUnreadable: It is damaged, or the key it was written with is gone.
+            SecretUnreadable: It is damaged, or the key with which it was encrypted was removed.
         """
         return PREFIX + self._with_token(ciphertext, lambda fernet, token: fernet.rotate(token)).decode()
 
     def mac(self, purpose: str, message: bytes) -> bytes:
-        """32 bytes that only this instance can make for this message and purpose."""
+        """Return 32 bytes that only this instance can compute for the message and the purpose."""
         self._reread()
         return hmac.digest(self._derived(purpose)[0], message, sha256)
 
     def has_signed(self, purpose: str, message: bytes, mac: bytes) -> bool:
-        """Return whether `mac` made this, with any key still in use; takes the same time for every wrong answer."""
+        """Return whether `mac` is valid, with any current key; takes the same time for each invalid value."""
         self._reread()
         expected = [hmac.digest(key, message, sha256) for key in self._derived(purpose)]
         return any(hmac.compare_digest(one, mac) for one in expected)
@@ -110,7 +112,7 @@ class Vault:
             raise SecretUnreadable from None
 
     def _reread(self) -> None:
-        """Take over what another process did to the key file, before anything that it may have written is met."""
+        """Load the keys again if another process has changed the key file, since values may use its new keys."""
         keys = self._key_file.read_if_changed() if self._key_file else None
         if keys is not None:
             self._use(keys)

@@ -72,9 +72,7 @@ class Destination(NamedTuple):
         return Path(self.path.name).suffix.lower()
 
     def path_for(self, number: int, mime: str) -> tuple[DrivePath, bool]:
-        """Return the path of one of several files, and whether the suffix of its media type differs from the requested
-        one.
-        """
+        """Return the path of one of several files, and whether its suffix differs from the requested one."""
         name = Path(self.path.name)
         has_right_suffix = by_name(name.name) == mime
         suffix = name.suffix if has_right_suffix else _SUFFIXES.get(mime, name.suffix)

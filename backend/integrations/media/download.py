@@ -1,4 +1,4 @@
-"""Downloads of files that a provider's response or a caller names: public addresses only, bounded in size and time."""
+"""Download files that a provider or a caller names: from public addresses only, with limits of size and time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMEOUT: Final = httpx2.Timeout(30.0, connect=10.0)
 
 
 class FetchError(Exception):
-    """The download failed; the text completes a sentence."""
+    """The download failed; the text is part of a message."""
 
 
 class Fetched(NamedTuple):
@@ -26,19 +26,19 @@ class Fetched(NamedTuple):
 
     size_bytes: int
     mime: str
-    """The type that its first bytes show."""
+    """The media type, determined from the first bytes."""
 
 
 async def fetch(
-    url: str, to: Path, *, allowed_hosts: Collection[str], most_bytes: int, most_s: float
+    url: str, to: Path, *, allowed_hosts: Collection[str], max_bytes: int, max_s: float
 ) -> Fetched:
     """Download a URL into a file.
 
     Raises:
-        FetchError: The host is not public, does not answer in time, or returns an error or too much.
+        FetchError: The host is not public, does not respond in time, or returns an error or too much data.
     """
     limits = Limits(
-        max_response_bytes=most_bytes, deadline_s=most_s, max_redirects=_MAX_REDIRECTS, timeout=_TIMEOUT
+        max_response_bytes=max_bytes, deadline_s=max_s, max_redirects=_MAX_REDIRECTS, timeout=_TIMEOUT
     )
     try:
         async with (
@@ -46,14 +46,14 @@ async def fetch(
             client.stream("GET", url) as response,
         ):
             if response.status_code != httpx2.codes.OK:
-                raise FetchError(f"its server answered {response.status_code}")
+                raise FetchError(f"its server responded with status {response.status_code}")
             return await _write(response, to)
     except TimeoutError:
-        raise FetchError(f"it took longer than {most_s:.0f} s") from None
+        raise FetchError(f"it took longer than {max_s:.0f} s") from None
     except NotReached as error:
         raise FetchError(error.sentence) from None
     except ResponseTooLarge:
-        raise FetchError(f"it is larger than {most_bytes >> 20} MiB") from None
+        raise FetchError(f"it is larger than {max_bytes >> 20} MiB") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise FetchError(f"it did not arrive ({type(error).__name__})") from error
 

@@ -18,8 +18,8 @@ from backend.core.errors import (
     field,
 )
 
-_MAX_WORDS: Final = 500
-"""Characters of what a provider says."""
+_MAX_DETAIL: Final = 500
+"""Maximum characters of a message of the provider."""
 
 
 class UnknownMediaModel(Malformed):
@@ -30,6 +30,7 @@ class UnknownMediaModel(Malformed):
     model: str
 
     def describe(self) -> str:
+        """Return the detail of the error."""
         return self.sentence
 
 
@@ -42,8 +43,9 @@ class ModeMissing(Malformed):
     others: Sequence[str] = field(in_body=False)
 
     def describe(self) -> str:
-        hint = f" {', '.join(self.others)} can." if self.others else ""
-        return f"{self.model} cannot {self.wanted}.{hint} Name another model, or 'auto'."
+        """Return the detail of the error."""
+        hint = f" Supported by: {', '.join(self.others)}." if self.others else ""
+        return f"{self.model} does not support this: {self.wanted}.{hint} Name another model, or 'auto'."
 
 
 class MediaCostExceedsLimit(PaymentRequired):
@@ -58,15 +60,16 @@ class MediaCostExceedsLimit(PaymentRequired):
     has_reservation: bool = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the detail of the error."""
         hint = (
-            "Ask for less, or raise 'limits.cost_usd' in skill.yaml."
+            "Request less, or increase 'limits.cost_usd' in skill.yaml."
             if self.has_reservation
-            else "Name the model in skill.yaml ('image_model', 'video_model' or 'audio_model'; 'auto' will do), so "
+            else "Name the model in skill.yaml ('image_model', 'video_model' or 'audio_model'; 'auto' is possible), so "
             "that money is reserved for its jobs."
         )
         return (
-            f"A call of {self.model} may cost ${self.needed_micros / 1e6:.6f}, and ${self.left_micros / 1e6:.6f} is "
-            f"left for this job. {hint}"
+            f"A call of {self.model} may cost ${self.needed_micros / 1e6:.6f}, but this job may only spend another "
+            f"${self.left_micros / 1e6:.6f}. {hint}"
         )
 
 
@@ -75,7 +78,7 @@ class MediaInProgress(Conflict):
 
     code = "media_in_progress"
     former_code = "media_being_made"
-    message = "A call with this Idempotency-Key is being worked on. Send it again in a minute for its result."
+    message = "A call with this Idempotency-Key is in progress. Send it again in a minute to get its result."
 
 
 class JobNotRunning(Conflict):
@@ -83,7 +86,7 @@ class JobNotRunning(Conflict):
 
     code = "job_not_running"
     former_code = "job_moved_on"
-    message = "The job does not run any more, or runs elsewhere: nothing was made for it, or charged."
+    message = "The job does not run any more, or another worker runs it. Nothing was generated or charged."
 
 
 class BadMediaInputs(Invalid):
@@ -101,9 +104,9 @@ class MediaRefused(Invalid):
 
     code = "media_refused"
 
-    def __init__(self, model: str, words: str) -> None:
+    def __init__(self, model: str, detail: str) -> None:
         super().__init__(
-            f"{model} rejected this: {words[:_MAX_WORDS]}", [Problem("inputs", words[:_MAX_WORDS])]
+            f"{model} rejected this: {detail[:_MAX_DETAIL]}", [Problem("inputs", detail[:_MAX_DETAIL])]
         )
 
 
@@ -111,7 +114,7 @@ class NoTranscripts(NotOffered):
     """This instance has no model that transcribes speech."""
 
     code = "not_offered"
-    message = "Transcribing needs a model, and this instance has no key for one: its operator sets FAL_KEY."
+    message = "Transcription needs a model, and this instance has no API key for one. Ask the operator to set FAL_KEY."
 
 
 class MediaFailed(PurasError):
@@ -121,8 +124,8 @@ class MediaFailed(PurasError):
     code = "media_failed"
 
     def __init__(self, model: str, why: str, *, may_come_later: bool = False) -> None:
-        """`may_come_later`: something was made, so that asking again may bring it."""
-        super().__init__(f"{model} made nothing that can be used: {why} Nothing was charged.", model=model)
+        """Set the message; `may_come_later` means that a retry may return the result, since it was generated."""
+        super().__init__(f"{model} returned no usable result: {why} Nothing was charged.", model=model)
         self.may_come_later = may_come_later
 
 
@@ -131,7 +134,7 @@ class MediaProviderUnavailable(Unavailable):
 
     code = "media_provider_unavailable"
     former_code = "media_provider_away"
-    message = "The provider of media {why}. Try again later."
+    message = "The media provider {why}. Retry later."
     why: str = field(in_body=False)
     _: KW_ONLY
     retry_after_s: int = 10

@@ -36,7 +36,7 @@ from backend.skills.manifest.types import Skill
 
 URL_TTL_S: Final = 3600
 _CLEANUP_TIMEOUT_S: Final = 5.0
-"""For the cleanup of a call whose run is cancelled."""
+"""Timeout of the cleanup of a call whose run is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class MediaOrder:
     model: str
     inputs: Mapping[str, Any]
     key: str
-    """The same call has the same key, and is paid once."""
+    """The same call has the same key, and is paid only once."""
     output_path: str | None = None
     records_event: bool = False
     """Whether to record an event; calls of agents' tools have their own events."""

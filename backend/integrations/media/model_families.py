@@ -28,14 +28,14 @@ _LOCAL: Final[Mapping[str, str]] = {
     "audio": "local/espeak",
 }
 _MODE_DESCRIPTIONS: Final[Mapping[str, str]] = {
-    "t2i": "draw from words",
-    "edit": "work from reference images ('refs')",
-    "t2v": "film from words",
-    "i2v": "film from an 'image'",
-    "r2v": "film from 'refs'",
-    "lipsync": "move lips to 'lipsync_audio'",
-    "tts": "speak",
-    "stt": "transcribe",
+    "t2i": "image from text",
+    "edit": "image from reference images ('refs')",
+    "t2v": "video from text",
+    "i2v": "video from an 'image'",
+    "r2v": "video from 'refs'",
+    "lipsync": "lip sync to 'lipsync_audio'",
+    "tts": "speech from text",
+    "stt": "text from speech",
 }
 
 
@@ -48,7 +48,7 @@ class MediaRate(_Part):
 
     usd: Decimal = Field(ge=0)
     with_audio_usd: Decimal | None = None
-    """Of a video with sound."""
+    """The price of a video with sound."""
 
 
 class MediaPrice(MediaRate):
@@ -86,7 +86,7 @@ class Mode(_Part):
     """One way to use a family."""
 
     path: str = Field(default="", repr=False)
-    """Of the provider's endpoint; never shown."""
+    """Path of the provider's endpoint; never shown."""
     sends: dict[str, str] = {}
     leaves: tuple[str, ...] = ()
     """Inputs of the family that this mode does not support."""
@@ -155,7 +155,9 @@ def find(model: str, verb: Verb | None) -> tuple[Family, Verb]:
     slugs = [slug for slug in all_families if model in (slug, slug.partition("/")[2])]
     if not slugs:
         hint = suggestion(model, all_families) or f" Known: {', '.join(all_families)}."
-        raise UnknownMediaModel(f"There is no media model {model[:100]!r}.{hint} Or use 'auto'.", model[:100])
+        raise UnknownMediaModel(
+            f"The media model {model[:100]!r} does not exist.{hint} You can also use 'auto'.", model[:100]
+        )
     family = all_families[slugs[0]]
     family_verb: Verb = "transcribe" if "stt" in family.modes else family.kind
     if verb not in (None, family_verb):

@@ -1,4 +1,4 @@
-"""What goes in and out of the route of media."""
+"""Define the request and the response of the route of media."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ DrivePathText = Annotated[str, Field(min_length=1, max_length=MAX_PATH_BYTES)]
 
 
 class MediaCreate(BaseModel):
-    """One call of a model for media."""
+    """One call of a media model."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     workspace_id: UUID | None = None
-    """Has to be the job's own project; may be left out."""
+    """Must be the project of the job; may be omitted."""
     job_id: UUID | None = None
-    """Has to be the job that the token is of; may be left out."""
+    """Must be the job of the token; may be omitted."""
     verb: Verb | None = None
-    """What to make; none: what the model makes."""
+    """The kind of media to generate. Null: determined by the model."""
     model: str | None = Field(default=None, min_length=1, max_length=200)
-    """A family (`google/nano-banana`), its last part alone, or `auto`, as without it: the skill's own choice, else the
-    instance's."""
+    """A model (`google/nano-banana`), the last part of its name, or `auto`, which is the default: the model of the
+    skill, otherwise that of the instance."""
     inputs: dict[str, Any] | None = None
-    """By verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame, refs,
-    lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
+    """The inputs of the verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame,
+    refs, lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
     similarity_boost, style, speed. `transcribe`: audio, keyterms, language."""
     output_path: DrivePathText | None = None
-    """Where the file goes in the drive; a folder with a slash at its end."""
+    """The path of the file in the drive; a folder ends with a slash."""
     output_dir: DrivePathText | None = None
-    """A folder of the drive, where `output_path` names none."""
+    """A folder of the drive, used without `output_path`."""
     output_url_path: str | None = Field(default=None, max_length=200)
-    """Taken from older clients and not needed: what was made is found without it."""
+    """Accepted from older clients and ignored: the response contains the result."""
     kind: str | None = Field(default=None, max_length=32)
-    """The same as `verb`, from older clients; `auto` and what is no verb says nothing."""
+    """The same as `verb`, from older clients; `auto` and other values that are not a verb are ignored."""
     persist: bool | None = None
-    """Taken from older clients: what is made is always kept in the drive."""
+    """Accepted from older clients and ignored: generated media are always stored in the drive."""
 
 
 class MediaMeta(BaseModel):
-    """What else there is to say."""
+    """Further information about the result."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -52,26 +52,26 @@ class MediaMeta(BaseModel):
 
 
 class MediaRead(BaseModel):
-    """What was made."""
+    """The generated media."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     model: str
     kind: Kind
     label: str = ""
-    """`local`: made on this machine, by no model."""
+    """`local`: generated on this host, not by a model."""
     drive_path: str | None = None
-    """None: a transcript has no file."""
+    """Null for a transcript, which has no file."""
     drive_paths: list[str] = []
-    """Of several images, all."""
+    """The paths of all images, if there are several."""
     output_url: str | None = None
-    """Opens the first file for an hour."""
+    """A URL of the first file, valid for an hour."""
     request_id: str = ""
-    """Of the provider."""
+    """The request ID of the provider."""
     billed_micros: int
     billed_usd: float
     meta: MediaMeta = MediaMeta()
     text: str | None = None
-    """Of a transcript."""
+    """The text of a transcript."""
     words: list[dict[str, Any]] | None = None
     language_code: str | None = None

@@ -26,7 +26,7 @@ async def generate(context: AppContext, principal: Principal, request: MediaOrde
     """Generate media, store them in the drive of the job's project, and record their cost.
 
     Raises:
-        NotAllowed: The principal is no running job.
+        NotAllowed: The principal is not a running job.
         UnknownMediaModel: The model does not exist, or does not support the verb.
         ModeMissing: The model does not support what the inputs imply.
         BadMediaInputs: The inputs are invalid.

@@ -23,7 +23,7 @@ from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff
 from backend.storage.paths import parse_drive_path
 
 MAX_BYTES: Final = 25 << 20
-"""Of one file, which is sent within the request."""
+"""Maximum size of one file, which is sent within the request."""
 MAX_TOTAL_BYTES: Final = 60 << 20
 _FETCH_S: Final = 60.0
 _MEASURED: Final = ("audio", "lipsync_audio")
@@ -60,7 +60,7 @@ class Loader:
         """Return the files of the call.
 
         Raises:
-            BadMediaInputs: A file does not exist, is no file, or is too large, or the skill may not use the URL.
+            BadMediaInputs: A file does not exist, is not a file, or is too large, or the skill may not use the URL.
         """
         sources = Sources({})
         self._may_go_outside = may_go_outside
@@ -115,7 +115,7 @@ class Loader:
     async def _fetched(self, url: str, path: str) -> bytes:
         to = self._scratch / "input"
         try:
-            await fetch(url, to, allowed_hosts=self._allowed_hosts, most_bytes=MAX_BYTES, most_s=_FETCH_S)
+            await fetch(url, to, allowed_hosts=self._allowed_hosts, max_bytes=MAX_BYTES, max_s=_FETCH_S)
         except FetchError as error:
             raise _bad_input(path, f"The file cannot be fetched: {error}.") from None
         return to.read_bytes()

@@ -1,4 +1,4 @@
-"""Table of calls that make media."""
+"""Table of calls that generate media."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from backend.core.db.engine import Timestamp
 
 
 class MediaCall(SQLModel, table=True):
-    """One call of a job, by its key: ordered once, paid once, answered as often as it is sent."""
+    """One call of a job, identified by its key: ordered and paid once; each repetition gets the same response."""
 
     __tablename__: ClassVar[str] = "media_calls"
 
     job_id: UUID = Field(foreign_key="jobs.id", ondelete="CASCADE", primary_key=True)
     key: str = Field(max_length=255, primary_key=True)
     fingerprint: str = Field(max_length=64)
-    """Of what was asked for."""
+    """Hash of the request."""
     attempt: int
-    """The one that works on it, or has."""
+    """The attempt that works on the call, or has finished it."""
     held_micros: int = Field(sa_type=BigInteger)
-    """What it may still cost; nothing once it is answered or given up."""
+    """What the call may still cost; 0 when it has finished or failed."""
     ordered: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    """What finds the order at its provider again."""
+    """The data with which the provider identifies the order."""
     answer: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    """What came of it."""
+    """The result."""
     renewed_at: datetime = Field(default_factory=now, sa_type=Timestamp)
-    """When somebody last worked on it."""
+    """When the lease of the call was last renewed."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -1,1 +1,1 @@
-"""Models that skills may name, and the keys that projects bring for them."""
+"""Models that skills may name, and the API keys that projects set for them."""

@@ -1,4 +1,4 @@
-"""Trying a project's own key: its provider is asked for the list of its models, which costs nothing."""
+"""Test a project's own API key with the provider's list of models, which costs nothing."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _MAX_NAMED: Final = 8
 
 
 class Probed(NamedTuple):
-    """What came of a probe."""
+    """The result of a test."""
 
     verdict: Verdict
-    """`ok`: the key is taken; `warn`: something is to be looked at; `fail`: jobs will not reach the models."""
+    """`ok`: the key is accepted; `warn`: something needs attention; `fail`: jobs cannot use the models."""
     found: str
 
 
 async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> Probed:
-    """Ask the provider of a family of models whether it takes the key; what it says itself is not repeated.
+    """Return whether the provider of a model family accepts the key, without quoting its response.
 
     Raises:
-        UnknownFamily: no models of that family are reached over a network.
+        UnknownFamily: No models of that family have an endpoint.
     """
     models.endpoint_of(family)
     name = models.families[family]
@@ -44,51 +44,53 @@ async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> 
     try:
         async with _client(key, access) as client:
             client.headers.update(lists.headers(endpoint, key.api_key))
-            if key.base_url is not None:  # which of the two it looks at is not known; jobs send both
+            if key.base_url is not None:  # the server may check either header, so jobs send both
                 client.headers["authorization"] = f"Bearer {key.api_key}"
             if name == lists.OPENROUTER and key.base_url is None:
-                answer = await client.get(f"{base_url}/v1/key")
-                if answer.status_code in lists.NOT_TAKEN:
-                    return _not_taken(answer)
-            answer = await client.get(f"{base_url}/v1/models?limit=1000")
+                response = await client.get(f"{base_url}/v1/key")
+                if response.status_code in lists.NOT_TAKEN:
+                    return _rejected(response)
+            response = await client.get(f"{base_url}/v1/models?limit=1000")
     except (
         httpx2.HTTPError,
         httpx2.InvalidURL,
         TimeoutError,
         ValueError,
-    ) as error:  # its text could hold what was sent
-        return Probed("fail", f"{base_url} does not answer ({type(error).__name__}). Check the address.")
-    if answer.status_code in lists.NOT_TAKEN:
-        return _not_taken(answer)
-    return _compared(family, models, answer)
+    ) as error:  # the text of the error could contain the key
+        return Probed("fail", f"{base_url} does not respond ({type(error).__name__}). Check the URL.")
+    if response.status_code in lists.NOT_TAKEN:
+        return _rejected(response)
+    return _compared(family, models, response)
 
 
 def _client(key: OwnKey, access: Access) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
     """Open a client for the endpoint of the operator, or for the base URL of a project, which has to be public."""
     if key.base_url is None:
         return guarded_client(OPERATOR, _LIMITS)
-    # Servers of models have ports of their own.
+    # Servers of models have ports of their own, so no port is excluded.
     return guarded_client(PublicDestinations(access.allowed_hosts, ports=None), _LIMITS)
 
 
-def _not_taken(answer: httpx2.Response) -> Probed:
-    return Probed("fail", f"The key is not taken (HTTP {answer.status_code}). Bring another one.")
+def _rejected(response: httpx2.Response) -> Probed:
+    return Probed(
+        "fail", f"The provider rejects the key (HTTP status {response.status_code}). Add another key."
+    )
 
 
-def _compared(family: str, models: Catalogue, answer: httpx2.Response) -> Probed:
-    listed = lists.ids(answer.content) if answer.status_code == httpx2.codes.OK else None
+def _compared(family: str, models: Catalogue, response: httpx2.Response) -> Probed:
+    listed = lists.ids(response.content) if response.status_code == httpx2.codes.OK else None
     if listed is None:
         return Probed(
             "warn",
-            f"It answers (HTTP {answer.status_code}) and has no list of models; whether it takes the key shows with "
-            "the first job.",
+            f"The server responds (HTTP status {response.status_code}), but has no list of models. The first job shows "
+            "whether it accepts the key.",
         )
-    ours = [entry for entry in models.models.values() if entry.family == family]
-    missing = lists.missing(ours, listed)
-    found = f"The key is taken; {len(ours) - len(missing)} of {len(ours)} models are listed"
+    entries = [entry for entry in models.models.values() if entry.family == family]
+    missing = lists.missing(entries, listed)
+    found = f"The key is accepted; {len(entries) - len(missing)} of {len(entries)} models are listed"
     if not missing:
         return Probed("ok", f"{found}.")
     more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
     return Probed(
-        "warn", f"{found}, not {', '.join(missing[:_MAX_NAMED])}{more}: skills that name those fail."
+        "warn", f"{found}. Skills that use the others fail: {', '.join(missing[:_MAX_NAMED])}{more}."
     )

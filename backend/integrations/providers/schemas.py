@@ -71,7 +71,7 @@ class ProbeRead(BaseModel):
     verdict: Verdict
     """`ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models."""
     found: str
-    """The same as a sentence."""
+    """The result as text."""
 
 
 def _shown(key: ShownKey) -> dict[str, Any]:

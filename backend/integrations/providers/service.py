@@ -48,7 +48,7 @@ async def put(
     """Set the project's key for a model family, for jobs that start from now on.
 
     Raises:
-        UnknownFamily: There is no such family with an endpoint.
+        UnknownFamily: The family does not exist or has no endpoint.
         BadProviderKey: The key or the URL is invalid.
     """
     catalog.current().endpoint_of(family)
@@ -68,7 +68,7 @@ async def put(
 
 @dataclass(frozen=True, slots=True)
 class ShownKey:
-    """What may be shown of a project's key."""
+    """The parts of a project's key that are shown."""
 
     beginning: str
     """Enough characters to distinguish it from another key, at most a quarter of it."""
@@ -105,8 +105,8 @@ async def key_to_test(session: AsyncSession, vault: Vault, principal: Principal,
 async def delete(session: AsyncSession, principal: Principal, family: str) -> None:
     """Delete a key; running jobs keep it until they end.
 
-    Raises:
-        ProviderKeyMissing: The project has none for that family.
+    ProviderKeyMissing: The project has no key for the family.
+    ProviderKeyMissing: The project has none for that family.
     """
     query = visible(ProviderKey, principal).where(col(ProviderKey.family) == family)
     found = (await session.scalars(query.with_for_update())).one_or_none()

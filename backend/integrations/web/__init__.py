@@ -1,1 +1,1 @@
-"""The web as this instance itself reaches it for a job: by the rules of a sandbox's door, within bounds."""
+"""The requests of this instance to the web for a job, according to the rules of the gateway of a sandbox."""

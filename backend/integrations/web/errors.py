@@ -20,17 +20,17 @@ Why = Literal["address", "rule", "answer"]
 
 
 class NotFetched(Exception):
-    """An address gave nothing; the sentence says why."""
+    """A URL could not be fetched; the text is the reason."""
 
     def __init__(self, sentence: str, *, why: Why = "answer") -> None:
-        """`why`: it is not an address, may not be reached, or its server did not give it."""
+        """Set the message; `why` is the cause: the URL is not valid, it is not allowed, or its server failed."""
         super().__init__(sentence)
         self.sentence = sentence
         self.why: Why = why
 
 
 class SearchFailed(Exception):
-    """A search engine gave nothing; the sentence says why."""
+    """The search engine returned no results; the text is the reason."""
 
 
 class NotOutside(NotAllowed):
@@ -49,9 +49,11 @@ class SearchCostExceedsLimit(PaymentRequired):
     left_micros: int
 
     def describe(self) -> str:
+        """Return the detail of the error."""
         return (
-            f"A search may cost ${self.needed_micros / 1e6:.6f}, and ${self.left_micros / 1e6:.6f} is left for this "
-            "job. Set 'limits.cost_usd' in skill.yaml, so that money is reserved for its jobs, or raise it."
+            f"A search may cost ${self.needed_micros / 1e6:.6f}, but this job may only spend another "
+            f"${self.left_micros / 1e6:.6f}. Set or increase 'limits.cost_usd' in skill.yaml, so that money is "
+            "reserved for its jobs."
         )
 
 
@@ -60,11 +62,11 @@ class JobNotRunning(Conflict):
 
     code = "job_not_running"
     former_code = "job_moved_on"
-    message = "The job does not run any more, or runs elsewhere: nothing was charged."
+    message = "The job does not run any more, or another worker runs it. Nothing was charged."
 
 
 class BadAddress(Invalid):
-    """It is not an address."""
+    """The URL is not valid."""
 
     code = "bad_address"
 
@@ -76,8 +78,8 @@ class NoEngine(NotOffered):
     """This instance has no search engine for functions."""
 
     message = (
-        "Functions search with the engine of this instance, and it has none: its operator sets PURAS_SEARCH_URL. An "
-        "agent whose model is Claude can search without."
+        "Functions search with the engine of this instance, and none is configured. Ask the operator to set "
+        "PURAS_SEARCH_URL. An agent whose model is Claude can search without it."
     )
 
 
@@ -85,15 +87,15 @@ class NoImageSearch(NotOffered):
     """No search engine of this instance finds images."""
 
     message = (
-        "No search engine of this instance finds pictures. Search for pages with /v1/web/search, fetch one, and take "
-        "the addresses of its pictures, or make one with /v1/media/generate."
+        "No search engine of this instance finds images. Search for pages with /v1/web/search, fetch a page, and use "
+        "the URLs of its images, or generate an image with /v1/media/generate."
     )
 
 
 class NoScripts(NotOffered):
     """Scripts of pages are not executed."""
 
-    message = "Scripts of pages are not run here. Leave 'render_js' out, or ask the site's API."
+    message = "Scripts of pages are not executed. Omit 'render_js', or use the API of the site."
 
 
 class WebFailed(PurasError):
@@ -107,5 +109,5 @@ class WebBusy(Unavailable):
     """The maximum number of pages is being fetched."""
 
     code = "web_busy"
-    message = "This process is fetching the maximum number of pages. Try again."
+    message = "This process is fetching the maximum number of pages. Retry."
     retry_after_s: int = 2

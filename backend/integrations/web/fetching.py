@@ -1,4 +1,4 @@
-"""One address fetched: redirects followed and each of them vetted, size and time bounded, nothing else sent."""
+"""Fetch one URL: check each redirect, limit size and time, and send no other data."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ _MAX_CONNECTIONS: Final = 16
 
 
 class Fetched(NamedTuple):
-    """What an address gave."""
+    """The content of a URL."""
 
     url: str
-    """Where it was found in the end."""
+    """The URL after redirects."""
     media_type: str
-    """As the server says, in lower case and without parameters; empty if it says none."""
+    """The media type of the response, in lower case and without parameters; empty if there is none."""
     charset: str
     content: bytes
     is_cut: bool
-    """There is more."""
+    """Whether the content was cut at the limit."""
 
 
 class Wanted(NamedTuple):
-    """How much is taken of an address, and how long it may take."""
+    """The limits of a request."""
 
-    most_bytes: int
+    max_bytes: int
     timeout_s: float
     accept: str = "*/*"
 
 
-async def fetch(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
-    """The content behind an address; of a longer one its beginning.
+async def fetch(egress: RunEgress, url: str, wanted: Wanted) -> Fetched:
+    """Return the content of a URL; only its start if it is longer than the limit.
 
     Raises:
-        NotFetched: it cannot be had, and why.
+        NotFetched: It cannot be fetched; the error contains the reason.
     """
-    async with outside.heavy if wanted.most_bytes > HEAVY_BYTES else nullcontext():
-        return await _fetched(outside, url, wanted)
+    async with egress.heavy if wanted.max_bytes > HEAVY_BYTES else nullcontext():
+        return await _fetched(egress, url, wanted)
 
 
 def shown(url: str) -> str:
-    """An address as sentences show it."""
+    """Return a URL in the form for messages."""
     return repr(url if len(url) <= _MAX_SHOWN else f"{url[:_MAX_SHOWN]}…")
 
 
-async def _fetched(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
+async def _fetched(egress: RunEgress, url: str, wanted: Wanted) -> Fetched:
     limits = Limits(
-        max_response_bytes=wanted.most_bytes + (1 << 20),
+        max_response_bytes=wanted.max_bytes + (1 << 20),
         timeout=httpx2.Timeout(wanted.timeout_s),
         deadline_s=wanted.timeout_s,
         connect_s=_CONNECT_S,
@@ -69,16 +69,16 @@ async def _fetched(outside: RunEgress, url: str, wanted: Wanted) -> Fetched:
     )
     headers = {**_HEADERS, "Accept": wanted.accept}
     try:
-        async with guarded_client(EgressDestinations(outside), limits, headers) as client:
-            return await _followed(client, _parsed(url), wanted.most_bytes)
+        async with guarded_client(EgressDestinations(egress), limits, headers) as client:
+            return await _followed(client, _parsed(url), wanted.max_bytes)
     except TimeoutError:
-        raise NotFetched(f"{shown(url)} was not there in whole after {wanted.timeout_s:g} s.") from None
+        raise NotFetched(f"{shown(url)} was not complete within {wanted.timeout_s:g} s.") from None
     except NotReached as error:
         why: Why = "rule" if error.reason == "network_rule" else "answer"
         raise NotFetched(f"{shown(url)} cannot be fetched: {error.sentence}.", why=why) from None
     except UnexpectedEncoding as error:
         raise NotFetched(
-            f"The server packed its answer as {error.encoding[:40]!r}, which it was not asked for."
+            f"The server encoded its response as {error.encoding[:40]!r}, which was not requested."
         ) from None
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         raise NotFetched(f"{shown(url)} cannot be fetched: {type(error).__name__}: {error}.") from None
@@ -88,35 +88,37 @@ def _parsed(url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url.strip())
     except httpx2.InvalidURL as error:
-        raise NotFetched(f"{shown(url)} is not an address: {error}.", why="address") from None
+        raise NotFetched(f"{shown(url)} is not a valid URL: {error}.", why="address") from None
     if len(url) > _MAX_URL_CHARACTERS or parsed.scheme not in ("http", "https") or not parsed.host:
-        raise NotFetched(f"{shown(url)} is not an address: write 'https://…' in full.", why="address")
+        raise NotFetched(f"{shown(url)} is not a valid URL: write a full URL with 'https://'.", why="address")
     return parsed.copy_with(fragment=None)
 
 
-async def _followed(client: httpx2.AsyncClient, url: httpx2.URL, most_bytes: int) -> Fetched:
+async def _followed(client: httpx2.AsyncClient, url: httpx2.URL, max_bytes: int) -> Fetched:
     for _ in range(MAX_REDIRECTS + 1):
         async with client.stream("GET", url) as response:
-            place = response.headers.get("location")
-            if response.status_code not in _REDIRECTS or place is None:
-                return await _read(response, url, most_bytes)
-        url = _parsed(str(url.join(place)))
-    raise NotFetched(f"{shown(str(url))} is redirected more than {MAX_REDIRECTS} times.")
+            location = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or location is None:
+                return await _read(response, url, max_bytes)
+        url = _parsed(str(url.join(location)))
+    raise NotFetched(f"{shown(str(url))} redirects more than {MAX_REDIRECTS} times.")
 
 
-async def _read(response: httpx2.Response, url: httpx2.URL, most_bytes: int) -> Fetched:
+async def _read(response: httpx2.Response, url: httpx2.URL, max_bytes: int) -> Fetched:
     if response.status_code >= 400:
-        raise NotFetched(f"{shown(str(url))} answers {response.status_code} {response.reason_phrase}.")
+        raise NotFetched(
+            f"{shown(str(url))} returned status {response.status_code} {response.reason_phrase}."
+        )
     content, is_cut = bytearray(), False
     try:
         async for chunk in response.aiter_raw():
             content += chunk
-            if is_cut := len(content) > most_bytes:
+            if is_cut := len(content) > max_bytes:
                 break
     except ResponseTooLarge:
-        is_cut = True  # compressed data that hold little or nothing
+        is_cut = True  # compressed data with little or no content
     declared = Message()
     declared["content-type"] = response.headers.get("content-type", "")
     kind = declared.get_content_type() if response.headers.get("content-type") else ""
     charset = str(declared.get_content_charset() or "")
-    return Fetched(str(url), kind, charset, bytes(content[:most_bytes]), is_cut)
+    return Fetched(str(url), kind, charset, bytes(content[:max_bytes]), is_cut)

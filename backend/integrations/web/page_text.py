@@ -28,15 +28,15 @@ class Text(NamedTuple):
     """Of the whole text."""
 
 
-async def read(fetched: Fetched, most_characters: int) -> Text:
-    """Return the text of a response, cut to `most_characters`.
+async def read(fetched: Fetched, max_characters: int) -> Text:
+    """Return the text of a response, cut to `max_characters`.
 
     Raises:
         NotFetched: It contains no text, or cannot be read.
     """
     kind = _kind(fetched)
     if kind in _PAGES:
-        arguments = {"url": fetched.url, "charset": fetched.charset, "max_characters": most_characters}
+        arguments = {"url": fetched.url, "charset": fetched.charset, "max_characters": max_characters}
         result = await sandboxed_reader.ask("page", arguments, fetched.content)
         if result is None or "error" in result:
             raise NotFetched(
@@ -44,19 +44,19 @@ async def read(fetched: Fetched, most_characters: int) -> Text:
             )
         return Text(str(result["title"]), str(result["text"]), int(result["length"]))
     if kind == "application/pdf":
-        text = await _pdf(fetched, most_characters)
+        text = await _pdf(fetched, max_characters)
         return Text("", text, len(text))
     plain = _decoded(fetched)
     if plain is None:
         raise NotFetched(f"{shown(fetched.url)} is {kind}, not text. Download it with download_url instead.")
-    return Text("", plain[:most_characters], len(plain))
+    return Text("", plain[:max_characters], len(plain))
 
 
-async def _pdf(fetched: Fetched, most_characters: int) -> str:
+async def _pdf(fetched: Fetched, max_characters: int) -> str:
     library = sandboxed_reader.pdf_library()
     if library is None:
         raise NotFetched("PDFs cannot be read: the package pypdf is not installed.")
-    arguments = {"wants_text": True, "max_pages": MAX_PDF_PAGES, "max_characters": most_characters}
+    arguments = {"wants_text": True, "max_pages": MAX_PDF_PAGES, "max_characters": max_characters}
     result = await sandboxed_reader.ask("pdf", arguments, fetched.content, library=library)
     if result is None:
         raise NotFetched(f"{shown(fetched.url)} cannot be read: it takes too long or too much memory.")

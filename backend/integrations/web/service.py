@@ -43,14 +43,14 @@ from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
 
 _MAX_WAIT_S: Final = 10.0
-"""For a slot among the pages that this process fetches."""
+"""Maximum wait for a slot among the pages that this process fetches."""
 
 
 async def search(context: AppContext, principal: Principal, request: WebSearch) -> WebSearchRead:
     """Search the web for a running job, at the price of the instance's engine.
 
     Raises:
-        NotAllowed: The principal is no running job, or its skill has no network.
+        NotAllowed: The principal is not a running job, or its skill has no network.
         NoEngine: The instance has no engine.
         SearchCostExceedsLimit: It may cost more than the job may still spend.
         JobNotRunning: The job does not run any more.
@@ -78,7 +78,7 @@ async def fetch(context: AppContext, principal: Principal, request: WebPageFetch
     """Return the text of a page for a running job, as far as its skill's `network:` allows.
 
     Raises:
-        NotAllowed: The principal is no running job.
+        NotAllowed: The principal is not a running job.
         NotOutside: The skill may not connect to the host.
         BadAddress: The URL is invalid.
         NoScripts: Scripts were requested.
@@ -172,7 +172,7 @@ async def _pay(context: AppContext, attempt: Attempt, found: Found) -> None:
 async def _record_refusals(
     context: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]
 ) -> None:
-    """Record in the job which connections were refused, without its secrets, which a URL may contain."""
+    """Record in the job which connections were rejected, without its secrets, which a URL may contain."""
     recorded = [facts for facts in refusals if context.doors.may_tell(principal.id)]
     if not recorded:
         return
@@ -191,7 +191,7 @@ async def _record_refusals(
 
 @dataclass(slots=True)
 class _Refusals:
-    """The refused connections of one call."""
+    """The rejected connections of one call."""
 
     facts: list[dict[str, Any]] = field(default_factory=list)
 

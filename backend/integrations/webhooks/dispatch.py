@@ -99,7 +99,7 @@ class Dispatcher:
         try:
             await self.send_due()
         except SQLAlchemyError as error:
-            log.warning("webhooks wait for the database", reason=why_away(error))
+            log.warning("webhooks are delayed: the database is unavailable", reason=why_away(error))
 
     async def _wait_for_capacity(self, timeout_s: float) -> None:
         self._has_capacity.clear()

@@ -21,14 +21,14 @@ class DeliveryNotFound(Missing):
     code = "delivery_not_found"
     message = (
         "No delivery {delivery_id!r} of this webhook. GET /v1/webhooks/{webhook_id}/deliveries lists those that are "
-        "kept."
+        "stored."
     )
     webhook_id: UUID = field(in_body=False)
     delivery_id: UUID
 
 
 class BadAddress(Invalid):
-    """An address that this instance does not call."""
+    """A URL to which this instance sends no requests."""
 
     code = "bad_webhook_address"
 

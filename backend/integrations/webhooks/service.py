@@ -23,7 +23,7 @@ from backend.integrations.webhooks.errors import TooManyWebhooks, WebhookNotFoun
 from backend.integrations.webhooks.schemas import SecretRotation, WebhookCreate, WebhookUpdate
 
 MAX_WEBHOOKS: Final = 20
-"""Of one project."""
+"""Maximum webhooks of one project."""
 
 
 class WebhookWithSecret(NamedTuple):

@@ -1,1 +1,1 @@
-"""The storage in two buckets of a Supabase project: one of bundles, one of drives."""
+"""The storage in two buckets of a Supabase project: one for bundles, one for drives."""

@@ -1,6 +1,6 @@
-"""What a storage server's refusals mean.
+"""Interpret the error responses of a storage server.
 
-Most versions answer every refusal with HTTP 400 and say in the body which one it is; newer ones set the status, too.
+Most versions send HTTP status 400 for each error, and the actual status in the body; newer ones set the status, too.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from backend.storage.errors import StorageRefusedUs, StorageUnavailable, StoredF
 
 log = logs.get(__name__)
 
-_PASSING: Final = frozenset({408, 423, 425, 429})
-_OUR_KEY: Final = frozenset({401, 403})
+_TRANSIENT: Final = frozenset({408, 423, 425, 429})
+_KEY_REJECTED: Final = frozenset({401, 403})
 _MAX_RETRY_AFTER_S: Final = 10.0
 _MAX_SHOWN: Final = 300
 
 
-class Answer(Exception):
-    """A refusal, with the status that it has in truth."""
+class StorageError(Exception):
+    """An error response, with its actual status."""
 
     def __init__(self, status: int, error: str, message: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(f"{status} {error}: {message}"[:_MAX_SHOWN])
@@ -35,55 +35,57 @@ class Answer(Exception):
 
     @property
     def is_missing(self) -> bool:
-        """There is no such object."""
+        """Return whether the object does not exist."""
         return (
             self.status == 404 and "ucket" not in self.message
-        )  # a bucket that is missing is our own trouble
+        )  # a missing bucket is an error of the configuration
 
     @property
     def is_taken(self) -> bool:
-        """Such an object exists already."""
+        """Return whether the object already exists."""
         return self.status == 409
 
 
-def is_passing(answer: Answer) -> bool:
-    """Whether it may be otherwise in a moment."""
-    return answer.status >= 500 or answer.status in _PASSING
+def is_transient(error: StorageError) -> bool:
+    """Return whether a retry may succeed."""
+    return error.status >= 500 or error.status in _TRANSIENT
 
 
-def of_response(response: httpx.Response) -> Answer:
-    """The refusal that a response, read whole, stands for."""
+def of_response(response: httpx.Response) -> StorageError:
+    """Return the error of a response that has been read completely."""
     try:
         body = json.loads(response.content)
     except ValueError:
         body = None
-    facts: dict[str, Any] = body if isinstance(body, dict) else {}
-    status = _number(facts.get("statusCode")) or response.status_code
-    return Answer(
+    fields: dict[str, Any] = body if isinstance(body, dict) else {}
+    status = _number(fields.get("statusCode")) or response.status_code
+    return StorageError(
         status if 400 <= status < 600 else response.status_code,
-        str(facts.get("error") or facts.get("code") or response.reason_phrase),
-        str(facts.get("message") or ""),
+        str(fields.get("error") or fields.get("code") or response.reason_phrase),
+        str(fields.get("message") or ""),
         retry_after_s=min(_MAX_RETRY_AFTER_S, float(_number(response.headers.get("retry-after")) or 0)),
     )
 
 
-def of_error(error: StorageApiError) -> Answer:
-    """The refusal that an error of the client stands for."""
+def of_error(error: StorageApiError) -> StorageError:
+    """Return the error response that caused an error of the client."""
     cause = error.__cause__
     if isinstance(cause, httpx.HTTPStatusError):
         return of_response(cause.response)
     context = cause.__context__ if cause is not None else None
-    if isinstance(context, httpx.HTTPStatusError):  # it could not read the body, and keeps the status below
+    if isinstance(
+        context, httpx.HTTPStatusError
+    ):  # the client could not parse the body, and keeps the response here
         return of_response(context.response)
-    return Answer(_number(error.status) or 500, str(error.code), str(error.message))
+    return StorageError(_number(error.status) or 500, str(error.code), str(error.message))
 
 
-def as_ours(answer: Answer) -> PurasError:
-    """The refusal as an error of ours, when nobody asked for something that can be missing or taken."""
-    log.warning("the storage refused", reason=str(answer))
-    if answer.status == 413:
+def as_puras_error(error: StorageError) -> PurasError:
+    """Return the error of the API for an error response that the caller does not handle itself."""
+    log.warning("storage request failed", reason=str(error))
+    if error.status == 413:
         return StoredFileTooLarge()
-    if answer.status in _OUR_KEY or answer.status == 404 or "signature" in answer.message.lower():
+    if error.status in _KEY_REJECTED or error.status == 404 or "signature" in error.message.lower():
         return StorageRefusedUs()
     return StorageUnavailable()
 

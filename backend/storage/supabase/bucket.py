@@ -1,4 +1,4 @@
-"""One bucket: its objects looked up, listed, removed and signed through the Supabase client, with patience."""
+"""One bucket: find, list, remove and sign its objects through the Supabase client, with retries."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from supabase import AsyncClient, AsyncClientOptions
 from backend.core.clock import now
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase import answers
-from backend.storage.supabase.answers import Answer
-from backend.storage.supabase.retries import Patience, until_answered
+from backend.storage.supabase.answers import StorageError
+from backend.storage.supabase.retries import RetryPolicy, with_retries
 
 PAGE: Final = 1000
-"""The most that the storage lists at once."""
+"""Maximum number of objects in one response of the storage."""
 _TIMEOUT: Final = httpx.Timeout(15.0, connect=5.0)
 _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0)
 
-_Got = TypeVar("_Got")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What the storage knows of an object."""
+    """The metadata of an object."""
 
     key: str
     size_bytes: int
@@ -42,7 +42,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPage:
-    """A page of a listing, in the order of keys; a folder's key ends with a slash."""
+    """A page of a listing, in the order of keys; the key of a folder ends with a slash."""
 
     objects: list[StoredObject]
     folders: list[str]
@@ -50,10 +50,10 @@ class ObjectPage:
 
 
 class Connection:
-    """The connections of one process to one Supabase project, reused for everything."""
+    """The connections of one process to one Supabase project, used for all requests."""
 
-    def __init__(self, url: str, service_key: SecretStr, patience: Patience | None = None) -> None:
-        self.patience = patience or Patience()
+    def __init__(self, url: str, service_key: SecretStr, retry_policy: RetryPolicy | None = None) -> None:
+        self.retry_policy = retry_policy or RetryPolicy()
         self.http = httpx.AsyncClient(timeout=_TIMEOUT, limits=_LIMITS)
         self._client = AsyncClient(
             url,
@@ -62,9 +62,9 @@ class Connection:
         )
         self.storage = self._client.storage
         self.storage_url = str(self._client.storage_url)
-        """Ends with a slash."""
+        """The URL of the storage, which ends with a slash."""
         self.is_public = url.startswith("https://")
-        """Others than this machine can reach it: only then may they be sent there."""
+        """Whether other hosts can reach the storage, so that clients may get its URLs."""
         self.headers: Mapping[str, str] = dict(self._client.options.headers)
 
     async def close(self) -> None:
@@ -81,25 +81,25 @@ class Bucket:
         self._files = connection.storage.from_(name)
 
     async def find(self, key: str) -> StoredObject | None:
-        """The object of that key, if there is one.
+        """Return the object of that key, or None if it does not exist.
 
         Raises:
-            StorageUnavailable: nobody can tell.
+            StorageUnavailable: The storage does not respond.
         """
         try:
-            return _found(key, await self._asked("info", lambda: self._files.info(key)))
-        except Answer as answer:
-            if answer.is_missing:
+            return _of_info(key, await self._call("info", lambda: self._files.info(key)))
+        except StorageError as error:
+            if error.is_missing:
                 return None
-            raise answers.as_ours(answer) from None
+            raise answers.as_puras_error(error) from None
 
     async def page(
         self, prefix: str, *, is_delimited: bool, limit: int = PAGE, cursor: str | None = None
     ) -> ObjectPage:
-        """Objects whose keys begin with the prefix; delimited: only up to the next slash, and those as folders.
+        """Return objects whose keys start with the prefix; delimited: only up to the next slash, and as folders.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
+            StorageUnavailable: The storage does not respond.
         """
         options: SearchV2Options = {
             "prefix": prefix,
@@ -109,58 +109,64 @@ class Bucket:
         if cursor is not None:
             options["cursor"] = cursor
         try:
-            found = await self._asked("list", lambda: self._files.list_v2(options))
-        except Answer as answer:
-            raise answers.as_ours(answer) from None
+            found = await self._call("list", lambda: self._files.list_v2(options))
+        except StorageError as error:
+            raise answers.as_puras_error(error) from None
         parent = prefix.rpartition("/")[0] + "/"
         return ObjectPage(
-            objects=[_listed(_whole(each.name, each.key, prefix, parent), each) for each in found.objects],
-            folders=[_whole(each.name, each.key, prefix, parent).rstrip("/") + "/" for each in found.folders],
+            objects=[
+                _of_listing(_full_key(each.name, each.key, prefix, parent), each) for each in found.objects
+            ],
+            folders=[
+                _full_key(each.name, each.key, prefix, parent).rstrip("/") + "/" for each in found.folders
+            ],
             next_cursor=found.nextCursor if found.hasNext else None,
         )
 
     async def has_below(self, prefix: str) -> bool:
-        """Whether some object's key begins with the prefix.
+        """Return whether the key of any object starts with the prefix.
 
         Raises:
-            StorageUnavailable: nobody can tell.
+            StorageUnavailable: The storage does not respond.
         """
         page = await self.page(prefix, is_delimited=False, limit=1)
         return bool(page.objects)
 
     async def whole(self, key: str) -> bytes | None:
-        """All bytes of an object; none if it is not there.
+        """Return all bytes of an object; None if it does not exist.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
+            StorageUnavailable: The storage does not respond.
         """
         try:
-            return await self._asked("download", lambda: self._files.download(key))
-        except Answer as answer:
-            if answer.is_missing:
+            return await self._call("download", lambda: self._files.download(key))
+        except StorageError as error:
+            if error.is_missing:
                 return None
-            raise answers.as_ours(answer) from None
+            raise answers.as_puras_error(error) from None
 
     async def copy(self, from_key: str, to_key: str) -> None:
-        """Make one object a copy of another one, in the place of an older one.
+        """Copy an object; it replaces an object with the new key.
 
         Raises:
-            StorageUnavailable: the storage does not answer, or has nothing to be copied.
+            StorageUnavailable: The storage does not respond, or the source does not exist.
         """
         body = {"bucketId": self.name, "sourceKey": from_key, "destinationKey": to_key}
 
         async def once() -> None:
             response = await self._post("object/copy", body)
             if response.is_error and answers.of_response(response).is_taken:
-                await self._files.remove([to_key])  # a storage of before the header copies onto nothing only
+                await self._files.remove(
+                    [to_key]
+                )  # older versions ignore the header, and do not replace objects
                 response = await self._post("object/copy", body)
             if response.is_error:
                 raise answers.of_response(response)
 
         try:
-            await self._asked("copy", once)
-        except Answer as answer:
-            raise answers.as_ours(answer) from None
+            await self._call("copy", once)
+        except StorageError as error:
+            raise answers.as_puras_error(error) from None
 
     async def _post(self, route: str, body: Mapping[str, object]) -> httpx.Response:
         headers = {**self.connection.headers, "x-upsert": "true"}
@@ -169,40 +175,40 @@ class Bucket:
         )
 
     async def remove(self, keys: list[str]) -> None:
-        """Remove objects; those that are not there are gone already.
+        """Remove objects, if they exist.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
+            StorageUnavailable: The storage does not respond.
         """
         try:
-            await self._asked("remove", lambda: self._files.remove(keys))
-        except Answer as answer:
-            if not answer.is_missing:
-                raise answers.as_ours(answer) from None
+            await self._call("remove", lambda: self._files.remove(keys))
+        except StorageError as error:
+            if not error.is_missing:
+                raise answers.as_puras_error(error) from None
 
     async def signed_url(self, key: str, *, ttl_s: int, filename: str) -> str | None:
-        """An address of the storage's own that opens the object for a while; none if it is gone.
+        """Return a temporary URL of the storage for the object; None if it does not exist.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
+            StorageUnavailable: The storage does not respond.
         """
         try:
-            signed = await self._asked(
+            signed = await self._call(
                 "sign", lambda: self._files.create_signed_url(key, ttl_s, {"download": filename})
             )
-        except Answer as answer:
-            if answer.is_missing:
+        except StorageError as error:
+            if error.is_missing:
                 return None
-            raise answers.as_ours(answer) from None
+            raise answers.as_puras_error(error) from None
         return signed["signedUrl"]
 
     @asynccontextmanager
     async def reading(self, key: str, start: int, end: int) -> AsyncIterator[httpx.Response]:
-        """The answer to a request for the bytes from `start` to before `end`, its body still to be read.
+        """Request the bytes from `start` to before `end`; yield the response, whose body is not yet read.
 
         Raises:
-            Answer: the storage refuses, so far as it says so before the first byte.
-            TransportError: the line is cut.
+            StorageError: The storage responded with an error.
+            TransportError: The connection was lost.
         """
         headers = {**self.connection.headers, "Accept-Encoding": "identity"}
         headers["Range"] = f"bytes={start}-{end - 1}"
@@ -213,53 +219,53 @@ class Bucket:
             yield response
 
     def object_url(self, key: str) -> str:
-        """Where the object is written to and read from."""
+        """Return the URL of the object, for reads and writes."""
         return f"{self.connection.storage_url}object/{quote(self.name, safe='')}/{quote(key)}"
 
-    async def _asked(self, what: str, ask: Callable[[], Awaitable[_Got]]) -> _Got:
-        async def once() -> _Got:
+    async def _call(self, what: str, request: Callable[[], Awaitable[_Result]]) -> _Result:
+        async def once() -> _Result:
             try:
-                return await ask()
+                return await request()
             except StorageApiError as error:
                 raise answers.of_error(error) from None
             except (ValidationError, ValueError, KeyError, TypeError) as error:
-                raise Answer(
-                    502, "unreadable", f"the answer is none of a storage: {type(error).__name__}"
+                raise StorageError(
+                    502, "unreadable", f"not the response of a storage: {type(error).__name__}"
                 ) from None
 
-        return await until_answered(self.connection.patience, f"{what} in {self.name}", once)
+        return await with_retries(self.connection.retry_policy, f"{what} in {self.name}", once)
 
 
 def version_of(etag: object) -> str:
-    """An entity tag as the version of a file: printable ASCII without quotes and without marks of weakness."""
+    """Return an entity tag as the version of a file: printable ASCII without quotes and without a weak prefix."""
     text = str(etag or "").removeprefix("W/").strip('"')
     return "".join(letter for letter in text if "!" <= letter <= "~" and letter != '"') or "0"
 
 
-def _whole(name: str, key: str | None, prefix: str, parent: str) -> str:
-    """The whole key: versions of the storage tell it as the name or as the key, or only what follows the folder."""
-    for told in (name, key):
-        if told is not None and told.startswith(prefix):
-            return told
+def _full_key(name: str, key: str | None, prefix: str, parent: str) -> str:
+    """Return the whole key: some versions of the storage send it as name or key, others only the part in the folder."""
+    for candidate in (name, key):
+        if candidate is not None and candidate.startswith(prefix):
+            return candidate
     return parent + name
 
 
-def _found(key: str, facts: Mapping[str, Any]) -> StoredObject:
-    size, etag = facts.get("size"), facts.get("etag")
+def _of_info(key: str, fields: Mapping[str, Any]) -> StoredObject:
+    size, etag = fields.get("size"), fields.get("etag")
     if not isinstance(size, int) or isinstance(size, bool):
         raise StorageUnavailable(
-            "The storage of files says nothing of the size of a file: it is too old for this."
+            "The file storage does not return the size of a file. Update the storage server to a newer version."
         )
     return StoredObject(
-        key, size, version_of(etag), _moment(facts.get("last_modified") or facts.get("created_at"))
+        key, size, version_of(etag), _moment(fields.get("last_modified") or fields.get("created_at"))
     )
 
 
-def _listed(key: str, found: SearchV2Object) -> StoredObject:
-    facts = found.metadata or {}
-    size = facts.get("size", facts.get("contentLength", 0))
+def _of_listing(key: str, found: SearchV2Object) -> StoredObject:
+    fields = found.metadata or {}
+    size = fields.get("size", fields.get("contentLength", 0))
     return StoredObject(
-        key, size if isinstance(size, int) else 0, version_of(facts.get("eTag")), found.updated_at
+        key, size if isinstance(size, int) else 0, version_of(fields.get("eTag")), found.updated_at
     )
 
 

@@ -1,4 +1,4 @@
-"""Put files at the paths of drives, where no folder and no other file is in the way."""
+"""Write files to the paths of drives, if no folder and no other file prevents it."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ async def put(
     """Upload a file to the path.
 
     Raises:
-        PathTaken: a folder is there, or a part of the path is not a folder.
+        PathTaken: A folder exists there, or a part of the path is not a folder.
     """
     await require_free(drives, project_id, path)
     await upload(drives, keys.object_key(project_id, path), source, still_wanted)
     return await stat(drives, project_id, path)
 
 
-async def put_copy(drives: Bucket, project_id: UUID, path: DrivePath, waiting_key: str) -> DriveEntry:
-    """Copy a file that waits in the folder of incoming files to the path.
+async def put_copy(drives: Bucket, project_id: UUID, path: DrivePath, incoming_key: str) -> DriveEntry:
+    """Copy a received file from the folder of incoming files to the path.
 
     Raises:
-        PathTaken: a folder is there, or a part of the path is not a folder.
+        PathTaken: A folder exists there, or a part of the path is not a folder.
     """
     await require_free(drives, project_id, path)
-    await drives.copy(waiting_key, keys.object_key(project_id, path))
+    await drives.copy(incoming_key, keys.object_key(project_id, path))
     return await stat(drives, project_id, path)
 
 
 async def stat(drives: Bucket, project_id: UUID, path: DrivePath) -> DriveEntry:
-    """Describe the file or folder at the path.
+    """Return the file or folder at the path.
 
     Raises:
-        DriveFileMissing: neither is there.
+        DriveFileMissing: Neither exists.
     """
     if path != ROOT:
         stored = await drives.find(keys.object_key(project_id, path))
@@ -55,12 +55,12 @@ async def stat(drives: Bucket, project_id: UUID, path: DrivePath) -> DriveEntry:
 
 
 async def require_free(drives: Bucket, project_id: UUID, path: DrivePath) -> None:
-    """Reject a file where a folder is, or in a file.
+    """Reject the path of a file if it is a folder, or if a part of it is a file.
 
-    Two writers at the same time may still create both: both can be deleted.
+    Two concurrent writers may still create both; both can be deleted.
 
     Raises:
-        PathTaken: a folder is there, or a part of the path is not a folder.
+        PathTaken: A folder exists there, or a part of the path is not a folder.
     """
     folders = [DrivePath(path.parts[:depth]) for depth in range(1, len(path.parts))]
     found = await asyncio.gather(
@@ -70,4 +70,4 @@ async def require_free(drives: Bucket, project_id: UUID, path: DrivePath) -> Non
     if found[0]:
         raise PathTaken(str(path), "A folder")
     if any(each is not None for each in found[1:]):
-        raise PathTaken(str(path), "A file in the place of a folder")
+        raise PathTaken(str(path), "A file instead of a folder")

@@ -1,4 +1,4 @@
-"""Folders in Supabase, of which only the names of objects tell: measured, moved and deleted object by object."""
+"""Measure, move and delete folders in Supabase, object by object: folders exist only in the names of objects."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from backend.storage.supabase import keys
 from backend.storage.supabase.bucket import Bucket, StoredObject
 
 PLACEHOLDER: Final = ".emptyFolderPlaceholder"
-"""The object that holds an empty folder's place; the dashboard of Supabase makes and hides the same."""
+"""The object that represents an empty folder; the dashboard of Supabase creates and hides the same one."""
 MAX_MOVED: Final = 1_000
-"""Files that a folder may have to be moved: each is copied and removed."""
+"""Maximum number of files of a folder that is moved: each is copied and removed."""
 
 
 async def measure(bucket: Bucket, project_id: UUID) -> Holdings:
-    """How much the drive holds."""
+    """Return the size of the drive."""
     total = count = 0
     async for each in _below(bucket, f"{project_id}/"):
         total += each.size_bytes
@@ -28,11 +28,11 @@ async def measure(bucket: Bucket, project_id: UUID) -> Holdings:
 
 
 async def move(bucket: Bucket, project_id: UUID, source: DrivePath, target: DrivePath) -> None:
-    """Give every object of a folder the other path; one that is cut short is finished by doing it again.
+    """Move every object of a folder; an interrupted move is completed by a repetition.
 
     Raises:
-        DriveFileMissing: there is no such folder.
-        FolderTooLarge: it has too many files.
+        DriveFileMissing: The folder does not exist.
+        FolderTooLarge: It has too many files.
     """
     prefix = keys.folder_prefix(project_id, source)
     found = [each.key async for each in _below(bucket, prefix, most=MAX_MOVED + 1)]
@@ -50,7 +50,7 @@ async def delete(bucket: Bucket, project_id: UUID, path: DrivePath, *, most: int
     """Delete up to `most` objects of a folder.
 
     Raises:
-        DriveFileMissing: there is no such folder.
+        DriveFileMissing: The folder does not exist.
     """
     prefix = keys.folder_prefix(project_id, path)
     found = [each async for each in _below(bucket, prefix, most=most)]
@@ -62,7 +62,7 @@ async def delete(bucket: Bucket, project_id: UUID, path: DrivePath, *, most: int
 
 
 async def is_empty(bucket: Bucket, prefix: str) -> bool:
-    """Whether nothing but the placeholder is in the folder."""
+    """Return whether the folder contains only the placeholder."""
     page = await bucket.page(prefix, is_delimited=False, limit=2)
     return [each.key for each in page.objects] == [prefix + PLACEHOLDER]
 

@@ -1,4 +1,4 @@
-"""A file on its way into a drive in Supabase."""
+"""A file that is being written to a drive in Supabase."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from backend.storage.supabase import files
 from backend.storage.supabase.bucket import Bucket
 from backend.storage.supabase.uploads import Source, upload
 
-WAITING: Final = "incoming/"
-"""Where whole files wait to be placed; no project has that id."""
+INCOMING_PREFIX: Final = "incoming/"
+"""Prefix of complete files that are not placed yet; no project has that ID."""
 
 
 class SupabaseIncoming:
-    """A file on its way in: on this machine until it is whole, then beside the drives until it is placed."""
+    """A file that is being received: on this host until it is complete, then in the bucket until it is placed."""
 
     def __init__(self, drives: Bucket, spooled: Spooled) -> None:
         self._drives = drives
@@ -45,7 +45,7 @@ class SupabaseIncoming:
 
     async def settle(self) -> None:
         """See `Incoming.settle`."""
-        key = f"{WAITING}{self._spooled.staged.name}"
+        key = f"{INCOMING_PREFIX}{self._spooled.staged.name}"
         source = await source_of(self._spooled, UNKNOWN)
         head = await source.read(0, min(HEAD_BYTES, source.size_bytes))
         await upload(self._drives, key, replace(source, mime=sniff(head, "")))
@@ -59,13 +59,13 @@ class SupabaseIncoming:
         return await files.put_copy(self._drives, project_id, path, self._settled_key)
 
     async def discard(self) -> None:
-        """Remove what waits beside the drives; what cannot be removed now goes with the next day's."""
+        """Remove the file from the bucket if it was not placed; if that fails, a daily cleanup removes it."""
         if self._settled_key is not None:
             with suppress(PurasError):
                 await self._drives.remove([self._settled_key])
 
 
 async def source_of(spooled: Spooled, mime: str) -> Source:
-    """What was written so far, to be sent."""
+    """Return the bytes written so far as a source of an upload."""
     await asyncio.to_thread(spooled.flush, durably=False)
     return Source(spooled.descriptor, spooled.size_bytes, mime)

@@ -1,8 +1,8 @@
-"""The names of objects: the project's id, then the path, in characters that every version of the storage takes.
+"""Keys of objects: the ID of the project and the path, in characters that every version of the storage supports.
 
-A name that is plain stays as it is, so that people find their files in the dashboard. Whatever else a drive path may
-hold is written as `=` and two hexadecimal digits for each byte of its UTF-8: no letter of another alphabet, no `%2F`
-and no `..` reaches the storage or anything between us and it, and no two paths share a key.
+Plain names are not changed, so that users find their files in the dashboard. Each byte of other characters in UTF-8 is
+written as `=` and two hexadecimal digits. So the storage and all proxies receive no letters of other alphabets, no
+`%2F` and no `..`, and no two paths have the same key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from backend.storage.file_errors import BadDrivePath
 from backend.storage.paths import DrivePath, is_component
 
 MAX_KEY_BYTES: Final = 1024
-"""What the storage takes; a path of other alphabets grows threefold on its way there."""
+"""Limit of the storage; characters of other alphabets take three times as much."""
 
 _OTHER: Final = re.compile(rb"[^A-Za-z0-9_.\- ()!,@]|(?<=\.)\.|^ | $")
 _ESCAPE: Final = re.compile(rb"=([0-9A-F]{2})")
@@ -23,39 +23,39 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.\- ()!,@=]+")
 
 
 def object_key(project_id: UUID, path: DrivePath) -> str:
-    """The key of a file.
+    """Return the key of a file.
 
     Raises:
-        BadDrivePath: the key would be longer than the storage takes.
+        BadDrivePath: The key would be longer than the storage supports.
     """
     key = "/".join([str(project_id), *map(_encoded, path.parts)])
     if len(key) > MAX_KEY_BYTES:
         raise BadDrivePath(
-            f"The path {str(path)[:77]!r} is too long for this instance's storage, where letters outside of ASCII take "
-            f"six characters or more of {MAX_KEY_BYTES}. Shorten it."
+            f"The path {str(path)[:77]!r} is too long for the storage of this instance, where a character outside of "
+            f"ASCII takes at least six of {MAX_KEY_BYTES} characters. Shorten it."
         )
     return key
 
 
 def folder_prefix(project_id: UUID, folder: DrivePath) -> str:
-    """What the keys of everything in a folder begin with.
+    """Return the prefix of the keys of all files in a folder.
 
     Raises:
-        BadDrivePath: nothing in it could have a key.
+        BadDrivePath: The prefix would be too long.
     """
     return object_key(project_id, folder) + "/"
 
 
 def name_prefix(prefix: str, beginning: str) -> str:
-    """What the keys in a folder begin with whose names have that beginning.
+    """Return the prefix of the keys in a folder whose names start with `beginning`.
 
-    The last character is left out when it might be written differently at the end of a name than in it.
+    A space at the end is omitted, because it has another form there than within a name.
     """
     return prefix + _encoded(beginning.removesuffix(" "))
 
 
 def path_of(project_id: UUID, key: str) -> DrivePath | None:
-    """The path whose key it is; none for objects that were not put there through a drive."""
+    """Return the path of a key; None for objects that were not created through a drive."""
     owner, _, rest = key.partition("/")
     if owner != str(project_id) or not rest:
         return None

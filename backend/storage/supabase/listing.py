@@ -1,8 +1,8 @@
-"""Listing a drive whose folders exist only in the names of its objects.
+"""List a drive whose folders exist only in the names of its objects.
 
-The order is that of keys: a folder stands where its first file would, so `b.txt` comes before what is in `b/`. The
-storage goes on only from cursors of its own, so the last ones are remembered; without one a page is found by reading
-from the beginning.
+The order is that of keys: a folder is at the position of its first file, so `b.txt` comes before the content of `b/`.
+The storage continues only from its own cursors, so the last ones are cached; without a cached cursor, the list is read
+from the start.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from backend.storage.supabase.folders import PLACEHOLDER
 from backend.storage.supabase.reading import entry_of
 
 _MAX_CURSORS: Final = 4096
-_LEAST_PAGE: Final = 100
-_NO_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MIN_PAGE: Final = 100
+_NO_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ListQuery:
     """Which entries of a drive to list."""
 
     project_id: UUID
@@ -38,62 +38,64 @@ class Wanted:
     limit: int
 
 
-class _Place(NamedTuple):
-    """Where a page of ours ended."""
+class _PageEnd(NamedTuple):
+    """The end of a page."""
 
     cursor: str | None
-    """Of the storage's page that holds the entry."""
+    """The cursor of the storage's page that contains the entry."""
     is_folder: bool
 
 
 @dataclass(slots=True)
 class Listings:
-    """Lists the drives of a bucket, and remembers for a while how to go on."""
+    """Lists the drives of a bucket, and caches cursors to continue."""
 
     bucket: Bucket
-    _places: OrderedDict[tuple[str, str, bool], _Place] = field(default_factory=OrderedDict)
+    _page_ends: OrderedDict[tuple[str, str, bool], _PageEnd] = field(default_factory=OrderedDict)
 
-    async def entries(self, wanted: Wanted) -> list[DriveEntry]:
-        """The entries behind `after`, in the order of keys.
+    async def entries(self, query: ListQuery) -> list[DriveEntry]:
+        """Return the entries after the path `after`, in the order of keys.
 
         Raises:
-            StorageUnavailable: the storage does not answer.
+            StorageUnavailable: The storage does not respond.
         """
-        prefix = keys.name_prefix(keys.folder_prefix(wanted.project_id, wanted.folder), wanted.name_prefix)
-        place = await self._place(wanted, prefix)
-        behind = "" if wanted.after is None else _position(wanted.project_id, wanted.after, place.is_folder)
+        prefix = keys.name_prefix(keys.folder_prefix(query.project_id, query.folder), query.name_prefix)
+        page_end = await self._page_end(query, prefix)
+        after_key = (
+            "" if query.after is None else _position(query.project_id, query.after, page_end.is_folder)
+        )
         found: list[DriveEntry] = []
-        async for cursor, entry in self._from(wanted, prefix, place.cursor, behind):
+        async for cursor, entry in self._from(query, prefix, page_end.cursor, after_key):
             found.append(entry)
-            self._remember((prefix, entry.path, wanted.is_recursive), _Place(cursor, entry.is_folder))
-            if len(found) >= wanted.limit:
+            self._remember((prefix, entry.path, query.is_recursive), _PageEnd(cursor, entry.is_folder))
+            if len(found) >= query.limit:
                 break
         return found
 
-    async def _place(self, wanted: Wanted, prefix: str) -> _Place:
-        if wanted.after is None:
-            return _Place(None, is_folder=False)
-        known = self._places.get((prefix, str(wanted.after), wanted.is_recursive))
+    async def _page_end(self, query: ListQuery, prefix: str) -> _PageEnd:
+        if query.after is None:
+            return _PageEnd(None, is_folder=False)
+        known = self._page_ends.get((prefix, str(query.after), query.is_recursive))
         if known is not None:
             return known
-        is_file = await self.bucket.find(keys.object_key(wanted.project_id, wanted.after)) is not None
-        return _Place(None, is_folder=not is_file)
+        is_file = await self.bucket.find(keys.object_key(query.project_id, query.after)) is not None
+        return _PageEnd(None, is_folder=not is_file)
 
-    def _remember(self, page: tuple[str, str, bool], place: _Place) -> None:
-        self._places[page] = place
-        self._places.move_to_end(page)
-        if len(self._places) > _MAX_CURSORS:
-            self._places.popitem(last=False)
+    def _remember(self, page: tuple[str, str, bool], page_end: _PageEnd) -> None:
+        self._page_ends[page] = page_end
+        self._page_ends.move_to_end(page)
+        if len(self._page_ends) > _MAX_CURSORS:
+            self._page_ends.popitem(last=False)
 
     async def _from(
-        self, wanted: Wanted, prefix: str, cursor: str | None, behind: str
+        self, query: ListQuery, prefix: str, cursor: str | None, after_key: str
     ) -> AsyncIterator[tuple[str | None, DriveEntry]]:
-        """Entries behind a position, each with the cursor of the storage's page that holds it."""
-        limit = min(PAGE, max(_LEAST_PAGE, wanted.limit + 1))
-        walk = _Walk(wanted, behind)
+        """Yield entries after a position, each with the cursor of the storage's page that contains it."""
+        limit = min(PAGE, max(_MIN_PAGE, query.limit + 1))
+        walk = _Walk(query, after_key)
         while True:
             page = await self.bucket.page(
-                prefix, is_delimited=not wanted.is_recursive, limit=limit, cursor=cursor
+                prefix, is_delimited=not query.is_recursive, limit=limit, cursor=cursor
             )
             for entry in walk.entries(page):
                 yield cursor, entry
@@ -104,41 +106,41 @@ class Listings:
 
 @dataclass(slots=True)
 class _Walk:
-    """Turns pages of objects into entries: folders are told before the first object in them."""
+    """Converts pages of objects to entries; a folder comes before its first object."""
 
-    wanted: Wanted
-    behind: str
+    query: ListQuery
+    after_key: str
     _open: tuple[str, ...] = ()
-    """The folder that the last object was in."""
+    """The folder of the last object."""
 
     def entries(self, page: ObjectPage) -> Iterator[DriveEntry]:
-        """The entries of a page, without those up to `behind`."""
+        """Yield the entries of a page after the position `after_key`."""
         found: list[StoredObject | str] = sorted([*page.objects, *page.folders], key=_key)
         for each in found:
-            path = keys.path_of(self.wanted.project_id, _key(each).rstrip("/"))
+            path = keys.path_of(self.query.project_id, _key(each).rstrip("/"))
             if path is None:
-                continue  # put there by something else than a drive
+                continue  # not created through a drive
             if not isinstance(each, str):
                 yield from self._folders_of(path)
                 if path.name != PLACEHOLDER:
-                    yield from self._if_wanted(each.key, entry_of(path, each))
+                    yield from self._if_matching(each.key, entry_of(path, each))
             else:
-                yield from self._if_wanted(each, folder_entry(path))
+                yield from self._if_matching(each, folder_entry(path))
 
     def _folders_of(self, path: DrivePath) -> Iterator[DriveEntry]:
-        parts, start = path.folder.parts, len(self.wanted.folder.parts)
+        parts, start = path.folder.parts, len(self.query.folder.parts)
         for depth in range(start + 1, len(parts) + 1):
             if parts[:depth] != self._open[:depth]:
                 folder = DrivePath(parts[:depth])
-                yield from self._if_wanted(
-                    keys.folder_prefix(self.wanted.project_id, folder), folder_entry(folder)
+                yield from self._if_matching(
+                    keys.folder_prefix(self.query.project_id, folder), folder_entry(folder)
                 )
         self._open = parts
 
-    def _if_wanted(self, position: str, entry: DriveEntry) -> Iterator[DriveEntry]:
+    def _if_matching(self, position: str, entry: DriveEntry) -> Iterator[DriveEntry]:
         parts = entry.path.split("/")
-        own_name = parts[len(self.wanted.folder.parts)]
-        if position > self.behind and own_name.startswith(self.wanted.name_prefix):
+        own_name = parts[len(self.query.folder.parts)]
+        if position > self.after_key and own_name.startswith(self.query.name_prefix):
             yield entry
 
 
@@ -152,5 +154,5 @@ def _position(project_id: UUID, path: DrivePath, is_folder: bool) -> str:
 
 
 def folder_entry(path: DrivePath) -> DriveEntry:
-    """A folder, of which nothing is stored but its name in those of its files."""
-    return DriveEntry(str(path), 0, _NO_MOMENT, is_folder=True, version="folder")
+    """Return the entry of a folder, of which only the name is stored, in the keys of its files."""
+    return DriveEntry(str(path), 0, _NO_TIME, is_folder=True, version="folder")

@@ -1,6 +1,6 @@
-"""An open object: its first bytes come with the opening, the rest is asked for as it is read.
+"""Read an open object: its first bytes are read when it is opened, the rest later.
 
-What is read stays of one object: when another one takes its place meanwhile, the reading ends with an error.
+All data are those of one object: if it is replaced meanwhile, reading fails.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from backend.storage.errors import StorageUnavailable
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import DrivePath
 from backend.storage.supabase import answers, keys
-from backend.storage.supabase.answers import Answer
+from backend.storage.supabase.answers import StorageError
 from backend.storage.supabase.bucket import Bucket, StoredObject, version_of
-from backend.storage.supabase.retries import until_answered
+from backend.storage.supabase.retries import with_retries
 
 HEAD_BYTES: Final = 64 * 1024
-"""Read at once with the opening: most files are whole by then."""
+"""Read when the object is opened: most files are not longer."""
 DIRECT_FROM_BYTES: Final = 8 * 1024 * 1024
-"""Smaller files cost less to pass on than one more request costs the reader."""
+"""Smaller files are sent by this process, since another request would cost the client more time."""
 _CHUNK_BYTES: Final = 256 * 1024
-_MAX_CUTS: Final = 5
-"""How often the line may be cut while one file is read."""
+_MAX_DISCONNECTS: Final = 5
+"""Maximum number of lost connections while one file is read."""
 
 
 class SupabaseOutgoing:
@@ -50,35 +50,35 @@ class SupabaseOutgoing:
         """See `Outgoing.chunks`.
 
         Raises:
-            StorageUnavailable: the storage does not answer, or has another file there now.
+            StorageUnavailable: The storage does not respond, or the file was replaced.
         """
         end = min(start + length, self._entry.size_bytes)
         if start < min(end, len(self._head)):
             yield self._head[start : min(end, len(self._head))]
             start = min(end, len(self._head))
-        cuts = 0
+        disconnects = 0
         while start < end:
             try:
                 async for chunk in self._part(start, end):
                     start += len(chunk)
                     yield chunk
             except httpx.TransportError:
-                cuts += 1
-                if cuts > _MAX_CUTS:
+                disconnects += 1
+                if disconnects > _MAX_DISCONNECTS:
                     raise StorageUnavailable from None
             else:
                 if start < end:
-                    raise StorageUnavailable("The file became shorter while it was read. Read it again.")
+                    raise StorageUnavailable("The file became shorter while it was read. Retry.")
 
     async def steady(self) -> None:
-        """See `Outgoing.steady`: an object has one version as long as it is there."""
+        """See `Outgoing.steady`: an object has one version as long as it exists."""
 
     async def is_unchanged(self) -> bool:
-        """See `Outgoing.is_unchanged`: what was read was of one object."""
+        """See `Outgoing.is_unchanged`: all data were those of one object."""
         return True
 
     async def direct_url(self, *, ttl_s: int) -> str | None:
-        """See `Outgoing.direct_url`: for large files, when others than this machine reach the storage."""
+        """See `Outgoing.direct_url`: for large files, if other hosts can reach the storage."""
         if not self._bucket.connection.is_public or self._entry.size_bytes < DIRECT_FROM_BYTES:
             return None
         filename = self._entry.path.rpartition("/")[2]
@@ -92,7 +92,7 @@ class SupabaseOutgoing:
             async with self._bucket.reading(self._key, start, end) as response:
                 skip = 0 if response.status_code == 206 else start
                 if version_of(response.headers.get("etag")) != self._entry.version:
-                    raise StorageUnavailable("The file was replaced while it was read. Read it again.")
+                    raise StorageUnavailable("The file was replaced while it was read. Retry.")
                 left = end - start
                 async for chunk in response.aiter_raw(_CHUNK_BYTES):
                     piece = chunk[skip:][:left]
@@ -102,22 +102,22 @@ class SupabaseOutgoing:
                         yield piece
                     if not left:
                         return
-        except Answer as answer:
-            if answer.is_missing or answer.status == 416:
+        except StorageError as error:
+            if error.is_missing or error.status == 416:
                 raise StorageUnavailable("The file was removed while it was read.") from None
-            raise answers.as_ours(answer) from None
+            raise answers.as_puras_error(error) from None
 
 
 async def opened(bucket: Bucket, project_id: UUID, path: DrivePath) -> SupabaseOutgoing:
     """Open the file at the path.
 
     Raises:
-        DriveFileMissing: there is none.
-        StorageUnavailable: nobody can tell.
+        DriveFileMissing: The file does not exist.
+        StorageUnavailable: The storage does not respond.
     """
     key = keys.object_key(project_id, path)
 
-    async def look() -> SupabaseOutgoing:
+    async def read_head() -> SupabaseOutgoing:
         async with bucket.reading(key, 0, HEAD_BYTES) as response:
             stored = _of_headers(key, response)
             head = bytearray()
@@ -128,19 +128,19 @@ async def opened(bucket: Bucket, project_id: UUID, path: DrivePath) -> SupabaseO
             return SupabaseOutgoing(bucket, key, entry_of(path, stored), bytes(head[:HEAD_BYTES]))
 
     try:
-        return await until_answered(bucket.connection.patience, f"read from {bucket.name}", look)
-    except Answer as answer:
-        if answer.status == 416:  # it is empty: there is no first byte
+        return await with_retries(bucket.connection.retry_policy, f"read from {bucket.name}", read_head)
+    except StorageError as error:
+        if error.status == 416:  # the file is empty, so that it has no first byte
             stored = await bucket.find(key)
             if stored is not None:
                 return SupabaseOutgoing(bucket, key, entry_of(path, stored), b"")
-        elif not answer.is_missing:
-            raise answers.as_ours(answer) from None
+        elif not error.is_missing:
+            raise answers.as_puras_error(error) from None
         raise DriveFileMissing(str(path)) from None
 
 
 def entry_of(path: DrivePath, stored: StoredObject) -> DriveEntry:
-    """The object as a file of a drive."""
+    """Return the object as a file of a drive."""
     return DriveEntry(
         path=str(path),
         size_bytes=stored.size_bytes,
@@ -155,7 +155,7 @@ def _of_headers(key: str, response: httpx.Response) -> StoredObject:
     whole = headers.get("content-range", "").rpartition("/")[2]
     size = whole if response.status_code == 206 else headers.get("content-length", "")
     if not size.isdecimal():
-        raise Answer(502, "unreadable", "the storage does not say how large the file is")
+        raise StorageError(502, "unreadable", "the response does not contain the size of the file")
     return StoredObject(
         key, int(size), version_of(headers.get("etag")), _moment(headers.get("last-modified", ""))
     )

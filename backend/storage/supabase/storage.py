@@ -1,4 +1,4 @@
-"""The storage in Supabase: bundles and drives are objects; what is on its way in waits in a folder of this machine."""
+"""The storage in Supabase: bundles and drives are objects; a folder of this host contains files being received."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from backend.storage.paths import ROOT, DrivePath
 from backend.storage.spool import Spool
 from backend.storage.supabase import files, folders, keys
 from backend.storage.supabase.bucket import Bucket, Connection
-from backend.storage.supabase.incoming import WAITING, SupabaseIncoming, source_of
-from backend.storage.supabase.listing import Listings, Wanted, folder_entry
+from backend.storage.supabase.incoming import INCOMING_PREFIX, SupabaseIncoming, source_of
+from backend.storage.supabase.listing import Listings, ListQuery, folder_entry
 from backend.storage.supabase.reading import SupabaseOutgoing, opened
-from backend.storage.supabase.retries import Patience
+from backend.storage.supabase.retries import RetryPolicy
 from backend.storage.supabase.uploads import Source, always, upload
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -54,9 +54,9 @@ class SupabaseStorage:
         buckets: Buckets,
         *,
         incoming: Path,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
     ) -> None:
-        self._connection = Connection(url, service_key, patience)
+        self._connection = Connection(url, service_key, retry_policy)
         self._bundles = Bucket(self._connection, buckets.bundles)
         self._drives = Bucket(self._connection, buckets.drive)
         self._listings = Listings(self._drives)
@@ -106,20 +106,20 @@ class SupabaseStorage:
     @asynccontextmanager
     async def _receiving(self, begun: Path | None) -> AsyncIterator[SupabaseIncoming]:
         async with self._spool.file(begun) as spooled:
-            await self._clear_waiting()
+            await self._clear_incoming()
             incoming = SupabaseIncoming(self._drives, spooled)
             try:
                 yield incoming
             finally:
                 await incoming.discard()
 
-    async def _clear_waiting(self) -> None:
-        """Remove, once a day, what killed processes have left beside the drives."""
+    async def _clear_incoming(self) -> None:
+        """Once a day, remove files that killed processes have received but not placed."""
         if time.monotonic() < self._cleared_at + _DAY_S:
             return
         self._cleared_at = time.monotonic()
         with suppress(PurasError):
-            page = await self._drives.page(WAITING, is_delimited=False)
+            page = await self._drives.page(INCOMING_PREFIX, is_delimited=False)
             long_ago = now() - timedelta(seconds=_DAY_S)
             old = [each.key for each in page.objects if each.modified_at < long_ago]
             if old:
@@ -157,7 +157,9 @@ class SupabaseStorage:
         limit: int = 200,
     ) -> list[DriveEntry]:
         """See `Storage.list`."""
-        return await self._listings.entries(Wanted(project_id, folder, name_prefix, recursive, after, limit))
+        return await self._listings.entries(
+            ListQuery(project_id, folder, name_prefix, recursive, after, limit)
+        )
 
     async def delete(self, project_id: UUID, path: DrivePath) -> None:
         """See `Storage.delete`."""
@@ -196,14 +198,14 @@ class SupabaseStorage:
         is_replacing: bool = False,
         version: str | None = None,
     ) -> DriveEntry:
-        """See `Storage.move`; two that write the same path at once may both succeed, and the last one wins."""
+        """See `Storage.move`; of two concurrent writers of the same path, both succeed, and the last one wins."""
         if target.parts[: len(source.parts)] == source.parts:
-            raise PathTaken(str(target), "What is to be moved there")
+            raise PathTaken(str(target), "The folder that is moved")
         found = await self.stat(project_id, source)
         await files.require_free(self._drives, project_id, target)
         key = keys.object_key(project_id, target)
         if (found.is_folder or not is_replacing) and await self._drives.find(key) is not None:
-            raise PathTaken(str(target), "Something else")
+            raise PathTaken(str(target), "Another file or folder")
         if found.is_folder:
             await folders.move(self._drives, project_id, source, target)
         else:
@@ -211,12 +213,12 @@ class SupabaseStorage:
         return await self.stat(project_id, target)
 
     async def _move_version(self, project_id: UUID, source: DrivePath, to_key: str, version: str) -> None:
-        """Copy to a key outside of the drives what is of that version before and after, and place only that.
+        """Copy the file to a key outside of the drives, check its version before and after, then place the copy.
 
         Raises:
-            DriveFileChanged: the source is of another version.
+            DriveFileChanged: The source has another version.
         """
-        from_key, aside = keys.object_key(project_id, source), f"{WAITING}{uuid4().hex}"
+        from_key, aside = keys.object_key(project_id, source), f"{INCOMING_PREFIX}{uuid4().hex}"
         await self._require_version(source, from_key, version)
         await self._drives.copy(from_key, aside)
         try:

@@ -1,7 +1,7 @@
-"""Putting a file into a bucket: in one request when it is small, else in pieces that survive a cut line.
+"""Upload a file to a bucket: a small one in one request, others in pieces, so that they survive lost connections.
 
-Both ways the object appears whole, in the place of an older one, with the last piece; before that piece is sent,
-`still_wanted` is asked once more, so that who has lost the right to write meanwhile changes nothing.
+Either way the object becomes visible with the last piece, and replaces an older one. `still_wanted` is called before
+that piece is sent, so that a caller that has lost the right to write changes nothing.
 """
 
 from __future__ import annotations
@@ -19,53 +19,53 @@ import httpx
 from backend.storage import StillWanted
 from backend.storage.errors import StorageUnavailable
 from backend.storage.supabase import answers
-from backend.storage.supabase.answers import Answer
+from backend.storage.supabase.answers import StorageError
 from backend.storage.supabase.bucket import Bucket
-from backend.storage.supabase.retries import until_answered
+from backend.storage.supabase.retries import with_retries
 
 PIECE_BYTES: Final = 6 * 1024 * 1024
-"""What the storage wants each piece but the last to have; smaller files go in one request."""
+"""Size that the storage requires for each piece except the last one; smaller files are sent in one request."""
 _CHUNK_BYTES: Final = 256 * 1024
 _TUS: Final = "1.0.0"
-_MAX_BREAKS: Final = 8
-"""How often the storage may lose its place in one file."""
+_MAX_RESTARTS: Final = 8
+"""Maximum number of times that the storage may lose the state of one upload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An open file whose first bytes are sent; a change of its size meanwhile makes no difference."""
+    """An open file whose first bytes are uploaded; changes of its size meanwhile are ignored."""
 
     descriptor: int
     size_bytes: int
     mime: str
 
     async def read(self, start: int, length: int) -> bytes:
-        """Exactly `length` bytes; those that the file has lost meanwhile are zeros."""
+        """Return exactly `length` bytes; bytes after the end of a file that became shorter are zeros."""
         data = await to_thread(os.pread, self.descriptor, length, start)
         return data + bytes(length - len(data))
 
 
 async def always() -> None:
-    """For uploads that nobody can lose the right to."""
+    """Return: the check of an upload that may always continue."""
 
 
 async def upload(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted = always) -> None:
-    """Make the file the object of that key, in the place of an older one.
+    """Store the file as the object of that key; it replaces an older one.
 
     Raises:
-        StorageUnavailable: the storage does not answer; the object is the old one, or the new one.
-        StoredFileTooLarge: the storage takes no file of that size.
+        StorageUnavailable: The storage does not respond; the object is the old or the new one.
+        StoredFileTooLarge: The file exceeds the size limit of the storage.
     """
     try:
         if source.size_bytes <= PIECE_BYTES:
-            await _in_one(bucket, key, source, still_wanted)
+            await _in_one_request(bucket, key, source, still_wanted)
         else:
             await _in_pieces(bucket, key, source, still_wanted)
-    except Answer as answer:
-        raise answers.as_ours(answer) from None
+    except StorageError as error:
+        raise answers.as_puras_error(error) from None
 
 
-async def _in_one(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted) -> None:
+async def _in_one_request(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted) -> None:
     connection = bucket.connection
     headers = {
         **connection.headers,
@@ -81,27 +81,27 @@ async def _in_one(bucket: Bucket, key: str, source: Source, still_wanted: StillW
             await still_wanted()
         _check(await connection.http.post(bucket.object_url(key), headers=headers, content=body))
 
-    await until_answered(connection.patience, f"upload to {bucket.name}", put)
+    await with_retries(connection.retry_policy, f"upload to {bucket.name}", put)
 
 
 async def _in_pieces(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted) -> None:
     connection = bucket.connection
     what = f"upload to {bucket.name}"
-    for _ in range(_MAX_BREAKS):
-        address = await until_answered(connection.patience, what, lambda: _begun(bucket, key, source))
+    for _ in range(_MAX_RESTARTS):
+        url = await with_retries(connection.retry_policy, what, lambda: _create_upload(bucket, key, source))
         offset: int | None = 0
         while offset is not None and offset < source.size_bytes:
-            send = _sending(bucket, address, source, offset, still_wanted)
-            offset = await until_answered(connection.patience, what, send)
+            send = _piece_sender(bucket, url, source, offset, still_wanted)
+            offset = await with_retries(connection.retry_policy, what, send)
         if offset is not None:
             return
     raise StorageUnavailable
 
 
-async def _begun(bucket: Bucket, key: str, source: Source) -> str:
-    """The address of a new upload in pieces."""
+async def _create_upload(bucket: Bucket, key: str, source: Source) -> str:
+    """Start an upload in pieces, and return its URL."""
     connection = bucket.connection
-    facts = {
+    metadata = {
         "bucketName": bucket.name,
         "objectName": key,
         "contentType": source.mime,
@@ -112,38 +112,38 @@ async def _begun(bucket: Bucket, key: str, source: Source) -> str:
         "tus-resumable": _TUS,
         "x-upsert": "true",
         "upload-length": str(source.size_bytes),
-        "upload-metadata": ",".join(f"{name} {_base64(value)}" for name, value in facts.items()),
+        "upload-metadata": ",".join(f"{name} {_base64(value)}" for name, value in metadata.items()),
     }
     base = f"{connection.storage_url}upload/resumable"
     response = _check(await connection.http.post(base, headers=headers))
-    address: str = urljoin(base, response.headers.get("location", ""))
-    if not address.startswith(base + "/"):
-        # Elsewhere our key would be told to somebody who may not have it.
-        address = f"{base}/{address.rstrip('/').rpartition('/')[2]}"
-    return address
+    url: str = urljoin(base, response.headers.get("location", ""))
+    if not url.startswith(base + "/"):
+        # Another host must not receive the service key.
+        url = f"{base}/{url.rstrip('/').rpartition('/')[2]}"
+    return url
 
 
-def _sending(
-    bucket: Bucket, address: str, source: Source, known_offset: int, still_wanted: StillWanted
+def _piece_sender(
+    bucket: Bucket, url: str, source: Source, known_offset: int, still_wanted: StillWanted
 ) -> Callable[[], Awaitable[int | None]]:
-    """Sends the piece at the offset; a second try asks first how far the storage came with the one before."""
+    """Return a function that sends the piece at the offset; a retry first requests the offset of the storage."""
     is_first = True
 
     async def send() -> int | None:
         nonlocal is_first
         offset: int | None = known_offset
         if not is_first:
-            offset = await _reached(bucket, address)
+            offset = await _stored_offset(bucket, url)
         is_first = False
         if offset is None or offset >= source.size_bytes:
             return offset
-        return await _send_piece(bucket, address, source, offset, still_wanted)
+        return await _send_piece(bucket, url, source, offset, still_wanted)
 
     return send
 
 
 async def _send_piece(
-    bucket: Bucket, address: str, source: Source, offset: int, still_wanted: StillWanted
+    bucket: Bucket, url: str, source: Source, offset: int, still_wanted: StillWanted
 ) -> int | None:
     length = min(PIECE_BYTES, source.size_bytes - offset)
     is_last = offset + length == source.size_bytes
@@ -155,16 +155,16 @@ async def _send_piece(
         "content-length": str(length),
     }
     body = _chunks(source, offset, length, still_wanted if is_last else always)
-    response = await bucket.connection.http.patch(address, headers=headers, content=body)
-    if response.status_code in (404, 409, 410):  # it has lost the upload, or is elsewhere in it
-        return await _reached(bucket, address)
+    response = await bucket.connection.http.patch(url, headers=headers, content=body)
+    if response.status_code in (404, 409, 410):  # the upload is unknown, or has another offset
+        return await _stored_offset(bucket, url)
     return int(_check(response).headers.get("upload-offset", offset + length))
 
 
-async def _reached(bucket: Bucket, address: str) -> int | None:
-    """How many bytes the storage has of an upload; none if it does not know it any more."""
+async def _stored_offset(bucket: Bucket, url: str) -> int | None:
+    """Return the number of bytes of an upload that the storage has; None if it does not know the upload any more."""
     response = await bucket.connection.http.head(
-        address, headers={**bucket.connection.headers, "tus-resumable": _TUS}
+        url, headers={**bucket.connection.headers, "tus-resumable": _TUS}
     )
     if response.status_code in (400, 404, 410):
         return None

@@ -88,7 +88,7 @@ def is_open(case: AnyCase) -> bool:
 
 def is_no_address(answer: Answer) -> bool:
     """Whether the request was turned away for its address alone, before anybody asked who sends it."""
-    return answer.status_code == 400 and "The address holds a NUL" in answer.text
+    return answer.status_code == 400 and "The URL contains a NUL" in answer.text
 
 
 def report(faults: list[str]) -> str:

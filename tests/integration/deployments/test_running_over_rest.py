@@ -98,7 +98,7 @@ async def test_what_cannot_be_stored_is_refused_with_its_place(project: Any, whe
 async def test_a_bundle_that_is_no_file_of_the_form_is_told_what_to_be(project: Any) -> None:
     answer = await project.http.post("/v1/deployments", files={"bundle": (None, "text")})
     assert answer.status_code == 422
-    assert "a part of the form that has a file name" in answer.json()["detail"]
+    assert "a part of the form with a file name" in answer.json()["detail"]
 
 
 async def test_a_publishable_key_reads_the_jobs_it_knows_and_lists_none(

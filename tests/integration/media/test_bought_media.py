@@ -135,7 +135,7 @@ async def test_nothing_is_ordered_that_the_job_cannot_pay(fal: FalServer, runnin
     [
         (Wish(refusals=[422]), 422, "media_refused", "could not be processed"),
         (Wish(refusals=[403]), 503, "media_provider_unavailable", "FAL_KEY"),
-        (Wish(status_of_result=500), 502, "media_failed", "broke off"),
+        (Wish(status_of_result=500), 502, "media_failed", "was interrupted"),
         (Wish(status_of_result=422), 422, "media_refused", "It broke."),
         (Wish(result={"images": []}), 502, "media_failed", "contains no image"),
         (Wish(result={"images": [{"url": 7}]}), 502, "media_failed", "contains no image"),
@@ -168,13 +168,13 @@ async def test_a_file_that_is_too_large_or_leads_in_a_circle_is_not_fetched(
     fal: FalServer, running: Running, tmp_path: Path
 ) -> None:
     await running.made()
-    bounds = {"allowed_hosts": [fal.host], "most_s": 5.0}
+    bounds = {"allowed_hosts": [fal.host], "max_s": 5.0}
     with pytest.raises(FetchError, match="larger than"):
-        await fetch(f"{fal.url}/files/req-0", tmp_path / "a", most_bytes=64, **bounds)
+        await fetch(f"{fal.url}/files/req-0", tmp_path / "a", max_bytes=64, **bounds)
     with pytest.raises(FetchError, match="TooManyRedirects"):
-        await fetch(f"{fal.url}/loop", tmp_path / "a", most_bytes=64, **bounds)
+        await fetch(f"{fal.url}/loop", tmp_path / "a", max_bytes=64, **bounds)
     with pytest.raises(FetchError, match="not https"):
-        await fetch(f"{fal.url}/files/req-0", tmp_path / "a", most_bytes=64, allowed_hosts=[], most_s=5)
+        await fetch(f"{fal.url}/files/req-0", tmp_path / "a", max_bytes=64, allowed_hosts=[], max_s=5)
 
 
 async def test_older_clients_are_understood(fal: FalServer, running: Running) -> None:

@@ -69,7 +69,7 @@ async def test_a_job_makes_every_kind_with_the_kit_and_pays_nothing(
     assert (job["status"], job["error"], job["cost_micros"]) == ("succeeded", None, 0)
     image, is_there, edit, film, said, older, transcribed, empty, stranger = job["result"]["told"]
     assert (image["model"], image["kind"], image["label"]) == ("local/drawing", "image", "local")
-    assert "no key" in image["meta"]["warnings"][0]
+    assert "no API key" in image["meta"]["warnings"][0]
     assert (image["drive_path"], is_there, image["billed_micros"]) == ("out/owl.png", True, 0)
     assert Image.open(io.BytesIO(await file(project, "out/owl.png"))).size == (1024, 576)
     assert len(edit["drive_paths"]) == 2

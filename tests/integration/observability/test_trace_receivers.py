@@ -22,7 +22,7 @@ from tests.integration.observability.conftest import eventually
 from tests.integration.observability.receiver import Receiver, receiving
 from tests.integration.operations.instances import Up, new_up
 
-COMPLAINT = "the receiver of traces does not take them"
+COMPLAINT = "trace export failed"
 
 
 @pytest.fixture(params=["away", "silent"])
@@ -128,7 +128,7 @@ async def test_settings_that_cannot_be_understood_turn_traces_off_and_say_so(
             with spans.span("nothing") as span:
                 assert span.traceparent == ""
     (line,) = told
-    assert line["event"].startswith("traces are off")
+    assert line["event"].startswith("tracing is off")
     assert why in line["error"]
 
 

@@ -87,7 +87,7 @@ async def test_only_the_ports_of_the_web_are_called_unless_others_are_named(web:
     url = web.says("/", b"content")
     names = Names(["127.0.0.1"], ["127.0.0.1"])
     async with names.client() as client:
-        with pytest.raises(NotReached, match=f"its port {web.port} is none of 80, 443"):
+        with pytest.raises(NotReached, match=f"its port {web.port} is not allowed; use one of 80, 443"):
             await client.get(url)
     assert (names.asked, web.heads) == ([], []), "not even its name is looked up"
     for ports in ({web.port}, None):
@@ -381,5 +381,5 @@ async def test_hosts_that_the_operator_lists_are_called_whatever_they_are(web: W
     url = f"http://127.0.0.1:{web.port}/"
     async with guarded_client(PublicDestinations([f"127.0.0.1:{web.port}"]), LIMITS) as client:
         assert (await client.get(url)).content == b"content"
-        with pytest.raises(NotReached, match="its address is not https"):
+        with pytest.raises(NotReached, match="its URL is not https"):
             await client.get(f"http://127.0.0.1:{web.port + 1}/")

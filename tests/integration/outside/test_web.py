@@ -89,15 +89,15 @@ async def test_redirects_are_followed_and_each_is_vetted(
         (web.url("/x", INSIDE), "not at a public address"),
         ("http://127.0.0.1:80/", "not in this skill's list of hosts"),
         ("http://other.example.org/", "not in this skill's list of hosts"),
-        ("http://localhost/", "name of this machine"),
-        ("file:///etc/passwd", "is not an address"),
-        ("http://0x7f000001/", "read in several ways"),
+        ("http://localhost/", "name of this host"),
+        ("file:///etc/passwd", "is not a valid URL"),
+        ("http://0x7f000001/", "is ambiguous"),
         ("http://user:secret@pages.example.org/", "user name or a password"),
     ):
         hostile = web.says("/hostile", b"", f"Location: {place}", status="302 Found")
         assert why in await room.refused(web_fetch, url=hostile), place
     again = web.says("/again", b"", "Location: /again", status="302 Found")
-    assert "redirected more than 5 times" in await room.refused(web_fetch, url=again)
+    assert "redirects more than 5 times" in await room.refused(web_fetch, url=again)
 
     told = room.recorder.told("network_refused")
     assert [(one["host"], one["reason"]) for one in told][:2] == [
@@ -130,20 +130,20 @@ async def test_what_unpacks_to_a_gigabyte_and_what_never_ends_is_read_to_its_bou
 
 
 async def test_what_does_not_answer_in_time_is_given_up(web: Web, outside: RunEgress) -> None:
-    with pytest.raises(ToolError, match=r"was not there in whole after 0\.2 s"):
+    with pytest.raises(ToolError, match=r"was not complete within 0\.2 s"):
         await fetch(outside, web.does("/slow", silent), Wanted(1_000, 0.2))
 
 
 async def test_what_cannot_be_read_says_why(room: WorkspaceGroup, web: Web, web_fetch: WebFetch) -> None:
     picture = web.says("/a.png", b"\x89PNG\r\n\x1a\n\0\0", "Content-Type: image/png")
     assert "Download it with download_url" in await room.refused(web_fetch, url=picture)
-    assert "answers 404" in await room.refused(web_fetch, url=web.url("/nowhere"))
-    assert "write 'https://…' in full" in await room.refused(web_fetch, url="owls")
+    assert "returned status 404" in await room.refused(web_fetch, url=web.url("/nowhere"))
+    assert "write a full URL" in await room.refused(web_fetch, url="owls")
     assert "has no address" in await room.refused(
         WebFetch(outside_open(room, web)), url="http://no.example.org/"
     )
     web.says("/odd", b"xx", "Content-Encoding: br")
-    assert "packed its answer as 'br'" in await room.refused(web_fetch, url=web.url("/odd"))
+    assert "encoded its response as 'br'" in await room.refused(web_fetch, url=web.url("/odd"))
 
 
 def outside_open(room: WorkspaceGroup, web: Web) -> RunEgress:

@@ -61,12 +61,12 @@ async def probed(url: str, *, key: str = KEY, path: str = "", is_allowed: bool =
 
 async def test_a_key_that_is_taken_says_how_many_models_it_reaches(url: str) -> None:
     found = await probed(url)
-    assert found == ("ok", f"The key is taken; {len(CLAUDE)} of {len(CLAUDE)} models are listed.")
+    assert found == ("ok", f"The key is accepted; {len(CLAUDE)} of {len(CLAUDE)} models are listed.")
 
 
 async def test_a_key_that_is_not_taken_is_a_failure_and_stays_untold(url: str) -> None:
     found = await probed(url, key="sk-wrong-0123456789")
-    assert (found.verdict, found.found) == ("fail", "The key is not taken (HTTP 401). Bring another one.")
+    assert (found.verdict, found.found) == ("fail", "The provider rejects the key (HTTP status 401). Add another key.")
 
 
 @pytest.mark.parametrize(("path", "status"), [("/page", 200), ("/onward", 307), ("/nothing", 404)])
@@ -75,13 +75,13 @@ async def test_what_is_no_list_is_not_taken_for_one_and_no_redirect_is_followed(
 ) -> None:
     found = await probed(url, path=path)
     assert found.verdict == "warn"
-    assert f"HTTP {status}" in found.found
+    assert f"HTTP status {status}" in found.found
 
 
 async def test_an_address_of_the_inside_is_not_asked_unless_the_operator_allows_it(url: str) -> None:
     found = await probed(url, is_allowed=False)
     assert found.verdict == "fail"
-    assert "does not answer" in found.found
+    assert "does not respond" in found.found
 
 
 async def test_the_route_tries_the_projects_own_key_and_shows_only_how_it_begins(

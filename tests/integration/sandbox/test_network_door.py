@@ -364,7 +364,7 @@ async def test_a_host_without_an_address_and_one_that_does_not_answer_say_so() -
         port = taken.getsockname()[1]
         async with world(network=[f"a.example:{port}"]) as one:
             answer = await one.say(f"CONNECT a.example:{port} HTTP/1.1\r\n\r\n".encode())
-            assert answer.startswith(f"HTTP/1.1 502 a.example does not answer on port {port}".encode())
+            assert answer.startswith(f"HTTP/1.1 502 a.example does not respond on port {port}".encode())
             assert one.refusals() == []
 
 

@@ -15,14 +15,14 @@ from backend.storage import DriveEntry, Storage
 from backend.storage.local import LocalStorage
 from backend.storage.paths import parse_drive_path
 from backend.storage.sandbox_uids import sandbox_uid
-from backend.storage.supabase.retries import Patience
+from backend.storage.supabase.retries import RetryPolicy
 from backend.storage.supabase.storage import SupabaseStorage
 from tests.factories.supabase_objects import Bucket
 from tests.factories.supabase_server import SupabaseServer
 from tests.integration.storage.served import OF_THE_FAKE as BUCKETS
 from tests.integration.storage.served import Served, named, of_fake, own_buckets, serving_storage
 
-IMPATIENCE = Patience(first_pause_s=0.01, most_s=5.0)
+SHORT_RETRIES = RetryPolicy(first_pause_s=0.01, max_s=5.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ async def supabase_storage(storage_server: Served, tmp_path: Path) -> AsyncItera
         storage_server.service_key,
         storage_server.buckets,
         incoming=tmp_path / "incoming",
-        patience=IMPATIENCE if named() is None else None,
+        retry_policy=SHORT_RETRIES if named() is None else None,
     )
     yield storage
     await storage.close()

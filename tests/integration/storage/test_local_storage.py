@@ -80,7 +80,7 @@ def test_two_projects_never_share_a_user_id() -> None:
     assert sandbox_uid(1) == FIRST_UID + 1
     assert sandbox_uid(2) == FIRST_UID + 2
     for number in (0, -5, 2**31):
-        with pytest.raises(ValueError, match="no user id"):
+        with pytest.raises(ValueError, match="no user ID"):
             sandbox_uid(number)
 
 

@@ -46,7 +46,7 @@ async def test_a_job_that_ends_with_a_larger_drive_has_failed(drive: LiveDrive) 
     outcome = await ran(drive, lambda: (drive.folder / "more").write_bytes(bytes(10)), Success(1, MEASURED))
     assert isinstance(outcome, Failure)
     assert (outcome.code, outcome.measured) == ("drive_over_quota", MEASURED)
-    assert "may hold 1,000 bytes and held 1,500" in outcome.message
+    assert "may have 1,000 bytes and had 1,500" in outcome.message
     assert "grew by 10" in outcome.message
     assert "DELETE /v1/drive/files" in outcome.message
 
@@ -72,7 +72,7 @@ async def test_files_and_folders_are_held_too(drive: LiveDrive) -> None:
 
     outcome = await ran(drive, fill, Success(1, MEASURED))
     assert isinstance(outcome, Failure)
-    assert "may hold 3 files and folders and held 1" in outcome.message
+    assert "may have 3 files and folders and had 1" in outcome.message
     assert "--drive-files" in outcome.message
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from backend.storage.paths import parse_drive_path
 from backend.storage.supabase.bucket import Bucket, Connection
-from backend.storage.supabase.incoming import WAITING
+from backend.storage.supabase.incoming import INCOMING_PREFIX
 from backend.storage.supabase.keys import object_key
 from backend.storage.supabase.uploads import PIECE_BYTES
 from tests.factories.supabase_objects import Bucket as StoredBucket
@@ -60,7 +60,7 @@ async def test_nothing_waits_in_the_bucket_after_an_upload(
 ) -> None:
     await supabase_drive.write("a.txt", b"x")
     connection = Connection(storage_server.url, storage_server.service_key)
-    assert not await Bucket(connection, storage_server.buckets.drive).has_below(WAITING)
+    assert not await Bucket(connection, storage_server.buckets.drive).has_below(INCOMING_PREFIX)
     await connection.close()
 
 

@@ -21,7 +21,7 @@ from backend.storage.errors import (
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import ROOT, parse_drive_path
 from backend.storage.supabase.keys import object_key, path_of
-from backend.storage.supabase.retries import Patience
+from backend.storage.supabase.retries import RetryPolicy
 from backend.storage.supabase.storage import SupabaseStorage
 from backend.storage.supabase.uploads import PIECE_BYTES
 from tests.factories.supabase_faults import Fault
@@ -150,7 +150,7 @@ async def test_what_stays_broken_is_asked_a_bounded_number_of_times(
     supabase.faults.append(fault)
     with pytest.raises(StorageUnavailable):
         await supabase_drive.read("a")
-    assert fault.met == Patience().tries
+    assert fault.met == RetryPolicy().attempts
 
 
 async def test_a_key_that_is_not_let_in_sends_the_operator_to_the_doctor(

@@ -89,13 +89,13 @@ class Hooks:
     async def dispatcher(
         self,
         *,
-        most_s: float = 5.0,
+        max_s: float = 5.0,
         lease: timedelta = LEASE,
         connect: Callable[[], Any] | None = None,
     ) -> AsyncIterator[Dispatcher]:
         """What sends in a worker process."""
         allowed = Receivers.of(self.instance.settings)
-        sender = Sender(connect, most_s=most_s) if connect else Sender.to_public(allowed, most_s=most_s)
+        sender = Sender(connect, max_s=max_s) if connect else Sender.to_public(allowed, max_s=max_s)
         dispatcher = Dispatcher(self.database, self.instance.vault, sender, lease=lease)
         try:
             yield dispatcher

@@ -37,7 +37,7 @@ async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_s
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)
     assert (delivery["status"], delivery["response_code"], delivery["response"]) == ("pending", 500, "oops")
-    assert "answered 500" in delivery["error"]
+    assert "status 500" in delivery["error"]
     assert 3 < (datetime.fromisoformat(delivery["next_at"]) - now()).total_seconds() < 7
     assert await hooks.send() == 0, "not before its pause is over"
     assert (await hooks.read(hook))["failing_since"] is not None
@@ -52,7 +52,7 @@ async def test_a_receiver_that_fails_is_tried_again_with_the_same_id_and_a_new_s
         (2, 503, ""),
         (3, 200, ""),
     ]
-    assert "answered 500" in log[0]["error"]
+    assert "status 500" in log[0]["error"]
     assert log[2]["error"] is None
     started = [datetime.fromisoformat(one["started_at"]) for one in log]
     assert started == sorted(started)
@@ -95,7 +95,7 @@ async def test_a_receiver_that_hangs_delays_nobody_but_itself(hooks: Hooks) -> N
     hooks.receiver.answers["/hangs"] = [hangs]
     await hooks.tested(hanging, 12)
     await hooks.tested(well, 12)
-    async with hooks.dispatcher(most_s=10.0) as dispatcher:
+    async with hooks.dispatcher(max_s=10.0) as dispatcher:
         began = time.monotonic()
         running = asyncio.create_task(dispatcher.periodic_task().repeat())
         await hooks.receiver.has(12, "/well")
@@ -104,7 +104,7 @@ async def test_a_receiver_that_hangs_delays_nobody_but_itself(hooks: Hooks) -> N
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     failed = [one for one in await hooks.deliveries(hanging) if one["error"]]
-    assert {one["error"] for one in failed} == {"The receiver did not answer within 10 s."}
+    assert {one["error"] for one in failed} == {"The receiver did not respond within 10 s."}
     assert {one["status"] for one in await hooks.deliveries(well)} == {"delivered"}
     assert len(hooks.receiver.at("/hangs")) <= 5, "few at once, and one alone once it is known to fail"
 
@@ -155,7 +155,7 @@ async def test_a_redirect_is_not_followed(hooks: Hooks, code: int) -> None:
     await hooks.tested(hook)
     await hooks.send()
     (delivery,) = await hooks.deliveries(hook)
-    assert (delivery["status"], "redirects are not followed" in delivery["error"]) == ("pending", True)
+    assert (delivery["status"], "Redirects are not followed" in delivery["error"]) == ("pending", True)
     assert [got.path for got in hooks.receiver.got] == ["/"]
 
 
@@ -193,7 +193,7 @@ async def test_a_name_that_leads_inside_is_never_dialled(hooks: Hooks, inside: s
     await hooks.tested(hook)
     await hooks.send(connect=Names(inside).transport)
     (delivery,) = await hooks.deliveries(hook)
-    assert delivery["error"] == "It was not sent: its host is not at a public address."
+    assert delivery["error"] == "The request was not sent: its host is not at a public address."
     assert (delivery["response_code"], hooks.receiver.got) == (None, [])
 
 
@@ -205,7 +205,7 @@ async def test_a_webhook_from_before_is_not_sent_to_a_port_that_is_not_listed(ho
     names = Names("127.0.0.1")
     await hooks.send(connect=names.transport)
     (delivery,) = await hooks.deliveries(hook)
-    assert delivery["error"].startswith(f"It was not sent: its port {port} is none of 80, 443")
+    assert delivery["error"].startswith(f"The request was not sent: its port {port} is not allowed; use one of 80, 443")
     assert (delivery["response_code"], names.asked, hooks.receiver.got) == (None, 0, [])
     await hooks.hurry()
     await hooks.send(connect=lambda: names.transport(port))
@@ -217,7 +217,7 @@ async def test_a_worker_sends_to_the_ports_that_its_settings_list(hooks: Hooks) 
     await _point(hooks, "http://1.1.1.1:22/")
     await hooks.tested(hook)
     await hooks.send()
-    assert "its port 22 is none of 80, 443" in (await hooks.deliveries(hook))[0]["error"]
+    assert "its port 22 is not allowed; use one of 80, 443" in (await hooks.deliveries(hook))[0]["error"]
 
 
 async def test_a_name_that_leads_elsewhere_a_moment_later_is_looked_up_once_for_each_try(
@@ -234,7 +234,7 @@ async def test_a_name_that_leads_elsewhere_a_moment_later_is_looked_up_once_for_
     await hooks.hurry()
     await hooks.send(connect=lambda: names.transport(hooks.receiver.port))
     (delivery,) = await hooks.deliveries(hook)
-    assert delivery["error"] == "It was not sent: its host is not at a public address."
+    assert delivery["error"] == "The request was not sent: its host is not at a public address."
     assert (names.asked, len(hooks.receiver.got)) == (2, 1)
 
 

@@ -23,12 +23,12 @@ class Inputs(Asked):
 @pytest.mark.parametrize(
     ("body", "place"),
     [
-        ({"a": "x\x00"}, "a holds a NUL"),
-        ({"a": [1, {"b": "\ud800"}]}, "a[1].b holds half of a character"),
-        ({"a\x00": 1}, "The body holds a NUL"),
-        ({"a": {"b\udfff": 1}}, "a holds half of a character"),
-        ({"a": float("nan")}, "a holds a number that JSON does not have"),
-        ([float("-inf")], "[0] holds a number that JSON does not have"),
+        ({"a": "x\x00"}, "a contains a NUL"),
+        ({"a": [1, {"b": "\ud800"}]}, "a[1].b contains a lone surrogate"),
+        ({"a\x00": 1}, "The body contains a NUL"),
+        ({"a": {"b\udfff": 1}}, "a contains a lone surrogate"),
+        ({"a": float("nan")}, "a contains a number that JSON does not have"),
+        ([float("-inf")], "[0] contains a number that JSON does not have"),
     ],
 )
 def test_what_cannot_be_stored_is_found_with_its_place(body: Any, place: str) -> None:
@@ -53,7 +53,7 @@ def ascii_json(body: Any) -> str:
 
 
 def test_a_deep_body_is_walked_without_running_out_of_stack() -> None:
-    assert (unstorable(nested(50_000)) or "").endswith("… holds values more than 64 levels deep")
+    assert (unstorable(nested(50_000)) or "").endswith("… contains values more than 64 levels deep")
 
 
 def test_a_body_has_so_many_levels_and_no_more() -> None:

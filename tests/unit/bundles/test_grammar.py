@@ -128,7 +128,7 @@ def test_what_is_wrong_is_told_with_its_line_and_mend(more: str, said: str) -> N
         ("tools: [{mcp: 'https://x.org', headers: {Authorization: Bearer abc}}]", "holds a key in clear"),
         ("tools: [{mcp: 'https://x.org', headers: {X: '${secrets:KEY}'}}]", "Write '${secret:KEY}'"),
         ("tools: [{mcp: 'https://x.org', headers: {X: '${KEY}'}}]", "Write '${secret:KEY}'"),
-        ("tools: [{mcp: 'https://x.org', headers: {X: '${secret:key}'}}]", "cannot name a secret"),
+        ("tools: [{mcp: 'https://x.org', headers: {X: '${secret:key}'}}]", "is not a valid name of a secret"),
         ("tools: [{mcp: 'https://x.org', headers: {X: '${secret:KEY'}}]", "stands for nothing"),
         ("tools: [{mcp: 'http://x.org', headers: {X: '${secret:KEY}'}}]", "over https alone"),
         ("tools: [{mcp: 'https://x.org', headers: {Host: y}}]", "is the protocol's own"),

@@ -62,7 +62,7 @@ def test_links_lead_to_pages_and_files_of_the_repository_are_named(
 
 def test_every_screenshot_of_a_page_exists_in_both_color_schemes() -> None:
     for page in pages.all_():
-        for picture in build.PICTURE.finditer(page.text):
+        for picture in build.SCREENSHOT.finditer(page.text):
             light = pages.FOLDER / page.name / ".." / f"{picture[2]}-light.png"
             assert light.resolve().is_file(), f"{page.name} shows {light}"
             assert Path(str(light.resolve()).replace("-light", "-dark")).is_file(), (

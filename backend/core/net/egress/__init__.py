@@ -1,3 +1,5 @@
-"""Which hosts of the internet a job may reach, and how they are dialled: the same at its sandbox's door, for the tools
-of agents, and for what the instance fetches for functions. It stands on the standard library alone.
+"""Which hosts of the internet a job may reach, and how connections to them are made.
+
+The rules are the same at the gateway of a sandbox, for the tools of agents, and for pages that the instance fetches for
+functions. The package uses only the standard library.
 """

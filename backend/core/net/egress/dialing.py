@@ -1,4 +1,4 @@
-"""From a name to a connection: resolved once, vetted, and the vetted address dialled, never the name again."""
+"""Connect to a host: resolve its name once, check the addresses, and connect to a checked address, not to the name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from backend.core.net.egress.rules import Target
 from backend.core.net.public_addresses import obstacle_to
 
 _RESOLVE_S: Final = 8.0
-_CONNECT_S: Final = 6.0  # to one address
-_MAX_ADDRESSES: Final = 4  # of one name that are tried
+_CONNECT_S: Final = 6.0
+"""Time to connect to one address."""
+_MAX_ADDRESSES: Final = 4
+"""Addresses of one name that are tried."""
 MAX_LOOKUPS: Final = 128
-"""At once, of one process: each holds a thread."""
+"""Concurrent lookups of one process: each uses a thread."""
 LOOKUPS_PER_TENANT: Final = 8
 READ_AHEAD_BYTES: Final = 32 * 1024
 
@@ -24,22 +26,22 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 Vet = Callable[[str], Literal["address_not_public", "own_address"] | None]
 
 _WHY: Final = {
-    "address_not_public": "is not at a public address, and jobs reach the public internet alone",
-    "own_address": "is the machine that runs the job, which jobs reach through the kit alone",
+    "address_not_public": "is not at a public address, and jobs can only reach the public internet",
+    "own_address": "is the host that runs the job, which jobs can only reach through the kit",
 }
 
 _threads: Final = ThreadPoolExecutor(MAX_LOOKUPS, "resolve")
 
 
 class Streams(NamedTuple):
-    """A connection to the other side."""
+    """A connection to a host."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
 
 class Dialer:
-    """Connects one sandbox to the internet. Tests give it a world of their own; nothing else can."""
+    """Connects one sandbox to the internet. Only tests replace how it resolves and checks addresses."""
 
     def __init__(
         self,
@@ -51,28 +53,28 @@ class Dialer:
         self._resolve = resolve or resolve_by_system
         self._obstacle_to = vet
         self._lookups = lookups or asyncio.Semaphore(LOOKUPS_PER_TENANT)
-        self._asked: set[asyncio.Task[list[str]]] = set()
+        self._pending: set[asyncio.Task[list[str]]] = set()
 
     def screen(self, target: Target) -> None:
-        """Let a target pass that some list of hosts could name.
+        """Check that a list of hosts could contain the target.
 
         Raises:
-            Refused: it is an address, or a name, that no public host has.
+            Refused: The target is an address that is not public, or a name that no public host has.
         """
         if target.is_address:
             self._vet(target, target.host)
         elif "." not in target.host:
             raise Refused(
                 "address_not_public",
-                f"{target.host} is a name of this machine or its own network, and jobs reach the public internet alone",
+                f"{target.host} is a name of this host or its network, and jobs can only reach the public internet",
             )
 
     async def dial(self, target: Target) -> Streams:
-        """A connection to a public address of the target.
+        """Connect to a public address of the target, and return the connection.
 
         Raises:
-            Refused: an address of it is not public.
-            Failed: it has none, or none answers.
+            Refused: An address of the target is not public.
+            Failed: It has no address, or none accepts the connection.
         """
         for address in (await self.addresses_of(target))[:_MAX_ADDRESSES]:
             try:
@@ -82,16 +84,14 @@ class Dialer:
                     )
             except (OSError, TimeoutError):
                 continue
-        raise Failed(
-            502, f"{target.host} does not answer on port {target.port}: it may be down, try again later"
-        )
+        raise Failed(502, f"{target.host} does not respond on port {target.port}: retry later")
 
     async def addresses_of(self, target: Target) -> list[str]:
-        """The addresses of the target, all of them public.
+        """Return the addresses of the target, which are all public.
 
         Raises:
-            Refused: one of them is not.
-            Failed: it has none.
+            Refused: An address is not public.
+            Failed: It has no address.
         """
         addresses = [target.host] if target.is_address else await self._resolved(target)
         for address in addresses:
@@ -100,10 +100,10 @@ class Dialer:
 
     async def _resolved(self, target: Target) -> list[str]:
         task = asyncio.create_task(self._look_up(target))
-        self._asked.add(task)
+        self._pending.add(task)
         task.add_done_callback(self._forget)
         try:
-            # Shielded: a thread that asks cannot be called back, and keeps its place until it is free.
+            # Shielded: a thread that resolves cannot be stopped, and occupies its slot until it is done.
             async with asyncio.timeout(_RESOLVE_S):
                 addresses = await asyncio.shield(task)
         except TimeoutError:
@@ -112,9 +112,7 @@ class Dialer:
             ) from None
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
-                raise Failed(
-                    504, f"the name servers of {target.host} do not answer: try again later"
-                ) from None
+                raise Failed(504, f"the name servers of {target.host} do not respond: retry later") from None
             raise Failed(502, f"{target.host} has no address: check its spelling") from None
         except (OSError, UnicodeError):
             raise Failed(502, f"{target.host} cannot be resolved") from None
@@ -123,9 +121,9 @@ class Dialer:
         return addresses
 
     def _forget(self, task: asyncio.Task[list[str]]) -> None:
-        self._asked.discard(task)
+        self._pending.discard(task)
         if not task.cancelled():
-            task.exception()  # whoever asked has been told, or has gone
+            task.exception()  # the caller has received the error, or has timed out
 
     async def _look_up(self, target: Target) -> list[str]:
         async with self._lookups:
@@ -138,11 +136,11 @@ class Dialer:
 
 
 async def resolve_by_system(host: str, port: int) -> list[str]:
-    """The addresses that the system's resolver knows."""
+    """Return the addresses that the resolver of the system finds."""
 
-    def ask() -> list[str]:
-        # With the dot the name stands for itself, whatever the machine's search list is.
+    def resolve() -> list[str]:
+        # The dot at the end makes the name absolute, so that the search list of the host is not used.
         found = socket.getaddrinfo(f"{host}.", port, type=socket.SOCK_STREAM)
-        return list(dict.fromkeys(str(place[4][0]) for place in found))
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, ask)
+    return await asyncio.get_running_loop().run_in_executor(_threads, resolve)

@@ -1,9 +1,9 @@
-"""Why a request of a job goes no further.
+"""The reasons for which the egress proxy does not forward a request of a job.
 
-Turned            the proxy answers by itself
-├── Refused  403  it may not: recorded in the job
-├── Malformed 400 it is not a request that means one thing alone: recorded in the job
-└── Failed   5xx  it may, and the other side cannot be had
+Turned            the proxy responds itself
+├── Refused  403  the connection is not allowed: recorded in the job
+├── Malformed 400 the request is ambiguous: recorded in the job
+└── Failed   5xx  the connection is allowed, but the other side is unavailable
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Reason = Literal[
 
 
 class Turned(Exception):
-    """The proxy answers by itself; the sentence is for the author of the skill, in printable ASCII."""
+    """The proxy responds itself; the text is for the author of the skill, in printable ASCII."""
 
     code = "network_failed"
 
@@ -32,7 +32,7 @@ class Turned(Exception):
 
 
 class Refused(Turned):
-    """The job may not have this connection."""
+    """The job must not open this connection."""
 
     code = "network_refused"
 
@@ -42,11 +42,11 @@ class Refused(Turned):
 
 
 class Malformed(Refused):
-    """The request could mean different things to different readers, so it means nothing here."""
+    """The request is rejected because different programs could interpret it differently."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__("malformed", sentence, status=400)
 
 
 class Failed(Turned):
-    """The other side does not answer, or the job does not ask."""
+    """The other side does not respond, or the job sends no complete request."""

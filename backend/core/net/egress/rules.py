@@ -1,4 +1,4 @@
-"""What a skill's `network:` allows."""
+"""The hosts that the `network:` of a skill allows."""
 
 from __future__ import annotations
 
@@ -18,55 +18,55 @@ _MAX_CHARACTERS: Final = 253
 
 
 class Target(NamedTuple):
-    """Where a job wants to go."""
+    """The destination of a connection of a job."""
 
     host: str
-    """A name in lower case without the last dot, or a literal address in its short form."""
+    """A name in lower case without the dot at the end, or a literal address in its short form."""
     port: int
     is_address: bool
 
     @property
     def authority(self) -> str:
-        """As it stands in a `Host` header."""
+        """Return the target in the form of a `Host` header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == 80 else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The hosts of one door."""
+    """The hosts that a gateway allows."""
 
     hosts: tuple[HostPattern, ...] | None
-    """None for all of the internet."""
+    """None for the whole internet."""
 
     @classmethod
     def of(cls, network: str | Sequence[str]) -> Rule:
-        """The rule for a skill's `network: public`, or for its list of hosts.
+        """Return the rule for a skill's `network: public`, or for its list of hosts.
 
         Raises:
-            ValueError: an entry of the list is not a host.
+            ValueError: An entry of the list is not a host.
         """
         if network == "public":
             return cls(None)
         if isinstance(network, str):
-            raise ValueError(f"there is no door for network {network!r}")
+            raise ValueError(f"network {network!r} has no gateway")
         patterns = [parse_host(text) for text in network]
         if None in patterns:
             raise ValueError(f"network: {list(network)[patterns.index(None)]!r} is not a host")
         return cls(tuple(pattern for pattern in patterns if pattern is not None))
 
     def check(self, target: Target) -> None:
-        """Let a target pass.
+        """Check that the target is allowed.
 
         Raises:
-            Refused: the skill does not list it, or the port is not one for everybody.
+            Refused: The skill does not list the target, or its port is not 80 or 443.
         """
         entry = f"[{target.host}]" if ":" in target.host else target.host
         if self.hosts is None:
             if target.port not in USUAL_PORTS:
                 raise Refused(
                     "port_not_allowed",
-                    f"network: public reaches ports 80 and 443 alone: to reach {entry} on port {target.port}, list "
+                    f"network: public only allows ports 80 and 443: to reach {entry} on port {target.port}, list "
                     f"'{entry}:{target.port}' and every other host that the skill needs under network: in skill.yaml",
                 )
             return
@@ -88,19 +88,19 @@ class Rule:
 
 
 def read_target(authority: str, *, default_port: int | None) -> Target:
-    """The host and the port that `host:port` names, in the one form that is compared and dialled.
+    """Return the host and the port in `host:port`, in the normalized form that is compared and connected to.
 
     Raises:
-        Malformed: it is not a host, or one in a form that others read as another.
+        Malformed: It is not a host, or other programs could read it as another host.
     """
     found = _AUTHORITY.match(authority)
     if found is None:
         raise Malformed(
-            "the host of the request is not a plain host name or address, without a user name and without blanks"
+            "the host of the request is not a plain host name or address, without a user name and spaces"
         )
     port = int(found[2]) if found[2] else default_port
     if port is None or not 1 <= port <= 65_535:
-        raise Malformed("the request names no port between 1 and 65535: write host:port")
+        raise Malformed("the port of the request is not between 1 and 65535: write host:port")
     host = found[1].lower()
     if host.startswith("["):
         return Target(_short(host[1:-1]), port, is_address=True)
@@ -122,5 +122,5 @@ def _short(text: str) -> str:
         return str(ip_address(text))
     except ValueError:
         raise Malformed(
-            "the address of the request can be read in several ways: write it as 192.0.2.1 or [2001:db8::1]"
+            "the address of the request is ambiguous: write it as 192.0.2.1 or [2001:db8::1]"
         ) from None

@@ -1,4 +1,4 @@
-"""Where one run may go and who is told of what was refused, and what one process reaches the web with."""
+"""The egress of one run, with its events for rejected connections, and the resources of a process for the web."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ from backend.core.net.egress.refusals import Refused
 from backend.core.net.egress.rules import Rule
 
 HEAVY_AT_ONCE: Final = 4
+"""Concurrent operations that may use much memory."""
 HEAVY_BYTES: Final = 8 << 20
 PAGES_AT_ONCE: Final = 16
+"""Concurrent requests for pages."""
 READERS_AT_ONCE: Final = 4
-"""Processes that take the text out of pages."""
-MAX_TOLD: Final = 20  # refusals of one job that become events
+"""Processes that extract the text of pages."""
+MAX_TOLD: Final = 20
+"""Rejected connections of one job that become events."""
 _MAX_JOBS: Final = 1_024
 
 
 class Visit(Protocol):
-    """One job's use of the network, as its events tell it."""
+    """Records the rejected connections of one job as events."""
 
     def refused(self, facts: dict[str, Any]) -> None:
-        """Note one refusal."""
+        """Record one rejected connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunEgress:
-    """Where one run may go, by which ways, and who is told of what was refused."""
+    """The hosts that one run may reach, its connections to them, and the recorder of rejected ones."""
 
     rule: Rule
     visit: Visit
     dialer: Dialer = field(default_factory=Dialer)
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HEAVY_AT_ONCE))
-    """Taken by what may fill much memory; shared by all runs of a process."""
+    """Acquired by operations that may use much memory; shared by all runs of a process."""
 
     def note(self, refusal: Refused, host: str, port: int | None) -> None:
-        """Record that the run was refused a connection, as its sandbox's door does."""
+        """Record that the run was denied a connection, as the gateway of its sandbox does."""
         NETWORK_REFUSED.labels(refusal.reason).inc()
         facts = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
         self.visit.refused(facts)
@@ -49,25 +52,25 @@ class RunEgress:
 
 @dataclass(frozen=True, slots=True)
 class WebAccess:
-    """Those of one process. Tests give it a world of their own; nothing else can."""
+    """The resources of one process for requests to the web. Only tests set `dialer`."""
 
     dialer: Dialer | None = None
     pages: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PAGES_AT_ONCE))
     readers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS_AT_ONCE))
     heavy: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HEAVY_AT_ONCE))
     _lookups: WeakValueDictionary[UUID, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
-    _told: OrderedDict[UUID, int] = field(default_factory=OrderedDict)
+    _reported: OrderedDict[UUID, int] = field(default_factory=OrderedDict)
 
     def dialer_of(self, project_id: UUID) -> Dialer:
-        """What the jobs of a project ask name servers with, all together: each question holds a thread."""
+        """Return a dialer for the jobs of a project, which share their lookups: each lookup uses a thread."""
         if self.dialer is not None:
             return self.dialer
         fresh = asyncio.Semaphore(LOOKUPS_PER_TENANT)
         return Dialer(lookups=self._lookups.setdefault(project_id, fresh))
 
     def may_tell(self, job_id: UUID) -> bool:
-        """Whether one more refusal of the job becomes an event: one without end would flood its trace."""
-        count = self._told[job_id] = self._told.pop(job_id, 0) + 1
-        if len(self._told) > _MAX_JOBS:
-            self._told.popitem(last=False)
+        """Return whether another rejected connection of the job becomes an event: too many would flood its trace."""
+        count = self._reported[job_id] = self._reported.pop(job_id, 0) + 1
+        if len(self._reported) > _MAX_JOBS:
+            self._reported.popitem(last=False)
         return count <= MAX_TOLD

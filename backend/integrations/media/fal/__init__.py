@@ -1,1 +1,1 @@
-"""Media by fal.ai: ordered over its queue, asked for until they are done, and fetched."""
+"""Media of fal.ai: ordered through its queue, polled until they are done, and downloaded."""

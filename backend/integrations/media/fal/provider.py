@@ -89,8 +89,8 @@ class FalProvider:
                     url,
                     to,
                     allowed_hosts=self._allowed_hosts,
-                    most_bytes=_MAX_BYTES[kind],
-                    most_s=_FETCH_S,
+                    max_bytes=_MAX_BYTES[kind],
+                    max_s=_FETCH_S,
                 )
             except FetchError as error:
                 raise MediaFailed(

@@ -1,4 +1,4 @@
-"""The queue of fal.ai: order, ask, take, let go."""
+"""The queue of fal.ai: submit a request, poll its status, fetch its result, cancel it."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from backend.core.net.destinations import OPERATOR
 from backend.core.net.transport import GuardedTransport, Limits, ResponseTooLarge
 from backend.integrations.media.errors import MediaFailed, MediaProviderUnavailable, MediaRefused
 
-_TIMES: Final = httpx2.Timeout(60.0, connect=10.0)
-_MAX_ANSWER_BYTES: Final = 16 << 20
-_ORDER_TRIES: Final = 4
+_TIMEOUT: Final = httpx2.Timeout(60.0, connect=10.0)
+_MAX_RESPONSE_BYTES: Final = 16 << 20
+_MAX_ATTEMPTS: Final = 4
 _MAX_WAIT_S: Final = 30
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _BUSY: Final = frozenset({429, 502, 503, 504})
-_NO_KEY: Final = frozenset({401, 402, 403})
-_REFUSED: Final = frozenset({400, 413, 422})
+_KEY_REJECTED: Final = frozenset({401, 402, 403})
+_REQUEST_REJECTED: Final = frozenset({400, 413, 422})
 
 
-class Answer(NamedTuple):
-    """What the queue said."""
+class QueueResponse(NamedTuple):
+    """A response of the queue."""
 
     status: int
     body: Any
     wait_s: float | None
-    """How long it asks to be left alone."""
+    """The delay before the next request that the response demands."""
 
 
 class Queue:
-    """One instance's account; knows nothing of models."""
+    """The queue with the account of an instance; it has no knowledge of models."""
 
     def __init__(self, base_url: str, key: str) -> None:
         self._base_url = base_url.rstrip("/")
-        limits = Limits(max_response_bytes=_MAX_ANSWER_BYTES, keep_alive_origin=httpx2.URL(self._base_url))
+        limits = Limits(max_response_bytes=_MAX_RESPONSE_BYTES, keep_alive_origin=httpx2.URL(self._base_url))
         self._client = httpx2.AsyncClient(
             transport=GuardedTransport(OPERATOR, limits),
             headers={"Authorization": f"Key {key}"},
-            timeout=_TIMES,
+            timeout=_TIMEOUT,
             trust_env=False,
         )
 
@@ -50,71 +50,73 @@ class Queue:
         await self._client.aclose()
 
     async def order(self, model: str, path: str, body: dict[str, Any]) -> str:
-        """Order something; gives the id of the request. Tried again only where it surely was not taken.
+        """Submit a request, and return its ID; retry only if it was certainly not accepted.
 
         Raises:
-            MediaRefused: it is nothing that the model does.
-            MediaProviderUnavailable: it was not taken, or nobody knows.
+            MediaRefused: The model rejects the request.
+            MediaProviderUnavailable: The request was not accepted, or this is unknown.
         """
-        for attempt in range(_ORDER_TRIES):
-            answer = await self._ask("POST", path, body)
-            if answer.status not in _BUSY:
+        for attempt in range(_MAX_ATTEMPTS):
+            response = await self._request("POST", path, body)
+            if response.status not in _BUSY:
                 break
-            if attempt < _ORDER_TRIES - 1:
+            if attempt < _MAX_ATTEMPTS - 1:
                 await asyncio.sleep(
-                    min(answer.wait_s if answer.wait_s is not None else 2.0**attempt, _MAX_WAIT_S)
+                    min(response.wait_s if response.wait_s is not None else 2.0**attempt, _MAX_WAIT_S)
                 )
-        _refuse(model, answer)
-        request_id = answer.body.get("request_id") if isinstance(answer.body, dict) else None
+        _raise_for_status(model, response)
+        request_id = response.body.get("request_id") if isinstance(response.body, dict) else None
         if not isinstance(request_id, str) or not _REQUEST_ID.fullmatch(request_id):
-            raise MediaFailed(model, "its queue gave no request id.")
+            raise MediaFailed(model, "its queue returned no request ID.")
         return request_id
 
-    async def status(self, path: str, request_id: str) -> Answer:
-        """How far it is.
+    async def status(self, path: str, request_id: str) -> QueueResponse:
+        """Return the status of a request.
 
         Raises:
-            MediaProviderUnavailable: it does not answer.
+            MediaProviderUnavailable: The queue does not respond.
         """
-        return await self._ask("GET", f"{_app(path)}/requests/{request_id}/status")
+        return await self._request("GET", f"{_app(path)}/requests/{request_id}/status")
 
     async def take(self, model: str, path: str, request_id: str) -> dict[str, Any]:
-        """What was made.
+        """Return the result of a request.
 
         Raises:
-            MediaRefused: the model refused.
-            MediaFailed: it made nothing.
-            MediaProviderUnavailable: it does not answer.
+            MediaRefused: The model rejected the request.
+            MediaFailed: The model generated nothing.
+            MediaProviderUnavailable: The queue does not respond.
         """
-        answer = await self._ask("GET", f"{_app(path)}/requests/{request_id}")
-        if answer.status >= 500 and answer.status not in _BUSY:
-            raise MediaFailed(model, f"it broke off ({answer.status}).")
-        _refuse(model, answer)
-        if not isinstance(answer.body, dict):
-            raise MediaFailed(model, "its answer cannot be read.")
-        return answer.body
+        response = await self._request("GET", f"{_app(path)}/requests/{request_id}")
+        if response.status >= 500 and response.status not in _BUSY:
+            raise MediaFailed(model, f"it was interrupted (status {response.status}).")
+        _raise_for_status(model, response)
+        if not isinstance(response.body, dict):
+            raise MediaFailed(model, "its response cannot be parsed.")
+        return response.body
 
     async def let_go(self, path: str, request_id: str) -> None:
-        """Cancel it.
+        """Cancel a request.
 
         Raises:
-            MediaProviderUnavailable: it does not answer.
+            MediaProviderUnavailable: The queue does not respond.
         """
-        await self._ask("PUT", f"{_app(path)}/requests/{request_id}/cancel")
+        await self._request("PUT", f"{_app(path)}/requests/{request_id}/cancel")
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> QueueResponse:
         try:
-            answer = await self._client.request(method, f"{self._base_url}/{path}", json=body)
+            response = await self._client.request(method, f"{self._base_url}/{path}", json=body)
         except ResponseTooLarge:
-            raise MediaProviderUnavailable("says too much") from None
+            raise MediaProviderUnavailable("sent a response that is too large") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise MediaProviderUnavailable(f"does not answer ({type(error).__name__})") from error
-        wait = answer.headers.get("retry-after", "")
-        return Answer(answer.status_code, _parsed(answer.content), float(wait) if wait.isdecimal() else None)
+            raise MediaProviderUnavailable(f"does not respond ({type(error).__name__})") from error
+        wait = response.headers.get("retry-after", "")
+        return QueueResponse(
+            response.status_code, _parsed(response.content), float(wait) if wait.isdecimal() else None
+        )
 
 
 def _app(path: str) -> str:
-    """A request belongs to the app, which is the first two parts of a model's path."""
+    """Return the app to which a request belongs: the first two parts of a model's path."""
     return "/".join(path.split("/")[:2])
 
 
@@ -125,23 +127,23 @@ def _parsed(content: bytes) -> Any:
         return None
 
 
-def _refuse(model: str, answer: Answer) -> None:
-    if answer.status in _REFUSED:
-        raise MediaRefused(model, words_of(answer.body))
-    if answer.status in _NO_KEY:
+def _raise_for_status(model: str, response: QueueResponse) -> None:
+    if response.status in _REQUEST_REJECTED:
+        raise MediaRefused(model, words_of(response.body))
+    if response.status in _KEY_REJECTED:
         raise MediaProviderUnavailable(
-            "does not take the key of this instance; its operator looks at FAL_KEY and its account"
+            "rejects the API key of this instance; the operator must check FAL_KEY and the account"
         )
-    if answer.status in _BUSY:
-        raise MediaProviderUnavailable("has too much to do", retry_after_s=int(answer.wait_s or 10))
-    if answer.status >= 300:
-        raise MediaProviderUnavailable(f"answered {answer.status}")
+    if response.status in _BUSY:
+        raise MediaProviderUnavailable("is overloaded", retry_after_s=int(response.wait_s or 10))
+    if response.status >= 300:
+        raise MediaProviderUnavailable(f"responded with status {response.status}")
 
 
 def words_of(body: Any) -> str:
-    """What an answer says of what went wrong."""
+    """Return the error message in a response."""
     detail = body.get("detail") if isinstance(body, dict) else None
     if isinstance(detail, list):
-        said = [str(one.get("msg", "")) for one in detail if isinstance(one, dict)]
-        return "; ".join(filter(None, said)) or "no reason was given."
+        messages = [str(one.get("msg", "")) for one in detail if isinstance(one, dict)]
+        return "; ".join(filter(None, messages)) or "no reason was given."
     return str(detail) if detail else "no reason was given."

@@ -1,1 +1,1 @@
-"""Media that are made on this machine: nothing is downloaded, no key is needed, and it costs nothing."""
+"""Media that are generated on this host: without downloads, without an API key, and at no cost."""

@@ -51,7 +51,7 @@ def render_video(prompt: str, *, width: int, height: int, seconds: float, has_so
     assert process.stdin is not None  # noqa: S101 - for the type checker
     _write_frames(process.stdin, scene, background, frames)
     if process.wait() != 0:
-        raise OSError(f"ffmpeg ended with {process.returncode}")
+        raise OSError(f"ffmpeg exited with status {process.returncode}")
 
 
 def as_mp3(wav: Path, to: Path) -> None:
@@ -63,7 +63,7 @@ def as_mp3(wav: Path, to: Path) -> None:
     command = [ffmpeg(), *_COMMON_OPTIONS, "-i", str(wav), "-c:a", "libmp3lame", "-b:a", "64k", str(to)]
     result = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
     if result.returncode != 0:
-        raise OSError(f"ffmpeg ended with {result.returncode}")
+        raise OSError(f"ffmpeg exited with status {result.returncode}")
 
 
 def ffmpeg() -> str:

@@ -43,7 +43,7 @@ class LocalProvider:
             async with asyncio.timeout(_MAX_WAIT_S), semaphore:
                 result = await _run({**request, "folder": str(order.folder)}, order)
         except TimeoutError:
-            raise MediaProviderUnavailable("on this machine has too much to do") from None
+            raise MediaProviderUnavailable("on this host is overloaded") from None
         names: list[str] = result["names"]
         return GeneratedMedia([order.folder / name for name in names], warnings=_warnings(request, result))
 
@@ -92,7 +92,7 @@ def _size(ratio: str, long_edge: int) -> tuple[int, int]:
     """Return width and height of this ratio, as multiples that encoders support."""
     across, down = (1, 1) if ratio == "auto" else (int(part) for part in ratio.split(":"))
     longer = max(across, down)
-    return tuple(max(64, 16 * round(long_edge * part / longer / 16)) for part in (across, down))  # type: ignore[return-value] # of two parts come two
+    return tuple(max(64, 16 * round(long_edge * part / longer / 16)) for part in (across, down))  # type: ignore[return-value] # two parts
 
 
 def _warnings(request: dict[str, Any], result: dict[str, Any]) -> tuple[str, ...]:
