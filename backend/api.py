@@ -1,4 +1,4 @@
-"""Table of contents of `/v1`."""
+"""The routes of `/v1`."""
 
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts

@@ -33,12 +33,12 @@ log = logs.get(__name__)
 
 EVERY_S: Final = 3600.0
 PAUSE_S: Final = 1.0
-"""Between two turns while something is left to delete."""
+"""Pause between two turns while data is left to delete."""
 TURN_S: Final = 2.0
 """How long a turn deletes data before it pauses, so that other work gets the database."""
 
 LOCK: Final = 0x7469_6479
-"""Any constant that no other lock uses. A backup takes this lock too, so that nothing is deleted meanwhile."""
+"""A constant that no other lock uses. A backup takes this lock too, so that nothing is deleted during it."""
 
 _TRY_LOCK: Final = text("select pg_try_advisory_xact_lock(:key)")
 _MAY_BE_IDLE: Final = text("set local idle_in_transaction_session_timeout = 0")
@@ -49,7 +49,7 @@ _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < no
 
 
 def periodic_task(database: Database, storage: Storage, rules: Rules) -> PeriodicTask:
-    """Return the task that cleans up once an hour, and continues after a pause while something is left."""
+    """Return the task that cleans up once an hour, and continues after a pause while data is left."""
     return PeriodicTask("housekeeping", EVERY_S, partial(_tidy, database, storage, rules))
 
 
@@ -63,7 +63,7 @@ async def _tidy(database: Database, storage: Storage, rules: Rules) -> float | N
 
 
 async def clean_up(database: Database, storage: Storage, rules: Rules) -> bool:
-    """Create the next event partitions and delete expired data, for one turn; return whether something is left.
+    """Create the next event partitions and delete expired data, for one turn; return whether data is left.
 
     Does nothing while another process does it, or during a backup.
     """
@@ -73,11 +73,11 @@ async def clean_up(database: Database, storage: Storage, rules: Rules) -> bool:
         return time.monotonic() < turn_ends
 
     async with database.transaction() as keeper:
-        await keeper.execute(_MAY_BE_IDLE)  # for as long as the others work
+        await keeper.execute(_MAY_BE_IDLE)  # while the other transactions run
         if not (await keeper.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
             return False
         async with database.transaction() as session:
-            await session.execute(_MAY_BE_IDLE)  # while the storage removes what it names
+            await session.execute(_MAY_BE_IDLE)  # while the storage removes files
             await delete_expired(session, storage)
         await expiry.sweep(database, storage, may_continue=may_continue)
         await usage.recount_outdated(Drives(database, storage, DEFAULTS), may_continue=may_continue)

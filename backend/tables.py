@@ -1,4 +1,4 @@
-"""Table of contents of the schema: importing this module registers every table with the metadata."""
+"""All tables of the schema: importing this module registers every table with the metadata."""
 
 from backend.authoring.drafts.tables import Draft, DraftFile
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel

@@ -1,4 +1,4 @@
-"""The instance's settings, read once from the environment and `.env`.
+"""The settings of the instance, read once from the environment and `.env`.
 
 Only processes, the CLI and the REST application read them; domain code gets values as arguments.
 """
@@ -23,10 +23,11 @@ class BadSettings(Invalid):
     """A setting has an invalid value."""
 
     code = "bad_settings"
-    sentences: list[str] = field(in_body=False)
+    messages: list[str] = field(in_body=False)
 
     def describe(self) -> str:
-        return f"Settings are invalid. {' '.join(self.sentences)} See docs/reference/settings.md."
+        """Return the detail of the error."""
+        return f"Settings are invalid. {' '.join(self.messages)} See docs/reference/settings.md."
 
 
 class Settings(Retention, Memory, Models, Notebooks, Jobs, Limits, Workers, Locations):

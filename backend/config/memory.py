@@ -12,7 +12,7 @@ class Memory(Group):
 
     embeddings_url: str | None = None
     """Base URL, before `/embeddings`, of a server with OpenAI's API (`https://api.openai.com/v1`) and vectors of 1,536
-    dimensions. All records of memory are sent there. Without it memory is searched by keys and words."""
+    dimensions. All records of memory are sent there. Without it memory is searched by key and text."""
 
     embeddings_api_key: SecretStr | None = None
     """API key of that server, sent as `Authorization: Bearer …`."""

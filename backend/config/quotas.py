@@ -25,19 +25,19 @@ class Quota(StrEnum):
 
 
 WORDS: Final = {
-    Quota.QUEUED_JOBS: "waiting jobs",
-    Quota.LATER_JOBS: "jobs for later",
+    Quota.QUEUED_JOBS: "pending jobs",
+    Quota.LATER_JOBS: "jobs that wait for their `run_at`",
     Quota.DEPLOYMENTS: "versions and drafts in one skillpack",
     Quota.API_KEYS: "API keys that are not revoked",
     Quota.MEMBERS: "members",
-    Quota.SECRETS: "secrets, and each skillpack as many,",
+    Quota.SECRETS: "secrets, and as many in each skillpack,",
     Quota.SKILLPACKS: "skillpacks",
     Quota.DRIVE_MB: "MiB in its drive",
     Quota.DRIVE_FILES: "files and folders in its drive",
     Quota.MEMORY_RECORDS: "records in its memory",
     Quota.MEMORY_MB: "MiB in its memory",
 }
-"""How messages name them."""
+"""The names of the quotas in messages."""
 
 
 @dataclass(frozen=True, slots=True)

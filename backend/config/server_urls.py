@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-_DATABASE: Final = ("postgresql", "postgres")
-_REDIS: Final = ("redis", "rediss", "unix")
+_DATABASE_SCHEMES: Final = ("postgresql", "postgres")
+_REDIS_SCHEMES: Final = ("redis", "rediss", "unix")
 
 
 def require_database(url: str) -> None:
@@ -16,9 +16,11 @@ def require_database(url: str) -> None:
         ValueError: The URL is not valid.
     """
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme.partition("+")[0] not in _DATABASE:
-        raise ValueError("it must be the URL of a PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/DATABASE.")
-    _require_one_server(url, "PostgreSQL: name its primary, or a pooler in front of it")
+    if not separator or scheme.partition("+")[0] not in _DATABASE_SCHEMES:
+        raise ValueError(
+            "it must be the URL of a PostgreSQL server: postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+        )
+    _require_one_server(url, "PostgreSQL: set it to the primary server, or to a pooler in front of it")
 
 
 def require_redis(url: str) -> None:
@@ -28,10 +30,10 @@ def require_redis(url: str) -> None:
         ValueError: The URL is not valid.
     """
     scheme, separator, _ = url.partition("://")
-    if not separator or scheme not in _REDIS:
+    if not separator or scheme not in _REDIS_SCHEMES:
         raise ValueError(
-            "it must be the URL of one Redis or Valkey: redis://, rediss:// or unix://. Clusters and sentinels are not "
-            "supported."
+            "it must be the URL of one Redis or Valkey server: redis://, rediss:// or unix://. Clusters and sentinels "
+            "are not supported."
         )
     if scheme != "unix":
         _require_one_server(url, "Redis: clusters and sentinels are not supported")

@@ -20,7 +20,7 @@ _ROLES: Final[dict[str, KeyKind]] = {
     "anon": "public",
     "authenticated": "user",
 }
-_WHERE: Final = "Copy it from Project Settings, API keys, of the Supabase dashboard."
+_WHERE: Final = "Copy it from Project Settings, API keys, in the Supabase dashboard."
 
 
 def check(url: str | None, key: SecretStr | None) -> None:
@@ -32,19 +32,19 @@ def check(url: str | None, key: SecretStr | None) -> None:
     if url is None and key is None:
         return
     if url is None:
-        raise ValueError("SUPABASE_SERVICE_KEY is set and SUPABASE_URL is not. Set both, or neither.")
+        raise ValueError("SUPABASE_SERVICE_KEY is set, but SUPABASE_URL is not. Set both or neither.")
     if key is None:
-        raise ValueError("SUPABASE_URL is set and SUPABASE_SERVICE_KEY is not. Set both, or neither.")
+        raise ValueError("SUPABASE_URL is set, but SUPABASE_SERVICE_KEY is not. Set both or neither.")
     _check_url(url)
     kind = key_kind(key)
     if kind in ("public", "user"):
         raise ValueError(
-            f"SUPABASE_SERVICE_KEY is a key of another kind ({kind}), which private buckets do not open to. Use the "
+            f"SUPABASE_SERVICE_KEY is a key of another kind ({kind}), which cannot access private buckets. Use the "
             f"secret key (`sb_secret_…`, or the older `service_role`). {_WHERE}"
         )
     if not _is_header(key.get_secret_value()):
         raise ValueError(
-            f"SUPABASE_SERVICE_KEY is empty, or has spaces or other letters than a key has. {_WHERE}"
+            f"SUPABASE_SERVICE_KEY is empty, or contains characters that keys do not contain. {_WHERE}"
         )
 
 
@@ -57,10 +57,12 @@ def check_buckets(*names: str) -> None:
     for name in names:
         if not _BUCKET.fullmatch(name):
             raise ValueError(
-                f"The bucket {name!r} cannot have that name: 2 to 100 small letters, digits, '.', '_' and '-'."
+                f"The bucket name {name!r} is not valid: use 2 to 100 lowercase letters, digits, '.', '_' and '-'."
             )
     if len(set(names)) < len(names):
-        raise ValueError(f"The bucket {names[0]!r} is named twice: bundles and drives need one each.")
+        raise ValueError(
+            f"The bucket {names[0]!r} is used twice. Use one bucket for bundles and another one for drives."
+        )
 
 
 def key_kind(key: SecretStr) -> KeyKind:
@@ -85,16 +87,18 @@ def _check_url(url: str) -> None:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError:
-        raise ValueError("SUPABASE_URL cannot be read. Write it as https://<project>.supabase.co.") from None
+        raise ValueError(
+            "SUPABASE_URL cannot be parsed. Write it as https://<project>.supabase.co."
+        ) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("SUPABASE_URL must be an https:// address, like https://<project>.supabase.co.")
+        raise ValueError("SUPABASE_URL must be an https:// URL, such as https://<project>.supabase.co.")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ValueError(
-            "SUPABASE_URL must begin with https://: otherwise the key is sent in plaintext. Only this host "
+            "SUPABASE_URL must start with https://: otherwise the key is sent in plaintext. Only this host "
             "(http://127.0.0.1:54321) may use http."
         )
     if parts.username or parts.password or parts.query or parts.fragment or parts.path not in ("", "/"):
-        raise ValueError("SUPABASE_URL is the project's address alone, without user, path, '?' or '#'.")
+        raise ValueError("SUPABASE_URL must be only the URL of the project, without user, path, '?' or '#'.")
 
 
 def _claims(token: str) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""The documentation of this instance: the pages of `docs/`, for the studio, for agents and for whoever asks."""
+"""The documentation of this instance: the pages of `docs/`, for the studio, for agents and for users."""

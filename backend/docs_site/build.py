@@ -23,7 +23,7 @@ from backend.docs_site.contents import NOT_SEARCHED
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WORK: Final = ROOT / ".web" / "docs-build"
-"""Where the site is built: configuration, copies of the pages, log."""
+"""The folder of the build: configuration, copies of the pages, log."""
 SITE: Final = ROOT / ".web" / "docs"
 SCRIPT_HASHES: Final = SITE / "script-hashes.json"
 """Sources of the content security policy for the inline scripts of each page, by the path of its file."""
@@ -39,9 +39,9 @@ _ADDED: Final = {
 _DIAGRAMS: Final = ROOT / ".web" / "node_modules" / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"
 _DIAGRAMS_URL: Final = re.compile(r'"https://unpkg\.com/mermaid@[^"]*"')
 _LINE_ANCHOR: Final = re.compile(r'<a id="__codelineno-[^"]*" name="[^"]*" href="[^"]*"></a>')
-"""Links of the generator before each line of code: without text, and reached with the Tab key."""
+"""Links of the generator before each line of code: they have no text, but can be focused with the Tab key."""
 _LINK: Final = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)#\s]+)(#[^)\s]*)?\)")
-PICTURE: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)-light\.png\)")
+SCREENSHOT: Final = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)-light\.png\)")
 _FRONT_MATTER_NOT_SEARCHED: Final = "---\nsearch:\n  exclude: true\n---\n"
 _GENERATOR_MARK: Final = re.compile(r"^<!--.*?-->\n", re.MULTILINE)
 
@@ -71,17 +71,17 @@ def build(site: Path) -> None:
     """Build the site into a folder, which is replaced only when the build succeeds.
 
     Raises:
-        DocsBuildError: The generator failed, or a link leads to no page.
+        DocsBuildError: The generator failed, or a link has no target.
     """
     shutil.rmtree(WORK, ignore_errors=True)
     _copy_sources(WORK / "docs")
     (WORK / "zensical.toml").write_text(_configuration(), encoding="utf-8")
     command = (sys.executable, "-m", "zensical", "build", "--strict", "--config-file", "zensical.toml")
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=WORK, capture_output=True, text=True, env={**os.environ, "NO_COLOR": "1"}
     )
-    if done.returncode:
-        raise DocsBuildError(f"{done.stdout}{done.stderr}")
+    if process.returncode:
+        raise DocsBuildError(f"{process.stdout}{process.stderr}")
     built = WORK / "site"
     _root_at_url_path(built / "404.html")
     _bundle_diagrams(built)
@@ -118,13 +118,13 @@ def _url(name: str) -> str:
 
 
 def _root_at_url_path(page: Path) -> None:
-    """Let the links of the page for unknown paths start with `/docs/`, since they cannot be relative."""
+    """Make the links of the page for unknown paths start with `/docs/`, since they cannot be relative."""
     text = page.read_text(encoding="utf-8")
     page.write_text(re.sub(r'(["\'])/(?=[a-z".])', rf"\1{URL_PATH}/", text), encoding="utf-8")
 
 
 def _bundle_diagrams(site: Path) -> None:
-    """Let pages with diagrams load the library from the site, where the generator uses a public host.
+    """Make pages with diagrams load the library from the site instead of a public host, as the generator does.
 
     Raises:
         DocsBuildError: The studio's packages are not installed, or the generator loads the library differently.
@@ -168,18 +168,18 @@ def write_page(file: Path, text: str, source: Path) -> None:
             return label if label.startswith("`") else f"{label} (`{_repository_path(source, target)}`)"
         return f"[{label}]({os.path.relpath(found, in_site.parent if in_site else '.')}{anchor})"
 
-    def picture(match: re.Match[str]) -> str:
+    def image(match: re.Match[str]) -> str:
         return "\n".join(
             f"![{match[1]}]({match[2]}-{scheme}.png#only-{scheme}){{ loading=lazy }}"
             for scheme in ("light", "dark")
         )
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(PICTURE.sub(picture, _LINK.sub(link, _GENERATOR_MARK.sub("", text))), encoding="utf-8")
+    file.write_text(SCREENSHOT.sub(image, _LINK.sub(link, _GENERATOR_MARK.sub("", text))), encoding="utf-8")
 
 
 def _site_path(source: Path) -> Path | None:
-    """Return the path in the site of a file of the repository, or nothing when the site does not contain it."""
+    """Return the path in the site of a file of the repository, or None if the site does not contain it."""
     relative = source.relative_to(ROOT).as_posix() if source.is_relative_to(ROOT) else ""
     if relative in _ADDED:
         return Path(_ADDED[relative])

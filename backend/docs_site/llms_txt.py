@@ -17,9 +17,9 @@ The REST API returns each page as Markdown: `GET /v1/docs/{page}`, with the path
 API key. The OpenAPI description is at `/openapi.json`.
 """
 OPTIONAL: Final = "Optional"
-"""The section that a reader may leave out when it needs a shorter context."""
+"""The section that a reader may omit if it needs a shorter context."""
 _NOT_PROSE: Final = ("#", "!", "|", "<", ">", "-", "*", "=", "1.", "```", "    ")
-"""How paragraphs start that are headings, pictures, tables, lists or code."""
+"""The starts of paragraphs that are headings, images, tables, lists or code."""
 _FENCED: Final = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 _FULL_STOP: Final = re.compile(r"(?<=[.:?])\s+(?=[A-Z`])")

@@ -1,4 +1,4 @@
-"""Small pieces of Markdown that the generated pages are made of."""
+"""Render the Markdown of generated pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table; empty without rows."""
+    """Return a table, or an empty string if it has no rows."""
     if not rows:
         return ""
     lines = [head, ["---"] * len(head), *rows]
@@ -15,17 +15,17 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def cell(text: str) -> str:
-    """Return a text as it may stand in a cell."""
+    """Return a text in the form for a cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
 
 
 def code(text: str) -> str:
-    """Return a word of a program."""
+    """Return a text as code."""
     return f"`{text}`" if text else ""
 
 
 def kind(schema: Mapping[str, Any]) -> str:
-    """What a JSON Schema allows, in a few words."""
+    """Return a short description of the values that a JSON Schema allows."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         return "schema" if name == "schema" else f"[{name}](schemas.md#{name.lower()})"
@@ -52,14 +52,14 @@ def _plain(schema: Mapping[str, Any]) -> str:
     if "format" in schema:
         word += f" ({schema['format']})"
     bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "maxLength": "at most"}
-    return word + "".join(f" {said} {schema[name]}" for name, said in bounds.items() if name in schema)
+    return word + "".join(f" {text} {schema[name]}" for name, text in bounds.items() if name in schema)
 
 
 def fields(schema: Mapping[str, Any]) -> str:
-    """Return a table of an object's fields."""
+    """Return a table of the fields of an object."""
     required = set(schema.get("required", ()))
     return table(
-        ("Field", "Type", "Needed", "Meaning"),
+        ("Field", "Type", "Required", "Meaning"),
         [
             (
                 code(name),

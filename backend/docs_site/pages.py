@@ -1,4 +1,4 @@
-"""Read and search the pages of the documentation: Markdown files of the release, which do not change while it runs."""
+"""Read and search the pages of the documentation: Markdown files of the release, which never change while it runs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _CONTEXT_CHARACTERS: Final = 100
 """Characters shown on each side of the first match."""
 _UNLISTED: Final = "More"
 _NOT_PAGES: Final = frozenset({"decisions"})
-"""Folders of `docs/` whose files are for people who change the code."""
+"""Folders of `docs/` whose files are for developers of this project."""
 _TITLE: Final = re.compile(r"^# (.+)$", re.MULTILINE)
 _MARKUP: Final = re.compile(r"[`*#|>]|\]\([^)]*\)|\[")
 
 
 class DocumentNotFound(Missing):
-    """There is no such page of the documentation."""
+    """The documentation has no such page."""
 
     code = "document_not_found"
-    message = "There is no page {page!r}. `GET /v1/docs` lists them."
+    message = "The page {page!r} does not exist. `GET /v1/docs` lists all pages."
     page: str
 
 
@@ -80,7 +80,7 @@ def search(query: str) -> list[SearchResult]:
 
 
 def title(text: str, name: str) -> str:
-    """Return the first heading of a page, or its name when it has none."""
+    """Return the first heading of a page, or its name if it has none."""
     found = _TITLE.search(text)
     return found[1].replace("`", "") if found else name
 

@@ -1,12 +1,12 @@
-"""PostgreSQL and Valkey from wheels, under the home: what an instance stands on when no address is given.
+"""The embedded servers: PostgreSQL and Valkey from wheels, in the home, for instances without configured servers.
 
-addresses.py  where both servers are, given or embedded
+addresses.py  the URLs of both servers, configured or embedded
 postgres.py   start, attach, stop
 valkey.py     start, attach, stop
-home.py       the folders, and which of them the servers' account may enter
-account.py    who the servers run as when root starts them
-engine.py     where their programs are
-process.py    starting, recognising and ending a server process
+home.py       the folders, and which of them the account of the servers may enter
+account.py    the account of the servers if root starts them
+engine.py     the location of their programs
+process.py    starting, recognizing and ending a server process
 """
 
 from backend.embedded.addresses import Servers, attach, pids, start, stop

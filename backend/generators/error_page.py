@@ -25,7 +25,7 @@ Every error has a description, a code, and the values that belong to it:
 - **429 and 503** have the header `Retry-After` in seconds. Wait that long, then send the same request again.
 - Send `Idempotency-Key` with every POST that creates something. A request that is repeated within 24 hours, for example
   after a broken connection, creates nothing again and returns the response of the first (`Idempotent-Replayed: true`).
-- Every response has `X-Request-Id`, which is in the log of the instance too. A 500 is a fault of the instance.
+- Every response has `X-Request-Id`, which is in the log of the instance too. A 500 is an error of the instance.
 - **Renamed codes:** the body also has the former code as `former_code` for one release. Compare `code` with the present
   name.
 

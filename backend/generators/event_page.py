@@ -1,4 +1,4 @@
-"""`docs/reference/events.md`: every type of event with its fields, from the classes of the events."""
+"""Generate `docs/reference/events.md`, the types of events and their fields, from the classes of the events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ This page is generated from the classes of the events by `make settings`.
 
 
 def page() -> str:
-    """Return the page as it should be."""
+    """Return the text of the page."""
     parts = [
         f"## {_title(group.description)}\n\n{''.join(_section(event) for event in group.events)}"
         for group in groups()

@@ -24,7 +24,7 @@ _START: Final = "[*]"
 
 
 def page() -> str:
-    """Return the page as it should be."""
+    """Return the text of the page."""
     return f"{_HEAD}```mermaid\n{diagram()}```\n\n## Transitions\n\n{_transitions()}".rstrip() + "\n"
 
 
@@ -36,7 +36,7 @@ def diagram() -> str:
 
 
 def _label(transition: Transition) -> str:
-    """Return the words of the first query: the others make the same change for special cases."""
+    """Return the name of the first query as text: the others make the same change for special cases."""
     return transition.queries[0].replace("_", " ")
 
 

@@ -21,12 +21,12 @@ _HEAD: Final = "| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n"
 
 
 def exported() -> list[Exported]:
-    """Return every family that `/metrics` can show, by name."""
+    """Return every metric of `/metrics`, by name."""
     return sorted([*instruments.COUNTED, *queue_state.READ, BUILD])
 
 
 def table() -> str:
-    """Return the table as it should be."""
+    """Return the text of the table."""
     return _HEAD + "".join(
         f"| `{one.name}` | {one.kind} | {', '.join(f'`{label}`' for label in one.labels)} | {one.meaning} |\n"
         for one in exported()
@@ -34,11 +34,11 @@ def table() -> str:
 
 
 def page(text: str) -> str:
-    """Return the page with the table in its place."""
+    """Return the page with an updated table."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{PAGE.name} has no place for the table: it needs the lines {BEGIN!r} and {END!r}.")
+        raise ValueError(f"{PAGE.name} must contain the lines {BEGIN!r} and {END!r} around the table.")
     return before + BEGIN + table() + END + after
 
 

@@ -1,4 +1,4 @@
-"""Prints the description of the API: `python -m backend.generators.openapi_document > openapi.json`."""
+"""Print the OpenAPI document of the API: `python -m backend.generators.openapi_document > openapi.json`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backend.openapi.application import as_text
 
 
 def main() -> None:
-    """Print what a fresh instance of this version would say of itself."""
+    """Print the document of an instance with default settings."""
     app = create_app(Settings(home=Path("/nonexistent")))
     sys.stdout.write(as_text(app.openapi()))
 

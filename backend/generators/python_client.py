@@ -1,4 +1,4 @@
-"""Writes the types of events of the Python client: `python -m backend.generators.python_client`."""
+"""Write the types of events of the Python client: `python -m backend.generators.python_client`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def page() -> str:
-    """Return the file as it should be."""
+    """Return the text of the file."""
     events = [event for group in groups() for event in group.events]
     names = "\n    | ".join(event.class_name for event in events)
     union = f"{UNION} = (\n    {names}\n)\n" + '"""Any event; `type` distinguishes them."""\n'
@@ -54,7 +54,7 @@ def _types(event: EventDescription) -> str:
 
 
 def _payload(name: str, fields: Sequence[EventField], text: str) -> Iterator[str]:
-    if any(iskeyword(one.key) for one in fields):  # a class cannot have such a field
+    if any(iskeyword(one.key) for one in fields):  # a class cannot have a field with the name of a keyword
         yield f"{name} = TypedDict(\n    {name!r},\n    {{".replace("'", '"')
         for one in fields:
             yield f"        # {one.description}"

@@ -1,4 +1,4 @@
-"""Writes the pages of `docs/` that are made from code: `python -m backend.generators.reference`."""
+"""Write the generated pages of `docs/`: `python -m backend.generators.reference`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from backend.generators import error_page, event_page, job_page, permission_page
 
 
 def main() -> int:
-    """Write them."""
+    """Write the pages."""
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
     return 0
 
 
 def pages() -> dict[str, str]:
-    """Their texts as they should be, by the names of their files."""
+    """Return the texts of the pages, by the names of their files."""
     return {
         **rest_pages.pages(),
         "reference/errors.md": error_page.page(),

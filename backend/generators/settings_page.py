@@ -1,4 +1,4 @@
-"""Writes `docs/reference/settings.md` from the class of settings: `python -m backend.generators.settings_page`."""
+"""Write `docs/reference/settings.md` from the class of settings: `python -m backend.generators.settings_page`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 HEAD = """\
 # Settings
 
-Every setting of an instance. They are read once, when a process starts, from the environment or from a file `.env` in
-the working folder; the environment wins. This page is generated from `backend/config/__init__.py` by `make settings`.
+Every setting of an instance. A process reads them once, when it starts, from the environment or from a file `.env` in
+the working folder; the environment takes precedence. This page is generated from `backend/config/__init__.py` by `make
+settings`.
 
 | Variable | Values | Default | Meaning |
 |---|---|---|---|
@@ -34,7 +35,7 @@ def main() -> int:
 
 
 def page() -> str:
-    """Return the page as it should be."""
+    """Return the text of the page."""
     return HEAD + "".join(_row(name, field) for name, field in Settings.model_fields.items())
 
 

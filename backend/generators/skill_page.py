@@ -1,4 +1,4 @@
-"""`docs/reference/skill-yaml.md`: every key of a skill.yaml, from its schema."""
+"""Generate `docs/reference/skill-yaml.md`, the keys of a skill.yaml, from its schema."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from backend.skills.schemas.schema_dialect import DIALECT_TYPES
 _HEAD: Final = """\
 # skill.yaml
 
-A skill is a folder with a `skill.yaml`. Its `entrypoint` decides how it runs: `main.py:run` names a **function**, a
-`.md` file is the prompt of an **agent**. Everything else has a default. The smallest one:
+A skill is a folder with a `skill.yaml`. Its `entrypoint` determines how it runs: `main.py:run` names a **function**, a
+`.md` file is the prompt of an **agent**. All other keys have defaults. A minimal example:
 
 ```yaml
 # skills/greet/skill.yaml
@@ -34,20 +34,20 @@ def run(name: str) -> dict[str, str]:
     return {"greeting": f"Hello, {name}!"}
 ```
 
-A pushed bundle is read as a whole: whatever is wrong comes back at once, each with file, line, and what to write
-instead. Nothing is executed for that. Editors complete and check with the JSON Schema that every instance serves at
+A pushed bundle is validated as a whole: the response lists all problems, each with its file, its line and how to fix
+it. No code is executed for that. Editors complete and validate with the JSON Schema that every instance serves at
 `/schemas/skill.json`. This page is generated from the same schema by `make settings`.
 
 """
 _DIALECT: Final = """\
 ## Schemas
 
-`input_schema` and `output_schema` are JSON Schema with a few words more. Inputs are checked before a job is stored, and
-`default` values filled in; inputs that are not declared are refused, with the nearest name, unless the object says
-`additionalProperties: true`. In a result, what is not declared is dropped, and every declared property is needed unless
-the object names its own `required`.
+`input_schema` and `output_schema` are JSON Schema with a few additional keywords. Inputs are validated before a job is
+stored, and `default` values are added. Inputs that are not declared are rejected, with the most similar name, unless
+the object has `additionalProperties: true`. In a result, properties that are not declared are dropped, and every
+declared property is required unless the object has its own `required`.
 
-Types: {types}. `text` is a string that people write in a larger field; `image`, `video`, `audio` and `file` are
+Types: {types}. `text` is a string that users enter in a larger field; `image`, `video`, `audio` and `file` are
 [files](../guides/files-as-inputs.md).
 
 """
@@ -60,7 +60,7 @@ A `puras.yaml` at the root of a bundle describes the whole skillpack. All of its
 
 
 def page() -> str:
-    """Return the page as it should be."""
+    """Return the text of the page."""
     schema = skill_json_schema()
     types = ", ".join(code(name) for name in sorted(DIALECT_TYPES))
     dialect = _DIALECT.format(types=types)
@@ -82,14 +82,14 @@ def _tables(schema: Mapping[str, Any], path: str = "") -> Iterator[str]:
         for name, one in schema["properties"].items()
     ]
     heading = f"### {title}\n\n" if path else ""
-    yield heading + table(("Key", "Value", "Needed", "Meaning"), rows)
+    yield heading + table(("Key", "Value", "Required", "Meaning"), rows)
     for name, one in schema["properties"].items():
         for inner in _objects(one):
             yield from _tables(inner, f"{path}.{name}" if path else name)
 
 
 def _objects(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield each object that a key may hold, alone or in a list."""
+    """Yield each object that the value of a key may be, or contain in a list."""
     if "properties" in schema:
         yield schema
     for one in (*schema.get("anyOf", ()), *([schema["items"]] if "items" in schema else ())):

@@ -1,6 +1,6 @@
-"""Writes the generated part of the TypeScript client: `python -m backend.generators.typescript`.
+"""Write the generated part of the TypeScript client: `python -m backend.generators.typescript`.
 
-Types of all schemas, and a method for each operation, made from the checked-in description of the API alone.
+It contains types of all schemas and a method for each operation, from the checked-in OpenAPI document.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ Schema = Mapping[str, Any]
 
 
 class Parameter(NamedTuple):
-    """Something that an operation is given beside its body."""
+    """A parameter of an operation, which is not in its body."""
 
     name: str
-    """On the wire."""
-    place: str
+    """The name in the request."""
+    location: str
     """`path`, `query` or `header`."""
     is_required: bool
     kind: str
@@ -43,8 +43,8 @@ class Parameter(NamedTuple):
 
     @property
     def field(self) -> str:
-        """In TypeScript: as on the wire, but headers have no dashes there."""
-        if self.place != "header":
+        """Return the name in TypeScript: as in the request, but headers without dashes."""
+        if self.location != "header":
             return self.name
         first, *rest = self.name.split("-")
         return first.lower() + "".join(rest)
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def page() -> str:
-    """The file as it should be."""
+    """Return the text of the file."""
     spec = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
     schemas: Mapping[str, Schema] = spec["components"]["schemas"]
     declarations = [_declaration(name, schemas[name]) for name in sorted(schemas)]
@@ -68,20 +68,20 @@ def page() -> str:
         for method in _METHODS
         if (operation := item.get(method)) is not None
     ]
-    opening = "/** Every operation of the API, by its name there. */\nexport class Api {\n"
+    opening = "/** Every operation of the API, by its name in the OpenAPI document. */\nexport class Api {\n"
     opening += "  constructor(private readonly transport: Transport) {}\n"
     return "\n".join([HEAD, *declarations, *_aliases(), opening + "\n" + "\n".join(methods) + "}\n"])
 
 
 def _aliases() -> Iterator[str]:
-    """Yield the names of schemas in the release before, which programs still import."""
+    """Yield the former names of schemas in the previous release, which programs still import."""
     text = files(__package__).joinpath("former_schema_names.toml").read_text("utf-8")
     for former, current in tomllib.loads(text).items():
         yield f"/** @deprecated Use `{current}`. */\nexport type {former} = {current};\n"
 
 
 def kind_of(schema: Schema | bool) -> str:
-    """The TypeScript type of a JSON Schema."""
+    """Return the TypeScript type of a JSON Schema."""
     if isinstance(schema, bool):
         return "unknown" if schema else "never"
     if "$ref" in schema:
@@ -148,18 +148,18 @@ def _declaration(name: str, schema: Schema) -> str:
 def _method(path: str, method: str, operation: Mapping[str, Any]) -> str:
     parameters = list(_parameters(operation))
     body, is_needed = _body(operation)
-    kind, reading = _answer(operation)
+    kind, reading = _response(operation)
     fields = "".join(
         f"{_comment(one.description, '      ')}      {one.field}{'' if one.is_required else '?'}: {one.kind};\n"
         for one in parameters
     )
     if body:
         fields += f"      body{'' if is_needed else '?'}: {body.replace(chr(10), chr(10) + '      ')};\n"
-    must = is_needed or any(one.is_required for one in parameters)
-    given = f"given: {{\n{fields}    }}{'' if must else ' = {}'}, " if fields else ""
-    said = "\n\n".join(filter(None, (operation.get("summary"), operation.get("description"))))
+    is_required = is_needed or any(one.is_required for one in parameters)
+    given = f"given: {{\n{fields}    }}{'' if is_required else ' = {}'}, " if fields else ""
+    text = "\n\n".join(filter(None, (operation.get("summary"), operation.get("description"))))
     return (
-        f"{_comment(said, '  ')}"
+        f"{_comment(text, '  ')}"
         f"  {method_name(operation['operationId'])}({given}options: CallOptions = {{}}): Promise<{kind}> {{\n"
         f"    return this.transport.{reading}({json.dumps(method.upper())}, {_target(path)}, "
         f"{_call(parameters, has_body=bool(body))}, options);\n"
@@ -168,9 +168,9 @@ def _method(path: str, method: str, operation: Mapping[str, Any]) -> str:
 
 
 def _call(parameters: list[Parameter], *, has_body: bool) -> str:
-    """What the transport is given."""
-    query = [one for one in parameters if one.place == "query"]
-    headers = [one for one in parameters if one.place == "header" and one.name != _KEY]
+    """Return the arguments for the transport."""
+    query = [one for one in parameters if one.location == "query"]
+    headers = [one for one in parameters if one.location == "header" and one.name != _KEY]
     lines = []
     if query:
         lines.append(f"query: {{ {', '.join(f'{one.name}: given.{one.field}' for one in query)} }},")
@@ -192,7 +192,7 @@ def _parameters(operation: Mapping[str, Any]) -> Iterator[Parameter]:
 
 
 def _body(operation: Mapping[str, Any]) -> tuple[str, bool]:
-    """Type of the body, and whether there has to be one."""
+    """Return the type of the body, and whether it is required."""
     request = operation.get("requestBody")
     if request is None:
         return "", False
@@ -201,12 +201,12 @@ def _body(operation: Mapping[str, Any]) -> tuple[str, bool]:
     return kinds.get(media_type, "Blob | Uint8Array | string"), bool(request.get("required"))
 
 
-def _answer(operation: Mapping[str, Any]) -> tuple[str, str]:
-    """Type of the answer, and the transport's way to read it."""
-    good: Mapping[str, Any] = next(
+def _response(operation: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the type of the response, and the method of the transport that reads it."""
+    success: Mapping[str, Any] = next(
         (one for status, one in operation["responses"].items() if status.startswith("2")), {}
     )
-    content: Mapping[str, Any] = good.get("content", {})
+    content: Mapping[str, Any] = success.get("content", {})
     if "application/json" in content:
         return kind_of(content["application/json"].get("schema", True)), "json"
     if "text/event-stream" in content or content or "200" in operation["responses"]:
@@ -215,7 +215,7 @@ def _answer(operation: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _target(path: str) -> str:
-    """The path as a template; a path within the path keeps its slashes."""
+    """Return the path as a template; a path within the path keeps its slashes."""
     if "{" not in path:
         return json.dumps(path)
     escaped = re.sub(
@@ -240,7 +240,7 @@ def _comment(text: str | None, indent: str) -> str:
 
 
 def method_name(name: str) -> str:
-    """What an operation is called in TypeScript."""
+    """Return the name of an operation in TypeScript."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 

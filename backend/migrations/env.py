@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations over the connection that `run` hands it, or over DATABASE_URL."""
+"""Entry point of Alembic: run the migrations on the connection from `run`, or on DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from backend.core.db.engine import driver_url
 from backend.tables import metadata
 
 
-def is_ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Leave the partitions of job_events out of the comparison: they come and go with time."""
+def is_compared(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Return whether Alembic compares the object: partitions of job_events are created and deleted over time."""
     return not (kind == "table" and reflected and name is not None and name.startswith("job_events_"))
 
 
 def migrate(connection: Connection) -> None:
-    """Run what Alembic was asked for on this connection."""
+    """Run the requested migrations on this connection."""
     context.configure(
         connection=connection,
         target_metadata=metadata,
-        include_object=is_ours,
+        include_object=is_compared,
         compare_server_default=True,
         transaction_per_migration=False,
     )

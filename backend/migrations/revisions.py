@@ -1,4 +1,4 @@
-"""The revisions of this release, read from its files: Alembic would take a second of each start."""
+"""Read the revisions of this release from its files, since importing Alembic would take a second of each start."""
 
 from __future__ import annotations
 

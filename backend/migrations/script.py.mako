@@ -17,11 +17,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     ${downgrades if downgrades else "pass"}

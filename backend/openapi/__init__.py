@@ -1,4 +1,4 @@
-"""The description of the API as OpenAPI; `python -m backend.generators.openapi_document` prints it."""
+"""The OpenAPI document of the API; `python -m backend.generators.openapi_document` prints it."""
 
 from backend.openapi.application import TITLE, describe, operation_id
 

@@ -1,4 +1,4 @@
-"""The description of the whole application: what no single route can say of itself."""
+"""Create the OpenAPI document of the whole application, including what single routes cannot declare."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ from backend.identity.auth.gate import AUTHENTICATED_PREFIX, SELF_AUTHENTICATED_
 from backend.identity.auth.permissions import AuthorizedRoute, Permission
 from backend.identity.auth.scopes import RESTRICTED
 from backend.openapi import event_types
-from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, header, refusals
+from backend.openapi.components import API_KEY, JOB_TOKEN, SESSION, components, error_responses, header
 from backend.openapi.links import add_links
 
 TITLE: Final = "Puras Studio"
 DESCRIPTION: Final = """\
 Write skills, publish them as immutable versions, and run them as durable, observable, billed jobs.
 
-Send an API key as `Authorization: Bearer puras_live_…`. Errors are `{"detail", "code", …}`: a description,
-a code for programs, and the values that belong to it. Lists take `limit` and `cursor`; the next page is in the `Link`
-header. Every POST that creates something takes an `Idempotency-Key`. Amounts are millionths of a dollar, as integers,
-with the dollars alongside as numbers; times are ISO 8601 in UTC. `workspace_id` is `project_id` by another name.
+Send an API key as `Authorization: Bearer puras_live_…`. Errors are `{"detail", "code", …}`: a description, a code for
+programs, and further fields. Lists take `limit` and `cursor`; the next page is in the `Link` header. Every POST that
+creates something takes an `Idempotency-Key`. Amounts are integers in millionths of a US dollar, with the amount in
+dollars as a number in another field; times are ISO 8601 in UTC. `workspace_id` is another name of `project_id`.
 
-`GET /v1/projects/{project}/openapi.json` describes a project's own skills in the same form, with the types of their
+`GET /v1/projects/{project}/openapi.json` describes the skills of a project in the same format, with the types of their
 inputs and results.
 """
 TAGS: Final = {
-    "skills": "What jobs can run: the skills of the active versions.",
-    "jobs": "One run of one skill: submitted, followed, cancelled, replayed, rated.",
-    "deployments": "Versions of a skillpack: pushed once, never changed, switched at will.",
-    "skillpacks": "Lines of versions in a project; most projects need only the default one.",
-    "secrets": "Values that jobs get as environment variables; never told again.",
-    "drive": "The project's files; a job sees them as `./drive`.",
-    "money": "The wallet, and what was spent.",
-    "projects": "The unit of tenancy: keys, wallet, drive, members, jobs.",
-    "members": "The people in a project, and their roles.",
+    "skills": "The skills of the active versions, which jobs can run.",
+    "jobs": "Submit, follow, cancel, replay and rate jobs. A job is one run of one skill.",
+    "deployments": "Push and activate versions of a skillpack. A version never changes.",
+    "skillpacks": "Series of versions in a project; most projects need only the default skillpack.",
+    "secrets": "Values that jobs get as environment variables; the API never returns them.",
+    "drive": "The files of the project; a job accesses them in `./drive`.",
+    "money": "The wallet, the ledger and the spending.",
+    "projects": "The tenants of the instance: each has keys, a wallet, a drive, members and jobs.",
+    "members": "The users of a project, and their roles.",
     "keys": "API keys. One with a list of skills, a daily cap, an expiry or scopes is restricted: it can do what its "
     "scopes list, by default " + ", ".join(f"`{name}`" for name in sorted(RESTRICTED)) + ".",
     "who": "The caller.",
-    "audit": "Who did what.",
-    "health": "Whether the instance lives.",
+    "audit": "The record of actions, with their actors.",
+    "health": "The health of the instance.",
 }
 _WRITING: Final = frozenset({"post", "put", "patch", "delete"})
 _SUFFIX: Final = "_of_skillpack"
 
 
 def describe(app: FastAPI) -> None:
-    """Make the application describe its keys, its headers and its errors too."""
+    """Let the application describe its keys, headers and errors in the OpenAPI document."""
 
     def schema() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _describe(app)
         return app.openapi_schema
 
-    app.openapi = schema  # type: ignore[method-assign]  # FastAPI's own way to extend it
+    app.openapi = schema  # type: ignore[method-assign]  # the documented way to extend it
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return the name of an operation in the description, and so of a method in every client generated from it."""
+    """Return the name of an operation in the document, and of its method in every generated client."""
     is_second = "{skillpack}" in route.path and "skillpack" not in route.name
     return route.name + (_SUFFIX if is_second else "")
 
 
 def as_text(spec: dict[str, Any]) -> str:
-    """Return the description as a file: the same each time, and readable in a diff."""
+    """Return the document as text, which is always the same and readable in a diff."""
     return json.dumps(spec, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
@@ -84,16 +84,16 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         license_info={"name": "MIT", "identifier": "MIT"},
         servers=[{"url": "/"}],
     )
-    ours = components()
+    shared = components()
     schemas = {
         **spec.get("components", {}).get("schemas", {}),
-        **ours["schemas"],
+        **shared["schemas"],
         **event_types.schemas(),
     }
     schemas[event_types.BASE]["discriminator"] = event_types.discriminator()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    spec["components"] = {**ours, "schemas": schemas}
+    spec["components"] = {**shared, "schemas": schemas}
     permissions = _permissions(app)
     for path, method, operation in _operations(spec):
         _describe_operation(path, method, operation)
@@ -104,7 +104,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _permissions(app: FastAPI) -> dict[tuple[str, str], Permission]:
-    """What each operation needs of its caller."""
+    """Return the permission that each operation requires."""
     found: dict[tuple[str, str], Permission] = {}
     for context in iter_route_contexts(app.routes):
         route = context.original_route
@@ -115,7 +115,7 @@ def _permissions(app: FastAPI) -> dict[tuple[str, str], Permission]:
 
 
 def _describe_permission(operation: dict[str, Any], permission: Permission) -> None:
-    """Say which scopes a key needs and which role a person, for readers and for programs."""
+    """Add the scopes of keys and the role of users that an operation requires, as text and as data."""
     needs: dict[str, Any] = {"who": permission.who, "scopes": list(permission.scopes)}
     if permission.who == "member":
         needs["role"] = permission.role.name.lower()
@@ -134,37 +134,39 @@ def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
 
 
 def _describe_operation(path: str, method: str, operation: dict[str, Any]) -> None:
-    _name_plainly(operation)
+    _set_summary(operation)
     _require_paths(operation)
     is_guarded = path.startswith(AUTHENTICATED_PREFIX) and not path.startswith(SELF_AUTHENTICATED_PREFIXES)
     if is_guarded:
         in_job = [JOB_TOKEN] if path in IN_JOB_ROUTES else []
         operation.setdefault("security", [API_KEY, SESSION, *in_job])
-    answers = operation["responses"]
-    declared = {status for status in answers if status.isdecimal() and int(status) >= 400}
-    statuses = {int(status) for status in declared - {"422"}} | _refused(path, method, operation, is_guarded)
-    said = {int(status): answers.pop(status)["description"] for status in declared}
+    responses = operation["responses"]
+    declared = {status for status in responses if status.isdecimal() and int(status) >= 400}
+    statuses = {int(status) for status in declared - {"422"}} | _error_statuses(
+        path, method, operation, is_guarded
+    )
+    descriptions = {int(status): responses.pop(status)["description"] for status in declared}
     _describe_headers(operation)
-    answers.update(refusals(statuses, said))
+    responses.update(error_responses(statuses, descriptions))
 
 
-def _name_plainly(operation: dict[str, Any]) -> None:
-    """A summary that the framework made of the name, `List Skills`, reads as the written ones do: `List skills`."""
+def _set_summary(operation: dict[str, Any]) -> None:
+    """Change a summary that the framework made from the name, `List Skills`, to the form `List skills`."""
     words = operation["operationId"].removesuffix(_SUFFIX).split("_")
     if operation["summary"] == " ".join(words).title():
         operation["summary"] = " ".join(words).capitalize()
 
 
 def _require_paths(operation: dict[str, Any]) -> None:
-    """What is optional as a query is never left out of a path, though one function serves both."""
+    """Make path parameters required, even if one function serves a path with and a path without the parameter."""
     for parameter in operation.get("parameters", ()):
         if parameter["in"] == "path" and "anyOf" in parameter["schema"]:
             kinds = [kind for kind in parameter["schema"].pop("anyOf") if kind != {"type": "null"}]
             parameter["schema"].update(kinds[0] if len(kinds) == 1 else {"anyOf": kinds})
 
 
-def _refused(path: str, method: str, operation: dict[str, Any], is_guarded: bool) -> set[int]:
-    """Return the statuses of errors that an operation of this form can answer with."""
+def _error_statuses(path: str, method: str, operation: dict[str, Any], is_guarded: bool) -> set[int]:
+    """Return the statuses of errors that such an operation can return."""
     has_body = "requestBody" in operation
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
     conditions = {
@@ -182,23 +184,25 @@ def _refused(path: str, method: str, operation: dict[str, Any], is_guarded: bool
 
 
 def _describe_headers(operation: dict[str, Any]) -> None:
-    taken = {parameter["name"] for parameter in operation.get("parameters", ())}
-    for status, answer in operation["responses"].items():
-        if "cursor" in taken:
-            answer.setdefault("headers", {}).update(header("Link"))
-        if "Idempotency-Key" in taken and status.startswith("2"):
-            answer.setdefault("headers", {}).update(header("Idempotent-Replayed"))
+    parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
+    for status, response in operation["responses"].items():
+        if "cursor" in parameters:
+            response.setdefault("headers", {}).update(header("Link"))
+        if "Idempotency-Key" in parameters and status.startswith("2"):
+            response.setdefault("headers", {}).update(header("Idempotent-Replayed"))
 
 
 def _with_named_forms(spec: dict[str, Any]) -> dict[str, Any]:
-    """`Body_push_deployment`, as the framework names the schema of a form, becomes `PushDeploymentForm`."""
+    """Rename the schema of a form from `Body_push_deployment`, the name of the framework, to `PushDeploymentForm`."""
     schemas = spec["components"]["schemas"]
     names = {name: _form_name(name) for name in schemas if name.startswith("Body_")}
     for old, new in names.items():
         schemas[new] = {**schemas.pop(old), "title": new}
         for field in schemas[new]["properties"].values():
             if "contentMediaType" in field:
-                field["format"] = "binary"  # the older word for a file, which many generators know alone
+                field["format"] = (
+                    "binary"  # the older keyword for a file, the only one that many generators support
+                )
     text = re.sub(
         r'"#/components/schemas/(Body_\w+)"',
         lambda found: f'"#/components/schemas/{names[found[1]]}"',

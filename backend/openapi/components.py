@@ -1,4 +1,4 @@
-"""What every description shares: how to sign in, what an error looks like, which headers answers carry."""
+"""The shared parts of OpenAPI documents: authentication, the schema of errors, headers of responses."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ SECURITY_SCHEMES: Final = {
     "api_key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key of one project: `puras_live_…` may do what its scopes allow; `puras_pub_…`, for "
-        "browsers, may submit jobs and read those that it submitted.",
+        "description": "An API key of one project: `puras_live_…` can do what its scopes allow; `puras_pub_…`, for "
+        "browsers, can submit jobs and read those that it submitted.",
     },
     "session": {
         "type": "apiKey",
         "in": "cookie",
         "name": "puras_session",
-        "description": "The studio's session; writes carry its token in X-CSRF-Token, and X-Puras-Project names the "
-        "project. The cookie's real name ends in the port, or begins with __Host- under https.",
+        "description": "The session of the studio. Requests that change something send its token in X-CSRF-Token, and "
+        "the project in X-Puras-Project. The actual name of the cookie ends with the port, or starts with __Host- "
+        "under https.",
     },
     "job_token": {
         "type": "apiKey",
         "in": "header",
         "name": "X-Puras-Service-Token",
-        "description": "The token that a running job has in its environment; it ends with the job.",
+        "description": "The token in the environment of a running job; it expires with the job.",
     },
 }
 
 PROBLEM: Final = {
     "type": "object",
     "title": "Problem",
-    "description": "An error: its description, its code, and the values that belong to it.",
+    "description": "An error: its description, its code, and further fields.",
     "required": ["detail", "code"],
     "additionalProperties": True,
     "properties": {
         "detail": {
             "type": "string",
-            "description": "What went wrong, with which thing, and what to do next.",
+            "description": "What failed, which value, and how to fix it.",
         },
         "code": {"type": "string", "description": "The error code. Its meaning never changes."},
         "former_code": {
@@ -55,11 +56,11 @@ PROBLEM: Final = {
         },
         "request_id": {
             "type": "string",
-            "description": "By which the operator finds the request in the log.",
+            "description": "The ID with which the operator finds the request in the log.",
         },
         "errors": {
             "type": "array",
-            "description": "Of a 422: everything that is wrong, each with its place.",
+            "description": "With status 422: all problems, each with its path.",
             "items": {
                 "type": "object",
                 "title": "ProblemPlace",
@@ -78,21 +79,20 @@ PROBLEM: Final = {
 
 HEADERS: Final = {
     "Link": {
-        "description": 'Address of the next page, as `<…>; rel="next"`; missing on the last one.',
+        "description": 'URL of the next page, as `<…>; rel="next"`; missing on the last page.',
         "schema": {"type": "string"},
     },
     "Idempotent-Replayed": {
-        "description": "`true` when this is the answer that the same Idempotency-Key got before.",
+        "description": "`true` if this is the stored response of an earlier request with the same Idempotency-Key.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     "RateLimit": {
-        "description": 'What is left, while a rate is set: `"key";r=99;t=42`, so many requests for so many seconds; '
-        "also for `person` and `project`.",
+        "description": 'The remaining requests, if a rate limit is set: `"key";r=99;t=42` means 99 requests in the '
+        "next 42 seconds; also for `person` and `project`.",
         "schema": {"type": "string"},
     },
     "RateLimit-Policy": {
-        "description": 'The rates that hold, while one is set: `"key";q=100;w=60`, so many requests in so many '
-        "seconds.",
+        "description": 'The rate limits, if one is set: `"key";q=100;w=60` means 100 requests in 60 seconds.',
         "schema": {"type": "string"},
     },
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
@@ -100,7 +100,7 @@ HEADERS: Final = {
 
 
 def components() -> dict[str, Any]:
-    """Return the shared components, to be completed with a description's own schemas."""
+    """Return the shared components, to which a document adds its own schemas."""
     return {
         "securitySchemes": SECURITY_SCHEMES,
         "headers": HEADERS,
@@ -109,34 +109,34 @@ def components() -> dict[str, Any]:
     }
 
 
-def refusals(statuses: set[int], said: Mapping[int, str] = _NOTHING) -> dict[str, Any]:
+def error_responses(statuses: set[int], descriptions: Mapping[int, str] = _NOTHING) -> dict[str, Any]:
     """Return the responses of an operation for these statuses, and for every other error.
 
-    A status that one protocol alone has, like 412 of resumable uploads, is described as the operation has `said`.
+    A status of a single protocol, such as 412 of resumable uploads, has the description of the operation.
     """
     known = {error.status: error.__name__ for error in _kinds()}
     named = {
-        str(status): _ref("responses", known[status]) if status in known else _problem(said[status])
+        str(status): _ref("responses", known[status]) if status in known else _problem(descriptions[status])
         for status in sorted(statuses)
     }
     return {**named, "default": _ref("responses", "Problem")}
 
 
 def header(name: str) -> dict[str, Any]:
-    """Return the header of an answer, by reference."""
+    """Return a reference to the header of a response."""
     return {name: _ref("headers", name)}
 
 
 def _responses() -> dict[str, Any]:
-    answers = {kind.__name__: _problem((kind.__doc__ or "").strip().splitlines()[0]) for kind in _kinds()}
+    responses = {kind.__name__: _problem((kind.__doc__ or "").strip().splitlines()[0]) for kind in _kinds()}
     for name in ("TooMany", "Unavailable"):
-        answers[name]["headers"] = header("Retry-After")
-    answers["TooMany"]["headers"] |= header("RateLimit") | header("RateLimit-Policy")
-    return answers
+        responses[name]["headers"] = header("Retry-After")
+    responses["TooMany"]["headers"] |= header("RateLimit") | header("RateLimit-Policy")
+    return responses
 
 
 def _kinds() -> list[type[PurasError]]:
-    """Return the kinds of errors that stand directly below the root: one per status."""
+    """Return the direct subclasses of the base class of errors: one per status."""
     return [kind for kind in PurasError.__subclasses__() if kind.__module__ == errors.__name__]
 
 

@@ -1,6 +1,6 @@
-"""The types of events for readers outside of the code: descriptions, and schemas of the API.
+"""The types of events outside of the code: descriptions, and schemas of the API.
 
-The reference in the documentation and the types of both clients are made from them.
+The reference in the documentation and the types of both clients are generated from them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class EventField(NamedTuple):
 
     key: str
     annotation: str
-    """The type in the words of Python."""
+    """The type in Python syntax."""
     schema: dict[str, Any]
     is_required: bool
     description: str
@@ -46,7 +46,7 @@ class EventDescription(NamedTuple):
     description: str
     fields: Sequence[EventField]
     has_more: bool
-    """Payloads can have fields that are not described."""
+    """Whether payloads can have fields that are not described."""
 
 
 class EventGroup(NamedTuple):
@@ -75,7 +75,7 @@ _ORDER: Final = ("lifecycle", "output", "environment", "agent", "control", "serv
 
 
 def schemas() -> dict[str, Any]:
-    """Return the schema of each type of event and of their union, to be added to those of an API description."""
+    """Return the schema of each type of event and of their union, for an OpenAPI document."""
     events = [event for group in groups() for event in group.events]
     union = {
         "description": "An event of a known type; later versions add types, and old jobs can have types that are no "
@@ -87,7 +87,7 @@ def schemas() -> dict[str, Any]:
 
 
 def discriminator() -> dict[str, Any]:
-    """Return which schema describes an event of which type."""
+    """Return the discriminator of the union, which maps each type to its schema."""
     return {
         "propertyName": "type",
         "mapping": {kind: _SCHEMAS + one.__name__ for kind, one in sorted(REGISTRY.items())},
@@ -127,9 +127,9 @@ def _without_omitted(hint: Any) -> Any:
 
 
 def _docstrings(one: type[Event]) -> dict[str, str]:
-    """Return the text below each field."""
+    """Return the docstring of each field."""
     (node,) = ast.parse(inspect.getsource(one)).body
-    assert isinstance(node, ast.ClassDef)  # noqa: S101 - it is the source of a class
+    assert isinstance(node, ast.ClassDef)  # noqa: S101 - always the source of a class
     return {
         field.target.id: " ".join(str(text.value.value).split())
         for field, text in pairwise(node.body)

@@ -1,4 +1,4 @@
-"""A project's own API as OpenAPI: one typed operation per skill of its active versions."""
+"""Create the OpenAPI document of a project: one typed operation for each skill of its active versions."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from backend.identity.auth.membership import project_of
 from backend.identity.auth.principal import Principal
 from backend.identity.idempotency.service import MAX_CHARACTERS
 from backend.identity.tables import Project
-from backend.openapi.components import API_KEY, components, header, refusals
+from backend.openapi.components import API_KEY, components, error_responses, header
 from backend.skills.deployments import service as deployments
 from backend.skills.deployments.service import ActiveSkill
 from backend.skills.manifest.types import Skill
 from backend.skills.schemas.schema_dialect import Schema, map_subschemas
 
 _SCHEMAS: Final = "#/components/schemas/"
-_REFUSALS: Final = {400, 401, 402, 403, 404, 409, 413, 415, 422, 503}
+_ERROR_STATUSES: Final = {400, 401, 402, 403, 404, 409, 413, 415, 422, 503}
 _PARAMETERS: Final = [
     {
         "name": "timeout",
         "in": "query",
-        "description": "Seconds to wait for the job's end; the cap is 55.",
+        "description": "Seconds to wait for the end of the job, at most 55.",
         "schema": {"type": "number", "minimum": 0, "default": 55},
     },
     {
         "name": "version",
         "in": "query",
-        "description": "Another version than the active one, which these types describe.",
+        "description": "Another version than the active one. The types describe the active version.",
         "schema": {"type": "integer", "minimum": 1},
     },
     {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same request with the same key runs the skill once.",
+        "description": "A repeated request with the same key does not run the skill again.",
         "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS},
     },
 ]
 
 
 async def document(session: AsyncSession, principal: Principal, *, url: str) -> dict[str, Any]:
-    """Return the description of what the project's skills take and give, for generators of clients.
+    """Return the document with the inputs and results of the project's skills, for generators of clients.
 
     Raises:
         NotAllowed: The principal may not see the skills.
@@ -56,7 +56,7 @@ async def document(session: AsyncSession, principal: Principal, *, url: str) -> 
 
 
 def describe(project: Project, active: Sequence[ActiveSkill], *, url: str) -> dict[str, Any]:
-    """Return the description of a project with these skills, of an instance at this address."""
+    """Return the document of a project with these skills, on the instance with this URL."""
     names = _type_names(active)
     shared = components()
     paths: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def describe(project: Project, active: Sequence[ActiveSkill], *, url: str) -> di
         "openapi": "3.1.0",
         "info": {
             "title": project.name,
-            "description": f"The skills of the project `{project.slug}`, as their active versions have them.",
+            "description": f"The skills of the project `{project.slug}` in their active versions.",
             "version": _version(active),
         },
         "servers": [{"url": url}],
@@ -83,8 +83,8 @@ def describe(project: Project, active: Sequence[ActiveSkill], *, url: str) -> di
 
 def _operation(one: ActiveSkill, name: str) -> dict[str, Any]:
     skill = one.skill
-    answer = {
-        "description": "The job when it has ended, or as it stands after `timeout` seconds: see its `status`.",
+    response = {
+        "description": "The job when it has ended, or its state after `timeout` seconds: see its `status`.",
         "headers": header("Idempotent-Replayed"),
         "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{name}Job"}}},
     }
@@ -100,37 +100,37 @@ def _operation(one: ActiveSkill, name: str) -> dict[str, Any]:
                 "application/json": {"schema": {"$ref": f"{_SCHEMAS}{name}Inputs"}, **_examples(skill)}
             },
         },
-        "responses": {"200": answer, **refusals(_REFUSALS)},
+        "responses": {"200": response, **error_responses(_ERROR_STATUSES)},
     }
 
 
 def _types(skill: Skill, name: str) -> dict[str, Schema]:
-    """What goes in, what comes out, and the job around it."""
+    """Return the schemas of the inputs, the result and the job."""
     inputs, result = f"{name}Inputs", f"{name}Result"
     job = JobRead.model_json_schema()
     job["properties"]["inputs"] = {"$ref": _SCHEMAS + inputs}
     job["properties"]["result"] = {
-        "description": "What the skill returned; `null` until it has succeeded.",
+        "description": "The result of the skill; `null` until the job has succeeded.",
         "anyOf": [{"$ref": _SCHEMAS + result}, {"type": "null"}],
     }
     return {
-        inputs: _placed(skill.input_json_schema, inputs),
-        result: _placed(skill.output_json_schema, result),
+        inputs: _at_position(skill.input_json_schema, inputs),
+        result: _at_position(skill.output_json_schema, result),
         f"{name}Job": {**job, "title": f"{name}Job"},
     }
 
 
-def _placed(schema: Schema, name: str) -> Schema:
-    """Return the schema where it stands in the description: what it refers to within itself is found from there."""
-    return {**_referring(schema, _SCHEMAS + name), "title": name}
+def _at_position(schema: Schema, name: str) -> Schema:
+    """Return the schema for its position in the document, with its internal references adapted."""
+    return {**_with_references(schema, _SCHEMAS + name), "title": name}
 
 
-def _referring(schema: Any, place: str) -> Any:
+def _with_references(schema: Any, prefix: str) -> Any:
     if not isinstance(schema, dict):
         return schema
-    moved = map_subschemas(schema, lambda inner: _referring(inner, place))
+    moved = map_subschemas(schema, lambda inner: _with_references(inner, prefix))
     target = moved.get("$ref")
-    return {**moved, "$ref": place + target[1:]} if isinstance(target, str) else moved
+    return {**moved, "$ref": prefix + target[1:]} if isinstance(target, str) else moved
 
 
 def _examples(skill: Skill) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _path(one: ActiveSkill) -> str:
 
 
 def _type_names(active: Sequence[ActiveSkill]) -> list[str]:
-    """Return a name for the types of each skill, none twice: `work/make-thumbnail` gives `WorkMakeThumbnail`."""
+    """Return a unique name for the types of each skill: `WorkMakeThumbnail` for `work/make-thumbnail`."""
     names: list[str] = []
     for one in active:
         name = "".join(word.capitalize() for word in re.split(r"[^a-z0-9]+", one.full_name))
@@ -158,6 +158,6 @@ def _type_names(active: Sequence[ActiveSkill]) -> list[str]:
 
 
 def _version(active: Sequence[ActiveSkill]) -> str:
-    """Changes whenever a version is switched: `default.3`, or `default.3-work.2`."""
+    """Return a version that changes with each active version: `default.3`, or `default.3-work.2`."""
     versions = {one.skillpack.slug: one.deployment.version for one in active}
     return "-".join(f"{slug}.{version}" for slug, version in versions.items()) or "none"

@@ -1,1 +1,1 @@
-"""`puras-studio`: what an operator does with an instance."""
+"""`puras-studio`: the commands with which an operator manages an instance."""

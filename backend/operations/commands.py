@@ -23,7 +23,7 @@ COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
         "worker": "Run worker processes for an instance whose databases run.",
     },
     "maintenance_commands": {
-        "migrate": "Bring the database to the tables of this release, or back to those of the one before.",
+        "migrate": "Bring the database to the tables of this release, or back to those of an earlier release.",
         "doctor": "Report the problems of this instance and how to fix them; exit code 1 if a check fails.",
         "setup-link": "Print a new one-time link to create the owner account; earlier links stop working.",
     },
@@ -33,7 +33,7 @@ COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
         "audit": "Verify every row of the ledger; exit code 1 if it has errors.",
     },
     "backup.commands": {
-        "backup": "Write this instance into one file while it runs: database, bundles, drives.",
+        "backup": "Write a backup of this instance into one file while it runs: database, bundles, drives.",
         "restore": "Restore a backup into an empty home, or an empty DATABASE_URL, completely or not at all.",
     },
     "deletion_commands": {

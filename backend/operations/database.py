@@ -1,4 +1,4 @@
-"""The database as an operator's commands meet it: brought up to date, and opened for one unit of work."""
+"""The database for the commands of operators: migrate it, or open it for one unit of work."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CONNECT_TIMEOUT_S = 10
 
 
 def migrate(database_url: str) -> str:
-    """Bring the database to the revision of this release and return that; a second caller waits and does nothing.
+    """Migrate the database to the revision of this release, and return it; a concurrent caller waits.
 
     Raises:
-        DatabaseUnreachable: It does not answer, or its version is not supported.
-        NewerDatabase: A newer release has been there.
+        DatabaseUnreachable: It does not respond, or its version is not supported.
+        NewerDatabase: It has the revision of a newer release.
     """
     require_supported(database_url)
-    with _saying_what_is_wrong(database_url):
+    with _database_errors(database_url):
         newest = migrations.newest_revision()
         if _known_revision(database_url) != newest:
             migrations.upgrade(database_url)
@@ -38,16 +38,16 @@ def migrate(database_url: str) -> str:
 
 
 def go_back(database_url: str, revision: str) -> str:
-    """Take the database back to an older revision, for an older release, and return that.
+    """Migrate the database back to an older revision, for an older release, and return that revision.
 
-    What only newer tables and columns hold is lost.
+    Data in newer tables and columns is lost.
 
     Raises:
-        NoSuchRevision: This release does not know the revision, or the database is not past it.
-        NewerDatabase: A newer release has been there.
-        DatabaseUnreachable: It does not answer.
+        NoSuchRevision: This release does not know the revision, or it is not older than that of the database.
+        NewerDatabase: The database has the revision of a newer release.
+        DatabaseUnreachable: It does not respond.
     """
-    with _saying_what_is_wrong(database_url):
+    with _database_errors(database_url):
         current = _known_revision(database_url)
         older = migrations.older_than(current) if current else []
         if revision not in older:
@@ -64,28 +64,28 @@ def _known_revision(database_url: str) -> str | None:
 
 
 def require_supported(database_url: str) -> None:
-    """Make sure that the server is of a version that we know.
+    """Check that the version of the server is supported.
 
     Raises:
-        DatabaseUnreachable: It does not answer, or its version is not supported.
+        DatabaseUnreachable: It does not respond, or its version is not supported.
     """
     major = server_major(database_url)
     if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
         raise DatabaseUnreachable(
             f"The database at {shown(database_url)} is PostgreSQL {major}; {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
-            "supported. Point DATABASE_URL at one of those, or leave it unset.",
+            "supported. Set DATABASE_URL to a supported version, or remove it.",
             major=major,
         )
 
 
 def vector_version(database_url: str) -> str | None:
-    """Return the version of pgvector that the server offers, or none.
+    """Return the version of pgvector on the server, or None.
 
     Raises:
-        DatabaseUnreachable: It does not answer.
+        DatabaseUnreachable: It does not respond.
     """
     with (
-        _saying_what_is_wrong(database_url),
+        _database_errors(database_url),
         psycopg.connect(pooler.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
     ):
         row = connection.execute(
@@ -98,10 +98,10 @@ def server_major(database_url: str) -> int:
     """Return the major version of the server.
 
     Raises:
-        DatabaseUnreachable: It does not answer.
+        DatabaseUnreachable: It does not respond.
     """
     with (
-        _saying_what_is_wrong(database_url),
+        _database_errors(database_url),
         psycopg.connect(pooler.plain(database_url), connect_timeout=CONNECT_TIMEOUT_S) as connection,
     ):
         return connection.info.server_version // 10_000
@@ -109,17 +109,17 @@ def server_major(database_url: str) -> int:
 
 @asynccontextmanager
 async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
-    """One transaction on the database of this instance.
+    """Open a transaction in the database of this instance.
 
     Raises:
         NotRunning: It is embedded and does not run.
-        DatabaseUnreachable: It does not answer.
-        NotMigrated: It has not the tables of this release.
+        DatabaseUnreachable: It does not respond.
+        NotMigrated: It does not have the tables of this release.
     """
     url = embedded.attach(settings).database_url
     database = Database(url, pool_size=1)
     try:
-        with _saying_what_is_wrong(url):
+        with _database_errors(url):
             async with database.transaction() as session:
                 yield session
     finally:
@@ -127,18 +127,18 @@ async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
 
 
 def shown(database_url: str) -> str:
-    """Return the address without its password, for people to read."""
+    """Return the URL without its password, for messages."""
     return make_url(database_url).render_as_string(hide_password=True)
 
 
 @contextmanager
-def _saying_what_is_wrong(database_url: str) -> Iterator[None]:
+def _database_errors(database_url: str) -> Iterator[None]:
     try:
         yield
     except (OperationalError, psycopg.OperationalError) as error:
         raise DatabaseUnreachable(
-            f"The database at {shown(database_url)} does not answer: {why_away(error)} Check DATABASE_URL and that the "
-            "server runs, then try again."
+            f"The database at {shown(database_url)} does not respond: {why_away(error)} Check DATABASE_URL and that "
+            "the server runs, then retry."
         ) from error
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):

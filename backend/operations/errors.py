@@ -13,8 +13,8 @@ class AlreadyUp(Conflict):
 
     code = "already_up"
     message = (
-        "Another `puras-studio up` (process {pid}) runs on {home}. Stop that one, or give this one a home and a port "
-        "of its own with PURAS_HOME and PURAS_PORT."
+        "Another `puras-studio up` (process {pid}) runs on {home}. Stop it, or set PURAS_HOME and PURAS_PORT to "
+        "another home and port."
     )
     home: Path = field(in_body=False)
     pid: str = field(in_body=False)
@@ -25,7 +25,7 @@ class PortTaken(Conflict):
 
     code = "port_taken"
     message = (
-        "Port {port} of {host} cannot be used: {why}. Stop the program that has it, or choose another one with "
+        "Port {port} of {host} cannot be used: {why}. Stop the program that uses it, or choose another port with "
         "PURAS_PORT."
     )
     host: str = field(in_body=False)
@@ -44,7 +44,7 @@ class NotMigrated(PurasError):
     """The database does not have the tables of this release."""
 
     code = "not_migrated"
-    message = "The database has not the tables of this release. Run `puras-studio migrate`."
+    message = "The database does not have the tables of this release. Run `puras-studio migrate`."
 
 
 class NoDemoProject(PurasError):
@@ -63,7 +63,8 @@ class NoSuchProject(ProjectNotFound):
     """The project that a command names does not exist."""
 
     message = (
-        "There is no project {project!r}. List them, the deleted ones as well: `puras-studio project list`."
+        "The project {project!r} does not exist. To list all projects, including deleted ones, run "
+        "`puras-studio project list`."
     )
 
 
@@ -71,8 +72,8 @@ class NoDeletedProject(ProjectNotFound):
     """The project that `undelete` names is not deleted, or its data was purged."""
 
     message = (
-        "There is no deleted project {project!r}. List those that can be restored: `puras-studio project list`. With "
-        "the slug of several, give the id."
+        "No deleted project has the ID or slug {project!r}. List the projects that can be restored with `puras-studio "
+        "project list`. If several projects had the slug, use the ID."
     )
 
 
@@ -81,9 +82,9 @@ class NewerDatabase(Conflict):
 
     code = "newer_database"
     message = (
-        "The database is at revision {revision!r}, which this release does not know: a newer release has been here. "
-        "Start that one; or, with that one, run `puras-studio migrate --to` the revision of this release (its "
-        "changelog names it), then start this one again."
+        "The database has revision {revision!r} of a newer release, which this release does not know. Start the newer "
+        "release. Or run `puras-studio migrate --to REVISION` of the newer release with the revision of this release, "
+        "which is in its changelog, then start this release."
     )
     revision: str
 
@@ -97,13 +98,15 @@ class NoSuchRevision(Conflict):
     older: list[str]
 
     def describe(self) -> str:
-        known = f"Older ones are: {', '.join(self.older)}." if self.older else "There is none before it."
+        """Return the detail of the error."""
+        known = f"Older revisions: {', '.join(self.older)}." if self.older else "It has no older revision."
         return (
-            f"The database cannot go back to revision {self.revision!r}: it is at {self.current!r}. {known}"
+            f"The database cannot be migrated back to revision {self.revision!r}: its revision is {self.current!r}. "
+            f"{known}"
         )
 
 
 class DemoFailed(PurasError):
-    """The project of the demo could not be created, or its first job did not succeed."""
+    """The demo project could not be created, or its first job did not succeed."""
 
     code = "demo_failed"

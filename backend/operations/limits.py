@@ -38,11 +38,15 @@ def limits(  # noqa: PLR0913 - one option for each limit
     deployments: Annotated[Limit, typer.Option(help=f"Versions of each skillpack. {_HELP}")] = None,
     api_keys: Annotated[Limit, typer.Option(help=_HELP)] = None,
     members: Annotated[Limit, typer.Option(help=_HELP)] = None,
-    secrets: Annotated[Limit, typer.Option(help=f"Of the project, and of each skillpack. {_HELP}")] = None,
+    secrets: Annotated[
+        Limit, typer.Option(help=f"Secrets of the project, and of each skillpack. {_HELP}")
+    ] = None,
     skillpacks: Annotated[Limit, typer.Option(help=_HELP)] = None,
     drive_mb: Annotated[Limit, typer.Option(help=f"MiB in its drive. {_HELP}")] = None,
     drive_files: Annotated[Limit, typer.Option(help=f"Files and folders in its drive. {_HELP}")] = None,
-    requests_per_minute: Annotated[Limit, typer.Option(help=f"Of all its keys together. {_HELP}")] = None,
+    requests_per_minute: Annotated[
+        Limit, typer.Option(help=f"Requests of all its keys together. {_HELP}")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Print the limits of a project, after setting the given ceilings."""

@@ -23,10 +23,10 @@ def register(app: typer.Typer) -> None:
 
 def migrate(
     to: Annotated[
-        str, typer.Option(metavar="REVISION", help="Go back to an older revision, before an older release.")
+        str, typer.Option(metavar="REVISION", help="Migrate back to an older revision, for an older release.")
     ] = "",
 ) -> None:
-    """Bring the database to the tables of this release, or back to those of the one before."""
+    """Bring the database to the tables of this release, or back to those of an earlier release."""
     url = embedded.attach(settings()).direct_url
     revision = database.go_back(url, to) if to else database.migrate(url)
     typer.echo(f"The database is at revision {revision}.")

@@ -106,7 +106,7 @@ def create_project(
 
 
 def list_projects(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the response as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """List all projects, with those that were deleted and can be restored."""
     found = asyncio.run(_list_projects(settings()))

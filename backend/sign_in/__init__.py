@@ -1,1 +1,1 @@
-"""Serve the pages with which people set up an instance, sign in, sign out and join projects."""
+"""Serve the pages with which users set up an instance, sign in, sign out and join projects."""

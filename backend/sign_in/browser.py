@@ -42,7 +42,7 @@ def reject_forgery(request: Request, context: AppContext, csrf: str) -> None:
     is_same = hmac.compare_digest(csrf.encode(), expected.encode())
     if not expected or not is_same or (origin is not None and origin not in own):
         raise ForgedRequest(
-            "This form was open for too long, or did not come from this site. Please send it again."
+            "This form was open for too long, or did not come from this site. Submit it again."
         )
 
 

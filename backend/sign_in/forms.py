@@ -20,7 +20,7 @@ _HEADERS: Final = {
         f"default-src 'none'; style-src 'sha256-{_CSS_HASH}'; form-action 'self'; frame-ancestors 'none'; "
         "base-uri 'none'"
     ),
-    "Referrer-Policy": "same-origin",  # the set-up link is a secret; with no-referrer a form would say Origin: null
+    "Referrer-Policy": "same-origin",  # the set-up link is a secret; with no-referrer, forms would send Origin: null
 }
 
 
@@ -51,7 +51,7 @@ class Form:
 
 def new_password(min_characters: int) -> Input:
     """Return the field for a new password."""
-    hint = f"At least {min_characters} characters; three words make a good one."
+    hint = f"At least {min_characters} characters; three random words are a good password."
     return Input("password", "New password", kind="password", autocomplete="new-password", hint=hint)
 
 

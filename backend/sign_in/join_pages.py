@@ -73,5 +73,5 @@ def _lead(invited: Invited) -> str:
     invitation = invited.invitation
     return (
         f"{invitation.email} is invited to this project as {invitation.role}. Sign in with that e-mail to join. "
-        "If you have no account, ask an operator of this instance for one, then open this link again."
+        "If you have no account, ask an operator of this instance to create one, then open this link again."
     )

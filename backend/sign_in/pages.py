@@ -167,7 +167,7 @@ def _sign_in_page(
         forms.Input("email", "E-mail", kind="email", value=form.email, autocomplete="username"),
         forms.Input("password", "Password", kind="password", autocomplete="current-password"),
     ]
-    shown = forms.Form("Sign in", "To the studio of this instance.", "/sign-in", "Sign in", inputs)
+    shown = forms.Form("Sign in", "Sign in to the studio of this instance.", "/sign-in", "Sign in", inputs)
     return form_page(request, context, shown, error, next=form.next)
 
 

@@ -57,7 +57,7 @@ def test_a_secret_is_set_used_by_a_job_rotated_and_deleted_and_never_shown(
     signed_in.get_by_label("Name").fill("PATH")
     signed_in.get_by_role("textbox", name="Value").fill("the first value")
     signed_in.get_by_role("button", name="Create secret").click()
-    expect(signed_in.get_by_role("alert")).to_contain_text("set by the platform")
+    expect(signed_in.get_by_role("alert")).to_contain_text("the platform sets it")
     signed_in.get_by_label("Name").fill("SHOP_TOKEN")
     signed_in.get_by_role("textbox", name="Value").fill("the first value")
     signed_in.get_by_role("button", name="Create secret").click()

@@ -1,4 +1,4 @@
-"""Approvals: single calls of agents that people agree to or refuse.
+"""Approvals: decisions of users about single calls of agents.
 
 Revision: 0013_approvals
 After: 0012_media_calls
@@ -19,7 +19,7 @@ _STATUSES = "status in ('pending', 'approved', 'denied', 'expired', 'cancelled')
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "approvals",
@@ -61,6 +61,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("approvals")

@@ -1,4 +1,4 @@
-"""Budgets; what each job used beside what it was charged; what was forgiven; and spending added up by day.
+"""Budgets, the usage of each job in addition to its charge, forgiven amounts, and spending per day.
 
 Revision: 0008_money
 After: 0007_drive
@@ -23,7 +23,7 @@ _NEW_COLUMNS = (
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     for table, columns in _NEW_COLUMNS:
         for column in columns:
@@ -57,7 +57,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.drop_table("budgets")
     op.drop_table("daily_spending")
     for column in ("step", "label"):
@@ -101,7 +101,7 @@ def _create_budgets() -> None:
 
 
 def _add_up_the_past() -> None:
-    """So far the bills of a job that failed were stored as nothing, and those of a capped one exceed its cost."""
+    """Calculate the usage of earlier jobs: it was 0 for failed jobs, and above the cost for jobs with a cap."""
     op.execute("""
         update jobs j set used_micros = u.billed from (
           select job_id, sum(billed_micros) as billed from usage_events group by job_id having sum(billed_micros) > 0

@@ -1,4 +1,4 @@
-"""The jobs of a job that have not ended are found at once, however many have.
+"""An index of the unfinished subjobs of a job.
 
 Revision: 0014_called_jobs
 After: 0013_approvals
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_index(
         "ix_jobs_parent_job_id_live",
@@ -27,6 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_jobs_parent_job_id_live", table_name="jobs")

@@ -1,4 +1,4 @@
-"""Deleted projects keep their slug for an undo, and tell when everything of theirs was removed.
+"""Deleted projects keep their slug for a restore, and record when their data was removed.
 
 Revision: 0006_deleted_projects
 After: 0005_traces
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.add_column("projects", sa.Column("former_slug", sa.String(length=64), nullable=True))
     op.add_column("projects", sa.Column("purged_at", sa.DateTime(timezone=True), nullable=True))
@@ -24,7 +24,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.drop_constraint(op.f("ck_projects_purged"), "projects", type_="check")
     op.drop_column("projects", "purged_at")
     op.drop_column("projects", "former_slug")

@@ -1,4 +1,4 @@
-"""The drive knows how much it holds, what its files are and who wrote them, and uploads that go on later.
+"""The usage of drives, the versions and writers of their files, and resumable uploads.
 
 Revision: 0007_drive
 After: 0006_deleted_projects
@@ -19,7 +19,7 @@ _MOMENT = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.create_table(
         "drive_usage",
@@ -59,7 +59,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     for table in ("drive_uploads", "drive_files", "drive_usage"):
         op.drop_table(table)
 

@@ -1,4 +1,4 @@
-"""The first schema: people, projects, deployments, jobs with their queue and events, money, the fleet.
+"""The first schema: users, projects, deployments, jobs with their queue and events, money, workers.
 
 Revision: 0001
 After: nothing
@@ -17,7 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("create sequence fair_clock minvalue 0 start 0")  # virtual time: the stamp of the newest claim
     op.create_table(
         "audit_rows",
@@ -531,12 +531,12 @@ def upgrade() -> None:
         ["id"],
         ondelete="SET NULL",
     )
-    # Catches rows of a month whose own partition is not there; `events.partitions` makes those of each month ahead.
+    # Contains rows of a month without its own partition; `events.partitions` creates those of each month in advance.
     op.execute("create table job_events_other partition of job_events default")
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("drop sequence fair_clock")
     op.drop_constraint(
         op.f("fk_skillpacks_active_deployment_id_deployments"), "skillpacks", type_="foreignkey"

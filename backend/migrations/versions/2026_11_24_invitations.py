@@ -1,4 +1,4 @@
-"""Invitations into projects: links for whoever has the account with an e-mail, now or later.
+"""Invitations to projects: links for the user who has, or will have, the account with an e-mail address.
 
 Revision: 0011_invitations
 After: 0010_provider_keys
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "invitations",
@@ -44,6 +44,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("invitations")

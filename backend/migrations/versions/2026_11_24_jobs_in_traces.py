@@ -1,4 +1,4 @@
-"""A job remembers the span that submitted it, so that the spans of its attempts join that trace.
+"""A job records the span that submitted it, so that the spans of its attempts belong to that trace.
 
 Revision: 0005_traces
 After: 0004_metrics
@@ -16,12 +16,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply; a default that is a constant is no rewrite of the table."""
+    """Apply the migration; a constant default does not rewrite the table."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("jobs", sa.Column("traceparent", sa.String(length=55), server_default="", nullable=False))
 
 
 def downgrade() -> None:
-    """Undo: jobs that wait lose their traces."""
+    """Revert the migration; pending jobs lose their traces."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("jobs", "traceparent")

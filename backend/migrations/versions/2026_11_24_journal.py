@@ -1,4 +1,4 @@
-"""The journal of agents' runs, and which model a job asked for.
+"""The journal of agents' runs, and the model that a job requests.
 
 Revision: 0009_journal
 After: 0008_money
@@ -17,7 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("jobs", sa.Column("model", sa.String(length=200), nullable=True))
     op.create_table(
@@ -41,6 +41,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.drop_table("journal_entries")
     op.drop_column("jobs", "model")

@@ -1,8 +1,8 @@
-"""Limits of projects and keys, where sessions began, links to reset passwords, and an audit that can be searched.
+"""Limits of projects and keys, the origin of sessions, links to reset passwords, and indexes to search the audit log.
 
-The skills that keys may run were bare names which held in every skillpack. They are written as `*/name` now, which
-says so; a bare name means the default skillpack from here on. Going back, `skillpack/name` matches nothing any more:
-narrower, never wider.
+The skills of keys were bare names, which applied to all skillpacks. They become `*/name`, which states this; from now
+on, a bare name means the default skillpack. After a downgrade, `skillpack/name` matches nothing, so that no key gets
+more access.
 
 Revision: 0002_limits
 After: 0001
@@ -21,7 +21,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "projects",
@@ -59,7 +59,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     for column in ("actor", "action"):
         op.drop_index(f"ix_audit_rows_project_id_{column}_id", table_name="audit_rows")

@@ -1,7 +1,7 @@
-"""Indexes for the lists that people filter, for usage, and for the wallet that runs empty; and a count of waiting jobs.
+"""Indexes for filtered lists, for usage and for empty wallets, and a count of pending jobs.
 
-Without them a filter that few jobs fit read every job of the project, usage every job that it ever ran, and parking the
-jobs of an empty wallet the whole queue. Without the count every submit of a project with a full window counted.
+Without them, a filter with few matches read every job of the project, usage read every job that it ever ran, and the
+queue update for an empty wallet read the whole queue. Without the count, every submit to a full window counted jobs.
 
 Revision: 0003_lists
 After: 0002_limits
@@ -21,7 +21,7 @@ _FILTERS = ("status", "deployment_version", "source")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "admissions", sa.Column("parked", sa.Integer(), nullable=False, server_default=sa.text("0"))
@@ -59,7 +59,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("admissions", "parked")
     op.drop_index(

@@ -1,4 +1,4 @@
-"""Calls that make media, so that none is ordered or paid twice.
+"""Calls that generate media, so that none is ordered or paid twice.
 
 Revision: 0012_media_calls
 After: 0011_invitations
@@ -17,7 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "media_calls",
@@ -38,5 +38,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.drop_table("media_calls")

@@ -1,4 +1,4 @@
-"""The numbers of each process, for whoever asks one of them for all.
+"""The metrics of each process, so that any process can return those of all.
 
 Revision: 0004_metrics
 After: 0003_lists
@@ -17,7 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "process_metrics",
@@ -31,6 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo: counts begin at zero again."""
+    """Revert the migration; counts start at zero again."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("process_metrics")

@@ -1,4 +1,4 @@
-"""Projects bring their own keys for models.
+"""API keys for models that projects set.
 
 Revision: 0010_provider_keys
 After: 0009_journal
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "provider_keys",
@@ -37,6 +37,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("provider_keys")

@@ -1,4 +1,4 @@
-"""What a job has called is paid with it: one bill for the whole tree, decided by how the caller ends.
+"""Subjobs are charged with their caller: one charge for the whole tree, according to the final status of the caller.
 
 Revision: 0021_called_bills
 After: 0020_inline_prompts
@@ -18,7 +18,7 @@ AMOUNTS = ("called_used_micros", "called_cost_micros", "called_forgiven_micros")
 
 
 def upgrade() -> None:
-    """Apply; jobs that were called before have paid for themselves."""
+    """Apply the migration; earlier subjobs were charged themselves."""
     op.execute("set local lock_timeout = '5s'")
     for name in AMOUNTS:
         op.add_column("jobs", sa.Column(name, sa.BigInteger(), server_default=sa.text("0"), nullable=False))
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo; what running jobs owe for others is paid by nobody."""
+    """Revert the migration; what running jobs owe for subjobs is not charged."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_jobs_project_id_owed", table_name="jobs")
     op.drop_constraint(op.f("ck_jobs_bill"), "jobs", type_="check")

@@ -1,4 +1,4 @@
-"""Skillpacks have working copies.
+"""Drafts of skillpacks.
 
 Revision: 0016_drafts
 After: 0015_webhooks
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "drafts",
@@ -68,7 +68,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("draft_files")
     op.drop_table("drafts")

@@ -1,4 +1,4 @@
-"""Evals: suites, their runs, kept cases, and what graders say of a job.
+"""Evals: suites, their runs, stored cases, and the scores of graders.
 
 Revision: 0022_evals
 After: 0021_called_bills
@@ -21,7 +21,7 @@ _KINDS = "kind in ('opening', 'reply', 'started', 'result', 'note', 'verdict')"
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("jobs", sa.Column("eval_results", postgresql.JSONB(), nullable=True))
     op.drop_constraint(op.f("ck_journal_entries_kind"), "journal_entries", type_="check")
@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("eval_cases")
     op.drop_table("eval_runs")

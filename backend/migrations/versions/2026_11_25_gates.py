@@ -1,4 +1,4 @@
-"""A version remembers how it stands with the gates of its skills.
+"""A version records the state of its eval gates.
 
 Revision: 0023_gates
 After: 0022_evals
@@ -17,12 +17,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("deployments", sa.Column("gate", postgresql.JSONB(), nullable=True))
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("deployments", "gate")

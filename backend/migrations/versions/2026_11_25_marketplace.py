@@ -1,4 +1,4 @@
-"""The marketplace: listings with their versions and callers, and what a job of one owes to whom.
+"""The marketplace: listings with their versions and callers, and the shares in the price of their jobs.
 
 Revision: 0017_marketplace
 After: 0016_drafts
@@ -20,7 +20,7 @@ _NONE_YET = sa.text("0")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("jobs", sa.Column("listing_id", sa.Uuid(), nullable=True))
     op.add_column("jobs", sa.Column("listing", sa.String(64), nullable=False, server_default=""))
@@ -40,7 +40,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     for table in ("listing_callers", "listing_versions", "listings"):
         op.drop_table(table)

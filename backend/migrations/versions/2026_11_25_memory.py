@@ -1,4 +1,4 @@
-"""What jobs remember: records, their meanings, who wrote them, and how much a project has.
+"""Memory: records, their embeddings, their writers, and the usage of each project.
 
 Revision: 0019_memory
 After: 0018_schedules
@@ -20,7 +20,7 @@ _TIME = sa.DateTime(timezone=True)
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     _make_records()
     _index_records()
@@ -46,7 +46,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     for table in ("memory_usage", "memory_changes", "memory_vectors", _RECORDS):
         op.drop_table(table)
 

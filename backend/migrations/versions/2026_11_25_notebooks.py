@@ -1,4 +1,4 @@
-"""Notebooks have kernels, which run cells.
+"""Notebooks: kernels and cells.
 
 Revision: 0026_notebooks
 After: 0025_previous_versions
@@ -17,7 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "notebook_kernels",
@@ -76,7 +76,7 @@ def _within(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("notebook_cells")
     op.drop_table("notebook_kernels")

@@ -1,4 +1,4 @@
-"""Which version of a skillpack was active before the one that is.
+"""The previously active version of a skillpack.
 
 Revision: 0025_previous_versions
 After: 0024_scheduled_listings
@@ -18,7 +18,7 @@ _FOREIGN_KEY = "fk_skillpacks_previous_deployment_id_deployments"
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("skillpacks", sa.Column("previous_deployment_id", sa.Uuid(), nullable=True))
     op.create_foreign_key(
@@ -27,7 +27,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_constraint(_FOREIGN_KEY, "skillpacks", type_="foreignkey")
     op.drop_column("skillpacks", "previous_deployment_id")

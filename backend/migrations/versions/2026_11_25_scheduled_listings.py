@@ -1,4 +1,4 @@
-"""Schedules run listings of the marketplace, too, at no more than an agreed price.
+"""Schedules can also run listings of the marketplace, up to an agreed price.
 
 Revision: 0024_scheduled_listings
 After: 0023_gates
@@ -16,9 +16,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # The defaults stay: processes of the version before go on making schedules until they are replaced.
+    # The defaults remain, because processes of the previous release still create schedules during an upgrade.
     op.add_column("schedules", sa.Column("listing", sa.String(length=100), nullable=False, server_default=""))
     op.add_column(
         "schedules", sa.Column("most_price_micros", sa.BigInteger(), nullable=False, server_default="0")
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo; schedules of listings go."""
+    """Revert the migration; schedules of listings are deleted."""
     op.execute("delete from schedules where skillpack_id is null")
     op.drop_constraint(op.f("ck_schedules_of_one"), "schedules", type_="check")
     op.alter_column("schedules", "skillpack_id", nullable=False)

@@ -1,4 +1,4 @@
-"""Schedules: jobs by the clock, and what each due moment came to.
+"""Schedules, and the outcome of each of their due times.
 
 Revision: 0018_schedules
 After: 0017_marketplace
@@ -20,7 +20,7 @@ _OVERLAPS = "overlap in ('skip', 'queue', 'cancel_previous')"
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "schedules",
@@ -106,7 +106,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("schedule_runs")
     op.drop_table("schedules")

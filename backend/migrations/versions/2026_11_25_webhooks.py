@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are told of facts, and what they are sent.
+"""Webhooks: URLs that receive events, and the deliveries to them.
 
 Revision: 0015_webhooks
 After: 0014_called_jobs
@@ -19,7 +19,7 @@ _STATUSES = "status in ('pending', 'delivered', 'given_up')"
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_table(
         "webhooks",
@@ -98,7 +98,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_table("webhook_deliveries")
     op.drop_table("webhooks")

@@ -1,4 +1,4 @@
-"""What of memory waits to be embedded, by project: each has its turn.
+"""Records of memory that wait for embeddings, by project, so that the projects take turns.
 
 Revision: 0027_memory_by_turns
 After: 0026_notebooks
@@ -18,7 +18,7 @@ _WAITS = sa.text("embedded_version is distinct from version and forgotten_at is 
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_memory_records_unembedded", table_name="memory_records")
     op.create_index(
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_memory_records_unembedded", table_name="memory_records")
     op.create_index("ix_memory_records_unembedded", "memory_records", ["updated_at"], postgresql_where=_WAITS)

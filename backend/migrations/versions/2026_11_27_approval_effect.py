@@ -1,4 +1,4 @@
-"""Approvals that record which tool of which MCP server they are for.
+"""Approvals record which tool of which MCP server they are for.
 
 Revision: 0031_approval_effect
 After: 0030_key_scopes
@@ -16,13 +16,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # Null: processes of the version before go on asking until they are replaced, and do not record it.
+    # Null, because processes of the previous release still create approvals during an upgrade, without this value.
     op.add_column("approvals", sa.Column("effect", sa.String(length=100), nullable=True))
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("approvals", "effect")

@@ -1,4 +1,4 @@
-"""Jobs that start only once a user has approved that, and those whose call was approved.
+"""Jobs that start only after an approval, and jobs whose call was approved.
 
 Revision: 0028_job_approvals
 After: 0027_memory_by_turns
@@ -16,15 +16,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # The default stays: processes of the version before go on inserting jobs until they are replaced.
+    # The default remains, because processes of the previous release still insert jobs during an upgrade.
     op.add_column("jobs", sa.Column("approval", sa.String(length=8), nullable=False, server_default="none"))
     op.create_check_constraint(op.f("ck_jobs_approval"), "jobs", "approval in ('none', 'needed', 'given')")
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_constraint(op.f("ck_jobs_approval"), "jobs", type_="check")
     op.drop_column("jobs", "approval")

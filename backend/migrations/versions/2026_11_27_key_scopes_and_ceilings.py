@@ -1,10 +1,10 @@
-"""Restricted keys read their own jobs; projects lower limits of their own below the operator's.
+"""Restricted keys can read only their own jobs; projects can set limits below those of the operator.
 
-Keys with a list of skills, a daily cap or an expiry that were given `jobs:read` get `jobs:read_own`. Their other scopes
-stay; those without any are restricted by the code from now on, which needs no change of rows.
+Keys with `jobs:read` and a list of skills, a daily cap or an expiry get `jobs:read_own` instead. Their other scopes do
+not change. Keys without scopes are restricted by the code from now on, which needs no change of rows.
 
-A window (`admissions.concurrency_limit`) that a member or a key set becomes the project's own limit, which holds under
-the operator's ceiling. One that differs from the default and was not set that way came from the operator's command.
+A window (`admissions.concurrency_limit`) that a member or a key has set becomes the project's own limit, which applies
+below the operator's limit. Another window that differs from the default was set by the operator's command.
 
 Revision: 0030_key_scopes
 After: 0029_spending_limits
@@ -23,7 +23,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "projects",
@@ -55,7 +55,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back, all but the narrower scopes of keys: the release before would let them read every job."""
+    """Revert the migration, except the restricted scopes of keys: the previous release would allow reading all jobs."""
     op.execute("set local lock_timeout = '5s'")
     op.execute("update projects set limits = limits - 'concurrency' where limits ? 'concurrency'")
     op.drop_column("projects", "own_limits")

@@ -1,4 +1,4 @@
-"""What unfinished jobs that do not run have used is found by project; a called job says what it used over its loan.
+"""An index of the usage of unfinished jobs that do not run, and the usage of subjobs above their reservation.
 
 Revision: 0029_spending_limits
 After: 0028_job_approvals
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "jobs", sa.Column("over_lent_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_jobs_project_id_interrupted", table_name="jobs")
     op.drop_column("jobs", "over_lent_micros")

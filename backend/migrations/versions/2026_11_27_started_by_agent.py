@@ -1,4 +1,4 @@
-"""Jobs and suites that an agent outside of this instance has started, which is inherited by what is made of them.
+"""Jobs and suites record that an external agent has started them; jobs and suites that they start inherit this.
 
 Revision: 0032_started_by_agent
 After: 0031_approval_effect
@@ -16,10 +16,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # The defaults stay: processes of the version before go on inserting rows until they are replaced. Jobs of before
-    # need no change: their `source` is read as well.
+    # The defaults remain, because processes of the previous release still insert rows during an upgrade. Earlier jobs
+    # need no change, since their `source` is read too.
     for table in ("jobs", "eval_suites"):
         op.add_column(
             table,
@@ -28,7 +28,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     for table in ("eval_suites", "jobs"):
         op.drop_column(table, "started_by_agent")

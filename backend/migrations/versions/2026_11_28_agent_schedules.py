@@ -1,4 +1,4 @@
-"""Schedules remember that an agent outside of the instance has made or changed them.
+"""Schedules record that an external agent has created or changed them.
 
 Revision: 0041_agent_schedules
 After: 0040_listing_approvals
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply; of schedules of before no one knows whether an agent made them."""
+    """Apply the migration; it is unknown whether an agent has created earlier schedules."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "schedules",
@@ -25,6 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("schedules", "started_by_agent")

@@ -1,4 +1,4 @@
-"""Deliveries of webhooks keep each of their attempts.
+"""Deliveries of webhooks store each attempt.
 
 Revision: 0038_delivery_attempts
 After: 0037_schedule_queue
@@ -17,9 +17,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # The default stays: processes of the version before insert rows until they are replaced.
+    # The default remains, because processes of the previous release still insert rows during an upgrade.
     op.add_column(
         "webhook_deliveries",
         sa.Column("attempt_log", postgresql.JSONB(), nullable=False, server_default=sa.text("'[]'")),
@@ -27,6 +27,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("webhook_deliveries", "attempt_log")

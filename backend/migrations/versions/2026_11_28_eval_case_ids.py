@@ -18,14 +18,14 @@ AFTER = "uq_eval_cases_skillpack_id_skill_name_case_id_project_id"
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.create_unique_constraint(AFTER, "eval_cases", ["skillpack_id", "skill_name", "case_id", "project_id"])
     op.drop_constraint(BEFORE, "eval_cases", type_="unique")
 
 
 def downgrade() -> None:
-    """Undo; a case of another project's skillpack, which no suite can run, is deleted where its ID is taken."""
+    """Revert the migration; a case for a skillpack of another project, which cannot run, is deleted on a conflict."""
     op.execute("set local lock_timeout = '5s'")
     op.execute("""
     delete from eval_cases c using skillpacks s, eval_cases other

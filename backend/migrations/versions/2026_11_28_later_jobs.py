@@ -1,4 +1,4 @@
-"""Jobs for later leave the index that admission reads: a project may have many of them.
+"""Exclude jobs with a later `run_at` from the index that admission reads: a project may have many of them.
 
 Revision: 0035_later_jobs
 After: 0034_queued_caps
@@ -18,9 +18,9 @@ _PARKED = ("project_id", sa.text("priority DESC"), "submitted_at", "job_id")
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # Processes of the version before insert jobs for later without the mark: those are found as before.
+    # Processes of the previous release insert such jobs without the mark: these are found as before.
     op.add_column(
         "job_queue", sa.Column("is_later", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
@@ -37,7 +37,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_job_queue_later", table_name="job_queue")
     op.create_index(

@@ -1,4 +1,4 @@
-"""Jobs for later are counted for each project.
+"""An index that counts the jobs with a later `run_at` of each project.
 
 Revision: 0042_later_quota
 After: 0041_agent_schedules
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply: a small index, of jobs for later alone."""
+    """Apply the migration: a small index, only of jobs with a later `run_at`."""
     op.execute("set local lock_timeout = '5s'")
     op.create_index(
         "ix_job_queue_project_id_later", "job_queue", ["project_id"], postgresql_where=sa.text("is_later")
@@ -24,6 +24,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_index("ix_job_queue_project_id_later", table_name="job_queue")

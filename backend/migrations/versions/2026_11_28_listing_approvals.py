@@ -1,4 +1,4 @@
-"""The publisher chooses whether runs of a listing may show approvals to their callers.
+"""Publishers decide whether runs of a listing may show approvals to their callers.
 
 Revision: 0040_listing_approvals
 After: 0039_worker_shortages
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply; listings of before keep the version that they run, and need the choice for their next one."""
+    """Apply the migration; earlier listings keep their version, and need the decision for their next one."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column(
         "listings",
@@ -25,6 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("listings", "shows_approvals")

@@ -16,15 +16,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
-    # Jobs that are queued already, and those of processes of the version before, are admitted as before: without a cap.
+    # Queued jobs, and jobs of processes of the previous release, are admitted without a cap, as before.
     op.add_column(
         "job_queue", sa.Column("cap_micros", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
     )
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("job_queue", "cap_micros")

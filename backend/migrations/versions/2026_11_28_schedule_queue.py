@@ -1,4 +1,4 @@
-"""Schedules queue runs, or allow several jobs at a time.
+"""Schedules can queue runs, or allow several concurrent jobs.
 
 Revision: 0037_schedule_queue
 After: 0036_eval_case_ids
@@ -18,7 +18,7 @@ INDEX = "ix_schedule_runs_schedule_id_due_at_queued"
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     _replace_check("schedules", "overlap", "overlap in ('skip', 'queue', 'cancel_previous', 'allow')")
     _replace_check(
@@ -30,7 +30,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo; `queue` meant there what `allow` means here, and what is queued is skipped."""
+    """Revert the migration; `queue` had the meaning of `allow`, and queued runs are skipped."""
     op.execute("set local lock_timeout = '5s'")
     op.execute("update schedules set overlap = 'queue' where overlap = 'allow'")
     op.execute("update schedule_runs set outcome = 'skipped', code = 'overlap' where outcome = 'queued'")

@@ -1,4 +1,4 @@
-"""What the host of a worker has too little of, so that it claims no jobs.
+"""Workers record which resource of their host is too low to claim jobs.
 
 Revision: 0039_worker_shortages
 After: 0038_delivery_attempts
@@ -16,12 +16,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Apply the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.add_column("workers", sa.Column("shortage", sa.TEXT(), nullable=True))
 
 
 def downgrade() -> None:
-    """Take back."""
+    """Revert the migration."""
     op.execute("set local lock_timeout = '5s'")
     op.drop_column("workers", "shortage")

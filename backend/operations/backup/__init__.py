@@ -1,9 +1,9 @@
-"""Keeping an instance: `backup`, `restore`, and what they are made of.
+"""Back up and restore an instance: the commands `backup` and `restore`.
 
-contents.py  what a backup says of itself: its header and its manifest
-backup.py    writes one while the instance runs
-restore.py   brings an empty home to life from one
-reader.py    reads one through without restoring anything
-tables.py    the database as text, in one snapshot, and back
-files.py     bundles and drives, out and in
+contents.py  the header and the manifest of a backup
+backup.py    writes a backup while the instance runs
+restore.py   restores a backup into an empty home
+reader.py    reads and verifies a backup without restoring it
+tables.py    converts the database to text, in one snapshot, and back
+files.py     restores bundles and drives
 """

@@ -1,7 +1,7 @@
-"""Writes a backup while the instance runs.
+"""Write a backup while the instance runs.
 
-The database is read in one snapshot, bundles and drives behind it. The sweep that removes bundles is held off until the
-end, so that every bundle which the snapshot names is there. Drives are live: each file is what it was when it was read.
+The database is read in one snapshot, then the bundles and drives. The sweep that removes bundles is blocked until the
+end, so that every bundle in the snapshot exists. Drives are live: each file is stored as it was when it was read.
 """
 
 from __future__ import annotations
@@ -50,11 +50,12 @@ from backend.storage.errors import BundleMissing
 from backend.storage.file_errors import DriveFileLocked
 from backend.storage.sandbox_uids import sandbox_uid
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
+"""Prints a line about the progress."""
 
 SPARE_BYTES: Final = 64 * 1024 * 1024
-"""Left free on the disk that the backup is written to."""
-_HOLD_OFF_SWEEP: Final = "select pg_advisory_xact_lock_shared(%s)"
+"""Space that stays free on the disk of the backup."""
+_BLOCK_SWEEP: Final = "select pg_advisory_xact_lock_shared(%s)"
 _REVISION: Final = "select version_num from alembic_version"
 _SECRETS: Final = "select count(*) from secrets"
 _BUNDLES: Final = """
@@ -74,23 +75,23 @@ class Made(NamedTuple):
     manifest: Manifest
 
 
-async def make(settings: Settings, target: Path, *, with_keys: bool, tell: Tell) -> Made:
-    """Write a backup to the path, or into the folder at the path; it is there whole or not at all.
+async def make(settings: Settings, target: Path, *, with_keys: bool, report: Report) -> Made:
+    """Write a backup to the path, or into the folder at the path; the file appears complete or not at all.
 
     Raises:
-        BackupExists: There is a file at the path.
-        DiskFull: The disk has not the space that may be needed.
+        BackupExists: A file exists at the path.
+        DiskFull: The disk does not have the space that may be needed.
         NotRunning: The embedded database does not run.
-        NotMigrated: The database has no tables of ours.
+        NotMigrated: The database does not have the tables of this release.
     """
     target = _target(target)
     _require_tables(embedded.attach(settings).direct_url)
     draft = target.with_name(f".{target.name}.{token_hex(4)}.part")
     try:
         with _created(draft) as file:
-            async with open_context(settings) as context, _sweep_held_off(settings) as connection:
+            async with open_context(settings) as context, _sweep_blocked(settings) as connection:
                 with ArchiveWriter(file) as archive:
-                    writing = _Writing(context, archive, draft.parent, tell)
+                    writing = _Writing(context, archive, draft.parent, report)
                     header, manifest = await writing.write(connection, with_keys=with_keys)
             file.flush()
             os.fsync(file.fileno())
@@ -112,7 +113,7 @@ def _target(path: Path) -> Path:
 
 
 def _require_tables(database_url: str) -> None:
-    database.server_major(database_url)  # says so when it does not answer
+    database.server_major(database_url)  # raises an error if the database is unavailable
     if migrations.current_revision(database_url) is None:
         raise NotMigrated
 
@@ -125,25 +126,25 @@ def _created(draft: Path) -> IO[bytes]:
 
 
 @asynccontextmanager
-async def _sweep_held_off(settings: Settings) -> AsyncIterator[tables.Connection]:
-    """A connection for the snapshot; as long as it is open, no bundle is removed."""
+async def _sweep_blocked(settings: Settings) -> AsyncIterator[tables.Connection]:
+    """Yield a connection for the snapshot; while the block runs, no bundle is removed."""
     url = pooler.plain(embedded.attach(settings).direct_url)
     async with await AsyncConnection.connect(url) as keeper, await AsyncConnection.connect(url) as reader:
         await keeper.execute("set local idle_in_transaction_session_timeout = 0")
-        await keeper.execute(_HOLD_OFF_SWEEP, (housekeeping.LOCK,))
+        await keeper.execute(_BLOCK_SWEEP, (housekeeping.LOCK,))
         yield reader
         await keeper.rollback()
 
 
 @dataclass(slots=True)
 class _Writing:
-    """One backup on its way."""
+    """A backup in progress."""
 
     context: AppContext
     archive: ArchiveWriter
     folder: Path
-    """Where it is written to, and where large files wait."""
-    tell: Tell
+    """The folder of the backup, also used for temporary copies of large files."""
+    report: Report
     rows: dict[str, int] = field(default_factory=dict)
     missing_bundles: list[str] = field(default_factory=list)
     bundles_bytes: int = 0
@@ -153,15 +154,15 @@ class _Writing:
     locked_files: list[str] = field(default_factory=list)
 
     async def write(self, connection: tables.Connection, *, with_keys: bool) -> tuple[Header, Manifest]:
-        """Write all of it."""
+        """Write the whole backup."""
         await _begin_snapshot(connection)
         bundles: dict[str, int] = dict(await _rows(connection, _BUNDLES))
-        theirs = [
+        drives_of_projects = [
             files.drive_of(UUID(str(one)), sandbox_uid(number))
             for one, number in await _rows(connection, _PROJECTS)
         ]
-        header = await self._header(connection, bundles, theirs, has_keys=with_keys)
-        self._require_room(header.estimated_bytes)
+        header = await self._header(connection, bundles, drives_of_projects, has_keys=with_keys)
+        self._require_space(header.estimated_bytes)
         self.archive.add(HEADER, header.model_dump_json(indent=1).encode())
         if with_keys:
             self.archive.add(KEYS, self.context.vault.export().encode())
@@ -169,17 +170,22 @@ class _Writing:
             await self._table(connection, table)
         sequences = await tables.sequences(connection)
         secrets = (await _rows(connection, _SECRETS))[0][0]
-        await connection.rollback()  # the snapshot is not needed any more, and would keep dead rows alive
+        await connection.rollback()  # the snapshot is not needed any more, and would prevent a vacuum
         await self._bundles(bundles)
-        for drive in theirs:
+        for drive in drives_of_projects:
             await self._drive(drive)
         return header, self._end(sequences, secrets=secrets, bundles=len(bundles))
 
     async def _header(
-        self, connection: tables.Connection, bundles: dict[str, int], theirs: list[Drive], *, has_keys: bool
+        self,
+        connection: tables.Connection,
+        bundles: dict[str, int],
+        drives_of_projects: list[Drive],
+        *,
+        has_keys: bool,
     ) -> Header:
         database_bytes = await tables.size_bytes(connection)
-        drives_bytes = sum([await self._size_bytes(drive) for drive in theirs])
+        drives_bytes = sum([await self._size_bytes(drive) for drive in drives_of_projects])
         return Header(
             product=version(),
             revision=(await _rows(connection, _REVISION))[0][0],
@@ -193,7 +199,7 @@ class _Writing:
     async def _size_bytes(self, drive: Drive) -> int:
         return sum([entry.size_bytes async for entry in drives.entries(self.context.storage, drive)])
 
-    def _require_room(self, needed_bytes: int) -> None:
+    def _require_space(self, needed_bytes: int) -> None:
         free = shutil.disk_usage(self.folder).free
         if free < needed_bytes + SPARE_BYTES:
             raise DiskFull(self.folder, needed_bytes=needed_bytes + SPARE_BYTES, free_bytes=free)
@@ -205,7 +211,7 @@ class _Writing:
             rows += part.count(b"\n")
             self.archive.add(f"database/{table.name}/{number:06}", part)
         self.rows[table.name] = rows
-        self.tell(f"table {table.name}: {rows:,} rows")
+        self.report(f"table {table.name}: {rows:,} rows")
 
     async def _bundles(self, bundles: dict[str, int]) -> None:
         for sha256 in bundles:
@@ -216,7 +222,7 @@ class _Writing:
                 continue
             self.archive.add(f"bundles/{sha256}.zip", data)
             self.bundles_bytes += len(data)
-        self.tell(f"bundles: {len(bundles) - len(self.missing_bundles):,}, {_mib(self.bundles_bytes)}")
+        self.report(f"bundles: {len(bundles) - len(self.missing_bundles):,}, {_mib(self.bundles_bytes)}")
 
     async def _drive(self, drive: Drive) -> None:
         storage, before = self.context.storage, self.drive_files
@@ -227,19 +233,19 @@ class _Writing:
                 continue
             with Measured(self.folder) as measured:
                 try:
-                    told = await drives.measure(storage, drive, entry, measured)
+                    entry_with_hash = await drives.measure(storage, drive, entry, measured)
                 except DriveFileLocked:
                     self.locked_files.append(drive.name_of(entry))
                     continue
-                if told is None:
+                if entry_with_hash is None:
                     self.vanished_files += 1
                     continue
-                for _ in self.archive.adding(told, measured.chunks()):
+                for _ in self.archive.adding(entry_with_hash, measured.chunks()):
                     pass
             self.drive_files += 1
-            self.drive_bytes += told.size_bytes
+            self.drive_bytes += entry_with_hash.size_bytes
         if self.drive_files > before:
-            self.tell(f"drive of {drive.project_id}: {self.drive_files - before:,} files")
+            self.report(f"drive of {drive.project_id}: {self.drive_files - before:,} files")
 
     def _end(self, sequences: dict[str, int | None], *, secrets: int, bundles: int) -> Manifest:
         manifest = Manifest(

@@ -11,7 +11,7 @@ class BackupExists(Conflict):
     """The file exists."""
 
     code = "backup_exists"
-    message = "{path} exists already. Choose another name, or name a folder."
+    message = "{path} already exists. Choose another name, or a folder."
     path: Path = field(in_body=False)
 
 
@@ -29,7 +29,8 @@ class BackupUnreadable(PurasError):
     why: str = field(in_body=False)
 
     def describe(self) -> str:
-        return f"{self.path} cannot be used: {self.why.lower()}. Check the path and who may use it."
+        """Return the detail of the error."""
+        return f"{self.path} cannot be used: {self.why.lower()}. Check the path and its permissions."
 
 
 class BackupNewer(PurasError):
@@ -37,8 +38,8 @@ class BackupNewer(PurasError):
 
     code = "backup_newer"
     message = (
-        "This backup is of database revision {revision!r}, made by release {product}, and this release does not know "
-        "that revision. Restore it with the release that made it, or a newer one."
+        "This backup has database revision {revision!r} of release {product}, which this release does not know. "
+        "Restore it with the release that created it, or a newer one."
     )
     revision: str
     product: str = field(in_body=False)
@@ -49,9 +50,9 @@ class KeysMissing(PurasError):
 
     code = "keys_missing"
     message = (
-        "This backup does not hold the keys of its instance, and without them stored secrets stay unreadable and "
-        "it is not possible to check whether the backup was changed. Put the key file at {key_file} (mode 600) or set "
-        "SECRETS_ENC_KEY; with --without-keys it is restored all the same."
+        "This backup does not contain the keys of its instance. Without them, stored secrets remain unreadable, and "
+        "the signature of the backup cannot be verified. Store the key file at {key_file} (mode 600) or set "
+        "SECRETS_ENC_KEY. To restore without keys, use --without-keys."
     )
     key_file: Path = field(in_body=False)
 
@@ -61,6 +62,6 @@ class WrongKeys(PurasError):
 
     code = "wrong_keys"
     message = (
-        "The given keys did not sign this backup: they belong to another instance, or the backup was changed. Give "
-        "the keys of the instance that made it."
+        "The given keys did not sign this backup: they belong to another instance, or the backup was changed. Use "
+        "the keys of the instance that created it."
     )

@@ -1,4 +1,4 @@
-"""Bundles and drives out of a backup and into the storage, by its seam."""
+"""Restore bundles and drives from a backup into the storage."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ MAX_BUNDLE_BYTES: Final = 128 * 1024 * 1024
 
 
 def drive_of(project_id: UUID, owner_uid: int | None) -> Drive:
-    """Return a project's drive, with its place in a backup."""
+    """Return a project's drive, with its path in a backup."""
     return Drive(project_id, owner_uid, f"drive/{project_id}")
 
 
 async def place(storage: Storage, drive: Drive, path: DrivePath, file: ArchiveFile) -> None:
-    """Put a file of an archive into a drive, as it was."""
+    """Restore a file of a drive with its mode and its time."""
     async with storage.receive() as incoming:
         for chunk in file.chunks():
             await incoming.write(chunk)
         await incoming.place(drive.project_id, path, owner_uid=drive.owner_uid)
-    _set(storage, drive, path, file.entry)
+    _set_metadata(storage, drive, path, file.entry)
 
 
 class Folders:
-    """Creates the folders of drives again, in the order of the archive: each before what is in it.
+    """Creates the folders of drives in the order of the archive: each before its content.
 
-    A storage that has folders only in the names of its objects gets those that are empty: the others come with their
-    files.
+    A storage whose folders exist only in the names of its objects gets only the empty ones: the others are created with
+    their files.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -48,14 +48,14 @@ class Folders:
     async def add(self, drive: Drive, path: DrivePath, entry: Entry) -> None:
         """Create a folder, now or when it is known to be empty."""
         if isinstance(self._storage, LocalStorage):
-            with made_folder(_root(self._storage, drive), path.parts, owner_uid=drive.owner_uid) as made:
-                os.fchmod(made, (entry.mode & 0o777) | 0o700)
+            with made_folder(_root(self._storage, drive), path.parts, owner_uid=drive.owner_uid) as folder:
+                os.fchmod(folder, (entry.mode & 0o777) | 0o700)
             return
         await self.reach(drive, path)
         self._pending = drive, path
 
     async def reach(self, drive: Drive, path: DrivePath) -> None:
-        """Note what comes next in the archive: a folder that does not contain it is empty."""
+        """Process the next path in the archive: a pending folder that does not contain it is empty."""
         if self._pending is None:
             return
         of, folder = self._pending
@@ -64,27 +64,27 @@ class Folders:
         self._pending = None
 
     async def end(self) -> None:
-        """Create the last folder, which nothing came after."""
+        """Create the last folder, if it is empty."""
         if self._pending is not None:
             drive, folder = self._pending
             await self._storage.make_folder(drive.project_id, folder, owner_uid=drive.owner_uid)
             self._pending = None
 
 
-def place_in(name: str) -> tuple[UUID, DrivePath]:
-    """Return the project and the path that a name in a backup says.
+def drive_path_of(name: str) -> tuple[UUID, DrivePath]:
+    """Return the project and the path for a name in a backup.
 
     Raises:
-        ArchiveDamaged: It cannot be one.
+        ArchiveDamaged: The name is not a file of a drive.
     """
     project, _, path = name.removeprefix("drive/").partition("/")
     try:
         return UUID(project), parse_drive_path(f"drive/{path.rstrip('/')}")
     except (ValueError, BadDrivePath):
-        raise ArchiveDamaged(f"it holds {name!r}, which is no file of a drive.") from None
+        raise ArchiveDamaged(f"it contains {name!r}, which is not a file of a drive.") from None
 
 
-def _set(storage: Storage, drive: Drive, path: DrivePath, entry: Entry) -> None:
+def _set_metadata(storage: Storage, drive: Drive, path: DrivePath, entry: Entry) -> None:
     if not isinstance(storage, LocalStorage):
         return
     with opened_folder(_root(storage, drive), path.folder.parts) as parent:

@@ -1,8 +1,8 @@
-"""Fills an empty instance from a backup.
+"""Load a backup into an empty instance.
 
-The database is made by our own migrations, at the backup's revision, then filled, then brought up to this release. It
-is one transaction, and commits when every file was checked and the books add up. What ran when the backup was made
-goes back into the queue: a new attempt, for which no job is blamed or charged.
+The migrations create the database at the revision of the backup; then it is filled, and migrated to this release. This
+is one transaction, which commits when every file was verified and the ledger is correct. Jobs that were running when
+the backup was created return to the queue: they get a new attempt, and are neither failed nor charged for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from backend.identity.auth.actors import OPERATOR_LABEL
 from backend.migrations import run as migrations
 from backend.money.ledger import audit
 from backend.operations.backup import files, tables
-from backend.operations.backup.backup import Tell
+from backend.operations.backup.backup import Report
 from backend.operations.backup.errors import NotEmpty
 from backend.operations.backup.pieces import Bundle, Piece, Rows, Stored
 from backend.operations.backup.reader import BackupReader
@@ -36,66 +36,68 @@ from backend.startup import open_context
 from backend.storage import Storage
 from backend.storage.sandbox_uids import sandbox_uid
 
-_HELD: Final = text("""
+_EXISTING_TABLES: Final = text("""
 select relname from pg_class
 where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p') order by relname limit 3
 """)
-_NUMBERS: Final = text("select id, number from projects")
-_NAMED: Final = text("""
+_PROJECTS: Final = text("select id, number from projects")
+_NEEDED_BUNDLES: Final = text("""
 select distinct sha256 from deployments d
 where deleted_at is null or exists (select from jobs j where j.deployment_id = d.id and j.finished_at is null)
 """)
 _RUNNING: Final = text(
     "select id, attempt, cancel_requested_at from jobs where status = 'running' order by created_at"
 )
-_FORGET_WORKERS: Final = text("delete from workers")
+_DELETE_WORKERS: Final = text("delete from workers")
 _SETTINGS: Final = (text("set local statement_timeout = 0"), text("set local timezone = 'UTC'"))
-_ANALYSE: Final = text("analyze")  # without it the first queries would go by guesses
+_ANALYZE: Final = text("analyze")  # without it the first queries would have no statistics
 
 
 class Loading:
-    """One restore on its way."""
+    """A restore in progress."""
 
-    def __init__(self, settings: Settings, reader: BackupReader, tell: Tell, *, must_be_signed: bool) -> None:
+    def __init__(
+        self, settings: Settings, reader: BackupReader, report: Report, *, must_be_signed: bool
+    ) -> None:
         self._settings = settings
         self._reader = reader
-        self._tell = tell
+        self._report = report
         self._must_be_signed = must_be_signed
-        self._owners: dict[UUID, int | None] | None = None
+        self._uids: dict[UUID, int | None] | None = None
 
     async def load(self, database_url: str, pieces: Iterator[Piece]) -> int:
-        """Load all of it and prove it; gives how many jobs went back into the queue.
+        """Load and verify the whole backup; return the number of jobs that returned to the queue.
 
         Raises:
-            NotEmpty: The database holds something.
-            ArchiveDamaged: The backup was cut or changed.
+            NotEmpty: The database is not empty.
+            ArchiveDamaged: The backup was truncated or changed.
             WrongKeys: Other keys signed it.
         """
         async with open_context(self._settings) as context, _transaction(database_url) as transaction:
             await _require_empty(transaction)
-            references = await self._make_tables(transaction)
+            references = await self._create_tables(transaction)
             await self._fill(transaction, context.storage, pieces)
             if self._must_be_signed:
                 self._reader.require_signed(context.vault)
             await self._complete(transaction, references)
             async with AsyncSession(bind=transaction) as session, session.begin():
-                requeued = await _send_on_running(session)
+                requeued = await _requeue_running(session)
                 await partitions.create_ahead(session, now().date())
-                await self._prove(session)
-            await transaction.execute(_ANALYSE)
+                await self._verify(session)
+            await transaction.execute(_ANALYZE)
         return requeued
 
-    async def _make_tables(self, transaction: AsyncConnection) -> list[bytes]:
-        """Return the tables of the backup's revision, empty and without references; gives what brings those back."""
+    async def _create_tables(self, transaction: AsyncConnection) -> list[bytes]:
+        """Create the tables of the backup's revision without foreign keys; return statements that create these."""
         header = self._reader.header
         await transaction.run_sync(migrations.upgrade_within, header.revision)
         connection = await _driver(transaction)
-        await tables.require_fit(connection, header)
+        await tables.require_same_tables(connection, header)
         async with AsyncSession(bind=transaction) as session, session.begin():
             for name in header.event_months:
                 first = partitions.month_of(name)
                 if first is None:
-                    raise ArchiveDamaged(f"it names a partition {name!r}, which no instance has.")
+                    raise ArchiveDamaged(f"it contains a partition {name!r}, which is not valid.")
                 await partitions.create(session, first)
         return await tables.empty(connection, header)
 
@@ -106,7 +108,7 @@ class Loading:
                 case Rows():
                     if piece.table.name != table:
                         table = piece.table.name
-                        self._tell(f"table {table}")
+                        self._report(f"table {table}")
                     await tables.fill(connection, piece.table, piece.chunks())
                 case Bundle():
                     await storage.put_bundle(piece.sha256, piece.file.read(files.MAX_BUNDLE_BYTES))
@@ -117,13 +119,13 @@ class Loading:
     async def _store(
         self, transaction: AsyncConnection, storage: Storage, folders: files.Folders, piece: Stored
     ) -> None:
-        if self._owners is None:
-            self._tell("drives")
-            rows = await transaction.execute(_NUMBERS)
-            self._owners = {row.id: sandbox_uid(row.number) for row in rows}
-        if piece.project_id not in self._owners:
-            raise ArchiveDamaged(f"it holds {piece.file.entry.name!r}, of a project that is not in it.")
-        drive = files.drive_of(piece.project_id, self._owners[piece.project_id])
+        if self._uids is None:
+            self._report("drives")
+            rows = await transaction.execute(_PROJECTS)
+            self._uids = {row.id: sandbox_uid(row.number) for row in rows}
+        if piece.project_id not in self._uids:
+            raise ArchiveDamaged(f"it contains {piece.file.entry.name!r} of an unknown project.")
+        drive = files.drive_of(piece.project_id, self._uids[piece.project_id])
         if piece.is_folder:
             await folders.add(drive, piece.path, piece.file.entry)
         else:
@@ -137,18 +139,18 @@ class Loading:
             for statement in references:
                 await connection.execute(statement)
         except IntegrityError as error:
-            raise ArchiveDamaged(f"its rows do not fit together ({error.diag.message_primary}).") from None
+            raise ArchiveDamaged(f"its rows are inconsistent ({error.diag.message_primary}).") from None
         await transaction.run_sync(migrations.upgrade_within)
 
-    async def _prove(self, session: AsyncSession) -> None:
-        named = set((await session.scalars(_NAMED)).all())
-        missing = named - self._reader.bundles - set(self._reader.manifest.missing_bundles)
+    async def _verify(self, session: AsyncSession) -> None:
+        needed = set((await session.scalars(_NEEDED_BUNDLES)).all())
+        missing = needed - self._reader.bundles - set(self._reader.manifest.missing_bundles)
         if missing:
-            raise ArchiveDamaged(f"{len(missing)} bundles that its deployments need are not in it.")
+            raise ArchiveDamaged(f"{len(missing)} bundles that its deployments need are missing.")
         findings = await audit.check_ledger(session)
         if findings:
-            raise ArchiveDamaged(f"its books do not add up: {findings[0].rule} ({findings[0].facts}).")
-        self._tell("the books add up")
+            raise ArchiveDamaged(f"its ledger has errors: {findings[0].rule} ({findings[0].facts}).")
+        self._report("the ledger is correct")
 
 
 @asynccontextmanager
@@ -174,19 +176,19 @@ async def _driver(transaction: AsyncConnection) -> tables.Connection:
 
 
 async def _require_empty(transaction: AsyncConnection) -> None:
-    held = (await transaction.scalars(_HELD)).all()
-    if held:
+    existing = (await transaction.scalars(_EXISTING_TABLES)).all()
+    if existing:
         raise NotEmpty(
-            f"The database is not empty: it has {', '.join(held)}. Make a new database and name it in DATABASE_URL."
+            f"The database is not empty: it has {', '.join(existing)}. Create a database and set DATABASE_URL to it."
         )
 
 
-async def _send_on_running(session: AsyncSession) -> int:
-    """Put what ran back into the queue, as a drain would; what was to be cancelled is."""
+async def _requeue_running(session: AsyncSession) -> int:
+    """Requeue jobs that were running, as a drain does; cancel those whose cancellation was requested."""
     rows = (await session.execute(_RUNNING)).all()
     for row in rows:
         await requeue(session, job_id=row.id, attempt=row.attempt, reason="restored")
         if row.cancel_requested_at is not None:
             await cancel_by(session, row.id, actor=OPERATOR_LABEL)
-    await session.execute(_FORGET_WORKERS)
+    await session.execute(_DELETE_WORKERS)
     return len(rows)

@@ -1,4 +1,4 @@
-"""The parts of a backup, as they come out of it."""
+"""The parts of a backup, in the form in which the reader yields them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Rows:
     table: Table
     file: ArchiveFile
     count: int = field(default=0, init=False)
-    """Of the rows that were read."""
+    """Number of rows that were read."""
 
     def chunks(self) -> Iterator[bytes]:
-        """Their text."""
+        """Yield the text of the rows."""
         for chunk in self.file.chunks():
             self.count += chunk.count(b"\n")
             yield chunk
@@ -45,7 +45,7 @@ class Stored:
 
     @property
     def is_folder(self) -> bool:
-        """Return whether it is one."""
+        """Return whether it is a folder."""
         return self.file.entry.name.endswith("/")
 
 

@@ -19,15 +19,15 @@ from backend.startup import open_context
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to those about projects."""
+    """Add this command to `puras-studio project`."""
     app.command("export")(export_project)
 
 
 def export_project(
-    project: Annotated[str, typer.Argument(help="Id or slug of the project.")],
+    project: Annotated[str, typer.Argument(help="ID or slug of the project.")],
     path: Annotated[Path, typer.Argument(help="File to write.")],
 ) -> None:
-    """Write everything of one project into a file, without values of secrets: rows, bundles, drive."""
+    """Write all data of one project into a file, without values of secrets: rows, bundles, drive."""
     size_bytes = asyncio.run(_export(settings(), project, path.expanduser().absolute()))
     typer.echo(f"{path}: {size_bytes / 2**20:,.1f} MiB.")
 

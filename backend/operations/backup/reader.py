@@ -1,4 +1,4 @@
-"""Reads a backup through: every file against its hash, all of them against the manifest, that against the keys."""
+"""Read and verify a backup: each file against its hash, all files against the manifest, the manifest with the keys."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _BUNDLE: Final = re.compile(r"bundles/([0-9a-f]{64})\.zip")
 
 
 class BackupReader:
-    """A backup, read once from its beginning to its end."""
+    """A backup, read once from start to end."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        """Begin to read.
+        """Read the header.
 
         Raises:
-            ArchiveDamaged: It is no backup of ours.
-            BackupNewer: It is one that this release does not know.
+            ArchiveDamaged: It is not a backup.
+            BackupNewer: It was created by a newer release.
         """
         self._archive = ArchiveReader(file)
         self._files = self._archive.files()
@@ -54,10 +54,10 @@ class BackupReader:
         self._signed: tuple[bytes, bytes] | None = None
 
     def pieces(self) -> Iterator[Piece]:
-        """Everything but what is told about it; what a caller leaves unread is read and checked too.
+        """Yield all data; data that the caller does not read are verified too.
 
         Raises:
-            ArchiveDamaged: Something was cut, changed, added or left out.
+            ArchiveDamaged: A part was truncated, changed, added or removed.
         """
         for file in self._files:
             if file.entry.name == MANIFEST:
@@ -70,16 +70,16 @@ class BackupReader:
 
     @property
     def manifest(self) -> Manifest:
-        """What there is in all; known when every piece was read."""
+        """Return the manifest, which is known when every piece was read."""
         if self._manifest is None:
             raise ArchiveDamaged("its end is missing.")
         return self._manifest
 
     def require_signed(self, vault: Vault) -> None:
-        """Make sure that the instance with these keys wrote all of it.
+        """Verify that the instance with these keys wrote the whole backup.
 
         Raises:
-            WrongKeys: It did not.
+            WrongKeys: Another instance wrote it, or it was changed.
         """
         if self._signed is None or not vault.has_signed(PURPOSE, *self._signed):
             raise WrongKeys
@@ -87,7 +87,7 @@ class BackupReader:
     def _read_header(self) -> Header:
         first = next(self._files, None)
         if first is None or first.entry.name != HEADER:
-            raise ArchiveDamaged("it is no backup of an instance.")
+            raise ArchiveDamaged("it is not a backup of an instance.")
         header = parse(Header, first)
         if not migrations.knows(header.revision):
             raise BackupNewer(header.revision, header.product)
@@ -101,10 +101,10 @@ class BackupReader:
         if bundle and bundle[1] not in self.bundles and file.entry.size_bytes <= files.MAX_BUNDLE_BYTES:
             return Bundle(bundle[1], file)
         if name.startswith("drive/"):
-            return Stored(*files.place_in(name), file)
+            return Stored(*files.drive_path_of(name), file)
         if name == KEYS and self.header.has_keys:
             return Keys(file.read(_MAX_KEYS_BYTES).decode("ascii", "replace"))
-        raise ArchiveDamaged(f"it holds {name!r}, which no backup has.")
+        raise ArchiveDamaged(f"it contains {name!r}, which is not a part of a backup.")
 
     def _note(self, piece: Piece) -> None:
         match piece:
@@ -130,22 +130,22 @@ class BackupReader:
             "files": digest.files,
             "sha256": digest.sha256,
         }
-        written = file.read(MAX_BYTES)
-        told = parse_text(Manifest, MANIFEST, written)
-        for what, value in found.items():
-            if getattr(told, what) != value:
-                raise ArchiveDamaged(f"its manifest tells other {what} than there are.")
+        manifest_bytes = file.read(MAX_BYTES)
+        manifest = parse_text(Manifest, MANIFEST, manifest_bytes)
+        for name, value in found.items():
+            if getattr(manifest, name) != value:
+                raise ArchiveDamaged(f"the {name} in its manifest do not match the content.")
         last = next(self._files, None)
         if last is None or last.entry.name != SIGNATURE:
             raise ArchiveDamaged("its signature is missing.")
         mac = parse(Signature, last).mac
         if next(self._files, None) is not None:
-            raise ArchiveDamaged("something was added behind its end.")
-        self._manifest, self._signed = told, (written, bytes.fromhex(mac))
+            raise ArchiveDamaged("data was added after its end.")
+        self._manifest, self._signed = manifest, (manifest_bytes, bytes.fromhex(mac))
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Return the file of a backup.
+    """Open the file of a backup.
 
     Raises:
         BackupUnreadable: It cannot be opened.

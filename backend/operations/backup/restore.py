@@ -1,4 +1,4 @@
-"""Brings an empty home to life from a backup: all of it, or nothing. See `loading` for how it is filled."""
+"""Restore a backup into an empty home, completely or not at all. `loading` fills the instance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.embedded import Servers
 from backend.embedded import home as homes
 from backend.embedded.account import caller, servers_account
 from backend.operations import database
-from backend.operations.backup.backup import Tell
+from backend.operations.backup.backup import Report
 from backend.operations.backup.contents import Header, Manifest
 from backend.operations.backup.errors import KeysMissing, NotEmpty
 from backend.operations.backup.loading import Loading
@@ -26,64 +26,64 @@ from backend.operations.backup.reader import BackupReader, opened
 from backend.operations.up.locks import home_lock
 
 SPARE_BYTES: Final = 256 * 1024 * 1024
-"""Beside what is restored: the log of the database, its indexes."""
+"""Space in addition to the restored data: for the log and the indexes of the database."""
 KEYS_FOLDER: Final = "keys"
-"""The one folder that an empty home may have."""
+"""The only folder that an empty home may have."""
 
 
 class Restored(NamedTuple):
-    """What a restore brought back."""
+    """The result of a restore."""
 
     header: Header
     manifest: Manifest
     requeued_jobs: int
-    """They ran when the backup was made."""
+    """Number of jobs that were running when the backup was created."""
     is_signed: bool
-    """The keys prove that nobody changed the backup."""
+    """Whether the keys prove that the backup was not changed."""
 
 
 class Checked(NamedTuple):
-    """What a backup holds."""
+    """The result of a check of a backup."""
 
     header: Header
     manifest: Manifest
     is_signed: bool
-    """The keys prove that nobody changed it."""
+    """Whether the keys prove that the backup was not changed."""
 
 
-async def restore(settings: Settings, source: Path, *, without_keys: bool, tell: Tell) -> Restored:
-    """Restore a backup into the home and the database of the settings; when that fails, they are empty as before.
+async def restore(settings: Settings, source: Path, *, without_keys: bool, report: Report) -> Restored:
+    """Restore a backup into the home and the database of the settings; after an error, both are empty again.
 
     Raises:
-        NotEmpty: The home or the database holds something.
-        ArchiveDamaged: The backup was cut or changed.
-        BackupNewer: This release does not know it.
-        KeysMissing: The keys are neither in it nor given.
+        NotEmpty: The home or the database is not empty.
+        ArchiveDamaged: The backup was truncated or changed.
+        BackupNewer: The backup was created by a newer release.
+        KeysMissing: The keys are neither in the backup nor given.
         WrongKeys: Other keys signed it.
-        DiskFull: The disk has not the space that may be needed.
+        DiskFull: The disk does not have the space that may be needed.
     """
     _require_empty(settings.home)
     with opened(source) as file:
         reader = BackupReader(file)
-        tell(f"backup of {reader.header.made_at:%Y-%m-%d %H:%M} UTC, revision {reader.header.revision}")
+        report(f"backup of {reader.header.made_at:%Y-%m-%d %H:%M} UTC, revision {reader.header.revision}")
         is_provable = reader.header.has_keys or _has_keys(settings)
         if not is_provable and not without_keys:
             raise KeysMissing(_key_file(settings))
         async with _home(settings, needed_bytes=reader.header.estimated_bytes) as (settings, servers):
             pieces = reader.pieces()
             if reader.header.has_keys:
-                _take_keys(settings, next(pieces, None))
-            loading = Loading(settings, reader, tell, must_be_signed=is_provable)
+                _store_keys(settings, next(pieces, None))
+            loading = Loading(settings, reader, report, must_be_signed=is_provable)
             requeued = await loading.load(servers.direct_url, pieces)
     return Restored(reader.header, reader.manifest, requeued, is_signed=is_provable)
 
 
 def check(settings: Settings, source: Path) -> Checked:
-    """Read a backup through without restoring it.
+    """Read and verify a backup without restoring it.
 
     Raises:
-        ArchiveDamaged: It was cut or changed.
-        WrongKeys: Keys are at hand, and others signed it.
+        ArchiveDamaged: It was truncated or changed.
+        WrongKeys: Keys are available, but others signed it.
     """
     with opened(source) as file:
         reader = BackupReader(file)
@@ -99,7 +99,7 @@ def check(settings: Settings, source: Path) -> Checked:
 
 @asynccontextmanager
 async def _home(settings: Settings, *, needed_bytes: int) -> AsyncIterator[tuple[Settings, Servers]]:
-    """The home with its servers started; they are stopped in the end, and after an error the home is emptied."""
+    """Start the servers of the home; stop them at the end, and empty the home after an error."""
     account = caller() if settings.database_url and settings.redis_url else servers_account()
     home = await asyncio.to_thread(homes.prepare, settings.home, account)
     settings = settings.model_copy(update={"home": home})
@@ -107,7 +107,7 @@ async def _home(settings: Settings, *, needed_bytes: int) -> AsyncIterator[tuple
     with home_lock(home):
         is_done = False
         try:
-            _require_room(home, needed_bytes + SPARE_BYTES)
+            _require_space(home, needed_bytes + SPARE_BYTES)
             servers = await asyncio.to_thread(embedded.start, settings)
             database.require_supported(servers.direct_url)
             yield settings, servers
@@ -116,22 +116,22 @@ async def _home(settings: Settings, *, needed_bytes: int) -> AsyncIterator[tuple
             await asyncio.to_thread(embedded.stop, settings)
             homes.remove_short_folder(home)
             if not is_done:
-                _make_empty(home, spared=KEYS_FOLDER if had_keys else "")
+                _empty(home, spared=KEYS_FOLDER if had_keys else "")
 
 
 def _require_empty(home: Path) -> None:
     if not home.exists():
         return
-    held = sorted(entry.name for entry in home.iterdir() if entry.name not in (KEYS_FOLDER, "up.lock"))
-    if held:
+    found = sorted(entry.name for entry in home.iterdir() if entry.name not in (KEYS_FOLDER, "up.lock"))
+    if found:
         raise NotEmpty(
-            f"{home} is not empty: it holds {', '.join(held[:5])}. Set PURAS_HOME to a new folder, or move this one "
-            "away first (`puras-studio backup` keeps what is in it).",
+            f"{home} is not empty: it contains {', '.join(found[:5])}. Set PURAS_HOME to a new folder, or move this "
+            "folder elsewhere first (`puras-studio backup` stores its content).",
             home=str(home),
         )
 
 
-def _make_empty(home: Path, *, spared: str) -> None:
+def _empty(home: Path, *, spared: str) -> None:
     for entry in home.iterdir():
         if entry.name == spared:
             continue
@@ -141,7 +141,7 @@ def _make_empty(home: Path, *, spared: str) -> None:
             entry.unlink()
 
 
-def _require_room(home: Path, needed_bytes: int) -> None:
+def _require_space(home: Path, needed_bytes: int) -> None:
     free = shutil.disk_usage(home).free
     if free < needed_bytes:
         raise DiskFull(home, needed_bytes=needed_bytes, free_bytes=free)
@@ -160,11 +160,11 @@ def _given_vault(settings: Settings) -> Vault:
     return Vault.open(settings.home, given.get_secret_value() if given else None)
 
 
-def _take_keys(settings: Settings, piece: object) -> None:
-    """Make the backup's keys those of the home, unless it has some, which then must have signed it."""
+def _store_keys(settings: Settings, piece: object) -> None:
+    """Store the keys of the backup in the home, unless it has keys; those must have signed the backup."""
     if not isinstance(piece, Keys) or _has_keys(settings):
         return
-    Vault(piece.text.split())  # refuses what is none
+    Vault(piece.text.split())  # raises an error if a key is not valid
     file = _key_file(settings)
     file.parent.mkdir(mode=0o700)
     file.touch(mode=0o600)

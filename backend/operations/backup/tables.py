@@ -1,7 +1,7 @@
-"""The database as text, in one snapshot, and back again.
+"""Export the database as text in one snapshot, and import it again.
 
-Rows travel as `COPY` writes them, so that no dump program has to fit the server's version, and nothing in a backup is
-ever run: the tables are made by our own migrations, and what is loaded into them is data.
+Rows are exported with `COPY`, so that no dump program has to match the version of the server. Nothing in a backup is
+executed: migrations create the tables, and the backup only contains data for them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from backend.administration.archives.errors import ArchiveDamaged
 from backend.operations.backup.contents import Header, Table
 
 PART_BYTES: Final = 4 * 1024 * 1024
-LEFT_OUT: Final = frozenset({"alembic_version"})  # the header has the revision
+EXCLUDED: Final = frozenset({"alembic_version"})
+"""The header has the revision."""
 
 Connection = AsyncConnection[Any]
 
@@ -44,32 +45,32 @@ where contype = 'f' and conparentid = 0 and connamespace = current_schema()::reg
 
 
 async def tables(connection: Connection) -> list[Table]:
-    """Return every table of ours, with its columns."""
+    """Return every table of the instance, with its columns."""
     rows = await _rows(connection, _TABLES)
-    return [Table(name=name, columns=columns) for name, columns, _ in rows if name not in LEFT_OUT]
+    return [Table(name=name, columns=columns) for name, columns, _ in rows if name not in EXCLUDED]
 
 
 async def size_bytes(connection: Connection) -> int:
-    """What the rows take on the server's disk."""
+    """Return the size of the rows on the disk of the server."""
     return int((await _rows(connection, _SIZE))[0][0])
 
 
 async def event_months(connection: Connection) -> list[str]:
-    """Names of the partitions of events, without the one that catches the rest."""
+    """Return the names of the partitions of events, without the default partition."""
     return [name for (name,) in await _rows(connection, _MONTHS) if name != "job_events_other"]
 
 
 async def sequences(connection: Connection) -> dict[str, int | None]:
-    """Return the last value of every sequence. Read behind the rows: nothing in them is ever above it."""
+    """Return the last value of every sequence. Read after the rows, so that no value in them is greater."""
     return dict(await _rows(connection, _SEQUENCES))
 
 
 async def parts(connection: Connection, table: Table) -> AsyncIterator[bytes]:
-    """Yield the rows of a table, as text with a line for each, in parts of a few MiB; every part is whole rows."""
+    """Yield the rows of a table, as text with a line for each, in parts of a few MiB with complete rows."""
     query = sql.SQL("copy (select {} from {}) to stdout").format(_columns(table), sql.Identifier(table.name))
     pending = bytearray()
     async with connection.cursor() as cursor, cursor.copy(query) as copy:
-        async for row in copy:  # the server sends each row by itself
+        async for row in copy:  # the server sends each row separately
             pending += row
             if len(pending) >= PART_BYTES:
                 yield bytes(pending)
@@ -78,15 +79,15 @@ async def parts(connection: Connection, table: Table) -> AsyncIterator[bytes]:
         yield bytes(pending)
 
 
-async def require_fit(connection: Connection, header: Header) -> None:
-    """Make sure that the backup's tables are those of its revision.
+async def require_same_tables(connection: Connection, header: Header) -> None:
+    """Check that the tables of the backup are those of its revision.
 
     Raises:
-        ArchiveDamaged: They are not.
+        ArchiveDamaged: They differ.
     """
-    here = {table.name: set(table.columns) for table in await tables(connection)}
-    there = {table.name: set(table.columns) for table in header.tables}
-    wrong = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    actual = {table.name: set(table.columns) for table in await tables(connection)}
+    expected = {table.name: set(table.columns) for table in header.tables}
+    wrong = sorted(name for name in actual.keys() | expected.keys() if actual.get(name) != expected.get(name))
     if wrong:
         raise ArchiveDamaged(
             f"its tables are not those of revision {header.revision!r}: {', '.join(wrong[:5])} differ."
@@ -94,7 +95,7 @@ async def require_fit(connection: Connection, header: Header) -> None:
 
 
 async def empty(connection: Connection, header: Header) -> list[bytes]:
-    """Make the tables ready to be filled in any order; gives what must be run when they are."""
+    """Prepare the tables for data in any order; return the statements to run afterwards."""
     names = sql.SQL(", ").join(sql.Identifier(table.name) for table in header.tables)
     await connection.execute(sql.SQL("truncate {} cascade").format(names))
     found = await _rows(connection, _REFERENCES)
@@ -104,10 +105,10 @@ async def empty(connection: Connection, header: Header) -> list[bytes]:
 
 
 async def fill(connection: Connection, table: Table, chunks: Iterable[bytes]) -> int:
-    """Load a part of the rows; gives how many.
+    """Load some rows; return their number.
 
     Raises:
-        ArchiveDamaged: The server does not take them.
+        ArchiveDamaged: The server rejects them.
     """
     query = sql.SQL("copy {} ({}) from stdin").format(sql.Identifier(table.name), _columns(table))
     try:
@@ -118,19 +119,19 @@ async def fill(connection: Connection, table: Table, chunks: Iterable[bytes]) ->
             return cursor.rowcount
     except (DataError, IntegrityError) as error:
         raise ArchiveDamaged(
-            f"its rows of {table.name} are not loaded ({error.diag.message_primary})."
+            f"its rows of {table.name} cannot be loaded ({error.diag.message_primary})."
         ) from None
 
 
 async def set_sequences(connection: Connection, values: dict[str, int | None]) -> None:
-    """Let every sequence go on where it was.
+    """Set each sequence to its last value.
 
     Raises:
-        ArchiveDamaged: The backup knows other ones.
+        ArchiveDamaged: The backup has other sequences.
     """
-    here = (await sequences(connection)).keys()
-    if here != values.keys():
-        raise ArchiveDamaged(f"its sequences are other ones: {', '.join(sorted(here ^ values.keys()))}.")
+    actual = (await sequences(connection)).keys()
+    if actual != values.keys():
+        raise ArchiveDamaged(f"its sequences differ: {', '.join(sorted(actual ^ values.keys()))}.")
     for name, value in values.items():
         if value is not None:
             await connection.execute("select setval(to_regclass(%s), %s)", (name, value))

@@ -1,4 +1,4 @@
-"""Checks of the machine: Python, the home, space, the port, the pages, the sandbox."""
+"""Checks of the host: Python, the home, disk space, the port, the pages, the sandbox."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from backend.operations.checks.verdict import Check, fail, ok, warn
 from backend.operations.errors import PortTaken
 from backend.operations.up.locks import is_served, lock_holder, require_port
 
-OLDEST_PYTHON = (3, 11)
-NEEDED_FREE_MB, WANTED_FREE_MB = 500, 5_000
+MIN_PYTHON = (3, 11)
+MIN_FREE_MB, RECOMMENDED_FREE_MB = 500, 5_000
 PAGES = Path(__file__).parents[3] / ".web" / "build" / "client"
 SANDBOX_REPORT = "workers.sandbox.host.report"
-SANDBOX_PATIENCE_S = 60
+SANDBOX_TIMEOUT_S = 60
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """Check the machine that this runs on."""
+    """Check the host of this process."""
     yield _python()
     yield _home(settings.home)
     yield _space(settings.home)
@@ -38,8 +38,8 @@ def checks(settings: Settings) -> Iterator[Check]:
 
 def _python() -> Check:
     version = platform.python_version()
-    if sys.version_info < OLDEST_PYTHON:
-        return fail("Python", version, f"Install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer.")
+    if sys.version_info < MIN_PYTHON:
+        return fail("Python", version, f"Install Python {'.'.join(map(str, MIN_PYTHON))} or newer.")
     return ok("Python", f"{version} at {sys.executable}")
 
 
@@ -52,22 +52,22 @@ def _home(home: Path) -> Check:
     if not home.exists():
         parent = next(folder for folder in home.absolute().parents if folder.exists())
         if not os.access(parent, os.W_OK | os.X_OK):
-            return fail("home", f"{home} does not exist and {parent} cannot be written", "Set PURAS_HOME.")
-        return ok("home", f"{home} does not exist yet; `puras-studio up` makes it")
+            return fail("home", f"{home} does not exist, and {parent} is not writable", "Set PURAS_HOME.")
+        return ok("home", f"{home} does not exist yet; `puras-studio up` creates it")
     status = home.stat()
     if status.st_uid != os.geteuid():
         return fail(
             "home",
-            f"{home} belongs to user id {status.st_uid}, and this runs as {os.geteuid()}",
+            f"{home} belongs to user ID {status.st_uid}, but this process has user ID {os.geteuid()}",
             "Run as its owner, or set PURAS_HOME to another folder.",
         )
     if status.st_mode & 0o022:
-        return warn("home", f"{home} can be written by others", f"chmod go-w {home}")
+        return warn("home", f"{home} is writable by other users", f"chmod go-w {home}")
     blocked = _closed_parent(home) if os.geteuid() == 0 else None
     if blocked is not None:
         return fail(
             "home",
-            f"{blocked} is closed to the account {SYSTEM_ACCOUNT!r} that the embedded database runs as",
+            f"the account {SYSTEM_ACCOUNT!r} of the embedded database cannot access {blocked}",
             f"Set PURAS_HOME to a folder such as /var/lib/puras, or: chmod o+x {blocked}",
         )
     return ok("home", f"{home} (mode {status.st_mode & 0o7777:04o})")
@@ -78,15 +78,17 @@ def _closed_parent(home: Path) -> Path | None:
 
 
 def _space(home: Path) -> Check:
-    place = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
-    free_mb = shutil.disk_usage(place).free // 2**20
-    found = f"{free_mb:,} MiB free under {place}"
-    if free_mb < NEEDED_FREE_MB:
+    folder_on_disk = next(folder for folder in (home.absolute(), *home.absolute().parents) if folder.exists())
+    free_mb = shutil.disk_usage(folder_on_disk).free // 2**20
+    found = f"{free_mb:,} MiB free under {folder_on_disk}"
+    if free_mb < MIN_FREE_MB:
         return fail(
-            "disk space", found, f"Free at least {NEEDED_FREE_MB} MiB: databases stop when the disk is full."
+            "disk space", found, f"Free at least {MIN_FREE_MB} MiB: databases stop when the disk is full."
         )
-    if free_mb < WANTED_FREE_MB:
-        return warn("disk space", found, "Bundles, environments and drives grow; free some space soon.")
+    if free_mb < RECOMMENDED_FREE_MB:
+        return warn(
+            "disk space", found, "Free some disk space soon, since bundles, environments and drives grow."
+        )
     return ok("disk space", found)
 
 
@@ -97,7 +99,7 @@ def _port(settings: Settings) -> Check:
     except PortTaken as taken:
         running = lock_holder(settings.home)
         if running is not None:
-            return ok(name, f"in use, and `puras-studio up` runs here (process {running})")
+            return ok(name, f"in use by `puras-studio up` of this home (process {running})")
         if is_served(settings.home, settings.port):
             return ok(name, "in use by `puras-studio api` of this home")
         return fail(name, taken.detail, "Stop the other program, or set PURAS_PORT.")
@@ -115,23 +117,27 @@ def _pages() -> Check:
 def _sandbox(settings: Settings) -> Check:
     if settings.sandbox == "off":
         return warn(
-            "sandbox", "off: skills run unconfined", "Unset PURAS_SANDBOX unless every skill is your own."
+            "sandbox",
+            "off: skills run without isolation",
+            "Unset PURAS_SANDBOX, unless you trust every skill.",
         )
     facts = _sandbox_facts()
     if facts is None:
         return warn(
-            "sandbox", "unknown: its report did not run", f"Run `python -m {SANDBOX_REPORT}` and read why."
+            "sandbox", "unknown: its report failed", f"Run `python -m {SANDBOX_REPORT}` to see the reason."
         )
     found = f"{', '.join(facts['layers']) or 'no layer'} ({settings.sandbox})"
     remedy = "; ".join(facts["problems"])
     if facts["closed"]:
         return warn("sandbox", found, f"Missing: {remedy}.") if remedy else ok("sandbox", found)
-    reached = ", ".join(facts["open_doors"])
+    accessible = ", ".join(facts["open_doors"])
     if settings.sandbox == "strict":
-        return fail("sandbox", f"{found}: jobs are refused, since they could reach {reached}", f"{remedy}.")
+        return fail(
+            "sandbox", f"{found}: jobs are rejected, since they could access {accessible}", f"{remedy}."
+        )
     return warn(
         "sandbox",
-        f"{found}: jobs can reach {reached}; they are refused once a second person has an account",
+        f"{found}: jobs can access {accessible}, and are rejected when a second user has an account",
         f"{remedy}.",
     )
 
@@ -139,8 +145,8 @@ def _sandbox(settings: Settings) -> Check:
 def _sandbox_facts() -> dict[str, Any] | None:
     command = [sys.executable, "-m", SANDBOX_REPORT, "--json"]
     try:
-        ran = subprocess.run(command, capture_output=True, timeout=SANDBOX_PATIENCE_S, check=False)
-        facts: dict[str, Any] = json.loads(ran.stdout)
+        process = subprocess.run(command, capture_output=True, timeout=SANDBOX_TIMEOUT_S, check=False)
+        facts: dict[str, Any] = json.loads(process.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
     return facts

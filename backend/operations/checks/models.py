@@ -1,7 +1,7 @@
-"""Checks of what agents and media are made with: which models are reached, with whose key, and what stands in.
+"""Checks of the models of agents and media: which are available, with which API key, and what replaces others.
 
-Nothing is asked of a provider unless a probe is wanted, and that asks for lists alone, which cost nothing. No key is
-ever part of what is said.
+Requests are sent to providers only with `probe`, and only for lists of models, which are free. The results never
+contain a key.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _MAX_NAMED: Final = 8
 
 
 def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
-    """Check which models can be used; with `probe` each endpoint that has a key is asked for its list."""
+    """Check which models can be used; `probe` requests the list of models from each endpoint that has a key."""
     try:
         known = catalog.read(Path(settings.models) if settings.models else None)
     except BadModelCatalog as error:
-        yield fail("models", error.detail, "Mend the file that PURAS_MODELS names.")
+        yield fail("models", error.detail, "Correct the file that PURAS_MODELS names.")
         return
     access = access_of(settings, known)
     for name in known.endpoints:
@@ -35,102 +35,107 @@ def checks(settings: Settings, *, probe: bool) -> Iterator[Check]:
         if models:
             yield _endpoint(access, name, models)
             if probe and access.reaches(name):
-                yield _probed(access, name, models)
+                yield _probe(access, name, models)
     yield _default(settings, known, access)
     yield _media(settings)
     yield _search(settings, access)
 
 
 def _endpoint(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Check:
-    """Return whether the instance's own jobs reach the models of one endpoint."""
+    """Return whether the jobs of the instance can use the models of one endpoint."""
     endpoint = access.endpoints[name]
     families = ", ".join(dict.fromkeys(entry.family for entry in models))
     count = f"{families}: {len(models)} model{'s' if len(models) > 1 else ''} at {endpoint.base_url}"
     if endpoint.key_env is None:
-        return ok(f"models of {name}", f"{count}, which needs no key")
+        return ok(f"models of {name}", f"{count}, without a key")
     if name in access.keys:
-        return ok(f"models of {name}", f"{count}, with the key of {endpoint.key_env}")
+        return ok(f"models of {name}", f"{count}, with the key in {endpoint.key_env}")
     return ok(
         f"models of {name}",
-        f"{count}: {endpoint.key_env} is not set, so that only projects with a key of their own reach them",
+        f"{count}: {endpoint.key_env} is not set, so that only projects with their own key can use them",
     )
 
 
 def _default(settings: Settings, known: Catalogue, access: Access) -> Check:
-    """What an agent gets that names no model."""
+    """Return the check of the model of agents that name no model."""
     problem = known.problem(settings.default_model)
     if problem:
-        return fail("default model", problem, "Set PURAS_DEFAULT_MODEL to one of them.")
+        return fail("default model", problem, "Set PURAS_DEFAULT_MODEL to one of these models.")
     entry = known.models[settings.default_model]
     if entry.endpoint is None or access.reaches(entry.endpoint):
         return ok("default model", entry.slug)
     if not access.has_any:
         return ok(
             "default model",
-            "none can be reached: agents rehearse, which is no language model and labelled so. Set ANTHROPIC_API_KEY, "
-            "or add a key to a project in the studio, under Settings, Providers",
+            "none is available: agents use the simulated model, which is no language model and is labeled as such. Set "
+            "ANTHROPIC_API_KEY, or add a key to a project in the studio, under Settings, Providers",
         )
     return warn(
         "default model",
-        f"{entry.slug} has no key, and others have: agents that name no model fail as model_key_missing",
-        f"Set {access.endpoints[entry.endpoint].key_env}, or PURAS_DEFAULT_MODEL to a model that has one.",
+        f"{entry.slug} has no key, but others do: agents that name no model fail with model_key_missing",
+        f"Set {access.endpoints[entry.endpoint].key_env}, or PURAS_DEFAULT_MODEL to a model with a key.",
     )
 
 
 def _media(settings: Settings) -> Check:
     if settings.fal_key is None:
-        return ok("media", "FAL_KEY is not set: they are made on this machine, by no model and labelled so")
-    return ok("media", f"at {settings.fal_base_url}, with the key of FAL_KEY")
+        return ok(
+            "media",
+            "FAL_KEY is not set: media are generated on this host without a model, and labeled as such",
+        )
+    return ok("media", f"at {settings.fal_base_url}, with the key in FAL_KEY")
 
 
 def _search(settings: Settings, access: Access) -> Check:
     if settings.search_url:
         host = httpx2.URL(settings.search_url).host
-        price = f"{settings.search_usd_per_1000:g} dollars a thousand"
-        return ok("web search", f"the engine at {host}, {price}, for agents and functions")
+        price = f"{settings.search_usd_per_1000:g} USD per 1,000 searches"
+        return ok("web search", f"search engine at {host}, {price}, for agents and functions")
     if "anthropic" in access.keys:
-        return ok("web search", "Claude's own, for agents whose model is Claude; PURAS_SEARCH_URL is not set")
-    return ok("web search", "none: PURAS_SEARCH_URL is not set, and Claude has no key")
+        return ok(
+            "web search", "by Anthropic, only for agents whose model is Claude; PURAS_SEARCH_URL is not set"
+        )
+    return ok("web search", "none: neither PURAS_SEARCH_URL nor a key for Claude is set")
 
 
-def _probed(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Check:
-    """What an endpoint says when it is asked for its list."""
+def _probe(access: Access, name: str, models: Sequence[CatalogueEntry]) -> Check:
+    """Return the check of the list of models of an endpoint."""
     endpoint, key = access.endpoints[name], access.keys.get(name)
-    title, remedy = f"probe of {name}", f"Set {endpoint.key_env} to a key that its provider takes."
+    title, remedy = f"probe of {name}", f"Set {endpoint.key_env} to a key that the provider accepts."
     try:
         with httpx2.Client(timeout=lists.PATIENCE_S, headers=lists.headers(endpoint, key)) as client:
             if name == lists.OPENROUTER:
-                answer = client.get(f"{endpoint.base_url}/v1/key")
-                if answer.status_code in lists.NOT_TAKEN:
-                    return fail(title, f"it does not take the key (HTTP {answer.status_code})", remedy)
-            answer = client.get(f"{endpoint.base_url}/v1/models", params={"limit": 1_000})
-    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # its text could hold what was sent
+                response = client.get(f"{endpoint.base_url}/v1/key")
+                if response.status_code in lists.NOT_TAKEN:
+                    return fail(title, f"it rejects the key (HTTP status {response.status_code})", remedy)
+            response = client.get(f"{endpoint.base_url}/v1/models", params={"limit": 1_000})
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:  # its text could contain the key
         return fail(
             title,
-            f"{endpoint.base_url} does not answer ({type(error).__name__})",
-            "Check the address and the network of this machine.",
+            f"{endpoint.base_url} does not respond ({type(error).__name__})",
+            "Check the URL and the network of this host.",
         )
-    if answer.status_code in lists.NOT_TAKEN:
-        return fail(title, f"it does not take the key (HTTP {answer.status_code})", remedy)
-    ids = lists.ids(answer.content) if answer.status_code == httpx2.codes.OK else None
+    if response.status_code in lists.NOT_TAKEN:
+        return fail(title, f"it rejects the key (HTTP status {response.status_code})", remedy)
+    ids = lists.ids(response.content) if response.status_code == httpx2.codes.OK else None
     if ids is None:
         return warn(
             title,
-            f"it answers (HTTP {answer.status_code}) and has no list of models",
-            "Whether it takes the key shows with the first job.",
+            f"it responds (HTTP status {response.status_code}), but has no list of models",
+            "The first job shows whether it accepts the key.",
         )
     return _compared(title, models, ids)
 
 
 def _compared(title: str, models: Sequence[CatalogueEntry], ids: Sequence[str]) -> Check:
     missing = lists.missing(models, ids)
-    found = f"it answers and lists {len(models) - len(missing)} of our {len(models)} models"
+    found = f"it responds and lists {len(models) - len(missing)} of the {len(models)} models of the catalog"
     if not missing:
         return ok(title, found)
     more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
     return warn(
         title,
-        f"{found}, not {', '.join(missing[:_MAX_NAMED])}{more}",
-        "They may be gone: skills that name them fail as model_refused. Name others, or give them another "
-        "'upstream_id' in the file of PURAS_MODELS.",
+        f"{found}, but not {', '.join(missing[:_MAX_NAMED])}{more}",
+        "They may have been removed: skills that use them fail with model_refused. Use other models, or change their "
+        "'upstream_id' in the file that PURAS_MODELS names.",
     )

@@ -21,13 +21,13 @@ from backend.operations import database
 from backend.operations.checks.verdict import Check, Verdict, fail, ok, warn
 from backend.operations.errors import DatabaseUnreachable
 
-OLDEST_REDIS_MAJOR = 6
+MIN_REDIS_MAJOR = 6
 _ONE: Final = text("select 1")
 START = "Start it with `puras-studio up`."
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """Check the servers that the settings name, or the embedded ones."""
+    """Check the configured servers, or the embedded ones."""
     given = settings.database_url
     database_url = given.get_secret_value() if given else postgres.attach(settings.home)
     yield from _database(database_url, is_given=given is not None)
@@ -44,8 +44,8 @@ def _database(url: str | None, *, is_given: bool) -> Iterator[Check]:
         return
     try:
         major = database.server_major(url)
-    except DatabaseUnreachable as away:
-        yield fail("PostgreSQL", away.detail, "See that the server runs and lets us in.")
+    except DatabaseUnreachable as error:
+        yield fail("PostgreSQL", error.detail, "Check that the server runs and accepts the credentials.")
         return
     found = f"{major} at {database.shown(url)}, {kind}"
     if not database.OLDEST_MAJOR <= major <= database.NEWEST_MAJOR:
@@ -60,19 +60,17 @@ def _database(url: str | None, *, is_given: bool) -> Iterator[Check]:
 
 
 def _connections(url: str) -> Check:
-    """Connect as the processes of the instance do."""
+    """Check that the processes of the instance can connect."""
     name = "connections"
     try:
         asyncio.run(_connect_as_processes(url))
     except WrongPoolerMode as error:
-        return fail(name, "the pooler works in another mode than DATABASE_URL says", error.detail)
+        return fail(name, "the mode of the pooler is not the one in DATABASE_URL", error.detail)
     except (*DatabaseUnavailable, SQLAlchemyError) as error:
         return fail(
             name, f"the processes cannot connect: {why_away(error)}", "Check DATABASE_URL and the pooler."
         )
-    pooled = (
-        "through a pooler of transactions" if pools_transactions(url) else "each with a session of its own"
-    )
+    pooled = "through a pooler in transaction mode" if pools_transactions(url) else "with their own sessions"
     return ok(name, f"the processes can connect, {pooled}")
 
 
@@ -91,23 +89,25 @@ def _migrations(url: str) -> Check:
     current, newest = migrations.current_revision(url), migrations.newest_revision()
     if current != newest:
         return fail(
-            "tables", f"at revision {current or 'none'}, this release needs {newest}", "puras-studio migrate"
+            "tables",
+            f"at revision {current or 'none'}, but this release needs {newest}",
+            "puras-studio migrate",
         )
     return ok("tables", f"at revision {current}")
 
 
 def _memory(url: str | None, model: str | None) -> Check:
-    """By what memory is searched."""
-    name, words = "memory", "searched by keys and words"
+    """Return the check of the search in memory."""
+    name, text_search = "memory", "search by key and text"
     if model is None:
-        return ok(name, f"{words}; by meaning too, once PURAS_EMBEDDINGS_URL names a model of embeddings")
+        return ok(name, f"{text_search}; semantic search needs PURAS_EMBEDDINGS_URL")
     try:
         version = None if url is None else database.vector_version(url)
     except DatabaseUnreachable:
         version = None
     if version is None:
-        return warn(name, f"{words} alone: this PostgreSQL has no pgvector", "Install pgvector there.")
-    return ok(name, f"{words}, and by meaning: {model}, pgvector {version}")
+        return warn(name, f"only {text_search}: this PostgreSQL server has no pgvector", "Install pgvector.")
+    return ok(name, f"{text_search}, and semantic search: {model}, pgvector {version}")
 
 
 def _redis(url: str | None, *, is_given: bool) -> Check:
@@ -117,17 +117,19 @@ def _redis(url: str | None, *, is_given: bool) -> Check:
     shown = make_url(url).render_as_string(hide_password=True)
     try:
         with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
-            facts = client.info("server")
+            info = client.info("server")
             is_cluster = bool(client.info("cluster").get("cluster_enabled"))
     except (redis.RedisError, OSError, ValueError) as error:
-        remedy = "See that the server runs and that REDIS_URL is right." if is_given else START
-        return fail("Redis", f"does not answer at {shown}: {error}", remedy)
-    version = str(facts["redis_version"])
-    if int(version.split(".")[0]) < OLDEST_REDIS_MAJOR:
-        return fail("Redis", f"{version} at {shown}", f"Use version {OLDEST_REDIS_MAJOR} or newer.")
+        remedy = "Check that the server runs and that REDIS_URL is correct." if is_given else START
+        return fail("Redis", f"does not respond at {shown}: {error}", remedy)
+    version = str(info["redis_version"])
+    if int(version.split(".")[0]) < MIN_REDIS_MAJOR:
+        return fail("Redis", f"{version} at {shown}", f"Use version {MIN_REDIS_MAJOR} or newer.")
     if is_cluster:
         return fail(
-            "Redis", f"a node of a cluster at {shown}", "Point REDIS_URL at a server that is not one."
+            "Redis",
+            f"a node of a cluster at {shown}",
+            "Set REDIS_URL to a server that is not part of a cluster.",
         )
-    name = f"Valkey {facts['valkey_version']}" if "valkey_version" in facts else version
+    name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else version
     return ok("Redis", f"{name} at {shown}, {kind}")

@@ -1,4 +1,4 @@
-"""What must be true before an API or worker process starts; each problem is one sentence, and no traceback."""
+"""Check the requirements of an API or worker process before it starts; each problem is one message, no traceback."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _CURRENT: Final = text("select version_num from alembic_version")
 
 
 async def require_startable(settings: Settings) -> None:
-    """Make sure that a process can start: the home is writable, the database migrated, its pooler of the right mode.
+    """Check that a process can start: the home is writable, the database migrated, its pooler in the right mode.
 
-    A database that is unavailable keeps no process from starting: the process waits for it. A newer database does not
-    either, since processes of two releases run together during an upgrade.
+    If the database is unavailable, the process starts and waits for it. It also starts with a newer database, since
+    processes of two releases run together during an upgrade.
 
     Raises:
-        HomeUnusable: The process cannot write the home.
+        HomeUnusable: The home is not writable.
         NotRunning: An embedded server is needed and does not run.
         NotMigrated: The database lacks tables of this release.
-        WrongPoolerMode: The pooler works in another mode than the URL says.
+        WrongPoolerMode: The mode of the pooler is not the one in the URL.
     """
     for former, current in former_names(os.environ).items():
         log.warning("a setting has a former name; the next release ignores it", setting=former, use=current)
@@ -52,7 +52,7 @@ async def _require_migrated(database: Database) -> None:
     try:
         async with database.reading() as reader:
             found = (await reader.execute(_CURRENT)).scalar_one_or_none()
-    except ProgrammingError:  # there is no such table
+    except ProgrammingError:  # the table does not exist
         raise NotMigrated from None
     if found is None or found in revisions.outdated():
         raise NotMigrated
@@ -63,10 +63,10 @@ def _require_writable(home: Path) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise HomeUnusable(
-            f"PURAS_HOME {home} cannot be created: {error.strerror}. Set it to a folder that this user can write."
+            f"PURAS_HOME {home} cannot be created: {error.strerror}. Set it to a folder that this user can create."
         ) from error
     if not os.access(home, os.W_OK | os.X_OK):
         raise HomeUnusable(
-            f"PURAS_HOME {home} cannot be written by user ID {os.geteuid()}. Set it to a folder that can be, or "
-            "change its owner or mount it writable."
+            f"PURAS_HOME {home} is not writable by user ID {os.geteuid()}. Set it to a writable folder, change its "
+            "owner, or mount it writable."
         )

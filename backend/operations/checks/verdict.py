@@ -1,4 +1,4 @@
-"""What a check says."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """How bad it is."""
+    """The severity of a result."""
 
     OK = "ok"
     WARN = "warn"
-    """It works, but less well or less safely than it could."""
+    """It works, but less well or less securely than possible."""
     FAIL = "fail"
-    """It keeps the instance from working."""
+    """The instance cannot work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     verdict: Verdict
     found: str
     remedy: str = ""
-    """What to do; empty when nothing needs to be done."""
+    """How to fix the problem; empty if there is none."""
 
 
 def ok(name: str, found: str) -> Check:
-    """Return a finding without a problem."""
+    """Return a result without a problem."""
     return Check(name, Verdict.OK, found)
 
 
 def warn(name: str, found: str, remedy: str) -> Check:
-    """It works, but could be better."""
+    """Return the result that something should be improved."""
     return Check(name, Verdict.WARN, found, remedy)
 
 
 def fail(name: str, found: str, remedy: str) -> Check:
-    """It does not work."""
+    """Return the result that something does not work."""
     return Check(name, Verdict.FAIL, found, remedy)

@@ -1,7 +1,7 @@
-"""Renders the demo's photograph: `python -m backend.operations.demo.image FILE`.
+"""Render the photograph of the demo: `python -m backend.operations.demo.image FILE`.
 
-A scene of our own in six megapixels, as a phone held upright stores it: lying on its side, with EXIF that says so.
-A program of its own, so that `up` does not carry the memory of it for weeks.
+It has six megapixels, and is stored like the photograph of a phone in portrait mode: rotated, with the orientation in
+EXIF. It is a separate program, so that `up` does not keep its memory.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter
 
 WIDTH, HEIGHT = 2000, 3000
 HORIZON = 1750
-SUN = (1330, 1180, 150)  # centre and radius
+SUN = (1330, 1180, 150)  # center and radius
 QUALITY = 90
-EDGE = 76  # what is left of a radial gradient at the edges of its square
+EDGE = 76
+"""Level of a radial gradient at the edges of its square."""
 TURN_CLOCKWISE_TO_VIEW = 6  # EXIF orientation
 TAKEN_AT = "2026:09:21 18:42:07"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the photograph to the file that is named."""
+    """Write the photograph to the file in the arguments."""
     target = Path((arguments if arguments is not None else sys.argv[1:])[0])
     scene = _film(_scene())
     stored = scene.transpose(Image.Transpose.ROTATE_90)
@@ -45,7 +46,7 @@ def _exif() -> Image.Exif:
 
 
 def _scene() -> Image.Image:
-    """Evening by a lake: sky, sun, four ranges of hills, water with the sun's path."""
+    """Return the scene: sky, sun, four ranges of hills, and water with the reflection of the sun."""
     scene = Image.new("RGB", (WIDTH, HEIGHT))
     scene.paste(_fade((28, 42, 94), (255, 176, 112), HORIZON), (0, 0))
     scene.paste(_fade((214, 130, 96), (18, 30, 62), HEIGHT - HORIZON), (0, HORIZON))
@@ -76,8 +77,8 @@ def _glow() -> Image.Image:
 
 
 def _ridge(distance: int) -> list[tuple[float, float]]:
-    """Return the outline of a range of hills, nearer ones lower and rougher."""
-    chance = Random(distance)  # noqa: S311 - a picture, the same each time
+    """Return the outline of a range of hills; near ones are lower and rougher."""
+    chance = Random(distance)  # noqa: S311 - an image, the same each time
     waves = [
         (chance.uniform(0.6, 1.4) * 2**octave, chance.uniform(0, math.tau), 0.55**octave)
         for octave in range(8)
@@ -93,7 +94,7 @@ def _ridge(distance: int) -> list[tuple[float, float]]:
 
 
 def _glitter(brush: ImageDraw.ImageDraw) -> None:
-    chance = Random(7)  # noqa: S311 - a picture, the same each time
+    chance = Random(7)  # noqa: S311 - an image, the same each time
     for _ in range(5200):
         depth = chance.random() ** 1.5
         y = HORIZON + 6 + depth * (HEIGHT - HORIZON - 12)
@@ -104,7 +105,7 @@ def _glitter(brush: ImageDraw.ImageDraw) -> None:
 
 
 def _film(scene: Image.Image) -> Image.Image:
-    """Soften the edges and add grain: real pictures have no flat areas."""
+    """Soften the edges and add grain, since real photographs have no flat areas."""
     grain = Image.effect_noise((WIDTH, HEIGHT), 22).convert("RGB")
     grey = Image.new("RGB", scene.size, (128, 128, 128))
     return ImageChops.overlay(scene.filter(ImageFilter.GaussianBlur(1.2)), Image.blend(grey, grain, 0.5))

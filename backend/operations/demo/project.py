@@ -1,7 +1,7 @@
-"""What `up --demo` adds: a project with the starter skillpack, and a first job on a real photograph.
+"""Create the demo of `up --demo`: a project with the starter skillpack, and a first job on a photograph.
 
-All of it but the project itself goes over REST, the way any app would. On a home that has it already nothing is made
-a second time.
+Everything except the project is created over REST, as any application would do it. In a home that already has the
+demo, nothing is created again.
 """
 
 from __future__ import annotations
@@ -38,20 +38,21 @@ CREDIT_MICROS = 25_000_000
 STARTER = Path(__file__).parents[3] / "skills_kit" / "templates" / "starter"
 SKILL = "thumbnail"
 PHOTOGRAPH = "demo/lake.jpg"
-ENDED = ("succeeded", "failed", "cancelled")
-JOB_PATIENCE_S = 300.0  # the first job builds the skill's environment
+FINAL_STATUSES = ("succeeded", "failed", "cancelled")
+JOB_TIMEOUT_S = 300.0
+"""The first job builds the environment of the skill."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What a newcomer goes on with."""
+class DemoAccess:
+    """The key of the demo project, and an example request."""
 
     api_key: str = field(repr=False)
     curl: str
 
 
-async def show(settings: Settings) -> Shown:
-    """Create the demo project with its skills and its photograph where they are missing, and run a job on it.
+async def create_demo(settings: Settings) -> DemoAccess:
+    """Create the missing parts of the demo project, its skills and its photograph, and run a job.
 
     Raises:
         DemoFailed: A part could not be created, or the job did not succeed.
@@ -61,14 +62,14 @@ async def show(settings: Settings) -> Shown:
     await _deploy(rest)
     await _upload_photograph(rest)
     await _run_first_job(rest)
-    return Shown(api_key=api_key, curl=_curl(settings, api_key))
+    return DemoAccess(api_key=api_key, curl=_curl(settings, api_key))
 
 
 async def _api_key(settings: Settings) -> str:
-    """Return the demo project's key: the one kept in the home, or a new one where that is lost or revoked."""
-    kept = settings.home / KEY_FILE
-    if kept.exists():
-        api_key = kept.read_text(encoding="ascii").strip()
+    """Return the key of the demo project: the stored one, or a new one if that is lost or revoked."""
+    key_file = settings.home / KEY_FILE
+    if key_file.exists():
+        api_key = key_file.read_text(encoding="ascii").strip()
         try:
             await Rest(settings.local_url, api_key).get("/v1/me")
         except DemoFailed as error:
@@ -77,7 +78,7 @@ async def _api_key(settings: Settings) -> str:
         else:
             return api_key
     api_key = await _new_api_key(settings)
-    _keep(kept, api_key)
+    _store_key(key_file, api_key)
     return api_key
 
 
@@ -99,19 +100,21 @@ async def _project_id(settings: Settings) -> UUID | None:
         return await session.scalar(query)
 
 
-def _keep(file: Path, api_key: str) -> None:
+def _store_key(file: Path, api_key: str) -> None:
     file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as kept:
-        kept.write(f"{api_key}\n")
+    with os.fdopen(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii"
+    ) as key_file:
+        key_file.write(f"{api_key}\n")
 
 
 async def _deploy(rest: Rest) -> None:
-    """Deploy the starter skillpack where nothing is deployed yet; what people have deployed since stays."""
+    """Deploy the starter skillpack, unless a skillpack was deployed already."""
     if await rest.get("/v1/deployments?limit=1"):
         return
     if not STARTER.is_dir():
         raise DemoFailed(
-            f"The starter skillpack is not at {STARTER}. Run this from a checkout of the repository."
+            f"The starter skillpack does not exist at {STARTER}. Run the command in a checkout of the repository."
         )
     bundle = await asyncio.to_thread(pack, STARTER)
     made = await rest.upload(
@@ -143,20 +146,20 @@ def _photograph() -> bytes:
 async def _run_first_job(rest: Rest) -> None:
     submission = {"skill": SKILL, "inputs": {"image": PHOTOGRAPH}, "source": "demo"}
     job = await rest.post("/v1/jobs?wait=true&timeout=55", submission)
-    deadline = time.monotonic() + JOB_PATIENCE_S
-    while job["status"] not in ENDED and time.monotonic() < deadline:
+    deadline = time.monotonic() + JOB_TIMEOUT_S
+    while job["status"] not in FINAL_STATUSES and time.monotonic() < deadline:
         await asyncio.sleep(0.25)
         job = await rest.get(f"/v1/jobs/{job['id']}")
-    facts: dict[str, Any] = {"job_id": job["id"], "skill": SKILL, "version": job["deployment_version"]}
+    fields: dict[str, Any] = {"job_id": job["id"], "skill": SKILL, "version": job["deployment_version"]}
     if job["status"] != "succeeded":
         raise DemoFailed(
             f"Job {job['id']} is {job['status']}: {job.get('error') or job.get('waiting_reason') or 'no reason given'}",
-            **facts,
+            **fields,
         )
     result = job["result"]
     log.info(
         "first job succeeded",
-        **facts,
+        **fields,
         photograph=f"{result['width']} x {result['height']} {result['format']}",
         thumbnail=result["thumbnail"],
     )

@@ -1,4 +1,4 @@
-"""The REST API as the demo uses it: the way that any app would, with nothing but a key."""
+"""A client of the REST API for the demo, which only needs an API key, like any application."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ TIMEOUT_S = 120
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """An instance and a key of one of its projects."""
+    """An instance, and an API key of one of its projects."""
 
     base_url: str
     api_key: str = field(repr=False)
 
     async def get(self, path: str) -> Any:
-        """Return the JSON that the path answers with.
+        """Return the JSON response of a GET request.
 
         Raises:
-            DemoFailed: It answers with an error, or not at all.
+            DemoFailed: The response is an error, or there is none.
         """
         return await asyncio.to_thread(self._send, "GET", path, None, "")
 
     async def post(self, path: str, body: dict[str, Any]) -> Any:
-        """What the path answers to a JSON body.
+        """Return the JSON response of a POST request with a JSON body.
 
         Raises:
-            DemoFailed: It answers with an error, or not at all.
+            DemoFailed: The response is an error, or there is none.
         """
         return await asyncio.to_thread(
             self._send, "POST", path, json.dumps(body).encode(), "application/json"
         )
 
     async def upload(self, path: str, name: str, content: bytes, fields: dict[str, str]) -> Any:
-        """What the path answers to a form with one file, in the part `name`.
+        """Return the JSON response of a form with one file, in the part `name`.
 
         Raises:
-            DemoFailed: It answers with an error, or not at all.
+            DemoFailed: The response is an error, or there is none.
         """
         boundary = secrets.token_hex(16)
         body = _form(boundary, name, content, fields)
@@ -57,19 +57,19 @@ class Rest:
         headers = {"Authorization": f"Bearer {self.api_key}"}
         if body is not None:
             headers["Content-Type"] = content_type
-        address = self.base_url + quote(path, safe="/?&=")
-        request = urllib.request.Request(address, data=body, headers=headers, method=method)  # noqa: S310 - ours
+        url = self.base_url + quote(path, safe="/?&=")
+        request = urllib.request.Request(url, data=body, headers=headers, method=method)  # noqa: S310 - of this instance
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - our own http address
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310 - of this instance
+                return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
-                said = error.read(2000).decode(errors="replace")
+                detail = error.read(2000).decode(errors="replace")
             raise DemoFailed(
-                f"{method} {path} answered {error.code}: {said}", status_code=error.code
+                f"{method} {path} returned status {error.code}: {detail}", status_code=error.code
             ) from error
         except (OSError, ValueError) as error:
-            raise DemoFailed(f"{method} {path} was not answered: {error}") from error
+            raise DemoFailed(f"{method} {path} returned no response: {error}") from error
 
 
 def _form(boundary: str, name: str, content: bytes, fields: dict[str, str]) -> bytes:

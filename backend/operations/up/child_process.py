@@ -28,7 +28,7 @@ class CannotStart(PurasError):
     """A process cannot start with its settings. It has printed the reason."""
 
     code = "cannot_start"
-    message = "The process of {name} cannot start. The line before this one says why."
+    message = "The process of {name} cannot start. The previous line has the reason."
     name: str = field(in_body=False)
 
 

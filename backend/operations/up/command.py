@@ -60,7 +60,7 @@ def up(
 
 
 async def run(settings: Settings, *, demo: bool, quiet: bool = False) -> None:
-    """Run the instance until SIGTERM or SIGINT, then stop all of it; a second signal kills what still runs.
+    """Run the instance until SIGTERM or SIGINT, then stop all of it; a second signal kills the remaining processes.
 
     Raises:
         PurasError: The instance cannot start.
@@ -101,7 +101,9 @@ class _Signals:
         now = time.monotonic()
         if not self.stop.is_set():
             self._first_at = now
-            log.info("stopping; another signal kills what still runs", signal=signal.Signals(number).name)
+            log.info(
+                "stopping; another signal kills the remaining processes", signal=signal.Signals(number).name
+            )
             self.stop.set()
         elif now - self._first_at >= REPEATED_SIGNAL_S:
             self.hurry.set()
@@ -136,7 +138,7 @@ async def _serve(
     try:
         await _until_stopped(signals.stop, tasks_to_run)
     finally:
-        progress_lines.note("Stopping; another Ctrl-C kills what still runs.")
+        progress_lines.note("Stopping; another Ctrl-C kills the remaining processes.")
         timeout_s = min(settings.drain_s + 3, MAX_STOP_TIMEOUT_S)
         await asyncio.gather(*(child.end(signals.hurry, timeout_s=timeout_s) for child in children))
         killed = orphans.end_all(spared=embedded.pids(settings))
@@ -196,7 +198,7 @@ async def _keep_servers(settings: Settings) -> None:
                     await asyncio.to_thread(start, settings.home)
                     log.info("embedded server restarted", server=name)
                 except PurasError as error:
-                    log.error("embedded server does not start, trying again", server=name, why=error.detail)
+                    log.error("embedded server did not start; retrying", server=name, why=error.detail)
 
 
 async def _keep_reaping(orphans: Orphans) -> None:

@@ -22,7 +22,7 @@ def child_environment(settings: Settings, servers: Servers) -> dict[str, str]:
 
 
 def configured() -> Settings:
-    """Return the settings of this instance, with logging set up as they say."""
+    """Return the settings of this instance, after setting up logging."""
     options = settings()
     logs.configure(options.log_level, options.log_format)
     return options

@@ -72,7 +72,7 @@ def _has_dead_child() -> bool:
 
 class _Process:
     def __init__(self, status: str) -> None:
-        head, _, rest = status.rpartition(")")  # the name between the brackets may hold anything
+        head, _, rest = status.rpartition(")")  # the name in the brackets may contain any characters
         fields = rest.split()
         self.pid = int(head.split(" ", 1)[0])
         self.is_dead = fields[0] in "ZX"

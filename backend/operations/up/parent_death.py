@@ -19,7 +19,7 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:
             sys.exit("The process that started this one has ended already.")
-    os.execvp(command[0], command)  # noqa: S606 - the command is ours, and no shell is wanted
+    os.execvp(command[0], command)  # noqa: S606 - a command of this project, without a shell
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def quiet(settings: Settings) -> Iterator[Progress]:
     os.dup2(log, 2)
     os.close(log)
     if settings.log_format == "auto":
-        os.environ["PURAS_LOG_FORMAT"] = "console"  # the children read it: the file is for people
+        os.environ["PURAS_LOG_FORMAT"] = "console"  # for the children: users read the file
         logs.configure(settings.log_level, "console")
     try:
         yield progress

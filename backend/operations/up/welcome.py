@@ -81,7 +81,7 @@ async def _until_ready(url: str, shown: Progress) -> None:
     while (status := await asyncio.to_thread(_ready, url)) is not None:
         if time.monotonic() - waiting_since > REMIND_S:
             log.warning("not ready yet", url=url, status=status)
-            shown.note(f"not ready yet, still trying: {status} (logs: {shown.log_file})")
+            shown.note(f"not ready yet, retrying: {status} (logs: {shown.log_file})")
             waiting_since = time.monotonic()
         await asyncio.sleep(POLL_S)
 
@@ -89,7 +89,7 @@ async def _until_ready(url: str, shown: Progress) -> None:
 def _ready(url: str) -> str | None:
     """Return `None` when the instance is ready, else its response or the error."""
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own http address
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - of this instance
             return None
     except urllib.error.HTTPError as error:
         with error:
@@ -118,7 +118,7 @@ async def _demo_lines(settings: Settings, servers: Servers, shown: Progress) -> 
     demo = await asyncio.to_thread(importlib.import_module, "backend.operations.demo.project")
     try:
         with shown.stage("Demo", "first job succeeded"):
-            demo_project = await demo.show(settings)
+            demo_project = await demo.create_demo(settings)
     except PurasError as error:
         log.error("demo failed", why=error.detail)
         return [f"The demo failed: {error.detail}"]

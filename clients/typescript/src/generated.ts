@@ -1593,34 +1593,34 @@ export interface Me {
   workspace_id?: string | null;
 }
 
-/** One call of a model for media. */
+/** One call of a media model. */
 export interface MediaCreate {
   /**
-   * By verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame, refs,
-   * lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
+   * The inputs of the verb. `image`: prompt, refs, aspect_ratio, resolution, n. `video`: prompt, image, last_frame,
+   * refs, lipsync_audio, duration, aspect_ratio, resolution, audio. `audio`: text, voice, language, stability,
    * similarity_boost, style, speed. `transcribe`: audio, keyterms, language.
    */
   inputs?: Record<string, unknown> | null;
-  /** Has to be the job that the token is of; may be left out. */
+  /** Must be the job of the token; may be omitted. */
   job_id?: string | null;
-  /** The same as `verb`, from older clients; `auto` and what is no verb says nothing. */
+  /** The same as `verb`, from older clients; `auto` and other values that are not a verb are ignored. */
   kind?: string | null;
   /**
-   * A family (`google/nano-banana`), its last part alone, or `auto`, as without it: the skill's own choice, else the
-   * instance's.
+   * A model (`google/nano-banana`), the last part of its name, or `auto`, which is the default: the model of the
+   * skill, otherwise that of the instance.
    */
   model?: string | null;
-  /** A folder of the drive, where `output_path` names none. */
+  /** A folder of the drive, used without `output_path`. */
   output_dir?: string | null;
-  /** Where the file goes in the drive; a folder with a slash at its end. */
+  /** The path of the file in the drive; a folder ends with a slash. */
   output_path?: string | null;
-  /** Taken from older clients and not needed: what was made is found without it. */
+  /** Accepted from older clients and ignored: the response contains the result. */
   output_url_path?: string | null;
-  /** Taken from older clients: what is made is always kept in the drive. */
+  /** Accepted from older clients and ignored: generated media are always stored in the drive. */
   persist?: boolean | null;
-  /** What to make; none: what the model makes. */
+  /** The kind of media to generate. Null: determined by the model. */
   verb?: "image" | "video" | "audio" | "transcribe" | null;
-  /** Has to be the job's own project; may be left out. */
+  /** Must be the project of the job; may be omitted. */
   workspace_id?: string | null;
 }
 
@@ -1649,7 +1649,7 @@ export type MediaEvent = EventRead & ({
   type: "media";
 });
 
-/** What else there is to say. */
+/** Further information about the result. */
 export interface MediaMeta {
   warnings?: string[];
 }
@@ -1676,25 +1676,25 @@ export interface MediaRateHere {
   with_audio_micros?: number | null;
 }
 
-/** What was made. */
+/** The generated media. */
 export interface MediaRead {
   billed_micros: number;
   billed_usd: number;
-  /** None: a transcript has no file. */
+  /** Null for a transcript, which has no file. */
   drive_path?: string | null;
-  /** Of several images, all. */
+  /** The paths of all images, if there are several. */
   drive_paths?: string[];
   kind: "image" | "video" | "audio";
-  /** `local`: made on this machine, by no model. */
+  /** `local`: generated on this host, not by a model. */
   label?: string;
   language_code?: string | null;
   meta?: MediaMeta;
   model: string;
-  /** Opens the first file for an hour. */
+  /** A URL of the first file, valid for an hour. */
   output_url?: string | null;
-  /** Of the provider. */
+  /** The request ID of the provider. */
   request_id?: string;
-  /** Of a transcript. */
+  /** The text of a transcript. */
   text?: string | null;
   words?: Record<string, unknown>[] | null;
 }
@@ -2106,19 +2106,19 @@ export interface PricingRead {
 
 /** The provider's response to a request for its list of models. */
 export interface ProbeRead {
-  /** The same as a sentence. */
+  /** The result as text. */
   found: string;
   /** `ok`: the key is accepted. `warn`: something needs attention. `fail`: jobs cannot use the models. */
   verdict: "ok" | "warn" | "fail";
 }
 
-/** An error: its description, its code, and the values that belong to it. */
+/** An error: its description, its code, and further fields. */
 export interface Problem {
   /** The error code. Its meaning never changes. */
   code: string;
-  /** What went wrong, with which thing, and what to do next. */
+  /** What failed, which value, and how to fix it. */
   detail: string;
-  /** Of a 422: everything that is wrong, each with its place. */
+  /** With status 422: all problems, each with its path. */
   errors?: {
     message: string;
     /** `inputs.size`, `query.limit`, `items[0].name`. */
@@ -2126,7 +2126,7 @@ export interface Problem {
   }[];
   /** The code before 0.2, if the code was renamed. Removed in 0.3. */
   former_code?: string;
-  /** By which the operator finds the request in the log. */
+  /** The ID with which the operator finds the request in the log. */
   request_id?: string;
   [name: string]: unknown;
 }
@@ -3817,7 +3817,7 @@ export type WebhookSecretAnswer = WebhookSecretRead;
 /** @deprecated Use `WorkerRead`. */
 export type WorkerAnswer = WorkerRead;
 
-/** Every operation of the API, by its name there. */
+/** Every operation of the API, by its name in the OpenAPI document. */
 export class Api {
   constructor(private readonly transport: Transport) {}
 

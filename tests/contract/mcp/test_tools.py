@@ -191,7 +191,7 @@ async def test_the_documentation_is_listed_searched_and_read(project: Project) -
         assert all(page["text"] for page in found)
         page = (await call(client, "docs", page="settings"))["pages"][0]
         assert page["text"].startswith("# Settings")
-        assert "no page" in await refusal(client, "docs", page="nowhere")
+        assert "does not exist" in await refusal(client, "docs", page="nowhere")
         assert "not a valid ID or name" in await refusal(client, "docs", page="../README")
 
 

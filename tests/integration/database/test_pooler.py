@@ -293,11 +293,11 @@ async def test_the_doctor_knows_the_pooler_and_what_the_role_lacks_behind_it(
         return {check.name: f"{check.verdict}: {check.found} {check.remedy}" for check in checks}
 
     alone = told(database_url=pooled_url)
-    assert alone["way to the database"].startswith("warn: a pooler of transactions, also for migrations")
-    assert "alter role current_user set lock_timeout = '15s'" in alone["time limits of statements"]
+    assert alone["database connection"].startswith("warn: a pooler in transaction mode, also for migrations")
+    assert "alter role current_user set lock_timeout = '15s'" in alone["statement timeouts"]
     both = told(database_url=pooled_url, database_direct_url=database_url)
-    assert both["way to the database"].startswith("ok: a pooler of transactions, past it")
+    assert both["database connection"].startswith("ok: a pooler in transaction mode, direct")
     direct = told(database_url=database_url)
-    assert direct["way to the database"].startswith("ok: direct")
-    assert direct["line to the database"].startswith("ok: on this machine")
-    assert "time limits of statements" not in direct
+    assert direct["database connection"].startswith("ok: direct")
+    assert direct["database encryption"].startswith("ok: on this host")
+    assert "statement timeouts" not in direct

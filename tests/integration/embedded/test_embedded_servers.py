@@ -140,7 +140,7 @@ def test_failed_start_shows_the_end_of_the_log(home: Path, monkeypatch: pytest.M
     postgres.stop(home)
     with (home / "postgres" / "data" / "postgresql.conf").open("a", encoding="utf-8") as file:
         file.write("no_such_setting = on\n")
-    monkeypatch.setattr(postgres, "START_PATIENCE_S", 0.1)
+    monkeypatch.setattr(postgres, "START_TIMEOUT_S", 0.1)
     with pytest.raises(ServerDidNotStart, match="no_such_setting"):
         postgres.start(home)
 
@@ -179,7 +179,7 @@ def test_home_of_somebody_else_is_refused(open_folder: Path) -> None:
     home = open_folder / "home"
     home.mkdir()
     os.chown(home, 65534, 65534)
-    with pytest.raises(HomeUnusable, match="belongs to user id 65534"):
+    with pytest.raises(HomeUnusable, match="belongs to user ID 65534"):
         postgres.start(home)
 
 

@@ -79,7 +79,7 @@ class Source:
 
 
 async def restoring(settings: Settings, path: Path) -> restore.Restored:
-    return await restore.restore(settings, path, without_keys=False, tell=lambda told: None)
+    return await restore.restore(settings, path, without_keys=False, report=lambda told: None)
 
 
 def give_keys(source: Source, target: Up) -> None:

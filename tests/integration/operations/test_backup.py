@@ -89,7 +89,7 @@ def test_any_tar_program_opens_a_backup(source: Source, tmp_path: Path) -> None:
 
 def test_a_backup_never_takes_the_place_of_a_file(source: Source) -> None:
     answer = source.up.run("backup", str(source.plain))
-    assert (answer.returncode, "exists already" in answer.stderr) == (1, True)
+    assert (answer.returncode, "already exists" in answer.stderr) == (1, True)
     into_folder = source.up.json("backup", str(source.up.folder))
     assert Path(into_folder["path"]).parent == source.up.folder
     Path(into_folder["path"]).unlink()
@@ -126,7 +126,7 @@ def test_a_bundle_that_the_storage_has_lost_is_told_and_hinders_nobody(source: S
     finally:
         aside.rename(bundle)
     assert answer.returncode == 0
-    assert f"1 bundles are in the database and not in the storage ({bundle.stem[:12]})" in answer.stdout
+    assert f"1 bundles are in the database, but not in the storage ({bundle.stem[:12]})" in answer.stdout
     assert target.json("restore", str(path))["missing_bundles"] == [bundle.stem]
 
 
@@ -143,7 +143,7 @@ def test_a_locked_file_is_reported_and_the_others_are_in_the_backup(source: Sour
 
 
 async def test_what_holds_something_is_not_restored_into(source: Source, target: Up) -> None:
-    with pytest.raises(NotEmpty, match=r"holds .*postgres"):
+    with pytest.raises(NotEmpty, match=r"contains .*postgres"):
         await restoring(source.settings, source.with_keys)
     target.home.mkdir()
     (target.home / "notes.txt").touch()
@@ -190,7 +190,7 @@ async def test_a_full_disk_is_told_before_anything_is_written(source: Source, ta
     mounted(small)
     try:
         with pytest.raises(DiskFull, match="MiB free"):
-            await backup.make(source.settings, small / "b.tar.gz", with_keys=False, tell=print)
+            await backup.make(source.settings, small / "b.tar.gz", with_keys=False, report=print)
         with pytest.raises(DiskFull, match="MiB free"):
             await restoring(Settings(home=small / "home"), source.with_keys)
         assert list((small / "home").iterdir()) == []
@@ -208,7 +208,7 @@ async def test_a_backup_needs_a_place(source: Source, tmp_path: Path) -> None:
     with pytest.raises(ArchiveDamaged, match="not a whole archive of ours"):
         restore.check(source.settings, tmp_path / "text.tar.gz")
     with pytest.raises(BackupExists):
-        await backup.make(source.settings, tmp_path / "text.tar.gz", with_keys=False, tell=print)
+        await backup.make(source.settings, tmp_path / "text.tar.gz", with_keys=False, report=print)
 
 
 def mounted(folder: Path) -> None:

@@ -44,8 +44,8 @@ def test_without_a_key_agents_rehearse_and_the_doctor_says_so_without_a_warning(
     checks = told(tmp_path)
     assert {str(check.verdict) for check in checks.values()} == {"ok"}
     assert "ANTHROPIC_API_KEY is not set" in checks["models of anthropic"].found
-    assert "agents rehearse" in checks["default model"].found
-    assert "on this machine" in checks["media"].found
+    assert "agents use the simulated model" in checks["default model"].found
+    assert "on this host" in checks["media"].found
     assert checks["web search"].found.startswith("none")
 
 
@@ -53,9 +53,9 @@ def test_with_keys_it_says_whose_and_never_shows_them(tmp_path: Path) -> None:
     key = SecretStr(KEY)
     engine = "https://search.example.org/?key=hidden-0123456789"
     checks = told(tmp_path, anthropic_api_key=key, fal_key=key, search_url=engine, search_usd_per_1000=5)
-    assert checks["models of anthropic"].found.endswith("with the key of ANTHROPIC_API_KEY")
+    assert checks["models of anthropic"].found.endswith("with the key in ANTHROPIC_API_KEY")
     assert checks["default model"].found == "claude/sonnet-4-6"
-    assert "the engine at search.example.org, 5 dollars a thousand" in checks["web search"].found
+    assert "search engine at search.example.org, 5 USD per 1,000 searches" in checks["web search"].found
     for secret in (KEY, "hidden"):
         assert secret not in str(checks)
 
@@ -85,13 +85,13 @@ def test_a_probe_asks_for_lists_alone_and_tells_what_is_gone(tmp_path: Path) -> 
         assert asked == []
         probed = told(tmp_path, probe=True, **over)["probe of anthropic"]
         assert (str(probed.verdict), asked) == ("warn", ["/v1/models"])
-        assert f"lists {len(claude) - 1} of our {len(claude)} models, not claude/opus-4-5" in probed.found
+        assert f"lists {len(claude) - 1} of the {len(claude)} models of the catalog, but not claude/opus-4-5" in probed.found
         over["anthropic_api_key"] = SecretStr("sk-wrong-0123456789")
         refused = told(tmp_path, probe=True, **over)["probe of anthropic"]
-        assert (str(refused.verdict), refused.found) == ("fail", "it does not take the key (HTTP 401)")
+        assert (str(refused.verdict), refused.found) == ("fail", "it rejects the key (HTTP status 401)")
         assert "sk-wrong" not in str(refused)
     away = told(tmp_path, probe=True, **over)["probe of anthropic"]
-    assert (str(away.verdict), "does not answer (ConnectError)" in away.found) == ("fail", True)
+    assert (str(away.verdict), "does not respond (ConnectError)" in away.found) == ("fail", True)
 
 
 @pytest.mark.parametrize("answer", ["<html>", '{"data": 3}', "[]"])
@@ -106,5 +106,5 @@ def test_an_endpoint_without_a_list_is_no_failure(tmp_path: Path, answer: str) -
             "context_tokens = 32000\nmost_output_tokens = 8000\n"
         )
         checks = told(tmp_path, probe=True, models=str(file))
-    assert checks["models of local"].found.endswith("which needs no key")
+    assert checks["models of local"].found.endswith("without a key")
     assert str(checks["probe of local"].verdict) == "warn"

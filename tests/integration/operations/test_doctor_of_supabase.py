@@ -88,13 +88,13 @@ def test_a_key_that_is_refused_and_an_address_where_nobody_is_are_told(
     supabase: SupabaseServer, tmp_path: Path
 ) -> None:
     checks = told(supabase, tmp_path, supabase_service_key=SecretStr("sb_secret_of_another"))
-    assert (checks["Supabase storage"].verdict, "refuses the key" in checks["Supabase storage"].found) == (
+    assert (checks["Supabase storage"].verdict, "rejects the key" in checks["Supabase storage"].found) == (
         "fail",
         True,
     )
     assert "sb_secret_of_another" not in str(checks)
     checks = told(supabase, tmp_path, supabase_url="http://127.0.0.1:1")
-    assert (checks["Supabase storage"].verdict, "does not answer" in checks["Supabase storage"].found) == (
+    assert (checks["Supabase storage"].verdict, "does not respond" in checks["Supabase storage"].found) == (
         "fail",
         True,
     )
@@ -121,15 +121,15 @@ def test_an_older_key_tells_what_it_is_and_when_it_ends(supabase: SupabaseServer
         ({"SUPABASE_SERVICE_KEY": "sb_publishable_x"}, "of another kind"),
         ({"SUPABASE_SERVICE_KEY": jwt("anon")}, "of another kind"),
         ({"SUPABASE_SERVICE_KEY": jwt("authenticated")}, "of another kind"),
-        ({"SUPABASE_SERVICE_KEY": None}, "Set both, or neither"),
-        ({"SUPABASE_SERVICE_KEY": "sb_secret_a b"}, "spaces or other letters"),
-        ({"SUPABASE_URL": None}, "Set both, or neither"),
-        ({"SUPABASE_URL": "http://abc.supabase.co"}, "must begin with https://"),
-        ({"SUPABASE_URL": "abc.supabase.co"}, "must be an https:// address"),
-        ({"SUPABASE_URL": "https://user:pw@abc.supabase.co"}, "address alone"),
-        ({"SUPABASE_URL": "https://abc.supabase.co/storage/v1"}, "address alone"),
-        ({"PURAS_SUPABASE_DRIVE_BUCKET": "../x"}, "cannot have that name"),
-        ({"PURAS_SUPABASE_DRIVE_BUCKET": BUNDLES}, "named twice"),
+        ({"SUPABASE_SERVICE_KEY": None}, "Set both or neither"),
+        ({"SUPABASE_SERVICE_KEY": "sb_secret_a b"}, "contains characters"),
+        ({"SUPABASE_URL": None}, "Set both or neither"),
+        ({"SUPABASE_URL": "http://abc.supabase.co"}, "must start with https://"),
+        ({"SUPABASE_URL": "abc.supabase.co"}, "must be an https:// URL"),
+        ({"SUPABASE_URL": "https://user:pw@abc.supabase.co"}, "only the URL of the project"),
+        ({"SUPABASE_URL": "https://abc.supabase.co/storage/v1"}, "only the URL of the project"),
+        ({"PURAS_SUPABASE_DRIVE_BUCKET": "../x"}, "is not valid"),
+        ({"PURAS_SUPABASE_DRIVE_BUCKET": BUNDLES}, "used twice"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_before_anything_is_asked(
@@ -188,5 +188,5 @@ def test_a_setting_that_is_wrong_is_one_sentence_for_the_operator(tmp_path: Path
         timeout=100,
     )
     assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
-    assert "SUPABASE_URL must begin with https://" in ran.stderr
+    assert "SUPABASE_URL must start with https://" in ran.stderr
     assert "sb_secret_zzzzzz" not in ran.stderr

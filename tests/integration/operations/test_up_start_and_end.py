@@ -84,7 +84,7 @@ def test_commands_say_when_nothing_runs(up: Up) -> None:
 
 def test_doctor_before_the_first_start_says_how_to_start(up: Up) -> None:
     told = up.run("doctor")
-    assert "`puras-studio up` makes it" in told.stdout
+    assert "`puras-studio up` creates it" in told.stdout
     assert "warn  PostgreSQL: embedded, not running" in told.stdout
 
 
