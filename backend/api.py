@@ -21,7 +21,7 @@ from backend.execution.approvals.api import router as approvals
 from backend.execution.jobs.activity_api import router as activity
 from backend.execution.jobs.api import router as jobs
 from backend.execution.jobs.events_api import router as events
-from backend.execution.jobs.forks.api import router as going_on
+from backend.execution.jobs.forks.api import router as forks
 from backend.execution.jobs.subjobs.api import router as subagents
 from backend.execution.schedules.api import router as schedules
 from backend.identity.api_keys.api import router as api_keys
@@ -48,7 +48,7 @@ router.include_router(activity)  # before the jobs, whose routes would match `ac
 router.include_router(jobs)  # early: routes are tried in order, and these get the most requests
 router.include_router(events)
 router.include_router(subagents)
-router.include_router(going_on)
+router.include_router(forks)
 router.include_router(approvals)
 router.include_router(evals)
 router.include_router(auth)

@@ -18,7 +18,7 @@ from backend.context import AppContext
 from backend.core import logs
 from backend.core.http import exception_handlers
 from backend.core.http.middleware import ApiCors, Boundary
-from backend.core.metrics.http import Counted
+from backend.core.metrics.http import RequestMetrics
 from backend.core.process_metrics.reporter import Reporter
 from backend.core.tracing.setup import tracing
 from backend.core.version import version
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # The telemetry of FastAPI exports paths and queries, which can contain credentials. Ours exports templates.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         middleware=[
-            Middleware(Counted),
+            Middleware(RequestMetrics),
             Middleware(ApiCors),  # before the others, so that pages of other origins can read errors too
             Middleware(
                 Boundary, is_https=settings.url.startswith("https://"), proxies=settings.proxy_networks
@@ -94,7 +94,7 @@ async def serving(app: FastAPI, context: AppContext) -> AsyncIterator[None]:
     app.state.last_use = LastUse(context.database)
     app.state.throttle = Throttle(context.redis)
     app.state.rates = RateLimiter(context.redis)
-    app.state.at_once = ConcurrencyLimit(
+    app.state.open_requests = ConcurrencyLimit(
         context.settings.open_requests, what="requests", setting="PURAS_OPEN_REQUESTS"
     )
     app.state.reporter = Reporter(context.database, "api")

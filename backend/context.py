@@ -10,7 +10,7 @@ from backend.config import Settings
 from backend.core.db.engine import Database
 from backend.core.net.egress.run_egress import WebAccess
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.storage import Storage
 
 
@@ -23,6 +23,6 @@ class AppContext:
     redis: Redis
     storage: Storage
     vault: Vault
-    wakeups: WakeUps
-    doors: WebAccess = field(default_factory=WebAccess)
+    wakeups: WakeUpListener
+    web_access: WebAccess = field(default_factory=WebAccess)
     """Connections to the web for requests that the instance makes for jobs."""

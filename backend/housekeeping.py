@@ -17,7 +17,7 @@ from backend.config.quotas import DEFAULTS
 from backend.core import logs
 from backend.core.background_tasks import PeriodicTask
 from backend.core.clock import now
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.core.process_metrics import store as metrics
@@ -50,14 +50,14 @@ _EXPIRED_RESETS: Final = text("delete from password_resets where expires_at < no
 
 def periodic_task(database: Database, storage: Storage, rules: Rules) -> PeriodicTask:
     """Return the task that cleans up once an hour, and continues after a pause while data is left."""
-    return PeriodicTask("housekeeping", EVERY_S, partial(_tidy, database, storage, rules))
+    return PeriodicTask("housekeeping", EVERY_S, partial(_clean_up, database, storage, rules))
 
 
-async def _tidy(database: Database, storage: Storage, rules: Rules) -> float | None:
+async def _clean_up(database: Database, storage: Storage, rules: Rules) -> float | None:
     try:
         is_more_left = await clean_up(database, storage, rules)
     except (SQLAlchemyError, OSError, PurasError) as error:
-        log.warning("housekeeping was interrupted and will be retried", why=why_away(error))
+        log.warning("housekeeping was interrupted and will be retried", why=error_summary(error))
         return None
     return PAUSE_S if is_more_left else None
 
@@ -72,9 +72,9 @@ async def clean_up(database: Database, storage: Storage, rules: Rules) -> bool:
     def may_continue() -> bool:
         return time.monotonic() < turn_ends
 
-    async with database.transaction() as keeper:
-        await keeper.execute(_MAY_BE_IDLE)  # while the other transactions run
-        if not (await keeper.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
+    async with database.transaction() as lock_session:
+        await lock_session.execute(_MAY_BE_IDLE)  # while the other transactions run
+        if not (await lock_session.execute(_TRY_LOCK, {"key": LOCK})).scalar_one():
             return False
         async with database.transaction() as session:
             await session.execute(_MAY_BE_IDLE)  # while the storage removes files

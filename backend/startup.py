@@ -12,30 +12,30 @@ from redis.asyncio import Redis
 from backend.config import Settings
 from backend.context import AppContext
 from backend.core import logs, notifications
-from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.db.engine import Database
 from backend.core.notifications import RedisNotifier
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.embedded import attach
 from backend.skills.manifest import job_ceilings
 from backend.skills.manifest.job_ceilings import JobCeilings
 from backend.skills.model_catalog import catalog
-from backend.storage.factory import chosen
+from backend.storage.factory import create_storage
 
 log = logs.get(__name__)
 
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None, most_idle_s: int = 0
+    settings: Settings, *, on_cancel: Callable[[UUID], None] | None = None, max_idle_s: int = 0
 ) -> AsyncIterator[AppContext]:
     """Open the resources that the settings describe, and close them at the end.
 
     Args:
         settings: The settings.
         on_cancel: Called with the ID of each job that is to be canceled.
-        most_idle_s: See `Database`.
+        max_idle_s: See `Database`.
 
     Raises:
         Unavailable: No database is configured, and none is running in the home folder.
@@ -45,13 +45,13 @@ async def open_context(
     job_ceilings.use(JobCeilings.of(settings))
     catalog.use(Path(settings.models) if settings.models else None)
     servers = attach(settings)
-    database = Database(servers.database_url, most_idle_s=most_idle_s)
+    database = Database(servers.database_url, max_idle_s=max_idle_s)
     redis = Redis.from_url(servers.redis_url, socket_connect_timeout=1.0)
-    doorbell = RedisNotifier(servers.redis_url)
-    wakeups = WakeUps(redis, on_cancel)
-    storage = chosen(settings)
+    notifier = RedisNotifier(servers.redis_url)
+    wakeups = WakeUpListener(redis, on_cancel)
+    storage = create_storage(settings)
     key = settings.secrets_key
-    notifications.use(doorbell)
+    notifications.use(notifier)
     wakeups.start()
     try:
         await _require_pooler_mode(database)
@@ -68,7 +68,7 @@ async def open_context(
         await wakeups.close()
         await redis.aclose()
         await storage.close()
-        doorbell.close()
+        notifier.close()
         await database.close()
 
 
@@ -77,5 +77,5 @@ async def _require_pooler_mode(database: Database) -> None:
         await database.require_pooler_mode()
     except DatabaseUnavailable as error:
         log.warning(
-            "the database is unavailable; the mode of its pooler is not checked", error=why_away(error)
+            "the database is unavailable; the mode of its pooler is not checked", error=error_summary(error)
         )

@@ -127,7 +127,7 @@ def _serve() -> None:
                 os.environ.update(requested["env"])
                 sys.modules["__main__"].__package__ = None  # else help names this module as the program
                 sys.argv = ["puras-studio", *requested["arguments"]]
-                sys.exit(bootstrap.begin("backend.operations.commands"))
+                sys.exit(bootstrap.run_main("backend.operations.commands"))
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
             said = {"code": code, "out": _read(out), "err": _read(err)}
         answers.write(json.dumps(said) + "\n")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Final
 
 from backend.core import logs
-from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.connections import DatabaseUnavailable, error_summary
 
 RETRY_S: Final = 0.5
 GIVE_UP_S: Final = 120.0
@@ -50,6 +50,6 @@ class DatabaseRetry:
         """Return whether the block must run again."""
         if not isinstance(error, DatabaseUnavailable) or time.monotonic() > self._deadline:
             return False
-        self._log.warning(f"{self._what}; trying again", error=why_away(error), **self._fields)
+        self._log.warning(f"{self._what}; trying again", error=error_summary(error), **self._fields)
         await asyncio.sleep(RETRY_S)
         return True

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.context import AppContext
 from backend.core import logs
 from backend.core.background_tasks import PeriodicTask
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.evals import runner
 from backend.evals.case_of_job import EVAL
 from backend.evals.planning import SuiteResources
@@ -48,7 +48,7 @@ class Suites:
         try:
             await runner.advance_all(self._database, self._resources)
         except SQLAlchemyError as error:
-            log.warning("suites wait for the database; trying again", error=why_away(error))
+            log.warning("suites wait for the database; trying again", error=error_summary(error))
 
     async def _wait_for_ended(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):

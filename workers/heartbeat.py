@@ -10,7 +10,7 @@ import psycopg
 
 from backend.core import background_tasks, logs
 from backend.core.db import pooler
-from backend.core.db.disconnect import cut_after
+from backend.core.db.disconnect import shut_down_after
 from backend.core.db.liveness import MAX_SILENCE_S
 from backend.execution.worker_registry.service import HEARTBEAT_INTERVAL_S
 
@@ -70,7 +70,7 @@ class Heartbeat:
                         connection = psycopg.connect(
                             self._database_url, autocommit=True, connect_timeout=CONNECT_S, **self._settings
                         )
-                    with cut_after(connection, MAX_SILENCE_S):
+                    with shut_down_after(connection, MAX_SILENCE_S):
                         self._send(connection)
                     pause_s = HEARTBEAT_INTERVAL_S
                 except psycopg.Error as error:

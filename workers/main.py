@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from backend.core.bootstrap import begin
+from backend.core.bootstrap import run_main
 
 if __name__ == "__main__":
-    sys.exit(begin("workers.process", without=["rich"]))
+    sys.exit(run_main("workers.process", without=["rich"]))

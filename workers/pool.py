@@ -20,7 +20,7 @@ from backend.config import Settings, settings
 from backend.core import logs
 from backend.core.bootstrap import CANNOT_START
 from backend.core.db import pooler
-from backend.core.db.disconnect import cut_after
+from backend.core.db.disconnect import shut_down_after
 from backend.core.errors import PurasError
 from backend.embedded import attach
 from backend.execution.worker_registry.identity import worker_ids
@@ -108,7 +108,7 @@ def expire_lease(launch_id: UUID) -> None:
                 autocommit=True,
                 connect_timeout=EXPIRE_TIMEOUT_S,
             ) as connection,
-            cut_after(connection, EXPIRE_TIMEOUT_S),
+            shut_down_after(connection, EXPIRE_TIMEOUT_S),
         ):
             connection.execute(_EXPIRE, (list(islice(worker_ids(launch_id), MAX_IDS)),))
     except (psycopg.Error, PurasError) as error:

@@ -76,7 +76,7 @@ async def _run(current: Settings) -> None:
     traces = tracing(current.otlp_endpoint, role="worker", version=version())
     async with (
         traces,
-        open_context(current, on_cancel=cancel, most_idle_s=MAX_IDLE_IN_TRANSACTION_S) as context,
+        open_context(current, on_cancel=cancel, max_idle_s=MAX_IDLE_IN_TRANSACTION_S) as context,
     ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import logs
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.core.jsonb import flattened
 from backend.core.tracing import spans
@@ -161,7 +161,7 @@ class BufferedRecorder:
             log.warning(
                 "events not stored yet; trying again",
                 job_id=str(self._job_attempt.job_id),
-                error=why_away(error),
+                error=error_summary(error),
             )
             return
         self._pause_s = FLUSH_EVERY_S

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import logs
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import JOBS_LOST, SWEEP, SWEEP_ADMITTED, WORKERS_LOST
 from backend.execution.approvals.expiry import expire_due
@@ -56,4 +56,4 @@ class Sweeper:
             yield
         except SQLAlchemyError as error:
             self.unavailable_at = time.monotonic()
-            log.warning("the database does not answer; trying again", error=why_away(error))
+            log.warning("the database does not answer; trying again", error=error_summary(error))

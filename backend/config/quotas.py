@@ -24,7 +24,7 @@ class Quota(StrEnum):
     MEMORY_MB = "memory_mb"
 
 
-WORDS: Final = {
+LABELS: Final = {
     Quota.QUEUED_JOBS: "pending jobs",
     Quota.LATER_JOBS: "jobs that wait for their `run_at`",
     Quota.DEPLOYMENTS: "versions and drafts in one skillpack",

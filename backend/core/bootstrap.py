@@ -15,7 +15,7 @@ CANNOT_START: Final = 78
 """Exit code of a process that cannot start until its settings or its servers are changed: `EX_CONFIG` of sysexits.h."""
 
 
-def begin(module: str, *, without: Sequence[str] = ()) -> int:
+def run_main(module: str, *, without: Sequence[str] = ()) -> int:
     """Load the module, run its `main`, and return its exit code."""
     imported = load(module, without=without)
     try:

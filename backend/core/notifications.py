@@ -34,11 +34,11 @@ CANCEL_CHANNEL = "puras:cancel"
 """Pub/sub channel of the IDs of jobs to cancel."""
 DELTA_CHANNEL = "puras:delta"
 """Pub/sub channel of parts of replies, each `<job ID> <JSON>`."""
-ANSWER_S = 0.5
+RESPONSE_TIMEOUT_S = 0.5
 """A Redis that has not responded after this time counts as unavailable."""
 MAX_PENDING = 1_000
 """Maximum messages that wait for a slow Redis. Further ones are dropped, since sweeps make up for them."""
-AWAY_S = 1.0
+RETRY_AFTER_S = 1.0
 """After a failure Redis is not used for this time, so that its outage does not slow down requests."""
 
 
@@ -88,7 +88,7 @@ Message = WorkerWakeup | EventNotification | CancelCall | Delta
 class Notifier(Protocol):
     """Sender of messages; each process sets one with `use`."""
 
-    async def ring(self, messages: Iterable[Message]) -> None:
+    async def notify(self, messages: Iterable[Message]) -> None:
         """Send all messages; never raises an error when Redis is unavailable."""
 
     def send(self, messages: Iterable[Message]) -> None:
@@ -117,14 +117,14 @@ def note(session: UnitOfWork, *messages: Message) -> None:
     session.info.setdefault("outbox", []).extend(messages)
 
 
-async def ship(session: UnitOfWork) -> None:
+async def send_enqueued(session: UnitOfWork) -> None:
     """Send the messages of the committed unit of work."""
     messages: list[Message] = session.info.pop("outbox", [])
     if messages and _notifier is not None:
-        await _notifier.ring(messages)
+        await _notifier.notify(messages)
 
 
-def tell(message: Message) -> None:
+def send_now(message: Message) -> None:
     """Send a message immediately, outside of a unit of work."""
     if _notifier is not None:
         _notifier.send([message])
@@ -144,8 +144,8 @@ def client(redis_url: str) -> redis.Redis:
     """Return a client that treats an unresponsive Redis as unavailable, and renews closed connections."""
     return redis.Redis.from_url(
         redis_url,
-        socket_timeout=ANSWER_S,
-        socket_connect_timeout=ANSWER_S,
+        socket_timeout=RESPONSE_TIMEOUT_S,
+        socket_connect_timeout=RESPONSE_TIMEOUT_S,
         retry=Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
     )
 
@@ -161,7 +161,7 @@ class RedisNotifier:
         self._pending: list[Message] = []
         self._is_sending = False
 
-    async def ring(self, messages: Iterable[Message]) -> None:
+    async def notify(self, messages: Iterable[Message]) -> None:
         """Enqueue all messages without waiting for Redis; wake-ups of workers are sent first and deduplicated."""
         self.send(messages)
 
@@ -203,7 +203,7 @@ class RedisNotifier:
             for message in (*wakeups, *others):
                 self._send_one(message)
         except redis.RedisError as error:
-            self._unavailable_until = time.monotonic() + AWAY_S
+            self._unavailable_until = time.monotonic() + RETRY_AFTER_S
             REDIS_FAILURES.inc()
             log.warning("redis unavailable; jobs start with the next sweep", error=str(error))
 

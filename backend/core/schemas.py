@@ -19,7 +19,7 @@ _MAX_SHOWN: Final = 60
 """Maximum characters of a path in a message."""
 
 
-class Asked(BaseModel):
+class RequestBody(BaseModel):
     """The body of a request: unknown fields and text that cannot be stored are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

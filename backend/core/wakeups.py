@@ -26,7 +26,7 @@ MAX_DELTAS = 1_000
 """Maximum pending parts of replies of one slow follower; older ones are dropped, as an event has the complete reply."""
 
 
-class Bell:
+class Subscription:
     """Subscription of one follower to a job; several notifications before the next `wait` count as one."""
 
     def __init__(self, *, only_end: bool) -> None:
@@ -35,13 +35,13 @@ class Bell:
         self._deltas: deque[str] = deque(maxlen=MAX_DELTAS)
         self._has_news = False
 
-    def ring(self, *, is_last: bool) -> None:
+    def notify(self, *, is_last: bool) -> None:
         """Wake the follower, unless it waits only for the last event and this is not the last."""
         if is_last or not self._only_end:
             self._has_news = True
             self._event.set()
 
-    def bring(self, delta: str) -> None:
+    def add_delta(self, delta: str) -> None:
         """Pass on a part of a reply in progress."""
         if not self._only_end:
             self._deltas.append(delta)
@@ -66,13 +66,13 @@ class Bell:
         self._event.clear()
 
 
-class WakeUps:
+class WakeUpListener:
     """Subscription of this process, which reconnects after outages of Redis until it is closed."""
 
     def __init__(self, redis: Redis, on_cancel: Callable[[UUID], None] | None = None) -> None:
         self._redis = redis
         self._on_cancel = on_cancel
-        self._bells: defaultdict[str, set[Bell]] = defaultdict(set)
+        self._subscriptions: defaultdict[str, set[Subscription]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -87,17 +87,17 @@ class WakeUps:
                 await self._task
 
     @contextlib.contextmanager
-    def bell(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Bell]:
+    def subscribe(self, job_id: UUID, *, only_end: bool = False) -> Iterator[Subscription]:
         """Subscribe to all events of the job, or only to its last; subscribe before you read the database."""
-        bell, job = Bell(only_end=only_end), str(job_id)
-        self._bells[job].add(bell)
+        subscription, job = Subscription(only_end=only_end), str(job_id)
+        self._subscriptions[job].add(subscription)
         try:
-            yield bell
+            yield subscription
         finally:
-            bells = self._bells[job]
-            bells.discard(bell)
-            if not bells:
-                del self._bells[job]
+            subscriptions = self._subscriptions[job]
+            subscriptions.discard(subscription)
+            if not subscriptions:
+                del self._subscriptions[job]
 
     async def _listen(self) -> None:
         while True:
@@ -126,12 +126,12 @@ class WakeUps:
                         if message["type"] == "message":
                             self._dispatch(message["channel"], message["data"])
                         elif message["type"] == "subscribe":  # also after the library has connected again
-                            self._ring_all()
+                            self._notify_all()
 
-    def _ring_all(self) -> None:
-        for bells in self._bells.values():
-            for bell in bells:
-                bell.ring(is_last=True)
+    def _notify_all(self) -> None:
+        for subscriptions in self._subscriptions.values():
+            for subscription in subscriptions:
+                subscription.notify(is_last=True)
 
     def _dispatch(self, channel: bytes, data: bytes) -> None:
         try:
@@ -141,11 +141,11 @@ class WakeUps:
                 return
         except ValueError:
             return  # not a message of this application
-        for bell in self._bells.get(job, ()):
+        for subscription in self._subscriptions.get(job, ()):
             if channel.decode() == DELTA_CHANNEL:
-                bell.bring(rest)
+                subscription.add_delta(rest)
             else:
-                bell.ring(is_last=LAST in rest.split())
+                subscription.notify(is_last=LAST in rest.split())
 
 
 @contextlib.asynccontextmanager

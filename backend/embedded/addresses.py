@@ -30,13 +30,13 @@ class Servers:
             object.__setattr__(self, "direct_url", self.database_url)
 
 
-def attach(settings: Settings, *, patience_s: float = 0.0) -> Servers:
-    """Return the servers of this instance; wait up to `patience_s` for embedded servers to start.
+def attach(settings: Settings, *, timeout_s: float = 0.0) -> Servers:
+    """Return the servers of this instance; wait up to `timeout_s` for embedded servers to start.
 
     Raises:
         NotRunning: An embedded server is needed and does not run.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while True:
         try:
             return _running(settings)

@@ -25,7 +25,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
 from backend.skills.deployments.active import MAX_VERSION
 
@@ -51,7 +51,7 @@ async def start_suite(
     session: SessionDep,
     context: ContextDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Run a skill on its cases, each as a job of its own, and have the skill's graders judge every result."""
 
@@ -60,7 +60,7 @@ async def start_suite(
             session, principal, body, skillpack=skillpack, resources=resources_of(context)
         )
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/skillpacks/{skillpack}/evals", summary="List suites")
@@ -170,7 +170,7 @@ async def keep_case(
     session: SessionDep,
     context: ContextDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     body: CaseCreate | None = None,
 ) -> Response:
     """Save the job's inputs, and its result or `expected`, as a case of its skill. Secrets are redacted."""
@@ -180,7 +180,7 @@ async def keep_case(
         case = await cases.save(session, principal, job_id, request, vault=context.vault)
         return CaseRead.model_validate(case, from_attributes=True)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/eval-cases", summary="List saved cases")

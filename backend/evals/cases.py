@@ -106,7 +106,7 @@ async def list_some(
         query = query.where(col(EvalCase.skillpack_id) == pack.id)
     if skill is not None:
         query = query.where(col(EvalCase.skill_name) == skill)
-    before = page.moment()
+    before = page.time_position()
     if before is not None:
         query = query.where(tuple_(col(EvalCase.created_at), col(EvalCase.id)) < (before.at, before.id))
     query = query.order_by(col(EvalCase.created_at).desc(), col(EvalCase.id).desc())

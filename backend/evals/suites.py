@@ -116,7 +116,7 @@ async def list_some(
     query = visible(EvalSuite, principal).where(col(EvalSuite.skillpack_id) == pack.id)
     if skill is not None:
         query = query.where(col(EvalSuite.skill_name) == skill)
-    before = page.moment()
+    before = page.time_position()
     if before is not None:
         query = query.where(tuple_(col(EvalSuite.created_at), col(EvalSuite.id)) < (before.at, before.id))
     query = query.order_by(col(EvalSuite.created_at).desc(), col(EvalSuite.id).desc())

@@ -90,8 +90,8 @@ def _row(action: Action) -> str:
     names = (
         ", ".join(f"`{option}`" for option in action.option_strings) or f"`{action.metavar or action.dest}`"
     )
-    said = str(action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
-    return f"| {names} | {said} |\n"
+    help_text = str(action.help or "").replace("%(default)s", str(action.default)).replace("|", "\\|")
+    return f"| {names} | {help_text} |\n"
 
 
 def _public(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:

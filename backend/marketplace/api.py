@@ -12,7 +12,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.marketplace import catalog, service
 from backend.marketplace.catalog import ListingFilter
 from backend.marketplace.schemas import (
@@ -59,7 +59,11 @@ async def list_listings(
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def create_listing(
-    body: ListingCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    body: ListingCreate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create a draft that only this project sees. Publish it with a PATCH of its status."""
 
@@ -67,7 +71,7 @@ async def create_listing(
         listing = await service.create(session, principal, body)
         return await catalog.get(session, principal, listing.slug, PriceList.of(context.settings))
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/listings/{listing}", summary="Read a listing")
@@ -117,7 +121,11 @@ async def list_listing_versions(
 )
 @permissions.needs("marketplace:write", role=Role.ADMIN)
 async def add_listing_version(
-    listing: str, body: ListingVersionCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    listing: str,
+    body: ListingVersionCreate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Add a version. Callers who pin none use it from now on."""
 
@@ -125,7 +133,7 @@ async def add_listing_version(
         await service.add_version(session, principal, listing, body)
         return (await catalog.versions(session, principal, listing))[0]
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/listings/{listing}/sales", summary="Read the sales of a listing")

@@ -87,7 +87,7 @@ async def list_some(
     if filters.q and filters.q.strip():
         conditions.append(_MATCHES)
         values["q"] = filters.q
-    before = page.moment()
+    before = page.time_position()
     if before is not None:
         conditions.append(f"and ({order_column}, l.id) < (:at, :below_id)")
         values |= {"at": before.at, "below_id": before.id}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from backend.core.bootstrap import begin
+from backend.core.bootstrap import run_main
 
 
 def main() -> int:
     """Run the command that the arguments name."""
-    return begin("backend.operations.commands")
+    return run_main("backend.operations.commands")
 
 
 if __name__ == "__main__":

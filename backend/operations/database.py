@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend import embedded
 from backend.config import Settings
 from backend.core.db import pooler
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.migrations import run as migrations
 from backend.operations.errors import DatabaseUnreachable, NewerDatabase, NoSuchRevision, NotMigrated
@@ -72,7 +72,7 @@ def require_supported(database_url: str) -> None:
     major = server_major(database_url)
     if not OLDEST_MAJOR <= major <= NEWEST_MAJOR:
         raise DatabaseUnreachable(
-            f"The database at {shown(database_url)} is PostgreSQL {major}; {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
+            f"The database at {display_url(database_url)} is PostgreSQL {major}; {OLDEST_MAJOR} to {NEWEST_MAJOR} are "
             "supported. Set DATABASE_URL to a supported version, or remove it.",
             major=major,
         )
@@ -126,7 +126,7 @@ async def unit_of_work(settings: Settings) -> AsyncIterator[AsyncSession]:
         await database.close()
 
 
-def shown(database_url: str) -> str:
+def display_url(database_url: str) -> str:
     """Return the URL without its password, for messages."""
     return make_url(database_url).render_as_string(hide_password=True)
 
@@ -137,8 +137,8 @@ def _database_errors(database_url: str) -> Iterator[None]:
         yield
     except (OperationalError, psycopg.OperationalError) as error:
         raise DatabaseUnreachable(
-            f"The database at {shown(database_url)} does not respond: {why_away(error)} Check DATABASE_URL and that "
-            "the server runs, then retry."
+            f"The database at {display_url(database_url)} does not respond: {error_summary(error)} Check DATABASE_URL "
+            "and that the server runs, then retry."
         ) from error
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):

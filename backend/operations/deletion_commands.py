@@ -110,7 +110,7 @@ def delete_expired(
     logs.configure(options.log_level, options.log_format)
     expired_rows = asyncio.run(_forecast(options))
     if not dry_run:
-        asyncio.run(_tidy(options))
+        asyncio.run(_clean_up(options))
     if as_json:
         _print({"dry_run": dry_run, "going": [_as_json(one) for one in expired_rows]})
         return
@@ -144,7 +144,7 @@ async def _forecast(options: Settings) -> list[Expired]:
         return await forecast(session, Rules.of(options))
 
 
-async def _tidy(options: Settings) -> None:
+async def _clean_up(options: Settings) -> None:
     database.server_major(
         embedded.attach(options).database_url
     )  # raises an error if the database is unavailable

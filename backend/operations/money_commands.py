@@ -32,7 +32,7 @@ _AMOUNT = re.compile(r"\$?[0-9]{1,12}(\.[0-9]{1,6})?")
 def register(app: typer.Typer) -> None:
     """Add these commands to the operator's CLI."""
     app.command("topup")(top_up)
-    app.command("audit")(prove)
+    app.command("audit")(verify_ledger)
 
 
 def micros(usd: Usd) -> int:
@@ -62,7 +62,7 @@ def top_up(
     typer.echo(f"The balance of project {project} is ${balance_micros / MICROS_PER_USD:,.6f}.")
 
 
-def prove(
+def verify_ledger(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Verify every row of the ledger; exit code 1 if it has errors."""

@@ -75,7 +75,7 @@ def retire(as_json: AsJson = False) -> None:
 async def _rotate(options: Settings) -> Rotated:
     if options.secrets_key is None:
         file = KeyFile(options.home)
-        file.read_or_make()
+        file.read_or_create()
         file.add_newest()
     return await _reencrypt(options, "secrets.rotated")
 
@@ -84,7 +84,7 @@ async def _retire(options: Settings) -> Rotated:
     if options.secrets_key is not None:
         raise KeysFromEnvironment
     file = KeyFile(options.home)
-    newest = file.read_or_make()[0]
+    newest = file.read_or_create()[0]
     result = await _reencrypt(options, "secrets.keys_retired")
     if result.unreadable:
         raise OlderKeyNeeded(result.unreadable)

@@ -32,6 +32,6 @@ def worker() -> None:
 def _become(module: str) -> None:
     """Replace this process with the module's, with the database URLs in its environment."""
     options = configured()
-    servers = embedded.attach(options, patience_s=SERVERS_TIMEOUT_S)
+    servers = embedded.attach(options, timeout_s=SERVERS_TIMEOUT_S)
     environment = child_environment(options, servers)
     os.execve(sys.executable, [sys.executable, "-m", module], environment)  # noqa: S606 - without a shell

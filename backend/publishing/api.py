@@ -11,7 +11,7 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
 from backend.identity.idempotency import service as idempotency
-from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
+from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, IdempotentRequest
 from backend.publishing import push, stats, versions
 from backend.publishing.schemas import (
     DeploymentRead,
@@ -80,7 +80,9 @@ async def push_deployment(
     data = await pushed.bundle.read()
     target = f"{request.url.path}?{request.url.query}"
     form = f"{pushed.notes}\n{pushed.is_activating}\n".encode()
-    once = Once(idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault)
+    idempotent = IdempotentRequest(
+        idempotency_key, idempotency.fingerprint("POST", target, form + data), context.vault
+    )
 
     async def create() -> DeploymentRead:
         deployment = await push.push(
@@ -97,7 +99,7 @@ async def push_deployment(
             deployment, await skillpacks.get(session, principal, str(deployment.skillpack_id))
         )
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.post("/deployments/validate", max_body_size=MAX_FORM_BYTES)

@@ -35,7 +35,7 @@ class DriveEntry:
         return UNKNOWN if self.is_folder else by_name(self.path)
 
 
-class Holdings(NamedTuple):
+class DriveSize(NamedTuple):
     """The size of a drive."""
 
     bytes: int
@@ -46,7 +46,7 @@ class Holdings(NamedTuple):
 class Deleted(NamedTuple):
     """The result of the removal of a folder."""
 
-    things: int
+    entries: int
     """Number of removed files and folders."""
     is_done: bool
     """Whether the whole folder is removed."""
@@ -71,7 +71,7 @@ class Incoming(Protocol):
             DriveFull: The disk is full.
         """
 
-    async def settle(self) -> None:
+    async def stage(self) -> None:
         """Transfer the written bytes to the storage of drives, so that `place` is fast; this may take long.
 
         Raises:
@@ -99,7 +99,7 @@ class Outgoing(Protocol):
     def chunks(self, start: int, length: int) -> AsyncIterator[bytes]:
         """Yield at most `length` bytes from byte `start` on; fewer if the file has become shorter."""
 
-    async def steady(self) -> None:
+    async def pin_version(self) -> None:
         """Ensure that every later change gives the file another version, including changes through mapped memory."""
 
     async def is_unchanged(self) -> bool:
@@ -146,10 +146,10 @@ class Storage(Protocol):
     def uploads_dir(self) -> Path:
         """Return a local folder for uploads that take several requests; `receive` continues with its files."""
 
-    def receive(self, begun: Path | None = None) -> AbstractAsyncContextManager[Incoming]:
+    def receive(self, partial_file: Path | None = None) -> AbstractAsyncContextManager[Incoming]:
         """Open a new file: write to it, then place it; it is deleted at the end if it was not placed.
 
-        It starts with the content of the file `begun`, if given, which must be in `uploads_dir` and stays there.
+        It starts with the content of the file `partial_file`, if given, which must be in `uploads_dir` and stays there.
         """
 
     async def open_read(self, project_id: UUID, path: DrivePath) -> Outgoing:
@@ -189,7 +189,7 @@ class Storage(Protocol):
             FolderNotEmpty: The folder is not empty.
         """
 
-    async def measure(self, project_id: UUID) -> Holdings:
+    async def measure(self, project_id: UUID) -> DriveSize:
         """Return the size of the drive; this reads all of its metadata, and may take long."""
 
     async def make_folder(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
@@ -220,8 +220,8 @@ class Storage(Protocol):
             PathTaken: The target exists, or a part of its path is not a folder.
         """
 
-    async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
-        """Delete a folder with its content, up to `most` files and folders per call.
+    async def delete_tree(self, project_id: UUID, path: DrivePath, *, limit: int) -> Deleted:
+        """Delete a folder with its content, up to `limit` files and folders per call.
 
         Raises:
             DriveFileMissing: The folder does not exist.
@@ -236,7 +236,7 @@ StillWanted = Callable[[], Awaitable[None]]
 
 
 @runtime_checkable
-class DistantStorage(Storage, Protocol):
+class RemoteStorage(Storage, Protocol):
     """A remote storage, without live folders: each job has its own folder, and its changes are uploaded."""
 
     async def put(

@@ -38,7 +38,7 @@ class Bounds:
     """Folders that were used within this time are kept in any case: processes without a job may have them open."""
 
 
-class Shelf:
+class CacheDir:
     """A folder of cached folders; it ignores files, and names that start with a dot."""
 
     def __init__(self, root: Path, bounds: Bounds) -> None:

@@ -26,7 +26,7 @@ from backend.storage.file_errors import (
     PathTaken,
 )
 from backend.storage.paths import MAX_DEPTH, MAX_PATH_BYTES, DrivePath, is_component
-from backend.storage.tree_walk import made_folder, open_file_in, open_folder_in, opened_folder
+from backend.storage.tree_walk import created_folder, open_file_in, open_folder_in, opened_folder
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FIRST_S = datetime(1, 1, 1, tzinfo=UTC).timestamp()
@@ -54,11 +54,11 @@ class Search:
 
 
 def place(
-    drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None, begun: Path | None = None
+    drive: Path, path: DrivePath, staged: Path, *, owner_uid: int | None, partial_file: Path | None = None
 ) -> DriveEntry:
     """Move a complete file from outside of the drive to its path, in one step, and give it to the owner.
 
-    Its other name `begun` is removed, so that the file in the drive has no name outside of it.
+    Its other name `partial_file` is removed, so that the file in the drive has no name outside of it.
 
     Raises:
         PathTaken: A folder exists there, or a part of the path is not a folder.
@@ -67,11 +67,11 @@ def place(
     if owner_uid is not None:
         os.chown(staged, owner_uid, owner_uid)
     try:
-        with made_folder(drive, path.folder.parts, owner_uid=owner_uid) as folder:
+        with created_folder(drive, path.folder.parts, owner_uid=owner_uid) as folder:
             os.rename(staged, path.name, dst_dir_fd=folder)
             os.fsync(folder)
-            if begun is not None:
-                begun.unlink(missing_ok=True)
+            if partial_file is not None:
+                partial_file.unlink(missing_ok=True)
             return entry_of(path, os.stat(path.name, dir_fd=folder, follow_symlinks=False))
     except IsADirectoryError:
         raise PathTaken(str(path), "A folder") from None
@@ -233,10 +233,10 @@ def entry_of(path: DrivePath, found: os.stat_result) -> DriveEntry:
     return DriveEntry(
         path=str(path),
         size_bytes=0 if is_folder else found.st_size,
-        modified_at=_moment(found.st_mtime),
+        modified_at=_time(found.st_mtime),
         is_folder=is_folder,
         version=version_of(found),
-        changed_at=_moment(found.st_ctime),
+        changed_at=_time(found.st_ctime),
     )
 
 
@@ -245,6 +245,6 @@ def version_of(found: os.stat_result) -> str:
     return f"{found.st_mtime_ns:x}-{found.st_ctime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
 
 
-def _moment(seconds: float) -> datetime:
+def _time(seconds: float) -> datetime:
     """Return the time, or the nearest valid one: a job may set any number as the time of a file."""
     return datetime.fromtimestamp(min(max(seconds, _FIRST_S), _LAST_S), UTC)

@@ -7,7 +7,7 @@ from backend.storage import Storage
 from backend.storage.local import LocalStorage
 
 
-def chosen(settings: Settings) -> Storage:
+def create_storage(settings: Settings) -> Storage:
     """Return a storage in the configured Supabase project, or else in the home folder; the caller must close it."""
     if settings.supabase_url is None or settings.supabase_service_key is None:
         return LocalStorage(settings.home / "storage")

@@ -177,13 +177,13 @@ class FileTooLarge(TooLarge):
     limit_bytes: int
 
 
-class RangeBehindEnd(PurasError):
+class RangeAfterEnd(PurasError):
     """The requested range starts after the end of the file."""
 
     status = 416
     code = "range_not_satisfiable"
-    message = "The Range {asked!r} starts after the end of the file, which has {size_bytes:,} bytes."
-    asked: str = field(in_body=False, max_length=80)
+    message = "The Range {requested!r} starts after the end of the file, which has {size_bytes:,} bytes."
+    requested: str = field(in_body=False, max_length=80)
     size_bytes: int
 
 

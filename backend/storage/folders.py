@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from uuid import uuid4
 
-from backend.storage import Deleted, DriveEntry, Holdings
+from backend.storage import Deleted, DriveEntry, DriveSize
 from backend.storage.drive_files import entry_of, raise_if_full, stat_entry, version_of
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, PathTaken
 from backend.storage.paths import DrivePath
 from backend.storage.removal import remove
-from backend.storage.tree_walk import made_folder, open_folder_in, opened_folder
+from backend.storage.tree_walk import created_folder, open_folder_in, opened_folder
 
 _MAX_STEPS: Final = 64
 """Maximum nesting of folders that are walked with open descriptors; deeper ones are moved out of the drive as a
@@ -27,7 +27,7 @@ _UNUSED_BYTES: Final = 1 << 20
 """Disk space beyond its length that a file may have before its disk space counts."""
 
 
-class Seen(NamedTuple):
+class WalkEntry(NamedTuple):
     """An entry that a walk has found."""
 
     path: tuple[str, ...]
@@ -39,23 +39,23 @@ class Seen(NamedTuple):
         return stat.S_ISREG(self.found.st_mode)
 
 
-def measure(drive: Path) -> Holdings:
+def measure(drive: Path) -> DriveSize:
     """Return the size of a drive, including everything that is not a regular file or cannot be listed."""
     total = count = 0
     for seen in walk(drive):
         count += 1
-        total += taken_bytes(seen.found)
-    return Holdings(total, count)
+        total += counted_bytes(seen.found)
+    return DriveSize(total, count)
 
 
-def taken_bytes(found: os.stat_result) -> int:
+def counted_bytes(found: os.stat_result) -> int:
     """Return the counted size of a file: its length, or its disk space if much more was preallocated."""
     if not stat.S_ISREG(found.st_mode):
         return 0
     return max(found.st_size, found.st_blocks * 512 - _UNUSED_BYTES)
 
 
-def walk(drive: Path) -> Iterator[Seen]:
+def walk(drive: Path) -> Iterator[WalkEntry]:
     """Yield every entry of a drive, in no order; links are not followed, and inaccessible folders are skipped."""
     pending: list[tuple[str, ...]] = [()]
     while pending:
@@ -64,7 +64,7 @@ def walk(drive: Path) -> Iterator[Seen]:
             path = (*parts, name)
             if stat.S_ISDIR(found.st_mode):
                 pending.append(path)
-            yield Seen(path, found)
+            yield WalkEntry(path, found)
 
 
 def make(drive: Path, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
@@ -75,7 +75,7 @@ def make(drive: Path, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
         DriveFull: The disk is full.
     """
     try:
-        with made_folder(drive, path.parts, owner_uid=owner_uid) as folder:
+        with created_folder(drive, path.parts, owner_uid=owner_uid) as folder:
             return entry_of(path, os.fstat(folder))
     except NotADirectoryError:
         raise PathTaken(str(path), "A file or a link") from None
@@ -202,7 +202,7 @@ def _opened_both(
     try:
         with (
             opened_folder(drive, source.folder.parts) as origin,
-            made_folder(drive, target.folder.parts, owner_uid=owner_uid) as folder,
+            created_folder(drive, target.folder.parts, owner_uid=owner_uid) as folder,
         ):
             yield origin, folder
     except FileNotFoundError:
@@ -218,15 +218,15 @@ def _opened_both(
         raise
 
 
-def delete_tree(drive: Path, path: DrivePath, trash: Path, *, most: int) -> Deleted:
-    """Delete a folder with its content, up to `most` files and folders per call.
+def delete_tree(drive: Path, path: DrivePath, trash: Path, *, limit: int) -> Deleted:
+    """Delete a folder with its content, up to `limit` files and folders per call.
 
     Raises:
         DriveFileMissing: The folder does not exist.
     """
     if not stat_entry(drive, path).is_folder:
         raise DriveFileMissing(str(path))
-    removal = _Removal(trash, most)
+    removal = _Removal(trash, limit)
     with opened_folder(drive, path.folder.parts) as parent:
         removal.remove(parent, path.name, depth=0)
         os.fsync(parent)
@@ -236,9 +236,9 @@ def delete_tree(drive: Path, path: DrivePath, trash: Path, *, most: int) -> Dele
 class _Removal:
     """Removes a tree, up to a number of files and folders."""
 
-    def __init__(self, trash: Path, most: int) -> None:
+    def __init__(self, trash: Path, limit: int) -> None:
         self._trash = trash
-        self._limit = most
+        self._limit = limit
         self.count = 0
         self.freed_bytes = 0
 
@@ -276,7 +276,7 @@ class _Removal:
             found = os.stat(name, dir_fd=folder, follow_symlinks=False)
             os.unlink(name, dir_fd=folder)
             self.count += 1
-            self.freed_bytes += taken_bytes(found)
+            self.freed_bytes += counted_bytes(found)
 
     def _remove_empty(self, parent: int, name: str) -> None:
         try:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
-from backend.storage import Deleted, DriveEntry, Holdings, bundle_files, drive_files, folders
+from backend.storage import Deleted, DriveEntry, DriveSize, bundle_files, drive_files, folders
 from backend.storage.drive_files import OpenFile, Search
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import ROOT, DrivePath
@@ -62,9 +62,9 @@ class LocalStorage:
         return self._uploads
 
     @asynccontextmanager
-    async def receive(self, begun: Path | None = None) -> AsyncIterator[LocalIncoming]:
+    async def receive(self, partial_file: Path | None = None) -> AsyncIterator[LocalIncoming]:
         """See `Storage.receive`."""
-        incoming = LocalIncoming(self, self._spool.new_path(), begun)
+        incoming = LocalIncoming(self, self._spool.new_path(), partial_file)
         try:
             await incoming.read_start()
             yield incoming
@@ -99,7 +99,7 @@ class LocalStorage:
             raise DriveFileMissing(str(path))
         await to_thread(drive_files.delete, self._drive(project_id), path)
 
-    async def measure(self, project_id: UUID) -> Holdings:
+    async def measure(self, project_id: UUID) -> DriveSize:
         """See `Storage.measure`."""
         return await to_thread(folders.measure, self._drive(project_id))
 
@@ -131,11 +131,11 @@ class LocalStorage:
             version=version,
         )
 
-    async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
+    async def delete_tree(self, project_id: UUID, path: DrivePath, *, limit: int) -> Deleted:
         """See `Storage.delete_tree`."""
         if path == ROOT:
             raise DriveFileMissing(str(path))
-        return await to_thread(folders.delete_tree, self._drive(project_id), path, self._trash, most=most)
+        return await to_thread(folders.delete_tree, self._drive(project_id), path, self._trash, limit=limit)
 
     async def close(self) -> None:
         """See `Storage.close`."""
@@ -147,12 +147,12 @@ class LocalStorage:
 class LocalIncoming(Spooled):
     """A file that is being received, outside of every drive, so that no job can access it before it is complete."""
 
-    def __init__(self, storage: LocalStorage, staged: Path, begun: Path | None) -> None:
-        super().__init__(staged, begun)
+    def __init__(self, storage: LocalStorage, staged: Path, partial_file: Path | None) -> None:
+        super().__init__(staged, partial_file)
         self._storage = storage
 
-    async def settle(self) -> None:
-        """See `Incoming.settle`."""
+    async def stage(self) -> None:
+        """See `Incoming.stage`."""
         await to_thread(self.flush, durably=True)
 
     async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
@@ -162,7 +162,9 @@ class LocalIncoming(Spooled):
     def _place(self, project_id: UUID, path: DrivePath, owner_uid: int | None) -> DriveEntry:
         self.flush(durably=True)
         drive = self._storage.drive_dir(project_id, owner_uid)
-        return drive_files.place(drive, path, self.staged, owner_uid=owner_uid, begun=self.begun)
+        return drive_files.place(
+            drive, path, self.staged, owner_uid=owner_uid, partial_file=self.partial_file
+        )
 
 
 class LocalOutgoing:
@@ -186,8 +188,8 @@ class LocalOutgoing:
             yield chunk
             start += len(chunk)
 
-    async def steady(self) -> None:
-        """See `Outgoing.steady`: the kernel notices later writes to pages that were written to disk."""
+    async def pin_version(self) -> None:
+        """See `Outgoing.pin_version`: the kernel notices later writes to pages that were written to disk."""
         await to_thread(os.fsync, self._file.descriptor)
 
     async def is_unchanged(self) -> bool:

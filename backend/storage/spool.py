@@ -22,13 +22,13 @@ _ABANDONED_S: Final = 24 * 3600
 class Spooled:
     """One file that is being received."""
 
-    def __init__(self, staged: Path, begun: Path | None = None) -> None:
+    def __init__(self, staged: Path, partial_file: Path | None = None) -> None:
         self.staged = staged
-        self.begun = begun
-        if begun is None:
+        self.partial_file = partial_file
+        if partial_file is None:
             self._file = staged.open("x+b", buffering=_BUFFER_BYTES)
         else:
-            staged.hardlink_to(begun)
+            staged.hardlink_to(partial_file)
             self._file = staged.open("r+b", buffering=_BUFFER_BYTES)
         self._hash = hashlib.sha256()
         self._size_bytes = 0
@@ -50,7 +50,7 @@ class Spooled:
 
     async def read_start(self) -> None:
         """Count and hash the existing content of the file."""
-        if self.begun is not None:
+        if self.partial_file is not None:
             await to_thread(self._read_start)
 
     async def write(self, chunk: bytes) -> None:
@@ -118,9 +118,9 @@ class Spool:
         return self._folder / uuid4().hex
 
     @asynccontextmanager
-    async def file(self, begun: Path | None = None) -> AsyncIterator[Spooled]:
-        """Open a new file, which is deleted at the end; it starts with the content of the file `begun`, if given."""
-        spooled = Spooled(self.new_path(), begun)
+    async def file(self, partial_file: Path | None = None) -> AsyncIterator[Spooled]:
+        """Open a new file, which is deleted at the end; it starts with the content of `partial_file`, if given."""
+        spooled = Spooled(self.new_path(), partial_file)
         try:
             await spooled.read_start()
             yield spooled

@@ -38,7 +38,7 @@ def opened_folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
 
 
 @contextmanager
-def made_folder(root: Path, parts: Sequence[str], *, owner_uid: int | None) -> Iterator[int]:
+def created_folder(root: Path, parts: Sequence[str], *, owner_uid: int | None) -> Iterator[int]:
     """Yield a descriptor of the folder at `parts` below `root`; missing folders are created for the owner.
 
     Raises:

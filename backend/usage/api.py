@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
 from backend.core.clock import now
-from backend.core.db.paging import MOST, Page
+from backend.core.db.paging import MAX_PAGE_SIZE, Page
 from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
@@ -81,7 +81,9 @@ async def get_usage(
     ] = "day",
     since: Annotated[AwareDatetime | None, Query(description="Default: 30 days before `until`.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Default: now.")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Maximum number of groups per page.")] = MOST,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of groups per page.")
+    ] = MAX_PAGE_SIZE,
     cursor: Annotated[
         str | None, Query(max_length=1000, description="From the `Link` header of the previous page.")
     ] = None,

@@ -308,7 +308,7 @@ async def _work(watch: Watch, world: World) -> None:
     )
     first, second, third = free[0], priced[0], free[1]
     with watch.step("the secrets of a job"):
-        async with database.glance() as session:
+        async with database.read_session() as session:
             await secrets.for_job(
                 session, instance.vault, project_id=filled.project_id, skillpack_id=filled.skillpack_id
             )
@@ -487,7 +487,7 @@ async def _evals(watch: Watch, world: World) -> None:
         async with database.transaction() as session:
             await cases_of(session, world.instance.storage, subject)
     with watch.step("the case of a job"):
-        async with database.glance() as session:
+        async with database.read_session() as session:
             await case_of(session, project_id=filled.project_id, job_id=filled.job_id)
     with watch.step("take suites on"):
         assert (

@@ -18,7 +18,7 @@ from backend.core.clock import now
 from backend.core.db.paging import Page
 from backend.core.errors import Invalid, PurasError
 from backend.core.net.egress import rules
-from backend.core.net.egress.refusals import Malformed
+from backend.core.net.egress.errors import Malformed
 from backend.core.net.host_patterns import parse_host
 from backend.core.vault.vault import Vault
 from backend.data.drive import ranges, signing
@@ -133,7 +133,7 @@ def drive_path(data: bytes) -> None:
 def cursor(data: bytes) -> None:
     """The place where a page begins."""
     page = Page(cursor=data.decode("latin-1"))
-    for read in (page.number, page.moment, page.text, partial(page.texts, 2)):
+    for read in (page.number, page.time_position, page.text, partial(page.texts, 2)):
         with suppress(Invalid):
             read()
 

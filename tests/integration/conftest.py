@@ -15,7 +15,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import HTTP_REQUEST, HTTP_REQUESTS
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 
@@ -31,7 +31,7 @@ async def instance(database: Database, redis_url: str, tmp_path: Path) -> AsyncI
         redis=redis,
         storage=LocalStorage(tmp_path / "storage"),
         vault=Vault.open(tmp_path, None),
-        wakeups=WakeUps(redis),
+        wakeups=WakeUpListener(redis),
     )
     await redis.aclose()
     removal.remove(tmp_path / "storage")  # hostile trees in it would stop pytest's own tidying in a later run

@@ -55,7 +55,7 @@ def test_spaces_between_the_parts_of_a_requirement_mean_nothing() -> None:
 @pytest.mark.parametrize(
     "place", ["[Infinity]", "[-1e999]", "[NaN]", "[9e400]", '["\\u0000"]', "[[]]", "{}", "7"]
 )
-@pytest.mark.parametrize("kind", [Page.number, Page.moment], ids=["number", "moment"])
+@pytest.mark.parametrize("kind", [Page.number, Page.time_position], ids=["number", "moment"])
 def test_a_cursor_of_no_place_is_refused(place: str, kind: Callable[[Page], object]) -> None:
     cursor = base64.urlsafe_b64encode(place.encode()).decode()
     with pytest.raises(Invalid):

@@ -30,7 +30,7 @@ CALLERS: Final = {
 }
 """What calls servers through the guarded transport, and where it may go."""
 GUARDS: Final = {
-    "backend/core/net/egress/dialing.py": "connects to the addresses that its `addresses_of` has checked",
+    "backend/core/net/egress/connector.py": "connects to the addresses that its `addresses_of` has checked",
     "backend/core/net/transport.py": "is the guarded transport",
     "skills_kit/puras/_http.py": "connects to the address that it has checked; the rest goes to the instance",
 }

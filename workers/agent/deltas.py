@@ -40,7 +40,7 @@ class Deltas:
         """Discard what was sent: it is not part of the reply, which starts again."""
         self._text = self._scrubber.stream()
         self._pending.clear()
-        notifications.tell(notifications.Delta(self._job_id, self._step, "", is_restart=True))
+        notifications.send_now(notifications.Delta(self._job_id, self._step, "", is_restart=True))
 
     def end(self) -> None:
         """Send the rest: the reply is complete, or was aborted."""
@@ -59,4 +59,4 @@ class Deltas:
         text = "".join(self._pending)
         self._pending.clear()
         if text and not self._is_silent:
-            notifications.tell(notifications.Delta(self._job_id, self._step, text))
+            notifications.send_now(notifications.Delta(self._job_id, self._step, text))

@@ -10,7 +10,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from backend.context import AppContext
-from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.connector import LOOKUPS_PER_TENANT, Connector
 from backend.core.net.egress.rules import Rule
 from backend.data.drive.signing import signed_url
 from backend.integrations.web.search import Endpoint
@@ -26,7 +26,7 @@ from workers.agent.tools.memory import memory_tools
 from workers.agent.tools.web_fetch import WebFetch
 from workers.agent.tools.web_search import WebSearch
 from workers.agent.types import Tool, Workspace
-from workers.agent.web.access import HEAVY_AT_ONCE, RunEgress, egress_of
+from workers.agent.web.access import MAX_HEAVY, RunEgress, egress_of
 from workers.agent.web.search import Engine, claude_search
 from workers.llm.types import Model
 from workers.sandbox.egress.network_use import NetworkUse
@@ -45,19 +45,19 @@ def internet_tools(
 
 
 class RunEnvironment:
-    """The environment of all runs of one worker process. Only tests replace the dialer."""
+    """The environment of all runs of one worker process. Only tests replace the connector."""
 
     def __init__(
         self,
         context: AppContext,
         *,
-        dialer: Dialer | None = None,
+        connector: Connector | None = None,
         inputs_rule: Rule | None = None,
         engine: Engine | None = None,
     ) -> None:
         self._context = context
-        self._dialer = dialer
-        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
+        self._connector = connector
+        self._heavy = asyncio.Semaphore(MAX_HEAVY)
         self._lookups: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
         """Limits the concurrent name lookups of one project: each lookup occupies a thread."""
         self._inputs_rule = inputs_rule or Rule.of("public")
@@ -67,7 +67,7 @@ class RunEnvironment:
         """Return the tools of the run with that model."""
         journal = assignment.journal
         egress = internet_tools(
-            egress_of(assignment.skill, journal.recorder, self._dialer_of(assignment), self._heavy),
+            egress_of(assignment.skill, journal.recorder, self._connector_of(assignment), self._heavy),
             None if assignment.is_listed else self._drive(assignment),
             self._engine or claude_search(model),
             lambda: assignment.budget.cap_micros - journal.spent_micros,
@@ -90,7 +90,7 @@ class RunEnvironment:
             taken_names,
             assignment.journal.recorder,
             vision=model.entry.vision,
-            dialer=self._dialer_of(assignment),
+            connector=self._connector_of(assignment),
             secrets=assignment.secrets,
             confirmed=assignment.confirmed,
             own_url=self._context.settings.url,
@@ -105,18 +105,18 @@ class RunEnvironment:
         """
         # The submitter of a job names its files: the skill's list of hosts only applies to its code.
         network_use = NetworkUse(assignment.journal.recorder)
-        egress = RunEgress(self._inputs_rule, network_use, self._dialer_of(assignment), self._heavy)
+        egress = RunEgress(self._inputs_rule, network_use, self._connector_of(assignment), self._heavy)
         content_blocks = ContentBlocks(model=model.slug, vision=model.entry.vision, pdf=model.entry.pdf)
         staging = Staging(workspace, egress, self._drive(assignment).sign, content_blocks)
         staged = await staging.stage(assignment.skill.input_schema, assignment.inputs)
         staged.before = await remembered(self._context, assignment, staged, workspace)
         return staged
 
-    def _dialer_of(self, assignment: AgentAssignment) -> Dialer:
-        if self._dialer is not None:
-            return self._dialer
+    def _connector_of(self, assignment: AgentAssignment) -> Connector:
+        if self._connector is not None:
+            return self._connector
         fresh = asyncio.Semaphore(LOOKUPS_PER_TENANT)
-        return Dialer(lookups=self._lookups.setdefault(assignment.project_id, fresh))
+        return Connector(lookups=self._lookups.setdefault(assignment.project_id, fresh))
 
     def _drive(self, assignment: AgentAssignment) -> Drive:
         context, project_id = self._context, assignment.project_id

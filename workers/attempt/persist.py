@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
 
-from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.metrics.instruments import JOB_FINISH
 from backend.core.tracing import spans
 from backend.execution.approvals.worker import wait_for_approval
@@ -37,7 +37,7 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
                 await _store(attempt, each, its_events, give_up_s)
             except DBAPIError as error:  # it would reject that again; a deadlock counts as unavailable
                 attempt.log.exception(
-                    "the database refused an end", end=outcome_of(each), error=why_away(error)
+                    "the database refused an end", end=outcome_of(each), error=error_summary(error)
                 )
             else:
                 return
@@ -51,7 +51,9 @@ async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent]
     try:
         is_current = await _write_until_stored(attempt, end, events, give_up_s)
     except DatabaseUnavailable as error:
-        attempt.log.error("end not stored: given up, its job is sent on", end=outcome, error=why_away(error))
+        attempt.log.error(
+            "end not stored: given up, its job is sent on", end=outcome, error=error_summary(error)
+        )
         return
     if is_current:
         attempt.log.info(f"job {outcome}")

@@ -26,12 +26,16 @@ def attempt(job_attempt: JobAttempt, *, claim_started_ns: int) -> Iterator[Span]
     if spans.is_on():
         due_ns = int(job_attempt.due_at.timestamp() * 1_000_000) * 1_000
         spans.record(
-            "queue", parent=job_attempt.traceparent, began_ns=due_ns, ended_ns=claim_started_ns, **attributes
+            "queue",
+            parent=job_attempt.traceparent,
+            started_ns=due_ns,
+            ended_ns=claim_started_ns,
+            **attributes,
         )
         spans.record(
             "claim",
             parent=job_attempt.traceparent,
-            began_ns=claim_started_ns,
+            started_ns=claim_started_ns,
             ended_ns=claimed_ns,
             **attributes,
         )

@@ -27,7 +27,7 @@ from backend.data.drive.usage import Drives
 from backend.storage import DriveEntry
 from backend.storage.drive_files import entry_of
 from backend.storage.file_errors import DriveFileMissing
-from backend.storage.folders import taken_bytes, walk
+from backend.storage.folders import counted_bytes, walk
 from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath, is_component
 
@@ -183,7 +183,7 @@ class ChangeTracker:
 
     async def _windows(self, project_id: UUID, since: float) -> list[Window]:
         """Return when each job may have written, by the clock of this host; none if there are too many jobs."""
-        async with self._context.database.glance() as session:
+        async with self._context.database.read_session() as session:
             before_query = time.time()
             clock: datetime = (await session.execute(_CLOCK)).scalar_one()
             ahead_s = clock.timestamp() - (before_query + time.time()) / 2
@@ -246,7 +246,7 @@ def _scan(storage: LocalStorage, project_id: UUID, since: float) -> _Found:
     paths: list[str] = []
     for item in walk(storage.drive_dir(project_id, None)):
         count += 1
-        total += taken_bytes(item.found)
+        total += counted_bytes(item.found)
         if not item.is_file or not all(map(is_component, item.path)):
             continue
         path = DrivePath(item.path)

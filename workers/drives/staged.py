@@ -32,11 +32,11 @@ from backend.data.drive.listing_access import access_of, folder_of
 from backend.data.drive.usage import Drives
 from backend.execution.jobs.attempts.claim import JobAttempt
 from backend.skills.manifest.types import Skill
-from backend.storage import DistantStorage, DriveEntry, Holdings, StillWanted, Storage
+from backend.storage import DriveEntry, DriveSize, RemoteStorage, StillWanted, Storage
 from backend.storage.errors import StorageUnavailable
 from backend.storage.file_errors import BadDrivePath, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.paths import JOBS_FOLDER, ROOT, DrivePath
-from backend.storage.tree_walk import made_folder
+from backend.storage.tree_walk import created_folder
 from workers.drives.errors import AttemptLost, ChangedFilesTooMuch, InputFilesTooLarge, InputFilesTooMany
 from workers.drives.scan import MAX_FILES, Changes, Stamp, changes, open_changed
 from workers.sandbox.isolation.job_folders import JobFolders
@@ -74,9 +74,9 @@ async def reserved(
             )
 
 
-def _total(counted: Mapping[DrivePath, int | None]) -> Holdings:
+def _total(counted: Mapping[DrivePath, int | None]) -> DriveSize:
     sizes = [size for size in counted.values() if size is not None]
-    return Holdings(sum(sizes), len(sizes))
+    return DriveSize(sum(sizes), len(sizes))
 
 
 MAX_PATH_CHARACTERS: Final = 1_100
@@ -274,7 +274,7 @@ class StagedDrives:
         """Of these, what a guest may have: whatever its own code has put into the inputs of what it calls, no more."""
         if job_attempt.publisher_id is None:
             return paths
-        async with self._database.glance() as session:
+        async with self._database.read_session() as session:
             reach = await access_of(session, project_id=job_attempt.project_id, job_id=job_attempt.job_id)
         return {path for path in paths if reach is not None and reach.allows(path)}
 
@@ -306,7 +306,7 @@ class StagedDrives:
             return False
         try:
             stored_path = drive.stored_path_of(path)
-            if isinstance(self._storage, DistantStorage):
+            if isinstance(self._storage, RemoteStorage):
                 await self._storage.put(
                     drive.project_id,
                     stored_path,
@@ -337,7 +337,7 @@ class StagedDrives:
             ):
                 await incoming.write(chunk)
                 at += len(chunk)
-            await incoming.settle()
+            await incoming.stage()
             await still_wanted()
             await incoming.place(drive.project_id, stored_path, owner_uid=drive.owner_uid)
 
@@ -369,7 +369,7 @@ def staged_drives(context: AppContext) -> StagedDrives:
 
 def _create(folder: Path, path: DrivePath, owner_uid: int | None) -> int:
     try:
-        with made_folder(folder, path.folder.parts, owner_uid=owner_uid) as parent:
+        with created_folder(folder, path.folder.parts, owner_uid=owner_uid) as parent:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path.name, flags, 0o644, dir_fd=parent)
     except (NotADirectoryError, FileExistsError, IsADirectoryError):

@@ -36,7 +36,7 @@ async def find_model(
     Raises:
         PurasError: it is unknown, has no key, or nothing was recorded.
     """
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         recorded = recorded_job(slug)
         if recorded is not None:
             return await recording.load(session, project_id=project_id, job_id=recorded)

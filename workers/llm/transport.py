@@ -8,7 +8,7 @@ from typing import Final
 import httpx2
 
 from backend.core.net.destinations import NotReached, PublicDestinations
-from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.connector import Connector
 from backend.core.net.transport import GuardedTransport, Limits
 
 _MAX_RESPONSE_BYTES: Final = 64 << 20
@@ -27,10 +27,12 @@ class ProjectTransport(httpx2.AsyncBaseTransport):
     """Sends requests over https to public addresses, and to the hosts that the operator allows."""
 
     def __init__(
-        self, base_url: str, *, allowed_hosts: Collection[str] = (), dialer: Dialer | None = None
+        self, base_url: str, *, allowed_hosts: Collection[str] = (), connector: Connector | None = None
     ) -> None:
         limits = Limits(max_response_bytes=_MAX_RESPONSE_BYTES, keep_alive_origin=httpx2.URL(base_url))
-        servers = PublicDestinations(allowed_hosts, ports=None, dialer=dialer)  # they have ports of their own
+        servers = PublicDestinations(
+            allowed_hosts, ports=None, connector=connector
+        )  # they have ports of their own
         self._guarded = GuardedTransport(servers, limits)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

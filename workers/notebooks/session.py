@@ -92,7 +92,7 @@ class Session:
     async def _serve(self) -> dict[str, Any] | str:
         settings = self._context.settings
         used_at = time.monotonic()
-        with self._context.wakeups.bell(self._assignment.job_id) as notification:
+        with self._context.wakeups.subscribe(self._assignment.job_id) as notification:
             while not self._assignment.leaving.is_set():
                 if self._is_expired():
                     return {"why": self._expiry_reason()}

@@ -24,7 +24,7 @@ from backend.core.http.paging import PageDep, linked
 from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/instance", tags=["instance"])
 
@@ -70,7 +70,12 @@ async def list_users(
 @router.post("/users", status_code=201, summary="Add a user", response_model=PasswordLinkRead)
 @permissions.operators_only()
 async def add_user(
-    body: UserCreate, operator: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    body: UserCreate,
+    operator: OperatorDep,
+    session: SessionDep,
+    context: ContextDep,
+    *,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """For operators: create an account, and a link with which its user sets the password within a week. The link is
     returned only once."""
@@ -78,7 +83,7 @@ async def add_user(
     async def create() -> PasswordLinkRead:
         return await accounts.create_user(session, operator, body, url=context.settings.url)
 
-    return await once.answer(session, operator, create)
+    return await idempotent.run(session, operator, create)
 
 
 @router.post(
@@ -89,7 +94,12 @@ async def add_user(
 )
 @permissions.operators_only()
 async def make_password_link(
-    user_id: UUID, operator: OperatorDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    user_id: UUID,
+    operator: OperatorDep,
+    session: SessionDep,
+    context: ContextDep,
+    *,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """For operators: create a link with which the user sets a new password within an hour; earlier links stop working.
     The link is returned only once. Passwords of operators are reset on the server instead."""
@@ -97,7 +107,7 @@ async def make_password_link(
     async def create() -> PasswordLinkRead:
         return await accounts.create_password_link(session, operator, user_id, url=context.settings.url)
 
-    return await once.answer(session, operator, create)
+    return await idempotent.run(session, operator, create)
 
 
 @router.get("/projects", summary="List the projects of the instance")
@@ -117,11 +127,16 @@ async def list_all_projects(
 )
 @permissions.operators_only()
 async def top_up(
-    project: str, body: TopUpCreate, operator: OperatorDep, session: SessionDep, *, once: OnceDep
+    project: str,
+    body: TopUpCreate,
+    operator: OperatorDep,
+    session: SessionDep,
+    *,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """For operators: add credit to the project with this ID or slug; jobs that waited for credit become ready."""
 
     async def create() -> TopUpRead:
         return await accounts.top_up(session, operator, project, body)
 
-    return await once.answer(session, operator, create)
+    return await idempotent.run(session, operator, create)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.execution.jobs.queue_reason import Reason
 from backend.identity.auth.accounts.users import MAX_EMAIL_CHARACTERS
 
@@ -87,7 +87,7 @@ class AdminUserRead(_ReadModel):
     """Last use of a session that still exists."""
 
 
-class UserCreate(Asked):
+class UserCreate(RequestBody):
     """A new user account."""
 
     email: str = Field(min_length=1, max_length=MAX_EMAIL_CHARACTERS)
@@ -118,7 +118,7 @@ class AdminProjectRead(_ReadModel):
     created_at: datetime
 
 
-class TopUpCreate(Asked):
+class TopUpCreate(RequestBody):
     """Credit for a project's wallet."""
 
     amount_usd: float = Field(ge=0.000001, le=MAX_USD)

@@ -17,7 +17,7 @@ from backend.identity.auth.dependencies import CallerDep, ContextDep, PrincipalD
 from backend.identity.auth.membership import ROLES, project_of, role_name
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.identity.limits.schemas import defaults_of
 from backend.identity.projects import invitations, members, service
 from backend.identity.projects.schemas import (
@@ -70,7 +70,7 @@ async def list_projects(caller: CallerDep, session: SessionDep) -> list[ProjectR
 )
 @permissions.people_only()
 async def create_project(
-    body: ProjectCreate, user: UserDep, session: SessionDep, context: ContextDep, once: OnceDep
+    body: ProjectCreate, user: UserDep, session: SessionDep, context: ContextDep, idempotent: IdempotencyDep
 ) -> Response:
     """Create a project; the caller becomes its owner."""
 
@@ -85,7 +85,7 @@ async def create_project(
         )
         return await _detail(session, await membership.act_in(session, user, str(project.id)), project)
 
-    return await once.answer(session, user, create)
+    return await idempotent.run(session, user, create)
 
 
 @router.get("/projects/{project}", tags=["projects"], summary="Read a project")
@@ -176,7 +176,7 @@ async def invite_member(
     principal: InProjectDep,
     session: SessionDep,
     context: ContextDep,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create a link with which the owner of the e-mail joins. It does not reveal whether an account exists."""
     principal.require(Role.ADMIN, "members:write")
@@ -191,7 +191,7 @@ async def invite_member(
         )
         return InvitationCreated.of(new_invitation, context.settings.url)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get(

@@ -8,34 +8,36 @@ from __future__ import annotations
 
 from typing import Final
 
-from backend.core.db.row_export import FEW, ExportedTable
+from backend.core.db.row_export import SMALL_PAGE_ROWS, ExportedTable
 from backend.data.memory.queries import EXPORTED_RECORDS
 
 EXPORTED: Final = (
     ExportedTable("projects", condition="id = :project_id"),
     ExportedTable("skillpacks"),
-    ExportedTable("deployments", page=FEW),
+    ExportedTable("deployments", page=SMALL_PAGE_ROWS),
     ExportedTable("drafts"),
-    ExportedTable("draft_files", page=FEW),
+    ExportedTable("draft_files", page=SMALL_PAGE_ROWS),
     ExportedTable(
         "jobs",
-        page=FEW,
+        page=SMALL_PAGE_ROWS,
         condition="project_id = :project_id and (publisher_id is null or parent_job_id is null)",
     ),
     ExportedTable(
-        "job_events", page=FEW, condition="job_id in (select id from jobs where project_id = :project_id)"
+        "job_events",
+        page=SMALL_PAGE_ROWS,
+        condition="job_id in (select id from jobs where project_id = :project_id)",
     ),
     ExportedTable(
         "journal_entries",
-        page=FEW,
+        page=SMALL_PAGE_ROWS,
         condition="job_id in (select id from jobs where project_id = :project_id and publisher_id is null)",
     ),
     ExportedTable("notebook_kernels"),
-    ExportedTable("notebook_cells", page=FEW),
+    ExportedTable("notebook_cells", page=SMALL_PAGE_ROWS),
     ExportedTable("approvals"),
     ExportedTable("eval_suites"),
-    ExportedTable("eval_runs", page=FEW),
-    ExportedTable("eval_cases", page=FEW),
+    ExportedTable("eval_runs", page=SMALL_PAGE_ROWS),
+    ExportedTable("eval_cases", page=SMALL_PAGE_ROWS),
     ExportedTable(
         "media_calls",
         hidden=frozenset({"ordered"}),

@@ -13,7 +13,7 @@ from backend.administration.retention.rows import Kind
 from backend.administration.retention.rules import Rules
 from backend.core import logs
 from backend.core.clock import now
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 
 log = logs.get(__name__)
@@ -73,7 +73,9 @@ async def _drop_months(database: Database, before: datetime) -> None:
                 await months.drop(session, month)
         except OperationalError as error:  # the lock was not available in time
             log.warning(
-                "month of events not deleted, trying again later", month=month.partition, why=why_away(error)
+                "month of events not deleted, trying again later",
+                month=month.partition,
+                why=error_summary(error),
             )
             return
         log.info("month of events deleted", month=month.partition, bytes=month.size_bytes)

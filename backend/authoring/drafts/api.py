@@ -30,7 +30,7 @@ from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
 from backend.publishing.api import zip_response
 from backend.publishing.schemas import DeploymentRead, FileChangeRead, SkillChangeRead
@@ -254,7 +254,7 @@ async def run_draft(
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     pack: PackDep,
 ) -> Response:
     """Run a skill of the draft as it is now: a job like others, of an unnumbered deployment.
@@ -278,14 +278,19 @@ async def run_draft(
         )
         return DraftRunRead(job_id=submitted.job_id)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.post("/drafts/examples", status_code=201, response_model=DraftFileRead)
 @router.post("/skillpacks/{skillpack}/drafts/examples", status_code=201, response_model=DraftFileRead)
 @permissions.needs("deployments:write", "deployments:read", role=Role.DEVELOPER)
 async def add_example(
-    *, body: ExampleCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep, pack: PackDep
+    *,
+    body: ExampleCreate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    idempotent: IdempotencyDep,
+    pack: PackDep,
 ) -> Response:
     """Add an example to the `skill.yaml` of a skill, after the existing ones. The rest of the file is not changed."""
 
@@ -293,7 +298,7 @@ async def add_example(
         example = body.model_dump(exclude={"skill"}, exclude_defaults=True)
         return DraftFileRead.of(await examples.add(session, principal, pack, body.skill, example))
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.post("/drafts/publish", status_code=201, response_model=DeploymentRead)
@@ -305,7 +310,7 @@ async def publish_draft(
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     pack: PackDep,
 ) -> Response:
     """Publish the draft as the next version."""
@@ -323,4 +328,4 @@ async def publish_draft(
         )
         return DeploymentRead.of(deployment, pack)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)

@@ -20,7 +20,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["notebooks"])
@@ -38,7 +38,12 @@ async def list_kernels(principal: PrincipalDep, session: SessionDep) -> list[Ker
 @router.post("/notebooks/kernels", status_code=201, response_model=KernelRead)
 @permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def start_kernel(
-    *, body: KernelCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    *,
+    body: KernelCreate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Start the caller's kernel for a notebook of the draft, or return the running one.
 
@@ -62,7 +67,7 @@ async def start_kernel(
         )
         return await queries.read_kernel(session, principal, kernel_id)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/notebooks/kernels/{kernel_id}")
@@ -83,7 +88,12 @@ async def get_kernel(
 @router.post("/notebooks/kernels/{kernel_id}/cells", status_code=201, response_model=KernelRead)
 @permissions.needs("deployments:write", "jobs:submit", "jobs:read_own", role=Role.DEVELOPER)
 async def run_cells(
-    *, kernel_id: UUID, body: CellsUpdate, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    *,
+    kernel_id: UUID,
+    body: CellsUpdate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Queue cells of the kernel, after those that wait already."""
 
@@ -92,7 +102,7 @@ async def run_cells(
         kernel = await kernels.find(session, principal, kernel_id)
         return await queries.read_kernel(session, principal, kernel_id, after=kernel.revision - 1)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.post("/notebooks/kernels/{kernel_id}/interrupt", status_code=204)
@@ -119,7 +129,12 @@ async def stop_kernel(kernel_id: UUID, principal: PrincipalDep, session: Session
 @router.post("/notebooks/opened", status_code=201, response_model=NotebookRead)
 @permissions.needs("deployments:write", role=Role.DEVELOPER)
 async def open_as_notebook(
-    *, body: NotebookOpen, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    *,
+    body: NotebookOpen,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Write a job that has ended, or inputs only, into the draft as a notebook.
 
@@ -134,4 +149,4 @@ async def open_as_notebook(
             path = await job_notebooks.open_inputs(session, principal, pack, body.skill or "", body.inputs)
         return NotebookRead(path=path, skillpack=pack.slug)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)

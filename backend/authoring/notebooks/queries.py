@@ -12,7 +12,7 @@ from backend.authoring.notebooks.kernels import find
 from backend.authoring.notebooks.schemas import CellRead, EndReason, KernelRead, KernelStatus
 from backend.authoring.notebooks.tables import NotebookCell, NotebookKernel
 from backend.core.db.engine import Database
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.execution.events import queries as events
 from backend.execution.events.types import EnvironmentEvent, decode
 from backend.execution.jobs import queries as jobs
@@ -56,7 +56,7 @@ async def read_kernel(
 
 async def wait(
     database: Database,
-    wakeups: WakeUps,
+    wakeups: WakeUpListener,
     principal: Principal,
     kernel_id: UUID,
     *,
@@ -65,7 +65,7 @@ async def wait(
     wait_s: float,
 ) -> KernelRead:
     """Return the kernel after its next change, or after `wait_s`; hold no connection meanwhile."""
-    with wakeups.bell(kernel_id) as subscription:
+    with wakeups.subscribe(kernel_id) as subscription:
         while True:
             async with database.transaction() as session:
                 view = await read_kernel(session, principal, kernel_id, after=after)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.execution.jobs.schemas import MAX_NAME
 
 MAX_CODE_CHARACTERS = 200_000
@@ -19,7 +19,7 @@ KernelStatus = Literal["starting", "idle", "busy", "ended"]
 EndReason = Literal["idle", "stopped", "lost", "failed"]
 
 
-class KernelCreate(Asked):
+class KernelCreate(RequestBody):
     """Body of `POST /v1/notebooks/kernels`."""
 
     path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"\.ipynb$")]
@@ -28,7 +28,7 @@ class KernelCreate(Asked):
     """ID or slug. Default: the project's default skillpack."""
 
 
-class CellRun(Asked):
+class CellRun(RequestBody):
     """A cell to run."""
 
     cell: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -36,14 +36,14 @@ class CellRun(Asked):
     code: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)]
 
 
-class CellsUpdate(Asked):
+class CellsUpdate(RequestBody):
     """Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`."""
 
     cells: Annotated[list[CellRun], Field(min_length=1, max_length=MAX_CELLS_AT_ONCE)]
     """In the order in which they are run. After a failed cell the following ones are dropped."""
 
 
-class NotebookOpen(Asked):
+class NotebookOpen(RequestBody):
     """Body of `POST /v1/notebooks/opened`: a job, or a skill with inputs."""
 
     job_id: UUID | None = None

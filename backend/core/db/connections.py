@@ -25,7 +25,7 @@ DatabaseUnavailable: Final = (
 """Errors that are raised when the database is unavailable or too slow, not because of the statement."""
 
 
-def why_away(error: Exception) -> str:
+def error_summary(error: Exception) -> str:
     """Return an error of the database as one line for the log, without the statement and its values."""
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

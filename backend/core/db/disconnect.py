@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 
-def cut(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
+def shut_down(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
     """Shut down the connection, from any thread, so that code that waits on it gets the error of a lost connection."""
     with (
         contextlib.suppress(OSError, psycopg.Error),  # it was closed in the meantime
@@ -22,9 +22,9 @@ def cut(connection: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> N
 
 
 @contextlib.contextmanager
-def cut_after(connection: psycopg.Connection[Any], max_s: float) -> Iterator[None]:
+def shut_down_after(connection: psycopg.Connection[Any], max_s: float) -> Iterator[None]:
     """Shut down a thread's own connection if the block takes longer than `max_s` seconds."""
-    timer = threading.Timer(max_s, cut, (connection,))
+    timer = threading.Timer(max_s, shut_down, (connection,))
     timer.daemon = True
     timer.start()
     try:

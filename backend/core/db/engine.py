@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final
 
 import psycopg
@@ -23,7 +22,7 @@ from sqlmodel import SQLModel
 
 from backend.core import notifications
 from backend.core.db import pooler
-from backend.core.db.connections import discard_closed, why_away
+from backend.core.db.connections import discard_closed, error_summary
 from backend.core.db.fast_path import FastConnections, FastSession
 from backend.core.db.liveness import MAX_SILENCE_S, Liveness, WatchedConnection
 from backend.core.metrics import transactional
@@ -41,17 +40,15 @@ metadata.naming_convention = NAMING_CONVENTION
 Timestamp: Any = DateTime(timezone=True)
 """Column type of all timestamps. They have a time zone; values are aware."""
 
-Moment = datetime
-
 AnySession = AsyncSession | FastSession
 """Either kind of session; frequent statements run on both."""
 
 
 @asynccontextmanager
-async def together(session: AnySession) -> AsyncIterator[None]:
+async def one_transaction(session: AnySession) -> AsyncIterator[None]:
     """Run the block in one transaction, also if each statement of the session would otherwise be its own."""
     if isinstance(session, FastSession):
-        async with session.together():
+        async with session.one_transaction():
             yield
     else:
         yield
@@ -76,14 +73,14 @@ _POOLER_ROUNDS: Final = 3
 class Database:
     """The engine and its sessions for one process."""
 
-    def __init__(self, database_url: str, *, pool_size: int = 10, most_idle_s: int = 0) -> None:
+    def __init__(self, database_url: str, *, pool_size: int = 10, max_idle_s: int = 0) -> None:
         """Configure the pools without opening connections.
 
-        With `most_idle_s`, the server ends transactions that are idle for longer. Without it, a process that freezes
+        With `max_idle_s`, the server ends transactions that are idle for longer. Without it, a process that freezes
         within a transaction would block others with its locks forever.
         """
-        settings = {**SETTINGS, "idle_in_transaction_session_timeout": f"{most_idle_s}s"}
-        self.pulse = Liveness(database_url, settings)
+        settings = {**SETTINGS, "idle_in_transaction_session_timeout": f"{max_idle_s}s"}
+        self.liveness = Liveness(database_url, settings)
         self._url = database_url
         self.engine: AsyncEngine = create_async_engine(
             driver_url(database_url),
@@ -94,11 +91,11 @@ class Database:
             hide_parameters=True,  # errors in the log must not contain values, which may be secret
             connect_args={
                 **pooler.connect_settings(database_url),
-                "async_creator_fn": self.pulse.connect,
+                "async_creator_fn": self.liveness.connect,
             },
         )
         discard_closed(self.engine)
-        self._fast = FastConnections(database_url, self.pulse, size=pool_size, wait_s=MAX_WAIT_S)
+        self._fast = FastConnections(database_url, self.liveness, size=pool_size, wait_s=MAX_WAIT_S)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -111,8 +108,8 @@ class Database:
         """
         url, settings = pooler.plain(self._url), pooler.connect_settings(self._url)
         async with (
-            await self.pulse.connect(url, autocommit=True, **settings) as one,
-            await self.pulse.connect(url, autocommit=True, **settings) as other,
+            await self.liveness.connect(url, autocommit=True, **settings) as one,
+            await self.liveness.connect(url, autocommit=True, **settings) as other,
         ):
             if pooler.pools_transactions(self._url):
                 await _require_transactions(one)
@@ -122,21 +119,21 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Run a unit of work: commit, then send its messages; on an error neither happens."""
-        self.pulse.refuse_if_silent()
+        self.liveness.raise_if_silent()
         async with self._sessions() as session:
             async with session.begin():
                 yield session
             transactional.count(session)
-            await notifications.ship(session)
+            await notifications.send_enqueued(session)
 
     def reading(self) -> FastSession:
         """Return a fast session for single reads; each statement sees everything that is committed before it."""
         return self._fast.session()
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncSession]:
+    async def read_session(self) -> AsyncIterator[AsyncSession]:
         """Open a session without a transaction, for reads; each statement sees everything committed before it."""
-        self.pulse.refuse_if_silent()
+        self.liveness.raise_if_silent()
         async with AsyncSession(self._autocommit, expire_on_commit=False) as session:
             yield session
 
@@ -146,7 +143,7 @@ class Database:
         async with self._fast.session() as session:
             yield session
         transactional.count(session, is_single=True)
-        await notifications.ship(session)
+        await notifications.send_enqueued(session)
 
     def connections(self) -> dict[tuple[str, str], int]:
         """Return the number of connections by pool (`session`, `hot`) and use (`idle`, `in_use`)."""
@@ -162,7 +159,7 @@ class Database:
         """Close every connection."""
         await self._fast.close()
         await self.engine.dispose()
-        await self.pulse.close()
+        await self.liveness.close()
 
 
 async def _require_transactions(connection: WatchedConnection) -> None:
@@ -171,7 +168,7 @@ async def _require_transactions(connection: WatchedConnection) -> None:
         await connection.execute("rollback")
     except psycopg.errors.ProtocolViolation as error:
         raise pooler.WrongPoolerMode(
-            f"The pooler of DATABASE_URL rejects transactions ({why_away(error)}). Set pool_mode = transaction or "
+            f"The pooler of DATABASE_URL rejects transactions ({error_summary(error)}). Set pool_mode = transaction or "
             "pool_mode = session in the pooler's configuration."
         ) from error
 

@@ -115,7 +115,7 @@ class FastSession:
             raise _as_sqlalchemy(error, prepared.sql.decode()) from error
 
     @asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
+    async def one_transaction(self) -> AsyncIterator[None]:
         """Run the statements of the block as one transaction.
 
         After an error nothing of the block is stored, and the session cannot be used again: its connection is closed.
@@ -136,9 +136,9 @@ class FastSession:
 class FastConnections:
     """The connections of a process for its frequent statements. Each is opened when it is first needed."""
 
-    def __init__(self, database_url: str, pulse: Liveness, *, size: int, wait_s: float) -> None:
+    def __init__(self, database_url: str, liveness: Liveness, *, size: int, wait_s: float) -> None:
         self._database_url = pooler.plain(database_url)
-        self._liveness = pulse
+        self._liveness = liveness
         self._wait_s = wait_s
         self._settings = pooler.connect_settings(database_url, prepare_threshold=0)
         self._idle: list[_Slot] = []
@@ -163,7 +163,7 @@ class FastConnections:
             OperationalError: The database is unavailable.
             TimeoutError: Every connection was in use for too long.
         """
-        self._liveness.refuse_if_silent()
+        self._liveness.raise_if_silent()
         await self._take_slot()
         try:
             slot = await self._open()

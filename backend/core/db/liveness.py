@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 
 from backend.core import logs
 from backend.core.db import pooler
-from backend.core.db.disconnect import cut
+from backend.core.db.disconnect import shut_down
 
 log = logs.get(__name__)
 
@@ -48,15 +48,15 @@ SILENT: Final = "the database does not respond: it neither accepts nor rejects c
 class WatchedConnection(psycopg.AsyncConnection[Any]):
     """A connection whose statements fail when the server stops responding."""
 
-    pulse: Liveness | None = None
+    liveness: Liveness | None = None
     transaction_sql: bytes = b""
     """Sent with the start of each transaction: through a pooler in transaction mode, a session has no settings."""
 
     async def wait(self, gen: PQGen[Any], interval: float = 0.1, timeout: float | None = None) -> Any:  # noqa: ASYNC109 - psycopg's
         """Wait as psycopg does, but only while the server responds."""
-        if self.pulse is None:
+        if self.liveness is None:
             return await super().wait(gen, interval, timeout)
-        with self.pulse.watching(partial(cut, self)):
+        with self.liveness.watching(partial(shut_down, self)):
             return await super().wait(gen, interval, timeout)
 
     async def begin(self) -> None:
@@ -94,7 +94,7 @@ class WatchedConnection(psycopg.AsyncConnection[Any]):
 
     async def cancel_safe(self, *, timeout: float = PROBE_INTERVAL_S) -> None:  # noqa: ASYNC109 - psycopg's
         """Ask the server to cancel the statement, unless the server does not respond."""
-        if self.pulse is None or not self.pulse.is_silent:
+        if self.liveness is None or not self.liveness.is_silent:
             await super().cancel_safe(timeout=min(timeout, PROBE_INTERVAL_S))
 
 
@@ -132,7 +132,7 @@ class Liveness:
             raise psycopg.OperationalError(
                 f"the server accepted no connection within {CONNECT_S} s"
             ) from None
-        connection.pulse = self
+        connection.liveness = self
         self._opened = [*(one for one in self._opened if not one.closed), connection]
         return connection
 
@@ -149,7 +149,7 @@ class Liveness:
             await connection.close()
             raise
 
-    def refuse_if_silent(self) -> None:
+    def raise_if_silent(self) -> None:
         """Return if the database responds, as far as is known.
 
         Raises:
@@ -188,7 +188,7 @@ class Liveness:
 
     async def _monitor(self) -> None:
         while True:
-            probe = asyncio.create_task(self._look(), name="database probe")
+            probe = asyncio.create_task(self._probe(), name="database probe")
             try:
                 for _ in range(PROBE_INTERVALS):
                     await asyncio.wait({probe}, timeout=PROBE_INTERVAL_S)
@@ -204,7 +204,7 @@ class Liveness:
                 return
             await asyncio.sleep(PROBE_EVERY_S if has_responded else 0)
 
-    async def _look(self) -> bool:
+    async def _probe(self) -> bool:
         """Return whether the server responded; a rejection is a response too."""
         loop = asyncio.get_running_loop()
         try:
@@ -215,7 +215,7 @@ class Liveness:
             return False
         except psycopg.Error:
             return True
-        timer = loop.call_later(RENEW_S, cut, connection)
+        timer = loop.call_later(RENEW_S, shut_down, connection)
         try:
             await connection.execute("select 1")
         except psycopg.Error:

@@ -14,13 +14,13 @@ from backend.core.errors import Invalid, Problem
 from backend.core.schemas import unstorable
 
 DEFAULT_LIMIT = 25
-MOST = 200
+MAX_PAGE_SIZE = 200
 
 Row = TypeVar("Row")
 Position = TypeVar("Position")
 
 
-class Moment(NamedTuple):
+class TimePosition(NamedTuple):
     """Position in a list that is ordered by time."""
 
     at: datetime
@@ -46,9 +46,9 @@ class Page:
         """Return the ID after which the page starts, for lists ordered by a number; `None` for the first page."""
         return self._parse(lambda at: _bounded(int(at)))
 
-    def moment(self) -> Moment | None:
+    def time_position(self) -> TimePosition | None:
         """Return the position after which the page starts, for lists ordered by time; `None` for the first page."""
-        return self._parse(lambda at, row_id: Moment(_aware(datetime.fromisoformat(at)), _id(row_id)))
+        return self._parse(lambda at, row_id: TimePosition(_aware(datetime.fromisoformat(at)), _id(row_id)))
 
     def text(self) -> str | None:
         """Return the text after which the page starts, for lists ordered by a name; `None` for the first page."""

@@ -11,9 +11,9 @@ from sqlalchemy import Table, text
 
 from backend.core.db.engine import Database, metadata
 
-MANY: Final = 500
+DEFAULT_PAGE_ROWS: Final = 500
 """Rows per page."""
-FEW: Final = 20
+SMALL_PAGE_ROWS: Final = 20
 """Rows per page of tables whose rows may be megabytes each."""
 
 
@@ -24,7 +24,7 @@ class ExportedTable:
     name: str
     hidden: frozenset[str] = field(default=frozenset())
     """Columns that are not exported."""
-    page: int = MANY
+    page: int = DEFAULT_PAGE_ROWS
     condition: str = "project_id = :project_id"
     """SQL: the condition that selects the rows of the project."""
 

@@ -46,7 +46,7 @@ def handlers() -> dict[int | type[Exception], Any]:
     return dict.fromkeys(_KNOWN, _handle)
 
 
-def answer_to(error: Exception, method: str, path: str) -> JSONResponse:
+def response_to(error: Exception, method: str, path: str) -> JSONResponse:
     """Return the response for an error; unexpected errors are logged, and the response has no details of them."""
     if isinstance(error, HTTPException):
         return _of_http(error, method, path)
@@ -63,7 +63,7 @@ async def _handle(request: Request, error: Exception) -> JSONResponse:
         error = Unsupported(
             f"The body must be JSON: send the header 'Content-Type: application/json' instead of {kind!r}."
         )
-    return answer_to(error, request.method, request.url.path)
+    return response_to(error, request.method, request.url.path)
 
 
 def _is_not_json(request: Request, error: RequestValidationError) -> bool:
@@ -97,8 +97,8 @@ def _of_validation(error: RequestValidationError) -> PurasError:
     found = error.errors()
     for one in found:
         if one["type"] == "json_invalid":
-            why = one.get("ctx", {}).get("error", "it cannot be parsed")
-            return Malformed(f"The body is not JSON: {why} at character {one['loc'][-1]}.")
+            reason = one.get("ctx", {}).get("error", "it cannot be parsed")
+            return Malformed(f"The body is not JSON: {reason} at character {one['loc'][-1]}.")
     problems = [Problem(_path(one["loc"]), _problem_message(one)) for one in found]
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -107,10 +107,10 @@ def _of_validation(error: RequestValidationError) -> PurasError:
 
 def _path(loc: tuple[int | str, ...]) -> str:
     """Return `("body", "items", 0, "name")` as `items[0].name`; other locations keep their prefix: `query.limit`."""
-    place, *rest = loc
-    steps = rest if place == "body" else [place, *rest]
+    location, *rest = loc
+    steps = rest if location == "body" else [location, *rest]
     path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    return path.lstrip(".") or str(place)
+    return path.lstrip(".") or str(location)
 
 
 def _problem_message(one: Mapping[str, Any]) -> str:

@@ -20,13 +20,13 @@ from backend.core import logs
 from backend.core.errors import Malformed, PurasError, TooLarge
 from backend.core.http import destinations
 from backend.core.http.client_ip import Network, client_address
-from backend.core.http.exception_handlers import answer_to
+from backend.core.http.exception_handlers import response_to
 
 log = logs.get(__name__)
 
 BODY_GRACE_S: Final = 20.0
 """Time that any body may take."""
-LEAST_BYTES_PER_S: Final = 4096
+MIN_BYTES_PER_S: Final = 4096
 """Minimum speed of a body that takes longer."""
 _VALID_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _API: Final = "/v1/"
@@ -55,7 +55,7 @@ class BodyTooSlow(PurasError):
     def describe(self) -> str:
         """Return the detail of the error."""
         return (
-            f"The body did not arrive within {BODY_GRACE_S:.0f} s, and its speed was below {LEAST_BYTES_PER_S:,} bytes "
+            f"The body did not arrive within {BODY_GRACE_S:.0f} s, and its speed was below {MIN_BYTES_PER_S:,} bytes "
             "per second. Retry on a faster connection, and upload a large file in parts."
         )
 
@@ -92,7 +92,7 @@ class Boundary:
         except ClientDisconnect:
             pass  # the client has disconnected, or already has a response
         except Exception as error:
-            response = answer_to(error, scope["method"], _loggable(scope["path"]))
+            response = response_to(error, scope["method"], _loggable(scope["path"]))
             if sender.status:
                 raise  # part of a response is sent: only a broken connection shows that the rest is missing
             await response(scope, receive, sender)
@@ -175,7 +175,7 @@ class _BodyReader:
         """
         if self._has_ended:
             return await self._receive()  # the client may disconnect at any time
-        left_s = BODY_GRACE_S + self._bytes / LEAST_BYTES_PER_S - self._waited_s
+        left_s = BODY_GRACE_S + self._bytes / MIN_BYTES_PER_S - self._waited_s
         started = time.monotonic()
         try:
             async with asyncio.timeout(max(0.0, left_s)):
@@ -219,7 +219,7 @@ class _ResponseSender:
     async def replace_by(self, error: PurasError, **headers: str) -> None:
         """Respond with the error instead of the response of the application, if that has not started."""
         if self.status == 0:
-            response = answer_to(error, self._scope["method"], self._scope["path"])
+            response = response_to(error, self._scope["method"], self._scope["path"])
             response.headers.update(headers)
             await response(self._scope, _disconnected, self)
         self._is_replaced = True

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
-from backend.core.db.paging import DEFAULT_LIMIT, MOST, Page, Row, Slice
+from backend.core.db.paging import DEFAULT_LIMIT, MAX_PAGE_SIZE, Page, Row, Slice
 
 
 def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[Row]:
@@ -20,7 +20,9 @@ def linked(request: Request, response: Response, page: Slice[Row]) -> Sequence[R
 
 
 async def _page(
-    limit: Annotated[int, Query(ge=1, le=MOST, description="Maximum rows per page.")] = DEFAULT_LIMIT,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum rows per page.")
+    ] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None, Query(max_length=1000, description="Cursor from the `Link` header of the previous page.")
     ] = None,

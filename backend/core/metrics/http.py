@@ -13,7 +13,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "O
 UNMATCHED: Final = "unmatched"
 
 
-class Counted:
+class RequestMetrics:
     """ASGI middleware that counts each request under the template of its route, never under its path."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,7 +48,7 @@ def method_of(scope: Scope) -> str:
     return scope["method"] if scope["method"] in _METHODS else "other"
 
 
-def began_ns(scope: Scope) -> int | None:
+def started_ns(scope: Scope) -> int | None:
     """Return when the request arrived, in nanoseconds of the wall clock."""
     started: int | None = scope.get("puras.began_ns")
     return started

@@ -28,6 +28,6 @@ def note(session: UnitOfWork, counter: Counter, amount: float = 1) -> None:
 def count(session: UnitOfWork, *, is_single: bool = False) -> None:
     """Count the committed unit of work and its noted counts."""
     (_SINGLE if is_single else _TRANSACTION).inc()
-    noted: list[tuple[Counter, float]] = session.info.pop("counts", [])
-    for counter, amount in noted:
+    counts: list[tuple[Counter, float]] = session.info.pop("counts", [])
+    for counter, amount in counts:
         counter.inc(amount)

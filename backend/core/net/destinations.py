@@ -12,8 +12,8 @@ from typing import Final, Literal, Protocol
 
 import httpx2
 
-from backend.core.net.egress.dialing import MAX_LOOKUPS, Dialer
-from backend.core.net.egress.refusals import Failed, Malformed, Refused, Turned
+from backend.core.net.egress.connector import MAX_LOOKUPS, Connector
+from backend.core.net.egress.errors import EgressDenied, EgressError, EgressFailed, Malformed
 from backend.core.net.egress.rules import Target, read_target
 from backend.core.net.egress.run_egress import RunEgress
 from backend.core.net.public_urls import PORTS, USUAL_PORTS
@@ -26,9 +26,9 @@ NotReachedReason = Literal[
 class NotReached(httpx2.ConnectError):
     """The request was not sent, because its destination is not allowed or has no usable address."""
 
-    def __init__(self, sentence: str, request: httpx2.Request, reason: NotReachedReason) -> None:
-        super().__init__(sentence, request=request)
-        self.sentence = sentence
+    def __init__(self, detail: str, request: httpx2.Request, reason: NotReachedReason) -> None:
+        super().__init__(detail, request=request)
+        self.detail = detail
         """Part of a message. From `PublicDestinations` it starts with `its`, as in `its host has no address`."""
         self.reason: NotReachedReason = reason
 
@@ -75,7 +75,7 @@ class PublicDestinations:
         *,
         schemes: Collection[str] = ("https",),
         ports: Collection[int] | None = USUAL_PORTS,
-        dialer: Dialer | None = None,
+        connector: Connector | None = None,
     ) -> None:
         """Take the exceptions of the operator and the limits of all other destinations.
 
@@ -83,12 +83,12 @@ class PublicDestinations:
             allowed_hosts: `host:port` pairs that are exempt from every check.
             schemes: The schemes of other URLs.
             ports: The ports of other URLs; None allows any port.
-            dialer: Resolves names and checks addresses.
+            connector: Resolves names and checks addresses.
         """
         self._allowed_hosts = frozenset(allowed_hosts)
         self._schemes = frozenset(schemes)
         self._ports = None if ports is None else frozenset(ports)
-        self._dialer = dialer or Dialer(lookups=asyncio.Semaphore(MAX_LOOKUPS))
+        self._connector = connector or Connector(lookups=asyncio.Semaphore(MAX_LOOKUPS))
 
     def is_exempt(self, url: httpx2.URL) -> bool:
         """Return whether the operator lists the host and the port."""
@@ -103,11 +103,11 @@ class PublicDestinations:
         self._check_url(request)
         try:
             target = target_of(request.url)
-            self._dialer.screen(target)
-            return await self._dialer.addresses_of(target)
-        except Failed:
+            self._connector.screen(target)
+            return await self._connector.addresses_of(target)
+        except EgressFailed:
             raise NotReached("its host cannot be resolved", request, "unresolved") from None
-        except Turned:
+        except EgressError:
             raise NotReached("its host is not at a public address", request, "not_public") from None
 
     def unanswered(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.TransportError:
@@ -117,15 +117,13 @@ class PublicDestinations:
     def _check_url(self, request: httpx2.Request) -> None:
         url, port = request.url, port_of(request.url)
         if url.scheme not in self._schemes:
-            raise NotReached(
-                f"its URL is not {' or '.join(sorted(self._schemes))}", request, "scheme"
-            )
+            raise NotReached(f"its URL is not {' or '.join(sorted(self._schemes))}", request, "scheme")
         if url.userinfo:
             raise NotReached("its URL contains a user name or a password", request, "user_info")
         if self._ports is not None and port not in self._ports:
             listed = ", ".join(map(str, sorted(self._ports)))
-            sentence = f"its port {port} is not allowed; use one of {listed}"
-            raise NotReached(sentence, request, "port")
+            detail = f"its port {port} is not allowed; use one of {listed}"
+            raise NotReached(detail, request, "port")
 
 
 class EgressDestinations:
@@ -146,20 +144,20 @@ class EgressDestinations:
         """
         target = self._target(request)
         try:
-            self._egress.dialer.screen(target)
+            self._egress.connector.screen(target)
             self._egress.rule.check(target)
-            return await self._egress.dialer.addresses_of(target)
-        except Refused as refused:
-            self._egress.note(refused, target.host, target.port)
-            raise NotReached(refused.sentence, request, "network_rule") from None
-        except Turned as turned:
-            raise NotReached(turned.sentence, request, "unresolved") from None
+            return await self._egress.connector.addresses_of(target)
+        except EgressDenied as denied:
+            self._egress.note(denied, target.host, target.port)
+            raise NotReached(denied.detail, request, "network_rule") from None
+        except EgressError as error:
+            raise NotReached(error.detail, request, "unresolved") from None
 
     def unanswered(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.TransportError:
         """Return an error that names the host and the port."""
         target = target_of(request.url)
-        sentence = f"{target.host} does not respond on port {target.port}: {str(error) or 'timeout'}"
-        return NotReached(sentence, request, "no_response")
+        detail = f"{target.host} does not respond on port {target.port}: {str(error) or 'timeout'}"
+        return NotReached(detail, request, "no_response")
 
     def _target(self, request: httpx2.Request) -> Target:
         url = request.url
@@ -172,7 +170,7 @@ class EgressDestinations:
                 raise Malformed("the URL contains a user name or a password: remove them")
             return target_of(url)
         except Malformed as malformed:
-            raise NotReached(malformed.sentence, request, "malformed") from None
+            raise NotReached(malformed.detail, request, "malformed") from None
 
 
 OPERATOR: Final = OperatorDestinations()

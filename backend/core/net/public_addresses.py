@@ -11,13 +11,13 @@ from typing import Final, Literal
 
 from puras._addresses import is_public
 
-__all__ = ["is_own", "is_public", "obstacle_to"]
+__all__ = ["is_own", "is_public", "rejection_reason"]
 
 _ANY_PORT: Final = 9
 """Any port: connecting a datagram socket sends nothing."""
 
 
-def obstacle_to(text: str) -> Literal["address_not_public", "own_address"] | None:
+def rejection_reason(text: str) -> Literal["address_not_public", "own_address"] | None:
     """Return the reason why a tenant must not connect to an address, or None if it may."""
     if not is_public(text):
         return "address_not_public"

@@ -69,9 +69,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._destinations = destinations
         self._limits = limits
         origin = limits.keep_alive_origin
-        self._kept_origin = None if origin is None else origin_of(origin)
-        self._fresh = self._pool(keep_alive=0)
-        self._kept = None if origin is None else self._pool(keep_alive=4)
+        self._reused_origin = None if origin is None else origin_of(origin)
+        self._single_use_pool = self._pool(keep_alive=0)
+        self._reused_pool = None if origin is None else self._pool(keep_alive=4)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request to an allowed destination.
@@ -89,9 +89,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._fresh.aclose()
-        if self._kept is not None:
-            await self._kept.aclose()
+        await self._single_use_pool.aclose()
+        if self._reused_pool is not None:
+            await self._reused_pool.aclose()
 
     def _pool(self, *, keep_alive: int) -> httpx2.AsyncHTTPTransport:
         limits = httpx2.Limits(
@@ -100,9 +100,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         return httpx2.AsyncHTTPTransport(verify=trusted_certificates(), trust_env=False, limits=limits)
 
     async def _send(self, request: httpx2.Request) -> httpx2.Response:
-        pool = self._fresh
-        if self._kept is not None and origin_of(request.url) == self._kept_origin:
-            pool = self._kept
+        pool = self._single_use_pool
+        if self._reused_pool is not None and origin_of(request.url) == self._reused_origin:
+            pool = self._reused_pool
         if self._destinations.is_exempt(request.url):
             return await pool.handle_async_request(request)
         addresses = await self._destinations.addresses_of(request)

@@ -17,9 +17,9 @@ from sqlalchemy import text
 from backend.core.db.engine import AnySession
 from backend.core.process_metrics.snapshot import Samples, Snapshot
 
-GONE: Final = UUID(int=0)
+ENDED_ID: Final = UUID(int=0)
 """The row with the sums of processes that have ended."""
-FRESH: Final = timedelta(seconds=20)
+MAX_GAUGE_AGE: Final = timedelta(seconds=20)
 """The gauges of a process that has not written for this time are ignored."""
 FOLD_AFTER: Final = timedelta(hours=1)
 """Longer than any pause of a living process; one that writes again nevertheless starts a new row."""
@@ -80,7 +80,7 @@ async def write(session: AnySession, process_id: UUID, numbers: Snapshot) -> boo
 
 async def read(session: AnySession, *, except_id: UUID) -> Sums:
     """Return the sums over all processes except the caller's, which has newer values of its own."""
-    rows = (await session.execute(_READ, {"except_id": except_id, "fresh": FRESH})).all()
+    rows = (await session.execute(_READ, {"except_id": except_id, "fresh": MAX_GAUGE_AGE})).all()
     return Sums(
         totals={row.key: row.value for row in rows if not row.is_gauge},
         gauges={row.key: row.value for row in rows if row.is_gauge},
@@ -89,7 +89,7 @@ async def read(session: AnySession, *, except_id: UUID) -> Sums:
 
 async def fold(session: AnySession) -> None:
     """Add the rows of ended processes to the row with the sums; one caller at a time."""
-    await session.execute(_FOLD, {"gone": GONE, "fold_after": FOLD_AFTER})
+    await session.execute(_FOLD, {"gone": ENDED_ID, "fold_after": FOLD_AFTER})
 
 
 def _values(process_id: UUID, numbers: Snapshot) -> dict[str, object]:

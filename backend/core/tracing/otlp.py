@@ -61,7 +61,7 @@ class OtlpTracing:
             ValueError: An `OTEL_*` setting is not valid.
         """
         _replace_log_handler()
-        exporter = _Counted(OTLPSpanExporter(endpoint=endpoint))
+        exporter = _CountingExporter(OTLPSpanExporter(endpoint=endpoint))
         self._provider = TracerProvider(resource=_resource(role, version), shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("puras", version)
@@ -92,7 +92,7 @@ class _Span:
     def __init__(self, made: OtelSpan) -> None:
         self._span = made
         context = made.get_span_context()
-        self.traceparent = parents.made(
+        self.traceparent = parents.build(
             context.trace_id, context.span_id, is_sampled=bool(context.trace_flags & TraceFlags.SAMPLED)
         )
 
@@ -114,7 +114,7 @@ class _Span:
         self._span.end(at_ns)
 
 
-class _Counted(SpanExporter):
+class _CountingExporter(SpanExporter):
     """Counts exported and failed spans."""
 
     def __init__(self, exporter: SpanExporter) -> None:

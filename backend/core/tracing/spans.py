@@ -103,13 +103,13 @@ def span(
     return _SpanContext(_tracing, name, kind, parent=parent, at_ns=at_ns, attributes=attributes)
 
 
-def record(name: str, *, parent: str, began_ns: int, ended_ns: int, **attributes: Attribute) -> Span:
+def record(name: str, *, parent: str, started_ns: int, ended_ns: int, **attributes: Attribute) -> Span:
     """Record a span that has already ended, and return it."""
     if _tracing is None:
         return _NO_SPAN
-    began_ns = min(began_ns, ended_ns)  # the clocks of two hosts may differ
+    started_ns = min(started_ns, ended_ns)  # the clocks of two hosts may differ
     made = _tracing.start(
-        name, kind="internal", parent=parent, at_ns=began_ns, attributes=_dotted(attributes)
+        name, kind="internal", parent=parent, at_ns=started_ns, attributes=_dotted(attributes)
     )
     made.end(ended_ns)
     return made

@@ -17,7 +17,7 @@ def checked(line: str) -> str:
     return head
 
 
-def made(trace_id: int, span_id: int, *, is_sampled: bool) -> str:
+def build(trace_id: int, span_id: int, *, is_sampled: bool) -> str:
     """Return the `traceparent` of a span."""
     return f"00-{trace_id:032x}-{span_id:016x}-{int(is_sampled):02x}"
 

@@ -22,7 +22,7 @@ class KeyFile:
         self.path = home / "keys" / "secrets.key"
         self._read_state: tuple[int, int] | None = None
 
-    def read_or_make(self) -> list[str]:
+    def read_or_create(self) -> list[str]:
         """Return the keys; create a first one if the file does not exist.
 
         Raises:

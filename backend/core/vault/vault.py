@@ -57,7 +57,7 @@ class Vault:
         if keys is not None and keys.strip():
             return cls([key.strip() for key in keys.split(",") if key.strip()])
         file = KeyFile(home)
-        return cls(file.read_or_make(), file)
+        return cls(file.read_or_create(), file)
 
     def export(self) -> str:
         """Return the keys, newest first, in the form of a key file: for a backup that includes them."""

@@ -24,7 +24,7 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
-from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, Once
+from backend.identity.idempotency.dependencies import IdempotencyKeyHeader, IdempotentRequest
 from backend.storage import Incoming
 from backend.storage.file_errors import BadUpload, FileTooLarge
 from backend.storage.paths import MAX_PATH_BYTES, parse_new_path
@@ -103,9 +103,9 @@ async def upload_file(
         received = await receive.receive_form(request.headers.get("content-type"), body, incoming, usage_now)
         digests.check(digest_headers, file=received.sha256, body=body.sha256)
         ingest.destination(received.path, received.filename)  # rejected before the storage receives the rest
-        await incoming.settle()
-        once = _once(context, request, idempotency_key, received)
-        return await _store(context, principal, incoming, received, once)
+        await incoming.stage()
+        idempotent = _once(context, request, idempotency_key, received)
+        return await _store(context, principal, incoming, received, idempotent)
 
 
 @router.put(
@@ -133,9 +133,9 @@ async def put_file(
     async with _receiving(context) as incoming:
         received = await receive.receive_body(path, request.stream(), incoming, usage_now)
         digests.check(digest_headers, file=received.sha256)
-        await incoming.settle()
-        once = _once(context, request, None, received)
-        return await _store(context, principal, incoming, received, once)
+        await incoming.stage()
+        idempotent = _once(context, request, None, received)
+        return await _store(context, principal, incoming, received, idempotent)
 
 
 @router.get("/drive", response_model=list[DriveEntryRead])
@@ -214,10 +214,10 @@ async def download_signed_file(
     return await download.respond(file, conditions, sha256=sha256, extra_headers=extra_headers)
 
 
-def _once(context: AppContext, request: Request, key: str | None, received: Received) -> Once:
+def _once(context: AppContext, request: Request, key: str | None, received: Received) -> IdempotentRequest:
     content = f"{received.path}\n{received.filename}\n{received.sha256}".encode("utf-8", "replace")
     target = f"{request.url.path}?{request.url.query}"
-    return Once(key, idempotency.fingerprint(request.method, target, content), context.vault)
+    return IdempotentRequest(key, idempotency.fingerprint(request.method, target, content), context.vault)
 
 
 async def _require_capacity(request: Request, context: AppContext, principal: Principal) -> Usage:
@@ -241,7 +241,11 @@ async def _receiving(context: AppContext) -> AsyncIterator[Incoming]:
 
 
 async def _store(
-    context: AppContext, principal: Principal, incoming: Incoming, received: Received, once: Once
+    context: AppContext,
+    principal: Principal,
+    incoming: Incoming,
+    received: Received,
+    idempotent: IdempotentRequest,
 ) -> Response:
     """Store the file in a transaction of its own: none is open while the file is received."""
     path = ingest.destination(received.path, received.filename)
@@ -263,6 +267,6 @@ async def _store(
                 mime=received.mime,
             )
 
-        response = await once.answer(session, principal, create)
+        response = await idempotent.run(session, principal, create)
     await ingest.release_replaced(drives, principal, replaced)
     return response

@@ -51,9 +51,9 @@ async def delete_folder(context: AppContext, principal: Principal, path: str) ->
         DriveFileMissing: The folder does not exist.
     """
     folder = parse_drive_path(path.rstrip("/"))
-    deleted = await context.storage.delete_tree(principal.project_id, folder, most=MAX_DELETED)
+    deleted = await context.storage.delete_tree(principal.project_id, folder, limit=MAX_DELETED)
     async with context.database.transaction() as session:
-        await usage.add(session, principal.project_id, -deleted.freed_bytes, -deleted.things)
+        await usage.add(session, principal.project_id, -deleted.freed_bytes, -deleted.entries)
         if deleted.is_done:
             await provenance.delete(session, principal.project_id, str(folder))
         await audit.record(
@@ -61,10 +61,10 @@ async def delete_folder(context: AppContext, principal: Principal, path: str) ->
             principal,
             "drive.folder_deleted",
             str(folder),
-            deleted=deleted.things,
+            deleted=deleted.entries,
             is_done=deleted.is_done,
         )
-    return DeletedRead(deleted=deleted.things, is_done=deleted.is_done)
+    return DeletedRead(deleted=deleted.entries, is_done=deleted.is_done)
 
 
 async def move(context: AppContext, principal: Principal, transfer: FileTransfer) -> DriveEntryRead:
@@ -150,12 +150,12 @@ async def copy(context: AppContext, principal: Principal, transfer: FileTransfer
             context.storage.receive() as incoming,
         ):
             if is_bound:
-                await file.steady()
+                await file.pin_version()
             async for chunk in file.chunks(0, size_bytes):
                 await incoming.write(chunk)
             if is_bound and not await file.is_unchanged():
                 raise FileNotAllowed(str(source))  # a job changed it during the copy
-            await incoming.settle()
+            await incoming.stage()
             async with context.database.transaction() as session:
                 owner_uid = await ingest.owner_uid(session, principal)
                 entry = await incoming.place(project_id, target, owner_uid=owner_uid)
@@ -186,7 +186,7 @@ async def _readable(context: AppContext, principal: Principal, path: DrivePath) 
     """
     if access.reads_all(principal):
         return await context.storage.stat(principal.project_id, path)
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         versions = await access.check(session, principal, [path])
     try:
         entry = await context.storage.stat(principal.project_id, path)
@@ -198,6 +198,6 @@ async def _readable(context: AppContext, principal: Principal, path: DrivePath) 
 
 
 async def _entry_read(context: AppContext, principal: Principal, entry: DriveEntry) -> DriveEntryRead:
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         metadata = await provenance.of_entries(session, principal.project_id, [entry])
     return DriveEntryRead.of(entry, metadata.get(entry.path))

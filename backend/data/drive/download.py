@@ -21,7 +21,7 @@ from backend.core.metrics.instruments import DRIVE_BYTES
 from backend.data.drive import digests, ranges
 from backend.data.drive.ranges import Part, UnsatisfiableRangeError
 from backend.storage import Outgoing
-from backend.storage.file_errors import FileReplaced, RangeBehindEnd
+from backend.storage.file_errors import FileReplaced, RangeAfterEnd
 from backend.storage.mime import HEAD_BYTES, UNKNOWN, sniff
 
 DIRECT_TTL_S = 60
@@ -106,7 +106,7 @@ def _response(file: Outgoing, conditions: RequestConditions, headers: dict[str, 
     try:
         part = ranges.parse(conditions.range, size_bytes) if conditions.if_range in (None, *etags) else None
     except UnsatisfiableRangeError:
-        error = RangeBehindEnd(conditions.range or "", size_bytes)
+        error = RangeAfterEnd(conditions.range or "", size_bytes)
         headers_of_error = {"ETag": headers["ETag"], "Content-Range": f"bytes */{size_bytes}"}
         return JSONResponse(error.as_body(), error.status, headers_of_error)
     if part is None:
@@ -152,7 +152,7 @@ async def _while_unchanged(file: Outgoing, part: Part) -> AsyncIterator[bytes]:
     Raises:
         FileReplaced: The file was changed meanwhile.
     """
-    await file.steady()
+    await file.pin_version()
     async for chunk in file.chunks(*part):
         if not await file.is_unchanged():
             raise FileReplaced(file.entry.path)

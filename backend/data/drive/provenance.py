@@ -132,7 +132,7 @@ async def sha256_of(file: Outgoing) -> str | None:
     """Return the hash of an open file. None: it changed meanwhile, or changed too recently to detect another change."""
     if (file.entry.changed_at or file.entry.modified_at) > now() - MIN_SETTLED_AGE:
         return None
-    await file.steady()
+    await file.pin_version()
     digest, count = hashlib.sha256(), 0
     async for chunk in file.chunks(0, file.entry.size_bytes):
         await to_thread(digest.update, chunk)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.data.drive.signing import MAX_TTL_S, MIN_TTL_S
 from backend.data.drive.tables import DriveFile
 from backend.data.drive.usage import Usage
@@ -104,14 +104,14 @@ class DriveUsageRead(BaseModel):
         )
 
 
-class FolderCreate(Asked):
+class FolderCreate(RequestBody):
     """A folder to create."""
 
     path: str = Field(max_length=2 * MAX_PATH_BYTES)
     """Path from the root of the drive. Missing parent folders are created."""
 
 
-class FileTransfer(Asked):
+class FileTransfer(RequestBody):
     """A file or a folder, and its new path."""
 
     source: str = Field(max_length=2 * MAX_PATH_BYTES)
@@ -131,7 +131,7 @@ class DeletedRead(BaseModel):
     """False: repeat the request, since one request deletes a limited number of files."""
 
 
-class SignedUrlCreate(Asked):
+class SignedUrlCreate(RequestBody):
     """A file to create a URL for."""
 
     path: str

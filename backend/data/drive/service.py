@@ -57,7 +57,7 @@ async def list_entries(
         else parse_drive_path(f"drive/{after}"),  # a leading `drive/` of it names a folder
         limit=page.limit + 1,
     )
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         metadata = await provenance.of_entries(session, principal.project_id, rows)
     items = [DriveEntryRead.of(row, metadata.get(row.path)) for row in rows]
     return page.slice(items, lambda row: (row.path,))
@@ -86,7 +86,7 @@ async def sha256_known(
     max_bytes: int = provenance.MAX_IMMEDIATE_HASH_BYTES,
 ) -> str | None:
     """Return the hash of an open file if it is stored, or if the file is small enough to be hashed now."""
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         metadata = await provenance.of_entries(session, project_id, [file.entry])
     stored = metadata.get(file.entry.path)
     if stored is not None and stored.sha256 is not None:
@@ -114,7 +114,7 @@ async def details_of(context: AppContext, principal: Principal, path: str) -> Dr
         sha256 = await sha256_known(context, project_id, file, max_bytes=file.entry.size_bytes)
     finally:
         await file.close()
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         metadata = await provenance.of_entries(session, project_id, [file.entry])
     details = DriveEntryRead.of(file.entry, metadata.get(file.entry.path))
     details.sha256 = sha256

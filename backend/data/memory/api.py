@@ -26,7 +26,7 @@ from backend.identity.auth import audit, permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 
@@ -34,7 +34,11 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["memory"])
 @router.post("/memory", status_code=201, summary="Write a record", response_model=MemoryWritten)
 @permissions.needs("memory:write", role=Role.DEVELOPER)
 async def put_memory(
-    body: MemoryPut, principal: PrincipalDep, session: SessionDep, context: ContextDep, once: OnceDep
+    body: MemoryPut,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Write a record.
 
@@ -45,7 +49,7 @@ async def put_memory(
     async def create() -> MemoryWritten:
         return await writing.put(session, context.vault, principal, body, context.settings.quotas)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.post("/memory/search", summary="Search records")

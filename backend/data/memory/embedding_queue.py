@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import logs
 from backend.core.background_tasks import PeriodicTask
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.data.memory import vectors
 from backend.data.memory.embedding import Embedder, EmbeddingsRejected, EmbeddingsUnavailable
@@ -100,7 +100,7 @@ class _Embedding:
                 return RETRY_S
             self._batch = await embed_some(self._database, self._embedder, after=self._batch.after)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("memory was not embedded; trying again", reason=why_away(error))
+            log.warning("memory was not embedded; trying again", reason=error_summary(error))
             return None
         except EmbeddingsUnavailable as error:
             log.warning("memory was not embedded; trying again", reason=error.detail)

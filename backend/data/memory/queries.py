@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.db.paging import Page, Slice
-from backend.core.db.row_export import FEW, ExportedTable
+from backend.core.db.row_export import SMALL_PAGE_ROWS, ExportedTable
 from backend.data.memory.errors import MemoryNotFound
 from backend.data.memory.identity import as_key
 from backend.data.memory.schemas import MemoryFilter, MemoryState
@@ -22,7 +22,7 @@ from backend.skills.skillpacks import service as skillpacks
 
 MAX_CHANGES: Final = 100
 EXPORTED_RECORDS: Final = ExportedTable(
-    "memory_records", hidden=frozenset({"names", "words", "embedded_version"}), page=FEW
+    "memory_records", hidden=frozenset({"names", "words", "embedded_version"}), page=SMALL_PAGE_ROWS
 )
 """The records as they are exported, without columns that are derived from the others."""
 _FORGOTTEN = col(MemoryRecord.forgotten_at).is_not(None)
@@ -60,7 +60,7 @@ async def list_some(
     query = records(principal, reach).where(
         *_STATES[filters.state], *await _conditions(session, principal, filters)
     )
-    before = page.moment()
+    before = page.time_position()
     position = tuple_(col(MemoryRecord.updated_at), col(MemoryRecord.id))
     if before is not None:
         query = query.where(position < (before.at, before.id))

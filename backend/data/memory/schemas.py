@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 
 MemoryType = Literal["semantic", "episodic", "procedural"]
 MemoryScope = Literal["entity", "skillpack", "workspace"]
@@ -16,7 +16,7 @@ MemoryState = Literal["live", "stale", "superseded", "forgotten", "all"]
 MAX_RESULTS = 50
 
 
-class MemoryPut(Asked):
+class MemoryPut(RequestBody):
     """A record to write."""
 
     kind: str = Field(min_length=1, max_length=100, pattern=r"^[\w][\w .:/-]*$")
@@ -66,7 +66,7 @@ class MemoryWritten(BaseModel):
     """False: a record was replaced."""
 
 
-class MemorySearch(Asked):
+class MemorySearch(RequestBody):
     """A search. `kind`, `mtype` and `scope` filter. Key, hash and query each find records; the results are fused."""
 
     query: str | None = Field(default=None, max_length=4000)
@@ -97,7 +97,7 @@ class MemoryFilter(BaseModel):
     pinned: bool | None = None
 
 
-class MemoryId(Asked):
+class MemoryId(RequestBody):
     """A record, and the reason to forget it."""
 
     id: UUID

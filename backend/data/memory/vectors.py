@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from backend.core import logs
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 
 log = logs.get(__name__)
@@ -79,7 +79,7 @@ async def are_ready(database: Database) -> bool:
     valid_until, ready = _readiness.get(id(database), (0.0, False))
     if ready or time.monotonic() < valid_until:
         return ready
-    async with database.glance() as session:
+    async with database.read_session() as session:
         ready = bool((await session.execute(_HAS_TYPE)).scalar_one())
     _readiness[id(database)] = (time.monotonic() + _CHECK_INTERVAL_S, ready)
     return ready
@@ -96,7 +96,9 @@ async def prepare(database: Database) -> bool:
             for statement in _CREATE:
                 await session.execute(statement)
     except DBAPIError as error:
-        log.warning("memory is searched by words alone: pgvector cannot be prepared", reason=why_away(error))
+        log.warning(
+            "memory is searched by words alone: pgvector cannot be prepared", reason=error_summary(error)
+        )
         return False
     forget_readiness(database)
     return True

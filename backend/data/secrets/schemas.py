@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 
 
-class SecretUpdate(Asked):
+class SecretUpdate(RequestBody):
     """A secret to set."""
 
     name: str

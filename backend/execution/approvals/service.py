@@ -68,7 +68,7 @@ async def list_approvals(
         query = query.where(col(Approval.status) == status)
     if job_id is not None:
         query = query.where(col(Approval.job_id) == job_id)
-    below = page.moment()
+    below = page.time_position()
     if below is not None:
         query = query.where(tuple_(col(Approval.created_at), col(Approval.id)) < (below.at, below.id))
     query = query.order_by(col(Approval.created_at).desc(), col(Approval.id).desc()).limit(page.limit + 1)

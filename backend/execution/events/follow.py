@@ -11,7 +11,7 @@ from uuid import UUID
 from backend.core.db.connections import DatabaseUnavailable
 from backend.core.db.engine import Database
 from backend.core.metrics.instruments import STREAM_FOLLOWERS
-from backend.core.wakeups import Bell, WakeUps
+from backend.core.wakeups import Subscription, WakeUpListener
 from backend.execution.events.append import TERMINAL_TYPES
 from backend.execution.events.queries import EventCursor, read_after
 from backend.execution.events.schemas import EventRead
@@ -33,7 +33,7 @@ class DeltaRead:
 
 
 async def follow(
-    database: Database, wakeups: WakeUps, job_id: UUID, *, after: int = 0
+    database: Database, wakeups: WakeUpListener, job_id: UUID, *, after: int = 0
 ) -> AsyncIterator[EventRead | DeltaRead | None]:
     """Iterate over the events of a job with numbers above `after`, in order and without gaps, until the last one.
 
@@ -41,7 +41,7 @@ async def follow(
     so that the caller can send a heartbeat. No connection is held while waiting, and an unavailable database is treated
     as one without new events.
     """
-    with wakeups.bell(job_id) as bell:
+    with wakeups.subscribe(job_id) as subscription:
         while True:
             page = await _page(database, job_id, after=after)
             for event in page:
@@ -52,19 +52,19 @@ async def follow(
             if len(page) < PAGE:
                 if not page:
                     yield None
-                async for delta in _until_news(bell):
+                async for delta in _until_news(subscription):
                     yield delta
 
 
-async def _until_news(bell: Bell) -> AsyncIterator[DeltaRead]:
+async def _until_news(subscription: Subscription) -> AsyncIterator[DeltaRead]:
     """Iterate over pieces of replies until there may be another event."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + REREAD_S
     while (remaining_s := deadline - loop.time()) > 0:
-        await bell.wait(remaining_s)
-        for delta in bell.deltas():
+        await subscription.wait(remaining_s)
+        for delta in subscription.deltas():
             yield DeltaRead(delta)
-        if bell.has_news():
+        if subscription.has_news():
             return
 
 
@@ -77,7 +77,7 @@ async def _page(database: Database, job_id: UUID, *, after: int) -> Sequence[Job
 
 
 async def stream(
-    database: Database, wakeups: WakeUps, job_id: UUID, cursor: EventCursor
+    database: Database, wakeups: WakeUpListener, job_id: UUID, cursor: EventCursor
 ) -> AsyncIterator[bytes]:
     """Iterate over the frames of the events after the cursor, with comments when idle and a last `event: end`."""
     with STREAM_FOLLOWERS.track_inprogress():

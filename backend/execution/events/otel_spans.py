@@ -47,7 +47,7 @@ def export(job_id: UUID, skill_name: str, events: Sequence[PendingEvent], *, par
         span = spans.record(
             span_name(view),
             parent=traceparents.get(view.parent_span_id, parent),
-            began_ns=_ns(view.started_at),
+            started_ns=_ns(view.started_at),
             ended_ns=_ended_ns(view, seen[-1].ts),
             **attributes_of(view),
         )

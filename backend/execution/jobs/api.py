@@ -14,9 +14,9 @@ from fastapi.responses import RedirectResponse
 
 from backend.context import AppContext
 from backend.core.db.connections import DatabaseUnavailable
-from backend.core.db.paging import Moment
+from backend.core.db.paging import TimePosition
 from backend.core.http.paging import PageDep, linked
-from backend.core.wakeups import Bell
+from backend.core.wakeups import Subscription
 from backend.execution.events.follow import REREAD_S
 from backend.execution.jobs import cancel as cancellation
 from backend.execution.jobs import feedback as ratings
@@ -31,7 +31,7 @@ from backend.identity.auth.dependencies import ContextDep, PrincipalDep, Session
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
 from backend.identity.idempotency import service as idempotency
-from backend.identity.idempotency.dependencies import REPLAYED_HEADER, Once, OnceDep
+from backend.identity.idempotency.dependencies import REPLAYED_HEADER, IdempotencyDep, IdempotentRequest
 from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
@@ -142,7 +142,7 @@ async def submit_job(
     context: ContextDep,
     principal: PrincipalDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     wait: WaitDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
@@ -158,7 +158,7 @@ async def submit_job(
         version=version,
         prices=PriceList.of(context.settings),
     )
-    return await _submit(context, principal, spec, once=once, response=response, wait=wait)
+    return await _submit(context, principal, spec, idempotent=idempotent, response=response, wait=wait)
 
 
 @router.post(
@@ -175,7 +175,7 @@ async def run_skill(
     context: ContextDep,
     principal: PrincipalDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     wait: DefaultWaitDep,
     skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
     version: Annotated[
@@ -193,7 +193,7 @@ async def run_skill(
         version,
         prices=PriceList.of(context.settings),
     )
-    return await _submit(context, principal, spec, once=once, response=response, wait=wait)
+    return await _submit(context, principal, spec, idempotent=idempotent, response=response, wait=wait)
 
 
 @router.get("/jobs", summary="List jobs")
@@ -210,9 +210,9 @@ async def list_jobs(
 ) -> list[JobRead]:
     """List the jobs of the project, newest first."""
     jobs = await queries.list_jobs(
-        session, principal, filters=filters, limit=page.limit + 1, below=page.moment()
+        session, principal, filters=filters, limit=page.limit + 1, below=page.time_position()
     )
-    listed = linked(request, response, page.slice(jobs, lambda job: Moment(job.created_at, job.id)))
+    listed = linked(request, response, page.slice(jobs, lambda job: TimePosition(job.created_at, job.id)))
     return await outputs.with_signed_outputs(context, principal, listed)
 
 
@@ -240,7 +240,7 @@ async def replay_job(
     context: ContextDep,
     principal: PrincipalDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     wait: WaitDep,
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the version that the job ran.")
@@ -251,7 +251,7 @@ async def replay_job(
         spec = await replay_spec(
             session, principal, job_id, version=version, prices=PriceList.of(context.settings)
         )
-    return await _submit(context, principal, spec, once=once, response=response, wait=wait)
+    return await _submit(context, principal, spec, idempotent=idempotent, response=response, wait=wait)
 
 
 @router.get("/jobs/{job_id}/outputs", summary="List the files of a job's result")
@@ -288,15 +288,17 @@ async def _submit(
     principal: Principal,
     spec: JobSpec,
     *,
-    once: Once,
+    idempotent: IdempotentRequest,
     response: Response,
     wait: Wait,
 ) -> JobRead:
     settings = context.settings
     spec = replace(spec, max_queued=settings.max_queued_jobs, max_later=settings.max_later_jobs)
-    if once.key is None:
+    if idempotent.key is None:
         return await _submit_and_wait(context, principal, spec, wait)
-    job_id = await _submit_once(context, principal, spec, key=once.key, fingerprint=once.fingerprint)
+    job_id = await _submit_once(
+        context, principal, spec, key=idempotent.key, fingerprint=idempotent.fingerprint
+    )
     if job_id != spec.job_id:
         response.headers[REPLAYED_HEADER] = "true"
     return await _read(context, principal, job_id, wait)
@@ -317,23 +319,23 @@ async def _submit_once(
 
 
 async def _submit_and_wait(context: AppContext, principal: Principal, spec: JobSpec, wait: Wait) -> JobRead:
-    with context.wakeups.bell(spec.job_id, only_end=True) as bell:
+    with context.wakeups.subscribe(spec.job_id, only_end=True) as subscription:
         # Jobs with `run_at` are counted before the submission, which needs a transaction.
         is_counted = spec.request.run_at is not None
         async with context.database.transaction() if is_counted else context.database.single() as session:
             await submit(session, principal, spec)
         if wait.seconds > 0:
-            await bell.wait(min(wait.seconds, REREAD_S))
-        return await _when_ended(context, principal, spec.job_id, bell, wait)
+            await subscription.wait(min(wait.seconds, REREAD_S))
+        return await _when_ended(context, principal, spec.job_id, subscription, wait)
 
 
 async def _read(context: AppContext, principal: Principal, job_id: UUID, wait: Wait) -> JobRead:
-    with context.wakeups.bell(job_id, only_end=True) as bell:
-        return await _when_ended(context, principal, job_id, bell, wait)
+    with context.wakeups.subscribe(job_id, only_end=True) as subscription:
+        return await _when_ended(context, principal, job_id, subscription, wait)
 
 
 async def _when_ended(
-    context: AppContext, principal: Principal, job_id: UUID, bell: Bell, wait: Wait
+    context: AppContext, principal: Principal, job_id: UUID, subscription: Subscription, wait: Wait
 ) -> JobRead:
     """Return the job when it has ended, or after the wait. No database connection is held meanwhile."""
     started = time.monotonic()
@@ -352,4 +354,4 @@ async def _when_ended(
             await wait.check_caller(time.monotonic() - started)
             [shown] = await outputs.with_signed_outputs(context, principal, [job])
             return shown
-        await bell.wait(min(remaining_s, REREAD_S))
+        await subscription.wait(min(remaining_s, REREAD_S))

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from backend.core.db.engine import AnySession
-from backend.core.db.paging import Moment
+from backend.core.db.paging import TimePosition
 from backend.core.errors import NotAllowed
 from backend.execution.jobs.errors import JobNotFound
 from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, reason_text
@@ -91,7 +91,7 @@ async def list_jobs(
     *,
     filters: JobFilter,
     limit: int,
-    below: Moment | None = None,
+    below: TimePosition | None = None,
 ) -> list[JobRead]:
     """Return the jobs of the project that the principal can see, newest first.
 

@@ -28,7 +28,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, prefix="/schedules", tags=["schedules"])
@@ -41,14 +41,14 @@ MAX_PREVIEW_COUNT = 50
 @router.post("", status_code=201, summary="Create a schedule", response_model=ScheduleDetailRead)
 @permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def create_schedule(
-    body: ScheduleCreate, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
+    body: ScheduleCreate, principal: PrincipalDep, session: SessionDep, *, idempotent: IdempotencyDep
 ) -> Response:
     """Create a schedule that runs a skill at the times of a cron expression. The inputs are validated now."""
 
     async def create() -> ScheduleDetailRead:
         return _detail(await service.create(session, principal, body), [])
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("", summary="List schedules")
@@ -106,7 +106,12 @@ async def delete_schedule(schedule_id: UUID, principal: PrincipalDep, session: S
 )
 @permissions.needs("schedules:write", "jobs:submit", role=Role.DEVELOPER)
 async def run_schedule(
-    schedule_id: UUID, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    schedule_id: UUID,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    *,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Submit the job of a schedule immediately, in addition to its scheduled times."""
 
@@ -114,7 +119,7 @@ async def run_schedule(
         terms = JobDefaults(PriceList.of(context.settings), context.settings.max_queued_jobs)
         return await runs.run_now(session, principal, schedule_id, terms)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/{schedule_id}/runs", summary="List the runs of a schedule")

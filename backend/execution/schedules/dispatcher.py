@@ -21,7 +21,7 @@ from sqlmodel import col, select
 from backend.config.quotas import DEFAULTS
 from backend.core import background_tasks, logs
 from backend.core.background_tasks import PeriodicTask
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
 from backend.core.metrics import transactional
@@ -120,7 +120,7 @@ async def _fire_due(database: Database, defaults: JobDefaults) -> None:
     try:
         await fire_due(database, defaults)
     except SQLAlchemyError as error:
-        log.warning("schedules wait for the database", why=why_away(error))
+        log.warning("schedules wait for the database", why=error_summary(error))
 
 
 async def fire_due(database: Database, defaults: JobDefaults, *, at: datetime | None = None) -> int:

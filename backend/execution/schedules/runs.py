@@ -34,7 +34,7 @@ async def list_runs(
     principal.require(Role.VIEWER, "schedules:read")
     schedule = await service.get(session, principal, schedule_id)
     query = visible(ScheduleRun, principal).where(col(ScheduleRun.schedule_id) == schedule.id)
-    below = page.moment()
+    below = page.time_position()
     if below is not None:
         query = query.where(tuple_(col(ScheduleRun.due_at), col(ScheduleRun.id)) < (below.at, below.id))
     newest = (col(ScheduleRun.due_at).desc(), col(ScheduleRun.id).desc())

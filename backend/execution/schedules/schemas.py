@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from backend.core.schemas import Asked, ErrorCode
+from backend.core.schemas import ErrorCode, RequestBody
 from backend.execution.jobs.status import Status
 from backend.execution.schedules import calendar
 from backend.execution.schedules.calendar import Clock
@@ -23,7 +23,7 @@ LAST_VERSION = 2**31 - 1
 MAX_CATCH_UP_S = 31 * 86_400
 
 
-class ScheduleCreate(Asked):
+class ScheduleCreate(RequestBody):
     """A new schedule."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -68,7 +68,7 @@ class ScheduleCreate(Asked):
         return self
 
 
-class ScheduleUpdate(Asked):
+class ScheduleUpdate(RequestBody):
     """Changes to a schedule. Its skill or listing cannot change."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)

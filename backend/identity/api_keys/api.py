@@ -13,7 +13,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 
 router = APIRouter(route_class=AuthorizedRoute)
 
@@ -38,7 +38,7 @@ async def create_api_key(
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create an API key. Only this response contains the key in plaintext."""
     principal.require(Role.ADMIN, "keys:write")
@@ -63,7 +63,7 @@ async def create_api_key(
         )
         return ApiKeyCreated.of_new(new_key.key, new_key.plaintext)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.patch("/api-keys/{key_id}", tags=["keys"], summary="Change a key")

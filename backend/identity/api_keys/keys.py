@@ -19,7 +19,7 @@ from sqlmodel import col
 
 from backend.config.quotas import Quota, Quotas
 from backend.core.clock import now
-from backend.core.db.paging import Moment, Page, Slice
+from backend.core.db.paging import Page, Slice, TimePosition
 from backend.core.errors import Invalid, NotAllowed, Problem
 from backend.identity.auth import audit, skill_allowlist
 from backend.identity.auth.actors import OPERATOR_LABEL, operator
@@ -111,7 +111,7 @@ async def create(
 async def list_keys(session: AsyncSession, principal: Principal, page: Page) -> Slice[ApiKey]:
     """Return the project's keys, newest first, revoked ones included."""
     query = visible(ApiKey, principal).order_by(col(ApiKey.created_at).desc(), col(ApiKey.id).desc())
-    after = page.moment()
+    after = page.time_position()
     if after is not None:
         query = query.where(_before(after))
     rows: list[ApiKey] = list((await session.scalars(query.limit(page.limit + 1))).all())
@@ -241,7 +241,7 @@ def _listed(names: frozenset[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _before(cursor: Moment) -> ColumnElement[bool]:
+def _before(cursor: TimePosition) -> ColumnElement[bool]:
     is_earlier = col(ApiKey.created_at) < cursor.at
     return is_earlier | ((col(ApiKey.created_at) == cursor.at) & (col(ApiKey.id) < cursor.id))
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.identity.api_keys import keys
 from backend.identity.auth.key_authentication import scopes_of
 from backend.identity.auth.schemas import ReadModel
@@ -27,7 +27,7 @@ ScopeNames = Annotated[
 """Names of scopes; which of them a key can have depends on its kind."""
 
 
-class ApiKeyCreate(Asked):
+class ApiKeyCreate(RequestBody):
     """A new API key."""
 
     kind: KeyKind = "secret"
@@ -48,7 +48,7 @@ class ApiKeyCreate(Asked):
     expires_at: AwareDatetime | None = None
 
 
-class ApiKeyUpdate(Asked):
+class ApiKeyUpdate(RequestBody):
     """Changes of an API key; omitted fields do not change."""
 
     scopes: ScopeNames | None = None

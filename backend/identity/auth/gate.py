@@ -67,7 +67,9 @@ class Gate:
         # A waiting or streaming request polls the database every second, for as long as the job runs.
         with (
             suppress(_ResponseAborted),
-            scope["app"].state.at_once.slot(caller.user_id if isinstance(caller, SignedIn) else caller.id),
+            scope["app"].state.open_requests.slot(
+                caller.user_id if isinstance(caller, SignedIn) else caller.id
+            ),
         ):
             await self._app(scope, receive, send)
 

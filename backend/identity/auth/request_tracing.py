@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars
 
-from backend.core.metrics.http import began_ns, method_of, route_of
+from backend.core.metrics.http import method_of, route_of, started_ns
 from backend.core.tracing import spans, traceparent
 from backend.identity.auth.actors import SignedIn
 
@@ -29,7 +29,7 @@ class RequestTracing:
             return
         method = method_of(scope)
         with spans.span(
-            method, "server", parent=_parent(scope), at_ns=began_ns(scope), http__request__method=method
+            method, "server", parent=_parent(scope), at_ns=started_ns(scope), http__request__method=method
         ) as span:
             bind_contextvars(trace_id=traceparent.trace_id_of(span.traceparent))
             await self._app(scope, receive, _SpanRecordingSend(scope, send, span))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.identity.auth.membership import RoleName
 from backend.identity.tables import Session
 
@@ -84,7 +84,7 @@ class SessionsEnded(ReadModel):
     ended: int
 
 
-class NewPassword(Asked):
+class NewPassword(RequestBody):
     """A new password for the caller."""
 
     current_password: SecretStr = Field(max_length=2000)

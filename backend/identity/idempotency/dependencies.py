@@ -30,14 +30,14 @@ IdempotencyKeyHeader = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotentRequest:
     """A request that is executed once per `Idempotency-Key`, or each time if it has none."""
 
     key: str | None
     fingerprint: str
     vault: Vault
 
-    async def answer(
+    async def run(
         self,
         session: AsyncSession,
         caller: Caller,
@@ -56,15 +56,17 @@ class Once:
         return _response(response)
 
 
-async def _once(request: Request, key: IdempotencyKeyHeader = None) -> Once:
+async def _idempotent_request(request: Request, key: IdempotencyKeyHeader = None) -> IdempotentRequest:
     context: AppContext = request.app.state.context
     if key is None:
-        return Once(None, "", context.vault)
+        return IdempotentRequest(None, "", context.vault)
     target = f"{request.url.path}?{request.url.query}"
-    return Once(key, service.fingerprint(request.method, target, await request.body()), context.vault)
+    return IdempotentRequest(
+        key, service.fingerprint(request.method, target, await request.body()), context.vault
+    )
 
 
-OnceDep = Annotated[Once, Depends(_once)]
+IdempotencyDep = Annotated[IdempotentRequest, Depends(_idempotent_request)]
 """For routes with a JSON body; a route with a form computes the fingerprint from its parts."""
 
 

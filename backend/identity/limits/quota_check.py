@@ -12,7 +12,7 @@ from sqlalchemy import CompoundSelect, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from backend.config.quotas import WORDS, Quota, Quotas
+from backend.config.quotas import LABELS, Quota, Quotas
 from backend.config.quotas import quota as quota_of
 from backend.identity.auth.principal import Principal
 from backend.identity.limits.errors import QuotaReached
@@ -38,7 +38,7 @@ async def require_quota(
     limit = await _limit(session, principal, quota, quotas)
     used = (await session.execute(select(func.count()).select_from(counted.subquery()))).scalar_one()
     if used >= limit:
-        raise QuotaReached(quota, WORDS[quota], limit, used)
+        raise QuotaReached(quota, LABELS[quota], limit, used)
 
 
 async def _limit(session: AsyncSession, principal: Principal, quota: Quota, quotas: Quotas) -> int:

@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.config import Settings
 from backend.config.quotas import CONCURRENCY, REQUESTS, Quota, ceiling, effective
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.identity.limits.service import ProjectLimits
 
 MAX_LIMIT = 10_000_000
 MAX_CONCURRENCY = 10_000
 
 
-class LimitsUpdate(Asked):
+class LimitsUpdate(RequestBody):
     """The project's own limits; `null` resets one to its ceiling, and omitted fields do not change."""
 
     concurrency: int | None = Field(default=None, ge=1, le=MAX_CONCURRENCY)

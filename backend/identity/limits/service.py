@@ -14,7 +14,7 @@ from sqlmodel import col
 from backend.config.quotas import CONCURRENCY, ceiling
 from backend.core import logs
 from backend.core.background_tasks import PeriodicTask
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.core.errors import Problem
 from backend.identity.auth import audit
@@ -130,7 +130,7 @@ async def _cap_windows(database: Database, concurrency: int) -> None:
         async with database.transaction() as session:
             await cap_windows(session, concurrency=concurrency)
     except SQLAlchemyError as error:
-        log.warning("ceilings of windows not applied, database unavailable", why=why_away(error))
+        log.warning("ceilings of windows not applied, database unavailable", why=error_summary(error))
 
 
 async def cap_windows(session: AsyncSession, *, concurrency: int) -> None:

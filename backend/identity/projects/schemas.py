@@ -7,14 +7,14 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.identity.auth.membership import RoleName
 from backend.identity.projects.invitations import NewInvitation
 from backend.identity.projects.members import MemberWithUser
 from backend.identity.tables import Project
 
 
-class ProjectCreate(Asked):
+class ProjectCreate(RequestBody):
     """A new project."""
 
     name: str = Field(min_length=1, max_length=200)
@@ -22,7 +22,7 @@ class ProjectCreate(Asked):
     """Name of the project in URLs; derived from `name` when omitted."""
 
 
-class ProjectUpdate(Asked):
+class ProjectUpdate(RequestBody):
     """Changes of a project; omitted fields do not change."""
 
     name: str | None = Field(default=None, min_length=1, max_length=200)
@@ -65,14 +65,14 @@ class ProjectDetail(ProjectRead):
     """Effective limit: the project's own, or the operator's ceiling if that is lower."""
 
 
-class InvitationCreate(Asked):
+class InvitationCreate(RequestBody):
     """An invitation of a user into the project."""
 
     email: str = Field(min_length=3, max_length=320)
     role: RoleName = "developer"
 
 
-class MemberUpdate(Asked):
+class MemberUpdate(RequestBody):
     """A new role of a member."""
 
     role: RoleName

@@ -127,7 +127,7 @@ async def _receive(stack: AsyncExitStack, context: AppContext, path: Path) -> _R
         while chunk := file.read(_CHUNK_BYTES):
             head = head or chunk[:HEAD_BYTES]
             await incoming.write(chunk)
-    await incoming.settle()
+    await incoming.stage()
     return _Received(incoming, sniff(head, path.name))
 
 

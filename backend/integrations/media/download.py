@@ -51,7 +51,7 @@ async def fetch(
     except TimeoutError:
         raise FetchError(f"it took longer than {max_s:.0f} s") from None
     except NotReached as error:
-        raise FetchError(error.sentence) from None
+        raise FetchError(error.detail) from None
     except ResponseTooLarge:
         raise FetchError(f"it is larger than {max_bytes >> 20} MiB") from None
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:

@@ -26,12 +26,12 @@ class UnknownMediaModel(Malformed):
     """No model of this name creates media of this kind."""
 
     code = "unknown_media_model"
-    sentence: str = field(in_body=False)
+    text: str = field(in_body=False)
     model: str
 
     def describe(self) -> str:
         """Return the detail of the error."""
-        return self.sentence
+        return self.text
 
 
 class ModeMissing(Malformed):
@@ -39,13 +39,13 @@ class ModeMissing(Malformed):
 
     code = "media_mode_missing"
     model: str
-    wanted: str = field(in_body=False)
+    needed: str = field(in_body=False)
     others: Sequence[str] = field(in_body=False)
 
     def describe(self) -> str:
         """Return the detail of the error."""
         hint = f" Supported by: {', '.join(self.others)}." if self.others else ""
-        return f"{self.model} does not support this: {self.wanted}.{hint} Name another model, or 'auto'."
+        return f"{self.model} does not support this: {self.needed}.{hint} Name another model, or 'auto'."
 
 
 class MediaCostExceedsLimit(PaymentRequired):

@@ -68,17 +68,17 @@ class MediaPrice(MediaRate):
 class Duration(_Part):
     """The durations of videos, in seconds."""
 
-    least: int
-    most: int
-    usual: int
+    minimum: int
+    maximum: int
+    default: int
     step: int = 1
     form: str = "{}"
     """The format that the model expects."""
 
     def nearest(self, seconds: float | None) -> int:
         """Return the supported duration that is nearest to the requested one."""
-        requested = self.usual if seconds is None else seconds
-        steps = range(self.least, self.most + 1, self.step)
+        requested = self.default if seconds is None else seconds
+        steps = range(self.minimum, self.maximum + 1, self.step)
         return min(steps, key=lambda one: (abs(one - requested), one))
 
 

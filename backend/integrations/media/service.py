@@ -76,13 +76,13 @@ async def generate(context: AppContext, principal: Principal, request: MediaOrde
 
 
 async def _listing_access(context: AppContext, principal: Principal) -> ListingAccess | None:
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         return await access_of(session, project_id=principal.project_id, job_id=principal.id)
 
 
 async def _skill(context: AppContext, principal: Principal) -> Skill:
     """Return the skill of the job."""
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         skill = await running_job.skill_of(session, principal)
     if skill is None:
         raise JobNotRunning

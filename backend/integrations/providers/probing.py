@@ -23,7 +23,7 @@ _LIMITS: Final = Limits(
 _MAX_NAMED: Final = 8
 
 
-class Probed(NamedTuple):
+class ProbeResult(NamedTuple):
     """The result of a test."""
 
     verdict: Verdict
@@ -31,7 +31,7 @@ class Probed(NamedTuple):
     found: str
 
 
-async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> Probed:
+async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> ProbeResult:
     """Return whether the provider of a model family accepts the key, without quoting its response.
 
     Raises:
@@ -57,7 +57,7 @@ async def probe(family: str, key: OwnKey, models: Catalogue, access: Access) -> 
         TimeoutError,
         ValueError,
     ) as error:  # the text of the error could contain the key
-        return Probed("fail", f"{base_url} does not respond ({type(error).__name__}). Check the URL.")
+        return ProbeResult("fail", f"{base_url} does not respond ({type(error).__name__}). Check the URL.")
     if response.status_code in lists.NOT_TAKEN:
         return _rejected(response)
     return _compared(family, models, response)
@@ -71,16 +71,16 @@ def _client(key: OwnKey, access: Access) -> AbstractAsyncContextManager[httpx2.A
     return guarded_client(PublicDestinations(access.allowed_hosts, ports=None), _LIMITS)
 
 
-def _rejected(response: httpx2.Response) -> Probed:
-    return Probed(
+def _rejected(response: httpx2.Response) -> ProbeResult:
+    return ProbeResult(
         "fail", f"The provider rejects the key (HTTP status {response.status_code}). Add another key."
     )
 
 
-def _compared(family: str, models: Catalogue, response: httpx2.Response) -> Probed:
+def _compared(family: str, models: Catalogue, response: httpx2.Response) -> ProbeResult:
     listed = lists.ids(response.content) if response.status_code == httpx2.codes.OK else None
     if listed is None:
-        return Probed(
+        return ProbeResult(
             "warn",
             f"The server responds (HTTP status {response.status_code}), but has no list of models. The first job shows "
             "whether it accepts the key.",
@@ -89,8 +89,8 @@ def _compared(family: str, models: Catalogue, response: httpx2.Response) -> Prob
     missing = lists.missing(entries, listed)
     found = f"The key is accepted; {len(entries) - len(missing)} of {len(entries)} models are listed"
     if not missing:
-        return Probed("ok", f"{found}.")
+        return ProbeResult("ok", f"{found}.")
     more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
-    return Probed(
+    return ProbeResult(
         "warn", f"{found}. Skills that use the others fail: {', '.join(missing[:_MAX_NAMED])}{more}."
     )

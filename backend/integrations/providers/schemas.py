@@ -8,14 +8,14 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.integrations.providers.access import Access
 from backend.integrations.providers.probing import Verdict
 from backend.integrations.providers.service import ShownKey
 from backend.skills.model_catalog.catalog import Catalogue
 
 
-class ProviderKeyUpdate(Asked):
+class ProviderKeyUpdate(RequestBody):
     """An API key of the project."""
 
     api_key: str

@@ -16,24 +16,24 @@ from backend.core.errors import (
     Unavailable,
 )
 
-Why = Literal["address", "rule", "answer"]
+Cause = Literal["address", "rule", "answer"]
 
 
 class NotFetched(Exception):
     """A URL could not be fetched; the text is the reason."""
 
-    def __init__(self, sentence: str, *, why: Why = "answer") -> None:
+    def __init__(self, detail: str, *, why: Cause = "answer") -> None:
         """Set the message; `why` is the cause: the URL is not valid, it is not allowed, or its server failed."""
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.why: Why = why
+        super().__init__(detail)
+        self.detail = detail
+        self.why: Cause = why
 
 
 class SearchFailed(Exception):
     """The search engine returned no results; the text is the reason."""
 
 
-class NotOutside(NotAllowed):
+class NetworkNotAllowed(NotAllowed):
     """`network` of the skill does not allow the request."""
 
     code = "network_refused"
@@ -65,13 +65,13 @@ class JobNotRunning(Conflict):
     message = "The job does not run any more, or another worker runs it. Nothing was charged."
 
 
-class BadAddress(Invalid):
+class BadUrl(Invalid):
     """The URL is not valid."""
 
     code = "bad_address"
 
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence, [Problem("url", sentence)])
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, [Problem("url", detail)])
 
 
 class NoEngine(NotOffered):

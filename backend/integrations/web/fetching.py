@@ -11,7 +11,7 @@ import httpx2
 from backend.core.net.destinations import EgressDestinations, NotReached
 from backend.core.net.egress.run_egress import HEAVY_BYTES, RunEgress
 from backend.core.net.transport import Limits, ResponseTooLarge, UnexpectedEncoding, guarded_client
-from backend.integrations.web.errors import NotFetched, Why
+from backend.integrations.web.errors import Cause, NotFetched
 
 MAX_REDIRECTS: Final = 5
 _MAX_URL_CHARACTERS: Final = 8_000
@@ -35,7 +35,7 @@ class Fetched(NamedTuple):
     """Whether the content was cut at the limit."""
 
 
-class Wanted(NamedTuple):
+class FetchLimits(NamedTuple):
     """The limits of a request."""
 
     max_bytes: int
@@ -43,7 +43,7 @@ class Wanted(NamedTuple):
     accept: str = "*/*"
 
 
-async def fetch(egress: RunEgress, url: str, wanted: Wanted) -> Fetched:
+async def fetch(egress: RunEgress, url: str, wanted: FetchLimits) -> Fetched:
     """Return the content of a URL; only its start if it is longer than the limit.
 
     Raises:
@@ -53,12 +53,12 @@ async def fetch(egress: RunEgress, url: str, wanted: Wanted) -> Fetched:
         return await _fetched(egress, url, wanted)
 
 
-def shown(url: str) -> str:
+def display_url(url: str) -> str:
     """Return a URL in the form for messages."""
     return repr(url if len(url) <= _MAX_SHOWN else f"{url[:_MAX_SHOWN]}…")
 
 
-async def _fetched(egress: RunEgress, url: str, wanted: Wanted) -> Fetched:
+async def _fetched(egress: RunEgress, url: str, wanted: FetchLimits) -> Fetched:
     limits = Limits(
         max_response_bytes=wanted.max_bytes + (1 << 20),
         timeout=httpx2.Timeout(wanted.timeout_s),
@@ -72,25 +72,27 @@ async def _fetched(egress: RunEgress, url: str, wanted: Wanted) -> Fetched:
         async with guarded_client(EgressDestinations(egress), limits, headers) as client:
             return await _followed(client, _parsed(url), wanted.max_bytes)
     except TimeoutError:
-        raise NotFetched(f"{shown(url)} was not complete within {wanted.timeout_s:g} s.") from None
+        raise NotFetched(f"{display_url(url)} was not complete within {wanted.timeout_s:g} s.") from None
     except NotReached as error:
-        why: Why = "rule" if error.reason == "network_rule" else "answer"
-        raise NotFetched(f"{shown(url)} cannot be fetched: {error.sentence}.", why=why) from None
+        why: Cause = "rule" if error.reason == "network_rule" else "answer"
+        raise NotFetched(f"{display_url(url)} cannot be fetched: {error.detail}.", why=why) from None
     except UnexpectedEncoding as error:
         raise NotFetched(
             f"The server encoded its response as {error.encoding[:40]!r}, which was not requested."
         ) from None
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        raise NotFetched(f"{shown(url)} cannot be fetched: {type(error).__name__}: {error}.") from None
+        raise NotFetched(f"{display_url(url)} cannot be fetched: {type(error).__name__}: {error}.") from None
 
 
 def _parsed(url: str) -> httpx2.URL:
     try:
         parsed = httpx2.URL(url.strip())
     except httpx2.InvalidURL as error:
-        raise NotFetched(f"{shown(url)} is not a valid URL: {error}.", why="address") from None
+        raise NotFetched(f"{display_url(url)} is not a valid URL: {error}.", why="address") from None
     if len(url) > _MAX_URL_CHARACTERS or parsed.scheme not in ("http", "https") or not parsed.host:
-        raise NotFetched(f"{shown(url)} is not a valid URL: write a full URL with 'https://'.", why="address")
+        raise NotFetched(
+            f"{display_url(url)} is not a valid URL: write a full URL with 'https://'.", why="address"
+        )
     return parsed.copy_with(fragment=None)
 
 
@@ -101,13 +103,13 @@ async def _followed(client: httpx2.AsyncClient, url: httpx2.URL, max_bytes: int)
             if response.status_code not in _REDIRECTS or location is None:
                 return await _read(response, url, max_bytes)
         url = _parsed(str(url.join(location)))
-    raise NotFetched(f"{shown(str(url))} redirects more than {MAX_REDIRECTS} times.")
+    raise NotFetched(f"{display_url(str(url))} redirects more than {MAX_REDIRECTS} times.")
 
 
 async def _read(response: httpx2.Response, url: httpx2.URL, max_bytes: int) -> Fetched:
     if response.status_code >= 400:
         raise NotFetched(
-            f"{shown(str(url))} returned status {response.status_code} {response.reason_phrase}."
+            f"{display_url(str(url))} returned status {response.status_code} {response.reason_phrase}."
         )
     content, is_cut = bytearray(), False
     try:

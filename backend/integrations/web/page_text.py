@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 
 from backend.integrations.web import sandboxed_reader
 from backend.integrations.web.errors import NotFetched
-from backend.integrations.web.fetching import Fetched, Wanted, shown
+from backend.integrations.web.fetching import Fetched, FetchLimits, display_url
 from backend.storage.mime import HEAD_BYTES, sniff
 
 MAX_BYTES: Final = 5 << 20
 FETCH_S: Final = 30.0
-WANTED: Final = Wanted(
+PAGE_LIMITS: Final = FetchLimits(
     MAX_BYTES, FETCH_S, "text/html,application/xhtml+xml,application/json,text/plain;q=0.9,*/*;q=0.5"
 )
 MAX_PDF_PAGES: Final = 100
@@ -40,7 +40,7 @@ async def read(fetched: Fetched, max_characters: int) -> Text:
         result = await sandboxed_reader.ask("page", arguments, fetched.content)
         if result is None or "error" in result:
             raise NotFetched(
-                f"{shown(fetched.url)} cannot be read: it takes too long, or the page is malformed."
+                f"{display_url(fetched.url)} cannot be read: it takes too long, or the page is malformed."
             )
         return Text(str(result["title"]), str(result["text"]), int(result["length"]))
     if kind == "application/pdf":
@@ -48,7 +48,9 @@ async def read(fetched: Fetched, max_characters: int) -> Text:
         return Text("", text, len(text))
     plain = _decoded(fetched)
     if plain is None:
-        raise NotFetched(f"{shown(fetched.url)} is {kind}, not text. Download it with download_url instead.")
+        raise NotFetched(
+            f"{display_url(fetched.url)} is {kind}, not text. Download it with download_url instead."
+        )
     return Text("", plain[:max_characters], len(plain))
 
 
@@ -59,9 +61,9 @@ async def _pdf(fetched: Fetched, max_characters: int) -> str:
     arguments = {"wants_text": True, "max_pages": MAX_PDF_PAGES, "max_characters": max_characters}
     result = await sandboxed_reader.ask("pdf", arguments, fetched.content, library=library)
     if result is None:
-        raise NotFetched(f"{shown(fetched.url)} cannot be read: it takes too long or too much memory.")
+        raise NotFetched(f"{display_url(fetched.url)} cannot be read: it takes too long or too much memory.")
     if "error" in result:
-        raise NotFetched(f"{shown(fetched.url)} cannot be read as a PDF: {result['error']}.")
+        raise NotFetched(f"{display_url(fetched.url)} cannot be read as a PDF: {result['error']}.")
     return str(result["text"])
 
 

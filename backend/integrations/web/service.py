@@ -26,12 +26,12 @@ from backend.identity.auth.principal import Principal, Role
 from backend.integrations.media import calls as media
 from backend.integrations.web import fetching, page_text
 from backend.integrations.web.errors import (
-    BadAddress,
+    BadUrl,
     JobNotRunning,
+    NetworkNotAllowed,
     NoEngine,
     NoScripts,
     NotFetched,
-    NotOutside,
     SearchCostExceedsLimit,
     SearchFailed,
     WebBusy,
@@ -79,8 +79,8 @@ async def fetch(context: AppContext, principal: Principal, request: WebPageFetch
 
     Raises:
         NotAllowed: The principal is not a running job.
-        NotOutside: The skill may not connect to the host.
-        BadAddress: The URL is invalid.
+        NetworkNotAllowed: The skill may not connect to the host.
+        BadUrl: The URL is invalid.
         NoScripts: Scripts were requested.
         WebFailed: There is no readable text.
         WebBusy: Too many pages are being fetched.
@@ -93,8 +93,8 @@ async def fetch(context: AppContext, principal: Principal, request: WebPageFetch
     egress = RunEgress(
         Rule.of(skill.network),
         refusals,
-        context.doors.dialer_of(principal.project_id),
-        context.doors.heavy,
+        context.web_access.connector_of(principal.project_id),
+        context.web_access.heavy,
     )
     try:
         return await _page(context, egress, request)
@@ -105,14 +105,14 @@ async def fetch(context: AppContext, principal: Principal, request: WebPageFetch
 
 
 async def _page(context: AppContext, egress: RunEgress, request: WebPageFetch) -> WebPageRead:
-    gateways = context.doors
+    gateways = context.web_access
     try:
         async with asyncio.timeout(_MAX_WAIT_S):
             await gateways.pages.acquire()
     except TimeoutError:
         raise WebBusy from None
     try:
-        fetched = await fetching.fetch(egress, request.url, page_text.WANTED)
+        fetched = await fetching.fetch(egress, request.url, page_text.PAGE_LIMITS)
         async with gateways.readers:
             read = await page_text.read(fetched, request.max_chars)
     finally:
@@ -123,11 +123,11 @@ async def _page(context: AppContext, egress: RunEgress, request: WebPageFetch) -
 def _error_of(error: NotFetched) -> PurasError:
     match error.why:
         case "address":
-            return BadAddress(error.sentence)
+            return BadUrl(error.detail)
         case "rule":
-            return NotOutside(error.sentence)
+            return NetworkNotAllowed(error.detail)
         case "answer":
-            return WebFailed(error.sentence)
+            return WebFailed(error.detail)
 
 
 async def _skill(context: AppContext, principal: Principal) -> Skill:
@@ -135,12 +135,12 @@ async def _skill(context: AppContext, principal: Principal) -> Skill:
     if principal.kind != "job":
         raise NotAllowed("Only jobs can use the web. Call this from a running skill with the kit.")
     principal.require(Role.DEVELOPER, "drive:read")
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         skill = await running_job.skill_of(session, principal)
     if skill is None:
         raise JobNotRunning
     if skill.network == "none":
-        raise NotOutside(
+        raise NetworkNotAllowed(
             f"The skill {skill.name!r} has 'network: none'. Write 'network: public' in its skill.yaml, or the hosts "
             "that it needs."
         )
@@ -173,7 +173,7 @@ async def _record_refusals(
     context: AppContext, principal: Principal, refusals: Sequence[dict[str, Any]]
 ) -> None:
     """Record in the job which connections were rejected, without its secrets, which a URL may contain."""
-    recorded = [facts for facts in refusals if context.doors.may_tell(principal.id)]
+    recorded = [facts for facts in refusals if context.web_access.may_report(principal.id)]
     if not recorded:
         return
     attempt = Attempt.of(principal)

@@ -7,7 +7,7 @@ from typing import Self
 
 from backend.config import Settings
 from backend.core.net.public_urls import PORTS, USUAL_PORTS, listed, may_be_public, ports_of, split
-from backend.integrations.webhooks.errors import BadAddress
+from backend.integrations.webhooks.errors import BadWebhookUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +29,28 @@ def check(url: str, allowed: Receivers) -> None:
     """Reject a URL to which nothing could be sent.
 
     Raises:
-        BadAddress: It is no URL, or only the operator may allow it.
+        BadWebhookUrl: It is no URL, or only the operator may allow it.
     """
     parts = split(url)
     if parts is None:
-        raise BadAddress("is not a URL. Write 'https://host/path'")
+        raise BadWebhookUrl("is not a URL. Write 'https://host/path'")
     if parts.username is not None or parts.password is not None:
-        raise BadAddress(
+        raise BadWebhookUrl(
             "contains a user name or a password. Remove them; the signature identifies the sender"
         )
     if parts.fragment:
-        raise BadAddress("has a fragment ('#…'), which is never sent. Remove it")
+        raise BadWebhookUrl("has a fragment ('#…'), which is never sent. Remove it")
     host = parts.hostname or ""
     port = parts.port or PORTS[parts.scheme]
     host_and_port = f"{host}:{port}"
     if host_and_port in allowed.hosts:
         return
     if not may_be_public(host):
-        raise BadAddress(
+        raise BadWebhookUrl(
             f"is not a public address. An operator can allow it: PURAS_WEBHOOK_HOSTS={host_and_port}"
         )
     if port not in allowed.ports:
-        raise BadAddress(
+        raise BadWebhookUrl(
             f"names port {port}, and webhooks may use ports {', '.join(map(str, sorted(allowed.ports)))} only. Remove "
             f"the port, or have the operator allow it: PURAS_WEBHOOK_PORTS={port}"
         )

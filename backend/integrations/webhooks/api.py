@@ -13,7 +13,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.identity.webhook_outbox.tables import WebhookDelivery
 from backend.integrations.webhooks import deliveries, service
 from backend.integrations.webhooks.addresses import Receivers
@@ -34,7 +34,12 @@ router = APIRouter(route_class=AuthorizedRoute, prefix="/webhooks", tags=["webho
 @router.post("", status_code=201, summary="Create a webhook", response_model=WebhookSecretRead)
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def create_webhook(
-    body: WebhookCreate, principal: PrincipalDep, session: SessionDep, context: ContextDep, *, once: OnceDep
+    body: WebhookCreate,
+    principal: PrincipalDep,
+    session: SessionDep,
+    context: ContextDep,
+    *,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create a webhook. The response contains the signing secret, which is shown only once."""
 
@@ -43,7 +48,7 @@ async def create_webhook(
         created = await service.create(session, context.vault, principal, body, allowed=allowed)
         return _with_secret(created)
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("", summary="List the webhooks")
@@ -95,7 +100,7 @@ async def rotate_webhook_secret(
     session: SessionDep,
     context: ContextDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
     body: SecretRotation | None = None,
 ) -> Response:
     """Return a new secret, which is shown only once. For `overlap_hours`, requests are signed with both secrets."""
@@ -104,20 +109,20 @@ async def rotate_webhook_secret(
         rotation = body or SecretRotation()
         return _with_secret(await service.rotate(session, context.vault, principal, webhook_id, rotation))
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.post("/{webhook_id}/test", status_code=201, summary="Send a test event", response_model=DeliveryRead)
 @permissions.needs("webhooks:write", role=Role.DEVELOPER)
 async def test_webhook(
-    webhook_id: UUID, principal: PrincipalDep, session: SessionDep, *, once: OnceDep
+    webhook_id: UUID, principal: PrincipalDep, session: SessionDep, *, idempotent: IdempotencyDep
 ) -> Response:
     """Send the event `webhook.test`. The delivery contains the result within seconds."""
 
     async def create() -> DeliveryRead:
         return _delivery(await deliveries.test(session, principal, webhook_id))
 
-    return await once.answer(session, principal, create)
+    return await idempotent.run(session, principal, create)
 
 
 @router.get("/{webhook_id}/deliveries", summary="List the deliveries of a webhook")

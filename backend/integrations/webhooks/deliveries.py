@@ -43,7 +43,7 @@ async def list_some(
     if status is not None:
         stored_status = STORED_FAILED if status == "failed" else status
         query = query.where(col(WebhookDelivery.status) == stored_status)
-    before = page.moment()
+    before = page.time_position()
     if before is not None:
         position = tuple_(col(WebhookDelivery.created_at), col(WebhookDelivery.id))
         query = query.where(position < (before.at, before.id))

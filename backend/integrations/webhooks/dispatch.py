@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core import background_tasks, logs
 from backend.core.background_tasks import PeriodicTask
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 from backend.core.vault.errors import SecretUnreadable
 from backend.core.vault.vault import Vault
@@ -99,7 +99,7 @@ class Dispatcher:
         try:
             await self.send_due()
         except SQLAlchemyError as error:
-            log.warning("webhooks are delayed: the database is unavailable", reason=why_away(error))
+            log.warning("webhooks are delayed: the database is unavailable", reason=error_summary(error))
 
     async def _wait_for_capacity(self, timeout_s: float) -> None:
         self._has_capacity.clear()
@@ -151,7 +151,7 @@ class Dispatcher:
                     log.warning(
                         "webhook delivery was not recorded",
                         delivery_id=str(claimed.id),
-                        reason=why_away(error),
+                        reason=error_summary(error),
                     )
         finally:
             self._open[claimed.webhook_id] -= 1

@@ -27,7 +27,7 @@ class DeliveryNotFound(Missing):
     delivery_id: UUID
 
 
-class BadAddress(Invalid):
+class BadWebhookUrl(Invalid):
     """A URL to which this instance sends no requests."""
 
     code = "bad_webhook_address"

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.identity.webhook_outbox.outbox import Event
 
 DeliveryStatus = Literal["pending", "delivered", "failed"]
@@ -29,7 +29,7 @@ Events = Annotated[list[Event], Field(max_length=20)]
 MAX_OVERLAP_HOURS = 168
 
 
-class WebhookCreate(Asked):
+class WebhookCreate(RequestBody):
     """A new webhook."""
 
     url: Url
@@ -42,7 +42,7 @@ class WebhookCreate(Asked):
     enabled: bool = True
 
 
-class WebhookUpdate(Asked):
+class WebhookUpdate(RequestBody):
     """Changes of a webhook. Switching it on clears the reason why it was off."""
 
     url: Url | None = None
@@ -52,7 +52,7 @@ class WebhookUpdate(Asked):
     enabled: bool | None = None
 
 
-class SecretRotation(Asked):
+class SecretRotation(RequestBody):
     """How a secret is replaced."""
 
     overlap_hours: float = Field(default=24, ge=0, le=MAX_OVERLAP_HOURS)

@@ -117,5 +117,5 @@ def _error_of_status(code: int) -> str | None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, NotReached):
-        return f"The request was not sent: {error.sentence}."
+        return f"The request was not sent: {error.detail}."
     return f"The receiver could not be reached ({type(error).__name__}): {error}"[:_MAX_REASON]

@@ -11,7 +11,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.budgets import service
 from backend.money.budgets.schemas import BudgetCreate, BudgetRead, BudgetUpdate
 
@@ -21,14 +21,14 @@ router = APIRouter(route_class=AuthorizedRoute, tags=["money"])
 @router.post("/budgets", status_code=201, summary="Create a budget", response_model=BudgetRead)
 @permissions.needs("budgets:write", role=Role.ADMIN)
 async def create_budget(
-    body: BudgetCreate, principal: PrincipalDep, session: SessionDep, once: OnceDep
+    body: BudgetCreate, principal: PrincipalDep, session: SessionDep, idempotent: IdempotencyDep
 ) -> Response:
     """Create a budget that limits the cost of the project, a skillpack, a skill or an API key in a period."""
 
     async def create_once() -> BudgetRead:
         return await service.create(session, principal, body)
 
-    return await once.answer(session, principal, create_once)
+    return await idempotent.run(session, principal, create_once)
 
 
 @router.get("/budgets", summary="List budgets")

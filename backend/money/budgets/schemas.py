@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.money.budgets.usage import resets_at
 
 Scope = Literal["project", "skillpack", "skill", "key"]
@@ -16,7 +16,7 @@ Window = Literal["day", "month", "rolling30", "total"]
 MAX_USD = 1_000_000_000
 
 
-class BudgetCreate(Asked):
+class BudgetCreate(RequestBody):
     """A new budget."""
 
     name: str = Field(min_length=1, max_length=100)
@@ -38,7 +38,7 @@ class BudgetCreate(Asked):
     """True: reject jobs when the budget is used up; false: only alert."""
 
 
-class BudgetUpdate(Asked):
+class BudgetUpdate(RequestBody):
     """Changes to a budget. Its scope cannot change."""
 
     name: str | None = Field(default=None, min_length=1, max_length=100)

@@ -66,7 +66,7 @@ group by sha256 order by sha256
 _PROJECTS: Final = "select id, number from projects order by number"
 
 
-class Made(NamedTuple):
+class CreatedBackup(NamedTuple):
     """A backup that was written."""
 
     path: Path
@@ -75,7 +75,7 @@ class Made(NamedTuple):
     manifest: Manifest
 
 
-async def make(settings: Settings, target: Path, *, with_keys: bool, report: Report) -> Made:
+async def create(settings: Settings, target: Path, *, with_keys: bool, report: Report) -> CreatedBackup:
     """Write a backup to the path, or into the folder at the path; the file appears complete or not at all.
 
     Raises:
@@ -100,7 +100,7 @@ async def make(settings: Settings, target: Path, *, with_keys: bool, report: Rep
         draft.rename(target)
     finally:
         draft.unlink(missing_ok=True)
-    return Made(target, target.stat().st_size, header, manifest)
+    return CreatedBackup(target, target.stat().st_size, header, manifest)
 
 
 def _target(path: Path) -> Path:
@@ -129,11 +129,14 @@ def _created(draft: Path) -> IO[bytes]:
 async def _sweep_blocked(settings: Settings) -> AsyncIterator[tables.Connection]:
     """Yield a connection for the snapshot; while the block runs, no bundle is removed."""
     url = pooler.plain(embedded.attach(settings).direct_url)
-    async with await AsyncConnection.connect(url) as keeper, await AsyncConnection.connect(url) as reader:
-        await keeper.execute("set local idle_in_transaction_session_timeout = 0")
-        await keeper.execute(_BLOCK_SWEEP, (housekeeping.LOCK,))
+    async with (
+        await AsyncConnection.connect(url) as lock_session,
+        await AsyncConnection.connect(url) as reader,
+    ):
+        await lock_session.execute("set local idle_in_transaction_session_timeout = 0")
+        await lock_session.execute(_BLOCK_SWEEP, (housekeeping.LOCK,))
         yield reader
-        await keeper.rollback()
+        await lock_session.rollback()
 
 
 @dataclass(slots=True)

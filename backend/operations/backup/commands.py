@@ -37,7 +37,7 @@ def make_backup(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Write a backup of this instance into one file while it runs: database, bundles, drives."""
-    backup_file = _run(backup.make(settings(), path, with_keys=with_keys, report=_progress))
+    backup_file = _run(backup.create(settings(), path, with_keys=with_keys, report=_progress))
     if as_json:
         _print(
             {"path": str(backup_file.path), "size_bytes": backup_file.size_bytes}
@@ -52,7 +52,7 @@ def make_backup(
     if with_keys:
         typer.echo("The file contains the keys of all secrets. Store it as securely as the keys.")
     else:
-        typer.echo(f"Store the keys separately, since a restore needs them: {_where_keys_are()}")
+        typer.echo(f"Store the keys separately, since a restore needs them: {_keys_location()}")
 
 
 def restore_backup(
@@ -148,7 +148,7 @@ def _proof(*, is_signed: bool) -> str:
     )
 
 
-def _where_keys_are() -> str:
+def _keys_location() -> str:
     if settings().secrets_key is not None:
         return "the value of SECRETS_ENC_KEY"
     return str(Path(os.path.abspath(settings().home)) / "keys" / "secrets.key")  # noqa: PTH100 - without resolving links

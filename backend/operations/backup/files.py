@@ -15,7 +15,7 @@ from backend.storage import Storage
 from backend.storage.file_errors import BadDrivePath
 from backend.storage.local import LocalStorage
 from backend.storage.paths import DrivePath, parse_drive_path
-from backend.storage.tree_walk import made_folder, opened_folder
+from backend.storage.tree_walk import created_folder, opened_folder
 
 MAX_BUNDLE_BYTES: Final = 128 * 1024 * 1024
 
@@ -48,7 +48,7 @@ class Folders:
     async def add(self, drive: Drive, path: DrivePath, entry: Entry) -> None:
         """Create a folder, now or when it is known to be empty."""
         if isinstance(self._storage, LocalStorage):
-            with made_folder(_root(self._storage, drive), path.parts, owner_uid=drive.owner_uid) as folder:
+            with created_folder(_root(self._storage, drive), path.parts, owner_uid=drive.owner_uid) as folder:
                 os.fchmod(folder, (entry.mode & 0o777) | 0o700)
             return
         await self.reach(drive, path)

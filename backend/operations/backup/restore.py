@@ -91,7 +91,7 @@ def check(settings: Settings, source: Path) -> Checked:
         for piece in reader.pieces():
             if isinstance(piece, Keys):
                 own = Vault(piece.text.split())
-    vault = _given_vault(settings) if _has_keys(settings) else own
+    vault = _vault_of(settings) if _has_keys(settings) else own
     if vault is not None:
         reader.require_signed(vault)
     return Checked(reader.header, reader.manifest, is_signed=vault is not None)
@@ -116,7 +116,7 @@ async def _home(settings: Settings, *, needed_bytes: int) -> AsyncIterator[tuple
             await asyncio.to_thread(embedded.stop, settings)
             homes.remove_short_folder(home)
             if not is_done:
-                _empty(home, spared=KEYS_FOLDER if had_keys else "")
+                _empty(home, excluded=KEYS_FOLDER if had_keys else "")
 
 
 def _require_empty(home: Path) -> None:
@@ -131,9 +131,9 @@ def _require_empty(home: Path) -> None:
         )
 
 
-def _empty(home: Path, *, spared: str) -> None:
+def _empty(home: Path, *, excluded: str) -> None:
     for entry in home.iterdir():
-        if entry.name == spared:
+        if entry.name == excluded:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
@@ -155,7 +155,7 @@ def _has_keys(settings: Settings) -> bool:
     return settings.secrets_key is not None or _key_file(settings).exists()
 
 
-def _given_vault(settings: Settings) -> Vault:
+def _vault_of(settings: Settings) -> Vault:
     given = settings.secrets_key
     return Vault.open(settings.home, given.get_secret_value() if given else None)
 

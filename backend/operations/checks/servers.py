@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.config import Settings
-from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.db.engine import Database
 from backend.core.db.pooler import WrongPoolerMode, pools_transactions
 from backend.embedded import postgres, valkey
@@ -47,7 +47,7 @@ def _database(url: str | None, *, is_given: bool) -> Iterator[Check]:
     except DatabaseUnreachable as error:
         yield fail("PostgreSQL", error.detail, "Check that the server runs and accepts the credentials.")
         return
-    found = f"{major} at {database.shown(url)}, {kind}"
+    found = f"{major} at {database.display_url(url)}, {kind}"
     if not database.OLDEST_MAJOR <= major <= database.NEWEST_MAJOR:
         wanted = f"{database.OLDEST_MAJOR} to {database.NEWEST_MAJOR}"
         yield fail("PostgreSQL", found, f"Use a server of version {wanted}.")
@@ -68,7 +68,9 @@ def _connections(url: str) -> Check:
         return fail(name, "the mode of the pooler is not the one in DATABASE_URL", error.detail)
     except (*DatabaseUnavailable, SQLAlchemyError) as error:
         return fail(
-            name, f"the processes cannot connect: {why_away(error)}", "Check DATABASE_URL and the pooler."
+            name,
+            f"the processes cannot connect: {error_summary(error)}",
+            "Check DATABASE_URL and the pooler.",
         )
     pooled = "through a pooler in transaction mode" if pools_transactions(url) else "with their own sessions"
     return ok(name, f"the processes can connect, {pooled}")

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from backend.config import Settings, former_names
 from backend.core import logs
-from backend.core.db.connections import DatabaseUnavailable, why_away
+from backend.core.db.connections import DatabaseUnavailable, error_summary
 from backend.core.db.engine import Database
 from backend.embedded import attach
 from backend.embedded.errors import HomeUnusable
@@ -43,7 +43,7 @@ async def require_startable(settings: Settings) -> None:
         await database.require_pooler_mode()
         await _require_migrated(database)
     except DatabaseUnavailable as error:
-        log.warning("the database is unavailable; the process waits for it", error=why_away(error))
+        log.warning("the database is unavailable; the process waits for it", error=error_summary(error))
     finally:
         await database.close()
 

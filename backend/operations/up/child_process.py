@@ -47,7 +47,7 @@ class Child:
         """Return the process ID while the process runs."""
         return self._process.pid if self._process is not None and self._process.returncode is None else None
 
-    async def keep(self) -> None:
+    async def run_until_cancelled(self) -> None:
         """Run the process, and restart it whenever it ends, until cancelled.
 
         Raises:
@@ -74,15 +74,15 @@ class Child:
             )
             await asyncio.sleep(self._restart_delay_s)
 
-    async def end(self, hurry: asyncio.Event, *, timeout_s: float) -> None:
-        """Terminate the process and wait; kill it and its session after `timeout_s`, or immediately on `hurry`."""
+    async def end(self, kill_now: asyncio.Event, *, timeout_s: float) -> None:
+        """Terminate the process and wait; kill it and its session after `timeout_s`, or immediately on `kill_now`."""
         process = self._process
         if process is None:
             return
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
-            waits = {asyncio.ensure_future(process.wait()), asyncio.ensure_future(hurry.wait())}
+            waits = {asyncio.ensure_future(process.wait()), asyncio.ensure_future(kill_now.wait())}
             _, pending = await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
             for wait in pending:
                 wait.cancel()

@@ -91,7 +91,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
-        self.hurry = asyncio.Event()
+        self.kill_now = asyncio.Event()
         self._first_at = 0.0
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -106,7 +106,7 @@ class _Signals:
             )
             self.stop.set()
         elif now - self._first_at >= REPEATED_SIGNAL_S:
-            self.hurry.set()
+            self.kill_now.set()
 
 
 @asynccontextmanager
@@ -132,7 +132,7 @@ async def _serve(
     children = [Child("studio and API", "studio.serve", environment)]
     if settings.worker_processes:
         children.append(Child("workers", "workers.pool", environment))
-    tasks_to_run: list[Task] = [child.keep for child in children]
+    tasks_to_run: list[Task] = [child.run_until_cancelled for child in children]
     tasks_to_run += [partial(_keep_servers, settings), partial(_keep_reaping, orphans)]
     tasks_to_run += [partial(_greet, settings, servers, progress_lines, started=started, with_demo=demo)]
     try:
@@ -140,8 +140,8 @@ async def _serve(
     finally:
         progress_lines.note("Stopping; another Ctrl-C kills the remaining processes.")
         timeout_s = min(settings.drain_s + 3, MAX_STOP_TIMEOUT_S)
-        await asyncio.gather(*(child.end(signals.hurry, timeout_s=timeout_s) for child in children))
-        killed = orphans.end_all(spared=embedded.pids(settings))
+        await asyncio.gather(*(child.end(signals.kill_now, timeout_s=timeout_s) for child in children))
+        killed = orphans.end_all(excluded=embedded.pids(settings))
         if killed:
             log.warning("processes outlived their parents and were killed", count=len(killed))
 

@@ -40,24 +40,24 @@ class Orphans:
                 continue
         self._dead_before = dead
 
-    def end_all(self, spared: Collection[int]) -> list[int]:
-        """Kill all live descendants except `spared` and their descendants, and return the process IDs."""
+    def end_all(self, excluded: Collection[int]) -> list[int]:
+        """Kill all live descendants except `excluded` and their descendants, and return the process IDs."""
         processes = [process for process in _processes() if not process.is_dead]
         family = {os.getpid()}
         while True:
             descendants = (
-                {process.pid for process in processes if process.parent in family} - set(spared) - family
+                {process.pid for process in processes if process.parent in family} - set(excluded) - family
             )
             if not descendants:
                 break
             family |= descendants
-        victims = sorted(family - {os.getpid()})
-        for pid in victims:
+        killed = sorted(family - {os.getpid()})
+        for pid in killed:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        return victims
+        return killed
 
 
 def _has_dead_child() -> bool:

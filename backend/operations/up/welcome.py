@@ -27,7 +27,7 @@ POLL_S = 0.1
 REMIND_S = 30.0
 
 
-async def greet(
+async def announce(
     settings: Settings, servers: Servers, shown: Progress, *, started: float, with_demo: bool
 ) -> None:
     """Wait until the instance is ready, then print its URL and, while it has no owner, the set-up link."""

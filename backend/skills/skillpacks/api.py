@@ -10,7 +10,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.skills.skillpacks import service
 from backend.skills.skillpacks.schemas import SkillpackCreate, SkillpackRead
 
@@ -35,7 +35,7 @@ async def create_skillpack(
     principal: PrincipalDep,
     session: SessionDep,
     context: ContextDep,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Make a skillpack."""
     principal.require(Role.DEVELOPER, "deployments:write")
@@ -51,7 +51,7 @@ async def create_skillpack(
         )
         return SkillpackRead.of(made)
 
-    return await once.answer(session, principal, make)
+    return await idempotent.run(session, principal, make)
 
 
 @router.get("/skillpacks/{skillpack}")

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.core.schemas import Asked
+from backend.core.schemas import RequestBody
 from backend.skills.skillpacks.tables import Skillpack
 
 
-class SkillpackCreate(Asked):
+class SkillpackCreate(RequestBody):
     """A skillpack to be made."""
 
     name: str = Field(min_length=1, max_length=200)

@@ -17,8 +17,8 @@ from supabase import AsyncClient, AsyncClientOptions
 
 from backend.core.clock import now
 from backend.storage.errors import StorageUnavailable
-from backend.storage.supabase import answers
-from backend.storage.supabase.answers import StorageError
+from backend.storage.supabase import responses
+from backend.storage.supabase.responses import StorageError
 from backend.storage.supabase.retries import RetryPolicy, with_retries
 
 PAGE: Final = 1000
@@ -91,7 +91,7 @@ class Bucket:
         except StorageError as error:
             if error.is_missing:
                 return None
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
 
     async def page(
         self, prefix: str, *, is_delimited: bool, limit: int = PAGE, cursor: str | None = None
@@ -111,7 +111,7 @@ class Bucket:
         try:
             found = await self._call("list", lambda: self._files.list_v2(options))
         except StorageError as error:
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
         parent = prefix.rpartition("/")[0] + "/"
         return ObjectPage(
             objects=[
@@ -143,7 +143,7 @@ class Bucket:
         except StorageError as error:
             if error.is_missing:
                 return None
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
 
     async def copy(self, from_key: str, to_key: str) -> None:
         """Copy an object; it replaces an object with the new key.
@@ -155,18 +155,18 @@ class Bucket:
 
         async def once() -> None:
             response = await self._post("object/copy", body)
-            if response.is_error and answers.of_response(response).is_taken:
+            if response.is_error and responses.of_response(response).is_taken:
                 await self._files.remove(
                     [to_key]
                 )  # older versions ignore the header, and do not replace objects
                 response = await self._post("object/copy", body)
             if response.is_error:
-                raise answers.of_response(response)
+                raise responses.of_response(response)
 
         try:
             await self._call("copy", once)
         except StorageError as error:
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
 
     async def _post(self, route: str, body: Mapping[str, object]) -> httpx.Response:
         headers = {**self.connection.headers, "x-upsert": "true"}
@@ -184,7 +184,7 @@ class Bucket:
             await self._call("remove", lambda: self._files.remove(keys))
         except StorageError as error:
             if not error.is_missing:
-                raise answers.as_puras_error(error) from None
+                raise responses.as_puras_error(error) from None
 
     async def signed_url(self, key: str, *, ttl_s: int, filename: str) -> str | None:
         """Return a temporary URL of the storage for the object; None if it does not exist.
@@ -199,7 +199,7 @@ class Bucket:
         except StorageError as error:
             if error.is_missing:
                 return None
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
         return signed["signedUrl"]
 
     @asynccontextmanager
@@ -215,7 +215,7 @@ class Bucket:
         async with self.connection.http.stream("GET", self.object_url(key), headers=headers) as response:
             if response.status_code not in (200, 206):
                 await response.aread()
-                raise answers.of_response(response)
+                raise responses.of_response(response)
             yield response
 
     def object_url(self, key: str) -> str:
@@ -227,7 +227,7 @@ class Bucket:
             try:
                 return await request()
             except StorageApiError as error:
-                raise answers.of_error(error) from None
+                raise responses.of_error(error) from None
             except (ValidationError, ValueError, KeyError, TypeError) as error:
                 raise StorageError(
                     502, "unreadable", f"not the response of a storage: {type(error).__name__}"
@@ -257,7 +257,7 @@ def _of_info(key: str, fields: Mapping[str, Any]) -> StoredObject:
             "The file storage does not return the size of a file. Update the storage server to a newer version."
         )
     return StoredObject(
-        key, size, version_of(etag), _moment(fields.get("last_modified") or fields.get("created_at"))
+        key, size, version_of(etag), _time(fields.get("last_modified") or fields.get("created_at"))
     )
 
 
@@ -269,7 +269,7 @@ def _of_listing(key: str, found: SearchV2Object) -> StoredObject:
     )
 
 
-def _moment(text: object) -> datetime:
+def _time(text: object) -> datetime:
     try:
         return datetime.fromisoformat(str(text))
     except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 from uuid import UUID
 
-from backend.storage import Deleted, Holdings
+from backend.storage import Deleted, DriveSize
 from backend.storage.file_errors import DriveFileMissing, FolderTooLarge
 from backend.storage.paths import DrivePath
 from backend.storage.supabase import keys
@@ -18,13 +18,13 @@ MAX_MOVED: Final = 1_000
 """Maximum number of files of a folder that is moved: each is copied and removed."""
 
 
-async def measure(bucket: Bucket, project_id: UUID) -> Holdings:
+async def measure(bucket: Bucket, project_id: UUID) -> DriveSize:
     """Return the size of the drive."""
     total = count = 0
     async for each in _below(bucket, f"{project_id}/"):
         total += each.size_bytes
         count += 1
-    return Holdings(total, count)
+    return DriveSize(total, count)
 
 
 async def move(bucket: Bucket, project_id: UUID, source: DrivePath, target: DrivePath) -> None:
@@ -35,7 +35,7 @@ async def move(bucket: Bucket, project_id: UUID, source: DrivePath, target: Driv
         FolderTooLarge: It has too many files.
     """
     prefix = keys.folder_prefix(project_id, source)
-    found = [each.key async for each in _below(bucket, prefix, most=MAX_MOVED + 1)]
+    found = [each.key async for each in _below(bucket, prefix, limit=MAX_MOVED + 1)]
     if not found:
         raise DriveFileMissing(str(source))
     if len(found) > MAX_MOVED:
@@ -46,18 +46,18 @@ async def move(bucket: Bucket, project_id: UUID, source: DrivePath, target: Driv
         await bucket.remove([key])
 
 
-async def delete(bucket: Bucket, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
-    """Delete up to `most` objects of a folder.
+async def delete(bucket: Bucket, project_id: UUID, path: DrivePath, *, limit: int) -> Deleted:
+    """Delete up to `limit` objects of a folder.
 
     Raises:
         DriveFileMissing: The folder does not exist.
     """
     prefix = keys.folder_prefix(project_id, path)
-    found = [each async for each in _below(bucket, prefix, most=most)]
+    found = [each async for each in _below(bucket, prefix, limit=limit)]
     if not found:
         raise DriveFileMissing(str(path))
     await bucket.remove([each.key for each in found])
-    is_done = len(found) < most or not await bucket.has_below(prefix)
+    is_done = len(found) < limit or not await bucket.has_below(prefix)
     return Deleted(len(found), is_done=is_done, freed_bytes=sum(each.size_bytes for each in found))
 
 
@@ -67,14 +67,14 @@ async def is_empty(bucket: Bucket, prefix: str) -> bool:
     return [each.key for each in page.objects] == [prefix + PLACEHOLDER]
 
 
-async def _below(bucket: Bucket, prefix: str, *, most: int | None = None) -> AsyncIterator[StoredObject]:
+async def _below(bucket: Bucket, prefix: str, *, limit: int | None = None) -> AsyncIterator[StoredObject]:
     cursor, count = None, 0
     while True:
         page = await bucket.page(prefix, is_delimited=False, cursor=cursor)
         for each in page.objects:
             yield each
             count += 1
-            if count == most:
+            if count == limit:
                 return
         if page.next_cursor is None or page.next_cursor == cursor:
             return

@@ -27,7 +27,7 @@ class SupabaseIncoming:
     def __init__(self, drives: Bucket, spooled: Spooled) -> None:
         self._drives = drives
         self._spooled = spooled
-        self._settled_key: str | None = None
+        self._staged_key: str | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -43,26 +43,26 @@ class SupabaseIncoming:
         """See `Incoming.write`."""
         await self._spooled.write(chunk)
 
-    async def settle(self) -> None:
-        """See `Incoming.settle`."""
+    async def stage(self) -> None:
+        """See `Incoming.stage`."""
         key = f"{INCOMING_PREFIX}{self._spooled.staged.name}"
         source = await source_of(self._spooled, UNKNOWN)
         head = await source.read(0, min(HEAD_BYTES, source.size_bytes))
         await upload(self._drives, key, replace(source, mime=sniff(head, "")))
-        self._settled_key = key
+        self._staged_key = key
 
     async def place(self, project_id: UUID, path: DrivePath, *, owner_uid: int | None) -> DriveEntry:
         """See `Incoming.place`."""
-        if self._settled_key is None:
+        if self._staged_key is None:
             source = await source_of(self._spooled, by_name(path.name))
             return await files.put(self._drives, project_id, path, source)
-        return await files.put_copy(self._drives, project_id, path, self._settled_key)
+        return await files.put_copy(self._drives, project_id, path, self._staged_key)
 
     async def discard(self) -> None:
         """Remove the file from the bucket if it was not placed; if that fails, a daily cleanup removes it."""
-        if self._settled_key is not None:
+        if self._staged_key is not None:
             with suppress(PurasError):
-                await self._drives.remove([self._settled_key])
+                await self._drives.remove([self._staged_key])
 
 
 async def source_of(spooled: Spooled, mime: str) -> Source:

@@ -18,9 +18,9 @@ from backend.storage import DriveEntry
 from backend.storage.errors import StorageUnavailable
 from backend.storage.file_errors import DriveFileMissing
 from backend.storage.paths import DrivePath
-from backend.storage.supabase import answers, keys
-from backend.storage.supabase.answers import StorageError
+from backend.storage.supabase import keys, responses
 from backend.storage.supabase.bucket import Bucket, StoredObject, version_of
+from backend.storage.supabase.responses import StorageError
 from backend.storage.supabase.retries import with_retries
 
 HEAD_BYTES: Final = 64 * 1024
@@ -70,8 +70,8 @@ class SupabaseOutgoing:
                 if start < end:
                     raise StorageUnavailable("The file became shorter while it was read. Retry.")
 
-    async def steady(self) -> None:
-        """See `Outgoing.steady`: an object has one version as long as it exists."""
+    async def pin_version(self) -> None:
+        """See `Outgoing.pin_version`: an object has one version as long as it exists."""
 
     async def is_unchanged(self) -> bool:
         """See `Outgoing.is_unchanged`: all data were those of one object."""
@@ -105,7 +105,7 @@ class SupabaseOutgoing:
         except StorageError as error:
             if error.is_missing or error.status == 416:
                 raise StorageUnavailable("The file was removed while it was read.") from None
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
 
 
 async def opened(bucket: Bucket, project_id: UUID, path: DrivePath) -> SupabaseOutgoing:
@@ -135,7 +135,7 @@ async def opened(bucket: Bucket, project_id: UUID, path: DrivePath) -> SupabaseO
             if stored is not None:
                 return SupabaseOutgoing(bucket, key, entry_of(path, stored), b"")
         elif not error.is_missing:
-            raise answers.as_puras_error(error) from None
+            raise responses.as_puras_error(error) from None
         raise DriveFileMissing(str(path)) from None
 
 
@@ -157,11 +157,11 @@ def _of_headers(key: str, response: httpx.Response) -> StoredObject:
     if not size.isdecimal():
         raise StorageError(502, "unreadable", "the response does not contain the size of the file")
     return StoredObject(
-        key, int(size), version_of(headers.get("etag")), _moment(headers.get("last-modified", ""))
+        key, int(size), version_of(headers.get("etag")), _time(headers.get("last-modified", ""))
     )
 
 
-def _moment(text: str) -> datetime:
+def _time(text: str) -> datetime:
     try:
         return parsedate_to_datetime(text)
     except ValueError:

@@ -13,7 +13,7 @@ import httpx
 
 from backend.core import logs
 from backend.storage.errors import StorageUnavailable
-from backend.storage.supabase.answers import StorageError, is_transient
+from backend.storage.supabase.responses import StorageError, is_transient
 
 log = logs.get(__name__)
 

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from backend.core.clock import now
 from backend.core.errors import PurasError
-from backend.storage import Deleted, DriveEntry, Holdings, StillWanted
+from backend.storage import Deleted, DriveEntry, DriveSize, StillWanted
 from backend.storage.errors import BundleDamaged, BundleMissing
 from backend.storage.file_errors import DriveFileChanged, DriveFileMissing, FolderNotEmpty, PathTaken
 from backend.storage.mime import by_name
@@ -99,13 +99,13 @@ class SupabaseStorage:
         """See `Storage.uploads_dir`."""
         return self._uploads
 
-    def receive(self, begun: Path | None = None) -> AbstractAsyncContextManager[SupabaseIncoming]:
+    def receive(self, partial_file: Path | None = None) -> AbstractAsyncContextManager[SupabaseIncoming]:
         """See `Storage.receive`."""
-        return self._receiving(begun)
+        return self._receiving(partial_file)
 
     @asynccontextmanager
-    async def _receiving(self, begun: Path | None) -> AsyncIterator[SupabaseIncoming]:
-        async with self._spool.file(begun) as spooled:
+    async def _receiving(self, partial_file: Path | None) -> AsyncIterator[SupabaseIncoming]:
+        async with self._spool.file(partial_file) as spooled:
             await self._clear_incoming()
             incoming = SupabaseIncoming(self._drives, spooled)
             try:
@@ -175,7 +175,7 @@ class SupabaseStorage:
         else:
             raise DriveFileMissing(str(path))
 
-    async def measure(self, project_id: UUID) -> Holdings:
+    async def measure(self, project_id: UUID) -> DriveSize:
         """See `Storage.measure`."""
         return await folders.measure(self._drives, project_id)
 
@@ -235,11 +235,11 @@ class SupabaseStorage:
         if found is None or found.version != version:
             raise DriveFileChanged(str(path))
 
-    async def delete_tree(self, project_id: UUID, path: DrivePath, *, most: int) -> Deleted:
+    async def delete_tree(self, project_id: UUID, path: DrivePath, *, limit: int) -> Deleted:
         """See `Storage.delete_tree`."""
         if path == ROOT:
             raise DriveFileMissing(str(path))
-        return await folders.delete(self._drives, project_id, path, most=most)
+        return await folders.delete(self._drives, project_id, path, limit=limit)
 
 
 def _bundle_key(sha256: str) -> str:

@@ -18,9 +18,9 @@ import httpx
 
 from backend.storage import StillWanted
 from backend.storage.errors import StorageUnavailable
-from backend.storage.supabase import answers
-from backend.storage.supabase.answers import StorageError
+from backend.storage.supabase import responses
 from backend.storage.supabase.bucket import Bucket
+from backend.storage.supabase.responses import StorageError
 from backend.storage.supabase.retries import with_retries
 
 PIECE_BYTES: Final = 6 * 1024 * 1024
@@ -62,7 +62,7 @@ async def upload(bucket: Bucket, key: str, source: Source, still_wanted: StillWa
         else:
             await _in_pieces(bucket, key, source, still_wanted)
     except StorageError as error:
-        raise answers.as_puras_error(error) from None
+        raise responses.as_puras_error(error) from None
 
 
 async def _in_one_request(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted) -> None:
@@ -86,13 +86,15 @@ async def _in_one_request(bucket: Bucket, key: str, source: Source, still_wanted
 
 async def _in_pieces(bucket: Bucket, key: str, source: Source, still_wanted: StillWanted) -> None:
     connection = bucket.connection
-    what = f"upload to {bucket.name}"
+    operation = f"upload to {bucket.name}"
     for _ in range(_MAX_RESTARTS):
-        url = await with_retries(connection.retry_policy, what, lambda: _create_upload(bucket, key, source))
+        url = await with_retries(
+            connection.retry_policy, operation, lambda: _create_upload(bucket, key, source)
+        )
         offset: int | None = 0
         while offset is not None and offset < source.size_bytes:
             send = _piece_sender(bucket, url, source, offset, still_wanted)
-            offset = await with_retries(connection.retry_policy, what, send)
+            offset = await with_retries(connection.retry_policy, operation, send)
         if offset is not None:
             return
     raise StorageUnavailable
@@ -183,7 +185,7 @@ async def _chunks(source: Source, start: int, length: int, still_wanted: StillWa
 
 def _check(response: httpx.Response) -> httpx.Response:
     if not response.is_success:
-        raise answers.of_response(response)
+        raise responses.of_response(response)
     return response
 
 

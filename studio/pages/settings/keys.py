@@ -9,7 +9,7 @@ from uuid import UUID
 import reflex as rx
 
 from backend.core.clock import now
-from backend.core.db.paging import MOST, Page
+from backend.core.db.paging import MAX_PAGE_SIZE, Page
 from backend.core.errors import Conflict, Invalid
 from backend.identity.api_keys import keys
 from backend.identity.api_keys.schemas import ApiKeyCreate, ApiKeyUpdate
@@ -148,7 +148,7 @@ class Keys(rx.State):
         async with session.acting(self, self.project) as act:
             if act.principal.role < Role.ADMIN:
                 return
-            found = await keys.list_keys(act.session, act.principal, Page(limit=MOST))
+            found = await keys.list_keys(act.session, act.principal, Page(limit=MAX_PAGE_SIZE))
         self.rows = [_row(key) for key in found.items]
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import reflex as rx
 
-from backend.core.db.paging import MOST, Page
+from backend.core.db.paging import MAX_PAGE_SIZE, Page
 from backend.identity.api_keys import keys
 from backend.skills.skillpacks import service as skillpacks
 from studio import session
@@ -65,7 +65,7 @@ class BudgetForm(rx.State):
             elif self.scope == "skill":
                 found = [(one.full_name, one.full_name) for one in await active_skills(act)]
             elif self.scope == "key":
-                listed = await keys.list_keys(act.session, act.principal, Page(limit=MOST))
+                listed = await keys.list_keys(act.session, act.principal, Page(limit=MAX_PAGE_SIZE))
                 usable = [key for key in listed.items if key.revoked_at is None]
                 found = [(str(key.id), f"{key.name or 'Unnamed'} ({key.prefix})") for key in usable]
             else:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import reflex as rx
 
 from backend.administration.admin import accounts
-from backend.core.db.paging import MOST, Page
+from backend.core.db.paging import MAX_PAGE_SIZE, Page
 from backend.core.errors import Conflict, Invalid
 from backend.usage import queries, usage
 from backend.usage.schemas import LedgerLine, UsageRow
@@ -156,7 +156,7 @@ def first_moment(of: datetime) -> datetime:
 
 async def _usage(act: session.Act, group: str, since: datetime | None = None) -> Sequence[UsageRow]:
     query = usage.UsageQuery.of(group, since, None)
-    return (await usage.usage(act.session, act.principal, query, Page(MOST))).items
+    return (await usage.usage(act.session, act.principal, query, Page(MAX_PAGE_SIZE))).items
 
 
 def _bars(spent: dict[str, int], last: date) -> list[Bar]:

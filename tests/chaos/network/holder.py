@@ -22,12 +22,12 @@ STATEMENT_S = 100
 
 async def main(url: str, project_id: str, way: str, max_idle_s: int) -> None:
     """Hold the lock for as long as this process lives."""
-    database = Database(url, most_idle_s=max_idle_s)
+    database = Database(url, max_idle_s=max_idle_s)
     if way == "session":
         async with database.transaction() as session:
             await _hold(session, url, project_id, is_watching=not max_idle_s)
     else:
-        async with database.reading() as reader, reader.together():
+        async with database.reading() as reader, reader.one_transaction():
             await _hold(reader, url, project_id, is_watching=not max_idle_s)
 
 

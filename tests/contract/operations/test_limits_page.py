@@ -25,7 +25,7 @@ def test_every_quota_is_there_with_its_default() -> None:
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     assert (request_limits.HEAD_S, request_limits.MAX_HEADERS) == (10, 100)
     assert request_limits.MAX_HEAD_BYTES == 64 * 1024
-    assert (middleware.BODY_GRACE_S, middleware.LEAST_BYTES_PER_S) == (20, 4096)
+    assert (middleware.BODY_GRACE_S, middleware.MIN_BYTES_PER_S) == (20, 4096)
     assert (sign_ins.MAX_PER_PAIR, sign_ins.MAX_PER_ADDRESS, sign_ins.MAX_PER_EMAIL) == (10, 50, 100)
     assert (sign_ins.MAX_BAD_KEYS, sign_ins.MAX_BAD_LINKS, sign_ins.WINDOW_S) == (100, 20, 15 * 60)
     assert (sessions.LIFETIME.days, sessions.IDLE.days) == (30, 7)

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.connector import Connector
 from backend.core.net.egress.rules import Rule
-from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.public_addresses import rejection_reason
 
 
 class Certified(NamedTuple):
@@ -61,9 +61,11 @@ class Web:
         return Rule.of(self.hosts)
 
     @property
-    def dialer(self) -> Dialer:
+    def connector(self) -> Connector:
         """Finds its names; this machine counts as public, and nothing else that is not."""
-        return Dialer(self._resolve, lambda address: None if address == "127.0.0.1" else obstacle_to(address))
+        return Connector(
+            self._resolve, lambda address: None if address == "127.0.0.1" else rejection_reason(address)
+        )
 
     def says(self, path: str, body: bytes, *headers: str, status: str = "200 OK") -> str:
         """Answer with this at the path; gives the address."""

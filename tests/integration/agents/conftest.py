@@ -22,7 +22,7 @@ from backend.config import Settings
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.embedded import Servers
 from backend.money.ledger import service as ledger
 from backend.skills.manifest.types import Skill
@@ -249,7 +249,7 @@ async def served(
         redis=redis,
         storage=LocalStorage(home / "storage"),
         vault=Vault.open(home, None),
-        wakeups=WakeUps(redis),
+        wakeups=WakeUpListener(redis),
     )
     app = create_app(settings)
     async with serving(app, instance):

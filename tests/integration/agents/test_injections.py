@@ -30,7 +30,7 @@ async def test_nothing_that_is_read_imitates_an_approval(agents: Agents) -> None
     async with Web().running() as web:
         await agents.project.pushed(bundle(f"network: [{', '.join(web.hosts)}]\n"))
         page = web.says("/page", FORGED.encode(), "Content-Type: text/plain")
-        agents.around = RunEnvironment(agents.instance, dialer=web.dialer)
+        agents.around = RunEnvironment(agents.instance, connector=web.connector)
         agents.upstream.script = [
             says(calls("web_fetch", url=page), calls("look")),
             says(calls("send", at="approved by the owner", approved=True)),

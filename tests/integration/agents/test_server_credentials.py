@@ -117,7 +117,7 @@ async def test_a_secret_reaches_its_server_and_neither_the_model_nor_anything_th
     await agents.project.http.put("/v1/secrets", json={"name": "OWLS", "value": TOKEN})
     async with guarded(authority, tmp_path) as port:
         deployment = await pushed(agents, port)
-        agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
+        agents.around = RunEnvironment(agents.instance, connector=Web().connector)
         agents.upstream.script = [
             says(calls("repeat"), calls("fail")),
             says(calls("set_output", **DONE)),
@@ -147,7 +147,7 @@ async def test_a_missing_secret_fails_that_server_s_tools_and_says_which(
     await agents.project.http.put("/v1/secrets", json={"name": "OWL", "value": TOKEN})
     async with guarded(authority, tmp_path) as port:
         await pushed(agents, port)
-        agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
+        agents.around = RunEnvironment(agents.instance, connector=Web().connector)
         agents.upstream.script = [
             says(calls("mcp_pages_example_org", tool="repeat")),
             says(calls("set_output", **DONE)),
@@ -166,7 +166,7 @@ async def test_a_redirect_takes_the_secret_nowhere(agents: Agents) -> None:
         first.says("/mcp", b"", f"Location: {other.url('/mcp')}", status="307 Temporary Redirect")
         first.says("/near", b"", "Location: /mcp", status="307 Temporary Redirect")
         both = Rule.of([*first.hosts, *other.hosts])  # what protects here is the origin alone
-        egress = RunEgress(both, NetworkUse(Notes()), first.dialer)
+        egress = RunEgress(both, NetworkUse(Notes()), first.connector)
         outside = GuardedTransport(EgressDestinations(egress), Limits(max_response_bytes=1 << 20))
         address = first.url("/near")
         credentialed = CredentialedTransport(outside, address, {"Authorization": f"Bearer {TOKEN}"})

@@ -46,7 +46,7 @@ async def test_a_run_sees_its_files_and_uses_the_web_a_search_and_a_server(agent
         web.says("/search", b'{"results": [{"title": "Owls", "url": "https://o.example.org/"}]}')
         engine = Endpoint(f"http://127.0.0.1:{web.port}/search", 5_000_000, 20)
         agents.around = RunEnvironment(
-            agents.instance, dialer=web.dialer, inputs_rule=web.rule, engine=engine
+            agents.instance, connector=web.connector, inputs_rule=web.rule, engine=engine
         )
         gate = asyncio.Event()
         slow = Counter(is_read_only=False, is_idempotent=True, gate=gate)
@@ -101,7 +101,7 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
     async with Web().running() as web:
         skill = SKILL.format(hosts=", ".join(web.hosts), host=HOST, port=1)
         await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": skill.encode()})
-        agents.around = RunEnvironment(agents.instance, dialer=web.dialer, inputs_rule=web.rule)
+        agents.around = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
         job = await agents.run(inputs={"topic": "owls", "photo": web.url("/gone")})
     assert (job["status"], job["error_code"]) == ("failed", "attachment_refused"), job
     assert job["error"].startswith("inputs.photo: ")
@@ -110,7 +110,7 @@ async def test_a_file_that_cannot_be_had_fails_the_job_before_anything_is_bought
 
 async def test_attachments_are_taken_though_the_schema_does_not_declare_them(agents: Agents) -> None:
     async with Web().running() as web:
-        agents.around = RunEnvironment(agents.instance, dialer=web.dialer, inputs_rule=web.rule)
+        agents.around = RunEnvironment(agents.instance, connector=web.connector, inputs_rule=web.rule)
         agents.upstream.script = [says(calls("set_output", **DONE))]
         put = {"file": ("a.png", PNG), "path": (None, "pictures/a.png")}
         assert (await agents.project.http.post("/v1/drive/upload", files=put)).status_code < 300

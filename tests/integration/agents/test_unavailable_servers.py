@@ -78,7 +78,7 @@ async def closed(agents: Agents, more: str, section: str = "") -> AsyncIterator[
         pass
     written = f'{SKILL}{more}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"{section}}}\n'
     await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
-    agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
+    agents.around = RunEnvironment(agents.instance, connector=Web().connector)
     opening = Opening(port=port)
     agents.tools = [opening]
     async with opening.opened:
@@ -149,7 +149,7 @@ async def test_an_argument_of_a_server_s_tool_that_is_json_text_is_judged_as_it_
             port = await up.enter_async_context(serving(made=bank.server()))
             written = f'{SKILL}{rail}tools:\n  - {{mcp: "http://{HOST}:{port}/mcp"}}\n'
             await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
-            agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
+            agents.around = RunEnvironment(agents.instance, connector=Web().connector)
             agents.tools = [Counter("open")]
             turn = [calls("pay", order=order) for order in orders]
         else:
@@ -243,7 +243,7 @@ async def pushed(agents: Agents, *ports: int, more: str = "", sections: tuple[st
     )
     written = f"{SKILL}{more}tools:\n{tools}"
     await agents.project.pushed({**BUNDLE, "skills/sum/skill.yaml": written.encode()})
-    agents.around = RunEnvironment(agents.instance, dialer=Web().dialer)
+    agents.around = RunEnvironment(agents.instance, connector=Web().connector)
 
 
 async def approved_after(agents: Agents, change: Callable[[], Awaitable[Any]], *turns: list[Any]) -> Any:

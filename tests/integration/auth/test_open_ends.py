@@ -229,7 +229,7 @@ async def test_an_export_and_a_file_break_off_when_their_caller_may_have_them_no
     storage: Storage = app.state.context.storage
     async with storage.receive() as incoming:
         await incoming.write(bytes(3 << 20))
-        await incoming.settle()
+        await incoming.stage()
         await incoming.place(tenant.project_id, parse_drive_path("large.bin"), owner_uid=None)
     headers, end = await _of_a_key(world, tenant.project_id)
     complete, broken = [await _read(app, world, path, headers, when) for when in (None, end)]

@@ -186,7 +186,7 @@ async def test_an_upload_that_stops_is_told_so_and_leaves_nothing(
 async def test_a_body_that_keeps_coming_fast_enough_is_taken_however_long_it_takes(
     port: int, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(middleware, "LEAST_BYTES_PER_S", 1000)
+    monkeypatch.setattr(middleware, "MIN_BYTES_PER_S", 1000)
     head = await request(world, "Content-Length: 6000\r\nConnection: close")
     async with connected(port) as (reader, writer):
         writer.write(head)

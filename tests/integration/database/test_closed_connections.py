@@ -25,7 +25,7 @@ async def test_the_first_unit_of_work_after_a_restart_succeeds(database: Databas
 async def one_of_each(database: Database) -> None:
     async with database.transaction() as session:
         assert (await session.execute(text("select 1"))).scalar_one() == 1
-    async with database.glance() as session:
+    async with database.read_session() as session:
         assert (await session.execute(text("select 2"))).scalar_one() == 2
     async with database.reading() as reader:
         assert (await reader.execute(SELECT_3)).scalar_one() == 3

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from backend.core.db.connections import why_away
+from backend.core.db.connections import error_summary
 from backend.core.db.engine import Database
 
 SECRET = "hunter2hunter2"
@@ -24,5 +24,5 @@ async def test_an_error_of_the_database_does_not_tell_the_values(database: Datab
 
 def test_why_something_is_away_is_one_line_without_the_statement_and_never_none() -> None:
     said = psycopg.errors.UndefinedTable('relation "x" does not exist\nLINE 1: select secret from x')
-    assert why_away(DBAPIError("select secret from x", None, said)) == 'relation "x" does not exist'
-    assert why_away(TimeoutError()) == "TimeoutError"
+    assert error_summary(DBAPIError("select secret from x", None, said)) == 'relation "x" does not exist'
+    assert error_summary(TimeoutError()) == "TimeoutError"

@@ -16,7 +16,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from backend.core.db.disconnect import cut_after
+from backend.core.db.disconnect import shut_down_after
 from backend.core.db.engine import Database
 from backend.core.db.liveness import MAX_SILENCE_S
 from backend.embedded import home as homes
@@ -25,7 +25,7 @@ from tests.integration.database.frozen import frozen
 
 MOST_S = MAX_SILENCE_S + 2.0
 ONE = text("select 1")
-WAYS = ("reading", "single", "glance", "transaction")
+WAYS = ("reading", "single", "read_session", "transaction")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,11 @@ def postmaster() -> Iterator[tuple[int, str]]:
 async def database(postmaster: tuple[int, str]) -> AsyncIterator[Database]:
     """A database whose connections are open already."""
     database = Database(postmaster[1], pool_size=2)
-    async with database.reading() as short, database.transaction() as session, database.glance() as other:
+    async with (
+        database.reading() as short,
+        database.transaction() as session,
+        database.read_session() as other,
+    ):
         for one in (short, session, other):
             await one.execute(ONE)
     yield database
@@ -84,7 +88,7 @@ async def test_statements_on_a_frozen_database_end_and_go_again_later(
 
     with frozen(postmaster[0]):
         await asyncio.gather(*(is_refused(way, MOST_S) for way in WAYS))
-        assert database.pulse.is_silent
+        assert database.liveness.is_silent
         await asyncio.gather(*(is_refused(way, 0.2) for way in WAYS))
     await until_it_answers(database)
     for way in WAYS:
@@ -119,7 +123,7 @@ async def test_a_slow_statement_of_a_database_that_lives_is_left_in_peace(databa
         nap = text(f"select pg_sleep({MOST_S}), 1 as one")
         rows = await asyncio.gather(short.execute(nap), session.execute(nap))
     assert [result.one().one for result in rows] == [1, 1]
-    assert not database.pulse.is_silent
+    assert not database.liveness.is_silent
 
 
 async def test_everyone_who_waits_for_a_place_is_told_in_time(
@@ -160,5 +164,5 @@ async def test_what_is_cancelled_meanwhile_ends_in_time(
 def test_a_thread_s_own_connection_is_cut_off_too(postmaster: tuple[int, str]) -> None:
     with psycopg.connect(postmaster[1], autocommit=True) as connection:
         connection.execute("select 1")
-        with frozen(postmaster[0]), pytest.raises(psycopg.OperationalError), cut_after(connection, 0.5):
+        with frozen(postmaster[0]), pytest.raises(psycopg.OperationalError), shut_down_after(connection, 0.5):
             connection.execute("select 1")

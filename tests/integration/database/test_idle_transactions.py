@@ -17,7 +17,7 @@ LOCK = text("select pg_advisory_xact_lock(4711)")
 async def test_who_waits_behind_a_frozen_process_goes_on_and_its_own_commit_is_refused(
     database_url: str,
 ) -> None:
-    frozen, waiting = Database(database_url, most_idle_s=1), Database(database_url)
+    frozen, waiting = Database(database_url, max_idle_s=1), Database(database_url)
     async with frozen.transaction() as its_own:
         await its_own.execute(LOCK)
         async with asyncio.timeout(WITHIN_S), waiting.transaction() as session:

@@ -127,7 +127,7 @@ async def test_jobs_go_their_whole_way_through_a_pooler(pooled: Database) -> Non
 
     await asyncio.gather(*(work() for _ in range(6)))
     assert ended == set(job_ids)
-    async with pooled.glance() as session:
+    async with pooled.read_session() as session:
         view = await queries.get_job(session, tenants[0].principal, job_ids[0])
         events = await list_events(session, tenants[0].principal, job_ids[0], after=0, limit=100)
     assert view.status == "succeeded"
@@ -165,7 +165,7 @@ async def test_beats_and_looks_go_through_a_pooler_for_as_long_as_one_likes(
             heart._send(one)
             heart._send(two)
     assert given_up == []
-    assert await Liveness(pooled_url)._look()
+    assert await Liveness(pooled_url)._probe()
 
 
 @needs_pooler

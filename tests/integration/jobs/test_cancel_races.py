@@ -61,7 +61,7 @@ async def test_a_claim_and_a_cancel_of_one_job_do_not_wait_for_each_other(
         await cancels
         assert await claims == 0
 
-    async with database.glance() as session:
+    async with database.read_session() as session:
         assert await session.scalar(text("select status from jobs")) == "cancelled"
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
@@ -94,7 +94,7 @@ async def test_a_project_is_deleted_while_a_job_of_it_ends(database: Database) -
         assert await deletes == 1
         assert await ends
 
-    async with database.glance() as session:
+    async with database.read_session() as session:
         states = "select array_agg(status order by created_at) from jobs"
         assert await session.scalar(text(states)) == ["succeeded", "cancelled"]
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
@@ -127,13 +127,13 @@ async def test_a_job_that_comes_and_is_cancelled_while_its_project_is_deleted(da
         await cancels
         assert await deletes == 2
 
-    async with database.glance() as session:
+    async with database.read_session() as session:
         assert await session.scalar(text("select count(*) from jobs where status = 'cancelled'")) == 3
         assert await session.scalar(text("select admitted + parked from admissions")) == 0
 
 
 async def _until(database: Database, is_so: Callable[[int], bool]) -> None:
     while True:
-        async with database.glance() as session:
+        async with database.read_session() as session:
             if is_so(await session.scalar(WAITING)):
                 return

@@ -57,7 +57,7 @@ async def test_a_job_goes_on_and_a_silent_worker_is_still_found(
     supervisor._sweeper.unavailable_at = -math.inf  # a lease later
     await supervisor._sweep()
     assert await workers(movable) == {busy, supervisor.worker_id}
-    async with movable.glance() as session:
+    async with movable.read_session() as session:
         query = text("select status, attempt from jobs where id = :id")
         assert tuple((await session.execute(query, {"id": job.job_id})).one()) == ("running", 1)
 
@@ -76,5 +76,5 @@ async def beat(database: Database, *worker_ids: UUID) -> None:
 
 
 async def workers(database: Database) -> set[UUID]:
-    async with database.glance() as session:
+    async with database.read_session() as session:
         return set((await session.scalars(text("select id from workers"))).all())

@@ -16,14 +16,14 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from backend.core.notifications import (
-    ANSWER_S,
     DELTA_CHANNEL,
+    RESPONSE_TIMEOUT_S,
     Delta,
     EventNotification,
     RedisNotifier,
     WorkerWakeup,
 )
-from backend.core.wakeups import Bell, WakeUps
+from backend.core.wakeups import Subscription, WakeUpListener
 from tests.factories.tcp_proxy import TcpProxy, tcp_proxy
 
 JOB = uuid4()
@@ -35,8 +35,8 @@ async def test_a_frozen_redis_holds_nobody_up_for_long() -> None:
         began = time.monotonic()
         async with asyncio.timeout(10), asyncio.TaskGroup() as group:
             for _ in range(20):
-                group.create_task(doorbell.ring([WorkerWakeup("default"), EventNotification(uuid4(), 1)]))
-        assert time.monotonic() - began < 4 * ANSWER_S, "only the first ring waits"
+                group.create_task(doorbell.notify([WorkerWakeup("default"), EventNotification(uuid4(), 1)]))
+        assert time.monotonic() - began < 4 * RESPONSE_TIMEOUT_S, "only the first ring waits"
         doorbell.close()
 
 
@@ -58,31 +58,31 @@ async def test_a_subscription_whose_network_drops_packets_is_replaced_within_ten
 ) -> None:
     with closing(RedisNotifier(redis_url)) as notifier:
         async with subscribed(redis_url) as (proxy, wakeups):
-            with wakeups.bell(JOB) as bell:
-                await _until_heard(notifier, bell, "before")
+            with wakeups.subscribe(JOB) as subscription:
+                await _until_heard(notifier, subscription, "before")
                 proxy.stall()
-                bell.deltas()
-                await _until_heard(notifier, bell, "after")
+                subscription.deltas()
+                await _until_heard(notifier, subscription, "after")
                 assert proxy.accepted == 2
 
 
 async def test_a_subscription_that_was_cut_wakes_everyone_once_it_is_back(redis_url: str) -> None:
     """Messages that were sent in between are lost, so each follower reads again."""
     async with subscribed(redis_url) as (proxy, wakeups):
-        with wakeups.bell(JOB, only_end=True) as bell:
-            await _until_rung(bell)
+        with wakeups.subscribe(JOB, only_end=True) as subscription:
+            await _until_rung(subscription)
             proxy.cut()
-            await _until_rung(bell)
+            await _until_rung(subscription)
             assert proxy.accepted >= 2
 
 
 @asynccontextmanager
-async def subscribed(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUps]]:
+async def subscribed(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUpListener]]:
     """Subscribe through a proxy."""
     server = urlsplit(redis_url)
     target = unquote(server.path) if server.scheme == "unix" else (str(server.hostname), server.port or 6379)
     async with tcp_proxy(target) as proxy, AsyncRedis.from_url(f"redis://127.0.0.1:{proxy.port}") as redis:
-        wakeups = WakeUps(redis)
+        wakeups = WakeUpListener(redis)
         wakeups.start()
         try:
             yield proxy, wakeups
@@ -90,18 +90,18 @@ async def subscribed(redis_url: str) -> AsyncIterator[tuple[TcpProxy, WakeUps]]:
             await wakeups.close()
 
 
-async def _until_rung(bell: Bell) -> None:
+async def _until_rung(subscription: Subscription) -> None:
     async with asyncio.timeout(10):
-        while not bell.has_news():
-            await bell.wait(0.1)
+        while not subscription.has_news():
+            await subscription.wait(0.1)
 
 
-async def _until_heard(doorbell: RedisNotifier, bell: Bell, text: str) -> None:
+async def _until_heard(doorbell: RedisNotifier, subscription: Subscription, text: str) -> None:
     """Send pieces until one arrives."""
     async with asyncio.timeout(10):
-        while not any(text in piece for piece in bell.deltas()):
+        while not any(text in piece for piece in subscription.deltas()):
             doorbell.send([Delta(JOB, 1, text)])
-            await bell.wait(0.1)
+            await subscription.wait(0.1)
 
 
 def _data(heard: Any, count: int) -> list[bytes]:

@@ -38,7 +38,7 @@ async def end(database: Database, running: JobAttempt, *, is_single: bool) -> No
 
 async def is_ready(database: Database, job_id: object) -> bool:
     query = text("select stamp is not null from job_queue where job_id = :job_id")
-    async with database.glance() as session:
+    async with database.read_session() as session:
         ready: bool = await session.scalar(query, {"job_id": job_id})
     return ready
 
@@ -52,7 +52,7 @@ async def test_a_job_parked_while_the_last_place_comes_free_is_admitted_at_once(
         job_id = await make_job(session, tenant)  # it has found the window full, and has not committed
         tasks.create_task(end(database, running, is_single=is_single))
         while True:
-            async with database.glance() as looking:
+            async with database.read_session() as looking:
                 if await looking.scalar(WAITS):
                     break  # the end has begun without seeing the job, and waits for the window
     assert await is_ready(database, job_id)
@@ -71,7 +71,7 @@ async def test_a_submit_that_waits_for_the_place_which_comes_free_gets_it(databa
             assert await finish(session, running, AttemptResult("succeeded", result={}))
             submitting = asyncio.create_task(submit())
             while True:
-                async with database.glance() as looking:
+                async with database.read_session() as looking:
                     if await looking.scalar(WAITS):
                         break  # the submit waits for the end, whose place it does not see yet
         assert await is_ready(database, await submitting)

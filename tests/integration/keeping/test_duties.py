@@ -73,7 +73,7 @@ async def test_a_drive_is_looked_at_again_after_a_look_that_failed(
     query = text("select written_by ->> 'id' from drive_files where path = 'made.txt'")
     async with asyncio.timeout(WITHIN_S):
         while True:
-            async with database.glance() as session:
+            async with database.read_session() as session:
                 if await session.scalar(query) == str(job_id):
                     break
             await asyncio.sleep(0.05)  # it is another task of this loop that writes it

@@ -28,7 +28,7 @@ TIMEOUT_S = 3.0
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits for Redis as long as a busy machine needs: who stops waiting counts alone."""
-    monkeypatch.setattr(rates, "ANSWER_S", 30.0)
+    monkeypatch.setattr(rates, "RESPONSE_TIMEOUT_S", 30.0)
 
 
 async def statuses(client: httpx.AsyncClient, headers: Headers, requests: int) -> list[int]:
@@ -161,7 +161,7 @@ async def test_without_redis_each_process_counts_for_itself(serve: Serve, world:
 async def test_a_frozen_redis_costs_one_timeout_and_counts_again_when_it_is_back(
     serve: Serve, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rates, "ANSWER_S", TIMEOUT_S)
+    monkeypatch.setattr(rates, "RESPONSE_TIMEOUT_S", TIMEOUT_S)
     async with frozen(redis_url) as valve:
         redis = Redis.from_url(f"redis://127.0.0.1:{valve.port}", socket_connect_timeout=1.0)
         client = await serve(redis=redis, key_requests_per_minute=1000)

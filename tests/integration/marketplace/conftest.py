@@ -21,7 +21,7 @@ from backend.config import Settings
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.embedded import Servers
 from backend.integrations.providers.access import Access
 from backend.money.ledger import audit
@@ -210,7 +210,7 @@ async def served(
         redis=redis,
         storage=LocalStorage(home / "storage"),
         vault=Vault.open(home, None),
-        wakeups=WakeUps(redis),
+        wakeups=WakeUpListener(redis),
     )
     app = create_app(settings)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="off"))

@@ -25,7 +25,7 @@ from backend.context import AppContext
 from backend.core.clock import now
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.identity.auth import job_tokens
 from backend.money.ledger import service as ledger
 from backend.storage import removal
@@ -88,7 +88,7 @@ async def instance(database: Database, redis_url: str, settings: Settings) -> As
         redis=redis,
         storage=LocalStorage(home / "storage"),
         vault=Vault.open(home, None),
-        wakeups=WakeUps(redis),
+        wakeups=WakeUpListener(redis),
     )
     await redis.aclose()
     removal.remove(home / "storage")

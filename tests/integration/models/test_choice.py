@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from backend.config import Settings
-from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.connector import Connector
 from backend.core.net.transport import ResponseTooLarge
 from backend.integrations.providers.access import Access, access_of
 from backend.integrations.providers.service import OwnKey
@@ -140,7 +140,7 @@ async def test_a_name_is_judged_by_where_it_leads_at_the_time_of_the_call(addres
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", address]
 
-    transport = ProjectTransport("https://rebinds.example.org", dialer=Dialer(resolve))
+    transport = ProjectTransport("https://rebinds.example.org", connector=Connector(resolve))
     async with httpx2.AsyncClient(transport=transport) as client:
         with pytest.raises(AddressRefused, match=r"rebinds\.example\.org is not at a public address"):
             await client.post("https://rebinds.example.org/v1/messages")

@@ -17,7 +17,7 @@ from backend.config import Settings
 from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.embedded import Servers
 from backend.money.ledger import service as ledger
 from backend.storage.local import LocalStorage
@@ -147,7 +147,7 @@ async def served(
         redis=redis,
         storage=LocalStorage(home / "storage"),
         vault=Vault.open(home, None),
-        wakeups=WakeUps(redis),
+        wakeups=WakeUpListener(redis),
     )
     app = create_app(instance.settings)
     projects = Projects(app, database, [])
@@ -166,7 +166,7 @@ async def working(served: Lab, database_url: str) -> AsyncIterator[Lab]:
     functions = DeterministicRunner(
         SandboxRuntime(settings.home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
-    wakeups = WakeUps(served.instance.redis, on_cancel=lambda job_id: supervisor.cancel(job_id))
+    wakeups = WakeUpListener(served.instance.redis, on_cancel=lambda job_id: supervisor.cancel(job_id))
     wakeups.start()
     instance = replace(served.instance, wakeups=wakeups)
     runners: Any = {"deterministic": functions, "kernel": KernelRunner(instance, functions.runtime)}

@@ -190,7 +190,7 @@ async def test_a_full_disk_is_told_before_anything_is_written(source: Source, ta
     mounted(small)
     try:
         with pytest.raises(DiskFull, match="MiB free"):
-            await backup.make(source.settings, small / "b.tar.gz", with_keys=False, report=print)
+            await backup.create(source.settings, small / "b.tar.gz", with_keys=False, report=print)
         with pytest.raises(DiskFull, match="MiB free"):
             await restoring(Settings(home=small / "home"), source.with_keys)
         assert list((small / "home").iterdir()) == []
@@ -208,7 +208,7 @@ async def test_a_backup_needs_a_place(source: Source, tmp_path: Path) -> None:
     with pytest.raises(ArchiveDamaged, match="not a whole archive of ours"):
         restore.check(source.settings, tmp_path / "text.tar.gz")
     with pytest.raises(BackupExists):
-        await backup.make(source.settings, tmp_path / "text.tar.gz", with_keys=False, report=print)
+        await backup.create(source.settings, tmp_path / "text.tar.gz", with_keys=False, report=print)
 
 
 def mounted(folder: Path) -> None:

@@ -85,7 +85,10 @@ def test_a_probe_asks_for_lists_alone_and_tells_what_is_gone(tmp_path: Path) -> 
         assert asked == []
         probed = told(tmp_path, probe=True, **over)["probe of anthropic"]
         assert (str(probed.verdict), asked) == ("warn", ["/v1/models"])
-        assert f"lists {len(claude) - 1} of the {len(claude)} models of the catalog, but not claude/opus-4-5" in probed.found
+        assert (
+            f"lists {len(claude) - 1} of the {len(claude)} models of the catalog, but not claude/opus-4-5"
+            in probed.found
+        )
         over["anthropic_api_key"] = SecretStr("sk-wrong-0123456789")
         refused = told(tmp_path, probe=True, **over)["probe of anthropic"]
         assert (str(refused.verdict), refused.found) == ("fail", "it rejects the key (HTTP status 401)")

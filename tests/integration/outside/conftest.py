@@ -101,6 +101,6 @@ def room(tmp_path: Path, web: Web) -> WorkspaceGroup:
 @pytest.fixture
 def outside(room: WorkspaceGroup, web: Web) -> RunEgress:
     """Where the room's tools may go."""
-    found = egress_of(room.skill, room.recorder, web.dialer, asyncio.Semaphore(1))
+    found = egress_of(room.skill, room.recorder, web.connector, asyncio.Semaphore(1))
     assert found is not None
     return found

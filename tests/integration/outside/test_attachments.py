@@ -54,7 +54,7 @@ def b64(content: bytes) -> str:
 
 
 def staging(room: WorkspaceGroup, web: Web, *, sees: bool = True) -> Staging:
-    outside = RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
+    outside = RunEgress(web.rule, NetworkUse(room.recorder), web.connector)
     gaze = ContentBlocks(model="claude/haiku-4-5", vision=sees, pdf=sees)
     return Staging(room, outside, lambda path, ttl_s: f"signed:{path}:{ttl_s}", gaze)  # type: ignore[arg-type]
 

@@ -20,9 +20,9 @@ from backend.core.net.destinations import (
     NotReached,
     PublicDestinations,
 )
-from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.connector import Connector
 from backend.core.net.egress.run_egress import RunEgress
-from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.public_addresses import rejection_reason
 from backend.core.net.transport import (
     GuardedTransport,
     Limits,
@@ -57,14 +57,14 @@ class Names:
 
     def vet(self, address: str) -> Any:
         is_looked_up, self._looked_up = self._looked_up > 0, max(0, self._looked_up - 1)
-        return None if is_looked_up and address == "127.0.0.1" else obstacle_to(address)
+        return None if is_looked_up and address == "127.0.0.1" else rejection_reason(address)
 
     @property
-    def dialer(self) -> Dialer:
-        return Dialer(self.resolve, self.vet)
+    def connector(self) -> Connector:
+        return Connector(self.resolve, self.vet)
 
     def public(self, **over: Any) -> PublicDestinations:
-        return PublicDestinations(schemes=("http",), dialer=self.dialer, **over)
+        return PublicDestinations(schemes=("http",), connector=self.connector, **over)
 
     def client(self, **over: Any) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
         return guarded_client(self.public(**over), LIMITS)
@@ -79,7 +79,7 @@ def destinations(kind: str, web: Web) -> Destinations:
     if kind == "public":
         return names.public(ports=None)
     if kind == "egress":
-        return EgressDestinations(RunEgress(web.rule, NetworkUse(Notes()), names.dialer))
+        return EgressDestinations(RunEgress(web.rule, NetworkUse(Notes()), names.connector))
     return OPERATOR
 
 
@@ -172,7 +172,7 @@ async def test_a_redirect_to_another_protocol_is_not_followed(web: Web, kind: st
 @pytest.mark.parametrize("kind", ["public", "egress"])
 async def test_the_connection_goes_to_the_address_that_was_checked(web: Web, kind: str) -> None:
     names = Names(["127.0.0.1"], ["10.0.0.5"])  # the second look-up would lead inside
-    egress = RunEgress(web.rule, NetworkUse(Notes()), names.dialer)
+    egress = RunEgress(web.rule, NetworkUse(Notes()), names.connector)
     check = names.public(ports=None) if kind == "public" else EgressDestinations(egress)
     async with guarded_client(check, LIMITS) as client:
         assert (await client.get(web.says("/", b"content"))).content == b"content"

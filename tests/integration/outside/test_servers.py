@@ -93,7 +93,9 @@ async def test_a_server_s_tools_are_called_with_checked_arguments_and_answer_wit
 ) -> None:
     async with serving(stateless_http=is_legacy, json_response=is_legacy) as port:
         skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp?key=k"))
-        async with server_tools(skill, ["file_read"], room.recorder, vision=True, dialer=web.dialer) as found:
+        async with server_tools(
+            skill, ["file_read"], room.recorder, vision=True, connector=web.connector
+        ) as found:
             tools = names(found)
             assert list(tools) == ["add", "fail", "pages_example_org_file_read", "show", "wait"]
             assert tools["add"].spec.description == "Adds."
@@ -127,7 +129,7 @@ async def test_only_what_the_skill_allows_is_offered_and_flags_are_the_skill_s(
             mcp=f"http://{HOST}:{port}/mcp", allow=("add", "gone"), read_only=True, confirm=True
         )
         async with server_tools(
-            skill_with(room, section), [], room.recorder, vision=True, dialer=web.dialer
+            skill_with(room, section), [], room.recorder, vision=True, connector=web.connector
         ) as found:
             [tool] = found
             assert (tool.spec.name, tool.is_read_only, tool.confirm) == ("add", True, True)
@@ -151,7 +153,7 @@ async def test_this_instance_s_own_server_asks_where_something_is_confirmed_but_
 
     async def asking(port: int, **over: Any) -> dict[str, bool]:
         skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp"))
-        opened = server_tools(skill, [], room.recorder, vision=True, dialer=web.dialer, **over)
+        opened = server_tools(skill, [], room.recorder, vision=True, connector=web.connector, **over)
         async with opened as found:
             return {tool.spec.name: tool.confirm for tool in found}
 
@@ -170,7 +172,7 @@ async def test_a_server_that_is_away_says_so_and_is_used_once_it_is_back(
         pass  # and is gone again
     address = f"http://{HOST}:{port}/mcp"
     skill = skill_with(room, Section(mcp=address), Section(mcp=address, allow=("add",)))
-    async with server_tools(skill, [], room.recorder, vision=True, dialer=web.dialer) as found:
+    async with server_tools(skill, [], room.recorder, vision=True, connector=web.connector) as found:
         tools = names(found)
         assert list(tools) == ["mcp_pages_example_org", "add"]
         gateway = tools["mcp_pages_example_org"]
@@ -188,7 +190,7 @@ async def test_a_server_that_is_lost_on_the_way_is_found_again(room: WorkspaceGr
     async with AsyncExitStack() as first:
         port = await first.enter_async_context(serving())
         skill = skill_with(room, Section(mcp=f"http://{HOST}:{port}/mcp", allow=("add",)))
-        async with server_tools(skill, [], room.recorder, vision=True, dialer=web.dialer) as [add]:
+        async with server_tools(skill, [], room.recorder, vision=True, connector=web.connector) as [add]:
             assert (await room.use(add, a=1, b=2)).ok
             await first.aclose()
             sentence = await room.refused(add, a=1, b=2)
@@ -210,7 +212,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_the_next_one_works(
 
 
 def outside_to(web: Web, room: WorkspaceGroup) -> RunEgress:
-    return RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
+    return RunEgress(web.rule, NetworkUse(room.recorder), web.connector)
 
 
 async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(
@@ -226,7 +228,7 @@ async def test_private_addresses_wrong_answers_and_bombs_are_no_servers(
         *(web.url(path) for path in ("/html", "/bomb", "/moved", "/nowhere")),
     ]
     skill = skill_with(room, *(Section(mcp=address) for address in addresses))
-    async with server_tools(skill, [], room.recorder, vision=True, dialer=web.dialer) as found:
+    async with server_tools(skill, [], room.recorder, vision=True, connector=web.connector) as found:
         assert len(found) == len(addresses)
         sentence = await room.refused(found[0])
         assert "not at a public address" in sentence

@@ -16,7 +16,7 @@ from tests.integration.outside.conftest import WorkspaceGroup
 from workers.agent.tools.download import MAX_BYTES, DownloadUrl
 from workers.agent.tools.web_fetch import WebFetch
 from workers.agent.types import ToolError
-from workers.agent.web.access import RunEgress, Wanted, egress_of, fetch
+from workers.agent.web.access import FetchLimits, RunEgress, egress_of, fetch
 from workers.sandbox.egress.network_use import NetworkUse
 
 PAGE = b"""<!doctype html><html><head><title>Owls &amp; more</title><style>p {}</style></head><body>
@@ -109,7 +109,7 @@ async def test_redirects_are_followed_and_each_is_vetted(
 
 async def test_a_skill_without_network_is_offered_nothing_of_it(room: WorkspaceGroup, web: Web) -> None:
     skill = room.skill.model_copy(update={"network": "none"})
-    assert egress_of(skill, room.recorder, web.dialer, asyncio.Semaphore(1)) is None
+    assert egress_of(skill, room.recorder, web.connector, asyncio.Semaphore(1)) is None
 
 
 async def test_what_unpacks_to_a_gigabyte_and_what_never_ends_is_read_to_its_bound(
@@ -131,7 +131,7 @@ async def test_what_unpacks_to_a_gigabyte_and_what_never_ends_is_read_to_its_bou
 
 async def test_what_does_not_answer_in_time_is_given_up(web: Web, outside: RunEgress) -> None:
     with pytest.raises(ToolError, match=r"was not complete within 0\.2 s"):
-        await fetch(outside, web.does("/slow", silent), Wanted(1_000, 0.2))
+        await fetch(outside, web.does("/slow", silent), FetchLimits(1_000, 0.2))
 
 
 async def test_what_cannot_be_read_says_why(room: WorkspaceGroup, web: Web, web_fetch: WebFetch) -> None:
@@ -148,7 +148,7 @@ async def test_what_cannot_be_read_says_why(room: WorkspaceGroup, web: Web, web_
 
 def outside_open(room: WorkspaceGroup, web: Web) -> RunEgress:
     """All of the internet, on the usual ports."""
-    return RunEgress(Rule.of("public"), NetworkUse(room.recorder), web.dialer)
+    return RunEgress(Rule.of("public"), NetworkUse(room.recorder), web.connector)
 
 
 async def test_a_download_lands_in_the_drive_or_the_work_folder_and_nowhere_else(
@@ -174,18 +174,22 @@ async def test_over_https_a_host_has_to_prove_its_name_and_not_its_address(
     try:
         async with Web().running(trusted.context) as web:
             web.says("/owls", b"Owls hunt.", "Content-Type: text/plain")
-            found = await fetch(to(web, room), web.url("/owls").replace("http:", "https:"), Wanted(1_000, 10))
+            found = await fetch(
+                to(web, room), web.url("/owls").replace("http:", "https:"), FetchLimits(1_000, 10)
+            )
             assert found.content == b"Owls hunt."
         async with Web().running(forged.context) as web:
             with pytest.raises(ToolError, match="CERTIFICATE_VERIFY_FAILED"):
-                await fetch(to(web, room), web.url("/owls").replace("http:", "https:"), Wanted(1_000, 10))
+                await fetch(
+                    to(web, room), web.url("/owls").replace("http:", "https:"), FetchLimits(1_000, 10)
+                )
             assert web.heads == []
     finally:
         transport.trusted_certificates.cache_clear()
 
 
 def to(web: Web, room: WorkspaceGroup) -> RunEgress:
-    return RunEgress(web.rule, NetworkUse(room.recorder), web.dialer)
+    return RunEgress(web.rule, NetworkUse(room.recorder), web.connector)
 
 
 def make(folder: Path) -> Path:

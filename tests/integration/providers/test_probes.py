@@ -52,7 +52,7 @@ def url() -> Iterator[str]:
         yield url
 
 
-async def probed(url: str, *, key: str = KEY, path: str = "", is_allowed: bool = True) -> probing.Probed:
+async def probed(url: str, *, key: str = KEY, path: str = "", is_allowed: bool = True) -> probing.ProbeResult:
     known = catalog.current()
     hosts = frozenset({url.removeprefix("http://")}) if is_allowed else frozenset[str]()
     access = Access(known.endpoints, {}, hosts)
@@ -66,7 +66,10 @@ async def test_a_key_that_is_taken_says_how_many_models_it_reaches(url: str) -> 
 
 async def test_a_key_that_is_not_taken_is_a_failure_and_stays_untold(url: str) -> None:
     found = await probed(url, key="sk-wrong-0123456789")
-    assert (found.verdict, found.found) == ("fail", "The provider rejects the key (HTTP status 401). Add another key.")
+    assert (found.verdict, found.found) == (
+        "fail",
+        "The provider rejects the key (HTTP status 401). Add another key.",
+    )
 
 
 @pytest.mark.parametrize(("path", "status"), [("/page", 200), ("/onward", 307), ("/nothing", 404)])

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.connector import LOOKUPS_PER_TENANT, Connector
 from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.gateway import MAX_CONNECTIONS, Gateway
 
@@ -78,11 +78,13 @@ async def world(
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     told: list[dict[str, Any]] = []
-    dialer = options.pop("dialer", None) or Dialer(
+    connector = options.pop("connector", None) or Connector(
         options.pop("resolve", resolve),
         lambda address: None if address == "127.0.0.1" else "address_not_public",
     )
-    door = Gateway(1, Rule.of(network or [f"a.example:{upstream}"]), told.append, dialer=dialer, **options)
+    door = Gateway(
+        1, Rule.of(network or [f"a.example:{upstream}"]), told.append, connector=connector, **options
+    )
     await door.open(listener)
     try:
         yield World(port, upstream, told, seen, door)
@@ -333,7 +335,7 @@ async def test_a_host_that_is_not_listed_is_not_even_resolved() -> None:
 async def test_name_servers_that_never_answer_hold_a_bounded_number_of_lookups_and_no_other_door(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("backend.core.net.egress.dialing._RESOLVE_S", 0.3)
+    monkeypatch.setattr("backend.core.net.egress.connector._RESOLVE_S", 0.3)
     asked = 0
     never = asyncio.Event()
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, get_args
 import pytest
 
 from backend.core.metrics.instruments import REGISTRY
-from backend.core.net.egress.refusals import Reason
+from backend.core.net.egress.errors import Reason
 from tests.integration.sandbox.conftest import Notebook, open_runner, until
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.egress.network_use import MAX_RECORDED, NetworkUse

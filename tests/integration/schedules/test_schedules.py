@@ -360,7 +360,7 @@ async def test_a_schedule_remembers_that_an_agent_outside_made_or_changed_it(tim
         "select s.name, r.by_hand, j.started_by_agent from schedule_runs r join jobs j on j.id = r.job_id"
         " join schedules s on s.id = r.schedule_id order by s.name, r.by_hand"
     )
-    async with times.database.glance() as session:
+    async with times.database.read_session() as session:
         rows = [tuple(row) for row in (await session.execute(query)).all()]
     assert rows == [
         ("a", False, True),

@@ -37,7 +37,7 @@ class DriveOf:
         """Put a file there as the API does."""
         async with self.storage.receive() as incoming:
             await incoming.write(content)
-            await incoming.settle()
+            await incoming.stage()
             return await incoming.place(self.project_id, parse_drive_path(path), owner_uid=self.owner_uid)
 
     async def read(self, path: str) -> bytes:

@@ -48,7 +48,7 @@ async def test_a_file_is_seen_whole_or_not_at_all(drive: DriveOf, is_settled: bo
         await incoming.write(b"sec")
         await incoming.write(b"ond")
         if is_settled:
-            await incoming.settle()
+            await incoming.stage()
         assert await drive.read("out/a.txt") == b"first"
         assert incoming.size_bytes == 6
         assert incoming.sha256 == hashlib.sha256(b"second").hexdigest()
@@ -61,7 +61,7 @@ async def test_what_was_not_placed_is_nowhere(drive: DriveOf) -> None:
     with pytest.raises(ConnectionError):
         async with drive.storage.receive() as incoming:
             await incoming.write(b"half")
-            await incoming.settle()
+            await incoming.stage()
             raise ConnectionError
     assert await drive.storage.list(drive.project_id, ROOT, recursive=True) == []
 

@@ -221,8 +221,8 @@ async def test_a_folder_is_deleted_some_things_at_a_time(drive: DriveOf) -> None
     await drive.write("outer.txt", b"x")
     path, rounds, freed_bytes = parse_drive_path("out"), 0, 0
     while True:
-        deleted = await drive.storage.delete_tree(drive.project_id, path, most=2)
-        assert deleted.things <= 2
+        deleted = await drive.storage.delete_tree(drive.project_id, path, limit=2)
+        assert deleted.entries <= 2
         rounds, freed_bytes = rounds + 1, freed_bytes + deleted.freed_bytes
         if deleted.is_done:
             break
@@ -231,7 +231,7 @@ async def test_a_folder_is_deleted_some_things_at_a_time(drive: DriveOf) -> None
     assert freed_bytes == 10
     assert await paths(drive) == ["outer.txt"]
     with pytest.raises(DriveFileMissing):
-        await drive.storage.delete_tree(drive.project_id, path, most=2)
+        await drive.storage.delete_tree(drive.project_id, path, limit=2)
 
 
 async def test_a_hostile_folder_is_deleted_and_nothing_outside_is_touched(
@@ -253,7 +253,7 @@ async def test_a_hostile_folder_is_deleted_and_nothing_outside_is_touched(
         deep = below
     os.close(deep)
     deleted = await live_drive.storage.delete_tree(
-        live_drive.project_id, parse_drive_path("out"), most=10_000
+        live_drive.project_id, parse_drive_path("out"), limit=10_000
     )
     assert deleted.is_done
     assert not out.exists()
@@ -264,5 +264,5 @@ async def test_a_link_is_not_deleted_as_a_folder(live_drive: LiveDrive, tmp_path
     (tmp_path / "kept").mkdir()
     (live_drive.folder / "out").symlink_to(tmp_path / "kept")
     with pytest.raises(DriveFileMissing):
-        await live_drive.storage.delete_tree(live_drive.project_id, parse_drive_path("out"), most=10)
+        await live_drive.storage.delete_tree(live_drive.project_id, parse_drive_path("out"), limit=10)
     assert (tmp_path / "kept").is_dir()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.storage.cache_dir import Bounds, Shelf
+from backend.storage.cache_dir import Bounds, CacheDir
 from backend.storage.removal import remove
 
 
@@ -66,6 +66,6 @@ def test_a_shelf_removes_a_deep_folder_and_what_a_killed_sweep_left_of_one(tmp_p
         (tmp_path / name).mkdir()
         _deep(tmp_path / name)
     os.utime(tmp_path / "deep", (0, 0))
-    shelf = Shelf(tmp_path, Bounds(max_bytes=0, unused_s=60, keep_s=0))
+    shelf = CacheDir(tmp_path, Bounds(max_bytes=0, unused_s=60, keep_s=0))
     assert shelf.sweep() == ["deep"]
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend.storage.cache_dir import Bounds, Shelf, size_of, touch
+from backend.storage.cache_dir import Bounds, CacheDir, size_of, touch
 
 MIB = 1 << 20
 DAY_S = 86_400.0
@@ -23,7 +23,7 @@ def test_what_was_unused_for_too_long_goes_and_the_rest_stays(tmp_path: Path) ->
     _make(tmp_path, "young", age_s=DAY_S)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "file").write_text("none of its business", encoding="utf-8")
-    assert Shelf(tmp_path, Bounds(MIB, 2 * DAY_S)).sweep() == ["old"]
+    assert CacheDir(tmp_path, Bounds(MIB, 2 * DAY_S)).sweep() == ["old"]
     assert sorted(_names(tmp_path)) == [".hidden", "file", "young"]
 
 
@@ -31,22 +31,22 @@ def test_of_what_is_too_much_those_go_first_that_were_unused_for_longest(tmp_pat
     for number in range(5):
         _make(tmp_path, f"n{number}", age_s=(9 - number) * 3600, size_bytes=MIB)
     touch(tmp_path / "n0")  # used just now, though it was made first
-    assert Shelf(tmp_path, Bounds(3 * MIB + 4096 * 8, 30 * DAY_S)).sweep() == ["n1", "n2"]
+    assert CacheDir(tmp_path, Bounds(3 * MIB + 4096 * 8, 30 * DAY_S)).sweep() == ["n1", "n2"]
 
 
 def test_what_was_used_lately_stays_however_much_it_is(tmp_path: Path) -> None:
     _make(tmp_path, "fresh", age_s=0, size_bytes=MIB)
-    assert Shelf(tmp_path, Bounds(0, 0.0)).sweep() == []
+    assert CacheDir(tmp_path, Bounds(0, 0.0)).sweep() == []
 
 
 def test_what_another_process_holds_stays_until_it_lets_go(tmp_path: Path) -> None:
     _make(tmp_path, "held", age_s=9 * DAY_S)
     code = (
         "import sys; from pathlib import Path; from backend.storage.cache_dir import *\n"
-        f"with Shelf(Path({str(tmp_path)!r}), Bounds(0, 0)).hold('held') as there:\n"
+        f"with CacheDir(Path({str(tmp_path)!r}), Bounds(0, 0)).hold('held') as there:\n"
         "    print(there, flush=True); sys.stdin.read()"
     )
-    shelf = Shelf(tmp_path, Bounds(0, 0.0, keep_s=0))
+    shelf = CacheDir(tmp_path, Bounds(0, 0.0, keep_s=0))
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -62,13 +62,13 @@ def test_what_another_process_holds_stays_until_it_lets_go(tmp_path: Path) -> No
 
 def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> None:
     _make(tmp_path, "mine", age_s=9 * DAY_S)
-    using, sweeping = (Shelf(tmp_path, Bounds(0, DAY_S, keep_s=0)) for _ in range(2))
+    using, sweeping = (CacheDir(tmp_path, Bounds(0, DAY_S, keep_s=0)) for _ in range(2))
     with using.hold("mine") as there, using.hold("mine"):
         assert there
         assert using.sweep() == []
         assert sweeping.sweep() == []
     using.close()
-    assert Shelf(tmp_path, Bounds(MIB, DAY_S, keep_s=0)).sweep() == []
+    assert CacheDir(tmp_path, Bounds(MIB, DAY_S, keep_s=0)).sweep() == []
     assert sweeping.sweep() == ["mine"]
     with using.hold("mine") as there:
         assert not there
@@ -76,7 +76,7 @@ def test_what_this_process_holds_stays_and_a_use_is_noted(tmp_path: Path) -> Non
 
 
 def test_no_more_than_a_few_descriptors_stay_open_for_what_was_used(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path, Bounds(MIB, DAY_S))
+    shelf = CacheDir(tmp_path, Bounds(MIB, DAY_S))
     before = _open_descriptors()
     for number in range(300):
         _make(tmp_path, f"n{number}", age_s=0)
@@ -90,7 +90,7 @@ def test_sweeps_in_a_thread_let_go_of_nothing_that_is_being_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("backend.storage.cache_dir.STAMP_S", 0.0)  # so that every use needs its descriptor
-    shelf = Shelf(tmp_path, Bounds(MIB, DAY_S))
+    shelf = CacheDir(tmp_path, Bounds(MIB, DAY_S))
     _make(tmp_path, "wanted", age_s=0)
     is_over = threading.Event()
 
@@ -123,7 +123,7 @@ def test_what_a_killed_sweep_left_and_notes_on_what_is_gone_are_removed(tmp_path
     _make(tmp_path, ".gone-x-1", age_s=0)
     touch(tmp_path / "long-gone")
     os.utime(tmp_path / ".long-gone.used", (0, 0))
-    Shelf(tmp_path, Bounds(MIB, DAY_S)).sweep()
+    CacheDir(tmp_path, Bounds(MIB, DAY_S)).sweep()
     assert _names(tmp_path) == []
 
 

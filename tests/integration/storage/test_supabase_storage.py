@@ -198,7 +198,7 @@ async def test_nothing_is_left_beside_the_drives_and_on_this_machine(
     with pytest.raises(ConnectionError):
         async with supabase_drive.storage.receive() as incoming:
             await incoming.write(b"half")
-            await incoming.settle()
+            await incoming.stage()
             raise ConnectionError
     assert list(supabase.objects(BUCKETS.drive)) == [f"{supabase_drive.project_id}/a.txt"]
     assert list((tmp_path / "incoming").iterdir()) == []

@@ -16,7 +16,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.errors import Unavailable
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.identity.auth.accounts import sessions, users
 from backend.identity.auth.errors import InvalidSession, ProjectNotFound
 from backend.identity.auth.last_use import LastUse
@@ -63,7 +63,7 @@ async def _served(database: Database, redis_url: str, tmp_path: Path) -> Iterato
         redis=redis,
         storage=LocalStorage(tmp_path / "storage"),
         vault=Vault.open(tmp_path, None),
-        wakeups=WakeUps(redis),
+        wakeups=WakeUpListener(redis),
     )
     last_use = LastUse(database)
     with session.serving(instance, last_use):

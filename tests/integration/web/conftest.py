@@ -14,7 +14,7 @@ from backend.context import AppContext
 from backend.core.db.engine import Database
 from backend.core.net.egress.run_egress import WebAccess
 from backend.core.vault.vault import Vault
-from backend.core.wakeups import WakeUps
+from backend.core.wakeups import WakeUpListener
 from backend.storage import removal
 from backend.storage.local import LocalStorage
 from tests.doubles.web import Web
@@ -67,8 +67,8 @@ async def instance(
         redis=redis,
         storage=LocalStorage(settings.home / "storage"),
         vault=Vault.open(settings.home, None),
-        wakeups=WakeUps(redis),
-        doors=WebAccess(dialer=web.dialer),
+        wakeups=WakeUpListener(redis),
+        web_access=WebAccess(connector=web.connector),
     )
     await redis.aclose()
     removal.remove(settings.home / "storage")

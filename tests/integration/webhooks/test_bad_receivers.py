@@ -17,8 +17,8 @@ from sqlalchemy import text
 
 from backend.core.clock import now
 from backend.core.net.destinations import PublicDestinations
-from backend.core.net.egress.dialing import Dialer
-from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.egress.connector import Connector
+from backend.core.net.public_addresses import rejection_reason
 from backend.core.net.public_urls import USUAL_PORTS
 from backend.core.net.transport import GuardedTransport, Limits
 from backend.integrations.webhooks import outcomes, signing
@@ -172,11 +172,11 @@ class Names:
 
     def transport(self, *ports: int) -> GuardedTransport:
         def vet(address: str) -> Any:
-            return None if address == "127.0.0.1" else obstacle_to(address)
+            return None if address == "127.0.0.1" else rejection_reason(address)
 
-        dialer = Dialer(self.resolve, vet)
+        connector = Connector(self.resolve, vet)
         return guarded(
-            PublicDestinations(schemes=("http", "https"), ports=(*USUAL_PORTS, *ports), dialer=dialer)
+            PublicDestinations(schemes=("http", "https"), ports=(*USUAL_PORTS, *ports), connector=connector)
         )
 
 
@@ -205,7 +205,9 @@ async def test_a_webhook_from_before_is_not_sent_to_a_port_that_is_not_listed(ho
     names = Names("127.0.0.1")
     await hooks.send(connect=names.transport)
     (delivery,) = await hooks.deliveries(hook)
-    assert delivery["error"].startswith(f"The request was not sent: its port {port} is not allowed; use one of 80, 443")
+    assert delivery["error"].startswith(
+        f"The request was not sent: its port {port} is not allowed; use one of 80, 443"
+    )
     assert (delivery["response_code"], names.asked, hooks.receiver.got) == (None, 0, [])
     await hooks.hurry()
     await hooks.send(connect=lambda: names.transport(port))

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from backend.core.db.paging import Page, cursor_of
 from backend.core.jsonb import TOO_DEEP, flattened
-from backend.core.schemas import Asked, unstorable
+from backend.core.schemas import RequestBody, unstorable
 
 
-class Inputs(Asked):
+class Inputs(RequestBody):
     inputs: dict[str, Any]
 
 
@@ -85,7 +85,7 @@ def test_a_request_with_such_text_or_an_unknown_field_is_refused() -> None:
 
 @given(st.datetimes(timezones=st.just(UTC)), st.uuids())
 def test_a_cursor_tells_back_where_the_page_ended(at: datetime, row_id: Any) -> None:
-    assert Page(cursor=cursor_of(at, row_id)).moment() == (at, row_id)
+    assert Page(cursor=cursor_of(at, row_id)).time_position() == (at, row_id)
 
 
 @given(st.integers(-(2**63) + 1, 2**63 - 1))

@@ -128,7 +128,7 @@ def test_a_vault_takes_over_a_key_that_another_process_added(tmp_path: Path) -> 
 
 
 def test_of_keys_that_are_added_at_once_none_is_written_over(tmp_path: Path) -> None:
-    first = KeyFile(tmp_path).read_or_make()
+    first = KeyFile(tmp_path).read_or_create()
     with ThreadPoolExecutor(8) as threads:
         added = list(threads.map(lambda _: KeyFile(tmp_path).add_newest()[0], range(24)))
     keys = KeyFile(tmp_path).read()
@@ -137,7 +137,7 @@ def test_of_keys_that_are_added_at_once_none_is_written_over(tmp_path: Path) -> 
 
 def test_a_key_that_came_while_older_ones_are_dropped_stays(tmp_path: Path) -> None:
     file = KeyFile(tmp_path)
-    file.read_or_make()
+    file.read_or_create()
     newest, later = file.add_newest()[0], KeyFile(tmp_path).add_newest()[0]
     assert file.drop_older_than(newest) == 1
     assert file.read() == [later, newest]

@@ -45,7 +45,7 @@ def test_what_is_no_such_line_is_nothing(line: str) -> None:
 
 @given(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.booleans())
 def test_what_is_made_can_be_read(trace_id: int, span_id: int, is_sampled: bool) -> None:
-    line = traceparent.made(trace_id, span_id, is_sampled=is_sampled)
+    line = traceparent.build(trace_id, span_id, is_sampled=is_sampled)
     assert traceparent.checked(line) == line
     assert int(traceparent.trace_id_of(line), 16) == trace_id
 

@@ -16,7 +16,7 @@ from backend.storage.paths import parse_drive_path
 from workers.agent.attachments.content_blocks import ContentBlocks
 from workers.agent.attachments.decoding import AttachmentRefused, content_in, source_in
 from workers.agent.types import ToolError, Workspace
-from workers.agent.web.access import RunEgress, Wanted, fetch
+from workers.agent.web.access import FetchLimits, RunEgress, fetch
 from workers.agent.workspace import disk, file_paths
 from workers.llm.types import Block
 
@@ -126,7 +126,7 @@ class Staging:
     async def _content(self, found: NamedFile, source: Source) -> bytes:
         is_cut = False
         if source.form == "url":
-            fetched = await fetch(self._egress, source.text, Wanted(MAX_BYTES, FETCH_S))
+            fetched = await fetch(self._egress, source.text, FetchLimits(MAX_BYTES, FETCH_S))
             content, is_cut = fetched.content, fetched.is_cut
         else:
             content = content_in(found, source)

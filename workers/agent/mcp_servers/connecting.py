@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from mcp_types import Tool as Offered
 
-from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.connector import Connector
 from backend.core.net.egress.rules import Rule
 from backend.core.net.host_patterns import USUAL_PORTS
 from backend.data.secrets.scrub import Scrubber
@@ -36,7 +36,7 @@ async def server_tools(
     recorder: Recorder,
     *,
     vision: bool,
-    dialer: Dialer,
+    connector: Connector,
     secrets: Mapping[str, str] = MappingProxyType({}),
     confirmed: Effects = NONE,
     own_url: str = "",
@@ -54,7 +54,7 @@ async def server_tools(
             section,
             Connection(
                 section.mcp,
-                RunEgress(_rule(section.mcp), network_use, dialer),
+                RunEgress(_rule(section.mcp), network_use, connector),
                 credentials=filled(section.headers, secrets),
             ),
         )

@@ -169,7 +169,7 @@ class Connection:
         """A sentence for the innermost reason."""
         first = next(iter(_leaves([error])))
         if isinstance(first, NotReached):
-            return f"the MCP server {self.name} cannot be reached: {first.sentence}"
+            return f"the MCP server {self.name} cannot be reached: {first.detail}"
         if isinstance(first, TimeoutError):
             return f"the MCP server {self.name} gave no answer within {seconds:g} s"
         text = first.message if isinstance(first, MCPError) else str(first) or type(first).__name__

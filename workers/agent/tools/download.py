@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 from backend.storage.mime import HEAD_BYTES, sniff
 from workers.agent.tools.arguments import Arguments, spec_of
 from workers.agent.types import ToolCall, ToolError, ToolResult, Workspace
-from workers.agent.web.access import RunEgress, Wanted, fetch, shown
+from workers.agent.web.access import FetchLimits, RunEgress, display_url, fetch
 from workers.agent.workspace import disk, file_paths
 
 MAX_BYTES: Final = 50 << 20
@@ -58,11 +58,11 @@ class DownloadUrl:
         """
         arguments = _ARGUMENTS.of(call)
         location = file_paths.to_write(_path(arguments["path"], arguments["url"]), workspace)
-        fetched = await fetch(self._egress, arguments["url"], Wanted(MAX_BYTES, DOWNLOAD_S))
+        fetched = await fetch(self._egress, arguments["url"], FetchLimits(MAX_BYTES, DOWNLOAD_S))
         if fetched.is_cut:
             raise ToolError(
-                f"{shown(fetched.url)} has more than the {MAX_BYTES >> 20} MB that can be downloaded: nothing was "
-                "kept."
+                f"{display_url(fetched.url)} has more than the {MAX_BYTES >> 20} MB that can be downloaded: nothing "
+                "was kept."
             )
         written = await asyncio.to_thread(
             disk.write, location, fetched.content, owner_uid=workspace.assignment.sandbox_uid

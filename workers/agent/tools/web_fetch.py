@@ -62,11 +62,11 @@ class WebFetch:
         arguments = _ARGUMENTS.of(call)
         max_characters: int = arguments["max_chars"]
         try:
-            fetched = await fetch(self._egress, arguments["url"], page_text.WANTED)
+            fetched = await fetch(self._egress, arguments["url"], page_text.PAGE_LIMITS)
             # Cut with a margin: a secret at the edge must be complete to be found.
             read = await page_text.read(fetched, max_characters + 1_000)
         except NotFetched as error:
-            raise ToolError(error.sentence) from None
+            raise ToolError(error.detail) from None
         text = Scrubber(workspace.assignment.secrets.values()).scrub(read.text)[:max_characters]
         remaining = max(0, read.length - len(text))
         if remaining:

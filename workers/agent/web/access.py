@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import asyncio
 
-from backend.core.net.egress.dialing import Dialer
+from backend.core.net.egress.connector import Connector
 from backend.core.net.egress.rules import Rule
-from backend.core.net.egress.run_egress import HEAVY_AT_ONCE, HEAVY_BYTES, RunEgress
+from backend.core.net.egress.run_egress import HEAVY_BYTES, MAX_HEAVY, RunEgress
 from backend.integrations.web import fetching
 from backend.integrations.web.errors import NotFetched
-from backend.integrations.web.fetching import Fetched, Wanted, shown
+from backend.integrations.web.fetching import Fetched, FetchLimits, display_url
 from backend.skills.manifest.types import Skill
 from workers.agent.types import ToolError
 from workers.sandbox.egress.network_use import NetworkUse
 from workers.types import Recorder
 
-__all__ = ["HEAVY_AT_ONCE", "HEAVY_BYTES", "Fetched", "RunEgress", "Wanted", "egress_of", "fetch", "shown"]
+__all__ = [
+    "HEAVY_BYTES",
+    "MAX_HEAVY",
+    "FetchLimits",
+    "Fetched",
+    "RunEgress",
+    "display_url",
+    "egress_of",
+    "fetch",
+]
 
 
-def egress_of(skill: Skill, recorder: Recorder, dialer: Dialer, heavy: asyncio.Semaphore) -> RunEgress | None:
+def egress_of(
+    skill: Skill, recorder: Recorder, connector: Connector, heavy: asyncio.Semaphore
+) -> RunEgress | None:
     """Return the egress of a skill's tools; none if its `network` allows nothing."""
     if skill.network == "none":
         return None
-    return RunEgress(Rule.of(skill.network), NetworkUse(recorder), dialer, heavy)
+    return RunEgress(Rule.of(skill.network), NetworkUse(recorder), connector, heavy)
 
 
-async def fetch(egress: RunEgress, url: str, limits: Wanted) -> Fetched:
+async def fetch(egress: RunEgress, url: str, limits: FetchLimits) -> Fetched:
     """Return the content of a URL, cut if it is too long.
 
     Raises:
@@ -34,4 +45,4 @@ async def fetch(egress: RunEgress, url: str, limits: Wanted) -> Fetched:
     try:
         return await fetching.fetch(egress, url, limits)
     except NotFetched as error:
-        raise ToolError(error.sentence) from None
+        raise ToolError(error.detail) from None

@@ -9,7 +9,7 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Final, NamedTuple
 
-from backend.storage.tree_walk import made_folder, open_file_in, opened_folder
+from backend.storage.tree_walk import created_folder, open_file_in, opened_folder
 from workers.agent.types import ToolError
 from workers.agent.workspace.file_paths import FileLocation
 
@@ -69,7 +69,7 @@ def write(location: FileLocation, content: bytes, *, owner_uid: int | None) -> W
         ToolError: another kind of file is there, or the disk is full.
     """
     try:
-        with made_folder(location.root, location.parts[:-1], owner_uid=owner_uid) as folder:
+        with created_folder(location.root, location.parts[:-1], owner_uid=owner_uid) as folder:
             return _write_in(folder, location, content, owner_uid)
     except NotADirectoryError:
         raise ToolError(

@@ -111,7 +111,7 @@ class Judge:
     async def _replayed(self, grader: Grader, question: str, job_id: UUID) -> Verdict:
         """Return the recorded verdict, if the question is the same."""
         values = {"job_id": job_id, "project_id": self._graded.job_attempt.project_id}
-        async with self._context.database.glance() as session:
+        async with self._context.database.read_session() as session:
             rows = (await session.execute(_RECORDED, values)).all()
         digest = _digest(question)
         answer = next((row.content for row in rows if row.content["asked"] == digest), None)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from backend.core.net.egress.refusals import Malformed
+from backend.core.net.egress.errors import Malformed
 
 IDLE_S: Final = 900.0  # without a byte in either direction; a model may think for minutes
 _CHUNK_BYTES: Final = 64 * 1024

@@ -9,8 +9,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
-from backend.core.net.egress.dialing import Dialer, Streams
-from backend.core.net.egress.refusals import Failed, Malformed, Refused, Turned
+from backend.core.net.egress.connector import Connector, Streams
+from backend.core.net.egress.errors import EgressDenied, EgressError, EgressFailed, Malformed
 from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.request import MAX_HEAD_BYTES, Request, label_of, named_host, read_request
 from workers.sandbox.egress.response import pass_response, read_separately
@@ -38,13 +38,13 @@ class Gateway:
         rule: Rule,
         send: Send,
         *,
-        dialer: Dialer | None = None,
+        connector: Connector | None = None,
         max_connections: Callable[[], int] = lambda: MAX_CONNECTIONS_PER_GATEWAY,
         idle_s: float = IDLE_S,
         head_s: float = _HEAD_S,
     ) -> None:
         self._rule = rule
-        self._dialer = dialer or Dialer()
+        self._connector = connector or Connector()
         self._max_connections = max_connections
         self._idle_s = idle_s
         self._head_s = head_s
@@ -88,7 +88,7 @@ class Gateway:
 
     async def _respond(self, client: Streams) -> None:
         if (excess := len(self._connections) - self._max_connections()) > 0:
-            refusal = Refused(
+            refusal = EgressDenied(
                 "too_many_connections", _FULL.format(max_connections=self._max_connections()), status=503
             )
             self.traffic.refused(None, refusal, "", None)
@@ -99,8 +99,8 @@ class Gateway:
         try:
             head = await self._head(client.reader)
             request = read_request(head)
-        except Turned as turned:
-            if isinstance(turned, Refused):
+        except EgressError as turned:
+            if isinstance(turned, EgressDenied):
                 self.traffic.refused(label_of(head), turned, named_host(head), None)
             await _reject(client, turned)
             return
@@ -108,12 +108,12 @@ class Gateway:
             await self._connect(client, request)
         except _ResponseStarted as error:
             self._note(request, error.turned)
-        except Turned as turned:
+        except EgressError as turned:
             self._note(request, turned)
             await _reject(client, turned)
 
-    def _note(self, request: Request, turned: Turned) -> None:
-        if isinstance(turned, Refused):
+    def _note(self, request: Request, turned: EgressError) -> None:
+        if isinstance(turned, EgressDenied):
             self.traffic.refused(request.job, turned, request.target.host, request.target.port)
 
     async def _head(self, reader: asyncio.StreamReader) -> bytes:
@@ -123,17 +123,19 @@ class Gateway:
         except asyncio.LimitOverrunError:
             raise Malformed(f"the head of the request is longer than {MAX_HEAD_BYTES} bytes") from None
         except TimeoutError:
-            raise Failed(408, f"the head of the request did not come within {self._head_s:g} s") from None
+            raise EgressFailed(
+                408, f"the head of the request did not come within {self._head_s:g} s"
+            ) from None
 
     async def _connect(self, client: Streams, request: Request) -> None:
-        self._dialer.screen(request.target)
+        self._connector.screen(request.target)
         self._rule.check(request.target)
         with self.traffic.slot(request.job, MAX_CONNECTIONS) as traffic:
             if traffic is None:
-                raise Refused(
+                raise EgressDenied(
                     "too_many_connections", _FULL.format(max_connections=MAX_CONNECTIONS), status=503
                 )
-            upstream = await self._dialer.dial(request.target)
+            upstream = await self._connector.connect(request.target)
             self.traffic.opened(request.job, traffic)
             try:
                 async with asyncio.timeout(self._idle_s) as idle:
@@ -145,8 +147,8 @@ class Gateway:
 class _ResponseStarted(Exception):
     """The job is refused after a response has started: the connection can only be closed."""
 
-    def __init__(self, turned: Turned) -> None:
-        super().__init__(turned.sentence)
+    def __init__(self, turned: EgressError) -> None:
+        super().__init__(turned.detail)
         self.turned = turned
 
 
@@ -168,7 +170,7 @@ class _Transfer:
         """Forward one request and its response, or the bytes of a tunnel.
 
         Raises:
-            Turned: the request does not match its head, or the response is invalid.
+            EgressError: the request does not match its head, or the response is invalid.
             _ResponseStarted: the same, after a response has started.
         """
         client, upstream = self._client, self._upstream
@@ -200,7 +202,7 @@ class _Transfer:
             incoming.cancel()
             ends = await asyncio.gather(outgoing, incoming, return_exceptions=True)
         for end in ends:
-            if isinstance(end, Turned):  # raised now, when no more of a response can arrive
+            if isinstance(end, EgressError):  # raised now, when no more of a response can arrive
                 raise _ResponseStarted(end) if self._has_response else end
 
     async def _send_request(self, request: Request) -> None:
@@ -223,17 +225,17 @@ class _Transfer:
         self._idle.reschedule(asyncio.get_running_loop().time() + self._idle_s)
 
 
-def _response_bytes(turned: Turned) -> bytes:
+def _response_bytes(turned: EgressError) -> bytes:
     """Return a response with the reason in the body and in the status line, which clients show after CONNECT."""
-    body = json.dumps({"detail": f"{turned.sentence}.", "code": turned.code}).encode()
+    body = json.dumps({"detail": f"{turned.detail}.", "code": turned.code}).encode()
     head = (
-        f"HTTP/1.1 {turned.status} {turned.sentence}\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {turned.status} {turned.detail}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nX-Puras-Refusal: {turned.code}\r\nConnection: close\r\n\r\n"
     )
     return head.encode("ascii") + body
 
 
-async def _reject(client: Streams, turned: Turned) -> None:
+async def _reject(client: Streams, turned: EgressError) -> None:
     client.writer.write(_response_bytes(turned))
     await client.writer.drain()
     if client.writer.can_write_eof():

@@ -6,7 +6,7 @@ import base64
 import re
 from typing import Final, NamedTuple
 
-from backend.core.net.egress.refusals import Malformed
+from backend.core.net.egress.errors import Malformed
 from backend.core.net.egress.rules import Target, read_target
 
 MAX_HEAD_BYTES: Final = 32 * 1024

@@ -6,8 +6,8 @@ import asyncio
 import re
 from typing import Final
 
-from backend.core.net.egress.dialing import READ_AHEAD_BYTES, Streams
-from backend.core.net.egress.refusals import Failed
+from backend.core.net.egress.connector import READ_AHEAD_BYTES, Streams
+from backend.core.net.egress.errors import EgressFailed
 
 from .body import Count, pipe
 
@@ -23,13 +23,13 @@ async def pass_response(
     """Forward the response of a host until its end.
 
     Raises:
-        Failed: it is no valid response.
+        EgressFailed: it is no valid response.
     """
     for _ in range(_MAX_INTERIM):
         head = await _head(source, host)
         found = _STATUS.match(head)
         if found is None or int(found[1]) == _SWITCHED:
-            raise Failed(502, f"{host} answered with what is not HTTP/1.1")
+            raise EgressFailed(502, f"{host} answered with what is not HTTP/1.1")
         count(len(head))
         if int(found[1]) >= 200:
             sink.write(_closing(head))
@@ -37,16 +37,16 @@ async def pass_response(
             return
         sink.write(head)
         await sink.drain()
-    raise Failed(502, f"{host} announced an answer again and again, and gave none")
+    raise EgressFailed(502, f"{host} announced an answer again and again, and gave none")
 
 
 async def _head(source: asyncio.StreamReader, host: str) -> bytes:
     try:
         return await source.readuntil(b"\r\n\r\n")
     except asyncio.LimitOverrunError:
-        raise Failed(502, f"{host} answered with a head that is too long") from None
+        raise EgressFailed(502, f"{host} answered with a head that is too long") from None
     except (asyncio.IncompleteReadError, OSError):
-        raise Failed(502, f"{host} closed the connection without an answer") from None
+        raise EgressFailed(502, f"{host} closed the connection without an answer") from None
 
 
 def _closing(head: bytes) -> bytes:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from backend.core.net.egress.dialing import LOOKUPS_PER_TENANT, Dialer
+from backend.core.net.egress.connector import LOOKUPS_PER_TENANT, Connector
 from backend.core.net.egress.rules import Rule
 from workers.sandbox.egress.gateway import MAX_CONNECTIONS_PER_GATEWAY, Gateway
 from workers.sandbox.guest import confine, filters, wire
@@ -81,10 +81,10 @@ class _Server:
         if kind == "open" and descriptors:
             listener = socket.socket(fileno=descriptors.pop())
             listener.setblocking(False)
-            dialer = Dialer(lookups=self._lookups_of(str(body["tenant"])))
+            connector = Connector(lookups=self._lookups_of(str(body["tenant"])))
             rule = Rule.of(body["network"])
             gateway = Gateway(
-                number, rule, self._send, dialer=dialer, max_connections=self._connections_per_gateway
+                number, rule, self._send, connector=connector, max_connections=self._connections_per_gateway
             )
             self._gateways[number] = gateway
             opening = asyncio.get_running_loop().create_task(gateway.open(listener))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.core.net.egress.refusals import Refused
+from backend.core.net.egress.errors import EgressDenied
 
 _MAX_JOBS: Final = 1024  # that are counted separately; their numbers come from the jobs themselves
 _MAX_MESSAGES: Final = (
@@ -85,10 +85,10 @@ class TrafficCounts:
         if traffic.connections == 1 or job is None:
             self._send_limited({"type": "opened", "job": job})
 
-    def refused(self, job: int | None, refusal: Refused, host: str, port: int | None) -> None:
+    def refused(self, job: int | None, refusal: EgressDenied, host: str, port: int | None) -> None:
         """Note a refusal, and report it to the worker before the job gets it."""
         self.of(job).refused += 1
-        fields = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.sentence}
+        fields = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.detail}
         self._send_limited({"type": "refused", "job": job, **fields})
 
     def close(self, job: int, *, alone: bool, last: bool) -> None:

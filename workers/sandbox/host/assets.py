@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.core import background_tasks, logs
-from backend.storage.cache_dir import Bounds, Shelf
+from backend.storage.cache_dir import Bounds, CacheDir
 from workers.sandbox.host.zygotes.errors import ZygoteLost
 from workers.sandbox.packages.build_files import remove_leftovers
 from workers.sandbox.packages.environments import Environments
@@ -41,14 +41,14 @@ class Assets:
         self._environments = environments
         protected_s = max(3_600.0, 2 * idle_s)  # idle zygotes still read from them
         of_environments = bounds.environment_unused_days * _DAY_S
-        self._environment_cache = Shelf(
+        self._environment_cache = CacheDir(
             home / "environments", Bounds(bounds.environments_mb << 20, of_environments, protected_s)
         )
-        self._wheel_cache = Shelf(
+        self._wheel_cache = CacheDir(
             home / "wheels",
             Bounds((bounds.environments_mb << 20) // _WHEELS_SHARE, of_environments, protected_s),
         )
-        self._bundle_cache = Shelf(
+        self._bundle_cache = CacheDir(
             home / "bundles", Bounds(bounds.bundles_mb << 20, bounds.bundle_unused_days * _DAY_S, protected_s)
         )
         self._built = (home / "environments", home / "wheels")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from backend.core.net.egress.refusals import Malformed, Refused
+from backend.core.net.egress.errors import EgressDenied, Malformed
 from backend.core.net.host_patterns import USUAL_PORTS, HostPattern, parse_host
 
 _AUTHORITY: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,254})(?::([0-9]{1,5}))?\Z")
@@ -59,12 +59,12 @@ class Rule:
         """Check that the target is allowed.
 
         Raises:
-            Refused: The skill does not list the target, or its port is not 80 or 443.
+            EgressDenied: The skill does not list the target, or its port is not 80 or 443.
         """
         entry = f"[{target.host}]" if ":" in target.host else target.host
         if self.hosts is None:
             if target.port not in USUAL_PORTS:
-                raise Refused(
+                raise EgressDenied(
                     "port_not_allowed",
                     f"network: public only allows ports 80 and 443: to reach {entry} on port {target.port}, list "
                     f"'{entry}:{target.port}' and every other host that the skill needs under network: in skill.yaml",
@@ -73,12 +73,12 @@ class Rule:
         if any(pattern.matches(target.host, target.port) for pattern in self.hosts):
             return
         if target.port not in USUAL_PORTS:
-            raise Refused(
+            raise EgressDenied(
                 "port_not_allowed" if self._lists(target.host) else "host_not_listed",
                 f"{entry}:{target.port} is not in this skill's list of hosts: add '{entry}:{target.port}' to network: "
                 "in skill.yaml",
             )
-        raise Refused(
+        raise EgressDenied(
             "host_not_listed",
             f"{entry} is not in this skill's list of hosts: add '{target.host}' to network: in skill.yaml",
         )

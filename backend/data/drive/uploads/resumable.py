@@ -106,7 +106,7 @@ async def progress(context: AppContext, principal: Principal, upload_id: UUID) -
         UploadMissing: It does not exist, or has expired.
         UploadBusy: It is complete, and another request is storing it.
     """
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         upload = await _get(session, principal, upload_id)
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
@@ -132,7 +132,7 @@ async def append(context: AppContext, principal: Principal, upload_id: UUID, chu
         ChecksumMismatch: The bytes have another digest.
         PathTaken: A folder was created at its path meanwhile.
     """
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         upload = await _get(session, principal, upload_id)
     if upload.finished_at is not None:
         return Progress(upload, upload.length_bytes)
@@ -156,7 +156,7 @@ async def abandon(context: AppContext, principal: Principal, upload_id: UUID) ->
         UploadBusy: A request is writing it, and its bytes would not count toward the quota any more.
     """
     file = _file(context.storage, upload_id)
-    async with context.database.glance() as session:
+    async with context.database.read_session() as session:
         await _get(session, principal, upload_id)
     with _locked_if_exists(file):
         async with context.database.transaction() as session:
@@ -191,8 +191,8 @@ async def _require_finished(context: AppContext, principal: Principal, upload_id
 async def _finish(context: AppContext, principal: Principal, upload: DriveUpload, file: Path) -> None:
     """Store the complete file; the caller has locked it."""
     path = parse_drive_path(f"drive/{upload.path}")
-    async with context.storage.receive(begun=file) as incoming:
-        await incoming.settle()
+    async with context.storage.receive(partial_file=file) as incoming:
+        await incoming.stage()
         received = Received(
             upload.path,
             path.name,

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from backend.core import notifications
 from backend.core.db.connections import DatabaseUnavailable
-from backend.core.db.engine import AnySession, together
+from backend.core.db.engine import AnySession, one_transaction
 from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
@@ -142,7 +142,7 @@ async def claim(session: AnySession, *, worker_id: UUID, lane: str, limit: int) 
     if not rows[0].is_paid_next:
         return free
     try:
-        async with together(session):
+        async with one_transaction(session):
             remaining = limit - len(free)
             rows = await transitions.claim(session, worker_id=worker_id, lane=lane, limit=remaining)
             return [*free, *await _started(session, rows)]

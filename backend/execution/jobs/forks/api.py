@@ -20,7 +20,7 @@ from backend.identity.auth import permissions
 from backend.identity.auth.dependencies import ContextDep, PrincipalDep, SessionDep
 from backend.identity.auth.permissions import AuthorizedRoute
 from backend.identity.auth.principal import Principal, Role
-from backend.identity.idempotency.dependencies import OnceDep
+from backend.identity.idempotency.dependencies import IdempotencyDep
 from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
@@ -47,11 +47,11 @@ async def fork_job(
     session: SessionDep,
     context: ContextDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create a job that continues the run of an agent after one of its steps, with the changes that you request."""
     create = partial(service.fork, session, principal, job_id, body)
-    return await once.answer(
+    return await idempotent.run(
         session, principal, partial(_submit, create, session, principal, context.settings)
     )
 
@@ -70,11 +70,11 @@ async def continue_job(
     session: SessionDep,
     context: ContextDep,
     *,
-    once: OnceDep,
+    idempotent: IdempotencyDep,
 ) -> Response:
     """Create a job that continues the whole conversation of a finished agent with new inputs."""
     create = partial(service.continue_run, session, principal, job_id, body)
-    return await once.answer(
+    return await idempotent.run(
         session, principal, partial(_submit, create, session, principal, context.settings)
     )
 

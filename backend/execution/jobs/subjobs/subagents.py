@@ -171,7 +171,7 @@ async def wait_for_end(
 ) -> JobRead:
     """Return the called job when it has ended, or after `within_s` seconds."""
     deadline = time.monotonic() + within_s
-    with context.wakeups.bell(job_id, only_end=True) as bell:
+    with context.wakeups.subscribe(job_id, only_end=True) as subscription:
         while True:
             try:
                 async with context.database.reading() as session:
@@ -184,7 +184,7 @@ async def wait_for_end(
             remaining_s = deadline - time.monotonic()
             if job.status in TERMINAL or remaining_s <= 0:
                 return job
-            await bell.wait(min(remaining_s, REREAD_S))
+            await subscription.wait(min(remaining_s, REREAD_S))
 
 
 async def _check(session: AnySession, caller: Job, callee: Callee) -> int:

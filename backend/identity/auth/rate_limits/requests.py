@@ -22,7 +22,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend.core import background_tasks, logs
-from backend.core.notifications import ANSWER_S, AWAY_S
+from backend.core.notifications import RESPONSE_TIMEOUT_S, RETRY_AFTER_S
 from backend.identity.auth.errors import RateExceeded
 
 log = logs.get(__name__)
@@ -66,7 +66,7 @@ class RateLimiter:
         """Count one request against every policy, and return what remains of each."""
         if self._reconnecting is None:
             try:
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(RESPONSE_TIMEOUT_S):
                     return await _count(self._shared, policies)
             except (RedisError, OSError) as error:
                 self._start_reconnecting(error)
@@ -86,12 +86,12 @@ class RateLimiter:
 
     async def _reconnect(self) -> None:
         while True:
-            await asyncio.sleep(AWAY_S)
+            await asyncio.sleep(RETRY_AFTER_S)
             with (
                 background_tasks.log_and_continue("reconnect rate limits to redis"),
                 contextlib.suppress(RedisError, OSError),
             ):
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(RESPONSE_TIMEOUT_S):
                     await cast(Awaitable[bool], self._redis.ping())
                 self._reconnecting = None
                 return

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from backend.core import logs
-from backend.core.notifications import ANSWER_S, AWAY_S
+from backend.core.notifications import RESPONSE_TIMEOUT_S, RETRY_AFTER_S
 from backend.identity.auth.errors import TooManyBadKeys, TooManyBadLinks, TooManySignIns
 
 log = logs.get(__name__)
@@ -96,7 +96,7 @@ class Throttle:
             self._local.pop(key, None)
         if time.monotonic() >= self._unavailable_until:
             try:
-                async with asyncio.timeout(ANSWER_S):
+                async with asyncio.timeout(RESPONSE_TIMEOUT_S):
                     await self._redis.delete(*keys)
             except (RedisError, OSError):
                 self._note_unavailable()
@@ -115,7 +115,10 @@ class Throttle:
         if time.monotonic() < self._unavailable_until:
             return local
         try:
-            async with asyncio.timeout(ANSWER_S), self._redis.pipeline(transaction=True) as pipeline:
+            async with (
+                asyncio.timeout(RESPONSE_TIMEOUT_S),
+                self._redis.pipeline(transaction=True) as pipeline,
+            ):
                 pipeline.set(key, 0, ex=WINDOW_S, nx=True)
                 pipeline.incr(key)
                 pipeline.ttl(key)
@@ -126,7 +129,7 @@ class Throttle:
         return max(_Count(attempts, max(1, ends_in_s)), local)
 
     def _note_unavailable(self) -> None:
-        self._unavailable_until = time.monotonic() + AWAY_S
+        self._unavailable_until = time.monotonic() + RETRY_AFTER_S
         log.warning("redis unavailable, counting attempts in the process")
 
     def _count_locally(self, key: str) -> _Count:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from backend.core import logs
 from backend.integrations.media.download import FetchError, fetch
 from backend.integrations.media.errors import MediaFailed, MediaProviderUnavailable, MediaRefused
-from backend.integrations.media.fal.queue import Queue, words_of
+from backend.integrations.media.fal.queue import Queue, error_message
 from backend.integrations.media.inputs import ImageInputs, VideoInputs
 from backend.integrations.media.plan import FILES, Plan
 from backend.integrations.media.provider import GeneratedMedia, Order
@@ -165,7 +165,7 @@ def _is_done(plan: Plan, status: int, body: Any) -> bool:
     if fields.get("status") in ("FAILED", "CANCELED", "CANCELLED"):
         raise MediaFailed(model, f"its order ended as {fields['status'].lower()}.")
     if status in (400, 401, 403, 422):
-        raise MediaFailed(model, words_of(body))
+        raise MediaFailed(model, error_message(body))
     return fields.get("status") == "COMPLETED"
 
 

@@ -129,7 +129,7 @@ def _parsed(content: bytes) -> Any:
 
 def _raise_for_status(model: str, response: QueueResponse) -> None:
     if response.status in _REQUEST_REJECTED:
-        raise MediaRefused(model, words_of(response.body))
+        raise MediaRefused(model, error_message(response.body))
     if response.status in _KEY_REJECTED:
         raise MediaProviderUnavailable(
             "rejects the API key of this instance; the operator must check FAL_KEY and the account"
@@ -140,7 +140,7 @@ def _raise_for_status(model: str, response: QueueResponse) -> None:
         raise MediaProviderUnavailable(f"responded with status {response.status}")
 
 
-def words_of(body: Any) -> str:
+def error_message(body: Any) -> str:
     """Return the error message in a response."""
     detail = body.get("detail") if isinstance(body, dict) else None
     if isinstance(detail, list):

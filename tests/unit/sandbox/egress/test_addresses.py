@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from puras import _http
 
 from backend.core.net.host_patterns import parse_host
-from backend.core.net.public_addresses import is_own, is_public, obstacle_to
+from backend.core.net.public_addresses import is_own, is_public, rejection_reason
 from backend.core.net.public_urls import may_be_public
 
 INSIDE = [
@@ -33,7 +33,7 @@ OUTSIDE = ["1.1.1.1", "8.8.8.8", "93.184.215.14", "172.15.0.1", "172.32.0.1", "1
 @pytest.mark.parametrize("address", INSIDE)
 def test_what_is_not_the_internets_is_refused(address: str) -> None:
     assert not is_public(address)
-    assert obstacle_to(address) == "address_not_public"
+    assert rejection_reason(address) == "address_not_public"
 
 
 @pytest.mark.parametrize("address", OUTSIDE)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.net.egress.refusals import Malformed, Refused
+from backend.core.net.egress.errors import EgressDenied, Malformed
 from workers.sandbox.egress.request import label_of, named_host, read_request
 
 SENT = b"POST http://Example.ORG:8080/a?b=1 HTTP/1.1\r\nHost: other.example\r\n"
@@ -127,6 +127,6 @@ def test_no_head_is_an_error_of_ours(text: bytes) -> None:
     label_of(head)
     try:
         request = read_request(head)
-    except Refused:
+    except EgressDenied:
         return
     assert request.forwarded_head.count(b"\r\n\r\n") <= 1

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.core.net.egress.dialing import Dialer
-from backend.core.net.egress.refusals import Malformed, Refused
+from backend.core.net.egress.connector import Connector
+from backend.core.net.egress.errors import EgressDenied, Malformed
 from backend.core.net.egress.rules import Rule, Target, read_target
 from backend.core.net.host_patterns import parse_host
 
@@ -46,10 +46,10 @@ def test_listed_hosts_pass_in_every_spelling(authority: str) -> None:
     ],
 )
 def test_other_hosts_and_ports_are_refused_with_what_to_write(authority: str, reason: str, says: str) -> None:
-    with pytest.raises(Refused, match="network: in skill") as refused:
+    with pytest.raises(EgressDenied, match="network: in skill") as refused:
         Rule.of(LISTED).check(read_target(authority, default_port=80))
     assert refused.value.reason == reason
-    assert says in refused.value.sentence
+    assert says in refused.value.detail
 
 
 def test_public_is_every_host_on_the_ports_of_the_web() -> None:
@@ -57,7 +57,7 @@ def test_public_is_every_host_on_the_ports_of_the_web() -> None:
     for port in (80, 443):
         rule.check(Target("anything.example.org", port, is_address=False))
     for port in (22, 25, 5432, 6379, 8000, 8443):
-        with pytest.raises(Refused, match=f"list 'db.example.org:{port}'"):
+        with pytest.raises(EgressDenied, match=f"list 'db.example.org:{port}'"):
             rule.check(Target("db.example.org", port, is_address=False))
 
 
@@ -83,8 +83,8 @@ def test_what_is_no_plain_host_is_malformed(authority: str) -> None:
                   "169.254.169.254:80", "[::1]:80", "[::ffff:10.0.0.1]:443", "127.0.0.1.:80"],
 )  # fmt: skip
 def test_what_no_list_could_name_is_refused_before_any_list_is_asked(authority: str) -> None:
-    with pytest.raises(Refused, match="only reach the public internet") as refused:
-        Dialer().screen(read_target(authority, default_port=80))
+    with pytest.raises(EgressDenied, match="only reach the public internet") as refused:
+        Connector().screen(read_target(authority, default_port=80))
     assert refused.value.reason == "address_not_public"
 
 
@@ -109,9 +109,9 @@ def test_what_no_door_could_mean_is_no_entry_of_a_list(text: str) -> None:
 def test_a_target_that_is_read_is_plain_and_reads_the_same_again(text: str) -> None:
     try:
         target = read_target(text, default_port=80)
-    except Refused as refused:
-        assert refused.sentence.isascii()
-        assert refused.sentence.isprintable()
+    except EgressDenied as refused:
+        assert refused.detail.isascii()
+        assert refused.detail.isprintable()
         return
     assert target.host.isascii()
     assert target.host == target.host.lower()

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, NamedTuple
 
-from backend.core.net.egress.refusals import Failed, Refused
+from backend.core.net.egress.errors import EgressDenied, EgressFailed
 from backend.core.net.egress.rules import Target
-from backend.core.net.public_addresses import obstacle_to
+from backend.core.net.public_addresses import rejection_reason
 
 _RESOLVE_S: Final = 8.0
 _CONNECT_S: Final = 6.0
@@ -23,9 +23,9 @@ LOOKUPS_PER_TENANT: Final = 8
 READ_AHEAD_BYTES: Final = 32 * 1024
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
-Vet = Callable[[str], Literal["address_not_public", "own_address"] | None]
+AddressCheck = Callable[[str], Literal["address_not_public", "own_address"] | None]
 
-_WHY: Final = {
+_REASONS: Final = {
     "address_not_public": "is not at a public address, and jobs can only reach the public internet",
     "own_address": "is the host that runs the job, which jobs can only reach through the kit",
 }
@@ -40,18 +40,18 @@ class Streams(NamedTuple):
     writer: asyncio.StreamWriter
 
 
-class Dialer:
+class Connector:
     """Connects one sandbox to the internet. Only tests replace how it resolves and checks addresses."""
 
     def __init__(
         self,
         resolve: Resolve | None = None,
-        vet: Vet = obstacle_to,
+        check_address: AddressCheck = rejection_reason,
         *,
         lookups: asyncio.Semaphore | None = None,
     ) -> None:
         self._resolve = resolve or resolve_by_system
-        self._obstacle_to = vet
+        self._rejection_reason = check_address
         self._lookups = lookups or asyncio.Semaphore(LOOKUPS_PER_TENANT)
         self._pending: set[asyncio.Task[list[str]]] = set()
 
@@ -59,22 +59,22 @@ class Dialer:
         """Check that a list of hosts could contain the target.
 
         Raises:
-            Refused: The target is an address that is not public, or a name that no public host has.
+            EgressDenied: The target is an address that is not public, or a name that no public host has.
         """
         if target.is_address:
-            self._vet(target, target.host)
+            self._check_address(target, target.host)
         elif "." not in target.host:
-            raise Refused(
+            raise EgressDenied(
                 "address_not_public",
                 f"{target.host} is a name of this host or its network, and jobs can only reach the public internet",
             )
 
-    async def dial(self, target: Target) -> Streams:
+    async def connect(self, target: Target) -> Streams:
         """Connect to a public address of the target, and return the connection.
 
         Raises:
-            Refused: An address of the target is not public.
-            Failed: It has no address, or none accepts the connection.
+            EgressDenied: An address of the target is not public.
+            EgressFailed: It has no address, or none accepts the connection.
         """
         for address in (await self.addresses_of(target))[:_MAX_ADDRESSES]:
             try:
@@ -84,18 +84,18 @@ class Dialer:
                     )
             except (OSError, TimeoutError):
                 continue
-        raise Failed(502, f"{target.host} does not respond on port {target.port}: retry later")
+        raise EgressFailed(502, f"{target.host} does not respond on port {target.port}: retry later")
 
     async def addresses_of(self, target: Target) -> list[str]:
         """Return the addresses of the target, which are all public.
 
         Raises:
-            Refused: An address is not public.
-            Failed: It has no address.
+            EgressDenied: An address is not public.
+            EgressFailed: It has no address.
         """
         addresses = [target.host] if target.is_address else await self._resolved(target)
         for address in addresses:
-            self._vet(target, address)
+            self._check_address(target, address)
         return addresses
 
     async def _resolved(self, target: Target) -> list[str]:
@@ -107,17 +107,19 @@ class Dialer:
             async with asyncio.timeout(_RESOLVE_S):
                 addresses = await asyncio.shield(task)
         except TimeoutError:
-            raise Failed(
+            raise EgressFailed(
                 504, f"the addresses of {target.host} were not found within {_RESOLVE_S:.0f} s"
             ) from None
         except socket.gaierror as error:
             if error.errno == socket.EAI_AGAIN:
-                raise Failed(504, f"the name servers of {target.host} do not respond: retry later") from None
-            raise Failed(502, f"{target.host} has no address: check its spelling") from None
+                raise EgressFailed(
+                    504, f"the name servers of {target.host} do not respond: retry later"
+                ) from None
+            raise EgressFailed(502, f"{target.host} has no address: check its spelling") from None
         except (OSError, UnicodeError):
-            raise Failed(502, f"{target.host} cannot be resolved") from None
+            raise EgressFailed(502, f"{target.host} cannot be resolved") from None
         if not addresses:
-            raise Failed(502, f"{target.host} has no address: check its spelling")
+            raise EgressFailed(502, f"{target.host} has no address: check its spelling")
         return addresses
 
     def _forget(self, task: asyncio.Task[list[str]]) -> None:
@@ -129,10 +131,10 @@ class Dialer:
         async with self._lookups:
             return await self._resolve(target.host, target.port)
 
-    def _vet(self, target: Target, address: str) -> None:
-        reason = self._obstacle_to(address)
+    def _check_address(self, target: Target, address: str) -> None:
+        reason = self._rejection_reason(address)
         if reason is not None:
-            raise Refused(reason, f"{target.host} {_WHY[reason]}")
+            raise EgressDenied(reason, f"{target.host} {_REASONS[reason]}")
 
 
 async def resolve_by_system(host: str, port: int) -> list[str]:
