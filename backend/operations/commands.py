@@ -23,7 +23,7 @@ COMMANDS_BY_MODULE: Final[Mapping[str, Mapping[str, str]]] = {
         "worker": "Run worker processes for an instance whose databases run.",
     },
     "maintenance_commands": {
-        "migrate": "Bring the database to the tables of this release, or back to those of an earlier release.",
+        "migrate": "Migrate the database to the tables of this release, or back to those of an earlier release.",
         "doctor": "Report the problems of this instance and how to fix them; exit code 1 if a check fails.",
         "setup-link": "Print a new one-time link to create the owner account; earlier links stop working.",
     },
@@ -70,9 +70,8 @@ def commands(*arguments: str) -> typer.Typer:
         _list(app)
         return app
     if module not in MODULES_WITHOUT_TABLES:
-        importlib.import_module(
-            "backend.tables"
-        )  # foreign keys refer to tables that the module may not import
+        # Foreign keys refer to tables that the module may not import.
+        importlib.import_module("backend.tables")
     importlib.import_module(f"backend.operations.{module}").register(app)
     return app
 

@@ -26,7 +26,7 @@ def migrate(
         str, typer.Option(metavar="REVISION", help="Migrate back to an older revision, for an older release.")
     ] = "",
 ) -> None:
-    """Bring the database to the tables of this release, or back to those of an earlier release."""
+    """Migrate the database to the tables of this release, or back to those of an earlier release."""
     url = embedded.attach(settings()).direct_url
     revision = database.go_back(url, to) if to else database.migrate(url)
     typer.echo(f"The database is at revision {revision}.")

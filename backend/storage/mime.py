@@ -158,9 +158,8 @@ def _is_text(head: bytes) -> bool:
     try:
         head.decode()
     except UnicodeDecodeError as error:
-        return (
-            error.end >= len(head) - 3 and len(head) >= HEAD_BYTES
-        )  # a character that is cut at the end of the head
+        # A character may be cut at the end of the head.
+        return error.end >= len(head) - 3 and len(head) >= HEAD_BYTES
     return True
 
 

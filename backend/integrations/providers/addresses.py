@@ -13,7 +13,7 @@ def checked_url(url: str, allowed_hosts: Collection[str]) -> str:
     """Return the URL in the form in which it is stored. Workers check the resolved address with every connection.
 
     Raises:
-        BadProviderKey: It is no URL, or only the operator may allow it.
+        BadProviderKey: It is not a URL, or only the operator may allow it.
     """
     parts = _parts(url)
     host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]

@@ -29,7 +29,7 @@ def check(url: str, allowed: Receivers) -> None:
     """Reject a URL to which nothing could be sent.
 
     Raises:
-        BadWebhookUrl: It is no URL, or only the operator may allow it.
+        BadWebhookUrl: It is not a URL, or only the operator may allow it.
     """
     parts = split(url)
     if parts is None:

@@ -44,9 +44,8 @@ def port_lock(host: str, port: int) -> Iterator[None]:
         PortTaken: Another `up` has the lock.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        if (
-            sys.platform == "linux"
-        ):  # only Linux has abstract socket names, which are per network namespace like ports
+        # Only Linux has abstract socket names, which are per network namespace like ports.
+        if sys.platform == "linux":
             try:
                 lock.bind(f"\0puras-studio up {host}:{port}")
             except OSError:

@@ -156,9 +156,8 @@ class Bucket:
         async def once() -> None:
             response = await self._post("object/copy", body)
             if response.is_error and responses.of_response(response).is_taken:
-                await self._files.remove(
-                    [to_key]
-                )  # older versions ignore the header, and do not replace objects
+                # Older versions ignore the header, and do not replace objects.
+                await self._files.remove([to_key])
                 response = await self._post("object/copy", body)
             if response.is_error:
                 raise responses.of_response(response)

@@ -36,9 +36,8 @@ class StorageError(Exception):
     @property
     def is_missing(self) -> bool:
         """Return whether the object does not exist."""
-        return (
-            self.status == 404 and "ucket" not in self.message
-        )  # a missing bucket is an error of the configuration
+        # A missing bucket is an error of the configuration.
+        return self.status == 404 and "ucket" not in self.message
 
     @property
     def is_taken(self) -> bool:
@@ -73,9 +72,8 @@ def of_error(error: StorageApiError) -> StorageError:
     if isinstance(cause, httpx.HTTPStatusError):
         return of_response(cause.response)
     context = cause.__context__ if cause is not None else None
-    if isinstance(
-        context, httpx.HTTPStatusError
-    ):  # the client could not parse the body, and keeps the response here
+    # The client keeps the response here if it could not parse the body.
+    if isinstance(context, httpx.HTTPStatusError):
         return of_response(context.response)
     return StorageError(_number(error.status) or 500, str(error.code), str(error.message))
 
