@@ -18,7 +18,7 @@ QUESTIONS = {
     "restore backup": "Backup, restore and export",
     "worker dies": "lost worker",
     "network none": "Network",
-    "daily cap key": "pending limit o",
+    "spending limit key": "pending limit o",
     "model key anthropic": "Models",
     "python client stream": "Python",
     "approve tool call": "Require approvals",
