@@ -21,7 +21,7 @@ from backend.core.metrics.instruments import CLAIM, JOB_QUEUE_WAIT
 from backend.execution.jobs.attempts.claim import JobAttempt, claim, claim_quarantined, reserve_quarantined
 from backend.execution.jobs.attempts.recovery import recover_unreceived
 from backend.execution.jobs.attempts.subjobs import claim_subjob, parents_of_queued
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.execution.worker_registry.identity import worker_ids
 from backend.execution.worker_registry.service import SWEEP_INTERVAL_S
 from workers import periodic
@@ -131,7 +131,7 @@ class Supervisor:
     async def join(self, layers: Sequence[str]) -> None:
         """Enter the worker registry."""
         async with self._context.database.transaction() as session:
-            await fleet.join(
+            await worker_registry.join(
                 session, self.worker_id, lanes=self._lanes, capacity=self._capacity, layers=list(layers)
             )
 
@@ -154,7 +154,7 @@ class Supervisor:
         await self._change_tracker.close()
         with self._sweeper.tolerate_outage():  # otherwise the lease expires
             async with self._context.database.transaction() as session:
-                await fleet.leave(session, self.worker_id)
+                await worker_registry.leave(session, self.worker_id)
 
     async def _claim_children(self) -> None:
         """Start jobs that jobs of this process have called, beyond the capacity, since their callers wait for them."""
@@ -281,7 +281,7 @@ class Supervisor:
         async with self._context.database.transaction() as session:
             if are_heartbeats_known:  # else what was claimed a moment ago may look old
                 await recover_unreceived(session, self.worker_id, list(self._attempts))
-            for job_id in await fleet.cancelled_jobs(session, self.worker_id):
+            for job_id in await worker_registry.cancelled_jobs(session, self.worker_id):
                 self.cancel(job_id)
             if self._quarantine_lane is None:
                 self._quarantine_lane = await reserve_quarantined(

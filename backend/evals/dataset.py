@@ -77,7 +77,7 @@ async def cases_of(session: AnySession, storage: Storage, target: Target) -> lis
 
 def _in_bundle(bundle: bytes, skill: Skill) -> list[SuiteCase]:
     file = f"{skill.path}/{skill.eval_dataset}" if skill.path else str(skill.eval_dataset)
-    return parse(Archive(bundle).read(file, most_bytes=MAX_DATASET_BYTES))
+    return parse(Archive(bundle).read(file, max_bytes=MAX_DATASET_BYTES))
 
 
 def parse(content: bytes) -> list[SuiteCase]:

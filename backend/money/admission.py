@@ -24,7 +24,7 @@ from backend.core.db.engine import AnySession
 TICK = 1_000_000
 """Virtual time that one job of a project with weight 1 takes."""
 
-MAX_AT_ONCE = 100
+MAX_BATCH = 100
 """Jobs that one statement admits. A literal, so that the planner knows it and uses the index of parked jobs."""
 
 
@@ -61,7 +61,7 @@ with project as (
     where stamp is null and job_id = any(array(
       select job_id from job_queue
       where project_id = :project_id and stamp is null and not is_later and (not_before is null or not_before <= now())
-      order by priority desc, submitted_at, job_id limit {MAX_AT_ONCE}
+      order by priority desc, submitted_at, job_id limit {MAX_BATCH}
     ))
     order by priority desc, submitted_at, job_id
     limit (select room from project) for update skip locked
@@ -133,7 +133,7 @@ async def admit(session: AnySession, project_id: UUID) -> int:
         admitted = (await session.execute(_ADMIT, {"project_id": project_id})).all()
         notifications.note(session, *(notifications.WorkerWakeup(row.lane) for row in admitted))
         total += len(admitted)
-        if len(admitted) < MAX_AT_ONCE:
+        if len(admitted) < MAX_BATCH:
             return total
 
 

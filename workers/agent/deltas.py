@@ -26,7 +26,7 @@ class Deltas:
         self._pending: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def tell(self, chunk: str) -> None:
+    def send(self, chunk: str) -> None:
         """Send the chunk, the first one immediately."""
         visible = self._text.feed(chunk)
         if not visible:

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from backend.execution.approvals.worker import Decision
 from backend.execution.events.guardrail_events import rail_events
 from backend.execution.events.types import OMITTED, Omitted
-from backend.skills.guardrails.errors import sentence_of
+from backend.skills.guardrails.errors import message_of
 from backend.skills.guardrails.evaluation import Judgement, judge, rails_at, without
 from backend.skills.manifest.types import Rail, RailPoint, Skill
 from workers.agent.finish_tool import NAME as FINISH
@@ -89,14 +89,14 @@ class Guard:
         rails = self._rails_of("tool", names)
         stopped = next((one for one in self._rails if one.name == marked), None)
         if marked is not None and (stopped or rails):
-            return Verdict(sentence_of(stopped or rails[0], "tool"))
+            return Verdict(message_of(stopped or rails[0], "tool"))
         if not rails:
             return Verdict()
         judgement = await self._judged(rails, arguments, "tool", workspace, tool=names[0])
         if decided is None:
             self._record(judgement, "tool", step=call.step, tool=names[0])
         if judgement.blocked is not None:
-            return Verdict(sentence_of(judgement.blocked.rail, "tool"))
+            return Verdict(message_of(judgement.blocked.rail, "tool"))
         return Verdict(asks=bool(judgement.asks))
 
     async def result(self, call: ToolCall, result: ToolResult, workspace: Workspace) -> ToolResult:
@@ -108,7 +108,7 @@ class Guard:
         judgement = await self._judged(rails, result.content, "retrieval", workspace, tool=names[0])
         self._record(judgement, "retrieval", step=call.step, tool=names[0])
         if judgement.blocked is not None:
-            text = sentence_of(judgement.blocked.rail, "retrieval")
+            text = message_of(judgement.blocked.rail, "retrieval")
             return ToolResult(f"ERROR: {text}", ok=False, used=result.used)
         redacting = [one.rail for one in judgement.decided if one.action == "redact"]
         details = without(redacting, dict(result.details)) if redacting else result.details
@@ -149,7 +149,7 @@ class Guard:
             RailBlocked: the maximum was reached.
         """
         self._blocked += 1
-        text = "" if rail is None else sentence_of(rail, "output")
+        text = "" if rail is None else message_of(rail, "output")
         if self._blocked >= MAX_BLOCKED:
             raise RailBlocked(text, self._blocked)
         return text + _SUBMIT_ANOTHER

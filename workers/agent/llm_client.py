@@ -154,7 +154,7 @@ class LLMClient:
             recorder.record(_retry_event(step, retry))
 
         try:
-            on_text = _discard if self._assignment.guard.hides_partial_text else deltas.tell
+            on_text = _discard if self._assignment.guard.hides_partial_text else deltas.send
             return await self._model.reply(prompt, on_text, retried)
         except Unavailable as error:
             raise self._pause_or_error(error) from error

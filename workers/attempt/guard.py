@@ -9,7 +9,7 @@ from typing import Any, Final
 from backend.execution.approvals.types import ApprovalRequest
 from backend.execution.approvals.worker import Decision
 from backend.execution.events.guardrail_events import rail_events
-from backend.skills.guardrails.errors import sentence_of
+from backend.skills.guardrails.errors import message_of
 from backend.skills.guardrails.evaluation import Judgement, rails_at
 from backend.skills.manifest.types import Rail
 from backend.skills.schemas.value_schemas import Checked
@@ -116,7 +116,7 @@ def _stop_of(judgement: Judgement, decided: Decision | None) -> Failure | Postpo
 
 
 def _blocked(rail: Rail, why: str = "") -> Failure:
-    return Failure(RAIL_BLOCKED, sentence_of(rail, "input") + why, Measured(0.0))
+    return Failure(RAIL_BLOCKED, message_of(rail, "input") + why, Measured(0.0))
 
 
 def _approval_request(judgement: Judgement) -> ApprovalRequest:
@@ -142,7 +142,7 @@ async def guard_outputs(
     for event in rail_events(judgement.decided, "output"):
         recorder.record(event)
     if blocking is not None:
-        return Failure(RAIL_BLOCKED, sentence_of(blocking, "output"), outcome.measured)
+        return Failure(RAIL_BLOCKED, message_of(blocking, "output"), outcome.measured)
     return Success(judgement.value, outcome.measured)
 
 

@@ -53,8 +53,8 @@ class Recording:
     def entry(self) -> CatalogueEntry:
         """The catalog entry of the recorded model, as far as it is known, without prices."""
         models = catalog.current().models
-        model = models.get(self.replies[0].model, models[catalog.REHEARSAL])
-        return models[catalog.REHEARSAL].model_copy(
+        model = models.get(self.replies[0].model, models[catalog.SIMULATED_MODEL])
+        return models[catalog.SIMULATED_MODEL].model_copy(
             update={"vision": model.vision, "pdf": model.pdf, "most_output_tokens": model.most_output_tokens}
         )
 

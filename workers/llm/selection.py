@@ -20,7 +20,7 @@ from workers.llm.anthropic import MessagesModel
 from workers.llm.errors import ModelKeyMissing
 from workers.llm.pricing import Margin
 from workers.llm.retry_policy import DEFAULT, RetryPolicy
-from workers.llm.simulated import Rehearsal
+from workers.llm.simulated import SimulatedModel
 from workers.llm.transport import ProjectTransport
 from workers.llm.types import Model
 
@@ -91,7 +91,7 @@ class Models:
             return self._with_instance_key(entry, entry.endpoint)
         if entry.endpoint is not None and (own_keys or self._access.has_any):
             raise ModelKeyMissing(entry.slug)
-        return Rehearsal(catalog.current().get(catalog.REHEARSAL), skill, inputs)
+        return SimulatedModel(catalog.current().get(catalog.SIMULATED_MODEL), skill, inputs)
 
     async def close(self) -> None:
         """Close the connections that models shared."""

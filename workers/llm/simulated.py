@@ -24,7 +24,7 @@ _MAX_SUBMISSIONS: Final = 2  # of results: the output of the example, then sampl
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class SimulatedModel:
     """Runs a skill without a language model; always labeled as simulated."""
 
     entry: CatalogueEntry

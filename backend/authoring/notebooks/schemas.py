@@ -12,7 +12,7 @@ from backend.core.schemas import RequestBody
 from backend.execution.jobs.schemas import MAX_NAME
 
 MAX_CODE_CHARACTERS = 200_000
-MAX_CELLS_AT_ONCE = 200
+MAX_CELLS_PER_REQUEST = 200
 
 CellStatus = Literal["queued", "running", "ok", "error", "interrupted", "dropped", "lost"]
 KernelStatus = Literal["starting", "idle", "busy", "ended"]
@@ -39,7 +39,7 @@ class CellRun(RequestBody):
 class CellsUpdate(RequestBody):
     """Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`."""
 
-    cells: Annotated[list[CellRun], Field(min_length=1, max_length=MAX_CELLS_AT_ONCE)]
+    cells: Annotated[list[CellRun], Field(min_length=1, max_length=MAX_CELLS_PER_REQUEST)]
     """In the order in which they are run. After a failed cell the following ones are dropped."""
 
 

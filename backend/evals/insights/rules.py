@@ -115,7 +115,7 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
             )
         share = tool.billed_micros / cost if cost else 0.0
         if share >= LARGE_SHARE:
-            most_expensive = sorted(
+            costliest = sorted(
                 (c for c in recent.calls if c.tool == tool.name), key=lambda c: -c.billed_micros
             )
             yield Finding(
@@ -123,7 +123,7 @@ def tools(recent: RecentJobs, numbers: Iterable[ToolNumbers]) -> Iterator[Findin
                 severity="medium",
                 title=f"{tool.name!r} is {share:.0%} of the cost: {_dollars(tool.billed_micros)}, {tool.calls} calls.",
                 recommendation="Choose a cheaper model for it, or limit its calls with `tool_limits`.",
-                job_ids=list(dict.fromkeys(call.job_id for call in most_expensive))[:MAX_SHOWN],
+                job_ids=list(dict.fromkeys(call.job_id for call in costliest))[:MAX_SHOWN],
                 facts={"tool": tool.name, "share": round(share, 3), "billed_micros": tool.billed_micros},
             )
 
@@ -137,15 +137,13 @@ def expensive_steps(replies: Sequence[Reply], numbers: Sequence[StepNumbers]) ->
     share = step.billed_micros / cost
     if share < LARGE_SHARE:
         return
-    most_expensive = sorted(
-        (one for one in replies if one.step == step.step), key=lambda one: -one.billed_micros
-    )
+    costliest = sorted((one for one in replies if one.step == step.step), key=lambda one: -one.billed_micros)
     yield Finding(
         kind="dear_step",
         severity="medium",
         title=f"Step {step.step} is {share:.0%} of what replies cost: {_dollars(step.mean_billed_micros)} each.",
         recommendation="Check what the step before it added to the conversation, and make that tool return less.",
-        job_ids=list(dict.fromkeys(one.job_id for one in most_expensive))[:MAX_SHOWN],
+        job_ids=list(dict.fromkeys(one.job_id for one in costliest))[:MAX_SHOWN],
         facts={"step": step.step, "share": round(share, 3), "billed_micros": step.billed_micros},
     )
 
@@ -175,13 +173,13 @@ def expensive_runs(runs: Sequence[Run]) -> Iterator[Finding]:
     median, p95 = quantile(costs, 0.5), quantile(costs, 0.95)
     if len(costs) < 2 * ENOUGH_RUNS or not median or p95 is None or p95 < OUTLIER_FACTOR * median:
         return
-    most_expensive = sorted((run for run in runs if run.succeeded), key=lambda run: -run.cost_micros)
+    costliest = sorted((run for run in runs if run.succeeded), key=lambda run: -run.cost_micros)
     yield Finding(
         kind="dear_runs",
         severity="medium",
         title=f"One run in twenty costs {_dollars(p95)} and more; half of them stay within {_dollars(median)}.",
         recommendation="Compare the inputs of these jobs with those of others, and set `limits.cost_usd`.",
-        job_ids=[run.id for run in most_expensive[:MAX_SHOWN]],
+        job_ids=[run.id for run in costliest[:MAX_SHOWN]],
         facts={"cost_p50_micros": round(median), "cost_p95_micros": round(p95)},
     )
 

@@ -12,7 +12,7 @@ from backend.execution.approvals.service import ApprovalKey, apply_decision
 
 log = logs.get(__name__)
 
-MAX_AT_ONCE: Final = 100
+MAX_BATCH: Final = 100
 
 _DUE = text("""
 select id, job_id, project_id from approvals where status = 'pending' and expires_at <= clock_timestamp()
@@ -26,7 +26,7 @@ async def expire_due(database: Database) -> int:
     Each has its own transaction, because it locks the row of its job.
     """
     async with database.transaction() as session:
-        due = (await session.execute(_DUE, {"limit": MAX_AT_ONCE})).all()
+        due = (await session.execute(_DUE, {"limit": MAX_BATCH})).all()
     expired = 0
     for row in due:
         key = ApprovalKey(row.id, row.job_id, row.project_id)

@@ -21,7 +21,7 @@ from backend.execution.jobs.queue_reason import APPROVAL_REASON, QueueState, rea
 from backend.execution.jobs.schemas import JobRead
 from backend.execution.jobs.tables import Feedback, Job
 from backend.execution.worker_registry.service import LEASE
-from backend.identity.auth.principal import Kind, Principal, Role, stand_in, visible
+from backend.identity.auth.principal import Kind, Principal, Role, placeholder_principal, visible
 from backend.money.admission import can_reserve
 
 _SIMULATED: Final = "rehearsal"
@@ -172,7 +172,7 @@ _FEEDBACK = (
 @lru_cache
 def _one_job(kind: Kind, *, sees_own_only: bool) -> Select[*tuple[Any, ...]]:
     """Return the query of one job for a kind of principal, built once so that its statement stays prepared."""
-    anyone = stand_in(kind, sees_own_only=sees_own_only)
+    anyone = placeholder_principal(kind, sees_own_only=sees_own_only)
     query = visible(Job, anyone).where(col(Job.id) == bindparam("job_id", type_=Uuid))
     return query.with_only_columns(*_COLUMNS)
 

@@ -19,7 +19,7 @@ from backend.execution.jobs.reservations import IS_LIMITED
 from backend.identity.webhook_outbox.outbox import insert_job_deliveries_sql
 from backend.money.admission import TICK, can_reserve
 
-QUARANTINE_LOSSES: Final = 3
+QUARANTINE_THRESHOLD: Final = 3
 """A job that was in this many lost processes runs alone from then on."""
 
 QUERIES: Final = load_queries(
@@ -30,7 +30,7 @@ QUERIES: Final = load_queries(
         "event_rows": EVENT_ROWS,
         "can_hold_cap": can_reserve("cast(:cap_micros as bigint)", "w"),
         "is_limited": IS_LIMITED,
-        "suspect_losses": str(QUARANTINE_LOSSES),
+        "quarantine_threshold": str(QUARANTINE_THRESHOLD),
         "deliveries_of_ended": insert_job_deliveries_sql("ended"),
         "deliveries_of_ended_roots": insert_job_deliveries_sql(
             "(select * from ended where parent_job_id is null)"

@@ -38,7 +38,7 @@ from backend.money.pricing import PriceList
 log = logs.get(__name__)
 
 EVERY_S: Final = 1.0
-MAX_AT_ONCE: Final = 100
+MAX_BATCH: Final = 100
 MAX_QUEUED_RUNS: Final = 100
 """Of one schedule."""
 
@@ -129,8 +129,8 @@ async def fire_due(database: Database, defaults: JobDefaults, *, at: datetime | 
     The clock of the database is used, because the clocks of several hosts differ.
     """
     async with database.single() as session:
-        due = (await session.execute(_DUE, {"at": at, "limit": MAX_AT_ONCE})).all()
-        releasable = (await session.execute(_RELEASABLE, {"limit": MAX_AT_ONCE})).all()
+        due = (await session.execute(_DUE, {"at": at, "limit": MAX_BATCH})).all()
+        releasable = (await session.execute(_RELEASABLE, {"limit": MAX_BATCH})).all()
     for row in releasable:
         with background_tasks.log_and_continue("schedule", schedule_id=str(row.id)):
             await _release(database, defaults, row.project_id, row.id)

@@ -110,7 +110,7 @@ def _missing(kind: Kind, scope: str) -> NotAllowed:
     )
 
 
-def stand_in(kind: Kind, *, sees_own_only: bool) -> Principal:
+def placeholder_principal(kind: Kind, *, sees_own_only: bool) -> Principal:
     """Return a placeholder for principals of a kind, to build a query with `visible` once and keep it prepared.
 
     Execute the query with the values `principal_id` and `project_id`.

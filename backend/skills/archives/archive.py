@@ -80,19 +80,19 @@ class Archive:
     def __iter__(self) -> Iterator[str]:
         return iter(self.entries)
 
-    def read(self, path: str, *, most_bytes: int = MAX_UNZIPPED_BYTES) -> bytes:
+    def read(self, path: str, *, max_bytes: int = MAX_UNZIPPED_BYTES) -> bytes:
         """The whole content of one file.
 
         Raises:
-            BundleTooLarge: the file is longer than `most_bytes`, or suspiciously compressed.
+            BundleTooLarge: the file is longer than `max_bytes`, or suspiciously compressed.
             BundleUnreadable: the file is damaged.
         """
         content = bytearray()
         for chunk in self.chunks(path):
             content += chunk
-            if len(content) > most_bytes:
+            if len(content) > max_bytes:
                 raise BundleTooLarge(
-                    f"{path!r} is longer than {most_bytes:,} bytes. Shorten it or leave it out."
+                    f"{path!r} is longer than {max_bytes:,} bytes. Shorten it or leave it out."
                 )
         return bytes(content)
 
@@ -104,13 +104,13 @@ class Archive:
             BundleUnreadable: the file is damaged.
         """
         info = self._infos[path]
-        most_bytes = min(MAX_UNZIPPED_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * info.compress_size))
+        max_bytes = min(MAX_UNZIPPED_BYTES, max(RATIO_FREE_BYTES, MAX_RATIO * info.compress_size))
         seen_bytes = 0
         try:
             with self._zip.open(info) as file:
                 while chunk := file.read(CHUNK_BYTES):
                     seen_bytes += len(chunk)
-                    if seen_bytes > most_bytes:
+                    if seen_bytes > max_bytes:
                         raise _over_ratio(path)
                     yield chunk
         except PurasError:

@@ -142,6 +142,6 @@ def _pack_file(archive: Archive, findings: Findings) -> _PackFile:
 
 def _document(archive: Archive, file: str) -> Document:
     try:
-        return read_document(file, archive.read(file, most_bytes=MAX_DOCUMENT_BYTES))
+        return read_document(file, archive.read(file, max_bytes=MAX_DOCUMENT_BYTES))
     except PurasError as error:
         return Document(file, problems=[Problem(file, error.detail)])

@@ -50,7 +50,7 @@ def names_in(archive: Archive, path: str) -> frozenset[str]:
 
 def _lines(archive: Archive, path: str) -> list[tuple[int, str]]:
     try:
-        text = archive.read(path, most_bytes=MAX_BYTES).decode("utf-8-sig")
+        text = archive.read(path, max_bytes=MAX_BYTES).decode("utf-8-sig")
     except (UnicodeDecodeError, PurasError):
         return [(1, "<unreadable>")]
     found = []

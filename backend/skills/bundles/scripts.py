@@ -106,7 +106,7 @@ def _plain(name: str) -> str:
 def _imports(archive: Archive, path: str) -> list[tuple[str, int]]:
     """Top-level names that a script imports and does not do without, with their lines; none if it is not Python."""
     try:
-        content = archive.read(path, most_bytes=MAX_SOURCE_BYTES)
+        content = archive.read(path, max_bytes=MAX_SOURCE_BYTES)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of escapes in strings
             return list(_needed(ast.parse(content)))

@@ -64,7 +64,7 @@ def read_agent_skill(archive: Archive, folder: SkillFolder, findings: Findings) 
 
 def _front_matter(archive: Archive, file: str, findings: Findings) -> FrontMatter | None:
     try:
-        content = archive.read(file, most_bytes=MAX_FILE_BYTES)
+        content = archive.read(file, max_bytes=MAX_FILE_BYTES)
     except PurasError as error:
         findings.error(Problem(file, error.detail))
         return None

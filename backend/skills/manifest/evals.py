@@ -78,7 +78,7 @@ def _dataset(section: Section, name: str, reading: Reading) -> str | None:
         return None
     file = reading.folder.inside(path)
     try:
-        content = reading.archive.read(file, most_bytes=MAX_DATASET_BYTES)
+        content = reading.archive.read(file, max_bytes=MAX_DATASET_BYTES)
     except PurasError as error:
         section.error("dataset", error.detail)
         return None

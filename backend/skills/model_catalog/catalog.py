@@ -22,7 +22,7 @@ from backend.skills.model_catalog.entries import CatalogueEntry, CatalogueFile, 
 from backend.skills.model_catalog.errors import BadModelCatalog, UnknownFamily, UnknownModel
 
 __all__ = [
-    "REHEARSAL",
+    "SIMULATED_MODEL",
     "Catalogue",
     "CatalogueEntry",
     "Endpoint",
@@ -33,7 +33,7 @@ __all__ = [
     "use",
 ]
 
-REHEARSAL: Final = "puras/rehearsal"
+SIMULATED_MODEL: Final = "puras/rehearsal"
 """Not a language model: what runs when no key is configured."""
 
 MediaKind = Literal["image", "video", "audio"]

@@ -32,7 +32,7 @@ def problem_of(error: ValidationError, root: str) -> Problem:
     path = spelled(tuple(error.absolute_path), root)
     if error.validator == "required":
         return Problem(f"{path}.{_missing(error)}", "This is required. Give it a value.")
-    sentence = _SENTENCES.get(str(error.validator), _fallback)
+    sentence = _MESSAGES.get(str(error.validator), _fallback)
     return Problem(path, sentence(error))
 
 
@@ -138,7 +138,7 @@ def _size(bound: str) -> Callable[[ValidationError], str]:
     return lambda error: f"{shown(error.instance)} has to be {bound} {shown(_rule(error))}."
 
 
-_SENTENCES: dict[str, Callable[[ValidationError], str]] = {
+_MESSAGES: dict[str, Callable[[ValidationError], str]] = {
     "type": _type,
     "enum": _enum,
     "const": _size("exactly"),

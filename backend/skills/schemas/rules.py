@@ -147,7 +147,7 @@ def _form_errors(schema: Schema) -> Iterator[Flaw]:
         path = tuple(error.absolute_path)
         if path not in seen:
             seen.add(path)
-            yield Flaw(path, _form_sentence(path, error))
+            yield Flaw(path, _form_message(path, error))
 
 
 @lru_cache(maxsize=1)
@@ -155,7 +155,7 @@ def _schema_of_schemas() -> Draft202012Validator:
     return Draft202012Validator(Draft202012Validator.META_SCHEMA)
 
 
-def _form_sentence(path: Path, error: ValidationError) -> str:
+def _form_message(path: Path, error: ValidationError) -> str:
     name = spelled(path[-1:]) or "schema"
     if path and path[-1] == "required" and isinstance(error.instance, bool):
         return "'required' is a list of names beside 'properties', not true or false inside one of them."

@@ -11,7 +11,7 @@ from backend.skills.manifest.types import Skill
 from backend.skills.model_catalog import catalog
 from tests.factories.tenants import make_skill
 from workers.llm.sample_values import sample
-from workers.llm.simulated import NOTICE, Rehearsal
+from workers.llm.simulated import NOTICE, SimulatedModel
 from workers.llm.types import Message, Prompt, Reply, ToolSpec
 
 OUTPUT = {
@@ -47,11 +47,11 @@ def skill(**over: Any) -> Skill:
     return Skill.model_validate({**make_skill().model_dump(), **given})
 
 
-def rehearsal(inputs: dict[str, Any], **over: Any) -> Rehearsal:
-    return Rehearsal(catalog.current().get(catalog.REHEARSAL), skill(**over), inputs)
+def rehearsal(inputs: dict[str, Any], **over: Any) -> SimulatedModel:
+    return SimulatedModel(catalog.current().get(catalog.SIMULATED_MODEL), skill(**over), inputs)
 
 
-async def play(model: Rehearsal, *, refuses_output: bool = False) -> list[Reply]:
+async def play(model: SimulatedModel, *, refuses_output: bool = False) -> list[Reply]:
     """Every reply, each tool call being answered."""
     messages: list[Message] = [{"role": "user", "content": [{"type": "text", "text": "Go."}]}]
     replies: list[Reply] = []

@@ -10,7 +10,7 @@ from typing import Final
 from mcp_types import CallToolResult, EmbeddedResource, ImageContent, TextContent, TextResourceContents
 
 from backend.storage.mime import HEAD_BYTES, sniff
-from workers.agent.attachments import images as pictures
+from workers.agent.attachments import images as image_files
 from workers.agent.untrusted import marked
 from workers.llm.types import Block
 
@@ -48,11 +48,11 @@ def _image(data: str, *, vision: bool) -> Block | str:
     except (ValueError, binascii.Error):
         return "[a broken picture]"
     kind = sniff(content[:HEAD_BYTES], "")
-    size = pictures.size_of(content, kind) if kind in pictures.KINDS else None
+    size = image_files.size_of(content, kind) if kind in image_files.KINDS else None
     if size is None:
         return f"[a picture that cannot be shown: {kind}]"
     if not vision:
         return f"[a picture ({kind}, {size.width} × {size.height}), which this model cannot see]"
-    if max(size) > pictures.MAX_PIXELS or len(content) > MAX_IMAGE_BYTES:
+    if max(size) > image_files.MAX_PIXELS or len(content) > MAX_IMAGE_BYTES:
         return f"[a picture ({kind}, {size.width} × {size.height}, {len(content):,} bytes), too large to be shown]"
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from backend.context import AppContext
 from backend.evals.scores import RUBRIC_PASSING_SCORE, Verdict
 from backend.skills.manifest.types import Grader
-from backend.skills.model_catalog.catalog import REHEARSAL
+from backend.skills.model_catalog.catalog import SIMULATED_MODEL
 from backend.skills.model_catalog.recordings import recorded_job
 from workers.agent.usage import model_used
 from workers.attempt.grading.judge_models import Judges
@@ -77,7 +77,7 @@ class Judge:
         recorded = recorded_job(self._graded.job_attempt.model)
         if recorded is not None:
             return await self._replayed(grader, question, recorded)
-        if self._graded.job_attempt.model == REHEARSAL:
+        if self._graded.job_attempt.model == SIMULATED_MODEL:
             return verdict_of(grader, skipped=True, detail=NO_MODEL, label="rehearsal")
         journal = self._graded.journal
         if not self._is_journal_read:

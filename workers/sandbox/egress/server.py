@@ -22,7 +22,7 @@ from workers.sandbox.egress.gateway import MAX_CONNECTIONS_PER_GATEWAY, Gateway
 from workers.sandbox.guest import confine, filters, wire
 from workers.sandbox.guest.syscalls import ARCHITECTURES
 
-_NOBODY_UID: Final = 65534
+_UNPRIVILEGED_UID: Final = 65534
 _MAX_MEMORY_BYTES: Final = 2 << 30
 _MAX_OPEN_FILES: Final = 65_536
 _RESERVED_FILES: Final = 256  # for gateways, lookups, the interpreter
@@ -131,7 +131,7 @@ class _Server:
 def _confine() -> None:
     """Give up all privileges that a proxy does not need."""
     if os.geteuid() == 0:
-        confine.become(_NOBODY_UID)
+        confine.become(_UNPRIVILEGED_UID)
     confine.die_with_parent()
     confine.set_dumpable(False)
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)

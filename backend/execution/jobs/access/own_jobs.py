@@ -16,7 +16,7 @@ from backend.core.db.engine import AnySession
 from backend.data.drive import access
 from backend.data.drive.access import JobFilter, OwnJob
 from backend.execution.jobs.tables import Job
-from backend.identity.auth.principal import Kind, Principal, stand_in, visible
+from backend.identity.auth.principal import Kind, Principal, placeholder_principal, visible
 
 MAX_SEARCHED_JOBS: Final = 1_000
 """For a file without a recorded writer: how many of the newest jobs of a key are searched for it."""
@@ -32,11 +32,11 @@ async def find(session: AnySession, principal: Principal, job_filter: JobFilter)
 @lru_cache
 def _query(kind: Kind, by: str) -> Select[*tuple[Any, ...]]:
     """Return the query of jobs, built once for each kind of principal so that it stays prepared."""
-    principal_stand_in = stand_in(kind, sees_own_only=True)
+    placeholder = placeholder_principal(kind, sees_own_only=True)
     # Subjobs of a run of a listing hide their content from the caller of the listing.
     is_visible = or_(col(Job.publisher_id).is_(None), col(Job.parent_job_id).is_(None))
     columns = (col(Job.id), col(Job.outputs), col(Job.finished_at))
-    query = visible(Job, principal_stand_in).where(is_visible).with_only_columns(*columns)
+    query = visible(Job, placeholder).where(is_visible).with_only_columns(*columns)
     if by == "ids":
         return query.where(text("jobs.id = any(cast(:wanted as uuid[]))"))
     newest = query.order_by(col(Job.created_at).desc()).limit(MAX_SEARCHED_JOBS).subquery("newest")

@@ -18,7 +18,7 @@ from backend.core.metrics import transactional
 from backend.core.metrics.instruments import EVENTS_APPENDED
 from backend.execution.jobs import transitions
 from backend.execution.jobs.reservations import NONE, Reserved, reserve
-from backend.execution.jobs.transitions import QUARANTINE_LOSSES
+from backend.execution.jobs.transitions import QUARANTINE_THRESHOLD
 from backend.money.budgets.usage import Limit
 
 KeyEnd = Literal["revoked", "expired"]
@@ -120,7 +120,8 @@ where job_id = (
     where o.stamp is not null and o.suspect and o.held_by <> :worker_id
   )
   and not exists (
-    select from jobs j join workers w on w.id = j.worker_id where j.status = 'running' and j.losses >= :suspect_losses
+    select from jobs j join workers w on w.id = j.worker_id
+    where j.status = 'running' and j.losses >= :quarantine_threshold
   )
 returning lane
 """)
@@ -158,7 +159,8 @@ async def reserve_quarantined(session: AnySession, *, worker_id: UUID, lanes: li
     One process of the instance does this at a time.
     """
     rows_found = await session.execute(
-        _RESERVE_QUARANTINED, {"worker_id": worker_id, "lanes": lanes, "suspect_losses": QUARANTINE_LOSSES}
+        _RESERVE_QUARANTINED,
+        {"worker_id": worker_id, "lanes": lanes, "quarantine_threshold": QUARANTINE_THRESHOLD},
     )
     lane: str | None = rows_found.scalar_one_or_none()
     return lane

@@ -15,7 +15,7 @@ with locked as (
             j.losses, locked.reserved_micros
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, not_before, is_later, submitted_at, cap_micros)
-  select id, project_id, lane, priority, losses >= {suspect_losses}, :not_before,
+  select id, project_id, lane, priority, losses >= {quarantine_threshold}, :not_before,
          coalesce(cast(:not_before as timestamptz) > now(), false), created_at, cap_micros
   from requeued
   where parent_job_id is null
@@ -84,7 +84,7 @@ with job as (
   select job.id, job.event_seq - :count + e.n, e.ts, e.type, e.payload from job, {event_rows}
 ), queue_entry as (
   insert into job_queue (job_id, project_id, lane, priority, suspect, submitted_at, cap_micros)
-  select id, project_id, lane, priority, losses >= {suspect_losses}, created_at, cap_micros
+  select id, project_id, lane, priority, losses >= {quarantine_threshold}, created_at, cap_micros
   from job where has_queue_entry
 ), slot as (
   update admissions a set parked = a.parked + 1 from job where a.project_id = job.project_id and job.has_queue_entry
