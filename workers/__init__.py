@@ -1,1 +1,1 @@
-"""The worker processes. Read `supervisor` first."""
+"""Run worker processes. Read `supervisor` first."""

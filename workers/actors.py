@@ -1,7 +1,8 @@
-"""Dramatiq as transport of wake-up messages: a broker whose consumer blocks on the queue, and the actors that it calls.
+"""Receive wake-up messages with Dramatiq.
 
-Dramatiq's own consumer polls with a growing pause, so an idle worker would notice a message after half a second.
-`BLMOVE q q LEFT LEFT` returns as soon as the list has an element and leaves that element in its position, so that no
+The module contains a broker whose consumer blocks on the queue, and the actors that it calls. Dramatiq's own
+consumer polls with a growing pause, so an idle worker would notice a message after half a second. `BLMOVE q q
+LEFT LEFT` returns as soon as the list has an element and leaves that element in its position, so that no
 message is missed between two calls.
 """
 
@@ -22,7 +23,7 @@ from dramatiq.message import Message
 from backend.core.notifications import actor_name, client, queue_name
 
 BLOCK_S = 1
-"""Maximum sleep of the consumer, and so of a stop."""
+"""Maximum wait of the consumer, and so of a stop."""
 DELAYED_SUFFIX = ".DQ"
 
 

@@ -21,7 +21,8 @@ from backend.core.db.connections import DatabaseUnavailable, error_summary
 
 RETRY_S: Final = 0.5
 GIVE_UP_S: Final = 120.0
-"""How long a database may be unavailable until the error is raised: the job then runs elsewhere."""
+"""The time for which a database may be unavailable until the error is raised: the job then runs on another
+worker."""
 
 
 class DatabaseRetry:
@@ -31,7 +32,7 @@ class DatabaseRetry:
         """Start the time in which the step may be repeated.
 
         Args:
-            what: What is not done yet, for the log.
+            what: The step that is not done yet, for the log.
             give_up_s: After this time the block raises what it caught, one of `DatabaseUnavailable`.
             log: The logger that reports each retry; that of this module by default.
             **fields: Fields of each log line.
@@ -50,6 +51,6 @@ class DatabaseRetry:
         """Return whether the block must run again."""
         if not isinstance(error, DatabaseUnavailable) or time.monotonic() > self._deadline:
             return False
-        self._log.warning(f"{self._what}; trying again", error=error_summary(error), **self._fields)
+        self._log.warning(f"{self._what}; retrying", error=error_summary(error), **self._fields)
         await asyncio.sleep(RETRY_S)
         return True

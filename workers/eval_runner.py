@@ -22,7 +22,7 @@ log = logs.get(__name__)
 
 EVERY_S: Final = 2.0
 TOGETHER_S: Final = 0.05
-"""How long to wait for more jobs to end, so that one round serves them all."""
+"""The time to wait for more jobs to end, so that one round processes all of them."""
 
 
 class Suites:
@@ -42,13 +42,13 @@ class Suites:
 
     def periodic_task(self) -> PeriodicTask:
         """Return the task that advances every live suite."""
-        return PeriodicTask("suites of evals", EVERY_S, self._advance, wait=self._wait_for_ended)
+        return PeriodicTask("eval suites", EVERY_S, self._advance, wait=self._wait_for_ended)
 
     async def _advance(self) -> None:
         try:
             await runner.advance_all(self._database, self._resources)
         except SQLAlchemyError as error:
-            log.warning("suites wait for the database; trying again", error=error_summary(error))
+            log.warning("eval suites delayed: database unavailable; retrying", error=error_summary(error))
 
     async def _wait_for_ended(self, timeout_s: float) -> None:
         with contextlib.suppress(TimeoutError):

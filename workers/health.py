@@ -1,4 +1,7 @@
-"""Whether the worker processes of a pool show life, and whether they claim jobs; `probes` serves it over HTTP."""
+"""Determine the health of a pool's worker processes, and whether they claim jobs.
+
+`probes` serves it over HTTP.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from datetime import UTC, datetime
 from typing import Final
 
 MAX_SILENCE_S: Final = 10.0
-"""Seconds without a sign of life after which a worker process counts as frozen; it sends one every second."""
+"""Seconds without a liveness signal after which a worker process counts as frozen; it sends one every
+second."""
 MAX_START_S: Final = 60.0
-"""Seconds in which a new process must show life, counted from the last sign of the previous one."""
-STARTING: Final = "it starts"
+"""Seconds in which a new process must send its first signal, counted from the last one of the previous
+process."""
+STARTING: Final = "it is starting"
 
 
 class SignsOfLife:
-    """The signs of life of the worker processes of one slot of the pool, one after the other."""
+    """The liveness signals of the successive worker processes of one slot of the pool."""
 
     def __init__(self, number: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._number = number
@@ -35,19 +40,21 @@ class SignsOfLife:
         return self._is_running
 
     def follow(self, pid: int, descriptor: int) -> None:
-        """Read the signs of a process that has been started, in a thread that ends with the process."""
+        """Read the signals of a started process, in a thread that ends with the process."""
         with self._lock:
             self._pid, self._is_running, self._has_shown_life, self._not_ready = pid, True, False, STARTING
-        threading.Thread(target=self._read, args=(pid, descriptor), name=f"signs {pid}", daemon=True).start()
+        threading.Thread(
+            target=self._read, args=(pid, descriptor), name=f"liveness {pid}", daemon=True
+        ).start()
 
     def silence(self) -> str | None:
-        """Return which process has shown no life for too long, and since when; none if it is well."""
+        """Return which process has sent no signal for too long, and since when; none if it is healthy."""
         with self._lock:
             silent_s = self._clock() - self._last_sign_at
             if silent_s <= (MAX_SILENCE_S if self._has_shown_life else MAX_START_S):
                 return None
             since = datetime.fromtimestamp(time.time() - silent_s, UTC).isoformat(timespec="seconds")
-            what = "has shown no sign of life" if self._has_shown_life else "has not started"
+            what = "has sent no liveness signal" if self._has_shown_life else "has not started"
             return f"worker process {self._number} (pid {self._pid}) {what} since {since}"
 
     def why_not_ready(self) -> str | None:
@@ -77,7 +84,7 @@ class Health:
         self._is_draining = is_draining
 
     def live(self) -> dict[str, str]:
-        """Return whether each worker process shows life; while the pool drains, those that have ended need not."""
+        """Return whether each worker process is alive; while the pool drains, processes may have ended."""
         slots = [slot for slot in self._slots if slot.is_running or not self._is_draining()]
         reasons = [reason for slot in slots if (reason := slot.silence()) is not None]
         return {"status": "not_live", "reason": "; ".join(reasons)} if reasons else {"status": "ok"}
@@ -87,7 +94,7 @@ class Health:
         if self._is_draining():
             return {
                 "status": "draining",
-                "reason": "the pool stops: it claims no jobs, and running jobs may finish",
+                "reason": "the pool is stopping: it claims no jobs, and running jobs may finish",
             }
         reasons = [slot.why_not_ready() for slot in self._slots]
         if None in reasons:

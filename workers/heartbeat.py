@@ -1,4 +1,4 @@
-"""The heartbeat of a process, sent from its own thread, since a busy event loop is not a dead worker."""
+"""Send the heartbeat of a process from a separate thread, since a busy event loop is not a lost worker."""
 
 from __future__ import annotations
 
@@ -27,8 +27,11 @@ returning stopping
 
 
 class Heartbeat:
-    """Beats until it is stopped; calls `on_expired` when the instance has given this process up, and `on_drain` when
-    an operator asks it to end in good order."""
+    """Sends heartbeats until it is stopped.
+
+    Calls `on_expired` when the lease of this process has expired, and `on_drain` when an operator requests a
+    drain.
+    """
 
     def __init__(
         self,
@@ -49,10 +52,10 @@ class Heartbeat:
         self._shortage = shortage
         self._stop = threading.Event()
         self.is_stopping = False
-        self._thread = threading.Thread(target=self._send_until_stopped, name="heart", daemon=True)
+        self._thread = threading.Thread(target=self._send_until_stopped, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Start to send heartbeats."""
+        """Start sending heartbeats."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,7 +77,7 @@ class Heartbeat:
                         self._send(connection)
                     pause_s = HEARTBEAT_INTERVAL_S
                 except psycopg.Error as error:
-                    log.warning("heartbeat not stored; trying again", error=str(error).strip())
+                    log.warning("heartbeat not stored; retrying", error=str(error).strip())
                     if connection is not None:
                         connection.close()
                     connection, pause_s = None, RETRY_S

@@ -1,4 +1,7 @@
-"""What a worker's host still has for jobs: a worker claims none while its host lacks disk, memory or process IDs."""
+"""Check the resources of a worker's host.
+
+A worker claims no jobs while disk, memory or process IDs are short.
+"""
 
 from __future__ import annotations
 
@@ -19,26 +22,26 @@ MIN_FREE_PROCESSES: Final = 128
 _CACHE_S: Final = 1.0
 _GROUP: Final = Path("/sys/fs/cgroup")
 _REASONS: Final = {
-    errno.ENOSPC: "there is no space left on its disk",
+    errno.ENOSPC: "no space is left on its disk",
     errno.EDQUOT: "the disk quota of the worker is used up",
     errno.EROFS: "its file system is read-only",
     errno.EIO: "its disk returns errors",
-    errno.ENOMEM: "it has no memory left",
-    errno.EAGAIN: "it can start no more processes",
-    errno.EMFILE: "the worker can open no more files",
-    errno.ENFILE: "it can open no more files",
-    errno.EINVAL: "the user IDs of projects do not exist on it",
+    errno.ENOMEM: "no memory is left",
+    errno.EAGAIN: "it cannot start more processes",
+    errno.EMFILE: "the worker cannot open more files",
+    errno.ENFILE: "it cannot open more files",
+    errno.EINVAL: "the user IDs of projects do not exist on the host",
 }
 _CODES: Final = frozenset(
     {"crashed", "drive_full", "environment_failed", "internal_error", "process_limit", "sandbox_unavailable"}
 )
-"""Failures that a host without resources causes as well."""
+"""Failures that a lack of resources of the host can also cause."""
 _ERRORS: Final = tuple(f"[Errno {number}]" for number in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM))
 
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A resource of which the host has too little."""
+    """A resource that is short on the host."""
 
     resource: str
     detail: str
@@ -54,7 +57,10 @@ class Host:
         self._cached: tuple[float, Shortage | None] = (float("-inf"), None)
 
     def shortage(self, *, is_fresh: bool = False) -> Shortage | None:
-        """Return what the host has too little of, at most a second old unless it must be fresh; none if nothing."""
+        """Return the resource that is short, at most a second old unless it must be fresh.
+
+        Return none if there is no shortage.
+        """
         read_at, found = self._cached
         if not is_fresh and time.monotonic() - read_at < _CACHE_S:
             return found
@@ -65,7 +71,10 @@ class Host:
         return found
 
     def why_failed(self, code: str | None, error: str | None) -> HostExhausted | None:
-        """Return the host's fault behind a failed job, if there is one now; the error alone is no proof."""
+        """Return the shortage of the host that caused a failed job, if there is one now.
+
+        The error alone is no proof.
+        """
         is_possible = code in _CODES or (
             code == "exception" and any(text in (error or "") for text in _ERRORS)
         )
@@ -86,7 +95,7 @@ class Host:
             )
         elif disk.f_files and disk.f_favail < MIN_FREE_FILES:
             yield Shortage(
-                "disk", f"room for {disk.f_favail} files under {self._home}, {MIN_FREE_FILES} needed"
+                "disk", f"space for {disk.f_favail} files under {self._home}, {MIN_FREE_FILES} needed"
             )
 
     def _of_memory(self) -> Iterator[Shortage]:
@@ -103,7 +112,7 @@ class Host:
 
 
 def fault_of(error: OSError) -> HostExhausted | None:
-    """Return the host's fault that an error of the worker itself shows, if it shows one."""
+    """Return the shortage of the host that caused an error of the worker itself, if there is one."""
     reason = _REASONS.get(error.errno or 0)
     return None if reason is None else HostExhausted(reason)
 
@@ -129,13 +138,13 @@ def _free_process_ids() -> float:
 
 
 def _free_in_group(maximum: str, current: str, reclaimable: int = 0) -> float:
-    """Return what the control group of this container still has; infinite where it has no limit."""
+    """Return what is available in the control group of this container; infinite if it has no limit."""
     limit = _number(_GROUP / maximum)
     return limit if limit == float("inf") else limit - _number(_GROUP / current) + reclaimable
 
 
 def _inactive_bytes() -> int:
-    """Return the bytes of the file cache that the kernel gives back where memory is needed."""
+    """Return the bytes of the file cache that the kernel frees when memory is needed."""
     try:
         lines = (_GROUP / "memory.stat").read_text(encoding="ascii").splitlines()
         return sum(

@@ -1,4 +1,4 @@
-"""What the caller of a listing may read of its run: progress, cost and result.
+"""Redact the run of a listing for its caller, who may read progress, cost and result.
 
 The code, the prompt and the content of the run belong to the publisher. Events are redacted before they are stored, by
 a list of the allowed fields.
@@ -59,7 +59,7 @@ SAFE_CODES: Final = frozenset(
         *("cancelled", "worker_lost"),
     }
 )
-"""Codes of errors whose message comes from the platform and contains nothing of the run."""
+"""Codes of errors whose message comes from the platform and contains no data of the run."""
 
 
 def visible_to_caller(event: EncodedEvent) -> EncodedEvent | None:
@@ -86,6 +86,6 @@ def _error_text(code: str | None, error: str | None) -> str | None:
     if error is None or code in SAFE_CODES:
         return error
     return (
-        f"The listing failed ({code}). What its code said is its publisher's; the price is not charged. Look at the "
-        "inputs, or tell the publisher the code."
+        f"The listing failed ({code}). The error message of its code is only visible to the publisher. The "
+        "price is not charged. Check the inputs, or report the code to the publisher."
     )

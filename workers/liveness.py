@@ -1,6 +1,7 @@
-"""The sign of life that the event loop of a worker process sends to the pool, through a pipe that it inherits.
+"""Send liveness signals from the event loop of a worker process to the pool, through an inherited pipe.
 
-A pipe works when the database, Redis and the disk do not: an orchestrator must not restart workers for their faults.
+A pipe works when the database, Redis and the disk do not: an orchestrator must not restart workers for such
+failures.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 SIGN_EVERY_S: Final = 1.0
 MAX_REASON_BYTES: Final = 500
-"""Far below what a pipe takes in one piece, so that a line is never torn."""
+"""Far below the size of an atomic write to a pipe, so that a line is never split."""
 
 
 class Liveness:
@@ -23,16 +24,16 @@ class Liveness:
         self._descriptor = descriptor
         os.set_inheritable(descriptor, False)  # the code of jobs must not write to it
         os.set_blocking(descriptor, False)  # a pool that is stopped must not stop its workers
-        self.why_not_ready: Callable[[], str | None] = lambda: "it starts"
+        self.why_not_ready: Callable[[], str | None] = lambda: "it is starting"
 
     async def send_forever(self) -> None:
-        """Send signs of life until cancelled."""
+        """Send liveness signals until cancelled."""
         while True:
             self.send()
             await asyncio.sleep(SIGN_EVERY_S)
 
     def send(self) -> None:
-        """Send one sign of life."""
+        """Send one liveness signal."""
         reason = " ".join((self.why_not_ready() or "").split()).encode()[:MAX_REASON_BYTES]
-        with suppress(OSError):  # the pool does not read, or has ended: the process notices that elsewhere
+        with suppress(OSError):  # the pool does not read, or has ended, which the process detects elsewhere
             os.write(self._descriptor, reason + b"\n")

@@ -1,4 +1,4 @@
-"""Entry point of a worker process: `python -m workers.main dramatiq`; see `process`."""
+"""Start a worker process: `python -m workers.main dramatiq`; see `process`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The periodic work of a worker process; the process does it alongside its jobs.
+"""Run the periodic work of a worker process, alongside its jobs.
 
 Every process runs all of these tasks. Where one process at a time must do the work, the task takes a lock.
 """
@@ -39,18 +39,18 @@ def tasks_until_drain(context: AppContext) -> list[PeriodicTask]:
 
 
 def tasks_until_exit(context: AppContext) -> list[PeriodicTask]:
-    """Return the tasks that a process stops after its last job, since they may have to report how it ended."""
+    """Return the tasks that a process stops after its last job, since they may report the end of that job."""
     sender = Sender.to_public(Receivers.of(context.settings))
     return [Dispatcher(context.database, context.vault, sender).periodic_task()]
 
 
 def start(tasks: Iterable[PeriodicTask]) -> list[asyncio.Task[None]]:
-    """Start to repeat tasks, immediately and after each interval."""
+    """Start to run tasks, immediately and after each interval."""
     return [asyncio.create_task(task.repeat(), name=task.name) for task in tasks]
 
 
 async def stop(running: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks that `start` has started, and wait until they have released what they hold."""
+    """Cancel tasks that `start` has started, and wait until they have released their resources."""
     for task in running:
         task.cancel()
     for task in running:

@@ -1,4 +1,4 @@
-"""The pool of worker processes: `python -m workers.pool`.
+"""Run a pool of worker processes: `python -m workers.pool`.
 
 A process that ends is replaced immediately; one that ends repeatedly is replaced after growing pauses.
 """
@@ -41,7 +41,7 @@ STOP_MARGIN_S = 5.0
 
 
 class CannotStart(Exception):
-    """A worker process cannot start with these settings and servers; it has printed why."""
+    """A worker process cannot start with these settings and servers; it has printed the reason."""
 
 
 class Slot:
@@ -68,7 +68,7 @@ class Slot:
             self._pause_s = 0.0 if lived_s > STABLE_S else min(MAX_PAUSE_S, self._pause_s * 2 or 0.2)
             self._start_at = now + self._pause_s
             log.warning(
-                "worker process ended; starting another",
+                "worker process ended; starting another one",
                 place=self.number,
                 code=self.process.returncode,
                 lived_s=round(lived_s, 1),
@@ -113,7 +113,7 @@ def expire_lease(launch_id: UUID) -> None:
             connection.execute(_EXPIRE, (list(islice(worker_ids(launch_id), MAX_IDS)),))
     except (psycopg.Error, PurasError) as error:
         log.warning(
-            "a dead worker was not reported; its lease will run out",
+            "lost worker not reported; its lease will expire",
             worker_id=str(launch_id),
             error=str(error).strip(),
         )

@@ -1,4 +1,4 @@
-"""`/live` and `/ready` of the pool of workers, served by the standard library: the pool must stay light."""
+"""Serve `/live` and `/ready` of the worker pool with the standard library, which needs little memory."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class HealthPortTaken(Conflict):
 
     code = "health_port_taken"
     message = (
-        "Port {port} of {host} cannot be used for the health checks of workers: {why}. Stop the program that uses "
-        "it, choose another port with PURAS_WORKER_HEALTH_PORT, or unset that to have no port."
+        "Port {port} of {host} cannot be used for the health checks of workers: {why}. Stop the program "
+        "that uses it, set another port with PURAS_WORKER_HEALTH_PORT, or unset this setting to disable the "
+        "port."
     )
     host: str = field(in_body=False)
     port: int
@@ -31,7 +32,7 @@ class HealthPortTaken(Conflict):
 
 
 class Server(ThreadingTCPServer):
-    """Serves the probes of a pool on an address."""
+    """Serves the probes of a pool on a host and port."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -73,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def version_string(self) -> str:
-        """Name the server without its version."""
+        """Return the name of the server without its version."""
         return "puras-studio"
 
     def log_message(self, *_: Any) -> None:
@@ -84,7 +85,7 @@ def serve(health: Health, host: str, port: int) -> None:
     """Serve the probes from a thread for as long as this process runs.
 
     Raises:
-        HealthPortTaken: the port cannot be listened on.
+        HealthPortTaken: the port cannot be used.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]

@@ -1,4 +1,4 @@
-"""One worker process, which `python -m workers.main dramatiq` starts.
+"""Run one worker process, which `python -m workers.main dramatiq` starts.
 
 The event loop of the main thread runs the jobs. Threads of Dramatiq receive wake-up messages, and another thread sends
 heartbeats.
@@ -46,7 +46,7 @@ log = logs.get(__name__)
 
 ORPHAN_POLL_S = 1.0
 CONSUMER_STOP_MS = 5_000
-"""Without Redis a message cannot be returned, which has no effect."""
+"""Ignore that a message cannot be returned without Redis."""
 
 
 def main() -> int:
@@ -66,7 +66,7 @@ async def _run(current: Settings) -> None:
     supervisors: list[Supervisor] = []
     liveness = Liveness(int(sys.argv[3])) if len(sys.argv) > 3 else None
     if liveness is not None:  # started first, since the process may have to wait for the database
-        showing_life = asyncio.create_task(liveness.send_forever(), name="signs of life")
+        showing_life = asyncio.create_task(liveness.send_forever(), name="liveness signals")
 
     def cancel(job_id: UUID) -> None:
         for supervisor in supervisors:
@@ -80,7 +80,7 @@ async def _run(current: Settings) -> None:
     ):
         groups, why_no_groups = open_control_groups(cpus=current.job_cpus)
         if groups is None:
-            log.info("jobs have no control groups of their own", reason=why_no_groups)
+            log.info("jobs do not have separate control groups", reason=why_no_groups)
         runner = DeterministicRunner(
             SandboxRuntime(
                 current.home,
@@ -208,5 +208,5 @@ async def _serve(
 async def _orphaned() -> None:
     """Return when the parent process has ended: its successor starts its own workers."""
     parent = os.getppid()
-    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a new parent
+    while os.getppid() == parent:  # noqa: ASYNC110 - there is no event for a new parent
         await asyncio.sleep(ORPHAN_POLL_S)

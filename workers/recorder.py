@@ -1,4 +1,4 @@
-"""The recorder of one attempt: stores its events soon, in order, under its fencing token."""
+"""Record the events of one attempt: they are stored soon, in order, under its fencing token."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class BufferedRecorder:
         self._lines = {stream: self._redactor.lines() for stream in PRINTED} if self._redactor else {}
 
     def encoded(self, event: JobEvent) -> EncodedEvent:
-        """Return an event as it may be stored: without secrets, and redacted as the skill asks."""
+        """Return an event as it may be stored: without secrets, and redacted as the skill requires."""
         payload = self.scrubber.scrub(event.to_payload())
         if self._redactor is not None:
             payload = self._redactor.payload(event.type, payload)
@@ -120,7 +120,10 @@ class BufferedRecorder:
             self._add(EncodedEvent("log", LogEvent(stream=stream, text=text).to_payload()))
 
     def visible(self, events: Sequence[EncodedEvent]) -> list[EncodedEvent]:
-        """Of these, what whoever runs the job may read: all of it, unless the code is another project's."""
+        """Return the events that the caller of the job may read.
+
+        These are all events, unless the code belongs to another project.
+        """
         if self._job_attempt.publisher_id is None:
             return list(events)
         return [
@@ -159,7 +162,7 @@ class BufferedRecorder:
             self._buffer[:0] = batch
             self._pause_s = RETRY_S
             log.warning(
-                "events not stored yet; trying again",
+                "events not stored yet; retrying",
                 job_id=str(self._job_attempt.job_id),
                 error=error_summary(error),
             )

@@ -1,4 +1,4 @@
-"""The sandbox policy: how strict the sandbox must be, which depends on the number of users."""
+"""Apply the sandbox policy: how strict the sandbox must be, which depends on the number of users."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SandboxedRunner(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """Whether its sandbox has all layers that `strict` demands."""
+        """Whether its sandbox has all layers that `strict` requires."""
 
 
 async def mode_for(database: Database, setting: Mode) -> Mode:
@@ -41,10 +41,10 @@ async def follow_accounts(database: Database, setting: Mode, runner: SandboxedRu
     while not runner.is_closed and setting == "auto":
         await asyncio.sleep(POLL_S)
         with (
-            background_tasks.log_and_continue("follow people"),
+            background_tasks.log_and_continue("sandbox policy"),
             suppress(SQLAlchemyError),
-        ):  # unavailable, which the supervisor reports, too
+        ):  # unavailable, which the supervisor also reports
             mode = await mode_for(database, setting)
             if mode != runner.mode:
-                log.warning("the sandbox's mode changed with the number of accounts", mode=mode)
+                log.warning("sandbox mode changed with the number of accounts", mode=mode)
             runner.mode = mode

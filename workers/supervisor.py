@@ -1,8 +1,8 @@
-"""Claims jobs of a worker process, starts, cancels and drains them. Read this page first.
+"""Claim, start, cancel and drain the jobs of a worker process. Read this module first.
 
-A wake-up message, a sweep or the end of a job wakes `run`. It claims jobs in the order of fair admission, as many as
-the process has room for, and starts a task for each, in which `attempt.run` carries one attempt to its stored end.
-Every write carries the number of the attempt; the database rejects one that comes too late.
+A wake-up message, a sweep or the end of a job wakes `run`. It claims jobs in the order of fair admission, as
+many as the process has room for, and starts a task for each, in which `attempt.run` runs one attempt until
+its end is stored. Every write carries the number of the attempt; the database rejects late writes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = logs.get(__name__)
 BATCH = 8
 """Maximum of one claim: small, so that other processes get their share."""
 MAX_CHILDREN = 4
-"""Jobs that one job has called and that run concurrently."""
+"""Maximum subjobs of one job that run concurrently."""
 
 
 class Supervisor:
@@ -84,18 +84,21 @@ class Supervisor:
 
     @property
     def running(self) -> int:
-        """How many jobs run here now, without those that run in the slot of a job that waits for them."""
+        """The number of jobs in this process, without subjobs, which use the slots of their parents."""
         return sum(attempt.job_attempt.parent_job_id is None for attempt in self._attempts.values())
 
     def shortage(self) -> str | None:
-        """Return what the host has too little of, so that nothing is claimed; none if nothing. From any thread."""
+        """Return the shortage of the host that prevents claims; none if there is none.
+
+        May be called from any thread.
+        """
         found = None if self._host is None else self._host.shortage()
         return None if found is None else f"{found.resource}: {found.detail}"
 
     def why_no_claims(self) -> str | None:
-        """Return why this process claims no jobs; none if it does."""
+        """Return why this process claims no jobs; none if it claims them."""
         if self._stopping.is_set():
-            return f"it drains; jobs that still run: {self.running}"
+            return f"it is draining; running jobs: {self.running}"
         shortage = self.shortage()
         return None if shortage is None else f"its host is short of {shortage}"
 
@@ -104,7 +107,7 @@ class Supervisor:
         self._wake.set()
 
     def cancel(self, job_id: UUID) -> None:
-        """End the job if it runs here."""
+        """End the job if it runs in this process."""
         attempt = self._attempts.get(job_id)
         if attempt is not None:
             attempt.end(EndedBy.CANCEL)
@@ -112,17 +115,17 @@ class Supervisor:
             self._cancelled_while_claiming.add(job_id)
 
     def stop(self) -> None:
-        """Stop claiming; `run` then drains and returns. Agents hand over before their next step."""
+        """Stop claiming; `run` then drains and returns. Agents are requeued before their next step."""
         for attempt in self._attempts.values():
             attempt.leave()
         self._stopping.set()
         self._wake.set()
 
     async def rejoin(self, worker_id: UUID, layers: Sequence[str]) -> None:
-        """Drop all jobs, which run elsewhere since the worker's lease expired, and join with another ID."""
+        """Drop all jobs, since the lease has expired and other workers run them, and join with another ID."""
         if worker_id != self.worker_id or self._stopping.is_set():
-            return  # it has joined again already, or it drains: late writes are rejected either way
-        log.warning("this process was given up; its jobs run elsewhere", worker_id=str(worker_id))
+            return  # it has already joined again, or it drains: late writes are rejected in both cases
+        log.warning("lease of this process expired; its jobs run on other workers", worker_id=str(worker_id))
         for attempt in list(self._attempts.values()):
             attempt.end(EndedBy.LOSS)
         self.worker_id = next(self._ids)
@@ -136,7 +139,10 @@ class Supervisor:
             )
 
     async def run(self, *, drain_s: float) -> None:
-        """Claim and run until `stop`; then let jobs end for `drain_s`, and hand over those that have not."""
+        """Claim and run until `stop`.
+
+        Then let jobs end for `drain_s`, and requeue those that have not ended.
+        """
         sweep = PeriodicTask("sweep", SWEEP_INTERVAL_S, self._sweep)
         suites = self._suites.periodic_task()
         until_drain = periodic.start([sweep, suites, *periodic.tasks_until_drain(self._context)])
@@ -157,7 +163,7 @@ class Supervisor:
                 await worker_registry.leave(session, self.worker_id)
 
     async def _claim_children(self) -> None:
-        """Start jobs that jobs of this process have called, beyond the capacity, since their callers wait for them."""
+        """Start subjobs of this process' jobs, beyond the capacity, since their parents wait for them."""
         called = Counter(attempt.job_attempt.parent_job_id for attempt in self._attempts.values())
         may_call = [
             attempt.job_attempt.job_id
@@ -191,14 +197,14 @@ class Supervisor:
                     break
 
     def _lacks_resources(self) -> bool:
-        """Return whether the host has too little for another job; the next sweep checks again."""
+        """Return whether the host lacks the resources for another job; the next sweep checks again."""
         shortage = self.shortage()
         if (shortage is not None) is not self._is_short:
             self._is_short = shortage is not None
             if shortage:
-                log.error("the host has too little for jobs; this worker claims none", shortage=shortage)
+                log.error("host lacks resources for jobs; this worker claims none", shortage=shortage)
             else:
-                log.warning("the host has enough for jobs again; this worker claims")
+                log.warning("host has enough resources again; this worker claims jobs")
         return self._is_short
 
     async def _claim(self, lane: str, limit: int) -> list[JobAttempt]:
@@ -213,7 +219,10 @@ class Supervisor:
         return attempts
 
     async def _claim_quarantined(self, lane: str) -> None:
-        """Claim a quarantined job, which runs alone, once no other job runs; meanwhile nothing else is claimed."""
+        """Claim a quarantined job, which runs alone, once no other job runs.
+
+        Until then, nothing else is claimed.
+        """
         if self.running:
             return
         started_ns = time.time_ns()
@@ -277,9 +286,12 @@ class Supervisor:
             self._wake.set()
 
     async def _compare_with_database(self, *, are_heartbeats_known: bool) -> None:
-        """Requeue jobs that the database has for this process and it does not run; cancel and quarantine jobs."""
+        """Requeue jobs that the database assigns to this process and that it does not run.
+
+        Cancel and quarantine jobs.
+        """
         async with self._context.database.transaction() as session:
-            if are_heartbeats_known:  # else what was claimed a moment ago may look old
+            if are_heartbeats_known:  # otherwise a job that was just claimed could seem old
                 await recover_unreceived(session, self.worker_id, list(self._attempts))
             for job_id in await worker_registry.cancelled_jobs(session, self.worker_id):
                 self.cancel(job_id)
@@ -290,7 +302,7 @@ class Supervisor:
 
     async def _drain(self, drain_s: float) -> None:
         if self._tasks:
-            log.info("draining", jobs=self.running, at_most_s=drain_s)
+            log.info("draining", jobs=self.running, drain_s=drain_s)
             await asyncio.wait(self._tasks, timeout=drain_s)
         for attempt in list(self._attempts.values()):
             attempt.end(EndedBy.DRAIN)

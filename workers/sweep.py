@@ -1,4 +1,7 @@
-"""The part of a sweep that is the same for every worker process: the recovery of what lost processes held."""
+"""Run the part of a sweep that is the same for every worker process.
+
+It recovers the jobs of lost processes.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +35,15 @@ class Sweeper:
         """When the database was last unavailable to this process, or its clock was set."""
 
     async def recover(self) -> bool:
-        """Recover the jobs of lost workers, and end what waits for nothing; return whether heartbeats are known."""
+        """Recover the jobs of lost workers, and end expired waits; return whether heartbeats are known."""
         with SWEEP.time():
             async with self._database.transaction() as session:
                 if await self._clock.was_set(session):
                     self.unavailable_at = time.monotonic()
-                    log.warning("the clock of the database was set; leases count again after one lease")
-                # A database that was unavailable to this process has stored no heartbeats of others either, through no
-                # fault of theirs. After its clock was set, heartbeats count once each worker has sent another one.
+                    log.warning("database clock was set; leases expire again after one lease period")
+                # A database that was unavailable to this process has stored no heartbeats of others either,
+                # although they may be alive. After its clock was set, heartbeats count once each worker has
+                # sent another one.
                 are_heartbeats_known = time.monotonic() - self.unavailable_at > LEASE.total_seconds()
                 swept = await sweep(session, are_heartbeats_known=are_heartbeats_known)
         await expire_due(self._database)
@@ -56,4 +60,4 @@ class Sweeper:
             yield
         except SQLAlchemyError as error:
             self.unavailable_at = time.monotonic()
-            log.warning("the database does not answer; trying again", error=error_summary(error))
+            log.warning("database unavailable; retrying", error=error_summary(error))

@@ -1,6 +1,7 @@
-"""Types that the supervisor and all runners share: an assignment is the input, an outcome the result.
+"""Define the types that the supervisor and all runners share.
 
-A runner ends a job's processes when its task is cancelled, and then propagates the cancellation.
+An assignment is the input, an outcome the result. A runner ends a job's processes when its task is cancelled,
+and then propagates the cancellation.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class RunLimits:
 
 @dataclass(frozen=True, slots=True)
 class Entrypoint:
-    """Where the function of a deterministic skill is."""
+    """The location of the function of a deterministic skill."""
 
     skill_dir: str
     """Folder of the skill relative to the bundle's root: `skills/resize`."""
@@ -67,14 +68,15 @@ class Assignment:
     has_staged_drive: bool = False
     """The drive folder is a staged drive: it is moved into the job's folder, and back after the job has ended."""
     is_listed: bool = False
-    """The code belongs to another project: it has no access to the caller's, and its events are redacted."""
+    """The code belongs to another project: it has no access to the caller's project, and its events are
+    redacted."""
     network: str | list[str] = "public"
     """`none`, `public` or a list of hosts, as the skill declares it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a finished attempt used."""
+    """The resources that a finished attempt used."""
 
     wall_s: float
     cpu_s: float = 0.0
@@ -106,14 +108,14 @@ Outcome = Success | Failure
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """The job continues later, where it stopped, without a failure."""
+    """The job continues later where it stopped, without a failure."""
 
     reason: str
     """One word: `drain`, `model_overloaded`, `wallet_empty`…"""
     after_s: float = 0.0
     """Minimum seconds until then."""
     approvals: tuple[ApprovalRequest, ...] = ()
-    """Calls to which a user has to approve it first."""
+    """Calls that a user has to approve first."""
 
 
 class Recorder(Protocol):

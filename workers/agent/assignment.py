@@ -30,11 +30,11 @@ class AgentAssignment(Assignment):
     budget: Limits
     journal: Journal = field(repr=False)
     leaving: asyncio.Event = field(repr=False)
-    """Set when this worker drains: the run is handed over before its next reply."""
+    """Set when this worker drains: the run is requeued before its next reply."""
     manifest: Manifest
     """All skills of the deployment."""
     confirmed: Effects = NONE
-    """The effects that need an approval in this run, through any tool."""
+    """The effects that need an approval in this run, with any tool."""
     mocks: Mapping[str, Any] = field(default_factory=dict)
     """Responses of tools by name that replace calls in eval suites."""
     poll_children: Callable[[], None] = field(repr=False, default=lambda: None)
@@ -42,7 +42,7 @@ class AgentAssignment(Assignment):
     guard: Guard = field(repr=False)
     """The guardrails of its skill."""
     is_unpaid: bool
-    """Nothing could be reserved: a run that is not free waits for the wallet."""
+    """Nothing could be reserved: a run that is not free waits for credit."""
 
 
 def for_agent(

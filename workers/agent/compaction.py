@@ -1,4 +1,4 @@
-"""Compaction of a conversation that nears the context limit: old tool results are replaced by pointers to files.
+"""Compact a conversation that nears the context limit: old tool results are replaced by pointers to files.
 
 The journal stores what is removed at a step before the request, so that a resumed run sends the same prompt. The
 initial prompt and the last results always stay. Endpoints that clear contexts themselves do it instead.
@@ -32,7 +32,8 @@ _LIKELY_BYTES: Final = 3  # of text per token, or a little more
 _MAX_BYTES: Final = 5  # hardly any text has that many per token
 _NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 _FULL_TEXT: Final = re.compile(
-    r"; the whole is in (?P<path>drive/_jobs/[0-9a-f-]{36}/_toolout/[0-9]+-(?P<call>[A-Za-z0-9_-]+)\.txt)\]\Z"
+    r"; (?:full text:|the whole is in) "
+    r"(?P<path>drive/_jobs/[0-9a-f-]{36}/_toolout/[0-9]+-(?P<call>[A-Za-z0-9_-]+)\.txt)\]\Z"
 )
 """The end of a result that was shortened when it arrived."""
 
@@ -125,17 +126,17 @@ class Compaction:
 
     async def _pointer(self, old: _Old) -> str:
         text = _text_of(old.content)
-        notice = f"[Taken out of this conversation to make room: {len(text):,} characters"
+        notice = f"[Removed from this conversation to free context: {len(text):,} characters"
         call = _NAMES.sub("_", old.id)[:80]
         match = _FULL_TEXT.search(text)
         if match and match["call"] == call:  # any text can end like this: it must name this call
-            return f"{notice}; the whole is in {match['path']}]"
+            return f"{notice}; full text: {match['path']}]"
         name = f"old-{call}.txt"
         try:
             path = await asyncio.to_thread(store_full_text, self._workspace, name, text)
         except OSError as error:
-            return f"{notice}; they could not be kept: {error.strerror}]"
-        return f"{notice}; the whole is in {path}]"
+            return f"{notice}; they could not be stored: {error.strerror}]"
+        return f"{notice}; full text: {path}]"
 
 
 def _old(messages: Any) -> Iterator[_Old]:

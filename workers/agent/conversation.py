@@ -1,4 +1,4 @@
-"""The conversation with the model. It is immutable: adding messages returns a new one."""
+"""Represent the conversation with the model. It is immutable: adding messages returns a new one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def text_of(reply: Reply) -> str:
 
 
 def text_blocks(text: str) -> list[Block]:
-    """Something that the run itself says to the model."""
+    """Return the conversation with a message of the runtime to the model."""
     return [{"type": "text", "text": text}]
 
 

@@ -1,4 +1,4 @@
-"""The limit that determines what a job may cost, and how to raise it."""
+"""Describe the limit that determines the maximum cost of a job, and how to raise it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,13 @@ def cost_cap_of(job_attempt: JobAttempt, skill: Skill) -> CostCap:
     if job_attempt.parent_job_id is not None:
         return CostCap(
             "caller",
-            "It is paid from what was left of the money of the job that called it: raise `limits.cost_usd` of that.",
+            "The job is paid from the remaining reservation of the job that called it. Raise "
+            "`limits.cost_usd` of that job.",
         )
-    return CostCap("wallet", "The wallet held no more when the job started: add credit, then run it again.")
+    return CostCap(
+        "wallet",
+        "The wallet had no more available credit when the job started. Add credit, then run it again.",
+    )
 
 
 def _fix_of_job_limit(job_attempt: JobAttempt, skill: Skill) -> str:
@@ -48,7 +52,10 @@ def _fix_of_job_limit(job_attempt: JobAttempt, skill: Skill) -> str:
         return "The publisher of the listing sets this cap, in `limits.cost_usd` of its skill."
     ceiling_usd = job_ceilings.current().max_cost_usd
     if job_attempt.cap_micros >= usd_to_micros(ceiling_usd):
-        return f"It is the ceiling of this instance: ask the operator to raise PURAS_MAX_JOB_COST_USD, {_OR_CHEAPER}."
+        return (
+            "It is the ceiling of this instance. Ask the operator to raise PURAS_MAX_JOB_COST_USD, "
+            f"{_OR_CHEAPER}."
+        )
     if skill.limits.cost_usd is not None:
         return f"Raise `limits.cost_usd` in skill.yaml, {_OR_CHEAPER}."
-    return f"It is the default of this instance: set `limits.cost_usd` in skill.yaml, {_OR_CHEAPER}."
+    return f"It is the default of this instance. Set `limits.cost_usd` in skill.yaml, {_OR_CHEAPER}."

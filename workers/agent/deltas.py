@@ -1,4 +1,4 @@
-"""Text of a reply as it arrives: sent to followers of the job, not stored."""
+"""Send the text of a reply to followers of the job as it arrives, without storing it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ EVERY_S: Final = 0.03
 
 
 class Deltas:
-    """The text of one reply on its way to the followers."""
+    """Sends the text of one reply to the followers."""
 
     def __init__(self, job_id: UUID, step: int, scrubber: Scrubber, *, is_silent: bool = False) -> None:
-        """With `is_silent` nothing is sent: followers must not see the text of another project's skill."""
+        """Send nothing if `is_silent`: followers must not see the text of another project's skill."""
         self._is_silent = is_silent
         self._job_id = job_id
         self._step = step

@@ -1,4 +1,7 @@
-"""The environment of a run besides its workspace: the web, the drive, MCP servers and the files of the inputs."""
+"""Provide the environment of a run in addition to its workspace.
+
+It consists of the web, the drive, MCP servers and the files of the inputs.
+"""
 
 from __future__ import annotations
 

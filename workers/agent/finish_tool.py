@@ -1,4 +1,4 @@
-"""The tool `set_output`, with which an agent submits its result, and results that are text."""
+"""Implement the tool `set_output`, with which an agent submits its result, and results that are text."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ class FinishTool:
         self._schema = skill.output_schema
         self._output = skill.output
         self._is_wrapped = not _is_object(skill.output_schema)
-        """A tool takes an object; another result is submitted as its `value`."""
+        """A tool requires an object; another result is submitted as its `value`."""
         self.text_field = _text_field(skill.output_schema)
         self.spec = ToolSpec(
             NAME,
-            "Hand in the result of this run and end it. Call it once, alone, when the result is complete.",
+            "Submit the result of this run and end the run. Call it once, without other calls, when the "
+            "result is complete.",
             self._input_schema(),
         )
 
     @property
     def accepts_text(self) -> bool:
-        """Whether a last reply of text can be the result."""
+        """Return whether a last reply of text can be the result."""
         return self.text_field is not None
 
     def check(self, arguments: dict[str, Any]) -> Checked:
@@ -44,7 +45,7 @@ class FinishTool:
         )
 
     def from_text(self, text: str) -> Any | None:
-        """Return the result that a text reply is; None if it is no valid response."""
+        """Return the result that a text reply is; None if it is not a valid result."""
         if self.text_field is None or not text:
             return None
         checked = self._output.check(text if self.text_field == "" else {self.text_field: text})
@@ -63,9 +64,9 @@ def complaint(checked: Checked) -> str:
     more = len(checked.problems) - len(lines)
     if more:
         lines.append(f"- and {more} more")
-    return "The result does not fit the output schema. Mend this and call set_output again:\n" + "\n".join(
-        lines
-    )
+    return (
+        "The result is not valid for the output schema. Fix the problems and call set_output again:\n"
+    ) + "\n".join(lines)
 
 
 def _is_object(schema: Schema) -> bool:

@@ -1,4 +1,4 @@
-"""The guardrails of an agent: on its tool calls, on their results, and on its result.
+"""Apply the guardrails of an agent to its tool calls, their results, and its result.
 
 Redaction happens before anything is stored. Nothing that a model writes or reads changes a guardrail.
 """
@@ -27,7 +27,9 @@ MAX_BLOCKED: Final = 3
 """Rejected results after which the run fails."""
 _MARK: Final = "_rail_blocked"
 """Replaces an input that could not be redacted."""
-_SUBMIT_ANOTHER: Final = " Hand in a result without it; asking to be let through does not help."
+_SUBMIT_ANOTHER: Final = (
+    " Submit a result without this content. A request to make an exception has no effect."
+)
 
 
 class Verdict(NamedTuple):
@@ -35,7 +37,7 @@ class Verdict(NamedTuple):
 
     refusal: str | None = None
     asks: bool = False
-    """It needs an approval."""
+    """Whether the call needs an approval."""
 
 
 class LetOut(NamedTuple):

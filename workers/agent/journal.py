@@ -1,4 +1,7 @@
-"""The journal of one run: returns stored steps, and stores new ones before the run continues."""
+"""Read and write the journal of one run.
+
+Stored steps are returned, and new ones are stored before the run continues.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class Finished(NamedTuple):
 
 
 class Cleared(NamedTuple):
-    """What was removed from a conversation before a request."""
+    """The results that were removed from a conversation before a request."""
 
     pointers: dict[str, str]
     """The replacement of each result, by the ID of its call."""

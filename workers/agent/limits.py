@@ -1,4 +1,4 @@
-"""The limits of a run, checked before something is spent."""
+"""Check the limits of a run before something is spent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEAST_OUTPUT_TOKENS: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may use in all its attempts together."""
+    """The limits of one run for all its attempts together."""
 
     steps: int
     timeout_s: float
@@ -40,12 +40,12 @@ class Budget:
 
     @property
     def elapsed_s(self) -> float:
-        """How long the run has lasted, without pauses between attempts."""
+        """Return how long the run has lasted, without pauses between attempts."""
         return self._earlier_s + time.monotonic() - self._started
 
     @property
     def remaining_s(self) -> float:
-        """How long it may still run."""
+        """Return how long it may still run."""
         return max(0.0, self.limits.timeout_s - self.elapsed_s)
 
     def check(self, step: int, *, tokens: int) -> None:

@@ -1,4 +1,7 @@
-"""The LLM client of a run: buys each reply once, within the budget, and stores it in the journal before it is used."""
+"""Request the replies of a run from a model.
+
+Each is paid once, within the budget, and stored before it is used.
+"""
 
 from __future__ import annotations
 

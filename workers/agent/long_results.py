@@ -1,4 +1,7 @@
-"""Results that are too long for a conversation: the full text is stored in the drive, and the model gets its start."""
+"""Shorten results that are too long for a conversation.
+
+The drive stores the full text, the model gets its start.
+"""
 
 from __future__ import annotations
 
@@ -56,8 +59,8 @@ async def _offloaded(full_text: str, text: str, call: ToolCall, workspace: Works
     try:
         path = await asyncio.to_thread(store_full_text, workspace, name, full_text)
     except OSError as error:
-        return f"{preview}\n[… {remaining:,} more characters; they could not be kept: {error.strerror}]"
-    return f"{preview}\n[… {remaining:,} more characters; the whole is in {path}]"
+        return f"{preview}\n[… {remaining:,} more characters; they could not be stored: {error.strerror}]"
+    return f"{preview}\n[… {remaining:,} more characters; full text: {path}]"
 
 
 def _write(workspace: Workspace, folders: tuple[str, ...], name: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The agent loop: a reply of the model, its tool calls, their results, until a result is accepted.
+"""Run the agent loop: a reply of the model, its tool calls, their results, until a result is accepted.
 
 A resumed run repeats the same steps with the replies and results in its journal, and continues from there. Other ends
 of a run are a `Stop` or a `Pause`.
@@ -21,16 +21,17 @@ MAX_NUDGES: Final = 2
 MAX_CUTS: Final = 5
 """Consecutive replies that are cut off."""
 CONTINUE: Final = (
-    "Your reply was cut off at its limit of tokens. Go on exactly where it stopped; a call of a tool that was not "
-    "whole has to be made again, in smaller pieces."
+    "Your reply was cut off at its token limit. Continue exactly where it stopped. Repeat a tool call that "
+    "was incomplete, in smaller parts."
 )
 SUBMIT: Final = (
-    "You ended without handing in a result. Call set_output with it now; if the task cannot be done, say so in the "
-    "fields of the result."
+    "You ended without submitting a result. Call set_output with the result now. If the task cannot be "
+    "done, explain why in the fields of the result."
 )
 MOVED: Final = (
-    "Note: this run was interrupted and goes on elsewhere. Files that you made or changed before this point are gone"
-    "{unless}, and so are processes that you started. Look what is there, and make again what you still need."
+    "Note: this run was interrupted and continues in another sandbox. Files that you created or changed "
+    "before this point are lost{unless}, and so are processes that you started. Check which files exist, "
+    "and create again what you still need."
 )
 CUT: Final = "max_tokens"
 PAUSED: Final = "pause_turn"

@@ -1,4 +1,4 @@
-"""The memory digest at the start of a run, if its skill requests it."""
+"""Add the memory digest at the start of a run, if its skill requests it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from workers.db_retry import DatabaseRetry
 from workers.llm.types import Block
 
 IDENTITY: Final = (
-    "# Identity of the inputs\n\nUnder these the memory knows the inputs of this job. Pass both to memory_search, and "
-    "to memory_put for what you learn about them. A record with `fresh: false` was made from other content.\n\n"
+    "# Identity of the inputs\n\nThese identify the inputs of this job in the memory. Pass both to "
+    "memory_search, and to memory_put for what you learn about them. A record with `fresh: false` was "
+    "created from other content.\n\n"
 )
 
 

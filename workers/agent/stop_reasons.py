@@ -1,19 +1,12 @@
-"""Exceptions that end a run without its result.
+"""Define the exceptions that end a run without its result.
 
-Stop
-├── OutOfSteps      step_limit
-├── OutOfTime       timeout
-├── OutOfTokens     token_limit
-├── ContextFull     context_full     the conversation does not fit into the model any more
-├── CostCapped      cost_capped      before a call that might exceed the cap
-├── Refused         refused          the model refused
-├── Truncated       truncated        replies were cut off repeatedly
-├── RailBlocked     rail_blocked     guardrails rejected its results
-└── NoOutput        no_output        the model ended without submitting a result
-Pause               the run continues later, with its journal
-├── WorkerDraining  drain            this worker drains
-├── ModelNotResponding       model_overloaded, model_unavailable
-├── ApprovalNeeded   approval
+Stop ├── OutOfSteps      step_limit ├── OutOfTime       timeout ├── OutOfTokens     token_limit ├──
+ContextFull     context_full     the conversation exceeds the context limit of the model ├── CostCapped
+cost_capped      before a call that might exceed the cap ├── Refused         refused          the model
+refused ├── Truncated       truncated        replies were cut off repeatedly ├── RailBlocked     rail_blocked
+guardrails rejected its results └── NoOutput        no_output        the model ended without submitting a
+result Pause               the run continues later, with its journal ├── WorkerDraining  drain            this
+worker drains ├── ModelNotResponding       model_overloaded, model_unavailable ├── ApprovalNeeded   approval
 └── WalletEmpty     wallet_empty
 """
 
@@ -61,8 +54,8 @@ class OutOfTime(Stop):
 
     def __init__(self, step: int, limit_s: float) -> None:
         super().__init__(
-            f"The agent ran longer than its limit of {limit_s:g} s: give it less to do, or raise `timeout_s` in "
-            "skill.yaml.",
+            f"The agent ran longer than its limit of {limit_s:g} s. Give it a smaller task, or raise "
+            "`timeout_s` in skill.yaml.",
             TimeoutEvent(kind=self.code, step=step, limit_s=limit_s),
         )
 
@@ -74,8 +67,8 @@ class OutOfTokens(Stop):
 
     def __init__(self, used: int, limit: int) -> None:
         super().__init__(
-            f"The agent used {used:,} tokens of the {limit:,} that it may. Raise `limits.tokens` in skill.yaml, or "
-            "give it less to read.",
+            f"The agent used {used:,} tokens, and its limit is {limit:,}. Raise `limits.tokens` in "
+            "skill.yaml, or let it read less.",
             LimitsEvent(kind=self.code, used=used, limit=limit),
         )
 
@@ -87,8 +80,8 @@ class ContextFull(Stop):
 
     def __init__(self, model: str, tokens: int, limit: int) -> None:
         super().__init__(
-            f"The conversation has about {tokens:,} tokens, and the model {model!r} takes {limit:,} with its reply. "
-            "Give the agent less to read at once, or name a model with a longer context.",
+            f"The conversation has about {tokens:,} tokens, and the model {model!r} accepts {limit:,} "
+            "including its reply. Let the agent read less, or use a model with a longer context.",
             LimitsEvent(kind=self.code, model=model, tokens=tokens, limit=limit),
         )
 
@@ -127,7 +120,7 @@ class Refused(Stop):
 
     def __init__(self, model: str) -> None:
         super().__init__(
-            f"The model {model!r} refused to go on. Look at its last reply, and at what the skill asks of it."
+            f"The model {model!r} refused to continue. Check its last reply, and the prompt of the skill."
         )
 
 
@@ -160,8 +153,8 @@ class NoOutput(Stop):
 
     def __init__(self, reminders: int) -> None:
         super().__init__(
-            f"The agent ended without calling set_output, though it was asked to {reminders} times. Say in the skill's "
-            "prompt what the result is."
+            f"The agent ended without calling set_output, although it was reminded {reminders} times. "
+            "Describe the result in the skill's prompt."
         )
 
 
@@ -196,7 +189,7 @@ class ApprovalNeeded(Pause):
     def __init__(self, approvals: Sequence[ApprovalRequest]) -> None:
         super().__init__("approval")
         self.approvals = tuple(approvals)
-        """That call, and later ones of the same reply that need an approval, too."""
+        """That call, and later ones of the same reply that also need an approval."""
 
 
 class WalletEmpty(Pause):

@@ -1,4 +1,4 @@
-"""The toolbox of one run: the tools that the model may call, with each call made once."""
+"""Provide the toolbox of one run: the tools that the model may call, with each call made once."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ log = logs.get(__name__)
 MAX_CONCURRENT_CALLS: Final = 3
 _LABEL: Final = {
     "type": "string",
-    "description": "What this call is for, in a few words, for people who follow the run.",
+    "description": "The purpose of this call in a few words, for users who follow the run.",
     "maxLength": MAX_LABEL_CHARACTERS,
 }
 INTERRUPTED: Final = (
-    "ERROR: the worker was lost while this call ran. Whether it took effect is not known: look, before you repeat "
-    "it."
+    "ERROR: the worker was lost while this call ran. It is unknown whether it took effect. Check this "
+    "before you repeat the call."
 )
-DENIED: Final = "A person denied it{reason}."
-NOT_APPROVED: Final = "Nobody agreed to it in time."
+DENIED: Final = "A user denied it{reason}."
+NOT_APPROVED: Final = "The approval expired."
 ANOTHER_EFFECT: Final = (
-    "The approval was for a tool of another server, or does not record for which one. Check which tools there are, and "
-    "call the one that is meant: it needs an approval of its own."
+    "The approval was for a tool of another server, or does not record the server. Check which tools are "
+    "available, and call the intended one, which needs a separate approval."
 )
 DO_NOT_RETRY: Final = (
-    "Do not call it again, and do not try to reach the same in another way. Go on without it, and say in the result "
-    "what was not done."
+    "Do not call it again, and do not try to achieve the same in another way. Continue without it, and "
+    "state in the result what was not done."
 )
-NOT_CALLED: Final = "ERROR: not made, since the result was handed in before it."
+NOT_CALLED: Final = "ERROR: not made, since the result was submitted before this call."
 
 
 @dataclass(slots=True)
@@ -144,7 +144,7 @@ class Toolbox:
             await self._respond(position, call, ToolResult(f"ERROR: {refusal}", ok=False), results)
             return
         results.is_finished, results.value = True, value
-        await self._respond(position, call, ToolResult("Taken. The run is over."), results)
+        await self._respond(position, call, ToolResult("Result accepted. The run is complete."), results)
 
     async def release_result(self, value: Any, step: int) -> tuple[Any, str | None]:
         """Return a result that was submitted as text, as the guardrails permit it, or why they reject it.
@@ -223,8 +223,8 @@ class Toolbox:
             result = ToolResult(f"ERROR: {error}", ok=False)
         except PurasError as error:
             result = ToolResult(f"ERROR: {error.detail}", ok=False, details={"code": error.code})
-        except Exception as error:  # noqa: BLE001 - a tool that breaks does not break the run: the model is told
-            log.warning("a tool broke", tool=call.name, job_id=call.job, error=scrub(repr(error)))
+        except Exception as error:  # noqa: BLE001 - a failing tool does not fail the run: the model receives the error
+            log.warning("tool failed", tool=call.name, job_id=call.job, error=scrub(repr(error)))
             result = ToolResult(f"ERROR: {type(error).__name__}: {error}", ok=False)
         result = await self._guard.result(
             call, replace(result, content=scrub(result.content)), self._workspace
@@ -237,11 +237,11 @@ class Toolbox:
             return f"there is no tool {call.name!r}. There are {', '.join([*self._tools, FINISH])}."
         names = self._names(call)
         if self._allowed and not self._allowed & {names[0]}:
-            return f"{names[0]!r} is not among the tools that this skill allows. Go on without it."
+            return f"{names[0]!r} is not among the tools that this skill allows. Continue without it."
         for name in names:
             maximum = self._limits.get(name)
             if maximum is not None and counts[name] > maximum:
-                return f"{name} may be called {maximum} times in a run, and was. Go on without it."
+                return f"{name} has reached its maximum of {maximum} calls in a run. Continue without it."
         return None
 
     def _names(self, call: ToolCall) -> tuple[str, ...]:

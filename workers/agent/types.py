@@ -1,4 +1,4 @@
-"""Types that the agent loop, its tools and the workspace share.
+"""Define the types that the agent loop, its tools and the workspace share.
 
 The loop passes a `ToolCall` and the `Workspace` of the run to a `Tool`, which returns a `ToolResult`. A tool raises
 `ToolError` for what the model can fix; other exceptions become error results, too, and do not fail the job.
@@ -29,7 +29,7 @@ class ToolCall:
     label: str = ""
     """The purpose that the model states for users."""
     concurrency: int = 1
-    """How many calls of the same tool are made concurrently, including this one."""
+    """The number of concurrent calls of the same tool, including this one."""
 
     @property
     def idempotency_key(self) -> str:
@@ -55,17 +55,17 @@ class ToolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a command ended."""
+    """The result of a command."""
 
     exit_code: int | None
-    """None if it did not end by itself."""
+    """None if the worker ended it."""
     output: str
     timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RanCell:
-    """How a Python cell ended."""
+    """The result of a Python cell."""
 
     end: str
     """`ok`, `error`, `interrupted`; `killed` and `died`: the kernel has ended."""
@@ -110,16 +110,16 @@ class Tool(Protocol):
 
     spec: ToolSpec
     is_read_only: bool
-    """May run concurrently with others, and again after a lost worker."""
+    """Whether it may run concurrently with others, and again after a lost worker."""
     is_idempotent: bool
-    """May run again after a lost worker, without a second effect."""
+    """Whether it may run again after a lost worker, without a second effect."""
     runs_alone: bool
-    """Must not run concurrently with another call of the reply."""
+    """Whether it must not run concurrently with another call of the reply."""
     confirm: bool
-    """A user has to approve each call."""
+    """Whether a user has to approve each call."""
 
     async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
-        """Do it.
+        """Make the call.
 
         Raises:
             ToolError: the call failed; the message says how to fix it.

@@ -1,4 +1,4 @@
-"""Events and receipt items of replies and tool calls."""
+"""Create the events and receipt items of replies and tool calls."""
 
 from __future__ import annotations
 

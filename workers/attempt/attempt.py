@@ -1,4 +1,4 @@
-"""One attempt of one job: what its steps need, and how it is ended from outside."""
+"""Represent one attempt of one job: what its steps need, and how it is ended from outside."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CALLS_AFTER_S: Final = 1.0
 
 
 class EndedBy(Enum):
-    """Why an attempt was ended from outside."""
+    """The reason why an attempt was ended from outside."""
 
     CANCEL = "cancel"
     DRAIN = "drain"
@@ -53,12 +53,12 @@ class Attempt:
         """Prepare an attempt.
 
         Args:
-            context: Of this worker process.
+            context: The context of this worker process.
             runners: By type of job.
             job_attempt: The job.
-            drives: Makes the folders of jobs that do not run in the live drive.
-            poll_children: Lets the worker claim jobs that the job has called.
-            graders: Grade results; without them none is graded.
+            drives: Creates the folders of jobs that do not run in the live drive.
+            poll_children: Lets the worker claim the subjobs of the job.
+            graders: Grade results; without them, results are not graded.
             host: Checks whether this host lacks resources that the job needed.
         """
         self.context = context
@@ -92,12 +92,12 @@ class Attempt:
 
     @property
     def may_have_children(self) -> bool:
-        """Whether the job can have called others by now: most functions end before they could."""
+        """Whether the job can have subjobs by now: most functions end before they could."""
         return self.job_attempt.type == "agentic" or time.monotonic() - self._created_at > CALLS_AFTER_S
 
     @property
     def span_events(self) -> Sequence[EncodedEvent]:
-        """The events of which spans are made, while tracing is on."""
+        """The events from which spans are derived, while tracing is on."""
         return self.recorder.span_events
 
     def end(self, by: EndedBy) -> None:
@@ -109,7 +109,7 @@ class Attempt:
                 self.task.cancel()
 
     def leave(self) -> None:
-        """Let an agent hand its run over before its next step, since this worker drains; functions continue."""
+        """Let an agent requeue its run before its next step, since this worker drains; functions continue."""
         self.leaving.set()
 
     def error_text(self, text: str) -> str:

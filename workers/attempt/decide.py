@@ -1,4 +1,4 @@
-"""What becomes of a job after an attempt: it ends, runs again, continues later or waits for users."""
+"""Decide what happens to a job after an attempt: it ends, runs again, continues later or waits for users."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from workers.host_resources import fault_of
 from workers.types import Postponed
 
 NOTHING_LEFT: Final = (
-    "Nothing was left for this job: it is paid from what is reserved for the job that called it. Raise "
-    "`limits.cost_usd` in that one's skill.yaml; a function reserves money only where that is written."
+    "No money was left for this job, which is paid from the reservation of the job that called it. Raise "
+    "`limits.cost_usd` in the skill.yaml of the calling skill; a function reserves money only if it sets "
+    "this limit."
 )
 
 
@@ -40,11 +41,11 @@ def end_of_interrupted(attempt: Attempt, *, ran_s: float) -> AttemptEnd:
 def failure_of(attempt: Attempt, error: Exception) -> AttemptResult | Lost:
     """Return the end of an attempt in which a step raised an error."""
     if isinstance(error, AttemptLost):
-        attempt.log.warning("files refused: the job runs elsewhere or has ended")
+        attempt.log.warning("files rejected: job runs on another worker or has ended")
         return Lost()
     if isinstance(error, PurasError):
         return AttemptResult("failed", error=attempt.error_text(error.detail), error_code=error.code)
-    attempt.log.error("fault of the worker", error=str(error), exc_info=error)
+    attempt.log.error("worker error", error=str(error), exc_info=error)
     fault = fault_of(error) if isinstance(error, OSError) else None
     return FAULT if fault is None else failed_with(fault)
 
@@ -52,7 +53,7 @@ def failure_of(attempt: Attempt, error: Exception) -> AttemptResult | Lost:
 def decide(
     attempt: Attempt, result: AttemptResult | Postponed | Lost, *, skill: Skill | None = None
 ) -> AttemptEnd:
-    """Return what becomes of the job after the result of its steps; `skill` is None if they did not get that far."""
+    """Return how the attempt ends after the result of its steps; `skill` is None if it was not loaded."""
     if isinstance(result, Lost):
         return result
     if isinstance(result, Postponed):
@@ -89,7 +90,7 @@ def _blame_host(attempt: Attempt, result: AttemptResult) -> AttemptResult:
     fault = attempt.host.why_failed(result.error_code, result.error)
     if fault is None:
         return result
-    attempt.log.error("the host has too little for this job", reason=fault.reason, code=result.error_code)
+    attempt.log.error("host lacks resources for this job", reason=fault.reason, code=result.error_code)
     return failed_with(fault)
 
 

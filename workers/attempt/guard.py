@@ -52,7 +52,9 @@ class SandboxChecks:
         """
         runtime, recorder = self.runtime, self.recorder
         if runtime is None:
-            raise SandboxUnavailable(f"This worker has no sandbox in which the rail {rail.name!r} could run.")
+            raise SandboxUnavailable(
+                f"This worker has no sandbox for the function of the guardrail {rail.name!r}."
+            )
         runtime.demand()
         file, _, function = str(rail.entrypoint).rpartition(":")
         entry = Entrypoint(self.assignment.entrypoint.skill_dir, file, "")
@@ -84,7 +86,7 @@ async def guard_inputs(
 ) -> Failure | Postponed | None:
     """Return why the job must not start now; None if its inputs pass.
 
-    The submit has applied the guardrails that need neither a user nor a sandbox.
+    The submission has applied the guardrails that need neither a user nor a sandbox.
     """
     skill, assignment = prepared.skill, prepared.assignment
     rails = [rail for rail in rails_at(skill.rails, "input") if rail.entrypoint or rail.action == "approve"]
@@ -110,9 +112,9 @@ def _stop_of(judgement: Judgement, decided: Decision | None) -> Failure | Postpo
     if decided is None:
         return Postponed("approval", approvals=(_approval_request(judgement),))
     if decided.status != "denied":
-        return _blocked(judgement.asks[0].rail, " Nobody agreed to it in time.")
+        return _blocked(judgement.asks[0].rail, " The approval expired.")
     reason = f": {decided.reason}" if decided.reason else ""
-    return _blocked(judgement.asks[0].rail, f" A person refused it{reason}.")
+    return _blocked(judgement.asks[0].rail, f" A user denied it{reason}.")
 
 
 def _blocked(rail: Rail, why: str = "") -> Failure:

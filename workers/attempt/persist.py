@@ -1,4 +1,4 @@
-"""Store how an attempt ended, while the database is unavailable as well."""
+"""Store the end of an attempt, with retries while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from workers.db_retry import GIVE_UP_S, DatabaseRetry
 async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_UP_S) -> None:
     """Store the end of an attempt and the events that are not stored yet.
 
-    An end that the database rejects becomes a fault of the worker. After `give_up_s` without a database nothing is
-    stored, and the lease of the worker lets the job run elsewhere. Raises nothing, whatever the database returns.
+    An end that the database rejects becomes an error of the worker. After `give_up_s` without a database
+    nothing is stored, and the lease of the worker lets the job run elsewhere. Raises nothing, whatever the
+    database returns.
     """
     attempt.is_storing = (
-        True  # were it ended from outside now, a finished job would run again and count as lost
+        True  # if it were ended from outside now, a finished job would run again and count as lost
     )
     events = await attempt.recorder.close()
     if isinstance(end, Lost):
@@ -35,9 +36,9 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
         for each, its_events in ((end, events), (FAULT, [])):
             try:
                 await _store(attempt, each, its_events, give_up_s)
-            except DBAPIError as error:  # it would reject that again; a deadlock counts as unavailable
+            except DBAPIError as error:  # a retry would also be rejected; a deadlock counts as unavailable
                 attempt.log.exception(
-                    "the database refused an end", end=outcome_of(each), error=error_summary(error)
+                    "database rejected the end of an attempt", end=outcome_of(each), error=error_summary(error)
                 )
             else:
                 return
@@ -52,20 +53,24 @@ async def _store(attempt: Attempt, end: Storable, events: Sequence[EncodedEvent]
         is_current = await _write_until_stored(attempt, end, events, give_up_s)
     except DatabaseUnavailable as error:
         attempt.log.error(
-            "end not stored: given up, its job is sent on", end=outcome, error=error_summary(error)
+            "end of attempt not stored: abandoned, the job runs on another worker",
+            end=outcome,
+            error=error_summary(error),
         )
         return
     if is_current:
         attempt.log.info(f"job {outcome}")
     else:
-        attempt.log.warning("end refused: the job runs elsewhere or has ended", end=outcome)
+        attempt.log.warning(
+            "end of attempt rejected: the job runs on another worker or has ended", end=outcome
+        )
 
 
 async def _write_until_stored(
     attempt: Attempt, end: Storable, events: Sequence[EncodedEvent], give_up_s: float
 ) -> bool:
     """Return whether the attempt was the running one; its number makes a second write harmless."""
-    retry = DatabaseRetry("end not stored yet", give_up_s=give_up_s, log=attempt.log)
+    retry = DatabaseRetry("end of attempt not stored yet", give_up_s=give_up_s, log=attempt.log)
     while True:
         async with retry:
             if isinstance(end, AttemptResult):

@@ -44,7 +44,8 @@ from workers.types import Assignment, Entrypoint, RunLimits
 
 MAX_CACHED = 256
 USAGE_S = 5.0
-"""For how long the usage of a drive is not read again: for as long a job may be rejected after space was freed."""
+"""The time for which the usage of a drive is cached: a job may be rejected for this time after space was
+freed."""
 _usage_cache: dict[UUID, tuple[float, Usage]] = {}
 _secrets_cache: dict[tuple[UUID, UUID, str], JobSecrets] = {}
 
@@ -53,7 +54,7 @@ TOKEN_SLACK = timedelta(minutes=5)
 
 
 class _Read(NamedTuple):
-    """What the database says of a job beyond its claim."""
+    """The data of a job in addition to its claim."""
 
     deployed: DeployedSkill
     secrets: JobSecrets
@@ -67,7 +68,7 @@ async def prepare(attempt: Attempt) -> Prepared:
     """Gather what the attempt needs, with a folder of its own if it does not run in the live drive.
 
     Raises:
-        PurasError: something of it is gone, or the job must not start; the text says why.
+        PurasError: a part of it does not exist any more, or the job must not start; the message says why.
     """
     job_attempt = attempt.job_attempt
     with spans.span("prepare"):
@@ -82,7 +83,7 @@ async def prepare(attempt: Attempt) -> Prepared:
 
 
 def release_drive(attempt: Attempt, prepared: Prepared | None) -> None:
-    """Remove the attempt's own folder, if it has one, and note which of its files are stored."""
+    """Remove the attempt's own folder, if it has one, and record which of its files are stored."""
     if prepared is not None and prepared.staged_drive is not None and attempt.drives is not None:
         attempt.pushed = prepared.staged_drive.stored_paths
         attempt.drives.release(prepared.staged_drive)
@@ -203,7 +204,7 @@ async def _drive(
     if live is not None:
         return live, None
     if drives is None:
-        raise RuntimeError("This job needs a drive of its own, and this worker makes none for its jobs.")
+        raise RuntimeError("This job needs a staged drive, and this worker does not create any.")
     staged = await drives.make(job_attempt, skill, owner_uid=uid, max_bytes=limits.disk_mb << 20)
     return staged.folder, staged
 
@@ -211,7 +212,7 @@ async def _drive(
 async def _overfull_drive(
     context: AppContext, job_attempt: JobAttempt, drive_usage: Usage
 ) -> OverfullDrive | None:
-    """Return the live drive if earlier jobs have overfilled it."""
+    """Return the live drive if it exceeds its quota."""
     if not drive_usage.is_over:
         return None
     drive_usage.require_not_far_over()
@@ -219,7 +220,7 @@ async def _overfull_drive(
 
 
 async def _usage(session: AnySession, context: AppContext, job_attempt: JobAttempt) -> Usage:
-    """Return what the drive holds, at most `USAGE_S` old."""
+    """Return the usage of the drive, at most `USAGE_S` old."""
     until, cached = _usage_cache.get(job_attempt.project_id, (0.0, None))
     if cached is None or until < time.monotonic():
         cached = await usage.read(session, context.settings.quotas, job_attempt.project_id)

@@ -1,4 +1,4 @@
-"""One attempt of one job, from its claim to its stored end. Each step is in the module of its name."""
+"""Run one attempt of one job, from its claim to its stored end. Each step is in the module of its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Conditions for the start of a job: money, and an approval that could not be requested at submission."""
+"""Check the conditions for the start of a job.
+
+They are credit, and an approval that could not be requested at submission.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from workers.types import Failure, Measured, Postponed
 
 WALLET_RETRY_S: Final = 5.0
 TOO_SMALL: Final = (
-    "The wallet holds less than what this run may cost with the price of its listing, so it did not begin and cost "
-    "nothing. Top the wallet up, or lower `limits.cost_usd`, and replay it."
+    "The balance is less than the maximum cost of this run including the price of its listing, so the run "
+    "did not start and cost nothing. Add credit, or lower `limits.cost_usd`, and replay the job."
 )
 
 
@@ -55,7 +58,7 @@ async def require_approval(attempt: Attempt, prepared: Prepared) -> Failure | Po
         return Postponed("approval", approvals=(request,))
     if decided.status == "approved":
         return None
-    why = "no user approved it in time"
+    why = "the approval expired"
     if decided.status == "denied":
         why = f"a user rejected it{f': {decided.reason}' if decided.reason else ''}"
     return Failure(

@@ -28,14 +28,15 @@ from workers.types import Failure, Outcome, Postponed
 
 SNIFFED_BYTES = 4096
 MAX_LISTED = 10_000
-"""Paths of one result that are checked, so that a result with a million of them delays no other job."""
+"""Maximum paths of one result that are checked, so that a result with many paths does not delay other
+jobs."""
 
 
 async def output_files(storage: Storage, project_id: UUID, skill: Skill, result: Any) -> list[dict[str, Any]]:
     """Return the files of a checked result, each once, as `{name, drive_path, size_bytes, mime, version}`.
 
     Raises:
-        StorageUnavailable: the storage did not answer which of them exist.
+        StorageUnavailable: the storage did not return which of them exist.
     """
     found: dict[str, dict[str, Any]] = {}
     for path, name in _first_names(named_files(skill.output_schema, result)).items():
@@ -50,7 +51,10 @@ async def output_files(storage: Storage, project_id: UUID, skill: Skill, result:
 
 
 def _first_names(named: Iterable[NamedFile]) -> dict[str, str]:
-    """Return each path with the first value that names it; a text that only may be a file is no output."""
+    """Return each path with the first value that names it.
+
+    Text that only looks like a path is not an output.
+    """
     names: dict[str, str] = {}
     for file in named:
         if file.is_certain and file.drive_path is not None:
@@ -79,7 +83,7 @@ log = logs.get(__name__)
 
 PAUSE_S: Final = 2.0
 GIVE_UP_S: Final = 120.0
-"""How long a result waits in the worker for a storage or a database that is unavailable."""
+"""The time for which a result waits in the worker for an unavailable storage or database."""
 
 
 async def store_files(
@@ -101,7 +105,9 @@ async def store_files(
     try:
         value, files = await _store(attempt, prepared, outcome.value, recorder)
     except PurasError as problem:
-        error = attempt.error_text(f"The job ended well, but its files were not stored: {problem.detail}")
+        error = attempt.error_text(
+            f"The job returned a result, but its files were not stored: {problem.detail}"
+        )
         return AttemptResult(
             "failed", result=outcome.value, error=error, error_code=problem.code, usage=usage, used=used
         )
@@ -126,7 +132,7 @@ async def _store(
         except (StorageUnavailable, *DatabaseUnavailable):
             if time.monotonic() > deadline:
                 raise
-            log.warning("files of a job not stored yet; trying again", job_id=str(attempt.job_attempt.job_id))
+            log.warning("files of a job not stored yet; retrying", job_id=str(attempt.job_attempt.job_id))
         await asyncio.sleep(PAUSE_S)
 
 
@@ -144,4 +150,4 @@ async def _store_changes(attempt: Attempt, prepared: Prepared, value: Any, recor
 def _omitted_text(found: Changes) -> str:
     more = found.count_omitted - len(found.omitted)
     tail = f" and {more} more" if more else ""
-    return f"Not kept of ./drive: {', '.join(found.omitted)}{tail}."
+    return f"These files of ./drive were not stored: {', '.join(found.omitted)}{tail}."

@@ -1,4 +1,4 @@
-"""The spans of one attempt, in the trace of the request that submitted its job."""
+"""Record the spans of one attempt, in the trace of the request that submitted its job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backend.execution.jobs.attempts.claim import JobAttempt
 
 @contextmanager
 def attempt(job_attempt: JobAttempt, *, claim_started_ns: int) -> Iterator[Span]:
-    """Open a span for all that the attempt does, and record spans for the time that the job was queued before."""
+    """Open a span for the attempt, and record spans for the time in the queue."""
     attributes: dict[str, Attribute] = {
         "puras.job.id": str(job_attempt.job_id),
         "puras.project.id": str(job_attempt.project_id),

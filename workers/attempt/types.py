@@ -1,4 +1,7 @@
-"""What the steps of an attempt pass to each other: what it needs, and the end that `persist` stores."""
+"""Define what the steps of an attempt pass to each other.
+
+These are the requirements of the attempt, and the end that `persist` stores.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ class Prepared:
     overfull_drive: OverfullDrive | None = None
     """The live drive if it exceeds its quota: the job must not make it larger."""
     case: Case | None = None
-    """The case of a suite of evals that the job runs."""
+    """The case of an eval suite that the job runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class Requeued:
     reason: str
     not_before: datetime | None = None
     error_code: str | None = None
-    """Of the failure after which the job runs again; None if it continues where it stopped."""
+    """The error code after which the job runs again; None if it continues where it stopped."""
     is_retry: bool = False
-    """It counts as a retry of the skill's own rule, and starts without the journal of this attempt."""
+    """Whether it counts as a retry of the skill's own rule, and starts without the journal of this
+    attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +56,14 @@ class AwaitingApproval:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The job runs elsewhere or has ended: nothing of this attempt is stored."""
+    """The job runs on another worker or has ended: nothing of this attempt is stored."""
 
 
 AttemptEnd = AttemptResult | Requeued | AwaitingApproval | Lost
 
 FAULT: Final = AttemptResult(
     "failed",
-    error="The worker could not run this job or store its result. The operator finds the cause in its log.",
+    error="The worker could not run this job or store its result. The log of the worker contains the cause.",
     error_code="internal_error",
 )
 
@@ -74,8 +78,8 @@ def outcome_of(end: AttemptEnd) -> str:
     if isinstance(end, AttemptResult):
         return end.status
     if isinstance(end, Requeued):
-        return "handed over" if end.error_code is None else "queued again"
-    return "lost" if isinstance(end, Lost) else "waits for people"
+        return "requeued by drain" if end.error_code is None else "requeued"
+    return "lost" if isinstance(end, Lost) else "awaiting approval"
 
 
 def error_code_of(end: AttemptEnd) -> str | None:

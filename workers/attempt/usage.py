@@ -1,4 +1,4 @@
-"""What an attempt has used: as numbers for its job, and as a priced line item."""
+"""Return what an attempt has used: as numbers for its job, and as a priced line item."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check the result of a run against the output schema of its skill."""
+"""Validate the result of a run against the output schema of its skill."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def validate(skill: Skill, outcome: Outcome | Postponed) -> Outcome | Postponed:
     if not checked.problems:
         return Success(checked.value, outcome.measured)
     first = checked.problems[0]
-    message = f"The result does not fit the skill's output_schema: {first.path}: {first.message}"
+    message = f"The result is not valid for the skill's output_schema: {first.path}: {first.message}"
     return Failure("bad_output", message, outcome.measured)

@@ -1,1 +1,4 @@
-"""Staged drives, for drives that are not on this host: a job works on a copy, and its changes are stored."""
+"""Provide staged drives for drives that are not on this host.
+
+A job works on a copy, and its changes are stored.
+"""

@@ -1,4 +1,4 @@
-"""Change tracking: measures a drive after jobs have run in it, and records which job wrote which file.
+"""Track changes: measure a drive after jobs have run in it, and record which job wrote which file.
 
 No job waits for it. The writer of a file follows from the kernel's timestamps: it is the only job that ran at that
 time, or the only one of them that names the file in its outputs. If there are several, all are recorded; if there are
@@ -34,15 +34,15 @@ from backend.storage.paths import DrivePath, is_component
 log = logs.get(__name__)
 
 MIN_PAUSE_S: Final = 5.0
-"""Minimum pause between two checks of a drive,"""
+"""Minimum pause between two checks of a drive."""
 _SHARE: Final = 20
-"""and the pause after a check as a multiple of its duration."""
+"""The pause after a check, as a multiple of its duration."""
 MAX_ATTEMPTS: Final = 8
 """Attempts at a check, with pauses that double: twenty minutes in total."""
 MAX_WRITERS: Final = 5
 """If more jobs may have written a file, no writer is recorded."""
 _MAX_FILES: Final = 10_000
-"""Changed files of one check; of more, no writers are recorded."""
+"""Maximum changed files of one check; if there are more, no writers are recorded."""
 _MAX_JOBS: Final = 2_000
 _SLACK_S: Final = 1.0
 """The maximum difference of timestamps of the kernel and of the database after their clocks were compared."""
@@ -108,7 +108,7 @@ class ChangeTracker:
         due.since = min(due.since, started)
         due.pushed += [(job_id, path) for path in pushed]
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run(), name="looks at drives")
+            self._task = asyncio.get_running_loop().create_task(self._run(), name="drive checks")
 
     async def close(self) -> None:
         """Stop checking."""
@@ -122,7 +122,7 @@ class ChangeTracker:
             await asyncio.sleep(max(0.5, self._not_before.get(project_id, 0.0) - time.monotonic()))
             due, started = self._due.pop(project_id), time.monotonic()
             is_done = False
-            with background_tasks.log_and_continue("looks at drives", project_id=str(project_id)):
+            with background_tasks.log_and_continue("drive checks", project_id=str(project_id)):
                 is_done = await self._try_check(project_id, due)
             if not is_done:
                 self._retry_later(project_id, due)
@@ -137,7 +137,7 @@ class ChangeTracker:
             await self.check(project_id, due.since, due.pushed)
         except (SQLAlchemyError, OSError, PurasError) as error:
             log.warning(
-                "a drive was not looked at",
+                "drive not checked",
                 project_id=str(project_id),
                 error=type(error).__name__,
                 is_last=due.attempts == MAX_ATTEMPTS,
@@ -182,7 +182,10 @@ class ChangeTracker:
             await provenance.put_all(session, project_id, rows)
 
     async def _windows(self, project_id: UUID, since: float) -> list[Window]:
-        """Return when each job may have written, by the clock of this host; none if there are too many jobs."""
+        """Return when each job may have written, in the time of this host.
+
+        The result is empty if there are too many jobs.
+        """
         async with self._context.database.read_session() as session:
             before_query = time.time()
             clock: datetime = (await session.execute(_CLOCK)).scalar_one()

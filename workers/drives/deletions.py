@@ -1,4 +1,4 @@
-"""Files that a job has deleted with the kit, taken from its events."""
+"""Collect the files that a job has deleted with the kit, from its events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from workers.types import Recorder
 
 
 class Deletions:
-    """A recorder that forwards all events to another one, and notes deletions."""
+    """A recorder that forwards all events to another one, and collects deletions."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.paths: set[DrivePath] = set()
@@ -23,4 +23,4 @@ class Deletions:
             try:  # too many are rejected later
                 self.paths.add(parse_drive_path(f"drive/{event.path}"))
             except BadDrivePath:
-                return  # the kit would not have sent it
+                return  # the kit does not send such paths

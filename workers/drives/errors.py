@@ -1,4 +1,4 @@
-"""Errors of the files of a job whose drive is in object storage."""
+"""Define the errors of the files of a job whose drive is in object storage."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class InputFileChanged(Conflict):
 
     code = "input_file_changed"
     message = (
-        "The file {path!r} that the inputs name was changed or deleted after the job was submitted, and the API key "
-        "of the job may read that version alone. Upload the file again and submit a new job, or give the key the "
-        "scope 'drive:read'."
+        "The file {path!r} that the inputs name was changed or deleted after the job was submitted, and the "
+        "API key of the job may read only that version. Upload the file again and submit a new job, or give "
+        "the key the scope 'drive:read'."
     )
     path: str
 
@@ -26,8 +26,8 @@ class InputFilesTooLarge(TooLarge):
 
     code = "input_files_too_large"
     message = (
-        "The files that the inputs name have {used_bytes:,} bytes together, and a job may hold {limit_bytes:,}. Name "
-        "fewer or smaller files."
+        "The files that the inputs name have {used_bytes:,} bytes in total; the limit of a job is "
+        "{limit_bytes:,}. Name fewer or smaller files."
     )
     used_bytes: int
     limit_bytes: int
@@ -37,7 +37,10 @@ class InputFilesTooMany(TooLarge):
     """The inputs name more files than a job can fetch."""
 
     code = "input_files_too_many"
-    message = "The inputs name more than {most:,} files. Name fewer: a job gets others with puras.drive.fetch(name)."
+    message = (
+        "The inputs name more than {most:,} files. Name fewer files; a job can fetch others with "
+        "puras.drive.fetch(name)."
+    )
     most: int
 
 
@@ -45,5 +48,5 @@ class ChangedFilesTooMuch(TooLarge):
     """The job changed more files in its drive than can be stored."""
 
     code = "changed_files_too_much"
-    message = "The job left {what} in ./drive. Nothing of it was kept: write less."
+    message = "The job left {what} in ./drive, and none of them were stored. Write less."
     what: str = field(in_body=False)

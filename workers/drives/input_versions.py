@@ -1,4 +1,4 @@
-"""Checks of files that the submitter of a job could name only in one version: they must still have it."""
+"""Check that input files still have the version that the submitter of the job was allowed to read."""
 
 from __future__ import annotations
 

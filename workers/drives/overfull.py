@@ -1,4 +1,4 @@
-"""Jobs in a live drive that exceeds its quota: they run, so that they can free space, and must not use more.
+"""Run jobs in a live drive that exceeds its quota: they may free space, and must not use more.
 
 The drive is measured when a job starts, at intervals, and after its end; what was written until then stays. Jobs of one
 project share the drive: if any of them makes it larger, all of them fail.
@@ -21,7 +21,7 @@ from workers.types import Failure, Measured, Outcome, Postponed, Success
 
 TICK_S: Final = 0.2
 _SHARE: Final = 20
-"""A measurement that took a second is repeated after twenty."""
+"""The pause after a measurement, as a multiple of its duration."""
 
 
 @dataclass(frozen=True, slots=True)

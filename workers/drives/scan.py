@@ -1,7 +1,7 @@
-"""Scan of an untrusted folder that a job has written to: no link is followed, and everything is counted.
+"""Scan an untrusted folder that a job has written to: no link is followed, and everything is counted.
 
-The processes of the job have ended before. Unreadable entries, and those that are no plain files, are omitted and
-reported.
+The processes of the job have ended before. Unreadable entries, and those that are not regular files, are
+omitted and reported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.storage.tree_walk import open_file_in, open_folder_in, opened_folde
 from workers.drives.errors import ChangedFilesTooMuch
 
 MAX_FILES: Final = 10_000
-"""Of one job: each costs a storage request."""
+"""Maximum of one job: each file needs a storage request."""
 _MAX_ENTRIES: Final = 100_000
 _MAX_SHOWN: Final = 20
 
@@ -39,18 +39,18 @@ class Stamp(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What a job has changed."""
+    """The changes of a job."""
 
     files: dict[DrivePath, int] = field(default_factory=dict)
     """Sizes of new and changed files."""
     present: set[DrivePath] = field(default_factory=set)
-    """All plain files, changed or not."""
+    """All regular files, changed or not."""
     omitted: list[str] = field(default_factory=list)
     """Entries that cannot be stored, with the reason; only the first ones."""
     count_omitted: int = 0
 
     def omit(self, path: DrivePath, name: str, reason: str) -> None:
-        """Note an entry that is not stored."""
+        """Record an entry that is not stored."""
         self.count_omitted += 1
         if len(self.omitted) < _MAX_SHOWN:
             full_name = f"{path}/{name}" if path.parts else name
@@ -87,14 +87,14 @@ def open_changed(folder: Path, path: DrivePath) -> int:
     """Return a descriptor of a changed file; the caller closes it.
 
     Raises:
-        OSError: it does not exist any more, or is no plain file.
+        OSError: it does not exist any more, or is not a regular file.
     """
     with opened_folder(folder, path.folder.parts) as parent:
         return open_file_in(parent, path.name)
 
 
 def _files(folder: int, at: DrivePath, found: Changes) -> Iterator[tuple[DrivePath, os.stat_result | None]]:
-    """Yield every plain file below a folder with its status, and every folder without one."""
+    """Yield every regular file below a folder with its status, and every folder without one."""
     with os.scandir(folder) as listing:
         names = sorted(entry.name for entry in _limited(listing))
     for name in names:
@@ -127,9 +127,9 @@ def _below(parent: int, path: DrivePath, found: Changes) -> Iterator[tuple[Drive
 
 def _why_not(path: DrivePath, status: os.stat_result) -> str | None:
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        return "no plain file: links, pipes and devices are not kept"
+        return "not a regular file: links, pipes and devices are not stored"
     if not is_component(path.name):
-        return "not a name that a drive can have"
+        return "the name is not valid in a drive"
     if len(path.parts) > MAX_DEPTH or len(str(path).encode()) > MAX_PATH_BYTES:
         return "its path is too long"
     return None

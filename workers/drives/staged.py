@@ -1,8 +1,9 @@
-"""Staged drives: a folder of a job instead of a remote drive, filled before the job, and stored after it.
+"""Manage staged drives.
 
-The changes of a job that succeeds are stored under the number of its attempt: before each object appears in the
-storage, the database confirms that the attempt is still the running one. A job that fails, is cancelled or lost changes
-nothing. Of two jobs that write the same file, the one that ends last wins.
+A staged drive is a folder that a job uses instead of a remote drive. It is filled before the job and stored
+after it. The changes of a job that succeeds are stored under the number of its attempt: before each object
+appears in the storage, the database confirms that the attempt is still the running one. A job that fails, is
+cancelled or lost changes nothing. Of two jobs that write the same file, the one that ends last wins.
 
 A run of a listing of another project always has a staged drive: it contains the files that the caller's inputs name,
 and its results go to a separate folder in the caller's drive.
@@ -49,9 +50,10 @@ Counted = dict[DrivePath, int | None]
 async def reserved(
     drives: Drives, project_id: UUID, counted: Counted, new_sizes: Mapping[DrivePath, int | None]
 ) -> AsyncIterator[None]:
-    """Room for the files as they are wanted; in the end that of the files as the block has `counted` them.
+    """Reserve space for the requested files.
 
-    Changes that make a drive smaller are always allowed, also if it exceeds its quota.
+    In the end, the space is corrected to that of the files that the block has `counted`. Changes that make a drive
+    smaller are always allowed, also if it exceeds its quota.
 
     Raises:
         DriveQuotaReached: the drive would exceed its quota.
@@ -82,7 +84,7 @@ def _total(counted: Mapping[DrivePath, int | None]) -> DriveSize:
 MAX_PATH_CHARACTERS: Final = 1_100
 _CHUNK_BYTES: Final = 1 << 20
 _MAX_CONCURRENT: Final = 4
-"""Files of one job that are transferred concurrently."""
+"""Maximum files of one job that are transferred concurrently."""
 _IS_RUNNING: Final = text(
     "select 1 from jobs where project_id = :project_id and id = :job_id and attempt = :attempt "
     "and status = 'running' and cancel_requested_at is null"
@@ -102,7 +104,7 @@ class StagedDrive:
     before: dict[DrivePath, Stamp] = field(default_factory=dict)
     """The fetched files, with their stamps."""
     pushed: set[DrivePath] = field(default_factory=set)
-    """The files that are stored already: a repeated attempt continues with the others."""
+    """The files that are already stored: a repeated attempt continues with the others."""
     counted: Counted = field(default_factory=dict)
     """The counted sizes of the files that are stored."""
 
@@ -271,7 +273,10 @@ class StagedDrives:
         return entries
 
     async def _allowed(self, job_attempt: JobAttempt, paths: set[DrivePath]) -> set[DrivePath]:
-        """Of these, what a guest may have: whatever its own code has put into the inputs of what it calls, no more."""
+        """Return those of the files that a run of a listing may read.
+
+        These are only those that its own code has put into the inputs of its calls.
+        """
         if job_attempt.publisher_id is None:
             return paths
         async with self._database.read_session() as session:
@@ -284,7 +289,7 @@ class StagedDrives:
         try:
             source = await self._storage.open_read(drive.project_id, path)
         except DriveFileMissing:
-            return  # it was deleted meanwhile
+            return  # it was deleted in the meantime
         try:
             descriptor = await to_thread(_create, drive.folder, path, owner_uid)
             try:
@@ -329,7 +334,7 @@ class StagedDrives:
         size_bytes: int,
         still_wanted: StillWanted,
     ) -> None:
-        """Store a file where the drives are folders of this host."""
+        """Store a file if drives are folders of this host."""
         async with self._storage.receive() as incoming:
             at = 0
             while at < size_bytes and (
@@ -385,7 +390,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 async def _each(work: Sequence[Awaitable[None]]) -> None:
-    """Await all, a few concurrently; the first error cancels the rest."""
+    """Await all, a few of them concurrently; the first error cancels the rest."""
     slots = asyncio.Semaphore(_MAX_CONCURRENT)
 
     async def one(each: Awaitable[None]) -> None:

@@ -1,1 +1,1 @@
-"""Guardrails of running jobs: redaction of what is recorded, and checks that are functions of the bundle."""
+"""Apply guardrails to running jobs: redact recorded text, and run checks that are functions of the bundle."""

@@ -1,6 +1,7 @@
-"""Guardrails whose check is a function of the bundle: `check(value, on, tool)` returns whether a value may pass.
+"""Run guardrails whose check is a function of the bundle.
 
-The function runs in the sandbox, as the skill's own code does. Any error blocks the value, a timeout as well.
+`check(value, on, tool)` returns whether a value may pass. The function runs in the sandbox, as the skill's
+own code does. Any error blocks the value, a timeout as well.
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ class Checks(Protocol):
 async def judged_with_checks(
     rails: Sequence[Rail], value: Any, where: RailPoint, checks: Checks, *, tool: str | None = None
 ) -> Judgement:
-    """Return what all the guardrails decide: the functions receive what the others have left."""
+    """Return the decisions of all guardrails.
+
+    The functions receive the value that the others have redacted.
+    """
     judgement = await judge(rails, value)
     for rail in rails:
         if rail.entrypoint is None or judgement.blocked is not None:
@@ -47,7 +51,7 @@ async def _checked(rail: Rail, arguments: dict[str, Any], checks: Checks) -> Dec
             return Decided(rail, "block", {}, "too_large")
         outcome = await checks.run(rail, arguments)
     except Exception as error:  # noqa: BLE001 - fail closed, whatever it is
-        log.warning("the check of a rail broke, and blocks", rail=rail.name, error=type(error).__name__)
+        log.warning("guardrail check failed and blocks the value", rail=rail.name, error=type(error).__name__)
         return Decided(rail, "block", {}, "broken")
     if isinstance(outcome, Failure):
         return Decided(rail, "block", {}, _FAILED.get(outcome.code, "broken"))

@@ -1,4 +1,4 @@
-"""Redact events, logs and errors of a job by its skill's guardrails on outputs and on what tools return."""
+"""Redact events, logs and errors of a job by its skill's guardrails on outputs and tool results."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ FINISH: Final = "set_output"
 
 
 class EventRedactor:
-    """Redacts what is recorded of a job as the guardrails of its skill redact or stop it in results."""
+    """Redacts recorded text of a job as the guardrails of its skill redact or block it in results."""
 
     def __init__(self, skill: Skill) -> None:
         stopping = [rail for rail in rails_at(skill.rails, "output") if rail.action != "flag"]
         self._masks = [rail for rail in stopping if _can_mask(rail)]
         self._withholds = len(self._masks) < len(stopping)
-        """A guardrail cannot redact, only block: nothing that may become the result is recorded."""
+        """A guardrail can only block, not redact: nothing that may become the result is recorded."""
         self._log_masks = [*self._masks]
         """Guardrails that also apply to the output of tools, which the model does not get either."""
         for rail in rails_at(skill.rails, "retrieval"):
@@ -55,7 +55,7 @@ class EventRedactor:
 
     @property
     def lines_of_a_match(self) -> int:
-        """How many lines one match can cover: a phrase may have a line break between any two of its words."""
+        """The maximum lines of one match: a phrase may have a line break between any two of its words."""
         phrases = [phrase.split() for rail in self._log_masks for phrase in rail.words]
         return max((len(words) for words in phrases), default=1)
 
@@ -93,7 +93,7 @@ class Lines:
         """Complete lines, redacted, which may start a match that continues."""
 
     def feed(self, chunk: str) -> str:
-        """Return what can be recorded by now."""
+        """Return the text that can be recorded now."""
         if not self._redactor.is_needed:
             return chunk
         text = self._partial + chunk

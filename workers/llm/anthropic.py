@@ -1,4 +1,4 @@
-"""Models behind an endpoint of the Messages API, such as Claude.
+"""Call models at an endpoint of the Messages API, such as Claude.
 
 Replies are streamed and returned complete; each retry is reported, and their number is limited.
 """
@@ -34,7 +34,7 @@ _FAULTS = (
 
 
 class Closes(Protocol):
-    """Something to close with a model."""
+    """A resource to close with a model."""
 
     async def aclose(self) -> None:
         """Close it."""
@@ -60,7 +60,7 @@ class MessagesModel:
 
     @property
     def label(self) -> Label:
-        """Empty: it is a language model."""
+        """Return the empty text: it is a language model."""
         return ""
 
     async def reply(
@@ -75,10 +75,10 @@ class MessagesModel:
                 fault = fault_of(error, self.entry, is_own_key=self.margin.is_own_key)
             wait_s = self._wait_s(fault, attempt)
             retry = Retry(fault.reason, fault.status, self.slug, attempt, self.retry_policy.attempts, wait_s)
-            log.info("model call will be repeated", **retry._asdict())
+            log.info("model call failed; retrying", **retry._asdict())
             on_retry(retry)
             await asyncio.sleep(wait_s)
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
     async def count(self, prompt: Prompt) -> int | None:
         """Return the maximum tokens of the prompt by the count of the upstream; None if it does not report it."""

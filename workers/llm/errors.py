@@ -1,4 +1,4 @@
-"""Errors of language models."""
+"""Define the errors of language models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class ModelOverloaded(Unavailable):
     def __init__(self, model: str, retry_after_s: float, *, tries: int = 1) -> None:
         seconds = max(1, math.ceil(retry_after_s))
         super().__init__(
-            f"The model {model!r} is busy and did not answer in {tries} tries. It is worth a try in {seconds} s.",
+            f"The model {model!r} is overloaded and did not respond in {tries} attempts. Retry in {seconds} "
+            "s.",
             retry_after_s=seconds,
             model=model,
             tries=tries,
@@ -29,8 +30,8 @@ class ModelUnavailable(Unavailable):
 
     code = "model_unavailable"
     message = (
-        "The model {model!r} cannot be reached after {tries} tries: {reason}. Check the address and the network of "
-        "its provider, or name another model."
+        "The model {model!r} is unavailable after {tries} attempts: {reason}. Check the URL and the network "
+        "of its provider, or use another model."
     )
     model: str
     reason: str = field(in_body=False)
@@ -46,10 +47,11 @@ class ModelKeyMissing(Conflict):
     model: str
 
     def describe(self) -> str:
+        """Return the message."""
         family = self.model.partition("/")[0]
         return (
-            f"There is no key for the model {self.model!r}. Bring one with PUT /v1/providers/{family}, or name a "
-            "model of another family; GET /v1/providers tells which have a key."
+            f"There is no key for the model {self.model!r}. Add one with PUT /v1/providers/{family}, or use "
+            "a model of another family. GET /v1/providers lists the families with a key."
         )
 
 
@@ -61,12 +63,12 @@ class ModelKeyRefused(PaymentRequired):
     def __init__(self, model: str, status: int, *, is_own: bool) -> None:
         family = model.partition("/")[0]
         hint = (
-            f"Set a valid one with PUT /v1/providers/{family}, or delete yours."
+            f"Set a valid one with PUT /v1/providers/{family}, or delete the key of the project."
             if is_own
-            else "Ask the operator of this instance for a valid one, or bring your own."
+            else "Ask the operator of this instance for a valid one, or add a key to the project."
         )
         super().__init__(
-            f"The provider of {model!r} does not accept the key (HTTP {status}). {hint}", model=model
+            f"The provider of {model!r} rejected the API key (HTTP {status}). {hint}", model=model
         )
 
 
@@ -84,8 +86,8 @@ class PromptTooLong(TooLarge):
 
     code = "prompt_too_long"
     message = (
-        "The conversation does not fit into {model!r}, which takes {context_tokens:,} tokens. Give less at once, or "
-        "name a model with a longer context."
+        "The conversation exceeds the context of {model!r}, which is {context_tokens:,} tokens. Use a "
+        "shorter conversation, or a model with a longer context."
     )
     model: str
     context_tokens: int
@@ -96,7 +98,7 @@ class RecordingMissing(Missing):
 
     code = "recording_not_found"
     message = (
-        "The project has no job {job_id} in which a model answered, so nothing of it can be replayed. Name another "
-        "job, or a model of the catalog."
+        "The project has no job {job_id} with replies of a model, so there is no recording of it. Name "
+        "another job, or a model of the catalog."
     )
     job_id: UUID

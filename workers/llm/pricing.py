@@ -1,4 +1,7 @@
-"""Costs of calls as integers: nano-dollars, rounded up once, and micro-dollars, rounded up once from those."""
+"""Compute costs of calls as integers.
+
+Upstream costs are nano-dollars, rounded up once; prices are micro-dollars, rounded up once from those.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ class Margin:
 
     percent: int
     is_own_key: bool = False
-    """The project pays its provider itself, and nothing to the instance."""
+    """The project pays its provider directly, and nothing to the instance."""
 
     def billed_micros(self, upstream_nanos: int) -> int:
         """Return whole micro-dollars, rounded up once."""

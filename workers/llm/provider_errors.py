@@ -1,4 +1,4 @@
-"""Classification of failed calls: retryable or not."""
+"""Classify failed calls as retryable or not."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _TOO_LONG: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a call failed."""
+    """The reason why a call failed."""
 
     reason: str
-    """For users, without a name or a key of the upstream."""
+    """A message for users, without a name or a key of the upstream."""
     status: int | None = None
     retry_after_s: float | None = None
     final: PurasError | None = None
@@ -60,14 +60,14 @@ def fault_of(error: Exception, entry: CatalogueEntry, *, is_own_key: bool) -> Fa
     if isinstance(error, APIStatusError):
         return _of_status(error, entry, is_own_key=is_own_key)
     if refused := _refused_address(error):
-        return _fault("its address is not one of the internet", final=ModelRefused(entry.slug, refused))
+        return _fault("its IP address is not public", final=ModelRefused(entry.slug, refused))
     if isinstance(error, httpx2.TimeoutException | TimeoutError) or "timed out" in str(error):
-        return _fault("it did not answer in time")
+        return _fault("it did not respond in time")
     if isinstance(error, APIConnectionError | httpx2.ConnectError):
         return _fault("no connection")
     if isinstance(error, BrokenStream):
         return _fault(str(error))
-    return _fault("the connection broke off")
+    return _fault("the connection was lost")
 
 
 def _of_status(error: APIStatusError, entry: CatalogueEntry, *, is_own_key: bool) -> Fault:

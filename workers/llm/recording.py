@@ -1,4 +1,4 @@
-"""The recording: replays the replies of an earlier job at no cost. **Not a language model**.
+"""Replay the replies of an earlier job at no cost. A recording is **not a language model**.
 
 Tools run as usual; only the replies are recorded ones. The next one depends only on the conversation, so a resumed run
 continues where it stopped.

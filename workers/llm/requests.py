@@ -1,4 +1,4 @@
-"""Requests of the Messages API: cache marks, and rules for clearing a long context."""
+"""Create requests of the Messages API: cache marks, and rules for clearing a long context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The model of a job: a recording of an earlier job, or one by its slug, the project's keys and its skill."""
+"""Resolve the model of a job.
+
+It is a recording of an earlier job, or a model that is determined by slug, the project's keys and its skill.
+"""
 
 from __future__ import annotations
 

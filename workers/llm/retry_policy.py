@@ -1,4 +1,4 @@
-"""The retry policy of a worker for model calls, before the job is requeued."""
+"""Define the retry policy of a worker for model calls, before the job is requeued."""
 
 from __future__ import annotations
 

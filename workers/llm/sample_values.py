@@ -1,4 +1,4 @@
-"""Deterministic sample values of a JSON Schema."""
+"""Generate deterministic sample values of a JSON Schema."""
 
 from __future__ import annotations
 

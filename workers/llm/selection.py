@@ -1,4 +1,4 @@
-"""Selection of a job's model: with the project's own key, else the key of the instance, else simulated."""
+"""Select a job's model: with the project's own key, else the key of the instance, else simulated."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workers.llm.transport import ProjectTransport
 from workers.llm.types import Model
 
 _TIMEOUT = httpx2.Timeout(connect=10.0, read=300.0, write=60.0, pool=60.0)
-"""Reading: a local server may need minutes before its first token; others send pings meanwhile."""
+"""Read timeout: a local server may need minutes before its first token; others send pings in that time."""
 _LIMITS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100, keepalive_expiry=60.0)
 _NO_KEY = "none"  # the SDK requires one; a server without keys ignores it
 
@@ -60,7 +60,10 @@ class Models:
 
     @classmethod
     def of(cls, settings: Settings, *, text_margin_pct: int) -> Models:
-        """The models that the settings give a worker; to be made once the process has its catalogue."""
+        """Return the models that the settings define for a worker.
+
+        Call it once the process has its catalog.
+        """
         return cls(
             access_of(settings, catalog.current()),
             margin_pct=text_margin_pct,
@@ -75,7 +78,7 @@ class Models:
         inputs: Mapping[str, Any],
         own_keys: Mapping[str, OwnKey],
     ) -> Model:
-        """The model of that name, else of the skill's, else the instance's default, for one job.
+        """Return the model of that name, else that of the skill, else the instance's default, for one job.
 
         The simulated model is used only if no key for any model is configured; each reply is labeled.
 
@@ -121,7 +124,7 @@ class Models:
 
 
 def _client(reached: _Reached, http: httpx2.AsyncClient) -> AsyncAnthropic:
-    """A client that takes nothing from the environment but what is given here."""
+    """Return a client that ignores environment variables."""
     headers = {"Authorization": f"Bearer {reached.api_key}"}
     if reached.auth == "x-api-key":
         headers["x-api-key"] = reached.api_key

@@ -1,8 +1,8 @@
-"""The simulated model: **not a language model**. It tests a skill without a key and at no cost.
+"""Provide the simulated model, which is **not a language model**.
 
-It calls each tool that the skill declares once, with values that match the tool's schema, and then submits the output
-of the skill's example with the most similar inputs, or sample values. The next step depends only on the conversation,
-so a resumed run continues where it stopped.
+It tests a skill without a key and at no cost. It calls each tool that the skill declares once, with values
+that match the tool's schema, and then submits the output of the skill's example with the most similar inputs,
+or sample values. The next step depends only on the conversation, so a resumed run continues where it stopped.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SimulatedModel:
             await asyncio.sleep(0)  # followers see it stream
         blocks: list[Block] = [{"type": "text", "text": text}]
         if call is not None:
-            blocks.append({"type": "tool_use", "id": f"toolu_rehearsal_{len(called) + 1}", **call})
+            blocks.append({"type": "tool_use", "id": f"toolu_simulated_{len(called) + 1}", **call})
         return Reply(
             blocks=tuple(blocks),
             stop_reason="end_turn" if call is None else "tool_use",
@@ -84,7 +84,7 @@ class SimulatedModel:
                 return text, {"name": tool.name, "input": arguments}, ""
         submitted = called.count(SET_OUTPUT)
         if SET_OUTPUT not in offered or submitted >= _MAX_SUBMISSIONS:
-            return f"{NOTICE} There is nothing more to try.", None, ""
+            return f"{NOTICE} All tools were tried.", None, ""
         schema = offered[SET_OUTPUT].input_schema
         example = self._nearest_example(schema) if submitted == 0 else None
         if example is None:

@@ -1,4 +1,4 @@
-"""Assembly of the events of a stream into a complete reply."""
+"""Assemble the events of a stream into a complete reply."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Assembly:
         try:
             self._take(event)
         except (AttributeError, KeyError, TypeError):  # the SDK does not check what a server sends
-            raise BrokenStream("the stream holds something that is no reply") from None
+            raise BrokenStream("the stream contains data that is not a reply") from None
 
     def _take(self, event: BetaRawMessageStreamEvent) -> None:
         match event.type:
@@ -66,7 +66,7 @@ class Assembly:
         if not self._is_complete or not self.stop_reason:
             raise BrokenStream("the stream ended before the reply did")
         if self._open and self.stop_reason != "max_tokens":
-            raise BrokenStream("a block of the reply never ended")
+            raise BrokenStream("a block of the reply is incomplete")
         blocks = [self._closed[index] for index in sorted(self._closed)]
         if self.stop_reason == "max_tokens" and blocks and _is_cut_off(blocks[-1]):
             blocks.pop()
@@ -84,7 +84,7 @@ class Assembly:
 
     @property
     def cache_write_1h(self) -> int:
-        """How many of the tokens written to the cache are stored for an hour."""
+        """The tokens written to the cache that are stored for an hour."""
         split: dict[str, int] = self._usage.get("cache_creation", {})
         return split.get("ephemeral_1h_input_tokens", 0)
 
@@ -96,7 +96,7 @@ class Assembly:
     def _extend(self, index: int, delta: Any) -> None:
         block = self._open.get(index)
         if block is None:
-            raise BrokenStream("a piece belongs to no block")
+            raise BrokenStream("a delta belongs to no block")
         match delta.type:
             case "text_delta":
                 block["text"] += delta.text
@@ -113,7 +113,7 @@ class Assembly:
     def _close(self, index: int) -> None:
         block = self._open.pop(index, None)
         if block is None:
-            raise BrokenStream("a block ended that never began")
+            raise BrokenStream("a block ended that was not started")
         text = "".join(self._json.pop(index, []))
         if text.strip():
             try:

@@ -1,4 +1,4 @@
-"""Token counts of prompts by the upstream, as a safe upper bound.
+"""Count the tokens of prompts with the upstream, as a safe upper bound.
 
 The count of an upstream costs nothing and is an estimate: Anthropic says that a call may use a small amount more. So it
 is raised by a tenth and by 256 tokens, and it is never more than the bound by bytes, which holds for every tokenizer.
@@ -36,7 +36,9 @@ async def bound(client: AsyncAnthropic, request: dict[str, Any], slug: str) -> i
         count = (await client.beta.messages.count_tokens(**parts, timeout=MAX_WAIT_S)).input_tokens
     except (AnthropicError, OSError, ValueError) as error:
         log.info(
-            "tokens of a prompt not counted; bounded by its bytes", model=slug, error=type(error).__name__
+            "prompt tokens not counted; using the upper bound by bytes",
+            model=slug,
+            error=type(error).__name__,
         )
         return None
     if not isinstance(count, int) or count <= 0:
@@ -48,7 +50,7 @@ def check(client: AsyncAnthropic, slug: str, *, bounded: int | None, used: int) 
     """Trust the counts of an endpoint for a model no longer after a call that used more than its bound."""
     if bounded is not None and used > bounded:
         _distrusted.add((str(client.base_url), slug))
-        log.warning("a prompt had more tokens than were counted", model=slug, used=used, bound=bounded)
+        log.warning("prompt had more tokens than the upstream counted", model=slug, used=used, bound=bounded)
 
 
 def trust_all() -> None:

@@ -1,4 +1,4 @@
-"""Connections to the model server that a project names as its base URL."""
+"""Connect to the model server that a project names as its base URL."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ class ProjectTransport(httpx2.AsyncBaseTransport):
         self, base_url: str, *, allowed_hosts: Collection[str] = (), connector: Connector | None = None
     ) -> None:
         limits = Limits(max_response_bytes=_MAX_RESPONSE_BYTES, keep_alive_origin=httpx2.URL(base_url))
-        servers = PublicDestinations(
-            allowed_hosts, ports=None, connector=connector
-        )  # they have ports of their own
+        servers = PublicDestinations(allowed_hosts, ports=None, connector=connector)  # they may use other ports
         self._guarded = GuardedTransport(servers, limits)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -47,7 +45,7 @@ class ProjectTransport(httpx2.AsyncBaseTransport):
         except NotReached as error:
             if error.reason == "unresolved":
                 raise
-            problem = "keys are sent over https alone"
+            problem = "keys are sent only over HTTPS"
             if error.reason != "scheme":
                 problem = f"{request.url.host} is not at a public address"
             raise AddressRefused(problem, request=request) from None

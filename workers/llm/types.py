@@ -1,4 +1,4 @@
-"""Types of language models behind one protocol: prompts, replies and costs.
+"""Define the types of the protocol of language models: prompts, replies and costs.
 
 Content blocks have the form of the Messages API; upstream IDs of models are used only in this package.
 """
@@ -79,7 +79,7 @@ class Reply:
 
     blocks: tuple[Block, ...]
     stop_reason: str
-    """As the Messages API has it: end_turn, tool_use, max_tokens, refusal, pause_turn…"""
+    """The stop reason of the Messages API: end_turn, tool_use, max_tokens, refusal, pause_turn…"""
     tokens: Tokens
     model: str
     """Slug in the catalog."""
@@ -92,7 +92,8 @@ class Reply:
     cleared_tokens: int = 0
     """Tokens of old tool results that the upstream removed from the conversation."""
     simulated_from: str = ""
-    """What a simulated output is: `example` (of the same inputs), `other_example` or `sample`; empty: no output."""
+    """The source of a simulated output: `example` (of the same inputs), `other_example` or `sample`; empty:
+    no output."""
 
     @property
     def measured(self) -> int:
@@ -108,7 +109,7 @@ class Retry(NamedTuple):
     """The HTTP status of the upstream, if it sent one."""
     model: str
     tried: int
-    """How many calls were made."""
+    """The number of calls so far."""
     max_calls: int
     wait_s: float
     """Seconds until the next call."""
@@ -134,13 +135,13 @@ class Model(Protocol):
     ) -> Reply:
         """Reply to the prompt; text is passed to `on_delta` as it arrives, and each retry to `on_retry`.
 
-        A retry starts the reply again: text of the broken one is not part of it.
+        A retry starts the reply again: text of the incomplete one is not part of it.
 
         Raises:
-            PromptTooLong: the conversation does not fit into the model.
+            PromptTooLong: the conversation exceeds the context of the model.
             ModelRefused: the upstream rejects the request itself.
             ModelKeyRefused: the key is not valid, or may not be used for this.
-            ModelOverloaded: it was busy in all attempts.
+            ModelOverloaded: it was overloaded in all attempts.
             ModelUnavailable: it is unavailable.
         """
 

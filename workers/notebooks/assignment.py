@@ -1,4 +1,4 @@
-"""An assignment for the kernel of a notebook."""
+"""Create the assignment for the kernel of a notebook."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def for_kernel(
     skill: Skill,
     leaving: asyncio.Event,
 ) -> KernelAssignment:
-    """Return the assignment of a kernel, with the packages of the working copy's top requirements.txt."""
+    """Return the assignment of a kernel, with the packages of the draft's top-level requirements.txt."""
     shared: dict[str, Any] = {one.name: getattr(assignment, one.name) for one in fields(Assignment)}
     requirements_file = assignment.bundle_dir / REQUIREMENTS
     shared["requirements"] = requirements_file if requirements_file.is_file() else None

@@ -1,4 +1,4 @@
-"""Outputs of a cell in the notebook format (nbformat 4), limited in size.
+"""Collect the outputs of a cell in the notebook format (nbformat 4), limited in size.
 
 They come from the sandbox and are not trusted: only text and images of known types are accepted.
 """
@@ -12,12 +12,12 @@ from typing import Any, Final
 from backend.core.jsonb import flattened
 
 MAX_TEXT_CHARACTERS: Final = 300_000
-"""Of the text that one cell prints."""
+"""Maximum of the text that one cell prints."""
 MAX_CHARACTERS: Final = 2_500_000
-"""Of all outputs of one cell, as JSON."""
+"""Maximum of all outputs of one cell, as JSON."""
 MAX_OUTPUTS: Final = 200
 _MAX_LINE_CHARACTERS: Final = 20_000
-"""Of one line of a traceback, and of the name and the message of an error."""
+"""Maximum of one line of a traceback, and of the name and the message of an error."""
 _MAX_TRACEBACK_LINES: Final = 200
 _TEXTS: Final = (
     "text/plain",
@@ -141,8 +141,8 @@ class CellOutput:
         if not self.is_full:
             self.is_full = True
             self.note(
-                f"[what the cell gives from here on is left out: more than {MAX_TEXT_CHARACTERS:,} characters of text, "
-                f"{MAX_CHARACTERS:,} in all, or {MAX_OUTPUTS} outputs]"
+                f"[further output of the cell is omitted: more than {MAX_TEXT_CHARACTERS:,} characters of "
+                f"text, {MAX_CHARACTERS:,} in total, or {MAX_OUTPUTS} outputs]"
             )
 
 

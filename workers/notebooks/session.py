@@ -1,4 +1,4 @@
-"""The kernel of one notebook: runs requested cells one after the other, until it ends."""
+"""Run the kernel of one notebook: requested cells run one after the other, until the kernel ends."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from workers.sandbox.isolation.errors import SandboxUnavailable
 from workers.types import Failure, Measured, Outcome, Recorder, Success
 
 POLL_S: Final = 0.25
-"""How often the outputs of a running cell are stored, and interrupts are checked."""
+"""The interval in which the outputs of a running cell are stored, and interrupts are checked."""
 SLOW_POLL_S: Final = 2.0
-"""The same for a cell with large outputs, all of which are stored each time."""
+"""The interval for a cell with large outputs, all of which are stored each time."""
 REREAD_S: Final = 1.0
 _A_LOT: Final = 100_000
-_PAUSE_S: Final = 0.005  # a cell that prints without end has to wait
+_PAUSE_S: Final = 0.005  # a cell that prints endlessly has to wait
 LOST: Final = "kernel_lost"
-_WORKER_LEFT: Final = "The worker process that held the kernel was stopped, and its variables are gone."
+_WORKER_LEFT: Final = "The worker process of the kernel was stopped, and its variables are lost."
 
 
 async def run_kernel(
@@ -103,7 +103,7 @@ class Session:
                     self._interrupts = state.interrupts  # requested before this cell
                     await self._run(state.cell)
                 elif time.monotonic() - used_at > settings.notebook_idle_s:
-                    return {"why": f"It ran nothing for {settings.notebook_idle_s / 60:g} minutes."}
+                    return {"why": f"It was idle for {settings.notebook_idle_s / 60:g} minutes."}
                 else:
                     await notification.wait(REREAD_S)
                     continue
@@ -120,7 +120,7 @@ class Session:
             if output.is_full:
                 await asyncio.sleep(_PAUSE_S)
 
-        following = asyncio.create_task(kernel.follow(cell.code, on_message), name="cell of a notebook")
+        following = asyncio.create_task(kernel.follow(cell.code, on_message), name="notebook cell")
         interrupts = self._interrupts
         try:
             has_ended = await self._watch(cell, output, kernel, following)
@@ -157,32 +157,36 @@ class Session:
     ) -> None:
         """Store the status of the cell, and start a new kernel if the kernel died."""
         if end == "died":
-            reason = await kernel.close() or "it ended by itself"
+            reason = await kernel.close() or "it ended unexpectedly"
             self._kernel = None
-            output.note(f"[the kernel is gone: {reason}]")
+            output.note(f"[the kernel has ended: {reason}]")
         status = "ok" if end == "ok" else "interrupted" if is_interrupted and end == "error" else "error"
         await self._store_outputs(cell, output, status)
         if end == "died":
-            await self._boot("The kernel ended and was begun anew: variables and imports are gone.")
+            await self._boot("The kernel ended and was restarted: variables and imports are lost.")
 
     def _is_expired(self) -> bool:
         return time.monotonic() > self._ends_at
 
     def _expiry_reason(self) -> str:
         if self._assignment.paid_s < self._assignment.limits.timeout_s:
-            return "What was held of the wallet for it is used up. A new kernel holds as much again."
-        return f"It lived for {self._assignment.limits.timeout_s / 3600:g} hours, which is the most."
+            return (
+                "The money that was reserved for it is used up. A new kernel reserves the same amount again."
+            )
+        return f"It reached the maximum of {self._assignment.limits.timeout_s / 3600:g} hours."
 
     async def _reboot(self, state: KernelRequests) -> None:
         if self._kernel is not None:
             await self._kernel.close()
             self._kernel = None
         self._interrupts, self._restarts = state.interrupts, state.restarts
-        await self._boot("The kernel was begun anew: variables and imports are gone.")
+        await self._boot("The kernel was restarted: variables and imports are lost.")
 
     async def _boot(self, note: str) -> None:
         self._kernel = await self._open.notebook_kernel()
-        self._recorder.record(LogEvent(stream="system", text=note or "The kernel of the notebook has begun."))
+        self._recorder.record(
+            LogEvent(stream="system", text=note or "The kernel of the notebook has started.")
+        )
         retry = self._retry()
         while True:
             async with retry:
@@ -217,7 +221,7 @@ class Session:
                 return await kernel_state.read_requests(self._context.database, self._kernel_ref)
 
     def _retry(self) -> DatabaseRetry:
-        return DatabaseRetry("a kernel waits for the database", job_id=str(self._assignment.job_id))
+        return DatabaseRetry("kernel delayed: database unavailable", job_id=str(self._assignment.job_id))
 
 
 @asynccontextmanager

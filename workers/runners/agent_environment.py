@@ -1,4 +1,4 @@
-"""The runner of agents on this host: models, workspaces and tools."""
+"""Create the runner of agents on this host: models, workspaces and tools."""
 
 from __future__ import annotations
 

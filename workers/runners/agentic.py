@@ -1,4 +1,4 @@
-"""Runs a skill whose entrypoint is a prompt: the agent loop runs in this process, its tools in the sandbox."""
+"""Run a skill whose entrypoint is a prompt: the agent loop runs in this process, its tools in the sandbox."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def _initial_conversation(
         return Conversation(stored["system"], tuple(stored["messages"]))
     body = await asyncio.to_thread(read_body, assignment)
     conversation = open_conversation(assignment, body, finish, tools.specs, staged)
-    scrub = journal.recorder.scrubber.scrub  # secrets in the inputs are hidden from the model, too
+    scrub = journal.recorder.scrubber.scrub  # secrets in the inputs are also hidden from the model
     conversation = _merged(
         journal.fork_prompt,
         Conversation(scrub(conversation.system), tuple(scrub(list(conversation.messages)))),

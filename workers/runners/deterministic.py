@@ -1,4 +1,4 @@
-"""Runs the function of a skill in a sandbox, in a process that a zygote forks."""
+"""Run the function of a skill in a sandbox, in a process that a zygote forks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DeterministicRunner:
 
     @property
     def is_closed(self) -> bool:
-        """Whether its sandbox has all layers that `strict` demands."""
+        """Whether its sandbox has all layers that `strict` requires."""
         return self.runtime.layers.closed
 
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome:
@@ -82,7 +82,7 @@ class DeterministicRunner:
         """Start the zygote of such assignments before the first one.
 
         Raises:
-            PurasError: it cannot be started; the next run reports it, too.
+            PurasError: it cannot be started; the next run also reports it.
         """
         async with (
             self.assets.of(assignment, recorder) as environment,
@@ -102,7 +102,7 @@ class DeterministicRunner:
             assignment,
             job_of(assignment, assignment.inputs),
             timeout_s,
-            f"The function ran longer than its limit of {timeout_s:g} s: make it faster, give it less, or raise "
+            f"The function ran longer than its limit of {timeout_s:g} s. Reduce its work, or raise "
             "`timeout_s` in skill.yaml.",
             announce=lambda zygote: self._announce(zygote, assignment, recorder),
         )

@@ -1,4 +1,4 @@
-"""Runners of agents and kernels, whose code is loaded with their first job, since it needs much memory and time."""
+"""Load the runners of agents and kernels with their first job, since this takes much memory and time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LazyAgentRunner:
     async def run(self, assignment: Assignment, recorder: Recorder) -> Outcome | Postponed:
         """Run one attempt to its end; the first one also loads the code."""
         if self._loading is None:
-            self._loading = asyncio.create_task(self._load(), name="load the runner of agents")
+            self._loading = asyncio.create_task(self._load(), name="load the agent runner")
         runner = await asyncio.shield(self._loading)
         return await runner.run(assignment, recorder)
 

@@ -1,1 +1,1 @@
-"""The sandbox: zygotes, confinement, the wire to them, and environments."""
+"""Run code in sandboxes: zygotes, confinement, the protocol between worker and sandbox, and environments."""

@@ -1,1 +1,4 @@
-"""Files among the inputs of an agent: fetched, validated, stored for tools, and shown to the model."""
+"""Process the files in the inputs of an agent.
+
+Fetch and validate them, store them for tools, and show them to the model.
+"""

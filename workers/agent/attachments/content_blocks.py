@@ -1,4 +1,7 @@
-"""Content blocks that show files to a model: images, PDFs and attached texts, as far as it accepts them."""
+"""Create content blocks that show files to a model.
+
+The files are images, PDFs and attached texts, as far as the model accepts them.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from workers.llm.types import Block
 
 PDF: Final = "application/pdf"
 MAX_SHOWN_BYTES: Final = 10 << 20
-"""Of all files of one run: providers accept no larger requests."""
+"""Maximum of all files of one run: providers do not accept larger requests."""
 MAX_CHARACTERS: Final = 100_000
-"""Of all attached texts."""
+"""Maximum of all attached texts."""
 _TEXTS: Final = ("application/json", "application/xml", "application/yaml", "application/javascript")
 
 
@@ -63,14 +66,14 @@ class ContentBlocks:
     def _image(self, content: bytes, kind: str) -> _Rendered:
         size = images.size_of(content, kind)
         if size is None:
-            raise ToolError(f"it is a broken picture ({kind}). Send a whole one.")
+            raise ToolError(f"the image ({kind}) is damaged. Send a complete one.")
         if max(size) > images.MAX_PIXELS:
             raise ToolError(
-                f"the picture has {size.width} × {size.height} pixels, more than {images.MAX_PIXELS} on a side. "
-                "Send a smaller one."
+                f"the image has {size.width} × {size.height} pixels; the limit is {images.MAX_PIXELS} per "
+                "side. Send a smaller one."
             )
         if not self._vision:
-            raise ToolError(f"the model {self._model} sees no pictures. Choose one that does.")
+            raise ToolError(f"the model {self._model} cannot read images. Choose a model that can.")
         self._consume(content)
         return _Rendered(
             f"{kind}, {size.width} × {size.height}", {"type": "image", "source": _source(content, kind)}
@@ -78,7 +81,9 @@ class ContentBlocks:
 
     async def _document(self, found: NamedFile, content: bytes) -> _Rendered:
         if not self._pdf:
-            raise ToolError(f"the model {self._model} takes no PDFs. Choose one that does, or send the text.")
+            raise ToolError(
+                f"the model {self._model} cannot read PDFs. Choose a model that can, or send the text."
+            )
         pdf = await pdfs.inspect_pdf(content, display_name=found.name, wants_text=False, max_characters=0)
         self._consume(content)
         return _Rendered(f"PDF, {pdf.pages} pages", {"type": "document", "source": _source(content, PDF)})
@@ -86,8 +91,8 @@ class ContentBlocks:
     def _consume(self, content: bytes) -> None:
         if len(content) > self._remaining_bytes:
             raise ToolError(
-                f"the files before it have used up the {MAX_SHOWN_BYTES >> 20} MB that a model is shown at once. Send "
-                "fewer or smaller ones."
+                f"the files before it reach the limit of {MAX_SHOWN_BYTES >> 20} MB for all files of a run. "
+                "Send fewer or smaller files."
             )
         self._remaining_bytes -= len(content)
 
@@ -103,7 +108,7 @@ class ContentBlocks:
 def _of_a_size(content: bytes | None) -> bytes:
     if content is None or len(content) > disk.MAX_BYTES:
         raise ToolError(
-            f"it has more than the {disk.MAX_BYTES >> 20} MB that a model can be shown. Send a smaller one."
+            f"it exceeds the limit of {disk.MAX_BYTES >> 20} MB for one file. Send a smaller one."
         )
     return content
 

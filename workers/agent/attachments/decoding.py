@@ -1,4 +1,4 @@
-"""Decoding of files that the inputs contain; `data.drive.file_refs` finds them.
+"""Decode files that the inputs contain; `data.drive.file_refs` finds them.
 
 Invalid
 └── AttachmentRefused  422  a file of the inputs is unavailable, or cannot be shown to the model
@@ -25,7 +25,7 @@ class AttachmentRefused(Invalid):
     why: str = field(in_body=False)
 
 
-_SHAPES: Final = "Give a drive path, an address, or an object with one of drive_path, url, data and base64."
+_SHAPES: Final = "Send a drive path, a URL, or an object with one of drive_path, url, data and base64."
 
 
 def source_in(file: NamedFile) -> Source:
@@ -38,11 +38,11 @@ def source_in(file: NamedFile) -> Source:
     if source is not None:
         return source
     if not isinstance(file.value, dict):
-        raise AttachmentRefused(file.name, f"this is no file. {_SHAPES}")
+        raise AttachmentRefused(file.name, f"this is not a file. {_SHAPES}")
     for key in FILE_KEYS:
         if file.value.get(key) is not None:
-            raise AttachmentRefused(file.name, f"{key!r} is no text. {_SHAPES}")
-    raise AttachmentRefused(file.name, f"this object is no file. {_SHAPES}")
+            raise AttachmentRefused(file.name, f"{key!r} is not text. {_SHAPES}")
+    raise AttachmentRefused(file.name, f"this object is not a file. {_SHAPES}")
 
 
 def content_in(file: NamedFile, source: Source) -> bytes:
@@ -55,7 +55,7 @@ def content_in(file: NamedFile, source: Source) -> bytes:
         return _decoded(file, source.text)
     head, comma, body = source.text[5:].partition(",")
     if not comma:
-        raise AttachmentRefused(file.name, "the data: address has no comma, and so no content.")
+        raise AttachmentRefused(file.name, "the data: URL has no comma, and therefore no content.")
     if head.lower().endswith(";base64"):
         return _decoded(file, body)
     return unquote_to_bytes(body)
@@ -65,4 +65,6 @@ def _decoded(file: NamedFile, text: str) -> bytes:
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (ValueError, binascii.Error):
-        raise AttachmentRefused(file.name, "this is no base64. Send the file's bytes in base64.") from None
+        raise AttachmentRefused(
+            file.name, "this is not valid base64. Encode the file's bytes as base64."
+        ) from None

@@ -1,4 +1,7 @@
-"""The size of an image, parsed from its first bytes in Python: untrusted images are not decoded by a library."""
+"""Parse the size of an image from its first bytes in Python.
+
+Untrusted images are not decoded by a library.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Final, NamedTuple
 KINDS: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
 """Media types that models accept."""
 MAX_PIXELS: Final = 8_000
-"""Of one side."""
+"""Maximum of one side."""
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})  # JPEG segments with the size
 _BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a segment
 _MAX_SEGMENTS: Final = 1_000

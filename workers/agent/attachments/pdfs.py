@@ -1,4 +1,4 @@
-"""Content of PDFs, read by a confined process, since PDFs can be malicious."""
+"""Read the content of PDFs in a confined process, since PDFs can be malicious."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from backend.integrations.web import sandboxed_reader
 from workers.agent.types import ToolError
 
 MAX_PAGES: Final = 100
-"""That models accept in one request."""
+"""Maximum that models accept in one request."""
 
 
 class Pdf(NamedTuple):
@@ -28,16 +28,15 @@ async def inspect_pdf(content: bytes, *, display_name: str, wants_text: bool, ma
     response = await _read_in_sandbox(content, wants_text=wants_text, max_characters=max_characters)
     if response is None:
         raise ToolError(
-            f"{display_name!r} cannot be looked at: reading it takes too long or too much memory. Make it simpler."
+            f"{display_name!r} cannot be read: this takes too long or too much memory. Simplify the PDF."
         )
     if "error" in response:
         raise ToolError(f"{display_name!r} cannot be read as a PDF: {response['error']}.")
     pdf = Pdf(int(response["pages"]), str(response["text"]))
     if pdf.pages > MAX_PAGES and not wants_text:
         raise ToolError(
-            f"{display_name!r} has {pdf.pages:,} pages, more than the {MAX_PAGES} that can be looked at: make a PDF "
-            "of the "
-            "pages that matter, or take out their text, with a command or a tool."
+            f"{display_name!r} has {pdf.pages:,} pages; the limit is {MAX_PAGES}. Create a PDF of the "
+            "relevant pages, or extract their text, with a command or a tool."
         )
     return pdf
 

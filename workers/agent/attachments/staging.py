@@ -1,4 +1,4 @@
-"""Staging of files of the inputs in the drive, once at the start of a run."""
+"""Stage the files of the inputs in the drive, once at the start of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workers.llm.types import Block
 
 MAX_FILES: Final = 50
 MAX_BYTES: Final = 50 << 20
-"""Of one file."""
+"""Maximum of one file."""
 MAX_TOTAL_BYTES: Final = 200 << 20
 FETCH_S: Final = 30.0
 ADDRESS_S: Final = 30 * 24 * 3600
@@ -95,7 +95,7 @@ class Staging:
         files = [one for one in files_of_inputs(schema, inputs, takes_attachments=True) if one.is_certain]
         files.sort(key=lambda one: one.is_attachment)
         if len(files) > MAX_FILES:
-            raise AttachmentRefused(files[MAX_FILES].name, f"at most {MAX_FILES} files are taken by one job.")
+            raise AttachmentRefused(files[MAX_FILES].name, f"a job accepts at most {MAX_FILES} files.")
         staged = Staged(deepcopy(inputs) if files else inputs, has_files=bool(files))
         for found in files:
             staged_file = await self._stage_file(found)
@@ -131,10 +131,10 @@ class Staging:
         else:
             content = content_in(found, source)
         if is_cut or len(content) > MAX_BYTES:
-            raise ToolError(f"the file has more than the {MAX_BYTES >> 20} MB that one may have.")
+            raise ToolError(f"the file exceeds the limit of {MAX_BYTES >> 20} MB for one file.")
         self._remaining_bytes -= len(content)
         if self._remaining_bytes < 0:
-            raise ToolError(f"the files of this job have more than {MAX_TOTAL_BYTES >> 20} MB together.")
+            raise ToolError(f"the files of this job exceed the limit of {MAX_TOTAL_BYTES >> 20} MB in total.")
         if not content:
             raise ToolError("the file is empty.")
         return content

@@ -1,4 +1,4 @@
-"""Connections to the MCP servers of a skill for one run."""
+"""Connect to the MCP servers of a skill for one run."""
 
 from __future__ import annotations
 
@@ -43,9 +43,8 @@ async def server_tools(
 ) -> AsyncIterator[list[Tool]]:
     """Provide the tools of all servers of the skill; no tool gets a name in `taken`.
 
-    Args:
-        confirmed: What needs an approval in this run.
-        own_url: Of this instance. With its MCP server an agent could run skills, push bundles and decide approvals.
+    `confirmed` contains the effects that need an approval in this run. `own_url` is the URL of this instance: with its
+    MCP server, an agent could run skills, push bundles and decide approvals.
     """
     hidden = Scrubber(secrets.values())
     network_use = NetworkUse(recorder)
@@ -72,13 +71,13 @@ async def server_tools(
                 tools = unavailable_tools(
                     connection, section, section_names, vision=vision, is_confirmed=rules.by_name
                 )
-                text = f"{offered}; the run goes on, and may find it back."
+                text = f"{offered}; the run continues, and the server may be available again later."
             else:
                 shown = _without_secrets(offered, hidden)
                 tools = known_tools(
                     connection, section, section_names, shown, vision=vision, is_confirmed=rules.of
                 )
-                text = f"The MCP server {connection.shown} gives {_list_tools(section, tools)}."
+                text = f"The MCP server {connection.shown} offers {_list_tools(section, tools)}."
             recorder.record(LogEvent(stream="system", text=text + "\n"))
             found += tools
         yield found
@@ -88,7 +87,7 @@ async def server_tools(
 
 
 class _ApprovalRules:
-    """Which tools of a server need an approval beyond those that its section confirms."""
+    """Decides which tools of a server need an approval in addition to those that its section confirms."""
 
     def __init__(self, section: Section, confirmed: Effects, own_url: str) -> None:
         self._section = section

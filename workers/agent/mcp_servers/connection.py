@@ -1,4 +1,4 @@
-"""The connection to one MCP server during one run, established on first use and again after it was lost."""
+"""Connect to one MCP server during one run, on first use and again after the connection was lost."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from workers.agent.mcp_servers.credentials import NONE, CredentialedTransport, C
 OPEN_S: Final = 10.0
 CALL_S: Final = 120.0
 MAX_BYTES: Final = 8 << 20
-"""Of one response."""
+"""Maximum size of one response."""
 MAX_EVENT_BYTES: Final = 4 << 20
 MAX_PAGES: Final = 10
-_CONNECT_S: Final = 6.0  # to one address
+_CONNECT_S: Final = 6.0  # to one IP address
 _MAX_CONNECTIONS: Final = 16
 _OF_ONE_CALL: Final = frozenset({INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, REQUEST_TIMEOUT})
 """Errors after which the connection can still be used."""
@@ -66,7 +66,7 @@ class Connection:
         self._clients: list[tuple[asyncio.Task[None], asyncio.Event]] = []
 
     async def listed(self) -> list[Tool]:
-        """The tools that it offers.
+        """Return the tools that it offers.
 
         Raises:
             ServerUnavailable: it is unavailable.
@@ -166,12 +166,12 @@ class Connection:
                 ready.set_exception(ServerUnavailable(self._why(error, self._open_s)))
 
     def _why(self, error: BaseException, seconds: float) -> str:
-        """A sentence for the innermost reason."""
+        """Return a message about the innermost reason."""
         first = next(iter(_leaves([error])))
         if isinstance(first, NotReached):
             return f"the MCP server {self.name} cannot be reached: {first.detail}"
         if isinstance(first, TimeoutError):
-            return f"the MCP server {self.name} gave no answer within {seconds:g} s"
+            return f"the MCP server {self.name} did not respond within {seconds:g} s"
         text = first.message if isinstance(first, MCPError) else str(first) or type(first).__name__
         return f"the MCP server {self.name} cannot be used now: {' '.join(text.split())[:300]}"
 

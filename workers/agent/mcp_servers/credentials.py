@@ -1,4 +1,7 @@
-"""Credentials for MCP servers: headers with the skill's secrets, sent only to the server itself."""
+"""Add credentials to requests to MCP servers.
+
+Credentials are headers with the skill's secrets, and are sent only to the server itself.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ class Credentials(NamedTuple):
 
     headers: Mapping[str, str]
     problem: str = ""
-    """A sentence that goes behind the server's name; empty: the limit is exceeded."""
+    """A message that follows the server's name; empty if the headers are valid."""
 
     def __repr__(self) -> str:
         return "Credentials(…)"
@@ -30,17 +33,18 @@ NONE: Final = Credentials({})
 
 
 def filled(headers: Mapping[str, str], secrets: Mapping[str, str]) -> Credentials:
-    """The headers of a skill with the values of its secrets."""
+    """Return the headers of a skill with the values of its secrets."""
     for name in sorted({name for value in headers.values() for name in PLACEHOLDER.findall(value)}):
         if name not in secrets:
             hint = suggestion(name, sorted(secrets))
             return Credentials(
-                {}, f"needs the secret {name!r}, which this skill does not have.{hint} Set it first"
+                {}, f"needs the secret {name!r}, which this skill does not have.{hint} Set the secret first"
             )
         if not _VALUE.match(secrets[name]):
             return Credentials(
                 {},
-                f"needs the secret {name!r}, which holds a character that no header has: set it anew, in one line",
+                f"needs the secret {name!r}, which contains a character that is not allowed in headers: set "
+                "it again, in one line",
             )
     return Credentials(
         {name: PLACEHOLDER.sub(lambda found: secrets[found[1]], value) for name, value in headers.items()}

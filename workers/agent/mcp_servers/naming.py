@@ -1,7 +1,7 @@
-"""Names of the tools of MCP servers, derived from the skill's declarations, not from the servers that respond.
+"""Name the tools of MCP servers by the skill's declarations, independent of which servers respond.
 
-Guardrails, `tool_limits`, `allowed_tools` and approvals are about names. If a name moved to another server while the
-first one is unavailable, they would hold for the wrong tool.
+Guardrails, `tool_limits`, `allowed_tools` and approvals refer to names. If a name moved to another server
+while the first one is unavailable, they would apply to the wrong tool.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class Names:
-    """Of the tools of every server section of one skill.
+    """The names of the tools of every server section of one skill.
 
     A short name belongs to the first section that lists the tool in `allow`, else to the first section without
     `allow`, whether or not its server offers such a tool now. Other sections have the host in front of it.
     """
 
     def __init__(self, sections: Sequence[Section], taken: Collection[str] = ()) -> None:
-        """`taken`: names of the run's other tools, which no tool of a server gets."""
+        """Create the names.
+
+        No tool of a server gets a name in `taken`, which contains the run's other tools.
+        """
         self._sections = sections
         self._hosts = [_cleaned(urlsplit(section.mcp or "").hostname or "server") for section in sections]
         self._allowed = [

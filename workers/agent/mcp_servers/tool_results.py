@@ -1,4 +1,4 @@
-"""Responses of MCP servers as content blocks: text marked as data, and images."""
+"""Convert responses of MCP servers to content blocks: text marked as data, and images."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def content_of(response: CallToolResult, *, server: str, tool: str, vision: bool
         elif isinstance(part, EmbeddedResource) and isinstance(part.resource, TextResourceContents):
             texts.append(f"{part.resource.uri}:\n{part.resource.text}")
         elif isinstance(part, ImageContent):
-            image = _image(part.data, vision=vision) if len(images) < MAX_IMAGES else "[one picture more]"
+            image = _image(part.data, vision=vision) if len(images) < MAX_IMAGES else "[another image]"
             if isinstance(image, str):
                 texts.append(image)
             else:
@@ -46,13 +46,16 @@ def _image(data: str, *, vision: bool) -> Block | str:
     try:
         content = base64.b64decode(data, validate=True)
     except (ValueError, binascii.Error):
-        return "[a broken picture]"
+        return "[a damaged image]"
     kind = sniff(content[:HEAD_BYTES], "")
     size = image_files.size_of(content, kind) if kind in image_files.KINDS else None
     if size is None:
-        return f"[a picture that cannot be shown: {kind}]"
+        return f"[an image that cannot be shown: {kind}]"
     if not vision:
-        return f"[a picture ({kind}, {size.width} × {size.height}), which this model cannot see]"
+        return f"[an image ({kind}, {size.width} × {size.height}), which this model cannot read]"
     if max(size) > image_files.MAX_PIXELS or len(content) > MAX_IMAGE_BYTES:
-        return f"[a picture ({kind}, {size.width} × {size.height}, {len(content):,} bytes), too large to be shown]"
+        return (
+            f"[an image ({kind}, {size.width} × {size.height}, {len(content):,} bytes), too large to be "
+            "shown]"
+        )
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}

@@ -1,4 +1,4 @@
-"""The tools of one MCP server."""
+"""Offer the tools of one MCP server."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from workers.agent.types import Inner, Tool, ToolCall, ToolError, ToolResult, Wo
 from workers.llm.types import ToolSpec
 
 MAX_TOOLS: Final = 64
-"""Of one server."""
+"""Maximum tools of one server."""
 MAX_SCHEMA_BYTES: Final = 32_768
 MAX_DESCRIPTION: Final = 1_500
 _ANY: Final[dict[str, Any]] = {"type": "object", "properties": {}, "additionalProperties": True}
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "tool": {"type": "string", "description": "Name of the tool; leave it out to get the list of tools."},
+        "tool": {"type": "string", "description": "Name of the tool; omit it to get the list of tools."},
         "arguments": {"type": "object", "additionalProperties": True, "description": "Its arguments."},
     },
     "additionalProperties": False,
@@ -62,10 +62,8 @@ class ServerTool:
     ) -> None:
         """Create a tool for the model.
 
-        Args:
-            remote_name: Its name at the server.
-            names: By which guardrails and limits may refer to it.
-            confirm: It needs an approval though its section does not say so.
+        Guardrails and limits may refer to it by `names`; `remote_name` is its name at the server. With `confirm`, it
+        needs an approval although its section does not require one.
         """
         self.spec = spec
         self.is_read_only = section.read_only
@@ -80,7 +78,7 @@ class ServerTool:
         self._arguments = Arguments(spec.input_schema)
 
     def inner(self, arguments: Mapping[str, Any]) -> Inner | None:
-        """Return the call itself: rules for a tool hold under each of its names."""
+        """Return the call itself: rules for a tool apply under each of its names."""
         return Inner(self._names, self._arguments.coerced(arguments))
 
     def outer(self, arguments: Mapping[str, Any], inner_arguments: Any) -> Any:
@@ -120,11 +118,15 @@ class UnavailableServer:
         vision: bool,
         is_confirmed: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`is_confirmed`: whether a tool needs an approval though its section does not say so."""
+        """Create the stand-in.
+
+        `is_confirmed` decides which tools need an approval although the section does not require one.
+        """
         self.spec = ToolSpec(
             section_names.names.fallback(section_names.section_index),
-            f"Tools of the MCP server {connection.name}, which was away when this run began. Call it without arguments "
-            "to see whether it is back and which tools it has, then with `tool` and `arguments`.",
+            f"Tools of the MCP server {connection.name}, which was unavailable when this run started. Call "
+            "it without arguments to check whether the server is available and which tools it has, then "
+            "with `tool` and `arguments`.",
             _SCHEMA,
         )
         self.is_read_only = section.read_only
@@ -139,13 +141,13 @@ class UnavailableServer:
         self._offered: dict[str, Offered] = {}
 
     def inner(self, arguments: Mapping[str, Any]) -> Inner | None:
-        """Return the call of a tool of the server that these arguments come to; None if they call none."""
+        """Return the tool call on the server that these arguments describe; None if they call none."""
         read = self._read(arguments)
         if read is None or "tool" not in read:
             return None
         names = (*self._section_names.all_of(read["tool"]), self.spec.name)
         inner_arguments, offered = read.get("arguments") or {}, self._offered.get(read["tool"])
-        if offered is None:  # what the server offers is not known yet
+        if offered is None:  # the tools of the server are not known yet
             inner_arguments = parsed_text(inner_arguments)
         else:
             inner_arguments = Arguments(to_json_schema(offered.input_schema)).coerced(inner_arguments)
@@ -169,7 +171,7 @@ class UnavailableServer:
         """List the tools, or call one.
 
         Raises:
-            ToolError: the server is still unavailable, has no such tool, or the arguments do not fit.
+            ToolError: the server is still unavailable, has no such tool, or the arguments are not valid.
         """
         arguments = self._arguments.of(call)
         if "tool" not in arguments:
@@ -201,7 +203,7 @@ class UnavailableServer:
         try:
             offered = await self._connection.listed()
         except ServerUnavailable as error:
-            raise ToolError(f"{error}. Go on without it, or try again later.") from None
+            raise ToolError(f"{error}. Continue without it, or try again later.") from None
         usable = [one for one in sorted(offered, key=lambda tool: tool.name) if is_usable(one.input_schema)]
         self._offered = {one.name: one for one in usable[:MAX_TOOLS]}
 
@@ -218,10 +220,10 @@ async def call_tool(
         response = await connection.call(name, arguments)
     except ServerUnavailable as error:
         raise ToolError(
-            f"{error}. Whether the call took effect is not known. Go on without it, or try again later."
+            f"{error}. It is unknown whether the call took effect. Continue without it, or try again later."
         ) from None
     except CallFailed as error:
-        raise ToolError(f"the MCP server {connection.name} says: {str(error)[:1_000]}") from None
+        raise ToolError(f"the MCP server {connection.name} reports: {str(error)[:1_000]}") from None
     content = content_of(response, server=connection.name, tool=name, vision=vision)
     return ToolResult(content, ok=not response.is_error, details={"mcp_server": connection.name})
 
@@ -264,14 +266,17 @@ def unavailable_tools(
     vision: bool,
     is_confirmed: Callable[[str], bool] = lambda _: False,
 ) -> list[Tool]:
-    """Return what stands for the tools of an unavailable server: the allowed ones by their names, else one for all."""
+    """Return the stand-ins for the tools of an unavailable server.
+
+    There is one for each allowed name, else one for all.
+    """
     if section.allow is None:
         return [
             UnavailableServer(connection, section, section_names, vision=vision, is_confirmed=is_confirmed)
         ]
     description = (
-        f"A tool of the MCP server {connection.name}, which was away when this run began: its arguments are not "
-        "known, and it may still be away."
+        f"A tool of the MCP server {connection.name}, which was unavailable when this run started: its "
+        "arguments are not known, and it may still be unavailable."
     )
     allowed = sorted(set(section.allow))[:MAX_TOOLS]
     names = section_names.names.distinct(section_names.section_index, allowed)

@@ -1,4 +1,7 @@
-"""The tools of an agent that use its workspace: commands, files, todos, and the functions of its skill."""
+"""Create the tools of an agent that use its workspace.
+
+They are commands, files, todos, and the functions of its skill.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Arguments of tool calls: corrected where the meaning is clear, rejected with a message otherwise."""
+"""Validate the arguments of tool calls.
+
+They are corrected if the meaning is clear, and rejected with a message otherwise.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tool `bash`: a command in the agent's sandbox."""
+"""Implement the tool `bash`: run a command in the agent's sandbox."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ MAX_S: Final = 600
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "command": {"type": "string", "minLength": 1, "description": "What bash is to run."},
+        "command": {"type": "string", "minLength": 1, "description": "The command for bash."},
         "timeout": {
             "type": "number",
             "minimum": 1,
             "maximum": MAX_S,
             "default": DEFAULT_S,
-            "description": f"Seconds after which it is ended, 1 to {MAX_S}.",
+            "description": f"Timeout in seconds, 1 to {MAX_S}.",
         },
     },
     "required": ["command"],
@@ -36,10 +36,11 @@ class Bash:
 
     spec = spec_of(
         "bash",
-        "Run a command with bash in the work folder. The drive is ./drive, the skill's own files are there read-only. "
-        f"You get the exit code and the last {TAIL_CHARACTERS:,} characters of its output. Each call begins anew: "
-        "variables, `cd` and background processes end with it, files stay. There are no secrets and no terminal; "
-        "programs reach the network through the proxy in their variables, if the skill has one.",
+        "Run a command with bash in the work folder. The drive is ./drive; the skill's own files are in the "
+        f"work folder, read-only. You get the exit code and the last {TAIL_CHARACTERS:,} characters of its "
+        "output. Each call starts a new shell: variables, `cd` and background processes are lost after the "
+        "call, files are kept. There are no secrets and no terminal. If the skill has network access, "
+        "programs use the proxy in their environment variables.",
         _SCHEMA,
     )
     is_read_only = False
@@ -57,8 +58,8 @@ class Bash:
         command, timeout_s = arguments["command"], float(arguments["timeout"])
         if len(command.encode("utf-8", "replace")) > MAX_COMMAND_BYTES:
             raise ToolError(
-                f"The command is longer than {MAX_COMMAND_BYTES:,} bytes: write it to a file with file_write and run "
-                "that."
+                f"The command is longer than {MAX_COMMAND_BYTES:,} bytes. Write it to a file with "
+                "file_write, and run the file."
             )
         recorder = workspace.recorder
         try:
@@ -85,7 +86,7 @@ def _printed(ran: Ran, timeout_s: float) -> str:
     note = ""
     if ran.timed_out:
         note = (
-            f"\n[ended: it ran longer than {timeout_s:g} s, with everything that it had started; give it less to do, "
-            f"or a larger timeout (at most {MAX_S})]"
+            f"\n[timeout: the command ran longer than {timeout_s:g} s and was ended with all processes that "
+            f"it had started; reduce its work, or set a longer timeout (at most {MAX_S})]"
         )
     return f"exit={_code(ran)}\n{ran.output}{note}"

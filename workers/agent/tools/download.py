@@ -1,4 +1,4 @@
-"""The tool `download_url`: downloads a file to the work folder or the drive."""
+"""Implement the tool `download_url`, which downloads a file to the work folder or the drive."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _NOT_IN_NAMES: Final = re.compile(r"[^\w.()+-]+")
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "url": {"type": "string", "minLength": 1, "description": "The whole address, with https://."},
+        "url": {"type": "string", "minLength": 1, "description": "The full URL, with https://."},
         "path": {
             "type": "string",
             "minLength": 1,
-            "description": "Where to: 'drive/photos/owl.jpg' stays, 'owl.jpg' ends with the run; of a folder "
-            "('drive/photos/'), the file gets the name that it has in the address.",
+            "description": "Target path: 'drive/photos/owl.jpg' is kept, 'owl.jpg' is deleted after the run; in a "
+            "folder ('drive/photos/'), the file gets its name in the URL.",
         },
     },
     "required": ["url", "path"],
@@ -61,8 +61,7 @@ class DownloadUrl:
         fetched = await fetch(self._egress, arguments["url"], FetchLimits(MAX_BYTES, DOWNLOAD_S))
         if fetched.is_cut:
             raise ToolError(
-                f"{display_url(fetched.url)} has more than the {MAX_BYTES >> 20} MB that can be downloaded: nothing "
-                "was kept."
+                f"{display_url(fetched.url)} exceeds the limit of {MAX_BYTES >> 20} MB: nothing was stored."
             )
         written = await asyncio.to_thread(
             disk.write, location, fetched.content, owner_uid=workspace.assignment.sandbox_uid

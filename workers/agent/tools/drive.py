@@ -1,4 +1,7 @@
-"""The tools `drive_url` and `drive_pull`: URLs of files of the drive, and copies of files of a remote drive."""
+"""Implement the tools `drive_url` and `drive_pull`.
+
+URLs of files of the drive, and copies of files of a remote drive.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _URL_SCHEMA: Final[dict[str, Any]] = {
             "minimum": LEAST_S,
             "maximum": MAX_S,
             "default": DEFAULT_S,
-            "description": f"Seconds for which it works, {LEAST_S} to {MAX_S:,}.",
+            "description": f"Lifetime of the URL in seconds, {LEAST_S} to {MAX_S:,}.",
         },
     },
     "required": ["path"],
@@ -55,8 +58,8 @@ class DriveUrl:
 
     spec = spec_of(
         "drive_url",
-        "Get an address that opens a file of the drive for a while, without a key, to whoever has it: give it only to "
-        "those who may see the file.",
+        "Create a temporary URL of a file of the drive. Anyone who has the URL can open the file without a "
+        "key: share it only with those who may see the file.",
         _URL_SCHEMA,
     )
     is_read_only = True
@@ -79,7 +82,7 @@ class DriveUrl:
         path, ttl_s = "/".join(location.parts), int(arguments["ttl"])
         await asyncio.to_thread(disk.file_size, location)
         url = self._drive.sign(path, ttl_s)
-        note = " It works once this run has succeeded." if workspace.assignment.has_staged_drive else ""
+        note = " The URL works after this run has succeeded." if workspace.assignment.has_staged_drive else ""
         return ToolResult(
             f"{url}\nopens {location.display_name} for {ttl_s:,} s.{note}",
             details={"drive_path": path, "expires_in": ttl_s},
@@ -91,8 +94,8 @@ class DrivePull:
 
     spec = spec_of(
         "drive_pull",
-        "Have a file of the drive as a local file. Most are there already, below ./drive; of a drive that is kept "
-        f"elsewhere, files that the inputs do not name have to be pulled, and come as a copy below ./{PULLED}.",
+        "Get a file of the drive as a local file. Most files are already available below ./drive. If the "
+        f"drive is remote, files that the inputs do not name must be pulled; they are copied to ./{PULLED}.",
         _PULL_SCHEMA,
     )
     is_read_only = False
@@ -118,14 +121,12 @@ class DrivePull:
                 raise
         else:
             return ToolResult(
-                f"It is there: {location.display_name}, {size:,} bytes.",
+                f"It is already available: {location.display_name}, {size:,} bytes.",
                 details={"path": location.display_name},
             )
         content = await self._drive.read("/".join(location.parts), MAX_PULLED_BYTES)
         if content is None:
-            raise ToolError(
-                f"{location.display_name!r} has more than the {MAX_PULLED_BYTES >> 20} MB that can be pulled."
-            )
+            raise ToolError(f"{location.display_name!r} exceeds the limit of {MAX_PULLED_BYTES >> 20} MB.")
         copy = file_paths.to_write("/".join((PULLED, *location.parts)), workspace)
         await asyncio.to_thread(disk.write, copy, content, owner_uid=workspace.assignment.sandbox_uid)
         return ToolResult(
@@ -140,5 +141,5 @@ def _in_drive(path: str, workspace: Workspace) -> file_paths.FileLocation:
     if not location.is_drive and not path.startswith("/"):
         location = file_paths.to_read(f"drive/{path}", workspace)
     if not location.is_drive or not location.parts:
-        raise ToolError(f"{path!r} is no file of the drive: write it as 'drive/report.pdf'.")
+        raise ToolError(f"{path!r} is not a file of the drive. Write the path as 'drive/report.pdf'.")
     return location

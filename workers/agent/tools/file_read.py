@@ -1,4 +1,4 @@
-"""The tool `file_read`: texts, images and PDFs of the work folder, the drive and the skill."""
+"""Implement the tool `file_read` for texts, images and PDFs of the work folder, the drive and the skill."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from workers.llm.types import Block
 
 MAX_PATHS: Final = 10
 MAX_CHARACTERS: Final = 100_000
-"""Of the texts of one call."""
+"""Maximum of the texts of one call."""
 MAX_SHOWN_BYTES: Final = 10 << 20
-"""Of the images and PDFs of one call: providers accept no larger requests."""
+"""Maximum of the images and PDFs of one call: providers do not accept larger requests."""
 PDF: Final = "application/pdf"
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -66,9 +66,8 @@ class _Allowance:
         """
         if len(content) > self._bytes:
             raise ToolError(
-                f"{location.display_name!r} is too much beside the files before it, which have up to "
-                f"{MAX_SHOWN_BYTES >> 20} MB "
-                "together: read it by itself."
+                f"{location.display_name!r} exceeds the limit of {MAX_SHOWN_BYTES >> 20} MB together with "
+                "the files before it. Read it in a separate call."
             )
         self._bytes -= len(content)
 
@@ -82,13 +81,13 @@ class FileRead:
     confirm = False
 
     def __init__(self, *, vision: bool, pdf: bool) -> None:
-        """Read for a model with or without vision and PDF input."""
+        """Create the tool for a model with or without vision and PDF input."""
         self._has_vision = vision
         self._takes_pdf = pdf
         self.spec = spec_of(
             "file_read",
-            "Read files: texts, pictures (PNG, JPEG, GIF, WebP) and PDFs, each up to "
-            f"{disk.MAX_BYTES >> 20} MB. Texts are cut after {MAX_CHARACTERS:,} characters in all.",
+            f"Read files: texts, images (PNG, JPEG, GIF, WebP) and PDFs, each up to {disk.MAX_BYTES >> 20} "
+            f"MB. Texts are cut after {MAX_CHARACTERS:,} characters in total.",
             _SCHEMA,
         )
 
@@ -132,17 +131,16 @@ class FileRead:
     ) -> list[Block]:
         size = images.size_of(content, kind)
         if size is None:
-            raise ToolError(f"{location.display_name!r} is a broken picture ({kind}).")
+            raise ToolError(f"{location.display_name!r} is a damaged image ({kind}).")
         if max(size) > images.MAX_PIXELS:
             raise ToolError(
-                f"{location.display_name!r} has {size.width} × {size.height} pixels, more than {images.MAX_PIXELS} "
-                "on a side: "
-                "make it smaller first."
+                f"{location.display_name!r} has {size.width} × {size.height} pixels; the limit is "
+                f"{images.MAX_PIXELS} per side. Reduce its size first."
             )
         if not self._has_vision:
             raise ToolError(
-                f"{location.display_name!r} is a picture ({kind}, {size.width} × {size.height}), and this model sees "
-                "none."
+                f"{location.display_name!r} is an image ({kind}, {size.width} × {size.height}), and this "
+                "model cannot read images."
             )
         allowance.take(location, content)
         heading = _text(f"{location.display_name} ({kind}, {size.width} × {size.height}):")
@@ -163,7 +161,7 @@ class FileRead:
             document = {"type": "document", "source": _source(content, PDF), "title": location.parts[-1]}
             return [_text(f"{heading}):"), document]
         if not pdf.text.strip():
-            raise ToolError(f"{location.display_name!r} has no text in it: its pages are pictures.")
+            raise ToolError(f"{location.display_name!r} contains no text: its pages are images.")
         first = f"the text of the first {pdfs.MAX_PAGES}" if pdf.pages > pdfs.MAX_PAGES else "its text"
         return [_text(f"{heading}, {first}):\n{allowance.cut(pdf.text)}")]
 
@@ -176,8 +174,7 @@ def _decoded(location: file_paths.FileLocation, content: bytes, kind: str) -> st
         text = "\0"
     if "\0" in text:
         raise ToolError(
-            f"{location.display_name!r} is no text, no picture and no PDF that can be read, but {kind}: look at it "
-            "with a "
+            f"{location.display_name!r} is not text, an image or a PDF, but {kind}. Inspect it with a "
             "command or a tool."
         )
     return text

@@ -1,4 +1,4 @@
-"""The tools `file_write` and `file_edit`, for texts in the work folder and the drive."""
+"""Implement the tools `file_write` and `file_edit` for texts in the work folder and the drive."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def _common_prefix(old: list[str], new: list[str]) -> int:
 _PATH: Final = {
     "type": "string",
     "minLength": 1,
-    "description": "'notes.md' in the work folder, which ends with the run, or 'drive/report.md', which stays.",
+    "description": "'notes.md' in the work folder, deleted after the run, or 'drive/report.md', which is kept.",
 }
 _WRITE: Final[dict[str, Any]] = {
     "type": "object",
-    "properties": {"path": _PATH, "content": {"type": "string", "description": "The whole text."}},
+    "properties": {"path": _PATH, "content": {"type": "string", "description": "The complete text."}},
     "required": ["path", "content"],
     "additionalProperties": False,
 }
@@ -66,18 +66,22 @@ _EDIT: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
         "path": _PATH,
-        "new_string": {"type": "string", "description": "What is to be there instead; empty to take it out."},
+        "new_string": {"type": "string", "description": "The replacement; empty to delete the text."},
         "old_string": {
             "type": "string",
-            "description": "What is there, exactly, with enough around it to be found once.",
+            "description": "The exact current text, with enough context to be unique.",
         },
         "replace_all": {"type": "boolean", "default": False, "description": "Replace every match."},
         "start_line": {
             "type": "integer",
             "minimum": 1,
-            "description": "Instead of old_string: the first line.",
+            "description": "Instead of old_string: the number of the first line.",
         },
-        "end_line": {"type": "integer", "minimum": 1, "description": "And the last one, itself included."},
+        "end_line": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "The number of the last line, inclusive.",
+        },
     },
     "required": ["path", "new_string"],
     "additionalProperties": False,
@@ -91,7 +95,7 @@ class FileWrite:
 
     spec = spec_of(
         "file_write",
-        "Write a text file, in the place of what is there. Folders above it are made.",
+        "Write a text file; an existing file is replaced. Missing folders are created.",
         _WRITE,
     )
     is_read_only = False
@@ -122,8 +126,8 @@ class FileEdit:
 
     spec = spec_of(
         "file_edit",
-        "Change a text file: replace old_string, which has to be there exactly once (or replace_all), or the lines "
-        "from start_line to end_line. You get the difference.",
+        "Change a text file: replace old_string, which must occur exactly once (or set replace_all), or the "
+        "lines from start_line to end_line. The result is the diff.",
         _EDIT,
     )
     is_read_only = False
@@ -144,7 +148,7 @@ class FileEdit:
         after = change.applied(before, location.display_name)
         if after == before:
             raise ToolError(
-                f"Nothing changes in {location.display_name!r}: new_string is what is there already."
+                f"Nothing changes in {location.display_name!r}: new_string equals the current text."
             )
         written = await _write(location, after, workspace)
         return ToolResult(
@@ -164,11 +168,12 @@ class _Replacement(NamedTuple):
         count = text.count(self.old)
         if not count:
             raise ToolError(
-                f"old_string is not in {shown!r}. Read the file and copy the text exactly, with its spaces."
+                f"old_string is not in {shown!r}. Read the file and copy the text exactly, including spaces."
             )
         if count > 1 and not self.everywhere:
             raise ToolError(
-                f"old_string is {count:,} times in {shown!r}: give more of the text around it, or set replace_all."
+                f"old_string occurs {count:,} times in {shown!r}. Include more of the surrounding text, or "
+                "set replace_all."
             )
         _refuse_large(len(text) + count * (len(self.new) - len(self.old)))
         return text.replace(self.old, self.new)
@@ -199,15 +204,13 @@ def _change(arguments: dict[str, Any]) -> _Replacement | _Lines:
     old, first, last = arguments.get("old_string"), arguments.get("start_line"), arguments.get("end_line")
     has_lines = first is not None or last is not None
     if (old is not None) == has_lines:
-        raise ToolError(
-            "Say what is replaced in one of two ways: by old_string, or by start_line and end_line."
-        )
+        raise ToolError("Set either old_string, or start_line and end_line.")
     if old == "":
-        raise ToolError("old_string is empty. Give the text that is replaced, or the lines.")
+        raise ToolError("old_string is empty. Set the text to replace, or the lines.")
     if old is not None:
         return _Replacement(old, arguments["new_string"], arguments["replace_all"])
     if first is None or last is None or last < first:
-        raise ToolError("Give both start_line and end_line, the first not after the last.")
+        raise ToolError("Set both start_line and end_line, with start_line not after end_line.")
     return _Lines(first, last, arguments["new_string"])
 
 
@@ -222,7 +225,7 @@ def _refuse_large(size: int) -> None:
     """Reject a text that is too large before it is created in memory."""
     if size > disk.MAX_BYTES:
         raise ToolError(
-            f"The text would have {size:,} bytes, more than {disk.MAX_BYTES >> 20} MB: write less."
+            f"The text would have {size:,} bytes, more than {disk.MAX_BYTES >> 20} MB. Write a shorter text."
         )
 
 
@@ -231,7 +234,7 @@ def _decoded(location: file_paths.FileLocation, content: bytes) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise ToolError(
-            f"{location.display_name!r} is no text in UTF-8: change it with a command or a tool."
+            f"{location.display_name!r} is not UTF-8 text. Change it with a command or a tool."
         ) from None
 
 

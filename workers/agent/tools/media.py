@@ -1,4 +1,4 @@
-"""The media tools: `generate_image`, `generate_video`, `generate_audio` and `transcribe`."""
+"""Implement the media tools `generate_image`, `generate_video`, `generate_audio` and `transcribe`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from workers.agent.workspace import disk, file_paths
 
 MAX_COPIED_BYTES: Final = 50 << 20
 MAX_WORDS: Final = 400
-"""Of a transcript, with their times; the text itself is complete."""
-_FILE: Final = "A file of the work folder or the drive ('drive/photo.jpg'), or an address."
+"""Maximum words of a transcript with their times; its text is always complete."""
+_FILE: Final = "A file of the work folder or the drive ('drive/photo.jpg'), or a URL."
 
 
 class Form(NamedTuple):
@@ -45,28 +45,29 @@ def _part(description: str) -> dict[str, Any]:
 
 
 _PROMPT: Final = {
-    "prompt": _text("What is to be seen, at most 2,500 characters."),
-    "prompt_path": _text("In place of 'prompt': a file that holds it."),
+    "prompt": _text("Description of the content, at most 2,500 characters."),
+    "prompt_path": _text("Instead of 'prompt': a file that contains it."),
 }
 _REFS: Final = {
     "type": "array",
     "items": _text(_FILE),
     "maxItems": 14,
-    "description": "Pictures to work from.",
+    "description": "Reference images.",
 }
-_RATIO: Final = _text("Width to height, like '16:9'.")
-_OUTPUT: Final = _text("Where the file goes in the drive: 'out/owl.png', or a folder, 'out/'.")
+_RATIO: Final = _text("Aspect ratio, like '16:9'.")
+_OUTPUT: Final = _text("Path of the file in the drive: 'out/owl.png', or a folder, 'out/'.")
 FORMS: Final = (
     Form(
         "generate_image",
         "image",
-        "Draw an image, or work from pictures. It lies in the drive, and costs money.",
+        "Generate an image from a text or from reference images, and store it in the drive. This costs "
+        "money.",
         {
             **_PROMPT,
             "refs": _REFS,
             "aspect_ratio": _RATIO,
-            "resolution": {"enum": ["1K", "2K", "4K"], "description": "How large."},
-            "n": {"type": "integer", "minimum": 1, "maximum": 4, "description": "How many."},
+            "resolution": {"enum": ["1K", "2K", "4K"], "description": "Resolution."},
+            "n": {"type": "integer", "minimum": 1, "maximum": 4, "description": "Number of images."},
             "output_path": _OUTPUT,
         },
         files=("refs",),
@@ -74,18 +75,18 @@ FORMS: Final = (
     Form(
         "generate_video",
         "video",
-        "Film words, a picture, references, or a face that speaks. It lies in the drive, takes minutes, and costs "
-        "much more than an image.",
+        "Generate a video from a text, an image, reference images, or a face with speech, and store it in "
+        "the drive. This takes minutes, and costs much more than an image.",
         {
             **_PROMPT,
-            "image": _text(f"The first picture. {_FILE}"),
-            "last_frame": _text(f"The last picture. {_FILE}"),
+            "image": _text(f"The first frame. {_FILE}"),
+            "last_frame": _text(f"The last frame. {_FILE}"),
             "refs": _REFS,
             "lipsync_audio": _text(f"Speech for the face in 'image'. {_FILE}"),
             "duration": {"type": "number", "exclusiveMinimum": 0, "maximum": 60, "description": "Seconds."},
             "aspect_ratio": _RATIO,
-            "resolution": {"enum": ["480p", "720p", "1080p", "4k"], "description": "How large."},
-            "audio": {"type": "boolean", "description": "With sound."},
+            "resolution": {"enum": ["480p", "720p", "1080p", "4k"], "description": "Resolution."},
+            "audio": {"type": "boolean", "description": "Whether to generate sound."},
             "output_path": _OUTPUT,
         },
         files=("image", "last_frame", "refs", "lipsync_audio"),
@@ -93,15 +94,15 @@ FORMS: Final = (
     Form(
         "generate_audio",
         "audio",
-        "Speak a text. The recording lies in the drive, and costs money.",
+        "Generate speech from a text, and store the recording in the drive. This costs money.",
         {
-            "text": _text("What is said, at most 5,000 characters."),
-            "voice": _text("Whose voice."),
-            "language": _text("Code of the language, like 'de'."),
-            "stability": _part("How even the voice is."),
-            "similarity_boost": _part("How close it keeps to the voice."),
-            "style": _part("How much it exaggerates."),
-            "speed": {"type": "number", "minimum": 0.5, "maximum": 2, "description": "1: as usual."},
+            "text": _text("The text to speak, at most 5,000 characters."),
+            "voice": _text("Name of the voice."),
+            "language": _text("Language code, like 'de'."),
+            "stability": _part("Stability of the voice."),
+            "similarity_boost": _part("Similarity to the original voice."),
+            "style": _part("Exaggeration of the style."),
+            "speed": {"type": "number", "minimum": 0.5, "maximum": 2, "description": "Speed; 1 is normal."},
             "output_path": _OUTPUT,
         },
         required=("text",),
@@ -109,16 +110,16 @@ FORMS: Final = (
     Form(
         "transcribe",
         "transcribe",
-        "Write down what is said in a recording. It costs money.",
+        "Transcribe the speech of a recording. This costs money.",
         {
             "audio": _text(_FILE),
             "keyterms": {
                 "type": "array",
                 "items": _text("A word."),
                 "maxItems": 100,
-                "description": "Rare words.",
+                "description": "Rare words that the recording may contain.",
             },
-            "language": _text("Code of the language, if it is known."),
+            "language": _text("Language code, if it is known."),
         },
         required=("audio",),
         files=("audio",),
@@ -184,7 +185,7 @@ class MediaTool:
             and self._form.verb == "image"
             and ("prompt" in inputs) == bool(path)
         ):
-            raise ToolError("Give exactly one of 'prompt' and 'prompt_path'.")
+            raise ToolError("Set exactly one of 'prompt' and 'prompt_path'.")
         if path is not None:
             content = await asyncio.to_thread(disk.read, file_paths.to_read(path, workspace))
             inputs["prompt"] = content.decode("utf-8", "replace")

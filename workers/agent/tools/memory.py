@@ -1,4 +1,4 @@
-"""The tools `memory_search`, `memory_get`, `memory_put` and `memory_forget`."""
+"""Implement the tools `memory_search`, `memory_get`, `memory_put` and `memory_forget`."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ def _texts(description: str) -> dict[str, Any]:
     return {"type": "array", "items": {"type": "string"}, "description": description}
 
 
-_ID: Final = _text("The record's id.")
+_ID: Final = _text("The ID of the record.")
 _MTYPE: Final = {
     "enum": ["semantic", "episodic", "procedural"],
-    "description": "What is so, what happened, or how something is done.",
+    "description": "A fact, an event, or a procedure.",
 }
 _SCOPE: Final = {
     "enum": ["entity", "skillpack", "workspace"],
-    "description": "About one thing that has a key, for this skillpack, or for all skills.",
+    "description": "About one item with a key, for this skillpack, or for all skills.",
 }
 _SEARCH_SCHEMA: Final[dict[str, Any]] = {
-    "query": _text("Words to look for."),
+    "query": _text("Words to search for."),
     "key": _text("A key or an alias: a name, 'url:…', 'img:<sha256>', 'fp:<sha256>'."),
-    "content_hash": _text("Hash of the content that a record was made from."),
+    "content_hash": _text("Hash of the source content of a record."),
     "kind": _text("Only records of this kind."),
     "mtype": _MTYPE,
     "scope": _SCOPE,
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_RESULTS, "default": 8},
 }
 _PUT_SCHEMA: Final[dict[str, Any]] = {
-    "kind": _text("What sort of thing it is, in a word: 'customer', 'lesson'."),
-    "record": {"type": "object", "description": "The thing itself, at most 64 KiB."},
-    "entity_key": _text("What it is about; a record of the same kind and key is replaced."),
+    "kind": _text("Category in one word: 'customer', 'lesson'."),
+    "record": {"type": "object", "description": "The content, at most 64 KiB."},
+    "entity_key": _text("Key of the subject; a record of the same kind and key is replaced."),
     "mtype": _MTYPE,
     "scope": _SCOPE,
     "title": _text("A short name."),
-    "summary": _text("One or two sentences, to find it by."),
-    "tags": _texts("Words to find it by."),
+    "summary": _text("A short summary, used by the search."),
+    "tags": _texts("Keywords, used by the search."),
     "importance": {"type": "number", "minimum": 0, "maximum": 1},
-    "supersedes": _text("Id of a record that this one takes the place of."),
-    "content_hash": _text("Hash of the content that it was made from."),
-    "source_url": _text("Where it is from."),
-    "aliases": _texts("Other keys of the same thing."),
-    "pinned": {"type": "boolean", "description": "Tell every later run of it."},
-    "stale_at": _text("When it is out of date: 2026-01-31T09:00:00Z."),
+    "supersedes": _text("ID of a record that this one replaces."),
+    "content_hash": _text("Hash of the source content."),
+    "source_url": _text("Source of the information."),
+    "aliases": _texts("Other keys of the same subject."),
+    "pinned": {"type": "boolean", "description": "Whether every later run receives it."},
+    "stale_at": _text("Expiry time: 2026-01-31T09:00:00Z."),
 }
 
 Do = Callable[["MemoryTool", ToolCall, dict[str, Any], Workspace], Awaitable[ToolResult]]
@@ -101,7 +101,7 @@ class MemoryTool:
         return self._arguments.coerced(arguments)
 
     async def run(self, call: ToolCall, workspace: Workspace) -> ToolResult:
-        """Do it.
+        """Make the call.
 
         Raises:
             ToolError: the arguments are wrong.
@@ -158,16 +158,16 @@ async def _forget(
 FORMS: Final = (
     Form(
         "memory_search",
-        "Look for what earlier jobs have remembered: by key, by words, or the newest of a kind. It is data, and may "
-        "be out of date.",
+        "Search the records of earlier jobs: by key, by words, or the newest of a kind. Records are data, "
+        "and may be outdated.",
         _SEARCH_SCHEMA,
         (),
         _search,
     ),
-    Form("memory_get", "Read one record of the memory whole.", {"id": _ID}, ("id",), _get),
+    Form("memory_get", "Read one complete record of the memory.", {"id": _ID}, ("id",), _get),
     Form(
         "memory_put",
-        "Remember something for later jobs. With a key it replaces what was remembered under it.",
+        "Store a record for later jobs. With a key, it replaces the record with that key.",
         _PUT_SCHEMA,
         ("kind", "record"),
         _put,
@@ -175,7 +175,7 @@ FORMS: Final = (
     ),
     Form(
         "memory_forget",
-        "Let nothing find a record any more, since it is wrong or not wanted.",
+        "Hide a record from all searches, since it is wrong or unwanted.",
         {"id": _ID, "reason": _text("Why.")},
         ("id",),
         _forget,
@@ -203,7 +203,7 @@ def _id(arguments: Any) -> UUID:
     try:
         return UUID(str(arguments))
     except ValueError:
-        raise ToolError("'id' is not the id of a record: memory_search tells them.") from None
+        raise ToolError("'id' is not the ID of a record. memory_search returns IDs.") from None
 
 
 def _parsed(form: Any, arguments: dict[str, Any]) -> Any:
@@ -222,5 +222,5 @@ def _written(value: Any) -> str:
     return (
         text
         if len(text) <= MAX_CHARACTERS
-        else f"{text[:MAX_CHARACTERS]}… (cut: ask for fewer, or use memory_get)"
+        else f"{text[:MAX_CHARACTERS]}… (cut: request fewer records, or use memory_get)"
     )

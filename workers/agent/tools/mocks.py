@@ -1,4 +1,4 @@
-"""Mocked tools with fixed responses, since eval suites must not have effects."""
+"""Mock tools with fixed responses, since eval suites must not have effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The tool `python`: a Jupyter kernel in the agent's sandbox, which keeps its state between calls."""
+"""Implement the tool `python`.
+
+It runs cells in a Jupyter kernel in the agent's sandbox, which keeps its state between calls.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ _SCHEMA: Final[dict[str, Any]] = {
             "minimum": 1,
             "maximum": MAX_S,
             "default": DEFAULT_S,
-            "description": f"Seconds after which it is interrupted, 1 to {MAX_S}.",
+            "description": f"Timeout in seconds, 1 to {MAX_S}.",
         },
     },
     "required": ["code"],
@@ -45,11 +48,11 @@ _SCHEMA: Final[dict[str, Any]] = {
 }
 _ARGUMENTS: Final = Arguments(_SCHEMA)
 _ENDS: Final = {
-    "interrupted": "it ran longer than {timeout:g} s and was interrupted; variables are as they were then",
-    "killed": "it ran longer than {timeout:g} s and did not stop when it was interrupted: the kernel was ended, and "
-    "its variables are gone",
-    "died": "the kernel ended{reason}: its variables are gone",
-    "broken": "the kernel broke{reason}: its variables are gone",
+    "interrupted": "it ran longer than {timeout:g} s and was interrupted; variables are kept",
+    "killed": "it ran longer than {timeout:g} s and did not stop when it was interrupted: the kernel was ended, "
+    "and its variables are lost",
+    "died": "the kernel ended{reason}: its variables are lost",
+    "broken": "the kernel failed{reason}: its variables are lost",
 }
 
 
@@ -70,10 +73,10 @@ class PythonKernel:
 
     spec = spec_of(
         NAME,
-        "Run Python in a kernel that stays: variables and imports of a call are there in the next. It starts in the "
-        "work folder; the drive is ./drive. You get what is printed and the value of the last line, the last "
-        f"{TAIL_CHARACTERS:,} characters of it; pictures and HTML that are shown are kept as files, whose paths you "
-        "get. There are no secrets. Packages are those of the skill.",
+        "Run Python in a persistent kernel: later calls can use the variables and imports of earlier ones. "
+        "It starts in the work folder; the drive is ./drive. You get the printed text and the value of the "
+        f"last line, up to the last {TAIL_CHARACTERS:,} characters, and the paths of files with the "
+        "displayed images and HTML. There are no secrets. The packages of the skill are installed.",
         _SCHEMA,
     )
     is_read_only = False
@@ -96,7 +99,8 @@ class PythonKernel:
         code, timeout_s = arguments["code"], float(arguments["timeout"])
         if len(code) > MAX_CODE_CHARACTERS:
             raise ToolError(
-                f"The cell is longer than {MAX_CODE_CHARACTERS:,} characters: write a file and import it."
+                f"The cell is longer than {MAX_CODE_CHARACTERS:,} characters. Write the code to a file and "
+                "import it."
             )
         if self._cells is None:
             self._cells = [str(one.get("code", "")) for one in self._earlier()]
@@ -122,7 +126,7 @@ def _result(ran: RanCell, note: str, timeout_s: float, job_id: str) -> ToolResul
         lines.append(ran.output.rstrip())
     # The names come from the sandbox: only names of the expected form are used.
     paths = [f"{folder_of(job_id)}/{name}" for name in ran.files if _FILE.fullmatch(name)]
-    lines += [f"[kept as drive/{path}]" for path in paths]
+    lines += [f"[stored as drive/{path}]" for path in paths]
     if ran.end in _ENDS:
         reason = f" ({ran.reason})" if ran.reason else ""
         lines.append(f"[{_ENDS[ran.end].format(timeout=timeout_s, reason=reason)}]")
@@ -139,12 +143,13 @@ def _lost_state_note(cells: Sequence[str]) -> str:
     for number, cell in reversed(list(enumerate(cells, start=1))):
         text = cell if len(cell) <= _MAX_CELL_CHARACTERS else f"{cell[:_MAX_CELL_CHARACTERS]}\n# … (cut)"
         if len(text) > remaining:
-            parts.append(f"({number} earlier cells are left out)")
+            parts.append(f"({number} earlier cells are omitted)")
             break
         remaining -= len(text)
         parts.append(f"# cell {number}\n{text}")
     listed = "\n\n".join(reversed(parts))
     return (
-        "[The kernel is a new one: the variables and imports of the earlier one are gone, files in the drive are not. "
-        f"Your call was run in the new one. Run again what you need of these cells:\n{listed}\n]"
+        "[The kernel was replaced: the variables and imports of the earlier one are lost, files in the "
+        f"drive are not. Your call was run in the new kernel. Run the cells again that you need:\n{listed}\n"
+        "]"
     )

@@ -1,4 +1,7 @@
-"""The skill's own Python tools: functions of its bundle, offered to the model as its skill.yaml describes them."""
+"""Offer the skill's own Python tools to the model.
+
+They are functions of its bundle, as its skill.yaml describes them.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +73,9 @@ class PythonTool:
             shown = "\n".join(
                 f"{problem.path}: {problem.message}" for problem in checked.problems[:_MAX_PROBLEMS]
             )
-            raise ToolError(f"{self.spec.name} gave what does not fit its output_schema:\n{shown}")
+            raise ToolError(
+                f"{self.spec.name} returned a value that is not valid for its output_schema:\n{shown}"
+            )
         media = list(_media(checked.value))[:_MAX_MEDIA]
         content = json.dumps(checked.value, ensure_ascii=False)
         return ToolResult(content, details={"media": media} if media else {})

@@ -1,4 +1,7 @@
-"""Other skills, texts and prompts as tools: each call is a subjob that uses the slot and the reservation of the run."""
+"""Offer other skills, texts and prompts as tools.
+
+Each call is a subjob that uses the slot and the reservation of the run.
+"""
 
 from __future__ import annotations
 
@@ -31,21 +34,23 @@ _RUN: Final[dict[str, Any]] = {
     "properties": {
         "target": {
             "type": "string",
-            "description": "`skill` or `skillpack/skill`, or a text of the work folder to follow: `references/x.md`.",
+            "description": "`skill` or `skillpack/skill`, or a text of the work folder with instructions: "
+            "`references/x.md`.",
         },
         "prompt": {
             "type": "string",
-            "description": "In the place of a target: what an agent with tools like yours is to do. It sees nothing of "
+            "description": "Instead of a target: a task for an agent with the same tools as yours. It does not see "
             "this conversation.",
         },
         "inputs": {
             "type": "object",
-            "description": "What its input schema asks for: describe_subagent tells. A text and a prompt take any.",
+            "description": "Inputs that are valid for its input schema, which describe_subagent returns. A text or a "
+            "prompt accepts any inputs.",
         },
         "version": {
             "type": "integer",
             "minimum": 1,
-            "description": "Default: the one that belongs to this skill.",
+            "description": "Default: the version that belongs to this skill.",
         },
         "timeout": {"type": "number", "minimum": 1, "maximum": MAX_S, "description": "Seconds to wait."},
     },
@@ -146,7 +151,7 @@ class RunSubagent:
         self._arguments = Arguments(_RUN)
         self.spec = spec_of(
             "run_subagent",
-            "Let another skill, or an agent that begins afresh, do a part of the work; gives its result.",
+            "Let another skill, or a new agent, do a part of the work, and return its result.",
             _RUN,
         )
 
@@ -219,7 +224,7 @@ class DescribeSubagent:
         self._arguments = Arguments(_DESCRIBE)
         self.spec = spec_of(
             "describe_subagent",
-            "What another skill, or a text of the work folder, is for, takes and gives.",
+            "Return the description, inputs and outputs of another skill, or of a text of the work folder.",
             _DESCRIBE,
         )
 

@@ -1,4 +1,4 @@
-"""The tool `todo_write`: the agent's own todo list, which users see, too."""
+"""Implement the tool `todo_write`: the agent's own todo list, which users can also see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     "properties": {
         "todos": {
             "type": "array",
-            "description": "The whole list, which takes the place of the one before.",
+            "description": "The complete list, which replaces the previous one.",
             "items": {
                 "type": "object",
                 "properties": {
@@ -40,8 +40,8 @@ class TodoWrite:
 
     spec = spec_of(
         "todo_write",
-        "Keep a list of the steps of a longer piece of work, so that nobody loses sight of them. Write the whole list "
-        "each time; one item at most is in progress.",
+        "Maintain a list of the steps of a longer task, to track progress. Write the complete list each "
+        "time; at most one item is in progress.",
         _SCHEMA,
     )
     is_read_only = False
@@ -66,8 +66,8 @@ class TodoWrite:
         )
         dropped = len(arguments) - len(todos)
         note = (
-            f" {dropped} were left out: an item has a content of 1 to {MAX_CHARACTERS} characters and a status of "
-            f"{', '.join(STATUSES)}; at most {MAX_ITEMS} are kept."
+            f" {dropped} were omitted: an item has a content of 1 to {MAX_CHARACTERS} characters and a "
+            f"status of {', '.join(STATUSES)}; at most {MAX_ITEMS} items are stored."
             if dropped
             else ""
         )
@@ -75,7 +75,7 @@ class TodoWrite:
 
 
 def _todo(item: Any) -> dict[str, str] | None:
-    """Return an item as it is kept; none if it is no valid response."""
+    """Return an item as it is stored; none if it is not valid."""
     if not isinstance(item, dict):
         return None
     content, status = item.get("content"), item.get("status")

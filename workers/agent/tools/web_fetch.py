@@ -1,4 +1,4 @@
-"""The tool `web_fetch`: the text of a web page."""
+"""Implement the tool `web_fetch`, which returns the text of a web page."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ IN_CONVERSATION: Final = 30_000
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "url": {"type": "string", "minLength": 1, "description": "The whole address, with https://."},
+        "url": {"type": "string", "minLength": 1, "description": "The full URL, with https://."},
         "max_chars": {
             "type": "integer",
             "minimum": 500,
             "maximum": MAX_CHARACTERS,
             "default": DEFAULT_CHARACTERS,
-            "description": f"Characters of the text that you want; beyond {IN_CONVERSATION:,} it is put into a file.",
+            "description": f"Maximum characters of the text; a text of more than {IN_CONVERSATION:,} is stored in a "
+            "file.",
         },
     },
     "required": ["url"],

@@ -1,4 +1,4 @@
-"""The tool `web_search`."""
+"""Implement the tool `web_search`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from workers.agent.web.search import Engine
 _SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "query": {"type": "string", "minLength": 1, "maxLength": 500, "description": "What to search for."},
+        "query": {"type": "string", "minLength": 1, "maxLength": 500, "description": "The search query."},
         "max_results": {
             "type": "integer",
             "minimum": 1,
             "maximum": MAX_RESULTS,
             "default": 5,
-            "description": f"How many pages, 1 to {MAX_RESULTS}.",
+            "description": f"Number of pages, 1 to {MAX_RESULTS}.",
         },
     },
     "required": ["query"],
@@ -37,7 +37,7 @@ class WebSearch:
 
     spec = spec_of(
         "web_search",
-        "Search the web. You get titles, addresses and a few words of pages: read those that matter with web_fetch.",
+        "Search the web. You get titles, URLs and excerpts of pages. Read relevant pages with web_fetch.",
         _SCHEMA,
     )
     is_read_only = True
@@ -61,9 +61,8 @@ class WebSearch:
         max_micros = self._engine.worst_case_micros(query)
         if max_micros > max(0, self._left_micros()):
             raise ToolError(
-                f"A search may cost up to ${max_micros / 1e6:.4f}, and ${self._left_micros() / 1e6:.4f} are left for "
-                "this "
-                "run. Go on without it."
+                f"A search may cost up to ${max_micros / 1e6:.4f}, and ${self._left_micros() / 1e6:.4f} are "
+                "left for this run. Continue without it."
             )
         try:
             found = await self._engine.find(query, arguments["max_results"])

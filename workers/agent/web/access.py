@@ -1,4 +1,4 @@
-"""Access of an agent's tools to the internet, limited by the skill's `network`."""
+"""Connect an agent's tools to the internet, as far as the skill's `network` allows."""
 
 from __future__ import annotations
 

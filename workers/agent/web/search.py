@@ -1,4 +1,4 @@
-"""Web search: the engine protocol, and the search of Claude through Anthropic's server tool."""
+"""Search the web: the engine protocol, and the search of Claude with Anthropic's server tool."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class Engine(Protocol):
 FAMILY: Final = "claude"
 _SEARCH_NANOS: Final = 10_000_000  # $10 for a thousand
 _RESULT_TOKENS: Final = 60_000
-"""More tokens than one search adds to the prompt."""
+"""Upper bound of the tokens that one search adds to the prompt."""
 _MAX_TOKENS: Final = 1_024
 _TIMEOUT_S: Final = 90.0
-"""Much longer than a search with a short text takes."""
+"""Timeout, much longer than a search with a short text takes."""
 _TOOL: Final = {"type": "web_search_20250305", "name": "web_search", "max_uses": 1}
 
 
@@ -74,7 +74,7 @@ class ClaudeSearch:
         except (AnthropicError, OSError) as error:
             fault = fault_of(error, entry, is_own_key=self.model.margin.is_own_key)
             raise SearchFailed(
-                f"The search failed ({fault.reason}). Try again later, or go on without it."
+                f"The search failed ({fault.reason}). Try again later, or continue without it."
             ) from None
         body = message.model_dump(mode="json")
         return Found(
@@ -100,7 +100,7 @@ def _request(upstream_id: str, query: str) -> dict[str, Any]:
 
 
 def _messages(query: str) -> list[Message]:
-    text = f"Search the web once, then answer in at most five sentences, with nothing but what you found: {query}"
+    text = f"Search the web once, then write a short summary that contains only what you found: {query}"
     return [{"role": "user", "content": [{"type": "text", "text": text}]}]
 
 

@@ -1,1 +1,1 @@
-"""Workspaces of agents: a folder that commands, Python tools and file tools share."""
+"""Provide the workspaces of agents: a folder that commands, Python tools and file tools share."""

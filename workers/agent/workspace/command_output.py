@@ -1,4 +1,4 @@
-"""The output of one command: traced as it arrives, with its end for the model."""
+"""Trace the output of a command as it arrives, and return its end for the model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class Trace:
         self._remaining -= len(text.encode()) + 64
         on_output(stream, text)
         if self._remaining <= 0:
-            note = f"What commands print from now on is not stored: it is more than {MAX_TRACED_BYTES >> 20} MiB."
+            note = (
+                f"The output exceeds {MAX_TRACED_BYTES >> 20} MiB. Further output of commands is not stored."
+            )
             on_output("system", note)
 
 
@@ -66,7 +68,7 @@ class Printed:
         for decoder, scrubber in self._streams.values():
             self._append(scrubber.feed(decoder.decode(b"", final=True)) + scrubber.end())
         omitted = self._characters - len(self._tail)
-        note = f"[the first {omitted:,} characters are left out]\n" if omitted else ""
+        note = f"[the first {omitted:,} characters are omitted]\n" if omitted else ""
         return note + self._tail
 
     def _append(self, text: str) -> None:

@@ -28,7 +28,7 @@ def file_size(location: FileLocation) -> int:
     """Return the size of a file in bytes.
 
     Raises:
-        ToolError: it is missing, or no plain file.
+        ToolError: it is missing, or is not a regular file.
     """
     with os.fdopen(_opened(location), "rb") as file:
         return os.fstat(file.fileno()).st_size
@@ -38,23 +38,22 @@ def read(location: FileLocation) -> bytes:
     """Return the bytes of a file.
 
     Raises:
-        ToolError: it is missing, no plain file, or too large.
+        ToolError: it is missing, not a regular file, or too large.
     """
     with os.fdopen(_opened(location), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         content = b"" if size > MAX_BYTES else file.read(MAX_BYTES + 1)
     if max(size, len(content)) > MAX_BYTES:
         raise ToolError(
-            f"{location.display_name!r} has {size:,} bytes, more than the {MAX_BYTES >> 20} MB that can be read at "
-            "once: take "
-            "the part you need with a command, like `head` or `sed -n`."
+            f"{location.display_name!r} has {size:,} bytes; the limit is {MAX_BYTES >> 20} MB. Read the "
+            "part that you need with a command, like `head` or `sed -n`."
         )
     return content
 
 
 def _opened(location: FileLocation) -> int:
     if not location.parts:
-        raise ToolError(f"{location.display_name or '.'!r} is a folder: name a file in it.")
+        raise ToolError(f"{location.display_name or '.'!r} is a folder. Name a file in it.")
     try:
         with opened_folder(location.root, location.parts[:-1]) as folder:
             return open_file_in(folder, location.parts[-1])
@@ -73,8 +72,8 @@ def write(location: FileLocation, content: bytes, *, owner_uid: int | None) -> W
             return _write_in(folder, location, content, owner_uid)
     except NotADirectoryError:
         raise ToolError(
-            f"{location.display_name!r} cannot be written: a part of the path is no folder, or a link. Choose "
-            "another path."
+            f"{location.display_name!r} cannot be written: a part of the path is a link, or is not a "
+            "folder. Choose another path."
         ) from None
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
@@ -119,13 +118,16 @@ def _why_not(location: FileLocation) -> str:
             mode = os.stat(location.parts[-1], dir_fd=folder, follow_symlinks=False).st_mode
     except NotADirectoryError:
         return (
-            f"{location.display_name!r} cannot be read: a part of the path is no folder, or a link, which is not "
-            "followed."
+            f"{location.display_name!r} cannot be read: a part of the path is not a folder, or is a link, "
+            "which is not followed."
         )
     except OSError:
-        return f"There is no file {location.display_name!r}. What lies in the drive begins with 'drive/'."
+        return (
+            f"The file {location.display_name!r} does not exist. Paths of files in the drive start with "
+            "'drive/'."
+        )
     if stat.S_ISDIR(mode):
-        return f"{location.display_name!r} is a folder: name a file in it."
+        return f"{location.display_name!r} is a folder. Name a file in it."
     if stat.S_ISLNK(mode):
-        return f"{location.display_name!r} is a link, and links are not followed: name the file itself."
-    return f"{location.display_name!r} is no plain file."
+        return f"{location.display_name!r} is a link, and links are not followed. Name the file itself."
+    return f"{location.display_name!r} is not a regular file."

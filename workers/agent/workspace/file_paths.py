@@ -1,4 +1,4 @@
-"""Paths of an agent: in its work folder, its drive or its skill's own files, and nowhere else.
+"""Resolve paths of an agent in its work folder, its drive or its skill's own files, and nowhere else.
 
 Paths are parsed here and opened component by component, never through a link: the agent's own code may change the
 folder at any time, and the worker may have more privileges.
@@ -29,7 +29,7 @@ class FileLocation(NamedTuple):
     """The path as the agent should write it."""
     is_drive: bool = False
     is_skill: bool = False
-    """It belongs to the skill and is read-only."""
+    """Whether it belongs to the skill and is read-only."""
 
 
 def to_read(path: str, workspace: Workspace) -> FileLocation:
@@ -41,8 +41,8 @@ def to_read(path: str, workspace: Workspace) -> FileLocation:
     location = _location(path, workspace)
     if location.is_skill and _inside_bundle(location, workspace) in getattr(workspace, "hidden_files", ()):
         raise ToolError(
-            f"{location.display_name!r} belongs to a tool that needs an approval and cannot be read: call the tool "
-            "instead."
+            f"{location.display_name!r} belongs to a tool that needs an approval, and cannot be read. Call "
+            "the tool instead."
         )
     return location
 
@@ -51,7 +51,8 @@ def _location(path: str, workspace: Workspace) -> FileLocation:
     root, relative = _relative(path.strip(), workspace)
     if ".." in relative.split("/"):
         raise ToolError(
-            f"The path {path[:200]!r} holds '..': write it from the work folder on, like 'notes.md' or 'drive/a.pdf'."
+            f"The path {path[:200]!r} contains '..'. Write it relative to the work folder, like 'notes.md' "
+            "or 'drive/a.pdf'."
         )
     try:
         parts = parse_folder_path(f"{DRIVE}/{relative}").parts
@@ -82,11 +83,11 @@ def to_write(path: str, workspace: Workspace) -> FileLocation:
     location = to_read(path, workspace)
     if location.is_skill:
         raise ToolError(
-            f"{location.display_name!r} belongs to the skill and cannot be changed: write to another path, like "
-            "'out/notes.md'."
+            f"{location.display_name!r} belongs to the skill and cannot be changed. Write to another path, "
+            "like 'out/notes.md'."
         )
     if not location.parts or path.strip().endswith("/"):
-        raise ToolError(f"The path {path!r} names a folder: name a file in it.")
+        raise ToolError(f"The path {path!r} is a folder. Name a file in it.")
     if location.is_drive:
         try:
             return location._replace(parts=parse_new_path(location.display_name).parts)
@@ -107,19 +108,20 @@ def _relative(path: str, workspace: Workspace) -> tuple[Path | None, str]:
         if path == prefix or path.startswith(f"{prefix}/"):
             return root, path[len(prefix) :].lstrip("/")
     raise ToolError(
-        f"{path!r} is outside of the work folder and the drive: write paths like 'notes.md' or 'drive/report.pdf'."
+        f"{path!r} is outside of the work folder and the drive. Write paths like 'notes.md' or "
+        "'drive/report.pdf'."
     )
 
 
 def _roots(workspace: Workspace) -> Iterator[tuple[str, Path | None]]:
-    """By which paths the agent's code knows the folders: short ones, or where there are no mounts the real ones."""
+    """Return the paths of the folders for the agent's code: short ones, or without mounts the real ones."""
     bundle = workspace.assignment.bundle_dir
     yield from ((f"{INSIDE_JOBS}/{workspace.folder.name}", None), (str(workspace.folder), None))
     yield from ((INSIDE_DRIVE, workspace.drive_dir), (str(workspace.drive_dir), workspace.drive_dir))
     yield from ((INSIDE_DEPLOYMENT, bundle), (str(bundle), bundle))
 
 
-_LINKED: Final = "leads elsewhere by a link, and links are not followed: name the file itself"
+_LINKED: Final = "is a link to another location, and links are not followed. Name the file itself"
 
 
 def _through_link(parts: tuple[str, ...], workspace: Workspace) -> FileLocation:

@@ -1,4 +1,4 @@
-"""The work folder of one agent: its own files, `tmp`, `drive`, and links to the files of its skill."""
+"""Create the work folder of one agent: its own files, `tmp`, `drive`, and links to the files of its skill."""
 
 from __future__ import annotations
 

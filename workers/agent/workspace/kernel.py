@@ -1,4 +1,4 @@
-"""The worker's side of the Python kernel of one agent: started with its first cell, ended with its workspace.
+"""Run the worker's side of an agent's Python kernel, from its first cell to the end of its workspace.
 
 Messages from the sandbox are not trusted: lines have a maximum length, and an invalid message ends the kernel.
 """
@@ -29,7 +29,7 @@ log = logs.get(__name__)
 
 START_S: Final = 90.0
 GRACE_S: Final = 5.0
-"""Between an interrupt and the end of the kernel."""
+"""Time between an interrupt and the end of the kernel."""
 MAX_LINE_BYTES: Final = 1 << 20
 MAX_NOTEBOOK_LINE_BYTES: Final = 4 << 20
 """Messages for notebooks contain images."""
@@ -54,7 +54,7 @@ End = Literal["ok", "error", "interrupted", "killed", "died", "broken"]
 
 @dataclass(slots=True)
 class Cell:
-    """How a cell ended."""
+    """The result of a cell."""
 
     end: End = "ok"
     output: str = ""
@@ -92,7 +92,7 @@ async def open_kernel(
             if for_notebook
             else "use bash, or files and tools"
         )
-        raise ZygoteLost(f"This machine has no sandbox that could hold a Python kernel: {hint}.")
+        raise ZygoteLost(f"This host has no sandbox for a Python kernel: {hint}.")
     packages = kernel_packages()
     folder = "" if for_notebook else f"drive/{folder_of(str(assignment.job_id))}"
 
@@ -150,11 +150,11 @@ class Kernel:
             ready = None
         if ready is None or ready.get("type") != "ready":
             reason = await self.close()
-            log.warning("a kernel did not start", reason=reason)
+            log.warning("kernel did not start", reason=reason)
             raise ZygoteLost("The Python kernel did not start. Try again.")
 
     async def execute(self, code: str, *, timeout_s: float, printed: Printed) -> Cell:
-        """Run a cell; interrupt one that takes too long, and end the kernel if that does not help."""
+        """Run a cell; interrupt it after its timeout, and end the kernel if the interrupt has no effect."""
         cell = Cell()
         await self._send({"type": "run", "code": code})
         following = asyncio.ensure_future(self._collect(cell, printed))

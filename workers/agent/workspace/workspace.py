@@ -1,4 +1,4 @@
-"""The workspace of one agent: a folder that its commands, Python tools and file tools share.
+"""Manage the workspace of one agent: a folder that its commands, Python tools and file tools share.
 
 Each command runs in its own sandbox, without secrets and without a token. Python tools run in children of zygotes, as
 skills do, with both. All of them use the same folder under the same path, and have no access to other agents.
@@ -166,7 +166,7 @@ class SandboxWorkspace:
             self.assignment,
             replace(job, function=entrypoint.function, declared=self._declared(entrypoint, inputs)),
             timeout_s,
-            f"The function ran longer than its limit of {timeout_s:g} s: give it less to do.",
+            f"The function ran longer than its limit of {timeout_s:g} s. Reduce its work.",
             kind="tool",
             work=self.folder.name,
             announce=lambda parent: self._announce(parent.cold_reason),

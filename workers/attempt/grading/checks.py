@@ -1,4 +1,4 @@
-"""Checks: functions of the bundle that grade a run, called in the sandbox like the skill's functions."""
+"""Run checks: functions of the bundle that grade a run, called in the sandbox like the skill's functions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from workers.sandbox.host.zygotes.spec import ZygoteSpec, spec_of
 from workers.types import Assignment, Entrypoint, Failure
 
 CHECK_S: Final = 60.0
-"""How long one check may take."""
+"""The time limit of one check."""
 _DECLARED: Final = ("inputs", "output")
 _SHAPE: Final = (
-    "Return {'score': 0 to 1, 'passed': true or false, 'detail': '…'}; 'score' or 'passed' is enough."
+    "Return {'score': 0 to 1, 'passed': true or false, 'detail': '…'}; 'score' or 'passed' is sufficient."
 )
 
 
@@ -57,7 +57,7 @@ def _read(grader: Grader, value: Any) -> Verdict:
     passed = fields.get("passed")
     score = fields.get("score", float(passed) if isinstance(passed, bool) else None)
     if not _is_score(score) or not isinstance(passed, (bool, type(None))):
-        return verdict_of(grader, detail=f"The check gave no verdict. {_SHAPE}")
+        return verdict_of(grader, detail=f"The check returned no verdict. {_SHAPE}")
     has_passed = score >= PASSING_SCORE if passed is None else passed
     return verdict_of(grader, score=float(score), passed=has_passed, detail=str(fields.get("detail") or ""))
 

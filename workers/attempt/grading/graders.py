@@ -1,4 +1,4 @@
-"""The graders of a skill, which run after a run has its result and before its last event.
+"""Run the graders of a skill after a run has its result and before its last event.
 
 A grader that fails scores 0 with the error; the job keeps its result in any case.
 """
@@ -26,7 +26,7 @@ from .judge import Judge
 if TYPE_CHECKING:
     from workers.llm.selection import Models
 
-_BROKE: Final = "The grader broke"
+_BROKE: Final = "The grader failed"
 
 
 class Graders:
@@ -85,7 +85,7 @@ def _exact_match(grader: Grader, output: Any, case: Case | None) -> Verdict:
     if any(equal(found, one) for one in expected):
         return verdict_of(grader, score=1.0, passed=True)
     subject = f"The output's {grader.field!r}" if grader.field else "The output"
-    return verdict_of(grader, detail=f"{subject} is not the expected one.")
+    return verdict_of(grader, detail=f"{subject} is not the expected value.")
 
 
 def _values_at(value: Any, path: str) -> Sequence[Any]:
@@ -98,7 +98,7 @@ def _values_at(value: Any, path: str) -> Sequence[Any]:
 def _schema(grader: Grader, skill: Skill, output: Any) -> Verdict:
     schema = grader.expected_schema or skill.output_schema
     if not schema:
-        return verdict_of(grader, skipped=True, detail="There is no schema to check by.")
+        return verdict_of(grader, skipped=True, detail="There is no schema to validate with.")
     problems = OutputSchema(schema).check(output).problems
     if not problems:
         return verdict_of(grader, score=1.0, passed=True)

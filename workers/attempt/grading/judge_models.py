@@ -1,4 +1,4 @@
-"""The models of judges, loaded with the first rubric, since most workers need none."""
+"""Provide the models of judges, loaded with the first rubric, since most workers need none."""
 
 from __future__ import annotations
 

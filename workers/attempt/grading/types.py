@@ -1,4 +1,4 @@
-"""Types of grading: a run to grade, and a verdict."""
+"""Define the types of grading: a run to grade, and a verdict."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The only connection from jobs to the internet: a proxy process with a gateway in each sandbox.
+"""Connect jobs to the internet with a proxy process that has a gateway in each sandbox.
 
-The process (`server`) has no access to the database, keys or secrets of the instance. It uses only the standard
-library. The worker's side of it is `proxy`.
+There is no other connection. The process (`server`) has no access to the database, keys or secrets of the
+instance. It uses only the standard library. The worker's side of it is `proxy`.
 """

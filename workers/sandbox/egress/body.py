@@ -34,7 +34,7 @@ async def send_body(
         sink.write(b"%x\r\n" % size)
         await _exactly(source, sink, size, count)
         if await source.readexactly(2) != b"\r\n":
-            raise Malformed("a chunk of the request's body is longer than it says")
+            raise Malformed("a chunk of the request's body is longer than its declared size")
         sink.write(b"\r\n")
     await _skip_trailers(source)
     sink.write(b"0\r\n\r\n")
@@ -42,7 +42,7 @@ async def send_body(
 
 
 async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: Count) -> None:
-    """Forward data until its end, and the end, too."""
+    """Forward data until its end, and then the end itself."""
     with suppress(OSError):
         while data := await source.read(_CHUNK_BYTES):
             count(len(data))
@@ -68,7 +68,7 @@ async def _exactly(
 async def _chunk_size(source: asyncio.StreamReader) -> int:
     found = _SIZE.match(await _line(source))
     if found is None:
-        raise Malformed("the request's body is not in chunks, as its head says")
+        raise Malformed("the request's body is not chunked, but its header declares chunks")
     return int(found[1], 16)
 
 

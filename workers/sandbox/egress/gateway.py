@@ -1,4 +1,4 @@
-"""The gateway of one sandbox: accepts on a socket that was created inside it, and connects or refuses."""
+"""Serve the gateway of one sandbox: accept on a socket that was created inside it, and connect or reject."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ from .traffic import Send, Traffic, TrafficCounts
 
 MAX_CONNECTIONS: Final = 64  # of one job at the same time
 MAX_CONNECTIONS_PER_GATEWAY: Final = 256  # of all jobs of one sandbox at the same time
-_HEAD_S: Final = 10.0  # to send a head, counted from the connection, so that slow clients gain no time
+_HEAD_S: Final = 10.0  # time to send a head, from the start of the connection, which also limits slow clients
 _MAX_REJECTIONS: Final = 16  # beyond the maximum that receive a response; further ones are only closed
 _LINGER_S: Final = 2.0
 _LINGER_BYTES: Final = 1 << 20
-_FULL: Final = (
-    "this skill has {max_connections} connections open at once, which is the most: close some, or reuse them"
-)
+_FULL: Final = "this skill has {max_connections} open connections, the maximum. Close some, or reuse them"
 
 
 class Gateway:
@@ -54,7 +52,7 @@ class Gateway:
         self.traffic = TrafficCounts(number, send)
 
     async def open(self, listener: socket.socket) -> None:
-        """Start to serve, unless it was closed meanwhile."""
+        """Start to serve, unless it was closed in the meantime."""
         self._server = await asyncio.start_server(self._serve, sock=listener, limit=MAX_HEAD_BYTES)
         if self._is_closed:
             self.close()
@@ -123,9 +121,7 @@ class Gateway:
         except asyncio.LimitOverrunError:
             raise Malformed(f"the head of the request is longer than {MAX_HEAD_BYTES} bytes") from None
         except TimeoutError:
-            raise EgressFailed(
-                408, f"the head of the request did not come within {self._head_s:g} s"
-            ) from None
+            raise EgressFailed(408, f"the head of the request did not arrive within {self._head_s:g} s") from None
 
     async def _connect(self, client: Streams, request: Request) -> None:
         self._connector.screen(request.target)
@@ -145,7 +141,7 @@ class Gateway:
 
 
 class _ResponseStarted(Exception):
-    """The job is refused after a response has started: the connection can only be closed."""
+    """The request is rejected after a response has started: the connection can only be closed."""
 
     def __init__(self, turned: EgressError) -> None:
         super().__init__(turned.detail)
@@ -196,7 +192,9 @@ class _Transfer:
         try:
             await asyncio.wait({outgoing, incoming}, return_when=asyncio.FIRST_COMPLETED)
             if outgoing.done() and (outgoing.exception() is None or self._upstream.writer.is_closing()):
-                await incoming  # its end is the end: nothing would read what the job still sends
+                await (
+                    incoming
+                )  # the end of the response ends the exchange: no process reads further data of the job
         finally:
             outgoing.cancel()
             incoming.cancel()
@@ -210,7 +208,7 @@ class _Transfer:
         await send_body(self._client.reader, self._upstream.writer, request.body_bytes, self._sent)
         self._is_sent = True
         if await self._client.reader.read(1):
-            raise Malformed("one connection to the proxy carries one request")
+            raise Malformed("a connection to the proxy can carry only one request")
 
     def _sent(self, count: int) -> None:
         self._traffic.sent(count)
@@ -244,7 +242,7 @@ async def _reject(client: Streams, turned: EgressError) -> None:
 
 
 async def _linger(client: Streams) -> None:
-    """Read for a moment: closing with unread bytes resets the connection, and the response is lost."""
+    """Read for a short time: closing with unread bytes resets the connection, and the response is lost."""
     remaining = _LINGER_BYTES
     with suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_S):

@@ -1,4 +1,4 @@
-"""The worker's side of one gateway."""
+"""Manage the worker's side of one gateway."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ class GatewayHandle:
         self._is_closed = False
 
     def enter(self, job: int, network_use: NetworkUse) -> None:
-        """Note that a job with this number starts; refusals from before the first job are recorded in it."""
+        """Record that a job with this number starts.
+
+        Rejections from before the first job are recorded in it.
+        """
         for other in self._network_uses.values():
             other.is_alone = network_use.is_alone = False
         self._network_uses[job] = network_use
@@ -59,7 +62,10 @@ class GatewayHandle:
         self._early_refusals.clear()
 
     def leave(self, job: int) -> None:
-        """Note that a job has ended; the proxy reports a refusal before it responds, so all of them are known."""
+        """Record that a job has ended.
+
+        The proxy reports a rejection before it responds, so all of them are known.
+        """
         self._channel.receive()
         self._network_uses.pop(job, None)
 

@@ -1,4 +1,4 @@
-"""The use of the network by one job, as events."""
+"""Record the network use of one job as events."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class NetworkUse:
         """No other job was in the same sandbox at any time."""
 
     def refused(self, fields: dict[str, Any]) -> None:
-        """Note one refusal."""
+        """Record one rejection."""
         self.is_used = True
         if self._recorded < MAX_RECORDED:
             self._recorded += 1
             self._recorder.record(NetworkRefusedEvent(**fields))
 
     def counted(self, fields: dict[str, int]) -> None:
-        """Note the totals of the job."""
+        """Record the totals of the job."""
         self._recorder.record(NetworkEvent(**fields))

@@ -1,4 +1,7 @@
-"""The worker's side of the proxy: starts its process, opens gateways, receives refusals, replaces it when it ends."""
+"""Manage the worker's side of the proxy.
+
+Start its process, open gateways, receive rejections, and replace it when it ends.
+"""
 
 from __future__ import annotations
 
@@ -159,7 +162,7 @@ class Proxy:
             )
         except OSError as error:
             control.close()
-            log.warning("the egress proxy cannot be started; trying again", error=str(error))
+            log.warning("egress proxy cannot be started; retrying", error=str(error))
             self._schedule_start()
             return
         finally:
@@ -177,7 +180,7 @@ class Proxy:
     def _handle(self, body: dict[str, Any]) -> None:
         kind, gateway = body.get("type"), self._gateways.get(body.get("gateway", 0))
         if kind == "fault":
-            log.warning("fault of the egress proxy", error=body.get("text"))
+            log.warning("error in the egress proxy", error=body.get("text"))
         elif kind == "refused":
             NETWORK_REFUSED.labels(body["reason"]).inc()
         if gateway is not None:
@@ -193,7 +196,7 @@ class Proxy:
             return
         process.kill()
         stderr = asyncio.get_running_loop().run_in_executor(None, _collect, process)
-        stderr.add_done_callback(lambda task: log.warning("the egress proxy ended", stderr=task.result()))
+        stderr.add_done_callback(lambda task: log.warning("egress proxy ended", stderr=task.result()))
         PROXY_DEATHS.inc()
         if time.monotonic() - self._started_at > _STEADY_S:
             self._deaths = 0

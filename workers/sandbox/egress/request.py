@@ -1,4 +1,4 @@
-"""The head of a proxied request, parsed so strictly that it is unambiguous."""
+"""Parse the head of a proxied request strictly, so that it is unambiguous."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Header(NamedTuple):
     """One line of a head."""
 
     name: str
-    """In lower case."""
+    """The name in lower case."""
     value: str
 
 
@@ -37,7 +37,8 @@ class Request(NamedTuple):
     is_tunnel: bool
     """`CONNECT`: arbitrary bytes in both directions."""
     job: int | None
-    """The number of the job, as the request names it; it only decides where the request is noted."""
+    """The number of the job, as the request names it; it only decides for which job the request is
+    recorded."""
     forwarded_head: bytes
     """The head that the other side gets; empty for a tunnel."""
     body_bytes: int | None
@@ -62,7 +63,7 @@ def read_request(head: bytes) -> Request:
     target, path = _absolute(address)
     body_bytes = _body_bytes(headers)
     if body_bytes is None and version == "HTTP/1.0":
-        raise Malformed("a body in chunks needs HTTP/1.1")
+        raise Malformed("a chunked body requires HTTP/1.1")
     framing = _framing(headers, body_bytes)
     forwarded_head = [
         f"{method} {path} {version}",
@@ -107,13 +108,13 @@ def _headers(lines: list[str]) -> list[Header]:
 
 def _absolute(address: str) -> tuple[Target, str]:
     if address[:7].lower() != "http://":
-        raise Malformed("the proxy wants CONNECT host:port for https, and http://host/path for http")
+        raise Malformed("the proxy requires CONNECT host:port for https, and http://host/path for http")
     rest = address[7:]
     end = next((index for index, character in enumerate(rest) if character in "/?#\\"), len(rest))
     target = read_target(rest[:end], default_port=80)
     path = rest[end:]
     if not _PATH.match(path) or path.startswith(("\\", "#")):
-        raise Malformed("the path of the request has blanks or control characters: encode them as %20")
+        raise Malformed("the path of the request has spaces or control characters. Percent-encode them")
     return target, path if path.startswith("/") else f"/{path}"
 
 
@@ -122,7 +123,9 @@ def _body_bytes(headers: list[Header]) -> int | None:
     encodings = [header.value.lower() for header in headers if header.name == "transfer-encoding"]
     if encodings:
         if encodings != ["chunked"] or lengths:
-            raise Malformed("the length of the request's body is said twice, or in a way that is not chunked")
+            raise Malformed(
+                "the length of the request's body is declared twice, or with an encoding other than chunked"
+            )
         return None
     if not lengths:
         return 0
@@ -139,7 +142,7 @@ def _framing(headers: list[Header], body_bytes: int | None) -> list[str]:
 
 
 def _forwarded_headers(headers: list[Header]) -> list[str]:
-    """Headers for the other side: not those between a job and its proxy."""
+    """Return the headers for the other side, without those between a job and its proxy."""
     named = {
         name.strip().lower()
         for header in headers

@@ -1,4 +1,4 @@
-"""The response to one plain HTTP request, after which the connection is closed."""
+"""Forward the response to one plain HTTP request, after which the connection is closed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ async def pass_response(
     """Forward the response of a host until its end.
 
     Raises:
-        EgressFailed: it is no valid response.
+        EgressFailed: it is not a valid response.
     """
     for _ in range(_MAX_INTERIM):
         head = await _head(source, host)
         found = _STATUS.match(head)
         if found is None or int(found[1]) == _SWITCHED:
-            raise EgressFailed(502, f"{host} answered with what is not HTTP/1.1")
+            raise EgressFailed(502, f"{host} sent a response that is not HTTP/1.1")
         count(len(head))
         if int(found[1]) >= 200:
             sink.write(_closing(head))
@@ -37,16 +37,16 @@ async def pass_response(
             return
         sink.write(head)
         await sink.drain()
-    raise EgressFailed(502, f"{host} announced an answer again and again, and gave none")
+    raise EgressFailed(502, f"{host} sent only interim responses, and no final one")
 
 
 async def _head(source: asyncio.StreamReader, host: str) -> bytes:
     try:
         return await source.readuntil(b"\r\n\r\n")
     except asyncio.LimitOverrunError:
-        raise EgressFailed(502, f"{host} answered with a head that is too long") from None
+        raise EgressFailed(502, f"{host} sent a response with too long headers") from None
     except (asyncio.IncompleteReadError, OSError):
-        raise EgressFailed(502, f"{host} closed the connection without an answer") from None
+        raise EgressFailed(502, f"{host} closed the connection without a response") from None
 
 
 def _closing(head: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""The process of the proxy: `main(descriptor)` with its control socket, on which a worker sends gateways to serve."""
+"""Run the process of the proxy.
+
+`main(descriptor)` with its control socket, on which a worker sends gateways to serve.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +110,7 @@ class _Server:
         return lookups
 
     def _connections_per_gateway(self) -> int:
-        """Many doors share what this process may open, so that none can take it all."""
+        """Return the connection limit of one gateway: many gateways share the descriptors of this process."""
         share = self._max_connections // max(1, len(self._gateways))
         return max(_MIN_CONNECTIONS_PER_GATEWAY, min(MAX_CONNECTIONS_PER_GATEWAY, share))
 
@@ -129,7 +132,7 @@ class _Server:
 
 
 def _confine() -> None:
-    """Give up all privileges that a proxy does not need."""
+    """Drop all privileges that a proxy does not need."""
     if os.geteuid() == 0:
         confine.become(_UNPRIVILEGED_UID)
     confine.die_with_parent()

@@ -1,4 +1,4 @@
-"""The traffic of one gateway: counted per job, and reported to the worker at a limited rate."""
+"""Count the traffic of one gateway per job, and report it to the worker at a limited rate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backend.core.net.egress.errors import EgressDenied
 
 _MAX_JOBS: Final = 1024  # that are counted separately; their numbers come from the jobs themselves
 _MAX_MESSAGES: Final = (
-    200.0  # in a burst, of one gateway: a job that is refused without end must not flood the worker
+    200.0  # in a burst, of one gateway: a job that is rejected repeatedly must not flood the worker
 )
 _MESSAGES_PER_S: Final = 20.0
 
@@ -32,15 +32,15 @@ class Traffic:
     received_bytes: int = 0
 
     def sent(self, count: int) -> None:
-        """Note bytes that went out."""
+        """Add sent bytes."""
         self.sent_bytes += count
 
     def received(self, count: int) -> None:
-        """Note bytes that came in."""
+        """Add received bytes."""
         self.received_bytes += count
 
     def add(self, other: Traffic) -> None:
-        """Add what was counted elsewhere."""
+        """Add the counts of another object."""
         self.connections += other.connections
         self.refused += other.refused
         self.sent_bytes += other.sent_bytes
@@ -80,13 +80,16 @@ class TrafficCounts:
             traffic.open_now -= 1
 
     def opened(self, job: int | None, traffic: Traffic) -> None:
-        """Note a connection; the first one of a job is reported to the worker before the job is connected."""
+        """Record a connection.
+
+        The first one of a job is reported to the worker before the job is connected.
+        """
         traffic.connections += 1
         if traffic.connections == 1 or job is None:
             self._send_limited({"type": "opened", "job": job})
 
     def refused(self, job: int | None, refusal: EgressDenied, host: str, port: int | None) -> None:
-        """Note a refusal, and report it to the worker before the job gets it."""
+        """Record a rejection, and report it to the worker before the job receives it."""
         self.of(job).refused += 1
         fields = {"host": host, "port": port, "reason": refusal.reason, "message": refusal.detail}
         self._send_limited({"type": "refused", "job": job, **fields})

@@ -116,7 +116,7 @@ def _zip_entries() -> Iterator[_Entry]:
 def _parts(name: str) -> list[str]:
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or not parts:
-        raise Refused(f"its source holds a file that would lie outside of it: {name!r}")
+        raise Refused(f"its source contains a file with a path outside of it: {name!r}")
     return parts
 
 

@@ -1,4 +1,4 @@
-"""One job in one process: confine it, wait for the job, call the function, send the response, end."""
+"""Run one job in one process: confine it, wait for the job, call the function, send the response, end."""
 
 # ruff: noqa: PTH102, PTH118, PTH211
 # (every call runs before a job; pathlib costs)
@@ -52,7 +52,7 @@ class Link(NamedTuple):
 
 
 class ChildSetup(NamedTuple):
-    """What a zygote prepares once for all its children."""
+    """Data that a zygote prepares once for all its children."""
 
     plan: Plan
     filters: Sequence[confine.Compiled]
@@ -233,8 +233,8 @@ def _call_function(
     if len(value) > max_bytes:
         return _failed(
             "output_limit",
-            f"The result has {len(value)} bytes as JSON, more than its limit of {max_bytes}: "
-            "save large data with `puras.drive.save(…)` and return the path.",
+            f"The result has {len(value)} bytes as JSON, and its limit is {max_bytes}. Save large data with "
+            "`puras.drive.save(…)` and return the path.",
         )
     return b'{"type":"value",%s,"value":%s}\n' % (_used(), value)
 
@@ -266,7 +266,7 @@ _VERDICTS: Final[tuple[tuple[Callable[[Any], bool], str, Callable[[Any, str], st
         lambda error: isinstance(error, MemoryError),
         "memory_limit",
         lambda *_: (
-            "The function asked for more memory than its limit: work in smaller pieces, or raise "
+            "The function requested more memory than its limit. Process smaller pieces, or raise "
             "`limits.memory_mb` in skill.yaml."
         ),
     ),
@@ -274,7 +274,7 @@ _VERDICTS: Final[tuple[tuple[Callable[[Any], bool], str, Callable[[Any, str], st
         lambda error: isinstance(error, OSError) and error.errno == errno.EFBIG,
         "disk_limit",
         lambda *_: (
-            "The function wrote a file larger than the job's disk limit: write less, or split the file."
+            "The function wrote a file larger than the job's disk limit. Write less, or split the file."
         ),
     ),
     (
@@ -283,16 +283,14 @@ _VERDICTS: Final[tuple[tuple[Callable[[Any], bool], str, Callable[[Any, str], st
             or (isinstance(error, RuntimeError) and "start new thread" in str(error))
         ),
         "process_limit",
-        lambda _, summary: (
-            f"The function started more processes or threads than it may ({summary}): use fewer."
-        ),
+        lambda _, summary: f"The function exceeded its limit of processes or threads ({summary}). Use fewer.",
     ),
     (
         lambda error: isinstance(error, SystemExit),
         "exited",
         lambda error, _: (
-            f"The function ended its process with exit code {error.code!r} instead of returning a value: "
-            "return the result, or raise an exception that says what is wrong."
+            f"The function ended its process with exit code {error.code!r} instead of returning a value. "
+            "Return the result, or raise an exception with a message."
         ),
     ),
 )

@@ -54,7 +54,10 @@ class OpenedPath(NamedTuple):
 
 
 class Fence(NamedTuple):
-    """What processes may access, in the form of the kernel: prepared once, applied by many with their own paths."""
+    """The access rights of processes, in the form of the kernel.
+
+    They are prepared once, and applied by many processes with their own paths.
+    """
 
     filesystem: int
     """All rights that are restricted."""
@@ -207,7 +210,7 @@ def hide_mounts() -> int:
 
 
 def leave_first_process() -> None:
-    """Continue in a child: process 1 of the namespaces stays our own, and waits for it.
+    """Continue in a child: process 1 of the namespaces runs only our own code, and waits for it.
 
     Process 1 keeps the user with which the sandbox was started. So the kernel ends it with the worker: a process that
     has changed its user would not be reached by that signal. With process 1 the whole sandbox ends. It also holds the

@@ -1,4 +1,4 @@
-"""Confinement of processes that build or install packages, or that read one untrusted file."""
+"""Confine processes that build or install packages, or that read one untrusted file."""
 
 # ruff: noqa: PTH103
 # (the guest side imports little)
@@ -15,7 +15,7 @@ from .syscalls import ARCHITECTURES
 
 
 class Enclosure(NamedTuple):
-    """What a process may use, as the worker sends it."""
+    """The permissions of a process, as the worker sends them."""
 
     uid: int | None
     """User to become; None to stay the same user."""

@@ -30,7 +30,7 @@ class BadEntrypoint(Exception):
 
 
 class Parameters(NamedTuple):
-    """What a function can be called with."""
+    """The parameters of a function."""
 
     names: list[str]
     """The parameters that can be passed as keywords."""
@@ -103,7 +103,7 @@ def call(function: Function, inputs: dict[str, Any]) -> Any:
     """Call the function in its own form and wait for it if it is asynchronous.
 
     Raises:
-        BadEntrypoint: the inputs do not fit the function's parameters.
+        BadEntrypoint: the inputs do not match the function's parameters.
     """
     if function.takes_dict:
         keywords: dict[str, Any] = {}
@@ -147,11 +147,14 @@ def own_trace(error: BaseException, root: str) -> str:
 
 
 def shortened(trace: str, max_characters: int) -> str:
-    """Return a traceback of at most that many characters: its begin and its end, which has the error itself."""
+    """Return a traceback of at most that many characters.
+
+    A longer one is cut to its start and its end, which has the error itself.
+    """
     if len(trace) <= max_characters:
         return trace
     half = max_characters // 2 - 50
-    return f"{trace[:half]}\n[{len(trace) - 2 * half} characters are left out]\n{trace[-half:]}"
+    return f"{trace[:half]}\n[{len(trace) - 2 * half} characters are omitted]\n{trace[-half:]}"
 
 
 def _own_frames(frames: Any, root: str) -> list[Any]:
@@ -165,7 +168,9 @@ def _own_frames(frames: Any, root: str) -> list[Any]:
 def _import(name: str, path: str, location: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise BadEntrypoint(f"{location!r} is not a Python file: `entrypoint` wants `<file>.py:<function>`.")
+        raise BadEntrypoint(
+            f"{location!r} is not a Python file: `entrypoint` must be `<file>.py:<function>`."
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

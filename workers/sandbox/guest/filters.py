@@ -1,4 +1,4 @@
-"""Seccomp programs: which system calls a confined process may make.
+"""Define the seccomp programs, which decide the system calls that a confined process may make.
 
 Three programs are stacked. `startup` is set by bubblewrap before the first instruction of the sandbox, and allows only
 what our own code needs to confine itself. `confinement` is the narrow list that code of a tenant runs under.
@@ -95,15 +95,15 @@ def confinement(architecture: Architecture, families: Sequence[int], *, datagram
     """Return the program for code of a tenant.
 
     Args:
-        architecture: Of this machine.
+        architecture: The architecture of this host.
         families: Address families of the sockets that may be made.
-        datagrams: Whether sockets of these families may be datagram sockets too, as the look-up of names needs them.
+        datagrams: Whether sockets of these families may also be datagram sockets, which name lookups require.
     """
     return _allowlist(architecture, ALLOWED, _by_argument(families, datagrams=datagrams))
 
 
 def reader(architecture: Architecture) -> Program:
-    """Return the program for a process that reads one file of an untrusted source, and answers over a pipe."""
+    """Return the program for a process that reads one untrusted file and responds over a pipe."""
     bodies = _by_argument([], datagrams=False)
     return _allowlist(architecture, READER, {name: body for name, body in bodies.items() if name in READER})
 
@@ -124,7 +124,10 @@ def encode(program: Program) -> bytes:
 
 
 def _by_argument(families: Sequence[int], *, datagrams: bool) -> dict[str, Program]:
-    """Return what decides on calls that are allowed with some arguments only; each body answers."""
+    """Return the instructions for calls that are allowed only with some arguments.
+
+    Each body returns a decision.
+    """
     types = [_SOCK_STREAM, *([_SOCK_DGRAM] if datagrams else [])]
     protocols = [_DEFAULT_PROTOCOL, _IPPROTO_TCP, *([_IPPROTO_UDP] if datagrams else [])]
     return {
@@ -141,7 +144,8 @@ def _by_argument(families: Sequence[int], *, datagrams: bool) -> dict[str, Progr
             *_answer(errno.EPERM),
             Instruction(_RETURN, 0, 0, _ALLOW),
         ],
-        # The type has flags in its upper bits. Multipath TCP is a protocol of its own, and most of its code is young.
+        # The type has flags in its upper bits. Multipath TCP is a separate protocol, and most of its code is
+        # new.
         "socket": [
             *_required(families, errno.EAFNOSUPPORT, argument=0),
             *_required(types, errno.ESOCKTNOSUPPORT, argument=1, mask=_SOCK_TYPE_MASK),
@@ -243,7 +247,7 @@ def _preamble(architecture: Architecture) -> Program:
 
 
 def _when(architecture: Architecture, name: str, body: Program) -> Program:
-    """Run `body`, which must answer, for this call; the accumulator holds the call's number."""
+    """Run `body`, which must return a decision, for this call; the accumulator contains the call's number."""
     number = {**ALLOWED, **STARTUP}[name][architecture.column]
     return [] if number is None else [Instruction(_EQUAL, 0, len(body), number), *body]
 
@@ -258,7 +262,10 @@ def _answer(number: int) -> Program:
 
 
 def _one_of(values: Collection[int], body: Program) -> Program:
-    """Run `body`, which must answer, if the accumulator is one of the values; otherwise go on after it."""
+    """Run `body`, which must return a decision, if the accumulator is one of the values.
+
+    Otherwise continue after it.
+    """
     last = len(values) - 1
     tests = [
         Instruction(_EQUAL, last - place, len(body) if place == last else 0, value)
@@ -268,7 +275,7 @@ def _one_of(values: Collection[int], body: Program) -> Program:
 
 
 def _required(values: Collection[int], otherwise: int, *, argument: int, mask: int | None = None) -> Program:
-    """Go on if an argument is one of the values; answer with an error if not."""
+    """Continue if an argument is one of the values; return an error otherwise."""
     masked = [] if mask is None else [Instruction(_AND, 0, 0, mask)]
     tests = [Instruction(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
     return [_load(argument), *masked, *tests, *_answer(otherwise)]
@@ -280,5 +287,5 @@ def _only(values: Collection[int], *, otherwise: int, argument: int = 0) -> Prog
 
 
 def _refused(values: Collection[int], error: int, *, argument: int) -> Program:
-    """Answer with an error if an argument is one of the values."""
+    """Return an error if an argument is one of the values."""
     return [_load(argument), *_one_of(values, _answer(error)), Instruction(_RETURN, 0, 0, _ALLOW)]

@@ -1,4 +1,7 @@
-"""Gateways out of the network namespace: sockets that are created inside it, on which outside processes accept."""
+"""Open gateways out of the network namespace.
+
+They are sockets that are created inside it, and on which outside processes accept.
+"""
 
 from __future__ import annotations
 
@@ -40,11 +43,14 @@ class GatewayPorts(NamedTuple):
         return found
 
     def loopback_variables(self) -> dict[str, str]:
-        """Return the variables for connections to the job's own servers: the proxy would refuse `localhost`."""
+        """Return the variables for connections to the job's own servers.
+
+        The proxy would reject `localhost`.
+        """
         return {} if self.egress is None else dict.fromkeys(("no_proxy", "NO_PROXY"), _OWN_LOOPBACK)
 
     def variables_of(self, job: int) -> dict[str, str]:
-        """Return the variables of one job: its requests name it, so that refusals are recorded for it."""
+        """Return the variables of one job: its requests name it, so that rejections are recorded for it."""
         if self.egress is None:
             return {}
         return dict.fromkeys(_PROXIED, f"http://job:{job}@{_HOST}:{self.egress}")

@@ -1,7 +1,7 @@
 """Install packages inside a sandbox: run the installer, then compile what it installed.
 
-Run as `python -I -S -c "…; from puras_inside import install; install.main()"`, the plan on standard input. The
-installer reads archives that anyone may have made, and starts the interpreter of the environment that it fills.
+Run as `python -I -S -c "…; from puras_inside import install; install.main()"`, the plan on standard input.
+The installer reads untrusted archives, and starts the interpreter of the environment that it fills.
 """
 
 # (the guest side imports little)
@@ -18,7 +18,7 @@ from . import confine, enclosure
 
 
 class Plan(NamedTuple):
-    """What to run."""
+    """The plan of an installation."""
 
     commands: list[list[str]]
     """Command lines of the installer, one after the other; the first that fails ends the installation."""

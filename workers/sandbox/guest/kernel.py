@@ -1,4 +1,4 @@
-"""A Jupyter kernel for one agent, and the process that controls it, both in the agent's sandbox.
+"""Run a Jupyter kernel for one agent, and the process that controls it, both in the agent's sandbox.
 
 Run as a command of the agent, with one end of a socket pair: requests arrive as JSON lines, and messages are sent
 back the same way. The kernel's own sockets are files in a private mount of this sandbox; nothing listens on a port.
@@ -31,9 +31,9 @@ _SILENCE_S: Final = 1.0
 _MAX_TEXT_CHARACTERS: Final = 64_000
 _MAX_FILE_BYTES: Final = 20 << 20
 _MAX_FILES: Final = 20
-"""Of one cell; more are not useful."""
+"""Maximum of one cell; more are not useful."""
 _MAX_OUTPUT_CHARACTERS: Final = 2_000_000
-"""Of one rich output of a notebook's cell, as JSON."""
+"""Maximum of one rich output of a notebook's cell, as JSON."""
 _FILES: Final = {
     "image/png": "png",
     "image/jpeg": "jpg",
@@ -185,7 +185,9 @@ class _Host:
         with suppress(OSError, ValueError):
             raw = base64.b64decode(text) if kind in _BINARY else text.encode("utf-8", "replace")
             if len(raw) > _MAX_FILE_BYTES:
-                self._send_text("shown", f"[an output of {len(raw):,} bytes ({kind}) is too large to keep]\n")
+                self._send_text(
+                    "shown", f"[an output of {len(raw):,} bytes ({kind}) is too large to store]\n"
+                )
                 return
             self._folder.mkdir(parents=True, exist_ok=True)
             name = f"{time.time_ns() // 1_000_000:x}-{self._count}-{self._files}.{suffix}"
@@ -217,7 +219,7 @@ class _Host:
 
 
 class _NotebookHost(_Host):
-    """The same for a notebook: outputs of cells are sent unchanged."""
+    """A session for a notebook: outputs of cells are sent unchanged."""
 
     def _prepare(self) -> None:
         assert self._client is not None  # noqa: S101 - it was started

@@ -1,7 +1,7 @@
-"""The kernel extension for notebooks of the studio: `puras`, and `%%skill` cells.
+"""Extend the kernel for notebooks of the studio: `puras`, and `%%skill` cells.
 
-Such a cell is parsed where it runs, since its schemas come from the function itself. The page that has run it puts the
-files into the working copy; nothing here connects to the instance.
+Such a cell is parsed where it runs, since its schemas come from the function itself. The page that has run it
+writes the files into the draft; this module does not connect to the instance.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ SKILL_TYPE: Final = "application/vnd.puras.skill+json"
 _USAGE: Final = 'Write the cell as `%%skill NAME`, with `--requires "pandas==3.1"` for packages.'
 
 
-_NO_KEY: Final = "A kernel of the studio holds no key, so that no cell can start jobs or read them. "
+_NO_KEY: Final = "A kernel of the studio has no API key, so that no cell can start jobs or read them. "
 _ON_THE_PAGE: Final = {
-    "skill_check": "The card below a %%skill cell says what is wrong with the skill.",
+    "skill_check": "The card below a %%skill cell shows the problems of the skill.",
     "skill_publish": "Publish with the button of the card below the skill's cell.",
-    "skill_eval": "Run the skill's cases on the page Evals.",
-    "skill_open": "Go to the job's page and choose Notebook there.",
-    "puras_connect": "There is nothing to connect: Try it and Publish are in the card below a %%skill cell.",
+    "skill_eval": "Run the skill's cases on the Evals page.",
+    "skill_open": "Open the page of the job and click Notebook.",
+    "puras_connect": "A connection is not needed. Try it and Publish are in the card below a %%skill cell.",
 }
 """Alternatives to the magics of a Jupyter outside of the studio."""
 
@@ -31,9 +31,7 @@ def start(shell: Any) -> None:
 
     vars(puras)["attach"] = _attach
     shell.user_ns["puras"] = puras
-    shell.extension_manager.loaded.add(
-        "puras"
-    )  # `%load_ext puras` of notebooks from elsewhere has nothing to do
+    shell.extension_manager.loaded.add("puras")  # `%load_ext puras` of other notebooks needs no action
     shell.register_magic_function(partial(_skill, shell), "cell", "skill")
     for name, instead in _ON_THE_PAGE.items():
         shell.register_magic_function(partial(_refuse, f"%{name}", instead), "line", name)
@@ -64,7 +62,7 @@ class Skill:
                 if self._function is None
                 else f"Call {self.name.replace('-', '_')}(…) to run it in this kernel. "
             )
-            job = "Try it, in the card below its cell, runs it as a job of the working copy."
+            job = "Try it, in the card below its cell, runs it as a job of the draft."
             return partial(_raise, f"{self.name}.{name}", hint + job)
         return getattr(self._function, name)
 
@@ -72,7 +70,9 @@ class Skill:
 def _attach(job_id: str = "…") -> Any:
     """Reject `puras.attach`: the page of a job shows its progress."""
     raise _unavailable(
-        "puras.attach", f"Look at the job on its page, /jobs/{job_id}; Notebook there opens it as a notebook."
+        "puras.attach",
+        f"The page of the job, /jobs/{job_id}, shows its progress; its button Notebook opens it as a "
+        "notebook.",
     )
 
 
@@ -89,7 +89,7 @@ def _refuse(what: str, instead: str, *_: Any) -> None:
 def _unavailable(what: str, instead: str) -> Exception:
     from puras.notebook.errors import CellRefused
 
-    return CellRefused(f"{what} is for a Jupyter of your own. {_NO_KEY}{instead}")
+    return CellRefused(f"{what} is only available in your own Jupyter. {_NO_KEY}{instead}")
 
 
 def _skill(shell: Any, line: str, cell: str) -> None:
@@ -104,7 +104,7 @@ def _skill(shell: Any, line: str, cell: str) -> None:
             skill = prompt_cell(name, cell, requires)
         else:
             if not shell.run_cell(cell, store_history=False).success:
-                raise UsageError("The cell itself has failed, so that it is no skill yet.")
+                raise UsageError("The cell has failed, so it does not define a skill yet.")
             skill = function_cell(name, cell, shell.user_ns, requires)
     except CellRefused as refusal:
         raise UsageError(message_of(refusal)) from None

@@ -1,7 +1,7 @@
-"""Takes the text out of one web page. Confined, since pages are made by anybody.
+"""Extract the text of one web page. The process is confined, since pages are untrusted.
 
-Run as `python -I -S -c "…; from inside import page; page.main(…)"`, the page on standard input. Answers with one JSON
-object.
+Run as `python -I -S -c "…; from inside import page; page.main(…)"`, the page on standard input. Prints one
+JSON object.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ _CHARSET: Final = re.compile(rb"charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re
 
 
 def main(*, url: str, charset: str, max_characters: int) -> NoReturn:
-    """Confine this process, read the page, answer."""
+    """Confine this process, read the page, and print the response."""
     for name in ("utf-8", "utf-16", "latin-1", "cp1252", charset or "ascii"):
-        _decoded(b"", name)  # loads what decodes it, while there are files to load from
+        _decoded(b"", name)  # loads the decoders while their files can be read
     become_reader()
     content = sys.stdin.buffer.read(_MAX_BYTES)
     try:
@@ -69,7 +69,7 @@ def main(*, url: str, charset: str, max_characters: int) -> NoReturn:
 
 
 class _Page(HTMLParser):
-    """What a person would see of a page, as text: headings, lists and links marked as in Markdown."""
+    """Extracts the visible text of a page, with headings, lists and links in Markdown."""
 
     def __init__(self, url: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -83,7 +83,7 @@ class _Page(HTMLParser):
         self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what begins."""
+        """Process the start of an element."""
         given = dict(attrs)
         if self._hidden_by:
             self._depth += tag == self._hidden_by
@@ -95,7 +95,7 @@ class _Page(HTMLParser):
             self._begin(tag, given)
 
     def handle_endtag(self, tag: str) -> None:
-        """Note what ends."""
+        """Process the end of an element."""
         if self._hidden_by:
             self._depth -= tag == self._hidden_by
             if not self._depth:
@@ -109,7 +109,7 @@ class _Page(HTMLParser):
             self._parts.append("\n\n")
 
     def handle_data(self, data: str) -> None:
-        """Take text."""
+        """Add text."""
         if self._is_title:
             self._title.append(data)
         elif not self._hidden_by:
@@ -118,11 +118,11 @@ class _Page(HTMLParser):
             self._parts.append(data)
 
     def title(self) -> str:
-        """Return what the page is called."""
+        """Return the title of the page."""
         return " ".join("".join(self._title).split())[:_MAX_TITLE]
 
     def text(self) -> str:
-        """Return all of it, without more white space than it needs."""
+        """Return the text without redundant white space."""
         text = re.sub(r"[ \t]*\n[ \t]*", "\n", "".join(self._parts))
         return re.sub(r"\n{3,}", "\n\n", text).replace(_KEPT_BLANK, " ").strip()
 
@@ -135,7 +135,7 @@ class _Page(HTMLParser):
         elif tag in ("td", "th"):
             self._parts.append(" | ")
         elif tag == "img" and given.get("alt"):
-            self._parts.append(f"[picture: {' '.join((given['alt'] or '').split())[:200]}]")
+            self._parts.append(f"[image: {' '.join((given['alt'] or '').split())[:200]}]")
         elif tag == "a":
             self._links.append((given.get("href") or "", len(self._parts)))
 

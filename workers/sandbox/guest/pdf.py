@@ -22,7 +22,7 @@ def main(*, wants_text: bool, max_pages: int, max_characters: int) -> NoReturn:
     """Confine this process, read the file and print the response."""
     import pypdf
 
-    logging.disable(logging.CRITICAL)  # it would report every fault of the file
+    logging.disable(logging.CRITICAL)  # it would log every error in the file
     become_reader()
     content = sys.stdin.buffer.read(_MAX_BYTES)
     try:
@@ -39,7 +39,7 @@ def _read(
 ) -> dict[str, Any]:
     reader = pypdf.PdfReader(io.BytesIO(content))
     if reader.is_encrypted and not reader.decrypt(""):
-        return {"error": "it is locked with a password"}
+        return {"error": "it is protected with a password"}
     pages = len(reader.pages)
     parts: list[str] = []
     remaining = max_characters

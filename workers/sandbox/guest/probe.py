@@ -1,4 +1,4 @@
-"""Try each sandbox layer once, as a job would use it, and report which work."""
+"""Try each sandbox layer once, as a job would use it, and report which layers work."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _user(uid: str) -> str | None:
 
 
 def _unreadable_library() -> str | None:
-    """Return where the interpreter's library lies, if the users of jobs cannot read it."""
+    """Return the folder of the interpreter's library, if the users of jobs cannot read it."""
     return None if os.access(json.__file__, os.R_OK) else sys.base_prefix
 
 
@@ -60,7 +60,7 @@ def _landlock() -> tuple[int, str | None]:
 def _seccomp() -> tuple[bool, str | None]:
     architecture = ARCHITECTURES.get(platform.machine())
     if architecture is None:
-        return False, f"there is no system-call filter for the architecture {platform.machine()}"
+        return False, f"the system-call filter does not support the architecture {platform.machine()}"
     try:
         confine.seccomp(filters.confinement(architecture, []))
     except OSError as error:

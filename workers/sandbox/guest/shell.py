@@ -1,4 +1,4 @@
-"""One command of an agent: confine this process, start the command as a child, report how it ended.
+"""Run one command of an agent: confine this process, start the command as a child, and report how it ended.
 
 Run as `python -I -S -c "…; from puras_inside import shell; shell.main(…)"`, the plan on standard input. In namespaces
 of its own this process is the first one: when it ends, so do all processes that the command has left behind.
@@ -125,7 +125,7 @@ def _be_command(plan: Plan, gateway_ports: GatewayPorts) -> NoReturn:
                 os.execve(shell, [os.path.basename(shell), "-c", plan.command], environment)  # noqa: S606, PTH119
         os.write(2, b"this machine has no shell\n")
     except BaseException as error:  # noqa: BLE001 - nothing of this process may run on in the other
-        os.write(2, f"the command could not begin: {error}\n".encode())
+        os.write(2, f"the command could not be started: {error}\n".encode())
     os._exit(_NOT_STARTED)
 
 

@@ -1,4 +1,4 @@
-"""System calls that a confined process may make, with their numbers on each architecture."""
+"""List the system calls that a confined process may make, with their numbers on each architecture."""
 
 from __future__ import annotations
 
@@ -304,12 +304,12 @@ ALLOWED: Final[dict[str, Numbers]] = {
     **_TIME,
     **_NETWORK,
 }
-"""What CPython, numpy, Pillow, git, ffmpeg and a shell with its usual programs call, by name.
+"""Calls that CPython, numpy, Pillow, git, ffmpeg and a shell with its usual programs make, by name.
 
-Everything else is answered as by a kernel that does not have the call (`ENOSYS`), on which programs fall back: `clone3`
-(its flags are in memory, where a filter cannot read them), `memfd_create` and System V memory (memory that belongs to
-no process, which the watchdog cannot count), `inotify` (it reports what other projects do with shared files),
-`io_uring`, `bpf`, tracing, keys, mounts, namespaces, new calls.
+For everything else, the filter responds like a kernel that does not have the call (`ENOSYS`), on which
+programs fall back: `clone3` (its flags are in memory, where a filter cannot read them), `memfd_create` and
+System V memory (memory that belongs to no process, which the watchdog cannot count), `inotify` (it reports
+what other projects do with shared files), `io_uring`, `bpf`, tracing, keys, mounts, namespaces, new calls.
 """
 
 _READING: Final = (
@@ -366,7 +366,7 @@ _READING: Final = (
     *("brk", "mmap", "mprotect", "munmap", "mremap", "madvise"),
 )
 READER: Final[dict[str, Numbers]] = {name: ALLOWED[name] for name in _READING}
-"""What a process calls that reads one file for us and does nothing else: no new processes, no changes of files."""
+"""Calls of a process that only reads one file: no new processes, no changes of files."""
 
 STARTUP: Final[dict[str, Numbers]] = {"capset": (126, 91), "chroot": (161, 51), "unshare": (272, 97)}
-"""What our own code calls besides those before it has confined itself."""
+"""Additional calls of our own code before it has confined itself."""

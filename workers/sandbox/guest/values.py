@@ -1,4 +1,4 @@
-"""Validation of JSON data: where a value is invalid, why, and what to write instead."""
+"""Validate JSON data, and report the location and the reason of a problem, and how to fix it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def decode(raw: bytes | bytearray) -> Any:
 
 
 def problem_of(value: Any) -> str | None:
-    """Return why the value is no JSON data, with its path; none if it is."""
+    """Return why the value is not JSON data, with its path; none if it is."""
     return _walk(value, "result", 0)
 
 
@@ -86,7 +86,7 @@ def _walk(value: Any, path: str, depth: int) -> str | None:
         return (
             None
             if math.isfinite(value)
-            else f"{path} is {value}, which JSON has no word for: return None instead"
+            else f"{path} is {value}, which JSON cannot represent: return None instead"
         )
     if depth >= MAX_DEPTH:
         return f"{path[:200]} is nested deeper than {MAX_DEPTH} levels, or contains itself: return a flatter value"
@@ -118,13 +118,16 @@ def _sequence_problem(value: list[Any] | tuple[Any, ...], path: str, depth: int)
 def _text_problem(value: str, path: str) -> str | None:
     if value.isascii():
         if "\0" in value:
-            return f"{path} holds a NUL character: remove it with `.replace('\\0', '')`"
+            return f"{path} contains a NUL character: remove it with `.replace('\\0', '')`"
         return None
     try:
         value.encode()
     except UnicodeEncodeError:
-        return f"{path} holds half of a surrogate pair, which is not text: use `.encode('utf-8', 'replace').decode()`"
-    return f"{path} holds a NUL character: remove it with `.replace('\\0', '')`" if "\0" in value else None
+        return (
+            f"{path} contains an unpaired surrogate, which is not text: use `.encode('utf-8', "
+            "'replace').decode()`"
+        )
+    return f"{path} contains a NUL character: remove it with `.replace('\\0', '')`" if "\0" in value else None
 
 
 def _integer_problem(value: int, path: str) -> str | None:
@@ -159,4 +162,4 @@ def _describe(value: object) -> str:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise NotJson(f"it holds {name}, which is not JSON")
+    raise NotJson(f"it contains {name}, which is not JSON")

@@ -1,4 +1,4 @@
-"""Messages between a worker, a zygote and its children.
+"""Send messages between a worker, a zygote and its children.
 
 `control` (SOCK_SEQPACKET, worker ↔ parent) carries one JSON object a message, some with descriptors.
 `private` (SOCK_STREAM, worker ↔ child) carries one frame to the child (its job) and JSON lines back.
@@ -33,7 +33,7 @@ class Message(NamedTuple):
     descriptors: list[int]
     closed: bool
     pid: int | None
-    """Of the sender, as the kernel reports it, if requested."""
+    """The process ID of the sender, as the kernel reports it, if requested."""
 
 
 def send(control: socket.socket, body: dict[str, Any], descriptors: list[int] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The zygote process: confines itself, imports the skill once, then forks a child for each job.
+"""Run the zygote process: it confines itself, imports the skill once, then forks a child for each job.
 
 It runs tenant code, so the worker does not trust its messages. Started with the interpreter of the worker as
 `python -I -S -u -c "…; from puras_inside import zygote; zygote.main()"`, the plan on standard input. Nothing that a
@@ -116,7 +116,7 @@ def _serve(control: socket.socket, plan: Plan, loaded: Loaded | None, gateway_po
         private_to_parent=_ranges([*descriptors, woken.fileno(), wake.fileno()]),
         links=child.make_links(plan)
         if plan.function
-        else [],  # for tools of agents the folders exist already
+        else [],  # for tools of agents, the folders already exist
         loaded=loaded,
     )
     wire.send(control, {"type": "ready"})
@@ -194,7 +194,7 @@ def _be_child(setup: child.ChildSetup, request: child.ForkRequest) -> NoReturn:
     try:
         child.run(setup, request)
     except BaseException as error:  # noqa: BLE001 - nothing of the parent's may run in the child
-        os.write(2, f"the job could not begin: {type(error).__name__}: {error}\n".encode())
+        os.write(2, f"the job could not be started: {type(error).__name__}: {error}\n".encode())
         os._exit(_BROKEN)  # here: releasing the error would close `private` while the process still runs
     finally:
         os._exit(_BROKEN)

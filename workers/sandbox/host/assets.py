@@ -1,4 +1,7 @@
-"""Bundles and package environments that jobs share: locked while jobs use them, and limited in size."""
+"""Manage bundles and package environments that jobs share.
+
+They are locked while jobs use them, and limited in size.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ log = logs.get(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AssetLimits:
-    """How much of each this host stores."""
+    """The limits of this host for each kind."""
 
     environments_mb: int = 20_480
     environment_unused_days: float = 30.0
@@ -69,7 +72,7 @@ class Assets:
             self._maintenance = asyncio.get_running_loop().create_task(self._maintain(), name="supplies")
         with self._lease_bundle(assignment.bundle_dir) as exists:
             if not exists:
-                raise ZygoteLost("The skill's files were removed from this machine just now: run it again.")
+                raise ZygoteLost("The skill's files were just removed from this host. Run the job again.")
             while True:
                 environment = await self._environments.ready(assignment, recorder)
                 if environment is None:
@@ -87,7 +90,7 @@ class Assets:
         for cache in (self._environment_cache, self._wheel_cache, self._bundle_cache):
             removed = await loop.run_in_executor(self._thread, cache.sweep)
             if removed:
-                log.info("unused supplies removed", kind=cache.name, count=len(removed))
+                log.info("unused bundles and environments removed", kind=cache.name, count=len(removed))
 
     async def close(self) -> None:
         """Release all locks."""
@@ -118,4 +121,4 @@ class Assets:
                 try:
                     await self.tidy()
                 except OSError as error:
-                    log.warning("unused supplies cannot be removed", error=str(error))
+                    log.warning("unused bundles and environments cannot be removed", error=str(error))

@@ -1,4 +1,4 @@
-"""The broker of a sandbox: forwards requests of a job to the API routes that jobs may call.
+"""Serve the broker of a sandbox: forward requests of a job to the API routes that jobs may call.
 
 It accepts on a socket that was created inside the network namespace of the sandbox, so no other process reaches it.
 """
@@ -110,7 +110,7 @@ class Broker:
         try:
             await self._respond(reader, writer)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError) as error:
-            log.debug("a request of a job broke off", reason=type(error).__name__)
+            log.debug("connection of a job's request lost", reason=type(error).__name__)
         finally:
             writer.close()
             with suppress(OSError):
@@ -166,7 +166,7 @@ class Broker:
             )
         except OSError:
             raise _Refused(
-                "503 Service Unavailable", "unavailable", "The API does not answer: try again."
+                "503 Service Unavailable", "unavailable", "The API does not respond. Try again."
             ) from None
         try:
             await _send(upstream, self._request_bytes(request, host))

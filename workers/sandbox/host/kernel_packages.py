@@ -1,6 +1,7 @@
-"""The packages of a kernel in a sandbox: ipykernel and its dependencies, from the worker's own environment.
+"""Provide the packages of a kernel in a sandbox.
 
-The environment of a skill need not have them. Its own packages take precedence over them.
+They are `ipykernel` and its dependencies, from the worker's own environment. The environment of a skill need
+not have them. Its own packages take precedence over them.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def _facts(layers: Layers) -> dict[str, object]:
 
 def _lines(layers: Layers) -> str:
     lines = [
-        "files, network and other processes are closed off for jobs"
+        "jobs cannot access files, network and other processes"
         if layers.closed
         else f"jobs can reach: {', '.join(layers.reachable)}",
         f"layers: {', '.join(layers.names)}",

@@ -1,4 +1,4 @@
-"""The sandbox runtime that all runners of one worker process share."""
+"""Provide the sandbox runtime that all runners of one worker process share."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class SandboxRuntime:
         """Enforce the setting `PURAS_SANDBOX`.
 
         Raises:
-            SandboxUnavailable: a layer is missing that the setting demands.
+            SandboxUnavailable: a layer is missing that the setting requires.
         """
         sandbox_layers.demand(self.layers, self.mode)
 

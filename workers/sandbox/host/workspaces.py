@@ -1,4 +1,4 @@
-"""Folders that contain the work folders of the agents of one skill, so that these can share zygotes.
+"""Manage folders that contain the work folders of the agents of one skill, so that these can share zygotes.
 
 The folder belongs to the worker: the user of the agents cannot replace a work folder. Only that user can access the
 work folders, and Landlock limits each agent to its own.
@@ -44,7 +44,7 @@ class WorkspaceGroup:
 
 
 class WorkspaceGroups:
-    """The folders of this worker process; some empty ones are kept, since zygotes use them."""
+    """The folders of this worker process; some empty ones remain, since zygotes use them."""
 
     def __init__(self, folders: JobFolders) -> None:
         self._folders = folders

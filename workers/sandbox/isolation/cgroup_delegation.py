@@ -1,4 +1,4 @@
-"""Detection of a delegated control group (version 2).
+"""Detect a delegated control group (version 2).
 
 A group is delegated if systemd marks it (`Delegate=yes`), if it belongs to the user of the worker, or if it is the root
 of a container's own namespace. Other groups are not changed, even if root could.
@@ -31,7 +31,7 @@ class Delegated:
 
 
 class NotDelegated(Exception):
-    """There is none; the message is for the operator of the host."""
+    """No group was delegated; the message is for the operator of the host."""
 
 
 def claim(process: Path = Path("/proc/self")) -> Delegated:
@@ -45,9 +45,8 @@ def claim(process: Path = Path("/proc/self")) -> Delegated:
         if _is_delegated(folder):
             return Delegated(folder, _enable(folder))
     raise NotDelegated(
-        f"the control group {current} was not delegated: with systemd, set Delegate=yes in the service; in a "
-        "container, "
-        "mount its own control groups read-write"
+        f"the control group {current} was not delegated: with systemd, set Delegate=yes in the service; in "
+        "a container, mount its own control groups read-write"
     )
 
 
@@ -56,11 +55,11 @@ def _current_group(process: Path) -> Path:
     lines = (process / "cgroup").read_text(encoding="utf-8").splitlines()
     path = next((line[3:] for line in lines if line.startswith("0::")), None)
     if mounted is None or path is None:
-        raise NotDelegated("this machine has no control groups of version 2 (mount -t cgroup2)")
+        raise NotDelegated("this host has no control groups of version 2 (mount -t cgroup2)")
     root, at = mounted
     inner = os.path.relpath(path, root)
     if inner.startswith(".."):
-        raise NotDelegated(f"the control group {path} lies outside of what is mounted at {at}")
+        raise NotDelegated(f"the control group {path} is outside of the mount at {at}")
     return (at / inner).resolve()
 
 
@@ -105,7 +104,8 @@ def _enable(folder: Path) -> frozenset[str]:
     if missing:
         raise NotDelegated(
             f"the control group {folder} has no controller for {' and '.join(missing)}: delegate it too "
-            "(systemd: Delegate=memory pids cpu; a machine with version 1 beside keeps them there)"
+            "(systemd: Delegate=memory pids cpu; on a host that also uses version 1, the controllers may be "
+            "there)"
         )
     available = [name for name in CONTROLLERS if name in offered]
     enable(folder, available)
@@ -124,7 +124,7 @@ def enable(folder: Path, controllers: Sequence[str]) -> None:
             _move_down(folder)
         else:
             return
-    raise NotDelegated(f"processes keep coming into the control group {folder}")
+    raise NotDelegated(f"processes are still added to the control group {folder}")
 
 
 def _move_down(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A control group for each job: the kernel limits the memory and processes of the whole job.
+"""Create a control group for each job: the kernel limits the memory and processes of the whole job.
 
 Used in addition to the watchdog, if a group was delegated: it immediately ends jobs that grow between two checks.
 """
@@ -39,7 +39,7 @@ class Group:
     def add(self, process: Process) -> None:
         """Move a process into the group, with all its threads; its later children start there.
 
-        The kernel takes a number here, which another process may have if this one has ended.
+        The kernel accepts a number here, which another process may have if this one has ended.
         """
         if process.is_there:
             with suppress(ProcessLookupError):
@@ -67,7 +67,7 @@ class Group:
                 time.sleep(_POLL_S)
             else:
                 return
-        log.warning("a control group could not be removed", group=str(self._folder))
+        log.warning("control group not removed", group=str(self._folder))
 
 
 class ControlGroups:
@@ -95,7 +95,7 @@ class ControlGroups:
             group = self.make(memory_bytes=limits.memory_mb << 20, processes=limits.processes)
             group.add(process)
         except OSError as error:
-            log.warning("a job runs without a control group", error=str(error))
+            log.warning("job runs without a control group", error=str(error))
             if group is not None:
                 self.remove_soon(group)
             return None
@@ -154,7 +154,7 @@ def limits_for(
 
 
 def open_control_groups(*, cpus: float | None) -> tuple[ControlGroups | None, str | None]:
-    """This machine's control groups for jobs, or the reason why there are none."""
+    """Return the control groups of this host for jobs, or the reason why there are none."""
     try:
         return ControlGroups(claim(), cpus=cpus), None
     except (NotDelegated, OSError) as error:

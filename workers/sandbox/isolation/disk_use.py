@@ -1,4 +1,7 @@
-"""The disk usage of jobs: in folders, which tenant code may have manipulated, and in deleted files."""
+"""Measure the disk usage of jobs.
+
+It is in folders, which tenant code may have manipulated, and in deleted files.
+"""
 
 # ruff: noqa: PTH116, PTH123, PTH208
 # (this module works on descriptors, links and /proc)
@@ -14,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 MAX_FILES: Final = 100_000
-"""Of one job, in its folder or in the drive: empty files fill a disk, too."""
-_MAX_SCANNED: Final = 1_000_000  # of a drive that other jobs have filled, too
+"""Maximum files of one job, in its folder or in the drive: empty files also fill a disk."""
+_MAX_SCANNED: Final = 1_000_000  # maximum files of a drive that other jobs have also filled
 
 
 def folder_bytes(folder: Path, limit: int, *, since: float | None, max_files: int = MAX_FILES) -> int:
@@ -46,7 +49,7 @@ def folder_bytes(folder: Path, limit: int, *, since: float | None, max_files: in
 
 
 def free_files(folder: Path | None) -> int:
-    """Return how many more the file system of a folder has room for; 0 where there is no such bound."""
+    """Return how many more files the file system of a folder can store; 0 if it has no such limit."""
     try:
         return 0 if folder is None else os.statvfs(folder).f_ffree
     except OSError:

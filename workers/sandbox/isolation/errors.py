@@ -1,4 +1,4 @@
-"""Errors of hosts that cannot confine a process."""
+"""Define the errors of hosts that cannot confine a process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class SandboxMisplaced(PurasError):
 
     code = "sandbox_misplaced"
     message = (
-        "Jobs may read {readable!r}, and the folder of all jobs {jobs!r} lies inside it, so that every job could "
-        "read the files of the others. Set PURAS_HOME to a folder outside of it."
+        "Jobs may read {readable!r}, which contains the folder of all jobs, {jobs!r}, so that every job "
+        "could read the files of the others. Set PURAS_HOME to a folder outside of it."
     )
     readable: Path
     jobs: Path

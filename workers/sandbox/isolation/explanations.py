@@ -1,4 +1,4 @@
-"""Messages for operators: why a sandbox layer is missing, and how to fix it."""
+"""Create messages for operators: why a sandbox layer is missing, and how to fix it."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ def bwrap_failed(bwrap: Path, output: str, kernel: Kernel) -> str:
     """Return why bubblewrap does not work here."""
     output = " ".join(output.split())[-300:]
     if bwrap.exists() and not os.access(bwrap, os.X_OK):
-        return f"{bwrap} may not be run: make it executable (chmod 755 {bwrap})"
+        return f"{bwrap} cannot be executed: make it executable (chmod 755 {bwrap})"
     if kernel.is_root:
         return (
-            f"{bwrap} cannot make namespaces as root ({output}): give this container the capability SYS_ADMIN, or run "
-            "the worker as an ordinary user"
+            f"{bwrap} cannot create namespaces as root ({output}): give this container the capability "
+            "SYS_ADMIN, or run the worker as an ordinary user"
         )
     return f"{_no_user_namespaces(kernel)} ({bwrap}: {output})"
 
 
 def user_ids_missing(first_uid: int, output: str) -> str:
-    """Return why jobs cannot have users of their own."""
+    """Return why jobs cannot have separate users."""
     return (
-        f"the users of projects, ids from {first_uid} on, do not exist in this container ({output}): map that many ids "
-        "into it, or run the worker as an ordinary user"
+        f"the users of projects, ids from {first_uid} on, do not exist in this container ({output}): map "
+        "that many IDs into it, or run the worker as an ordinary user"
     )
 
 
 def library_unreadable(prefix: str) -> str:
     """Return why functions cannot import modules of the standard library."""
     return (
-        f"the users of jobs cannot read Python's own library under {prefix}, and without bubblewrap's mounts they see "
-        "it only where it lies, so functions that import more of it fail: install the package bubblewrap, or run the "
-        "worker with a Python that everybody can read, such as one under /usr or /opt"
+        f"the users of jobs cannot read Python's own library under {prefix}, and without the mounts of "
+        "bubblewrap it has no other path, so functions that import more of it fail: install the package "
+        "bubblewrap, or run the worker with a Python that all users can read, such as one under /usr or /opt"
     )
 
 
@@ -70,35 +70,38 @@ def never_started(attempts: int, unreadable_library: str | None) -> str:
     why = (
         library_unreadable(unreadable_library)
         if unreadable_library
-        else "the skill's import may end its process, or the machine may be out of memory or processes"
+        else "the skill's import may end its process, or the host may be out of memory or processes"
     )
-    return f"The sandbox ended {attempts} times before the job began: {why}."
+    return f"The sandbox ended {attempts} times before the job started: {why}."
 
 
 def platform_has_none(platform: str) -> str:
     """Return why there is no sandbox at all."""
-    return f"there is no sandbox for {platform}: use it for development only, and Linux for other people's skills"
+    return (
+        f"there is no sandbox for {platform}: use it only for development, and use Linux to run skills of "
+        "others"
+    )
 
 
 def _no_user_namespaces(kernel: Kernel) -> str:
     if kernel.max_user_namespaces == 0:
         return (
-            "user namespaces are switched off: set `sysctl user.max_user_namespaces=15000`, or run the worker as "
-            "root"
+            "user namespaces are disabled: set `sysctl user.max_user_namespaces=15000`, or run the worker "
+            "as root"
         )
     if kernel.apparmor_restricts:
         return (
-            "AppArmor keeps user namespaces from programs without a profile (Ubuntu): add one for bwrap, set "
+            "AppArmor denies user namespaces to programs without a profile (Ubuntu): add one for bwrap, set "
             "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`, or run the worker as root"
         )
     if kernel.clone_forbidden:
         return (
-            "user namespaces are for root alone: set `sysctl kernel.unprivileged_userns_clone=1`, or run the worker "
-            "as root"
+            "only root can create user namespaces: set `sysctl kernel.unprivileged_userns_clone=1`, or run "
+            "the worker as root"
         )
     return (
-        "user namespaces cannot be made: in a container, start it with a seccomp profile that allows them, or run "
-        "the worker as root"
+        "user namespaces cannot be created: in a container, start it with a seccomp profile that allows "
+        "them, or run the worker as root"
     )
 
 

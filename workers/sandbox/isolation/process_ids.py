@@ -1,4 +1,4 @@
-"""Processes of sandboxes, held by descriptors, since the number of an ended process can be reused."""
+"""Refer to processes of sandboxes by descriptors, since the number of an ended process can be reused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUNDS: Final = 20  # a process may fork while its group is ended
 
 
 class ProcessInfo(NamedTuple):
-    """What the kernel reports of a process."""
+    """The status of a process, as the kernel reports it."""
 
     parent: int
     group: int
@@ -48,7 +48,7 @@ class Process:
         return self._signal(0)
 
     def info(self) -> ProcessInfo | None:
-        """Return what the kernel reports of it; nothing if it is gone, or the kernel does not report it."""
+        """Return the status of the process; nothing if it has ended, or the kernel does not report it."""
         info = _read_info(self.pid)
         return info if self.is_there else None  # checked last: another process may have the number
 
@@ -64,8 +64,8 @@ class Process:
     def signal_group(self, number: int) -> bool:
         """Send a signal to every process of the group that it leads; false if there is none, or it is unknown.
 
-        From Linux 6.9 on the kernel finds the group by the descriptor, whether or not the leader is gone. Before, the
-        number is used immediately after a check that the leader still has it.
+        From Linux 6.9 on the kernel finds the group by the descriptor, whether or not the leader has ended.
+        On earlier versions, the number is used immediately after a check that the leader still has it.
         """
         if self._descriptor is not None:
             try:
@@ -83,7 +83,10 @@ class Process:
         return False
 
     def has_group(self) -> bool:
-        """Return whether there are processes of its group; before Linux 6.9 false when the leader is gone."""
+        """Return whether there are processes of its group.
+
+        Before Linux 6.9, the result is false if the leader has ended.
+        """
         return self.signal_group(0)
 
     def end_group(self, ancestor: Process | None) -> bool:
@@ -101,7 +104,7 @@ class Process:
                 member.kill()
                 member.close()
                 found.add(member.pid)
-            if found <= ended:  # what was ended starts nothing more
+            if found <= ended:  # ended processes start no others
                 return ancestor is not None
             ended |= found
         return False
@@ -139,7 +142,7 @@ class Process:
         return False
 
     def _members(self, ancestor: Process | None) -> Iterator[Process]:
-        """Yield living processes of the group, whose leader is gone."""
+        """Yield running processes of the group, whose leader has ended."""
         if ancestor is None or not ancestor.is_there:
             return
         for pid in descendants(ancestor.pid):

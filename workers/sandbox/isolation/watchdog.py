@@ -1,4 +1,7 @@
-"""Ends jobs that exceed a limit in total: limits of the kernel apply to processes and files, a job is a group."""
+"""End jobs that exceed a limit in total.
+
+Limits of the kernel apply to single processes and files, a job is a group.
+"""
 
 # ruff: noqa: PTH112, PTH123, PTH208
 # (this module works on descriptors, links and /proc)
@@ -28,7 +31,7 @@ from .kernel_memory import kernel_bytes
 from .process_ids import Process, descendants
 
 TICK_S: Final = 0.2
-_WALK_SHARE: Final = 20  # a walk that took a second is repeated after twenty
+_WALK_SHARE: Final = 20  # the pause after a scan, as a multiple of its duration
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
@@ -48,7 +51,7 @@ class Watched:
     on_excess: Callable[[Excess, str], None]
     """Called once in the event loop, with the kind and a message."""
     since: float = field(default_factory=time.time)
-    """By the wall clock, as the times of files are."""
+    """Wall-clock time, like the times of files."""
     started_at_s: float = field(default_factory=time.monotonic)
     peak_memory_bytes: int = 0
     cpu_s: float = 0.0
@@ -57,9 +60,9 @@ class Watched:
     is_tree: bool = False
     """It is the first process of a namespace: all its descendants count, in any process group."""
     max_files: int = MAX_FILES
-    """In its folder."""
+    """The limit for its folder."""
     free_files: int = field(init=False)
-    """How many files the drive's file system had room for when the watch started."""
+    """The number of files that the drive's file system could store when the watch started."""
 
     def __post_init__(self) -> None:
         self.free_files = free_files(self.drive)
@@ -75,7 +78,10 @@ class Watched:
         return self.leader.is_there if self.is_tree else self.leader.has_group()
 
     def may_have_made_files(self) -> bool:
-        """Return whether so many files were created that the drive must be checked: empty files fill it, too."""
+        """Return whether so many files were created that the drive must be checked.
+
+        Empty files also fill it.
+        """
         return self.free_files - free_files(self.drive) > MAX_FILES
 
 
@@ -85,7 +91,7 @@ class Watchdog:
     def __init__(self) -> None:
         self._watched: set[Watched] = set()
         self._task: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watchdog")  # never behind other work
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="watchdog")  # not delayed by other work
 
     def watch(self, watched: Watched) -> None:
         """Start to watch a group."""
@@ -132,7 +138,7 @@ class Violation(NamedTuple):
 
 
 class _Usage:
-    """What the processes of a group use together."""
+    """The total usage of the processes of a group."""
 
     __slots__ = ("address_spaces", "cpu_ticks", "resident_bytes")
 
@@ -173,7 +179,7 @@ def _usages(groups: set[int], trees: set[int]) -> dict[int, _Usage]:
 
 
 def _processes() -> Iterator[tuple[int, list[bytes]]]:
-    """Yield every process of the machine, with what the kernel says of it from its state on."""
+    """Yield every process of the host, with the fields that the kernel reports from its state on."""
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         if not name.isdigit():
             continue
@@ -204,7 +210,7 @@ def _violation_of(watched: Watched, usage: _Usage) -> Violation | None:
     count = len(usage.address_spaces)
     if count > watched.processes:  # first, since measuring a thousand processes takes long
         return Violation(
-            "process_limit", f"ran {count} processes at once, more than its limit of {watched.processes}"
+            "process_limit", f"ran {count} concurrent processes, more than its limit of {watched.processes}"
         )
     memory_bytes = usage.resident_bytes
     if memory_bytes > watched.memory_bytes:
@@ -254,7 +260,7 @@ def _disk_violation(watched: Watched, usage: _Usage) -> Violation | None:
     if used > watched.disk_bytes:
         return Violation(
             "disk_limit",
-            f"holds more on disk than its limit of {watched.disk_bytes >> 20} MiB, or too many files",
+            f"uses more disk than its limit of {watched.disk_bytes >> 20} MiB, or too many files",
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Files with which worker processes coordinate builds: locks, and recent failures."""
+"""Coordinate the builds of worker processes with files: locks, and recent failures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from backend.storage.cache_dir import size_of
 from backend.storage.removal import remove
 from workers.sandbox.packages.errors import EnvironmentFailed, WheelsMissing
 
-REMEMBER_FAILURE_S: Final = 60.0  # a broken requirements.txt must not be tried again for every waiting job
+REMEMBER_FAILURE_S: Final = 60.0  # an invalid requirements.txt must not be tried again for every waiting job
 REMEMBER_MISSING_S: Final = 3600.0  # wheels appear when they are published
 RECENT_S: Final = 3600.0  # how long the size of a build counts toward the quota
 _LOCK_POLL_S: Final = 0.1
 
 
 def remember_failure(file: Path, error: EnvironmentFailed) -> None:
-    """Note a failure, unless it is one that was noted."""
+    """Record a failure, unless it was already recorded."""
     if remembered_failure(file) is None:
         names = error.names if isinstance(error, WheelsMissing) else []
         body = {"at": time.time(), "why": error.detail, "log": error.log, "names": names}
@@ -44,7 +44,7 @@ def remembered_failure(file: Path) -> EnvironmentFailed | None:
 
 
 def note_size(root: Path, key: str, project_id: UUID) -> None:
-    """Note which project has built an environment, and how large it is."""
+    """Record which project has built an environment, and how large it is."""
     body = {"at": time.time(), "project": str(project_id), "size_bytes": size_of(root / key)}
     (root / f".{key}.size").write_text(json.dumps(body), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The log of a build, which all jobs receive that wait for it."""
+"""Store the log of a build, and send it to all jobs that wait for the build."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class BuildLog:
         self._listeners.append(listener)
 
     def clean(self, text: str) -> str:
-        """Return whole lines without folders of the machine, credentials, and what a database cannot store."""
+        """Return complete lines without host folders, credentials, and characters that cannot be stored."""
         text = self._hidden.clean(text.replace("\0", ""))
         for path in self._folders:
             text = text.replace(path, "")

@@ -1,4 +1,4 @@
-"""Builds of packages without a wheel: in a sandbox, as the project's user, without network and secrets."""
+"""Build packages without a wheel: in a sandbox, as the project's user, without network and secrets."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _MAX_FILES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class BuildLimits:
-    """What one step of one package's build may use."""
+    """The limits of one step of one package's build."""
 
     memory_mb: int = 2048
     disk_mb: int = 2048
@@ -49,7 +49,7 @@ class BuildLimits:
 
 @dataclass(frozen=True, slots=True)
 class WheelBuilder:
-    """What all builds of a worker process share."""
+    """The data that all builds of a worker process share."""
 
     layers: Layers
     folders: JobFolders
@@ -93,8 +93,9 @@ class Builder:
     async def _make_wheel(self, source: Source, target: Path) -> None:
         if self.wheel_builder.layers.bwrap is None or not self.wheel_builder.layers.seccomp:
             raise EnvironmentFailed(
-                f"{source.name} has no wheel for this Python and machine, and packages are built only in a sandbox "
-                f"with mounts of its own, which this machine does not give ({self.wheel_builder.layers.reason})"
+                f"{source.name} has no wheel for this Python and platform, and packages are built only in a "
+                "sandbox with its own mounts, which this host does not support "
+                f"({self.wheel_builder.layers.reason})"
             )
         self.log.write(f"building {source.name} {source.version}\n")
         work = self.wheel_builder.folders.make(self.uid)
@@ -122,7 +123,7 @@ class Builder:
             await self.installer.install(environment, required)
         except EnvironmentFailed as error:
             raise EnvironmentFailed(
-                f"what builds it cannot be installed: {error.detail}", error.log
+                f"its build requirements cannot be installed: {error.detail}", error.log
             ) from None
 
     async def _required_by_build(
@@ -144,7 +145,7 @@ class Builder:
         self, action: str, source: Source, work: Path, environment: Path | None
     ) -> dict[str, Any]:
         """Run one step in its own sandbox and return its result."""
-        with suppress(OSError):  # of an earlier step; anything but a plain file is no result
+        with suppress(OSError):  # the result of an earlier step; only a regular file can be a result
             (work / build.RESULT_FILE).unlink()
         result = None
         try:

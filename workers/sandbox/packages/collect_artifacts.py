@@ -1,4 +1,4 @@
-"""Collection of build results from a folder that the sandbox could write to, so that nothing in it is trusted."""
+"""Collect build results from a folder that the sandbox could write to, so that nothing in it is trusted."""
 
 # ruff: noqa: PTH208
 # (a folder that is held open is not a path)
@@ -56,12 +56,12 @@ def copy_wheel(work: Path, source: Source, target: Path) -> None:
     try:
         folder = os.open(work / build.WHEELS, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
-        raise EnvironmentFailed(f"the build of {source.name} left no wheel") from None
+        raise EnvironmentFailed(f"the build of {source.name} did not create a wheel") from None
     try:
         names = os.listdir(folder)
         match = _WHEEL.fullmatch(names[0]) if len(names) == 1 else None
         if match is None or re.sub(r"[-_.]+", "-", match["name"]).lower() != source.name:
-            raise EnvironmentFailed(f"the build of {source.name} left {names[:3]!r} instead of its wheel")
+            raise EnvironmentFailed(f"the build of {source.name} created {names[:3]!r} instead of its wheel")
         draft = target.with_name(f".{target.name}.{uuid4().hex}.wheel")
         draft.mkdir(mode=0o755)
         try:
@@ -73,7 +73,7 @@ def copy_wheel(work: Path, source: Source, target: Path) -> None:
         finally:
             remove(draft)
     except OSError as error:
-        raise EnvironmentFailed(f"the wheel of {source.name} cannot be taken: {error}") from None
+        raise EnvironmentFailed(f"the wheel of {source.name} cannot be used: {error}") from None
     finally:
         os.close(folder)
 
@@ -86,7 +86,7 @@ def digest_of(wheel: Path) -> str:
 
 
 def _check_metadata(wheel: Path, source: Source) -> None:
-    """Reject a wheel that requires URLs or names variables: the installer would print what these stand for."""
+    """Reject a wheel that requires URLs or names variables: the installer would print their values."""
     try:
         if _directory_bytes(wheel) > _MAX_DIRECTORY_BYTES:
             raise EnvironmentFailed(f"the wheel of {source.name} has too many files")
@@ -120,14 +120,14 @@ def _directory_bytes(wheel: Path) -> int:
     has_no_comment = end[-22:-18] == _END and end[-2:] == b"\0\0"
     offset = len(end) - 22 if has_no_comment else end.rfind(_END)
     if offset < 0 or offset + 16 > len(end):
-        raise zipfile.BadZipFile("it is no archive")
+        raise zipfile.BadZipFile("it is not an archive")
     if end[max(0, offset - 20) : offset].startswith(_END_OF_LARGE):
         return _MAX_DIRECTORY_BYTES + 1
     return int.from_bytes(end[offset + 12 : offset + 16], "little")
 
 
 def _plain(folder: int, name: str, max_bytes: int) -> BinaryIO:
-    """Open a plain file; links, pipes and devices of the build's are not followed."""
+    """Open a plain file; links, pipes and devices of the build are not followed."""
     file = os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder), "rb")
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode) and status.st_size <= max_bytes:

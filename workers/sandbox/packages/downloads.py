@@ -1,4 +1,4 @@
-"""Downloads of package sources."""
+"""Download the sources of packages."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
                     )
                 if stop.is_set() or time.monotonic() > deadline:
                     raise EnvironmentFailed(
-                        f"the source of {source.name} did not come within {_TOTAL_S:.0f} s"
+                        f"the source of {source.name} was not downloaded within {_TOTAL_S:.0f} s"
                     )
                 for digest in digests.values():
                     digest.update(data)
@@ -60,21 +60,22 @@ def _fetch(source: Source, target: Path, stop: threading.Event) -> None:
         raise EnvironmentFailed(f"the source of {source.name} cannot be downloaded: {error}") from None
     found = {f"{kind}:{digest.hexdigest()}" for kind, digest in digests.items()}
     if source.sha256 is not None and f"sha256:{source.sha256}" not in found:
-        raise EnvironmentFailed(f"the source of {source.name} is not the one that the index names")
+        raise EnvironmentFailed(f"the source of {source.name} does not match the hash in the index")
     if source.hashes and found.isdisjoint(source.hashes):
         raise EnvironmentFailed(
-            f"the source of {source.name} {source.version} has none of the hashes of requirements.txt; its own is "
-            f"sha256:{digests['sha256'].hexdigest()}. There is no wheel of it, so name the hash of the source"
+            f"the source of {source.name} {source.version} has none of the hashes in requirements.txt; its "
+            f"hash is sha256:{digests['sha256'].hexdigest()}. The package has no wheel, so add the hash of "
+            "the source"
         )
 
 
 def _request(url: str) -> urllib.request.Request:
-    """Return the request for an address, with the name and password that an index may carry in it."""
+    """Return the request for a URL, with the name and password that it may contain."""
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http", "file"):
-        raise ValueError(f"addresses of the kind {parts.scheme!r} are not known")
+        raise ValueError(f"URLs with the scheme {parts.scheme!r} are not supported")
     if parts.username is None:
-        return urllib.request.Request(url)  # noqa: S310 - the kind was looked at above
+        return urllib.request.Request(url)  # noqa: S310 - the scheme was checked above
     host = parts.netloc.rpartition("@")[2]
     login = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
     request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - as above

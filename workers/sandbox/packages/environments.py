@@ -1,4 +1,4 @@
-"""Package environments: one per content of requirements.txt, built once, shared read-only.
+"""Manage package environments: one per content of requirements.txt, built once, shared read-only.
 
 All projects share an environment that consists of wheels of the index. If a package has no wheel, the project gets its
 own environment with the packages that its sandbox built.
@@ -110,7 +110,7 @@ class Environments:
             build = self._builds[request.key] = _Build(self._root, self._wheel_builder, request, slot)
             build.task.add_done_callback(lambda done: self._ended(request.key, slots, slot, done))
         else:
-            with suppress(EnvironmentFailed):  # it waits already, and this project may get a slot sooner
+            with suppress(EnvironmentFailed):  # it is already waiting, and this project may get a slot sooner
                 slots.join(request.requested_by, build.slot)
         build.log.listen(lambda text: recorder.record(EnvironmentEvent(log=text)))
         with spans.span("environment"):
@@ -177,9 +177,9 @@ class _Build:
         used = await self.wheel_builder.threads.run(recent_bytes, self.root, self.request.requested_by)
         if used >= max_mb << 20:
             raise EnvironmentFailed(
-                f"This project has built {used >> 20:,} MiB of packages in the last {RECENT_S / 60:.0f} minutes, and "
-                f"{max_mb:,} MiB are allowed. Run a version whose packages are installed, or try again later; an "
-                "operator raises PURAS_MAX_PROJECT_ENVIRONMENTS_MB.",
+                f"This project has built {used >> 20:,} MiB of packages in the last {RECENT_S / 60:.0f} "
+                f"minutes, and {max_mb:,} MiB are allowed. Run a version whose packages are installed, or "
+                "try again later. An operator can raise PURAS_MAX_PROJECT_ENVIRONMENTS_MB.",
                 self.log.text,
             )
 
@@ -268,13 +268,13 @@ def _why_not(missing: WheelsMissing, wheels: dict[str, Path]) -> str:
     if len(wheels) >= _MAX_BUILT:
         return f"more than {_MAX_BUILT} of them have no wheel and would have to be built"
     return (
-        f"{', '.join(missing.names)} had to be built, and the newest version does not fit the others: name the version "
-        "that does in requirements.txt"
+        f"{', '.join(missing.names)} had to be built, and the newest version is not compatible with the "
+        "others. Specify a compatible version in requirements.txt"
     )
 
 
 def _key(requirements: list[str], project: str) -> str:
-    """Return the name of an environment: everything that decides what is in it."""
+    """Return the name of an environment: a hash of everything that determines its content."""
     version = f"{sys.implementation.name}-{platform.python_version()}"
     parts = [
         _FORMAT,

@@ -1,4 +1,4 @@
-"""Errors of the installation of packages."""
+"""Define the errors of the installation of packages."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class WheelsMissing(EnvironmentFailed):
     """Packages have no wheel for this version of Python and this host."""
 
     def __init__(self, names: list[str], log: str = "") -> None:
-        super().__init__(f"There is no wheel of {', '.join(names)} for this Python and machine.", log)
+        super().__init__(f"There is no wheel of {', '.join(names)} for this Python and platform.", log)
         self.names = names

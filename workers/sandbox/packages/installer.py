@@ -1,7 +1,7 @@
-"""The installer, uv, run in a sandbox as the user of the project that needs the packages.
+"""Run the installer, uv, in a sandbox as the user of the project that needs the packages.
 
-It reads archives that anyone may have made, and it starts the interpreter of the environment that it fills, which
-reads what these archives wrote. Nothing of that happens outside of a sandbox.
+It reads untrusted archives, and it starts the interpreter of the environment that it fills, which reads what
+these archives wrote. Nothing of that happens outside of a sandbox.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ _AS_OPTIONS: Final = {
 packages, so it has as few variables as possible under names in capital letters."""
 _WITHOUT_WHEELS: Final = (
     re.compile(r"Wheels are required for `([A-Za-z0-9._-]{1,200})`"),
-    # A name with extras and versions; it begins where no other name goes on, and each part is bounded, so that
-    # no text makes it slow.
+    # A name with extras and versions; it starts where no other name continues, and each part is bounded, so
+    # that no text makes it slow.
     re.compile(
         r"(?<![^\s`])([A-Za-z0-9][A-Za-z0-9._-]{0,200})(?:\[[^\]\s]{0,1000}\])?(?:[=<>!~]\S{1,200})? has no "
         r"(?:usable )?wheels"
@@ -83,12 +83,12 @@ _INSTALLER: Final = f"{INSIDE_PACKAGES}/uv"
 _CONFIGURATION: Final = f"{INSIDE_PACKAGES}/uv.toml"
 _WHEELS: Final = f"{INSIDE_PACKAGES}/wheels"
 _SHARE_OF_CACHE: Final = 3
-"""The work folder holds what was downloaded, unpacked and installed."""
+"""The work folder contains what was downloaded, unpacked and installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstallLimits:
-    """What one installation may use."""
+    """The limits of one installation."""
 
     bounds: EnvironmentBounds = field(default_factory=EnvironmentBounds)
     memory_mb: int = 4_096
@@ -96,20 +96,20 @@ class InstallLimits:
 
 
 class Source(NamedTuple):
-    """Where the source of a package is."""
+    """The location of the source of a package."""
 
     name: str
     version: str
     url: str
     sha256: str | None
-    """As the index has it."""
+    """SHA-256 in the index."""
     hashes: tuple[str, ...] = ()
-    """One of which it must have, as `sha256:…`; none if the requirements name no hash."""
+    """Hashes of which it must have one, as `sha256:…`; none if the requirements name no hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """The installer for one user, in one folder that is this user's and ours alone."""
+    """The installer for one user, in one folder that only this user and the worker can access."""
 
     layers: Layers
     watchdog: Watchdog
@@ -117,11 +117,13 @@ class Installer:
     threads: Threads
     uid: int | None
     work: Path
-    """Holds what is downloaded and the environment that is being made; belongs to the user."""
+    """Contains the downloads and the environment that is being created; belongs to the user."""
     log: BuildLog
 
     async def install(self, target: Path, requirements: list[str], *, wheels: Sequence[Path] = ()) -> None:
-        """Make the environment `target` with the requirements in it, from wheels alone: the index's and the given ones.
+        """Create the environment `target` with the requirements in it, only from wheels.
+
+        The wheels are those of the index and the given ones.
 
         Raises:
             WheelsMissing: Packages would have to be built.
@@ -147,9 +149,7 @@ class Installer:
         except WheelsMissing:
             raise
         except EnvironmentFailed:
-            await self.threads.run(
-                reject_depth, fresh
-            )  # the reason, where there is one that programs break at
+            await self.threads.run(reject_depth, fresh)  # the reason, if there is one
             raise
         await self.threads.run(self._finish, fresh, skeleton_before, target)
 
@@ -173,15 +173,15 @@ class Installer:
         source = _source(name, output)
         if source is None:
             raise EnvironmentFailed(
-                f"{name} has no wheel for this Python and machine, and the index has no source of it"
+                f"{name} has no wheel for this Python and platform, and the index has no source of it"
             )
         hashes = sorted({found for line in requirements for found in hashes_of(line)})
         return source._replace(hashes=tuple(hashes))
 
     def _finish(self, fresh: Path, skeleton_before: Skeleton, target: Path) -> None:
-        """Verify the environment and move it out of its user's reach."""
+        """Verify the environment and move it to a folder that its user cannot access."""
         as_root = os.geteuid() == 0
-        if as_root:  # or its user could put another folder in its place meanwhile
+        if as_root:  # otherwise its user could replace it by another folder in the meantime
             os.chown(self.work, 0, 0)
         try:
             # A hard link into the cache would be a second name, under which its user could change a file.
@@ -243,11 +243,14 @@ class Installer:
                 raise WheelsMissing(names, output)
             raise EnvironmentFailed(_tail(output) or f"uv ended with exit code {ended.code}", output)
         if not is_logged and not ended.is_complete:
-            raise EnvironmentFailed(f"uv answered with more than {MAX_OUTPUT_BYTES >> 20} MiB", output)
+            raise EnvironmentFailed(f"uv printed more than {MAX_OUTPUT_BYTES >> 20} MiB", output)
         return ended.output
 
     def _paths(self, wheels: Sequence[Path]) -> _Paths:
-        """Return what one step sees, and where: under short names in mounts of its own, under the host's elsewhere."""
+        """Return the paths that one step sees.
+
+        Short names in its own mounts, without mounts those of the host.
+        """
         installer = Path(uv.find_uv_bin()).resolve()
         configuration = _configuration()
         local = [path for path in _local_paths(configuration) if path.exists()]
@@ -300,7 +303,7 @@ class _Paths:
     mounted: list[str]
     ports: list[int]
     descriptors: list[int]
-    """For one step: it closes them."""
+    """Descriptors for one step, which closes them."""
 
     @property
     def environment(self) -> str:
@@ -308,11 +311,11 @@ class _Paths:
 
 
 def _ignore(_: str) -> None:
-    """Drop what a step prints for us alone."""
+    """Discard the output of a step that is only for the worker."""
 
 
 def _without_wheels(output: str) -> list[str]:
-    """Return the packages that would have to be built, in the one spelling of names."""
+    """Return the normalized names of the packages that would have to be built."""
     found = {name for pattern in _WITHOUT_WHEELS for name in pattern.findall(output)}
     return sorted({str(canonicalize_name(name)) for name in found if not _VERSION.fullmatch(name)})
 
@@ -346,7 +349,10 @@ def _configuration() -> Path | None:
 
 
 def _inherited() -> dict[str, str]:
-    """Return what an installer needs of our variables: index, proxy and certificates, nothing else."""
+    """Return the environment variables that an installer needs.
+
+    They name the index, proxies and certificates, nothing else.
+    """
     return {
         name: value
         for name, value in os.environ.items()
@@ -361,7 +367,7 @@ def _variables(paths: _Paths) -> dict[str, str]:
     if paths.configuration:
         variables["UV_CONFIG_FILE"] = paths.configuration
     inherited = {
-        # Programs know proxies in small letters, too.
+        # Programs also read the names of proxy variables in lower case.
         name.lower() if name.upper().endswith("_PROXY") else name: value
         for name, value in _inherited().items()
         if name not in _AS_OPTIONS
@@ -379,7 +385,7 @@ def _options() -> list[str]:
 
 
 def hidden_settings() -> Hidden:
-    """Return what the installer must not print of the operator's settings."""
+    """Return the parts of the operator's settings that the installer must not print."""
     configuration = _configuration()
     text = configuration.read_text(encoding="utf-8", errors="replace") if configuration else ""
     return Hidden({name: value for name, value in _inherited().items() if name != "LANG"}, text)

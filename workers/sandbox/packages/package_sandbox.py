@@ -1,4 +1,4 @@
-"""One step of installing or building packages, in a sandbox of its own with the limits of such a step."""
+"""Run one step of the installation or build of packages, in a separate sandbox with its own limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workers.sandbox.isolation.process_ids import Process, open_child
 from workers.sandbox.isolation.watchdog import Excess, Watchdog, Watched
 
 _ADDRESS_SPACE_BYTES: Final = 1 << 30  # requested and not used
-MAX_OUTPUT_BYTES: Final = 1 << 20  # of what a step prints; it may print without end
+MAX_OUTPUT_BYTES: Final = 1 << 20  # maximum output of a step, which may print endlessly
 _READ_BYTES: Final = 64 << 10
 _PAUSE_S: Final = 0.02
 """After each read of a step that has printed more than the maximum: others need the event loop, too."""
@@ -31,7 +31,7 @@ _VARIABLES: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class StepLimits:
-    """What one step may use."""
+    """The limits of one step."""
 
     memory_mb: int
     disk_mb: int
@@ -40,7 +40,7 @@ class StepLimits:
 
 
 class Ended(NamedTuple):
-    """How a step ended."""
+    """The end of a step."""
 
     code: int
     excess: str | None
@@ -48,15 +48,15 @@ class Ended(NamedTuple):
     output: str
     """The end of what it printed, up to `MAX_OUTPUT_BYTES`."""
     is_complete: bool
-    """Whether that is all of it."""
+    """Whether that is the complete output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What runs, where, and what it may reach."""
+    """A step: its program, its folders and its access."""
 
     module: str
-    """Of the code inside: `build` or `install`."""
+    """The module of the code inside: `build` or `install`."""
     plan: Mapping[str, Any]
     work: Path
     """Its folder, which belongs to its user and is watched."""
@@ -83,7 +83,7 @@ class PackageSandbox:
     limits: StepLimits
     uid: int | None
     on_output: Callable[[str], None]
-    """Receives what a step prints."""
+    """Receives the output of a step."""
 
     async def run(self, step: Step) -> Ended:
         """Run one step to its end; cancelling the task ends its processes."""
@@ -143,7 +143,7 @@ class PackageSandbox:
             finally:
                 if first is not None:
                     first.close()
-            with suppress(TimeoutError):  # its pipe is closed at its end alone
+            with suppress(TimeoutError):  # its pipe is closed only when it ends
                 async with asyncio.timeout(_END_S):
                     while await process.stdout.read(_READ_BYTES):
                         pass

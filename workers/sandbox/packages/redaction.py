@@ -16,16 +16,19 @@ from backend.data.secrets.scrub import Scrubber
 WITHHELD: Final = "[a line with credentials of the package index is not shown]"
 
 _MIN_CHARACTERS: Final = 4
-"""Shorter values are in every text."""
+"""Shorter values occur in any text."""
 _LOGIN: Final = re.compile(r"://([^/\s\"'<>]+)@")
 _QUERY: Final = re.compile(r"://[^\s\"'<>?]*\?([^\s\"'<>]+)")
 _NAMES_OF_CREDENTIALS: Final = re.compile(r"PASSWORD|USERNAME|TOKEN|SECRET|KEY|AUTH|CREDENTIAL|HEADER")
 _PARTS: Final = re.compile(r"[/\\?#@:&=\s]")
-"""Where a URL ends one part and begins another."""
+"""Characters between the parts of a URL."""
 
 
 class Hidden:
-    """What must not be printed: values of variables, and the logins of URLs in them and in the configuration."""
+    """Text that must not be printed.
+
+    This includes values of variables, and the credentials of URLs in them and in the configuration.
+    """
 
     def __init__(self, variables: Mapping[str, str] | None = None, configuration: str = "") -> None:
         variables = variables or {}
@@ -55,7 +58,7 @@ class Hidden:
 
 
 def _credentials(text: str) -> Iterator[str]:
-    """Yield passwords of URLs, users without one (a token is one), and what is behind a question mark."""
+    """Yield passwords of URLs, user names without a password (which may be tokens), and query strings."""
     for login in _LOGIN.findall(text):
         user, _, password = login.partition(":")
         yield from (password or user, unquote(password or user))
@@ -63,5 +66,5 @@ def _credentials(text: str) -> Iterator[str]:
 
 
 def _bare(text: str) -> str:
-    """Return letters and digits alone, in lower case: however they were encoded."""
+    """Return only letters and digits, in lower case, regardless of their encoding."""
     return re.sub(r"[\W_]+", "", unquote(unquote(text))).casefold()

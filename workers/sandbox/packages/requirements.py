@@ -1,4 +1,4 @@
-"""Parsing of requirements.txt: plain packages of the index, and nothing else."""
+"""Parse requirements.txt, which may contain only plain packages of the index."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _REQUIREMENT: Final = re.compile(
 _EXACT: Final = re.compile(r"===?[^*,<>=!~]+")
 _ARCHIVES: Final = (".whl", ".zip", ".gz", ".tgz", ".bz2", ".xz", ".tar", ".egg")
 _KIT: Final = {"puras": ("httpx", "pyyaml"), "puras-kit": ()}
-"""Names of the package `puras`, which every job has from its worker, and what other packages each brings."""
+"""Names of the package `puras`, which every job has from its worker, and the other packages that each
+requires."""
 _HASH: Final = re.compile(r"\s--hash[= ](sha256|sha384|sha512):([0-9a-f]{64,128})(?=\s|$)")
 
 
@@ -48,7 +49,7 @@ def read(file: Path) -> list[str]:
             requirements.update(_without_kit(plain))
     if problems:
         first = problems[0]
-        more = f" ({len(problems) - 1} more lines are refused.)" if len(problems) > 1 else ""
+        more = f" ({len(problems) - 1} more lines are rejected.)" if len(problems) > 1 else ""
         raise RequirementsRefused(f"{file.name} line {first.line}: {first.message}{more}", problems)
     return sorted(requirements)
 
@@ -94,7 +95,7 @@ def with_hashes(requirement: str, *hashes: str) -> str:
 
 
 def _is_marker(text: str) -> bool:
-    """Return whether a text is a marker and nothing else: the installer takes options behind one."""
+    """Return whether a text is a marker and nothing else: the installer accepts options after a marker."""
     try:
         Marker(text)
     except (InvalidMarker, RecursionError):
@@ -123,17 +124,17 @@ def _why(line: str) -> str:
     quoted = line if len(line) <= 80 else f"{line[:80]}…"
     if line.startswith("-"):
         return (
-            f"{quoted!r} is an option; only packages of the index may stand here, one a line, as `name==1.2`."
+            f"{quoted!r} is an option; only packages of the index are allowed, one per line, as `name==1.2`."
         )
     if "://" in line or "@" in line:
-        return f"{quoted!r} names an address; name the package as the index has it, as `name==1.2`."
+        return f"{quoted!r} is a URL; use the name of the package in the index, as `name==1.2`."
     if _HASH.search(line) and normal(_HASH.sub("", line)) is not None:
         return (
-            f"{quoted!r} has a hash and no exact version, so that the hash would not be checked; write one version, as "
-            "`name==1.2 --hash=sha256:…`."
+            f"{quoted!r} has a hash but no exact version, so the hash would not be checked; write one "
+            "version, as `name==1.2 --hash=sha256:…`."
         )
     if line.startswith((".", "/", "~")) or line.lower().endswith(_ARCHIVES):
         return (
-            f"{quoted!r} is a path; put Python files into the skill's folder, or name a package of the index."
+            f"{quoted!r} is a path; add Python files to the skill's folder, or name a package of the index."
         )
     return f"{quoted!r} is not a requirement; write a package and its versions, as `name>=1.2,<2`."

@@ -1,4 +1,7 @@
-"""Slots and threads for installations and builds: one slot per project at a time, in turn between projects."""
+"""Assign slots and threads to installations and builds.
+
+A project has one slot at a time, and projects get slots in turn.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Threads:
 
 
 MAX_WAITING: Final = 20
-"""Of one project, for one kind of slot."""
+"""Maximum of one project, for one kind of slot."""
 
 
 class Slot:
@@ -53,7 +56,7 @@ class SlotQueue:
     def __init__(self, count: int) -> None:
         self._free = count
         self._waiting: dict[UUID, deque[Slot]] = {}
-        """In the order in which projects are served."""
+        """Projects in the order in which they get slots."""
         self._active: set[UUID] = set()
 
     def join(self, project_id: UUID, slot: Slot) -> None:
@@ -66,8 +69,8 @@ class SlotQueue:
             return
         if len(self._waiting.get(project_id, ())) >= MAX_WAITING:
             raise EnvironmentFailed(
-                f"The project has {MAX_WAITING} other installations of packages that wait on this worker. Run the job "
-                "again when they have ended, or let its skills share one requirements.txt."
+                f"The project has {MAX_WAITING} other pending installations of packages on this worker. Run "
+                "the job again when they have ended, or use one requirements.txt for several skills."
             )
         self._waiting.setdefault(project_id, deque()).append(slot)
         self._admit()

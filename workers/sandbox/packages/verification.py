@@ -1,8 +1,8 @@
-"""Verifying an environment after its packages were installed, and before any job may use it.
+"""Verify an environment after its packages were installed, and before any job may use it.
 
-Archives decide on the names of the files that they install. An environment is used only if the interpreter and its
-settings are what the installer made before it installed anything, if every file is a plain file, a folder or a link
-that stays inside, and if there are not too many of them.
+Archives decide on the names of the files that they install. An environment is used only if the interpreter
+and its settings are what the installer made before it installed anything, if every file is a plain file, a
+folder or a link that stays inside, and if there are not too many of them.
 """
 
 # ruff: noqa: PTH101, PTH208
@@ -32,20 +32,20 @@ _OWN_PROGRAMS: Final = ("python", "pypy")
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentBounds:
-    """How large an environment may be."""
+    """The maximum size of an environment."""
 
     size_mb: int = 8_192
     files: int = 200_000
     project_mb: int = 16_384
-    """Of all environments that one project builds in an hour."""
+    """Maximum of all environments that one project builds in an hour."""
 
 
 class _File(NamedTuple):
     path: str
-    """Relative to the environment."""
+    """Path relative to the environment."""
     status: os.stat_result
     content: str
-    """Target of a link, digest of a small file that steers the interpreter; otherwise empty."""
+    """Target of a link, digest of a small file that controls the interpreter; otherwise empty."""
 
 
 Skeleton = Mapping[str, tuple[int, str]]
@@ -88,7 +88,7 @@ def verify(folder: Path, expected: Skeleton, bounds: EnvironmentBounds) -> None:
         size_bytes += file.status.st_blocks * _BLOCK_BYTES
         if count > bounds.files or size_bytes > bounds.size_mb << 20:
             raise EnvironmentFailed(
-                f"they take more than {bounds.size_mb} MiB or {bounds.files} files: require fewer packages"
+                f"they exceed {bounds.size_mb} MiB or {bounds.files} files. Require fewer packages"
             )
         _check(file, expected)
         found.add(file.path)
@@ -110,10 +110,10 @@ def _check(file: _File, expected: Skeleton) -> None:
         name in _INTERPRETER_FILES
         or (folder == "bin" and name.startswith(_OWN_PROGRAMS) and kind == stat.S_IFLNK)
     ):
-        raise EnvironmentFailed(f"a package brings {file.path!r}, which would steer the interpreter")
+        raise EnvironmentFailed(f"a package contains {file.path!r}, which would control the interpreter")
     if kind == stat.S_IFLNK and not _is_inside(file):
         raise EnvironmentFailed(
-            f"a package brings the link {file.path!r}, which leads out of the environment"
+            f"a package contains the link {file.path!r}, which leads out of the environment"
         )
 
 
@@ -121,10 +121,10 @@ def _take_ownership(folder: int, name: str, path: str, status: os.stat_result) -
     """Take ownership of an entry of a folder, and make it readable for the jobs of all projects."""
     kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
     if kind not in (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
-        raise EnvironmentFailed(f"a package brings {path!r}, which is neither a file nor a folder")
+        raise EnvironmentFailed(f"a package contains {path!r}, which is neither a file nor a folder")
     if kind == stat.S_IFREG and (mode & (stat.S_ISUID | stat.S_ISGID) or status.st_nlink != 1):
         raise EnvironmentFailed(
-            f"a package brings {path!r}, which has more rights or more names than a file of a package needs"
+            f"a package contains {path!r}, which has special permissions or several hard links"
         )
     if os.geteuid() == 0:
         os.chown(name, 0, 0, dir_fd=folder, follow_symlinks=False)
@@ -134,9 +134,9 @@ def _take_ownership(folder: int, name: str, path: str, status: os.stat_result) -
 
 
 def _is_inside(file: _File) -> bool:
-    """Return whether a link leads to a path below the environment: up first, and then down alone.
+    """Return whether a link leads to a path below the environment: first up, and then only down.
 
-    A step up after a step down could be one out of a folder that a second link leads to.
+    A step up after a step down could leave a folder that a second link leads to.
     """
     parts = [part for part in file.content.split("/") if part not in ("", ".")]
     ups = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
@@ -149,7 +149,9 @@ def _files(folder: Path, *, claims_ownership: bool = False) -> Iterator[_File]:
     while pending:
         inner = pending.pop()
         if inner.count("/") >= _MAX_DEPTH:
-            raise EnvironmentFailed(f"a package brings folders deeper than {_MAX_DEPTH}: {inner[:200]!r}")
+            raise EnvironmentFailed(
+                f"a package contains folders nested deeper than {_MAX_DEPTH}: {inner[:200]!r}"
+            )
         descriptor = os.open(folder / inner, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             for name in os.listdir(descriptor):

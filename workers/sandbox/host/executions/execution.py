@@ -1,4 +1,7 @@
-"""One execution in a sandbox: a job or one call of an agent's tool, from the choice of a process to its end."""
+"""Run one execution in a sandbox.
+
+An execution is a job or one call of an agent's tool, from the choice of a process to its end.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,8 @@ from workers.sandbox.isolation.watchdog import Excess, Watched
 from workers.types import Assignment, Failure, Outcome, Recorder, RunLimits, Success
 
 _NO_NAMESPACE: Final = (
-    "The skill asks for a network, and this machine has no network namespaces, so that it runs without any: the "
-    "operator finds out why with `puras-studio doctor`."
+    "The skill requests network access, but this host has no network namespaces, so it runs without "
+    "network. `puras-studio doctor` shows the operator the reason."
 )
 
 
@@ -60,9 +63,9 @@ def record_refusal(refusal: EntrypointRefused, recorder: Recorder) -> None:
 
 
 REMEDIES: Final[dict[Excess, str]] = {
-    "memory_limit": "work in smaller pieces, or raise `limits.memory_mb` in skill.yaml",
-    "disk_limit": "write less at a time, and remove what is not needed any more",
-    "process_limit": "start fewer processes at once",
+    "memory_limit": "process smaller pieces, or raise `limits.memory_mb` in skill.yaml",
+    "disk_limit": "write less at a time, and remove files that are not needed any more",
+    "process_limit": "start fewer concurrent processes",
 }
 _MAX_ATTEMPTS: Final = 3  # to find a process that receives the job before it ends
 _PAUSE_S: Final = 0.05
@@ -71,7 +74,7 @@ _TAKE_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What runs, and what it may use."""
+    """An execution and its limits."""
 
     assignment: Assignment
     job: Job
@@ -178,7 +181,7 @@ async def _execute_in(
 
 
 def out_of_memory(limits: RunLimits) -> Stopped:
-    """Return the kernel ended it, since its control group was full."""
+    """Return the end of a job that the kernel ended, since its control group was full."""
     what = f"used more memory than its limit of {limits.memory_mb} MiB"
     return Stopped("memory_limit", f"The job {what}: {REMEDIES['memory_limit']}.")
 

@@ -1,4 +1,4 @@
-"""The outcome of a job, derived from the end of its process."""
+"""Derive the outcome of a job from the end of its process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CODES_OF_CHILDREN: Final = frozenset(
 
 @dataclass(slots=True)
 class Meter:
-    """What one execution has used so far."""
+    """The usage of one execution so far."""
 
     began: float
     watched: Watched | None = None
@@ -71,7 +71,7 @@ def _outcome_of_response(response: Response, meter: Meter, recorder: Recorder) -
     code, message, trace = body.get("code"), body.get("message"), body.get("trace")
     if not isinstance(code, str) or code not in _CODES_OF_CHILDREN or not isinstance(message, str):
         return Failure(
-            "crashed", "The process of the job answered with what the runner does not know.", measured
+            "crashed", "The process of the job sent a response that the runner does not know.", measured
         )
     if isinstance(trace, str) and trace:
         recorder.record(LogEvent(stream="stderr", text=trace))
@@ -81,21 +81,24 @@ def _outcome_of_response(response: Response, meter: Meter, recorder: Recorder) -
 def _died(process_end: NoResponse, measured: Measured, *, zygote_is_lost: bool) -> Failure:
     end = process_end.exit
     if end is None or (zygote_is_lost and end.signal is not None):
-        what = "The job's sandbox ended under it: another job of the skill, or its import, may have ended it."
+        what = (
+            "The job's sandbox ended during the job: another job of the skill, or its import, may have "
+            "ended it."
+        )
         return Failure("crashed", what, measured)
     if end.signal is None and end.code == wire.MUTE:
         return Failure(*CLOSED, measured)
     if end.signal is None:
         what = (
-            f"The function ended its process with exit code {end.code} instead of returning a value: return the "
-            "result, or raise an exception that says what is wrong."
+            f"The function ended its process with exit code {end.code} instead of returning a value. Return "
+            "the result, or raise an exception with a message."
         )
         return Failure("exited", what, measured)
     name = _signal_name(end.signal)
-    hint = "; the machine may have been out of memory" if name == "SIGKILL" else ""
+    hint = "; the host may have been out of memory" if name == "SIGKILL" else ""
     what = (
-        f"The job's process was ended by {name}{hint}: run it with smaller inputs, or look for the native code that "
-        "crashes."
+        f"The job's process was ended by {name}{hint}: run it with smaller inputs, or find the native code "
+        "that crashes."
     )
     return Failure("crashed", what, measured)
 

@@ -1,4 +1,4 @@
-"""A staged drive in the folder of a job: moved there before the job starts, and back after its processes have ended.
+"""Move a staged drive into the folder of a job before its start, and back after its processes have ended.
 
 The folder belongs to tenant code, which may have replaced the drive by a link: each step uses descriptors, and links
 are not followed.
@@ -16,7 +16,8 @@ from workers.sandbox.host.zygotes.exit_status import NotStarted
 from workers.types import Assignment
 
 DRIVE_GONE: Final = (
-    "The job's ./drive was gone in the end, with its files: it was moved away, or its sandbox ended."
+    "The ./drive of the job did not exist at its end, and its files are lost: it was moved away, or the "
+    "sandbox ended."
 )
 _NAME: Final = "drive"
 
@@ -26,7 +27,7 @@ class DriveMount:
 
     def __init__(self, assignment: Assignment, jobs: Path, slot: str) -> None:
         self.is_whole = True
-        """Nothing of it was lost."""
+        """Whether no file of it was lost."""
         self._drive = assignment.drive_dir if assignment.has_staged_drive else None
         self._jobs = jobs
         self._slot = slot

@@ -1,1 +1,1 @@
-"""Run the commands of agents, each in a sandbox of its own."""
+"""Run the commands of agents, each in a separate sandbox."""

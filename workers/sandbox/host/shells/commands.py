@@ -1,4 +1,4 @@
-"""Commands of agents and the plans that their sandboxes receive."""
+"""Define the commands of agents and the plans that their sandboxes receive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.sandbox.isolation import mounts
 from workers.sandbox.isolation.paths import INSIDE_KERNEL, JobPaths
 from workers.types import RunLimits
 
-MAX_COMMAND_BYTES: Final = 100_000  # of one argument the kernel takes 128 KiB
+MAX_COMMAND_BYTES: Final = 100_000  # the kernel accepts 128 KiB for one argument
 
 
 OutputCallback = Callable[[str, bytes], Coroutine[Any, Any, None]]
@@ -30,7 +30,7 @@ class CommandRequest:
 
     command: str
     spec: ZygoteSpec
-    """Of the skill: its bundle, drive, user and network."""
+    """The spec of the skill: its bundle, drive, user and network."""
     workspaces_dir: Path
     name: str
     """Name of the work folder in `workspaces_dir`."""

@@ -1,4 +1,7 @@
-"""The host side of one command of an agent: starts it in its own sandbox, follows it and ends all its processes."""
+"""Run the host side of one command of an agent.
+
+Start it in its own sandbox, follow it and end all its processes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from workers.sandbox.isolation.watchdog import Excess, Watched
 
 _READ_BYTES: Final = 1 << 16
 _STDERR_BYTES: Final = 2_000
-_END_S: Final = 5.0  # for a killed sandbox to be gone
+_END_S: Final = 5.0  # for a killed sandbox to end
 _JOB: Final = 1  # each command has its own gateway
 _PYTHON: Final = ("-I", "-S", "-B", "-u", "-c")
 
@@ -38,17 +41,19 @@ log = logs.get(__name__)
 
 
 class Finished(NamedTuple):
-    """How a command ended."""
+    """The result of a command."""
 
     status: int | None
-    """Its exit code, negative for a signal; none when we ended it."""
+    """Its exit code, negative for a signal; none if the worker ended it."""
     excess: str | None = None
     """The limit that it exceeded."""
     timed_out: bool = False
 
 
 async def run_command(runtime: SandboxRuntime, request: CommandRequest, network_use: NetworkUse) -> Finished:
-    """Run a command to its end, and end all processes that it started; cancelling the task does so, too.
+    """Run a command to its end, and end all processes that it started.
+
+    Cancelling the task has the same effect.
 
     Raises:
         ZygoteLost: the sandbox did not start.
@@ -71,7 +76,7 @@ async def run_command(runtime: SandboxRuntime, request: CommandRequest, network_
     finally:
         await running.end()
         if readers:
-            await asyncio.wait(readers, timeout=_END_S)  # what it has printed is in the pipes
+            await asyncio.wait(readers, timeout=_END_S)  # its output is in the pipes
         for reading in readers:
             reading.cancel()
 
@@ -133,8 +138,8 @@ class _Running:
         self._first = None if message.closed else self._sender(message.pid, self._process.pid)
         if self._first is None:
             stderr = await self._process.stderr.read(_STDERR_BYTES) if self._process.stderr else b""
-            log.warning("the sandbox of a command did not start", stderr=stderr.decode(errors="replace"))
-            raise ZygoteLost("The sandbox of the command ended before it began. Try again.")
+            log.warning("sandbox of a command did not start", stderr=stderr.decode(errors="replace"))
+            raise ZygoteLost("The sandbox of the command ended before it started. Try again.")
         self._limit(self._first)
 
     async def follow(self) -> Finished:

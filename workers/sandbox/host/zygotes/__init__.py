@@ -1,1 +1,1 @@
-"""Start zygotes and hand out their children."""
+"""Start zygotes and assign their children to jobs."""

@@ -1,4 +1,4 @@
-"""Errors between the start of a sandbox and the start of the function of a job.
+"""Define the errors between the start of a sandbox and the start of the function of a job.
 
 PurasError
 ├── EntrypointRefused     422  the skill cannot be imported
@@ -14,7 +14,7 @@ from backend.core.errors import Invalid, Unavailable
 from .output import Output
 
 _LEFTOVERS: Final = ("threads", "processes", "connections")
-"""What an import may leave running that does not survive a fork."""
+"""Things that an import may leave running, and that a fork would break."""
 _MAX_COUNT: Final = 1_000_000  # a larger number is not a count
 
 
@@ -27,7 +27,7 @@ class EntrypointRefused(Invalid):
         super().__init__(detail)
         self.trace = trace
         self.output = output
-        """What the import printed."""
+        """The output of the import."""
 
 
 class ZygoteLost(Unavailable):
@@ -37,7 +37,10 @@ class ZygoteLost(Unavailable):
 
 
 class NotForkable(Exception):
-    """The import left threads, processes or connections behind, which a fork would break: each job imports it again."""
+    """The import left threads, processes or connections behind, which a fork would break.
+
+    Each job imports the skill again.
+    """
 
     def __init__(self, report: dict[str, Any]) -> None:
         leftovers = [name for name in _LEFTOVERS if report.get(name)]
@@ -47,7 +50,8 @@ class NotForkable(Exception):
             if isinstance(report[name], int) and 0 < report[name] < _MAX_COUNT
         )
         super().__init__(
-            f"importing the skill left {counted or 'something'} running, so that every job imports it anew"
+            f"the import of the skill left {counted or 'something'} running, so that every job imports it "
+            "again"
         )
         self.kind = leftovers[0] if leftovers else "something"
-        """What it left running, as one word."""
+        """The things that it left running, as one word."""

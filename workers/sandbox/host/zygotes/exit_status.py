@@ -1,4 +1,4 @@
-"""The ways in which the process of a job can end."""
+"""Describe the ways in which the process of a job can end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from workers.sandbox.guest import values
 _MAX_STATUS: Final = 0xFFFF
 CLOSED: Final = (
     "exited",
-    "The function closed the descriptors over which the runner hears from its process, so its value could not be "
-    "read: close only what it has opened itself, not a range like `os.closerange(0, 4096)`.",
+    "The function closed the descriptors of the connection to the runner, so its value could not be read. "
+    "Close only descriptors that it has opened, not a range like `os.closerange(0, 4096)`.",
 )
 """Code and message for a process that closed its socket and continued to run."""
 
@@ -23,7 +23,7 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended, as its parent reported it."""
+    """The end of a process, as its parent reported it."""
 
     status: int
 
@@ -82,5 +82,5 @@ def response_of(line: bytes) -> ProcessEnd:
     try:
         body = values.decode(line)
     except values.NotJson as error:
-        return Stopped("bad_result", f"The process answered with what is not JSON data: {error}.")
+        return Stopped("bad_result", f"The response of the process is not JSON data: {error}.")
     return Response(body) if isinstance(body, dict) else NoResponse(None)

@@ -1,4 +1,4 @@
-"""The gateways of one sandbox: to the API, and to the internet if its skill has a network."""
+"""Open the gateways of one sandbox: to the API, and to the internet if its skill has network access."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Gateways:
             self._open_to_internet(socket.socket(fileno=descriptors.pop()))
 
     def admit(self, child: Child, token: str, network_use: NetworkUse) -> None:
-        """Let the broker forward requests with this token, and record what the proxy refuses to the job."""
+        """Let the broker forward requests with this token, and record what the proxy rejects for the job."""
         if self._broker is not None:
             self._broker.tokens.add(token)
             self._holders[token] += 1

@@ -1,4 +1,4 @@
-"""The start of a zygote process: its command line, plan and variables."""
+"""Start a zygote process: its command line, plan and variables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .spec import ZygoteSpec
 NO_CORE_BYTES: Final = 1
 """Unlike 0, also no program that the host may have set to receive core dumps is started."""
 MEMORY_ROOM_BYTES: Final = 256 << 20  # address space that is reserved and not used: stacks of threads
-_END_S: Final = 5.0  # for a killed sandbox to be gone
+_END_S: Final = 5.0  # for a killed sandbox to end
 USER_PROCESSES: Final = 512  # of all jobs of one user together; the watchdog counts each job's own
 
 VARIABLES: Final = {
@@ -47,7 +47,7 @@ VARIABLES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SharedResources:
-    """What all zygotes of a worker process share."""
+    """The data that all zygotes of a worker process share."""
 
     layers: Layers
     folders: JobFolders

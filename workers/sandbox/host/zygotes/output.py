@@ -1,4 +1,4 @@
-"""The output of a job as events: in order, in batches, limited in size."""
+"""Record the output of a job as events: in order, in batches, limited in size."""
 
 from __future__ import annotations
 

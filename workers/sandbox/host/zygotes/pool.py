@@ -1,4 +1,4 @@
-"""The zygotes of one worker process: one per skill and version, ended when idle, limited in memory."""
+"""Manage the zygotes of one worker process: one per skill and version, ended when idle, limited in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logs.get(__name__)
 
 
 class _Cold(NamedTuple):
-    """Why the children of such a zygote import the skill themselves."""
+    """The reason why the children of such a zygote import the skill."""
 
     reason: str
     kind: str
@@ -119,7 +119,7 @@ class Pool:
         self._zygotes[spec.key] = zygote
         SANDBOX_STARTS.labels(self._kind(spec.key)).inc()
         if self._maintenance is None or self._maintenance.done():
-            self._maintenance = asyncio.get_running_loop().create_task(self._maintain(), name="warm parents")
+            self._maintenance = asyncio.get_running_loop().create_task(self._maintain(), name="zygotes")
         return zygote
 
     def _create(self, spec: ZygoteSpec) -> Zygote:
@@ -128,7 +128,7 @@ class Pool:
         cold = self._cold.get(spec.key)
         cold_reason = cold.reason if cold else None
         if self._shared.layers.bwrap is None:
-            cold_reason = self._shared.layers.reason or "there are no mounts on this machine"
+            cold_reason = self._shared.layers.reason or "mounts are not available on this host"
         zygote = Zygote(spec, self._shared, cold_reason=cold_reason)
         zygote.on_lost = lambda: self._on_lost(zygote)
         zygote.on_full = lambda: self._free_processes(zygote)
@@ -156,7 +156,7 @@ class Pool:
     async def _maintain(self) -> None:
         while self._zygotes:
             await asyncio.sleep(min(_MAINTENANCE_INTERVAL_S, self._idle_s))
-            with background_tasks.log_and_continue("warm parents"):
+            with background_tasks.log_and_continue("zygotes"):
                 self._end_idle()
                 await self._end_strays()
                 await self._bound_memory()
@@ -165,7 +165,7 @@ class Pool:
         now = time.monotonic()
         for zygote in self._idle():
             if now - zygote.used_at >= self._idle_s:
-                log.info("idle warm parent ended", skill=zygote.spec.key.skill_name)
+                log.info("idle zygote ended", skill=zygote.spec.key.skill_name)
                 PARENTS_ENDED.labels("idle").inc()
                 self.drop(zygote)
             else:
@@ -195,7 +195,7 @@ class Pool:
             if total <= self._max_bytes:
                 return
             if not zygote.running:
-                log.info("warm parent ended for its memory", skill=zygote.spec.key.skill_name, mb=size >> 20)
+                log.info("zygote ended to free memory", skill=zygote.spec.key.skill_name, mb=size >> 20)
                 PARENTS_ENDED.labels("memory").inc()
                 self.drop(zygote)
                 total -= size
@@ -204,7 +204,7 @@ class Pool:
         """End the older half of the idle zygotes of a user who may have no more processes."""
         idle = [other for other in self._idle() if other is not full and other.spec.uid == full.spec.uid]
         for zygote in idle[: (len(idle) + 1) // 2]:
-            log.info("warm parent ended for its processes", skill=zygote.spec.key.skill_name)
+            log.info("zygote ended to free processes", skill=zygote.spec.key.skill_name)
             PARENTS_ENDED.labels("processes").inc()
             self.drop(zygote)
 

@@ -1,4 +1,7 @@
-"""The host side of one child of a zygote: a spare process until it receives a job, then the process of the job."""
+"""Manage the host side of one child of a zygote.
+
+The child is a spare process until it receives a job, then the process of the job.
+"""
 
 from __future__ import annotations
 
@@ -140,7 +143,7 @@ class Child:
             NotStarted: it ended before it received the job.
         """
         self._max_response_bytes = job.max_output_bytes + _RESPONSE_OVERHEAD_BYTES
-        with suppress(OSError):  # it is gone, and its end is about to be read
+        with suppress(OSError):  # it has ended, and its end is about to be read
             await self._loop.sock_sendall(self._private, job.encode())
         end = await asyncio.shield(self._ended)
         process_end = await _read(end) if isinstance(end, UnreadLine) else end
@@ -166,12 +169,12 @@ class Child:
         return process_end if isinstance(process_end, Stopped) else None
 
     def mark_lost(self) -> None:
-        """Note that the zygote has ended, and this process with it."""
+        """Record that the zygote has ended, and this process with it."""
         self._end(NoResponse(None))
         self.mark_exited(None)
 
     def mark_exited(self, status: int | None) -> None:
-        """Note how the process ended."""
+        """Record how the process ended."""
         if not self._exit.done():
             self._exit.set_result(Exit(status if status is not None else signal.SIGKILL))
 
@@ -276,7 +279,7 @@ class Child:
         The number alone is no proof: its sender may have ended, and another process may have the number now.
         """
         info = process.info()
-        if info is None:  # ended meanwhile, or hidden from this user by the kernel
+        if info is None:  # it has ended, or the kernel hides it from this user
             with suppress(ProcessLookupError):
                 return os.getpgid(process.pid) == process.pid or not process.is_there
             return True
@@ -324,7 +327,10 @@ class Child:
         return True
 
     def _pause(self, descriptor: int) -> None:
-        """Continue to read later: a job that prints without end has to wait, and the worker stays responsive."""
+        """Continue to read later.
+
+        A job that prints endlessly has to wait, and the worker stays responsive.
+        """
         with suppress(OSError, AttributeError):  # not a pipe, no more room for pipes, or not Linux
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _READ_BYTES)
         self._loop.remove_reader(descriptor)

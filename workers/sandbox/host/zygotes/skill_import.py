@@ -1,4 +1,4 @@
-"""The import of a skill: applies the limits of a job to it, and interprets the report of the zygote."""
+"""Apply the limits of a job to the import of a skill, and interpret the report of the zygote."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_TEXT: Final = 16_000  # of the report on a failed import
 
 
 def check_variables(variables: Mapping[str, str]) -> None:
-    """Reject secrets that cannot be environment variables; the API rejects them, too, when they are set.
+    """Reject secrets that cannot be environment variables; the API also rejects them when they are set.
 
     Raises:
         EntrypointRefused: for the first such secret; the message does not contain its value.
@@ -28,13 +28,13 @@ def check_variables(variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         if not name or "=" in name or not _is_text(name):
             raise EntrypointRefused(
-                f"The secret {name[:40]!a} has a name that no environment variable can have: delete it, and set it "
-                "again with a name of capital letters, digits and '_'."
+                f"The secret {name[:40]!a} has a name that is not valid for environment variables. Delete "
+                "it, and set it again with a name of capital letters, digits and '_'."
             )
         if not _is_text(value):
             raise EntrypointRefused(
-                f"The value of the secret {name[:40]!a} holds a NUL character or is not valid Unicode text: set it "
-                "again, base64-encoded if it is binary."
+                f"The value of the secret {name[:40]!a} contains a NUL character or is not valid Unicode "
+                "text. Set it again, base64-encoded if it is binary."
             )
 
 

@@ -1,4 +1,4 @@
-"""The specification of a zygote."""
+"""Define the specification of a zygote."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ZygoteKey(NamedTuple):
     memory_mb: int
     """The kernel's limits can only be lowered after the import."""
     network: str | tuple[str, ...] = "none"
-    """As the skill declares it: a gateway is opened for one rule."""
+    """The network rule of the skill: a gateway is opened for one rule."""
     workspaces_dir: Path | None = None
     """The folder of the work folders of agents, if its children use those; none: each child has its own."""
     tools: str = ""

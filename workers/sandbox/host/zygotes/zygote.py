@@ -1,4 +1,4 @@
-"""The host side of one zygote: starts it, keeps spare children, hands them out and ends it."""
+"""Manage the host side of one zygote: start it, prepare spare children, assign them to jobs, and end it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class Zygote:
         """Start the sandbox and import the skill in it.
 
         Raises:
-            EntrypointRefused: the import failed, took too long or exceeded a limit, or a secret is no valid variable.
+            EntrypointRefused: the import failed, took too long or exceeded a limit, or a secret is not a
+                valid variable.
             NotForkable: it must be started again, importing in each child.
             ZygoteLost: it ended before it was ready.
         """
@@ -87,7 +88,8 @@ class Zygote:
                 report = await self._watched_import()
         except TimeoutError:
             raise EntrypointRefused(
-                f"Importing the skill did not end within {IMPORT_S:.0f} s: do long work inside the function."
+                f"The import of the skill did not end within {IMPORT_S:.0f} s. Do long work inside the "
+                "function."
             ) from None
         self._check_import(report)
         self._fork_spares()
@@ -113,10 +115,10 @@ class Zygote:
             self.release(child)
             if child.stopped is not None:
                 raise EntrypointRefused(child.stopped.message) from None
-            raise ZygoteLost("The process of the job ended before the job began.") from None
+            raise ZygoteLost("The process of the job ended before the job started.") from None
         except TimeoutError:
             self.release(child)
-            raise EntrypointRefused(f"Importing the skill did not end within {within_s:.0f} s.") from None
+            raise EntrypointRefused(f"The import of the skill did not end within {within_s:.0f} s.") from None
         except asyncio.CancelledError:
             self.release(child)
             raise
@@ -195,7 +197,7 @@ class Zygote:
                 self._spares.append(self._fork())
 
     def _spare(self) -> Child | None:
-        """Return a child that is waiting, and release those that have ended meanwhile."""
+        """Return a child that is waiting, and release those that have ended."""
         while self._spares:
             child = self._spares.pop(0)
             if not child.has_ended:
@@ -205,7 +207,7 @@ class Zygote:
 
     def _fork(self, work: str | None = None) -> Child:
         if self.is_lost or self._launched is None:
-            raise ZygoteLost("The skill's warm parent process has ended.")
+            raise ZygoteLost("The skill's zygote has ended.")
         self._count += 1
         child = Child(self._count, work, zygote=self.process)
         if self.cold_reason is not None:
@@ -223,7 +225,7 @@ class Zygote:
         except OSError:
             child.mark_lost()
             self.release(child)
-            raise ZygoteLost("The skill's warm parent process takes no more jobs.") from None
+            raise ZygoteLost("The skill's zygote accepts no more jobs.") from None
         return child
 
     def _on_control(self) -> None:
@@ -266,12 +268,12 @@ class Zygote:
             try:
                 self.gateways.take(kind, descriptors)
             except ValueError as error:
-                self.stop(f"{error}: correct it in skill.yaml")
+                self.stop(f"{error}. Correct it in skill.yaml")
         for descriptor in descriptors:
             os.close(descriptor)
         child = self._children.get(body["id"]) if isinstance(body.get("id"), int) else None
         if kind == "exit" and not is_status(body.get("status")):
-            self.stop("it reported an end that no process has")
+            self.stop("it reported an invalid end of a process")
         elif kind == "exit" and child is not None:
             child.mark_exited(body["status"])
         elif kind == "not_forked" and child is not None:
