@@ -1,1 +1,1 @@
-"""Let people write skills: drafts in the studio, notebooks."""
+"""Provide the editing of skills: drafts in the studio, and notebooks."""

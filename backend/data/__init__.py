@@ -1,1 +1,1 @@
-"""Hold what projects store: files on the drive, secrets, memories, and for how long."""
+"""Manage the data of projects: files of the drive, secrets and memory."""

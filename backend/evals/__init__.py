@@ -1,1 +1,1 @@
-"""Evals: what graders say of a run, suites of cases, the gate before a version becomes the active one."""
+"""Manage evals: verdicts of graders on runs, suites of cases, and gates before the activation of versions."""

@@ -53,7 +53,7 @@ async def start_suite(
     *,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """Run a skill on its cases, each as a job of its own, and have the skill's graders judge every result."""
+    """Run a skill on its cases, each as a separate job, and score every result with the skill's graders."""
 
     async def create() -> SuiteRead:
         return await suites.start(

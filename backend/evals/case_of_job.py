@@ -18,7 +18,7 @@ select expected, has_expected from eval_runs where job_id = :job_id and project_
 
 
 class Case(NamedTuple):
-    """What is expected of a run."""
+    """The expected output of a run."""
 
     expected: Any
     has_expected: bool

@@ -28,7 +28,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.skillpacks import service as skillpacks
 
 MAX_SAVED: Final = 1_000
-"""Of one skill."""
+"""Maximum of one skill."""
 MAX_EXPECTED_BYTES: Final = 1 << 20
 
 
@@ -47,7 +47,9 @@ async def save(
     principal.require(Role.DEVELOPER, "evals:write")
     job = await get_row(session, principal, job_id)
     if job.status not in TERMINAL:
-        raise NotFinished(f"The job {str(job_id)!r}", job.status, "Only one that has ended becomes a case.")
+        raise NotFinished(
+            f"The job {str(job_id)!r}", job.status, "Only a job that has ended can become a case."
+        )
     if job.deployment_id is None:
         message = (
             "A prompt without a skillpack has no graders. Create a skill with it, and save one of its jobs."

@@ -47,7 +47,7 @@ class Target:
     deployment_id: UUID
     version: int | None
     sha256: str | None
-    """Of the bundle."""
+    """SHA-256 of the bundle."""
     skill: Skill
 
 

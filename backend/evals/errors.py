@@ -37,6 +37,7 @@ class NothingToCompare(Missing):
     ref: str | None = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the message."""
         named = f"{self.side}={self.ref}" if self.ref else f"{self.side} (none is named)"
         return (
             f"There is no finished suite of {self.skill!r} for {named}. Run one with POST "
@@ -63,7 +64,7 @@ class NoCases(Invalid):
 
     def __init__(self, skill: str) -> None:
         super().__init__(
-            f"The skill {skill!r} has no cases. Name a dataset in its skill.yaml, or keep a job as a case: "
+            f"The skill {skill!r} has no cases. Name a dataset in its skill.yaml, or save a job as a case: "
             "POST /v1/jobs/{job}/eval-case.",
             [Problem("skill", "needs cases")],
         )
@@ -89,8 +90,9 @@ class NothingRecorded(Conflict):
 
     def __init__(self, cases: Sequence[str]) -> None:
         super().__init__(
-            f"Nothing is recorded for {len(cases)} of the cases, such as {cases[0]!r}: a recording replays what a "
-            "model answered in a case's earlier run. Run the suite on a model once, or name case_ids.",
+            f"{len(cases)} of the cases have no recording, such as {cases[0]!r}. A recording replays the "
+            "replies of a model in an earlier run of the case. Run the suite with a model once, or set "
+            "case_ids.",
             cases=list(cases[:20]),
         )
 
@@ -108,7 +110,7 @@ class CaseIdTaken(Conflict):
     """The skill has a stored case with this ID."""
 
     code = "case_id_taken"
-    message = "The skill has a case {case_id!r} already. Give another 'id', or delete that case first."
+    message = "The skill already has a case {case_id!r}. Set another 'id', or delete that case first."
     case_id: str
 
 
@@ -116,7 +118,7 @@ class TooManyCases(Conflict):
     """The skill has the maximum number of stored cases."""
 
     code = "too_many_cases"
-    message = "The skill has {most:,} kept cases, which is the most. Delete some."
+    message = "The skill has {most:,} saved cases, the maximum. Delete some of them."
     most: int
 
 
@@ -124,6 +126,6 @@ class SuiteTooLarge(TooLarge):
     """The suite exceeds the limit for its runs or inputs."""
 
     code = "suite_too_large"
-    message = "The suite has {what}; at most {most} fit into one. Name case_ids, or repeat less often."
+    message = "The suite has {what}; the maximum is {most}. Set case_ids, or a lower number of repetitions."
     what: str = field(in_body=False)
     most: str = field(in_body=False)

@@ -38,7 +38,7 @@ class GateRead(BaseModel):
     state: State
     """`gating`: its suites run, and it becomes active when they pass. `superseded`: another version was activated."""
     reason: str = ""
-    """Why it was rejected."""
+    """The reason of the rejection."""
     suites: list[UUID] = []
     """One for each skill that has a gate."""
     asked_by: str = ""
@@ -85,7 +85,7 @@ async def supersede(session: AsyncSession, pack: Skillpack, *, by: Deployment) -
         col(Deployment.gate)["state"].astext == "gating",
     )
     for waiting in (await session.scalars(query)).all():
-        await _set_state(session, waiting, "superseded", f"v{by.version} was activated meanwhile.")
+        await _set_state(session, waiting, "superseded", f"v{by.version} was activated in the meantime.")
 
 
 async def abandon(session: AsyncSession, deployment: Deployment, why: str) -> None:

@@ -22,12 +22,12 @@ from backend.storage import Storage
 
 MAX_RUNS: Final = 1_000
 MAX_INPUT_BYTES: Final = 64 << 20
-"""Of all runs of one suite."""
+"""Maximum of all runs of one suite."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteResources:
-    """What the instance provides for a suite."""
+    """The services of the instance for a suite."""
 
     storage: Storage
     prices: PriceList

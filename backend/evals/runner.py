@@ -34,9 +34,9 @@ from backend.skills.deployments.active import load_deployed_skill
 log = logs.get(__name__)
 
 WINDOW: Final = 20
-"""Jobs of one suite that have not ended."""
+"""Maximum unfinished jobs of one suite."""
 PRIORITY: Final = -10
-"""Of its jobs within the project: jobs of users come first."""
+"""Priority of its jobs within the project: jobs of users come first."""
 MAX_SUITES_PER_PROJECT: Final = 50
 """Suites of one project in a round, oldest first, so that blocked suites do not delay those of other projects."""
 MAX_SUITES_PER_ROUND: Final = 1000
@@ -71,7 +71,7 @@ async def advance_all(database: Database, resources: SuiteResources) -> int:
                 if suite is not None and suite.finished_at is None:
                     await _step(session, suite, resources)
         except (SQLAlchemyError, PurasError, OSError) as error:
-            log.warning("eval suite was not advanced; trying again", suite_id=str(row.id), error=str(error))
+            log.warning("eval suite not advanced; retrying", suite_id=str(row.id), error=str(error))
     return len(live)
 
 

@@ -29,7 +29,7 @@ class SuiteCreate(BaseModel):
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Default: the active version."""
     repeat: int = Field(default=1, ge=1, le=20)
-    """How often each case is run."""
+    """Number of runs of each case."""
     threshold: float | None = Field(default=None, ge=0, le=100)
     """Percent of the runs that must pass. Default: the threshold of the skill's gate, or none."""
     case_ids: list[CaseId] | None = Field(default=None, max_length=5_000)
@@ -82,7 +82,7 @@ class GivenCase(_Read):
 
 
 class GraderNumbers(_Read):
-    """The verdicts of one grader on all runs that it judged."""
+    """The verdicts of one grader on all runs that it scored."""
 
     name: str
     kind: str
@@ -91,7 +91,7 @@ class GraderNumbers(_Read):
     pass_rate: float | None
     """0 to 1."""
     runs: int
-    """Number of runs that it judged."""
+    """Number of runs that it scored."""
 
 
 class Numbers(_Read):
@@ -134,9 +134,9 @@ class SuiteRead(Numbers):
     """`null` for a draft."""
     status: SuiteStatus
     waiting_reason: str
-    """Why no more jobs are submitted at the moment; otherwise empty."""
+    """The reason why no more jobs are submitted at the moment; otherwise empty."""
     error: str
-    """Why it ended without numbers."""
+    """The reason why it ended without numbers."""
     repeat: int
     threshold: float | None
     gate_passed: bool | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 PASSING_SCORE: Final = 0.999
-"""A check that does not decide whether it passed has passed from this score on."""
+"""Minimum score with which a check has passed, if it does not decide that itself."""
 RUBRIC_PASSING_SCORE: Final = 0.7
 MAX_DETAIL: Final = 2_000
 
@@ -24,7 +24,7 @@ class Verdict:
     """0 to 1."""
     passed: bool = False
     skipped: bool = False
-    """It had nothing to judge, and has no effect on the score of the run."""
+    """It had nothing to score, and has no effect on the score of the run."""
     detail: str = ""
     label: str = ""
     """`rehearsal` or `recording` if no language model judged; otherwise empty."""

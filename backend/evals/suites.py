@@ -153,7 +153,7 @@ async def make_baseline(session: AsyncSession, principal: Principal, suite_id: U
     suite = await get(session, principal, suite_id)
     if suite.status != "succeeded":
         raise NotFinished(
-            f"The suite {str(suite_id)!r}", suite.status, "Only one that succeeded can be a baseline."
+            f"The suite {str(suite_id)!r}", suite.status, "Only a suite that succeeded can be a baseline."
         )
     values = {"project_id": suite.project_id, "skillpack_id": suite.skillpack_id, "skill": suite.skill_name}
     await session.execute(_CLEAR_BASELINE, values)
@@ -193,7 +193,7 @@ def _check_model(skill: Skill, model: str | None) -> None:
     if model is None or (model == RECORDING and skill.is_agentic) or recorded_job(model) is not None:
         return
     if not skill.is_agentic:
-        message = f"This is for agentic skills, and {skill.name!r} is a function. Leave it out."
+        message = f"This is only for agents, and {skill.name!r} is a function. Omit it."
         raise Invalid(f"model: {message}", [Problem("model", message)])
     problem = catalog.current().problem(model)
     if problem is not None:

@@ -51,9 +51,9 @@ class EvalSuite(SQLModel, table=True):
     status: str = "running"
     """`preparing`: its cases are not read yet."""
     waiting_reason: str = Field(default="", max_length=2000)
-    """Why its next jobs are not submitted at the moment."""
+    """The reason why its next jobs are not submitted at the moment."""
     error: str = Field(default="", max_length=2000)
-    """Why it ended without numbers."""
+    """The reason why it ended without numbers."""
     repeat: int = 1
     threshold: float | None = None
     """Percent of the runs that must pass; None: no condition."""
@@ -69,7 +69,7 @@ class EvalSuite(SQLModel, table=True):
     )
     """Its numbers after its end, which outlive its jobs."""
     created_by: str = Field(default="", max_length=200)
-    """Who started it, as `Principal.label`."""
+    """`Principal.label` of the user or key that started it."""
     actor_kind: str = Field(default="user", max_length=32)
     actor_id: UUID
     """ID of the user or the key, whose limits apply to the jobs of the suite."""
@@ -111,7 +111,7 @@ class EvalRun(SQLModel, table=True):
     submitted_at: datetime | None = Field(default=None, sa_type=Timestamp)
     job_id: UUID | None = Field(default=None, foreign_key="jobs.id", ondelete="SET NULL")
     error: str | None = Field(default=None, max_length=2000)
-    """Why there is no job."""
+    """The reason why there is no job."""
 
 
 class EvalCase(SQLModel, table=True):

@@ -1,1 +1,1 @@
-"""Run jobs: submission, fair admission, claims, events, journals, approvals, schedules."""
+"""Manage jobs: submission, fair admission, claims, events, journals, approvals and schedules."""

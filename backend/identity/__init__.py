@@ -1,1 +1,1 @@
-"""Know who calls and what they may do: users, keys, projects, members, limits, idempotency keys."""
+"""Manage callers and their permissions: users, keys, projects, members, limits, idempotency keys."""

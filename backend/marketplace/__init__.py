@@ -1,1 +1,1 @@
-"""The marketplace: skills that one project offers to the others of the instance, at a price for each run."""
+"""Manage the marketplace, in which projects offer skills to each other, at a price per run."""

@@ -53,11 +53,11 @@ select count(*) as callers, coalesce(sum(runs), 0) as runs, coalesce(sum(succeed
 from listing_callers where listing_id = :listing_id and project_id = :project_id
 """)
 _DRIVE: Final = (
-    "The files that the inputs name, read only, and nothing else of the drive. What it makes comes to "
-    "listings/SLUG/JOB in the drive when it succeeds."
+    "The files that the inputs name, read only, and nothing else of the drive. When it succeeds, its files "
+    "are stored in listings/SLUG/JOB of the drive."
 )
 _INPUTS: Final = (
-    "All of the job's inputs. Where its code sends them, within its network, is its publisher's choice."
+    "All of the job's inputs. The publisher decides where its code sends them, within the network rules."
 )
 _SECRETS: Final = "Those of its publisher, never the caller's: neither secrets nor keys of models."
 
@@ -70,7 +70,7 @@ class ListingFilter(NamedTuple):
     is_own: bool = False
     """The project's own listings, with any status."""
     status: ListingStatus | None = None
-    """Of the project's own listings."""
+    """Status of the project's own listings."""
 
 
 async def list_some(

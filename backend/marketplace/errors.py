@@ -12,8 +12,8 @@ class ListingNotFound(Missing):
 
     code = "listing_not_found"
     message = (
-        "No listing {listing!r} is offered here: it never was, or its publisher took it down. GET "
-        "/v1/marketplace/listings lists those that are."
+        "The listing {listing!r} does not exist, or its publisher took it down. GET "
+        "/v1/marketplace/listings lists the available ones."
     )
     listing: str = field(max_length=100)
 
@@ -40,9 +40,10 @@ class PriceOverLimit(PaymentRequired):
     limit_micros: int
 
     def describe(self) -> str:
+        """Return the message."""
         return (
-            f"A run of {self.slug!r} has the price ${self.price_micros / 1e6:.6f}, and limits.cost_usd allows "
-            f"${self.limit_micros / 1e6:.6f}. The limit counts the price: raise it, or leave it out."
+            f"A run of {self.slug!r} costs ${self.price_micros / 1e6:.6f}, and limits.cost_usd allows "
+            f"${self.limit_micros / 1e6:.6f}. The limit includes the price. Raise it, or omit it."
         )
 
 
@@ -56,10 +57,11 @@ class WalletTooSmall(PaymentRequired):
     balance_micros: int
 
     def describe(self) -> str:
+        """Return the message."""
         return (
             f"A run of {self.slug!r} may cost ${self.needed_micros / 1e6:.6f}, of which its price is "
-            f"${self.price_micros / 1e6:.6f}, and the wallet holds ${self.balance_micros / 1e6:.6f}. Top it up, or "
-            "lower limits.cost_usd."
+            f"${self.price_micros / 1e6:.6f}, and the balance is ${self.balance_micros / 1e6:.6f}. Add "
+            "credit, or lower limits.cost_usd."
         )
 
 
@@ -67,7 +69,7 @@ class ListingSlugTaken(Conflict):
     """Another listing of the instance has this slug."""
 
     code = "listing_slug_taken"
-    message = "Another listing of this instance is called {slug!r}. Choose another slug."
+    message = "Another listing of this instance has the slug {slug!r}. Choose another slug."
     slug: str
 
 
@@ -101,8 +103,8 @@ class ContentOwnedByPublisher(Conflict):
     code = "content_owned_by_publisher"
     former_code = "content_is_the_publishers"
     message = (
-        "Job {job_id!r} ran the listing {listing!r}, or was called by it: its conversation is its publisher's. "
-        "Replay a run of a listing, or submit a new one."
+        "Job {job_id!r} ran the listing {listing!r}, or was started by such a run. Its conversation is "
+        "private to the publisher. Replay the run of the listing, or submit a new one."
     )
     job_id: UUID
     listing: str
@@ -125,7 +127,7 @@ class BadListingJob(Invalid):
 
     def __init__(self, slug: str, problem: Problem) -> None:
         super().__init__(
-            f"The job does not fit the listing {slug!r}: {problem.path}: {problem.message}", [problem]
+            f"The job is not valid for the listing {slug!r}: {problem.path}: {problem.message}", [problem]
         )
 
 
@@ -136,17 +138,17 @@ class ListingNotCallable(NotAllowed):
 
     @classmethod
     def by_skill(cls) -> ListingNotCallable:
-        """A skill calls a listing."""
+        """Return the error of a skill that calls a listing."""
         return cls(
-            "A skill cannot call a listing of the marketplace: only a submitted job runs one. "
-            "Submit it separately: POST /v1/jobs with listing_id."
+            "A skill cannot call a listing of the marketplace. Submit a separate job instead: POST /v1/jobs "
+            "with listing_id."
         )
 
     @classmethod
     def of_caller(cls, target: str) -> ListingNotCallable:
-        """A listing calls a skill that is not in its own bundle."""
+        """Return the error of a listing that calls a skill outside of its own bundle."""
         return cls(
-            f"A listing calls the skills of its own bundle alone, and has none called {target[:100]!r}: those of the "
-            "project that runs it are not its own.",
+            f"A listing can call only the skills of its own bundle, which has no skill {target[:100]!r}. It "
+            "cannot call skills of the project that runs it.",
             target=target[:100],
         )

@@ -26,8 +26,9 @@ def problems(manifest: Manifest, skill: Skill, *, shows_approvals: bool) -> list
     found = []
     if asks_for_approval(manifest, skill) and not shows_approvals:
         message = (
-            "Its runs can ask callers for approval ('confirm: true', or a rail with 'action: approve'), which show the "
-            "tool and its arguments. Set 'shows_approvals' to true if callers may see these, or remove 'confirm'."
+            "Its runs can ask callers for approval ('confirm: true', or a guardrail with 'action: "
+            "approve'), which show the tool and its arguments. Set 'shows_approvals' to true if callers may "
+            "see these, or remove 'confirm'."
         )
         found.append(Problem("shows_approvals", message))
     if skill.parent_skill is not None:

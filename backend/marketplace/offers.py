@@ -42,7 +42,7 @@ _BALANCE: Final = text("select balance_micros from wallets where project_id = :p
 
 
 class Offer(NamedTuple):
-    """What a job of a listing runs, and what it costs."""
+    """The skill that a job of a listing runs, and its price."""
 
     resolved: ResolvedSkill
     listing_id: UUID
@@ -138,7 +138,7 @@ def check_request(offer: Offer, *, skillpack: str | None, model: str | None, lan
     for name, is_set in caller_settings.items():
         if is_set:
             raise BadListingJob(
-                offer.slug, Problem(name, "Its publisher decides about this. Omit this field.")
+                offer.slug, Problem(name, "Only the publisher can set this. Omit this field.")
             )
 
 

@@ -31,8 +31,8 @@ class ListingCreate(BaseModel):
     follows_active: bool = False
     """Add every version that the skillpack activates automatically."""
     shows_approvals: bool = False
-    """Runs may ask their callers for approvals, which show them the tool and its arguments. Required if a run can ask:
-    the bundle has `confirm: true`, or a rail with `action: approve`."""
+    """Runs may ask their callers for approvals, which show them the tool and its arguments. Required if a run
+    can ask: the bundle has `confirm: true`, or a guardrail with `action: approve`."""
     price_micros: int = Field(default=0, ge=0, le=MAX_PRICE_MICROS)
     """Price of each run that succeeds, in millionths of a dollar."""
     title: Text | None = Field(default=None, min_length=1, max_length=200)
@@ -60,7 +60,7 @@ class ListingUpdate(BaseModel):
     description: Text | None = Field(default=None, max_length=4000)
     marketing: dict[str, Any] | None = None
     price_micros: int | None = Field(default=None, ge=0, le=MAX_PRICE_MICROS)
-    """For jobs that are submitted from now on."""
+    """Price for jobs that are submitted from now on."""
     follows_active: bool | None = None
     shows_approvals: bool | None = None
     status: Literal["published", "taken_down"] | None = None
@@ -75,7 +75,7 @@ class ListingVersionCreate(BaseModel):
     version: int | None = Field(default=None, ge=1, le=2**31 - 1)
     """Version of the skillpack. Default: the active version."""
     notes: Text = Field(default="", max_length=4000)
-    """What callers should know about it."""
+    """Notes for callers."""
 
 
 class _Read(BaseModel):
@@ -110,12 +110,12 @@ class ListingSummary(_Read):
 
 
 class Access(_Read):
-    """What the publisher's code can access in a run."""
+    """The access of the publisher's code in a run."""
 
     inputs: str
     drive: str
     network: Literal["none", "public"] | list[str]
-    """Where the code may send the data that it receives."""
+    """Hosts to which the code may send the data that it receives."""
     servers: list[str]
     """MCP servers that its agent uses."""
     secrets: str
@@ -128,9 +128,9 @@ class ListingRead(ListingSummary):
     skill: str
     type: Literal["agentic", "deterministic"]
     model: str | None
-    """Of an agent. None: the instance chooses it."""
+    """Model of an agent. None: the instance chooses it."""
     media_kinds: list[str]
-    """What it may buy from media models."""
+    """Kinds of media that it may generate."""
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
     examples: list[dict[str, Any]]

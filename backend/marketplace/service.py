@@ -232,8 +232,10 @@ async def _deployment(session: AsyncSession, principal: Principal, deployment_id
 
 def _check(slug: str, marketing: dict[str, Any] | None) -> None:
     if not is_name(slug) or as_id(slug):
-        message = f"Use a-z, 0-9, '-' and '_', at most {MAX_NAME} characters, and not an id."
-        raise Invalid(f"{slug[:100]!r} cannot be a listing's slug. {message}", [Problem("slug", message)])
+        message = f"Use a-z, 0-9, '-' and '_', at most {MAX_NAME} characters, and not an ID."
+        raise Invalid(
+            f"{slug[:100]!r} is not a valid slug of a listing. {message}", [Problem("slug", message)]
+        )
     problem = unstorable(marketing) if marketing is not None else None
     if problem is not None:
         raise Invalid("The marketing cannot be stored.", [Problem("marketing", f"{problem}. Remove it.")])

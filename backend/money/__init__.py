@@ -1,1 +1,1 @@
-"""Account for money: the ledger of each project, its budgets, prices."""
+"""Account for money: the ledger of each project, budgets and prices."""

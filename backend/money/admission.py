@@ -1,14 +1,16 @@
 """Decide which jobs may run next: each project has a window, and a fair order of all projects in virtual time.
 
-A project's window (`admissions.concurrency_limit`) holds its jobs that are ready or running; the others are parked in
-its own order. Admission stamps a job with a start-time-fair virtual time: the project's tail, or the clock if that is
-later. The clock is a sequence that claims advance, so that no row is locked for it. The smallest stamp runs next.
+A project's window (`admissions.concurrency_limit`) contains its jobs that are ready or running; the others
+are pending in its own order. Admission stamps a job with a start-time-fair virtual time: the project's tail,
+or the clock if that is later. The clock is a sequence that claims advance, so that no row is locked for it.
+The smallest stamp runs next.
 
 A job is admitted only when the wallet can hold its cap in addition to what runs and is ready, so that it is
 claimed once. A job whose cap is above the whole balance is admitted alone. Jobs that cost nothing wait for no money.
 
-Every submission locks the row of the project while it checks the window. So a transaction that frees a place searches
-for parked jobs after it has locked that row, and finds a job that was parked in between without waiting for a sweep.
+Every submission locks the row of the project while it checks the window. So a transaction that frees a slot
+searches for pending jobs after it has locked that row, and finds a job that was queued in between without
+waiting for a sweep.
 """
 
 from __future__ import annotations
@@ -25,11 +27,15 @@ TICK = 1_000_000
 """Virtual time that one job of a project with weight 1 takes."""
 
 MAX_BATCH = 100
-"""Jobs that one statement admits. A literal, so that the planner knows it and uses the index of parked jobs."""
+"""Maximum jobs that one statement admits. A literal, so that the planner knows it and uses the index of
+pending jobs."""
 
 
 def reservable_micros(wallet: str) -> str:
-    """SQL: what the wallet can reserve for one more job: not reserved for running jobs, not needed for ready ones."""
+    """Return SQL for what the wallet can reserve for one more job.
+
+    This is the part that is not reserved for running jobs, and not needed for ready ones.
+    """
     return f"""({wallet}.balance_micros - {wallet}.reserved_micros - (
       select coalesce(sum(r.cap_micros), 0) from job_queue r
       where r.project_id = {wallet}.project_id and r.stamp is not null
@@ -37,7 +43,7 @@ def reservable_micros(wallet: str) -> str:
 
 
 def can_reserve(cap: str, wallet: str) -> str:
-    """SQL: whether the wallet can reserve a cap. Reads nothing for a job without a cost."""
+    """Return SQL for whether the wallet can reserve a cap. It reads nothing for a job without a cost."""
     return f"""case when {cap} = 0 then true
       else {reservable_micros(wallet)} >= least({cap}, {wallet}.balance_micros) end"""
 
@@ -126,7 +132,7 @@ async def release_due(session: AnySession) -> None:
 
 
 async def admit(session: AnySession, project_id: UUID) -> int:
-    """Admit parked jobs of a project as far as its window and its wallet allow, and return how many."""
+    """Admit pending jobs of a project as far as its window and its wallet allow, and return how many."""
     total = 0
     await session.execute(_LOCK_WINDOW, {"project_id": project_id})
     while True:
@@ -138,17 +144,20 @@ async def admit(session: AnySession, project_id: UUID) -> int:
 
 
 async def park_ready(session: AnySession, project_id: UUID) -> None:
-    """Park the ready jobs of a project, because its wallet is empty."""
+    """Return the ready jobs of a project to its pending jobs, because its wallet is empty."""
     await session.execute(_PARK_READY, {"project_id": project_id})
 
 
 async def admit_everywhere(session: AnySession) -> int:
-    """Admit parked jobs of every project with a free place. This finds jobs that a race has left parked."""
+    """Admit pending jobs of every project with a free slot.
+
+    This finds jobs that a race condition has left pending.
+    """
     projects = (await session.execute(_WITH_CAPACITY)).all()
     return sum([await admit(session, row.project_id) for row in projects])
 
 
 async def concurrency_limit(session: AnySession, project_id: UUID) -> int:
-    """Return how many jobs of the project may be ready or running at once."""
+    """Return how many jobs of the project may be ready or running at the same time."""
     limit: int = (await session.execute(_LIMIT, {"project_id": project_id})).scalar_one()
     return limit

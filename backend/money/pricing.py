@@ -68,7 +68,7 @@ def usd_to_micros(usd: float) -> int:
 
 
 def dollars(micros: int) -> str:
-    """Format an amount for people: with two decimals if it is in whole cents, otherwise with six."""
+    """Format an amount for users: with two decimals if it is in whole cents, otherwise with six."""
     return f"${micros / 1e6:,.2f}" if micros % 10_000 == 0 else f"${micros / 1e6:,.6f}"
 
 

@@ -55,7 +55,7 @@ class DeploymentSummary(_Read):
     is_active: bool
     size_bytes: int
     sha256: str
-    """Of the ZIP archive."""
+    """SHA-256 of the ZIP archive."""
     notes: str
     created_by: str
     created_at: datetime
@@ -88,7 +88,7 @@ class ListedDeployment(DeploymentSummary):
     live_jobs: int
     """Jobs that have not ended. They keep this version."""
     scores: list[SkillScoreRead]
-    """By skill; empty if none of its suites has finished."""
+    """Scores by skill; empty if none of its suites has finished."""
 
     @classmethod
     def of_listed(cls, listed: ListedVersion) -> ListedDeployment:
@@ -250,10 +250,10 @@ class SkillRead(SkillSummary):
     """A skill with everything that a caller or a form needs."""
 
     input_schema: dict[str, Any]
-    """As its author wrote it, in the dialect of skill.yaml."""
+    """The schema as its author wrote it, in the dialect of skill.yaml."""
     output_schema: dict[str, Any]
     input_json_schema: dict[str, Any]
-    """The same in JSON Schema 2020-12."""
+    """The same schema in JSON Schema 2020-12."""
     output_json_schema: dict[str, Any]
     examples: list[Example]
     model: str | None

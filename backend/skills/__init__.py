@@ -1,1 +1,1 @@
-"""Hold what people write: bundles of skills, skillpacks, their deployments, guardrails, the model catalog."""
+"""Manage the code of skills: bundles, skillpacks, deployments, guardrails and the model catalog."""

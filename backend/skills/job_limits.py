@@ -6,14 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class JobLimits(BaseModel):
-    """Narrower limits for one job; what its skill declares is the most that it gets."""
+    """Lower limits for one job; those that its skill declares are the maximum."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     timeout_s: float | None = Field(default=None, gt=0, le=86_400)
     """Seconds of running time."""
     cost_usd: float | None = Field(default=None, ge=0, le=100_000)
-    """Most that the job may cost."""
+    """Maximum cost of the job."""
     memory_mb: int | None = Field(default=None, ge=16, le=1_048_576)
     output_mb: int | None = Field(default=None, ge=1, le=64)
     steps: int | None = Field(default=None, ge=1, le=10_000)

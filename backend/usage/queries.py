@@ -85,7 +85,7 @@ def _notes_of_called(job: Job) -> list[str]:
     if job.bill == "own":
         return []
     when = "will be paid with" if job.bill == "owed" else "was settled with"
-    return [f"It {when} the job that called it, {job.parent_job_id}, and as that ends."]
+    return [f"It {when} the job that called it, {job.parent_job_id}, with the outcome of that job."]
 
 
 def _notes(job: Job, cost_micros: int, forgiven_micros: int, over_cap_micros: int) -> list[str]:
@@ -96,16 +96,16 @@ def _notes(job: Job, cost_micros: int, forgiven_micros: int, over_cap_micros: in
         else "the job that called it did not succeed"
     )
     if forgiven_micros:
-        rest = "; the rest was charged, since the day's amount was reached" if cost_micros else ""
+        rest = "; the rest was charged, because the daily amount was used up" if cost_micros else ""
         notes.append(f"${forgiven_micros / 1e6:.6f} were forgiven because {who}{rest}.")
     elif cost_micros and job.status != "succeeded" and job.bill == "own":
-        notes.append("The job was charged: its project had been forgiven the day's amount before.")
+        notes.append(
+            "The job was charged, because the daily amount of the project that is forgiven was used up."
+        )
     if job.price_micros and job.finished_at is not None and job.status != "succeeded":
         notes.append(
-            f"The price of the listing, ${job.price_micros / 1e6:.6f}, is due for runs that succeed alone."
+            f"The price of the listing, ${job.price_micros / 1e6:.6f}, is charged only for runs that succeed."
         )
     if over_cap_micros:
-        notes.append(
-            f"${over_cap_micros / 1e6:.6f} were over what was reserved for the job and are not charged."
-        )
+        notes.append(f"${over_cap_micros / 1e6:.6f} exceeded the reservation of the job and are not charged.")
     return notes

@@ -81,12 +81,12 @@ class UsageRow(_Answer):
     jobs: int
     failed: int
     cost_micros: int
-    """What was charged."""
+    """The charged amount."""
     cost_usd: float
     forgiven_micros: int
-    """What was used and not charged."""
+    """The usage that was not charged."""
     calls: int | None = None
-    """Only when grouped by model: the number of calls. The numbers of tokens are present then, too."""
+    """Only when grouped by model: the number of calls. The numbers of tokens are also present then."""
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -94,8 +94,11 @@ class UsageRow(_Answer):
 
 
 class ReceiptLine(_Answer):
-    """One line item of a job: a reply of a model, a generated file, a search, seconds of a function, or a subjob with
-    everything that it used."""
+    """One line item of a job.
+
+    It is a reply of a model, a generated file, a search, seconds of a function, or a subjob with everything
+    that it used.
+    """
 
     kind: str
     """`compute`, `model`, `media`, `web`, `listing`; `subagent`: a subjob."""
@@ -108,7 +111,8 @@ class ReceiptLine(_Answer):
     label: str
     """`rehearsal`, `recording`, `local`; empty: bought upstream."""
     quantity: dict[str, Any]
-    """What was measured, units in the names: tokens of a model with those of its cache, seconds, images…"""
+    """The measured quantities, with units in the names: tokens of a model with those of its cache, seconds,
+    images…"""
     attempt: int
     step: int | None
     """Number of the step of an agent."""
@@ -153,26 +157,29 @@ class ReceiptLine(_Answer):
 
 
 class Receipt(_Answer):
-    """The line items of a job and its subjobs. Their `billed_micros` adds up to `used_micros`, which is the sum of
-    the cost, the forgiven amount and the amount over the cap. Nothing is charged while the job runs."""
+    """The line items of a job and its subjobs.
+
+    Their `billed_micros` adds up to `used_micros`, which is the sum of the cost, the forgiven amount and the
+    amount over the cap. Nothing is charged while the job runs.
+    """
 
     job_id: UUID
     status: str
     paid_with: UUID | None
-    """For a subjob: the job on whose bill the line items are."""
+    """For a subjob: the job whose bill includes the line items."""
     used_micros: int
     """The price of all line items."""
     cost_micros: int
-    """What the wallet paid."""
+    """The amount that the wallet paid."""
     cost_usd: float
     forgiven_micros: int
-    """What was not charged because the job failed or was canceled."""
+    """The amount that was not charged because the job failed or was canceled."""
     over_cap_micros: int
-    """What was not charged because it exceeded the reservation of the job."""
+    """The amount that was not charged because it exceeded the reservation of the job."""
     cap_micros: int
     """The maximum cost of the job."""
     notes: list[str]
-    """Why the cost differs from the usage, for people."""
+    """An explanation why the cost differs from the usage, for users."""
     lines: list[ReceiptLine]
 
 

@@ -56,14 +56,14 @@ class UsageQuery:
         groups = tuple(dict.fromkeys(name.strip() for name in group_by.split(",") if name.strip()))
         unknown = [name for name in groups if name not in GROUPS]
         if unknown or not groups:
-            problem = Problem("query.group_by", f"Give one or more of {', '.join(GROUPS)}, with commas.")
+            problem = Problem("query.group_by", f"Use one or more of {', '.join(GROUPS)}, with commas.")
             raise Invalid(f"Usage cannot be grouped by {', '.join(unknown) or 'nothing'!r}.", [problem])
         end = until or now()
         start = since or end - DEFAULT_PERIOD
         if start >= end:
             raise Invalid(
                 "The requested period ends before it starts.",
-                [Problem("query.since", "Give a time before `until`.")],
+                [Problem("query.since", "Use a time before `until`.")],
             )
         return cls(groups, start, end)
 

@@ -1,1 +1,1 @@
-"""What operators see and do of the whole instance: its workers, its queue, its health, its people and projects."""
+"""Provide the administration of the instance for operators: workers, queue, health, users and projects."""

@@ -39,8 +39,11 @@ async def list_workers(operator: OperatorDep, session: SessionDep) -> Sequence[W
 @router.post("/workers/{worker_id}/drain", status_code=204, summary="Drain a worker")
 @permissions.operators_only()
 async def drain_worker(worker_id: UUID, operator: OperatorDep, session: SessionDep) -> None:
-    """For operators: drain a worker. It claims no more jobs, lets its running jobs finish for `PURAS_DRAIN_S`, requeues
-    the remaining ones and ends; its pool starts another process."""
+    """For operators: drain a worker.
+
+    It claims no more jobs, lets its running jobs finish for `PURAS_DRAIN_S`, requeues the remaining ones and
+    ends; its pool starts another process.
+    """
     await workers.drain(session, operator, worker_id)
 
 
@@ -77,8 +80,10 @@ async def add_user(
     *,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """For operators: create an account, and a link with which its user sets the password within a week. The link is
-    returned only once."""
+    """For operators: create an account, and a link with which its user sets the password within a week.
+
+    The link is returned only once.
+    """
 
     async def create() -> PasswordLinkRead:
         return await accounts.create_user(session, operator, body, url=context.settings.url)
@@ -101,8 +106,11 @@ async def make_password_link(
     *,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """For operators: create a link with which the user sets a new password within an hour; earlier links stop working.
-    The link is returned only once. Passwords of operators are reset on the server instead."""
+    """For operators: create a link with which the user sets a new password within an hour.
+
+    Earlier links stop working. The link is returned only once. Passwords of operators are reset on the server
+    instead.
+    """
 
     async def create() -> PasswordLinkRead:
         return await accounts.create_password_link(session, operator, user_id, url=context.settings.url)

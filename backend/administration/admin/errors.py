@@ -21,7 +21,7 @@ class WorkerNotFound(Missing):
 
     code = "worker_not_found"
     message = (
-        "No worker {worker_id!r}: it has ended, or was restarted with another ID. GET /v1/instance/workers lists "
-        "them."
+        "No worker {worker_id!r}: it has ended, or was restarted with another ID. GET /v1/instance/workers "
+        "lists all of them."
     )
     worker_id: UUID

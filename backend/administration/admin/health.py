@@ -49,11 +49,11 @@ async def _database(context: AppContext) -> tuple[StatusTileRead, StatusTileRead
             version = (await session.execute(text("show server_version"))).scalar_one()
             row = (await session.execute(_WORKERS, {"lease": LEASE})).one()
     except (SQLAlchemyError, OSError):
-        told = "Unavailable. Jobs cannot be submitted and do not run."
+        message = "Unavailable. Jobs cannot be submitted and do not run."
         unknown = StatusTileRead(
             part="Workers", state="wait", told="Unknown while the database is unavailable."
         )
-        return StatusTileRead(part="Database", state="fail", told=told), unknown
+        return StatusTileRead(part="Database", state="fail", told=message), unknown
     running = StatusTileRead(
         part="Database", state="ok", told=f"PostgreSQL {str(version).split()[0]} is available."
     )
@@ -63,14 +63,14 @@ async def _database(context: AppContext) -> tuple[StatusTileRead, StatusTileRead
 def _workers(row: Any) -> StatusTileRead:
     alive, slots, draining, lost = row.alive, row.slots, row.draining, row.lost
     if not alive:
-        told = f"No worker has sent a heartbeat in the last {LEASE.seconds} s. Jobs wait for a worker."
-        return StatusTileRead(part="Workers", state="fail", told=told)
+        message = f"No worker has sent a heartbeat in the last {LEASE.seconds} s. Jobs wait for a worker."
+        return StatusTileRead(part="Workers", state="fail", told=message)
     others = [f"{draining} draining"] * bool(draining) + [f"{lost} lost"] * bool(lost)
     if row.shortages:
-        told = f"{alive} alive with {slots} slots. These hosts claim no jobs: {'; '.join(row.shortages)}."
-        return StatusTileRead(part="Workers", state="wait" if slots else "fail", told=told)
-    told = f"{alive} alive with {slots} slots for jobs{''.join(', ' + one for one in others)}."
-    return StatusTileRead(part="Workers", state="wait" if lost else "ok", told=told)
+        message = f"{alive} alive with {slots} slots. These hosts claim no jobs: {'; '.join(row.shortages)}."
+        return StatusTileRead(part="Workers", state="wait" if slots else "fail", told=message)
+    message = f"{alive} alive with {slots} slots for jobs{''.join(', ' + one for one in others)}."
+    return StatusTileRead(part="Workers", state="wait" if lost else "ok", told=message)
 
 
 async def _redis(context: AppContext) -> StatusTileRead:
@@ -78,12 +78,12 @@ async def _redis(context: AppContext) -> StatusTileRead:
         async with asyncio.timeout(_PATIENCE_S):
             await cast(Awaitable[bool], context.redis.ping())
     except (RedisError, OSError):
-        told = f"Unavailable. Jobs start up to {SWEEP_INTERVAL_S:g} s later. No data is lost."
-        return StatusTileRead(part="Redis", state="wait", told=told)
+        message = f"Unavailable. Jobs start up to {SWEEP_INTERVAL_S:g} s later. No data is lost."
+        return StatusTileRead(part="Redis", state="wait", told=message)
     return StatusTileRead(part="Redis", state="ok", told="Available. Jobs start immediately.")
 
 
 def _disk(context: AppContext) -> StatusTileRead:
     usage = shutil.disk_usage(context.settings.home)
-    told = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free on the disk of PURAS_HOME."
-    return StatusTileRead(part="Disk", state="wait" if usage.free < _LOW_DISK_BYTES else "ok", told=told)
+    message = f"{usage.free / 1e9:,.1f} of {usage.total / 1e9:,.1f} GB are free on the disk of PURAS_HOME."
+    return StatusTileRead(part="Disk", state="wait" if usage.free < _LOW_DISK_BYTES else "ok", told=message)

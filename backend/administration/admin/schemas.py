@@ -48,7 +48,7 @@ class WorkerRead(_ReadModel):
     is_draining: bool
     """Whether it claims no more jobs."""
     shortage: str | None
-    """What its host lacks (disk, memory or processes), so that it claims no jobs."""
+    """The resource that its host lacks (disk, memory or processes), so that it claims no jobs."""
 
 
 class WaitingJobsRead(_ReadModel):

@@ -39,7 +39,7 @@ class Drive:
 
 
 async def entries(storage: Storage, drive: Drive) -> AsyncIterator[DriveEntry]:
-    """Yield all entries of a drive, folders before their content; the drive may change meanwhile."""
+    """Yield all entries of a drive, folders before their content; the drive may change at the same time."""
     after: DrivePath | None = None
     while page := await storage.list(drive.project_id, ROOT, recursive=True, after=after, limit=PAGE):
         for entry in page:
@@ -91,7 +91,7 @@ def _mode_of(storage: Storage, drive: Drive, entry: DriveEntry, default: int) ->
         root = storage.drive_dir(drive.project_id, drive.owner_uid)
         with opened_folder(root, path.folder.parts) as parent:
             return os.stat(path.name, dir_fd=parent, follow_symlinks=False).st_mode & 0o777
-    except OSError:  # deleted meanwhile, or without permission
+    except OSError:  # deleted in the meantime, or without permission
         return default
 
 

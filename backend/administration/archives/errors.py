@@ -12,7 +12,7 @@ class ArchiveDamaged(PurasError):
     """The archive is incomplete, was changed, or was not created by this product."""
 
     code = "archive_damaged"
-    message = "The file cannot be used: {why} Use another copy of it, or another backup."
+    message = "The archive cannot be read: {why} Use another copy of it, or another backup."
     why: str = field(in_body=False)
 
 
@@ -27,6 +27,7 @@ class DiskFull(Unavailable):
     free_bytes: int
 
     def describe(self) -> str:
+        """Return the message."""
         return (
             f"This may need {self.needed_bytes / 2**20:,.0f} MiB, and {self.folder} has "
             f"{self.free_bytes / 2**20:,.0f} MiB free. Free some space there, or choose another disk."

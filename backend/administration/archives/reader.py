@@ -88,7 +88,7 @@ def _require_end(unpacked: gzip.GzipFile) -> None:
     with _archive_errors():
         while rest := unpacked.read(CHUNK_BYTES):
             if rest.strip(b"\0"):
-                raise ArchiveDamaged("something was added behind its end.")
+                raise ArchiveDamaged("it has additional data after its end.")
 
 
 def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
@@ -102,7 +102,7 @@ def _content(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
         return content
     if info.isdir() and info.size == 0:
         return BytesIO()
-    raise ArchiveDamaged(f"{info.name!r} is a link or a device; we write none.")
+    raise ArchiveDamaged(f"{info.name!r} is a link or a device, which archives do not contain.")
 
 
 def _entry(info: tarfile.TarInfo) -> Entry:
@@ -111,7 +111,7 @@ def _entry(info: tarfile.TarInfo) -> Entry:
     try:
         entry = Entry(name, info.size, headers[SHA256_HEADER], info.mode, int(headers[MODIFIED_HEADER]))
     except (KeyError, ValueError):
-        raise ArchiveDamaged(f"{info.name!r} has not the facts that we write with every file.") from None
+        raise ArchiveDamaged(f"{info.name!r} lacks the metadata that every file of an archive has.") from None
     if not 0 <= entry.size_bytes <= MAX_MEMBER_BYTES:
         raise ArchiveDamaged(f"{info.name!r} has an impossible size.")
     return entry
@@ -122,6 +122,6 @@ def _archive_errors() -> Iterator[None]:
     try:
         yield
     except EOFError:
-        raise ArchiveDamaged("it was cut off: its end is missing.") from None
+        raise ArchiveDamaged("it is truncated.") from None
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, ValueError) as error:
-        raise ArchiveDamaged(f"it is not a whole archive of ours ({error}).") from None
+        raise ArchiveDamaged(f"it is not a complete archive ({error}).") from None

@@ -10,8 +10,8 @@ class MetricsOff(Missing):
 
     code = "metrics_off"
     message = (
-        "Metrics are not shown here. The operator sets PURAS_METRICS_TOKEN, and Prometheus sends it as "
-        "'Authorization: Bearer …'."
+        "Metrics are disabled on this instance. To enable them, the operator sets PURAS_METRICS_TOKEN, and "
+        "Prometheus sends it as 'Authorization: Bearer …'."
     )
 
 
@@ -20,6 +20,6 @@ class MetricsTokenRefused(NotSignedIn):
 
     code = "metrics_token_refused"
     message = (
-        "Send the value of PURAS_METRICS_TOKEN as 'Authorization: Bearer …'. Keys of projects are not taken: metrics "
-        "tell of all of them."
+        "Send the value of PURAS_METRICS_TOKEN as 'Authorization: Bearer …'. API keys of projects are "
+        "rejected, since metrics cover all projects."
     )

@@ -70,7 +70,7 @@ async def ready(request: Request, context: ContextDep) -> Readiness:
     or without a worker that claims jobs.
     """
     if getattr(request.app.state, "is_stopping", False):
-        raise NotReady("Not ready: this process stops.", missing=["this process stops"])
+        raise NotReady("Not ready: this process is stopping.", missing=["this process is stopping"])
     workers, redis = await asyncio.gather(_workers(context), _redis(context))
     if workers is None:
         raise NotReady("Not ready: the database is unavailable.", missing=["the database is unavailable"])

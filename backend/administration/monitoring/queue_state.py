@@ -46,7 +46,7 @@ JOBS: Final = Exported(
     "puras_queue_jobs",
     "gauge",
     ("lane", "reason"),
-    "Queued jobs, by lane and by what keeps them from running.",
+    "Queued jobs, by lane and by the reason why they wait.",
 )
 OLDEST: Final = Exported(
     "puras_queue_oldest_seconds",

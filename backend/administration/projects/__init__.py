@@ -1,1 +1,1 @@
-"""End the life of a project, or carry it elsewhere: export, deletion, purge."""
+"""Export, delete and purge projects."""

@@ -128,8 +128,10 @@ async def change_project(
 @router.delete("/projects/{project}", tags=["projects"], summary="Delete a project", status_code=204)
 @permissions.needs("project:write", role=Role.OWNER)
 async def delete_project(principal: InProjectDep, session: SessionDep) -> None:
-    """Delete a project. Its jobs are cancelled and its keys stop working immediately; its data is removed some days
-    later."""
+    """Delete a project.
+
+    Its jobs are cancelled and its keys stop working immediately; its data is removed some days later.
+    """
     principal.require(Role.OWNER, "project:write")
     await deletion.delete(session, principal)
 

@@ -82,7 +82,7 @@ async def _purge(
     async with database.transaction() as session:
         project_row = await _lock_deleted(session, project.id)
         if project_row is None:
-            return True  # it was restored meanwhile
+            return True  # it was restored in the meantime
         if await session.scalar(_HAS_UNFINISHED_JOBS, {"project_id": project.id}):
             await cancel_all(session, project.id, actor="the deletion of its project")
             return False
@@ -190,4 +190,4 @@ def _remove_folder(storage: LocalStorage, project_id: UUID) -> None:
     drive = storage.drive_dir(project_id, None)
     remove(drive)
     if drive.exists():
-        raise OSError(errno.ENOTEMPTY, "not everything in it can be removed", str(drive))
+        raise OSError(errno.ENOTEMPTY, "some entries in it cannot be removed", str(drive))

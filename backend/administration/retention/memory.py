@@ -31,7 +31,7 @@ def _kind(name: str, column: str) -> Kind:
 FORGOTTEN: Final = _kind("forgotten memories", "forgotten_at")
 STALE: Final = _kind("stale memories", "stale_at")
 CHANGES: Final = Kind(
-    "writings of memory",
+    "changes of memory",
     text("select count(*) from memory_changes where at < :before"),
     text("""
     with gone as (

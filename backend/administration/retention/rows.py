@@ -72,7 +72,7 @@ JOBS: Final = Kind(
     """),
 )
 SUITES: Final = Kind(
-    "suites of evals",
+    "eval suites",
     text("select count(*) from eval_suites where finished_at < :before and not is_baseline"),
     text("""
     with gone as (

@@ -73,9 +73,7 @@ async def _drop_months(database: Database, before: datetime) -> None:
                 await months.drop(session, month)
         except OperationalError as error:  # the lock was not available in time
             log.warning(
-                "month of events not deleted, trying again later",
-                month=month.partition,
-                why=error_summary(error),
+                "month of events not deleted; retrying later", month=month.partition, why=error_summary(error)
             )
             return
         log.info("month of events deleted", month=month.partition, bytes=month.size_bytes)

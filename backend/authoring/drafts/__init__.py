@@ -1,1 +1,1 @@
-"""Working copies: the files of a skillpack while people write them, until they are published as a version."""
+"""Manage drafts: the files of a skillpack that users edit, until they are published as a version."""

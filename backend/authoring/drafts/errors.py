@@ -13,8 +13,8 @@ class DraftNotStarted(Missing):
     code = "draft_not_started"
     former_code = "draft_not_begun"
     message = (
-        "There is no draft of {skillpack!r}. A member with the role developer creates one by opening the editor "
-        "first; the active version can be downloaded: GET /v1/deployments."
+        "There is no draft of {skillpack!r}. A member with the role developer can create one by opening the "
+        "editor. The active version can be downloaded: GET /v1/deployments."
     )
     skillpack: str
 
@@ -35,8 +35,8 @@ class DraftFileChanged(Conflict):
     def __init__(self, file: DraftFile) -> None:
         how = "deleted" if file.deleted_at else "changed"
         super().__init__(
-            f"{file.path!r} was {how} by {file.updated_by} meanwhile. Read it again and put both changes together, or "
-            f"write over it with If-Match: {file.revision}.",
+            f"{file.path!r} was {how} by {file.updated_by} in the meantime. Read it again and merge both "
+            f"changes, or overwrite it with If-Match: {file.revision}.",
             path=file.path,
             revision=file.revision,
             updated_by=file.updated_by,
@@ -53,8 +53,8 @@ class DraftChanged(Conflict):
 
     def __init__(self, draft: Draft) -> None:
         super().__init__(
-            f"{draft.updated_by} changed the draft after you read it: it has the revision "
-            f"{draft.revision} now. Nothing was published. Look again, GET …/drafts/diff, and publish then.",
+            f"{draft.updated_by} changed the draft after you read it; its revision is now {draft.revision}. "
+            "Nothing was published. Check the changes, GET …/drafts/diff, and publish again.",
             revision=draft.revision,
             updated_by=draft.updated_by,
             updated_at=draft.updated_at.isoformat(),
@@ -73,8 +73,8 @@ class ActiveVersionChanged(Conflict):
             else f"version {active.version}, by {active.created_by}, is active"
         )
         super().__init__(
-            f"Since you compared the draft, {now_active}. Nothing was published. Check the differences, "
-            "GET …/drafts/diff, and publish then.",
+            f"Since you compared the draft, {now_active}. Nothing was published. Check the changes, GET "
+            "…/drafts/diff, and publish again.",
             active_version=None if active is None else active.version,
             created_by=None if active is None else active.created_by,
         )

@@ -22,7 +22,9 @@ def check(path: str, others: Iterable[str]) -> None:
     except (BundleUnreadable, BundleTooLarge) as error:
         raise DraftPathUnusable(path, error.detail) from error
     if path.endswith("/"):
-        raise DraftPathUnusable(path, f"{path!r} is a folder. Folders come with their files: name a file.")
+        raise DraftPathUnusable(
+            path, f"{path!r} is a folder. Folders are created with their files. Name a file."
+        )
     for other in others:
         _require_distinct(path, other)
 

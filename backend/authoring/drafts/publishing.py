@@ -31,7 +31,7 @@ from backend.storage import Storage
 
 
 class Checked(NamedTuple):
-    """What publishing the draft would report."""
+    """The problems and warnings of publishing the draft."""
 
     problems: Sequence[Problem]
     warnings: Sequence[Problem]
@@ -42,12 +42,12 @@ class Checked(NamedTuple):
 
 
 class PendingChanges(NamedTuple):
-    """What publishing would change in comparison with the active version."""
+    """The changes of publishing the draft in comparison with the active version."""
 
     base_version: int | None
     """The active version; None if there is none."""
     revision: int
-    """Of the draft; not newer than the files."""
+    """Revision of the draft; not newer than the files."""
     files: Sequence[FileChange]
     changes: Sequence[Change]
     left_out: Sequence[str]
@@ -57,24 +57,24 @@ class PendingChanges(NamedTuple):
 
 
 class VersionBundle(NamedTuple):
-    """What a version of the draft contains."""
+    """The content of a version of the draft."""
 
     bundle: bytes
     left_out: Sequence[str]
 
 
 class ExpectedState(NamedTuple):
-    """What a user has reviewed before publishing; None: unspecified."""
+    """The state that a user has reviewed before publishing; None: unspecified."""
 
     revision: int | None = None
-    """Of the draft."""
+    """Revision of the draft."""
     active_version: int | None = None
     """The version that was active; 0 if there was none."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunOverrides:
-    """How one run differs from the draft."""
+    """The differences of one run from the draft."""
 
     version: int | None = None
     """Run the files of this version instead of the draft's."""

@@ -78,7 +78,7 @@ class DraftProblemRead(_Read):
 
 
 class DraftCheckRead(_Read):
-    """What publishing the draft would report."""
+    """The problems and warnings of publishing the draft."""
 
     problems: list[DraftProblemRead]
     warnings: list[DraftProblemRead]
@@ -89,12 +89,12 @@ class DraftCheckRead(_Read):
 
 
 class PendingChangesRead(_Read):
-    """What publishing the draft would change in comparison with the active version."""
+    """The changes of publishing the draft in comparison with the active version."""
 
     base_version: int | None
     """The active version; `null` if there is none."""
     revision: int
-    """Of the draft. A publish with this `revision` publishes exactly these changes."""
+    """Revision of the draft. A publish with this `revision` publishes exactly these changes."""
     files: list[FileChangeRead]
     skills: list[SkillChangeRead]
     """Empty while there are problems."""
@@ -164,7 +164,7 @@ class ExampleCreate(BaseModel):
     description: Text = Field(default="", max_length=2_000)
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None = None
-    """What a simulation returns for these inputs."""
+    """The output of a simulation for these inputs."""
 
 
 class TemplateRead(_Read):

@@ -21,6 +21,7 @@ class TemplateNotFound(Missing):
     template: str
 
     def describe(self) -> str:
+        """Return the message."""
         known = ", ".join(template.name for template in all_())
         return f"There is no template {self.template!r}. There are: {known}."
 

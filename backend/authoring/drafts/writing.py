@@ -210,8 +210,8 @@ async def _check_size(
     for path, content in files.items():
         if len(content.data) > MAX_FILE_BYTES:
             raise DraftTooLarge(
-                f"{path!r} has {len(content.data):,} bytes; a file of a draft has at most {MAX_FILE_BYTES:,}. "
-                "Store it in the drive, or push it as part of a bundle.",
+                f"{path!r} has {len(content.data):,} bytes; the limit for a file of a draft is "
+                f"{MAX_FILE_BYTES:,}. Store it in the drive, or push it as part of a bundle.",
                 limit=MAX_FILE_BYTES,
             )
     query = visible(DraftFile, principal).where(
@@ -224,8 +224,8 @@ async def _check_size(
         or size_bytes + sum(len(content.data) for content in files.values()) > MAX_BYTES
     ):
         raise DraftTooLarge(
-            f"A draft has at most {MAX_FILES:,} files and {MAX_BYTES >> 20} MiB, including deleted files. "
-            "Publish it, which removes the deleted ones, or remove files.",
+            f"A draft can have at most {MAX_FILES:,} files and {MAX_BYTES >> 20} MiB, including deleted "
+            "files. Publish it, which removes the deleted ones, or remove files.",
             limit=MAX_FILES,
         )
 

@@ -1,1 +1,1 @@
-"""Notebooks of working copies: the kernels that run their cells, each of which is a job of the project."""
+"""Run the notebooks of drafts: kernels run their cells, and each kernel is a job of the project."""

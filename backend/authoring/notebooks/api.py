@@ -95,7 +95,7 @@ async def run_cells(
     session: SessionDep,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """Queue cells of the kernel, after those that wait already."""
+    """Queue cells of the kernel, after those that are already queued."""
 
     async def create() -> KernelRead:
         await kernels.queue_cells(session, principal, kernel_id, body.cells)

@@ -21,7 +21,7 @@ class KernelEnded(Conflict):
 
     code = "kernel_ended"
     message = (
-        "The kernel has ended: {why} Its variables are gone; start a new one with POST /v1/notebooks/kernels."
+        "The kernel has ended: {why} Its variables are lost. Start a new one with POST /v1/notebooks/kernels."
     )
     kernel_id: UUID
     why: str = field(in_body=False)
@@ -35,10 +35,11 @@ class TooManyKernels(Conflict):
     paths: Collection[str] = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the message."""
         listed = ", ".join(sorted(self.paths))
         return (
-            f"The project has {len(self.paths)} kernels and may have {self.limit} at once ({listed}). Stop one that "
-            "is not needed, or have the operator raise PURAS_NOTEBOOK_KERNELS."
+            f"The project has {len(self.paths)} kernels, and the limit is {self.limit} ({listed}). Stop one "
+            "that is not needed, or ask the operator to raise PURAS_NOTEBOOK_KERNELS."
         )
 
 
@@ -47,8 +48,8 @@ class TooManyCells(Conflict):
 
     code = "too_many_cells"
     message = (
-        "{limit} cells wait for their turn, and no more may. Wait for some of them, or interrupt the kernel, which "
-        "drops them."
+        "{limit} cells are queued, the maximum. Wait for some of them, or interrupt the kernel, which drops "
+        "them."
     )
     limit: int
 
@@ -60,7 +61,7 @@ class JobStillRuns(Conflict):
 
     def __init__(self, job_id: UUID, status: str) -> None:
         super().__init__(
-            f"The job is {status}: it can be opened as a notebook when it has ended.", job_id=str(job_id)
+            f"The job is {status}. It can be opened as a notebook after it has ended.", job_id=str(job_id)
         )
 
 
@@ -69,6 +70,6 @@ class KernelNotOnKey(NotAllowed):
 
     code = "kernel_not_on_key"
     message = (
-        "A kernel runs any Python, and this key may run only some skills. Use a secret key without a list of skills, "
-        "or sign in to the studio."
+        "A kernel can run any Python code, and this key is limited to some skills. Use a secret key without "
+        "a list of skills, or sign in to the studio."
     )

@@ -32,10 +32,10 @@ _JUPYTER_CELLS: Final = (
     "run = puras.attach",
     "# A new job",
     "# The same skill",
-    "# What came out",
+    "# Result",
 )
 """Cells for a Jupyter that is connected to an instance, which a kernel of the studio is not."""
-_CONTINUE_HEADING: Final = "## Go on"
+_CONTINUE_HEADING: Final = "## Continue"
 
 
 async def skillpack_of(

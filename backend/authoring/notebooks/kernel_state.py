@@ -31,14 +31,14 @@ class NextCell(NamedTuple):
 
 
 class KernelRequests(NamedTuple):
-    """What users have requested of a kernel."""
+    """The requests of users to a kernel."""
 
     interrupts: int
     restarts: int
     cell: NextCell | None
     """None: no cell waits."""
     boots: int
-    """How often a Python process has started in it."""
+    """The number of Python processes that have started in it."""
 
 
 _REQUESTS: Final = text("""

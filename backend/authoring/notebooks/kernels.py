@@ -39,10 +39,10 @@ from backend.skills.skillpacks.tables import Skillpack
 from backend.storage import Storage
 
 MAX_QUEUED_CELLS: Final = 500
-"""Cells of one kernel that wait."""
+"""Maximum queued cells of one kernel."""
 MAX_MESSAGE_CHARACTERS: Final = 2_000
 MAX_STORED_CELLS: Final = 300
-"""Runs of cells that are stored for one kernel; the notebook contains their outputs."""
+"""Maximum runs of cells that are stored for one kernel; the notebook contains their outputs."""
 _LOCK: Final = 0x6B65_726E  # "kern"
 _SERIALIZE_STARTS: Final = text("select pg_advisory_xact_lock(:key, hashtext(cast(:project_id as text)))")
 
@@ -146,7 +146,7 @@ def _problem_message(problems: Sequence[Problem]) -> str:
         return ""
     first, more_count = problems[0], len(problems) - 1
     location = first.path if first.line is None else f"{first.path}, line {first.line}"
-    others = f" {more_count} more: the editor lists them." if more_count else ""
+    others = f" {more_count} more; the editor lists all problems." if more_count else ""
     text = f"The kernel has the files of the draft, which is invalid. {location}: {first.message}{others}"
     return text[:MAX_MESSAGE_CHARACTERS]
 
@@ -187,7 +187,7 @@ async def find(session: AsyncSession, principal: Principal, kernel_id: UUID) -> 
 async def queue_cells(
     session: AsyncSession, principal: Principal, kernel_id: UUID, cells: Sequence[CellRun]
 ) -> list[UUID]:
-    """Queue cells after those that wait already, and return the IDs of their runs.
+    """Queue cells after those that are already queued, and return the IDs of their runs.
 
     Raises:
         KernelNotFound, KernelEnded: It does not exist or has ended.
@@ -269,7 +269,7 @@ async def _lock(session: AsyncSession, principal: Principal, kernel_id: UUID) ->
     own = visible(Job, principal).where(col(Job.id) == kernel_id)
     job = (await session.execute(own.with_only_columns(col(Job.status), col(Job.error)))).one()
     if job.status in ("succeeded", "failed", "cancelled"):
-        raise KernelEnded(kernel_id, job.error or "it was idle for long.")
+        raise KernelEnded(kernel_id, job.error or "it was idle for too long.")
     return kernel
 
 

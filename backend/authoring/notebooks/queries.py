@@ -125,7 +125,7 @@ async def _installing(session: AsyncSession, job_id: UUID) -> str:
     ]
     lines = "".join(output).split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f"It installs the packages of requirements.txt: {last[:MAX_LINE]}" if last else ""
+    return f"Installing the packages of requirements.txt: {last[:MAX_LINE]}" if last else ""
 
 
 def _ended_by(job: JobRead) -> EndReason:

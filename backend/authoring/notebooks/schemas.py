@@ -40,7 +40,7 @@ class CellsUpdate(RequestBody):
     """Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`."""
 
     cells: Annotated[list[CellRun], Field(min_length=1, max_length=MAX_CELLS_PER_REQUEST)]
-    """In the order in which they are run. After a failed cell the following ones are dropped."""
+    """Cells in the order in which they are run. After a failed cell the following ones are dropped."""
 
 
 class NotebookOpen(RequestBody):
@@ -88,7 +88,8 @@ class CellRead(BaseModel):
     """`dropped`: an earlier cell failed, or the kernel was interrupted. `lost`: the kernel ended."""
     execution_count: int | None
     outputs: list[dict[str, Any]]
-    """As in a notebook (nbformat 4). HTML and images in them come from the cell, and are untrusted."""
+    """Outputs in the notebook format (nbformat 4). HTML and images in them come from the cell, and are
+    untrusted."""
     revision: int
     started_at: datetime | None
     ended_at: datetime | None
@@ -107,10 +108,11 @@ class KernelRead(BaseModel):
     owner: str
     status: KernelStatus
     reason: str
-    """Why it has not started yet, or how it ended."""
+    """The reason why it has not started yet, or how it ended."""
     ended_by: EndReason | None
     boots: int
-    """How often a Python process has started in it, each without the variables of the one before."""
+    """The number of Python processes that have started in it, each without the variables of the one
+    before."""
     said: str
     """The last message about it."""
     revision: int

@@ -17,7 +17,7 @@ CELL_STATUSES = ("queued", "running", "ok", "error", "interrupted", "dropped")
 
 
 class NotebookKernel(SQLModel, table=True):
-    """The kernel of one notebook for one user. It is a job, whose status tells whether it runs."""
+    """The kernel of one notebook for one user. It is a job, whose status shows whether it runs."""
 
     __tablename__: ClassVar[str] = "notebook_kernels"
     __table_args__ = (
@@ -32,15 +32,16 @@ class NotebookKernel(SQLModel, table=True):
     path: str = Field(max_length=1024)
     """Path of the notebook in the draft when the kernel was started."""
     owner: str = Field(max_length=200)
-    """Who started it."""
+    """The user who started it."""
     boots: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often a Python process has started in it, each without the variables of the one before."""
+    """The number of Python processes that have started in it, each without the variables of the one
+    before."""
     said: str = Field(default="", max_length=2_000, sa_column_kwargs={"server_default": text("''")})
     """The last message about it."""
     interrupts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often an interrupt was requested."""
+    """The number of requested interrupts."""
     restarts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How often a restart was requested."""
+    """The number of requested restarts."""
     revision: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     """Counts the changes of the kernel and its cells."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
@@ -72,7 +73,7 @@ class NotebookCell(SQLModel, table=True):
     )
     """In the format of nbformat 4."""
     revision: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    """Of the kernel at the last change of the cell."""
+    """Revision of the kernel at the last change of the cell."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     started_at: datetime | None = Field(default=None, sa_type=Timestamp)
     ended_at: datetime | None = Field(default=None, sa_type=Timestamp)

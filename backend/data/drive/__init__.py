@@ -1,1 +1,1 @@
-"""The drive: the file space of a project."""
+"""Manage the drive, which stores the files of a project."""

@@ -40,9 +40,10 @@ class FileNotAllowed(NotAllowed):
     def __init__(self, path: str) -> None:
         shown_path = path if len(path) <= 200 else f"{path[:199]}…"
         super().__init__(
-            f"This API key may not read {shown_path!r} in the drive: it lacks the scope {SCOPE!r}, and neither this "
-            "key nor its own jobs have made such a file. Add the scope to the key, upload the file with this key, or "
-            "send its content as a `data:` URL. The `url` of a job's output works as well.",
+            f"This API key may not read {shown_path!r} in the drive: it lacks the scope {SCOPE!r}, and "
+            "neither this key nor its own jobs have written such a file. Add the scope to the key, upload "
+            "the file with this key, or send its content as a `data:` URL. The `url` of a job's output "
+            "works as well.",
             path=shown_path,
             scope=SCOPE,
         )
@@ -217,7 +218,7 @@ class _OwnJobs(NamedTuple):
 
     ids: frozenset[UUID]
     outputs: Mapping[str, JobOutput]
-    """By path. If several jobs name a file, the output of the last one."""
+    """Outputs by path. If several jobs name a file, the output of the last one."""
 
 
 class JobFilter(NamedTuple):
@@ -260,7 +261,10 @@ _find_own_jobs: FindOwnJobs = _no_jobs
 
 
 def use(find: FindOwnJobs) -> None:
-    """Find the jobs of principals with this function: jobs are above the drive, which does not know them."""
+    """Register the function that finds the jobs of principals.
+
+    Jobs are in a higher layer, which the drive cannot import.
+    """
     global _find_own_jobs
     _find_own_jobs = find
 

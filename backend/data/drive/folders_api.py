@@ -18,10 +18,10 @@ from backend.storage.paths import MAX_PATH_BYTES
 router = APIRouter(route_class=AuthorizedRoute, tags=["drive"])
 
 
-@router.get("/drive/usage", summary="Read how much the drive holds")
+@router.get("/drive/usage", summary="Read the usage of the drive")
 @permissions.needs("drive:read")
 async def get_drive_usage(principal: PrincipalDep, context: ContextDep) -> DriveUsageRead:
-    """Return how much the drive contains, and its limits."""
+    """Return the usage and the limits of the drive."""
     principal.require(Role.VIEWER, "drive:read")
     return DriveUsageRead.of(await usage.current(ingest.drives_of(context), principal.project_id))
 

@@ -1,8 +1,8 @@
 """Decide which files of a caller's drive a run of a listing may read: those that the caller's inputs name, and its own.
 
-The code of a listing belongs to another project. So neither a skill that it starts nor a path that it invents opens
-other files of the drive. All ways to read a file use this module: files that are staged for the job, URLs that the kit
-requests, and media that is made from files.
+The code of a listing belongs to another project. So neither a skill that it starts nor a path that it
+constructs opens other files of the drive. All ways to read a file use this module: files that are staged for
+the job, URLs that the kit requests, and media that are generated from files.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class UploadRead(BaseModel):
 
 
 class Writer(BaseModel):
-    """Who wrote a file."""
+    """The writer of a file."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="ignore")
 
@@ -77,7 +77,7 @@ class DriveEntryRead(BaseModel):
 
 
 class DriveUsageRead(BaseModel):
-    """How much a drive contains, and its limits."""
+    """The usage and the limits of a drive."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
@@ -121,7 +121,7 @@ class FileTransfer(RequestBody):
 
 
 class DeletedRead(BaseModel):
-    """What was deleted from a folder."""
+    """The result of the deletion of a folder."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 

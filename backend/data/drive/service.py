@@ -147,7 +147,7 @@ async def sign(
         DriveFileMissing: The file does not exist.
     """
     if body.workspace_id not in (None, principal.project_id):
-        raise NotAllowed("The workspace_id is not that of your project. Leave it out.")
+        raise NotAllowed("The workspace_id is not that of your project. Omit it.")
     path = parse_drive_path(body.path)
     if principal.kind == "job":
         listing_access = await access_of(session, project_id=principal.project_id, job_id=principal.id)

@@ -30,7 +30,7 @@ _END_OF_VERSION = b"\n"  # neither a version nor a path contains a line break
 
 
 class Signed(NamedTuple):
-    """What a valid URL opens."""
+    """The file that a valid URL opens."""
 
     project_id: UUID
     path: DrivePath

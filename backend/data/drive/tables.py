@@ -15,7 +15,7 @@ from backend.core.db.engine import Timestamp
 
 
 class DriveUsage(SQLModel, table=True):
-    """How much a drive contains: updated by each write over the API, and measured after jobs have run."""
+    """The usage of a drive: updated by each write over the API, and measured after jobs have run."""
 
     __tablename__: ClassVar[str] = "drive_usage"
 
@@ -57,7 +57,7 @@ class DriveUpload(SQLModel, table=True):
     length_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
     """Length of the whole file. The project's quota includes it until the upload is complete."""
     upload_metadata: str = ""
-    """As the client sent it."""
+    """The metadata that the client sent."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)
     expires_at: datetime = Field(sa_type=Timestamp)
     finished_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -59,13 +59,13 @@ where u.counted_at < now() - :age and p.deleted_at is null order by u.counted_at
 
 
 class Usage(NamedTuple):
-    """What a drive contains, and its limits."""
+    """The usage and the limits of a drive."""
 
     bytes: int
     files: int
     counted_at: datetime | None
     waiting_bytes: int
-    """Of unfinished uploads."""
+    """Size of unfinished uploads."""
     waiting_files: int
     max_bytes: int
     max_files: int
@@ -100,7 +100,7 @@ class Usage(NamedTuple):
 
 
 class Drives(NamedTuple):
-    """What is needed to measure and count drives."""
+    """The dependencies to measure and count drives."""
 
     database: Database
     storage: Storage

@@ -1,1 +1,5 @@
-"""What jobs remember for later ones: records of a project, found by key, by words and, where it can be, by meaning."""
+"""Manage memory.
+
+Jobs store records in it for later jobs of the project, which find them by key, by words and, if available, by
+meaning.
+"""

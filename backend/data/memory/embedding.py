@@ -21,10 +21,10 @@ from backend.data.memory.vectors import DIMENSIONS, Meaning
 log = logs.get(__name__)
 
 QUERY_TIMEOUT_S: Final = 3.0
-"""A search waits no longer for the embedding of its query; then it uses words alone."""
+"""A search waits no longer for the embedding of its query; then it only uses words."""
 BATCH_TIMEOUT_S: Final = 20.0
 MAX_CHARACTERS: Final = 8_000
-"""Of one text. The rest of a long record is found by its words."""
+"""Maximum of one text. The rest of a long record is found by its words."""
 _MAX_RESPONSE_BYTES: Final = 16 << 20
 
 
@@ -91,7 +91,7 @@ async def meaning_of(context: AppContext, query: str | None) -> Meaning | None:
     try:
         embedding = (await embedder.embed([query], timeout_s=QUERY_TIMEOUT_S))[0]
     except (EmbeddingsUnavailable, EmbeddingsRejected) as error:
-        log.warning("memory is searched by words alone", reason=error.detail)
+        log.warning("memory is searched only by words", reason=error.detail)
         return None
     return Meaning(embedder.model, embedding)
 

@@ -100,10 +100,10 @@ class _Embedding:
                 return RETRY_S
             self._batch = await embed_some(self._database, self._embedder, after=self._batch.after)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("memory was not embedded; trying again", reason=error_summary(error))
+            log.warning("memory not embedded; retrying", reason=error_summary(error))
             return None
         except EmbeddingsUnavailable as error:
-            log.warning("memory was not embedded; trying again", reason=error.detail)
+            log.warning("memory not embedded; retrying", reason=error.detail)
             return RETRY_S
         return 0.0 if self._batch.may_be_more else None
 
@@ -149,7 +149,7 @@ async def _embeddings(embedder: Embedder, rows: Sequence[Any]) -> list[list[floa
     except EmbeddingsRejected as error:
         if len(texts) == 1:
             log.warning(
-                "memory record is found by words alone", memory_id=str(rows[0].id), reason=error.detail
+                "memory record is found only by words", memory_id=str(rows[0].id), reason=error.detail
             )
             return [None]
     return [one for row in rows for one in await _embeddings(embedder, [row])]

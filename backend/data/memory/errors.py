@@ -27,9 +27,7 @@ class MemoryChanged(Conflict):
 
     code = "memory_changed"
     former_code = "memory_moved_on"
-    message = (
-        "The record is at version {version}, not {expected}. Read it again, and write what it should be now."
-    )
+    message = "The record is at version {version}, not {expected}. Read it again, and repeat the change."
     memory_id: UUID | None
     version: int
     expected: int = field(in_body=False)
@@ -44,11 +42,12 @@ class MemoryFull(Conflict):
     used: int
 
     def describe(self) -> str:
+        """Return the message."""
         option = self.quota.replace("_", "-")
         return (
-            f"This project may remember {self.limit}, what was forgotten and is still kept included. Erase what is "
-            "not needed (DELETE /v1/memory/ID?erase=true), or ask the operator for more: `puras-studio project "
-            f"limits PROJECT --{option}`."
+            f"The memory of this project is full: the limit is {self.limit}, including forgotten records "
+            "that are still stored. Erase records (DELETE /v1/memory/ID?erase=true), or ask the operator to "
+            f"raise the limit: `puras-studio project limits PROJECT --{option}`."
         )
 
 
@@ -58,4 +57,4 @@ class BadMemory(Invalid):
     code = "bad_memory"
 
     def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"It cannot be remembered so: {path}: {message}", [Problem(path, message)])
+        super().__init__(f"The record is not valid: {path}: {message}", [Problem(path, message)])

@@ -33,9 +33,9 @@ def as_key(raw_key: str, *, path: str) -> str:
     elif separator and prefix in ("img", "fp"):
         key = f"{prefix}:{rest.lower()}"
         if not _DIGEST.fullmatch(rest.lower()):
-            raise BadMemory(path, f"{prefix!r} is followed by a SHA-256 in 64 hexadecimal digits.")
+            raise BadMemory(path, f"{prefix!r} must be followed by a SHA-256 in 64 hexadecimal digits.")
     if not 1 <= len(key) <= MAX_CHARACTERS:
-        raise BadMemory(path, f"A key has 1 to {MAX_CHARACTERS} characters.")
+        raise BadMemory(path, f"A key must have 1 to {MAX_CHARACTERS} characters.")
     return key
 
 

@@ -20,18 +20,19 @@ class MemoryPut(RequestBody):
     """A record to write."""
 
     kind: str = Field(min_length=1, max_length=100, pattern=r"^[\w][\w .:/-]*$")
-    """The sort of thing, in a word of your own: `customer`, `brand`, `lesson`."""
+    """A category of your choice, in one word: `customer`, `brand`, `lesson`."""
     record: dict[str, Any]
     """The content, at most 64 KiB as JSON."""
     entity_key: str | None = Field(default=None, min_length=1, max_length=2000)
-    """What it is about: a name of your own, `url:<URL>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind and
-    key is replaced, and its version increases by one. Without a key, and for the type `episodic`, each write creates a
-    record."""
+    """Key of the subject: a name of your choice, `url:<URL>`, `img:<sha256>` or `fp:<sha256>`. A record of
+    the same kind and key is replaced, and its version increases by one. Without a key, and for the type
+    `episodic`, each write creates a record."""
     mtype: MemoryType = "semantic"
     """`semantic`: a fact. `episodic`: an event. `procedural`: how something is done."""
     scope: MemoryScope | None = None
-    """Who can find it. `entity`: all skills that use the key. `workspace`: all skills. `skillpack`: the skills of one
-    skillpack. Default: `entity` with a key; without one, `skillpack` for a job and `workspace` for other callers."""
+    """Which skills can find it. `entity`: all skills that use the key. `workspace`: all skills. `skillpack`:
+    the skills of one skillpack. Default: `entity` with a key; without one, `skillpack` for a job and
+    `workspace` for other callers."""
     skillpack: str | None = Field(default=None, max_length=200)
     """ID or slug, for the scope `skillpack`. A job uses its own skillpack."""
     title: str | None = Field(default=None, max_length=300)
@@ -41,16 +42,16 @@ class MemoryPut(RequestBody):
     importance: float | None = Field(default=None, ge=0, le=1)
     """Default 0.5."""
     supersedes: UUID | None = None
-    """A record that this one replaces. It is stored, but no longer found."""
+    """A record that this one replaces. That record remains stored, but searches do not return it."""
     content_hash: str | None = Field(default=None, min_length=1, max_length=128)
-    """Hash of the content that the record was made from, to find it by."""
+    """Hash of the source content, by which the record can be found."""
     source_url: str | None = Field(default=None, max_length=2000)
     aliases: list[str] | None = Field(default=None, max_length=50)
     """Other keys of the same entity."""
     pinned: bool | None = None
     """Include it in every digest, and rank it higher in searches."""
     stale_at: datetime | None = None
-    """From then on, searches mark it as not fresh, and digests omit it."""
+    """The time from which searches mark it as not fresh, and digests omit it."""
     if_version: int | None = Field(default=None, ge=0)
     """Replace only this version; 0: write only if there is no record."""
     key: str | None = Field(default=None, min_length=1, max_length=255)

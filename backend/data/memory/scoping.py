@@ -62,7 +62,7 @@ async def reach_of(session: AsyncSession, principal: Principal, *, writes: bool 
     }
     row = (await session.execute(_OF_WRITING_JOB if writes else _OF_JOB, values)).one_or_none()
     if row is None:
-        raise InvalidJobToken("The job of this token does not run any more, or runs elsewhere.")
+        raise InvalidJobToken("The job of this token is not running any more, or another attempt runs.")
     if row.listing_id is not None:
         raise ListingHasNoMemory
     return Reach(principal.project_id, principal.id, row.skillpack_id)

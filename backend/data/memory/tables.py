@@ -88,7 +88,7 @@ class MemoryRecord(SQLModel, table=True):
     forgotten_at: datetime | None = Field(default=None, sa_type=Timestamp)
     forgotten_why: str = Field(default="", max_length=500)
     size_bytes: int
-    """What counts toward the quota."""
+    """The size that counts toward the quota."""
     names: list[str] = Field(sa_column=Column(ARRAY(TEXT), nullable=False))
     """Key, aliases and hash, each after the ID of its project, for exact searches."""
     words: str = Field(sa_column=Column(TSVECTOR, nullable=False))
@@ -146,7 +146,7 @@ class MemoryChange(SQLModel, table=True):
 
 
 class MemoryUsage(SQLModel, table=True):
-    """How much a project stores, including forgotten records that are not deleted yet."""
+    """The usage of a project, including forgotten records that are not deleted yet."""
 
     __tablename__: ClassVar[str] = "memory_usage"
 

@@ -27,7 +27,7 @@ where project_id = :project_id
 
 
 class LockedUsage(NamedTuple):
-    """What a project stores; locked until the transaction ends."""
+    """The usage of a project; locked until the transaction ends."""
 
     project_id: UUID
     records: int

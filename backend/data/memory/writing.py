@@ -26,7 +26,7 @@ from backend.skills.skillpacks import service as skillpacks
 
 MAX_RECORD_BYTES: Final = 64 * 1024
 MAX_TAG_CHARACTERS: Final = 100
-"""Of one tag."""
+"""Maximum of one tag."""
 
 _EARLIER: Final = text("""
 select memory_id, version, created from memory_changes
@@ -173,12 +173,12 @@ async def _row(
     record = storable(cleaned.record)
     if len(record.encode()) > MAX_RECORD_BYTES:
         raise BadMemory(
-            "record", f"A record has at most {MAX_RECORD_BYTES >> 10} KiB. Store files in the drive."
+            "record", f"A record must have at most {MAX_RECORD_BYTES >> 10} KiB. Store files in the drive."
         )
     if scope == "entity" and key is None:
-        raise BadMemory("entity_key", "The scope 'entity' needs the key of what the record is about.")
+        raise BadMemory("entity_key", "The scope 'entity' requires a key.")
     if any(len(tag) > MAX_TAG_CHARACTERS for tag in cleaned.tags or ()):
-        raise BadMemory("tags", f"A tag has at most {MAX_TAG_CHARACTERS} characters.")
+        raise BadMemory("tags", f"A tag must have at most {MAX_TAG_CHARACTERS} characters.")
     aliases = cleaned.aliases and [
         as_key(alias, path=f"aliases[{index}]") for index, alias in enumerate(cleaned.aliases)
     ]
@@ -227,7 +227,7 @@ async def _skillpack_id(
     if reach.own_pack is None:
         return (await skillpacks.get(session, principal, requested_pack)).id
     if requested_pack is not None and skillpacks.as_id(requested_pack) != reach.own_pack:
-        raise BadMemory("skillpack", "A job writes records of its own skillpack. Omit this field.")
+        raise BadMemory("skillpack", "A job can only write records of its own skillpack. Omit this field.")
     return reach.own_pack
 
 

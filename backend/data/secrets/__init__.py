@@ -1,1 +1,1 @@
-"""Secrets, encrypted at rest."""
+"""Manage secrets, which are encrypted at rest."""

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 _MIN_LINE_CHARACTERS = 16
 _MAX_LINES = 64  # of one secret; more than the private keys in common use have
 _BASE64_ALPHABETS = (base64.standard_b64encode, base64.urlsafe_b64encode)
-_URL_SAFE_CHARACTERS = ("", "/", "~()*!'")  # of strict encoders, of paths, and of browsers
+_URL_SAFE_CHARACTERS = ("", "/", "~()*!'")  # forms of strict encoders, of paths, and of browsers
 _PERCENT = re.compile("%[0-9A-F]{2}")
 
 

@@ -9,7 +9,7 @@ class SecretMissing(Missing):
     """No secret has this name."""
 
     code = "secret_not_found"
-    message = "There is no secret {name!r} here. List them to see which exist."
+    message = "The secret {name!r} does not exist here. List the secrets to see their names."
     name: str
 
 
@@ -19,7 +19,7 @@ class TooManySecrets(Conflict):
     code = "too_many_secrets"
     former_code = "no_room_for_secret"
     message = (
-        "There is no room for this secret: at most {most_secrets} fit here, of {most_kib} KiB together. Delete one "
+        "This secret exceeds a limit: at most {most_secrets} secrets, of {most_kib} KiB in total. Delete one "
         "that no skill uses."
     )
     most_secrets: int

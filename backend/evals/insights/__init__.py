@@ -1,1 +1,1 @@
-"""Findings: what a skill's own jobs say about it, read from them when somebody asks."""
+"""Derive insights about a skill from its recent jobs, on request."""

@@ -18,7 +18,7 @@ from backend.identity.auth.principal import Principal, visible
 
 MAX_JOBS: Final = 200
 MAX_EVENTS: Final = 300
-"""Of one job: about 60 steps."""
+"""Maximum of one job: about 60 steps."""
 MAX_PREVIEW: Final = 160
 
 _EVENTS: Final = text("""

@@ -35,7 +35,7 @@ class Finding(_Read):
     title: str
     """The observation with its numbers."""
     recommendation: str
-    """What to do about it."""
+    """The recommendation."""
     job_ids: list[UUID]
     """Up to five jobs, the clearest examples first."""
     facts: dict[str, Any]

@@ -1,1 +1,1 @@
-"""Consent of people to single calls of an agent: asked for, given or refused, and kept."""
+"""Manage approvals: requests for the permission to make one call of an agent, and the decisions of users."""

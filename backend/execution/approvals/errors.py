@@ -11,7 +11,10 @@ class ApprovalNotFound(Missing):
     """The approval does not exist, or belongs to another project."""
 
     code = "approval_not_found"
-    message = "No approval {approval_id!r} in this project. List those that wait: GET /v1/approvals."
+    message = (
+        "No approval {approval_id!r} in this project. List pending approvals: GET "
+        "/v1/approvals?status=pending."
+    )
     approval_id: UUID
 
 
@@ -23,10 +26,10 @@ class ApprovalDecided(Conflict):
     def __init__(self, approval_id: UUID, status: str) -> None:
         why = {
             "expired": "has expired without a decision, and the agent continued without approval",
-            "cancelled": "went with its job, which was cancelled",
+            "cancelled": "ended when its job was cancelled",
         }
         super().__init__(
-            f"Approval {str(approval_id)!r} {why.get(status, f'is {status} already')}. A decision is final.",
+            f"Approval {str(approval_id)!r} {why.get(status, f'is already {status}')}. A decision is final.",
             approval_id=str(approval_id),
             status=status,
         )

@@ -39,7 +39,7 @@ class Approval(SQLModel, table=True):
     input: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """All arguments of the call. Nothing else runs when it is approved."""
     effect: str | None = Field(default=None, max_length=100)
-    """What the call does and where. The worker compares it before the call; null: not recorded."""
+    """The effect and the target of the call. The worker compares the value before the call; null: not recorded."""
     status: str = "pending"
     reason: str = Field(default="", max_length=2000)
     """The reason that the user gave. The model receives the reason of a denial."""

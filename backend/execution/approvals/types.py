@@ -19,4 +19,4 @@ class ApprovalRequest:
     tool_use_id: str
     input: dict[str, Any]
     effect: str = ""
-    """What the call does and where, if the name of the tool does not determine it."""
+    """The effect and the target of the call, if the name of the tool does not determine them."""

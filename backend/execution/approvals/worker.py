@@ -25,7 +25,7 @@ from backend.execution.jobs.cancel import cancel_by
 from backend.money import admission
 
 MAX_ECHOED_CHARACTERS: Final = 4_000
-"""Of the arguments, in the event. The approval has all of them."""
+"""Maximum size of the arguments in the event. The approval has all of them."""
 
 
 class Decision(NamedTuple):

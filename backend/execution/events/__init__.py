@@ -1,1 +1,1 @@
-"""Events: the append-only facts about a job, and the readings of them."""
+"""Store and read the events of jobs, which are append-only."""

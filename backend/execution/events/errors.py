@@ -13,7 +13,7 @@ class EventsGone(PurasError):
     status = 410
     code = "events_gone"
     message = (
-        "The events of job {job_id!r} were removed: this instance keeps them for a while after a job's end. Its "
-        "result and its receipt are still there."
+        "The events of job {job_id!r} were deleted: this instance stores events for a limited time after "
+        "the end of a job. The result and the receipt of the job still exist."
     )
     job_id: UUID

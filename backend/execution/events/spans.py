@@ -18,7 +18,7 @@ OPENS = {
     "started": ("attempt", "attempt"),
     "environment_started": ("environment", "building the environment"),
     "function_start": ("function", "function"),
-    "waiting": ("waiting", "waiting for a person"),
+    "waiting": ("waiting", "awaiting approval"),
 }
 CLOSES = {
     "started": ("queue", "waiting"),
@@ -70,7 +70,7 @@ def fold(job_id: UUID, skill_name: str, events: Iterable[EventRead]) -> list[Spa
             open_spans["queue"] = _Open(
                 span_id(job_id, "queue", event.id),
                 span_id(job_id, "run", 1),
-                "waiting in the queue again",
+                "queued again",
                 event.ts,
                 dict(event.payload),
             )

@@ -13,7 +13,7 @@ from backend.core.db.engine import Timestamp
 
 
 class JobEvent(SQLModel, table=True):
-    """An event of a job, numbered 1, 2, 3… within it; append-only."""
+    """An event of a job, numbered 1, 2, 3… within the job; append-only."""
 
     __tablename__: ClassVar[str] = "job_events"
     __table_args__ = ({"postgresql_partition_by": "RANGE (ts)"},)

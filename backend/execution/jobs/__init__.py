@@ -1,4 +1,4 @@
-"""Jobs: each is one execution of one skill of one deployment.
+"""Manage jobs: each is one execution of one skill of one deployment.
 
 A transaction that locks rows of several tables locks them in this order, so that two transactions cannot deadlock:
 

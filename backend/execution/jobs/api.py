@@ -36,7 +36,9 @@ from backend.money.pricing import PriceList
 
 router = APIRouter(route_class=AuthorizedRoute, tags=["jobs"])
 
-_COSTS: dict[int | str, dict[str, Any]] = {402: {"description": "The wallet or the key's cap forbids it."}}
+_COSTS: dict[int | str, dict[str, Any]] = {
+    402: {"description": "The wallet is empty, or the spending limit of the key is reached."}
+}
 
 MAX_WAIT_S = 55.0
 """Less than the 60 seconds after which many clients and proxies time out."""
@@ -48,7 +50,7 @@ LAST_VERSION = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long a response may wait for the end of a job."""
+    """The time for which a response may wait for the end of a job."""
 
     seconds: float
     request: Request | None = None
@@ -71,28 +73,28 @@ async def _requested_wait(
     *,
     wait: Annotated[bool, Query(description="Respond when the job has ended.")] = False,
     seconds: Annotated[
-        float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
+        float, Query(alias="timeout", ge=0, description="Maximum seconds to wait, up to 55.")
     ] = 30.0,
 ) -> Wait:
     return Wait(min(seconds, MAX_WAIT_S) if wait else 0.0, request)
 
 
 WaitDep = Annotated[Wait, Depends(_requested_wait)]
-"""How long the response may wait for the end of the job, if the request asks for it."""
+"""Return how long the response may wait for the end of the job, if the request has `wait`."""
 
 
 async def _default_wait(
     request: Request,
     *,
     seconds: Annotated[
-        float, Query(alias="timeout", ge=0, description="To wait at most; the cap is 55.")
+        float, Query(alias="timeout", ge=0, description="Maximum seconds to wait, up to 55.")
     ] = MAX_WAIT_S,
 ) -> Wait:
     return Wait(min(seconds, MAX_WAIT_S), request)
 
 
 DefaultWaitDep = Annotated[Wait, Depends(_default_wait)]
-"""How long the response of a route that always waits may wait."""
+"""Return how long the response of a route that always waits may wait."""
 
 
 MAX_USD = 1_000_000.0
@@ -144,14 +146,16 @@ async def submit_job(
     *,
     idempotent: IdempotencyDep,
     wait: WaitDep,
-    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
-    skillpack_id: Annotated[str | None, Query(description="The same, by id.")] = None,
+    skillpack: Annotated[str | None, Query(description="ID or slug; default: the default skillpack.")] = None,
+    skillpack_id: Annotated[str | None, Query(description="The same, by ID.")] = None,
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
     ] = None,
 ) -> JobRead:
-    """Submit a job that runs a skill. With `wait=true` the response is sent when the job has ended, or after `timeout`
-    seconds."""
+    """Submit a job that runs a skill.
+
+    With `wait=true`, the response is sent when the job has ended, or after `timeout` seconds.
+    """
     spec = JobSpec(
         body,
         skillpack=skillpack_id or skillpack,
@@ -177,15 +181,15 @@ async def run_skill(
     *,
     idempotent: IdempotencyDep,
     wait: DefaultWaitDep,
-    skillpack: Annotated[str | None, Query(description="Id or slug; default: the default one.")] = None,
+    skillpack: Annotated[str | None, Query(description="ID or slug; default: the default skillpack.")] = None,
     version: Annotated[
         int | None, Query(ge=1, le=LAST_VERSION, description="Default: the active one.")
     ] = None,
 ) -> JobRead:
-    """Run a skill with the request body as inputs. The response is the job when it has ended, or after `timeout`
-    seconds.
+    """Run a skill with the request body as inputs.
 
-    The name can include the skillpack: `skillpack/skill`.
+    The response is the job when it has ended, or after `timeout` seconds. The name can include the skillpack:
+    `skillpack/skill`.
     """
     spec = JobSpec(
         JobCreate(skill=name, inputs=inputs),

@@ -26,7 +26,7 @@ class KernelNotReplayed(Conflict):
     """The job is the kernel of a notebook, which has no inputs to replay."""
 
     code = "kernel_not_replayed"
-    message = "The kernel of a notebook cannot be replayed: open its notebook and run the cells again."
+    message = "The kernel of a notebook cannot be replayed. Open its notebook and run the cells again."
     job_id: UUID
 
 
@@ -51,9 +51,10 @@ class WalletEmpty(PaymentRequired):
     reserved_micros: int
 
     def describe(self) -> str:
+        """Return the message."""
         return (
-            f"The project's wallet is empty: {dollars(self.balance_micros - self.reserved_micros)} are available. "
-            "Top it up, then submit again."
+            f"The project's wallet is empty: {dollars(self.balance_micros - self.reserved_micros)} are "
+            "available. Add credit, then submit the job again."
         )
 
 
@@ -66,10 +67,11 @@ class TooManyQueuedJobs(TooMany):
     retry_after_s: int = QUEUE_RETRY_AFTER_S
 
     def describe(self) -> str:
+        """Return the message."""
         return (
-            f"{self.used:,} jobs of this project wait already, and {self.limit:,} may. Submit again when some have "
-            "run, cancel some, or ask the operator for more: `puras-studio project limits PROJECT --queued-jobs "
-            f"{2 * self.used or 1}`."
+            f"{self.used:,} jobs of this project are queued; the limit is {self.limit:,}. Submit again "
+            "later, cancel some jobs, or ask the operator to raise the limit: `puras-studio project limits "
+            f"PROJECT --queued-jobs {2 * self.used or 1}`."
         )
 
 
@@ -82,10 +84,12 @@ class TooManyLaterJobs(TooMany):
     retry_after_s: int = QUEUE_RETRY_AFTER_S
 
     def describe(self) -> str:
+        """Return the message."""
         return (
-            f"{self.used:,} jobs of this project wait for their `run_at` already, and {self.limit:,} may. Cancel "
-            "some, submit this one nearer to its time, create a schedule for what repeats, or ask the operator for "
-            f"more: `puras-studio project limits PROJECT --later-jobs {2 * self.used or 1}`."
+            f"{self.used:,} jobs of this project wait for their `run_at`; the limit is {self.limit:,}. "
+            "Cancel some, submit this one closer to its `run_at`, create a schedule for recurring jobs, or "
+            "ask the operator to raise the limit: `puras-studio project limits PROJECT --later-jobs "
+            f"{2 * self.used or 1}`."
         )
 
 
@@ -100,10 +104,12 @@ class KeyCapReached(PaymentRequired):
     resets_at: datetime
 
     def describe(self) -> str:
+        """Return the message."""
         return (
-            f"The key {self.key!r} may spend {dollars(self.cap_micros)} a day, and its jobs have spent or hold "
-            f"{dollars(self.spent_micros)} today. The daily cap resets at {self.resets_at:%Y-%m-%d %H:%M} UTC; "
-            "submit the job again then, or with a key that has a higher cap."
+            f"The key {self.key!r} may spend {dollars(self.cap_micros)} a day, and its jobs have spent or "
+            f"reserved {dollars(self.spent_micros)} today. The spending limit resets at "
+            f"{self.resets_at:%Y-%m-%d %H:%M} UTC; submit the job again after that, or with a key that has "
+            "a higher limit."
         )
 
 
@@ -112,8 +118,8 @@ class LaneNotGranted(NotAllowed):
 
     code = "lane_not_granted"
     message = (
-        "This project may not use the lane {lane!r}. The operator grants it: `puras-studio project lane PROJECT "
-        "{lane}`."
+        "This project may not use the lane {lane!r}. The operator can grant it: `puras-studio project lane "
+        "PROJECT {lane}`."
     )
     lane: str
 
@@ -125,6 +131,7 @@ class ApiKeyEnded(Conflict):
     key_ended: Literal["revoked", "expired"] = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the message."""
         verb = "was revoked" if self.key_ended == "revoked" else "expired"
         return (
             f"The API key that submitted this job {verb} before the job started, so it did not run and cost nothing. "
@@ -150,8 +157,7 @@ class RunAtNotOnKey(NotAllowed):
 
     code = "run_at_not_on_key"
     message = (
-        "A publishable key cannot submit jobs for later. Leave `run_at` out, or use a secret key from your "
-        "server."
+        "A publishable key cannot submit jobs for later. Omit `run_at`, or use a secret key from your server."
     )
 
 
@@ -162,12 +168,13 @@ class PromptNotOnKey(NotAllowed):
     allowed: frozenset[str]
 
     def describe(self) -> str:
+        """Return the message."""
         may = (
             f"it may run {', '.join(sorted(self.allowed))}"
             if self.allowed
             else "a publishable key runs skills by name"
         )
-        return f"This key may not run prompts of its own; {may}. Use a secret key without a list of skills."
+        return f"This key may not run inline prompts; {may}. Use a secret key without a list of skills."
 
 
 class TooMuchFeedback(Conflict):

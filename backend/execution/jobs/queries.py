@@ -29,9 +29,9 @@ _SIMULATED: Final = "rehearsal"
 _NO_MODEL: Final = "Simulated: no language model ran."
 _RESULT_SOURCES: Final = {
     "example": "The result is the output of an example of this skill that has the same inputs.",
-    "other_example": "The result is the output of an example of this skill with other inputs. It does not answer these "
-    "inputs.",
-    "sample": "The result is made of sample values that are valid for the output schema.",
+    "other_example": "The result is the output of an example of this skill with other inputs. It is not a response to "
+    "these inputs.",
+    "sample": "The result consists of sample values that are valid for the output schema.",
 }
 
 
@@ -101,7 +101,7 @@ async def list_jobs(
     principal.require(Role.VIEWER, "jobs:read_own")
     if principal.kind == "publishable_key":
         raise NotAllowed(
-            "A publishable key cannot list jobs; it reads those whose ids it knows. Use a secret key from your server."
+            "A publishable key cannot list jobs; it can read jobs by ID. Use a secret key from your server."
         )
     query = visible(Job, principal).where(*_conditions(filters))
     if below is not None:

@@ -1,4 +1,4 @@
-"""Explain why a queued job waits."""
+"""Explain why a queued job does not run yet."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def reason_text(state: QueueState) -> str:
     """Return the reason as text that follows "waits: "."""
     texts: dict[Reason, str] = {
         "not_before": f"not before {state.not_before:%Y-%m-%d %H:%M:%S} UTC" if state.not_before else "",
-        "wallet_empty": f"the wallet has less than the {dollars(state.required_micros)} available that it may cost"
+        "wallet_empty": f"the available balance is less than its maximum cost of {dollars(state.required_micros)}"
         if state.required_micros
         else "the wallet is empty",
-        "wallet_held": "for money: the wallet holds the rest for jobs that run or are next",
-        "project_limit": f"behind the project's limit {state.admitted}/{state.concurrency_limit}",
+        "wallet_held": "for credit: the rest of the wallet is reserved for jobs that run or are ready",
+        "project_limit": f"for the concurrency limit of the project ({state.admitted}/{state.concurrency_limit})",
         "no_worker": f"no worker in lane {state.lane}",
-        "runs_alone": "runs alone, since worker processes were lost under it",
-        "next_in_line": "next in line for a free worker",
+        "runs_alone": "for a worker without other jobs, since worker processes were lost while it ran",
+        "next_in_line": "for a free worker",
     }
     return texts[reason_code(state)]

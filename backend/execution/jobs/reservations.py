@@ -1,7 +1,8 @@
-"""Reserve money for an attempt when it is claimed: its maximum cost, as far as the wallet, the budgets that count the
-job and the daily cap of its key allow.
+"""Reserve money for an attempt when it is claimed.
 
-For a run of a listing with a price, the reservation is all or nothing: the run must not start if it could not be paid.
+The amount is its maximum cost, as far as the wallet, the budgets that count the job and the daily cap of its
+key allow. For a run of a listing with a price, the reservation is all or nothing: the run must not start if
+it could not be paid.
 """
 
 from __future__ import annotations

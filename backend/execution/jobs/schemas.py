@@ -43,7 +43,7 @@ class JobCreate(BaseModel):
     run_at: datetime | None = None
     """The earliest time at which the job starts, at most 365 days ahead. Publishable keys cannot set it."""
     metadata: dict[str, Any] = Field(default_factory=dict)
-    """Data of your choice, returned with the job."""
+    """Metadata of your choice, returned with the job."""
 
     @model_validator(mode="after")
     def _is_for_one(self) -> Self:
@@ -73,7 +73,7 @@ class OutputRead(Answer):
     """A signed URL that needs no key and expires after an hour. For a caller without the scope `drive:read` it returns
     only the version that the job wrote, and is `null` if the file was replaced since."""
     url_unavailable_reason: str | None = None
-    """Why `url` is `null`."""
+    """The reason why `url` is `null`."""
 
 
 class Opinion(Answer):
@@ -100,7 +100,7 @@ class JobRead(Answer):
     deployment_version: int | None
     """`null` for a draft, and for a run of another project's listing, which has `listing_version`."""
     parent_job_id: UUID | None
-    """For a subjob: the job that called it."""
+    """For a subjob: its parent."""
     replay_of: UUID | None
     """The job whose inputs this job repeats."""
     listing_id: UUID | None
@@ -120,34 +120,34 @@ class JobRead(Answer):
     status: Status
     """`succeeded`, `failed` and `cancelled` are final."""
     waiting_reason: str | None
-    """Why a queued or waiting job does not run yet."""
+    """The reason why a queued or waiting job does not run yet."""
     inputs: dict[str, Any]
-    """With the defaults of the skill's `input_schema` filled in."""
+    """The inputs, with the defaults of the skill's `input_schema`."""
     result: Any
-    """What the skill returned, valid for its `output_schema`; `null` until the job succeeds."""
+    """The result of the skill, valid for its `output_schema`; `null` until the job succeeds."""
     outputs: list[dict[str, Any]] = Field(json_schema_extra={"items": OutputRead.model_json_schema()})
     """The files that the result names, each with a new signed URL."""
     error: str | None
-    """Why the job failed, for people."""
+    """The error message, for users."""
     error_code: ErrorCode | None
-    """Why the job failed, for programs."""
+    """The error code, for programs."""
     attempt: int
-    """How many times the job was started."""
+    """Number of attempts."""
     steps: int
     """For an agent: the number of replies of the model so far."""
     usage: dict[str, Any]
-    """What the job used: seconds, memory, tokens."""
+    """The usage of the job: seconds, memory, tokens."""
     simulated: bool
     """True: no language model ran; the simulation `puras/rehearsal` replied."""
     simulation: str | None
-    """For a simulated job: where its result comes from, for display with the result. `null` for other jobs."""
+    """For a simulated job: the source of its result, for display with the result. `null` for other jobs."""
     cost_micros: int
-    """What was charged for the job and its subjobs, in millionths of a dollar."""
+    """The amount charged for the job and its subjobs, in millionths of a dollar."""
     cost_usd: float
     called_cost_micros: int
     """The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `paid_with`."""
     paid_with: UUID | None
-    """For a subjob: the job on whose bill it is. It costs nothing until that job ends."""
+    """For a subjob: the job whose bill includes it. It costs nothing until that job ends."""
     used_micros: int
     """The price of what the job and its subjobs have used so far. A job that succeeds within its cap costs this."""
     forgiven_micros: int

@@ -79,7 +79,7 @@ class JobSpec:
     """The principal whose permission to read files of the drive applies to the inputs. None: the one that submits."""
     prices: PriceList = field(default_factory=PriceList)
     max_queued: int = DEFAULTS.queued_jobs
-    """The maximum number of parked jobs, unless the project has a limit of its own."""
+    """The maximum number of pending jobs, unless the project has its own limit."""
     max_later: int = DEFAULTS.later_jobs
     """The maximum number of jobs that wait for their `run_at`, unless the project has a limit of its own."""
 
@@ -90,11 +90,11 @@ class Submitted:
 
     job_id: UUID
     is_ready: bool
-    """False: it is parked, because the window of its project is full."""
+    """False: it is pending, because the window of its project is full."""
 
 
 MAX_RUN_AT: Final = timedelta(days=365)
-"""How far ahead `run_at` may be."""
+"""The maximum time until `run_at`."""
 
 
 _LOCK_WINDOW = text("select from admissions where project_id = :project_id for update")
@@ -106,10 +106,11 @@ async def submit(session: AnySession, principal: Principal, spec: JobSpec) -> Su
 
     Raises:
         NotAllowed: The principal may not submit jobs, run this skill, or read a file that the inputs name.
-        Missing: The skill, the skillpack, the version, or the job whose recording is requested does not exist.
+        Missing: The skill, the skillpack, the version, or the job whose recording is requested does not
+            exist.
         Invalid: The inputs are not valid for the skill, or a guardrail blocks them; contains all problems.
         PaymentRequired: The wallet is empty, or the cap of the key or a budget is used up.
-        TooManyQueuedJobs: The maximum number of jobs is parked.
+        TooManyQueuedJobs: The maximum number of jobs is pending.
         TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
     """
     with spans.span("submit", "producer", puras__job__id=str(spec.job_id)) as span:
@@ -295,7 +296,7 @@ async def _insert_row(session: AnySession, row: Mapping[str, Any]) -> Any:
 
     Raises:
         TooManyLaterJobs: The maximum number of jobs waits for `run_at`.
-        TooManyQueuedJobs: The maximum number of jobs is parked.
+        TooManyQueuedJobs: The maximum number of jobs is pending.
     """
     if row["cap_micros"] == 0 and row["not_before"] is None:
         row_result = await transitions.submit_free(session, row)
@@ -353,7 +354,7 @@ def _start_time(principal: Principal, run_at: datetime | None) -> datetime | Non
         )
     if run_at > now() + MAX_RUN_AT:
         raise Invalid(
-            f"run_at is more than {MAX_RUN_AT.days} days ahead. Name an earlier time, or create a schedule.",
+            f"run_at is more than {MAX_RUN_AT.days} days ahead. Use an earlier time, or create a schedule.",
             [Problem("run_at", f"must be at most {MAX_RUN_AT.days} days ahead")],
         )
     return run_at if run_at > now() else None

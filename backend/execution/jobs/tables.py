@@ -125,11 +125,11 @@ class Job(SQLModel, table=True):
     error: str | None = None
     error_code: str | None = Field(default=None, max_length=64)
     attempt: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How many times the job was claimed. The number is the fencing token."""
+    """The number of claims of the job, which is the fencing token."""
     losses: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """How many times the worker process of the job was lost."""
+    """The number of lost worker processes of the job."""
     losses_alone: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
-    """The losses in which the process ran nothing else. Only they count against the job."""
+    """The number of lost processes that ran nothing else. Only these count against the job."""
     retries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     """Attempts that the retry rule of the skill has added."""
     worker_id: UUID | None = None
@@ -276,7 +276,7 @@ class QueuedJob(SQLModel, table=True):
     lane: str = Field(max_length=64)
     priority: int
     stamp: int | None = Field(default=None, sa_type=BigInteger)
-    """Start-time-fair virtual time; null while the job is parked outside the window of its project."""
+    """Start-time-fair virtual time; null while the job is pending outside the window of its project."""
     suspect: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     """The job is quarantined: it was in several lost workers and runs alone from now on."""
     held_by: UUID | None = None

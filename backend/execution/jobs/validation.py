@@ -31,7 +31,8 @@ def checked_inputs(skill: Skill, request: JobCreate) -> dict[str, Any]:
         problems.append(
             Problem(
                 "metadata",
-                f"This has more than {MAX_METADATA_BYTES:,} bytes. Store it elsewhere and put its ID here.",
+                f"This has more than {MAX_METADATA_BYTES:,} bytes. Store it elsewhere, and send its ID "
+                "instead.",
             )
         )
     flaw = unstorable(request.metadata)
@@ -41,7 +42,7 @@ def checked_inputs(skill: Skill, request: JobCreate) -> dict[str, Any]:
     if problems:
         first = problems[0]
         raise Invalid(
-            f"The job does not fit the skill {skill.name!r}: {first.path}: {first.message}", problems
+            f"The job is not valid for the skill {skill.name!r}: {first.path}: {first.message}", problems
         )
     inputs: dict[str, Any] = checked.value
     return inputs
@@ -67,9 +68,7 @@ def _problems_of_model(skill: Skill, model: str | None) -> list[Problem]:
     if model is None:
         return []
     if not skill.is_agentic:
-        return [
-            Problem("model", f"This is for agentic skills, and {skill.name!r} is a function. Leave it out.")
-        ]
+        return [Problem("model", f"This is only for agents, and {skill.name!r} is a function. Omit it.")]
     if recorded_job(model) is not None:
         return []  # `access.recordings.check` looks the job up
     problem = catalog.current().problem(model)

@@ -1,1 +1,1 @@
-"""The journal of an agent's run: every reply and tool result, stored once, so that nothing is bought twice."""
+"""Store the journal of an agent's run: every reply and tool result, so that no reply is paid twice."""

@@ -1,4 +1,4 @@
-"""Schedules: jobs that are submitted at the times of a cron expression in a time zone.
+"""Manage schedules, which submit jobs at the times of a cron expression in a time zone.
 
 cron.py        parses cron expressions: five fields, names, ranges, steps, `@daily`
 calendar.py    computes the next times in a time zone, across clock changes

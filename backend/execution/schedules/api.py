@@ -67,7 +67,10 @@ async def preview_schedule(
     time_zone: Annotated[str, Query(min_length=1, max_length=100)] = "UTC",
     count: Annotated[int, Query(ge=1, le=MAX_PREVIEW_COUNT)] = UPCOMING_COUNT,
 ) -> SchedulePreviewRead:
-    """Return the next times of a cron expression in a time zone, or what is wrong with it. Nothing is stored."""
+    """Return the next times of a cron expression in a time zone, or why it is not valid.
+
+    Nothing is stored.
+    """
     principal.require(Role.VIEWER, "schedules:read")
     clock = service.parse_clock(cron, time_zone)
     return SchedulePreviewRead(
@@ -89,8 +92,10 @@ async def get_schedule(schedule_id: UUID, principal: PrincipalDep, session: Sess
 async def change_schedule(
     schedule_id: UUID, body: ScheduleUpdate, principal: PrincipalDep, session: SessionDep
 ) -> ScheduleRead:
-    """Change the times, the inputs or other settings, or turn the schedule off or on. Times that passed meanwhile do
-    not count as missed."""
+    """Change the times, the inputs or other settings, or turn the schedule off or on.
+
+    Times that passed while it was off do not count as missed.
+    """
     return ScheduleRead(**_fields(await service.update(session, principal, schedule_id, body)))
 
 

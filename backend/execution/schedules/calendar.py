@@ -50,8 +50,8 @@ def zone_of(name: str) -> ZoneInfo:
         except (ZoneInfoNotFoundError, ValueError, OSError):
             pass  # such as a folder of zones
     near = get_close_matches(name[:100], zones(), n=1, cutoff=0.5)
-    hint = f" Do you mean {near[0]!r}?" if near else ""
-    raise BadCron(f"{name[:100]!r} is not a time zone of the IANA list, such as 'Europe/Berlin'.{hint}")
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise BadCron(f"{name[:100]!r} is not a time zone of the IANA list. An example is 'Europe/Berlin'.{hint}")
 
 
 def after(cron: Cron, zone: tzinfo, at_time: datetime) -> datetime | None:

@@ -79,13 +79,13 @@ def parse(expression: str) -> Cron:
         raise BadCron(f"It is longer than {MAX_CHARACTERS} characters.")
     if text.startswith("@"):
         if text not in ALIASES:
-            raise BadCron(f"{expression.strip()!r} is not known. These are: {', '.join(ALIASES)}.")
+            raise BadCron(f"{expression.strip()!r} is not a known alias. Available: {', '.join(ALIASES)}.")
         text = ALIASES[text]
     parts = text.split()
     if len(parts) != len(_FIELDS):
         raise BadCron(
-            f"It has {len(parts)} fields, and cron has 5: minute, hour, day of the month, month, day of the week; "
-            "'30 9 * * mon-fri' is half past nine on working days."
+            f"It has {len(parts)} fields; cron expressions have 5: minute, hour, day of the month, month, "
+            "day of the week; '30 9 * * mon-fri' is 09:30 on working days."
         )
     minutes, hours, days, months, weekdays = (
         _values(part, field) for part, field in zip(parts, _FIELDS, strict=True)
@@ -99,7 +99,7 @@ def parse(expression: str) -> Cron:
         either_day=not parts[2].startswith("*") and not parts[4].startswith("*"),
     )
     if not cron.either_day and all(min(days) > _DAYS_OF_MONTH[month - 1] for month in months):
-        raise BadCron(f"No month that it names has a day {min(days)}, so it never comes.")
+        raise BadCron(f"None of its months has a day {min(days)}, so it never fires.")
     return cron
 
 
@@ -114,7 +114,7 @@ def _range(part: str, field: _Field) -> range | list[int]:
     span, slash, step_text = part.partition("/")
     step = _number(step_text, part, field) if slash else 1
     if step < 1:
-        raise _bad(part, field, "a step is 1 or more")
+        raise _bad(part, field, "a step must be 1 or more")
     last = 6 if field.names is _DAYS else field.last
     if span == "*":
         return range(field.first, last + 1, step)
@@ -137,7 +137,7 @@ def _value(text: str, part: str, field: _Field) -> int:
         return field.names.index(text) + field.first_name_value
     value = _number(text, part, field)
     if not field.first <= value <= field.last:
-        raise _bad(part, field, f"it goes from {field.first} to {field.last}")
+        raise _bad(part, field, f"the range is {field.first} to {field.last}")
     return value
 
 
@@ -151,4 +151,4 @@ def _number(text: str, part: str, field: _Field) -> int:
 
 
 def _bad(part: str, field: _Field, why: str) -> BadCron:
-    return BadCron(f"{part!r} is not a {field.name}: {why}.")
+    return BadCron(f"{part!r} is not a valid {field.name}: {why}.")

@@ -40,7 +40,7 @@ log = logs.get(__name__)
 EVERY_S: Final = 1.0
 MAX_BATCH: Final = 100
 MAX_QUEUED_RUNS: Final = 100
-"""Of one schedule."""
+"""Maximum queued runs of one schedule."""
 
 _DUE = text("""
 select s.id, s.project_id from schedules s
@@ -120,7 +120,7 @@ async def _fire_due(database: Database, defaults: JobDefaults) -> None:
     try:
         await fire_due(database, defaults)
     except SQLAlchemyError as error:
-        log.warning("schedules wait for the database", why=error_summary(error))
+        log.warning("schedules delayed: database unavailable", why=error_summary(error))
 
 
 async def fire_due(database: Database, defaults: JobDefaults, *, at: datetime | None = None) -> int:
@@ -237,10 +237,12 @@ async def _result(
     if due_run.is_missed:
         since = due_run.made_up_since or due_run.due_at
         return RunResult(
-            "missed", reason=f"No worker was there for what was due since {since.isoformat()}.", code="missed"
+            "missed", reason=f"No worker was running for the times since {since.isoformat()}.", code="missed"
         )
     if schedule.overlap == "skip" and (unfinished := await _unfinished_jobs(session, schedule)):
-        return RunResult("skipped", reason=f"Its job {unfinished[0]} has not ended.", code="overlap")
+        return RunResult(
+            "skipped", reason=f"The job {unfinished[0]} of this schedule has not ended.", code="overlap"
+        )
     if schedule.overlap == "queue" and (queued_result := await _queue_result(session, schedule)) is not None:
         return queued_result
     return await _submit(session, defaults, schedule, due_run)
@@ -253,13 +255,17 @@ async def _queue_result(session: AsyncSession, schedule: Schedule) -> RunResult 
     unfinished = await _unfinished_jobs(session, schedule)
     if queued_count >= MAX_QUEUED_RUNS:
         reason = (
-            f"{queued_count} runs are queued already, which is the maximum. Run it less often, or set another "
-            "overlap."
+            f"{queued_count} runs are queued, the maximum. Change the schedule to run less often, or set "
+            "another `overlap`."
         )
         return RunResult("skipped", reason=reason, code="queue_full")
     if queued_count:
         return RunResult("queued", reason=f"{queued_count} runs are queued before it.")
-    return RunResult("queued", reason=f"Its job {unfinished[0]} has not ended.") if unfinished else None
+    return (
+        RunResult("queued", reason=f"The job {unfinished[0]} of this schedule has not ended.")
+        if unfinished
+        else None
+    )
 
 
 async def _submit(
@@ -272,7 +278,7 @@ async def _submit(
     except PurasError as error:
         return RunResult("refused", reason=error.detail, code=error.code)
     reason = (
-        f"It makes up for what was due since {due_run.made_up_since.isoformat()}."
+        f"It replaces the missed runs since {due_run.made_up_since.isoformat()}."
         if due_run.made_up_since
         else ""
     )

@@ -11,7 +11,7 @@ class ScheduleNotFound(Missing):
     """The project has no such schedule."""
 
     code = "schedule_not_found"
-    message = "No schedule {schedule_id!r} in this project. GET /v1/schedules lists them."
+    message = "No schedule {schedule_id!r} in this project. GET /v1/schedules lists all of them."
     schedule_id: UUID
 
 
@@ -39,7 +39,7 @@ class ScheduleNameTaken(Conflict):
     """Another schedule of the project has this name."""
 
     code = "schedule_name_taken"
-    message = "The project has a schedule {name!r} already. Choose another name, or change that one."
+    message = "The project already has a schedule {name!r}. Choose another name, or change that schedule."
     name: str
 
 
@@ -61,9 +61,11 @@ class PriceIncreased(PaymentRequired):
     most_price_micros: int
 
     def describe(self) -> str:
+        """Return the message."""
         return (
-            f"A run of {self.listing!r} has the price ${self.price_micros / 1e6:.6f} now, and this schedule pays at "
-            f"most ${self.most_price_micros / 1e6:.6f}. PATCH it with most_price_micros if that is well."
+            f"A run of {self.listing!r} has the price ${self.price_micros / 1e6:.6f} now, and this schedule "
+            f"pays at most ${self.most_price_micros / 1e6:.6f}. To accept the price, PATCH the schedule "
+            "with a higher `most_price_micros`."
         )
 
 
@@ -73,6 +75,6 @@ class RestrictedKey(NotAllowed):
     code = "restricted_key"
     former_code = "narrow_key"
     message = (
-        "A key with a daily cap, a list of skills or an expiry makes and changes no schedules: their jobs would not "
-        "be held to it. Use a key without, or sign in."
+        "A key with a spending limit, a list of skills or an expiry time cannot create or change schedules, "
+        "since their jobs would not be limited by it. Use an unrestricted key, or sign in."
     )

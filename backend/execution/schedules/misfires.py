@@ -22,16 +22,16 @@ class DueRun:
     is_missed: bool = False
     """The run is recorded as missed: no worker was running in time."""
     made_up_since: datetime | None = None
-    """The run also stands for the times from this one on."""
+    """The run also replaces the times from this one on."""
 
 
 @dataclass(frozen=True, slots=True)
 class MisfirePolicy:
-    """How missed times are handled."""
+    """The policy for missed times."""
 
     missed: Missed
     catch_up: timedelta
-    """The maximum delay after which a missed run is still made up for."""
+    """The maximum delay after which a missed run is still started."""
 
 
 def due_runs(

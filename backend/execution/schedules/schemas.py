@@ -45,12 +45,12 @@ class ScheduleCreate(RequestBody):
     time_zone: str = Field(default="UTC", min_length=1, max_length=100)
     """A name of the IANA list: `Europe/Berlin`."""
     overlap: Overlap = "skip"
-    """What happens while the previous job has not ended: `skip` this time, `queue` the next job until it has,
+    """Behavior while the previous job has not ended: `skip` this time, `queue` the next job until it has,
     `cancel_previous`, or `allow` several jobs at the same time."""
     missed: Missed = "skip"
-    """What happens with times that were missed by a minute or more: `skip` them, or `run_once` for all of them."""
+    """Behavior for times that were missed by a minute or more: `skip` them, or `run_once` for all of them."""
     catch_up_s: int = Field(default=86_400, ge=60, le=MAX_CATCH_UP_S)
-    """Seconds after which a missed run is not made up for."""
+    """Seconds after which a missed run is not started any more."""
     enabled: bool = True
     limits: JobLimits = Field(default_factory=JobLimits)
     """Limits of each job, below those of the skill."""
@@ -61,7 +61,7 @@ class ScheduleCreate(RequestBody):
     def _is_for_one(self) -> Self:
         if (self.skill is None) == (self.listing_id is None):
             raise ValueError(
-                "Give either `skill` (the name of a skill) or `listing_id` (a listing of the marketplace)"
+                "Set either `skill` (the name of a skill) or `listing_id` (a listing of the marketplace)"
             )
         if self.listing_id is None and self.most_price_micros is not None:
             raise ValueError("`most_price_micros` is for listings of the marketplace; omit it")
@@ -101,7 +101,7 @@ class UpcomingTimesRead(Answer):
 
     @classmethod
     def first(cls, clock: Clock, count: int, time: datetime) -> list[Self]:
-        """The first moments of a clock after one."""
+        """Return the next times of a cron clock after a time."""
         found = calendar.first(clock.cron, clock.zone, time, count)
         return [cls(at=at, local=at.astimezone(clock.zone).isoformat()) for at in found]
 
@@ -130,7 +130,7 @@ class ScheduleRunRead(Answer):
     """Null if there is no job or it was deleted."""
     reason: str
     code: ErrorCode
-    """Why the job was rejected, for programs."""
+    """The error code of a rejected job."""
     created_at: datetime
 
 

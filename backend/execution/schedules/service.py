@@ -31,7 +31,7 @@ from backend.identity.auth.principal import Principal, Role, visible
 from backend.skills.job_limits import JobLimits
 
 MAX_SCHEDULES: Final = 200
-"""Of one project."""
+"""Maximum schedules of one project."""
 _NOT_COPIED: Final = {"skill", "skillpack", "listing_id", "most_price_micros", "limits", "metadata"}
 """Fields of a request that the table has under another name or with another value."""
 
@@ -114,7 +114,7 @@ async def update(
     if "limits" in changes:
         changes["limits"] = (body.limits or JobLimits()).model_dump(exclude_none=True)
     if "most_price_micros" in changes and not schedule.listing:
-        message = "This is for listings of the marketplace; leave it out."
+        message = "This is only for listings of the marketplace. Omit it."
         raise Invalid(f"'most_price_micros': {message}", [Problem("most_price_micros", message)])
     if "metadata" in changes:
         changes["job_metadata"] = changes.pop("metadata")

@@ -100,6 +100,6 @@ class ScheduleRun(SQLModel, table=True):
     outcome: str = "submitted"
     job_id: UUID | None = None
     reason: str = Field(default="", max_length=1_000)
-    """Why there is no job, or which missed times the job makes up for."""
+    """The reason why there is no job, or the missed times that the job replaces."""
     code: str = Field(default="", max_length=100)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

@@ -1,1 +1,1 @@
-"""The worker registry: worker processes and their heartbeats."""
+"""Register worker processes and their heartbeats."""

@@ -10,7 +10,7 @@ class HostExhausted(Unavailable):
 
     code = "host_exhausted"
     message = (
-        "The host of the worker cannot run this job: {reason}. The operator finds it in `GET /ready` and on the page "
-        "of the workers."
+        "The host of the worker cannot run this job: {reason}. Operators find details in `GET /ready` and "
+        "on the workers page."
     )
     reason: str = field(in_body=False)

@@ -1,1 +1,1 @@
-"""Users, sessions, authentication, roles, permissions, the audit, and the one gate of tenancy."""
+"""Manage users, sessions, authentication, roles, permissions and the audit log, and isolate tenants."""

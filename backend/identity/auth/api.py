@@ -26,7 +26,7 @@ from backend.identity.auth.schemas import (
 router = APIRouter(route_class=AuthorizedRoute)
 
 
-@router.get("/me", tags=["who"], summary="Who am I")
+@router.get("/me", tags=["who"], summary="Read the caller")
 @permissions.any_caller()
 async def get_me(caller: CallerDep, session: SessionDep) -> Me:
     """Return the caller, its projects and its permissions."""

@@ -63,8 +63,8 @@ async def _principal(request: Request) -> Principal:  # without further dependen
 
 
 PrincipalDep = Annotated[Principal, Depends(_principal)]
-"""Who acts, and in which project: that of the key, or the one that the request by session names. `AuthorizedRoute`
-has stored it before the request was validated."""
+"""The principal of the request, in the project of the key, or in the one that the request by session names.
+`AuthorizedRoute` has stored it before the request was validated."""
 
 
 async def _user(caller: CallerDep) -> SignedIn:

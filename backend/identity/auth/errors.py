@@ -45,7 +45,7 @@ class CurrentPasswordWrong(NotAllowed):
     """The current password is wrong."""
 
     code = "wrong_password"
-    message = "That is not your current password. Check it and try again."
+    message = "The current password is wrong. Check it and try again."
 
 
 class ResetClosed(NotAllowed):
@@ -53,8 +53,8 @@ class ResetClosed(NotAllowed):
 
     code = "reset_closed"
     message = (
-        "This link is not valid any more: it works once, within an hour. Ask the operator of this instance for a new "
-        "one: `puras-studio user reset-password`."
+        "This link is not valid any more. It works once, within an hour. Ask the operator of this instance "
+        "for a new one: `puras-studio user reset-password`."
     )
 
 
@@ -63,8 +63,8 @@ class SetupClosed(NotAllowed):
 
     code = "setup_closed"
     message = (
-        "This set-up link is not valid any more: it works once, within a day, and only while there is no account. "
-        "Sign in, or print a new link with `puras-studio setup-link`."
+        "This setup link is not valid any more. It works once, within a day, and only while there is no "
+        "account. Sign in, or print a new link with `puras-studio setup-link`."
     )
 
 
@@ -73,7 +73,7 @@ class ProjectNotNamed(Malformed):
 
     code = "project_not_named"
     message = (
-        "A session can act in several projects. Name one by id or slug in the header X-Puras-Project or in "
+        "A session can act in several projects. Name one by ID or slug in the header X-Puras-Project or in "
         "?project=."
     )
 
@@ -82,7 +82,10 @@ class ProjectNotFound(Missing):
     """The project does not exist, or the caller is not a member."""
 
     code = "project_not_found"
-    message = "There is no project {project!r}, or you are not in it. GET /v1/projects lists yours."
+    message = (
+        "The project {project!r} does not exist, or you are not a member. GET /v1/projects lists your "
+        "projects."
+    )
     project: str
 
 
@@ -98,7 +101,9 @@ class SessionNotFound(Missing):
     """The user has no such session."""
 
     code = "session_not_found"
-    message = "You have no session {session_id!r}; it may have ended. GET /v1/me/sessions lists yours."
+    message = (
+        "You have no session {session_id!r}; it may have ended. GET /v1/me/sessions lists your sessions."
+    )
     session_id: UUID | str
 
 
@@ -107,7 +112,7 @@ class UserNotFound(Missing):
 
     code = "user_not_found"
     message = (
-        "No account has the email address {email!r}. An operator creates one on the page Operator, or with "
+        "No account has the email address {email!r}. An operator can create one on the Admin page, or with "
         "`puras-studio user create`."
     )
     email: str
@@ -126,8 +131,8 @@ class TooManyBadKeys(TooMany):
 
     code = "too_many_bad_keys"
     message = (
-        "Too many requests with invalid API keys came from your IP address. Check the key that your "
-        "program sends; a valid one is still taken."
+        "Too many requests with invalid API keys came from your IP address. Check the key that your program "
+        "sends; a valid key is still accepted."
     )
     retry_after_s: int
 
@@ -147,6 +152,7 @@ class TooManySignIns(TooMany):
     retry_after_s: int
 
     def describe(self) -> str:
+        """Return the message."""
         minutes = max(1, -(-self.retry_after_s // 60))
         return f"Signing in failed too often. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
 
@@ -156,8 +162,8 @@ class RateExceeded(TooMany):
 
     code = "rate_limited"
     message = (
-        "This {policy} may send {limit:,} requests in {window_s} seconds and has. Wait {retry_after_s} s; the "
-        "headers RateLimit and RateLimit-Policy say how much is left."
+        "This {policy} has reached its limit of {limit:,} requests in {window_s} seconds. Wait "
+        "{retry_after_s} s. The headers RateLimit and RateLimit-Policy contain the remaining requests."
     )
     policy: str
     limit: int
@@ -166,7 +172,7 @@ class RateExceeded(TooMany):
 
 
 class KeyWouldBeUnrestricted(Invalid):
-    """The change would give a secret key full access without saying so."""
+    """The change would implicitly give a secret key full access."""
 
     code = "key_would_be_unrestricted"
 
@@ -176,7 +182,7 @@ class KeyWouldBeUnrestricted(Invalid):
             [
                 Problem(
                     "scopes",
-                    'Name the scopes that the key is to have, or send `"unrestricted": true` with the empty list '
+                    'Name the scopes of the key, or send `"unrestricted": true` with the empty list '
                     "to give it full access.",
                 )
             ],
@@ -191,6 +197,7 @@ class SkillNotOnKey(NotAllowed):
     allowed: frozenset[str]
 
     def describe(self) -> str:
+        """Return the message."""
         return (
             f"This key may not run {self.skill!r}; it may run "
             f"{', '.join(sorted(self.allowed)) or 'skills of its own project'}."

@@ -42,7 +42,7 @@ _NO_KEY: Final = "This needs an API key: send the header 'Authorization: Bearer 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a caller needs for a route."""
+    """The requirements of a route for its caller."""
 
     who: Who
     """`anyone` without credentials, any authenticated `caller`, a `member` or key of the project, a signed-in

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` for every POST that creates something."""
+"""Provide `Idempotency-Key` for every POST that creates something."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Limits of projects: their ceilings, their quotas, and how much one caller may have open at once."""
+"""Manage limits of projects: ceilings, quotas, and concurrent requests of one caller."""

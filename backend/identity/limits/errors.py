@@ -33,8 +33,8 @@ class TooManyAtOnce(TooMany):
 
     code = "too_many_at_once"
     message = (
-        "You have {limit:,} {what} open at once, as many as one caller may. End some of them and try again, or ask "
-        "the operator for more ({setting})."
+        "You have {limit:,} concurrent {what}, the maximum of one caller. End some of them and try again, "
+        "or ask the operator to raise the limit ({setting})."
     )
     limit: int
     what: str = field(in_body=False)
@@ -52,9 +52,10 @@ class QuotaReached(Conflict):
     used: int
 
     def describe(self) -> str:
+        """Return the message."""
         option = self.quota.replace("_", "-")
         return (
-            f"This project may have {self.limit:,} {self.words} and has {self.used:,}. Remove one that is not "
-            f"needed, or ask the operator for more: `puras-studio project limits PROJECT --{option} "
+            f"This project has {self.used:,} {self.words}, and its limit is {self.limit:,}. Remove some, or "
+            f"ask the operator to raise the limit: `puras-studio project limits PROJECT --{option} "
             f"{max(self.limit, self.used) * 2 or 1}`."
         )

@@ -1,4 +1,4 @@
-"""A project's limits: the operator sets ceilings, the project lowers them for itself."""
+"""Set a project's limits: the operator sets ceilings, and the project can set lower limits."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ async def _cap_windows(database: Database, concurrency: int) -> None:
         async with database.transaction() as session:
             await cap_windows(session, concurrency=concurrency)
     except SQLAlchemyError as error:
-        log.warning("ceilings of windows not applied, database unavailable", why=error_summary(error))
+        log.warning("ceilings of windows not applied: database unavailable", why=error_summary(error))
 
 
 async def cap_windows(session: AsyncSession, *, concurrency: int) -> None:

@@ -1,1 +1,1 @@
-"""Projects and their members."""
+"""Manage projects and their members."""

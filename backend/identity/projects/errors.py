@@ -20,8 +20,8 @@ class TooManyProjects(Conflict):
 
     code = "quota_reached"
     message = (
-        "A person may own {limit:,} projects here, and you own {used:,}. Delete one that is not needed, or ask the "
-        "operator for another: `puras-studio project create`."
+        "A user may own {limit:,} projects on this instance, and you own {used:,}. Delete one that is not "
+        "needed, or ask the operator to create another: `puras-studio project create`."
     )
     limit: int
     used: int
@@ -32,7 +32,7 @@ class AlreadyMember(Conflict):
     """The user is a member of the project."""
 
     code = "already_member"
-    message = "{email} is in this project already. PATCH the member to change the role."
+    message = "{email} is already a member of this project. PATCH the member to change the role."
     email: str
 
 
@@ -47,7 +47,7 @@ class MemberNotFound(Missing):
     """The user is not a member of the project."""
 
     code = "member_not_found"
-    message = "No member of this project has the id {user_id!r}."
+    message = "No member of this project has the ID {user_id!r}."
     user_id: UUID
 
 
@@ -56,8 +56,8 @@ class InvitationNotFound(Missing):
 
     code = "invitation_not_found"
     message = (
-        "This project has no invitation with the id {invitation_id!r}: it was accepted or withdrawn, or has expired. "
-        "List them to see which are open."
+        "This project has no invitation with the ID {invitation_id!r}: it was accepted or withdrawn, or has "
+        "expired. List the invitations to see the pending ones."
     )
     invitation_id: UUID
 
@@ -67,8 +67,8 @@ class InvitationClosed(NotAllowed):
 
     code = "invitation_closed"
     message = (
-        "This link is not valid any more: it works once, within seven days, until it is withdrawn. Ask the person who "
-        "invited you for a new one."
+        "This link is not valid any more. It works once, within seven days, unless it is withdrawn. Ask the "
+        "member who invited you for a new one."
     )
 
 
@@ -77,8 +77,8 @@ class InvitationForAnother(NotAllowed):
 
     code = "invitation_for_another"
     message = (
-        "This invitation is for {invited}, and you are signed in as {signed_in}. Sign in as {invited}, or ask for an "
-        "invitation of your own."
+        "This invitation is for {invited}, and you are signed in as {signed_in}. Sign in as {invited}, or "
+        "ask for an invitation for {signed_in}."
     )
     invited: str = field(in_body=False)
     signed_in: str = field(in_body=False)

@@ -87,7 +87,8 @@ def checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= 200 or "\x00" in name:
         raise Invalid(
-            "A project's name has 1 to 200 characters.", [Problem("name", "Use 1 to 200 characters.")]
+            "The name of a project must have 1 to 200 characters.",
+            [Problem("name", "Use 1 to 200 characters.")],
         )
     return name
 
@@ -100,7 +101,7 @@ def checked_slug(slug: str) -> str:
     """
     if _is_id(slug) or len(slug) > MAX_SLUG_CHARACTERS or not _SLUG.fullmatch(slug):
         hint = f"Use 1 to {MAX_SLUG_CHARACTERS} of a-z, 0-9 and '-', without '-' at either end; an ID is not a slug."
-        raise Invalid(f"{slug!r} cannot be a project's slug. {hint}", [Problem("slug", hint)])
+        raise Invalid(f"{slug!r} is not a valid slug of a project. {hint}", [Problem("slug", hint)])
     return slug
 
 

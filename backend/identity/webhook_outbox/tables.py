@@ -32,7 +32,7 @@ class Webhook(SQLModel, table=True):
     """Skills whose events are delivered, of events about a skill; empty: all skills."""
     enabled: bool = True
     disabled_reason: str = Field(default="", max_length=500)
-    """Why the instance has disabled it."""
+    """The reason why the instance has disabled it."""
     failing_since: datetime | None = Field(default=None, sa_type=Timestamp)
     """First failure since the last successful delivery."""
     ciphertext: str

@@ -1,1 +1,1 @@
-"""Budgets: limits to what a project, or a part of it, may cost in a window of time."""
+"""Manage budgets: limits on what a project, or a part of it, may cost in a period."""

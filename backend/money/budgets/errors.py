@@ -21,6 +21,7 @@ class BudgetReached(PaymentRequired):
     resets_at: datetime | None
 
     def describe(self) -> str:
+        """Return the message."""
         return (
             f"The budget {self.budget!r} allows {dollars(self.limit_micros)}, and {dollars(self.used_micros)} of it "
             f"are spent, reserved for unfinished jobs or forgiven. {_reset(self.resets_at)}; an admin of the project "
@@ -39,6 +40,7 @@ class BudgetUsedUp(PaymentRequired):
     resets_at: datetime | None
 
     def describe(self) -> str:
+        """Return the message."""
         return (
             f"The budget {self.budget!r} allows {dollars(self.limit_micros)}. {dollars(self.used_micros)} of it were "
             "spent, reserved for unfinished jobs or forgiven when this job was due to start, so it did not start. "
@@ -54,7 +56,7 @@ class BudgetNotFound(Missing):
     """The project has no such budget."""
 
     code = "budget_not_found"
-    message = "No budget {budget_id!r} in this project. GET /v1/budgets lists them."
+    message = "No budget {budget_id!r} in this project. GET /v1/budgets lists all of them."
     budget_id: UUID
 
 
@@ -62,7 +64,7 @@ class BudgetNameTaken(Conflict):
     """Another budget of the project has this name."""
 
     code = "budget_name_taken"
-    message = "The project has a budget {name!r} already. Choose another name, or change that one."
+    message = "The project already has a budget {name!r}. Choose another name, or change that budget."
     name: str
 
 

@@ -24,7 +24,7 @@ from backend.skills.deployments.active import resolve_skill
 from backend.skills.skillpacks import service as skillpacks
 
 MAX_BUDGETS: Final = 50
-"""Per project. Every submission computes the usage of all of them."""
+"""Maximum per project. Every submission computes the usage of all of them."""
 
 _ALL = text(f"{STANDING} order by b.name")
 _ONE = text(f"{STANDING} and b.id = :budget_id")
@@ -131,12 +131,12 @@ async def delete(session: AsyncSession, principal: Principal, budget_id: UUID) -
 
 def _check_scope(body: BudgetCreate) -> None:
     problems = [
-        Problem(name, f"A budget of the scope {body.scope!r} needs this.")
+        Problem(name, f"A budget of the scope {body.scope!r} requires this field.")
         for name in _NEEDS[body.scope]
         if getattr(body, name) is None
     ]
     problems += [
-        Problem(name, f"A budget of the scope {body.scope!r} does not take this. Leave it out.")
+        Problem(name, f"A budget of the scope {body.scope!r} does not have this field. Omit it.")
         for name in ("skillpack", "skill", "api_key_id")
         if getattr(body, name) is not None and name not in _TAKES[body.scope]
     ]
@@ -154,7 +154,7 @@ async def _scoped(session: AsyncSession, principal: Principal, body: BudgetCreat
         key = visible(ApiKey, principal).where(col(ApiKey.id) == body.api_key_id)
         if (await session.execute(key)).first() is None:
             raise Missing(
-                f"No API key {str(body.api_key_id)!r} in this project. GET /v1/api-keys lists them."
+                f"No API key {str(body.api_key_id)!r} in this project. GET /v1/api-keys lists all of them."
             )
         return {"api_key_id": body.api_key_id}
     return {}

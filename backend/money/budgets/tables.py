@@ -17,7 +17,7 @@ PERIODS: Final = ("day", "month", "rolling30", "total")
 
 
 class Budget(SQLModel, table=True):
-    """A limit to what jobs of a project, or of a part of it, may cost in a window of time."""
+    """A limit on what jobs of a project, or of a part of it, may cost in a period."""
 
     __tablename__: ClassVar[str] = "budgets"
     __table_args__ = (
@@ -33,19 +33,19 @@ class Budget(SQLModel, table=True):
     name: str = Field(max_length=100)
     scope: str = Field(max_length=16)
     skillpack_id: UUID | None = None
-    """Of the scopes `skillpack` and `skill`."""
+    """For the scopes `skillpack` and `skill`."""
     skill_name: str | None = Field(default=None, max_length=200)
-    """Of the scope `skill`."""
+    """For the scope `skill`."""
     api_key_id: UUID | None = None
-    """Of the scope `key`."""
+    """For the scope `key`."""
     period: str = Field(max_length=16)
-    """What the API calls the window: that is a word of SQL's own."""
+    """The field `window` of the API; `window` is a keyword in SQL."""
     limit_micros: int = Field(sa_type=BigInteger)
     alert_pct: int | None = None
-    """From this part of the limit on there is an alert, once per window."""
+    """The percentage of the limit at which an alert is sent, once per window."""
     enforce: bool = True
-    """False: it only alerts."""
+    """False: the budget only sends alerts."""
     alerted_on: date | None = None
-    """The day of the last alert; the next one comes in a later window."""
+    """The day of the last alert; the next one is sent in a later window."""
     created_by: str = Field(default="", max_length=200)
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

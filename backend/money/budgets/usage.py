@@ -59,8 +59,9 @@ left join lateral (
     and (b.api_key_id is null or j.api_key_id = b.api_key_id)
 ) r on true
 """
-"""SQL that adds what is used to the rows of `b`: limits with a scope and a period. The time is that of the statement,
-not of its transaction: a transaction that started before midnight may get the wallet's lock after it."""
+"""SQL that adds the usage to the rows of `b`: limits with a scope and a period. The time is that of the
+statement, not of its transaction: a transaction that started before midnight may get the wallet's lock after
+it."""
 _USED_MICROS: Final = (
     "cast(coalesce(s.spent, 0) + coalesce(s.forgiven, 0) + coalesce(r.reserved, 0) as bigint)"
 )
@@ -98,7 +99,7 @@ from (
 
 
 def _lowering(*, status: str, back: str, unless: str = "false") -> str:
-    """SQL that lowers a reservation; `unless` excludes limits `b`, and `back` says where the money goes."""
+    """Return SQL that lowers a reservation; `unless` excludes limits `b`, and `back` returns the money."""
     return f"""
 with job as (
   select id, project_id, skillpack_id, skill_name, api_key_id, parent_job_id, reserved_micros, called_used_micros
@@ -164,7 +165,7 @@ with alerted as (
   where b.id = s.id and (b.alerted_on is null or b.alerted_on < s.since)
     and s.used_micros * 100 >= b.limit_micros * b.alert_pct
   returning b.id, b.project_id, b.name, b.limit_micros, b.alert_pct, b.enforce, s.used_micros
-), told as ({insert_deliveries_sql("alerted", event=f"'{ALERT_EVENT}'", data=_ALERT_DATA)}
+), delivery as ({insert_deliveries_sql("alerted", event=f"'{ALERT_EVENT}'", data=_ALERT_DATA)}
 )
 insert into audit_rows (project_id, actor, action, target, facts, request_id, at)
 select project_id, 'system', '{ALERT_ACTION}', 'budget:' || id,
@@ -200,7 +201,7 @@ class Limit(NamedTuple):
         else:
             again = f"It resets at {self.resets_at:%Y-%m-%d %H:%M} UTC: wait for that, or {fix}."
         used = f"{dollars(self.used_micros)} of {dollars(self.limit_micros)} were used"
-        return f"When the job started, {name} had no more left: {used}. {again}"
+        return f"When the job started, {name} was used up: {used}. {again}"
 
 
 class Lowered(NamedTuple):

@@ -1,1 +1,1 @@
-"""The ledger: wallets, double entry, reservations, usage."""
+"""Manage the ledger: wallets, double entry, reservations and usage."""

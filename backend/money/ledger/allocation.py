@@ -22,11 +22,11 @@ class Amounts(Protocol):
 
     @property
     def charged_micros(self) -> int:
-        """What the wallet pays."""
+        """The amount that the wallet pays."""
 
     @property
     def forgiven_micros(self) -> int:
-        """What is not charged because the first job did not succeed."""
+        """The amount that is not charged because the first job did not succeed."""
 
 
 class Part(NamedTuple):

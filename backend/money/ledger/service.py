@@ -1,4 +1,4 @@
-"""The ledger: append-only double entry. The sum of a wallet's entries is its balance."""
+"""Write the ledger, an append-only double-entry record. The sum of a wallet's entries is its balance."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from backend.core.jsonb import storable
 from backend.identity.auth import audit
 from backend.money import admission
 
-MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is a slip of the finger
+MAX_TOP_UP_MICROS = 1_000_000_000_000  # a million dollars: more is probably a typing error
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class LineItem:
     kind: str
     """`compute`, `model`, `media`, `web`, `listing`."""
     quantity: dict[str, Any]
-    """What was measured, units in the names: `{"seconds": 1.25}`; of a model's reply `{"input_tokens", "output_tokens",
-    "cache_write_tokens", "cache_read_tokens"}`."""
+    """The measured quantities, with units in the names: `{"seconds": 1.25}`; for a model's reply
+    `{"input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens"}`."""
     upstream_nanos: int
     billed_micros: int
     provider: str = ""
@@ -39,7 +39,7 @@ class LineItem:
 
 
 class JobSpending(NamedTuple):
-    """What a running job has used in all its attempts so far, and what it may still use."""
+    """The usage of a running job in all its attempts so far, and its remaining budget."""
 
     used_micros: int
     remaining_micros: int
@@ -146,7 +146,8 @@ async def record_usage(
 async def job_spending(session: AnySession, running: RunningAttempt) -> JobSpending | None:
     """Return what the running job has used and what is left; None if the attempt is not the running one any more.
 
-    The row of the job stays locked until the end of the transaction, so that no one else spends the same money.
+    The row of the job stays locked until the end of the transaction, so that no other transaction spends the
+    same money.
     """
     values = {"job_id": running.job_id, "attempt": running.attempt}
     return _spending((await session.execute(_JOB_SPENDING, values)).one_or_none())

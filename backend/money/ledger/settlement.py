@@ -35,7 +35,7 @@ from backend.money.ledger.tables import NO_KEY
 
 
 class PaidFields(TypedDict, total=False):
-    """What the last event of a job reports about money, in millionths of a dollar."""
+    """The amounts in the last event of a job, in millionths of a dollar."""
 
     used_micros: int
     cost_micros: int
@@ -49,7 +49,7 @@ class Bill:
     used_micros: int = 0
     """The price of everything that the job and its subjobs used."""
     charged_micros: int = 0
-    """What the wallet paid for it."""
+    """The amount that the wallet paid for it."""
     forgiven_micros: int = 0
     own_charged_micros: int = 0
     """`charged_micros` without the subjobs."""
@@ -58,7 +58,7 @@ class Bill:
     """The parent pays when it ends."""
 
     def as_facts(self) -> PaidFields:
-        """Return what the job's last event reports about money."""
+        """Return the amounts for the job's last event."""
         if self.is_owed:
             return {"used_micros": self.used_micros}
         facts: PaidFields = {"cost_micros": self.charged_micros}
@@ -271,7 +271,10 @@ async def _settle_each(session: AnySession, found: Any) -> None:
 
 
 async def after_settlement(session: AnySession, project_id: UUID) -> None:
-    """Admit jobs for the released money, or park ready jobs if the wallet is empty now; record due budget alerts."""
+    """Admit jobs for the released money, or return ready jobs to the pending ones if the wallet is empty.
+
+    Record due budget alerts.
+    """
     wallet = (await session.execute(_AFTER, {"project_id": project_id})).one()
     if wallet.has_money:
         await admission.admit(session, project_id)

@@ -92,7 +92,7 @@ class UsageEvent(SQLModel, table=True):
     provider: str = Field(default="", max_length=64)
     model: str = Field(default="", max_length=128)
     quantity: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    """What was measured, units in the names: `{"seconds": 1.25}`."""
+    """The measured quantities, with units in the names: `{"seconds": 1.25}`."""
     upstream_nanos: int = Field(sa_type=BigInteger)
     billed_micros: int = Field(sa_type=BigInteger)
     waived_micros: int = Field(

@@ -1,4 +1,4 @@
-"""Zips of strangers, read without trusting anything they declare about themselves."""
+"""Read untrusted ZIP archives without trusting any size, name or checksum that they declare."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
 MAX_ZIPPED_BYTES = 64 << 20
 MAX_UNZIPPED_BYTES = 256 << 20
 MAX_RATIO = 100
-RATIO_FREE_BYTES = 1 << 20  # small files of blanks compress further than 100:1 and harm nobody
-# The central directory: 5,000 long names fit into it, a bomb made of names does not.
+RATIO_FREE_BYTES = 1 << 20  # small files of blanks compress further than 100:1 and are harmless
+# The central directory: enough for 5,000 long names, too small for an archive that consists of names.
 MAX_DIRECTORY_BYTES = 4 << 20
 CHUNK_BYTES = 256 << 10
 
@@ -45,7 +45,7 @@ class Entry:
 
     path: str
     size_bytes: int
-    """As unpacked; true once `Archive.verify()` has passed."""
+    """Unpacked size; verified once `Archive.verify()` has passed."""
     crc: int
     is_executable: bool
 
@@ -58,18 +58,19 @@ class Archive:
 
         Raises:
             BundleTooLarge: over 64 MiB zipped, 256 MiB unzipped, 5,000 entries or 100:1 in one file.
-            BundleUnreadable: not a zip, or one with links, devices, encryption or names that lead elsewhere.
+            BundleUnreadable: not a zip, or one with links, devices, encryption or names that lead out of the
+                archive.
         """
         _check_end_of_directory(data)
         try:
             self._zip = zipfile.ZipFile(BytesIO(data))
         except UnicodeDecodeError as error:
             raise BundleUnreadable(
-                "A name in the zip says that it is UTF-8 and is not. Make the zip again with UTF-8 names."
+                "A name in the ZIP is marked as UTF-8 and is not. Create the ZIP again with UTF-8 names."
             ) from error
         except _UNREADABLE as error:
             raise BundleUnreadable(
-                f"The bundle is not a readable zip: {error}. Make it again and push it."
+                f"The bundle is not a readable ZIP: {error}. Create it again and push it."
             ) from error
         self._infos: dict[str, zipfile.ZipInfo] = {}
         self.entries = MappingProxyType({entry.path: entry for entry in self._listed(len(data))})
@@ -81,7 +82,7 @@ class Archive:
         return iter(self.entries)
 
     def read(self, path: str, *, max_bytes: int = MAX_UNZIPPED_BYTES) -> bytes:
-        """The whole content of one file.
+        """Return the whole content of one file.
 
         Raises:
             BundleTooLarge: the file is longer than `max_bytes`, or suspiciously compressed.
@@ -97,7 +98,7 @@ class Archive:
         return bytes(content)
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        """The content of one file piece by piece, counted as it comes.
+        """Yield the content of one file in chunks, and check its size as they are read.
 
         Raises:
             BundleTooLarge: the file is suspiciously compressed.
@@ -117,14 +118,14 @@ class Archive:
             raise
         except _UNREADABLE as error:
             raise BundleUnreadable(
-                f"{path!r} in the zip is damaged: {error}. Make the zip again and push it."
+                f"{path!r} in the ZIP is damaged: {error}. Create the ZIP again and push it."
             ) from error
 
     def verify(self) -> None:
-        """Read every file once: all sizes and checksums are true afterwards.
+        """Read every file once to verify all sizes and checksums.
 
         Raises:
-            BundleTooLarge: a limit is passed by what is really inside.
+            BundleTooLarge: the actual content exceeds a limit.
             BundleUnreadable: a file is damaged.
         """
         total_bytes = 0
@@ -137,7 +138,7 @@ class Archive:
                     raise _over_unzipped()
             if size_bytes != entry.size_bytes:
                 raise BundleUnreadable(
-                    f"{path!r} in the zip is not as long as the zip says. Make the zip again."
+                    f"{path!r} in the ZIP has another size than the ZIP declares. Create the ZIP again."
                 )
 
     def _listed(self, zipped_bytes: int) -> Iterator[Entry]:
@@ -159,14 +160,14 @@ class Archive:
         if declared_bytes > MAX_UNZIPPED_BYTES:
             raise _over_unzipped()
         if stored_bytes > zipped_bytes:
-            raise BundleUnreadable("Files overlap inside the zip. Make it again with an ordinary program.")
+            raise BundleUnreadable("Files overlap inside the ZIP. Create it again with a standard program.")
 
 
 def unpack(archive: Archive, into: Path) -> None:
     """Write every file below an existing, empty folder: folders 0755, files 0644 or, if executable, 0755.
 
     Raises:
-        BundleTooLarge: a limit is passed by what is really inside.
+        BundleTooLarge: the actual content exceeds a limit.
         BundleUnreadable: a file is damaged.
     """
     total_bytes = 0
@@ -191,17 +192,17 @@ def _make_folders(root: Path, relative: PurePosixPath) -> None:
 
 
 def _check_end_of_directory(data: bytes) -> None:
-    """Bound the list of files before anything is allocated for it."""
+    """Check the size of the list of files before memory is allocated for it."""
     if len(data) > MAX_ZIPPED_BYTES:
         raise BundleTooLarge(
-            f"The bundle has {len(data):,} bytes; at most {MAX_ZIPPED_BYTES >> 20} MiB are taken. "
-            "Leave out what skills do not need, and keep large data in the drive."
+            f"The bundle has {len(data):,} bytes; at most {MAX_ZIPPED_BYTES >> 20} MiB are accepted. Leave "
+            "out what skills do not need, and store large data in the drive."
         )
     at = data.rfind(b"PK\x05\x06", max(0, len(data) - _END_OF_DIRECTORY.size - 0xFFFF))
     if at < 0 or len(data) - at < _END_OF_DIRECTORY.size:
-        raise BundleUnreadable("The bundle is not a zip file. Send the zip of the project's folder.")
+        raise BundleUnreadable("The bundle is not a ZIP file. Send a ZIP of the project's folder.")
     if data[max(0, at - _ZIP64_LOCATOR_BYTES) : at].startswith(b"PK\x06\x07"):
-        raise BundleUnreadable("The bundle is a ZIP64 archive. Make it as an ordinary zip.")
+        raise BundleUnreadable("The bundle is a ZIP64 archive. Create it as a standard ZIP.")
     _, _, _, _, entries, directory_bytes, _, _ = _END_OF_DIRECTORY.unpack_from(data, at)
     if entries > MAX_ENTRIES or directory_bytes > MAX_DIRECTORY_BYTES:
         raise BundleTooLarge(
@@ -212,28 +213,28 @@ def _check_end_of_directory(data: bytes) -> None:
 def _check_kind(info: zipfile.ZipInfo, path: str, *, is_folder: bool) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        raise BundleUnreadable(f"{path!r} is a link. Put the file itself into the bundle.")
+        raise BundleUnreadable(f"{path!r} is a link. Add the file itself to the bundle.")
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise BundleUnreadable(f"{path!r} is neither a file nor a folder. Leave it out.")
     if info.flag_bits & _ENCRYPTED:
-        raise BundleUnreadable(f"{path!r} is encrypted. Make the zip without a password.")
+        raise BundleUnreadable(f"{path!r} is encrypted. Create the ZIP without a password.")
     if info.compress_type not in _METHODS:
         raise BundleUnreadable(
-            f"{path!r} is compressed in an unusual way. Make the zip with 'deflate' or 'store'."
+            f"{path!r} uses an unsupported compression method. Create the ZIP with 'deflate' or 'store'."
         )
     if is_folder and info.file_size:
-        raise BundleUnreadable(f"{path!r} is a folder and has content. Make the zip again.")
+        raise BundleUnreadable(f"{path!r} is a folder and has content. Create the ZIP again.")
 
 
 def _over_ratio(path: str) -> BundleTooLarge:
     return BundleTooLarge(
-        f"{path!r} unpacks to more than {MAX_RATIO} times its packed size, as zip bombs do. "
-        "Leave it out, or make it when the skill runs."
+        f"{path!r} unpacks to more than {MAX_RATIO} times its packed size, as ZIP bombs do. Leave it out, "
+        "or create it when the skill runs."
     )
 
 
 def _over_unzipped() -> BundleTooLarge:
     return BundleTooLarge(
-        f"The bundle unpacks to more than {MAX_UNZIPPED_BYTES >> 20} MiB. "
-        "Leave out what skills do not need, and keep large data in the drive."
+        f"The bundle unpacks to more than {MAX_UNZIPPED_BYTES >> 20} MiB. Leave out what skills do not "
+        "need, and store large data in the drive."
     )

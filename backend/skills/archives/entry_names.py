@@ -1,4 +1,7 @@
-"""Names of zip entries: only plain relative paths, and no two that one file system would mix up."""
+"""Validate the names of ZIP entries.
+
+They must be plain relative paths, no two of which are the same on some file system.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,14 @@ from backend.skills.archives.errors import BundleTooLarge, BundleUnreadable
 
 MAX_ENTRIES = 5_000
 MAX_PATH_BYTES = 1_024
-MAX_PART_BYTES = 255  # of a file name on every file system that we run on
+MAX_PART_BYTES = 255  # of a file name, on every supported file system
 
 _IS_UTF8 = 0x800
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
 def decoded_name(info: zipfile.ZipInfo) -> str:
-    """The name as its author wrote it; many programs write UTF-8 without saying so.
+    """Return the decoded name; many programs write UTF-8 without the flag for it.
 
     Raises:
         BundleUnreadable: it is not UTF-8.
@@ -30,7 +33,7 @@ def decoded_name(info: zipfile.ZipInfo) -> str:
         return name.encode("cp437").decode("utf-8")
     except UnicodeError as error:
         raise BundleUnreadable(
-            f"The name {shown(name)} is not UTF-8. Rename the file, or make the zip with UTF-8 names."
+            f"The name {shown(name)} is not UTF-8. Rename the file, or create the ZIP with UTF-8 names."
         ) from error
 
 
@@ -43,11 +46,11 @@ class Names:
         self._count = 0
 
     def add(self, name: str) -> None:
-        """Take one more entry.
+        """Add an entry.
 
         Raises:
             BundleTooLarge: there are more than 5,000.
-            BundleUnreadable: the name leads elsewhere, or another entry has it already.
+            BundleUnreadable: the name leads out of the archive, or another entry already has it.
         """
         self._count += 1
         if self._count > MAX_ENTRIES:
@@ -61,7 +64,7 @@ class Names:
         for folder in (*folders, path) if is_folder else folders:
             self._claim(folder, name)
             if _folded(folder) in self._files:
-                raise BundleUnreadable(f"{shown(folder)} is a file and a folder at once. Rename one of them.")
+                raise BundleUnreadable(f"{shown(folder)} is both a file and a folder. Rename one of them.")
         if not is_folder:
             if _folded(path) in self._spelled:
                 raise _collision(path, self._spelled[_folded(path)])
@@ -75,7 +78,7 @@ class Names:
 
 
 def shown(name: str) -> str:
-    """A name in a message: quoted, escaped and short."""
+    """Return a name for a message: quoted, escaped and short."""
     return repr(name if len(name) <= 120 else name[:117] + "…")
 
 
@@ -83,11 +86,11 @@ def _check_plain(name: str) -> None:
     path = name.removesuffix("/")
     parts = path.split("/")
     if not path or name.startswith("/") or _DRIVE.match(name):
-        raise BundleUnreadable(f"{shown(name)} is an absolute path. Make the zip with relative paths.")
+        raise BundleUnreadable(f"{shown(name)} is an absolute path. Create the ZIP with relative paths.")
     if "\\" in name:
-        raise BundleUnreadable(f"{shown(name)} has a backslash. Make the zip with '/' between folders.")
+        raise BundleUnreadable(f"{shown(name)} has a backslash. Create the ZIP with '/' between folders.")
     if ".." in parts or "." in parts or "" in parts:
-        raise BundleUnreadable(f"{shown(name)} leads through '..', '.' or an empty name. Use plain paths.")
+        raise BundleUnreadable(f"{shown(name)} contains '..', '.' or an empty name. Use plain paths.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise BundleUnreadable(f"{shown(name)} has a control character in its name. Rename the file.")
     if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_PART_BYTES for part in parts):
@@ -102,8 +105,8 @@ def _folded(path: str) -> str:
 
 def _collision(path: str, other: str) -> BundleUnreadable:
     if path == other:
-        return BundleUnreadable(f"{shown(path)} is in the zip twice. Make the zip again.")
+        return BundleUnreadable(f"{shown(path)} is in the ZIP twice. Create the ZIP again.")
     return BundleUnreadable(
-        f"{shown(path)} and {shown(other)} differ only in case or spelling, "
-        "which some file systems cannot keep apart. Rename one of them."
+        f"{shown(path)} and {shown(other)} differ only in case or Unicode form, which some file systems do "
+        "not distinguish. Rename one of them."
     )

@@ -1,4 +1,4 @@
-"""Folders and files into zips, as the kit makes them: the same content gives the same bytes."""
+"""Pack folders and files into ZIP archives, as the kit does: the same content results in the same bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ __all__ = ["pack", "pack_files", "unnamed_notebooks"]
 
 
 def pack(folder: Path) -> bytes:
-    """The zip of a project's folder, without caches, environments, dot-env files, and notebooks that no skill names.
+    """Return the ZIP of a project's folder.
+
+    Caches, environments, dot-env files, and unused notebooks are left out.
 
     Raises:
         BundleUnreadable: the folder has a link that leads out of it.

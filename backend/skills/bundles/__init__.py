@@ -1,1 +1,4 @@
-"""Bundles: the archive of a skillpack, checked without running anything, and its manifest."""
+"""Read bundles, the archives of skillpacks.
+
+Validate them without running their code, and build their manifests.
+"""

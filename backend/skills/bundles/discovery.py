@@ -1,4 +1,7 @@
-"""Where the skills of a bundle are: `skills/<name>/`, or `<name>/` at the root, and `subskills/` below each."""
+"""Find the skills of a bundle.
+
+They are in `skills/<name>/`, or `<name>/` at the root, and in `subskills/` below each.
+"""
 
 from __future__ import annotations
 
@@ -21,24 +24,24 @@ _IGNORED: Final = frozenset({"__MACOSX", ".git", "node_modules"})
 
 
 class Discovered(NamedTuple):
-    """The skills of a bundle by the file that describes them; parents come first, in the order of names."""
+    """The skills of a bundle by the file that describes them, sorted by name, with parents first."""
 
     described: list[SkillFolder]
-    """With a skill.yaml."""
+    """Skills with a skill.yaml."""
     plain: list[SkillFolder]
     """Agent Skills: only a SKILL.md."""
 
 
 def discover(archive: Archive, findings: Findings) -> Discovered:
-    """Find every skill, and note what is out of place."""
+    """Find every skill, and report files in the wrong location."""
     seed = _folders(archive, "skills/", SKILL_FILE)
     flat = _folders(archive, "", SKILL_FILE)
     if seed and flat:
         findings.error(
             Problem(
                 f"{flat[0]}/{SKILL_FILE}",
-                f"Skills are both below 'skills/' ({seed[0].rpartition('/')[2]!r}) and at the root ({flat[0]!r}). "
-                "Move all of them to one place.",
+                f"Skills are both below 'skills/' ({seed[0].rpartition('/')[2]!r}) and at the root "
+                f"({flat[0]!r}). Move all of them to one location.",
             )
         )
     described = [SkillFolder(path.rpartition("/")[2], path) for path in sorted({*seed, *flat})]
@@ -58,7 +61,7 @@ def discover(archive: Archive, findings: Findings) -> Discovered:
 
 
 def _folders(archive: Archive, prefix: str, file: str) -> list[str]:
-    """Folders directly below the prefix that hold the file."""
+    """Return the folders directly below the prefix that contain the file."""
     depth = prefix.count("/") + 1
     return sorted(
         path.rpartition("/")[0]
@@ -79,7 +82,7 @@ def _agent_skills(archive: Archive, described: list[SkillFolder], *, is_seed: bo
 
 
 def _of_plugins(files: list[str], archive: Archive, findings: Findings) -> list[SkillFolder]:
-    """The Agent Skills of a repository of Claude plugins, each name once."""
+    """Return the Agent Skills of a repository of Claude plugins, each name once."""
     found: dict[str, SkillFolder] = {}
     for file in sorted(files):
         path = file.rpartition("/")[0]
@@ -94,7 +97,10 @@ def _of_plugins(files: list[str], archive: Archive, findings: Findings) -> list[
 
 
 def _is_in_plugin(path: str, archive: Archive) -> bool:
-    """Whether a folder is `<plugin>/skills/<name>`, where a plugin is below `plugins/` or describes itself."""
+    """Return whether a folder is `<plugin>/skills/<name>`.
+
+    A plugin is below `plugins/` or has a plugin file.
+    """
     plugin, mark, name = path.rpartition("/skills/")
     is_plugin = plugin.count("/") == 1 and plugin.startswith("plugins/")
     return bool(mark) and "/" not in name and (is_plugin or f"{plugin}/{PLUGIN_FILE}" in archive)
@@ -105,7 +111,7 @@ def _warn_of_plugins(files: list[str], taken: list[SkillFolder], findings: Findi
     for file in files:
         if file.startswith("plugins/") and file.rpartition("/")[0] not in paths:
             message = (
-                "This skill is not read, since the bundle has skills outside of 'plugins/'. Move it to them."
+                "This skill is ignored, since the bundle has skills outside of 'plugins/'. Move it to them."
             )
             findings.warn(Problem(file, message))
 
@@ -125,7 +131,8 @@ def _subskills(archive: Archive, parent: SkillFolder, findings: Findings) -> Ite
             if any(path.startswith(f"{prefix}{name}/subskills/") for path in archive):
                 findings.error(
                     Problem(
-                        f"{prefix}{name}/subskills", "Subskills have no subskills. Move this one level up."
+                        f"{prefix}{name}/subskills",
+                        "A subskill cannot have subskills. Move this one level up.",
                     )
                 )
         else:
@@ -138,7 +145,7 @@ def _subskills(archive: Archive, parent: SkillFolder, findings: Findings) -> Ite
 
 
 def _orphans(archive: Archive, described: list[SkillFolder], findings: Findings) -> None:
-    """Subskills whose parent is no skill, and files that look like a misspelled skill.yaml."""
+    """Report subskills whose parent is not a skill, and files that look like a misspelled skill.yaml."""
     taken = {skill.path for skill in described}
     for path in archive:
         folder, _, file = path.rpartition("/")
@@ -148,7 +155,9 @@ def _orphans(archive: Archive, described: list[SkillFolder], findings: Findings)
         is_near = file.lower() in _MISSPELLED or (file.lower() == SKILL_FILE and file != SKILL_FILE)
         if is_near and folder not in taken and folder.count("/") <= 1:
             findings.warn(
-                Problem(path, f"This file is not read. A skill's file is called {SKILL_FILE!r}; rename it.")
+                Problem(
+                    path, f"This file is ignored. The file of a skill is named {SKILL_FILE!r}; rename it."
+                )
             )
 
 
@@ -162,8 +171,8 @@ def _check_names(found: Discovered, findings: Findings) -> None:
             findings.error(
                 Problem(
                     skill.path,
-                    f"{name!r} is not a name for a skill: a-z, 0-9, '_' and '-', at most {MAX_NAME} characters. "
-                    f"Rename the folder to {as_name(name)!r}.",
+                    f"{name!r} is not a valid name of a skill: use a-z, 0-9, '_' and '-', at most "
+                    f"{MAX_NAME} characters. Rename the folder to {as_name(name)!r}.",
                 )
             )
 
@@ -172,23 +181,26 @@ def _no_skills(archive: Archive, elsewhere: list[str]) -> Problem:
     tops = {path.partition("/")[0] for path in archive if "/" in path} - _IGNORED
     roots = [path for path in archive if "/" not in path]
     if SKILL_FILE in archive:
-        return Problem(SKILL_FILE, "A skill needs a folder of its own. Move its files into 'skills/<name>/'.")
+        return Problem(SKILL_FILE, "A skill requires a separate folder. Move its files to 'skills/<name>/'.")
     if len(tops) == 1 and not roots:
         [top] = tops
         inner = any(path.endswith((f"/{SKILL_FILE}", f"/{AGENT_SKILL_FILE}")) for path in archive)
         if inner:
             return Problem(
-                top, f"Everything is inside the folder {top!r}. Zip what is in it, not the folder itself."
+                top,
+                f"Everything is inside the folder {top!r}. Create the ZIP from its content, not from "
+                "the folder itself.",
             )
     if elsewhere:
         shown = ", ".join(map(repr, sorted(elsewhere)[:10]))
         more = f" and {len(elsewhere) - 10} more" if len(elsewhere) > 10 else ""
         return Problem(
             "skills",
-            f"No {AGENT_SKILL_FILE} is where skills are read; there are {shown}{more}. Move each folder to "
-            "'skills/<name>/', or to 'plugins/<plugin>/skills/<name>/'.",
+            f"No {AGENT_SKILL_FILE} is in a folder where skills are read; found: {shown}{more}. Move each "
+            "folder to 'skills/<name>/', or to 'plugins/<plugin>/skills/<name>/'.",
         )
     return Problem(
         "skills",
-        f"The bundle has no skill. Add a folder 'skills/<name>/' with a {SKILL_FILE}, or with a {AGENT_SKILL_FILE}.",
+        f"The bundle has no skills. Add a folder 'skills/<name>/' with a {SKILL_FILE}, or with a "
+        f"{AGENT_SKILL_FILE}.",
     )

@@ -1,7 +1,7 @@
-"""Agents that no manifest declares: a prompt of a request, or a text of the bundle, in the place of a skill's own.
+"""Agents that no manifest declares: they run a prompt of a request, or a text of the bundle.
 
-Such an agent has no schemas and no tools of its own. One that a skill makes is in all else that skill: the same files,
-network, rails and limits, so that a prompt is no way around what its skill may do.
+Such an agent has no schemas and no tools of its own. One that a skill starts is otherwise that skill: it has
+the same files, network, guardrails and limits, so that a prompt cannot circumvent what its skill may do.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from backend.skills.manifest.types import Manifest, Retries, Skill
 from backend.skills.schemas.schema_dialect import Schema
 
 INLINE: Final = "@inline"
-"""Name of the agent whose prompt is the request's own; of one that a skill makes, behind `skill:`."""
+"""Name of the agent that runs the prompt of a request; after `skill:` if a skill starts it."""
 NOTEBOOK: Final = "@notebook"
-"""Name of the job that is the Python kernel of a notebook: it has the files of the version and what commands have."""
+"""Name of the job that is the Python kernel of a notebook: it has the files of the version and the privileges
+of commands."""
 MAX_PROMPT_CHARACTERS: Final = 200_000
 MAX_KERNEL_S: Final = 8 * 3600.0
-"""A kernel ends by then, whoever still uses it: a working day."""
+"""A kernel ends after this time, even if it is still in use: a working day."""
 NO_SKILLS: Final = Manifest(skills=())
-"""Of a job that runs without a deployment."""
+"""SHA-256 of a job that runs without a deployment."""
 
 _SUFFIX: Final = ".md"
 _INPUTS: Final[Schema] = {
@@ -30,7 +31,7 @@ _INPUTS: Final[Schema] = {
         "attachments": {
             "type": "array",
             "items": {"type": "file"},
-            "description": "Files that are there to be looked at.",
+            "description": "Files to show to the agent.",
         }
     },
     "additionalProperties": True,
@@ -38,34 +39,37 @@ _INPUTS: Final[Schema] = {
 
 
 def is_text(target: str) -> bool:
-    """Whether what is called by that name is a text of the bundle, and not a skill."""
+    """Return whether the name is that of a text of the bundle, not of a skill."""
     return target.lower().endswith(_SUFFIX)
 
 
 def name_of(caller: str, entry: str = INLINE) -> str:
-    """What the agent is called that a skill, or another such agent, makes."""
+    """Return the name of an agent that a skill, or another such agent, starts."""
     base = caller.partition(":")[0]
     return INLINE if base == entry == INLINE else f"{base}:{entry}"
 
 
 def entry_of(base: Skill | None, target: str) -> str:
-    """The text that a skill means, relative to its folder.
+    """Return the path of the text that a skill names relative to its folder.
 
     Raises:
-        Invalid: it lies outside of the bundle.
+        Invalid: it is outside of the bundle.
     """
     entry = posixpath.normpath(target)
     inside = posixpath.normpath(posixpath.join(base.path if base else "", entry))
     if target.startswith("/") or inside.startswith("../") or ":" in target or "\\" in target:
         raise Invalid(
-            f"The text {target!r} is not in the bundle. Name one relative to the skill's folder, like "
+            f"The text {target!r} is not in the bundle. Give a path relative to the skill's folder, like "
             "'references/check.md'."
         )
     return entry
 
 
 def agent_of(name: str, manifest: Manifest) -> Skill | None:
-    """The agent of that name, or the kernel; None: it is no such name, or its skill is not there."""
+    """Return the agent of that name, or the kernel.
+
+    Return None if it is not such a name, or its skill does not exist.
+    """
     if name == NOTEBOOK:
         return _KERNEL
     base_name, _, entry = name.rpartition(":")
@@ -74,7 +78,7 @@ def agent_of(name: str, manifest: Manifest) -> Skill | None:
     base = _BARE if base_name in ("", INLINE) else manifest.find(base_name)
     if base is None:
         return None
-    kept = {field: getattr(base, field) for field in Skill.model_fields}  # and nothing that it has compiled
+    kept = {field: getattr(base, field) for field in Skill.model_fields}  # without its compiled schemas
     return Skill(**{**kept, **_OWN, "name": name, "entrypoint": entry})
 
 
@@ -102,9 +106,9 @@ _KERNEL: Final = Skill(
     input_schema={},
     output_schema={},
     timeout_s=MAX_KERNEL_S,
-    retries=Retries(max=0, on=()),  # what its variables held is gone: nobody is told that it goes on
+    retries=Retries(max=0, on=()),  # its variables are lost, so it must not continue without a notice
 )
-"""What a notebook runs in: nothing but Python and the files."""
+"""Return the skill that a notebook runs in: only Python and the files."""
 _BARE: Final = Skill(
     name=INLINE, path="", entrypoint=INLINE, is_agentic=True, input_schema=_INPUTS, output_schema={}
 )

@@ -1,4 +1,7 @@
-"""A pushed zip as a checked manifest: everything wrong with it is reported at once, and nothing of it is executed."""
+"""Build the validated manifest of a pushed ZIP.
+
+All problems are reported together, and none of its code is executed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ class Binding(NamedTuple):
 
     slug: str | None = None
     skillpack_id: str | None = None
-    """Of the instance that the bundle was made for, which may be another one."""
+    """From the instance that the bundle was created for, which may be another one."""
 
 
 NO_BINDING: Final = Binding()
@@ -49,12 +52,12 @@ class ReadBundle:
 
 
 def read_bundle(data: bytes) -> ReadBundle:
-    """Read and check a bundle without executing anything of it.
+    """Read and validate a bundle without executing its code.
 
     Raises:
         BundleInvalid: with every problem, each with its file and line.
         BundleUnreadable: it is not a zip, or not a safe one.
-        BundleTooLarge: it is over a limit of size.
+        BundleTooLarge: it exceeds a size limit.
     """
     archive = Archive(data)
     archive.verify()
@@ -62,7 +65,9 @@ def read_bundle(data: bytes) -> ReadBundle:
     pack = _pack_file(archive, findings)
     manifest = _manifest(archive, findings, pack)
     if not findings.errors and len(manifest.model_dump_json()) > MAX_MANIFEST_BYTES:
-        message = f"All skill.yaml files together are over {MAX_MANIFEST_BYTES >> 20} MiB. Shorten them."
+        message = (
+            f"All skill.yaml files together have more than {MAX_MANIFEST_BYTES >> 20} MiB. Shorten them."
+        )
         findings.error(Problem("skills", message))
     findings.raise_if_wrong()
     digest = hashlib.sha256(data).hexdigest()
@@ -86,7 +91,10 @@ def _manifest(archive: Archive, findings: Findings, pack: _PackFile) -> Manifest
 
 
 def _warn_of_readers(manifest: Manifest, findings: Findings) -> None:
-    """Confirmed Python tools whose modules only agents of other skills can read; of its own a skill has warned."""
+    """Warn of confirmed Python tools whose modules agents of other skills can read.
+
+    Each skill warns of its own.
+    """
     readers = [skill.name for skill in manifest.skills if skill.is_agentic and _runs_code(skill)]
     for skill in manifest.skills:
         if not readers or skill.name in readers:
@@ -108,7 +116,10 @@ def _described(
 ) -> Skill | None:
     if findings.is_late:
         findings.error(
-            Problem(folder.path, "Checking the bundle takes too long. Split it, and simplify its schemas.")
+            Problem(
+                folder.path,
+                "The validation of the bundle takes too long. Split it, and simplify its schemas.",
+            )
         )
         return None
     document = _document(archive, folder.inside(SKILL_FILE))
@@ -122,12 +133,12 @@ def _with_requirements(archive: Archive, skill: Skill) -> Skill:
 
 class _PackFile(NamedTuple):
     fields: dict[str, Any]
-    """Of the manifest."""
+    """Fields of the manifest."""
     binding: Binding = NO_BINDING
 
 
 def _pack_file(archive: Archive, findings: Findings) -> _PackFile:
-    """What puras.yaml says of the whole skillpack, and which one it is."""
+    """Return the description of the skillpack in puras.yaml, and its slug or ID."""
     if PACK_FILE not in archive:
         return _PackFile({})
     document = _document(archive, PACK_FILE)

@@ -1,4 +1,4 @@
-"""The requirements.txt that applies to a skill, and lines of it that an environment could never be built from."""
+"""Find the requirements.txt of a skill, and reject lines from which no environment can be built."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _FROM_INDEX: Final = re.compile(
 
 
 def requirements_of(archive: Archive, folder: SkillFolder) -> str | None:
-    """The path of the file that applies: the skill's own, else the bundle's; an empty one is none."""
+    """Return the path of the file that applies: the skill's own, else the bundle's.
+
+    An empty file does not count.
+    """
     for path in dict.fromkeys((folder.inside(FILE), FILE)):
         if path in archive and _lines(archive, path):
             return path
@@ -28,22 +31,23 @@ def requirements_of(archive: Archive, folder: SkillFolder) -> str | None:
 
 
 def check_requirements(archive: Archive, path: str, findings: Findings) -> None:
-    """Note every line that does not name a package of the index."""
+    """Report every line that does not name a package of the index."""
     for number, line in _lines(archive, path):
-        # Runs of spaces are one: a pattern with several optional parts would try every way to share them out.
+        # Runs of spaces are reduced to one: a pattern with several optional parts would try every way to
+        # divide them.
         if not _FROM_INDEX.match(" ".join(line.split())):
             findings.error(
                 Problem(
                     path,
-                    f"{shown(line)} is not taken. Write a package of the index and its version, like 'pillow==11.0'; "
-                    "options, paths, URLs and repositories are refused.",
+                    f"{shown(line)} is not supported. Write a package of the index and its version, like "
+                    "'pillow==11.0'; options, paths, URLs and repositories are rejected.",
                     number,
                 )
             )
 
 
 def names_in(archive: Archive, path: str) -> frozenset[str]:
-    """Return the names of the packages of a file, in the one spelling of names."""
+    """Return the normalized names of the packages in a file."""
     found = (re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line) for _, line in _lines(archive, path))
     return frozenset(re.sub(r"[-_.]+", "-", match[0]).lower() for match in found if match)
 

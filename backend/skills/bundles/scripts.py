@@ -1,4 +1,4 @@
-"""Scripts of a skill: packages that they import and the environment of the skill does not have."""
+"""Find packages that the scripts of a skill import and that its environment does not have."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ _PACKAGES: Final = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-"""Packages of the index by the name under which they are imported, where the two differ."""
+"""Packages of the index by their import name, if the two differ."""
 _TOLERANT: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 
 
 def check_scripts(
     archive: Archive, folder: SkillFolder, requirements: str | None, findings: Findings
 ) -> None:
-    """Warn of a requirements.txt that is not read, and of imports that no requirement names."""
+    """Warn of a requirements.txt that is ignored, and of imports that no requirement names."""
     unread, read = folder.inside(f"{FOLDER}/{FILE}"), folder.inside(FILE)
     if unread in archive:
-        message = f"This file is not read. Move it to {read!r}, and the packages are installed for the skill."
+        message = f"This file is ignored. Move it to {read!r} to install its packages for the skill."
         findings.warn(Problem(unread, message))
     root = folder.inside(f"{FOLDER}/")
     files = [path for path in archive if path.startswith(root) and path.endswith(".py")][:MAX_SCRIPTS]
@@ -69,7 +69,7 @@ def check_scripts(
 
 
 def _lacking(archive: Archive, path: str, there: frozenset[str], named: frozenset[str]) -> dict[str, int]:
-    """Packages that a script imports and nothing provides, each with its first line."""
+    """Return the packages that a script imports and nothing provides, each with the line of the import."""
     found: dict[str, int] = {}
     for module, line in _imports(archive, path):
         if module not in there and not _is_named(module, named):
@@ -80,12 +80,18 @@ def _lacking(archive: Archive, path: str, there: frozenset[str], named: frozense
 def _message(packages: list[str], requirements: str | None, read: str) -> str:
     shown = ", ".join(map(repr, packages[:20]))
     if requirements is None:
-        return f"The environment of the skill lacks {shown}. Add what provides them to {read!r}, one package a line."
-    return f"{requirements!r} does not name {shown}. Add what provides them, unless another package of it brings them."
+        return (
+            f"The environment of the skill lacks {shown}. Add the packages that provide them to {read!r}, "
+            "one per line."
+        )
+    return (
+        f"{requirements!r} does not name {shown}. Add the packages that provide them, unless another "
+        "package depends on them."
+    )
 
 
 def _modules(archive: Archive, base: str) -> frozenset[str]:
-    """Names under which Python files below a folder are imported from it."""
+    """Return the names by which Python files below a folder are imported from it."""
     return frozenset(
         path[len(base) :].partition("/")[0].removesuffix(".py")
         for path in archive
@@ -94,7 +100,7 @@ def _modules(archive: Archive, base: str) -> frozenset[str]:
 
 
 def _is_named(module: str, requirements: frozenset[str]) -> bool:
-    """Whether a requirement is likely to provide a module: names of the two are mostly alike."""
+    """Return whether a requirement is likely to provide a module: their names are usually similar."""
     package = _plain(_PACKAGES.get(module, module))
     return any(package in one or (len(one) > 2 and one in package) for one in map(_plain, requirements))
 
@@ -104,11 +110,14 @@ def _plain(name: str) -> str:
 
 
 def _imports(archive: Archive, path: str) -> list[tuple[str, int]]:
-    """Top-level names that a script imports and does not do without, with their lines; none if it is not Python."""
+    """Return the top-level names that a script needs to import, with their lines.
+
+    The result is empty if the script is not valid Python.
+    """
     try:
         content = archive.read(path, max_bytes=MAX_SOURCE_BYTES)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of escapes in strings
+            warnings.simplefilter("ignore")  # about escapes in strings
             return list(_needed(ast.parse(content)))
     except (PurasError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
@@ -131,7 +140,7 @@ def _needed(tree: ast.Module) -> Iterator[tuple[str, int]]:
 
 
 def _inside(node: ast.AST) -> Iterable[ast.AST]:
-    """The statements of a node that run whatever is installed."""
+    """Return the statements of a node that run regardless of the installed packages."""
     if isinstance(node, ast.Try) and _is_tolerant(node):
         return [*node.orelse, *node.finalbody]
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)[:1_000]:
@@ -142,7 +151,7 @@ def _inside(node: ast.AST) -> Iterable[ast.AST]:
 
 
 def _is_tolerant(node: ast.Try) -> bool:
-    """Whether it goes on without what it fails to import."""
+    """Return whether the handler continues after a failed import."""
     return any(
         handler.type is None
         or any(isinstance(name, ast.Name) and name.id in _TOLERANT for name in ast.walk(handler.type))

@@ -1,1 +1,1 @@
-"""Deployments: immutable, numbered bundles of a skillpack."""
+"""Manage deployments: immutable bundles of a skillpack, most of them numbered versions."""

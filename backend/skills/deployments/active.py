@@ -1,4 +1,7 @@
-"""From the name of a skill to the version that runs it: on the path of every job, so one query and no parsing."""
+"""Find the version that runs a skill.
+
+This is on the path of every job, so it takes one query and no parsing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from backend.skills.skillpacks import service as skillpacks
 from backend.skills.skillpacks.errors import SkillpackNotFound
 from backend.skills.skillpacks.tables import full_name
 
-MAX_VERSION = 2**31 - 1  # of the column
+MAX_VERSION = 2**31 - 1  # of the database column
 DEFAULT_SLUG: Final = "default"
 """Slug of the default skillpack."""
 
@@ -47,11 +50,12 @@ class ResolvedSkill(NamedTuple):
     is_default: bool = False
     """Whether its skillpack is the project's default one."""
     has_budgets: bool = False
-    """Whether budgets may stand against a job of it: asked here, so that a submit without any asks nothing more."""
+    """Whether budgets may limit its jobs. The same query returns it, so that submission without budgets needs
+    no other."""
 
     @property
     def full_name(self) -> str:
-        """What it is called by in the project: `resize`, or `images/resize` of another skillpack than the default."""
+        """Its name in the project: `resize`, or `images/resize` if its skillpack is not the default one."""
         return full_name(self.skill.name, self.skillpack_slug, is_default=self.is_default)
 
 
@@ -60,13 +64,13 @@ class DeployedSkill(NamedTuple):
 
     skill: Skill
     sha256: str | None
-    """None: it has no bundle."""
+    """None if it has no bundle."""
     manifest: Manifest
     """All skills of the version."""
 
 
 class _Wanted(NamedTuple):
-    """A skill as it was asked for, taken apart."""
+    """The parts of a requested skill name."""
 
     text: str
     parts: tuple[str, ...]
@@ -84,20 +88,21 @@ async def resolve_skill(
     deployment_id: UUID | None = None,
     is_for_run: bool = False,
 ) -> ResolvedSkill:
-    """The skill of that name: in the named skillpack, else in the default one, else in the only one that has it.
+    """Return the skill of that name.
 
-    The name may be full: `skillpack/skill` or `project/skillpack/skill`. A version is one of that skillpack; without
-    one it is the active version. A deployment's id names exactly that one. For a run (`is_for_run`), only the skills
-    that the list of the key allows are considered.
+    It is searched in the named skillpack, else in the default one, else in the only one that has it. The name
+    may be full: `skillpack/skill` or `project/skillpack/skill`. A version number refers to that skillpack;
+    without one, the active version is used. A deployment ID selects that deployment. For a run
+    (`is_for_run`), only the skills that the list of the key allows are considered.
 
     Raises:
-        SkillNotOnKey: the list does not allow it, whether there is such a skill or not.
-        SkillNotFound: there is none such.
+        SkillNotOnKey: the list does not allow it, whether or not the skill exists.
+        SkillNotFound: it does not exist.
         SubskillNotSubmittable: only its parent runs it.
         SkillAmbiguous: several skillpacks have it.
-        DeploymentNotFound: there is no such version.
-        NothingActive: nothing was activated yet.
-        SkillpackNotFound: there is no such skillpack.
+        DeploymentNotFound: the version does not exist.
+        NothingActive: no version was activated yet.
+        SkillpackNotFound: the skillpack does not exist.
     """
     wanted = _taken_apart(skill, skillpack)
     rows = await _candidates(session, principal, wanted, version=version, deployment_id=deployment_id)
@@ -121,13 +126,14 @@ async def resolve_prompt(
     version: int | None = None,
     deployment_id: UUID | None = None,
 ) -> ResolvedSkill:
-    """What a prompt of a request, or the kernel of a notebook, runs with: a version of the named skillpack, else with
-    nothing but the project.
+    """Return the base of an inline prompt or a notebook kernel.
+
+    It is a version of the named skillpack, or only the project.
 
     Raises:
-        DeploymentNotFound: there is no such version.
-        NothingActive: nothing was activated yet in that skillpack.
-        SkillpackNotFound: there is no such skillpack.
+        DeploymentNotFound: the version does not exist.
+        NothingActive: no version of that skillpack was activated yet.
+        SkillpackNotFound: the skillpack does not exist.
     """
     if skillpack is None and version is None and deployment_id is None:
         values = {"project_id": principal.project_id}
@@ -160,7 +166,7 @@ def _prompt(name: str, row: Any, manifest: Manifest, sha256: str | None) -> Reso
 async def load_deployed_skill(
     session: AnySession, deployment_id: UUID | None, skill_name: str
 ) -> DeployedSkill:
-    """The skill of a job that was accepted before, deleted versions included; no query when it is known.
+    """Return the skill of a stored job, including deleted versions; without a query if it is cached.
 
     Raises:
         DeploymentNotFound: the version's row is gone.
@@ -200,7 +206,7 @@ async def _candidates(
     version: int | None,
     deployment_id: UUID | None,
 ) -> Sequence[Any]:
-    """One row per skillpack that may have the skill, the default one first."""
+    """Return one row per skillpack that may have the skill, the default one first."""
     if version is not None and not 0 < version <= MAX_VERSION:
         raise DeploymentNotFound(str(version))
     skillpack_id = skillpacks.as_id(wanted.skillpack) if wanted.skillpack else None
@@ -254,7 +260,7 @@ def _query(given: frozenset[str]) -> TextClause:
 
 
 def _narrowed(rows: Sequence[Any], wanted: _Wanted) -> tuple[Sequence[Any], str]:
-    """`a/b` is the skill b of the skillpack a, where there is one; else the subskill b of a."""
+    """Read `a/b` as the skill b of the skillpack a if that exists, else as the subskill b of a."""
     if len(wanted.parts) == 3:
         return rows, wanted.parts[2]
     own = [row for row in rows if wanted.parts[0] in (row.slug, str(row.skillpack_id))]
@@ -266,7 +272,7 @@ def _allowed(
 ) -> Sequence[Any]:
     """Return the rows in which the key may run the skill.
 
-    What other skillpacks have changes nothing in the error when there are none.
+    If there are none, the error does not depend on what other skillpacks have.
     """
     allowlist = principal.skill_allowlist
     allowed = [
@@ -309,7 +315,10 @@ async def _chosen(session: AnySession, principal: Principal, rows: Sequence[Any]
 
 
 def _may_list(principal: Principal) -> bool:
-    """Whether an error may name the skills and skillpacks that there are; a running job has them in its bundle."""
+    """Return whether an error may list existing skills and skillpacks.
+
+    A running job has them in its bundle.
+    """
     return principal.kind == "job" or principal.scopes is None or "skills:read" in principal.scopes
 
 

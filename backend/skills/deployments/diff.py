@@ -1,4 +1,4 @@
-"""The differences between two versions: files, skills, and what breaks callers."""
+"""Compare two versions: files, skills, and changes that break callers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from backend.storage import Storage
 
 
 class FileChange(NamedTuple):
-    """A file that is not the same in both versions; a size is None where the file is not."""
+    """A file that differs between two versions; its size is None in a version without the file."""
 
     path: str
     base_bytes: int | None
@@ -26,7 +26,7 @@ class FileChange(NamedTuple):
 
 
 class Diff(NamedTuple):
-    """What `head` changes over `base`."""
+    """The changes from `base` to `head`."""
 
     base: Deployment
     head: Deployment
@@ -35,7 +35,7 @@ class Diff(NamedTuple):
 
     @property
     def is_breaking(self) -> bool:
-        """Whether a caller of `base` can trip over `head`."""
+        """Whether `head` can break a caller of `base`."""
         return any(change.is_breaking for change in self.changes)
 
 
@@ -48,7 +48,7 @@ async def diff(
     skillpack: str | None = None,
     storage: Storage,
 ) -> Diff:
-    """What a version changes over another one; over the active one unless told otherwise.
+    """Return the changes between a base version, by default the active one, and another version.
 
     Raises:
         DeploymentNotFound: one of them does not exist.
@@ -75,7 +75,7 @@ async def _active_id(session: AsyncSession, principal: Principal, head: Deployme
 
 
 def file_changes(base: bytes, head: bytes) -> list[FileChange]:
-    """The files that are not the same in two bundles, by path."""
+    """Return the files that differ between two bundles, sorted by path."""
     before, after = Archive(base).entries, Archive(head).entries
     found = []
     for path in sorted(before.keys() | after.keys()):

@@ -13,8 +13,8 @@ class DeploymentNotFound(Missing):
 
     code = "deployment_not_found"
     message = (
-        "There is no deployment {deployment!r} here, or it was deleted. GET /v1/deployments lists them; a plain "
-        "number is a version of the skillpack."
+        "The deployment {deployment!r} does not exist, or was deleted. GET /v1/deployments lists all; a "
+        "number refers to a version of the skillpack."
     )
     deployment: str = field(max_length=100)
 
@@ -27,8 +27,12 @@ class DeploymentFileNotFound(Missing):
     path: str = field(max_length=200)
 
     def describe(self) -> str:
+        """Return the message."""
         which = "The draft" if self.version is None else f"Version {self.version}"
-        return f"{which} has no file {self.path!r}. GET /v1/deployments/{{deployment}}/bundle has all that it has."
+        return (
+            f"{which} has no file {self.path!r}. GET /v1/deployments/{{deployment}}/bundle returns all of "
+            "its files."
+        )
 
 
 class NothingActive(Missing):
@@ -38,6 +42,7 @@ class NothingActive(Missing):
     skillpack: str | None = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the message."""
         of = f"The skillpack {self.skillpack!r}" if self.skillpack else "The project"
         return f"{of} has no active deployment. Push a bundle, or activate a version."
 
@@ -50,6 +55,7 @@ class SkillNotFound(Missing):
     known: Sequence[str] = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the message."""
         listed = f" It has {', '.join(repr(name) for name in self.known[:20])}." if self.known else ""
         hint = suggestion(self.skill, self.known) or listed or " Check its name."
         return f"There is no skill {self.skill[:200]!r}.{hint}"
@@ -59,7 +65,10 @@ class SubskillNotSubmittable(Missing):
     """Only the parent of a subskill can run it."""
 
     code = "subskill_not_submittable"
-    message = "{skill!r} is a subskill: only {parent!r} runs it. Submit a job for {parent!r}, or move it to the top."
+    message = (
+        "{skill!r} is a subskill, which only {parent!r} can run. Submit a job for {parent!r}, or make it a "
+        "skill of its own."
+    )
     skill: str
     parent: str = field(in_body=False)
 
@@ -72,6 +81,7 @@ class SkillAmbiguous(Conflict):
     candidates: Sequence[str]
 
     def describe(self) -> str:
+        """Return the message."""
         listed = f": {', '.join(self.candidates)}" if self.candidates else ""
         return f"Several skillpacks have a skill {self.skill!r}. Name one with ?skillpack={listed}."
 
@@ -80,7 +90,7 @@ class SkillpackMismatch(Conflict):
     """The name of the skill and the request name different skillpacks."""
 
     code = "skillpack_mismatch"
-    message = "{skill!r} is not in the skillpack {skillpack!r}. Name it in one place only."
+    message = "{skill!r} is not in the skillpack {skillpack!r}. Name the skillpack only once."
     skill: str = field(in_body=False, max_length=200)
     skillpack: str = field(in_body=False, max_length=100)
 
@@ -101,8 +111,12 @@ class DeploymentInUse(Conflict):
     live_jobs: int
 
     def describe(self) -> str:
+        """Return the message."""
         are = "job that has" if self.live_jobs == 1 else "jobs that have"
-        return f"Version {self.version} still has {self.live_jobs} {are} not ended. Wait for them or cancel them."
+        return (
+            f"Version {self.version} still has {self.live_jobs} {are} not ended. Wait for them to end, or "
+            "cancel them."
+        )
 
 
 class DeploymentListed(Conflict):
@@ -110,7 +124,7 @@ class DeploymentListed(Conflict):
 
     code = "deployment_listed"
     message = (
-        "Version {version} is what the listing {listing!r} runs. Add another version to it, or take it down."
+        "The listing {listing!r} runs version {version}. Add another version to the listing, or withdraw it."
     )
     version: int | None = field(in_body=False)
     listing: str
@@ -127,4 +141,4 @@ class BadPullLink(Missing):
     """The URL is invalid or has expired, or its version was deleted."""
 
     code = "bad_pull_link"
-    message = "This URL is not valid, or has expired. Ask for a new one."
+    message = "This URL is not valid, or has expired. Request a new one."

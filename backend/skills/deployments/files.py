@@ -1,4 +1,4 @@
-"""Single files of a version, as they were pushed, and the prompts of its agents."""
+"""Read single files of a version, and the prompts of its agents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PromptRead(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     path: str
-    """Of the file in its bundle: what `files` of a run of the working copy names to change it."""
+    """Path in the bundle, by which `files` of a draft run replaces the prompt."""
     text: str
 
 
@@ -34,11 +34,11 @@ async def read(
     skillpack: str | None = None,
     storage: Storage,
 ) -> bytes:
-    """The content of one file of a version.
+    """Return the content of one file of a version.
 
     Raises:
         DeploymentNotFound: there is no such version.
-        DeploymentFileNotFound: its bundle has no such file.
+        DeploymentFileNotFound: its bundle does not have the file.
     """
     deployment = await service.get(session, principal, ref, skillpack=skillpack)
     bundle = await storage.get_bundle(deployment.sha256)
@@ -57,17 +57,17 @@ async def read_prompt(
     version: int | None,
     storage: Storage,
 ) -> PromptRead:
-    """The prompt of a skill in a version; in the active one where none is named.
+    """Return the prompt of a skill in a version, by default in the active one.
 
     Raises:
-        SkillNotFound, DeploymentNotFound, NothingActive: there is none such.
-        Invalid: the skill is a function, which has no prompt.
+        SkillNotFound, DeploymentNotFound, NothingActive: it does not exist.
+        Invalid: the skill is a function, which does not have a prompt.
     """
     principal.require(Role.VIEWER, "deployments:read")
     found = await service.get_skill(session, principal, skill, skillpack=skillpack, version=version)
     if not found.skill.is_agentic:
-        sentence = f"The skill {skill!r} is a function: it has no prompt. Change its code in the editor."
-        raise Invalid(sentence, [Problem("skill", sentence)])
+        message = f"The skill {skill!r} is a function and has no prompt. Edit its code instead."
+        raise Invalid(message, [Problem("skill", message)])
     assert found.sha256 is not None  # noqa: S101 - every skill of a version has a bundle
     bundle = await storage.get_bundle(found.sha256)
     path = "/".join(part for part in (found.skill.path, found.skill.file) if part)

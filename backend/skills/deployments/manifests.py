@@ -1,4 +1,4 @@
-"""Parsed manifests of this process. A deployment never changes, so a manifest is parsed once."""
+"""Cache the parsed manifests of this process. A deployment never changes, so a manifest is parsed once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_KEPT: Final = 256
 
 
 class Known(NamedTuple):
-    """What never changes of a deployment."""
+    """The immutable parts of a deployment."""
 
     manifest: Manifest
     sha256: str
@@ -28,7 +28,10 @@ _known: OrderedDict[UUID, Known] = OrderedDict()
 
 
 async def of(session: AnySession, ids: Collection[UUID]) -> dict[UUID, Known]:
-    """The manifests of deployments that the caller has found to be its own; asks only for new ones."""
+    """Return the manifests of deployments that the caller may read.
+
+    Only those that are not cached are loaded.
+    """
     found = {deployment_id: _known[deployment_id] for deployment_id in ids if deployment_id in _known}
     missing = set(ids) - found.keys()
     if missing:

@@ -1,4 +1,4 @@
-"""Addresses that open the bundle of one version, for a while, without a key."""
+"""Create and verify temporary URLs that download the bundle of one version without an API key."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ ROUTE: Final = "/bundles"
 _PURPOSE: Final = "bundle-pull-v1"
 _HEAD: Final = struct.Struct("!16s16sQ")
 _MAC_BYTES: Final = 32
-_CHARACTERS: Final = 96  # head and signature as base64
+_CHARACTERS: Final = 96  # header and signature as base64
 
 
 class Pulled(NamedTuple):
-    """What a genuine address opens."""
+    """The content of a valid URL."""
 
     project_id: UUID
     deployment_id: UUID
 
 
 def pull_link(vault: Vault, base_url: str, pulled: Pulled, *, ttl_s: int) -> str:
-    """An address at `base_url` that gives the bundle for `ttl_s` seconds from now."""
+    """Return a URL below `base_url` that returns the bundle for `ttl_s` seconds."""
     head = _HEAD.pack(pulled.project_id.bytes, pulled.deployment_id.bytes, int(time.time()) + ttl_s)
     token = base64.urlsafe_b64encode(head + vault.mac(_PURPOSE, head)).decode()
     return f"{base_url}{ROUTE}/{token}"
 
 
 def verify(vault: Vault, token: str) -> Pulled:
-    """What the address opens, if this instance made it and its time is not over.
+    """Return what the URL refers to, if this instance created it and it has not expired.
 
     Raises:
-        BadPullLink: it did not, or it is.
+        BadPullLink: it is not a URL of this instance, or has expired.
     """
     try:
         signed = base64.urlsafe_b64decode(token) if len(token) == _CHARACTERS and token.isascii() else b""

@@ -1,4 +1,4 @@
-"""What changed between two versions of the skills, and which changes break who calls them."""
+"""Compare the skills of two versions, and find changes that break callers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
 
 def between(base: Manifest, head: Manifest) -> list[Change]:
-    """Every difference that a caller or an author would want to know of, skill by skill."""
+    """Return the differences between the skills that are relevant to callers or authors."""
     names = sorted({skill.name for skill in (*base.skills, *head.skills)})
     return [change for name in names for change in _of_skill(name, base.find(name), head.find(name))]
 
@@ -60,7 +60,7 @@ def _of_skill(name: str, base: Skill | None, head: Skill | None) -> Iterator[Cha
     if base is None:
         yield Change(name, name, "The skill is new.", is_breaking=False)
     elif head is None:
-        yield Change(name, name, "The skill is gone.", is_breaking=base.is_submittable)
+        yield Change(name, name, "The skill was removed.", is_breaking=base.is_submittable)
     else:
         yield from _Comparison(name, "input", base, head).changes()
         yield from _Comparison(name, "output", base, head).changes()
@@ -70,9 +70,10 @@ def _of_skill(name: str, base: Skill | None, head: Skill | None) -> Iterator[Cha
 
 
 class _Comparison:
-    """One schema of one skill, before and after.
+    """Compares one schema of one skill in two versions.
 
-    An input breaks callers when less is taken than before; an output when something else is given than before.
+    A change of an input breaks callers if fewer values are accepted; a change of an output if other values
+    are returned.
     """
 
     def __init__(self, skill: str, side: Side, base: Skill, head: Skill) -> None:
@@ -91,7 +92,7 @@ class _Comparison:
         before, after = _properties(base), _properties(head)
         for name in before.keys() - after.keys():
             is_open = self._side == "input" and head.get("additionalProperties") not in (None, False)
-            yield self._change(f"{place}.{name}", f"{name!r} is gone.", is_breaking=not is_open)
+            yield self._change(f"{place}.{name}", f"{name!r} was removed.", is_breaking=not is_open)
         for name in after.keys() - before.keys():
             needed = self._side == "input" and self._is_needed(head, name)
             how = "new and required" if needed else "new"
@@ -106,7 +107,7 @@ class _Comparison:
             return
         word = "required" if is_now else "optional"
         is_breaking = is_now if self._side == "input" else not is_now
-        yield self._change(f"{place}.{name}", f"{name!r} is {word} now.", is_breaking=is_breaking)
+        yield self._change(f"{place}.{name}", f"{name!r} is now {word}.", is_breaking=is_breaking)
 
     def _is_needed(self, schema: Schema, name: str) -> bool:
         required = schema.get("required")
@@ -132,7 +133,7 @@ class _Comparison:
             return
         narrower = bool(was - is_now) or (bool(is_now) and not was)
         wider = bool(is_now - was) or (bool(was) and not is_now)
-        message = f"The type was {_named(was)} and is {_named(is_now)}."
+        message = f"The type changed from {_named(was)} to {_named(is_now)}."
         yield self._change(place, message, is_breaking=narrower if self._side == "input" else wider)
 
     def _choices(self, before: Schema, after: Schema, place: str) -> Iterator[Change]:
@@ -142,7 +143,7 @@ class _Comparison:
         gone = [value for value in was if value not in is_now] if was and is_now else []
         added = [value for value in is_now if value not in was] if was and is_now else []
         narrower, wider = bool(gone) or not was, bool(added) or not is_now
-        said = [f"{_listed(gone)} gone" if gone else "", f"{_listed(added)} new" if added else ""]
+        said = [f"{_listed(gone)} removed" if gone else "", f"{_listed(added)} added" if added else ""]
         message = "; ".join(part for part in said if part) or (
             "any value" if not is_now else "only some values"
         )
@@ -158,7 +159,7 @@ class _Comparison:
             is_tighter = was is None or (
                 is_now is not None and (is_now > was if keyword in _LOWER_BOUNDS else is_now < was)
             )
-            message = f"{keyword!r} was {shown(was)} and is {shown(is_now)}."
+            message = f"{keyword!r} changed from {shown(was)} to {shown(is_now)}."
             yield self._change(place, message, is_breaking=is_tighter)
         if self._side == "input" and before.get("pattern") != after.get("pattern"):
             yield self._change(place, "'pattern' changed.", is_breaking=after.get("pattern") is not None)
@@ -176,7 +177,10 @@ def _properties(schema: Schema) -> Schema:
 
 
 def _types(schema: Schema) -> frozenset[str]:
-    """The kinds of value that callers see: all files are alike, a text is a string, an integer fits a number."""
+    """Return the kinds of value that callers see.
+
+    All files are one kind, a text is a string, an integer is a number.
+    """
     kinds = schema.get("type")
     names = kinds if isinstance(kinds, list) else [kinds] if kinds else []
     same = {"text": "string", "color": "string", **dict.fromkeys(FILE_TYPES, "file")}

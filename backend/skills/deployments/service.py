@@ -29,17 +29,17 @@ class ActiveSkill(NamedTuple):
 
     @property
     def full_name(self) -> str:
-        """What it is called by in the project: `resize`, or `images/resize` of another skillpack than the default."""
+        """Its name in the project: `resize`, or `images/resize` if its skillpack is not the default one."""
         return full_name(self.skill.name, self.skillpack.slug, is_default=self.skillpack.is_default)
 
 
 async def list_(
     session: AsyncSession, principal: Principal, *, skillpack: str | None = None, limit: int = MAX_LISTED
 ) -> list[Deployment]:
-    """The versions of a skillpack, newest first; without one of the default.
+    """Return the versions of a skillpack, by default of the default one, newest first.
 
     Raises:
-        SkillpackNotFound: the project has no such skillpack.
+        SkillpackNotFound: the skillpack does not exist.
     """
     principal.require(Role.VIEWER, "deployments:read")
     pack = await skillpacks.get(session, principal, skillpack)
@@ -54,11 +54,11 @@ async def list_(
 async def get(
     session: AsyncSession, principal: Principal, ref: str, *, skillpack: str | None = None
 ) -> Deployment:
-    """The deployment of that id, or of that version number in the skillpack (without one: the default).
+    """Return the deployment of an ID, or of a version number in a skillpack, by default in the default one.
 
     Raises:
-        DeploymentNotFound: there is none such.
-        SkillpackNotFound: the project has no such skillpack.
+        DeploymentNotFound: it does not exist.
+        SkillpackNotFound: the skillpack does not exist.
     """
     principal.require(Role.VIEWER, "deployments:read")
     its_id = skillpacks.as_id(ref)
@@ -79,13 +79,16 @@ async def get(
 async def record_revealed(
     session: AsyncSession, principal: Principal, action: str, deployment: Deployment, **facts: object
 ) -> None:
-    """Write down that the principal got the bundle, or an address that opens it."""
+    """Record in the audit log that the principal received the bundle, or a URL of it."""
     target = f"v{deployment.version}" if deployment.version else "draft"
     await audit.record(session, principal, action, target, deployment_id=str(deployment.id), **facts)
 
 
 async def active_skills(session: AsyncSession, principal: Principal) -> list[ActiveSkill]:
-    """Every skill that a job can name now: of the default skillpack first, each in the order of names."""
+    """Return every skill that a job can name now.
+
+    Those of the default skillpack come first; each skillpack is sorted by name.
+    """
     principal.require(Role.VIEWER, "skills:read")
     query = visible(Skillpack, principal).join(
         Deployment, col(Deployment.id) == col(Skillpack.active_deployment_id)
@@ -110,10 +113,10 @@ async def get_skill(
     skillpack: str | None = None,
     version: int | None = None,
 ) -> ResolvedSkill:
-    """One skill with its schemas, as a job would get it.
+    """Return one skill with its schemas, as a new job would use it.
 
     Raises:
-        SkillNotFound: there is none such.
+        SkillNotFound: it does not exist.
     """
     principal.require(Role.VIEWER, "skills:read")
     return await resolve_skill(session, principal, skill=name, skillpack=skillpack, version=version)

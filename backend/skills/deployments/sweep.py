@@ -1,4 +1,4 @@
-"""Drafts end after seven days, and bytes that no living deployment uses go."""
+"""Delete drafts after seven days, and bundles that no deployment uses any more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from backend.storage import Storage
 
 DRAFTS_KEPT: Final = timedelta(days=7)
-LOOK_BACK: Final = timedelta(days=2)  # a deletion is looked at again for so long; removing twice does no harm
+LOOK_BACK: Final = timedelta(days=2)  # deletions are checked again for two days; this has no effect
 
 _OLD_DRAFTS: Final = text("""
 update deployments d set deleted_at = now()
@@ -32,16 +32,16 @@ select exists (
 
 
 class Swept(NamedTuple):
-    """What a sweep did."""
+    """The result of a sweep."""
 
     drafts: int
     bundles: int
 
 
 async def sweep(session: AsyncSession, storage: Storage) -> Swept:
-    """End old drafts; remove the bytes of what was deleted, unless something still uses the same bytes.
+    """Delete old drafts, and the bundles of deleted deployments that no other deployment uses.
 
-    A push of the same bytes waits on, or skips, the same lock: it never ends up with a row and no bundle.
+    A push of the same bundle uses the same lock, so that it never stores a row without a bundle.
     """
     drafts = await session.execute(_OLD_DRAFTS, {"kept": DRAFTS_KEPT})
     removed = 0
@@ -53,9 +53,9 @@ async def sweep(session: AsyncSession, storage: Storage) -> Swept:
 async def remove_unless_used(
     session: AsyncSession, storage: Storage, sha256: str, *, leaving: UUID | None = None
 ) -> bool | None:
-    """Remove a bundle's bytes unless a project, other than the one that is leaving, uses them.
+    """Remove a bundle unless another project than the one that is being deleted uses it.
 
-    Says whether they went, or nothing when somebody stores a reference to them this moment.
+    Return whether it was removed; None if a reference to it is being stored at the same time.
     """
     if not await session.scalar(_TAKE_BUNDLE, {"key": bundle_key(sha256)}):
         return None
@@ -66,5 +66,8 @@ async def remove_unless_used(
 
 
 def bundle_key(sha256: str) -> int:
-    """The advisory lock of a bundle's bytes: shared by who stores a reference, exclusive for who removes them."""
+    """Return the key of the advisory lock of a bundle.
+
+    The lock is shared to store a reference to the bundle, and exclusive to remove it.
+    """
     return int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)

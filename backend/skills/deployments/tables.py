@@ -15,7 +15,10 @@ from backend.core.db.engine import Timestamp
 
 
 class Deployment(SQLModel, table=True):
-    """An immutable bundle with its parsed manifest. A `draft` has no version and is swept after seven days."""
+    """An immutable bundle with its parsed manifest.
+
+    A `draft` has no version and is deleted after seven days.
+    """
 
     __tablename__: ClassVar[str] = "deployments"
     __table_args__ = (
@@ -32,7 +35,7 @@ class Deployment(SQLModel, table=True):
     kind: str = "version"
     version: int | None = None
     sha256: str = Field(max_length=64)
-    """Of the zip; also its address in the storage."""
+    """SHA-256 of the ZIP, which is also its key in the storage."""
     size_bytes: int = Field(sa_type=BigInteger)
     manifest: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
     """`backend.skills.manifest.types.Manifest` as JSON."""
@@ -45,4 +48,5 @@ class Deployment(SQLModel, table=True):
     )
     """State of the eval gates of its skills, once its activation was requested: `evals.gates.GateRead`."""
     deleted_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    """Deleted versions keep their row, so that jobs still name them; the bundle goes when nothing uses it."""
+    """Deleted versions keep their row, since jobs refer to it; the bundle is removed when no deployment uses
+    it."""

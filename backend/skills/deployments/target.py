@@ -1,4 +1,7 @@
-"""The skillpack that a push goes to: the one of the request, else the one that puras.yaml names, else the default."""
+"""Find the skillpack of a push.
+
+The one of the request, else the one that puras.yaml names, else the default.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ async def lock_target(
 ) -> Skillpack:
     """Lock the skillpack of a push until the transaction ends; the one of puras.yaml is created if there is none.
 
-    An ID of puras.yaml counts if it is one of this project: a bundle may come from another instance.
+    An ID in puras.yaml is ignored unless it belongs to this project: a bundle may come from another instance.
 
     Raises:
         SkillpackNotFound: The request names a skillpack that the project does not have.
@@ -43,5 +46,5 @@ async def lock_target(
         name = read.manifest.title or binding.slug
         await skillpacks.create(session, principal, name=name, slug=binding.slug, quotas=quotas)
     except SkillpackSlugTaken:
-        pass  # another push has created it meanwhile
+        pass  # another push has created it in the meantime
     return await skillpacks.lock(session, principal, binding.slug)

@@ -1,4 +1,4 @@
-"""Bundles as folders on this machine, each unpacked once and shared by every job of it."""
+"""Unpack bundles into folders on this host, once per bundle, shared by all of its jobs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from backend.storage import Storage
 from backend.storage.cache_dir import STAMP_S, touch
 from backend.storage.removal import remove
 
-STALE_S: Final = 3_600.0  # no unpacking takes an hour: what is older was left by a killed process
-PASSAGE: Final = (
-    0o711  # users of jobs pass through to the bundle they are told; nobody is told what others there are
-)
+STALE_S: Final = 3_600.0  # unpacking takes less than an hour: an older folder was left by a killed process
+PASSAGE: Final = 0o711  # jobs can open the bundle whose path they know, but cannot list other bundles
 
 _PREFIX: Final = ".unpacking-"
 _EMPTY: Final = "none"
@@ -28,10 +26,10 @@ _under_way: dict[tuple[asyncio.AbstractEventLoop, Path], asyncio.Task[None]] = {
 
 
 async def ensure_unpacked(storage: Storage, cache_dir: Path, sha256: str) -> Path:
-    """The folder of the bundle: complete, the same for every process, readable by everyone.
+    """Return the folder of the bundle: complete, the same for every process, readable by every user.
 
     Raises:
-        BundleMissing: the storage does not have it.
+        BundleMissing: it is not in the storage.
         BundleDamaged: its bytes changed.
     """
     target = cache_dir / sha256
@@ -47,7 +45,7 @@ async def ensure_unpacked(storage: Storage, cache_dir: Path, sha256: str) -> Pat
 
 
 def ensure_empty(cache_dir: Path) -> Path:
-    """The folder that stands for the bundle of jobs without one."""
+    """Return the empty folder that jobs without a bundle use."""
     target = cache_dir / _EMPTY
     target.mkdir(mode=0o755, parents=True, exist_ok=True)
     with suppress(PermissionError):
@@ -57,7 +55,7 @@ def ensure_empty(cache_dir: Path) -> Path:
 
 
 def _note_use(target: Path) -> None:
-    """Keep it from being thrown away before whoever asked for it holds it."""
+    """Prevent the removal of the folder before the caller has locked it."""
     now = time.monotonic()
     if now - _noted.get(target, -STAMP_S) >= STAMP_S:
         _noted[target] = now
@@ -72,7 +70,7 @@ async def _fetch(storage: Storage, target: Path) -> None:
 
 
 def _unpack_into_place(data: bytes, target: Path) -> None:
-    """Unpack beside the target and rename: another process sees all of it or nothing."""
+    """Unpack into a temporary folder and rename it, so that other processes see a complete folder or none."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with suppress(PermissionError):  # of another user's
         target.parent.chmod(PASSAGE)
@@ -84,14 +82,17 @@ def _unpack_into_place(data: bytes, target: Path) -> None:
         _flush(draft)
         draft.rename(target)
     except OSError:
-        if not target.is_dir():  # else another process was first, and the content is the same
+        if not target.is_dir():  # otherwise another process was first, and the content is the same
             raise
     finally:
         remove(draft)
 
 
 def _flush(folder: Path) -> None:
-    """Without this a power cut can leave the renamed folder with empty files in it, for good."""
+    """Write the files to the disk.
+
+    After a power failure, the renamed folder could contain empty files permanently.
+    """
     for path in folder.rglob("*"):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -1,1 +1,4 @@
-"""Rails: guards of a skill on what goes in, comes out, or passes a tool. What they cannot judge does not pass."""
+"""Apply the guardrails of a skill to inputs, outputs and tool calls.
+
+A value that cannot be evaluated is blocked.
+"""

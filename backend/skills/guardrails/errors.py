@@ -19,11 +19,11 @@ class RailBlocked(Invalid):
     code = "rail_blocked"
 
     def __init__(self, rail: Rail, where: str) -> None:
-        sentence = message_of(rail, where)
-        super().__init__(sentence, [Problem("inputs", sentence)], rail=rail.name, where=where)
+        message = message_of(rail, where)
+        super().__init__(message, [Problem("inputs", message)], rail=rail.name, where=where)
 
 
 def message_of(rail: Rail, where: str) -> str:
-    """The rail's own words, or ours; neither says what was found."""
+    """Return the message of the guardrail, or a default one; neither contains what was found."""
     why = f": {rail.message}" if rail.message else ". Leave out what it guards against."
-    return f"{_WORDS[where]} did not pass the rail {rail.name!r} of the skill{why}"
+    return f"{_WORDS[where]} did not pass the guardrail {rail.name!r} of the skill{why}"

@@ -1,6 +1,6 @@
-"""The judgement of a skill's rails over one value, without what has to run in a sandbox.
+"""Evaluate a skill's guardrails for one value, except those that run in a sandbox.
 
-A rail that breaks, or is given more than it can judge, blocks: nothing passes that was not judged.
+A guardrail that fails, or gets a value that is too large, blocks it: only evaluated values pass.
 """
 
 from __future__ import annotations
@@ -18,44 +18,47 @@ from backend.skills.manifest.types import Rail, RailAction, RailPoint
 log = logs.get(__name__)
 
 SMALL_CHARACTERS: Final = 4_000
-"""A value that is written in so few is judged at once; larger ones in a thread of their own."""
+"""Values of up to this many characters are evaluated immediately; larger ones in a thread."""
 
 
 _JUDGES: Final = ThreadPoolExecutor(2, thread_name_prefix="rails")
-"""Few, so that whoever sends much to be judged holds up others who do, and nobody else."""
+"""Few threads, so that large values delay only other large values."""
 
 
 class Decided(NamedTuple):
-    """What one rail decided; it did so because it found something, or could not judge."""
+    """The decision of one guardrail, since it found something or could not evaluate the value."""
 
     rail: Rail
     action: RailAction
     matched: Matched
     failed: str = ""
-    """Why it could not judge: `broken`, `timeout` or `too_large`."""
+    """The reason why it could not evaluate the value: `broken`, `timeout` or `too_large`."""
 
 
 @dataclass(slots=True)
 class Judgement:
-    """What all rails of one place decided about a value."""
+    """The decisions of all guardrails of one point about a value."""
 
     value: Any
-    """Without what was redacted."""
+    """The value after redaction."""
     decided: list[Decided] = field(default_factory=list)
 
     @property
     def blocked(self) -> Decided | None:
-        """The first decision that lets it not pass."""
+        """The first decision that blocks the value."""
         return next((one for one in self.decided if one.action == "block"), None)
 
     @property
     def asks(self) -> list[Decided]:
-        """Decisions that a person has to agree to."""
+        """Decisions that require an approval."""
         return [one for one in self.decided if one.action == "approve"]
 
 
 def rails_at(rails: Iterable[Rail], where: RailPoint, tool: str | None = None) -> list[Rail]:
-    """The rails of a place: those that redact first, so that the others see what is left."""
+    """Return the guardrails of a point.
+
+    Those that redact come first, so that the others get the redacted value.
+    """
     there = [
         rail for rail in rails if where in rail.on and (not rail.tools or tool is None or tool in rail.tools)
     ]
@@ -63,7 +66,7 @@ def rails_at(rails: Iterable[Rail], where: RailPoint, tool: str | None = None) -
 
 
 async def judge(rails: Sequence[Rail], value: Any) -> Judgement:
-    """What the rails decide, but for those whose check is a function."""
+    """Return the decisions of the guardrails, except those whose check is a function."""
     plain = [rail for rail in rails if rail.entrypoint is None]
     if not plain:
         return Judgement(value)
@@ -73,7 +76,7 @@ async def judge(rails: Sequence[Rail], value: Any) -> Judgement:
 
 
 def judged(rails: Sequence[Rail], value: Any) -> Judgement:
-    """The same, at once."""
+    """Evaluate the guardrails immediately, in the current thread."""
     judgement = Judgement(value)
     for rail in rails:
         decided, left = _decided(rail, judgement.value)
@@ -85,21 +88,24 @@ def judged(rails: Sequence[Rail], value: Any) -> Judgement:
 
 
 def _decided(rail: Rail, value: Any) -> tuple[Decided | None, Any]:
-    """What the rail decides, and what it leaves of the value."""
-    if rail.criteria is not None:  # of an older manifest: nothing here judges by a model
+    """Return the decision of one guardrail, and the value after redaction."""
+    if rail.criteria is not None:  # of an older manifest: no guardrail is evaluated by a model
         return Decided(rail, "block", {}, "broken"), value
     try:
         examined = matcher_of(rail).examine(value)
     except CannotJudgeError:
         return Decided(rail, "block", {}, "too_large"), value
     except Exception as error:  # noqa: BLE001 - fail closed, whatever it is
-        log.warning("a rail broke, and blocks", rail=rail.name, error=type(error).__name__)
+        log.warning("guardrail failed and blocks the value", rail=rail.name, error=type(error).__name__)
         return Decided(rail, "block", {}, "broken"), value
     return (Decided(rail, rail.action, examined.matched) if examined.matched else None), examined.value
 
 
 def without(rails: Iterable[Rail], value: Any) -> Any:
-    """The value without what any of these rails finds, whatever they do; nothing of it when one cannot tell."""
+    """Return the value without anything that these guardrails find, whatever their action.
+
+    Return nothing if one of them fails.
+    """
     for rail in rails:
         try:
             value = matcher_of(rail).examine(value).value

@@ -1,6 +1,7 @@
-"""What one rail finds in a value: how much of which kind, and where; never what it was.
+"""Find what one guardrail matches in a value.
 
-A value is read text by text: every string, key and number by itself. Nothing is pieced together across them.
+The result contains the number of matches of each kind and their positions, not their text. Each string, key
+and number of a value is matched separately. A match cannot extend over several of them.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from backend.skills.schemas.validator import Validator
 
 HIDDEN: Final = "[redacted]"
 MAX_CHARACTERS: Final = 1_000_000
-"""Of all texts of a value together: more than that nobody judges."""
+"""Maximum of all texts of a value together: longer ones are not evaluated."""
 MAX_CPU_S: Final = 3.0
-"""Of one rail over one value."""
+"""Maximum matches of one guardrail in one value."""
 _LOOK_EVERY: Final = 256
 MAX_DEPTH: Final = 200
 
 Find = Callable[[str], Iterator[tuple[int, int]]]
 Matched = dict[str, int]
-"""How often each kind was found."""
+"""The number of matches by kind."""
 
 
 class CannotJudgeError(Exception):
-    """The value is too large or too deep to be judged."""
+    """The value is too large or too deeply nested to be evaluated."""
 
 
 class _Span(NamedTuple):
@@ -43,14 +44,14 @@ class _Span(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """What a rail found in a value, and the value without it."""
+    """The matches of a guardrail in a value, and the value without them."""
 
     matched: Matched
     value: Any
 
 
 class _Clock:
-    """The time that a judgement takes of its own thread, however busy the machine is."""
+    """Limits the CPU time of an evaluation in its thread, regardless of the load of the host."""
 
     def __init__(self) -> None:
         self._ends = time.thread_time() + MAX_CPU_S
@@ -61,7 +62,7 @@ class _Clock:
 
 
 class Matcher:
-    """Finds what one rail is about."""
+    """Finds the matches of one guardrail."""
 
     def __init__(self, rail: Rail) -> None:
         self._finders: list[tuple[str, Find]] = []
@@ -74,7 +75,7 @@ class Matcher:
         self._validator = None if rail.fits is None else Validator(to_json_schema(rail.fits))
 
     def examine(self, value: Any) -> Examined:
-        """What is found in the value, and what is left of it.
+        """Return the matches in the value, and the value without them.
 
         Raises:
             CannotJudgeError: it is too large or too deep, or takes too long.
@@ -118,7 +119,10 @@ class Matcher:
         return "".join([*parts, text[at:]]) if parts else text
 
     def _spans(self, text: str, clock: _Clock) -> Iterator[_Span]:
-        """What is found in a text, from left to right; what several readings show is one."""
+        """Return the matches in a text, from left to right.
+
+        Overlapping matches of several readings count once.
+        """
         found: set[_Span] = set()
         for reading in readings(text):
             for kind, find in self._finders:
@@ -137,12 +141,12 @@ class Matcher:
 
 @lru_cache(maxsize=512)
 def matcher_of(rail: Rail) -> Matcher:
-    """The rail, ready to find."""
+    """Return the compiled matcher of a guardrail."""
     return Matcher(rail)
 
 
 def _measure(value: Any) -> None:
-    """Refuse what would take too long, before it does."""
+    """Reject a value that is too large or too deeply nested, before it is matched."""
     left, waiting = MAX_CHARACTERS, [(value, 0)]
     while waiting:
         inner, depth = waiting.pop()
@@ -161,7 +165,7 @@ def _measure(value: Any) -> None:
 
 def _number(value: float) -> str:
     if isinstance(value, int) and value.bit_length() > 10_000:
-        return ""  # Python refuses to write huge ones; a schema keeps them out
+        return ""  # Python cannot format huge integers; a schema rejects them
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 

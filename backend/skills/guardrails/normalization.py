@@ -1,6 +1,6 @@
-"""A text as those read it who see through disguises: other alphabets, what is invisible, and common encodings.
+"""Normalize text before it is matched: other alphabets, invisible characters, and common encodings.
 
-Each reading knows where in the text its parts stand. What is encoded in a way that is not listed here is not seen.
+Each reading records the positions of its parts in the original text. Other encodings are not recognized.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Final
 from urllib.parse import unquote
 
 MAX_RUNS: Final = 500
-"""Encoded pieces of one text that are looked into."""
+"""Maximum encoded parts of one text that are decoded."""
 DEPTH: Final = 2
-"""Encodings inside of each other."""
+"""Maximum nesting of encodings."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[ :]?){8,}")
 _ESCAPE: Final = re.compile(r"\\+u(?:\{([0-9a-fA-F]{1,6})\}|([0-9a-fA-F]{4}))|\\+x([0-9a-fA-F]{2})")
@@ -41,18 +41,19 @@ _LOOKALIKES: Final = {
 
 @dataclass(slots=True)
 class Reading:
-    """One way to read a text."""
+    """One normalized form of a text."""
 
     text: str
     source: str | None = None
-    """The text whose characters became these; None: they stand in `span` as a whole, or the text is as it was."""
+    """The text of which these are the normalized characters; None: all of them are at `span`, or the text is
+    unchanged."""
     span: tuple[int, int] | None = None
     table: Mapping[int, str] = field(default_factory=lambda: _PLAIN)
-    """By which the characters of `source` became these."""
+    """The normalization from the characters of `source` to these."""
     _places: list[int] = field(default_factory=list)
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        """Where a part of the reading stands in the text itself."""
+        """Return the position of a part of the reading in the original text."""
         if self.span is not None:
             return self.span
         if self.source is None:
@@ -79,12 +80,15 @@ _WITHOUT_TAGS: Final[_Plain] = _Plain(has_tags=False)
 
 
 def _tables(text: str) -> tuple[_Plain, ...]:
-    """Return how to read a text plainly: with tag characters as the ASCII that they copy, and without them."""
+    """Return the normalizations of a text.
+
+    One reads tag characters as the ASCII that they encode, the other removes them.
+    """
     return (_WITHOUT_TAGS, _PLAIN) if _TAG.search(text) else (_PLAIN,)
 
 
 def readings(text: str) -> Iterator[Reading]:
-    """The text as it is, in plain characters, and what is encoded in it."""
+    """Yield the text unchanged, in plain characters, and its decoded parts."""
     yield Reading(text)
     if not text.isascii():
         for table in _tables(text):
@@ -105,7 +109,7 @@ def _inner(text: str, depth: int) -> Iterator[str]:
 
 
 def _decoded(text: str) -> Iterator[tuple[tuple[int, int], str]]:
-    """What is encoded in a text, each with its place."""
+    """Yield the decoded parts of a text, each with its position."""
     whole = (0, len(text))
     for mark, decode in ((_PERCENT, unquote), (_ENTITY, html.unescape), (_ESCAPE, _unescaped)):
         if mark.search(text) is not None and (decoded := decode(text)) != text:
@@ -140,7 +144,7 @@ def _from_hex(run: str) -> str:
 
 
 def _printable(content: bytes) -> str:
-    """The text that bytes are; empty when they are none."""
+    """Return bytes decoded as text; empty if they are not text."""
     try:
         text = content.decode()
     except UnicodeDecodeError:

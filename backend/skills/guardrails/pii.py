@@ -1,4 +1,4 @@
-"""Personal data that has a recognizable form, in most cases with a check digit."""
+"""Find personal data with a recognizable form, in most cases with a check digit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _GROUPS: Final = re.compile(r"[0-9]+")
 
 
 def _matches(pattern: str, is_one: Callable[[str], bool] = lambda _: True) -> Find:
-    """What fits the pattern and passes the check."""
+    """Yield the matches of the pattern that pass the check."""
 
     def find(text: str) -> Iterator[Span]:
         for found in compiled(pattern).finditer(text):
@@ -45,13 +45,16 @@ def _is_phone(text: str) -> bool:
 
 
 def _luhn(digits: str) -> bool:
-    """Return whether the check digit of a card is right; `stdnum` takes 2.5 times as long, for each run of digits."""
+    """Return whether the check digit of a card is valid.
+
+    `stdnum` takes 2.5 times as long for each run of digits.
+    """
     turned = digits[::-1]
     return (sum(map(int, turned[::2])) + sum(_DOUBLED[one] for one in turned[1::2])) % 10 == 0
 
 
 def _cards(text: str) -> Iterator[Span]:
-    """Card numbers: in runs of digits and single separators, those groups that pass Luhn's check."""
+    """Yield card numbers: groups of digits with single separators that pass the Luhn check."""
     for run in compiled(r"[0-9](?:[ .\-]?[0-9]){12,40}").finditer(text):
         groups = [group.span() for group in _GROUPS.finditer(run.group())]
         at = 0
@@ -63,7 +66,7 @@ def _cards(text: str) -> Iterator[Span]:
 
 
 def _card_end(run: str, groups: list[Span], at: int) -> int | None:
-    """Behind which group a card ends that begins with this one; the longest, if any."""
+    """Return the index after the last group of the longest card number that starts here, if any."""
     digits, ends = "", None
     for end in range(at, len(groups)):
         digits += run[groups[end][0] : groups[end][1]]
@@ -146,7 +149,7 @@ def _is_steuer_id(text: str) -> bool:
 def _is_codice_fiscale(text: str) -> bool:
     from stdnum.it import codicefiscale
 
-    number = text.upper()  # a pattern that ignores case matches the Kelvin sign, too
+    number = text.upper()  # a case-insensitive pattern also matches the Kelvin sign
     return number.isascii() and codicefiscale.calc_check_digit(number[:15]) == number[15]
 
 
@@ -174,4 +177,4 @@ FINDERS: Final[dict[str, tuple[Find, ...]]] = {
         _matches(r"(?i)\b[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]\b", _is_codice_fiscale),
     ),
 }
-"""What finds each kind; a text is matched once by each, in time that grows with its length alone."""
+"""The matcher of each kind; each takes linear time."""

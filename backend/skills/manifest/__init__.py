@@ -1,1 +1,4 @@
-"""Read skill.yaml: what each key means, where in the file it is wrong, and the types that the rest of the code uses."""
+"""Read skill.yaml.
+
+The package defines its keys and the types that other code uses, and reports problems with their positions.
+"""

@@ -38,14 +38,16 @@ _PURAS_MEMORY: Final = MemoryUse(digest=True, identity=True)
 def check_agent(skill: SkillFile, section: Section) -> None:
     """Report contradictions between the keys of an agent."""
     if skill.model and skill.text_model and skill.model != skill.text_model:
-        message = "'model' and 'text_model' are the same key and differ here. Keep one."
+        message = (
+            "'model' and 'text_model' are two names of one key and have different values. Remove one of them."
+        )
         section.error("text_model", message)
     if (
         skill.routing
         and skill.routing.escalate_to
         and skill.routing.escalate_to == (skill.model or skill.text_model)
     ):
-        message = f"{skill.routing.escalate_to!r} is the skill's own model. Name a stronger one."
+        message = f"{skill.routing.escalate_to!r} is the skill's own model. Choose a stronger one."
         section.error(("routing", "escalate_to"), message)
     if section.reading.is_agentic:
         _check_allowed_tools(skill, section)
@@ -54,7 +56,7 @@ def check_agent(skill: SkillFile, section: Section) -> None:
 
 
 def check_routing(routing: Routing, section: Section) -> Routing:
-    """Give an empty list of reasons its default."""
+    """Replace an empty list of reasons by the default."""
     check_models(routing, section)
     return routing if routing.on else routing.model_copy(update={"on": Routing.model_fields["on"].default})
 
@@ -73,7 +75,9 @@ def check_models(part: Part, section: Section) -> None:
 def check_tool(tool: Tool, section: Section) -> Tool:
     """Report contradictions between the keys of a tool, and complete it."""
     if tool.name in BUILT_IN_TOOLS:
-        section.warn("name", f"{tool.name!r} is a built-in tool, which wins over this one. Rename it.")
+        section.warn(
+            "name", f"{tool.name!r} is the name of a built-in tool, which has priority. Rename this tool."
+        )
     if "builtin" in section.value:
         return tool.model_copy(update={"name": "python"})
     if "mcp" in section.value:
@@ -92,14 +96,14 @@ def ways_to_run_code(
 def readable_helpers(file: str, readers: Iterable[str]) -> str:
     """Return the warning about a confirmed Python tool in a bundle whose agents run code."""
     return (
-        f"An approval guards this tool, but {' and '.join(readers)} can read and run every file of the bundle other "
-        f"than {file!r}, such as the modules that it imports. Keep what takes effect in {file!r} itself, or let it "
-        "need a secret, or take the commands away with 'disable_bash: true'."
+        f"An approval guards this tool, but {' and '.join(readers)} can read and run every file of the "
+        f"bundle other than {file!r}, such as the modules that it imports. Put all code with effects into "
+        f"{file!r} itself, require a secret for it, or disable commands with 'disable_bash: true'."
     )
 
 
 def _warn_of_readers(section: Section, tools: Iterable[Tool], readers: tuple[str, ...]) -> None:
-    """What an approval does not guard, at the tools that need one."""
+    """Warn of ways around the approval of tools that need one."""
     for index, tool in enumerate(tools):
         if tool.confirm and tool.entrypoint and readers:
             file = tool.entrypoint.rpartition(":")[0]
@@ -114,10 +118,10 @@ def _warn_of_readers(section: Section, tools: Iterable[Tool], readers: tuple[str
 def _check_skill_tool(tool: Tool, section: Section) -> Tool:
     for key in ("entrypoint", "input_schema", "output_schema"):
         if section.raw(key) is not None:
-            section.error(key, f"A tool that is a skill takes {key!r} from that skill. Remove it here.")
+            section.error(key, f"A tool that is a skill gets {key!r} from that skill. Remove the key here.")
     wanted, folder = tool.skill or "", section.reading.folder
     if "/" in wanted:
-        section.error("skill", f"{shown(wanted)} has a '/'. Write the bare name of a skill of this bundle.")
+        section.error("skill", f"{shown(wanted)} has a '/'. Write only the name of a skill of this bundle.")
         return tool
     own = folder.parent or folder.name
     for name in (f"{own}/{wanted}", wanted):
@@ -141,8 +145,8 @@ def _check_allowed_tools(skill: SkillFile, section: Section) -> None:
 def _unknown_tool(name: str, known: Iterable[str]) -> str:
     if name in NOT_OFFERED:
         return (
-            f"{name!r} is a tool of Puras that this instance does not have; the agent runs without it. "
-            f"{NOT_OFFERED[name]} Remove it from the list if it is not needed."
+            f"{name!r} is a tool of Puras that is not available on this instance; the agent runs without "
+            f"it. {NOT_OFFERED[name]} Remove it from the list if it is not needed."
         )
     hint = suggestion(name, sorted(known)) or " Remove it, or declare it in 'tools'."
     return f"There is no tool {name!r}.{hint}"
@@ -156,19 +160,25 @@ def check_memory(memory: MemoryUse, section: Section) -> MemoryUse:
             hint = suggestion(name, known) or " Name a property of 'input_schema'."
             section.error(("keys", index), f"There is no input {name!r}.{hint}")
     if memory.keys and not memory.digest:
-        section.warn("keys", "'keys' are for the digest. Add 'digest: true', or remove them.")
+        section.warn("keys", "'keys' have an effect only with a digest. Add 'digest: true', or remove them.")
     return memory
 
 
 def memory_without_key(section: Section, reading: Reading, entrypoint: str) -> MemoryUse | None:
-    """Return what a skill without the key has: that of Puras if it names a tool of the memory, else nothing."""
+    """Return the default of a skill without the key.
+
+    It is that of Puras if the skill names a memory tool, else nothing.
+    """
     if section.value.get("memory") is not None:
         return None
     return _PURAS_MEMORY if _names_a_tool(section, reading, entrypoint) else None
 
 
 def _names_a_tool(section: Section, reading: Reading, entrypoint: str) -> bool:
-    """Whether its list of tools or its prompt names one: bundles that were made elsewhere need no key for it."""
+    """Return whether its list of tools or its prompt names a memory tool.
+
+    Bundles from other instances need no key for it.
+    """
     if not entrypoint.lower().endswith(".md"):
         return False
     allowed = section.value.get("allowed_tools")
@@ -177,4 +187,4 @@ def _names_a_tool(section: Section, reading: Reading, entrypoint: str) -> bool:
     try:
         return _MEMORY_TOOLS.search(reading.archive.read(reading.folder.inside(entrypoint))) is not None
     except (PurasError, KeyError):
-        return False  # that it is not there is told elsewhere
+        return False  # a missing file is reported elsewhere

@@ -1,4 +1,4 @@
-"""Plain Agent Skills: a folder with only a SKILL.md becomes a skill, its manifest derived."""
+"""Read plain Agent Skills: the manifest of a folder with only a SKILL.md is derived from that file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FRONT_MATTER: Final = re.compile(
 
 
 class FrontMatter(Part):
-    """The keys at the head of a SKILL.md; other keys are allowed and ignored."""
+    """The keys in the front matter of a SKILL.md; other keys are allowed and ignored."""
 
     name: Annotated[str | None, Key(most=64)] = None
     description: str
@@ -35,7 +35,7 @@ class FrontMatter(Part):
 
 
 def read_agent_skill(archive: Archive, folder: SkillFolder, findings: Findings) -> Skill | None:
-    """The derived skill of a folder with a SKILL.md; None when its front matter has to be mended."""
+    """Return the skill derived from a folder with a SKILL.md; None if its front matter has problems."""
     file = folder.inside(AGENT_SKILL_FILE)
     before = len(findings.errors)
     front = _front_matter(archive, file, findings)
@@ -44,10 +44,12 @@ def read_agent_skill(archive: Archive, folder: SkillFolder, findings: Findings) 
     name = folder.name or front.name or ""
     if not is_name(name):
         findings.error(
-            Problem(file, f"{shown(name)} is not a name for a skill. Write 'name: {as_name(name)}'.", 1)
+            Problem(file, f"{shown(name)} is not a valid name of a skill. Write 'name: {as_name(name)}'.", 1)
         )
     elif front.name and front.name != name:
-        findings.warn(Problem(file, f"The skill is called {name!r} like its folder, not {front.name!r}.", 1))
+        findings.warn(
+            Problem(file, f"The name of the skill is that of its folder, {name!r}, not {front.name!r}.", 1)
+        )
     if len(findings.errors) > before:
         return None
     return Skill(
@@ -73,8 +75,8 @@ def _front_matter(archive: Archive, file: str, findings: Findings) -> FrontMatte
         findings.error(
             Problem(
                 file,
-                "The file has no front matter. Begin it with '---', 'name: …', 'description: …', '---', "
-                "or add a skill.yaml beside it.",
+                "The file has no front matter. Start it with '---', 'name: …', 'description: …', '---', or "
+                "add a skill.yaml to the folder.",
                 1,
             )
         )
@@ -90,15 +92,15 @@ def _front_matter(archive: Archive, file: str, findings: Findings) -> FrontMatte
 def _fields(document: Document, findings: Findings) -> FrontMatter | None:
     value: Any = document.value if document.value is not None else {}
     if not isinstance(value, dict):
-        findings.error(document.problem((), "The front matter has to be a mapping of keys like 'name:'."))
+        findings.error(document.problem((), "The front matter must be a mapping of keys like 'name:'."))
         return None
     section = Section(document, findings, (), value)
     front = read_part(FrontMatter, section)
     if front.description and len(front.description) > MAX_DESCRIPTION:
         section.warn(
             "description",
-            f"The description has {len(front.description):,} characters; other hosts of Agent Skills take at most "
-            f"{MAX_DESCRIPTION:,}. Shorten it to what the skill does and when to use it.",
+            f"The description has {len(front.description):,} characters; other hosts of Agent Skills accept "
+            f"at most {MAX_DESCRIPTION:,}. Shorten it to what the skill does and when to use it.",
         )
     if front.allowed_tools is not None:
         section.warn("allowed-tools", "'allowed-tools' is not applied. Use 'allowed_tools' in a skill.yaml.")
@@ -109,8 +111,8 @@ def _input_schema() -> Schema:
     return {
         "type": "object",
         "properties": {
-            "prompt": {"type": "text", "description": "What the agent has to do."},
-            "files": {"type": "array", "items": {"type": "file"}, "description": "Files that it works on."},
+            "prompt": {"type": "text", "description": "The task of the agent."},
+            "files": {"type": "array", "items": {"type": "file"}, "description": "Files for the task."},
         },
         "required": ["prompt"],
     }
@@ -120,8 +122,12 @@ def _output_schema() -> Schema:
     return {
         "type": "object",
         "properties": {
-            "answer": {"type": "text", "description": "What the agent answers."},
-            "files": {"type": "array", "items": {"type": "file"}, "description": "Files that it made."},
+            "answer": {"type": "text", "description": "The response of the agent."},
+            "files": {
+                "type": "array",
+                "items": {"type": "file"},
+                "description": "Files that the agent created.",
+            },
         },
         "required": ["answer"],
     }

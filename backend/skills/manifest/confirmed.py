@@ -18,7 +18,7 @@ def dropped_by(version: Manifest, active: Manifest) -> Effects:
 
 
 def covers_server_tool(confirmed: Effects, section: Tool, tool: str) -> bool:
-    """Return whether a tool of an MCP server needs an approval though its own section does not say so.
+    """Return whether a tool of an MCP server needs an approval although its own section has no `confirm`.
 
     A section that names the tool in `allow` is more specific than one that confirms the whole server.
     """

@@ -1,6 +1,6 @@
-"""Name the effects that an agent can cause, so that those which need an approval can be united and compared.
+"""Name the effects that an agent can cause, so that those that need an approval can be combined and compared.
 
-An effect is a pair of a kind and a name: it is the same whichever way an agent causes it, and in whichever version.
+An effect is a pair of a kind and a name. It is the same in every version, and for every way to cause it.
 """
 
 from __future__ import annotations

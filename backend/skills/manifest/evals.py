@@ -19,7 +19,7 @@ from backend.skills.schemas.value_schemas import InputSchema
 MAX_DATASET_BYTES: Final = 16 << 20
 MAX_CASES: Final = 5_000
 GIVEN: Final = ("inputs", "output")
-"""What a check is called with, by name."""
+"""The arguments of a check, by name."""
 
 _FIELD: Final = re.compile(r"[^.\s\[\]]+(\[\d+\]|\.[^.\s\[\]]+)*\Z")
 
@@ -27,7 +27,7 @@ _FIELD: Final = re.compile(r"[^.\s\[\]]+(\[\d+\]|\.[^.\s\[\]]+)*\Z")
 def check_evals(evals: Evals, section: Section) -> Evals:
     """Report a gate without cases, and cases that cannot be used."""
     if evals.gate is not None and evals.dataset is None:
-        section.error("gate", "A gate needs cases to run. Add 'dataset'.")
+        section.error("gate", "A gate requires cases. Add 'dataset'.")
     path = _dataset(section, evals.dataset, section.reading) if evals.dataset else None
     return evals.model_copy(update={"dataset": path})
 
@@ -40,7 +40,7 @@ def check_grader(grader: Grader, section: Section) -> Grader:
             _check_call(section, grader.entrypoint.rpartition(":")[2], parameters)
     for score in grader.levels or ():
         if not _is_number(score):
-            message = "A level is a score and its text, like '1.0: complete and correct'."
+            message = "A level consists of a score and a text, like '1.0: complete and correct'."
             section.error(("levels", score), message)
     if grader.field and not _FIELD.match(grader.field):
         section.error("field", f"{shown(grader.field)} is not a path. Write it as 'items[0].name'.")
@@ -48,9 +48,9 @@ def check_grader(grader: Grader, section: Section) -> Grader:
 
 
 def _check_call(section: Section, function: str, parameters: Parameters) -> None:
-    """Report a check that the call `f(inputs=…, output=…)` would fail."""
+    """Report a check that cannot be called as `f(inputs=…, output=…)`."""
     flaws = [f"{name!r} is positional-only" for name in parameters.positional_only]
-    flaws += [f"it needs {name!r}, which is not given" for name in parameters.needed if name not in GIVEN]
+    flaws += [f"it requires {name!r}, which is not passed" for name in parameters.needed if name not in GIVEN]
     if not parameters.takes_any:
         flaws += [f"it has no parameter {name!r}" for name in GIVEN if name not in parameters.names]
     if flaws:
@@ -71,7 +71,9 @@ def _is_number(text: str) -> bool:
 
 def _dataset(section: Section, name: str, reading: Reading) -> str | None:
     if not name.endswith(".jsonl"):
-        section.error("dataset", f"{shown(name)} is not a dataset. Name a .jsonl file, one case per line.")
+        section.error(
+            "dataset", f"{shown(name)} is not a dataset. Name a .jsonl file with one case per line."
+        )
         return None
     path = reading.path(section, "dataset", name)
     if path is None:
@@ -104,7 +106,7 @@ def _case_problems(
         if findings.is_late:
             return [
                 *problems,
-                Problem(file, "Checking the cases takes too long. Simplify input_schema.", number),
+                Problem(file, "The validation of the cases takes too long. Simplify input_schema.", number),
             ]
         message = _case_problem(line, number, seen, inputs)
         if message:
@@ -112,7 +114,7 @@ def _case_problems(
     if cases > MAX_CASES:
         problems.append(Problem(file, f"The dataset has more than {MAX_CASES:,} cases. Split it."))
     if cases == 0:
-        problems.append(Problem(file, 'The dataset has no case. Add a line like {"inputs": {…}}.'))
+        problems.append(Problem(file, 'The dataset has no cases. Add a line like {"inputs": {…}}.'))
     return problems
 
 
@@ -127,11 +129,13 @@ def _case_problem(line: bytes, number: int, seen: dict[str, int], inputs: InputS
     name = case.get("id")
     if name is not None:
         if not isinstance(name, str):
-            return f'"id" has to be text, not {shown(name)}.'
+            return f'"id" must be text, not {shown(name)}.'
         if name in seen:
-            return f"The id {shown(name)} is in line {seen[name]} already. Ids are unique."
+            return f"The id {shown(name)} is already in line {seen[name]}. IDs must be unique."
         seen[name] = number
     problems = fits(inputs, values) if inputs else []
     return (
-        f"The case does not fit input_schema: {problems[0].path}: {problems[0].message}" if problems else None
+        f"The case is not valid for input_schema: {problems[0].path}: {problems[0].message}"
+        if problems
+        else None
     )

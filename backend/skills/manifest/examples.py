@@ -1,4 +1,4 @@
-"""Examples, defaults and the function's own parameters, held against the schemas."""
+"""Validate examples, defaults and the parameters of the function against the schemas."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
 def check_example(example: Example, section: Section) -> Example:
-    """Report inputs that are not valid for the skill, and warn of such outputs."""
+    """Report examples whose inputs are not valid for the skill, and warn of invalid outputs."""
     reading, number = section.reading, int(section.path[-1]) + 1
     if example.inputs is not None and reading.inputs is not None:
         for problem in fits(reading.inputs, example.inputs):
-            message = f"Example {number} does not fit input_schema: {problem.path}: {problem.message}"
+            message = f"Example {number} is not valid for input_schema: {problem.path}: {problem.message}"
             section.error(("inputs", *_steps(problem.path)), message)
     if example.outputs is not None and reading.output is not None:
         for problem in reading.output.check(example.outputs).problems:
-            message = f"Example {number} does not fit output_schema: {problem.path}: {problem.message}"
+            message = f"Example {number} is not valid for output_schema: {problem.path}: {problem.message}"
             section.warn(("outputs", *_steps(problem.path)), message)
     return example
 
 
 def check_defaults(section: Section, schema: Schema) -> None:
-    """Every `default:` of an input has to fit its own schema."""
+    """Report each `default:` of an input that is not valid for its own schema."""
     inputs = InputSchema(schema)
     filled = inputs.check({})
     names = filled.value.keys() if isinstance(filled.value, dict) else ()
@@ -39,7 +39,7 @@ def check_defaults(section: Section, schema: Schema) -> None:
         path = _steps(problem.path)
         if not path or path[0] in names:
             place = ("input_schema", "properties", *path[:1], "default")
-            section.error(place, f"The default does not fit: {problem.path}: {problem.message}")
+            section.error(place, f"The default is not valid: {problem.path}: {problem.message}")
 
 
 def check_call(section: Section, schema: Schema, parameters: Parameters) -> None:
@@ -51,12 +51,13 @@ def check_call(section: Section, schema: Schema, parameters: Parameters) -> None
     if parameters.positional_only:
         name = parameters.positional_only[0]
         section.warn(
-            "entrypoint", f"Inputs are given by name, and {name!r} is positional-only. Remove the '/'."
+            "entrypoint", f"Inputs are passed by name, but {name!r} is positional-only. Remove the '/'."
         )
     for name in parameters.needed:
         if name not in declared:
             section.warn(
-                "entrypoint", f"The function needs {name!r}, which input_schema does not declare. Declare it."
+                "entrypoint",
+                f"The function requires {name!r}, which input_schema does not declare. Declare it.",
             )
     if not parameters.takes_any:
         for name in sorted(declared - parameters.names):
@@ -67,11 +68,11 @@ def check_call(section: Section, schema: Schema, parameters: Parameters) -> None
 
 
 def fits(inputs: InputSchema, value: dict[str, Any]) -> list[Problem]:
-    """What is wrong with inputs that an author wrote down."""
+    """Return the problems of inputs in the bundle."""
     return inputs.check(value).problems
 
 
 def _steps(path: str) -> Path:
-    """`inputs.a[0].b` as `("a", 0, "b")`."""
+    """Return the parts of a path: `inputs.a[0].b` as `("a", 0, "b")`."""
     _, dot, rest = path.partition(".")
     return tuple(name or int(index) for name, index in _STEP.findall(dot + rest))

@@ -1,4 +1,4 @@
-"""The files that authors write: skill.yaml and puras.yaml as a whole."""
+"""Describe the files skill.yaml and puras.yaml as a whole."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Evals(Part):
-    """Graders, and the cases on which they judge."""
+    """Graders, and the cases whose runs they score."""
 
     noun = "'evals'"
 
     dataset: str | None = None
     """A `.jsonl` file in the folder of the skill, with one case per line."""
     graders: tuple[Grader, ...] = ()
-    """How outputs are judged."""
+    """Graders of the outputs."""
     mocks: dict[str, Any] = Field(default_factory=dict)
-    """Results of tools, by name, which are returned instead of calling them."""
+    """Results of tools by name, which are returned instead of calling the tools."""
     gate: Gate | None = None
     """Condition for the activation of a version."""
 
@@ -50,11 +50,11 @@ class _Row(Part):
     plural = "rows with 'dimension', 'competitor' and 'puras'"
 
     dimension: str
-    """What is compared."""
+    """The compared property."""
     competitor: str
-    """How others do it."""
+    """The property of the others."""
     puras: str
-    """How the skill does it."""
+    """The property of the skill."""
 
 
 class _Comparison(Part):
@@ -70,18 +70,18 @@ class _Question(Part):
     q: str
     """The question."""
     a: str
-    """Its answer."""
+    """The answer."""
 
 
 class Marketing(Part):
-    """What the public page of a skill shows; other keys are allowed and ignored."""
+    """Content of the public page of a skill; other keys are allowed and ignored."""
 
     keywords: tuple[str, ...] = ()
     """Search terms."""
     features: tuple[_Titled, ...] = ()
-    """What it can do."""
+    """Capabilities."""
     personas: tuple[_Titled, ...] = ()
-    """Who it is for."""
+    """Intended users."""
     comparison: _Comparison | None = None
     """A table that compares it with others."""
     faq: tuple[_Question, ...] = ()
@@ -106,7 +106,7 @@ class SkillFile(SkillKeys):
     text_model: Annotated[str | None, Key(catalog="models")] = None
     """The same as `model`."""
     marketing: _Marketing | None = None
-    """What the public page shows."""
+    """Content of the public page."""
     evals: Annotated[Evals | None, Key(read=_evals, list_of=Grader)] = None
     """Graders, or a dataset with graders."""
 
@@ -117,10 +117,10 @@ class PackFile(Part):
     title: Title | None = None
     """Label of the skillpack."""
     description: LooseText | None = None
-    """What the skillpack is for."""
+    """Purpose of the skillpack."""
     slug: Annotated[str | None, SLUG_RULE] = None
     """Name of the skillpack that a push updates."""
     skillpack_id: Annotated[str | None, ID_RULE] = None
     """ID of the skillpack, on the instance that the bundle was made for."""
     marketing: _Marketing | None = None
-    """What the public page shows."""
+    """Content of the public page."""

@@ -1,4 +1,4 @@
-"""Collect what is wrong in a bundle, so that all of it is reported together."""
+"""Collect the problems of a bundle, so that all of them are reported together."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 from backend.core.errors import Invalid, Problem
 
-MAX_PROBLEMS = 200  # enough for any author; a hostile bundle cannot make an endless answer
+MAX_PROBLEMS = 200  # enough for an author, and a limit for the response to a malicious bundle
 MAX_CHARACTERS = 1_000
-MAX_S = 30.0  # honest bundles take milliseconds
+MAX_S = 30.0  # ordinary bundles take milliseconds
 
 
 class BundleInvalid(Invalid):
@@ -33,7 +33,7 @@ class BundleInvalid(Invalid):
 
 @dataclass(slots=True)
 class Findings:
-    """Errors and warnings as they are found; reading goes on after each of them."""
+    """Collected errors and warnings; reading continues after each of them."""
 
     errors: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -41,19 +41,19 @@ class Findings:
 
     @property
     def is_late(self) -> bool:
-        """Whether reading has taken so long that it should end."""
+        """Return whether reading has exceeded its time limit."""
         return time.monotonic() > self._late_at
 
     def error(self, problem: Problem) -> None:
-        """Note something that must be mended, once."""
+        """Add an error, once."""
         _add(self.errors, problem)
 
     def warn(self, problem: Problem) -> None:
-        """Note something that works, and probably not as meant."""
+        """Add a warning about something that is valid but probably not intended."""
         _add(self.warnings, problem)
 
     def raise_if_wrong(self) -> None:
-        """Refuse the bundle when anything must be mended.
+        """Reject the bundle if there are errors.
 
         Raises:
             BundleInvalid: with all problems.

@@ -1,4 +1,4 @@
-"""Functions of bundles, found by reading their source; nothing of a bundle is ever executed."""
+"""Find the functions of bundles in their source code, without executing it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FUNCTION: Final = re.compile(r"(?P<file>[\w./-]+\.py):(?P<function>[A-Za-z_]\w*)
 
 
 class SourceUnreadableError(ValueError):
-    """The file is not Python that can be read; the text says why."""
+    """The file is not valid Python; the message says why."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason)
@@ -24,7 +24,7 @@ class SourceUnreadableError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """How a plain function can be called by name."""
+    """The parameters of a function, as far as they can be passed by name."""
 
     names: frozenset[str]
     needed: tuple[str, ...]
@@ -34,27 +34,27 @@ class Parameters:
 
     @property
     def takes_one_dict(self) -> bool:
-        """`run(inputs)`: the whole object is given as one argument."""
+        """`run(inputs)`: the whole object is passed as one argument."""
         return self.names == {"inputs"} and not self.takes_any
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a Python file defines at its top level."""
+    """The names that a Python file defines at its top level."""
 
     names: frozenset[str]
     parameters: dict[str, Parameters]
-    """Of plain functions; decorated ones may take anything."""
+    """Of functions without decorators; decorated ones may accept anything."""
     is_open: bool
-    """A star import or a module `__getattr__`: it may define more than can be seen."""
+    """It has a star import or a module `__getattr__`, and may define more names."""
 
     def defines(self, function: str) -> bool:
-        """Whether the file has, or may have, the function."""
+        """Return whether the file has, or may have, the function."""
         return function in self.names or self.is_open
 
 
 def read_source(content: bytes) -> Source:
-    """What a Python file defines.
+    """Return the names that a Python file defines.
 
     Raises:
         SourceUnreadableError: it cannot be parsed.
@@ -63,13 +63,13 @@ def read_source(content: bytes) -> Source:
         raise SourceUnreadableError(f"it is longer than {MAX_SOURCE_BYTES >> 10} KiB")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the author's escapes, which are none of ours
+            warnings.simplefilter("ignore")  # about escapes in the author's code
             tree = ast.parse(content)
             statements = list(_top_level(tree.body))
     except SyntaxError as error:
         raise SourceUnreadableError(f"it is not valid Python: {error.msg}", error.lineno) from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise SourceUnreadableError("it is not Python that can be read") from error
+        raise SourceUnreadableError("it is not valid Python") from error
     names = frozenset(name for statement in statements for name in _defined(statement))
     parameters = {
         statement.name: _parameters(statement.args)
@@ -80,7 +80,7 @@ def read_source(content: bytes) -> Source:
 
 
 def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements that run when the module does, inside `if`, `try`, `with` and loops too."""
+    """Yield the statements that run on import, including those inside `if`, `try`, `with` and loops."""
     waiting = list(reversed(body))
     while waiting:
         statement = waiting.pop()

@@ -37,7 +37,7 @@ def read_skill(reading: Reading) -> Skill | None:
             reading.findings.error(problem)
         return None
     if not isinstance(document.value, dict):
-        message = f"The file has to be a mapping of keys like 'entrypoint:', not {shown(document.value)}."
+        message = f"The file must be a mapping of keys like 'entrypoint:', not {shown(document.value)}."
         reading.findings.error(document.problem((), message))
         return None
     before = len(reading.findings.errors)
@@ -71,7 +71,7 @@ def _check_skill(skill: SkillFile, section: Section) -> SkillFile:
         entrypoint = reading.path(section, "entrypoint", entrypoint) or entrypoint
     elif entrypoint and not FUNCTION.match(entrypoint):
         forms = "Write 'SKILL.md' for an agent, or 'main.py:run' for a function."
-        section.error("entrypoint", f"{shown(entrypoint)} is not an entrypoint. {forms}")
+        section.error("entrypoint", f"{shown(entrypoint)} is not a valid entrypoint. {forms}")
     elif entrypoint:
         reading.check_function(section, "entrypoint", entrypoint)
     if skill.input_schema is not None:
@@ -92,7 +92,7 @@ def _check_input_schema(schema: Schema, section: Section, entrypoint: str) -> No
         return
     inner = schema.values()
     if "properties" not in schema and any(isinstance(value, dict) and "type" in value for value in inner):
-        message = "These look like properties. Put them below 'type: object' and 'properties:'."
+        message = "These look like properties. Move them below 'type: object' and 'properties:'."
         section.warn("input_schema", message)
     examples.check_defaults(section, schema)
     parameters = section.reading.parameters(entrypoint)
@@ -103,7 +103,7 @@ def _check_input_schema(schema: Schema, section: Section, entrypoint: str) -> No
 def _reject_keys_of_agents(section: Section) -> None:
     for key in _OF_AGENTS:
         if section.value.get(key):
-            section.error(key, f"{key!r} is for agents, and this skill is a function. Remove it.")
+            section.error(key, f"{key!r} is only for agents, and this skill is a function. Remove it.")
     for key in ("allowed_tools", "tool_limits", "cache_ttl"):
         if section.value.get(key):
             section.warn(key, f"{key!r} has no effect on a function. Remove it.")
@@ -124,11 +124,11 @@ def _check_limits(limits: Limits, section: Section) -> Limits:
 
 
 def _check_retries(retries: Retries, section: Section) -> Retries:
-    """Report too many retries, and warn of ones that are probably not meant."""
+    """Report too many retries, and warn of settings that are probably not intended."""
     _check_ceilings(retries, section)
     value = section.value
     if retries.max == value.get("max") and "on" not in value:
-        message = "Only jobs whose worker was lost are tried again. Add 'on: [error, timeout]' for more."
+        message = "Only jobs whose worker was lost are retried. Add 'on: [error, timeout]' to retry others."
         section.warn("max", message)
     backoff = value.get("backoff")
     if isinstance(backoff, dict) and backoff.get("initial_s") is None:

@@ -1,7 +1,8 @@
-"""Ceilings of jobs: what the operator lets one job use at most, whatever its skill or its request says.
+"""Apply the ceilings of jobs.
 
-A skill that declares more cannot be deployed, and a request for more is rejected. Where the operator lowers a ceiling
-later, versions and jobs that are stored already get the ceiling: the effective value is the lower of both.
+A ceiling is the maximum that the operator allows for one job, whatever its skill or its request declares. A
+skill that declares more cannot be deployed, and a request for more is rejected. If the operator lowers a
+ceiling later, it also applies to stored versions and jobs: the effective value is the lower of both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from backend.skills.manifest.types import Limits, Retries, Skill
 
 @dataclass(frozen=True, slots=True)
 class JobCeilings:
-    """The operator's ceilings, and what a skill gets that declares nothing."""
+    """The operator's ceilings, and the defaults of a skill that declares no limits."""
 
     max_timeout_s: float = 86_400
     max_memory_mb: int = 1_048_576
@@ -28,9 +29,9 @@ class JobCeilings:
     memory_mb: int = 1_024
     output_mb: int = 8
     cost_usd: float = 1.0
-    """Of a skill that buys model replies or media."""
+    """Default of a skill that uses models or media."""
     steps: int = 250
-    """Of an agent."""
+    """Default of an agent."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -70,7 +71,10 @@ class JobCeilings:
         return min(skill.limits.tokens or self.max_tokens, self.max_tokens)
 
     def effective_cost_usd(self, skill: Skill) -> float | None:
-        """Return what a job of the skill may cost; `None` for a function that declares nothing and buys nothing."""
+        """Return the maximum cost of a job of the skill.
+
+        It is `None` for a function that declares none and uses no paid service.
+        """
         if skill.limits.cost_usd is not None:
             return min(skill.limits.cost_usd, self.max_cost_usd)
         buys = skill.is_agentic or skill.media_kinds or skill.is_judged
@@ -83,7 +87,7 @@ class JobCeilings:
         return value
 
     def declared_timeout_s(self, skill: Skill) -> float | None:
-        """Return what the skill declares, lowered to the ceiling; `None`: nothing."""
+        """Return what the skill declares, lowered to the ceiling; `None` if it declares nothing."""
         return None if skill.timeout_s is None else self.effective_timeout_s(skill)
 
     def declared(self, limits: Limits) -> Limits:
@@ -111,13 +115,13 @@ class Exceeded(NamedTuple):
     value: float
     ceiling: float
     whose: str
-    """Who can raise the ceiling."""
+    """A hint who can raise the ceiling."""
 
     @property
     def message(self) -> str:
-        """Return the sentence that says so."""
+        """Return the error message."""
         ceiling = f"{self.ceiling:,.10g}"
-        return f"{self.value:,.10g} is above the ceiling of {ceiling}. Give at most {ceiling}; {self.whose}."
+        return f"{self.value:,.10g} is above the ceiling of {ceiling}. Set at most {ceiling}; {self.whose}."
 
 
 SETTINGS: Final = {
@@ -133,16 +137,16 @@ SETTINGS: Final = {
 
 
 def declared_too_high(name: str, value: float, ceiling: float) -> Exceeded:
-    """Return what is said about a key of skill.yaml above the operator's ceiling."""
-    return Exceeded(name, value, ceiling, f"the operator of this instance raises it with {SETTINGS[name]}")
+    """Return the problem of a key of skill.yaml that is above the operator's ceiling."""
+    return Exceeded(name, value, ceiling, f"the operator of this instance can raise it with {SETTINGS[name]}")
 
 
 def exceeded(asked: dict[str, Any], skill: Skill, *, price_usd: float = 0.0) -> list[Exceeded]:
-    """Return the limits of a request that are above what its skill gives a job.
+    """Return the limits of a request that are above those of its skill.
 
     Args:
-        asked: Limits by name; `None` for those that are not asked for.
-        skill: What the job runs.
+        asked: Limits by name; `None` for those that are not requested.
+        skill: The skill of the job.
         price_usd: Of the listing that it runs, which `cost_usd` includes.
     """
     now = current()
@@ -156,14 +160,14 @@ def exceeded(asked: dict[str, Any], skill: Skill, *, price_usd: float = 0.0) -> 
         ceilings |= {"steps": now.effective_steps(skill), "tokens": now.effective_tokens(skill)}
     if ceilings["cost_usd"] is not None:
         ceilings["cost_usd"] += price_usd
-    whose = f"the skill {skill.name!r} raises it in its skill.yaml, within what the operator of this instance allows"
+    whose = f"the skill {skill.name!r} can raise it in its skill.yaml, up to the ceiling of this instance"
     found = [
         Exceeded(name, asked[name], ceiling, whose)
         for name, ceiling in ceilings.items()
         if ceiling is not None and asked.get(name) is not None and asked[name] > ceiling
     ]
     absolute = {"cost_usd": now.max_cost_usd + price_usd, "steps": now.max_steps, "tokens": now.max_tokens}
-    found += [  # what the skill says nothing about, as of a function, has the operator's ceiling all the same
+    found += [  # the ceiling also applies to limits that the skill does not declare
         declared_too_high(name, asked[name], ceiling)
         for name, ceiling in absolute.items()
         if ceilings.get(name) is None and asked.get(name) is not None and asked[name] > ceiling
@@ -175,7 +179,7 @@ _current = [JobCeilings()]
 
 
 def use(ceilings: JobCeilings) -> None:
-    """Let the ceilings hold for this process; an instance sets them when it is opened."""
+    """Set the ceilings of this process; an instance does so when it is opened."""
     _current[0] = ceilings
 
 

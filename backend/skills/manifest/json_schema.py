@@ -1,4 +1,4 @@
-"""The JSON Schema of skill.yaml and puras.yaml, for editors and for the reference page."""
+"""Generate the JSON Schema of skill.yaml and puras.yaml, for editors and for the reference page."""
 
 from __future__ import annotations
 

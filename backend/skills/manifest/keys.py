@@ -36,7 +36,7 @@ MAX_TEXT: Final = 20_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Key:
-    """What the type of a field does not say about its key.
+    """Properties of a key that the type of its field does not express.
 
     It limits what authors write. Stored manifests are not checked again: they may be older than a limit.
     """
@@ -50,39 +50,39 @@ class Key:
     most: float = MAX_TEXT
     """Maximum of a number, of the characters of a text, or of the entries of a list or mapping."""
     advice: str = ""
-    """What to do about too many entries, or about a list that is missing."""
+    """How to fix too many entries, or a missing list."""
     is_derived: bool = False
     """Whether the field has no key, since the server computes it."""
     words: tuple[str, ...] = ()
     """The entries that a list may have, if the type does not name them."""
     everything: str = ""
-    """A word that stands for all of them."""
+    """A word that means all of them."""
     is_one_or_many: bool = False
     """Whether one entry may be given without a list."""
     is_loose: bool = False
-    """Whether numbers and booleans are taken as text."""
+    """Whether numbers and booleans are accepted as text."""
     catalog: Literal["", "models", "image", "video", "audio"] = ""
-    """Part of the model catalog that has the value."""
+    """Part of the model catalog that must contain the value."""
     check: Callable[[Section, str, Any], Any] | None = None
     """Further rules: return the value, or report a problem and return `None`."""
     read: Callable[[Section, str], Any] | None = None
-    """Read the key in a way of its own."""
+    """A function that reads the key instead of the default."""
     schema: Mapping[str, Any] | None = None
     """JSON Schema, instead of the one of the type."""
     part: type[Part] | None = None
-    """The part that `read` accepts, if the type does not say so."""
+    """The part that `read` accepts, if the type does not name it."""
     shorthand: Mapping[str, Any] | None = None
     """JSON Schema of another form that `read` accepts."""
     list_of: type[Part] | None = None
     """The part of which `read` accepts a list as well."""
 
     def named(self, name: str) -> Key:
-        """Return the same rule for a key that is not called like its field."""
+        """Return the same rule for a key with another name than its field."""
         return replace(self, name=name)
 
 
 PLAIN: Final = Key()
-"""The rule of a field whose type says everything."""
+"""The rule of a field that needs no more than its type."""
 
 
 class Variant(NamedTuple):
@@ -94,7 +94,7 @@ class Variant(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A field of a part, as its key is written."""
+    """A field of a part, with its key."""
 
     name: str
     key: str
@@ -106,7 +106,7 @@ class Field(NamedTuple):
 
 
 class Part(BaseModel):
-    """Frozen. What a newer version has stored and this one does not know is ignored."""
+    """An immutable part. Unknown fields, which a newer version may have stored, are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 

@@ -1,4 +1,4 @@
-"""An MCP server among the tools of an agent: its address, what of it is offered, and what it is told who asks."""
+"""Validate an MCP server among the tools of an agent: its URL, the offered tools, and its headers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from backend.skills.manifest.types import Tool
 from backend.skills.schemas.messages import shown
 
 PLACEHOLDER: Final = re.compile(r"\$\{secret:([^}]*)\}")
-"""Stands for the value of a secret in a header's value."""
+"""Placeholder for a secret in the value of a header."""
 _DOLLAR: Final = re.compile(r"\$\{[^}]*\}?")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
 _VALUE: Final = re.compile(r"[\x20-\x7e]*\Z")
 _KEYS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-auth-token", "cookie"})
-"""Headers whose value is a key."""
+"""Headers whose value is a credential."""
 _KNOWN: Final = ("Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token", "Cookie", "User-Agent")
 _OURS: Final = frozenset(
     {"host", "connection", "content-length", "content-type", "transfer-encoding", "te", "trailer", "upgrade"}
@@ -32,10 +32,10 @@ def check_server(tool: Tool, section: Section) -> Tool:
     url = tool.mcp or ""
     parts = urlsplit(url) if _is_url(url) else None
     if url and (parts is None or parts.scheme not in ("http", "https") or not parts.hostname):
-        section.error("mcp", f"{shown(url)} is not the address of an MCP server. Write 'https://…'.")
+        section.error("mcp", f"{shown(url)} is not the URL of an MCP server. Write 'https://…'.")
     elif parts is not None and (parts.username or parts.password):
-        fix = "Keep it as a secret of the project, and send it with 'headers'."
-        section.error("mcp", f"The address holds a password. {fix}")
+        fix = "Store it as a secret of the project, and send it with 'headers'."
+        section.error("mcp", f"The URL contains a password. {fix}")
     headers = section.inner("headers") if tool.headers else None
     if headers is not None:
         for name, value in tool.headers.items():
@@ -43,7 +43,7 @@ def check_server(tool: Tool, section: Section) -> Tool:
                 headers.error(name, problem)
     has_secret = any(PLACEHOLDER.search(value) for value in tool.headers.values())
     if has_secret and parts is not None and parts.scheme == "http":
-        message = "A secret is sent over https alone. Write 'https://…', or take it out of 'headers'."
+        message = "Secrets are sent only over HTTPS. Write 'https://…', or remove the secret from 'headers'."
         section.error("mcp", message)
     return tool
 
@@ -51,33 +51,36 @@ def check_server(tool: Tool, section: Section) -> Tool:
 def _is_header(section: Section, name: str) -> bool:
     lower = name.lower()
     if not _HEADER.match(name):
-        section.error(name, f"{shown(name)} is not the name of a header: letters, digits and '-'.")
+        section.error(name, f"{shown(name)} is not a valid header name: use letters, digits and '-'.")
         return False
     if lower in _OURS or lower.startswith("mcp-"):
-        section.error(name, f"The header {name!r} is the protocol's own. Leave it out.")
+        section.error(name, f"The header {name!r} is set by the protocol. Remove it.")
         return False
     if name.lower() not in {known.lower() for known in _KNOWN} and (hint := suggestion(name, _KNOWN)):
-        section.warn(name, f"{name!r} is sent as it is.{hint}")
+        section.warn(name, f"{name!r} cannot be sent.{hint}")
     return True
 
 
 def _problem(name: str, value: str) -> str | None:
-    """Why this cannot be the value of the header."""
+    """Return why the value is not valid for the header."""
     if not _VALUE.match(value):
-        return "A header takes printable ASCII in one line."
+        return "The value of a header must be printable ASCII in one line."
     for found in _DOLLAR.findall(value):
         secret = PLACEHOLDER.fullmatch(found)
         if secret is None:
             inner = found.strip("${}").rpartition(":")[2].strip() or "NAME"
-            return f"{shown(found)} stands for nothing. Write '${{secret:{inner[:40]}}}' for a secret of the project."
+            return (
+                f"{shown(found)} is not a valid placeholder. Write '${{secret:{inner[:40]}}}' for a secret "
+                "of the project."
+            )
         try:
             check_name(secret[1])
         except BadSecret as error:
             return error.detail
     if name.lower() in _KEYS and not PLACEHOLDER.search(value):
         return (
-            f"The header {name!r} holds a key in clear, and a bundle is no place for one. Keep it as a secret of the "
-            "project, and write '${secret:NAME}' in its place."
+            f"The header {name!r} contains a credential in plaintext, which must not be in a bundle. Store "
+            f"it as a secret of the project, and write '${{secret:NAME}}' instead."
         )
     return None
 

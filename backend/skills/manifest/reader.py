@@ -27,7 +27,7 @@ def add_rules(rules: Mapping[type[Part], Callable[[Any, Section], Part]]) -> Non
 
 
 def read_part(model: type[_P], section: Section) -> _P:
-    """Return the part that a mapping describes; what is wrong in it is reported."""
+    """Return the part that a mapping describes, and report problems in it."""
     before = section.error_count
     variant = model.variant_of(section.value)
     found: dict[str, Any] = {}
@@ -58,12 +58,12 @@ def read_parts(model: type[_P], section: Section, key: str, rule: Key = PLAIN) -
             section.error(key, f"There are more than {rule.most:,.10g} {model.plural}. {rule.advice}")
             break
         if entry.is_late:
-            section.error(key, f"Checking the {model.plural} takes too long. {rule.advice}")
+            section.error(key, f"The validation of the {model.plural} takes too long. {rule.advice}")
             break
         part = read_part(model, entry)
         name = getattr(part, "name", None)
         if name and any(name == getattr(other, "name", None) for other in found):
-            entry.error("name", f"Two {model.plural} are called {name!r}. Rename one.")
+            entry.error("name", f"Two {model.plural} have the name {name!r}. Rename one of them.")
         found.append(part)
     return tuple(found)
 
@@ -81,7 +81,7 @@ def _read_field(section: Section, field: Field, *, is_required: bool) -> Any:
     raw = section.raw(field.key)
     is_empty = raw is None or (isinstance(raw, str) and not raw.strip())
     if is_required and (is_empty or (raw == [] and get_origin(field.type) is tuple)):
-        section.error(field.key, f"{field.key!r} is missing here. {_wanted(field)}")
+        section.error(field.key, f"{field.key!r} is required. {_wanted(field)}")
         return None
     value = read_value(section, field.key, field.type, field.rule)
     return field.rule.check(section, field.key, value) if value is not None and field.rule.check else value
@@ -126,9 +126,9 @@ def _text(section: Section, key: str, value: Any, rule: Key) -> str | None:
     if rule.is_loose and isinstance(value, bool | int | float):
         return str(value)
     if not isinstance(value, str):
-        section.error(key, f"{key!r} has to be text, not {shown(value)}. Quote it.")
+        section.error(key, f"{key!r} must be text, not {shown(value)}. Quote it.")
     elif len(value) > rule.most or "\0" in value:
-        limit = f"at most {rule.most:,.10g} are taken, and no NUL"
+        limit = f"at most {rule.most:,.10g} are allowed, without NUL"
         section.error(key, f"{key!r} has {len(value):,} characters; {limit}.")
     else:
         return value.strip() or None
@@ -138,7 +138,7 @@ def _text(section: Section, key: str, value: Any, rule: Key) -> str | None:
 def _flag(section: Section, key: str, value: Any, rule: Key) -> bool | None:
     if isinstance(value, bool):
         return value
-    section.error(key, f"{key!r} has to be true or false, not {shown(value)}.")
+    section.error(key, f"{key!r} must be true or false, not {shown(value)}.")
     return None
 
 
@@ -147,7 +147,7 @@ def _number(kind: type[int | float]) -> Callable[[Section, str, Any, Key], Any]:
         is_number = isinstance(value, kind | int) and not isinstance(value, bool)
         if is_number and rule.least <= value <= rule.most and (rule.above is None or value > rule.above):
             return kind(value)
-        section.error(key, f"{key!r} has to be {_range(kind, rule)}, not {shown(value)}.")
+        section.error(key, f"{key!r} must be {_range(kind, rule)}, not {shown(value)}.")
         return None
 
     return read
@@ -171,7 +171,7 @@ def _choice(section: Section, key: str, words: tuple[str, ...]) -> str | None:
     if isinstance(value, str) and value in words:
         return value
     hint = suggestion(value, words) if isinstance(value, str) else ""
-    section.error(key, f"{key!r} has to be one of {', '.join(map(repr, words))}, not {shown(value)}.{hint}")
+    section.error(key, f"{key!r} must be one of {', '.join(map(repr, words))}, not {shown(value)}.{hint}")
     return None
 
 
@@ -196,21 +196,23 @@ def texts(section: Section, key: str, rule: Key = PLAIN, words: tuple[str, ...] 
     if value is None:
         return ()
     if not isinstance(value, list):
-        section.error(key, f"{key!r} has to be a list of texts, not {shown(value)}.")
+        section.error(key, f"{key!r} must be a list of texts, not {shown(value)}.")
         return ()
     if len(value) > MAX_LIST:
-        section.error(key, f"{key!r} has {len(value):,} entries; at most {MAX_LIST:,} are taken.")
+        section.error(key, f"{key!r} has {len(value):,} entries; at most {MAX_LIST:,} are allowed.")
         return ()
     found = []
     for index, item in enumerate(value):
         text = item.strip() if isinstance(item, str) else ""
         if not text:
-            section.error((key, index), f"{key!r} takes texts, not {shown(item)}. Quote it.")
+            section.error((key, index), f"{key!r} must contain only texts, not {shown(item)}. Quote it.")
         elif words and text not in words:
             known = ", ".join(map(repr, words))
             section.error((key, index), f"{text!r} is not one of {known}.{suggestion(text, words)}")
         elif len(text) > rule.most:
-            section.error((key, index), f"{key!r} takes texts of at most {rule.most:,.10g} characters.")
+            section.error(
+                (key, index), f"{key!r} must contain only texts of at most {rule.most:,.10g} characters."
+            )
         else:
             found.append(text)
     return tuple(dict.fromkeys(found) if words else found)

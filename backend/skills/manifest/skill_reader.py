@@ -22,20 +22,20 @@ from backend.skills.schemas.schema_dialect import Schema
 from backend.skills.schemas.value_schemas import InputSchema, OutputSchema
 
 MAX_UNKNOWN_KEYS: Final = 20
-"""Reported in one mapping; searching for similar words takes time."""
+"""Maximum unknown keys that are reported in one mapping; the search for similar words takes time."""
 
 
 @dataclass(frozen=True, slots=True)
 class SkillFolder:
-    """Where a skill was found."""
+    """The location of a skill in the bundle."""
 
     name: str
     path: str
-    """Relative to the bundle's root, without a slash at its end; empty for the root itself."""
+    """Relative to the bundle's root, without a trailing slash; empty for the root itself."""
     parent: str | None = None
 
     def inside(self, path: str) -> str:
-        """A path relative to the skill, as one relative to the bundle."""
+        """Return a path that is relative to the skill as one that is relative to the bundle."""
         return f"{self.path}/{path}" if self.path else path
 
 
@@ -48,7 +48,7 @@ class Reading:
     document: Document
     findings: Findings
     skill_names: frozenset[str]
-    """Of the whole bundle."""
+    """The problems of the whole bundle."""
     _sources: dict[str, Source | None] = field(default_factory=dict)
     _schemas: dict[str, Schema] = field(default_factory=dict)
 
@@ -94,7 +94,7 @@ class Reading:
         return schema
 
     def path(self, section: Section, key: str, path: str) -> str | None:
-        """A file of the skill, named relative to its folder; None when it is not there."""
+        """Return the path of a file of the skill, named relative to its folder; None if it does not exist."""
         parts = PurePosixPath(path).parts
         if path.startswith("/") or ".." in parts or "\\" in path:
             section.error(key, f"{path!r} leads out of the skill's folder. Name a file inside it.")
@@ -114,7 +114,7 @@ class Reading:
         """Report a `file.py:function` that does not exist. Nothing is executed."""
         match = FUNCTION.match(entrypoint)
         if match is None:
-            section.error(key, f"{entrypoint!r} is not an entrypoint. Write it as 'file.py:function'.")
+            section.error(key, f"{entrypoint!r} is not a valid entrypoint. Write it as 'file.py:function'.")
             return
         file, function = match["file"], match["function"]
         path = self.path(section, key, file)
@@ -139,7 +139,7 @@ class Reading:
             try:
                 self._sources[file] = read_source(self.archive.read(file))
             except SourceUnreadableError as error:
-                message = f"{file!r} cannot be used: {error}. Mend it; it has to be Python."
+                message = f"{file!r} cannot be used: {error}. It must be valid Python."
                 self.findings.error(Problem(file, message, error.line))
             except PurasError as error:
                 self.findings.error(Problem(file, error.detail))
@@ -178,7 +178,7 @@ class Section:
 
     @property
     def is_late(self) -> bool:
-        """Whether reading the bundle has taken so long that it should end."""
+        """Return whether reading the bundle has exceeded its time limit."""
         return self._findings.is_late
 
     def error(self, key: str | int | Path | None, message: str) -> None:
@@ -186,11 +186,11 @@ class Section:
         self._findings.error(self._document.problem(self._at(key), message))
 
     def warn(self, key: str | int | Path | None, message: str) -> None:
-        """Report something that is probably not meant, at the key."""
+        """Report something that is probably not intended, at the key."""
         self._findings.warn(self._document.problem(self._at(key), message))
 
     def raw(self, key: str) -> Any:
-        """Return the value of the key; `None` when it is absent or empty."""
+        """Return the value of the key; `None` if it is absent or empty."""
         self._known[key] = None
         return self.value.get(key)
 
@@ -198,7 +198,7 @@ class Section:
         """Return the mapping of the key unchanged."""
         value = self.raw(key)
         if value is not None and not isinstance(value, dict):
-            self.error(key, f"{key!r} has to be a mapping, not {shown(value)}.")
+            self.error(key, f"{key!r} must be a mapping, not {shown(value)}.")
             return None
         return value
 
@@ -213,11 +213,13 @@ class Section:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.error(key, f"{key!r} has to be a list of {what}, not {shown(value)}. Begin each with '- '.")
+            self.error(key, f"{key!r} must be a list of {what}, not {shown(value)}. Start each with '- '.")
             return []
         for index, item in enumerate(value):
             if not isinstance(item, dict):
-                self.error((key, index), f"{key!r} takes {what}, each a mapping, not {shown(item)}.")
+                self.error(
+                    (key, index), f"{key!r} must contain only {what}, each a mapping, not {shown(item)}."
+                )
         return [self._inner((key, index), item) for index, item in enumerate(value) if isinstance(item, dict)]
 
     def finish(self, noun: str) -> None:
@@ -225,7 +227,7 @@ class Section:
         unknown = [key for key in self.value if key not in self._known]
         for key in unknown[:MAX_UNKNOWN_KEYS]:
             hint = suggestion(key, self._known) or f" Known are {', '.join(self._known)}."
-            message = f"{noun} has no key {shown(key)}.{hint}"
+            message = f"{noun} does not have a key {shown(key)}.{hint}"
             self._findings.error(self._document.problem((*self.path, key), message, at_key=True))
 
     def _inner(self, path: Path, value: dict[str, Any]) -> Section:

@@ -1,4 +1,4 @@
-"""What a bundle offers: the one description of skill.yaml and puras.yaml, and the types of everything that runs it.
+"""Define the types of a manifest: the one description of skill.yaml and puras.yaml, which all code uses.
 
 The fields are the keys of the files, unless `Key` says otherwise. Their docstrings are the reference.
 """
@@ -43,14 +43,14 @@ _Seconds = Annotated[float, Key(most=MAX_TIMEOUT_S)]
 
 
 class Backoff(Part):
-    """How long a retry waits: `initial_s`, then `factor` times as long each time, at most `max_s`."""
+    """The wait before a retry: `initial_s`, then `factor` times as long each time, at most `max_s`."""
 
     noun = "'backoff'"
 
     initial_s: _Seconds = 0.0
     """Seconds before the first retry; 1 by default."""
     factor: Annotated[float, Key(least=1, most=10)] = 2.0
-    """How many times longer each following retry waits."""
+    """Factor by which the wait grows with each retry."""
     max_s: _Seconds = 300.0
     """Maximum number of seconds before a retry."""
 
@@ -77,26 +77,26 @@ class Retries(Part):
     max: Annotated[int, Key(most=100)] = 3
     """Maximum number of retries after the first attempt."""
     on: tuple[RetryReason, ...] = ("worker_lost",)
-    """What a job is retried after."""
+    """Failures after which a job is retried."""
     backoff: Annotated[Backoff, Key(read=_backoff, shorthand={"type": "number", "minimum": 0})] = Backoff()
     """Seconds before each retry, or how they grow."""
 
 
 class Limits(Part):
-    """What one job may use; `None`: what the instance allows."""
+    """Limits of one job; `None`: the limit of the instance."""
 
     noun = "'limits'"
 
     steps: Annotated[int | None, Key(least=1, most=10_000)] = None
-    """Replies of the model of an agent."""
+    """Maximum replies of the model of an agent."""
     tokens: Annotated[int | None, Key(least=1, most=1_000_000_000)] = None
-    """Tokens of all calls of the model together."""
+    """Maximum tokens of all model calls together."""
     cost_usd: Annotated[float | None, Key(above=0, most=10_000)] = None
-    """US dollars that the job may cost."""
+    """Maximum cost of the job in US dollars."""
     memory_mb: Annotated[int | None, Key(least=64, most=1 << 20)] = None
     """MiB of memory."""
     output_mb: Annotated[int | None, Key(least=1, most=64)] = None
-    """MiB of the result."""
+    """Maximum MiB of the result."""
 
 
 _SHARED: Final = ("description", "confirm", "read_only", "idempotent")
@@ -114,7 +114,7 @@ class Tool(Part):
     input_schema: _ValueSchema | None = None
     """Arguments of the function."""
     output_schema: _ValueSchema | None = None
-    """What the function returns."""
+    """Result of the function."""
     skill: str | None = None
     """Name of the skill that the tool runs."""
     builtin: BuiltIn | None = None
@@ -122,7 +122,7 @@ class Tool(Part):
     mcp: Annotated[str | None, Key(most=2_000)] = None
     """URL of an MCP server."""
     allow: tuple[str, ...] | None = None
-    """Tools of the MCP server that are offered; all by default."""
+    """Tools of the MCP server that the agent may use; all by default."""
     headers: Annotated[
         dict[
             str,
@@ -130,17 +130,17 @@ class Tool(Part):
                 str, Key(most=4_000, schema={"type": "string", "pattern": r"^[\x20-\x7e]*$", "minLength": 1})
             ],
         ],
-        Key(most=16, advice="Send what the server needs."),
+        Key(most=16, advice="Send only the headers that the server needs."),
     ] = Field(default_factory=dict)
     """Sent to the MCP server. `${secret:NAME}` in a value is replaced by a secret when a run starts."""
     description: LooseText = ""
-    """What it does, for the model."""
+    """Description for the model."""
     confirm: bool = False
     """Whether each call needs an approval."""
     read_only: bool = False
-    """Whether it changes nothing, so that a call may be repeated."""
+    """Whether it has no effects, so that a call may be repeated."""
     idempotent: bool = False
-    """Whether a repeated call changes nothing more."""
+    """Whether a repeated call has no second effect."""
 
     variants: ClassVar = (
         Variant(
@@ -165,13 +165,13 @@ class Example(Part):
     title: Title = ""
     """Label of the example."""
     description: LooseText = ""
-    """What the example shows."""
+    """Purpose of the example."""
     outputs: dict[str, Any] | None = None
     """The result, which the simulated model returns."""
 
 
 class Grader(Part):
-    """Judges the output of a run."""
+    """Scores the output of a run."""
 
     noun = "A grader"
     plural = "graders"
@@ -179,19 +179,19 @@ class Grader(Part):
     name: Annotated[str, name_of("grader")]
     """Unique name."""
     kind: Literal["check", "rubric", "exact_match", "schema"]
-    """How it judges: a function, a language model, the expected output, or a schema."""
+    """How it scores: with a function, a language model, the expected output, or a schema."""
     weight: Annotated[float, Key(above=0, most=1_000_000)] = 1.0
-    """Share of its score in the mean."""
+    """Weight of its score in the mean."""
     entrypoint: _Function | None = None
-    """Of a check: a function that is called with `inputs` and `output`."""
+    """For a check: a function that is called with `inputs` and `output`."""
     criteria: str | None = None
-    """Of a rubric: what a good output is."""
+    """For a rubric: the description of a good output."""
     levels: dict[str, str] | None = None
-    """Of a rubric: scores, and what each of them means."""
+    """For a rubric: scores with their meanings."""
     field: str | None = None
-    """Of an exact match: path of the compared value, like `items[0].name`."""
+    """For an exact match: path of the compared value, like `items[0].name`."""
     expected_schema: Annotated[Schema | None, SCHEMA_RULE.named("schema")] = None
-    """Of a schema: what the output must be valid for."""
+    """For a schema: the schema that the output must be valid for."""
 
     variants: ClassVar = tuple(
         Variant(f"A grader of kind {kind!r}", ("name", "kind", "weight", *keys), ("name", "kind", *required))
@@ -211,12 +211,12 @@ class Grader(Part):
 
 
 class Gate(Part):
-    """What an eval suite must reach before a deployment is activated."""
+    """Condition that an eval suite must meet before a deployment is activated."""
 
     noun = "'gate'"
 
     threshold: Annotated[float, Key(most=100)]
-    """Score that the suite must reach."""
+    """Minimum score of the suite."""
     repeat: Annotated[int, Key(least=1, most=20)] = 1
     """Runs of each case."""
 
@@ -229,26 +229,26 @@ class Routing(Part):
     escalate_to: Annotated[str, Key(catalog="models")]
     """Model that continues the run."""
     on: tuple[Literal["schema_fail"], ...] = ("schema_fail",)
-    """What counts as a failure."""
+    """Events that count as failures."""
     after: Annotated[int, Key(least=1, most=1_000)] = 2
     """Number of failures before the run moves."""
 
 
 class MemoryUse(Part):
-    """What an agent has of its project's memory."""
+    """Access of an agent to its project's memory."""
 
     noun = "'memory'"
 
     scope: Literal["skillpack", "workspace"] = "skillpack"
-    """Who shares records without a key: the skillpack or the project."""
+    """Scope of records without a key: the skillpack or the project."""
     digest: bool = False
-    """Whether each run gets what is remembered of its inputs, and what is pinned."""
+    """Whether each run receives the records about its inputs, and the pinned ones."""
     keys: tuple[str, ...] = ()
-    """Inputs that identify what a job is about; by default every URL and image."""
+    """Inputs that identify the subject of a job; by default every URL and image."""
     read_only: bool = False
     """Whether the agent has neither `memory_put` nor `memory_forget`."""
     identity: Annotated[bool, Key(is_derived=True)] = False
-    """Whether each run gets the key and the hash under which its inputs are remembered, as in Puras."""
+    """Whether each run receives the key and the hash of its inputs in the memory, as in Puras."""
 
 
 def _memory(section: Section, key: str) -> MemoryUse | None:
@@ -260,35 +260,35 @@ def _memory(section: Section, key: str) -> MemoryUse | None:
 
 
 class Rail(Part):
-    """A guard on what goes in, comes out, or passes a tool."""
+    """A guardrail on inputs, outputs or tool calls."""
 
-    noun = "A rail"
-    plural = "rails"
+    noun = "A guardrail"
+    plural = "guardrails"
 
-    name: Annotated[str, name_of("rail")]
+    name: Annotated[str, name_of("guardrail")]
     """Unique name."""
     on: Annotated[tuple[RailPoint, ...], Key(is_one_or_many=True)]
-    """What it judges."""
+    """The values that it evaluates."""
     action: RailAction = "block"
-    """What happens to a value that does not pass."""
+    """The action on a value that does not pass."""
     pattern: str | None = None
-    """A regular expression of RE2; what matches does not pass."""
+    """A regular expression in RE2 syntax; matching text does not pass."""
     pii: Annotated[tuple[str, ...], Key(words=PII, everything="all", is_one_or_many=True)] = ()
     """Kinds of personal data that do not pass."""
     words: tuple[Annotated[str, Key(most=200)], ...] = ()
-    """Words that do not pass, in any case."""
+    """Words that do not pass, case-insensitive."""
     fits: Annotated[Schema | None, SCHEMA_RULE.named("schema")] = None
-    """What the value must be valid for."""
+    """A schema that the value must be valid for."""
     criteria: str | None = None
-    """Not supported: no model judges rails."""
+    """Not supported: models do not evaluate guardrails."""
     entrypoint: _Function | None = None
     """A function that decides whether the value may pass."""
     timeout_s: Annotated[float, Key(above=0, most=60)] = 10.0
-    """Seconds that the function may take."""
+    """Maximum seconds of the function."""
     tools: tuple[str, ...] = ()
-    """Tools that it is for; all by default."""
+    """Tools that it applies to; all by default."""
     message: Annotated[str, Key(most=500)] = ""
-    """What the caller or the model is told about a value that does not pass."""
+    """Message to the caller or the model about a value that does not pass."""
 
     def __hash__(self) -> int:
         return hash((self.name, self.pattern, self.pii, self.words, id(self.fits)))
@@ -307,24 +307,24 @@ class SkillKeys(Part):
     title: Title | None = None
     """Label of the skill."""
     description: LooseText = ""
-    """What the skill does, for users and for agents."""
+    """Description of the skill, for users and for agents."""
     input_schema: _ValueSchema
     """Inputs of a job."""
     output_schema: _ValueSchema
     """Result of a job."""
-    examples: Annotated[tuple[Example, ...], Key(most=100, advice="Keep the best.")] = ()
-    """Valid inputs, shown as one-click runs."""
+    examples: Annotated[tuple[Example, ...], Key(most=100, advice="Remove some of them.")] = ()
+    """Valid inputs that users can run with one click."""
     timeout_s: Annotated[float | None, Key(above=0, most=MAX_TIMEOUT_S)] = None
-    """Seconds that a job may run."""
+    """Maximum running time of a job in seconds."""
     retries: Retries = Retries()
     """When a job is retried."""
     limits: Limits = Limits()
-    """What one job may use."""
+    """Limits of one job."""
     network: Annotated[Literal["none", "public"] | list[str], NETWORK_RULE] = "public"
     """`public` (every public host, ports 80 and 443), `none`, or the hosts that jobs may connect to:
     `api.example.org`, `*.example.org`, `api.example.org:8443`."""
     lane: Annotated[str | None, LANE_RULE] = None
-    """Group of workers that run it."""
+    """Group of workers that run its jobs."""
     model: Annotated[str | None, Key(catalog="models")] = None
     """Language model of an agent."""
     image_model: Annotated[str | None, Key(catalog="image")] = None
@@ -334,23 +334,23 @@ class SkillKeys(Part):
     audio_model: Annotated[str | None, Key(catalog="audio")] = None
     """Model for audio."""
     disable_bash: bool = False
-    """Whether the agent has no shell."""
+    """Whether the agent has no tool `bash`."""
     tools: Annotated[tuple[Tool, ...], Key(most=128, advice="Split the skill.")] = ()
     """Tools of the agent, in addition to the built-in ones."""
     allowed_tools: tuple[str, ...] = ()
-    """The only tools that are offered; all by default."""
+    """The only tools that the agent may use; all by default."""
     tool_limits: dict[str, Annotated[int, Key(least=1, most=1_000_000)]] = Field(default_factory=dict)
     """Maximum number of calls, by tool."""
     cache_ttl: Literal["5m", "1h"] = "5m"
-    """How long the prompt is cached."""
+    """Lifetime of the prompt cache."""
     routing: Routing | None = None
     """When a run moves to a stronger model."""
-    rails: Annotated[tuple[Rail, ...], Key(most=50, advice="Join some of them.")] = ()
-    """Guards on what goes in, comes out, or passes a tool."""
+    rails: Annotated[tuple[Rail, ...], Key(most=50, advice="Combine some of them.")] = ()
+    """Guardrails on inputs, outputs and tool calls."""
     memory: Annotated[MemoryUse | None, Key(read=_memory, shorthand={"type": "boolean"})] = None
-    """What the agent has of its project's memory: tools, and a digest."""
+    """Access of the agent to its project's memory: tools, and a digest."""
     marketing: dict[str, Any] | None = None
-    """What the public page shows."""
+    """Content of the public page."""
 
 
 class Skill(SkillKeys):
@@ -384,12 +384,12 @@ class Skill(SkillKeys):
 
     @property
     def is_judged(self) -> bool:
-        """Whether a language model judges its results."""
+        """Whether a language model scores its results."""
         return any(grader.kind == "rubric" for grader in self.evals)
 
     @property
     def is_submittable(self) -> bool:
-        """Whether jobs may name it: subskills are run by their parent alone."""
+        """Whether jobs may name it: only the parent of a subskill runs it."""
         return self.parent_skill is None
 
     @property
@@ -404,13 +404,13 @@ class Skill(SkillKeys):
 
     @property
     def input_json_schema(self) -> Schema:
-        """What goes in, in plain JSON Schema 2020-12."""
+        """The schema of inputs in plain JSON Schema 2020-12."""
         schema: Schema = to_json_schema(self.input_schema)
         return schema
 
     @property
     def output_json_schema(self) -> Schema:
-        """What comes out, in plain JSON Schema 2020-12, with the fields required that the worker requires."""
+        """The schema of results in plain JSON Schema 2020-12, with the fields that the worker requires."""
         schema: Schema = to_json_schema(all_required(self.output_schema))
         return schema
 
@@ -430,12 +430,12 @@ class Manifest(Part):
 
     skills: tuple[Skill, ...]
     title: str | None = None
-    """Of the skillpack, from `puras.yaml`."""
+    """Label of the skillpack, from `puras.yaml`."""
     description: str | None = None
     marketing: dict[str, Any] | None = None
 
     def find(self, name: str) -> Skill | None:
-        """The skill or subskill of that name."""
+        """Return the skill or subskill of that name."""
         return self._by_name.get(name)
 
     @cached_property
@@ -467,5 +467,5 @@ class Manifest(Part):
 
     @property
     def submittable(self) -> tuple[Skill, ...]:
-        """The skills that jobs may name."""
+        """Return the skills that jobs may name."""
         return tuple(skill for skill in self.skills if skill.is_submittable)

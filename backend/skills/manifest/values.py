@@ -1,4 +1,4 @@
-"""Values of skill.yaml that have rules of their own: names, entrypoints, schemas and hosts."""
+"""Validate values of skill.yaml with their own rules: names, entrypoints, schemas and hosts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def name_of(what: str) -> Key:
 
     def check(section: Section, key: str, value: str) -> str:
         if not is_name(value):
-            section.error(key, f"{shown(value)} is not a name for a {what}. Write {as_name(value)!r}.")
+            section.error(key, f"{shown(value)} is not a valid name of a {what}. Write {as_name(value)!r}.")
         return value
 
     return Key(check=check, schema=NAME_SCHEMA)
@@ -36,14 +36,14 @@ def name_of(what: str) -> Key:
 def _lane(section: Section, key: str, value: str) -> str:
     if not is_name(value):
         allowed = f"a-z, 0-9, '-' and '_', at most {MAX_NAME} characters"
-        section.error(key, f"{shown(value)} is not a lane. Use {allowed}.")
+        section.error(key, f"{shown(value)} is not a valid lane. Use {allowed}.")
     return value
 
 
 def _slug(section: Section, key: str, value: str) -> str:
     if not is_name(value):
         fix = f"a-z, 0-9, '_' and '-', at most {MAX_NAME} characters. Write 'slug: {as_name(value)}'"
-        section.error(key, f"{shown(value)} is not a slug of a skillpack: {fix}.")
+        section.error(key, f"{shown(value)} is not a valid slug of a skillpack: {fix}.")
     return value
 
 
@@ -71,7 +71,7 @@ def _network(section: Section, key: str) -> Any:
     for index, host in enumerate(hosts):
         if parse_host(host) is None:
             forms = "'api.example.org', '*.example.org' or 'api.example.org:8443', without https://"
-            section.error((key, index), f"{shown(host)} is not a host. Write {forms}.")
+            section.error((key, index), f"{shown(host)} is not a valid host. Write {forms}.")
     if len(hosts) > MAX_HOSTS:
         limit = f"at most {MAX_HOSTS} are allowed. Use '*.example.org'"
         section.error(key, f"{key!r} lists {len(hosts)} hosts, and {limit}.")

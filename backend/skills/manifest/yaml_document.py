@@ -1,7 +1,7 @@
-"""YAML of strangers as plain JSON data, with the place of everything in it.
+"""Parse untrusted YAML as plain JSON data, with the position of each value.
 
-Keys are always strings (so `on:` is `on`), nothing is constructed but JSON types, duplicate keys are errors,
-and anchors cannot grow a document beyond its budget.
+Keys are always strings (`on:` is `on`), all values have JSON types, duplicate keys are errors, and anchors
+cannot expand a document beyond a maximum size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.skills.schemas.messages import Path
 
 MAX_DOCUMENT_BYTES = 512 << 10
 MAX_DEPTH = 64
-MAX_NODES = 50_000  # after anchors are followed
+MAX_NODES = 50_000  # after anchors are expanded
 MAX_DIGITS = 300
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Document:
-    """A YAML file as JSON data; `value` holds what could be read, even when there are problems."""
+    """A YAML file as JSON data; `value` contains what could be parsed, even if there are problems."""
 
     file: str
     value: Any = None
@@ -50,7 +50,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at a path, or at its nearest parent that has a place."""
+        """Return a problem at a path, or at its nearest parent with a position."""
         found: Place | None = None
         first, second = (self.key_places, self.places) if at_key else (self.places, self.key_places)
         for length in range(len(path), -1, -1):
@@ -61,13 +61,15 @@ class Document:
 
 
 def read_document(file: str, content: bytes, *, first_line: int = 1) -> Document:
-    """Read one YAML document; never raises for what is in it."""
+    """Parse one YAML document; problems are returned, not raised."""
     document = Document(file)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + first_line
-        document.problems.append(Problem(file, "The file is not UTF-8 here. Save it as UTF-8.", line))
+        document.problems.append(
+            Problem(file, "The file is not UTF-8 at this position. Save it as UTF-8.", line)
+        )
         return document
     try:
         _check_events(text)
@@ -81,12 +83,12 @@ def read_document(file: str, content: bytes, *, first_line: int = 1) -> Document
 
 
 def is_storable(text: str) -> bool:
-    """Whether the database can hold the text."""
+    """Return whether the database can store the text."""
     return "\0" not in text and (text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text))
 
 
 def _check_events(text: str) -> None:
-    """Bound depth and size without recursion, before a tree is built."""
+    """Check depth and size without recursion, before a tree is built."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -98,7 +100,7 @@ def _check_events(text: str) -> None:
 
 
 class _TooMuch(yaml.YAMLError):
-    """The document is over its budget."""
+    """The document exceeds its maximum size."""
 
     def __init__(self, mark: Any) -> None:
         super().__init__()
@@ -120,7 +122,7 @@ def _syntax_problem(file: str, error: yaml.YAMLError, first_line: int) -> Proble
 
 
 class _Reading:
-    """One walk over a tree of nodes."""
+    """One traversal of a tree of nodes."""
 
     def __init__(self, document: Document, first_line: int) -> None:
         self._document = document
@@ -151,12 +153,12 @@ class _Reading:
         merged: dict[str, Any] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or not is_storable(key.value):
-                self._refuse(path, "A key has to be a plain word, not a list or a mapping.")
+                self._refuse(path, "A key must be a plain word, not a list or a mapping.")
             elif key.tag == _TAG + "merge":
                 for part in self._merge_parts(value, path):
                     merged = {**part, **merged}
             elif key.value in result:
-                twice = f"The key {key.value[:80]!r} is here twice. Keep one of them."
+                twice = f"The key {key.value[:80]!r} occurs twice. Remove one of them."
                 self._document.problems.append(Problem(self._document.file, twice, *self._place(key)))
             else:
                 inner = (*path, key.value)
@@ -171,12 +173,12 @@ class _Reading:
                 value = self.value_of(part, path)
                 yield value if isinstance(value, dict) else {}
             else:
-                self._refuse(path, "'<<' takes a mapping or a list of mappings.")
+                self._refuse(path, "'<<' requires a mapping or a list of mappings.")
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         if not is_storable(node.value):
             self._refuse(
-                path, "The text has a NUL or half of a surrogate pair, which cannot be stored. Remove it."
+                path, "The text contains a NUL or an unpaired surrogate, which cannot be stored. Remove it."
             )
             return None
         if node.tag in _AS_TEXT:
@@ -184,7 +186,7 @@ class _Reading:
         construct = _CONSTRUCT.get(node.tag)
         if construct is None:
             self._refuse(
-                path, f"The tag {node.tag!r} is not taken. Write text, numbers, true, false or null."
+                path, f"The tag {node.tag!r} is not supported. Write text, numbers, true, false or null."
             )
             return None
         if node.tag == _TAG + "int" and ":" in node.value:  # YAML 1.1 reads 12:30 as 750
@@ -202,7 +204,10 @@ class _Reading:
 
     def _refuse_anchors(self, path: Path) -> None:
         if not self._endless:
-            self._refuse(path, "Anchors (&, *) make this endless or far too large. Write it out.")
+            self._refuse(
+                path,
+                "Anchors (&, *) make the document infinite or too large. Write the values without anchors.",
+            )
         self._endless = True
 
     def _refuse(self, path: Path, message: str) -> None:

@@ -1,1 +1,1 @@
-"""Know the models of the instance: families, addresses, prices."""
+"""Manage the model catalog of the instance: families, endpoints and prices."""

@@ -1,6 +1,6 @@
-"""The one list of models: those that come with the product, and the operator's own on top of them.
+"""Load the model catalog: the built-in models, and those of the operator's file.
 
-A process reads the operator's file once, when it opens the instance; until then the built-in list holds.
+A process reads the operator's file once, when it opens the instance; until then the built-in catalog is used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 SIMULATED_MODEL: Final = "puras/rehearsal"
-"""Not a language model: what runs when no key is configured."""
+"""The simulated model, which runs if no API key is configured."""
 
 MediaKind = Literal["image", "video", "audio"]
 
@@ -51,14 +51,14 @@ class Catalogue:
 
     @cached_property
     def families(self) -> Mapping[str, str]:
-        """The endpoint of each family that is reached over one; a project may bring a key for it."""
+        """The endpoint of each family that has one; a project may add its own API key for it."""
         return {entry.family: entry.endpoint for entry in self.models.values() if entry.endpoint}
 
     def get(self, slug: str) -> CatalogueEntry:
-        """The model of that name.
+        """Return the model of that name.
 
         Raises:
-            UnknownModel: there is none.
+            UnknownModel: it does not exist.
         """
         entry = self.models.get(slug)
         if entry is None:
@@ -66,10 +66,10 @@ class Catalogue:
         return entry
 
     def endpoint_of(self, family: str) -> Endpoint:
-        """Where the models of a family are reached.
+        """Return the endpoint of the models of a family.
 
         Raises:
-            UnknownFamily: none are reached over a network.
+            UnknownFamily: it has no endpoint.
         """
         name = self.families.get(family)
         if name is None:
@@ -77,16 +77,16 @@ class Catalogue:
         return self.endpoints[name]
 
     def problem(self, slug: str) -> str | None:
-        """Why a skill cannot name this language model; None when it can."""
+        """Return why a skill cannot use this language model; None if it can."""
         if slug in self.models:
             return None
         hint = suggestion(slug, self.models)
         if ":" in slug:
-            return f"The model {slug!r} names a provider. Write only family/variant.{hint}"
+            return f"The model {slug!r} contains a provider. Write only family/variant.{hint}"
         if not _FORM.match(slug):
             return f"The model {slug!r} is not family/variant.{hint}"
         known = hint or f" Known are {', '.join(self.models)}."
-        return f"The model {slug!r} is not in the catalogue.{known}"
+        return f"The model {slug!r} is not in the catalog.{known}"
 
     def media_names(self, kind: MediaKind) -> tuple[str, ...]:
         """Return what a skill can write for models of a kind: their names, the last parts of those, and `auto`."""
@@ -94,19 +94,22 @@ class Catalogue:
         return (*models, "auto", *(model.partition("/")[2] for model in models))
 
     def media_problem(self, slug: str, kind: MediaKind) -> str | None:
-        """Why a skill cannot name this model for media; None when it can, also by its last part alone."""
+        """Return why a skill cannot use this media model.
+
+        Return None if it can. The last part of the name of the model is sufficient.
+        """
         names = self.media_names(kind)
         if slug in names:
             return None
         hint = suggestion(slug, names) or " Known: " + ", ".join(getattr(self.media, kind))
-        return f"The model {slug!r} is not in the catalogue.{hint}"
+        return f"The model {slug!r} is not in the catalog.{hint}"
 
 
 def read(path: Path | None = None) -> Catalogue:
-    """The built-in models, with those of an operator's file on top.
+    """Return the built-in models, with those of an operator's file added.
 
     Raises:
-        BadModelCatalog: the file cannot be read, or something in it is wrong.
+        BadModelCatalog: the file cannot be read, or is invalid.
     """
     built_in = _parsed("catalog.toml", files(__package__).joinpath("catalog.toml").read_text("utf-8"))
     own = CatalogueFile() if path is None else _parsed(str(path), _text(path))
@@ -120,15 +123,15 @@ def read(path: Path | None = None) -> Catalogue:
 
 
 def current() -> Catalogue:
-    """The catalogue of this process."""
+    """Return the catalog of this process."""
     return _current[0]
 
 
 def use(path: Path | None) -> None:
-    """From now on this process knows the models of that file, too.
+    """Add the models of a file to the catalog of this process.
 
     Raises:
-        BadModelCatalog: the file cannot be read, or something in it is wrong.
+        BadModelCatalog: the file cannot be read, or is invalid.
     """
     _current[0] = read(path)
 
@@ -155,7 +158,7 @@ def _said(problem: Any) -> str:
 
 
 def _check_endpoints(catalogue: Catalogue, name: str) -> None:
-    """One key is brought for a family, so all of its models have one endpoint, which exists."""
+    """Check that all models of a family have one existing endpoint, since an API key applies to a family."""
     problems: list[str] = []
     seen: dict[str, str] = {}
     for entry in catalogue.models.values():
@@ -163,11 +166,11 @@ def _check_endpoints(catalogue: Catalogue, name: str) -> None:
             continue
         if entry.endpoint not in catalogue.endpoints:
             hint = suggestion(entry.endpoint, catalogue.endpoints)
-            problems.append(f"{entry.slug}: there is no endpoint {entry.endpoint!r}.{hint}")
+            problems.append(f"{entry.slug}: the endpoint {entry.endpoint!r} does not exist.{hint}")
         if seen.setdefault(entry.family, entry.endpoint) != entry.endpoint:
             problems.append(
-                f"{entry.slug}: its family {entry.family!r} is reached over the endpoint {seen[entry.family]!r}. "
-                "Give the model a family of its own."
+                f"{entry.slug}: its family {entry.family!r} uses the endpoint {seen[entry.family]!r}. Use "
+                "another family for this model."
             )
     if problems:
         raise BadModelCatalog(name, problems)

@@ -1,4 +1,4 @@
-"""What the catalogue says of one model, and of one place where models are reached."""
+"""Define the entries of the model catalog: a model, and an endpoint of models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NANOS_PER_USD = 10**9
 
 
 class Rates(NamedTuple):
-    """Nano-dollars per million tokens of each sort."""
+    """Nano-dollars per million tokens of each kind."""
 
     input: int
     output: int
@@ -23,13 +23,13 @@ class Rates(NamedTuple):
 
 
 class _Part(BaseModel):
-    """Frozen; a key that is not known is a mistake of whoever wrote the file."""
+    """An immutable entry; unknown keys are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Price(_Part):
-    """What tokens cost upstream."""
+    """Upstream price of tokens."""
 
     input_usd: Decimal = Field(ge=0, le=100_000)
     """US dollars per million tokens of the prompt."""
@@ -38,14 +38,14 @@ class Price(_Part):
 
 
 class LongPrice(Price):
-    """What every token of a call costs upstream when its prompt is long."""
+    """Upstream price of every token of a call with a long prompt."""
 
     above_tokens: int = Field(ge=1)
-    """Longest prompt, cached tokens included, to which the ordinary price still applies."""
+    """Longest prompt, including cached tokens, to which the ordinary price applies."""
 
 
 class CacheRates(_Part):
-    """What tokens of the prompt cache cost, as multiples of the price of the prompt."""
+    """Prices of tokens of the prompt cache, as multiples of the price of the prompt."""
 
     write_5m: Decimal = Field(default=Decimal(1), ge=0, le=100)
     write_1h: Decimal = Field(default=Decimal(1), ge=0, le=100)
@@ -53,39 +53,41 @@ class CacheRates(_Part):
 
 
 class Endpoint(_Part):
-    """A server that speaks the Messages API."""
+    """A server with the Messages API."""
 
     base_url: Address
-    """Address in front of `/v1/messages`."""
+    """URL before `/v1/messages`."""
     key_env: str | None = Field(default=None, pattern=r"^[A-Z_][A-Z0-9_]*$")
-    """Environment variable of the operator that holds the key; none: it needs no key."""
+    """Environment variable of the operator that contains the API key; none: it needs no key."""
     auth: Literal["bearer", "x-api-key"] = "bearer"
-    """How the key is sent: as `Authorization: Bearer`, or as `x-api-key` too, which older gateways want."""
+    """How the key is sent: as `Authorization: Bearer`, or also as `x-api-key`, which older gateways
+    require."""
     counts_tokens: bool = False
-    """Whether it serves `/v1/messages/count_tokens`, and its counts are those that it charges by but for a tenth."""
+    """Whether it supports `/v1/messages/count_tokens`, with counts within a tenth of those that it charges
+    for."""
 
 
 class CatalogueEntry(_Part):
-    """A language model that skills may name."""
+    """A language model that skills may use."""
 
     slug: str = Field(pattern=r"^[a-z][a-z0-9]*/[a-z0-9][a-z0-9._-]*$", max_length=100)
     """`family/variant`."""
     title: str = ""
-    """What people see."""
+    """Display name."""
     endpoint: str | None = None
     """Name of the endpoint that has it; none: it runs in the worker."""
     upstream_id: str = Field(default="", repr=False)
-    """What its endpoint calls it; never shown."""
+    """Its name at the endpoint; not shown to users."""
     context_tokens: int = Field(ge=1_000)
-    """Most tokens of prompt and reply together."""
+    """Maximum tokens of prompt and reply together."""
     most_output_tokens: int = Field(ge=1)
-    """Most tokens of one reply."""
+    """Maximum tokens of one reply."""
     vision: bool = False
-    """Whether it sees images."""
+    """Whether it can read images."""
     pdf: bool = False
-    """Whether it reads PDF documents."""
+    """Whether it can read PDF documents."""
     clears_context: bool = False
-    """Whether its endpoint forgets old tool results of a long conversation by itself."""
+    """Whether its endpoint removes old tool results of a long conversation automatically."""
     price: Price = Price(input_usd=Decimal(0), output_usd=Decimal(0))
     long_price: LongPrice | None = None
     cache: CacheRates | None = None
@@ -94,26 +96,26 @@ class CatalogueEntry(_Part):
     @model_validator(mode="after")
     def _is_whole(self) -> CatalogueEntry:
         if (self.endpoint is None) != (not self.upstream_id):
-            raise ValueError("'endpoint' and 'upstream_id' come together")
+            raise ValueError("'endpoint' and 'upstream_id' must be set together")
         for price in (self.price, self.long_price):
             if price and any(nanos % 1 for nanos in self._exact(price)):
-                raise ValueError("a price is finer than a billionth of a dollar per million tokens")
+                raise ValueError("a price has more than nine decimal places of a dollar per million tokens")
         return self
 
     @property
     def family(self) -> str:
-        """The part before the slash; keys are brought for a whole family."""
+        """The part before the slash; API keys apply to a whole family."""
         return self.slug.partition("/")[0]
 
     @property
     def is_free(self) -> bool:
-        """Whether no call of it costs anything."""
+        """Whether all calls of it are free."""
         return not any(
             rate for price in (self.price, self.long_price) if price for rate in self._exact(price)
         )
 
     def rates(self, prompt_tokens: int) -> Rates:
-        """What tokens of a call with so long a prompt cost."""
+        """Return the prices of tokens of a call with a prompt of this length."""
         long = self.long_price
         price = long if long and prompt_tokens > long.above_tokens else self.price
         return Rates(*(int(nanos) for nanos in self._exact(price)))
@@ -126,7 +128,7 @@ class CatalogueEntry(_Part):
 
 
 class MediaModels(_Part):
-    """Models for media that skills may name, each list with its default first."""
+    """Media models that skills may use, each list with its default first."""
 
     image: tuple[str, ...] = ()
     video: tuple[str, ...] = ()
@@ -134,7 +136,7 @@ class MediaModels(_Part):
 
 
 class CatalogueFile(_Part):
-    """A file of models, as it is written."""
+    """The content of a model catalog file."""
 
     endpoints: dict[str, Endpoint] = {}
     models: dict[str, CatalogueEntry] = {}
@@ -143,7 +145,7 @@ class CatalogueFile(_Part):
     @model_validator(mode="before")
     @classmethod
     def _name_models(cls, written: Any) -> Any:
-        """Each model is named by its table: `[models."family/variant"]`."""
+        """Set the slug of each model from its table: `[models."family/variant"]`."""
         models = written.get("models") if isinstance(written, dict) else None
         if not isinstance(models, dict):
             return written

@@ -38,15 +38,18 @@ class UnknownFamily(Missing):
     known: Sequence[str] = field(in_body=False)
 
     def describe(self) -> str:
+        """Return the message."""
         hint = suggestion(self.family, self.known) or f" There are {', '.join(self.known)}."
-        return f"There is no family of models {self.family!r} that takes a key.{hint}"
+        return f"There is no family of models {self.family!r} with API keys.{hint}"
 
 
 class ProviderKeyMissing(Missing):
     """The project has no API key for this provider."""
 
     code = "provider_key_not_found"
-    message = "The project has no key of its own for {family!r}. List them with GET /v1/providers."
+    message = (
+        "The project has no API key for {family!r}. GET /v1/providers lists the providers with an API key."
+    )
     family: str
 
 

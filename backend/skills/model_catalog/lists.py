@@ -1,4 +1,4 @@
-"""What providers say when they are asked which models they have: it costs nothing, and shows whether a key is taken."""
+"""List the models of a provider: the request is free, and shows whether the API key is valid."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from backend.skills.model_catalog.entries import CatalogueEntry, Endpoint
 
 PATIENCE_S: Final = 10.0
 NOT_TAKEN: Final = (401, 402, 403)
-"""HTTP statuses of a provider that does not take the key."""
+"""HTTP statuses of a provider that rejects the API key."""
 OPENROUTER: Final = "openrouter"
-"""Its list is open to everybody, so that it says nothing of a key; `/v1/key` does."""
+"""Its list is public and does not check the API key; `/v1/key` does."""
 _CLAUDE: Final = "https://api.anthropic.com"
 
 
 def headers(endpoint: Endpoint, key: str | None) -> Mapping[str, str]:
-    """What a request for the list is sent with."""
+    """Return the headers of a request for the list."""
     if key is None:
         return {}
     version = {"anthropic-version": "2023-06-01"}
@@ -27,7 +27,7 @@ def headers(endpoint: Endpoint, key: str | None) -> Mapping[str, str]:
 
 
 def ids(content: bytes) -> list[str] | None:
-    """The models of a list, as their provider calls them; none when it is no list."""
+    """Return the models of a list, by the names of the provider; none if it is not a list."""
     try:
         body: Any = json.loads(content)
     except (ValueError, RecursionError):
@@ -39,11 +39,11 @@ def ids(content: bytes) -> list[str] | None:
 
 
 def missing(models: Sequence[CatalogueEntry], listed: Sequence[str]) -> list[str]:
-    """Of our models those that are not in the list."""
+    """Return the models of the catalog that are not in the list."""
     return [entry.slug for entry in models if not any(_is_of(one, entry) for one in listed)]
 
 
 def _is_of(listed: str, entry: CatalogueEntry) -> bool:
-    """Whether a name of a list is the entry's, or the same with the date of a snapshot."""
+    """Return whether a name of a list is that of the entry, or the same with the date of a snapshot."""
     name, rest = entry.upstream_id, listed.removeprefix(entry.upstream_id)
     return listed.startswith(name) and (not rest or (rest[0] == "-" and rest[1:].isdigit()))

@@ -1,4 +1,4 @@
-"""How a job asks for the replies of an earlier one instead of a model's: `recording/<id of that job>`."""
+"""Name the replies of an earlier job as a model: `recording/<id of that job>`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ FAMILY = "recording"
 
 
 def slug_of(job_id: UUID) -> str:
-    """The name under which the replies of that job are asked for."""
+    """Return the model name that selects the replies of a job."""
     return f"{FAMILY}/{job_id}"
 
 
 def recorded_job(slug: str | None) -> UUID | None:
-    """The job whose replies are asked for; None when it is a model that is."""
+    """Return the job whose replies a model name selects; None if it is the name of a model."""
     family, _, written = (slug or "").partition("/")
     if family != FAMILY:
         return None

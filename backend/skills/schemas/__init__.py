@@ -1,1 +1,1 @@
-"""The dialect of JSON Schema of skills: check schemas, check values against them, and report what is wrong."""
+"""Implement the JSON Schema dialect of skills: validate schemas, validate values, and report problems."""

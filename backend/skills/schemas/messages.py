@@ -1,4 +1,4 @@
-"""What a person reads when a value does not fit its schema."""
+"""Create the error messages of values that are not valid for their schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from backend.core.names import suggestion
 from backend.skills.schemas.schema_dialect import COLOR_PATTERN, FILE_TYPES
 
 Path = tuple[str | int, ...]
-"""Where something is: `("tools", 0, "name")`."""
+"""The position of a value: `("tools", 0, "name")`."""
 
 _MAX_SHOWN = 80
 _WORDS = {"null": None, "true": True, "false": False}
@@ -28,16 +28,19 @@ _KINDS = {
 
 
 def problem_of(error: ValidationError, root: str) -> Problem:
-    """The error as a problem: its JSON path below `root`, and a sentence that says what to send instead."""
+    """Return the error as a problem.
+
+    It has a JSON path below `root`, and a message that says what to send instead.
+    """
     path = spelled(tuple(error.absolute_path), root)
     if error.validator == "required":
-        return Problem(f"{path}.{_missing(error)}", "This is required. Give it a value.")
-    sentence = _MESSAGES.get(str(error.validator), _fallback)
-    return Problem(path, sentence(error))
+        return Problem(f"{path}.{_missing(error)}", "This field is required. Set a value.")
+    message = _MESSAGES.get(str(error.validator), _fallback)
+    return Problem(path, message(error))
 
 
 def spelled(path: Path, root: str = "") -> str:
-    """A path as people write it: `tools[0].name`."""
+    """Return a path in the usual notation: `tools[0].name`."""
     text = root
     for part in path:
         if isinstance(part, int):
@@ -48,15 +51,15 @@ def spelled(path: Path, root: str = "") -> str:
 
 
 def undeclared(name: str, declared: frozenset[str], root: str) -> Problem:
-    """A name that the schema does not declare, with the nearest one that it does."""
+    """Return the message about an undeclared name, with the most similar name that the schema declares."""
     hint = suggestion(name, sorted(declared)) or (
-        f" Declared are {_listed(sorted(declared))}." if declared else " The skill takes no inputs."
+        f" Declared are {_listed(sorted(declared))}." if declared else " The skill does not have inputs."
     )
     return Problem(spelled((name[:_MAX_SHOWN],), root), f"The skill does not declare {shown(name)}.{hint}")
 
 
 def shown(value: Any) -> str:
-    """A value in a message: short, whatever its size."""
+    """Return a short form of a value for a message."""
     if isinstance(value, str):
         text = repr(value if len(value) <= _MAX_SHOWN else value[: _MAX_SHOWN - 1] + "…")
     elif isinstance(value, dict | list):
@@ -67,7 +70,7 @@ def shown(value: Any) -> str:
 
 
 def _rule(error: ValidationError) -> Any:
-    """What the schema says at the keyword that failed."""
+    """Return the value of the keyword that failed."""
     return error.validator_value
 
 
@@ -86,7 +89,7 @@ def _kinds(value: Any) -> str:
 
 
 def _type(error: ValidationError) -> str:
-    return f"This has to be {_kinds(_rule(error))}, not {shown(error.instance)}."
+    return f"This must be {_kinds(_rule(error))}, not {shown(error.instance)}."
 
 
 def _enum(error: ValidationError) -> str:
@@ -104,30 +107,33 @@ def _alternatives(error: ValidationError) -> str:
     if kind in FILE_TYPES:
         what = "a file" if kind == "file" else f"a file ({kind})"
         return (
-            f"This has to be {what}: a URL, a data: URL or a drive path as text, "
-            "or an object with 'drive_path', 'url', 'data' or 'base64'."
+            f"This must be {what}: a URL, a data: URL or a drive path as text, or an object with "
+            "'drive_path', 'url', 'data' or 'base64'."
         )
     if not error.context:
-        return f"{shown(error.instance)} fits more than one of the alternatives. It has to fit exactly one."
+        return (
+            f"{shown(error.instance)} is valid for more than one of the alternatives. It must be valid for "
+            "exactly one."
+        )
     closest = best_match(error.context)
     inner = problem_of(closest, "value").message if closest else ""
     count = len(_rule(error))
-    return f"{shown(error.instance)} fits none of the {count} alternatives. Closest: {inner}"
+    return f"{shown(error.instance)} is not valid for any of the {count} alternatives. Closest: {inner}"
 
 
 def _pattern(error: ValidationError) -> str:
     if _rule(error) == COLOR_PATTERN:
-        return f"{shown(error.instance)} is not a colour. Write it as '#1a2b3c' or '#abc'."
+        return f"{shown(error.instance)} is not a color. Write it as '#1a2b3c' or '#abc'."
     return f"{shown(error.instance)} does not match the pattern {shown(_rule(error))}."
 
 
 def _fallback(error: ValidationError) -> str:
-    message = error.message if len(error.message) <= 200 else f"{shown(error.instance)} does not fit"
+    message = error.message if len(error.message) <= 200 else f"{shown(error.instance)} is not valid"
     return f"{message} (rule {error.validator!r}: {shown(_rule(error))})."
 
 
 def _count(noun: str, bound: str) -> Callable[[ValidationError], str]:
-    return lambda error: f"This has {_length(error):,} {noun}; take {bound} {_rule(error):,}."
+    return lambda error: f"This has {_length(error):,} {noun}; use {bound} {_rule(error):,}."
 
 
 def _length(error: ValidationError) -> int:
@@ -135,7 +141,7 @@ def _length(error: ValidationError) -> int:
 
 
 def _size(bound: str) -> Callable[[ValidationError], str]:
-    return lambda error: f"{shown(error.instance)} has to be {bound} {shown(_rule(error))}."
+    return lambda error: f"{shown(error.instance)} must be {bound} {shown(_rule(error))}."
 
 
 _MESSAGES: dict[str, Callable[[ValidationError], str]] = {
@@ -156,6 +162,6 @@ _MESSAGES: dict[str, Callable[[ValidationError], str]] = {
     "maxItems": _count("items", "at most"),
     "minProperties": _count("properties", "at least"),
     "maxProperties": _count("properties", "at most"),
-    "uniqueItems": lambda error: "This has the same item twice. Each may be here once.",
-    "additionalProperties": lambda error: "This name is not declared. Leave it out, or check its spelling.",
+    "uniqueItems": lambda error: "This has the same item twice. Remove one of them.",
+    "additionalProperties": lambda error: "This name is not declared. Remove it, or check its spelling.",
 }

@@ -1,4 +1,4 @@
-"""Regular expressions of strangers, matched in linear time."""
+"""Match untrusted regular expressions in linear time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Matcher(Protocol):
     """A compiled pattern."""
 
     def search(self, text: str) -> Any:
-        """A match anywhere in the text, or None."""
+        """Return a match anywhere in the text, or None."""
 
     def finditer(self, text: str) -> Any:
-        """Every match, from left to right."""
+        """Yield every match, from left to right."""
 
 
 class PatternRefusedError(ValueError):
-    """The pattern cannot be used; the text says why."""
+    """The pattern cannot be used; the message says why."""
 
 
 @lru_cache(maxsize=4_096)
 def compiled(pattern: str) -> Matcher:
-    """The pattern, ready to search; its time grows only with the length of the text.
+    """Return the compiled pattern, which matches in linear time.
 
     Raises:
         PatternRefusedError: it is too long, not a regular expression, or needs backtracking.
@@ -50,5 +50,5 @@ def _reason(error: Exception) -> str:
     said = error.args[0] if error.args else ""
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
     if "invalid perl operator" in text or "escape sequence" in text:
-        return f"{text} (look-around and back-references are not taken: they can run without end)"
+        return f"{text} (look-around and back-references are not supported: their run time has no limit)"
     return text

@@ -1,4 +1,4 @@
-"""`$ref` inside one schema; there is no other kind."""
+"""Resolve `$ref` inside one schema; no other kind is supported."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from backend.skills.schemas.schema_dialect import (
 
 
 def target(root: Schema, reference: Any) -> Any:
-    """What a local reference points at, or None."""
+    """Return the target of a local reference, or None."""
     if reference == "#":
         return root
     if not isinstance(reference, str) or not reference.startswith("#/"):
@@ -35,7 +35,7 @@ def target(root: Schema, reference: Any) -> Any:
 
 
 def subschemas(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Schema]]:
-    """The schema and every schema inside it, each with its path; references are not followed."""
+    """Yield the schema and every schema inside it, each with its path; references are not followed."""
     if not isinstance(schema, dict):
         return
     yield path, schema
@@ -45,9 +45,9 @@ def subschemas(schema: Any, path: Path = ()) -> Iterator[tuple[Path, Schema]]:
 
 
 def same_value(schema: Schema, root: Schema, *, all_hold: bool = False) -> tuple[Schema, ...]:
-    """The schema and those that look at the same value, references followed.
+    """Yield the schema and those that apply to the same value, with references followed.
 
-    With `all_hold` only those that hold whenever the schema does: `allOf` and `$ref`.
+    With `all_hold`, yield only those that every valid value satisfies: `allOf` and `$ref`.
     """
     seen: dict[int, Schema] = {}
     waiting: list[Any] = [schema]
@@ -65,11 +65,11 @@ def same_value(schema: Schema, root: Schema, *, all_hold: bool = False) -> tuple
 
 
 def is_endless(root: Schema) -> bool:
-    """Whether following references can come back to the same place without going into the value."""
+    """Return whether references form a cycle without descending into the value."""
     done: set[int] = set()
     try:
         return any(_circles(schema, root, done, []) for _, schema in subschemas(root))
-    except RecursionError:  # a chain of hundreds of references: nobody's honest schema
+    except RecursionError:  # a chain of hundreds of references, which no ordinary schema has
         return True
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a schema itself, before any value meets it."""
+"""Validate schemas."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ _KNOWN_KEYWORDS = frozenset(Draft202012Validator.VALIDATORS) | {
 }
 
 
-MAX_FLAWS = 50  # told of one schema
+MAX_FLAWS = 50  # reported for one schema
 
 
 class Flaw(NamedTuple):
-    """One thing that is wrong with a schema."""
+    """One problem of a schema."""
 
     path: Path
     message: str
 
 
 class SchemaFlaws(NamedTuple):
-    """What must be mended, and what is probably not meant."""
+    """The errors and warnings of a schema."""
 
     errors: list[Flaw]
     warnings: list[Flaw]
 
 
 def schema_flaws(schema: Schema) -> SchemaFlaws:
-    """Everything wrong with a schema in the dialect; without errors it can be compiled."""
+    """Return the problems of a schema in the dialect; without errors it can be compiled."""
     flaws = SchemaFlaws([], [])
     for path, part in references.subschemas(schema):
         flaws.errors.extend(islice(_keyword_errors(path, part, schema), MAX_FLAWS))
@@ -62,7 +62,7 @@ def schema_flaws(schema: Schema) -> SchemaFlaws:
     if not flaws.errors:
         flaws.errors.extend(islice(_form_errors(schema), MAX_FLAWS))
     if not flaws.errors and references.is_endless(schema):
-        flaws.errors.append(Flaw((), "The references ('$ref') lead back to themselves without end."))
+        flaws.errors.append(Flaw((), "The references ('$ref') form a cycle."))
     return flaws
 
 
@@ -71,12 +71,14 @@ def _keyword_errors(path: Path, part: Schema, root: Schema) -> Iterator[Flaw]:
     if "$ref" in part and not isinstance(references.target(root, part["$ref"]), dict | bool):
         yield Flaw(
             (*path, "$ref"),
-            f"{_short(part['$ref'])} points at nothing in this schema. "
-            "Only '#' and '#/$defs/…' are followed, never other files or addresses.",
+            f"{_short(part['$ref'])} does not exist in this schema. Only '#' and '#/$defs/…' are supported, "
+            "not other files or URLs.",
         )
     for keyword in _REFUSED_KEYWORDS:
         if keyword in part:
-            yield Flaw((*path, keyword), f"{keyword!r} is not taken. Use '$defs' and '$ref: \"#/$defs/…\"'.")
+            yield Flaw(
+                (*path, keyword), f"{keyword!r} is not supported. Use '$defs' and '$ref: \"#/$defs/…\"'."
+            )
     yield from _unevaluated_errors(path, part, root)
     yield from _pattern_errors(path, part)
 
@@ -97,7 +99,8 @@ def _unevaluated_errors(path: Path, part: Schema, root: Schema) -> Iterator[Flaw
     ):
         yield Flaw(
             (*path, used[0]),
-            f"{used[0]!r} is not taken beside '$ref' or 'patternProperties'. Use 'additionalProperties'.",
+            f"{used[0]!r} is not supported together with '$ref' or 'patternProperties'. Use "
+            "'additionalProperties'.",
         )
 
 
@@ -112,7 +115,7 @@ def _pattern_errors(path: Path, part: Schema) -> Iterator[Flaw]:
             try:
                 compiled(pattern)
             except PatternRefusedError as error:
-                yield Flaw(place, f"The pattern {_short(pattern)} is not taken: {error}.")
+                yield Flaw(place, f"The pattern {_short(pattern)} is not supported: {error}.")
 
 
 def _keyword_warnings(path: Path, part: Schema) -> Iterator[Flaw]:
@@ -121,7 +124,7 @@ def _keyword_warnings(path: Path, part: Schema) -> Iterator[Flaw]:
             hint = suggestion(keyword, sorted(_KNOWN_KEYWORDS))
             if hint:
                 yield Flaw(
-                    (*path, keyword), f"The keyword {_short(keyword)} means nothing in a schema.{hint}"
+                    (*path, keyword), f"The keyword {_short(keyword)} is not a keyword of schemas.{hint}"
                 )
     required, properties = part.get("required"), part.get("properties")
     if (
@@ -134,12 +137,13 @@ def _keyword_warnings(path: Path, part: Schema) -> Iterator[Flaw]:
                 hint = suggestion(name, properties)
                 yield Flaw(
                     (*path, "required", index),
-                    f"{_short(name)} is required and not among the properties, so no value can fit.{hint}",
+                    f"{_short(name)} is required but not among the properties, so no value can be "
+                    f"valid.{hint}",
                 )
 
 
 def _form_errors(schema: Schema) -> Iterator[Flaw]:
-    """Against the schema of schemas itself; each place once."""
+    """Yield the problems that the meta-schema reports, each position once."""
     seen: set[Path] = set()
     for error in sorted(
         _schema_of_schemas().iter_errors(to_json_schema(schema)), key=lambda error: -len(error.path)
@@ -158,12 +162,12 @@ def _schema_of_schemas() -> Draft202012Validator:
 def _form_message(path: Path, error: ValidationError) -> str:
     name = spelled(path[-1:]) or "schema"
     if path and path[-1] == "required" and isinstance(error.instance, bool):
-        return "'required' is a list of names beside 'properties', not true or false inside one of them."
+        return "'required' is a list of names next to 'properties', not true or false inside one of them."
     if error.validator == "type":
-        return f"{name!r} has to be {_one_of(error.validator_value)}, not {_short(error.instance)}."
+        return f"{name!r} must be {_one_of(error.validator_value)}, not {_short(error.instance)}."
     if error.validator == "enum":
         return f"{_short(error.instance)} is not one of {_short(error.validator_value)}."
-    return f"{name!r} does not fit JSON Schema: {_cut(error.message)}."
+    return f"{name!r} is not valid JSON Schema: {_cut(error.message)}."
 
 
 def _one_of(kinds: Any) -> str:

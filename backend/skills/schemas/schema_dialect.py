@@ -32,11 +32,11 @@ SCHEMA_MAP_KEYWORDS: Final = frozenset(
 SAME_VALUE_KEYWORDS: Final = frozenset(
     {"allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"}
 )
-"""Keywords whose schemas look at the same value as the schema that holds them."""
+"""Keywords whose schemas apply to the same value as the schema that contains them."""
 
 
 def to_json_schema(schema: Any) -> Any:
-    """The schema in plain JSON Schema 2020-12; translating twice changes nothing."""
+    """Return the schema in plain JSON Schema 2020-12; a second translation changes nothing."""
     if not isinstance(schema, dict):
         return schema
     result = map_subschemas(schema, to_json_schema)
@@ -49,7 +49,7 @@ def to_json_schema(schema: Any) -> Any:
 
 
 def file_kind(schema: Any) -> str | None:
-    """`image`, `video`, `audio` or `file` when the schema, as authored, takes a file."""
+    """Return `image`, `video`, `audio` or `file` if the schema, as authored, accepts a file."""
     kind = schema.get("type") if isinstance(schema, dict) else None
     kinds = kind if isinstance(kind, list) else [kind]
     return next((kind for kind in kinds if isinstance(kind, str) and kind in FILE_TYPES), None)
@@ -58,7 +58,7 @@ def file_kind(schema: Any) -> str | None:
 def map_subschemas(
     schema: Schema, change: Callable[[Any], Any], *, skip: frozenset[str] = frozenset()
 ) -> Schema:
-    """A copy of the schema with every schema directly inside it changed."""
+    """Return a copy of the schema with a change applied to every schema directly inside it."""
     result: Schema = {}
     for keyword, value in schema.items():
         if keyword in skip:
@@ -92,7 +92,7 @@ def _translated(schema: Schema, kind: str) -> Schema:
 
 
 def _union(schema: Schema, types: list[Any]) -> Schema:
-    """A list of types with dialect ones in it becomes `anyOf`, one branch per dialect type."""
+    """Replace a list of types that has dialect types by `anyOf`, with one branch per dialect type."""
     rest = {keyword: value for keyword, value in schema.items() if keyword != "type"}
     plain = [kind for kind in types if not _is_dialect(kind)]
     branches = [_translated({"type": kind}, kind) for kind in types if _is_dialect(kind)]

@@ -1,4 +1,7 @@
-"""JSON Schema 2020-12 with bounds: linear-time patterns, no remote references, a budget of steps."""
+"""Validate JSON Schema 2020-12 with limits.
+
+Patterns match in linear time, references are local, and the number of steps is limited.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from referencing import Registry
 from backend.skills.schemas.patterns import compiled
 from backend.skills.schemas.schema_dialect import Schema
 
-MAX_STEPS: Final = 50_000  # a second at worst; ordinary inputs take dozens
+MAX_STEPS: Final = 50_000  # at most about a second; ordinary inputs take dozens of steps
 MAX_ERRORS: Final = 50
 
 _steps_left: ContextVar[list[int]] = ContextVar("steps_left")
@@ -26,20 +29,20 @@ _COUNTED: Final = ("$ref", "allOf", "anyOf", "oneOf", "if", "not", "contains", "
 
 
 class TooManyStepsError(Exception):
-    """Checking the value takes longer than any honest schema does."""
+    """The validation of the value exceeds the maximum number of steps."""
 
 
 class Validator:
-    """One schema, ready to check values."""
+    """One compiled schema."""
 
     def __init__(self, schema: Schema) -> None:
         self._validator = _BoundedValidator(schema, registry=Registry())
 
     def errors(self, value: Any) -> list[ValidationError]:
-        """The first fifty things that are wrong with the value.
+        """Return the first fifty problems of the value.
 
         Raises:
-            TooManyStepsError: the schema makes checking this value explode.
+            TooManyStepsError: the validation of this value takes too many steps.
         """
         token = _steps_left.set([MAX_STEPS])
         try:
@@ -115,7 +118,10 @@ def _unique_items(validator: Any, wanted: Any, instance: Any, schema: Any) -> _E
 
 
 def _fingerprint(value: Any) -> str:
-    """Equal for values that JSON Schema calls equal: 1 and 1.0 are, 1 and true are not."""
+    """Return a key that is equal for values that are equal in JSON Schema.
+
+    1 and 1.0 are, 1 and true are not.
+    """
     return json.dumps(_whole(value), sort_keys=True)
 
 

@@ -1,6 +1,6 @@
-"""Schemas of skills, compiled: inputs are completed and checked, outputs pruned and checked.
+"""Compile the schemas of skills: inputs are completed and validated, outputs are pruned and validated.
 
-Checking is on the path of every job; compiling is done once per skill and process.
+Validation is on the path of every job; compilation is done once per skill and process.
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ from backend.skills.schemas.schema_dialect import Schema, map_subschemas, to_jso
 from backend.skills.schemas.validator import TooManyStepsError, Validator
 
 ATTACHMENTS: Final = "attachments"
-"""The input of agents for files to look at; they take it whether or not their schema declares it."""
+"""The input of agents for attached files; they accept it whether or not their schema declares it."""
 MAX_VALUE_DEPTH: Final = 64
 MAX_INTEGER_BITS: Final = 4_096
 FILES: Final[Schema] = {"type": "array", "items": {"type": "file"}}
-MAX_DEFAULTS: Final = 10_000  # filled into one value; only defaults that hold themselves come near
+MAX_DEFAULTS: Final = 10_000  # maximum defaults in one value; only defaults that contain themselves reach it
 
 
 class Checked(NamedTuple):
-    """A value as it is used from here on, and everything that is wrong with it."""
+    """The value to use, and its problems."""
 
     value: Any
     problems: list[Problem]
 
 
 class InputSchema:
-    """An `input_schema`, ready to check and complete inputs."""
+    """A compiled `input_schema`, which completes and validates inputs."""
 
     def __init__(self, schema: Schema, *, takes_attachments: bool = False) -> None:
-        """`takes_attachments`: a list of files is taken under that name, though the schema does not declare it."""
+        """Compile the schema.
+
+        With `takes_attachments`, a list of files is accepted even if the schema does not declare it.
+        """
         parts = references.same_value(schema, schema)
         self._schema = schema
         self._validator = Validator(to_json_schema(schema))
@@ -52,11 +55,11 @@ class InputSchema:
         self._attachments = Validator(to_json_schema(FILES)) if takes_attachments and not is_own else None
 
     def check(self, value: Any) -> Checked:
-        """The inputs with defaults filled in, and what is wrong with them."""
+        """Return the inputs with defaults, and their problems."""
         if not isinstance(value, dict):
             kind = messages.shown(value)
             return Checked(
-                value, [Problem("inputs", f"Inputs are an object of names and values, not {kind}.")]
+                value, [Problem("inputs", f"Inputs must be an object of names and values, not {kind}.")]
             )
         problems = _unstorable(value, "inputs")
         if problems:
@@ -73,7 +76,7 @@ class InputSchema:
         return Checked(value, problems + _fit(self._validator, known, "inputs"))
 
     def _with_attachments(self, value: dict[str, Any], files: Validator) -> Checked:
-        """Checked apart from the others, which a schema that allows nothing else would refuse them with."""
+        """Validate the attachments separately: a schema without additional properties would reject them."""
         attached = value[ATTACHMENTS]
         checked = self.check({name: inner for name, inner in value.items() if name != ATTACHMENTS})
         problems = _fit(files, attached, f"inputs.{ATTACHMENTS}")
@@ -84,7 +87,7 @@ class InputSchema:
 
 
 class OutputSchema:
-    """An `output_schema`, ready to prune and check what a skill returned."""
+    """A compiled `output_schema`, which prunes and validates the result of a skill."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -92,7 +95,7 @@ class OutputSchema:
         self._pruning = _Pruning(schema)
 
     def check(self, value: Any) -> Checked:
-        """The value without what the schema does not declare, and what is wrong with it."""
+        """Return the value without undeclared fields, and its problems."""
         problems = _unstorable(value, "result")
         if problems:
             return Checked(value, problems)
@@ -101,7 +104,7 @@ class OutputSchema:
 
 
 def all_required(schema: Any) -> Any:
-    """The schema with every declared property required wherever an object does not name its own `required`."""
+    """Return the schema with every declared property required in each object without its own `required`."""
     if not isinstance(schema, dict):
         return schema
     result = map_subschemas(schema, all_required, skip=frozenset({"not", "if"}))
@@ -115,14 +118,15 @@ def _fit(validator: Validator, value: Any, root: str) -> list[Problem]:
         return [messages.problem_of(error, root) for error in validator.errors(value)]
     except TooManyStepsError:
         return [
-            Problem(
-                root, "Checking this against the schema takes too long. Simplify the schema's alternatives."
-            )
+            Problem(root, "The validation of this value takes too long. Simplify the schema's alternatives.")
         ]
 
 
 def _unstorable(value: Any, root: str) -> list[Problem]:
-    """What JSON or the database cannot hold; without recursion, so that depth cannot hurt."""
+    """Yield the problems of values that JSON or the database cannot store.
+
+    The search is not recursive, since values can be deeply nested.
+    """
     problems: list[Problem] = []
     waiting: list[tuple[Any, tuple[str | int, ...]]] = [(value, ())]
     while waiting and len(problems) < 50:
@@ -139,7 +143,7 @@ def _unstorable(value: Any, root: str) -> list[Problem]:
 
 
 def _inside(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Any, tuple[str | int, ...]]]:
-    """The parts of a value that still have to be looked at: plain numbers and truths need no second look."""
+    """Return the parts of a value that need to be checked; plain numbers and booleans do not."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for name, inner in pairs:
         if value.__class__ is dict and _reason_against(name):
@@ -151,9 +155,9 @@ def _inside(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[Any, tupl
 def _reason_against(value: Any) -> str | None:
     if isinstance(value, str):
         if "\0" in value:
-            return "The text has a NUL character. Remove it."
+            return "The text contains a NUL character. Remove it."
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-            return "The text has half of a surrogate pair, which is no character. Send valid Unicode."
+            return "The text contains an unpaired surrogate, which is not a character. Send valid Unicode."
         return None
     if isinstance(value, float):
         return (
@@ -165,7 +169,9 @@ def _reason_against(value: Any) -> str | None:
         return None if value.bit_length() <= MAX_INTEGER_BITS else "The number is too large. Send it as text."
     if value is None or isinstance(value, dict | list):
         return None
-    return f"A {type(value).__name__} is not JSON. Send text, numbers, truths, null, lists and objects."
+    return (
+        f"A {type(value).__name__} is not a JSON value. Send text, numbers, booleans, null, lists or objects."
+    )
 
 
 def _properties(schema: Schema) -> Schema:
@@ -174,7 +180,7 @@ def _properties(schema: Schema) -> Schema:
 
 
 class _Filling:
-    """Fills the defaults of one schema into one value."""
+    """Sets the defaults of one schema in one value."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root
@@ -202,7 +208,7 @@ class _Filling:
 
 
 class _Pruning:
-    """Drops what one schema does not declare."""
+    """Removes fields that one schema does not declare."""
 
     def __init__(self, root: Schema) -> None:
         self._root = root

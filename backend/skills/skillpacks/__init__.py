@@ -1,1 +1,1 @@
-"""Skillpacks: a line of deployments inside a project."""
+"""Manage skillpacks: series of deployments inside a project."""

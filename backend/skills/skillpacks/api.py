@@ -1,4 +1,4 @@
-"""Routes of skillpacks; `{skillpack}` is an id or a slug."""
+"""Define the routes of skillpacks; `{skillpack}` is an ID or a slug."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def list_skillpacks(
     session: SessionDep,
     limit: Annotated[int, Query(ge=1, le=service.MAX_LISTED)] = service.MAX_LISTED,
 ) -> list[SkillpackRead]:
-    """The project's skillpacks, the default one first."""
+    """List the project's skillpacks, the default one first."""
     return [SkillpackRead.of(pack) for pack in await service.list_(session, principal, limit=limit)]
 
 
@@ -37,7 +37,7 @@ async def create_skillpack(
     context: ContextDep,
     idempotent: IdempotencyDep,
 ) -> Response:
-    """Make a skillpack."""
+    """Create a skillpack."""
     principal.require(Role.DEVELOPER, "deployments:write")
 
     async def make() -> SkillpackRead:
@@ -57,6 +57,6 @@ async def create_skillpack(
 @router.get("/skillpacks/{skillpack}")
 @permissions.needs("deployments:read")
 async def get_skillpack(skillpack: str, principal: PrincipalDep, session: SessionDep) -> SkillpackRead:
-    """One skillpack."""
+    """Return one skillpack."""
     principal.require(Role.VIEWER, "deployments:read")
     return SkillpackRead.of(await service.get(session, principal, skillpack))

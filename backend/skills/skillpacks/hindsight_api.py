@@ -1,4 +1,4 @@
-"""Routes of Hindsight, the hosted analysis of a skill's runs: the public client calls them, nothing here answers."""
+"""Reject the routes of Hindsight, the hosted analysis of a skill's runs, which the public client calls."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ class HindsightNotOffered(NotOffered):
     """Only the hosted service has Hindsight. Use evals and traces instead."""
 
     message = (
-        "This instance does not offer Hindsight. Compare versions with GET /v1/deployments/{{deployment}}/diff, and "
-        "look into runs with GET /v1/jobs/{{job}}/spans."
+        "This instance does not offer Hindsight. Compare versions with GET "
+        "/v1/deployments/{{deployment}}/diff, and inspect runs with GET /v1/jobs/{{job}}/spans."
     )
 
 
 @router.post("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
 @permissions.needs("jobs:read", role=Role.DEVELOPER)
 async def analyse_runs(skillpack: str, principal: PrincipalDep) -> NoReturn:
-    """Not offered."""
+    """Report that Hindsight is not available."""
     raise HindsightNotOffered
 
 
 @router.get("/skillpacks/{skillpack}/hindsight", status_code=501, response_model=None)
 @permissions.needs("jobs:read")
 async def list_analyses(skillpack: str, principal: PrincipalDep) -> NoReturn:
-    """Not offered."""
+    """Report that Hindsight is not available."""
     raise HindsightNotOffered
 
 
 @router.get("/hindsight/{analysis}", status_code=501, response_model=None)
 @permissions.needs("jobs:read")
 async def get_analysis(analysis: str, principal: PrincipalDep) -> NoReturn:
-    """Not offered."""
+    """Report that Hindsight is not available."""
     raise HindsightNotOffered

@@ -1,4 +1,4 @@
-"""Skillpacks: found by id or slug, listed, made."""
+"""Find, list and create skillpacks."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ MAX_LISTED = 10_000
 
 
 async def get(session: AsyncSession, principal: Principal, ref: str | None = None) -> Skillpack:
-    """The skillpack of that id or slug; without one the project's default.
+    """Return the skillpack of that ID or slug, by default the project's default one.
 
     Raises:
-        SkillpackNotFound: the project has none such.
+        SkillpackNotFound: it does not exist.
     """
     return await _one(session, _named(principal, ref), ref)
 
 
 async def lock(session: AsyncSession, principal: Principal, ref: str | None = None) -> Skillpack:
-    """The same, held until the transaction ends: versions and activations come one after another.
+    """Return the skillpack, locked until the transaction ends; this serializes versions and activations.
 
     Raises:
-        SkillpackNotFound: the project has none such.
+        SkillpackNotFound: it does not exist.
     """
     query = _named(principal, ref).with_for_update().execution_options(populate_existing=True)
     return await _one(session, query, ref)
 
 
 async def list_(session: AsyncSession, principal: Principal, *, limit: int = MAX_LISTED) -> list[Skillpack]:
-    """The project's skillpacks: the default one first, then by slug."""
+    """Return the project's skillpacks: the default one first, then sorted by slug."""
     principal.require(Role.VIEWER, "deployments:read")
     query = visible(Skillpack, principal).order_by(col(Skillpack.is_default).desc(), col(Skillpack.slug))
     return list((await session.scalars(query.limit(limit))).all())
@@ -57,12 +57,12 @@ async def create(
     description: str = "",
     quotas: Quotas | None = None,
 ) -> Skillpack:
-    """Make a skillpack; without a slug it gets one from its name.
+    """Create a skillpack; without a slug, derive one from its name.
 
     Raises:
-        Invalid: the name or the slug is not a possible one.
-        SkillpackSlugTaken: the project has one of that slug.
-        QuotaReached: the project has as many as it may.
+        Invalid: the name or the slug is not valid.
+        SkillpackSlugTaken: the project already has a skillpack with that slug.
+        QuotaReached: the project has the maximum number of skillpacks.
     """
     principal.require(Role.DEVELOPER, "deployments:write")
     skillpack = Skillpack(
@@ -82,7 +82,7 @@ async def create(
 
 
 def as_id(ref: str) -> UUID | None:
-    """The reference as an id, when it is one."""
+    """Return the reference as an ID, if it is one."""
     try:
         return UUID(ref)
     except ValueError:
@@ -109,10 +109,11 @@ async def _one(session: AsyncSession, query: Select[Any], ref: str | None) -> Sk
 def _checked_slug(slug: str | None, name: str) -> str:
     if not name.strip() or len(name) > 200:
         raise Invalid(
-            "A skillpack's name has 1 to 200 characters.", [Problem("name", "Give 1 to 200 characters.")]
+            "The name of a skillpack must have 1 to 200 characters.",
+            [Problem("name", "Send 1 to 200 characters.")],
         )
     wanted = as_name(name) if slug is None else slug
     if not is_name(wanted) or as_id(wanted):
-        mend = f"Use a-z, 0-9, '-' and '_', at most {MAX_NAME} characters, and not an id."
-        raise Invalid(f"{wanted[:100]!r} cannot be a skillpack's slug. {mend}", [Problem("slug", mend)])
+        hint = f"Use a-z, 0-9, '-' and '_', at most {MAX_NAME} characters, and not an ID."
+        raise Invalid(f"{wanted[:100]!r} is not a valid slug of a skillpack. {hint}", [Problem("slug", hint)])
     return wanted

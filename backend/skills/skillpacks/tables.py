@@ -14,12 +14,15 @@ from backend.core.db.engine import Timestamp
 
 
 def full_name(skill: str, slug: str, *, is_default: bool) -> str:
-    """What a skill is called by in its project: its own name in the default skillpack, else `skillpack/skill`."""
+    """Return the name of a skill in its project.
+
+    It is its own name in the default skillpack, else `skillpack/skill`.
+    """
     return skill if is_default else f"{slug}/{skill}"
 
 
 class Skillpack(SQLModel, table=True):
-    """A line of deployments inside a project; at most one of them is active."""
+    """A series of deployments inside a project; at most one of them is active."""
 
     __tablename__: ClassVar[str] = "skillpacks"
     __table_args__ = (
@@ -45,7 +48,7 @@ class Skillpack(SQLModel, table=True):
             Uuid, ForeignKey("deployments.id", use_alter=True, ondelete="SET NULL"), nullable=True
         ),
     )
-    """The one that was active before: where a roll back leads."""
+    """The deployment that was active before: the target of a rollback."""
     last_version: int = 0
-    """Number of the newest version; the next push takes the one after it."""
+    """Number of the newest version; the next push uses the next number."""
     created_at: datetime = Field(default_factory=now, sa_type=Timestamp)

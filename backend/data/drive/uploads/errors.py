@@ -16,7 +16,7 @@ class WrongOffset(Conflict):
     """The offset of the request differs from the length of the upload."""
 
     code = "wrong_upload_offset"
-    message = "The upload has {offset:,} bytes, and Upload-Offset says {asked:,}. Continue from there."
+    message = "The upload has {offset:,} bytes, but Upload-Offset is {asked:,}. Continue at {offset:,}."
     asked: int = field(in_body=False)
     offset: int
 
@@ -34,16 +34,16 @@ class UploadBusy(PurasError):
 
     status = 423
     code = "upload_busy"
-    message = "Another request is writing this upload. Wait for it to end, and ask how far it came."
+    message = "Another request is writing this upload. Wait for it to end, and read the offset with HEAD."
 
 
 class ChecksumMismatch(PurasError):
-    """The bytes have another checksum than the request says. None of them was stored."""
+    """The bytes have another checksum than the request. None of them were stored."""
 
     status = 460
     code = "checksum_mismatch"
     message = (
-        "The bytes do not have the {algorithm} that Upload-Checksum gives. None was kept: send them again."
+        "The bytes do not have the {algorithm} in Upload-Checksum. None of them were stored. Send them again."
     )
     algorithm: str = field(in_body=False)
 
@@ -54,8 +54,8 @@ class TusVersionNotSpoken(PurasError):
     status = 412
     code = "tus_version"
     message = (
-        "These routes speak the tus protocol {version}. Send the header 'Tus-Resumable: {version}', or use POST "
-        "/v1/drive/upload."
+        "These routes use the tus protocol {version}. Send the header 'Tus-Resumable: {version}', or use "
+        "POST /v1/drive/upload."
     )
     version: str = field(in_body=False)
 
@@ -64,7 +64,5 @@ class NoSuchOverride(Malformed):
     """The overridden method of an upload is not PATCH, HEAD or DELETE."""
 
     code = "bad_upload"
-    message = (
-        "Send PATCH, HEAD or DELETE, or name one of them in X-HTTP-Method-Override, which says {asked!r}."
-    )
+    message = "Send PATCH, HEAD or DELETE, or set X-HTTP-Method-Override, which is {asked!r}, to one of them."
     asked: str = field(in_body=False, max_length=40)

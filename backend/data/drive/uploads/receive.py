@@ -121,7 +121,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _Form:
-    """What has been parsed so far."""
+    """The state of the parser."""
 
     pending: bytearray = field(default_factory=bytearray)
     """Bytes of the file that are not written yet."""
@@ -176,7 +176,7 @@ class _Form:
             self.filename = options.get(b"filename", b"").decode("utf-8", "replace")
             return
         if len(self.fields) >= _MAX_FIELDS or self._part.name in self.fields:
-            raise BadUpload("The form has more fields than 'file' and 'path'. Leave the others out.")
+            raise BadUpload("The form has more fields than 'file' and 'path'. Omit the others.")
         self.fields[self._part.name] = bytearray()
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:

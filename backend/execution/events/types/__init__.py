@@ -1,4 +1,4 @@
-"""All types of events: what is recorded about a job, one class for each type.
+"""Define all types of events, one class for each type.
 
 Writers construct the classes; `decode` reads a stored event. The reference in `docs/reference/events.md`, the
 schemas of the API and the types of both clients are generated from the classes.

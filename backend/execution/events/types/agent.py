@@ -1,4 +1,4 @@
-"""Events of an agent: its model, its memory and its tools."""
+"""Define the events of an agent: its model, its memory and its tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AgentStartEvent(Event):
     limits: dict[str, Any]
     """`steps`, `timeout_s`, `tokens` (`null` without a limit) and `cap_micros`."""
     tool_count: int | Omitted = OMITTED
-    """How many tools the model is offered."""
+    """Number of tools that the model may call."""
     tools: list[str] | Omitted = OMITTED
     """Names of the tools."""
     bash_enabled: bool | Omitted = OMITTED
@@ -32,7 +32,7 @@ class AgentStartEvent(Event):
     deployment_id: str | Omitted | None = OMITTED
     """ID of the deployment; `null` without one."""
     label: str | Omitted = OMITTED
-    """What replies instead of a language model: a simulation or a recording."""
+    """The replacement of the language model: a simulation or a recording."""
 
 
 @event_type
@@ -45,7 +45,7 @@ class ModelResponseEvent(Event):
     model: str
     """Slug of the model."""
     stop_reason: str | None
-    """Why the reply ended: `end_turn`, `tool_use`, `max_tokens` and others."""
+    """The stop reason of the reply: `end_turn`, `tool_use`, `max_tokens` and others."""
     input_tokens: int
     """Tokens of the prompt that were not cached."""
     output_tokens: int
@@ -59,19 +59,19 @@ class ModelResponseEvent(Event):
     cache_hit: bool
     """Whether anything was read from the cache."""
     duration_ms: float
-    """How long the model took."""
+    """Duration of the model call."""
     cleared_input_tokens: int | Omitted = OMITTED
     """Tokens of old results that the provider removed from the prompt; present if it removed any."""
     label: str | Omitted = OMITTED
-    """What replied instead of a language model: a simulation or a recording."""
+    """The replacement of the language model: a simulation or a recording."""
     blocks: list[dict[str, Any]] | Omitted = OMITTED
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: int | Omitted = OMITTED
     """Size of the reply when it is too large for an event."""
     blocks_in: str | Omitted = OMITTED
-    """Where a reply that is too large is stored: `journal/3`."""
+    """Location of a reply that is too large: `journal/3`."""
     blocks_withheld: str | Omitted = OMITTED
-    """`rails`: a guardrail of the skill does not let the text of the model become known."""
+    """`rails`: a guardrail of the skill withholds the text of the model."""
 
 
 @event_type
@@ -82,22 +82,22 @@ class ModelRetryEvent(Event):
     step: int
     """Number of the step."""
     reason: str | Omitted = OMITTED
-    """Why the call failed."""
+    """The reason of the failure."""
     status: int | Omitted = OMITTED
     """The HTTP status of the provider, if it sent one."""
     model: str | Omitted = OMITTED
     """Slug of the model."""
     try_: int | Omitted = OMITTED
-    """Which call failed, from 1."""
+    """Number of the failed call, from 1."""
     of: int | Omitted = OMITTED
-    """How many calls are made at most."""
+    """Maximum number of calls."""
     wait_s: float | Omitted = OMITTED
     """Seconds until the next call."""
 
 
 @event_type
 class ModelEscalatedEvent(Event):
-    """A stronger model continues the run, as the skill's `routing` asks."""
+    """A stronger model continues the run, as the skill's `routing` requires."""
 
     type: ClassVar[Literal["model_escalated"]] = "model_escalated"
     from_: str
@@ -107,7 +107,7 @@ class ModelEscalatedEvent(Event):
     reason: str
     """`schema_fail`: results were not valid."""
     after: int
-    """How many results were not valid."""
+    """Number of results that were not valid."""
     step: int
     """Number of the step."""
 
@@ -120,11 +120,11 @@ class ContextCompactedEvent(Event):
     step: int
     """The step before which they were removed."""
     cleared: int
-    """How many results were removed."""
+    """Number of removed results."""
     tokens_before: int
-    """About how many tokens the conversation had before."""
+    """Approximate tokens of the conversation before."""
     tokens_after: int
-    """About how many tokens it has now."""
+    """Approximate tokens of the conversation after."""
 
 
 @event_type
@@ -133,9 +133,9 @@ class MemoryInjectedEvent(Event):
 
     type: ClassVar[Literal["memory_injected"]] = "memory_injected"
     entity_count: int
-    """How many records are about the inputs."""
+    """Number of records about the inputs."""
     pinned_count: int
-    """How many records are pinned."""
+    """Number of pinned records."""
     memory_ids: list[str]
     """IDs of the records."""
     kinds: list[str]
@@ -153,7 +153,7 @@ class MemoryMissEvent(Event):
 
 @event_type
 class ToolUseEvent(Event):
-    """The model asked for a call of a tool."""
+    """The model requested a call of a tool."""
 
     type: ClassVar[Literal["tool_use"]] = "tool_use"
     step: int
@@ -163,13 +163,13 @@ class ToolUseEvent(Event):
     tool_use_id: str
     """ID of the call."""
     label: str | Omitted = OMITTED
-    """What the call is for, in the words of the model."""
+    """The purpose of the call, as the model states it."""
     input: dict[str, Any] | Omitted = OMITTED
     """The arguments."""
     input_bytes: int | Omitted = OMITTED
     """Size of the arguments when they are too large for an event."""
     input_withheld: str | Omitted = OMITTED
-    """`rails`: a guardrail of the skill does not let the arguments become known."""
+    """`rails`: a guardrail of the skill withholds the arguments."""
 
 
 @event_type

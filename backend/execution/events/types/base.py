@@ -1,4 +1,7 @@
-"""What all types of events have in common: fields, encoding and decoding, and the registry of types."""
+"""Define what all types of events have in common.
+
+These are fields, encoding and decoding, and the registry of types.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ OMITTED: Final = Omitted.OMITTED
 
 
 class Event:
-    """What happened to a job: a class for each type, with a field for each key of the payload.
+    """An event of a job; each type is a class, with a field for each key of the payload.
 
     A field that may be missing from the payload has the default `OMITTED`. A field that is added to a type later must
     have it, because rows that were stored before do not have the field.
@@ -68,9 +71,9 @@ E = TypeVar("E", bound=Event)
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def event_type(cls: type[E]) -> type[E]:
-    """Make a class an immutable data class with slots, and register its type."""
+    """Turn a class into an immutable data class with slots, and register its type."""
     made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
-    # mypy does not see that it is a data class now.
+    # mypy does not recognize it as a data class.
     own = [field for field in fields(made) if field.name != made.extra]  # type: ignore[arg-type]
     made.payload_keys = tuple(key_of(field.name) for field in own)
     made.required_keys = frozenset(key_of(field.name) for field in own if field.default is MISSING)

@@ -1,4 +1,4 @@
-"""Events of what limits or interrupts a job: limits, guardrails and approvals."""
+"""Define the events of limits, guardrails and approvals."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class LimitsEvent(Event):
     limit: int
     """The limit."""
     used: int | Omitted = OMITTED
-    """How many tokens the run has used, for `token_limit`."""
+    """Tokens that the run has used, for `token_limit`."""
     tokens: int | Omitted = OMITTED
-    """About how many tokens the conversation has, for `context_full`."""
+    """Approximate tokens of the conversation, for `context_full`."""
     model: str | Omitted = OMITTED
     """Slug of the model, for `context_full`."""
 
 
 @event_type
 class TimeoutEvent(Event):
-    """The agent ran for as long as it may."""
+    """The agent reached its time limit."""
 
     type: ClassVar[Literal["timeout"]] = "timeout"
     kind: str
@@ -47,13 +47,13 @@ class CostCappedEvent(Event):
     step: int
     """Number of the step."""
     spent_micros: int
-    """What the job has spent, in millionths of a dollar."""
+    """The cost of the job so far, in millionths of a dollar."""
     cap_micros: int
-    """What it may spend."""
+    """The maximum that it may spend."""
     needed_micros: int
-    """What the call could cost."""
+    """The maximum cost of the call."""
     capped_by: str
-    """Which limit decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`."""
+    """The limit that decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`."""
 
 
 @event_type
@@ -68,18 +68,18 @@ class RailEvent(Event):
     action: str
     """`block`, `redact`, `approve` or `flag`."""
     matched: dict[str, int]
-    """How often each kind of content was found."""
+    """Number of matches by kind of content."""
     step: int | Omitted = OMITTED
     """Number of the step of an agent."""
     tool: str | Omitted = OMITTED
     """Name of the tool that the value is for or from."""
     failed: str | Omitted = OMITTED
-    """Why the guardrail could not judge: `broken`, `timeout` or `too_large`."""
+    """The reason why the guardrail could not evaluate the value: `broken`, `timeout` or `too_large`."""
 
 
 @event_type
 class ApprovalRequiredEvent(Event):
-    """A person must approve a call before it is made."""
+    """A user must approve a call before it is made."""
 
     type: ClassVar[Literal["approval_required"]] = "approval_required"
     approval_id: str
@@ -100,7 +100,7 @@ class ApprovalRequiredEvent(Event):
 
 @event_type
 class ApprovalDecidedEvent(Event):
-    """A person decided about a call, or the approval expired."""
+    """A user decided about a call, or the approval expired."""
 
     type: ClassVar[Literal["approval_decided"]] = "approval_decided"
     approval_id: str
@@ -114,10 +114,10 @@ class ApprovalDecidedEvent(Event):
     decision: str
     """`approved`, `denied` or `expired`."""
     by: str
-    """Who decided."""
+    """The user or API key that decided."""
     reason: str | Omitted = OMITTED
-    """Why, if a reason was given."""
+    """The reason, if one was given."""
 
 
 StopEvent = LimitsEvent | TimeoutEvent | CostCappedEvent
-"""Why an agent was stopped."""
+"""The reason why an agent was stopped."""

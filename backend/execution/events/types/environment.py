@@ -1,4 +1,4 @@
-"""Events of where the code of a job runs: packages, sandbox, network."""
+"""Define the events of the environment of a job: packages, sandbox and network."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class SandboxEvent(Event):
 
     type: ClassVar[Literal["sandbox"]] = "sandbox"
     layers: list[str]
-    """The layers that confine the job on this machine."""
+    """The layers that confine the job on this host."""
     warm: bool
     """Whether a process was ready that has already imported the skill."""
     network: str | list[str]
     """`none`, `public`, `unconfined`, or the hosts that the job can reach."""
     reason: str | Omitted = OMITTED
-    """Why it is not warm, or why layers are missing."""
+    """The reason why it is not warm, or why layers are missing."""
     missing: list[str] | Omitted = OMITTED
     """The layers that are missing, with the reason of each."""
 
@@ -48,13 +48,13 @@ class FunctionStartEvent(Event):
 
 @event_type
 class NetworkEvent(Event):
-    """What the job used of the network in all; recorded at its end, if it used it."""
+    """The total network traffic of the job; recorded at its end, if there was any."""
 
     type: ClassVar[Literal["network"]] = "network"
     connections: int
-    """How many connections were opened."""
+    """Number of opened connections."""
     refused: int
-    """How many requests were rejected."""
+    """Number of rejected requests."""
     sent_bytes: int
     """Bytes that the job sent."""
     received_bytes: int
@@ -67,11 +67,11 @@ class NetworkRefusedEvent(Event):
 
     type: ClassVar[Literal["network_refused"]] = "network_refused"
     host: str
-    """The host that the job asked for."""
+    """The requested host."""
     port: int | None
     """The port; `null` if the request did not name one."""
     reason: str
     """`host_not_listed`, `port_not_allowed`, `address_not_public`, `own_address`, `malformed` or
     `too_many_connections`."""
     message: str
-    """What happened and what to do, for people."""
+    """A message for users: what happened, and how to fix it."""

@@ -1,4 +1,4 @@
-"""Events of the life of a job: from the queue through its attempts to its end."""
+"""Define the events of the lifecycle of a job: queue, attempts and end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class QueuedEvent(Event):
     version: int | None
     """Version of the deployment, or of the listing of another project; `null` without a deployment."""
     source: str
-    """Where the job comes from: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others."""
+    """The origin of the job: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others."""
 
 
 @event_type
@@ -33,23 +33,23 @@ class StartedEvent(Event):
 
 @event_type
 class RequeuedEvent(Event):
-    """The job went back to the queue, and another attempt follows."""
+    """The job returned to the queue, and another attempt follows."""
 
     type: ClassVar[Literal["requeued"]] = "requeued"
     reason: str
-    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is
-    retried, as `code: message`."""
+    """The reason: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an
+    attempt that is retried, as `code: message`."""
 
 
 @event_type
 class WaitingEvent(Event):
-    """The job waits without a worker until a person decides."""
+    """The job waits without a worker until a user decides."""
 
     type: ClassVar[Literal["waiting"]] = "waiting"
     reason: str
-    """What it waits for: `approval`."""
+    """The reason to wait: `approval`."""
     approvals: int
-    """How many approvals are pending."""
+    """Number of pending approvals."""
 
 
 @event_type
@@ -77,7 +77,7 @@ class ForkedEvent(Event):
     version: int | Omitted = OMITTED
     """The version of the skill that runs instead."""
     edits: list[dict[str, Any]] | Omitted = OMITTED
-    """What was edited: `what` is `arguments`, `result` or `text`, with the step and the place in it."""
+    """The edits: `what` is `arguments`, `result` or `text`, with the step and the position in it."""
 
 
 @event_type
@@ -95,11 +95,12 @@ class SucceededEvent(Event):
 
     type: ClassVar[Literal["succeeded"]] = "succeeded"
     cost_micros: int | Omitted = OMITTED
-    """What the wallet paid, in millionths of a dollar."""
+    """The amount that the wallet paid, in millionths of a dollar."""
     forgiven_micros: int | Omitted = OMITTED
-    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: int | Omitted = OMITTED
-    """What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing then."""
+    """The usage of a subjob, in millionths of a dollar, which its parent pays; `cost_micros` is missing
+    then."""
 
 
 @event_type
@@ -108,15 +109,15 @@ class FailedEvent(Event):
 
     type: ClassVar[Literal["failed"]] = "failed"
     error: str | None
-    """What happened and what to do, for people."""
+    """A message for users: what happened, and how to fix it."""
     code: str | None
     """The error code, for programs."""
     cost_micros: int | Omitted = OMITTED
-    """What the wallet paid, in millionths of a dollar; present if the job used anything."""
+    """The amount that the wallet paid, in millionths of a dollar; present if the job used anything."""
     forgiven_micros: int | Omitted = OMITTED
-    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: int | Omitted = OMITTED
-    """What the job used, in millionths of a dollar, when the job that called it pays."""
+    """The usage of a subjob, in millionths of a dollar, which its parent pays."""
 
 
 @event_type
@@ -125,17 +126,17 @@ class CancelledEvent(Event):
 
     type: ClassVar[Literal["cancelled"]] = "cancelled"
     by: str | Omitted = OMITTED
-    """Who canceled it, when it was not running."""
+    """The user or API key that canceled the job, if it was not running."""
     error: str | Omitted | None = OMITTED
-    """What happened, for people, when the job was running."""
+    """A message for users, if the job was running."""
     code: str | Omitted | None = OMITTED
-    """The error code, for programs, when the job was running."""
+    """The error code, for programs, if the job was running."""
     cost_micros: int | Omitted = OMITTED
-    """What the wallet paid, in millionths of a dollar; present if the job used anything."""
+    """The amount that the wallet paid, in millionths of a dollar; present if the job used anything."""
     forgiven_micros: int | Omitted = OMITTED
-    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: int | Omitted = OMITTED
-    """What the job used, in millionths of a dollar, when the job that called it pays."""
+    """The usage of a subjob, in millionths of a dollar, which its parent pays."""
 
 
 EndEvent = SucceededEvent | FailedEvent | CancelledEvent

@@ -1,4 +1,4 @@
-"""Events of what a job prints, reports and deletes."""
+"""Define the events of output, progress and deleted files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ class LogEvent(Event):
     level: str | Omitted = OMITTED
     """`debug`, `info`, `warning` or `error`."""
     fields: dict[str, Any] | Omitted = OMITTED
-    """What the skill passed to `puras.log` in addition."""
+    """Additional fields that the skill passed to `puras.log`."""
 
 
 @event_type
 class ProgressEvent(Event):
-    """The skill reported how far it is."""
+    """The skill reported its progress."""
 
     type: ClassVar[Literal["progress"]] = "progress"
     fraction: float | None
     """From 0 to 1; `null`: unknown."""
     text: str
-    """What it is doing; may be empty."""
+    """The current activity; may be empty."""
 
 
 @event_type

@@ -1,4 +1,4 @@
-"""Events of what a job used beyond its own code: other jobs, media, the web, graders."""
+"""Define the events of subjobs, media, web searches and graders."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from backend.execution.events.types.base import OMITTED, Event, Omitted, event_t
 
 @event_type
 class SubagentStartEvent(Event):
-    """The job called another skill, which runs as a job of its own."""
+    """The job called another skill, which runs as a subjob."""
 
     type: ClassVar[Literal["subagent_start"]] = "subagent_start"
     label: str
-    """What the call is for; otherwise the name of the skill."""
+    """The purpose of the call; by default the name of the skill."""
     job_id: str
     """ID of the job that was called."""
     skill: str
     """Name of the skill."""
     depth: int
-    """How many calls are above it."""
+    """The depth of the call."""
     tool_use_id: str | Omitted = OMITTED
     """ID of the call of a tool, if an agent called it."""
 
@@ -30,7 +30,7 @@ class SubagentEndEvent(Event):
 
     type: ClassVar[Literal["subagent_end"]] = "subagent_end"
     label: str
-    """What the call was for; otherwise the name of the skill."""
+    """The purpose of the call; by default the name of the skill."""
     job_id: str
     """ID of the job that was called."""
     skill: str
@@ -38,9 +38,9 @@ class SubagentEndEvent(Event):
     status: str
     """`succeeded`, `failed` or `cancelled`."""
     used_micros: int
-    """What it used, in millionths of a dollar."""
+    """The usage of the subjob, in millionths of a dollar."""
     duration_ms: float
-    """How long it took, with the time in the queue."""
+    """Its duration, including the time in the queue."""
     tool_use_id: str | Omitted = OMITTED
     """ID of the call of a tool, if an agent called it."""
     error_code: str | Omitted = OMITTED
@@ -59,7 +59,7 @@ class MediaEvent(Event):
     kind: str
     """`image`, `video` or `audio`."""
     label: str
-    """`local` if it was made on this machine without a model; otherwise empty."""
+    """`local` if it was generated on this host without a model; otherwise empty."""
     drive_path: str | None
     """Path in the drive of the first file; `null`: a transcript has no file."""
     request_id: str
@@ -69,7 +69,7 @@ class MediaEvent(Event):
     media: list[dict[str, Any]]
     """All files, each with `drive_path` and `kind`."""
     duration_ms: float
-    """How long it took."""
+    """Duration of the generation."""
 
 
 @event_type
@@ -80,18 +80,18 @@ class WebEvent(Event):
     verb: str
     """`search`."""
     count: int
-    """How many results were found."""
+    """Number of results."""
     billed_micros: int
     """The price, in millionths of a dollar."""
 
 
 @event_type
 class EvalsEvent(Event):
-    """The graders of the skill judged the result."""
+    """The graders of the skill scored the result."""
 
     type: ClassVar[Literal["evals"]] = "evals"
     score: int | None
     """0 to 100; `null` if every grader was skipped."""
     graders: list[dict[str, Any]]
-    """What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged,
-    `label`."""
+    """The verdict of each grader: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no
+    model scored it, `label`."""

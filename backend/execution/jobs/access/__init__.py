@@ -1,1 +1,1 @@
-"""What a principal may read of jobs, and through a job that it submits."""
+"""Check which jobs a principal may read, and which content a job that it submits may read."""

@@ -27,7 +27,7 @@ from backend.money.ledger.settlement import NO_BILL, Bill, PaidFields
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How an attempt ended, and everything that is stored with it."""
+    """The end of an attempt, and everything that is stored with it."""
 
     status: Literal["succeeded", "failed", "cancelled"]
     result: Any = None

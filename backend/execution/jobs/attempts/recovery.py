@@ -1,4 +1,4 @@
-"""Recover the jobs of lost workers, admit jobs that races have left parked, and wake workers for ready jobs.
+"""Recover the jobs of lost workers, admit jobs left pending by race conditions, and notify workers.
 
 Every worker process calls `sweep` every two seconds. An advisory lock lets one process at a time do the work.
 """
@@ -68,7 +68,7 @@ where exists (select from job_queue q where q.lane = served.lane and q.stamp is 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What one sweep did."""
+    """The result of one sweep."""
 
     lost_workers: int = 0
     lost_jobs: int = 0

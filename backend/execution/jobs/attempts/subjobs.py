@@ -114,5 +114,5 @@ async def cancel_orphans(database: Database) -> int:
         orphans = (await session.execute(_ORPHANS, {"limit": MAX_ORPHANS})).scalars().all()
     for job_id in orphans:
         async with database.transaction() as session:
-            await cancel_by(session, job_id, actor="the end of the job that called it")
+            await cancel_by(session, job_id, actor="the end of its parent job")
     return len(orphans)

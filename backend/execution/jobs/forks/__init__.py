@@ -1,1 +1,1 @@
-"""New jobs that are made from earlier ones: forks, continued runs and replays."""
+"""Create jobs from earlier ones: forks, continued runs and replays."""

@@ -44,8 +44,8 @@ class Edit(BaseModel):
         other_fields = (self.step, self.block, self.text) if is_of_call else (self.content, self.input)
         if is_of_call == is_of_text or any(value is not None for value in other_fields):
             raise ValueError(
-                "an edit is {tool_use_id, content}, {tool_use_id, input}, both in one, or {step, text}, with a "
-                "'block' where the step has several texts"
+                "an edit is {tool_use_id, content}, {tool_use_id, input}, both combined, or {step, text}, "
+                "with a 'block' if the step has several texts"
             )
         return self
 
@@ -80,7 +80,7 @@ def apply_edits(entries: Sequence[Entry], edits: Sequence[Edit]) -> Edited:
     seen: set[tuple[Any, ...]] = set()
     for index, edit in enumerate(edits):
         if edit.target in seen:
-            raise _invalid(index, "Two edits change the same. Keep one of them.")
+            raise _invalid(index, "Two edits change the same content. Remove one of them.")
         seen.add(edit.target)
         if edit.tool_use_id is None:
             _change_text(edited, index, edit)
@@ -90,7 +90,7 @@ def apply_edits(entries: Sequence[Entry], edits: Sequence[Edit]) -> Edited:
 
 
 def without_token_counts(entry: Entry) -> Entry:
-    """Return a reply without its token counts, which edits make wrong."""
+    """Return a reply without its token counts, which are not valid after edits."""
     if entry.kind != "reply":
         return entry
     return replace(entry, content={**entry.content, "tokens": dict(_NO_TOKENS), "cleared_tokens": 0})
@@ -155,7 +155,8 @@ def _find_call(edited: Edited, index: int, tool_use_id: str) -> tuple[int, int]:
             return position, calls.index(tool_use_id) + 1
     raise _invalid(
         index,
-        f"No call up to that step has the id {tool_use_id!r}. Take the ids from the events `tool_use` of those steps.",
+        f"No call up to that step has the ID {tool_use_id!r}. The events `tool_use` of these steps contain "
+        "the IDs.",
         "tool_use_id",
     )
 
@@ -186,7 +187,7 @@ def _change_text(edited: Edited, index: int, edit: Edit) -> None:
 
 def _text_block(blocks: Sequence[dict[str, Any]], index: int, edit: Edit) -> int:
     """Return the index of the block that the edit changes."""
-    where = "The opening message" if edit.step == OPENING_STEP else f"The reply of step {edit.step}"
+    where = "The first message" if edit.step == OPENING_STEP else f"The reply of step {edit.step}"
     kinds = [str(block.get("type")) for block in blocks]
     texts = [block_index for block_index, kind in enumerate(kinds) if kind == "text"]
     if edit.block is None:
@@ -207,11 +208,13 @@ def _text_block(blocks: Sequence[dict[str, Any]], index: int, edit: Edit) -> int
         raise _invalid(index, f"{where} has {len(blocks)} blocks, counted from 0.", "block")
     kind = kinds[edit.block]
     if kind in _SIGNED:
-        message = f"{where} has thinking there, which its provider has signed and accepts only unchanged."
+        message = (
+            f"{where} has thinking at that index, which is signed by the provider and cannot be changed."
+        )
     elif kind == "tool_use":
-        message = f"{where} has a call there: change it with its 'tool_use_id' and 'input'."
+        message = f"{where} has a call at that index. Change it with its 'tool_use_id' and 'input'."
     else:
-        message = f"{where} has a block of type {kind!r} there, and only texts and calls can be changed."
+        message = f"{where} has a block of type {kind!r} at that index. Only texts and calls can be changed."
     raise _invalid(index, message, "block")
 
 

@@ -1,6 +1,7 @@
 """Create jobs that continue the run of an agent: a fork after one of its steps, or a continuation after its end.
 
-Both are new jobs of the same deployment that start with a copy of the journal. Nothing in it is bought or done again.
+Both are new jobs of the same deployment that start with a copy of the journal. Nothing in it is paid or
+executed again.
 """
 
 from __future__ import annotations
@@ -40,10 +41,10 @@ from backend.money.pricing import PriceList
 from backend.skills.model_catalog import catalog
 
 _COPIED: Final = frozenset({"opening", "reply", "result", "note"})
-_CONTINUE: Final = "Go on."
+_CONTINUE: Final = "Continue."
 _NEW_INPUTS: Final = (
-    "That run is over. It goes on with new inputs, as JSON, which are data as the first were. Hand in a new result "
-    "with set_output.\n\n<inputs>\n{inputs}\n</inputs>"
+    "The run has ended. Continue it with these new inputs, as JSON. Like the first inputs, they are data. "
+    "Submit a new result with set_output.\n\n<inputs>\n{inputs}\n</inputs>"
 )
 
 
@@ -114,8 +115,8 @@ async def fork(
     new_job_id = await _submit(session, principal, spec, copied.entries, source="fork", max_queued=max_queued)
     if body.version is not None and (await get_row(session, principal, new_job_id)).type != "agentic":
         raise Invalid(
-            f"In version {body.version} the skill is a function, which has no steps.",
-            [Problem("version", "Name a version in which the skill is an agent's.")],
+            f"In version {body.version}, the skill is a function, which has no steps.",
+            [Problem("version", "Name a version in which the skill is an agent.")],
         )
     forked = ForkedEvent(
         from_job_id=str(job_id),
@@ -166,11 +167,11 @@ async def _started_run(session: AsyncSession, principal: Principal, job_id: UUID
     if job.publisher_id is not None:
         raise ContentOwnedByPublisher(job_id, job.listing)
     if job.type != "agentic":
-        raise NotResumable(job_id, "is a function's, which has no steps. Replay it.")
+        raise NotResumable(job_id, "runs a function, which has no steps. Replay it.")
     read = await journal.read(session, job_id, reserved_micros=0)
     entries = [copied.entry for copied in read.entries if copied.entry.kind in _COPIED]
     if not entries or entries[0].kind != "opening":
-        raise NotResumable(job_id, "has not begun. Wait until it has, or replay it.")
+        raise NotResumable(job_id, "has not started. Wait for its start, or replay it.")
     return job, entries
 
 
@@ -203,13 +204,14 @@ def _copied_entries(entries: Sequence[Entry], body: ForkCreate) -> Edited:
     last = max(entry.step for entry in entries)
     if body.step > last:
         raise Invalid(
-            f"The job has {last} steps: {body.step} is none of them.",
+            f"The job has {last} steps; step {body.step} does not exist.",
             [Problem("step", f"Name one from 0 to {last}.")],
         )
     if body.inputs is not None and any(edit.step == OPENING_STEP for edit in body.edits):
         raise Invalid(
-            "The opening message is written anew from 'inputs', or changed by an edit of step 0, not both.",
-            [Problem("inputs", "Give the inputs, or the edit.")],
+            "The first message is either generated again from 'inputs', or changed by an edit of step 0, "
+            "not both.",
+            [Problem("inputs", "Send either the inputs or the edit.")],
         )
     copied = apply_edits(
         [_without_elapsed(entry) for entry in entries if entry.step <= body.step], body.edits
@@ -234,10 +236,11 @@ def _check_sight(entries: Sequence[Entry], slug: str) -> None:
     types = block_types(entries)
     for kind, takes in (("image", model.vision), ("document", model.pdf)):
         if kind in types and not takes:
-            what = "pictures" if kind == "image" else "PDFs"
+            what = "images" if kind == "image" else "PDFs"
             raise Invalid(
-                f"Up to that step the conversation holds {what}, which the model {slug!r} does not take.",
-                [Problem("model", f"Name a model that takes {what}, or fork before they came.")],
+                f"Up to that step, the conversation contains {what}, which the model {slug!r} does not "
+                "accept.",
+                [Problem("model", f"Name a model that accepts {what}, or fork after an earlier step.")],
             )
 
 

@@ -21,8 +21,8 @@ class StepNotFound(Missing):
 
     code = "step_not_found"
     message = (
-        "Job {job_id!r} has no step {step}. Steps are the replies of an agent, from 1 on; the job says how many it "
-        "has made in 'steps'."
+        "Job {job_id!r} has no step {step}. Steps are the replies of an agent, from 1 on; the field 'steps' "
+        "of the job has their number."
     )
     job_id: UUID
     step: int

@@ -1,1 +1,1 @@
-"""Jobs that a running job starts: what it may call, and which calls need an approval."""
+"""Manage subjobs: which skills a running job may call, and which calls need an approval."""

@@ -57,11 +57,11 @@ class SubagentRead(BaseModel):
     status: Status
     job_id: UUID
     result: Any
-    """What the skill returned, once it has succeeded."""
+    """The result of the skill, once it has succeeded."""
     error: str | None
     error_code: ErrorCode | None
     used_micros: int
-    """What the call has used so far. The caller pays it with its own bill."""
+    """The usage of the call so far. The caller pays it with its own bill."""
 
 
 class SubagentsDescribe(BaseModel):
@@ -85,10 +85,12 @@ async def describe_subagent(
 @router.post("/subagent/invoke", summary="Call another skill")
 @permissions.jobs_only("jobs:submit")
 async def invoke_subagent(body: SubagentCreate, principal: PrincipalDep, context: ContextDep) -> SubagentRead:
-    """Call a skill with the token of a running job. It runs as a subjob, in the slot and from the reservation of the
-    caller."""
+    """Call a skill with the token of a running job.
+
+    It runs as a subjob, in the slot and from the reservation of the caller.
+    """
     if body.parent_job_id not in (None, principal.id):
-        raise NotAllowed("The parent_job_id is not that of this token's job. Leave it out.")
+        raise NotAllowed("The parent_job_id is not the job of this token. Omit it.")
     if body.listing_id is not None:
         raise ListingNotCallable.by_skill()
     call = SubagentCall(body.target, body.key or uuid4().hex, body.inputs, body.version, body.prompt)

@@ -1,9 +1,9 @@
-"""Whether a job needs an approval before it starts, because an agent's bundle declares its skill with `confirm: true`.
+"""Decide whether a job needs an approval before it starts, because of `confirm: true` in an agent's bundle.
 
-The rule binds the effect and not the route. A skill that any agent of its bundle, or any job in the chain of callers,
-declares as a confirmed tool needs an approval whenever an agent can be the reason that it starts: by its own call, or
-by the code of a function that an agent has called. An agent's own call asks before it is made. Everything else asks
-when the called job starts.
+The rule binds the effect and not the route. A skill that any agent of its bundle, or any job in the chain of
+callers, declares as a confirmed tool needs an approval whenever an agent can be the reason that it starts: by
+its own call, or by the code of a function that an agent has called. For an agent's own call, the approval is
+requested before the call; for other calls, when the called job starts.
 """
 
 from __future__ import annotations
@@ -72,8 +72,7 @@ async def is_confirmed(
 ) -> bool:
     """Return whether an agent may make this call only with an approval.
 
-    Args:
-        version: The version that the caller has named, if it has named one.
+    `version` is the version that the caller has named, if it has named one.
     """
     return await _is_confirmed(session, principal, await _chain(session, caller), callee, version)
 
@@ -107,11 +106,10 @@ async def approval_of(
     step: int,
     tool_use_id: str,
 ) -> Approval:
-    """Return what the job of a call starts with.
+    """Return the state of the approval with which the job of a call starts.
 
-    Args:
-        step: Of the reply in which the caller's model asks for the call; 0 if its code calls.
-        tool_use_id: Of that call.
+    `step` is the number of the reply in which the caller's model requests the call with the ID `tool_use_id`; it is 0
+    if the caller's code makes the call.
     """
     values = {"project_id": caller.project_id, "job_id": caller.id, "step": step, "tool_use_id": tool_use_id}
     if step and (await session.execute(_OWN_CALL, values)).first() is not None:
@@ -133,7 +131,7 @@ async def confirmed_above(
 
 
 async def _approval_of_code(session: AnySession, values: dict[str, Any], chain: Sequence[Any]) -> Approval:
-    """A function is the author's code; what it does is covered by the approval of the call that has started it."""
+    """Return the approval of a call by code: the approval of the call that started the function covers it."""
     for job in chain:
         if job.type == "agentic":
             is_own_tool = job.id == values["job_id"]
@@ -160,7 +158,7 @@ async def _is_confirmed(
         return True
     if version is None:
         return False
-    # An older version that declares less is a way around the newer one.
+    # An older version that confirms less must not circumvent the newer one.
     values = {"project_id": principal.project_id, "skillpack_id": callee.skillpack_id}
     active = (await session.execute(_ACTIVE, values)).scalar_one_or_none()
     return bool(await _dropped(session, callee.deployment_id, active) - declared)
@@ -181,13 +179,13 @@ async def _declared(chain: Sequence[Any], session: AnySession, skillpack_id: UUI
         effects |= confirmed.of_kernel(manifest.find(job.skill_name.partition(":")[0]))
         if job.skillpack_id == skillpack_id:
             effects |= manifest.confirmed
-        else:  # an MCP server is the same whoever names it
+        else:  # an MCP server is the same for every skill that names it
             effects |= {effect for effect in manifest.confirmed if effect.kind == "server"}
     return effects
 
 
 async def _dropped(session: AnySession, deployment_id: UUID | None, active: UUID | None) -> Effects:
-    """Return what the active version confirms and the one that runs does not: its agents would not ask for that."""
+    """Return what the active version confirms and the running version does not request approvals for."""
     if deployment_id is None or active is None or deployment_id == active:
         return NONE
     manifests_by_id = await manifests.of(session, {deployment_id, active})

@@ -47,7 +47,7 @@ class CalledSkills:
         """Reject a name that no allowed skill can have, before the lookup.
 
         Raises:
-            CalledSkillNotOnKey: Neither the key nor the caller names it, whether the skill exists or not.
+            CalledSkillNotOnKey: Neither the key nor the caller names it, whether or not the skill exists.
         """
         pack, name = skill_allowlist.parts_of(target)
         is_declared = bool({target, name} & self.declared)
@@ -81,9 +81,9 @@ async def called_skills(
     """Return what the job may call.
 
     Args:
-        session: Of the call.
-        caller: The job. One of a listing calls skills of the listing alone, which its publisher chose.
-        base: The skill of the job's version that it runs, or whose text or prompt it runs.
+        session: The transaction of the call.
+        caller: The job. A run of a listing can only call skills of the listing, which its publisher chose.
+        caller_skill: The skill of the job's version that it runs, or whose text or prompt it runs.
         is_by_model: Whether a model has chosen the name, and not the code of the skill.
     """
     if not is_by_model or caller.api_key_id is None or caller.publisher_id is not None:

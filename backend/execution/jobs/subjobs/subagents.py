@@ -42,7 +42,10 @@ class TooDeep(Conflict):
     """The chain of jobs that call each other exceeds its maximum depth."""
 
     code = "subagents_too_deep"
-    message = "Skills may call each other {limit} deep, and this call would be one deeper. Do the work here."
+    message = (
+        "Calls of skills can be nested {limit} levels deep, and this call would exceed the limit. Do the "
+        "work without the call."
+    )
     limit: int = MAX_DEPTH
 
 
@@ -51,14 +54,16 @@ class CallerNotRunning(Conflict):
 
     code = "job_not_running"
     former_code = "job_moved_on"
-    message = "The job that makes this call does not run any more, or runs elsewhere. Stop here."
+    message = (
+        "The job that makes this call is not running any more, or runs in another worker. Stop this attempt."
+    )
 
 
 class TooManyChildren(Conflict):
     """The job waits for the maximum number of subjobs."""
 
     code = "too_many_subagents"
-    message = "{limit} skills that this job has called have not ended. Wait for some of them first."
+    message = "This job has {limit} subjobs that have not ended, the maximum. Wait for some of them first."
     limit: int = MAX_LIVE
 
 
@@ -100,22 +105,23 @@ async def call(context: AppContext, principal: Principal, request: SubagentCall)
     """Submit the job of a call unless it exists, and return its ID.
 
     Raises:
-        NotAllowed: The principal is no running job, or its model calls a skill that the key does not allow.
+        NotAllowed: The principal is not a running job, or its model calls a skill that the key does not
+            allow.
         CallerNotRunning: The calling job does not run any more.
         Missing: The skill or the version does not exist.
-        Invalid: The inputs are not valid, the call does not have exactly one of target and prompt, or the skill runs in
-            another lane.
+        Invalid: The inputs are not valid, the call does not have exactly one of target and prompt, or the
+            skill runs in another lane.
         TooDeep: The chain of calls has the maximum length.
         TooManyChildren: Too many calls of the job have not ended.
         PaymentRequired: A budget is used up.
     """
     if principal.kind != "job":
-        raise NotAllowed("Only a running job calls skills this way. Submit a job: POST /v1/jobs.")
+        raise NotAllowed("Only a running job can call skills with this route. Submit a job: POST /v1/jobs.")
     principal.require(Role.DEVELOPER, "jobs:submit")
     if (request.target is None) == (request.prompt is None):
         raise Invalid(
-            "A call is of a skill or of a prompt: give exactly one of both.",
-            [Problem("target", "Give either `target` or `prompt`")],
+            "A call runs a skill or a prompt. Send exactly one of them.",
+            [Problem("target", "Send either `target` or `prompt`")],
         )
     async with context.database.transaction() as session:
         caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
@@ -192,8 +198,8 @@ async def _check(session: AnySession, caller: Job, callee: Callee) -> int:
     lane = callee.skill.lane or caller.lane
     if lane != caller.lane:
         raise Invalid(
-            f"The skill {callee.skill.name!r} runs in the lane {lane!r}, and its caller in {caller.lane!r}: what a job "
-            "calls runs where it does. Give both the same lane, or submit a job of its own."
+            f"The skill {callee.skill.name!r} runs in the lane {lane!r}, and its caller in {caller.lane!r}. "
+            "A subjob runs in the lane of its caller. Use the same lane for both, or submit a separate job."
         )
     depth, live = (
         await session.execute(_DEPTH, {"project_id": caller.project_id, "job_id": caller.id})
@@ -229,13 +235,13 @@ async def _insert(
     if checked.problems:
         first = checked.problems[0]
         raise Invalid(
-            f"The inputs do not fit the skill {callee.skill.name!r}: {first.path}: {first.message}",
+            f"The inputs are not valid for the skill {callee.skill.name!r}: {first.path}: {first.message}",
             checked.problems,
         )
     queued = QueuedEvent(skill=callee.skill.name, version=callee.version, source="subagent")
     details = (
         ("tool_use_id",) if caller.publisher_id else ("label", "tool_use_id")
-    )  # a publisher's words are its own
+    )  # the texts of a publisher are private to it
     call_details = {name: value for name in details if (value := getattr(request, name))}
     start = SubagentStartEvent(
         label=call_details.get("label", callee.skill.name),
@@ -271,8 +277,8 @@ async def _insert(
         raise CallerNotRunning
     notifications.note(
         session, notifications.WorkerWakeup(row.lane)
-    )  # the caller's own worker looks after its sweeps, too
-    if row.event_seq is not None:  # it is a new one
+    )  # the sweeps of the caller's worker also find the subjob
+    if row.event_seq is not None:  # the job is new
         notifications.note(session, notifications.EventNotification(caller.id, row.event_seq))
         transactional.note(session, JOBS_SUBMITTED.labels(row.lane))
         transactional.note(session, EVENTS_APPENDED, 2)

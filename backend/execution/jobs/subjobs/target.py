@@ -72,9 +72,7 @@ async def resolve_callee(
     caller_skill = manifest.find(caller.skill_name.partition(":")[0])
     if target is None or inline_skills.is_text(target):
         if version is not None:
-            raise Invalid(
-                "Only a skill has versions: a text and a prompt run in the version of their caller."
-            )
+            raise Invalid("Only a skill has versions. A text or a prompt runs in the version of its caller.")
         entry = inline_skills.INLINE if target is None else inline_skills.entry_of(caller_skill, target)
         return _inline_agent(caller, manifest, entry)
     callable_skills = await called_skills(session, caller, caller_skill, is_by_model=is_by_model)
@@ -98,15 +96,15 @@ async def describe(
     """Describe the skill that the job would call by this name.
 
     Raises:
-        NotAllowed: The principal is no running job.
+        NotAllowed: The principal is not a running job.
         Missing: The target does not exist.
         Invalid: The text file is not in the bundle.
     """
     if principal.kind != "job":
-        raise NotAllowed("Only a running job asks this way. Read a skill: GET /v1/skills/{name}.")
+        raise NotAllowed("Only a running job can use this route. Read a skill: GET /v1/skills/{name}.")
     caller: Job | None = await session.scalar(visible(Job, principal).where(col(Job.id) == principal.id))
     if caller is None:
-        raise Missing("The job that asks is not there any more.")
+        raise Missing("The calling job does not exist any more.")
     skill = (await resolve_callee(session, principal, caller, target, is_by_model=is_by_model)).skill
     return Described(
         target=target,

@@ -153,7 +153,7 @@ def _check(email: str, password: str, name: str) -> None:
     if len(email) > MAX_EMAIL_CHARACTERS or not _EMAIL.fullmatch(email):
         problems.append(Problem("email", "Enter an e-mail address, such as ada@example.org."))
     if len(name) > 200 or "\x00" in name:
-        problems.append(Problem("name", "A name has at most 200 characters."))
+        problems.append(Problem("name", "A name must have at most 200 characters."))
     if problems:
         raise Invalid(" ".join(problem.message for problem in problems), problems)
 
@@ -190,7 +190,7 @@ def _matches(password_hash: str | None, password: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _dummy_hash() -> str:
-    return _HASHER.hash("nobody has this password")
+    return _HASHER.hash("no user has this password")
 
 
 _COUNT: Final = text("select count(*) from users where disabled_at is null")

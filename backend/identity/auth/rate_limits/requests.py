@@ -43,7 +43,7 @@ class Policy:
 
 
 class Remaining(NamedTuple):
-    """What remains of a policy after a request."""
+    """The remaining requests of a policy after a request."""
 
     policy: Policy
     requests: int
