@@ -95,7 +95,7 @@ def test_strict_runs_nothing_without_bubblewrap(python: list[str], folder: Path)
         assert attack["evidence"] == [], name
         if name != "agent":
             assert attack["outcome"]["code"] == "sandbox_unavailable", (name, attack["outcome"])
-    assert "cannot close off" in found["attacks"]["agent"]["outcome"]
+    assert "cannot deny jobs access to" in found["attacks"]["agent"]["outcome"]
 
 
 def _check_confinement(attacks: dict[str, Any], *, has_mounts: bool) -> None:

@@ -117,7 +117,7 @@ def test_members_are_invited_changed_and_removed_and_the_last_owner_stays(
         signed_in.get_by_label("E-mail").fill(email)
         signed_in.get_by_role("button", name="Invite").click()
         if email == EMAIL:
-            expect(signed_in.get_by_role("alert")).to_contain_text("in this project already")
+            expect(signed_in.get_by_role("alert")).to_contain_text("already a member of this project")
     link = signed_in.get_by_text("/join?token=").inner_text()
     invited = signed_in.get_by_role("table", name="Invitations").get_by_role("row").nth(1)
     expect(invited).to_contain_text("ada@example.orgdeveloper")

@@ -236,7 +236,7 @@ def test_repeated_clicks_submit_one_job_and_one_payment(signed_in: Page, settled
 
 
 def test_every_page_marks_a_simulated_result(signed_in: Page, settled: Any, agents: str) -> None:
-    no_answer = re.compile(r"^Simulated: .* with other inputs\. It does not answer these inputs\.$")
+    no_answer = re.compile(r"^Simulated: .* with other inputs\. It is not a response to these inputs\.$")
     signed_in.goto(f"{settled.url}/play/sort?skillpack={agents}")
     signed_in.get_by_label("Ticket").fill("Where do I pay?")
     signed_in.get_by_role("button", name=re.compile("^Run")).click()

@@ -127,7 +127,7 @@ def test_cell_becomes_a_published_skill_and_a_job(signed_in: Page, settled: Any,
     page.get_by_role("dialog", name="Restart the kernel?").get_by_role(
         "button", name="Restart kernel"
     ).click()
-    expect(page.get_by_text("The kernel was begun anew")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("The kernel was restarted")).to_be_visible(timeout=30_000)
     forgotten = write(page, 1, "x")
     expect(forgotten).to_contain_text("NameError", timeout=20_000)
     page.get_by_role("button", name="Clear outputs").click()

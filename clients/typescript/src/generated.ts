@@ -3,11 +3,11 @@
 import type { CallOptions, Transport } from "./transport.js";
 import { escapedPath, newKey } from "./transport.js";
 
-/** What the publisher's code can access in a run. */
+/** The access of the publisher's code in a run. */
 export interface Access {
   drive: string;
   inputs: string;
-  /** Where the code may send the data that it receives. */
+  /** Hosts to which the code may send the data that it receives. */
   network: "none" | "public" | string[];
   secrets: string;
   /** MCP servers that its agent uses. */
@@ -51,7 +51,7 @@ export type AgentStartEvent = EventRead & ({
     deployment_id?: string | null;
     /** Whether the result must have certain fields. */
     has_output_schema: boolean;
-    /** What replies instead of a language model: a simulation or a recording. */
+    /** The replacement of the language model: a simulation or a recording. */
     label?: string;
     /** `steps`, `timeout_s`, `tokens` (`null` without a limit) and `cap_micros`. */
     limits: Record<string, unknown>;
@@ -61,7 +61,7 @@ export type AgentStartEvent = EventRead & ({
     resumed: boolean;
     /** Name of the skill. */
     skill: string;
-    /** How many tools the model is offered. */
+    /** Number of tools that the model may call. */
     tool_count?: number;
     /** Names of the tools. */
     tools?: string[];
@@ -145,16 +145,16 @@ export interface ApiKeyUpdate {
   unrestricted?: boolean;
 }
 
-/** A person decided about a call, or the approval expired. */
+/** A user decided about a call, or the approval expired. */
 export type ApprovalDecidedEvent = EventRead & {
   payload: {
     /** ID of the approval. */
     approval_id: string;
-    /** Who decided. */
+    /** The user or API key that decided. */
     by: string;
     /** `approved`, `denied` or `expired`. */
     decision: string;
-    /** Why, if a reason was given. */
+    /** The reason, if one was given. */
     reason?: string;
     /** Number of the step. */
     step: number;
@@ -186,7 +186,7 @@ export interface ApprovalRead {
   tool_use_id: string;
 }
 
-/** A person must approve a call before it is made. */
+/** A user must approve a call before it is made. */
 export type ApprovalRequiredEvent = EventRead & {
   payload: {
     /** ID of the approval. */
@@ -218,9 +218,9 @@ export interface AuditRead {
   target: string;
 }
 
-/** How long a retry waits: `initial_s`, then `factor` times as long each time, at most `max_s`. */
+/** The wait before a retry: `initial_s`, then `factor` times as long each time, at most `max_s`. */
 export interface Backoff {
-  /** How many times longer each following retry waits. */
+  /** Factor by which the wait grows with each retry. */
   factor?: number;
   /** Seconds before the first retry; 1 by default. */
   initial_s?: number;
@@ -328,17 +328,17 @@ export interface CallResult {
 /** The job was canceled. No event follows. */
 export type CancelledEvent = EventRead & ({
   payload: {
-    /** Who canceled it, when it was not running. */
+    /** The user or API key that canceled the job, if it was not running. */
     by?: string;
-    /** The error code, for programs, when the job was running. */
+    /** The error code, for programs, if the job was running. */
     code?: string | null;
-    /** What the wallet paid, in millionths of a dollar; present if the job used anything. */
+    /** The amount that the wallet paid, in millionths of a dollar; present if the job used anything. */
     cost_micros?: number;
-    /** What happened, for people, when the job was running. */
+    /** A message for users, if the job was running. */
     error?: string | null;
-    /** What was used and is not charged, in millionths of a dollar; present if it is not zero. */
+    /** The usage that is not charged, in millionths of a dollar; present if it is not zero. */
     forgiven_micros?: number;
-    /** What the job used, in millionths of a dollar, when the job that called it pays. */
+    /** The usage of a subjob, in millionths of a dollar, which its parent pays. */
     used_micros?: number;
   };
   type: "cancelled";
@@ -379,7 +379,10 @@ export interface CellRead {
   id: string;
   /** 1, 2, 3… in the order in which cells are run. */
   number: number;
-  /** As in a notebook (nbformat 4). HTML and images in them come from the cell, and are untrusted. */
+  /**
+   * Outputs in the notebook format (nbformat 4). HTML and images in them come from the cell, and are
+   * untrusted.
+   */
   outputs: Record<string, unknown>[];
   revision: number;
   started_at: string | null;
@@ -396,7 +399,7 @@ export interface CellRun {
 
 /** Body of `POST /v1/notebooks/kernels/{kernel_id}/cells`. */
 export interface CellsUpdate {
-  /** In the order in which they are run. After a failed cell the following ones are dropped. */
+  /** Cells in the order in which they are run. After a failed cell the following ones are dropped. */
   cells: CellRun[];
 }
 
@@ -417,13 +420,13 @@ export interface Comparison {
 /** Old results of tools were removed from the conversation to make room. */
 export type ContextCompactedEvent = EventRead & {
   payload: {
-    /** How many results were removed. */
+    /** Number of removed results. */
     cleared: number;
     /** The step before which they were removed. */
     step: number;
-    /** About how many tokens it has now. */
+    /** Approximate tokens of the conversation after. */
     tokens_after: number;
-    /** About how many tokens the conversation had before. */
+    /** Approximate tokens of the conversation before. */
     tokens_before: number;
   };
   type: "context_compacted";
@@ -447,15 +450,15 @@ export type ContinuedEvent = EventRead & {
 /** The next call could cost more than is left for the job, so it was not made. */
 export type CostCappedEvent = EventRead & {
   payload: {
-    /** What it may spend. */
+    /** The maximum that it may spend. */
     cap_micros: number;
-    /** Which limit decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`. */
+    /** The limit that decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`. */
     capped_by: string;
     /** `cost_capped`. */
     kind: string;
-    /** What the call could cost. */
+    /** The maximum cost of the call. */
     needed_micros: number;
-    /** What the job has spent, in millionths of a dollar. */
+    /** The cost of the job so far, in millionths of a dollar. */
     spent_micros: number;
     /** Number of the step. */
     step: number;
@@ -469,7 +472,7 @@ export interface DecisionCreate {
   reason?: string;
 }
 
-/** What was deleted from a folder. */
+/** The result of the deletion of a folder. */
 export interface DeletedRead {
   /** Number of files and folders. */
   deleted: number;
@@ -540,7 +543,7 @@ export interface DeploymentRead {
   project_id: string;
   /** Skills of the version that was active at the push that this version lacks. */
   removed_skills: string[];
-  /** Of the ZIP archive. */
+  /** SHA-256 of the ZIP archive. */
   sha256: string;
   size_bytes: number;
   /** Slug of the skillpack. */
@@ -563,7 +566,7 @@ export interface DeploymentSummary {
   is_active: boolean;
   notes: string;
   project_id: string;
-  /** Of the ZIP archive. */
+  /** SHA-256 of the ZIP archive. */
   sha256: string;
   size_bytes: number;
   /** Slug of the skillpack. */
@@ -603,7 +606,7 @@ export interface DocumentRead {
   title: string;
 }
 
-/** What publishing the draft would report. */
+/** The problems and warnings of publishing the draft. */
 export interface DraftCheckRead {
   /** Notebooks that a version would not contain, since no file of their skill names them. */
   left_out: string[];
@@ -696,7 +699,7 @@ export interface DraftRunCreate {
    * of the listing.
    */
   listing_id?: string | null;
-  /** Data of your choice, returned with the job. */
+  /** Metadata of your choice, returned with the job. */
   metadata?: Record<string, unknown>;
   /** A model to use instead of the one that an agentic skill names. */
   model?: string | null;
@@ -744,7 +747,7 @@ export interface DriveEntryRead {
   written_by?: Writer | null;
 }
 
-/** How much a drive contains, and its limits. */
+/** The usage and the limits of a drive. */
 export interface DriveUsageRead {
   /** When the whole drive was measured last. Later writes over the API are included in the numbers. */
   counted_at: string | null;
@@ -811,10 +814,10 @@ export interface EvalRunRead {
   tags: string[];
 }
 
-/** The graders of the skill judged the result. */
+/** The graders of the skill scored the result. */
 export type EvalsEvent = EventRead & ({
   payload: {
-    /** What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged, `label`. */
+    /** The verdict of each grader: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model scored it, `label`. */
     graders: Record<string, unknown>[];
     /** 0 to 100; `null` if every grader was skipped. */
     score: number | null;
@@ -836,7 +839,7 @@ export interface EventRead {
 
 /** Inputs that are valid for the skill, for users and for the simulated model. */
 export interface Example {
-  /** What the example shows. */
+  /** Purpose of the example. */
   description?: string;
   /** Inputs of a job. */
   inputs: Record<string, unknown>;
@@ -850,7 +853,7 @@ export interface Example {
 export interface ExampleCreate {
   description?: string;
   inputs: Record<string, unknown>;
-  /** What a simulation returns for these inputs. */
+  /** The output of a simulation for these inputs. */
   outputs?: Record<string, unknown> | null;
   skill: string;
   title: string;
@@ -861,13 +864,13 @@ export type FailedEvent = EventRead & ({
   payload: {
     /** The error code, for programs. */
     code: string | null;
-    /** What the wallet paid, in millionths of a dollar; present if the job used anything. */
+    /** The amount that the wallet paid, in millionths of a dollar; present if the job used anything. */
     cost_micros?: number;
-    /** What happened and what to do, for people. */
+    /** A message for users: what happened, and how to fix it. */
     error: string | null;
-    /** What was used and is not charged, in millionths of a dollar; present if it is not zero. */
+    /** The usage that is not charged, in millionths of a dollar; present if it is not zero. */
     forgiven_micros?: number;
-    /** What the job used, in millionths of a dollar, when the job that called it pays. */
+    /** The usage of a subjob, in millionths of a dollar, which its parent pays. */
     used_micros?: number;
   };
   type: "failed";
@@ -915,7 +918,7 @@ export interface Finding {
   /** Up to five jobs, the clearest examples first. */
   job_ids: string[];
   kind: "failures" | "output_misfits" | "tool_errors" | "slow_tool" | "dear_tool" | "dear_step" | "cache_misses" | "dear_runs" | "version_slower" | "version_dearer";
-  /** What to do about it. */
+  /** The recommendation. */
   recommendation: string;
   severity: "high" | "medium" | "low";
   /** The observation with its numbers. */
@@ -972,7 +975,7 @@ export interface ForkCreate {
 /** The job starts from a step of another job, with changes. */
 export type ForkedEvent = EventRead & {
   payload: {
-    /** What was edited: `what` is `arguments`, `result` or `text`, with the step and the place in it. */
+    /** The edits: `what` is `arguments`, `result` or `text`, with the step and the position in it. */
     edits?: Record<string, unknown>[];
     /** ID of the other job. */
     from_job_id: string;
@@ -1009,11 +1012,11 @@ export type FunctionStartEvent = EventRead & {
   type: "function_start";
 };
 
-/** What an eval suite must reach before a deployment is activated. */
+/** Condition that an eval suite must meet before a deployment is activated. */
 export interface Gate {
   /** Runs of each case. */
   repeat?: number;
-  /** Score that the suite must reach. */
+  /** Minimum score of the suite. */
   threshold: number;
 }
 
@@ -1021,7 +1024,7 @@ export interface Gate {
 export interface GateRead {
   asked_at: string;
   asked_by?: string;
-  /** Why it was rejected. */
+  /** The reason of the rejection. */
   reason?: string;
   /** `gating`: its suites run, and it becomes active when they pass. `superseded`: another version was activated. */
   state: "gating" | "passed" | "refused" | "superseded";
@@ -1041,27 +1044,27 @@ export interface GivenCase {
   tags: string[];
 }
 
-/** Judges the output of a run. */
+/** Scores the output of a run. */
 export interface Grader {
-  /** Of a rubric: what a good output is. */
+  /** For a rubric: the description of a good output. */
   criteria?: string | null;
-  /** Of a check: a function that is called with `inputs` and `output`. */
+  /** For a check: a function that is called with `inputs` and `output`. */
   entrypoint?: string | null;
-  /** Of a schema: what the output must be valid for. */
+  /** For a schema: the schema that the output must be valid for. */
   expected_schema?: Record<string, unknown> | null;
-  /** Of an exact match: path of the compared value, like `items[0].name`. */
+  /** For an exact match: path of the compared value, like `items[0].name`. */
   field?: string | null;
-  /** How it judges: a function, a language model, the expected output, or a schema. */
+  /** How it scores: with a function, a language model, the expected output, or a schema. */
   kind: "check" | "rubric" | "exact_match" | "schema";
-  /** Of a rubric: scores, and what each of them means. */
+  /** For a rubric: scores with their meanings. */
   levels?: Record<string, string> | null;
   /** Unique name. */
   name: string;
-  /** Share of its score in the mean. */
+  /** Weight of its score in the mean. */
   weight?: number;
 }
 
-/** The verdicts of one grader on all runs that it judged. */
+/** The verdicts of one grader on all runs that it scored. */
 export interface GraderNumbers {
   kind: string;
   /** 0 to 1. */
@@ -1069,7 +1072,7 @@ export interface GraderNumbers {
   name: string;
   /** 0 to 1. */
   pass_rate: number | null;
-  /** Number of runs that it judged. */
+  /** Number of runs that it scored. */
   runs: number;
 }
 
@@ -1124,7 +1127,7 @@ export interface JobCreate {
    * of the listing.
    */
   listing_id?: string | null;
-  /** Data of your choice, returned with the job. */
+  /** Metadata of your choice, returned with the job. */
   metadata?: Record<string, unknown>;
   /** A model to use instead of the one that an agentic skill names. */
   model?: string | null;
@@ -1143,9 +1146,9 @@ export interface JobCreate {
 /** An event of a known type; later versions add types, and old jobs can have types that are no longer recorded. Treat those as `EventRead`. */
 export type JobEvent = QueuedEvent | StartedEvent | RequeuedEvent | WaitingEvent | ResumedEvent | ForkedEvent | ContinuedEvent | SucceededEvent | FailedEvent | CancelledEvent | LogEvent | ProgressEvent | DriveDeletedEvent | EnvironmentEvent | SandboxEvent | FunctionStartEvent | NetworkEvent | NetworkRefusedEvent | AgentStartEvent | ModelResponseEvent | ModelRetryEvent | ModelEscalatedEvent | ContextCompactedEvent | MemoryInjectedEvent | MemoryMissEvent | ToolUseEvent | ToolStartedEvent | ToolResultEvent | LimitsEvent | TimeoutEvent | CostCappedEvent | RailEvent | ApprovalRequiredEvent | ApprovalDecidedEvent | SubagentStartEvent | SubagentEndEvent | MediaEvent | WebEvent | EvalsEvent;
 
-/** Narrower limits for one job; what its skill declares is the most that it gets. */
+/** Lower limits for one job; those that its skill declares are the maximum. */
 export interface JobLimits {
-  /** Most that the job may cost. */
+  /** Maximum cost of the job. */
   cost_usd?: number | null;
   memory_mb?: number | null;
   output_mb?: number | null;
@@ -1159,11 +1162,11 @@ export interface JobLimits {
 
 /** A job. */
 export interface JobRead {
-  /** How many times the job was started. */
+  /** Number of attempts. */
   attempt: number;
   /** The part of `cost_micros` that is for subjobs. To add up costs, skip the jobs that have `paid_with`. */
   called_cost_micros: number;
-  /** What was charged for the job and its subjobs, in millionths of a dollar. */
+  /** The amount charged for the job and its subjobs, in millionths of a dollar. */
   cost_micros: number;
   cost_usd: number;
   created_at: string;
@@ -1174,9 +1177,9 @@ export interface JobRead {
   deployment_id: string | null;
   /** `null` for a draft, and for a run of another project's listing, which has `listing_version`. */
   deployment_version: number | null;
-  /** Why the job failed, for people. */
+  /** The error message, for users. */
   error: string | null;
-  /** Why the job failed, for programs. */
+  /** The error code, for programs. */
   error_code: string | null;
   /** 0 to 100, from the skill's evals. */
   eval_score: number | null;
@@ -1191,7 +1194,7 @@ export interface JobRead {
   /** The part of `used_micros` that was not charged because the job failed or was canceled. */
   forgiven_micros: number;
   id: string;
-  /** With the defaults of the skill's `input_schema` filled in. */
+  /** The inputs, with the defaults of the skill's `input_schema`. */
   inputs: Record<string, unknown>;
   lane: string;
   /** The limits that the request set. */
@@ -1217,12 +1220,12 @@ export interface JobRead {
      * only the version that the job wrote, and is `null` if the file was replaced since.
      */
     url: string | null;
-    /** Why `url` is `null`. */
+    /** The reason why `url` is `null`. */
     url_unavailable_reason?: string | null;
   })[];
-  /** For a subjob: the job on whose bill it is. It costs nothing until that job ends. */
+  /** For a subjob: the job whose bill includes it. It costs nothing until that job ends. */
   paid_with: string | null;
-  /** For a subjob: the job that called it. */
+  /** For a subjob: its parent. */
   parent_job_id: string | null;
   /** Price of the listing, charged in addition to the usage if the job succeeds. */
   price_micros: number;
@@ -1232,11 +1235,11 @@ export interface JobRead {
   prompt: string | null;
   /** The job whose inputs this job repeats. */
   replay_of: string | null;
-  /** What the skill returned, valid for its `output_schema`; `null` until the job succeeds. */
+  /** The result of the skill, valid for its `output_schema`; `null` until the job succeeds. */
   result: unknown;
   /** True: no language model ran; the simulation `puras/rehearsal` replied. */
   simulated: boolean;
-  /** For a simulated job: where its result comes from, for display with the result. `null` for other jobs. */
+  /** For a simulated job: the source of its result, for display with the result. `null` for other jobs. */
   simulation: string | null;
   /** `@inline` for a prompt, `@notebook` for the kernel of a notebook. */
   skill_name: string;
@@ -1251,11 +1254,11 @@ export interface JobRead {
   /** The user or the API key that submitted the job. */
   submitted_by: string;
   type: "agentic" | "deterministic" | "kernel";
-  /** What the job used: seconds, memory, tokens. */
+  /** The usage of the job: seconds, memory, tokens. */
   usage: Record<string, unknown>;
   /** The price of what the job and its subjobs have used so far. A job that succeeds within its cap costs this. */
   used_micros: number;
-  /** Why a queued or waiting job does not run yet. */
+  /** The reason why a queued or waiting job does not run yet. */
   waiting_reason: string | null;
   /** The same as `project_id`. */
   workspace_id: string;
@@ -1271,7 +1274,10 @@ export interface KernelCreate {
 
 /** A kernel with its changes. */
 export interface KernelRead {
-  /** How often a Python process has started in it, each without the variables of the one before. */
+  /**
+   * The number of Python processes that have started in it, each without the variables of the one
+   * before.
+   */
   boots: number;
   /** Cells that have changed, in their order. */
   cells: CellRead[];
@@ -1282,7 +1288,7 @@ export interface KernelRead {
   owner: string;
   path: string;
   project_id: string;
-  /** Why it has not started yet, or how it ended. */
+  /** The reason why it has not started yet, or how it ended. */
   reason: string;
   /** The value for `after`, to receive later changes only. */
   revision: number;
@@ -1313,17 +1319,17 @@ export interface LimitRead {
   limit: number | null;
 }
 
-/** What one job may use; `None`: what the instance allows. */
+/** Limits of one job; `None`: the limit of the instance. */
 export interface Limits {
-  /** US dollars that the job may cost. */
+  /** Maximum cost of the job in US dollars. */
   cost_usd?: number | null;
   /** MiB of memory. */
   memory_mb?: number | null;
-  /** MiB of the result. */
+  /** Maximum MiB of the result. */
   output_mb?: number | null;
-  /** Replies of the model of an agent. */
+  /** Maximum replies of the model of an agent. */
   steps?: number | null;
-  /** Tokens of all calls of the model together. */
+  /** Maximum tokens of all model calls together. */
   tokens?: number | null;
 }
 
@@ -1336,9 +1342,9 @@ export type LimitsEvent = EventRead & {
     limit: number;
     /** Slug of the model, for `context_full`. */
     model?: string;
-    /** About how many tokens the conversation has, for `context_full`. */
+    /** Approximate tokens of the conversation, for `context_full`. */
     tokens?: number;
-    /** How many tokens the run has used, for `token_limit`. */
+    /** Tokens that the run has used, for `token_limit`. */
     used?: number;
   };
   type: "limits";
@@ -1404,9 +1410,9 @@ export interface ListedDeployment {
   live_jobs: number;
   notes: string;
   project_id: string;
-  /** By skill; empty if none of its suites has finished. */
+  /** Scores by skill; empty if none of its suites has finished. */
   scores: SkillScoreRead[];
-  /** Of the ZIP archive. */
+  /** SHA-256 of the ZIP archive. */
   sha256: string;
   size_bytes: number;
   /** Slug of the skillpack. */
@@ -1433,8 +1439,8 @@ export interface ListingCreate {
   /** Price of each run that succeeds, in millionths of a dollar. */
   price_micros?: number;
   /**
-   * Runs may ask their callers for approvals, which show them the tool and its arguments. Required if a run can ask:
-   * the bundle has `confirm: true`, or a rail with `action: approve`.
+   * Runs may ask their callers for approvals, which show them the tool and its arguments. Required if a run
+   * can ask: the bundle has `confirm: true`, or a guardrail with `action: approve`.
    */
   shows_approvals?: boolean;
   /** The skill to offer: `resize`, or `skillpack/resize`. */
@@ -1468,9 +1474,9 @@ export interface ListingRead {
   /** Whether it belongs to the project, which runs it without the price. */
   is_own: boolean;
   marketing: Record<string, unknown>;
-  /** What it may buy from media models. */
+  /** Kinds of media that it may generate. */
   media_kinds: string[];
-  /** Of an agent. None: the instance chooses it. */
+  /** Model of an agent. None: the instance chooses it. */
   model: string | null;
   output_schema: Record<string, unknown>;
   /** Price of each run that succeeds, in addition to the cost of the run. */
@@ -1521,7 +1527,7 @@ export interface ListingUpdate {
   description?: string | null;
   follows_active?: boolean | null;
   marketing?: Record<string, unknown> | null;
-  /** For jobs that are submitted from now on. */
+  /** Price for jobs that are submitted from now on. */
   price_micros?: number | null;
   shows_approvals?: boolean | null;
   /** `published`: other projects see and run it. `taken_down`: no new runs; running ones finish. */
@@ -1531,7 +1537,7 @@ export interface ListingUpdate {
 
 /** Body of `POST /v1/marketplace/listings/{listing}/versions`. */
 export interface ListingVersionCreate {
-  /** What callers should know about it. */
+  /** Notes for callers. */
   notes?: string;
   /** Version of the skillpack. Default: the active version. */
   version?: number | null;
@@ -1555,7 +1561,7 @@ export interface ListingVersionRead {
 /** A piece of the job's output, or a message of the system about it. */
 export type LogEvent = EventRead & {
   payload: {
-    /** What the skill passed to `puras.log` in addition. */
+    /** Additional fields that the skill passed to `puras.log`. */
     fields?: Record<string, unknown>;
     /** `debug`, `info`, `warning` or `error`. */
     level?: string;
@@ -1572,7 +1578,7 @@ export interface Manifest {
   description?: string | null;
   marketing?: Record<string, unknown> | null;
   skills: Skill[];
-  /** Of the skillpack, from `puras.yaml`. */
+  /** Label of the skillpack, from `puras.yaml`. */
   title?: string | null;
 }
 
@@ -1631,11 +1637,11 @@ export type MediaEvent = EventRead & ({
     billed_micros: number;
     /** Path in the drive of the first file; `null`: a transcript has no file. */
     drive_path: string | null;
-    /** How long it took. */
+    /** Duration of the generation. */
     duration_ms: number;
     /** `image`, `video` or `audio`. */
     kind: string;
-    /** `local` if it was made on this machine without a model; otherwise empty. */
+    /** `local` if it was generated on this host without a model; otherwise empty. */
     label: string;
     /** All files, each with `drive_path` and `kind`. */
     media: Record<string, unknown>[];
@@ -1766,13 +1772,13 @@ export interface MemoryId {
 /** Records of the memory became part of the first message. */
 export type MemoryInjectedEvent = EventRead & {
   payload: {
-    /** How many records are about the inputs. */
+    /** Number of records about the inputs. */
     entity_count: number;
     /** Kinds of the records, sorted. */
     kinds: string[];
     /** IDs of the records. */
     memory_ids: string[];
-    /** How many records are pinned. */
+    /** Number of pinned records. */
     pinned_count: number;
   };
   type: "memory_injected";
@@ -1791,12 +1797,12 @@ export type MemoryMissEvent = EventRead & {
 export interface MemoryPut {
   /** Other keys of the same entity. */
   aliases?: string[] | null;
-  /** Hash of the content that the record was made from, to find it by. */
+  /** Hash of the source content, by which the record can be found. */
   content_hash?: string | null;
   /**
-   * What it is about: a name of your own, `url:<URL>`, `img:<sha256>` or `fp:<sha256>`. A record of the same kind and
-   * key is replaced, and its version increases by one. Without a key, and for the type `episodic`, each write creates a
-   * record.
+   * Key of the subject: a name of your choice, `url:<URL>`, `img:<sha256>` or `fp:<sha256>`. A record of
+   * the same kind and key is replaced, and its version increases by one. Without a key, and for the type
+   * `episodic`, each write creates a record.
    */
   entity_key?: string | null;
   /** Replace only this version; 0: write only if there is no record. */
@@ -1805,7 +1811,7 @@ export interface MemoryPut {
   importance?: number | null;
   /** In a job: calls with the same key have one effect. */
   key?: string | null;
-  /** The sort of thing, in a word of your own: `customer`, `brand`, `lesson`. */
+  /** A category of your choice, in one word: `customer`, `brand`, `lesson`. */
   kind: string;
   /** `semantic`: a fact. `episodic`: an event. `procedural`: how something is done. */
   mtype?: "semantic" | "episodic" | "procedural";
@@ -1814,17 +1820,18 @@ export interface MemoryPut {
   /** The content, at most 64 KiB as JSON. */
   record: Record<string, unknown>;
   /**
-   * Who can find it. `entity`: all skills that use the key. `workspace`: all skills. `skillpack`: the skills of one
-   * skillpack. Default: `entity` with a key; without one, `skillpack` for a job and `workspace` for other callers.
+   * Which skills can find it. `entity`: all skills that use the key. `workspace`: all skills. `skillpack`:
+   * the skills of one skillpack. Default: `entity` with a key; without one, `skillpack` for a job and
+   * `workspace` for other callers.
    */
   scope?: "entity" | "skillpack" | "workspace" | null;
   /** ID or slug, for the scope `skillpack`. A job uses its own skillpack. */
   skillpack?: string | null;
   source_url?: string | null;
-  /** From then on, searches mark it as not fresh, and digests omit it. */
+  /** The time from which searches mark it as not fresh, and digests omit it. */
   stale_at?: string | null;
   summary?: string | null;
-  /** A record that this one replaces. It is stored, but no longer found. */
+  /** A record that this one replaces. That record remains stored, but searches do not return it. */
   supersedes?: string | null;
   tags?: string[] | null;
   /** This field and the following ones keep their values if they are omitted when a record is replaced. */
@@ -1880,17 +1887,17 @@ export interface MemorySearch {
   scope?: "entity" | "skillpack" | "workspace" | null;
 }
 
-/** What an agent has of its project's memory. */
+/** Access of an agent to its project's memory. */
 export interface MemoryUse {
-  /** Whether each run gets what is remembered of its inputs, and what is pinned. */
+  /** Whether each run receives the records about its inputs, and the pinned ones. */
   digest?: boolean;
-  /** Whether each run gets the key and the hash under which its inputs are remembered, as in Puras. */
+  /** Whether each run receives the key and the hash of its inputs in the memory, as in Puras. */
   identity?: boolean;
-  /** Inputs that identify what a job is about; by default every URL and image. */
+  /** Inputs that identify the subject of a job; by default every URL and image. */
   keys?: string[];
   /** Whether the agent has neither `memory_put` nor `memory_forget`. */
   read_only?: boolean;
-  /** Who shares records without a key: the skillpack or the project. */
+  /** Scope of records without a key: the skillpack or the project. */
   scope?: "skillpack" | "workspace";
 }
 
@@ -1901,10 +1908,10 @@ export interface MemoryWritten {
   version: number;
 }
 
-/** A stronger model continues the run, as the skill's `routing` asks. */
+/** A stronger model continues the run, as the skill's `routing` requires. */
 export type ModelEscalatedEvent = EventRead & {
   payload: {
-    /** How many results were not valid. */
+    /** Number of results that were not valid. */
     after: number;
     /** Slug of the model until now. */
     from: string;
@@ -1943,9 +1950,9 @@ export type ModelResponseEvent = EventRead & ({
     blocks?: Record<string, unknown>[];
     /** Size of the reply when it is too large for an event. */
     blocks_bytes?: number;
-    /** Where a reply that is too large is stored: `journal/3`. */
+    /** Location of a reply that is too large: `journal/3`. */
     blocks_in?: string;
-    /** `rails`: a guardrail of the skill does not let the text of the model become known. */
+    /** `rails`: a guardrail of the skill withholds the text of the model. */
     blocks_withheld?: string;
     /** Tokens of the prompt that were written to the cache. */
     cache_creation_input_tokens: number;
@@ -1955,11 +1962,11 @@ export type ModelResponseEvent = EventRead & ({
     cache_read_input_tokens: number;
     /** Tokens of old results that the provider removed from the prompt; present if it removed any. */
     cleared_input_tokens?: number;
-    /** How long the model took. */
+    /** Duration of the model call. */
     duration_ms: number;
     /** Tokens of the prompt that were not cached. */
     input_tokens: number;
-    /** What replied instead of a language model: a simulation or a recording. */
+    /** The replacement of the language model: a simulation or a recording. */
     label?: string;
     /** Slug of the model. */
     model: string;
@@ -1967,7 +1974,7 @@ export type ModelResponseEvent = EventRead & ({
     output_tokens: number;
     /** Number of the step, from 1. */
     step: number;
-    /** Why the reply ended: `end_turn`, `tool_use`, `max_tokens` and others. */
+    /** The stop reason of the reply: `end_turn`, `tool_use`, `max_tokens` and others. */
     stop_reason: string | null;
   };
   type: "model_response";
@@ -1978,15 +1985,15 @@ export type ModelRetryEvent = EventRead & {
   payload: {
     /** Slug of the model. */
     model?: string;
-    /** How many calls are made at most. */
+    /** Maximum number of calls. */
     of?: number;
-    /** Why the call failed. */
+    /** The reason of the failure. */
     reason?: string;
     /** The HTTP status of the provider, if it sent one. */
     status?: number;
     /** Number of the step. */
     step: number;
-    /** Which call failed, from 1. */
+    /** Number of the failed call, from 1. */
     try?: number;
     /** Seconds until the next call. */
     wait_s?: number;
@@ -1994,14 +2001,14 @@ export type ModelRetryEvent = EventRead & {
   type: "model_retry";
 };
 
-/** What the job used of the network in all; recorded at its end, if it used it. */
+/** The total network traffic of the job; recorded at its end, if there was any. */
 export type NetworkEvent = EventRead & {
   payload: {
-    /** How many connections were opened. */
+    /** Number of opened connections. */
     connections: number;
     /** Bytes that the job received. */
     received_bytes: number;
-    /** How many requests were rejected. */
+    /** Number of rejected requests. */
     refused: number;
     /** Bytes that the job sent. */
     sent_bytes: number;
@@ -2012,9 +2019,9 @@ export type NetworkEvent = EventRead & {
 /** A request of the job was rejected. The first 20 are recorded. */
 export type NetworkRefusedEvent = EventRead & ({
   payload: {
-    /** The host that the job asked for. */
+    /** The requested host. */
     host: string;
-    /** What happened and what to do, for people. */
+    /** A message for users: what happened, and how to fix it. */
     message: string;
     /** The port; `null` if the request did not name one. */
     port: number | null;
@@ -2065,7 +2072,7 @@ export interface OutputRead {
    * only the version that the job wrote, and is `null` if the file was replaced since.
    */
   url: string | null;
-  /** Why `url` is `null`. */
+  /** The reason why `url` is `null`. */
   url_unavailable_reason?: string | null;
 }
 
@@ -2077,7 +2084,7 @@ export interface PasswordLinkRead {
   link: string;
 }
 
-/** What publishing the draft would change in comparison with the active version. */
+/** The changes of publishing the draft in comparison with the active version. */
 export interface PendingChangesRead {
   /** The active version; `null` if there is none. */
   base_version: number | null;
@@ -2086,7 +2093,7 @@ export interface PendingChangesRead {
   left_out: string[];
   /** Skills of the active version that the publish removes. */
   removed_skills: string[];
-  /** Of the draft. A publish with this `revision` publishes exactly these changes. */
+  /** Revision of the draft. A publish with this `revision` publishes exactly these changes. */
   revision: number;
   /** Empty while there are problems. */
   skills: SkillChangeRead[];
@@ -2139,12 +2146,12 @@ export interface ProblemRead {
   path: string;
 }
 
-/** The skill reported how far it is. */
+/** The skill reported its progress. */
 export type ProgressEvent = EventRead & ({
   payload: {
     /** From 0 to 1; `null`: unknown. */
     fraction: number | null;
-    /** What it is doing; may be empty. */
+    /** The current activity; may be empty. */
     text: string;
   };
   type: "progress";
@@ -2202,7 +2209,7 @@ export interface ProjectUpdate {
 
 /** The prompt of an agent. */
 export interface PromptRead {
-  /** Of the file in its bundle: what `files` of a run of the working copy names to change it. */
+  /** Path in the bundle, by which `files` of a draft run replaces the prompt. */
   path: string;
   text: string;
 }
@@ -2258,7 +2265,7 @@ export type QueuedEvent = EventRead & ({
   payload: {
     /** Name of the skill. */
     skill: string;
-    /** Where the job comes from: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others. */
+    /** The origin of the job: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others. */
     source: string;
     /** Version of the deployment, or of the listing of another project; `null` without a deployment. */
     version: number | null;
@@ -2266,31 +2273,31 @@ export type QueuedEvent = EventRead & ({
   type: "queued";
 });
 
-/** A guard on what goes in, comes out, or passes a tool. */
+/** A guardrail on inputs, outputs or tool calls. */
 export interface Rail {
-  /** What happens to a value that does not pass. */
+  /** The action on a value that does not pass. */
   action?: "block" | "redact" | "approve" | "flag";
-  /** Not supported: no model judges rails. */
+  /** Not supported: models do not evaluate guardrails. */
   criteria?: string | null;
   /** A function that decides whether the value may pass. */
   entrypoint?: string | null;
-  /** What the value must be valid for. */
+  /** A schema that the value must be valid for. */
   fits?: Record<string, unknown> | null;
-  /** What the caller or the model is told about a value that does not pass. */
+  /** Message to the caller or the model about a value that does not pass. */
   message?: string;
   /** Unique name. */
   name: string;
-  /** What it judges. */
+  /** The values that it evaluates. */
   on: ("input" | "tool" | "output" | "retrieval")[];
-  /** A regular expression of RE2; what matches does not pass. */
+  /** A regular expression in RE2 syntax; matching text does not pass. */
   pattern?: string | null;
   /** Kinds of personal data that do not pass. */
   pii?: string[];
-  /** Seconds that the function may take. */
+  /** Maximum seconds of the function. */
   timeout_s?: number;
-  /** Tools that it is for; all by default. */
+  /** Tools that it applies to; all by default. */
   tools?: string[];
-  /** Words that do not pass, in any case. */
+  /** Words that do not pass, case-insensitive. */
   words?: string[];
 }
 
@@ -2299,9 +2306,9 @@ export type RailEvent = EventRead & {
   payload: {
     /** `block`, `redact`, `approve` or `flag`. */
     action: string;
-    /** Why the guardrail could not judge: `broken`, `timeout` or `too_large`. */
+    /** The reason why the guardrail could not evaluate the value: `broken`, `timeout` or `too_large`. */
     failed?: string;
-    /** How often each kind of content was found. */
+    /** Number of matches by kind of content. */
     matched: Record<string, number>;
     /** Name of the guardrail. */
     rail: string;
@@ -2324,24 +2331,26 @@ export interface Readiness {
 }
 
 /**
- * The line items of a job and its subjobs. Their `billed_micros` adds up to `used_micros`, which is the sum of
- * the cost, the forgiven amount and the amount over the cap. Nothing is charged while the job runs.
+ * The line items of a job and its subjobs.
+ *
+ * Their `billed_micros` adds up to `used_micros`, which is the sum of the cost, the forgiven amount and the
+ * amount over the cap. Nothing is charged while the job runs.
  */
 export interface Receipt {
   /** The maximum cost of the job. */
   cap_micros: number;
-  /** What the wallet paid. */
+  /** The amount that the wallet paid. */
   cost_micros: number;
   cost_usd: number;
-  /** What was not charged because the job failed or was canceled. */
+  /** The amount that was not charged because the job failed or was canceled. */
   forgiven_micros: number;
   job_id: string;
   lines: ReceiptLine[];
-  /** Why the cost differs from the usage, for people. */
+  /** An explanation why the cost differs from the usage, for users. */
   notes: string[];
-  /** What was not charged because it exceeded the reservation of the job. */
+  /** The amount that was not charged because it exceeded the reservation of the job. */
   over_cap_micros: number;
-  /** For a subjob: the job on whose bill the line items are. */
+  /** For a subjob: the job whose bill includes the line items. */
   paid_with: string | null;
   status: string;
   /** The price of all line items. */
@@ -2349,8 +2358,10 @@ export interface Receipt {
 }
 
 /**
- * One line item of a job: a reply of a model, a generated file, a search, seconds of a function, or a subjob with
- * everything that it used.
+ * One line item of a job.
+ *
+ * It is a reply of a model, a generated file, a search, seconds of a function, or a subjob with everything
+ * that it used.
  */
 export interface ReceiptLine {
   at: string;
@@ -2367,7 +2378,10 @@ export interface ReceiptLine {
   label: string;
   model: string;
   provider: string;
-  /** What was measured, units in the names: tokens of a model with those of its cache, seconds, images… */
+  /**
+   * The measured quantities, with units in the names: tokens of a model with those of its cache, seconds,
+   * images…
+   */
   quantity: Record<string, unknown>;
   /** Skill of the subjob. */
   skill?: string;
@@ -2377,10 +2391,10 @@ export interface ReceiptLine {
   upstream_nanos: number | null;
 }
 
-/** The job went back to the queue, and another attempt follows. */
+/** The job returned to the queue, and another attempt follows. */
 export type RequeuedEvent = EventRead & {
   payload: {
-    /** Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is retried, as `code: message`. */
+    /** The reason: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is retried, as `code: message`. */
     reason: string;
   };
   type: "requeued";
@@ -2401,7 +2415,7 @@ export interface Retries {
   backoff?: Backoff;
   /** Maximum number of retries after the first attempt. */
   max?: number;
-  /** What a job is retried after. */
+  /** Failures after which a job is retried. */
   on?: ("worker_lost" | "timeout" | "error")[];
 }
 
@@ -2411,7 +2425,7 @@ export interface Routing {
   after?: number;
   /** Model that continues the run. */
   escalate_to: string;
-  /** What counts as a failure. */
+  /** Events that count as failures. */
   on?: "schema_fail"[];
 }
 
@@ -2457,13 +2471,13 @@ export interface SalesRead {
 /** The sandbox of the job is ready. */
 export type SandboxEvent = EventRead & ({
   payload: {
-    /** The layers that confine the job on this machine. */
+    /** The layers that confine the job on this host. */
     layers: string[];
     /** The layers that are missing, with the reason of each. */
     missing?: string[];
     /** `none`, `public`, `unconfined`, or the hosts that the job can reach. */
     network: string | string[];
-    /** Why it is not warm, or why layers are missing. */
+    /** The reason why it is not warm, or why layers are missing. */
     reason?: string;
     /** Whether a process was ready that has already imported the skill. */
     warm: boolean;
@@ -2473,7 +2487,7 @@ export type SandboxEvent = EventRead & ({
 
 /** A new schedule. */
 export interface ScheduleCreate {
-  /** Seconds after which a missed run is not made up for. */
+  /** Seconds after which a missed run is not started any more. */
   catch_up_s?: number;
   /** Minute, hour, day of the month, month, day of the week: `30 9 * * mon-fri`; or an alias such as `@daily`. */
   cron: string;
@@ -2486,14 +2500,14 @@ export interface ScheduleCreate {
   listing_id?: string | null;
   /** Metadata of each job, in addition to `schedule_id` and `schedule_due_at`. */
   metadata?: Record<string, unknown>;
-  /** What happens with times that were missed by a minute or more: `skip` them, or `run_once` for all of them. */
+  /** Behavior for times that were missed by a minute or more: `skip` them, or `run_once` for all of them. */
   missed?: "skip" | "run_once";
   /** The maximum price of a run of the listing. A run with a higher price is rejected. Default: the current price. */
   most_price_micros?: number | null;
   /** A name that is unique in the project. */
   name: string;
   /**
-   * What happens while the previous job has not ended: `skip` this time, `queue` the next job until it has,
+   * Behavior while the previous job has not ended: `skip` this time, `queue` the next job until it has,
    * `cancel_previous`, or `allow` several jobs at the same time.
    */
   overlap?: "skip" | "queue" | "cancel_previous" | "allow";
@@ -2578,7 +2592,7 @@ export interface ScheduleRead {
 export interface ScheduleRunRead {
   /** True: a user requested the run. */
   by_hand: boolean;
-  /** Why the job was rejected, for programs. */
+  /** The error code of a rejected job. */
   code: string;
   created_at: string;
   due_at: string;
@@ -2683,15 +2697,15 @@ export interface SignedUrlRead {
 
 /** One skill of a bundle. */
 export interface Skill {
-  /** The only tools that are offered; all by default. */
+  /** The only tools that the agent may use; all by default. */
   allowed_tools?: string[];
   /** Model for audio. */
   audio_model?: string | null;
-  /** How long the prompt is cached. */
+  /** Lifetime of the prompt cache. */
   cache_ttl?: "5m" | "1h";
-  /** What the skill does, for users and for agents. */
+  /** Description of the skill, for users and for agents. */
   description?: string;
-  /** Whether the agent has no shell. */
+  /** Whether the agent has no tool `bash`. */
   disable_bash?: boolean;
   /** `SKILL.md` for an agent, or `main.py:run` for a function. */
   entrypoint: string;
@@ -2700,21 +2714,21 @@ export interface Skill {
   eval_gate?: Gate | null;
   eval_mocks?: Record<string, unknown>;
   evals?: Grader[];
-  /** Valid inputs, shown as one-click runs. */
+  /** Valid inputs that users can run with one click. */
   examples?: Example[];
   /** Model for images. */
   image_model?: string | null;
   /** Inputs of a job. */
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
-  /** Group of workers that run it. */
+  /** Group of workers that run its jobs. */
   lane?: string | null;
-  /** What one job may use. */
+  /** Limits of one job. */
   limits?: Limits;
-  /** What the public page shows. */
+  /** Content of the public page. */
   marketing?: Record<string, unknown> | null;
   media_kinds?: string[];
-  /** What the agent has of its project's memory: tools, and a digest. */
+  /** Access of the agent to its project's memory: tools, and a digest. */
   memory?: MemoryUse | null;
   /** Language model of an agent. */
   model?: string | null;
@@ -2731,14 +2745,14 @@ export interface Skill {
   parent_skill?: string | null;
   /** Its folder relative to the root of the bundle: `skills/resize`; empty for a bundle that is one Agent Skill. */
   path: string;
-  /** Guards on what goes in, comes out, or passes a tool. */
+  /** Guardrails on inputs, outputs and tool calls. */
   rails?: Rail[];
   /** Path of the `requirements.txt` that applies, relative to the root of the bundle. */
   requirements?: string | null;
   retries?: Retries;
   /** When a run moves to a stronger model. */
   routing?: Routing | null;
-  /** Seconds that a job may run. */
+  /** Maximum running time of a job in seconds. */
   timeout_s?: number | null;
   /** Label of the skill. */
   title?: string | null;
@@ -2765,9 +2779,9 @@ export interface SkillRead {
   examples: Example[];
   /** The name for jobs: that of the skill, prefixed with `skillpack/` unless the skillpack is the default one. */
   full_name: string;
-  /** The same in JSON Schema 2020-12. */
+  /** The same schema in JSON Schema 2020-12. */
   input_json_schema: Record<string, unknown>;
-  /** As its author wrote it, in the dialect of skill.yaml. */
+  /** The schema as its author wrote it, in the dialect of skill.yaml. */
   input_schema: Record<string, unknown>;
   is_agentic: boolean;
   lane: string | null;
@@ -2815,15 +2829,15 @@ export interface SkillSummary {
   version: number | null;
 }
 
-/** A skillpack to be made. */
+/** A skillpack to create. */
 export interface SkillpackCreate {
   description?: string;
   name: string;
-  /** Its name in addresses; made from the name when left out. */
+  /** Its name in URLs; derived from `name` by default. */
   slug?: string | null;
 }
 
-/** A line of versions inside the project. */
+/** A series of versions inside the project. */
 export interface SkillpackRead {
   active_deployment_id: string | null;
   created_at: string;
@@ -2833,11 +2847,11 @@ export interface SkillpackRead {
   /** Number of the newest version; 0 before the first. */
   last_version: number;
   name: string;
-  /** The one that was active before: activating it rolls back. */
+  /** The deployment that was active before; its activation is a rollback. */
   previous_deployment_id: string | null;
   project_id: string;
   slug: string;
-  /** The same id, by the name that newer clients read. */
+  /** The same ID, under the name that newer clients read. */
   workspace_id: string;
 }
 
@@ -2923,13 +2937,13 @@ export interface SubagentCreate {
 /** A job that this job called has ended. */
 export type SubagentEndEvent = EventRead & {
   payload: {
-    /** How long it took, with the time in the queue. */
+    /** Its duration, including the time in the queue. */
     duration_ms: number;
     /** The error code if it failed. */
     error_code?: string;
     /** ID of the job that was called. */
     job_id: string;
-    /** What the call was for; otherwise the name of the skill. */
+    /** The purpose of the call; by default the name of the skill. */
     label: string;
     /** Name of the skill. */
     skill: string;
@@ -2937,7 +2951,7 @@ export type SubagentEndEvent = EventRead & {
     status: string;
     /** ID of the call of a tool, if an agent called it. */
     tool_use_id?: string;
-    /** What it used, in millionths of a dollar. */
+    /** The usage of the subjob, in millionths of a dollar. */
     used_micros: number;
   };
   type: "subagent_end";
@@ -2948,21 +2962,21 @@ export interface SubagentRead {
   error: string | null;
   error_code: string | null;
   job_id: string;
-  /** What the skill returned, once it has succeeded. */
+  /** The result of the skill, once it has succeeded. */
   result: unknown;
   status: "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
-  /** What the call has used so far. The caller pays it with its own bill. */
+  /** The usage of the call so far. The caller pays it with its own bill. */
   used_micros: number;
 }
 
-/** The job called another skill, which runs as a job of its own. */
+/** The job called another skill, which runs as a subjob. */
 export type SubagentStartEvent = EventRead & {
   payload: {
-    /** How many calls are above it. */
+    /** The depth of the call. */
     depth: number;
     /** ID of the job that was called. */
     job_id: string;
-    /** What the call is for; otherwise the name of the skill. */
+    /** The purpose of the call; by default the name of the skill. */
     label: string;
     /** Name of the skill. */
     skill: string;
@@ -2981,11 +2995,11 @@ export interface SubagentsDescribe {
 /** The job ended with a result. No event follows. */
 export type SucceededEvent = EventRead & {
   payload: {
-    /** What the wallet paid, in millionths of a dollar. */
+    /** The amount that the wallet paid, in millionths of a dollar. */
     cost_micros?: number;
-    /** What was used and is not charged, in millionths of a dollar; present if it is not zero. */
+    /** The usage that is not charged, in millionths of a dollar; present if it is not zero. */
     forgiven_micros?: number;
-    /** What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing then. */
+    /** The usage of a subjob, in millionths of a dollar, which its parent pays; `cost_micros` is missing then. */
     used_micros?: number;
   };
   type: "succeeded";
@@ -2997,7 +3011,7 @@ export interface SuiteCreate {
   case_ids?: string[] | null;
   /** Another model for an agentic skill. `recording`: replay the replies of each case's earlier run, at no cost. */
   model?: string | null;
-  /** How often each case is run. */
+  /** Number of runs of each case. */
   repeat?: number;
   /** The skill whose cases are run. */
   skill: string;
@@ -3013,7 +3027,7 @@ export interface SuiteRead {
   created_at: string;
   created_by: string;
   deployment_id: string;
-  /** Why it ended without numbers. */
+  /** The reason why it ended without numbers. */
   error: string;
   /** Runs without a result: their jobs failed, were cancelled or could not be submitted. Their score is 0. */
   failed_runs?: number;
@@ -3047,7 +3061,7 @@ export interface SuiteRead {
   total_runs: number;
   /** `null` for a draft. */
   version: number | null;
-  /** Why no more jobs are submitted at the moment; otherwise empty. */
+  /** The reason why no more jobs are submitted at the moment; otherwise empty. */
   waiting_reason: string;
   /** Runs whose jobs wait for an approval. `GET /v1/approvals?status=pending` lists the calls. */
   waiting_runs?: number;
@@ -3063,7 +3077,7 @@ export interface TemplateRead {
   title: string;
 }
 
-/** The agent ran for as long as it may. */
+/** The agent reached its time limit. */
 export type TimeoutEvent = EventRead & {
   payload: {
     /** `timeout`. */
@@ -3087,19 +3101,19 @@ export interface TokenPrices {
 
 /** A tool of an agent: a function of the bundle, another skill, the tools of an MCP server, or a built-in one. */
 export interface Tool {
-  /** Tools of the MCP server that are offered; all by default. */
+  /** Tools of the MCP server that the agent may use; all by default. */
   allow?: string[] | null;
   /** A built-in tool that a skill must request. */
   builtin?: "python" | null;
   /** Whether each call needs an approval. */
   confirm?: boolean;
-  /** What it does, for the model. */
+  /** Description for the model. */
   description?: string;
   /** `file.py:function`, relative to the folder of the skill. */
   entrypoint?: string | null;
   /** Sent to the MCP server. `${secret:NAME}` in a value is replaced by a secret when a run starts. */
   headers?: Record<string, string>;
-  /** Whether a repeated call changes nothing more. */
+  /** Whether a repeated call has no second effect. */
   idempotent?: boolean;
   /** Arguments of the function. */
   input_schema?: Record<string, unknown> | null;
@@ -3107,9 +3121,9 @@ export interface Tool {
   mcp?: string | null;
   /** Name by which the model calls it. */
   name?: string | null;
-  /** What the function returns. */
+  /** Result of the function. */
   output_schema?: Record<string, unknown> | null;
-  /** Whether it changes nothing, so that a call may be repeated. */
+  /** Whether it has no effects, so that a call may be repeated. */
   read_only?: boolean;
   /** Name of the skill that the tool runs. */
   skill?: string | null;
@@ -3160,16 +3174,16 @@ export type ToolStartedEvent = EventRead & {
   type: "tool_started";
 };
 
-/** The model asked for a call of a tool. */
+/** The model requested a call of a tool. */
 export type ToolUseEvent = EventRead & {
   payload: {
     /** The arguments. */
     input?: Record<string, unknown>;
     /** Size of the arguments when they are too large for an event. */
     input_bytes?: number;
-    /** `rails`: a guardrail of the skill does not let the arguments become known. */
+    /** `rails`: a guardrail of the skill withholds the arguments. */
     input_withheld?: string;
-    /** What the call is for, in the words of the model. */
+    /** The purpose of the call, as the model states it. */
     label?: string;
     /** Name of the tool. */
     name: string;
@@ -3215,13 +3229,13 @@ export interface UploadRead {
 export interface UsageRow {
   cache_read_tokens?: number | null;
   cache_write_tokens?: number | null;
-  /** Only when grouped by model: the number of calls. The numbers of tokens are present then, too. */
+  /** Only when grouped by model: the number of calls. The numbers of tokens are also present then. */
   calls?: number | null;
-  /** What was charged. */
+  /** The charged amount. */
   cost_micros: number;
   cost_usd: number;
   failed: number;
-  /** What was used and not charged. */
+  /** The usage that was not charged. */
   forgiven_micros: number;
   /** The values of the group, separated by ` / `. */
   group: string;
@@ -3277,12 +3291,12 @@ export interface VersionNumbers {
   version: number | null;
 }
 
-/** The job waits without a worker until a person decides. */
+/** The job waits without a worker until a user decides. */
 export type WaitingEvent = EventRead & {
   payload: {
-    /** How many approvals are pending. */
+    /** Number of pending approvals. */
     approvals: number;
-    /** What it waits for: `approval`. */
+    /** The reason to wait: `approval`. */
     reason: string;
   };
   type: "waiting";
@@ -3304,7 +3318,7 @@ export type WebEvent = EventRead & {
   payload: {
     /** The price, in millionths of a dollar. */
     billed_micros: number;
-    /** How many results were found. */
+    /** Number of results. */
     count: number;
     /** `search`. */
     verb: string;
@@ -3428,12 +3442,12 @@ export interface WorkerRead {
   layers: string[];
   pid: number;
   running: RunningJob[];
-  /** What its host lacks (disk, memory or processes), so that it claims no jobs. */
+  /** The resource that its host lacks (disk, memory or processes), so that it claims no jobs. */
   shortage: string | null;
   started_at: string;
 }
 
-/** Who wrote a file. */
+/** The writer of a file. */
 export interface Writer {
   /** ID of the job, the key or the user. */
   id?: string | null;
@@ -4847,9 +4861,9 @@ export class Api {
   }
 
   /**
-   * Read how much the drive holds
+   * Read the usage of the drive
    *
-   * Return how much the drive contains, and its limits.
+   * Return the usage and the limits of the drive.
    *
    * A restricted key needs `drive:read`.
    */
@@ -4954,7 +4968,7 @@ export class Api {
   /**
    * Get analysis
    *
-   * Not offered.
+   * Report that Hindsight is not available.
    *
    * A restricted key needs `jobs:read`.
    */
@@ -5034,8 +5048,9 @@ export class Api {
   /**
    * Add a user
    *
-   * For operators: create an account, and a link with which its user sets the password within a week. The link is
-   * returned only once.
+   * For operators: create an account, and a link with which its user sets the password within a week.
+   *
+   * The link is returned only once.
    */
   addUser(given: {
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
@@ -5051,8 +5066,10 @@ export class Api {
   /**
    * Create a password link
    *
-   * For operators: create a link with which the user sets a new password within an hour; earlier links stop working.
-   * The link is returned only once. Passwords of operators are reset on the server instead.
+   * For operators: create a link with which the user sets a new password within an hour.
+   *
+   * Earlier links stop working. The link is returned only once. Passwords of operators are reset on the server
+   * instead.
    */
   makePasswordLink(given: {
       user_id: string;
@@ -5076,8 +5093,10 @@ export class Api {
   /**
    * Drain a worker
    *
-   * For operators: drain a worker. It claims no more jobs, lets its running jobs finish for `PURAS_DRAIN_S`, requeues
-   * the remaining ones and ends; its pool starts another process.
+   * For operators: drain a worker.
+   *
+   * It claims no more jobs, lets its running jobs finish for `PURAS_DRAIN_S`, requeues the remaining ones and
+   * ends; its pool starts another process.
    */
   drainWorker(given: {
       worker_id: string;
@@ -5120,21 +5139,22 @@ export class Api {
   /**
    * Submit a job
    *
-   * Submit a job that runs a skill. With `wait=true` the response is sent when the job has ended, or after `timeout`
-   * seconds.
+   * Submit a job that runs a skill.
+   *
+   * With `wait=true`, the response is sent when the job has ended, or after `timeout` seconds.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   submitJob(given: {
-      /** Id or slug; default: the default one. */
+      /** ID or slug; default: the default skillpack. */
       skillpack?: string | null;
-      /** The same, by id. */
+      /** The same, by ID. */
       skillpack_id?: string | null;
       /** Default: the active one. */
       version?: number | null;
       /** Respond when the job has ended. */
       wait?: boolean;
-      /** To wait at most; the cap is 55. */
+      /** Maximum seconds to wait, up to 55. */
       timeout?: number;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -5174,7 +5194,7 @@ export class Api {
       job_id: string;
       /** Respond when the job has ended. */
       wait?: boolean;
-      /** To wait at most; the cap is 55. */
+      /** Maximum seconds to wait, up to 55. */
       timeout?: number;
     }, options: CallOptions = {}): Promise<JobRead> {
     return this.transport.json("GET", `/v1/jobs/${encodeURIComponent(given.job_id)}`, {
@@ -5339,7 +5359,7 @@ export class Api {
       version?: number | null;
       /** Respond when the job has ended. */
       wait?: boolean;
-      /** To wait at most; the cap is 55. */
+      /** Maximum seconds to wait, up to 55. */
       timeout?: number;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -5528,7 +5548,7 @@ export class Api {
   }
 
   /**
-   * Who am I
+   * Read the caller
    *
    * Return the caller, its projects and its permissions.
    */
@@ -5830,7 +5850,7 @@ export class Api {
   /**
    * Run cells
    *
-   * Queue cells of the kernel, after those that wait already.
+   * Queue cells of the kernel, after those that are already queued.
    *
    * A restricted key needs `deployments:write` and `jobs:submit` and `jobs:read_own`.
    */
@@ -5962,8 +5982,9 @@ export class Api {
   /**
    * Delete a project
    *
-   * Delete a project. Its jobs are cancelled and its keys stop working immediately; its data is removed some days
-   * later.
+   * Delete a project.
+   *
+   * Its jobs are cancelled and its keys stop working immediately; its data is removed some days later.
    *
    * A restricted key needs `project:write`.
    */
@@ -6216,7 +6237,9 @@ export class Api {
   /**
    * Preview a cron expression
    *
-   * Return the next times of a cron expression in a time zone, or what is wrong with it. Nothing is stored.
+   * Return the next times of a cron expression in a time zone, or why it is not valid.
+   *
+   * Nothing is stored.
    *
    * A restricted key needs `schedules:read`.
    */
@@ -6246,8 +6269,9 @@ export class Api {
   /**
    * Change a schedule
    *
-   * Change the times, the inputs or other settings, or turn the schedule off or on. Times that passed meanwhile do
-   * not count as missed.
+   * Change the times, the inputs or other settings, or turn the schedule off or on.
+   *
+   * Times that passed while it was off do not count as missed.
    *
    * A restricted key needs `schedules:write` and `jobs:submit`.
    */
@@ -6351,7 +6375,7 @@ export class Api {
   /**
    * List skillpacks
    *
-   * The project's skillpacks, the default one first.
+   * List the project's skillpacks, the default one first.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6366,7 +6390,7 @@ export class Api {
   /**
    * Create skillpack
    *
-   * Make a skillpack.
+   * Create a skillpack.
    *
    * A restricted key needs `deployments:write`.
    */
@@ -6384,7 +6408,7 @@ export class Api {
   /**
    * Get skillpack
    *
-   * One skillpack.
+   * Return one skillpack.
    *
    * A restricted key needs `deployments:read`.
    */
@@ -6792,7 +6816,7 @@ export class Api {
   /**
    * Run a suite
    *
-   * Run a skill on its cases, each as a job of its own, and have the skill's graders judge every result.
+   * Run a skill on its cases, each as a separate job, and score every result with the skill's graders.
    *
    * A restricted key needs `evals:write` and `evals:read` and `jobs:submit`.
    */
@@ -6855,7 +6879,7 @@ export class Api {
   /**
    * List analyses
    *
-   * Not offered.
+   * Report that Hindsight is not available.
    *
    * A restricted key needs `jobs:read`.
    */
@@ -6868,7 +6892,7 @@ export class Api {
   /**
    * Analyse runs
    *
-   * Not offered.
+   * Report that Hindsight is not available.
    *
    * A restricted key needs `jobs:read`.
    */
@@ -6993,20 +7017,20 @@ export class Api {
   /**
    * Run a skill and wait for its result
    *
-   * Run a skill with the request body as inputs. The response is the job when it has ended, or after `timeout`
-   * seconds.
+   * Run a skill with the request body as inputs.
    *
-   * The name can include the skillpack: `skillpack/skill`.
+   * The response is the job when it has ended, or after `timeout` seconds. The name can include the skillpack:
+   * `skillpack/skill`.
    *
    * A restricted key needs `jobs:submit` and `jobs:read_own`.
    */
   runSkill(given: {
       name: string;
-      /** Id or slug; default: the default one. */
+      /** ID or slug; default: the default skillpack. */
       skillpack?: string | null;
       /** Default: the active one. */
       version?: number | null;
-      /** To wait at most; the cap is 55. */
+      /** Maximum seconds to wait, up to 55. */
       timeout?: number;
       /** 1 to 255 characters that you choose. The same request with the same key is executed once; for a day, a repeat returns the first response with `Idempotent-Replayed: true`. */
       idempotencyKey?: string | null;
@@ -7037,8 +7061,9 @@ export class Api {
   /**
    * Call another skill
    *
-   * Call a skill with the token of a running job. It runs as a subjob, in the slot and from the reservation of the
-   * caller.
+   * Call a skill with the token of a running job.
+   *
+   * It runs as a subjob, in the slot and from the reservation of the caller.
    *
    * A restricted key needs `jobs:submit`.
    */

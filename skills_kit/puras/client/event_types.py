@@ -23,7 +23,7 @@ class QueuedPayload(TypedDict):
     version: int | None
     """Version of the deployment, or of the listing of another project; `null` without a deployment."""
     source: str
-    """Where the job comes from: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others."""
+    """The origin of the job: `api`, `studio`, `schedule`, `replay`, `fork`, `subagent` and others."""
 
 
 class QueuedEvent(_Event):
@@ -50,31 +50,31 @@ class StartedEvent(_Event):
 
 
 class RequeuedPayload(TypedDict):
-    """The job went back to the queue, and another attempt follows."""
+    """The job returned to the queue, and another attempt follows."""
 
     reason: str
-    """Why: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt that is
-    retried, as `code: message`."""
+    """The reason: `drain`, `worker_lost`, `model_overloaded`, `wallet_empty` and others, or the error of an attempt
+    that is retried, as `code: message`."""
 
 
 class RequeuedEvent(_Event):
-    """The job went back to the queue, and another attempt follows."""
+    """The job returned to the queue, and another attempt follows."""
 
     type: Literal["requeued"]
     payload: RequeuedPayload
 
 
 class WaitingPayload(TypedDict):
-    """The job waits without a worker until a person decides."""
+    """The job waits without a worker until a user decides."""
 
     reason: str
-    """What it waits for: `approval`."""
+    """The reason to wait: `approval`."""
     approvals: int
-    """How many approvals are pending."""
+    """Number of pending approvals."""
 
 
 class WaitingEvent(_Event):
-    """The job waits without a worker until a person decides."""
+    """The job waits without a worker until a user decides."""
 
     type: Literal["waiting"]
     payload: WaitingPayload
@@ -108,7 +108,7 @@ class ForkedPayload(TypedDict):
     version: NotRequired[int]
     """The version of the skill that runs instead."""
     edits: NotRequired[list[dict[str, Any]]]
-    """What was edited: `what` is `arguments`, `result` or `text`, with the step and the place in it."""
+    """The edits: `what` is `arguments`, `result` or `text`, with the step and the position in it."""
 
 
 class ForkedEvent(_Event):
@@ -136,11 +136,11 @@ class SucceededPayload(TypedDict):
     """The job ended with a result. No event follows."""
 
     cost_micros: NotRequired[int]
-    """What the wallet paid, in millionths of a dollar."""
+    """The amount that the wallet paid, in millionths of a dollar."""
     forgiven_micros: NotRequired[int]
-    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
-    """What the job used, in millionths of a dollar, when the job that called it pays; `cost_micros` is missing then."""
+    """The usage of a subjob, in millionths of a dollar, which its parent pays; `cost_micros` is missing then."""
 
 
 class SucceededEvent(_Event):
@@ -154,15 +154,15 @@ class FailedPayload(TypedDict):
     """The job ended without a result. No event follows."""
 
     error: str | None
-    """What happened and what to do, for people."""
+    """A message for users: what happened, and how to fix it."""
     code: str | None
     """The error code, for programs."""
     cost_micros: NotRequired[int]
-    """What the wallet paid, in millionths of a dollar; present if the job used anything."""
+    """The amount that the wallet paid, in millionths of a dollar; present if the job used anything."""
     forgiven_micros: NotRequired[int]
-    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
-    """What the job used, in millionths of a dollar, when the job that called it pays."""
+    """The usage of a subjob, in millionths of a dollar, which its parent pays."""
 
 
 class FailedEvent(_Event):
@@ -176,17 +176,17 @@ class CancelledPayload(TypedDict):
     """The job was canceled. No event follows."""
 
     by: NotRequired[str]
-    """Who canceled it, when it was not running."""
+    """The user or API key that canceled the job, if it was not running."""
     error: NotRequired[str | None]
-    """What happened, for people, when the job was running."""
+    """A message for users, if the job was running."""
     code: NotRequired[str | None]
-    """The error code, for programs, when the job was running."""
+    """The error code, for programs, if the job was running."""
     cost_micros: NotRequired[int]
-    """What the wallet paid, in millionths of a dollar; present if the job used anything."""
+    """The amount that the wallet paid, in millionths of a dollar; present if the job used anything."""
     forgiven_micros: NotRequired[int]
-    """What was used and is not charged, in millionths of a dollar; present if it is not zero."""
+    """The usage that is not charged, in millionths of a dollar; present if it is not zero."""
     used_micros: NotRequired[int]
-    """What the job used, in millionths of a dollar, when the job that called it pays."""
+    """The usage of a subjob, in millionths of a dollar, which its parent pays."""
 
 
 class CancelledEvent(_Event):
@@ -206,7 +206,7 @@ class LogPayload(TypedDict):
     level: NotRequired[str]
     """`debug`, `info`, `warning` or `error`."""
     fields: NotRequired[dict[str, Any]]
-    """What the skill passed to `puras.log` in addition."""
+    """Additional fields that the skill passed to `puras.log`."""
 
 
 class LogEvent(_Event):
@@ -217,16 +217,16 @@ class LogEvent(_Event):
 
 
 class ProgressPayload(TypedDict):
-    """The skill reported how far it is."""
+    """The skill reported its progress."""
 
     fraction: float | None
     """From 0 to 1; `null`: unknown."""
     text: str
-    """What it is doing; may be empty."""
+    """The current activity; may be empty."""
 
 
 class ProgressEvent(_Event):
-    """The skill reported how far it is."""
+    """The skill reported its progress."""
 
     type: Literal["progress"]
     payload: ProgressPayload
@@ -264,13 +264,13 @@ class SandboxPayload(TypedDict):
     """The sandbox of the job is ready."""
 
     layers: list[str]
-    """The layers that confine the job on this machine."""
+    """The layers that confine the job on this host."""
     warm: bool
     """Whether a process was ready that has already imported the skill."""
     network: str | list[str]
     """`none`, `public`, `unconfined`, or the hosts that the job can reach."""
     reason: NotRequired[str]
-    """Why it is not warm, or why layers are missing."""
+    """The reason why it is not warm, or why layers are missing."""
     missing: NotRequired[list[str]]
     """The layers that are missing, with the reason of each."""
 
@@ -301,12 +301,12 @@ class FunctionStartEvent(_Event):
 
 
 class NetworkPayload(TypedDict):
-    """What the job used of the network in all; recorded at its end, if it used it."""
+    """The total network traffic of the job; recorded at its end, if there was any."""
 
     connections: int
-    """How many connections were opened."""
+    """Number of opened connections."""
     refused: int
-    """How many requests were rejected."""
+    """Number of rejected requests."""
     sent_bytes: int
     """Bytes that the job sent."""
     received_bytes: int
@@ -314,7 +314,7 @@ class NetworkPayload(TypedDict):
 
 
 class NetworkEvent(_Event):
-    """What the job used of the network in all; recorded at its end, if it used it."""
+    """The total network traffic of the job; recorded at its end, if there was any."""
 
     type: Literal["network"]
     payload: NetworkPayload
@@ -324,14 +324,14 @@ class NetworkRefusedPayload(TypedDict):
     """A request of the job was rejected. The first 20 are recorded."""
 
     host: str
-    """The host that the job asked for."""
+    """The requested host."""
     port: int | None
     """The port; `null` if the request did not name one."""
     reason: str
     """`host_not_listed`, `port_not_allowed`, `address_not_public`, `own_address`, `malformed` or
     `too_many_connections`."""
     message: str
-    """What happened and what to do, for people."""
+    """A message for users: what happened, and how to fix it."""
 
 
 class NetworkRefusedEvent(_Event):
@@ -355,7 +355,7 @@ class AgentStartPayload(TypedDict):
     limits: dict[str, Any]
     """`steps`, `timeout_s`, `tokens` (`null` without a limit) and `cap_micros`."""
     tool_count: NotRequired[int]
-    """How many tools the model is offered."""
+    """Number of tools that the model may call."""
     tools: NotRequired[list[str]]
     """Names of the tools."""
     bash_enabled: NotRequired[bool]
@@ -363,7 +363,7 @@ class AgentStartPayload(TypedDict):
     deployment_id: NotRequired[str | None]
     """ID of the deployment; `null` without one."""
     label: NotRequired[str]
-    """What replies instead of a language model: a simulation or a recording."""
+    """The replacement of the language model: a simulation or a recording."""
 
 
 class AgentStartEvent(_Event):
@@ -381,7 +381,7 @@ class ModelResponsePayload(TypedDict):
     model: str
     """Slug of the model."""
     stop_reason: str | None
-    """Why the reply ended: `end_turn`, `tool_use`, `max_tokens` and others."""
+    """The stop reason of the reply: `end_turn`, `tool_use`, `max_tokens` and others."""
     input_tokens: int
     """Tokens of the prompt that were not cached."""
     output_tokens: int
@@ -395,19 +395,19 @@ class ModelResponsePayload(TypedDict):
     cache_hit: bool
     """Whether anything was read from the cache."""
     duration_ms: float
-    """How long the model took."""
+    """Duration of the model call."""
     cleared_input_tokens: NotRequired[int]
     """Tokens of old results that the provider removed from the prompt; present if it removed any."""
     label: NotRequired[str]
-    """What replied instead of a language model: a simulation or a recording."""
+    """The replacement of the language model: a simulation or a recording."""
     blocks: NotRequired[list[dict[str, Any]]]
     """The reply: blocks of text, of thinking and of calls of tools."""
     blocks_bytes: NotRequired[int]
     """Size of the reply when it is too large for an event."""
     blocks_in: NotRequired[str]
-    """Where a reply that is too large is stored: `journal/3`."""
+    """Location of a reply that is too large: `journal/3`."""
     blocks_withheld: NotRequired[str]
-    """`rails`: a guardrail of the skill does not let the text of the model become known."""
+    """`rails`: a guardrail of the skill withholds the text of the model."""
 
 
 class ModelResponseEvent(_Event):
@@ -422,15 +422,15 @@ ModelRetryPayload = TypedDict(
     {
         # Number of the step.
         "step": int,
-        # Why the call failed.
+        # The reason of the failure.
         "reason": NotRequired[str],
         # The HTTP status of the provider, if it sent one.
         "status": NotRequired[int],
         # Slug of the model.
         "model": NotRequired[str],
-        # Which call failed, from 1.
+        # Number of the failed call, from 1.
         "try": NotRequired[int],
-        # How many calls are made at most.
+        # Maximum number of calls.
         "of": NotRequired[int],
         # Seconds until the next call.
         "wait_s": NotRequired[float],
@@ -455,17 +455,17 @@ ModelEscalatedPayload = TypedDict(
         "to": str,
         # `schema_fail`: results were not valid.
         "reason": str,
-        # How many results were not valid.
+        # Number of results that were not valid.
         "after": int,
         # Number of the step.
         "step": int,
     },
 )
-"""A stronger model continues the run, as the skill's `routing` asks."""
+"""A stronger model continues the run, as the skill's `routing` requires."""
 
 
 class ModelEscalatedEvent(_Event):
-    """A stronger model continues the run, as the skill's `routing` asks."""
+    """A stronger model continues the run, as the skill's `routing` requires."""
 
     type: Literal["model_escalated"]
     payload: ModelEscalatedPayload
@@ -477,11 +477,11 @@ class ContextCompactedPayload(TypedDict):
     step: int
     """The step before which they were removed."""
     cleared: int
-    """How many results were removed."""
+    """Number of removed results."""
     tokens_before: int
-    """About how many tokens the conversation had before."""
+    """Approximate tokens of the conversation before."""
     tokens_after: int
-    """About how many tokens it has now."""
+    """Approximate tokens of the conversation after."""
 
 
 class ContextCompactedEvent(_Event):
@@ -495,9 +495,9 @@ class MemoryInjectedPayload(TypedDict):
     """Records of the memory became part of the first message."""
 
     entity_count: int
-    """How many records are about the inputs."""
+    """Number of records about the inputs."""
     pinned_count: int
-    """How many records are pinned."""
+    """Number of pinned records."""
     memory_ids: list[str]
     """IDs of the records."""
     kinds: list[str]
@@ -526,7 +526,7 @@ class MemoryMissEvent(_Event):
 
 
 class ToolUsePayload(TypedDict):
-    """The model asked for a call of a tool."""
+    """The model requested a call of a tool."""
 
     step: int
     """Number of the step."""
@@ -535,17 +535,17 @@ class ToolUsePayload(TypedDict):
     tool_use_id: str
     """ID of the call."""
     label: NotRequired[str]
-    """What the call is for, in the words of the model."""
+    """The purpose of the call, as the model states it."""
     input: NotRequired[dict[str, Any]]
     """The arguments."""
     input_bytes: NotRequired[int]
     """Size of the arguments when they are too large for an event."""
     input_withheld: NotRequired[str]
-    """`rails`: a guardrail of the skill does not let the arguments become known."""
+    """`rails`: a guardrail of the skill withholds the arguments."""
 
 
 class ToolUseEvent(_Event):
-    """The model asked for a call of a tool."""
+    """The model requested a call of a tool."""
 
     type: Literal["tool_use"]
     payload: ToolUsePayload
@@ -601,9 +601,9 @@ class LimitsPayload(TypedDict):
     limit: int
     """The limit."""
     used: NotRequired[int]
-    """How many tokens the run has used, for `token_limit`."""
+    """Tokens that the run has used, for `token_limit`."""
     tokens: NotRequired[int]
-    """About how many tokens the conversation has, for `context_full`."""
+    """Approximate tokens of the conversation, for `context_full`."""
     model: NotRequired[str]
     """Slug of the model, for `context_full`."""
 
@@ -616,7 +616,7 @@ class LimitsEvent(_Event):
 
 
 class TimeoutPayload(TypedDict):
-    """The agent ran for as long as it may."""
+    """The agent reached its time limit."""
 
     kind: str
     """`timeout`."""
@@ -627,7 +627,7 @@ class TimeoutPayload(TypedDict):
 
 
 class TimeoutEvent(_Event):
-    """The agent ran for as long as it may."""
+    """The agent reached its time limit."""
 
     type: Literal["timeout"]
     payload: TimeoutPayload
@@ -641,13 +641,13 @@ class CostCappedPayload(TypedDict):
     step: int
     """Number of the step."""
     spent_micros: int
-    """What the job has spent, in millionths of a dollar."""
+    """The cost of the job so far, in millionths of a dollar."""
     cap_micros: int
-    """What it may spend."""
+    """The maximum that it may spend."""
     needed_micros: int
-    """What the call could cost."""
+    """The maximum cost of the call."""
     capped_by: str
-    """Which limit decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`."""
+    """The limit that decides: `job_limit`, `budget`, `key_cap`, `caller` or `wallet`."""
 
 
 class CostCappedEvent(_Event):
@@ -667,13 +667,13 @@ class RailPayload(TypedDict):
     action: str
     """`block`, `redact`, `approve` or `flag`."""
     matched: dict[str, int]
-    """How often each kind of content was found."""
+    """Number of matches by kind of content."""
     step: NotRequired[int]
     """Number of the step of an agent."""
     tool: NotRequired[str]
     """Name of the tool that the value is for or from."""
     failed: NotRequired[str]
-    """Why the guardrail could not judge: `broken`, `timeout` or `too_large`."""
+    """The reason why the guardrail could not evaluate the value: `broken`, `timeout` or `too_large`."""
 
 
 class RailEvent(_Event):
@@ -684,7 +684,7 @@ class RailEvent(_Event):
 
 
 class ApprovalRequiredPayload(TypedDict):
-    """A person must approve a call before it is made."""
+    """A user must approve a call before it is made."""
 
     approval_id: str
     """ID of the approval."""
@@ -703,14 +703,14 @@ class ApprovalRequiredPayload(TypedDict):
 
 
 class ApprovalRequiredEvent(_Event):
-    """A person must approve a call before it is made."""
+    """A user must approve a call before it is made."""
 
     type: Literal["approval_required"]
     payload: ApprovalRequiredPayload
 
 
 class ApprovalDecidedPayload(TypedDict):
-    """A person decided about a call, or the approval expired."""
+    """A user decided about a call, or the approval expired."""
 
     approval_id: str
     """ID of the approval."""
@@ -723,35 +723,35 @@ class ApprovalDecidedPayload(TypedDict):
     decision: str
     """`approved`, `denied` or `expired`."""
     by: str
-    """Who decided."""
+    """The user or API key that decided."""
     reason: NotRequired[str]
-    """Why, if a reason was given."""
+    """The reason, if one was given."""
 
 
 class ApprovalDecidedEvent(_Event):
-    """A person decided about a call, or the approval expired."""
+    """A user decided about a call, or the approval expired."""
 
     type: Literal["approval_decided"]
     payload: ApprovalDecidedPayload
 
 
 class SubagentStartPayload(TypedDict):
-    """The job called another skill, which runs as a job of its own."""
+    """The job called another skill, which runs as a subjob."""
 
     label: str
-    """What the call is for; otherwise the name of the skill."""
+    """The purpose of the call; by default the name of the skill."""
     job_id: str
     """ID of the job that was called."""
     skill: str
     """Name of the skill."""
     depth: int
-    """How many calls are above it."""
+    """The depth of the call."""
     tool_use_id: NotRequired[str]
     """ID of the call of a tool, if an agent called it."""
 
 
 class SubagentStartEvent(_Event):
-    """The job called another skill, which runs as a job of its own."""
+    """The job called another skill, which runs as a subjob."""
 
     type: Literal["subagent_start"]
     payload: SubagentStartPayload
@@ -761,7 +761,7 @@ class SubagentEndPayload(TypedDict):
     """A job that this job called has ended."""
 
     label: str
-    """What the call was for; otherwise the name of the skill."""
+    """The purpose of the call; by default the name of the skill."""
     job_id: str
     """ID of the job that was called."""
     skill: str
@@ -769,9 +769,9 @@ class SubagentEndPayload(TypedDict):
     status: str
     """`succeeded`, `failed` or `cancelled`."""
     used_micros: int
-    """What it used, in millionths of a dollar."""
+    """The usage of the subjob, in millionths of a dollar."""
     duration_ms: float
-    """How long it took, with the time in the queue."""
+    """Its duration, including the time in the queue."""
     tool_use_id: NotRequired[str]
     """ID of the call of a tool, if an agent called it."""
     error_code: NotRequired[str]
@@ -795,7 +795,7 @@ class MediaPayload(TypedDict):
     kind: str
     """`image`, `video` or `audio`."""
     label: str
-    """`local` if it was made on this machine without a model; otherwise empty."""
+    """`local` if it was generated on this host without a model; otherwise empty."""
     drive_path: str | None
     """Path in the drive of the first file; `null`: a transcript has no file."""
     request_id: str
@@ -805,7 +805,7 @@ class MediaPayload(TypedDict):
     media: list[dict[str, Any]]
     """All files, each with `drive_path` and `kind`."""
     duration_ms: float
-    """How long it took."""
+    """Duration of the generation."""
 
 
 class MediaEvent(_Event):
@@ -821,7 +821,7 @@ class WebPayload(TypedDict):
     verb: str
     """`search`."""
     count: int
-    """How many results were found."""
+    """Number of results."""
     billed_micros: int
     """The price, in millionths of a dollar."""
 
@@ -834,17 +834,17 @@ class WebEvent(_Event):
 
 
 class EvalsPayload(TypedDict):
-    """The graders of the skill judged the result."""
+    """The graders of the skill scored the result."""
 
     score: int | None
     """0 to 100; `null` if every grader was skipped."""
     graders: list[dict[str, Any]]
-    """What each grader said: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model judged,
-    `label`."""
+    """The verdict of each grader: `name`, `kind`, `weight`, `score`, `passed`, `skipped`, `detail` and, if no model
+    scored it, `label`."""
 
 
 class EvalsEvent(_Event):
-    """The graders of the skill judged the result."""
+    """The graders of the skill scored the result."""
 
     type: Literal["evals"]
     payload: EvalsPayload

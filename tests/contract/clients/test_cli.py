@@ -70,7 +70,7 @@ def test_errors_name_commands_and_not_routes(puras: Puras) -> None:
     nothing = puras("eval-diff", "tally", code=4).err
     assert "`puras eval`" in nothing
     assert "/v1/" not in nothing
-    assert "GET /v1/deployments lists them" in puras("activate", "99", "--json", code=4).json["detail"]
+    assert "GET /v1/deployments lists all" in puras("activate", "99", "--json", code=4).json["detail"]
 
 
 def test_missing_money_and_a_missing_server_have_exit_codes(place: Place, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ async def test_what_nobody_decides_counts_as_refused(agents: Agents) -> None:
         )
     assert (await decide(agents, asked, "approve")).json()["status"] == "expired"
     assert (await gone_on(agents, job_id))["status"] == "succeeded"  # the worker's sweep lets it go on
-    assert "Nobody agreed" in str(agents.upstream.bodies[1]["messages"][-1]["content"])
+    assert "The approval expired" in str(agents.upstream.bodies[1]["messages"][-1]["content"])
     assert gated.calls == []
 
 

@@ -50,10 +50,10 @@ async def test_old_results_are_taken_out_once_and_the_same_after_a_lost_worker(a
         job = await agents.ended(job_id)
     assert (job["status"], job["attempt"]) == ("succeeded", 2), job
     before, shortened, resumed = agents.upstream.bodies[-3:]
-    assert "Taken out" not in str(before)
+    assert "Removed" not in str(before)
     told = results(shortened)
     assert len(told) == 9
-    assert all("Taken out of this conversation" in one for one in told[:-1])
+    assert all("Removed from this conversation" in one for one in told[:-1])
     assert told[-1] == tool.answer
     assert shortened["messages"][0]["content"] == before["messages"][0]["content"]
     assert results(resumed)[:9] == told  # the prompt cache holds
@@ -74,7 +74,7 @@ async def test_a_model_that_finds_it_too_long_is_asked_once_more_with_less(agent
     job = await agents.run(model=SMALL)
     assert job["status"] == "succeeded", job
     old, last = results(agents.upstream.bodies[-1])
-    assert ("Taken out" in old, "Taken out" in last) == (True, False)
+    assert ("Removed" in old, "Removed" in last) == (True, False)
     assert (f"drive/_jobs/{job['id']}/_toolout/old-toolu_1.txt" in old, "0000" in old) == (True, False)
     agents.upstream.script = [*script[:3], too_long]
     agents.upstream._scripted = 0
@@ -91,7 +91,7 @@ async def test_a_conversation_in_which_nothing_is_left_to_take_out_ends_the_run(
     agents.upstream.script = [look(1, tokens=128_000), too_long]
     job = await agents.run(model=model)
     assert (job["status"], job["error_code"]) == ("failed", "context_full"), job
-    assert f"the model '{model}' takes" in job["error"]
+    assert f"the model '{model}' accepts" in job["error"]
     (limits,) = await agents.payloads(job["id"], "limits")
     assert (limits["kind"], limits["model"]) == ("context_full", model)
     assert agents.upstream.asked == (1 if model == SMALL else 2)  # what is known to be refused is not asked
@@ -103,5 +103,5 @@ async def test_claude_is_left_to_clear_its_conversation_itself(agents: Agents) -
     job = await agents.run()
     assert job["status"] == "succeeded", job
     last = agents.upstream.bodies[-1]
-    assert "Taken out" not in str(last)
+    assert "Removed" not in str(last)
     assert last["context_management"]["edits"][0]["type"].startswith("clear_tool_uses")

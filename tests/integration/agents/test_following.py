@@ -98,7 +98,7 @@ async def test_retries_are_events_and_followers_know_that_the_reply_begins_anew(
     busy, cut = (data["payload"] for kind, data in found if kind == "model_retry")
     assert (busy["step"], busy["try"], busy["of"], busy["status"]) == (1, 1, 4, 429)
     assert 0.2 <= busy["wait_s"] < 0.3, "as long as the upstream asked for, and a little more"
-    assert (cut["try"], "broke off" in cut["reason"]) == (2, True)
+    assert (cut["try"], "was lost" in cut["reason"]) == (2, True)
     deltas = [data for kind, data in found if kind == "delta"]
     begun = max(place for place, delta in enumerate(deltas) if delta.get("restart"))
     assert "".join(delta["text"] for delta in deltas[begun:]) == words
@@ -129,7 +129,7 @@ async def test_the_starters_agent_rehearses_in_the_sandbox_with_its_own_tool(age
     assert {facts["label"] for facts in await agents.payloads(job["id"], "model_response")} == {"rehearsal"}
     assert (job["usage"]["model"], job["usage"]["label"]) == ("puras/rehearsal", "rehearsal")
     assert job["simulated"] is True
-    assert "does not answer these inputs" in job["simulation"]
+    assert "is not a response to these inputs" in job["simulation"]
 
 
 async def test_a_plain_agent_skill_runs_its_scripts_on_its_references(agents: Agents) -> None:

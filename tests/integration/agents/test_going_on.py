@@ -154,12 +154,12 @@ async def test_a_fork_takes_other_inputs_another_version_and_another_model(agent
 
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"edits": [{"step": 2, "text": "x"}]}, "Step 2 is not copied"),
-    ({"edits": [{"step": 1, "text": "x", "block": 0}]}, "provider has signed"),
+    ({"edits": [{"step": 1, "text": "x", "block": 0}]}, "signed by the provider"),
     ({"edits": [{"step": 1, "text": "x", "block": 3}]}, "'tool_use_id' and 'input'"),
     ({"edits": [{"step": 1, "text": "x", "block": 9}]}, "has 4 blocks"),
     ({"edits": [{"step": 1, "text": "x"}]}, "several texts"),
     ({"edits": [{"step": 0, "text": "x"}, {"step": 0, "text": "y"}]}, "Two edits"),
-    ({"edits": [{"tool_use_id": "toolu_9", "content": "x"}]}, "has the id 'toolu_9'"),
+    ({"edits": [{"tool_use_id": "toolu_9", "content": "x"}]}, "has the ID 'toolu_9'"),
     ({"edits": [{"tool_use_id": "toolu_1"}]}, "an edit is"),
     ({"edits": [{"tool_use_id": "toolu_1", "content": "x", "text": "y"}]}, "an edit is"),
     ({"edits": [{"step": 0, "text": "x"}], "inputs": {"topic": "x"}}, "not both"),

@@ -82,8 +82,8 @@ async def test_a_call_that_was_running_is_made_again_only_where_that_does_no_har
         job = await agents.ended(job_id)
     assert (job["status"], len(tool.calls)) == ("succeeded", 2 if is_idempotent else 1)
     result, note = agents.upstream.bodies[1]["messages"][-1]["content"]
-    assert ("is not known" in str(result["content"])) is not is_idempotent
-    assert "goes on elsewhere" in note["text"]
+    assert ("is unknown" in str(result["content"])) is not is_idempotent
+    assert "continues in another sandbox" in note["text"]
     assert [facts["from_step"] for facts in await agents.payloads(job_id, "resumed")] == [1]
 
 

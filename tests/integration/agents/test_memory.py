@@ -100,7 +100,7 @@ async def test_an_agent_remembers_and_a_later_run_is_told(around: Agents) -> Non
         "kinds": ["topic"],
     }
     digest, inputs = first_words(around)
-    assert "It is data" in digest
+    assert "They are data" in digest
     assert '"fly": "at night"' in digest
     assert inputs.startswith("The inputs of this job")
     (record,) = (await around.project.http.get(f"/v1/memory?job_id={first['id']}")).json()
@@ -237,10 +237,10 @@ async def test_a_skill_that_names_memory_is_told_what_its_inputs_are_and_what_is
 
 async def test_mistakes_in_the_key_memory_are_told_at_the_push(around: Agents) -> None:
     for written, place in (
-        ("memory: {scope: world}\n", "'scope' has to be one of"),
+        ("memory: {scope: world}\n", "'scope' must be one of"),
         ("memory: {digest: true, keys: [topc]}\n", "There is no input 'topc'. Did you mean 'topic'?"),
-        ("memory: {digst: true}\n", "has no key 'digst'"),
-        ("memory: yes please\n", "'memory' has to be a mapping"),
+        ("memory: {digst: true}\n", "does not have a key 'digst'"),
+        ("memory: yes please\n", "'memory' must be a mapping"),
     ):
         refused = await around.project.push(bundle(written))
         assert refused.status_code == 422, refused.text

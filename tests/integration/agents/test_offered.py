@@ -86,7 +86,7 @@ async def test_a_limit_counts_real_calls_and_the_model_is_told_which_one_is_used
     await run(agents, "tool_limits: {bash: 2}\n")
     first, second = agents.upstream.bodies[2]["messages"][-1]["content"]
     assert (first.get("is_error", False), second["is_error"]) == (False, True)
-    assert "bash may be called 2 times in a run, and was" in second["content"]
+    assert "bash has reached its maximum of 2 calls in a run" in second["content"]
     assert (await agents.project.http.get("/v1/drive/files/made")).text == "x\nx\n"
 
 
@@ -99,4 +99,4 @@ async def test_a_built_in_tool_wins_over_one_of_the_skill_with_its_name_as_the_p
     assert (of_bash.keys(), "url" in of_the_web) == ({"command", "timeout", "_label"}, True)
     assert await has_made(agents)
     warned = [one["message"] for one in (await push(agents, CLASHING))["warnings"]]
-    assert sum("wins over this one" in one for one in warned) == 2, warned
+    assert sum("which has priority" in one for one in warned) == 2, warned

@@ -61,8 +61,8 @@ async def test_a_kernel_that_was_lost_is_begun_anew_with_what_it_had_run(agents:
         if isinstance(block, dict) and block.get("type") == "tool_result"
     ]
     assert "42" in given[1]
-    assert "The kernel is a new one" not in given[0] + given[1]
-    assert "The kernel is a new one" in given[3]
+    assert "The kernel was replaced" not in given[0] + given[1]
+    assert "The kernel was replaced" in given[3]
     assert "total = 41" in given[3]
     assert "(False, '41')" in given[3]
     offered = {tool["name"] for tool in agents.upstream.bodies[0]["tools"]}

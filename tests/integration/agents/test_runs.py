@@ -88,7 +88,7 @@ async def test_a_model_that_ends_without_a_result_is_asked_for_it_and_then_given
     agents.upstream.script = [says("Done."), says("Done!"), says("Really.")]
     job = await agents.run()
     assert (job["status"], job["error_code"], job["cost_micros"]) == ("failed", "no_output", 0)
-    assert "asked to 2 times" in job["error"]
+    assert "reminded 2 times" in job["error"]
 
 
 async def test_a_result_counts_though_its_reply_was_cut_off_behind_it(agents: Agents) -> None:
@@ -132,18 +132,18 @@ async def test_a_run_that_its_cap_stopped_names_what_capped_it(agents: Agents) -
     await capped("$0.00 of its cap of $0.000123. Raise `limits.cost_usd` in skill.yaml", "job_limit")
     try:
         job_ceilings.use(replace(before, max_cost_usd=0.0001))
-        await capped("ask the operator to raise PURAS_MAX_JOB_COST_USD", "job_limit")
+        await capped("Ask the operator to raise PURAS_MAX_JOB_COST_USD", "job_limit")
     finally:
         job_ceilings.use(before)
     await agents.project.pushed(bundle())
     async with agents.instance.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 100"))
-    await capped("of the $0.000100 that are reserved for it. The wallet held no more", "wallet")
+    await capped("of the $0.000100 that are reserved for it. The wallet had no more", "wallet")
     async with agents.instance.database.transaction() as session:
         await session.execute(text("update wallets set balance_micros = 1000000"))
     budget = {"name": "Small", "scope": "project", "window": "day", "limit_usd": 0.0001}
     assert (await agents.project.http.post("/v1/budgets", json=budget)).status_code == 201
-    await capped("the budget 'Small' had no more left", "budget")
+    await capped("the budget 'Small' was used up", "budget")
 
 
 async def test_steps_and_tokens_are_limits(agents: Agents) -> None:

@@ -296,7 +296,7 @@ async def test_subskills_are_called_by_their_parent_and_each_other_and_by_nobody
     before = len(jobs)
     assert (await agents.run(skill="answer", inputs={"question": "who?"}))["status"] == "succeeded"
     whole, short = (body["messages"][-1]["content"][0]["content"] for body in agents.upstream.bodies[-2:])
-    assert "only 'sum' runs it" in str(whole)
+    assert "only 'sum' can run" in str(whole)
     assert str(short).startswith("ERROR: ")
     assert len((await agents.project.http.get("/v1/jobs")).json()) == before + 1
     assert await proven(agents)

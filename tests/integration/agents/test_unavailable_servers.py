@@ -179,7 +179,7 @@ async def test_the_limit_of_a_tool_counts_its_calls_however_they_are_made(agents
             [by_gateway("refund", amount=2), by_gateway("look", at="x")],
         )
     assert bank.made == [("refund", (1, "")), ("look", "x")]
-    assert "refund may be called 1 times" in str(results(agents, 3)[0]["content"])
+    assert "refund has reached its maximum of 1 calls" in str(results(agents, 3)[0]["content"])
 
 
 async def test_only_tools_that_the_skill_allows_are_called(agents: Agents) -> None:

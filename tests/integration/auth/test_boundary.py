@@ -214,7 +214,7 @@ async def test_the_api_is_ready_without_a_worker_and_redis_and_not_while_it_stop
         assert (await its.get("/ready")).json()["problems"][0] == "Redis is unavailable"
         app.state.is_stopping = True
         answer = await its.get("/ready")
-        assert (answer.status_code, answer.json()["missing"]) == (503, ["this process stops"])
+        assert (answer.status_code, answer.json()["missing"]) == (503, ["this process is stopping"])
 
 
 def _browse(app: FastAPI) -> httpx.AsyncClient:

@@ -190,7 +190,7 @@ async def test_the_form_changes_the_password_and_only_for_who_is_signed_in(
     here, elsewhere = await world.browser(ada), await world.browser(ada)
     wrong = await send(here, "/password", current="not it", password=NEW)
     assert wrong.status_code == 403
-    assert "not your current password" in wrong.text
+    assert "The current password is wrong" in wrong.text
     done = await send(here, "/password", current=PASSWORD, password=NEW)
     assert (done.status_code, done.headers["Location"]) == (303, "/")
     assert [await is_live(here), await is_live(elsewhere)] == [True, False]

@@ -53,9 +53,9 @@ async def test_a_good_bundle_is_taken_so_that_the_bad_ones_prove_something(proje
 # Bundles
 
 BUNDLES: dict[str, tuple[bytes, Refusal]] = {
-    "empty": (b"", Refusal(400, "bundle_unreadable", "zip")),
-    "no zip": (b"\x1f\x8b\x08 a tar, perhaps", Refusal(400, "bundle_unreadable", "zip")),
-    "cut off": (pack_files(GOOD)[:-30], Refusal(400, "bundle_unreadable", "zip")),
+    "empty": (b"", Refusal(400, "bundle_unreadable", "ZIP")),
+    "no zip": (b"\x1f\x8b\x08 a tar, perhaps", Refusal(400, "bundle_unreadable", "ZIP")),
+    "cut off": (pack_files(GOOD)[:-30], Refusal(400, "bundle_unreadable", "ZIP")),
     "no skill": (pack_files({"README.md": b"hello"}), Refusal(422, "bundle_invalid", "skill.yaml")),
     "yaml that is none": (
         pack_files({**GOOD, YAML: b"entrypoint: [main.py\n  x: {\n"}),

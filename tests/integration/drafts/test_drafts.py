@@ -1,4 +1,4 @@
-"""Working copies over REST: begun, written, checked, run, published; nobody overwrites what they have not seen."""
+"""Drafts over REST: begun, written, checked, run, published; nobody overwrites what they have not seen."""
 
 from __future__ import annotations
 

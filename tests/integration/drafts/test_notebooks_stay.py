@@ -1,4 +1,4 @@
-"""Notebooks of a working copy stay in it: no version has them, unless a file of their skill names them."""
+"""Notebooks of a draft stay in it: no version has them, unless a file of their skill names them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FIRST, OWN = "notebooks/first.ipynb", "skills/double/page.ipynb"
 
 @pytest.fixture
 async def written(project: Any) -> Any:
-    """The project, with two notebooks in its working copy; a skill's own files name one of them."""
+    """The project, with two notebooks in its draft; a skill's own files name one of them."""
     await project.http.get("/v1/drafts")
     files = {FIRST: b"{}", OWN: b"{}", "skills/double/notes.md": b"Begin with page.ipynb."}
     for path, content in files.items():

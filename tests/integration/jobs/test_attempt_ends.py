@@ -138,7 +138,7 @@ async def test_an_end_that_lost_against_another_transaction_is_stored_the_next_t
     with capture_logs() as said:
         async with asyncio.timeout(PATIENCE_S):
             await persist(attempt, AttemptResult("succeeded", result={}))
-    assert [one["event"] for one in said] == ["end not stored yet; trying again", "job succeeded"]
+    assert [one["event"] for one in said] == ["end of attempt not stored yet; retrying", "job succeeded"]
     assert await end_of(database, attempt.job_attempt) == ("succeeded", None)
 
 
@@ -169,7 +169,7 @@ async def test_a_worker_that_gives_up_storing_an_end_says_so(
     with capture_logs() as said:
         await persist(attempt, AttemptResult("succeeded", result={}), give_up_s=0.0)
     assert [(one["log_level"], one["event"], one["end"]) for one in said] == [
-        ("error", "end not stored: given up, its job is sent on", "succeeded")
+        ("error", "end of attempt not stored: abandoned, the job runs on another worker", "succeeded")
     ]
     assert await end_of(database, attempt.job_attempt) == ("running", None)
 

@@ -170,7 +170,7 @@ async def test_a_worker_with_a_full_disk_claims_nothing_reports_it_and_blames_no
     assert done["status"] == "succeeded", done
     assert worker.supervisor.why_no_claims() is None
     worker.supervisor.stop()
-    assert (worker.supervisor.why_no_claims() or "").startswith("it drains")
+    assert (worker.supervisor.why_no_claims() or "").startswith("it is draining")
 
 
 def test_shortages_of_memory_and_processes_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

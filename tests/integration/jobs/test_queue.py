@@ -87,7 +87,8 @@ async def test_a_job_beyond_the_window_is_parked_and_runs_when_one_ends(database
     me = await worker(database)
     jobs = await claimed(database, me)
     assert [job.job_id for job in jobs] == job_ids[:2]
-    assert (await shown(database, tenant, job_ids[2])).waiting_reason == "behind the project's limit 2/2"
+    third = await shown(database, tenant, job_ids[2])
+    assert third.waiting_reason == "for the concurrency limit of the project (2/2)"
     assert await ended(database, jobs[0])
     assert [job.job_id for job in await claimed(database, me)] == [job_ids[2]]
     await books_are_right(database)
@@ -423,5 +424,5 @@ async def test_a_lane_is_refused_until_the_operator_grants_it(database: Database
 
 async def test_a_model_for_a_function_is_refused(database: Database) -> None:
     tenant = await tenant_of(database)
-    with pytest.raises(Invalid, match="is for agentic skills"):
+    with pytest.raises(Invalid, match="is only for agents"):
         await submitted(database, tenant, model="claude/opus-4-8")

@@ -1,4 +1,4 @@
-"""Rows of what stands around a project's jobs: memory, offers, working copies, what was sent."""
+"""Rows of what stands around a project's jobs: memory, offers, drafts, what was sent."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def remember(session: AsyncSession, tenant: Tenant) -> None:
 
 
 async def write_down(session: AsyncSession, tenant: Tenant) -> None:
-    """A working copy with a file, and a listing with a version and a caller."""
+    """A draft with a file, and a listing with a version and a caller."""
     place = {"project_id": tenant.project_id, "skillpack_id": tenant.skillpack_id}
     listing = Listing(**place, slug=f"l-{uuid4().hex[:8]}", skill_name="echo", title="Echo", price_micros=1)
     session.add_all([Draft(**place), listing])

@@ -91,7 +91,7 @@ async def test_looks_at_a_drive_that_fail_for_good_end(
     storage = Failing(tmp_path, failures=1_000)
     looks = ChangeTracker(replace(instance, storage=storage))
     looks.note(tenant.project_id, job_id, time.time(), [DrivePath(("a",))])
-    (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "looks at drives")
+    (task,) = (one for one in asyncio.all_tasks() if one.get_name() == "drive checks")
     async with asyncio.timeout(WITHIN_S):
         await task
     assert storage.failures == 998

@@ -231,9 +231,9 @@ async def test_an_alert_is_written_down_once_a_window_and_a_soft_budget_refuses_
 @pytest.mark.parametrize(
     ("over", "problem"),
     [
-        ({"scope": "skill"}, "skill: A budget of the scope 'skill' needs this"),
+        ({"scope": "skill"}, "skill: A budget of the scope 'skill' requires this field"),
         ({"scope": "key"}, "api_key_id: "),
-        ({"skill": "echo"}, "skill: A budget of the scope 'project' does not take this"),
+        ({"skill": "echo"}, "skill: A budget of the scope 'project' does not have this field"),
     ],
 )
 async def test_a_scope_that_does_not_fit_what_it_names_is_refused(

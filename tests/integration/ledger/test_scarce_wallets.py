@@ -83,7 +83,10 @@ async def test_as_many_jobs_are_ready_as_the_wallet_can_pay_for(database: Databa
     assert await ready(database) == 2
     async with database.transaction() as session:
         shown = await queries.get_job(session, tenant.principal, job_ids[2])
-    assert shown.waiting_reason == "for money: the wallet holds the rest for jobs that run or are next"
+    assert (
+        shown.waiting_reason
+        == "for credit: the rest of the wallet is reserved for jobs that run or are ready"
+    )
 
     running = await claimed(database, worker_id, most=8)
     assert [job.reserved_micros for job in running] == [CAP_MICROS, CAP_MICROS]

@@ -57,7 +57,7 @@ async def test_a_run_that_fails_or_is_cancelled_owes_no_price(market: Market) ->
     assert (await market.ended(slow.json()["id"]))["status"] == "cancelled"
     assert await market.balance(market.caller) == before
     receipt = (await market.caller.http.get(f"/v1/jobs/{failed['id']}/receipt")).json()
-    assert (receipt["lines"], "for runs that succeed alone" in receipt["notes"][0]) == ([], True)
+    assert (receipt["lines"], "charged only for runs that succeed" in receipt["notes"][0]) == ([], True)
     sales = (await market.publisher.http.get(f"/v1/marketplace/listings/{slug}/sales")).json()
     assert (sales["runs"], sales["succeeded"], sales["earned_micros"]) == (2, 0, 0)
     assert await market.proven()

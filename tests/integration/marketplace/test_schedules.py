@@ -94,7 +94,7 @@ async def test_a_listing_that_was_taken_down_ends_in_a_refusal_that_says_so(mark
         ({"skill": "shout"}, 422, "either `skill`"),
         ({"listing_id": None}, 422, "either `skill`"),
         ({"inputs": {}}, 422, "inputs.text"),
-        ({"skillpack": "default"}, 422, "Its publisher decides"),
+        ({"skillpack": "default"}, 422, "Only the publisher can set this"),
         ({"most_price_micros": -1}, 422, "most_price_micros"),
         ({"version": 9}, 404, "no version 9"),
     ],

@@ -80,5 +80,5 @@ async def test_a_kernel_that_runs_nothing_ends_and_says_why(lab: Lab) -> None:
     await kernel.run("import time; time.sleep(4)")
     assert (await kernel.look())["status"] == "idle", "a cell that runs is no idleness"
     seen = await kernel.until(lambda one: one["status"] == "ended")
-    assert (seen["ended_by"], seen["reason"]) == ("idle", "It ran nothing for 0.05 minutes.")
+    assert (seen["ended_by"], seen["reason"]) == ("idle", "It was idle for 0.05 minutes.")
     assert [one["status"] for one in seen["cells"]] == ["ok"]

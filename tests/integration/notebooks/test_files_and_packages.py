@@ -1,4 +1,4 @@
-"""What a kernel finds: the files of the working copy, valid or not, and the packages of its requirements.txt."""
+"""What a kernel finds: the files of the draft, valid or not, and the packages of its requirements.txt."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_packages_are_there_beside_a_skill_that_is_not_valid_and_the_kerne
     await put(project, "skills/double/skill.yaml", b"entrypoint: main.py:gone\n")
     seen, reasons = await started(lab, project)
     assert seen["status"] == "idle", seen
-    assert any("installs the packages" in one and "tiny-wheel" in one for one in reasons), set(reasons)
+    assert any("Installing the packages" in one and "tiny-wheel" in one for one in reasons), set(reasons)
     cell = await lab.kernels[-1].run("import tinywheel\ntinywheel.ANSWER")
     assert value_of(cell) == "42"
 

@@ -100,7 +100,7 @@ async def test_a_restart_forgets_everything_even_under_a_cell_that_is_deaf(lab: 
     await kernel.until_running(deaf)
     await kernel.post("restart")
     seen = await kernel.until(lambda one: one["boots"] == 2 and one["status"] == "idle")
-    assert "begun anew" in seen["said"]
+    assert "restarted" in seen["said"]
     assert [one["status"] for one in seen["cells"]] == ["ok", "interrupted"]
     cell = await kernel.run("x")
     assert (cell["status"], cell["execution_count"]) == ("error", 1)
@@ -110,9 +110,9 @@ async def test_a_kernel_that_dies_is_told_and_begun_anew(lab: Lab) -> None:
     kernel = await lab.kernel()
     cell = await kernel.run("import os; os._exit(3)")
     assert cell["status"] == "error"
-    assert "the kernel is gone" in text_of(cell)
+    assert "the kernel has ended" in text_of(cell)
     seen = await kernel.until(lambda one: one["boots"] == 2)
-    assert "begun anew" in seen["said"]
+    assert "restarted" in seen["said"]
     assert (await kernel.run("2 + 2"))["outputs"][0]["data"]["text/plain"] == "4"
 
 
@@ -132,7 +132,7 @@ async def test_a_bomb_of_output_is_bounded_and_said(lab: Lab, bomb: str) -> None
     cell = await kernel.run(bomb)
     size = sum(len(str(one)) for one in cell["outputs"])
     assert size < MAX_CHARACTERS + MAX_TEXT_CHARACTERS + 10_000
-    assert "left out" in text_of(cell) or "too large" in text_of(cell) or cell["status"] == "error"
+    assert "omitted" in text_of(cell) or "too large" in text_of(cell) or cell["status"] == "error"
     assert (await kernel.run("1"))["status"] == "ok"
 
 
@@ -266,19 +266,19 @@ async def test_what_would_need_a_key_says_what_the_page_has_in_its_place(lab: La
     )
     await kernel.run("%%skill answer\nAnswer in one sentence.")
     for code, instead in {
-        "puras.attach('0f0e')": "its page",
+        "puras.attach('0f0e')": "The page of the job",
         "word_count.run(text='a b')": "Try it",
         "word_count.map([{'text': 'a'}], where='server')": "Try it",
         "answer.run(input='a')": "Try it",
         "answer(input='a')": "Try it",
         "%skill_publish word-count": "the button of the card",
         "%skill_check word-count": "card below",
-        "%puras_connect": "nothing to connect",
+        "%puras_connect": "A connection is not needed",
         "%%skill_file word-count tools.py\nx = 1": "in the editor",
     }.items():
         cell = await kernel.run(code)
         said = str(cell["outputs"])
-        assert "is for a Jupyter of your own" in said, said
-        assert "holds no key" in said
+        assert "is only available in your own Jupyter" in said, said
+        assert "has no API key" in said
         assert instead in said, said
     assert (await kernel.run("word_count('a b')"))["outputs"][0]["data"]["text/plain"] == "{'words': 2}"

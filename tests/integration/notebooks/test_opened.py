@@ -1,4 +1,4 @@
-"""A job is opened as a notebook of the working copy."""
+"""A job is opened as a notebook of the draft."""
 
 from __future__ import annotations
 

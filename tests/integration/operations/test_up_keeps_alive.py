@@ -91,7 +91,7 @@ def test_a_frozen_worker_process_is_not_live_until_it_goes_on(running: Up) -> No
         eventually(lambda: probe(running, "live")[0] == 503, FROZEN_S, "the frozen worker is reported")
         _, body = probe(running, "live")
         assert body["status"] == "not_live"
-        assert f"(pid {worker}) has shown no sign of life since" in body["reason"]
+        assert f"(pid {worker}) has sent no liveness signal since" in body["reason"]
         assert probe(running, "ready")[0] == 503
     finally:
         os.kill(worker, signal.SIGCONT)

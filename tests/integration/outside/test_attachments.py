@@ -141,12 +141,14 @@ async def test_a_model_that_cannot_see_an_attachment_fails_the_job_at_its_start(
     sentence = await refused(room, web, {"attachments": [picture]}, sees=False)
     assert (
         sentence
-        == "inputs.attachments[0]: the model claude/haiku-4-5 sees no pictures. Choose one that does."
+        == "inputs.attachments[0]: the model claude/haiku-4-5 cannot read images. Choose a model that can."
     )
-    assert "takes no PDFs" in await refused(room, web, {"attachments": [{"base64": b64(pdf(1))}]}, sees=False)
+    assert "cannot read PDFs" in await refused(
+        room, web, {"attachments": [{"base64": b64(pdf(1))}]}, sees=False
+    )
     staged = await stage(room, web, {"photo": picture}, sees=False)  # a tool may need it, whoever calls it
     assert (
-        "you are not shown this file, since the model claude/haiku-4-5 sees no pictures"
+        "you are not shown this file, since the model claude/haiku-4-5 cannot read images"
         in staged.blocks[0]["text"]
     )
 
@@ -154,17 +156,17 @@ async def test_a_model_that_cannot_see_an_attachment_fails_the_job_at_its_start(
 @pytest.mark.parametrize(
     ("attached", "why"),
     [
-        ({"base64": b64(png(20_000, 2))}, "more than 8000 on a side"),
-        ({"base64": b64(png(0, 0))}, "broken picture"),
-        ({"base64": b64(png() + b"\0" * (5 << 20))}, "more than the 5 MB"),
+        ({"base64": b64(png(20_000, 2))}, "the limit is 8000 per side"),
+        ({"base64": b64(png(0, 0))}, "is damaged"),
+        ({"base64": b64(png() + b"\0" * (5 << 20))}, "exceeds the limit of 5 MB"),
         ({"base64": b64(pdf(101))}, "101 pages"),
-        ({"base64": "?"}, "no base64"),
-        ({"base64": ""}, "is no text"),
-        ({"photo": "x"}, "this object is no file"),
-        (7, "this is no file"),
+        ({"base64": "?"}, "not valid base64"),
+        ({"base64": ""}, "is not text"),
+        ({"photo": "x"}, "this object is not a file"),
+        (7, "this is not a file"),
         ("data:nothing", "no comma"),
         ("data:,", "the file is empty"),
-        ("gone.png", "There is no file 'drive/gone.png'"),
+        ("gone.png", "'drive/gone.png' does not exist"),
         ("../secret", "'..'"),
         ("http://169.254.169.254/latest", "not at a public address"),
     ],
@@ -183,7 +185,7 @@ async def test_addresses_of_callers_lead_to_no_private_network_and_are_not_read_
     assert "not at a public address" in await refused(room, web, {"photo": web.url("/a", INSIDE)})
     moved = web.says("/moved", b"", "Location: http://127.0.0.1:9/", status="302 Found")
     assert "not in this skill's list" in await refused(room, web, {"photo": moved})
-    assert "more than the 50 MB" in await refused(room, web, {"photo": web.does("/much", endless)})
+    assert "exceeds the limit of 50 MB" in await refused(room, web, {"photo": web.does("/much", endless)})
     assert "at most 50 files" in await refused(room, web, {"attachments": ["data:,a"] * 51})
 
 

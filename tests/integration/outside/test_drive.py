@@ -59,7 +59,7 @@ async def test_no_address_is_given_for_what_is_not_a_file_of_the_drive(
 ) -> None:
     (room.drive_dir / "link").symlink_to("/etc/passwd")
     tool = DriveUrl(drive)
-    assert "There is no file 'drive/gone.pdf'" in await room.refused(tool, path="gone.pdf")
+    assert "'drive/gone.pdf' does not exist" in await room.refused(tool, path="gone.pdf")
     assert "is a link" in await room.refused(tool, path="drive/link")
     assert "'..'" in await room.refused(tool, path="drive/../../etc/passwd")
     assert "ttl" in await room.refused(tool, path="drive/link", ttl=86_401)
@@ -67,8 +67,10 @@ async def test_no_address_is_given_for_what_is_not_a_file_of_the_drive(
 
 async def test_a_file_of_a_live_drive_is_there_already(room: WorkspaceGroup, drive: Drive) -> None:
     (room.drive_dir / "a.csv").write_bytes(b"a,b")
-    assert (await room.use(DrivePull(drive), path="a.csv")).content == "It is there: drive/a.csv, 3 bytes."
-    assert "There is no file" in await room.refused(DrivePull(drive), path="far/away.csv")
+    assert (
+        await room.use(DrivePull(drive), path="a.csv")
+    ).content == "It is already available: drive/a.csv, 3 bytes."
+    assert "does not exist" in await room.refused(DrivePull(drive), path="far/away.csv")
 
 
 async def test_a_file_of_a_drive_elsewhere_comes_as_a_copy_that_is_not_put_back(

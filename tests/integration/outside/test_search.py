@@ -145,7 +145,7 @@ async def test_claude_searches_with_its_own_tool_where_it_is_the_model(
         web.does("/v1/messages", dripping)
         async with asyncio.timeout(5):
             refused = await room.refused(tool(replace(engine, timeout_s=0.3)), query="owls")
-        assert "did not answer in time" in refused
+        assert "did not respond in time" in refused
     assert '"url": "https://owls.example.org/"' in str(result.content)
     assert '"summary": "They hunt at night."' in str(result.content)
     [used] = result.used

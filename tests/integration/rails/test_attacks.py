@@ -90,16 +90,16 @@ async def _decision(project: Project, database: Database, attack: Attack) -> str
 @pytest.mark.parametrize(
     ("rails", "sentence"),
     [
-        ("{name: r, on: input, criteria: is it kind}", "No model judges rails here"),
+        ("{name: r, on: input, criteria: is it kind}", "Models do not evaluate guardrails on this instance"),
         ("{name: r, on: input}", "exactly one of 'pattern', 'pii', 'words', 'schema', 'entrypoint'"),
-        ("{name: r, on: input, pattern: '(a)\\1'}", "back-references are not taken"),
-        ("{name: r, on: tool, pattern: x}", "it has no tools"),
+        ("{name: r, on: input, pattern: '(a)\\1'}", "back-references are not supported"),
+        ("{name: r, on: tool, pattern: x}", "which has no tools"),
         ("{name: r, on: output, action: approve, pattern: x}", "would run again"),
         ("{name: r, on: input, action: redact, schema: {type: object}}", "can redact"),
         ("{name: r, on: input, pii: [emial]}", "Did you mean 'email'?"),
         ("{name: r, on: input, entrypoint: 'main.py:nothing'}", "has no function 'nothing'"),
-        ("{name: r, on: input, pattern: x, timeout_s: 900}", "'timeout_s' has to be"),
-        ("{name: r, on: [], pattern: x}", "'on' is missing"),
+        ("{name: r, on: input, pattern: x, timeout_s: 900}", "'timeout_s' must be"),
+        ("{name: r, on: [], pattern: x}", "'on' is required"),
     ],
 )
 async def test_a_rail_that_could_not_hold_is_refused_at_the_push(

@@ -61,7 +61,7 @@ def test_without_bubblewrap_landlock_and_seccomp_hold_and_each_job_imports_anew(
 def test_strict_refuses_without_bubblewrap_whatever_else_there_is(python: list[str], folder: Path) -> None:
     found = _run(python, folder, "strict", *NO_BWRAP)
     assert found["code"] == "sandbox_unavailable"
-    assert "cannot close off the host's namespaces" in found["message"]
+    assert "cannot deny jobs access to the host's namespaces" in found["message"]
     assert "install the package bubblewrap" in found["message"]
     assert found["sandbox"] is None
 
@@ -70,7 +70,7 @@ def test_strict_refuses_without_bubblewrap_whatever_else_there_is(python: list[s
     ("missing", "reached", "says"),
     [
         ("landlock", "the host's namespaces, files and other processes", "no Landlock (Linux 5.13"),
-        ("seccomp", "the host's namespaces, network and the kernel's rarer calls", "seccomp cannot be used"),
+        ("seccomp", "the host's namespaces, network and rare system calls", "seccomp cannot be used"),
     ],
 )
 def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
@@ -78,7 +78,7 @@ def test_strict_refuses_and_names_what_is_open_why_and_what_to_do(
 ) -> None:
     found = _run(python, folder, "strict", *NO_BWRAP, missing)
     assert found["code"] == "sandbox_unavailable"
-    assert f"cannot close off {reached}" in found["message"]
+    assert f"cannot deny jobs access to {reached}" in found["message"]
     assert says in found["message"]
     assert "install the package bubblewrap" in found["message"]
     assert found["sandbox"] is None
@@ -129,7 +129,7 @@ def test_root_without_any_layer_refuses_and_others_are_told_that_nothing_holds(
     assert found["layers"] == ["limits"]
     if os.geteuid() == 0 and python == [sys.executable]:
         assert found["code"] == "sandbox_unavailable"
-        assert "runs as root, and nothing would confine its jobs" in found["message"]
+        assert "runs as root, and its jobs would not be confined" in found["message"]
     else:
         assert found["value"]["files"] is True
         assert found["sandbox"]["network"] == "unconfined"

@@ -163,11 +163,11 @@ async def test_a_server_that_would_keep_the_connection_does_not_lead_the_client_
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (b"", b"closed the connection without an answer"),
-        (b"HTTP/1.1 200 OK\r\nX: y", b"closed the connection without an answer"),
-        (b"SSH-2.0-x\r\n\r\n", b"answered with what is not HTTP"),
-        (b"HTTP/1.1 101 Switching\r\n\r\n", b"answered with what is not HTTP"),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, b"answered with a head that is too long"),
+        (b"", b"closed the connection without a response"),
+        (b"HTTP/1.1 200 OK\r\nX: y", b"closed the connection without a response"),
+        (b"SSH-2.0-x\r\n\r\n", b"sent a response that is not HTTP"),
+        (b"HTTP/1.1 101 Switching\r\n\r\n", b"sent a response that is not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, b"sent a response with too long headers"),
     ],
 )
 async def test_what_is_no_answer_is_told_so(answer: bytes, says: bytes) -> None:
@@ -235,7 +235,7 @@ async def test_a_second_request_on_one_connection_reaches_nobody_and_is_recorded
     async with world(serve=slow) as one:
         smuggled = b"GET /admin HTTP/1.1\r\nHost: other.example\r\n\r\n"
         answer = await one.say(_get(one) + smuggled)
-        assert answer.startswith(b"HTTP/1.1 400 one connection to the proxy carries one request")
+        assert answer.startswith(b"HTTP/1.1 400 a connection to the proxy can carry only one request")
         assert b"admin" not in b"".join(heads)
         assert one.refusals() == [("a.example", one.upstream, "malformed")]
 
@@ -384,7 +384,7 @@ async def test_a_head_that_comes_in_drops_is_given_up_and_others_pass_meanwhile(
         answer = await reader.read()
         dripping.cancel()
         writer.close()
-        assert answer.startswith(b"HTTP/1.1 408 the head of the request did not come within 0.5 s")
+        assert answer.startswith(b"HTTP/1.1 408 the head of the request did not arrive within 0.5 s")
 
 
 async def test_a_head_without_end_is_cut_at_its_limit() -> None:
@@ -422,13 +422,13 @@ async def test_connections_of_a_job_and_of_a_door_are_bounded(monkeypatch: pytes
             writer.write(mine)
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
             held.append(writer)
-        assert (await one.say(mine)).startswith(b"HTTP/1.1 503 this skill has 64 connections open at once")
+        assert (await one.say(mine)).startswith(b"HTTP/1.1 503 this skill has 64 open connections")
         reader, writer = await one.connect()
         writer.write(others)
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         held.append(writer)
         held += [(await one.connect())[1] for _ in range(8)]  # which say nothing
-        assert (await one.say(others)).startswith(b"HTTP/1.1 503 this skill has 72 connections open at once")
+        assert (await one.say(others)).startswith(b"HTTP/1.1 503 this skill has 72 open connections")
         assert {reason for _, _, reason in one.refusals()} == {"too_many_connections"}
         for writer in held:
             writer.close()
@@ -448,7 +448,7 @@ async def test_connections_that_are_still_being_made_take_places_too() -> None:
             writer.write(ask.encode())
         while one.door.traffic.of(7).open_now < MAX_CONNECTIONS:  # noqa: ASYNC110 - on the other side of sockets
             await asyncio.sleep(0.01)
-        assert (await one.say(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 connections open")
+        assert (await one.say(ask.encode())).startswith(b"HTTP/1.1 503 this skill has 64 open connections")
         found.set()
         for reader, writer in held:
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")

@@ -30,7 +30,7 @@ from workers.types import Assignment, Failure, Success
 Skill = Callable[..., Assignment]
 ROOT = Path(__file__).resolve().parents[3]
 PROBED = sandbox_layers.probe("auto")
-NEEDS_NAMESPACE = pytest.mark.skipif(PROBED.bwrap is None, reason="this machine has no network namespaces")
+NEEDS_NAMESPACE = pytest.mark.skipif(PROBED.bwrap is None, reason="this host has no network namespaces")
 REACH = """
     import os, socket
     def reach(family, kind, place):

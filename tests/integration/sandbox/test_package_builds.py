@@ -214,16 +214,16 @@ def spoils_the_answer():
         ("build", "raises", "no compiler here"),
         ("build", "spins", "took longer than 5 s"),
         ("build", "hangs", "took longer than 5 s"),
-        ("build", "fills_disk", "on disk"),
+        ("build", "fills_disk", "more disk"),
         ("build", "starts_many", "processes|temporarily unavailable"),  # the watchdog's bound, or its user's
         ("build", "bombs", "processes"),
         ("build", "eats_memory", "of memory"),
         ("build", "leaves", "exit code 0"),
         ("build", "crashes", "exit code"),
         ("build_wheel", "leaves_none", "instead of its wheel"),
-        ("build_wheel", "leaves_a_link", "cannot be taken"),
-        ("build_wheel", "links_the_folder", "left no wheel"),
-        ("build_wheel", "leaves_a_pipe", "cannot be taken"),
+        ("build_wheel", "leaves_a_link", "cannot be used"),
+        ("build_wheel", "links_the_folder", "did not create a wheel"),
+        ("build_wheel", "leaves_a_pipe", "cannot be used"),
         ("build_wheel", "leaves_another", "instead of its wheel"),
         ("build_wheel", "leaves_rubbish", "`bad` (v1.0) was invalid"),
         ("get_requires_for_build_wheel", "asks_for_an_address", "not a package of the index"),
@@ -292,7 +292,7 @@ async def test_what_a_build_requires_is_held_to_the_rules_of_every_requirement(
 async def test_archives_that_reach_outside_or_grow_without_end_are_refused(
     runner: DeterministicRunner, skill: Skill, notebook: Any, index: Path, tmp_path: Path
 ) -> None:
-    (index / "broken-1.0.tar.gz").write_bytes(b"no archive")
+    (index / "broken-1.0.tar.gz").write_bytes(b"not an archive")
     with tarfile.open(index / "climber-1.0.tar.gz", "w:gz") as climber:
         climber.addfile(tarfile.TarInfo("climber-1.0/../../../etc/planted"))
     with tarfile.open(index / "bomb-1.0.tar.gz", "w:gz") as bomb, (tmp_path / "zeros").open("wb+") as zeros:
@@ -425,7 +425,7 @@ async def test_a_source_is_built_only_if_it_has_a_hash_of_the_requirements(
         needs = _needs(tmp_path, f"pinned==1.0 --hash={wrong}", wrong[:6])
         outcome = await runner.run(replace(job, requirements=needs), notebook)
         assert isinstance(outcome, Failure), outcome
-        assert "has none of the hashes of requirements.txt" in outcome.message
+        assert "has none of the hashes in requirements.txt" in outcome.message
     assert "the code of the package runs" not in _log(notebook)
     needs = _needs(tmp_path, f"pinned==1.0 --hash=sha256:{'1' * 64} --hash=sha512:{good}", "good")
     assert await _value(runner, replace(job, requirements=needs), notebook) == "built"

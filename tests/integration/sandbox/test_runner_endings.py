@@ -219,7 +219,7 @@ async def test_a_function_that_closes_the_runners_descriptors_always_ends_the_sa
         assert isinstance(outcome, Failure), outcome
         assert (outcome.code, outcome.message.split(",")[0]) == (
             "exited",
-            "The function closed the descriptors over which the runner hears from its process",
+            "The function closed the descriptors of the connection to the runner",
         )
         assert outcome.measured.wall_s < 5
     assert isinstance(await runner.run(replace(bad, inputs={"do": "fine"}), notebook), Success)

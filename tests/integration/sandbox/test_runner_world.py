@@ -278,11 +278,11 @@ async def test_processes_started_by_the_skill_find_the_kit_and_speak_to_each_oth
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("A=B", "hidden value", "a name that no environment variable can have"),
-        ("A\0B", "hidden value", "a name that no environment variable can have"),
-        ("", "hidden value", "a name that no environment variable can have"),
-        ("A\ud800", "hidden value", "a name that no environment variable can have"),
-        ("A", "hidden value\0", "holds a NUL character"),
+        ("A=B", "hidden value", "a name that is not valid for environment variables"),
+        ("A\0B", "hidden value", "a name that is not valid for environment variables"),
+        ("", "hidden value", "a name that is not valid for environment variables"),
+        ("A\ud800", "hidden value", "a name that is not valid for environment variables"),
+        ("A", "hidden value\0", "contains a NUL character"),
         ("A", "hidden value\ud800", "is not valid Unicode text"),
     ],
     ids=["equals sign", "NUL", "empty", "surrogate", "value with NUL", "value with surrogate"],

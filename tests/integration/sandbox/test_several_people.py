@@ -40,7 +40,7 @@ async def test_the_second_account_makes_half_a_sandbox_refuse_jobs_and_its_end_a
         outcome = await runner.run(assignment, notebook)
         assert isinstance(outcome, Failure)
         assert outcome.code == "sandbox_unavailable"
-        assert "several people have accounts" in outcome.message
+        assert "several users have accounts" in outcome.message
         assert "there are no mounts: install them" in outcome.message
         async with database.transaction() as session:
             await session.execute(text("delete from users where email = 'second@example.org'"))

@@ -248,7 +248,7 @@ async def test_an_import_in_each_job_is_held_to_the_limits_too(
     refused = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
     assert refused
     assert all(
-        outcome.code == "bad_entrypoint" and "processes at once" in outcome.message for outcome in refused
+        outcome.code == "bad_entrypoint" and "concurrent processes" in outcome.message for outcome in refused
     )
 
 

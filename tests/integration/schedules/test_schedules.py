@@ -152,7 +152,7 @@ async def test_what_nobody_was_there_for_is_noted_and_made_up_for_where_it_is_wa
     hook = {"url": "https://example.org/", "events": ["schedule.failed"]}
     made = (await times.project.http.post("/v1/webhooks", json=hook)).json()
     skips = await times.make(name="skips")
-    makes_up = await times.make(name="makes up", missed="run_once", catch_up_s=7200)
+    makes_up = await times.make(name="replaces the missed runs", missed="run_once", catch_up_s=7200)
     back = NINE + 3 * HOUR + timedelta(minutes=10)
     await times.look(back)
     (missed,) = await times.runs(skips)
@@ -160,7 +160,7 @@ async def test_what_nobody_was_there_for_is_noted_and_made_up_for_where_it_is_wa
     assert NINE.isoformat() in missed["reason"]
     (run,) = await times.runs(makes_up)
     assert (run["outcome"], datetime.fromisoformat(run["due_at"])) == ("submitted", NINE + 3 * HOUR)
-    assert run["reason"] == f"It makes up for what was due since {NINE.isoformat()}."
+    assert run["reason"] == f"It replaces the missed runs since {NINE.isoformat()}."
     told = await _told(times, made)
     assert [(one["data"]["name"], one["data"]["outcome"]) for one in told] == [("skips", "missed")]
     assert len(await times.jobs()) == 1

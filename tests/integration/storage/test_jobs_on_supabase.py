@@ -220,7 +220,7 @@ def test_a_job_that_takes_its_drive_away_is_told_so_and_nothing_is_kept(
 ) -> None:
     job = run(client, f"import os; {trick}")
     assert (job["status"], job["error_code"]) == ("failed", "crashed")
-    assert "./drive was gone" in job["error"]
+    assert "The ./drive of the job did not exist" in job["error"]
     assert stored(supabase) == {}
 
 

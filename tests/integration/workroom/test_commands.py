@@ -126,7 +126,7 @@ async def test_of_a_flood_the_end_is_kept_and_the_trace_is_bounded(agent: OpenAg
     told = await it.bash("head -c 8000000 /dev/zero | tr '\\0' x; echo; echo the end")
     assert told.endswith("x\nthe end\n")
     assert len(told) < TAIL_CHARACTERS + 100
-    assert "characters are left out" in told
+    assert "characters are omitted" in told
     assert sum(len(body["text"]) for kind, body in it.notes.events if kind == "log") < 1 << 21
 
 
@@ -199,7 +199,7 @@ async def test_a_command_reaches_nothing_of_the_machine_nor_of_other_agents(
     agent: OpenAgent, runtime: SandboxRuntime, tmp_path: Path
 ) -> None:
     if not runtime.shared.is_mounted:
-        pytest.skip("there are no mounts on this machine")
+        pytest.skip("mounts are not available on this host")
     it, path = await agent(), tmp_path / "database.sock"
     other = await agent(beside=it.kind)
     (other.room.folder / "private").write_text("of another agent", encoding="utf-8")
@@ -287,7 +287,7 @@ async def test_a_sandbox_that_does_not_start_is_told_without_the_machines_paths(
         tmp_path / "home", sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=64, layers=layers
     )
     it = await agent(runtime=runtime)
-    with pytest.raises(ToolError, match="ended before it began"):
+    with pytest.raises(ToolError, match="ended before it started"):
         await it.bash("true")
     assert "/the/machines" not in str(it.notes.events)
     await it.room.close()

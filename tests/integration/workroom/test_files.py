@@ -85,7 +85,7 @@ async def test_pictures_are_shown_by_what_they_are_and_not_by_their_names(
     assert base64.b64decode(block["source"]["data"]) == picture(kind)
     blind = FileRead(vision=False, pdf=False)
     it.tools["file_read"] = blind
-    with pytest.raises(ToolError, match="sees none"):
+    with pytest.raises(ToolError, match="cannot read images"):
         await it.use("file_read", paths=["photo.txt"])
 
 
@@ -96,7 +96,7 @@ async def test_pdfs_are_given_as_they_are_or_as_their_text(agent: OpenAgent) -> 
     assert heading["text"] == "paper.pdf (PDF, 3 pages):"
     assert (block["type"], block["title"]) == ("document", "paper.pdf")
     it.tools["file_read"] = FileRead(vision=True, pdf=False)
-    with pytest.raises(ToolError, match="no text in it"):
+    with pytest.raises(ToolError, match="contains no text"):
         await it.use("file_read", paths=["paper.pdf"])
 
 
@@ -111,14 +111,14 @@ async def test_what_cannot_be_read_is_said_beside_what_can(agent: OpenAgent) -> 
     ("content", "says"),
     [
         (bomb(30_000), "30000 × 30000 pixels"),
-        (bomb(0), "broken picture"),
-        (picture("JPEG")[:20], "broken picture"),
-        (b"RIFF\x00\x00\x00\x00WEBPVP8X", "broken picture"),
-        (pages(101), "101 pages, more than the 100"),
-        (pages(10_000), "more than the 100"),
+        (bomb(0), "damaged image"),
+        (picture("JPEG")[:20], "damaged image"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8X", "damaged image"),
+        (pages(101), "101 pages; the limit is 100"),
+        (pages(10_000), "the limit is 100"),
         (b"%PDF-1.7 nothing of the kind", "cannot be read as a PDF"),
-        (b"\x7fELF\x00\x01", "no text, no picture and no PDF"),
-        (b"x" * (6 << 20), "more than the 5 MB"),
+        (b"\x7fELF\x00\x01", "not text, an image or a PDF"),
+        (b"x" * (6 << 20), "the limit is 5 MB"),
     ],
 )
 async def test_what_no_model_can_take_is_refused_with_the_reason(
@@ -136,7 +136,7 @@ async def test_no_more_is_read_at_once_than_a_request_can_hold(agent: OpenAgent)
         put(it, name, picture("PNG") + b"x" * (4 << 20))
     blocks = (await it.use("file_read", paths=["a", "b", "c"])).content
     assert [block["type"] for block in blocks] == ["text", "image", "text", "image", "text"]
-    assert "read it by itself" in blocks[-1]["text"]
+    assert "Read it in a separate call" in blocks[-1]["text"]
 
 
 async def test_long_texts_are_cut(agent: OpenAgent) -> None:
@@ -227,9 +227,9 @@ async def test_edits_say_what_they_have_changed(agent: OpenAgent, given: dict[st
         ({"old_string": "three", "new_string": "3"}, "2 times"),
         ({"old_string": "one", "new_string": "one"}, "Nothing changes"),
         ({"old_string": "", "new_string": "x"}, "empty"),
-        ({"new_string": "x"}, "one of two ways"),
-        ({"old_string": "one", "start_line": 1, "end_line": 1, "new_string": "x"}, "one of two ways"),
-        ({"start_line": 2, "end_line": 1, "new_string": "x"}, "first not after the last"),
+        ({"new_string": "x"}, "Set either old_string"),
+        ({"old_string": "one", "start_line": 1, "end_line": 1, "new_string": "x"}, "Set either old_string"),
+        ({"start_line": 2, "end_line": 1, "new_string": "x"}, "start_line not after end_line"),
         ({"start_line": 2, "new_string": "x"}, "both"),
         ({"start_line": 4, "end_line": 9, "new_string": "x"}, "has 3 lines"),
     ],
@@ -287,6 +287,6 @@ async def test_a_list_is_replaced_and_what_is_no_item_is_dropped(agent: OpenAgen
         {"content": "read", "status": "completed"},
         {"content": "write", "status": "in_progress"},
     ]
-    assert str(result.content).startswith("2 todos: 0 pending, 1 in_progress, 1 completed. 3 were left out")
+    assert str(result.content).startswith("2 todos: 0 pending, 1 in_progress, 1 completed. 3 were omitted")
     with pytest.raises(ToolError, match="todos"):
         await it.use("todo_write", todos="none")

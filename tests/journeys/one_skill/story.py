@@ -107,7 +107,7 @@ def _in_a_notebook(tale: Tale) -> None:
         check("it runs in the kernel", here == str(FOUND), found=here)
         tale.tell(f"  in the kernel, before anything is stored: {here}")
         job_id = kernel.run(f'run = tally.run(text={TEXT!r}, where="server", show=False)\nprint(run.id)')
-        tale.came("from the cell, as a job of the working copy", _job(tale, job_id))
+        tale.came("from the cell, as a job of the draft", _job(tale, job_id))
         sound = kernel.run("%skill_check tally")
         check("it stands alone", "True" in sound, found=sound)
         tale.tell("  %skill_check: the extracted files run in a fresh kernel, with nothing of this one")

@@ -58,17 +58,20 @@ def test_subskills_belong_to_their_parent() -> None:
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ({}, "The bundle has no skill. Add a folder 'skills/<name>/'"),
-        ({"README.md": b""}, "The bundle has no skill."),
-        (skill("my-pack/skills/a"), "Everything is inside the folder 'my-pack'. Zip what is in it"),
-        ({"skill.yaml": SKILL}, "A skill needs a folder of its own."),
+        ({}, "The bundle has no skills. Add a folder 'skills/<name>/'"),
+        ({"README.md": b""}, "The bundle has no skills."),
+        (
+            skill("my-pack/skills/a"),
+            "Everything is inside the folder 'my-pack'. Create the ZIP from its content",
+        ),
+        ({"skill.yaml": SKILL}, "A skill requires a separate folder."),
         (skill("skills/My Skill"), "Rename the folder to 'my-skill'."),
         (skill("skills/" + "a" * 65), "at most 64 characters"),
         (skill("skills/a/subskills/b"), "The parent 'skills/a' has no skill.yaml."),
         (skill("a") | {"a/subskills/b/x.md": b""}, "needs a skill.yaml"),
         (
             skill("a") | skill("a/subskills/b") | skill("a/subskills/b/subskills/c"),
-            "Subskills have no subskills.",
+            "A subskill cannot have subskills.",
         ),
     ],
 )
@@ -136,9 +139,9 @@ def test_agent_skills_stand_beside_others() -> None:
     ("content", "said"),
     [
         (b"# Hello", "The file has no front matter."),
-        (b"---\nname: pdf\n---\n", "'description' is missing here."),
+        (b"---\nname: pdf\n---\n", "'description' is required."),
         (b"---\nname: [a\n---\n", "This is not valid YAML"),
-        (b"---\n- a\n---\n", "has to be a mapping"),
+        (b"---\n- a\n---\n", "must be a mapping"),
     ],
 )
 def test_what_is_wrong_with_an_agent_skill_is_told(content: bytes, said: str) -> None:
@@ -240,6 +243,6 @@ def late():
     assert "send_email" in said["skills/sum/skill.yaml:4"]
     assert "Remove it" in said["skills/sum/skill.yaml:4"]
     assert (
-        "'web_screenshot' is a tool of Puras that this instance does not have"
+        "'web_screenshot' is a tool of Puras that is not available on this instance"
         in said["skills/sum/skill.yaml:5"]
     )

@@ -123,8 +123,8 @@ def test_defaults_that_hold_themselves_end() -> None:
         (float("nan"), "NaN"),
         (float("inf"), "Infinity"),
         (10**2000, "too large"),
-        (b"x", "A bytes is not JSON"),
-        ({1, 2}, "A set is not JSON"),
+        (b"x", "A bytes is not a JSON value"),
+        ({1, 2}, "A set is not a JSON value"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_on_both_sides(value: Any, said: str) -> None:
@@ -147,22 +147,30 @@ def test_inputs_are_an_object(value: Any) -> None:
 @pytest.mark.parametrize(
     ("schema", "value", "said"),
     [
-        ({"type": "integer"}, 1.5, "This has to be an integer, not 1.5."),
-        ({"type": "integer"}, True, "This has to be an integer, not true."),
-        ({"type": "integer"}, "3", "This has to be an integer, not '3'."),
-        ({"type": ["string", "null"]}, 1, "This has to be text or null, not 1."),
+        ({"type": "integer"}, 1.5, "This must be an integer, not 1.5."),
+        ({"type": "integer"}, True, "This must be an integer, not true."),
+        ({"type": "integer"}, "3", "This must be an integer, not '3'."),
+        ({"type": ["string", "null"]}, 1, "This must be text or null, not 1."),
         ({"enum": ["fit", "fill"]}, "fil", "'fil' is not one of 'fit', 'fill'. Did you mean 'fill'?"),
-        ({"const": 1}, 2, "2 has to be exactly 1."),
-        ({"minimum": 1}, 0, "0 has to be at least 1."),
-        ({"maxLength": 2}, "abc", "This has 3 characters; take at most 2."),
-        ({"minItems": 1}, [], "This has 0 items; take at least 1."),
-        ({"uniqueItems": True}, [1, 1.0], "This has the same item twice. Each may be here once."),
-        ({"type": "color"}, "reddish", "'reddish' is not a colour. Write it as '#1a2b3c' or '#abc'."),
+        ({"const": 1}, 2, "2 must be exactly 1."),
+        ({"minimum": 1}, 0, "0 must be at least 1."),
+        ({"maxLength": 2}, "abc", "This has 3 characters; use at most 2."),
+        ({"minItems": 1}, [], "This has 0 items; use at least 1."),
+        ({"uniqueItems": True}, [1, 1.0], "This has the same item twice. Remove one of them."),
+        ({"type": "color"}, "reddish", "'reddish' is not a color. Write it as '#1a2b3c' or '#abc'."),
         ({"pattern": "^a+$"}, "b", "'b' does not match the pattern '^a+$'."),
         ({"type": "object", "additionalProperties": False}, {"x": 1}, "This name is not declared."),
-        ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, None, "null fits none of the 2 alternatives."),
-        ({"oneOf": [{"type": "integer"}, {"minimum": 1}]}, 3, "3 fits more than one of the alternatives."),
-        ({"type": "string"}, ["x" * 10_000_000], "This has to be text, not a list of 1."),
+        (
+            {"oneOf": [{"type": "integer"}, {"type": "string"}]},
+            None,
+            "null is not valid for any of the 2 alternatives.",
+        ),
+        (
+            {"oneOf": [{"type": "integer"}, {"minimum": 1}]},
+            3,
+            "3 is valid for more than one of the alternatives.",
+        ),
+        ({"type": "string"}, ["x" * 10_000_000], "This must be text, not a list of 1."),
     ],
 )
 def test_what_does_not_fit_is_told_in_a_sentence(schema: Any, value: Any, said: str) -> None:
@@ -264,7 +272,7 @@ def test_an_agent_takes_attachments_that_its_schema_does_not_declare() -> None:
     assert told(function.check(given)).keys() == {"inputs.attachments"}
     wrong = told(agent.check({"topic": 3, "attachments": ["", {"path": "x"}]}))
     assert wrong.keys() == {"inputs.topic", "inputs.attachments[0]", "inputs.attachments[1]"}
-    assert "has to be a list" in told(agent.check({"attachments": "a.png"}))["inputs.attachments"]
+    assert "must be a list" in told(agent.check({"attachments": "a.png"}))["inputs.attachments"]
     own = {**closed, "properties": {"attachments": {"type": "integer"}}}
     assert InputSchema(own, takes_attachments=True).check({"attachments": 3}).problems == []
     assert InputSchema({}, takes_attachments=True).check({"attachments": 3}).problems == []

@@ -19,11 +19,11 @@ READY = QueueState(
 
 
 def test_a_ready_job_is_next_in_line() -> None:
-    assert reason_text(READY) == "next in line for a free worker"
+    assert reason_text(READY) == "for a free worker"
 
 
 def test_a_parked_job_names_the_limit_and_how_much_of_it_is_taken() -> None:
-    assert reason_text(replace(READY, stamp=None)) == "behind the project's limit 5/5"
+    assert reason_text(replace(READY, stamp=None)) == "for the concurrency limit of the project (5/5)"
 
 
 def test_an_empty_wallet_comes_before_the_limit() -> None:
@@ -31,7 +31,7 @@ def test_an_empty_wallet_comes_before_the_limit() -> None:
 
 
 def test_a_job_that_the_wallet_cannot_hold_beside_others_waits_for_money() -> None:
-    waits = "for money: the wallet holds the rest for jobs that run or are next"
+    waits = "for credit: the rest of the wallet is reserved for jobs that run or are ready"
     assert reason_text(replace(READY, stamp=None, can_reserve=False)) == waits
 
 
@@ -39,7 +39,7 @@ def test_a_pause_for_money_is_not_told_as_a_time() -> None:
     soon = datetime.now(UTC) + timedelta(seconds=5)
     assert reason_text(replace(READY, not_before=soon, has_money=False)) == "the wallet is empty"
     priced = replace(READY, not_before=soon, has_money=False, required_micros=250_000)
-    assert reason_text(priced) == "the wallet has less than the $0.25 available that it may cost"
+    assert reason_text(priced) == "the available balance is less than its maximum cost of $0.25"
     later = soon + timedelta(hours=1)
     assert reason_text(replace(READY, not_before=later, has_money=False)).startswith("not before")
 
@@ -54,6 +54,5 @@ def test_a_job_for_later_says_when() -> None:
 
 
 def test_a_suspect_says_that_it_runs_alone() -> None:
-    assert (
-        reason_text(replace(READY, suspect=True)) == "runs alone, since worker processes were lost under it"
-    )
+    waits = "for a worker without other jobs, since worker processes were lost while it ran"
+    assert reason_text(replace(READY, suspect=True)) == waits

@@ -41,7 +41,7 @@ def test_an_operators_models_stand_beside_the_built_in_ones(file: Path) -> None:
     skill = b"entrypoint: SKILL.md\ninput_schema: {}\noutput_schema: {}\nmodel: ollama/qwen3\n"
     read_bundle(pack_files({"a/skill.yaml": skill, "a/SKILL.md": b"x"}))
     catalog.use(None)
-    with pytest.raises(BundleInvalid, match="not in the catalogue"):
+    with pytest.raises(BundleInvalid, match="not in the catalog"):
         read_bundle(pack_files({"a/skill.yaml": skill, "a/SKILL.md": b"x"}))
 
 
@@ -57,13 +57,16 @@ def test_an_operator_may_give_a_built_in_model_another_price(file: Path) -> None
     ("change", "said"),
     [
         (("[endpoints", "endpoints"), "not TOML"),
-        (('"ollama"\nupstream', '"olama"\nupstream'), "no endpoint 'olama'. Did you mean 'ollama'?"),
+        (
+            ('"ollama"\nupstream', '"olama"\nupstream'),
+            "the endpoint 'olama' does not exist. Did you mean 'ollama'?",
+        ),
         (("ollama/qwen3", "qwen3"), "models.qwen3.slug"),
-        (("ollama/qwen3", "claude/qwen3"), "its family 'claude' is reached over the endpoint 'anthropic'"),
+        (("ollama/qwen3", "claude/qwen3"), "its family 'claude' uses the endpoint 'anthropic'"),
         (("http://127.0.0.1:11434/v1/", "127.0.0.1:11434"), "not the URL of a server"),
         (("127.0.0.1:11434", "me:secret@127.0.0.1"), "contains more than a base URL"),
         (("context_tokens", "contxt_tokens"), "contxt_tokens"),
-        (('upstream_id = "qwen3:30b"', ""), "'endpoint' and 'upstream_id' come together"),
+        (('upstream_id = "qwen3:30b"', ""), "'endpoint' and 'upstream_id' must be set together"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -84,7 +87,7 @@ def test_a_file_that_is_not_there_is_said(file: Path) -> None:
     ("slug", "said"),
     [
         ("claude/sonet-4-6", "Did you mean 'claude/sonnet-4-6'?"),
-        ("anthropic:claude-sonnet", "names a provider"),
+        ("anthropic:claude-sonnet", "contains a provider"),
         ("GPT", "not family/variant"),
         ("zzz/zzz", "Known are claude/opus-5-5"),
     ],

@@ -66,7 +66,7 @@ def test_a_process_claims_once_it_says_so_and_is_frozen_once_it_is_silent(
 ) -> None:
     health = Health([signs], is_draining=lambda: False)
     assert health.live() == {"status": "ok"}
-    assert health.ready() == {"status": "not_ready", "reason": "worker process 0: it starts"}
+    assert health.ready() == {"status": "not_ready", "reason": "worker process 0: it is starting"}
     process.send("its host is short of disk: 1 MiB free")
     eventually(lambda: "short of disk: 1 MiB free" in health.ready().get("reason", ""))
     process.send("")
@@ -75,7 +75,7 @@ def test_a_process_claims_once_it_says_so_and_is_frozen_once_it_is_silent(
     assert health.live() == {"status": "ok"}
     clock.now_s += 1
     assert health.live()["status"] == "not_live"
-    assert f"worker process 0 (pid {PID}) has shown no sign of life since 20" in health.live()["reason"]
+    assert f"worker process 0 (pid {PID}) has sent no liveness signal since 20" in health.live()["reason"]
     assert health.ready()["status"] == "not_ready"
     process.send("")
     eventually(lambda: health.live() == health.ready() == {"status": "ok"})

@@ -76,7 +76,7 @@ def test_a_machine_without_version_2_says_so(tmp_path: Path) -> None:
 
 def test_a_group_outside_of_what_is_mounted_says_so(tmp_path: Path) -> None:
     root = _group(tmp_path, "inner")
-    with pytest.raises(NotDelegated, match="lies outside"):
+    with pytest.raises(NotDelegated, match="is outside"):
         claim(_process(tmp_path, "/elsewhere", mounted_at=root, root="/inner"))
 
 

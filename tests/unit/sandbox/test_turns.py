@@ -60,6 +60,6 @@ async def test_a_project_waits_for_a_bounded_number() -> None:
     turns = SlotQueue(1)
     for _ in range(MAX_WAITING + 1):
         joined(turns, A)
-    with pytest.raises(EnvironmentFailed, match=f"{MAX_WAITING} other installations"):
+    with pytest.raises(EnvironmentFailed, match=f"{MAX_WAITING} other pending installations"):
         joined(turns, A)
     joined(turns, B)

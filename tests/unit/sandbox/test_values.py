@@ -70,7 +70,7 @@ def test_json_data_passes_unchanged(value: Any) -> None:
         ({True: 1}, "key True of type bool"),
         ({"ok": {None: 1}}, "result.ok has the key None"),
         ({"\ud800": 1}, "a key of result"),
-        (["\0"], "result[0] holds a NUL"),
+        (["\0"], "result[0] contains a NUL"),
         (-float("inf"), "result is -inf"),
     ],
 )
