@@ -38,7 +38,9 @@ async def persist(attempt: Attempt, end: AttemptEnd, *, give_up_s: float = GIVE_
                 await _store(attempt, each, its_events, give_up_s)
             except DBAPIError as error:  # a retry would also be rejected; a deadlock counts as unavailable
                 attempt.log.exception(
-                    "database rejected the end of an attempt", end=outcome_of(each), error=error_summary(error)
+                    "database rejected the end of an attempt",
+                    end=outcome_of(each),
+                    error=error_summary(error),
                 )
             else:
                 return

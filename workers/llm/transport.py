@@ -30,7 +30,9 @@ class ProjectTransport(httpx2.AsyncBaseTransport):
         self, base_url: str, *, allowed_hosts: Collection[str] = (), connector: Connector | None = None
     ) -> None:
         limits = Limits(max_response_bytes=_MAX_RESPONSE_BYTES, keep_alive_origin=httpx2.URL(base_url))
-        servers = PublicDestinations(allowed_hosts, ports=None, connector=connector)  # they may use other ports
+        servers = PublicDestinations(
+            allowed_hosts, ports=None, connector=connector
+        )  # they may use other ports
         self._guarded = GuardedTransport(servers, limits)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -96,7 +96,9 @@ async def prepare(database: Database) -> bool:
             for statement in _CREATE:
                 await session.execute(statement)
     except DBAPIError as error:
-        log.warning("memory is searched only by words: pgvector cannot be prepared", reason=error_summary(error))
+        log.warning(
+            "memory is searched only by words: pgvector cannot be prepared", reason=error_summary(error)
+        )
         return False
     forget_readiness(database)
     return True

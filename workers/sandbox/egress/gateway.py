@@ -121,7 +121,9 @@ class Gateway:
         except asyncio.LimitOverrunError:
             raise Malformed(f"the head of the request is longer than {MAX_HEAD_BYTES} bytes") from None
         except TimeoutError:
-            raise EgressFailed(408, f"the head of the request did not arrive within {self._head_s:g} s") from None
+            raise EgressFailed(
+                408, f"the head of the request did not arrive within {self._head_s:g} s"
+            ) from None
 
     async def _connect(self, client: Streams, request: Request) -> None:
         self._connector.screen(request.target)
