@@ -5,7 +5,7 @@
     .ci/audit.py --release --without-vulnerability-data
 
 The first three checks need no network. `uv audit` and `bun audit` ask their services about the locked versions of all
-Python and JavaScript packages; where a service cannot be reached, the output says so. `.ci/audit.toml` lists allowed
+Python and JavaScript packages; the output reports a service that cannot be reached. `.ci/audit.toml` lists allowed
 licenses and the exceptions. The exit code is 1 when a check fails.
 """
 
@@ -69,7 +69,7 @@ class VulnerabilityException(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What `.ci/audit.toml` says."""
+    """The content of `.ci/audit.toml`."""
 
     allowed_licenses: frozenset[str]
     license_exceptions: Mapping[str, str]
@@ -78,7 +78,7 @@ class Rules(NamedTuple):
 
 
 class Unreachable(Exception):
-    """A service did not return data; the text says why."""
+    """A service did not return data; the text contains the reason."""
 
 
 def read_rules(root: Path) -> Rules:
@@ -239,7 +239,7 @@ def _json_of(command: Sequence[str], folder: Path, settings: Mapping[str, str]) 
     """Run a command and return the JSON object that it prints.
 
     Raises:
-        Unreachable: it printed none; its last line of errors is the reason.
+        Unreachable: the command printed no JSON object; the reason is its last line of errors.
     """
     try:
         done = subprocess.run(
@@ -320,9 +320,9 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
         "Python": lambda: python_findings(root, uv),
         "JavaScript": lambda: javascript_findings(root, bun),
     }
-    for language, ask in services.items():
+    for language, query in services.items():
         try:
-            problems = vulnerability_problems(ask(), rules.vulnerability_exceptions, today)
+            problems = vulnerability_problems(query(), rules.vulnerability_exceptions, today)
         except Unreachable as error:
             sys.stdout.write(f"NOT CHECKED: vulnerabilities of {language} packages: {error}\n")
             has_failed |= is_strict

@@ -1,7 +1,7 @@
 """Pin the images of Dockerfile and compose.yaml by digest, or report those that are not pinned.
 
-    .ci/images.py           name the images without a digest; exit code 1 when there are any (`make release-check`)
-    .ci/images.py --pin     ask the registry for each digest, with docker, and write it (`make pin-images`)
+    .ci/images.py           list the images without a digest; exit code 1 if there are any (`make release-check`)
+    .ci/images.py --pin     request each digest from the registry, with docker, and write it (`make pin-images`)
 
 A tag can be moved to another image by anyone who can write to its registry; a digest cannot.
 """
@@ -25,7 +25,7 @@ _COPIED: Final = re.compile(r"^COPY\s+--from=(?P<image>\S+)", re.IGNORECASE)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _OURS: Final = "puras-studio:"
 """Built from the Dockerfile; not in a registry."""
-_ASK_S: Final = 60
+_TIMEOUT_S: Final = 60
 
 
 class Image(NamedTuple):
@@ -84,13 +84,13 @@ def _digest_of(name: str) -> str:
     """Return the current digest in the registry of the index of all platforms."""
     command = ["docker", "buildx", "imagetools", "inspect", name, "--format", "{{.Manifest.Digest}}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PinError(f"docker could not be asked for the digest of {name}: {error}.") from error
+        raise PinError(f"docker could not read the digest of {name}: {error}.") from error
     digest = done.stdout.strip()
     if done.returncode or not _DIGEST.fullmatch(digest):
-        said = " ".join((done.stderr or done.stdout).split())[:300]
-        raise PinError(f"docker returned no digest of {name}: {said or 'nothing'}.")
+        output = " ".join((done.stderr or done.stdout).split())[:300]
+        raise PinError(f"docker returned no digest of {name}: {output or 'no output'}.")
     return digest
 
 
@@ -106,8 +106,8 @@ def main(arguments: Sequence[str], root: Path = ROOT) -> int:
     unpinned = [image for image in images(root) if not image.is_pinned]
     for image in unpinned:
         sys.stderr.write(
-            f"{image.file}:{image.line}: {image.name} has no digest. Run `make pin-images` where docker reaches "
-            "the registry.\n"
+            f"{image.file}:{image.line}: {image.name} has no digest. Run `make pin-images` on a host where docker "
+            "can connect to the registry.\n"
         )
     return 1 if unpinned else 0
 

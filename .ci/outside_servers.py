@@ -8,7 +8,7 @@ import sys
 import psycopg
 import redis
 
-PATIENCE_S = 3
+TIMEOUT_S = 3
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
         sys.stdout.write(f"DATABASE_URL={database_url} REDIS_URL={redis_url}\n")
         return 0
     missing = [name for name, url in (("PostgreSQL", database_url), ("Redis", redis_url)) if not url]
-    sys.stderr.write(f"No {' and no '.join(missing)} of this machine lets us in on its usual port.\n")
+    sys.stderr.write(f"No connection to {' or '.join(missing)} on the default port of this host.\n")
     return 1
 
 
@@ -26,7 +26,7 @@ def _database_url() -> str | None:
     for role in dict.fromkeys(("postgres", getpass.getuser())):
         url = f"postgresql://{role}@127.0.0.1:5432/postgres"
         try:
-            with psycopg.connect(url, connect_timeout=PATIENCE_S) as connection:
+            with psycopg.connect(url, connect_timeout=TIMEOUT_S) as connection:
                 row = connection.execute(
                     "select rolcreatedb or rolsuper from pg_roles where rolname = user"
                 ).fetchone()
@@ -40,9 +40,7 @@ def _database_url() -> str | None:
 def _redis_url() -> str | None:
     url = "redis://127.0.0.1:6379/0"
     try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=PATIENCE_S, socket_timeout=PATIENCE_S
-        ) as client:
+        with redis.Redis.from_url(url, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S) as client:
             client.ping()
     except redis.RedisError:
         return None

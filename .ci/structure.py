@@ -42,21 +42,21 @@ LARGE_FILE_LINES: Final = 500
 LAYERS: Final[tuple[tuple[str, str], ...]] = (
     (
         "application",
-        # `startup` opens everything and `tables` and `housekeeping` list every noun, so only processes may import
+        # `startup` opens everything, and `tables` and `housekeeping` list all subjects, so only processes may import
         # them.
         "administration api app docs_site generators housekeeping migrations openapi operations sign_in startup tables",
     ),
     ("integrations", "authoring evals integrations publishing usage"),
     ("execution", "execution"),
-    # What a job of a listing runs and costs: jobs are submitted and finished with it.
+    # The code and the price of a job of a listing, which the submission and the finish of a job need.
     ("marketplace", "marketplace"),
     ("money", "money"),
     ("skills, data", "data skills"),
     ("identity", "identity"),
-    # What every request and every process has at hand; it knows how to store files, but no business noun.
+    # The context of every request and process; it can store files, but knows no business subject.
     ("context", "context"),
     ("storage", "storage"),
-    # `embedded` starts servers and knows nothing of what they store.
+    # `embedded` starts servers, without knowledge of the data in them.
     ("settings", "config embedded"),
     ("core", "core"),
 )
@@ -89,10 +89,10 @@ class Folder(NamedTuple):
 
 
 class Report(NamedTuple):
-    """Everything that is measured."""
+    """All measurements."""
 
     cycles: dict[str, list[list[str]]]
-    """Of each import package, and of each package within them that has any."""
+    """The cycles of each import package, and of each package within them that has cycles."""
     folder_imports: int
     same_layer: int
     upward: list[Pair]
@@ -117,8 +117,8 @@ class Limits(NamedTuple):
 def imports_of(packages: Iterable[str], root: Path = ROOT) -> list[Pair]:
     """Return each import between modules of the packages, as importer and imported module.
 
-    Imports under `if TYPE_CHECKING` count: a reader has to know the other module all the same, and import-linter counts
-    them too. They are four of about 4,600.
+    Imports under `if TYPE_CHECKING` count, since a reader must know the other module as well, and import-linter also
+    counts them. They are four of about 4,600.
     """
     sys.path.insert(0, str(root))
     try:
@@ -200,7 +200,7 @@ def upward_imports(imports: Iterable[Pair], rank: Mapping[str, int]) -> list[Pai
 
 
 class _File(NamedTuple):
-    """What is measured of one file."""
+    """The measurements of one file."""
 
     lines: int
     functions: list[int]
@@ -218,7 +218,7 @@ def _measured(path: Path) -> _File:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt]:
-    """Yield all statements; expressions, where no function begins, are passed over."""
+    """Yield all statements, without expressions, which contain no function definitions."""
     for field in ("body", "orelse", "finalbody", "handlers", "cases"):
         inner = getattr(node, field, ())
         for child in inner if isinstance(inner, list) else ():
@@ -253,7 +253,7 @@ def sources(folder: Path, suffix: str = ".py") -> list[Path]:
 
 
 def measure(root: Path = ROOT) -> Report:
-    """Measure everything."""
+    """Measure the structure of all packages."""
     imports = imports_of(PACKAGES, root)
     backend = between_entries(imports, "backend")
     rank = ranks()
@@ -279,7 +279,7 @@ def measure(root: Path = ROOT) -> Report:
 
 
 def _row(path: Path) -> str:
-    """Return the row of a file in the table: its folder, or one for all files beside the folders."""
+    """Return the row of a file in the table: its folder, or one row for all files outside of folders."""
     return path.parts[0] if len(path.parts) > 1 else "*.py"
 
 
@@ -390,7 +390,7 @@ def backend_entries(root: Path = ROOT) -> list[str]:
 
 
 def write_allowed(root: Path = ROOT) -> list[str]:
-    """Record today's state; returns a line for each violation that was added or removed.
+    """Record today's state, and return a line for each violation that was added or removed.
 
     Raises:
         LookupError: pyproject.toml does not contain the generated part.

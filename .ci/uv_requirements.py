@@ -1,6 +1,6 @@
 """Print the requirements file of the bootstrap: the uv of uv.lock, with the hashes of its wheels.
 
-`make uv-pin` writes it. No source distribution is listed: building one would run code of its own.
+`make uv-pin` writes it. No source distribution is listed, since building one runs its code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 
 LOCK: Final = Path(__file__).resolve().parents[1] / "uv.lock"
 HEAD: Final = """\
-# The uv that makes the environment, in the bootstrap and in the image; `make uv-pin` writes this file from uv.lock.
+# The uv that creates the environment, in the bootstrap and in the image; `make uv-pin` writes this file from uv.lock.
 """
 
 

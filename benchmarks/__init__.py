@@ -1,1 +1,1 @@
-"""The numbers that the project promises, each measured beside its peer."""
+"""The performance numbers of the project, most of them measured together with a comparable product or baseline."""

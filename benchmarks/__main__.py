@@ -1,4 +1,7 @@
-"""`python -m benchmarks [n01 N7 …]`: measure, print the table, and write it to `benchmarks/RESULTS.md` when all ran."""
+"""Measure the performance numbers and print a table: `python -m benchmarks [n01 N7 …]`.
+
+Without arguments, all numbers are measured and the table is written to `benchmarks/RESULTS.md`.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ from benchmarks import (
     n11_first_delta,
     n12_event_to_page,
     n13_clicks,
-    n14_finish_beside_later,
+    n14_finish_with_scheduled_jobs,
 )
-from benchmarks.numbers import say, table
+from benchmarks.numbers import report_progress, table
 
 ALL = {
     "N1": n01_noop_job.measure,
@@ -37,7 +40,7 @@ ALL = {
     "N11": n11_first_delta.measure,
     "N12": n12_event_to_page.measure,
     "N13": n13_clicks.measure,
-    "N14": n14_finish_beside_later.measure,
+    "N14": n14_finish_with_scheduled_jobs.measure,
 }
 
 
@@ -46,7 +49,7 @@ def main(names: list[str]) -> int:
     chosen = [_number(name) for name in names] or list(ALL)
     rows = []
     for name in chosen:
-        say(f"measuring {name} …")
+        report_progress(f"measuring {name} …")
         rows.append(ALL[name]())
     text = table(rows)
     print(text)
@@ -56,7 +59,7 @@ def main(names: list[str]) -> int:
 
 
 def _number(name: str) -> str:
-    """`n01`, `N1` and `1` are the same number."""
+    """Return the name of a number: `n01`, `N1` and `1` are the same."""
     digits = name.lower().removeprefix("n").lstrip("0")
     if f"N{digits}" not in ALL:
         raise SystemExit(f"There is no number {name!r}. There are: {', '.join(ALL)}.")

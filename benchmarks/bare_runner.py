@@ -1,4 +1,4 @@
-"""The real runner without an instance around it: for what measures it, and for what attacks it or dies under it."""
+"""The real runner without an instance, for measurements, attacks and tests that kill it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from workers.sandbox.host.runtime import SandboxRuntime
 from workers.types import Assignment, Entrypoint, RunLimits
 
 
-class Silent:
-    """A recorder of which nobody reads anything."""
+class DiscardingRecorder:
+    """A recorder that discards all events."""
 
     def record(self, event: JobEvent) -> None:
-        """Forget it."""
+        """Discard the event."""
 
 
 def open_runner(home: Path) -> DeterministicRunner:
-    """A runner with every layer that this machine has."""
+    """Return a runner with every sandbox layer that the host supports."""
     return DeterministicRunner(
         SandboxRuntime(home, sandbox="auto", api_base="http://127.0.0.1:9", idle_s=60, pool_mb=512)
     )
 
 
 def assignment_of(
-    folder: Path, skill: str, *, drive: Path, uid: int | None, limits: RunLimits, **over: Any
+    folder: Path, skill: str, *, drive: Path, uid: int | None, limits: RunLimits, **changes: Any
 ) -> Assignment:
-    """A job of `run(inputs)` in the bundle of the folder."""
-    given: dict[str, Any] = {
+    """Return an assignment for `run(inputs)` of a skill in the bundle of the folder."""
+    defaults: dict[str, Any] = {
         "job_id": uuid4(),
         "attempt": 1,
         "project_id": uuid4(),
@@ -49,4 +49,4 @@ def assignment_of(
         "token": "",
         "network": "none",
     }
-    return Assignment(**{**given, **over})
+    return Assignment(**{**defaults, **changes})

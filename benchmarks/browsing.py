@@ -1,4 +1,4 @@
-"""A person in a Chromium, signed in to an instance that is measured."""
+"""A user who is signed in to the measured instance, in Chromium."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from benchmarks import commands
 from benchmarks.instance import Running, environment
 
-EMAIL, PASSWORD = "measures@example.org", "a long and private sentence"
+EMAIL, PASSWORD = "measures@example.org", "a long and private password"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WATCH = """
 window.late = [];
@@ -27,13 +27,13 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { childList: true, subtree: true });
 """
-"""Notes in a page, as `window.late`, how many milliseconds old each row with a stamp is when it is there."""
+"""A script that records in `window.late` the delay in milliseconds of each row with a timestamp."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
-    """The person's project, and what the browser needs to be theirs."""
+class UserSession:
+    """A signed-in user and the project of this user."""
 
     url: str
     slug: str
@@ -42,43 +42,43 @@ class Seat:
 
     @property
     def project_url(self) -> str:
-        """Of the project's first page."""
+        """Return the URL of the first page of the project."""
         return f"{self.url}/p/{self.slug}"
 
     def context(self, browser: Browser) -> BrowserContext:
-        """A browser window of its own, with an empty cache, in which the person is signed in."""
+        """Return a new browser context with an empty cache, in which the user is signed in."""
         made = browser.new_context(viewport={"width": 1440, "height": 900})
         made.add_cookies([{"name": n, "value": v, "url": self.url} for n, v in self.cookies.items()])
         return made
 
 
-def seat(running: Running) -> Seat:
-    """Make a person and a project of theirs, and sign in."""
-    _operate(running, "user", "create", EMAIL, "--operator", "--password-stdin", typed=f"{PASSWORD}\n")
+def sign_in(running: Running) -> UserSession:
+    """Create a user and a project, and sign in."""
+    _operate(running, "user", "create", EMAIL, "--operator", "--password-stdin", stdin=f"{PASSWORD}\n")
     made = json.loads(_operate(running, "project", "create", "Measured", "--credit-usd", "100", "--json"))
     url = f"http://127.0.0.1:{running.port}"
     with httpx.Client(base_url=url, timeout=30) as client:
         form = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)
         if form is None:
             raise RuntimeError("the sign-in form has no token")
-        typed = {"csrf": form[1], "next": "/", "email": EMAIL, "password": PASSWORD}
-        if client.post("/sign-in", data=typed).status_code != 303:
-            raise RuntimeError("nobody could sign in")
+        fields = {"csrf": form[1], "next": "/", "email": EMAIL, "password": PASSWORD}
+        if client.post("/sign-in", data=fields).status_code != 303:
+            raise RuntimeError("the sign-in failed")
         cookies = {one.name: one.value or "" for one in client.cookies.jar}
-    return Seat(url, made["slug"], made["api_key"], cookies)
+    return UserSession(url, made["slug"], made["api_key"], cookies)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium: the machine's own, else Playwright's."""
+    """Start a headless Chromium: the installed one, otherwise that of Playwright."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser
         browser.close()
 
 
-def _operate(running: Running, *arguments: str, typed: str = "") -> str:
-    done = commands.run(arguments, environment(running.home, running.port), given=typed)
+def _operate(running: Running, *arguments: str, stdin: str = "") -> str:
+    done = commands.run(arguments, environment(running.home, running.port), given=stdin)
     if done.returncode != 0:
         raise RuntimeError(f"puras-studio {' '.join(arguments)}:\n{done.stderr}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""An app's view of an instance: HTTP with a key, over one connection that is kept."""
+"""An HTTP client of an instance, with an API key and one keep-alive connection."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from typing import Any
 
 from backend.skills.archives.pack import pack_files
 
-PATIENCE_S = 90.0  # longer than the longest answer that waits for a job
+TIMEOUT_S = 90.0  # longer than the longest response that waits for a job
 
 MAX_IDLE_S = 3.0
-"""A server closes a connection that was idle for five seconds, maybe while we use it again."""
+"""A server closes a connection that was idle for five seconds, possibly while a new request is sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the API answered."""
+class Response:
+    """A response of the API."""
 
     status: int
     headers: Mapping[str, str]
     """Names in lower case."""
     body: Any
-    """Parsed when it is JSON, else its text."""
+    """The parsed value of JSON, otherwise the text."""
 
 
-class Refused(RuntimeError):
-    """The API answered with an error."""
+class RequestFailed(RuntimeError):
+    """The API returned an error."""
 
-    def __init__(self, what: str, answer: Answer) -> None:
-        super().__init__(f"{what}: {answer.status} {str(answer.body)[:500]}")
-        self.answer = answer
-        self.status = answer.status
+    def __init__(self, request: str, response: Response) -> None:
+        super().__init__(f"{request}: {response.status} {str(response.body)[:500]}")
+        self.response = response
+        self.status = response.status
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class Client:
     port: int
     api_key: str
     host: str = "127.0.0.1"
-    timeout_s: float = PATIENCE_S
+    timeout_s: float = TIMEOUT_S
     _connection: http.client.HTTPConnection = field(init=False)
     _used_at: float = field(init=False, default=0.0)
 
@@ -67,34 +67,34 @@ class Client:
         self._connection.close()
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The parsed body of a good answer.
+        """Send a request, and return the parsed body of the response.
 
         Raises:
-            Refused: the answer is an error.
+            RequestFailed: the response is an error.
         """
-        answer = self.ask(method, path, body, **headers)
-        if answer.status >= 400:
-            raise Refused(f"{method} {path}", answer)
-        return answer.body
+        response = self.request(method, path, body, **headers)
+        if response.status >= 400:
+            raise RequestFailed(f"{method} {path}", response)
+        return response.body
 
-    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """The answer, whatever its status; `body` is sent as JSON unless it is bytes."""
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> Response:
+        """Send a request, and return the response with any status; `body` is sent as JSON unless it is bytes."""
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
         kind = {} if isinstance(body, bytes) else {"Content-Type": "application/json"}
         own = {"Authorization": f"Bearer {self.api_key}", **kind, **headers}
         try:
             self._connect()
             self._connection.request(method, path, data, own)
-            answer = self._connection.getresponse()
-            text = answer.read()
+            response = self._connection.getresponse()
+            text = response.read()
             self._used_at = time.monotonic()
         except (OSError, http.client.HTTPException):
-            self.close()  # the next call begins on a connection of its own
+            self.close()  # the next request opens a new connection
             raise
-        is_json = answer.headers.get_content_type() == "application/json"
-        return Answer(
-            answer.status,
-            {name.lower(): value for name, value in answer.headers.items()},
+        is_json = response.headers.get_content_type() == "application/json"
+        return Response(
+            response.status,
+            {name.lower(): value for name, value in response.headers.items()},
             json.loads(text) if is_json and text else text.decode(errors="replace"),
         )
 
@@ -108,7 +108,7 @@ class Client:
         return self.call("POST", "/v1/jobs?wait=true&timeout=55", {"skill": skill, "inputs": inputs})
 
     def submit(self, skill: str, **inputs: Any) -> str:
-        """Submit a job; gives its id."""
+        """Submit a job, and return its ID."""
         job_id: str = self.call("POST", "/v1/jobs", {"skill": skill, "inputs": inputs})["id"]
         return job_id
 
@@ -117,12 +117,12 @@ class Client:
             self._connection.close()
         if self._connection.sock is None:
             self._connection.connect()
-            # Small requests go out at once; a client library does the same.
+            # Send small requests immediately, as client libraries do.
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def form(zipped: bytes) -> tuple[bytes, str]:
-    """A multipart body with the bundle, and its content type."""
+    """Return a multipart body with the bundle, and its content type."""
     boundary = uuid.uuid4().hex
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="bundle"; filename="bundle.zip"\r\n'

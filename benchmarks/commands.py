@@ -1,7 +1,7 @@
-"""Runs the operator's commands in processes that are forked from one that has imported what all of them need.
+"""Run operator commands in processes that are forked from a process that has imported their modules.
 
-A command imports for two seconds of CPU and works for a few milliseconds, and tests run hundreds of commands. What
-starts for itself, such as `up`, starts as its operator starts it.
+The imports of a command take two seconds of CPU time, its work a few milliseconds, and tests run hundreds of commands.
+Long-running commands such as `up` are started directly, as an operator does.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ def run(
     given: str = "",
     timeout_s: float = TIMEOUT_S,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `puras-studio` with these arguments, in a process of its own.
+    """Run `puras-studio` with these arguments, in a separate process.
 
     Args:
-        arguments: What follows the name of the program.
+        arguments: The arguments after the name of the program.
         env: All variables of its environment.
         given: Its standard input.
-        timeout_s: After how long it is killed, and the call fails.
+        timeout_s: The time after which the command is killed and the call fails.
 
     Returns:
         Its exit code, standard output and standard error.
 
     Raises:
-        subprocess.TimeoutExpired: it took longer.
+        subprocess.TimeoutExpired: the command exceeds the timeout.
     """
     global _server
     with _STARTING:
@@ -54,7 +54,7 @@ def run(
 
 
 class _Server:
-    """The process that is forked; one command at a time."""
+    """The process that is forked for each command; it runs one command at a time."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -75,19 +75,19 @@ class _Server:
             stdin, stdout = self.process.stdin, self.process.stdout
             assert stdin is not None
             assert stdout is not None
-            killer = threading.Timer(timeout_s, self.end)
-            killer.start()
+            timer = threading.Timer(timeout_s, self.end)
+            timer.start()
             try:
                 stdin.write(requested + "\n")
                 stdin.flush()
-                answer = stdout.readline()
+                response = stdout.readline()
             finally:
-                killer.cancel()
-        if not answer:
+                timer.cancel()
+        if not response:
             raise subprocess.TimeoutExpired(["puras-studio", *arguments], timeout_s)
-        said: dict[str, Any] = json.loads(answer)
+        result: dict[str, Any] = json.loads(response)
         return subprocess.CompletedProcess(
-            ["puras-studio", *arguments], said["code"], said["out"], said["err"]
+            ["puras-studio", *arguments], result["code"], result["out"], result["err"]
         )
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ def _serve() -> None:
     for part in commands.COMMANDS_BY_MODULE:
         if part not in commands.MODULES_WITHOUT_TABLES:
             bootstrap.load(f"backend.operations.{part}")
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for line in sys.stdin:
         requested = json.loads(line)
         with tempfile.TemporaryFile("w+") as given, _captured() as out, _captured() as err:
@@ -122,16 +122,18 @@ def _serve() -> None:
             if pid == 0:
                 for number, file in enumerate((given, out, err)):
                     os.dup2(file.fileno(), number)
-                sys.stdin = os.fdopen(os.dup(0), encoding="utf-8")  # the other one has read ahead
+                # The stdin of the parent has a read buffer.
+                sys.stdin = os.fdopen(os.dup(0), encoding="utf-8")
                 os.environ.clear()
                 os.environ.update(requested["env"])
-                sys.modules["__main__"].__package__ = None  # else help names this module as the program
+                # Otherwise the help shows this module as the program.
+                sys.modules["__main__"].__package__ = None
                 sys.argv = ["puras-studio", *requested["arguments"]]
                 sys.exit(bootstrap.run_main("backend.operations.commands"))
             code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-            said = {"code": code, "out": _read(out), "err": _read(err)}
-        answers.write(json.dumps(said) + "\n")
-        answers.flush()
+            result = {"code": code, "out": _read(out), "err": _read(err)}
+        results.write(json.dumps(result) + "\n")
+        results.flush()
 
 
 def _captured() -> IO[str]:

@@ -1,8 +1,8 @@
-"""Compares two checkouts on one machine: `python -m benchmarks.compare BASE [--pairs 300] [--bursts 12]`.
+"""Compare two checkouts on one host: `python -m benchmarks.compare BASE [--pairs 300] [--bursts 12]`.
 
-Both instances run at the same time and take turns, so that both see the same machine: one job of each in turn for the
-latency, a burst of jobs of each in turn for the CPU time per job. `BASE` is a checkout of another commit, with its
-environment and its pages built. Only what does not change between releases is used of it: `puras-studio` and REST.
+Both instances run at the same time and are measured alternately, so that the conditions are equal: single jobs for the
+latency, bursts of jobs for the CPU time per job. `BASE` is a checkout of another commit with a built environment and
+built pages. Only its stable interfaces are used: `puras-studio` and REST.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final
 from benchmarks import cpu
 from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL, Running, instance
-from benchmarks.numbers import milliseconds, say
+from benchmarks.numbers import milliseconds, report_progress
 
 WARM_UP_JOBS: Final = 50
 BURST_JOBS: Final = 250
@@ -73,7 +73,9 @@ def _compare_cpu(running: Sequence[Running], clients: Sequence[Client], bursts: 
             rate, cpu_ms = _burst(running[which], clients[which])
             rates[which].append(rate)
             spent[which].append(cpu_ms)
-            say(f"burst {burst + 1} of {bursts}, {'this' if which else 'base'}: {rate:.0f} jobs/s")
+            report_progress(
+                f"burst {burst + 1} of {bursts}, {'this' if which else 'base'}: {rate:.0f} jobs/s"
+            )
     base, own = (statistics.median(each) for each in rates)
     ratio = statistics.median(of_own / of_base for of_base, of_own in zip(*rates, strict=True))
     print(f"jobs per second: base {base:.0f}, this {own:.0f}; {ratio:.3f} × of base")
@@ -104,7 +106,7 @@ def _burst(running: Running, client: Client) -> tuple[float, Counter[str]]:
             raise RuntimeError(f"the burst has not ended after {BURST_TIMEOUT_S} s")
         time.sleep(0.02)
     rate = BURST_JOBS / (time.monotonic() - started)
-    time.sleep(IDLE_S)  # what follows a job belongs to it
+    time.sleep(IDLE_S)  # include the work after the end of a job
     after = cpu.by_stage(running.process.pid, running.home)
     after.subtract(before)
     return rate, Counter({name: seconds * 1000 / BURST_JOBS for name, seconds in after.items()})

@@ -1,4 +1,4 @@
-"""CPU time of an instance's processes by what they do, the ended ones of the sandbox included."""
+"""CPU time of the processes of an instance by stage, including ended processes of the sandbox."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Process(NamedTuple):
 
 
 def by_stage(root: int, home: Path) -> Counter[str]:
-    """Seconds used so far by the processes below `root` and by the servers of the home."""
+    """Return the CPU seconds, by stage, of the descendants of `root` and the servers of the home."""
     processes = _processes()
     stages: Counter[str] = Counter()
     for pid, process in processes.items():
@@ -34,7 +34,7 @@ def by_stage(root: int, home: Path) -> Counter[str]:
             continue
         stage = next((name for word, name in _STAGES if word in process.command), "other")
         stages[stage] += process.own_s
-        if stage == "sandbox":  # what its children used counts when they have been collected
+        if stage == "sandbox":  # includes the CPU time of children that were reaped
             stages[stage] += process.ended_children_s
     return stages
 
@@ -55,7 +55,7 @@ def _processes() -> dict[int, _Process]:
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             except OSError:
-                continue  # it has ended meanwhile
+                continue  # the process has ended
             own, ended = (sum(map(int, fields[at : at + 2])) / _TICKS for at in (11, 13))
             found[int(folder.name)] = _Process(int(fields[1]), command, own, ended)
     return found

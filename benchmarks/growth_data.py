@@ -18,22 +18,22 @@ from backend.config import Settings
 from backend.migrations import run as migrations
 
 READY: Final = 2_000
-"""In every size the same, and more than the measurement claims."""
+"""The number of ready jobs: equal for all sizes, and more than the measurement claims."""
 
 
 class Size(NamedTuple):
-    """How much there is."""
+    """The numbers of rows."""
 
     projects: int
-    parked: int
+    pending: int
     finished: int
     later: int = 0
-    """Jobs that are due in the next days, and go before all others then."""
+    """Jobs that are due in the next days, with a higher priority than all others."""
 
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """Run an embedded PostgreSQL in a temporary home; gives its URL."""
+    """Run an embedded PostgreSQL in a temporary home, and yield its URL."""
     with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         settings = Settings(home=Path(folder) / "home")
@@ -45,7 +45,7 @@ def running_server() -> Iterator[str]:
 
 
 def create(server_url: str, name: str) -> str:
-    """Create an empty database with all tables; returns its URL."""
+    """Create an empty database with all tables, and return its URL."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     url = urlsplit(server_url)._replace(path=f"/{name}").geturl()
@@ -54,7 +54,7 @@ def create(server_url: str, name: str) -> str:
 
 
 def fill(database_url: str, size: Size) -> list[UUID]:
-    """Fill a migrated, empty database; gives its projects."""
+    """Fill a migrated, empty database, and return the IDs of its projects."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("set synchronous_commit = off")
         connection.execute("set maintenance_work_mem = '256MB'")
@@ -63,7 +63,7 @@ def fill(database_url: str, size: Size) -> list[UUID]:
             connection.execute(f"drop index {name}")
         for statement in _statements(size):
             connection.execute(statement)
-        for _, definition in plain:  # built at once, which takes a third of the time
+        for _, definition in plain:  # building indexes after the inserts takes a third of the time
             connection.execute(definition)
         connection.execute("vacuum analyze")
         rows = connection.execute("select id from projects").fetchall()
@@ -81,9 +81,9 @@ _COLUMNS: Final = """insert into jobs (id, project_id, skillpack_id, deployment_
 
 def _statements(size: Size) -> list[str]:
     project = f"md5('project' || 1 + n % {size.projects})::uuid"
-    queued = f"{READY + size.parked}"
-    each = (
-        "count(*) filter (where stamp is not null) as ready, count(*) filter (where stamp is null) as parked"
+    queued = f"{READY + size.pending}"
+    counts = (
+        "count(*) filter (where stamp is not null) as ready, count(*) filter (where stamp is null) as pending"
     )
     return [
         f"""insert into projects (id, slug, name, created_at)
@@ -108,10 +108,10 @@ def _statements(size: Size) -> list[str]:
               true, now() - interval '1 day'
             from generate_series(1, {size.later}) n""",
         f"""insert into admissions (project_id, concurrency_limit, weight, admitted, parked, tail)
-            select project_id, greatest(count(*) filter (where stamp is not null), 1), 1, ready, parked, {READY} * 1000
+            select project_id, greatest(count(*) filter (where stamp is not null), 1), 1, ready, pending, {READY} * 1000
             from (select project_id, stamp from job_queue) q join
-                 (select project_id, {each} from job_queue group by project_id) c using (project_id)
-            group by project_id, ready, parked""",
+                 (select project_id, {counts} from job_queue group by project_id) c using (project_id)
+            group by project_id, ready, pending""",
         """insert into job_events (job_id, seq, ts, type, payload)
             select id, k, created_at, 'started', '{}' from jobs, generate_series(1, 2) k
             where status = 'succeeded'""",

@@ -1,4 +1,4 @@
-"""A whole instance in a folder of its own, started as an operator would."""
+"""A complete instance in a separate folder, started as an operator starts it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from benchmarks.client import Client
 
 READY_S = 180.0
 PAGES_STAMP = commands.ROOT / ".web" / "build" / "sources.sha256"
-"""What `make pages` writes last; `studio/build.py` has the same path, and importing it would load Reflex."""
+"""The last file that `make pages` writes. The path is also in `studio/build.py`, but importing that loads Reflex."""
 PORTS = (20_000, 32_000)
-"""Below those that Linux and macOS give to whoever asks for any."""
+"""The range of ports below the ephemeral ports of Linux and macOS."""
 NOOP_SKILL = {
     "skills/noop/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Returns at once.
+description: Returns immediately.
 input_schema: {type: object, properties: {n: {type: integer}}}
 output_schema: {type: object, properties: {n: {type: integer}}}
 """,
@@ -54,7 +54,7 @@ def run(seconds):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An instance that is up."""
+    """A running instance."""
 
     process: subprocess.Popen[bytes]
     home: Path
@@ -64,23 +64,23 @@ class Running:
     log: Path
 
     def client(self, api_key: str | None = None) -> Client:
-        """A new connection, for the caller to close; as the instance's first project unless told otherwise."""
+        """Return a client, which the caller must close; the default API key is that of the first project."""
         return Client(self.port, api_key or self.api_key)
 
     def add_project(self) -> str:
-        """Make another project with credit; gives its key."""
+        """Create another project with credit, and return its API key."""
         return _make_project(environment(self.home, self.port))
 
 
 def environment(home: Path, port: int, **settings: str) -> dict[str, str]:
-    """What the instance's processes see: the caller's environment without its own settings of an instance."""
-    kept = {
+    """Return the environment of an instance: that of the caller without its instance settings, plus these settings."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("PURAS_") and name not in ("DATABASE_URL", "REDIS_URL")
     }
     own = {"PURAS_HOME": str(home), "PURAS_PORT": str(port), "PURAS_LOG_LEVEL": "WARNING"}
-    return {**kept, **own, **settings}
+    return {**inherited, **own, **settings}
 
 
 @contextmanager
@@ -90,15 +90,15 @@ def instance(
     """Start `puras-studio up` of a checkout on a free port, create a project with credit, and stop it at the end.
 
     Raises:
-        RuntimeError: it does not start, or the pages of the studio are not built in this checkout.
+        RuntimeError: the instance does not start, or the pages of the studio are not built in this checkout.
     """
     if checkout == commands.ROOT:
         require_pages()
     with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
-        place = home or Path(folder) / "home"
+        home_folder = home or Path(folder) / "home"
         port = free_port()
-        env = environment(place, port, **settings)
+        env = environment(home_folder, port, **settings)
         log_file = Path(folder) / "log"
         with log_file.open("wb") as log:
             began = time.monotonic()
@@ -115,18 +115,20 @@ def instance(
                     port, process, log_file, "/ready/workers" if checkout == commands.ROOT else "/ready"
                 )
                 ready_after_s = time.monotonic() - began
-                yield Running(process, place, port, _make_project(env, checkout), ready_after_s, log_file)
+                yield Running(
+                    process, home_folder, port, _make_project(env, checkout), ready_after_s, log_file
+                )
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(40)
-            _require_no_deadlock(place)
+            _require_no_deadlock(home_folder)
 
 
 def require_pages() -> None:
-    """Fail at once without the pages of the studio: an instance waits for them and never becomes ready.
+    """Fail immediately if the pages of the studio are missing: an instance without them never becomes ready.
 
     Raises:
-        RuntimeError: they are not built.
+        RuntimeError: the pages are not built.
     """
     if not PAGES_STAMP.is_file():
         raise RuntimeError(
@@ -135,17 +137,17 @@ def require_pages() -> None:
 
 
 def _require_no_deadlock(home: Path) -> None:
-    """Fail when statements have waited for each other: they are repeated, so that nothing else shows it."""
+    """Fail if the database has reported a deadlock: the product retries such statements, which hides deadlocks."""
     log = home / "postgres" / "log"
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if "deadlock detected" in text:
-        raise RuntimeError(f"the database had to end a deadlock:\n{text[-3000:]}")
+        raise RuntimeError(f"the database detected a deadlock:\n{text[-3000:]}")
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, and that the system gives to nobody by itself.
+    """Return a port that no process uses, outside of the ephemeral ports of the system.
 
-    Between this and the listening some seconds pass, in which many a server and connection asks for any free one.
+    Some seconds pass until the caller listens on it. An ephemeral port could be assigned to another process meanwhile.
     """
     while True:
         port = random.SystemRandom().randrange(*PORTS)
@@ -155,11 +157,11 @@ def free_port() -> int:
 
 
 def wait_ready(port: int, process: subprocess.Popen[bytes], log: Path, path: str = "/ready/workers") -> None:
-    """Return when `path` returns 200."""
+    """Wait until `path` returns 200."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"the instance ended by itself:\n{log.read_text()[-2000:]}")
+            raise RuntimeError(f"the instance has ended:\n{log.read_text()[-2000:]}")
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
                 connection.request("GET", path)

@@ -1,4 +1,4 @@
-"""Clients in a process of their own: `python -m benchmarks.load PORT KEY COUNT CONNECTIONS` submits no-op jobs."""
+"""Clients in a separate process: `python -m benchmarks.load PORT KEY COUNT CONNECTIONS` submits no-op jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SKILL = "noop"
 
 
 async def main(port: int, api_key: str, jobs: int, connections: int) -> None:
-    """Submit so many jobs, one after the other on each connection."""
+    """Submit this number of jobs, one after another on each connection."""
     numbers = count()
     await asyncio.gather(*(_connection(port, api_key, numbers, jobs) for _ in range(connections)))
 
@@ -25,14 +25,14 @@ async def _connection(port: int, api_key: str, numbers: count[int], jobs: int) -
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)
-        answer = await reader.readuntil(b"\r\n\r\n")
+        response = await reader.readuntil(b"\r\n\r\n")
         length = next(
             int(line.split(b":")[1])
-            for line in answer.lower().split(b"\r\n")
+            for line in response.lower().split(b"\r\n")
             if line.startswith(b"content-length")
         )
         text = await reader.readexactly(length)
-        if not answer.startswith(b"HTTP/1.1 201"):
+        if not response.startswith(b"HTTP/1.1 201"):
             raise RuntimeError(text.decode(errors="replace"))
     writer.close()
 

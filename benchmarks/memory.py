@@ -1,4 +1,4 @@
-"""Memory of processes: their share of what they have together with others counts in part."""
+"""Memory of processes, as proportional set size: shared memory is divided among the processes that share it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def of_instance(root: int, home: Path) -> set[int]:
-    """The processes below `up`, and the servers of its home."""
+    """Return the descendants of the process `up`, and the servers of its home."""
     parents = {
         pid: _parent(pid)
         for pid in map(int, filter(str.isdigit, (path.name for path in Path("/proc").iterdir())))
@@ -36,7 +36,7 @@ def _command(pid: int) -> str:
 
 
 def pss_kb(pid: int) -> int:
-    """Its proportional set size; 0 when it has ended."""
+    """Return the proportional set size of a process, or 0 if it has ended."""
     try:
         lines = (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""N1: a no-op job over REST with `wait=true`, idle instance, beside starting a bare Python."""
+"""N1: a no-op job over REST with `wait=true` on an idle instance, compared with the start of a bare Python."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import time
 
 from benchmarks.client import Client
 from benchmarks.instance import NOOP_SKILL, instance
-from benchmarks.numbers import Measurement, milliseconds, percentile, say
+from benchmarks.numbers import Measurement, milliseconds, percentile, report_progress
 
 ROUNDS = 300
 WARM_UP = 30
 LIMITED_BY = (
-    "half of it are six statements in a row, three of which wait for the disk (submit, claim, finish), a sixth is the "
-    "sandboxed process, the rest Python in API and worker; the peer is one process that stays in the cache"
+    "half of the time: six consecutive statements, three of which wait for the disk (submit, claim, finish); a sixth: "
+    "the sandboxed process; the rest: Python in API and worker. The peer is a single process that stays in the cache"
 )
 
 
 def measure() -> Measurement:
-    """Take turns, job and peer, so that both see the same machine."""
+    """Measure job and peer alternately, so that the conditions are equal."""
     with instance() as running, running.client() as client:
         client.push(NOOP_SKILL)
         for n in range(WARM_UP):
@@ -30,7 +30,7 @@ def measure() -> Measurement:
             jobs.append(_one_job(client, n))
     ratio = statistics.median(jobs) / statistics.median(peers)
     tail = percentile(jobs, 0.99) / statistics.median(jobs)
-    say(f"N1 job {milliseconds(jobs)}, python3 -I -c pass {milliseconds(peers)}")
+    report_progress(f"N1 job {milliseconds(jobs)}, python3 -I -c pass {milliseconds(peers)}")
     return Measurement(
         "N1",
         "no-op job over REST, submit to result",
@@ -46,7 +46,7 @@ def _one_job(client: Client, n: int) -> float:
     job = client.run("noop", {"n": n})
     took = time.perf_counter() - began
     if job["status"] != "succeeded" or job["result"] != {"n": n}:
-        raise RuntimeError(f"the job did not do its work: {job}")
+        raise RuntimeError(f"the job failed: {job}")
     return took
 
 

@@ -1,4 +1,4 @@
-"""N2: no-op jobs without a pause, beside procrastinate on the same PostgreSQL, in turns."""
+"""N2: no-op jobs without a pause, compared with procrastinate on the same PostgreSQL, measured alternately."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks import cpu
 from benchmarks.instance import NOOP_SKILL, Running, instance
-from benchmarks.numbers import Measurement, say
+from benchmarks.numbers import Measurement, report_progress
 
 TURNS: Final = 3
 JOBS: Final = 1_000
@@ -31,7 +31,7 @@ LIMITED_BY: Final = "the CPU of the stages in the measured column; clients share
 
 
 class Turn(NamedTuple):
-    """Jobs a second of one turn, and what each of ours cost."""
+    """Jobs per second of one turn, and the CPU time per job of this project."""
 
     ours: float
     process: float
@@ -40,7 +40,7 @@ class Turn(NamedTuple):
 
 
 def measure() -> Measurement:
-    """Take turns, so that all see the same machine."""
+    """Measure all variants alternately, so that the conditions are equal."""
     with instance() as running, running.client() as client:
         client.push(NOOP_SKILL)
         for n in range(20):
@@ -56,7 +56,7 @@ def measure() -> Measurement:
     spent = ", ".join(f"{name} {ms:.2f}" for name, ms in stages.items() if ms >= 0.01)
     return Measurement(
         "N2",
-        "sustained no-op jobs over REST on two cores, clients in a process of their own",
+        "sustained no-op jobs over REST on two cores, clients in a separate process",
         "≥ 3 × procrastinate with one subprocess per job; ≥ 0.6 × its no-op submit + run",
         f"{ours / process:.2f} × and {ours / noop:.2f} × ({ours:.0f} jobs/s against {process:.0f} and {noop:.0f}); "
         f"CPU-ms per job: {spent}",
@@ -77,12 +77,14 @@ def _turn(running: Running, database_url: str, peer_url: str) -> Turn:
         succeeded = "select count(*) from procrastinate_jobs where status = 'succeeded'"
         peers[task] = _rate(command, jobs, peer_url, succeeded)
     turn = Turn(ours, **peers, cpu_ms=Counter({name: s * 1000 / JOBS for name, s in spent.items()}))
-    say(f"N2 {turn.ours:.0f} jobs/s; peer: {turn.process:.0f} with a process each, {turn.noop:.0f} no-op")
+    report_progress(
+        f"N2 {turn.ours:.0f} jobs/s; peer: {turn.process:.0f} with one process per job, {turn.noop:.0f} no-op"
+    )
     return turn
 
 
 def _rate(command: tuple[str, ...], jobs: int, database_url: str, count: str) -> float:
-    """Jobs a second, from the start of the clients until the last job has succeeded."""
+    """Return the jobs per second, from the start of the clients until the last job has succeeded."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         goal = _number(connection, count) + jobs
         clients = subprocess.Popen([sys.executable, "-m", *command])
@@ -106,7 +108,7 @@ def _number(connection: psycopg.Connection, count: str) -> int:
 
 @contextmanager
 def _peer(database_url: str) -> Iterator[str]:
-    """A database of the peer's own on the same server, and its worker."""
+    """Create a separate database of the peer on the same server, and run the worker of the peer."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(f"create database {PEER_DATABASE}")
     peer_url = urlsplit(database_url)._replace(path=f"/{PEER_DATABASE}").geturl()

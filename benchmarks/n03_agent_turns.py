@@ -1,4 +1,4 @@
-"""N3: a turn of an agent, one reply and one tool of this process, beside the SDK in a loop, at one upstream."""
+"""N3: a turn of an agent with one reply and one tool call, compared with the SDK in a loop on the same server."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ from anthropic.types.beta import BetaMessageParam, BetaToolParam
 
 from benchmarks.client import Client
 from benchmarks.instance import instance
-from benchmarks.numbers import Measurement, milliseconds, say
-from benchmarks.upstream import SKILL, Asked, Upstream, upstream
+from benchmarks.numbers import Measurement, milliseconds, report_progress
+from benchmarks.upstream import SKILL, ModelRequest, Upstream, upstream
 
 STEPS: Final = 41
 ROUNDS: Final = 8
 WARM_UP: Final = 2
 OURS, PEERS = "ours", "peers"
-LIMITED_BY: Final = (
-    "two commits that wait for the disk, one for the reply and one for what the tool gave: neither is bought or made "
-    "again"
-)
+LIMITED_BY: Final = "two commits that wait for the disk: one for the reply, one for the result of the tool"
 _TOOLS: Final[list[BetaToolParam]] = [
     {"name": name, "description": "Does it.", "input_schema": {"type": "object"}}
     for name in ("todo_write", "set_output")
@@ -32,7 +29,7 @@ _TOOLS: Final[list[BetaToolParam]] = [
 
 
 def measure() -> Measurement:
-    """Both take turns; a turn lasts from one request at the upstream to the next one of the same conversation."""
+    """Measure both alternately; a turn is the time between two requests of a conversation at the model server."""
     with upstream(steps=STEPS) as server:
         with (
             instance(None, **server.settings(), PURAS_WORKER_PROCESSES="1") as running,
@@ -43,16 +40,17 @@ def measure() -> Measurement:
                 kind = "" if n < WARM_UP else str(n)
                 _run_job(client, f"{OURS}{kind}")
                 asyncio.run(_converse(server, f"{PEERS}{kind}"))
-        asked = server.asked()
+        requests = server.requests()
     ours, peers = (
-        _turns(one for one in asked if one.topic.startswith(kind) and one.topic != kind)
+        _turns(one for one in requests if one.topic.startswith(kind) and one.topic != kind)
         for kind in (OURS, PEERS)
     )
     more_ms = (statistics.median(ours) - statistics.median(peers)) * 1000
-    say(f"N3 agent's turn {milliseconds(ours)}, SDK in a loop {milliseconds(peers)}")
+    report_progress(f"N3 agent's turn {milliseconds(ours)}, SDK in a loop {milliseconds(peers)}")
     return Measurement(
         "N3",
-        "turn of an agent: one reply, one tool of the worker's process, over the SDK in a loop at the same upstream",
+        "turn of an agent (one reply, one tool of the worker process) compared with the SDK in a loop on the same "
+        "model server",
         "p50 ≤ 5 ms more",
         f"{more_ms:.1f} ms more ({milliseconds(ours)} against {milliseconds(peers)}), both entries of its journal "
         "committed",
@@ -61,22 +59,24 @@ def measure() -> Measurement:
     )
 
 
-def _turns(asked: Iterable[Asked]) -> list[float]:
-    """How long each turn took."""
-    moments: dict[str, list[float]] = defaultdict(list)
-    for one in asked:
-        moments[one.topic].append(one.at)
-    return [later - earlier for times in moments.values() for earlier, later in itertools.pairwise(times)]
+def _turns(requests: Iterable[ModelRequest]) -> list[float]:
+    """Return the duration of each turn."""
+    times_by_topic: dict[str, list[float]] = defaultdict(list)
+    for one in requests:
+        times_by_topic[one.topic].append(one.at)
+    return [
+        later - earlier for times in times_by_topic.values() for earlier, later in itertools.pairwise(times)
+    ]
 
 
 def _run_job(client: Client, topic: str) -> None:
     job = client.run("turns", {"topic": topic})
     if (job["status"], job["steps"]) != ("succeeded", STEPS):
-        raise RuntimeError(f"the agent did not do its work: {job}")
+        raise RuntimeError(f"the agent failed: {job}")
 
 
 async def _converse(server: Upstream, topic: str) -> None:
-    """The peer: what anybody would write who has nothing but the SDK."""
+    """Run the peer: a typical loop with only the SDK."""
     async with AsyncAnthropic(base_url=server.url, api_key="key", max_retries=0) as model:
         messages: list[BetaMessageParam] = [{"role": "user", "content": f'topic: "{topic}"'}]
         while True:

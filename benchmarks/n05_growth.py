@@ -1,4 +1,4 @@
-"""N5: claiming and listing when there are a thousand jobs and when there are a million, in turns."""
+"""N5: claiming and listing jobs with a thousand and with a million jobs, measured alternately."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.queries import JobFilter
 from backend.identity.auth.principal import Principal, Role
 from benchmarks.growth_data import Size, create, fill, running_server
-from benchmarks.numbers import Measurement, percentile, say
+from benchmarks.numbers import Measurement, percentile, report_progress
 
 SIZES: Final = (
-    Size(projects=10, parked=100, finished=1_000),
-    Size(projects=100, parked=1_000, finished=10_000),
-    Size(projects=1_000, parked=10_000, finished=100_000),
-    Size(projects=1_000, parked=100_000, finished=1_000_000),
+    Size(projects=10, pending=100, finished=1_000),
+    Size(projects=100, pending=1_000, finished=10_000),
+    Size(projects=1_000, pending=10_000, finished=100_000),
+    Size(projects=1_000, pending=100_000, finished=1_000_000),
 )
 TURNS: Final = 40
 EACH: Final = 25
 WARM_UP: Final = 200
-PICTURE: Final = Path(__file__).parent / "growth.svg"
-LIMITED_BY: Final = "rows that are further apart: the larger database does not fit into the shared buffers"
+FIGURE: Final = Path(__file__).parent / "growth.svg"
+LIMITED_BY: Final = "rows are further apart, and the larger database does not fit into the shared buffers"
 
 
 @dataclass(slots=True)
-class Grown:
-    """One database, and what was measured in it, in seconds."""
+class SizedDatabase:
+    """One database, with the times that were measured in it, in seconds."""
 
     size: Size
     database: Database
@@ -46,7 +46,7 @@ class Grown:
 
 
 def measure() -> Measurement:
-    """Fill them all, then measure a little in each, over and over, so that all see the same machine."""
+    """Fill all databases, then measure them alternately in small steps, so that the conditions are equal."""
     with running_server() as server_url:
         measured = asyncio.run(_measured(server_url))
     _draw(measured)
@@ -55,8 +55,8 @@ def measure() -> Measurement:
     lists = percentile(large.lists, 0.95) / percentile(small.lists, 0.95)
     return Measurement(
         "N5",
-        "claim and list at 1,000,000 finished, 100,000 parked, 1,000 projects, over 1,000 jobs "
-        f"([curves]({PICTURE.name}))",
+        "claim and list with 1,000,000 finished and 100,000 pending jobs of 1,000 projects, compared with 1,000 jobs "
+        f"([curves]({FIGURE.name}))",
         "p95 ≤ 1.2 ×",
         f"claim {claims:.2f} × ({_p95_ms(large.claims)}), list {lists:.2f} × ({_p95_ms(large.lists)})",
         claims <= 1.2 and lists <= 1.2,
@@ -64,14 +64,14 @@ def measure() -> Measurement:
     )
 
 
-async def _measured(server_url: str) -> list[Grown]:
+async def _measured(server_url: str) -> list[SizedDatabase]:
     grown = []
     for size in SIZES:
         began = time.monotonic()
         url = await asyncio.to_thread(create, server_url, f"grown_{size.finished}")
         projects = await asyncio.to_thread(fill, url, size)
-        grown.append(Grown(size, Database(url, pool_size=2), projects))
-        say(f"N5 filled {size.finished:,} finished jobs in {time.monotonic() - began:.0f} s")
+        grown.append(SizedDatabase(size, Database(url, pool_size=2), projects))
+        report_progress(f"N5 filled {size.finished:,} finished jobs in {time.monotonic() - began:.0f} s")
     async with _closed(grown):
         for one in grown:
             await _turn(one, WARM_UP)
@@ -84,7 +84,7 @@ async def _measured(server_url: str) -> list[Grown]:
 
 
 @asynccontextmanager
-async def _closed(grown: list[Grown]) -> AsyncIterator[None]:
+async def _closed(grown: list[SizedDatabase]) -> AsyncIterator[None]:
     try:
         yield
     finally:
@@ -92,8 +92,8 @@ async def _closed(grown: list[Grown]) -> AsyncIterator[None]:
             await one.database.close()
 
 
-async def _turn(grown: Grown, times: int) -> None:
-    """Claim and finish, which admits the next one; list as the API does."""
+async def _turn(grown: SizedDatabase, times: int) -> None:
+    """Claim and finish jobs, which admits the next ones; list jobs as the API does."""
     worker_id = uuid4()
     for _ in range(times):
         began = time.perf_counter()
@@ -101,7 +101,7 @@ async def _turn(grown: Grown, times: int) -> None:
             jobs = await claim(session, worker_id=worker_id, lane="default", limit=1)
         grown.claims.append(time.perf_counter() - began)
         if not jobs:
-            raise RuntimeError(f"nothing was ready among {grown.size.parked:,} parked jobs")
+            raise RuntimeError(f"no job was ready among {grown.size.pending:,} pending jobs")
         async with grown.database.single() as session:
             await finish(session, jobs[0], AttemptResult("succeeded", result={"n": 1}))
     for project_id in random.choices(grown.projects, k=times):
@@ -116,8 +116,8 @@ def _p95_ms(values: list[float]) -> str:
     return f"{percentile(values, 0.95) * 1000:.1f} ms"
 
 
-def _draw(measured: list[Grown]) -> None:
-    """The growth curves; a picture of a few kilobytes."""
+def _draw(measured: list[SizedDatabase]) -> None:
+    """Draw the growth curves into a file of a few kilobytes."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -132,8 +132,8 @@ def _draw(measured: list[Grown]) -> None:
             axes.plot(finished, values, style, marker="o", label=f"{label} p{share * 100:.0f}")
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("finished jobs (a tenth as many parked)")
+    axes.set_xlabel("finished jobs (a tenth as many pending)")
     axes.set_ylabel("ms")
     axes.legend()
     figure.tight_layout()
-    figure.savefig(PICTURE, metadata={"Date": None})
+    figure.savefig(FIGURE, metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""N6: from an event's commit to the client of its stream: 200 streams, 200 events a second in all."""
+"""N6: the time from the commit of an event to the client of its stream, with 200 streams and 200 events/s in total."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from benchmarks.instance import instance
 from benchmarks.numbers import Measurement, percentile
 
 STREAMS: Final = 200
-EVENTS_A_SECOND: Final = 200
+EVENTS_PER_SECOND: Final = 200
 SECONDS: Final = 15
 LIMITED_BY: Final = "one process that serves all streams, each of which reads its event from the database"
 
-_RUNNING: Final = """
+_INSERT_RUNNING_JOBS: Final = """
 insert into jobs (id, project_id, skillpack_id, deployment_id, skill_name, type, status, inputs, lane, priority, source,
                   attempt, submitted_by, worker_id, created_at, started_at)
 select gen_random_uuid(), id, id, id, 'noop', 'deterministic', 'running', '{}', 'default', 0, 'api', 1, 'x', %s,
@@ -35,14 +35,14 @@ select gen_random_uuid(), id, id, id, 'noop', 'deterministic', 'running', '{}', 
 from (select id from projects order by number desc limit 1) p, generate_series(1, %s)
 returning id
 """
-HAS_A_WORKER: Final = """
+INSERT_WORKER: Final = """
 insert into workers (id, host, pid, lanes, capacity, running, sandbox_layers, started_at, beat_at, stopping)
 values (%s, 'bench', 1, '{}', 0, 0, '{}', now(), now() + interval '1 hour', false)
 """
 
 
 def measure() -> Measurement:
-    """Append events as a worker does; clients in a process of their own say how late each was."""
+    """Append events as a worker does; clients in a separate process measure the delay of each event."""
     with instance() as running:
         servers = attach(Settings(home=running.home))
         jobs = _running_jobs(servers.database_url)
@@ -52,15 +52,15 @@ def measure() -> Measurement:
                 raise RuntimeError("the listeners have no pipes")
             listeners.stdin.write(json.dumps([str(job_id) for job_id in jobs]) + "\n")
             listeners.stdin.flush()
-            listeners.stdout.readline()  # every stream has begun
+            listeners.stdout.readline()  # every stream has started
             sent = asyncio.run(_append(servers.database_url, servers.redis_url, jobs))
             late_s = json.loads(listeners.communicate(timeout=30)[0])
     if len(late_s) != sent:
-        raise RuntimeError(f"{sent:,} events were committed and {len(late_s):,} came")
+        raise RuntimeError(f"{sent:,} events were committed and {len(late_s):,} received")
     p95_ms = percentile(late_s, 0.95) * 1000
     return Measurement(
         "N6",
-        f"event committed → SSE client, {STREAMS} streams, {EVENTS_A_SECOND} events/s in all",
+        f"event committed → SSE client, {STREAMS} streams, {EVENTS_PER_SECOND} events/s in total",
         "p95 ≤ 30 ms",
         f"p50 {percentile(late_s, 0.5) * 1000:.1f} ms, p95 {p95_ms:.1f} ms, commit included",
         p95_ms <= 30,
@@ -69,32 +69,34 @@ def measure() -> Measurement:
 
 
 def _running_jobs(database_url: str) -> list[UUID]:
-    """Jobs that run by the books, of a worker that seems to live."""
+    """Insert jobs with the status `running`, of a worker that appears alive, and return their IDs."""
     worker_id = uuid4()
     with psycopg.connect(database_url, autocommit=True, row_factory=scalar_row) as connection:
-        connection.execute(HAS_A_WORKER, (worker_id,))
-        return list(connection.execute(_RUNNING, (worker_id, STREAMS)).fetchall())
+        connection.execute(INSERT_WORKER, (worker_id,))
+        return list(connection.execute(_INSERT_RUNNING_JOBS, (worker_id, STREAMS)).fetchall())
 
 
 async def _append(database_url: str, redis_url: str, jobs: list[UUID]) -> int:
-    """Evenly over time, each job in its turn, and in the end a last event for each; says how many."""
-    database, doorbell = Database(database_url), RedisNotifier(redis_url)
-    notifications.use(doorbell)
+    """Append events at a constant rate to the jobs in turn, end all jobs, and return the number of events."""
+    database, notifier = Database(database_url), RedisNotifier(redis_url)
+    notifications.use(notifier)
     began, tasks = time.monotonic(), []
-    for n in range(EVENTS_A_SECOND * SECONDS):
-        await asyncio.sleep(max(0.0, began + n / EVENTS_A_SECOND - time.monotonic()))
+    for n in range(EVENTS_PER_SECOND * SECONDS):
+        await asyncio.sleep(max(0.0, began + n / EVENTS_PER_SECOND - time.monotonic()))
         tasks.append(asyncio.create_task(_one(database, jobs[n % len(jobs)], "log")))
     await asyncio.gather(*tasks)
     for job_id in jobs:  # ends the stream
         await _one(database, job_id, "succeeded")
     notifications.use(None)
-    doorbell.close()
+    notifier.close()
     await database.close()
     return len(tasks)
 
 
 async def _one(database: Database, job_id: UUID, kind: str) -> None:
     async with database.transaction() as session:
-        event = NewEvent(kind, {"at": time.monotonic()})  # before the commit: it is counted too
+        event = NewEvent(
+            kind, {"at": time.monotonic()}
+        )  # before the commit, which is part of the measured time
         if not await append(session, job_id=job_id, attempt=1, events=[event]):
             raise RuntimeError(f"job {job_id} does not run")

@@ -1,4 +1,4 @@
-"""N7: from pushing a small bundle to the first result of its skill."""
+"""N7: the time from the push of a small bundle to the first result of its skill."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROUNDS = 10
 
 
 def measure() -> Measurement:
-    """Push a bundle that nobody has seen, and run it, several times."""
+    """Push a new bundle and run its skill, several times."""
     took = []
     with instance() as running, running.client() as client:
         for n in range(ROUNDS):

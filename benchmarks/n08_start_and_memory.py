@@ -1,4 +1,4 @@
-"""N8: `up` on an existing home until it is ready, and the memory of the whole idle stack."""
+"""N8: the time of `up` on an existing home until it is ready, and the memory of the idle instance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IDLE_S = 5.0
 
 
 def measure() -> Measurement:
-    """Start twice on one home; the second start counts."""
+    """Start twice on one home, and measure the second start."""
     with tempfile.TemporaryDirectory(prefix="puras-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)
         home = Path(folder) / "home"
@@ -26,7 +26,7 @@ def measure() -> Measurement:
             ready_after_s = running.ready_after_s
     return Measurement(
         "N8",
-        "`up` on an existing home → ready; whole idle stack",
+        "`up` on an existing home → ready; idle instance",
         "≤ 5 s; ≤ 700 MB PSS",
         f"{ready_after_s:.1f} s; {megabytes:.0f} MB",
         ready_after_s <= 5 and megabytes <= 700,

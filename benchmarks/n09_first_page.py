@@ -1,4 +1,4 @@
-"""N9: the first visit to the studio: what is transferred, and when the page can be used."""
+"""N9: the first visit to the studio: the transferred data, and the time until the page is usable."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser
 
-from benchmarks.browsing import Seat, chromium, seat
+from benchmarks.browsing import UserSession, chromium, sign_in
 from benchmarks.instance import NOOP_SKILL, instance
 from benchmarks.numbers import Measurement
 
 VISITS: Final = 5
 LIMITED_BY: Final = (
-    "the scripts of the application and of React, which the browser reads before the page answers"
+    "the scripts of the application and of React, which the browser parses before the page responds"
 )
 
 
 def measure() -> Measurement:
-    """Visit a project's first page with an empty cache; usable is when its skill is shown and its line is live."""
+    """Visit the first page of a project with an empty cache; usable means that it shows its skill and is connected."""
     with instance() as running, chromium() as browser:
-        someone = seat(running)
-        with running.client(someone.api_key) as client:
+        session = sign_in(running)
+        with running.client(session.api_key) as client:
             client.push(NOOP_SKILL)
-        _visit(browser, someone)  # the first one of an instance wakes its own parts
-        visits = [_visit(browser, someone) for _ in range(VISITS)]
+        _visit(browser, session)  # the first visit initializes parts of the instance
+        visits = [_visit(browser, session) for _ in range(VISITS)]
     kilobytes = statistics.median(size for size, _, _ in visits) / 1000
     usable_s = statistics.median(usable for _, usable, _ in visits)
     bare_s = statistics.median(bare for _, _, bare in visits)
     return Measurement(
         "N9",
-        "first page of the studio: transferred with an empty cache; until it can be used",
+        "first page of the studio: transferred with an empty cache; time until it is usable",
         "≤ 700 KB, ≤ 1 s",
         f"{kilobytes:.0f} KB, {usable_s:.2f} s (the sign-in form, without scripts, {bare_s:.2f} s in the same browser)",
         kilobytes <= 700 and usable_s <= 1.0,
@@ -39,17 +39,17 @@ def measure() -> Measurement:
     )
 
 
-def _visit(browser: Browser, someone: Seat) -> tuple[int, float, float]:
-    """Bytes, seconds until usable, and seconds of a plain page."""
-    bare_s = _plain_visit(browser, someone)
-    context = someone.context(browser)
+def _visit(browser: Browser, session: UserSession) -> tuple[int, float, float]:
+    """Return the transferred bytes, the seconds until the page is usable, and the seconds of a plain page."""
+    bare_s = _plain_visit(browser, session)
+    context = session.context(browser)
     page = context.new_page()
     sizes: list[int] = []
     devtools = context.new_cdp_session(page)
     devtools.on("Network.loadingFinished", lambda done: sizes.append(_bytes(done)))
     devtools.send("Network.enable")
     began = time.monotonic()
-    page.goto(someone.project_url, wait_until="commit")
+    page.goto(session.project_url, wait_until="commit")
     page.get_by_text("noop").first.wait_for()
     page.get_by_role("status").filter(has_text="Live").first.wait_for()
     usable_s = time.monotonic() - began
@@ -58,12 +58,12 @@ def _visit(browser: Browser, someone: Seat) -> tuple[int, float, float]:
     return sum(sizes), usable_s, bare_s
 
 
-def _plain_visit(browser: Browser, someone: Seat) -> float:
-    """With a cache of its own: the sign-in form already fetches what the studio will need."""
-    context = someone.context(browser)
+def _plain_visit(browser: Browser, session: UserSession) -> float:
+    """Open the sign-in form with a separate cache, since the form preloads files of the studio."""
+    context = session.context(browser)
     page = context.new_page()
     began = time.monotonic()
-    page.goto(f"{someone.url}/sign-in?again=1")
+    page.goto(f"{session.url}/sign-in?again=1")
     bare_s = time.monotonic() - began
     context.close()
     return bare_s

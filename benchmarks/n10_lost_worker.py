@@ -1,4 +1,4 @@
-"""N10: a worker process is killed; how long until its job runs in another one."""
+"""N10: the time from the loss of a worker process until its job runs in another one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONG_S = 60
 
 
 def measure() -> Measurement:
-    """Kill the process that runs a job, and, every third time, stop it instead so that only its lease tells."""
+    """Kill the process that runs a job; every third time stop it instead, so that only its lease shows the loss."""
     with instance(PURAS_WORKER_PROCESSES="2") as running, running.client() as client:
         client.push(NOOP_SKILL)
         took = [_one_loss(running, client, stop=n % 3 == 2) for n in range(ROUNDS)]
@@ -60,7 +60,7 @@ def _until_attempt(client: Client, job_id: str, attempt: int) -> float:
 
 
 def _worker_of(running: Running, job_id: str) -> int:
-    """The process that runs the job, as the instance's own books say."""
+    """Return the ID of the process that runs the job, from the database."""
     database_url = attach(Settings(home=running.home)).database_url
     with psycopg.connect(database_url) as connection:
         row = connection.execute(

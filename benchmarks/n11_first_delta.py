@@ -1,4 +1,4 @@
-"""N11: from a model's first words to those who read along, with agents that run beside each other."""
+"""N11: the time from the first text of a model to the clients of the stream, with concurrent agents."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from benchmarks.upstream import SKILL, upstream
 AGENTS: Final = 20
 STEPS: Final = 22
 THINK_S: Final = 0.5
-"""Before each reply: forty a second in all."""
-LIMITED_BY: Final = "one process that serves all streams, beside workers that use the same two cores"
+"""The delay before each reply, which results in 40 replies/s in total."""
+LIMITED_BY: Final = "one process that serves all streams, and workers that use the same two cores"
 
 
 def measure() -> Measurement:
-    """Every run stands at its first step until its follower is there; each reply behind it tells when it was begun."""
+    """Hold every run at its first step until its client is connected; each later reply contains its start time."""
     with upstream(steps=STEPS, hold=1, think_s=THINK_S) as server:
         settings = {"PURAS_WORKER_PROCESSES": "2", "PURAS_WORKER_JOBS": str(AGENTS)}
         with instance(None, **server.settings(), **settings) as running, running.client() as client:
@@ -33,17 +33,17 @@ def measure() -> Measurement:
                     raise RuntimeError("the listeners have no pipes")
                 listeners.stdin.write(json.dumps(job_ids) + "\n")
                 listeners.stdin.flush()
-                listeners.stdout.readline()  # every stream has begun
+                listeners.stdout.readline()  # every stream has started
                 server.release()
                 late_s = json.loads(listeners.communicate(timeout=120)[0])
-    if len(late_s) != AGENTS * (STEPS - 2):  # the first step says nothing, and the last hands in
+    if len(late_s) != AGENTS * (STEPS - 2):  # the first step contains no text, and the last one submits
         raise RuntimeError(
-            f"{AGENTS * (STEPS - 2):,} replies were begun and {len(late_s):,} first deltas came"
+            f"{AGENTS * (STEPS - 2):,} replies were started and {len(late_s):,} first deltas received"
         )
     p95_ms = percentile(late_s, 0.95) * 1000
     return Measurement(
         "N11",
-        f"a model's first words → SSE client, {AGENTS} agents, {AGENTS / THINK_S:.0f} replies/s in all",
+        f"first text of a model → SSE client, {AGENTS} agents, {AGENTS / THINK_S:.0f} replies/s in total",
         "p95 ≤ 30 ms",
         f"p50 {percentile(late_s, 0.5) * 1000:.1f} ms, p95 {p95_ms:.1f} ms",
         p95_ms <= 30,

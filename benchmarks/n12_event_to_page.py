@@ -1,4 +1,4 @@
-"""N12: from an event's commit to the row that it makes in the page of its job, at 400 events a second."""
+"""N12: the time from the commit of an event to its row on the page of its job, at 400 events/s."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from backend.core.notifications import RedisNotifier
 from backend.embedded import Servers, attach
 from backend.execution.events.append import NewEvent, append
 from backend.execution.events.types import LogEvent
-from benchmarks.browsing import WATCH, chromium, seat
+from benchmarks.browsing import WATCH, chromium, sign_in
 from benchmarks.instance import NOOP_SKILL, instance
-from benchmarks.n06_streams import HAS_A_WORKER
+from benchmarks.n06_streams import INSERT_WORKER
 from benchmarks.numbers import Measurement, percentile
 
-EVENTS_A_SECOND: Final = 400
+EVENTS_PER_SECOND: Final = 400
 SECONDS: Final = 15
 IN_A_TRANSACTION: Final = 4
-"""Lines that a worker writes down together."""
+"""The number of lines that a worker stores in one transaction."""
 LIMITED_BY: Final = (
     "React renders the rows of each frame in the browser, which shares the two cores with the instance"
 )
 
-_RUNNING: Final = """
+_INSERT_RUNNING_JOB: Final = """
 insert into jobs (id, project_id, skillpack_id, deployment_id, skill_name, type, status, inputs, lane, priority, source,
                   attempt, submitted_by, worker_id, created_at, started_at)
 select gen_random_uuid(), project_id, skillpack_id, id, 'noop', 'deterministic', 'running', '{}', 'default', 0, 'api',
@@ -42,26 +42,26 @@ returning id
 
 
 def measure() -> Measurement:
-    """Append lines of a log while the job's page shows them; the page says how old each was in its document."""
+    """Append lines of a log while the page of the job shows them; the page measures the delay of each line."""
     with instance() as running, chromium() as browser:
-        someone = seat(running)
-        with running.client(someone.api_key) as client:
+        session = sign_in(running)
+        with running.client(session.api_key) as client:
             client.push(NOOP_SKILL)
         servers = attach(Settings(home=running.home))
         job_id = _running_job(servers.database_url)
-        page = someone.context(browser).new_page()
+        page = session.context(browser).new_page()
         page.add_init_script(WATCH)
-        page.goto(f"{someone.project_url}/jobs/{job_id}?tab=logs")
+        page.goto(f"{session.project_url}/jobs/{job_id}?tab=logs")
         page.get_by_role("log").wait_for()
         _while_appending(page, servers, job_id)
         late_ms: list[float] = page.evaluate("window.late")
-    sent = EVENTS_A_SECOND * SECONDS
+    sent = EVENTS_PER_SECOND * SECONDS
     if len(late_ms) < sent:
         raise RuntimeError(f"{sent:,} lines were committed and {len(late_ms):,} were shown")
     p95_ms = percentile(late_ms, 0.95)
     return Measurement(
         "N12",
-        f"event committed → row in the page of its job, {EVENTS_A_SECOND} events/s on one page",
+        f"event committed → row on the page of its job, {EVENTS_PER_SECOND} events/s on one page",
         "p95 ≤ 100 ms",
         f"p50 {percentile(late_ms, 0.5):.0f} ms, p95 {p95_ms:.0f} ms, commit included",
         p95_ms <= 100,
@@ -72,13 +72,13 @@ def measure() -> Measurement:
 def _running_job(database_url: str) -> UUID:
     worker_id = uuid4()
     with psycopg.connect(database_url, autocommit=True, row_factory=scalar_row) as connection:
-        connection.execute(HAS_A_WORKER, (worker_id,))
-        found: Any = connection.execute(_RUNNING, (worker_id,)).fetchone()
+        connection.execute(INSERT_WORKER, (worker_id,))
+        found: Any = connection.execute(_INSERT_RUNNING_JOB, (worker_id,)).fetchone()
         return UUID(str(found))
 
 
 def _while_appending(page: Page, servers: Servers, job_id: UUID) -> None:
-    """The page is looked after until everything was appended and shown."""
+    """Process events of the page until all lines are appended and shown."""
     work = threading.Thread(
         target=lambda: asyncio.run(_append(servers.database_url, servers.redis_url, job_id))
     )
@@ -89,11 +89,11 @@ def _while_appending(page: Page, servers: Servers, job_id: UUID) -> None:
 
 
 async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
-    database, doorbell = Database(database_url), RedisNotifier(redis_url)
-    notifications.use(doorbell)
+    database, notifier = Database(database_url), RedisNotifier(redis_url)
+    notifications.use(notifier)
     began = time.monotonic()
-    for n in range(0, EVENTS_A_SECOND * SECONDS, IN_A_TRANSACTION):
-        await asyncio.sleep(max(0.0, began + n / EVENTS_A_SECOND - time.monotonic()))
+    for n in range(0, EVENTS_PER_SECOND * SECONDS, IN_A_TRANSACTION):
+        await asyncio.sleep(max(0.0, began + n / EVENTS_PER_SECOND - time.monotonic()))
         stamp = int(time.time() * 1000)
         lines = [
             NewEvent(LogEvent(stream="stdout", text=f"line {n + i} stamp={stamp}"))
@@ -102,5 +102,5 @@ async def _append(database_url: str, redis_url: str, job_id: UUID) -> None:
         async with database.transaction() as session:
             await append(session, job_id=job_id, attempt=1, events=lines)
     notifications.use(None)
-    doorbell.close()
+    notifier.close()
     await database.close()

@@ -1,4 +1,4 @@
-"""Percentiles, and the table that is committed."""
+"""Percentiles, and the table of results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One number of the architecture, its goal, and what was measured beside its peer."""
+    """One performance number with its goal and the measured value."""
 
     number: str
     what: str
@@ -21,31 +21,31 @@ class Measurement:
     measured: str
     is_met: bool
     limited_by: str = ""
-    """What stands in the way of a missed goal."""
+    """The reason why a goal is missed."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which `share` (0 to 1) of the values lie."""
+    """Return the value below which the share (0 to 1) of the values is."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 def milliseconds(values: Sequence[float]) -> str:
-    """p50 and p99 of seconds, in milliseconds."""
+    """Return p50 and p99 of values in seconds, as text in milliseconds."""
     return f"{statistics.median(values) * 1000:.1f} / {percentile(values, 0.99) * 1000:.1f} ms"
 
 
 def table(rows: Sequence[Measurement]) -> str:
-    """The results as Markdown, with the machine and the versions that they are of."""
+    """Return the results as Markdown, with the host and the versions."""
     lines = [
-        "# Measured",
+        "# Benchmark results",
         "",
-        "Written by `make bench`. Ratios count, absolute times are this machine's.",
+        "`make bench` writes this file. Compare ratios: absolute times depend on the host.",
         "",
-        f"Machine: {_processor()}, {platform.system()} {platform.release()}, Python {platform.python_version()}. "
+        f"Host: {_processor()}, {platform.system()} {platform.release()}, Python {platform.python_version()}. "
         f"Versions: {_versions()}.",
         "",
-        "| # | What | Goal | Measured | Met | What limits it |",
+        "| # | Number | Goal | Measured | Met | Limiting factor |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
@@ -73,6 +73,6 @@ def _versions() -> str:
     return ", ".join(f"{name} {version(name)}" for name in names)
 
 
-def say(text: str) -> None:
-    """A line of progress for whoever waits."""
+def report_progress(text: str) -> None:
+    """Print a line of progress to standard error."""
     sys.stderr.write(text + "\n")

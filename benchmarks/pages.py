@@ -1,4 +1,4 @@
-"""Pages of the studio without their browser: what one said to the instance once is said again by many."""
+"""Pages of the studio without a browser: the recorded messages of one page are sent by many."""
 
 from __future__ import annotations
 
@@ -10,88 +10,88 @@ from dataclasses import dataclass
 import websockets
 from playwright.sync_api import WebSocket
 
-from benchmarks.browsing import Seat, chromium
+from benchmarks.browsing import UserSession, chromium
 
 _CONNECT, _EVENT = "40/_event,", "42/_event,"
-_ANSWER = '"rows_rx_state_"'
-"""The part of the page's state that the click asks the database for."""
+_RESPONSE = '"rows_rx_state_"'
+"""The part of the state of the page that the click requests from the database."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the usage page says to connect, and to fetch another breakdown when one is picked."""
+class RecordedMessages:
+    """The messages of the usage page to connect, and to request another breakdown."""
 
     hello: str
     click: str
 
 
-def said_by_a_browser(someone: Seat) -> Said:
-    """Open the usage page and pick another breakdown.
+def record_messages(session: UserSession) -> RecordedMessages:
+    """Open the usage page, select another breakdown, and return the messages.
 
-    A pick first changes the page's address, which is answered without the database; what it says next is the click.
+    A selection first changes the URL of the page, which needs no database; the next message is the click.
     """
-    said: list[str] = []
+    sent: list[str] = []
     with chromium() as browser:
-        page = someone.context(browser).new_page()
+        page = session.context(browser).new_page()
 
-        def listen(socket: WebSocket) -> None:
-            socket.on("framesent", lambda frame: said.append(str(frame)))
+        def record(socket: WebSocket) -> None:
+            socket.on("framesent", lambda frame: sent.append(str(frame)))
 
-        page.on("websocket", listen)
-        page.goto(f"{someone.project_url}/usage")
+        page.on("websocket", record)
+        page.goto(f"{session.project_url}/usage")
         group = page.get_by_role("group", name="Group by")
         group.get_by_role("button").nth(1).wait_for()
         page.wait_for_timeout(1_000)
-        hello = next(frame for frame in said if frame.startswith(_CONNECT))
-        said.clear()
+        hello = next(frame for frame in sent if frame.startswith(_CONNECT))
+        sent.clear()
         group.get_by_role("button").nth(1).click()
         page.wait_for_timeout(1_000)
-    return Said(hello, [frame for frame in said if frame.startswith(_EVENT)][-1])
+    return RecordedMessages(hello, [frame for frame in sent if frame.startswith(_EVENT)][-1])
 
 
 def new_token() -> str:
-    """What a page calls itself, whenever it connects; the studio keeps what it knows of it for an hour."""
+    """Return a random client token, which identifies a page; the studio keeps the state of a page for an hour."""
     return "".join(random.choices("0123456789abcdef", k=32))
 
 
 async def page(
-    someone: Seat,
-    said: Said,
+    session: UserSession,
+    messages: RecordedMessages,
     took_s: list[float],
     *,
     token: str,
-    began: asyncio.Event,
+    start: asyncio.Event,
     seconds: float,
     every_s: float,
 ) -> None:
-    """Connect, and from the beginning on click for so long; notes the seconds until each click was answered."""
-    cookie = "; ".join(f"{name}={value}" for name, value in someone.cookies.items())
-    address = f"{someone.url.replace('http', 'ws')}/_event/?token={token}&EIO=4&transport=websocket"
+    """Connect, click for some seconds after the start event, and record the response time of each click."""
+    cookie = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
+    url = f"{session.url.replace('http', 'ws')}/_event/?token={token}&EIO=4&transport=websocket"
     async with websockets.connect(
-        address, additional_headers={"Cookie": cookie}, origin=someone.url, max_size=None
-    ) as line:
-        await line.recv()
-        await line.send(said.hello)
-        news: asyncio.Queue[float] = asyncio.Queue()
-        hearing = asyncio.create_task(_hear(line, news))
-        await began.wait()
+        url, additional_headers={"Cookie": cookie}, origin=session.url, max_size=None
+    ) as socket:
+        await socket.recv()
+        await socket.send(messages.hello)
+        responses: asyncio.Queue[float] = asyncio.Queue()
+        receiving = asyncio.create_task(_receive(socket, responses))
+        await start.wait()
         await asyncio.sleep(random.random() * every_s)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            while not news.empty():
-                news.get_nowait()
+            while not responses.empty():
+                responses.get_nowait()
             at = time.monotonic()
-            await line.send(said.click)
+            await socket.send(messages.click)
             async with asyncio.timeout(30):
-                took_s.append(await news.get() - at)
+                took_s.append(await responses.get() - at)
             await asyncio.sleep(max(0.0, every_s - (time.monotonic() - at)))
-        hearing.cancel()
+        receiving.cancel()
 
 
-async def _hear(line: websockets.ClientConnection, news: asyncio.Queue[float]) -> None:
-    async for frame in line:
+async def _receive(socket: websockets.ClientConnection, responses: asyncio.Queue[float]) -> None:
+    async for frame in socket:
         text = frame if isinstance(frame, str) else frame.decode()
         if text == "2":
-            await line.send("3")
-        elif text.startswith(_EVENT) and _ANSWER in text:
-            news.put_nowait(time.monotonic())
+            await socket.send("3")
+        elif text.startswith(_EVENT) and _RESPONSE in text:
+            responses.put_nowait(time.monotonic())

@@ -1,9 +1,9 @@
-"""What it costs to start a function: a job through the runner, beside a bare interpreter and a bare fork.
+"""The cost of the start of a function: a job in the runner, compared with a bare interpreter and a bare fork.
 
     python -m benchmarks.runner_start [JOBS]    (or the file itself)
 
-Idle: one job after another, with a pause in which a spare is forked. Sustained: eight at a time, without pauses.
-CPU is that of this process and all of its children together, measured over the whole run.
+Idle: one job after another, with a pause in which a spare process is forked. Sustained: eight concurrent jobs without
+pauses. CPU time includes this process and all of its children, for the whole run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__" and not __package__:
-    # As a file: its folder comes first among the places of modules, and hides the standard library's `numbers`.
+    # Run as a file, its folder would be first in sys.path and hide the module `numbers` of the standard library.
     os.chdir(Path(__file__).resolve().parents[1])
     os.execv(sys.executable, [sys.executable, "-m", "benchmarks.runner_start", *sys.argv[1:]])
 
@@ -28,7 +28,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from benchmarks.bare_runner import Silent, assignment_of, open_runner
+from benchmarks.bare_runner import DiscardingRecorder, assignment_of, open_runner
 from workers.types import Assignment, RunLimits, Success
 
 _SYSTEM_PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
@@ -39,7 +39,7 @@ _PAUSE_S = 0.02
 class Row(NamedTuple):
     """One line of the table."""
 
-    what: str
+    name: str
     p50_ms: float
     p99_ms: float
     cpu_ms: float
@@ -56,14 +56,14 @@ async def main(count: int) -> None:
         assignment = _assignment(Path(folder))
 
         async def job() -> None:
-            outcome = await runner.run(assignment, Silent())
+            outcome = await runner.run(assignment, DiscardingRecorder())
             if not isinstance(outcome, Success):
                 raise RuntimeError(outcome.message)
 
         try:
             await job()
             rows.append(await _measure("job, spare ready", count, job, pause_s=_PAUSE_S))
-            rows.append(await _measure("job, eight at a time", count, job, at_once=8))
+            rows.append(await _measure("job, eight at a time", count, job, concurrency=8))
             layers = ", ".join(runner.layers)
         finally:
             await runner.close()
@@ -72,14 +72,14 @@ async def main(count: int) -> None:
     )
     sys.stdout.write(f"{'':<24}{'p50 ms':>10}{'p99 ms':>10}{'CPU ms':>10}\n")
     for row in rows:
-        sys.stdout.write(f"{row.what:<24}{row.p50_ms:>10.2f}{row.p99_ms:>10.2f}{row.cpu_ms:>10.2f}\n")
+        sys.stdout.write(f"{row.name:<24}{row.p50_ms:>10.2f}{row.p99_ms:>10.2f}{row.cpu_ms:>10.2f}\n")
 
 
 async def _measure(
-    what: str, count: int, once: Callable[[], Awaitable[None]], *, pause_s: float = 0, at_once: int = 1
+    name: str, count: int, once: Callable[[], Awaitable[None]], *, pause_s: float = 0, concurrency: int = 1
 ) -> Row:
     times: list[float] = []
-    gate = asyncio.Semaphore(at_once)
+    gate = asyncio.Semaphore(concurrency)
 
     async def timed() -> None:
         async with gate:
@@ -89,14 +89,14 @@ async def _measure(
             await asyncio.sleep(pause_s)
 
     cpu_s = _cpu_s()
-    if at_once == 1:
+    if concurrency == 1:
         for _ in range(count):
             await timed()
     else:
         await asyncio.gather(*(timed() for _ in range(count)))
     cpu_ms = (_cpu_s() - cpu_s) * 1000 / count
     times.sort()
-    return Row(what, statistics.median(times), times[int(len(times) * 0.99)], cpu_ms)
+    return Row(name, statistics.median(times), times[int(len(times) * 0.99)], cpu_ms)
 
 
 async def _interpreter() -> None:
@@ -111,23 +111,23 @@ async def _fork() -> None:
 
 
 def _cpu_s() -> float:
-    """CPU of this process and, through the tree of /proc, of those that it started, ended ones included."""
+    """Return the CPU time of this process and its descendants, including those that have ended."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    living = sum(_living_cpu_s(pid) for pid in _descendants(os.getpid()))
-    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime + living
+    alive = sum(_alive_cpu_s(pid) for pid in _descendants(os.getpid()))
+    return own.ru_utime + own.ru_stime + ended.ru_utime + ended.ru_stime + alive
 
 
 def _descendants(pid: int) -> list[int]:
     found = []
-    with suppress(OSError):  # it has ended while it was looked at
+    with suppress(OSError):  # the process has ended meanwhile
         for task in Path(f"/proc/{pid}/task").glob("*/children"):
             for child in map(int, task.read_text().split()):
                 found += [child, *_descendants(child)]
     return found
 
 
-def _living_cpu_s(pid: int) -> float:
+def _alive_cpu_s(pid: int) -> float:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

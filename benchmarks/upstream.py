@@ -1,8 +1,8 @@
-"""A server behind every model, in a process of its own: `python -m benchmarks.upstream STEPS HOLD THINK_S`.
+"""A test server of the model API in a separate process: `python -m benchmarks.upstream STEPS HOLD THINK_S`.
 
-Each conversation calls `todo_write` in every step but the last, of which there are STEPS; every reply comes after about
-THINK_S, and the one to step HOLD is held until a line `release` comes. A line `report` is answered with when which step
-of which conversation was asked for.
+Each conversation has STEPS steps, and calls `todo_write` in every step but the last. Every reply is delayed by about
+THINK_S, and the reply to step HOLD is held until the line `release` arrives. After the line `report` the server prints
+all requests with their conversation, step and time.
 """
 
 from __future__ import annotations
@@ -28,60 +28,60 @@ from starlette.types import Receive, Scope, Send
 from tests.doubles.messages import Answer, MessagesServer, calls, says
 
 STAMP: Final = 12
-"""Characters of the moment at which a reply was begun, with which it begins: the double's first delta."""
+"""The length of the start time at the beginning of a reply, which is the first delta."""
 MAX_HELD: Final = 600
 MAX_HELD_S: Final = 300.0
 _TOPIC: Final = re.compile(r'topic: "([^"]*)"')
 SKILL: Final = {
     "skills/turns/skill.yaml": b"""\
 entrypoint: prompt.md
-description: Keeps a list until it is told that it is done.
+description: Keeps a list until the work is done.
 model: claude/haiku-4-5
 disable_bash: true
 network: none
 input_schema: {type: object, properties: {topic: {type: string}}, required: [topic]}
 output_schema: {type: object, properties: {done: {type: boolean}}}
 """,
-    "skills/turns/prompt.md": b"Keep a list of what there is to do.",
+    "skills/turns/prompt.md": b"Keep a list of the tasks.",
 }
 
 
-class Asked(NamedTuple):
+class ModelRequest(NamedTuple):
     """One request for a reply."""
 
     topic: str
     step: int
     at: float
-    """On the monotonic clock, which all processes share."""
+    """The time on the monotonic clock, which all processes share."""
 
 
 @dataclass(slots=True)
 class Upstream:
-    """The server, seen from the process that started it."""
+    """The server as a child process."""
 
     process: subprocess.Popen[str]
     url: str
 
     def release(self) -> None:
-        """Let every held reply go on, now and later."""
-        self._say("release")
+        """Release every held reply, now and later."""
+        self._send("release")
 
-    def asked(self) -> list[Asked]:
-        """Every request so far."""
-        self._say("report")
-        return [Asked(*row) for row in json.loads(self._hear())]
+    def requests(self) -> list[ModelRequest]:
+        """Return all requests so far."""
+        self._send("report")
+        return [ModelRequest(*row) for row in json.loads(self._receive())]
 
     def settings(self) -> dict[str, str]:
-        """What an instance has to be told to use it."""
+        """Return the settings with which an instance uses the server."""
         return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
 
-    def _say(self, line: str) -> None:
+    def _send(self, line: str) -> None:
         if self.process.stdin is None:
             raise RuntimeError("the upstream has no pipe")
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
-    def _hear(self) -> str:
+    def _receive(self) -> str:
         if self.process.stdout is None:
             raise RuntimeError("the upstream has no pipe")
         return self.process.stdout.readline()
@@ -89,19 +89,19 @@ class Upstream:
 
 @contextmanager
 def upstream(*, steps: int, hold: int = 0, think_s: float = 0.0) -> Iterator[Upstream]:
-    """Start one; it ends with the block."""
+    """Start a server for the duration of the block."""
     command = [sys.executable, "-m", "benchmarks.upstream", str(steps), str(hold), str(think_s)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         made = Upstream(process, "")
         try:
-            made.url = made._hear().strip()
+            made.url = made._receive().strip()
             yield made
         finally:
             process.kill()
 
 
-class _Patient(threading.Event):
-    """Waits longer than the double has patience, for as long as five hundred runs take to come to their place."""
+class _LongWaitEvent(threading.Event):
+    """Waits longer than the default of the test server, until five hundred runs have reached their step."""
 
     def wait(self, timeout: float | None = None) -> bool:
         return super().wait(MAX_HELD_S)
@@ -111,15 +111,15 @@ class _Script:
     def __init__(self, steps: int, hold: int) -> None:
         self._steps = steps
         self._hold = hold
-        self.release = _Patient()
-        self.asked: list[Asked] = []
+        self.release = _LongWaitEvent()
+        self.requests: list[ModelRequest] = []
 
     def __call__(self, body: dict[str, Any]) -> Answer:
-        """The reply to one request; its text begins with the moment at which it was begun."""
+        """Return the reply to one request; its text begins with its start time."""
         now = time.monotonic()
         found = _TOPIC.search(str(body["messages"][0]["content"]))
         step = 1 + sum(message["role"] == "assistant" for message in body["messages"])
-        self.asked.append(Asked(found[1] if found else "", step, now))
+        self.requests.append(ModelRequest(found[1] if found else "", step, now))
         if step >= self._steps:
             return says(calls("set_output", done=True), input_tokens=20, output_tokens=2)
         todos = [{"content": f"Step {n}", "status": "pending"} for n in range(step, step + 3)]
@@ -136,29 +136,29 @@ async def main(steps: int, hold: int, think_s: float) -> None:
     app = MessagesServer(script).app()
 
     async def thinking(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(think_s * random.uniform(0.5, 1.5))  # runs that are asked at once do not stay so
+        await asyncio.sleep(think_s * random.uniform(0.5, 1.5))  # spreads runs that start at the same time
         await app(scope, receive, send)
 
     config = uvicorn.Config(thinking, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)
-    # Only of a socket that says that it is TCP, asyncio sends small pieces at once.
+    # asyncio disables Nagle's algorithm only for sockets with the protocol IPPROTO_TCP.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
         print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
         serving = asyncio.create_task(server.serve([listening]))
-        await _obey(script)
+        await _handle_commands(script)
         server.should_exit = server.force_exit = True
         script.release.set()
         await serving
 
 
-async def _obey(script: _Script) -> None:
-    """Do what the lines say until there are no more."""
+async def _handle_commands(script: _Script) -> None:
+    """Handle the lines of stdin until it is closed."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         if line.strip() == "release":
             script.release.set()
         else:
-            print(json.dumps(script.asked), flush=True)
+            print(json.dumps(script.requests), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Takes the pictures of the documentation anew, in both themes: `.venv/bin/python docs/images/take.py`.
+"""Take the screenshots of the documentation, in both themes: `.venv/bin/python docs/images/take.py`.
 
-Starts an instance with invented data in a folder of its own, opens every page in a Chromium, and ends both. `--width
-390` shows a telephone's screen, `--to` writes elsewhere, `--only home,job` takes a few; `--stay` leaves the instance up
-until Enter is pressed, for whoever wants to look around.
+The script starts an instance with demo data in a temporary folder, and opens every page in Chromium. `--width 390`
+uses the screen of a phone, `--to` writes to another folder, and `--only home,job` takes only these screenshots.
+`--stay` keeps the instance running until you press Enter.
 """
 
 from __future__ import annotations
@@ -26,46 +26,46 @@ from playwright.sync_api import Error as PlaywrightError
 HERE: Final = Path(__file__).parent
 HEIGHTS: Final = {390: 844}
 HEIGHT: Final = 800
-COLOURS: Final = 160
+COLORS: Final = 160
 MAX_BYTES: Final = 4_000_000
-"""Of all pictures together: whoever clones the repository gets them, too."""
-PASSWORD: Final = "a long and private sentence"
+"""The maximum size of all screenshots, since every clone of the repository contains them."""
+PASSWORD: Final = "a long and private password"
 SETTLE: Final = """async () => {
   await new Promise(requestAnimationFrame);
-  const ending = document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < Infinity);
-  await Promise.all(ending.map(one => one.finished.catch(() => null)));
+  const finite = document.getAnimations().filter(one => one.effect.getComputedTiming().endTime < Infinity);
+  await Promise.all(finite.map(one => one.finished.catch(() => null)));
 }"""
 
 
-class Picture(NamedTuple):
-    """A page, and what is done on it before it is looked at."""
+class Screenshot(NamedTuple):
+    """A page, and the actions on it before the screenshot."""
 
     name: str
-    address: str
-    sign: str
-    """Text that is there once the page is."""
-    act: Callable[[Page], None] | None = None
+    path: str
+    text: str
+    """A text that the page contains when it is complete."""
+    prepare: Callable[[Page], None] | None = None
 
 
 def main() -> None:
-    """Take them."""
-    asked = _arguments()
-    with tempfile.TemporaryDirectory(prefix="pictures-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # the embedded database runs as a user of its own
-        environment = _environment(folder, asked.port)
+    """Take the screenshots."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory(prefix="screenshots-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # the embedded database runs as a separate user
+        environment = _environment(folder, arguments.port)
         with instance.running(environment) as url:
             shown = demo.fill(url, environment)
             with sync_playwright() as playwright:
                 chromium = shutil.which("chromium") or shutil.which("google-chrome")
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                _take(browser, shown, asked)
+                _take(browser, shown, arguments)
                 browser.close()
-            if asked.stay:
-                input(f"{url} is up: {EMAIL}, {PASSWORD!r}. Enter ends it. ")
-    total = sum(file.stat().st_size for file in asked.to.glob("*.png"))
-    print(f"{asked.to}: {total / 1e6:.2f} MB in all.")
-    if asked.to == HERE and total > MAX_BYTES:
-        raise SystemExit(f"They are to have {MAX_BYTES / 1e6:.0f} MB at most.")
+            if arguments.stay:
+                input(f"{url} is running. Sign in as {EMAIL} with {PASSWORD!r}. Press Enter to stop it. ")
+    total = sum(file.stat().st_size for file in arguments.to.glob("*.png"))
+    print(f"{arguments.to}: {total / 1e6:.2f} MB in total.")
+    if arguments.to == HERE and total > MAX_BYTES:
+        raise SystemExit(f"The screenshots exceed the maximum of {MAX_BYTES / 1e6:.0f} MB.")
 
 
 EMAIL: Final = "ada@example.org"
@@ -74,12 +74,15 @@ EMAIL: Final = "ada@example.org"
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", type=Path, default=HERE, help="folder to write to")
-    parser.add_argument("--width", type=int, nargs="*", default=[1280], help="of the screen, in pixels")
+    parser.add_argument("--width", type=int, nargs="*", default=[1280], help="width of the screen, in pixels")
     parser.add_argument(
-        "--only", type=lambda names: set(names.split(",")), default=set(), help="names, by commas"
+        "--only",
+        type=lambda names: set(names.split(",")),
+        default=set(),
+        help="names, separated by commas",
     )
     parser.add_argument("--port", type=int, default=8230)
-    parser.add_argument("--stay", action="store_true", help="leave the instance up until Enter")
+    parser.add_argument("--stay", action="store_true", help="keep the instance running until you press Enter")
     return parser.parse_args()
 
 
@@ -93,58 +96,58 @@ def _environment(folder: str, port: int) -> dict[str, str]:
     }
 
 
-def _take(browser: Browser, shown: demo.Demo, asked: argparse.Namespace) -> None:
+def _take(browser: Browser, shown: demo.Demo, arguments: argparse.Namespace) -> None:
     link = re.search(r"http://\S+/setup\?token=\S+", instance.operate(shown.environment, "setup-link"))
     if link is None:
-        raise SystemExit("The instance has an owner already.")
+        raise SystemExit("The instance already has an owner.")
     context = browser.new_context(viewport={"width": 1280, "height": HEIGHT}, color_scheme="light")
     page = context.new_page()
     page.goto(link.group())
-    asked.to.mkdir(parents=True, exist_ok=True)
-    if not asked.only or "set-up" in asked.only:
-        _both(page, "set-up", asked)
+    arguments.to.mkdir(parents=True, exist_ok=True)
+    if not arguments.only or "set-up" in arguments.only:
+        _take_both_themes(page, "set-up", arguments)
     page.get_by_label("Name").fill("Ada")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Create owner account").click()
     page.get_by_role("heading", name="Projects").first.wait_for()
-    missed = []
-    for picture in _pictures(shown):
-        if asked.only and picture.name not in asked.only:
+    failed = []
+    for screenshot in _screenshots(shown):
+        if arguments.only and screenshot.name not in arguments.only:
             continue
         page.set_viewport_size({"width": 1280, "height": HEIGHT})
-        page.goto(shown.url + picture.address)
+        page.goto(shown.url + screenshot.path)
         try:
-            page.get_by_text(picture.sign).first.wait_for(timeout=15_000)
-            if picture.act:
-                picture.act(page)
-        except PlaywrightError as error:  # the old picture is better than a wrong one; the others are taken
-            missed.append(f"{picture.name}: {str(error).splitlines()[0]}")
+            page.get_by_text(screenshot.text).first.wait_for(timeout=15_000)
+            if screenshot.prepare:
+                screenshot.prepare(page)
+        except PlaywrightError as error:  # keep the old file instead of a wrong one, and continue
+            failed.append(f"{screenshot.name}: {str(error).splitlines()[0]}")
             continue
-        _both(page, picture.name, asked)
+        _take_both_themes(page, screenshot.name, arguments)
     context.close()
-    if missed:
-        raise SystemExit("Not taken:\n" + "\n".join(missed))
+    if failed:
+        raise SystemExit("Failed screenshots:\n" + "\n".join(failed))
 
 
-def _both(page: Page, name: str, asked: argparse.Namespace) -> None:
-    for width in asked.width:
+def _take_both_themes(page: Page, name: str, arguments: argparse.Namespace) -> None:
+    for width in arguments.width:
         page.set_viewport_size({"width": width, "height": HEIGHTS.get(width, HEIGHT)})
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme)
             page.wait_for_timeout(250)
             page.evaluate(SETTLE)
-            suffix = "" if asked.width == [1280] else f"-{width}"
-            _write(page.screenshot(), asked.to / f"{name}{suffix}-{theme}.png")
+            suffix = "" if arguments.width == [1280] else f"-{width}"
+            _write(page.screenshot(), arguments.to / f"{name}{suffix}-{theme}.png")
     page.emulate_media(color_scheme="light")
 
 
 def _write(png: bytes, file: Path) -> None:
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(COLORS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
-def _pictures(shown: demo.Demo) -> Sequence[Picture]:
+def _screenshots(shown: demo.Demo) -> Sequence[Screenshot]:
     base, jobs = f"/p/{shown.slug}", shown.jobs
     settings = {
         "general": "Slug",
@@ -158,38 +161,40 @@ def _pictures(shown: demo.Demo) -> Sequence[Picture]:
         "audit": "schedule.created",
     }
     return [
-        Picture("home", "/", "Recent failures"),
-        Picture("project", base, "From your code"),
-        Picture("editor", f"{base}/editor", "Publish", _open_file),
-        Picture("publish", f"{base}/editor", "Publish", _open_publish),
-        Picture("notebook", f"{base}/notebook", "%%skill", _run_cells),
-        Picture("play", f"{base}/play/thumbnail?from={jobs['thumbnail']}", "Examples"),
-        Picture("columns", f"{base}/play/import-orders?from={jobs['orders']}", "Import orders", _run_columns),
-        Picture("jobs", f"{base}/jobs", jobs["failed"][:8]),
-        Picture("job", f"{base}/jobs/{jobs['asking']}", "Approve"),
-        Picture("transcript", f"{base}/jobs/{jobs['agent']}?tab=transcript", "measure"),
-        Picture("receipt", f"{base}/jobs/{jobs['agent']}?tab=receipt", "Receipt"),
-        Picture("result", f"{base}/jobs/{jobs['thumbnail']}?tab=result", "Result"),
-        Picture("sandbox", f"{base}/jobs/{jobs['thumbnail']}?tab=sandbox", "Sandbox"),
-        Picture("failed", f"{base}/jobs/{jobs['failed']}", "Failed"),
-        Picture("running", f"{base}/jobs/{jobs['running']}?tab=logs", "indexed"),
-        Picture("fork", f"{base}/jobs/{jobs['agent']}", "Succeeded", _open_fork),
-        Picture("deployments", f"{base}/deployments", "The first skills"),
-        Picture("versions", f"{base}/deployments?base=2&head=3", "skills/triage/skill.yaml"),
-        Picture("evals", f"{base}/evals?skill=triage", "Suites of triage"),
-        Picture("drive", f"{base}/drive?folder=photos/&file=photos/lake.jpg", "lake.jpg"),
-        Picture("usage", f"{base}/usage", "The month"),
-        *[Picture(f"settings-{name}", f"{base}/settings/{name}", sign) for name, sign in settings.items()],
-        Picture("schedule", f"{base}/settings/schedules?listing=month-in-figures", "09:00 UTC"),
-        Picture("marketplace", f"{base}/marketplace", "Table statistics"),
-        Picture("listing", f"{base}/marketplace/desk", "Publisher:"),
-        Picture("memory", f"{base}/memory", "Acme wants it formal"),
-        Picture("api", f"{base}/api?skill=triage", "Idempotency"),
-        Picture("operator", "/operator", "Workers"),
-        Picture("account", "/account", "Active sessions"),
-        Picture("docs", "/docs/quickstart", "From a checkout to a skill"),
-        Picture("palette", f"{base}/jobs", jobs["failed"][:8], _open_palette),
-        Picture("components", "/_components", "Waterfall"),
+        Screenshot("home", "/", "Recent failures"),
+        Screenshot("project", base, "From your code"),
+        Screenshot("editor", f"{base}/editor", "Publish", _open_file),
+        Screenshot("publish", f"{base}/editor", "Publish", _open_publish),
+        Screenshot("notebook", f"{base}/notebook", "%%skill", _run_cells),
+        Screenshot("play", f"{base}/play/thumbnail?from={jobs['thumbnail']}", "Examples"),
+        Screenshot(
+            "columns", f"{base}/play/import-orders?from={jobs['orders']}", "Import orders", _run_columns
+        ),
+        Screenshot("jobs", f"{base}/jobs", jobs["failed"][:8]),
+        Screenshot("job", f"{base}/jobs/{jobs['asking']}", "Approve"),
+        Screenshot("transcript", f"{base}/jobs/{jobs['agent']}?tab=transcript", "measure"),
+        Screenshot("receipt", f"{base}/jobs/{jobs['agent']}?tab=receipt", "Receipt"),
+        Screenshot("result", f"{base}/jobs/{jobs['thumbnail']}?tab=result", "Result"),
+        Screenshot("sandbox", f"{base}/jobs/{jobs['thumbnail']}?tab=sandbox", "Sandbox"),
+        Screenshot("failed", f"{base}/jobs/{jobs['failed']}", "Failed"),
+        Screenshot("running", f"{base}/jobs/{jobs['running']}?tab=logs", "indexed"),
+        Screenshot("fork", f"{base}/jobs/{jobs['agent']}", "Succeeded", _open_fork),
+        Screenshot("deployments", f"{base}/deployments", "The first skills"),
+        Screenshot("versions", f"{base}/deployments?base=2&head=3", "skills/triage/skill.yaml"),
+        Screenshot("evals", f"{base}/evals?skill=triage", "Suites of triage"),
+        Screenshot("drive", f"{base}/drive?folder=photos/&file=photos/lake.jpg", "lake.jpg"),
+        Screenshot("usage", f"{base}/usage", "The month"),
+        *[Screenshot(f"settings-{name}", f"{base}/settings/{name}", text) for name, text in settings.items()],
+        Screenshot("schedule", f"{base}/settings/schedules?listing=month-in-figures", "09:00 UTC"),
+        Screenshot("marketplace", f"{base}/marketplace", "Table statistics"),
+        Screenshot("listing", f"{base}/marketplace/desk", "Publisher:"),
+        Screenshot("memory", f"{base}/memory", "Acme wants it formal"),
+        Screenshot("api", f"{base}/api?skill=triage", "Idempotency"),
+        Screenshot("operator", "/operator", "Workers"),
+        Screenshot("account", "/account", "Active sessions"),
+        Screenshot("docs", "/docs/quickstart", "From a checkout to a skill"),
+        Screenshot("palette", f"{base}/jobs", jobs["failed"][:8], _open_palette),
+        Screenshot("components", "/_components", "Waterfall"),
     ]
 
 

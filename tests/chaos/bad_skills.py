@@ -1,4 +1,4 @@
-"""Functions that do what functions should not, and how the job of each is to end."""
+"""Functions that misbehave, with the expected result of the job of each."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ PRINTED_MB = 1024 if ROUNDS > 1 else 128
 
 
 class Bad(NamedTuple):
-    """A function and its job's end."""
+    """A misbehaving function and the expected result of its job."""
 
     body: str
     code: str | None
-    """The job's error code; none: it succeeds all the same."""
-    says: str
-    """Found in the job's error, or in its log when it succeeds."""
+    """The error code of the job; None if the job succeeds."""
+    message: str
+    """A part of the error message of the job."""
     keys: str = ""
-    """One more line of its skill.yaml."""
+    """An additional line of its skill.yaml."""
     output_schema: str = "{type: object}"
 
 
@@ -108,11 +108,11 @@ BAD |= {
     "uninstallable": Bad("", "environment_failed", "six==99999"),
 }
 
-UNRULY = ("forks", "hoards", "fills", "clings", "closes", "crashes")
-"""What one job of the skill `mixed` does while others of it do as they should."""
-UNRULY_SKILL = {
+MIXED_BEHAVIORS = ("forks", "hoards", "fills", "clings", "closes", "crashes")
+"""What one job of the skill `mixed` does while other jobs of this skill behave correctly."""
+MIXED_SKILL = {
     "skills/mixed/skill.yaml": (
-        b"entrypoint: main.py:choose\ndescription: Does what it is told.\n"
+        b"entrypoint: main.py:choose\ndescription: Behaves as its input says.\n"
         b"input_schema: {type: object, properties: {do: {type: string}}}\noutput_schema: {type: object}\n"
         b"limits: {memory_mb: 128}\ntimeout_s: 2\n"
     ),
@@ -120,7 +120,7 @@ UNRULY_SKILL = {
         "import os, signal, sys, time\n\n\ndef fine():\n    return {'fine': True}\n"
         + "".join(
             f"\n\ndef {name}():\n" + "".join(f"    {line}\n" for line in BAD[name].body.splitlines())
-            for name in UNRULY
+            for name in MIXED_BEHAVIORS
         )
         + "\n\ndef choose(do):\n    return globals()[do]()\n"
     ).encode(),

@@ -1,10 +1,10 @@
-"""The attacker: a skill that tries every way out it knows. Each attempt answers "closed: …" or "OPEN: …".
+"""The attacker: a skill that attempts every known escape. Each attempt returns "closed: …" or "OPEN: …".
 
-The file is put into a bundle as it stands and runs inside the sandbox, at import (in the warm parent) and in a job.
+The file is copied into a bundle unchanged and runs inside the sandbox, at import (in the zygote) and in a job.
 """
 
 # ruff: noqa: PTH102, PTH108, PTH109, PTH110, PTH112, PTH115, PTH116, PTH120, PTH123, PTH208, PTH211, SIM115, PERF403
-# (an attacker writes as attackers do)
+# (the code imitates that of an attacker)
 
 import ctypes
 import os
@@ -25,9 +25,9 @@ def run(inputs):
 
 
 def victim(inputs):
-    """A neighbour: says that it sits, and must still be well when it is told to stop."""
+    """Act as the neighbor: report that it runs, and return its state when it is to stop."""
     with open("secret.txt", "w") as file:
-        file.write("the neighbour's secret")
+        file.write("the neighbor's secret")
     with open("drive/victim", "w") as file:
         file.write(str(os.getpid()))
     while not os.path.exists("drive/stop"):
@@ -36,39 +36,39 @@ def victim(inputs):
     return {"secret": open("secret.txt").read(), "files": limits[0], "names": sorted(os.listdir("."))}
 
 
-def look(inputs):
-    """Everything that one job may try against the machine and its neighbours."""
-    neighbour = int(open("drive/victim").read())
-    found = {**machine(inputs), **{f"import: {name}": answer for name, answer in AT_IMPORT.items()}}
+def attack(inputs):
+    """Return the result of every attack of a job against the host and its neighbors."""
+    neighbor = int(open("drive/victim").read())
+    found = {**machine(inputs), **{f"import: {name}": result for name, result in AT_IMPORT.items()}}
     for name, attempt in {
-        "read the neighbour's folder": lambda: other_folders(),
+        "read the neighbor's folder": lambda: other_folders(),
         "list all jobs": lambda: os.listdir(os.path.dirname(os.getcwd())),
-        "read the neighbour's variables": lambda: open(f"/proc/{neighbour}/environ").read(),
-        "read the neighbour's memory": lambda: open(f"/proc/{neighbour}/mem", "rb").read(1),
-        "enter the neighbour's folder": lambda: os.listdir(f"/proc/{neighbour}/cwd/"),
-        "answer for the neighbour": lambda: open(f"/proc/{neighbour}/fd/3", "w").write("{}"),
+        "read the neighbor's variables": lambda: open(f"/proc/{neighbor}/environ").read(),
+        "read the neighbor's memory": lambda: open(f"/proc/{neighbor}/mem", "rb").read(1),
+        "enter the neighbor's folder": lambda: os.listdir(f"/proc/{neighbor}/cwd/"),
+        "result for the neighbor": lambda: open(f"/proc/{neighbor}/fd/3", "w").write("{}"),
         "read the parent's variables": lambda: open(f"/proc/{os.getppid()}/environ").read(),
         "read the parent's memory": lambda: open(f"/proc/{os.getppid()}/mem", "rb").read(1),
-        "trace the neighbour": lambda: call("ptrace", 101, 117, 16, neighbour, 0, 0),
-        "read across processes": lambda: call("process_vm_readv", 310, 270, neighbour, 0, 0, 0, 0, 0),
-        "take the neighbour's descriptor": lambda: call("pidfd_getfd", 438, 438, 0, 3, 0),
-        "signal the neighbour": lambda: os.kill(neighbour, signal.SIGKILL),
-        "signal the neighbour's group": lambda: os.killpg(neighbour, signal.SIGKILL),
+        "trace the neighbor": lambda: call("ptrace", 101, 117, 16, neighbor, 0, 0),
+        "read across processes": lambda: call("process_vm_readv", 310, 270, neighbor, 0, 0, 0, 0, 0),
+        "take the neighbor's descriptor": lambda: call("pidfd_getfd", 438, 438, 0, 3, 0),
+        "signal the neighbor": lambda: os.kill(neighbor, signal.SIGKILL),
+        "signal the neighbor's group": lambda: os.killpg(neighbor, signal.SIGKILL),
         "signal the parent": lambda: os.kill(os.getppid(), signal.SIGKILL),
-        "stop the neighbour": lambda: os.kill(neighbour, signal.SIGSTOP),
-        "limit the neighbour": lambda: resource.prlimit(neighbour, resource.RLIMIT_NOFILE, (3, 3)),
+        "stop the neighbor": lambda: os.kill(neighbor, signal.SIGSTOP),
+        "limit the neighbor": lambda: resource.prlimit(neighbor, resource.RLIMIT_NOFILE, (3, 3)),
         "more limits": lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1 << 20, 1 << 20)),
-        "keep descriptors of the parent": lambda: strange_descriptors(),
-        "talk over shared abstract sockets": lambda: abstract_neighbour(),
+        "keep descriptors of the parent": lambda: inherited_descriptors(),
+        "talk over shared abstract sockets": lambda: abstract_neighbor(),
         "listen on a port": lambda: socket.socket().bind(("127.0.0.1", 0)),
-        **deep.against_neighbour(neighbour),
+        **deep.against_neighbor(neighbor),
     }.items():
         found[name] = tried(attempt)
     return found
 
 
 def machine(inputs):
-    """What both the warm parent and a job may try against the machine."""
+    """Return the result of every attack against the host that the zygote and a job both run."""
     attempts = {
         f"open {path}": (
             lambda path=path: os.listdir(path) if os.path.isdir(path) else open(path, "rb").read(1)
@@ -78,7 +78,7 @@ def machine(inputs):
     for name, attempt in {
         "see the worker's process": lambda: os.stat(f"/proc/{inputs['worker']}/status"),
         "signal the worker": lambda: os.kill(inputs["worker"], 0),
-        "see more processes than the sandbox's": lambda: strangers(),
+        "see more processes than the sandbox's": lambda: other_processes(),
         "reach the worker's TCP port": lambda: connect(socket.AF_INET, ("127.0.0.1", inputs["tcp"])),
         "reach the worker's port over IPv6": lambda: connect(socket.AF_INET6, ("::1", inputs["tcp"])),
         "reach its unix socket": lambda: connect(socket.AF_UNIX, inputs["unix"]),
@@ -115,10 +115,10 @@ def machine(inputs):
         "write to the root": lambda: open("/planted", "w"),
         "write to our runtime": lambda: open("/puras/puras_inside/planted", "w"),
         "write a kernel setting": lambda: open("/proc/sys/kernel/core_pattern", "w").write("|/x"),
-        "pull the machine's trigger": lambda: open("/proc/sysrq-trigger", "w").write("h"),
+        "trigger a system request of the host": lambda: open("/proc/sysrq-trigger", "w").write("h"),
         "open the terminal": lambda: open("/dev/tty", "w"),
-        "see devices of the machine": lambda: devices(),
-        "see the machine's hardware": lambda: os.listdir("/sys"),
+        "see devices of the host": lambda: devices(),
+        "see the hardware of the host": lambda: os.listdir("/sys"),
         "follow a link out of the drive": lambda: link(inputs["drive"], "/etc/shadow"),
         "follow a link to another drive": lambda: link(inputs["drive"], inputs["other_drive"]),
         "make a device in the drive": lambda: os.mknod(
@@ -134,18 +134,18 @@ def machine(inputs):
 
 def tried(attempt):
     try:
-        answer = attempt()
+        result = attempt()
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         return f"closed: {type(error).__name__}: {error}"[:150]
-    return f"OPEN: {answer!r}"[:150]
+    return f"OPEN: {result!r}"[:150]
 
 
 def call(name, x86_64, aarch64, *arguments):
     ctypes.set_errno(0)
-    answer = libc.syscall(x86_64 if X86 else aarch64, *arguments)
-    if name == "clone" and answer == 0:
+    result = libc.syscall(x86_64 if X86 else aarch64, *arguments)
+    if name == "clone" and result == 0:
         os._exit(0)
-    return answer if answer >= 0 else refuse(os.strerror(ctypes.get_errno()))
+    return result if result >= 0 else refuse(os.strerror(ctypes.get_errno()))
 
 
 def refuse(why):
@@ -159,8 +159,8 @@ def connect(family, address):
     return address
 
 
-def strangers():
-    """Processes that are neither this sandbox's nor named as ours."""
+def other_processes():
+    """Return the visible processes if there are more than a sandbox has."""
     seen = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     return seen if os.getpid() > 1 and len(seen) > 64 else refuse(f"{len(seen)} processes")
 
@@ -174,7 +174,7 @@ def other_folders():
     return refuse("none of 200 can be read")
 
 
-def strange_descriptors():
+def inherited_descriptors():
     known = {0, 1, 2, 3, 4}
     found = {}
     for number in range(5, 256):
@@ -185,9 +185,9 @@ def strange_descriptors():
     return found if set(found) - known else refuse("none")
 
 
-def abstract_neighbour():
-    """A descendant in this job may be reached; the test is that a job cannot reach another job's socket."""
-    return connect(socket.AF_UNIX, "\0of-the-neighbour")
+def abstract_neighbor():
+    """Connect to the abstract socket of another job; sockets of the same job are allowed."""
+    return connect(socket.AF_UNIX, "\0of-the-neighbor")
 
 
 def devices():
@@ -227,7 +227,7 @@ def bomb_memory(inputs):
         try:
             if os.fork() == 0:
                 break
-        except BlockingIOError:  # the dead of the fork bomb before it are not all buried yet
+        except BlockingIOError:  # some processes of the previous fork bomb still exist
             time.sleep(0.01)
     held = []
     while True:
@@ -235,7 +235,7 @@ def bomb_memory(inputs):
 
 
 def bomb_sockets(inputs):
-    """Memory that lies in no process: what was sent and nobody reads."""
+    """Allocate memory that belongs to no process: data in sockets that is never read."""
     for _ in range(3):
         if os.fork() == 0:
             break
@@ -254,7 +254,7 @@ def bomb_sockets(inputs):
 
 
 def bomb_tables(inputs):
-    """Page tables of memory that is only looked at."""
+    """Allocate page tables by reading memory that is never written."""
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *3 * [ctypes.c_int], ctypes.c_long]
     libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]

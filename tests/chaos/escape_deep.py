@@ -1,10 +1,10 @@
-"""The attacker's second bag: calls of the kernel, other jobs' processes and links, files that others will trust.
+"""More attacks: system calls, processes and links of other jobs, and files that other jobs trust.
 
-Lies beside `main.py` in the attacker's bundle. Each attempt returns what it reached, or raises.
+The file is next to `main.py` in the bundle of the attacker. Each attempt returns what it accessed, or raises.
 """
 
 # ruff: noqa: PTH101, PTH102, PTH104, PTH108, PTH109, PTH112, PTH116, PTH120, PTH123, PTH207, PTH208, PTH211, SIM115
-# (an attacker writes as attackers do)
+# (the code imitates that of an attacker)
 
 import builtins
 import ctypes
@@ -28,16 +28,16 @@ libc.syscall.restype = ctypes.c_long
 X86 = os.uname().machine == "x86_64"
 COLUMN = 0 if X86 else 1
 STATE = {"poisoned": 0}
-KEPT = bytearray(b"as it was imported")
-NEWEST_CALL = 500  # no kernel has as many
+MEMORY = bytearray(b"as it was imported")
+NEWEST_CALL = 500  # more than any kernel has
 UNFILTERED = (
     (335, 336) if X86 else ()
-)  # uretprobe and uprobe: Linux runs no filter, and answers its own traps alone
+)  # uretprobe and uprobe: Linux runs no filter for them, and accepts them only from its own traps
 OTHER_KINDS = (signal.SIGTERM, signal.SIGSTOP, signal.SIGUSR1)
 
 
 def against_kernel():
-    """Every call that a sandbox does not have, with arguments that would do nothing where it were allowed."""
+    """Return an attack for every system call that a sandbox denies, with arguments that have no effect."""
     from puras_inside.syscalls import ALLOWED
 
     allowed = {pair[COLUMN] for pair in ALLOWED.values()}
@@ -49,14 +49,14 @@ def against_kernel():
 
 
 def against_machine(facts):
-    """What both the warm parent and a job may try."""
+    """Return the attacks against the host that the zygote and a job both run."""
     return {
         "have capabilities": capabilities,
         "gain rights from a program": gain_rights,
         "escape the killer of the memory": lambda: write("/proc/self/oom_score_adj", "-1000"),
         "map a user into itself": lambda: write("/proc/self/uid_map", "0 0 1"),
         "change what a crash runs": lambda: write("/proc/sys/kernel/core_pattern", "|/deployment/x"),
-        "read the machine's mounts' files": lambda: open("/proc/1/root/etc/shadow").read(),
+        "read files of the mounts of the host": lambda: open("/proc/1/root/etc/shadow").read(),
         "leave by process 1's folder": lambda: os.listdir("/proc/1/cwd/../home"),
         "see paths of the host in the list of mounts": lambda: paths_of_the_host(),
         "list mounts by their numbers": lambda: refused_by_filter(458),
@@ -77,7 +77,7 @@ def against_machine(facts):
         "use a file system of one's own": lambda: os.open("/dev/fuse", os.O_RDWR),
         "use a tunnel": lambda: os.open("/dev/net/tun", os.O_RDWR),
         "talk over message queues": lambda: queue(),
-        "enter by the 32-bit door": lambda: second_door(),
+        "enter the kernel as a 32-bit program": lambda: enter_as_32_bit_program(),
         "write a program into the environment": lambda: write(f"{sys.prefix}/bin/planted", "x"),
         "replace the interpreter": lambda: os.rename("/environment/bin/python", "/environment/bin/other"),
         "plant a .pth": lambda: write(f"{packages()}/planted.pth", "import os"),
@@ -85,7 +85,7 @@ def against_machine(facts):
         "append to a package": lambda: open(f"{packages()}/tinywheel.py", "a"),
         "plant a module in the bundle": lambda: write("/deployment/skills/attack/planted.py", "x"),
         "plant bytecode in the bundle": lambda: os.mkdir("/deployment/skills/attack/__pycache__"),
-        "plant a module beside the kit": lambda: write("/puras/planted.py", "x"),
+        "plant a module next to the kit": lambda: write("/puras/planted.py", "x"),
         "open up the bundle": lambda: os.chmod("/deployment/skills/attack/main.py", 0o777),
         "take the bundle": lambda: os.chown("/deployment", os.getuid(), -1),
         "follow a link in the bundle": lambda: open("/deployment/skills/attack/way-out").read(),
@@ -99,32 +99,32 @@ def against_machine(facts):
     }
 
 
-def against_neighbour(neighbour):
-    """What one job may try against another of the same skill, and against their parent."""
+def against_neighbor(neighbor):
+    """Return the attacks of a job against another job of the same skill, and against their parent."""
     parent = os.getppid()
     attempts = {
         "write the parent's memory": lambda: poke(parent),
-        "write the neighbour's memory": lambda: poke(neighbour),
-        "write across processes": lambda: refused_by_filter(311 if X86 else 271, neighbour),
-        "see where the parent's memory lies": lambda: open(f"/proc/{parent}/maps").read(),
-        "see where the neighbour's memory lies": lambda: open(f"/proc/{neighbour}/maps").read(),
+        "write the neighbor's memory": lambda: poke(neighbor),
+        "write across processes": lambda: refused_by_filter(311 if X86 else 271, neighbor),
+        "see the memory addresses of the parent's": lambda: open(f"/proc/{parent}/maps").read(),
+        "see the memory addresses of the neighbor's": lambda: open(f"/proc/{neighbor}/maps").read(),
         "enter the parent's folder": lambda: os.listdir(f"/proc/{parent}/cwd/"),
         "use the parent's descriptors": lambda: os.open(f"/proc/{parent}/fd/3", os.O_RDWR),
         "speak for the parent": lambda: os.write(os.open(f"/proc/{parent}/fd/1", os.O_WRONLY), b"x"),
-        "follow the neighbour's root": lambda: os.listdir(f"/proc/{neighbour}/root/jobs"),
-        "read the neighbour's call": lambda: open(f"/proc/{neighbour}/syscall").read(),
-        "read the neighbour's stack": lambda: open(f"/proc/{neighbour}/stack").read(),
-        "slow the neighbour down": lambda: os.setpriority(os.PRIO_PROCESS, neighbour, 19),
-        "make the neighbour's disk slow": lambda: ioprio(neighbour),
-        "choose who dies of memory": lambda: write(f"/proc/{neighbour}/oom_score_adj", "1000"),
-        "signal a thread of the neighbour": lambda: call(234 if X86 else 131, neighbour, neighbour, 9),
-        "queue a signal for the neighbour": lambda: queue_signal(neighbour),
-        "signal the neighbour by a handle": lambda: by_handle(neighbour),
-        "move the neighbour's pages": lambda: call(256 if X86 else 238, neighbour, 0, 0, 0),
-        "link the neighbour's secret": lambda: os.link(f"{neighbours_folder()}/secret.txt", "stolen"),
-        "move the neighbour's folder": lambda: os.rename(neighbours_folder(), "moved"),
-        "remove the neighbour's files": lambda: shutil.rmtree(neighbours_folder()),
-        "take the place of the next job": lambda: os.mkdir(f"{os.path.dirname(os.getcwd())}/99999"),
+        "follow the neighbor's root": lambda: os.listdir(f"/proc/{neighbor}/root/jobs"),
+        "read the neighbor's call": lambda: open(f"/proc/{neighbor}/syscall").read(),
+        "read the neighbor's stack": lambda: open(f"/proc/{neighbor}/stack").read(),
+        "slow the neighbor down": lambda: os.setpriority(os.PRIO_PROCESS, neighbor, 19),
+        "make the neighbor's disk slow": lambda: ioprio(neighbor),
+        "choose who dies of memory": lambda: write(f"/proc/{neighbor}/oom_score_adj", "1000"),
+        "signal a thread of the neighbor": lambda: call(234 if X86 else 131, neighbor, neighbor, 9),
+        "queue a signal for the neighbor": lambda: queue_signal(neighbor),
+        "signal the neighbor by a handle": lambda: by_handle(neighbor),
+        "move the neighbor's pages": lambda: call(256 if X86 else 238, neighbor, 0, 0, 0),
+        "link the neighbor's secret": lambda: os.link(f"{neighbors_folder()}/secret.txt", "stolen"),
+        "move the neighbor's folder": lambda: os.rename(neighbors_folder(), "moved"),
+        "remove the neighbor's files": lambda: shutil.rmtree(neighbors_folder()),
+        "create the folder of the next job": lambda: os.mkdir(f"{os.path.dirname(os.getcwd())}/99999"),
     }
     for kind in OTHER_KINDS:
         attempts[f"send {kind.name} to the parent"] = lambda kind=kind: os.kill(parent, kind)
@@ -132,9 +132,9 @@ def against_neighbour(neighbour):
 
 
 def poison():
-    """Change everything that the next job would use, if it came from this process."""
+    """Change everything that the next job would use if it were forked from this process."""
     STATE["poisoned"] += 1
-    KEPT[:] = b"changed by another"
+    MEMORY[:] = b"changed by another"
     builtins.open = json.loads = random.random = None
     sys.modules["json"] = sys.modules["random"] = None
     sys.path[:] = ["/nowhere"]
@@ -145,10 +145,10 @@ def poison():
 
 
 def poisoned():
-    """What a job finds of the one before it."""
+    """Return the changes of the previous job that this job can see."""
     return {
         "state": STATE["poisoned"],
-        "kept": KEPT.decode(),
+        "kept": MEMORY.decode(),
         "modules": sys.modules.get("json") is json and callable(json.loads) and callable(random.random),
         "path": "/nowhere" in sys.path,
         "variable": os.environ.get("POISON"),
@@ -158,22 +158,22 @@ def poisoned():
 
 
 def refused_by_filter(number, *arguments):
-    """Refused before the kernel looks at the arguments, which are rubbish."""
+    """Make a system call with invalid arguments; the filter must deny it before the kernel reads them."""
     ctypes.set_errno(0)
-    answer = libc.syscall(number, *(arguments or (-1, -1, -1, -1, -1)))
+    result = libc.syscall(number, *(arguments or (-1, -1, -1, -1, -1)))
     error = ctypes.get_errno()
-    if answer < 0 and error in (errno.EPERM, errno.ENOSYS):
+    if result < 0 and error in (errno.EPERM, errno.ENOSYS):
         raise OSError(error, "by the filter")
-    return f"answered {answer}, {errno.errorcode.get(error)}"
+    return f"returned {result}, {errno.errorcode.get(error)}"
 
 
 def call(number, *arguments):
     ctypes.set_errno(0)
-    answer = libc.syscall(number, *arguments)
-    if answer < 0:
+    result = libc.syscall(number, *arguments)
+    if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
-    return answer
+    return result
 
 
 def write(path, text):
@@ -183,7 +183,7 @@ def write(path, text):
 
 
 def capabilities():
-    """None may be effective, permitted, inheritable or ambient, and no program may add any."""
+    """Return the capabilities of the process, of any kind, and whether a program could add some."""
     lines = dict(line.split(":\t", 1) for line in open("/proc/self/status").read().splitlines())
     held = {name: lines[name] for name in ("CapEff", "CapPrm", "CapInh", "CapAmb") if int(lines[name], 16)}
     if lines["NoNewPrivs"].strip() != "1":
@@ -192,7 +192,7 @@ def capabilities():
 
 
 def gain_rights():
-    """Run a program that belongs to root and has the set-user-id bit."""
+    """Run programs with the set-user-ID bit, and return the user ID."""
     for path in glob.glob("/usr/bin/*"):
         if os.stat(path).st_mode & stat.S_ISUID:
             pid = os.fork()
@@ -224,8 +224,8 @@ def queue():
     return f"queue {made}"
 
 
-def second_door():
-    """`int 0x80` enters the kernel as a 32-bit program does, with other numbers: 20 is getpid there."""
+def enter_as_32_bit_program():
+    """Enter the kernel through `int 0x80`, where system calls have other numbers: 20 is getpid."""
     if not X86:
         refuse("this architecture has none")
     pid = os.fork()
@@ -240,14 +240,14 @@ def second_door():
 
 
 def paths_of_the_host():
-    """The list of mounts names folders of the host, for every process of the sandbox."""
+    """Return the lists of mounts, which would contain paths of the host."""
     found = [line for pid in ("self", "1") for line in open(f"/proc/{pid}/mountinfo")]
     found += [*open("/proc/mounts"), *open("/proc/self/mountstats")]
     return found or refuse("no mount is listed")
 
 
 def enter_namespaces():
-    """Through a descriptor that the start of the sandbox may have left open, or the file in /proc."""
+    """Enter a namespace through a descriptor that the sandbox left open, or through the file in /proc."""
     own = os.open("/proc/self/ns/mnt", os.O_RDONLY)
     try:
         for number in {*range(3, 64), own}:
@@ -293,19 +293,19 @@ def through_link(drive, target):
 
 
 def others_files():
-    """Files of other users that can be read where jobs may look at all."""
+    """Return readable files of other users in the folders that jobs can access."""
     found = [path for path in glob.glob("/drive/../*/*") if "private" in path]
     return found or refuse("none")
 
 
-def neighbours_folder():
+def neighbors_folder():
     jobs, own = os.path.split(os.getcwd())
     return f"{jobs}/{int(own) - 1}" if int(own) > 1 else f"{jobs}/{int(own) + 1}"
 
 
 def poke(pid):
     with open(f"/proc/{pid}/mem", "r+b") as memory:
-        memory.seek(id(KEPT))
+        memory.seek(id(MEMORY))
         return memory.read(8)
 
 

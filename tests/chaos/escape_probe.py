@@ -1,6 +1,6 @@
-"""Runs the attacker under the real runner and prints what it reached, as one JSON object.
+"""Run the attacker under the real runner and print the results of its attempts as one JSON object.
 
-A program of its own, so that it can be run as another user: `python escape_probe.py FOLDER`.
+A separate program, so that it can run as another user: `python escape_probe.py FOLDER`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from benchmarks.bare_runner import Silent, assignment_of, open_runner
+from benchmarks.bare_runner import DiscardingRecorder, assignment_of, open_runner
 from tests.integration.sandbox.packages import wheel
 from workers.runners.deterministic import DeterministicRunner
 from workers.types import Assignment, Outcome, RunLimits, Success
@@ -32,7 +32,7 @@ BOMBS = (
 
 
 def main(folder: Path) -> None:
-    """Probe, print, end."""
+    """Run the attacks and print the results."""
     (folder / "index").mkdir()
     wheel(folder / "index")
     settings = f'[pip]\nno-index = true\nfind-links = ["{folder / "index"}"]\n'
@@ -63,7 +63,7 @@ async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
     }
     assignment = _assignment(folder, drive, facts)
     try:
-        look, victim = await _look(runner, assignment, drive, facts)
+        attacks, victim = await _attack(runner, assignment, drive, facts)
         poison = [_shown(await _run(runner, assignment, {"do": "poison"})) for _ in range(2)]
         poisoned = [_shown(await _run(runner, assignment, {"do": "poisoned"})) for _ in range(2)]
         bombs = {name: await _bomb(runner, assignment, name) for name in BOMBS}
@@ -72,7 +72,7 @@ async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
     left = sorted(path.name for path in (home / "jobs").iterdir())
     return {
         "layers": runner.layers,
-        "look": look,
+        "attacks": attacks,
         "victim": victim,
         "poison": poison,
         "poisoned": poisoned,
@@ -82,35 +82,37 @@ async def _probe(folder: Path, listeners: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _look(
+async def _attack(
     runner: DeterministicRunner, assignment: Assignment, drive: Path, facts: dict[str, Any]
 ) -> tuple[Any, Any]:
-    """Attack while a neighbour of the same skill sits beside; then see how the neighbour is."""
+    """Attack while a neighbor of the same skill runs; return the results and the state of the neighbor."""
     victim = asyncio.create_task(_run(runner, assignment, {"do": "victim"}))
     async with asyncio.timeout(20):
         while not ((drive / "victim").exists() and (drive / "victim").read_text()) and not victim.done():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    look = await _run(runner, assignment, {"do": "look", **facts})
+    attacks = await _run(runner, assignment, {"do": "attack", **facts})
     (drive / "stop").touch()
-    return _shown(look), _shown(await victim)
+    return _shown(attacks), _shown(await victim)
 
 
 async def _bomb(runner: DeterministicRunner, assignment: Assignment, name: str) -> dict[str, Any]:
-    """Set it off beside a neighbour, and run another job after it."""
-    neighbour = asyncio.create_task(_run(runner, replace(assignment, skill_name="other"), {"do": "fine"}))
+    """Exhaust a resource while a neighbor runs, and run another job afterwards."""
+    neighbor = asyncio.create_task(_run(runner, replace(assignment, skill_name="other"), {"do": "fine"}))
     ended = await _run(runner, assignment, {"do": name})
     after = await _run(runner, assignment, {"do": "fine"})
     return {
         "ended": _shown(ended),
         "took_s": round(ended.measured.wall_s, 2),
-        "neighbour": _shown(await neighbour),
+        "neighbor": _shown(await neighbor),
         "after": _shown(after),
         "left": _left_running(),
     }
 
 
 async def _run(runner: DeterministicRunner, assignment: Assignment, inputs: dict[str, Any]) -> Outcome:
-    return await runner.run(replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), Silent())
+    return await runner.run(
+        replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), DiscardingRecorder()
+    )
 
 
 def _shown(outcome: Outcome) -> Any:
@@ -149,7 +151,7 @@ def _drive(folder: Path, name: str) -> Path:
 
 
 def _left_running() -> int:
-    """Processes of the attacker's user that are more than its warm parents and their spares."""
+    """Return the number of processes of the attacker's user, without zombies."""
     if UID is None:
         return 0
     count = 0
@@ -167,7 +169,7 @@ def _left_running() -> int:
 
 @contextmanager
 def _listeners(folder: Path) -> Iterator[dict[str, Any]]:
-    """What a database and a queue would be: a TCP port, a socket in a folder, an abstract socket."""
+    """Open the sockets of a database and a queue: a TCP port, a socket in a folder, an abstract socket."""
     path, abstract = folder / "database.sock", f"puras-probe-{uuid4().hex}"
     with (
         socket.create_server(("127.0.0.1", 0)) as tcp,

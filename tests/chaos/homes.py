@@ -15,18 +15,18 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks import commands
 from benchmarks.instance import Running, environment
-from tests.chaos.watching import Ask
+from tests.chaos.checks import RunQuery
 
 
-def asking(running: Running) -> Ask:
+def query_runner(running: Running) -> RunQuery:
     """Return a function that queries the database of a running instance."""
     database_url = database_url_of(running)
 
-    def ask(query: str) -> list[tuple[object, ...]]:
+    def run_query(query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(database_url) as connection:
             return connection.execute(query).fetchall()
 
-    return ask
+    return run_query
 
 
 def database_url_of(running: Running) -> str:
@@ -34,18 +34,18 @@ def database_url_of(running: Running) -> str:
     return attach(Settings(home=running.home)).database_url
 
 
-def running_jobs(ask: Ask) -> int:
-    """Return how many jobs run."""
-    return int(str(ask("select count(*) from jobs where status = 'running'")[0][0]))
+def running_jobs(run_query: RunQuery) -> int:
+    """Return the number of running jobs."""
+    return int(str(run_query("select count(*) from jobs where status = 'running'")[0][0]))
 
 
-def operator(home: Path, *arguments: str) -> Any:
-    """Run a command of `puras-studio` on the home; returns its answer as JSON."""
+def operate_json(home: Path, *arguments: str) -> Any:
+    """Run a command of `puras-studio` on the home, and return its JSON output."""
     return json.loads(operate(home, *arguments, "--json"))
 
 
 def operate(home: Path, *arguments: str) -> str:
-    """Run a command of `puras-studio` on the home; returns what it prints."""
+    """Run a command of `puras-studio` on the home, and return its output."""
     ran = commands.run(arguments, environment(home, 1))
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
@@ -53,7 +53,7 @@ def operate(home: Path, *arguments: str) -> str:
 
 @contextmanager
 def servers(home: Path) -> Iterator[str]:
-    """Start the databases of the home alone; yields the URL of PostgreSQL."""
+    """Start only the databases of the home, and yield the URL of PostgreSQL."""
     settings = Settings(home=home)
     try:
         yield embedded.start(settings).database_url

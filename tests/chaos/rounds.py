@@ -1,4 +1,4 @@
-"""The long form does what the short form does many times: `make chaos` sets PURAS_CHAOS_ROUNDS."""
+"""The number of repetitions in a test: `make chaos` sets PURAS_CHAOS_ROUNDS for the long form."""
 
 import os
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the instances that are put under fire are told."""
+"""Settings of the instances under test."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.doubles.messages import MessagesServer
 
 
 def two_workers(upstream: MessagesServer) -> dict[str, str]:
-    """Two worker processes of eight places, a double behind every model, and a price for time."""
+    """Return settings with two workers of eight slots, a test double for every model, and a price for compute time."""
     return {
         "ANTHROPIC_BASE_URL": upstream.url,
         "ANTHROPIC_API_KEY": "sk-of-the-double",

@@ -7,7 +7,7 @@ _FUNCTIONS = {
     **NOOP_SKILL,
     "skills/held/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Waits for a file in the drive, and says which version it is of.
+description: Waits for a file in the drive, and returns its own version.
 input_schema: {type: object, properties: {until: {type: string}}}
 output_schema: {type: object, properties: {version: {type: integer}}}
 """,
@@ -23,7 +23,7 @@ def run(until):
 """,
     "skills/stubborn/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Sleeps, and is tried again once when its worker was lost under it.
+description: Sleeps, and is retried once after its worker was lost.
 retries: {max: 1, on: [worker_lost]}
 input_schema: {type: object, properties: {seconds: {type: number}}}
 output_schema: {type: object, properties: {slept: {type: number}}}
@@ -31,7 +31,7 @@ output_schema: {type: object, properties: {slept: {type: number}}}
     "skills/stubborn/main.py": NOOP_SKILL["skills/nap/main.py"],
     "skills/once/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Sleeps, and is never tried again.
+description: Sleeps, and is never retried.
 retries: {max: 0}
 input_schema: {type: object, properties: {seconds: {type: number}}}
 output_schema: {type: object, properties: {slept: {type: number}}}
@@ -39,7 +39,7 @@ output_schema: {type: object, properties: {slept: {type: number}}}
     "skills/once/main.py": NOOP_SKILL["skills/nap/main.py"],
     "skills/family/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Has children that write on and on, and let nobody end them who asks.
+description: Has child processes that write continuously and ignore SIGTERM.
 input_schema: {type: object}
 output_schema: {type: object}
 """,
@@ -54,7 +54,7 @@ def run():
     for _ in range(3):
         os.fork()
     while True:
-        with open("drive/beats.txt", "a") as file:
+        with open("drive/alive.txt", "a") as file:
             file.write(".")
         time.sleep(0.02)
 """,
@@ -93,14 +93,14 @@ def run(lines, width):
 AGENT = {
     "skills/wander/skill.yaml": b"""\
 entrypoint: prompt.md
-description: An agent that notes one place after the other.
+description: An agent that notes one location after another.
 model: claude/haiku-4-5
 disable_bash: true
 input_schema: {type: object, properties: {topic: {type: string}}, required: [topic]}
 output_schema: {type: object, properties: {summary: {type: string}, score: {type: integer}}}
 tools:
   - name: note
-    description: Notes a place.
+    description: Notes a location.
     entrypoint: note.py:note
     input_schema: {type: object, properties: {at: {type: string}}, required: [at]}
     output_schema: {type: object, properties: {noted: {type: string}}}
@@ -123,14 +123,14 @@ model: claude/haiku-4-5
 input_schema: {type: object, properties: {topic: {type: string}}, required: [topic]}
 output_schema: {type: object, properties: {summary: {type: string}, score: {type: integer}}}
 """,
-    "skills/shell/prompt.md": b"Run what is asked for.",
+    "skills/shell/prompt.md": b"Run the requested command.",
 }
-"""An agent, whose tool leaves a dot for every time that it ran."""
+"""Agents; the tool of the first one writes a dot for each of its calls."""
 SKILLS = {**_FUNCTIONS, **AGENT}
 
 
 def upload(client: Client, name: str) -> None:
-    """Put a file with this name into the drive: what is held until then goes on."""
+    """Upload a file with this name to the drive: jobs that wait for it continue."""
     head = f'--mark\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
     path = '\r\n--mark\r\nContent-Disposition: form-data; name="path"\r\n\r\n'
     body = f"{head}go{path}{name}\r\n--mark--\r\n".encode()

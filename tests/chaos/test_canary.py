@@ -1,4 +1,4 @@
-"""A canary among the secrets: jobs show it by mistake in every way, and nothing that an instance tells may hold it."""
+"""A canary secret that jobs print by mistake in many ways: no output of the instance may contain it."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ WAYS = [
     {"how": "crash"},
     {"how": "no json"},
     {"how": "bytes"},
-    # A line without an end is stored in pieces: the canary lies across each place where one may be cut.
+    # A line without a line break is stored in parts: here the canary spans each position where it may be split.
     *({"how": "line", "before": before} for before in (31_980, 31_990, 63_990, 65_520)),
 ]
 SKILL = {
-    "skills/tell/skill.yaml": b"""\
+    "skills/expose/skill.yaml": b"""\
 entrypoint: main.py:run
 input_schema: {type: object, properties: {how: {type: string}, before: {type: integer, default: 0}}}
 output_schema: {}
 network: none
 """,
-    "skills/tell/main.py": b'''\
+    "skills/expose/main.py": b'''\
 import base64
 import ctypes
 import os
@@ -65,7 +65,7 @@ print("imported with", CANARY)
 
 
 def run(how, before):
-    """The machine's limit on core files, if it gets so far."""
+    """Print the canary in the given way."""
     if how == "print":
         print(CANARY)
         print(CANARY, file=sys.stderr)
@@ -96,19 +96,19 @@ def run(how, before):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An instance on which every way was tried, and what it told."""
+class Exposure:
+    """An instance on which jobs have printed the canary in every way, and its outputs."""
 
     up: Up
     receiver: Receiver
     api_key: str
     owner: httpx.Client
     jobs: dict[str, str]
-    """By way, all that the API tells of its job."""
+    """For each way, all data of the API about its job."""
 
 
 @pytest.fixture(scope="module")
-def told() -> Iterator[Told]:
+def exposure() -> Iterator[Exposure]:
     with receiving() as receiver, new_up() as up:
         up.settings = {
             "PURAS_LOG_LEVEL": "DEBUG",
@@ -116,7 +116,7 @@ def told() -> Iterator[Told]:
             "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
         }
-        with _core_files():
+        with _allow_core_files():
             up.start()
         up.wait_ready()
         made = up.json("project", "create", "Mine", "--credit-usd", "1")
@@ -125,61 +125,63 @@ def told() -> Iterator[Told]:
             client.push(SKILL)
             client.call("PUT", "/v1/secrets", {"name": "CANARY", "value": CANARY})
             jobs = {json.dumps(way): _all_of_job(client, way) for way in WAYS}
-            yield Told(up, receiver, made["api_key"], owner, jobs)
+            yield Exposure(up, receiver, made["api_key"], owner, jobs)
 
 
-def test_the_job_really_had_the_canary_and_showed_it(told: Told) -> None:
-    assert sum("[secret]" in text for text in told.jobs.values()) >= len(WAYS) - 1  # a crash says nothing
+def test_jobs_received_and_printed_the_canary(exposure: Exposure) -> None:
+    assert (
+        sum("[secret]" in text for text in exposure.jobs.values()) >= len(WAYS) - 1
+    )  # a crash prints nothing
 
 
-def test_nothing_that_the_api_tells_of_the_jobs_holds_it(told: Told) -> None:
-    assert {way for way, text in told.jobs.items() if _is_in(text.encode())} == set()
+def test_api_responses_do_not_contain_the_canary(exposure: Exposure) -> None:
+    assert {way for way, text in exposure.jobs.items() if _is_in(text.encode())} == set()
 
 
-def test_no_log_metric_or_trace_holds_it(told: Told) -> None:
-    eventually(lambda: len(told.receiver.spans()) > len(WAYS), 30, "spans of the jobs have arrived")
+def test_logs_metrics_and_traces_do_not_contain_the_canary(exposure: Exposure) -> None:
+    eventually(lambda: len(exposure.receiver.spans()) > len(WAYS), 30, "spans of the jobs have arrived")
     metrics = httpx.get(
-        f"http://127.0.0.1:{told.up.port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
+        f"http://127.0.0.1:{exposure.up.port}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
     )
     assert "puras_jobs_finished_total" in metrics.text
-    assert "job " in told.up.log
-    for said in (told.up.log.encode(), metrics.content, *told.receiver.bodies):
-        assert not _is_in(said)
-        assert told.api_key.encode() not in said
+    assert "job " in exposure.up.log
+    for content in (exposure.up.log.encode(), metrics.content, *exposure.receiver.bodies):
+        assert not _is_in(content)
+        assert exposure.api_key.encode() not in content
 
 
-def test_neither_the_export_nor_a_backup_without_keys_nor_the_home_holds_it(told: Told) -> None:
-    export = told.owner.get("/v1/projects/mine/export")
+def test_export_backup_and_home_do_not_contain_the_canary(exposure: Exposure) -> None:
+    export = exposure.owner.get("/v1/projects/mine/export")
     assert export.status_code == 200, export.text
     files = dict(_files(export.content))
-    assert any(b"tell" in content for content in files.values())
-    path = told.up.folder / "backup"
-    made = told.up.run("backup", str(path))
+    assert any(b"expose" in content for content in files.values())
+    path = exposure.up.folder / "backup"
+    made = exposure.up.run("backup", str(path))
     assert made.returncode == 0, made.stderr
     files |= dict(_files(path.read_bytes()))
     assert any("secrets" in name for name in files)
-    home = {str(file): file.read_bytes() for file in _plain_files(told.up.home)}
+    home = {str(file): file.read_bytes() for file in _plain_files(exposure.up.home)}
     assert any("postgres" in name for name in home)
     assert [name for name, content in (files | home).items() if _is_in(content)] == []
 
 
-def test_no_process_of_the_instance_and_no_job_leaves_a_core_file(told: Told) -> None:
-    assert told.up.processes("studio.serve")
-    assert told.up.processes("workers")
-    for pid in told.up.processes():
+def test_processes_cannot_write_core_files(exposure: Exposure) -> None:
+    assert exposure.up.processes("studio.serve")
+    assert exposure.up.processes("workers")
+    for pid in exposure.up.processes():
         limits = Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
         assert re.search(r"^Max core file size +0 ", limits, re.MULTILINE), (pid, limits)
 
 
 @contextmanager
-def _core_files() -> Iterator[None]:
-    """Processes that start meanwhile come from where core files are written, as far as this machine allows it."""
-    least, most = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+def _allow_core_files() -> Iterator[None]:
+    """Allow core files, as far as the host permits, for the processes that start in the block."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_CORE, (least, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 def _browser(up: Up) -> httpx.Client:
@@ -187,18 +189,18 @@ def _browser(up: Up) -> httpx.Client:
 
 
 def _set_up(up: Up, browser: httpx.Client) -> None:
-    """Use the link that makes the browser's person the owner."""
+    """Create the owner account with the set-up link."""
     eventually(lambda: "/setup?token=" in up.log, 30, "the set-up link is printed")
     token = up.log.split("/setup?token=")[1].split()[0]
     csrf = re.search(r'name="csrf" value="([^"]+)"', browser.get(f"/setup?token={token}").text)
     assert csrf is not None
     form = {"csrf": csrf[1], "token": token, "email": "ada@example.org", "password": PASSWORD}
-    answer = browser.post("/setup", data=form)
-    assert answer.status_code == 303, answer.text
+    response = browser.post("/setup", data=form)
+    assert response.status_code == 303, response.text
 
 
 def _all_of_job(client: Client, way: dict[str, object]) -> str:
-    body = {"skill": "tell", "inputs": way}
+    body = {"skill": "expose", "inputs": way}
     job = client.call("POST", "/v1/jobs?wait=true&timeout=55", body)
     assert job["status"] in ("succeeded", "failed"), job
     more = [client.call("GET", f"/v1/jobs/{job['id']}/{part}") for part in ("events", "spans", "receipt")]
@@ -210,19 +212,19 @@ def _is_in(content: bytes) -> bool:
 
 
 def _files(archive: bytes) -> Iterator[tuple[str, bytes]]:
-    """Every file of a tar or zip, opened where it is packed itself."""
+    """Yield every file of a TAR or ZIP archive, decompressed if it is a GZIP file."""
     if zipfile.is_zipfile(io.BytesIO(archive)):
         with zipfile.ZipFile(io.BytesIO(archive)) as packed:
-            yield from ((name, _opened(packed.read(name))) for name in packed.namelist())
+            yield from ((name, _decompressed(packed.read(name))) for name in packed.namelist())
         return
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         for member in tar:
             file = tar.extractfile(member)
             if file is not None:
-                yield member.name, _opened(file.read())
+                yield member.name, _decompressed(file.read())
 
 
-def _opened(content: bytes) -> bytes:
+def _decompressed(content: bytes) -> bytes:
     return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
 
 

@@ -1,4 +1,4 @@
-"""A wall clock is set by an hour while jobs run: that of the database, or that of the host of API and workers."""
+"""The wall clock of the database, or of the host of API and workers, jumps by an hour while jobs run."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 
 from benchmarks.client import Client
 from benchmarks.instance import instance
-from tests.chaos.homes import asking, operate, running_jobs, servers
-from tests.chaos.rounds import ROUNDS
-from tests.chaos.settings import two_workers
-from tests.chaos.skills import SKILLS, upload
-from tests.chaos.watching import (
+from tests.chaos.checks import (
     Job,
-    assert_books_add_up,
     assert_ended_once,
+    assert_ledger_balances,
     assert_paid_once,
     until,
     until_ended,
 )
+from tests.chaos.homes import operate, query_runner, running_jobs, servers
+from tests.chaos.rounds import ROUNDS
+from tests.chaos.settings import two_workers
+from tests.chaos.skills import SKILLS, upload
 from tests.doubles.messages import MessagesServer
 from tests.factories.movable_clock import make_movable, move
 
@@ -32,21 +32,21 @@ TIMES = min(3, ROUNDS)
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600 * TIMES)]
 
 HOUR_S = 3600.0
-HELD = 8
-"""Jobs that run from before the jump until after the stay."""
+WAITING_JOBS = 8
+"""The number of jobs that run from before a jump until the clock has been wrong for some time."""
 JOBS = 30
 NAP_S = 0.5
-STAYS_S = 12.0
+WRONG_TIME_S = 12.0
 """Longer than the lease of a worker."""
 MAX_COST_MICROS = 600_000
-"""Ten minutes cost that much, an hour six times as much."""
+"""The cost of ten minutes of compute time; an hour costs six times as much."""
 REASONS = "select payload->>'reason', count(*) from job_events where type = 'requeued' group by 1"
 TWICE = "select due_at, count(*) from schedule_runs group by schedule_id, due_at having count(*) > 1"
 
 
 @contextmanager
 def database_with_clock(home: Path) -> Iterator[tuple[Callable[[float], None], dict[str, str]]]:
-    """Yield what sets the clock that every statement reads: leases, places in the queue and schedules depend on it."""
+    """Yield a function that sets the clock of the database, on which leases, the queue and schedules depend."""
     with servers(home) as database_url:
         operate(home, "migrate")
         make_movable(database_url)
@@ -55,9 +55,9 @@ def database_with_clock(home: Path) -> Iterator[tuple[Callable[[float], None], d
 
 @contextmanager
 def host_with_clock(home: Path) -> Iterator[tuple[Callable[[float], None], dict[str, str]]]:
-    """Yield what sets the wall clock of API and workers, and the settings with which they read it.
+    """Yield a function that sets the wall clock of API and workers, and the settings with which they use it.
 
-    As when the clock of a host is set, time that only passes (`CLOCK_MONOTONIC`) goes on as before.
+    As on a real host, this does not affect the monotonic clock (`CLOCK_MONOTONIC`).
     """
     library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
     if library is None:
@@ -83,10 +83,10 @@ def host_with_clock(home: Path) -> Iterator[tuple[Callable[[float], None], dict[
 
 
 @pytest.mark.parametrize("clock", [database_with_clock, host_with_clock])
-def test_no_job_runs_twice_or_is_lost_when_a_clock_is_set(
+def test_clock_jump_neither_loses_nor_repeats_jobs(
     folder: Path,
     upstream: MessagesServer,
-    told: Callable[[str], None],
+    record: Callable[[str], None],
     clock: Callable[[Path], AbstractContextManager[tuple[Callable[[float], None], dict[str, str]]]],
 ) -> None:
     home, settings = folder / "home", two_workers(upstream)
@@ -97,7 +97,7 @@ def test_no_job_runs_twice_or_is_lost_when_a_clock_is_set(
     ):
         client.push(SKILLS)
         client.run("noop", {"n": 1})
-        ask = asking(running)
+        run_query = query_runner(running)
         for skill, cron in (("noop", "* * * * *"), ("nap", "*/20 * * * *")):
             inputs = {"n": 1} if skill == "noop" else {"seconds": 0.1}
             client.call(
@@ -108,36 +108,36 @@ def test_no_job_runs_twice_or_is_lost_when_a_clock_is_set(
             job_ids: list[str] = []
             for ahead_s in (HOUR_S, 0.0, -HOUR_S, 0.0):
                 name = f"clock-{len(jobs)}-{len(job_ids)}"
-                job_ids += [client.submit("held", until=name) for _ in range(HELD)]
-                until(lambda: running_jobs(ask) >= HELD, 120, "the first jobs do not run")
+                job_ids += [client.submit("held", until=name) for _ in range(WAITING_JOBS)]
+                until(lambda: running_jobs(run_query) >= WAITING_JOBS, 120, "the first jobs do not run")
                 job_ids += submitted(client)
                 jump(ahead_s)
-                time.sleep(STAYS_S)
+                time.sleep(WRONG_TIME_S)
                 if clock is host_with_clock:
-                    assert abs(ahead_of_here_s(client) - ahead_s) < 5
+                    assert abs(clock_lead_s(client) - ahead_s) < 5
                 upload(client, name)
             jobs += until_ended(client, job_ids, 300)
-        assert ask(REASONS) == []
+        assert run_query(REASONS) == []
         assert {(job["status"], job["attempt"]) for job in jobs} == {("succeeded", 1)}
         assert max(job["cost_micros"] for job in jobs) < MAX_COST_MICROS
         for job in jobs:
             assert_ended_once(client, job)
-        assert_paid_once(ask, jobs)
-        assert_books_add_up(running)
-        assert ask(TWICE) == []
-        assert ask("select sum(losses) from jobs") == [(0,)]
-        fired = ask("select count(*) from schedule_runs where outcome = 'submitted'")[0][0]
-    told(f"{len(jobs)} jobs, {4 * TIMES} jumps: none twice, none lost; {fired} by schedules")
+        assert_paid_once(run_query, jobs)
+        assert_ledger_balances(running)
+        assert run_query(TWICE) == []
+        assert run_query("select sum(losses) from jobs") == [(0,)]
+        fired = run_query("select count(*) from schedule_runs where outcome = 'submitted'")[0][0]
+    record(f"{len(jobs)} jobs, {4 * TIMES} jumps: none repeated, none lost; {fired} by schedules")
 
 
 def submitted(client: Client) -> list[str]:
-    """Submit jobs that run now, and one that is due in a few seconds by the clock of this machine."""
+    """Submit jobs that run now, and one that is due in a few seconds according to the clock of this process."""
     due = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
     later = client.call("POST", "/v1/jobs", {"skill": "noop", "inputs": {"n": 1}, "run_at": due})
     return [*(client.submit("nap", seconds=NAP_S) for _ in range(JOBS)), str(later["id"])]
 
 
-def ahead_of_here_s(client: Client) -> float:
+def clock_lead_s(client: Client) -> float:
     """Return how far the clock of the API is ahead of the clock of this process."""
-    date = parsedate_to_datetime(client.ask("GET", "/ready").headers["date"])
+    date = parsedate_to_datetime(client.request("GET", "/ready").headers["date"])
     return date.timestamp() - time.time()

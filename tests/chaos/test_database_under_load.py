@@ -1,4 +1,4 @@
-"""The database is restarted, and frozen, under load: every answer is right or asks for patience, and no job is lost."""
+"""The database is restarted and frozen under load: each response is correct or 503, and no job is lost."""
 
 from __future__ import annotations
 
@@ -17,154 +17,161 @@ import pytest
 
 from backend.core.db.liveness import MAX_SILENCE_S
 from backend.execution.worker_registry.service import LEASE
-from benchmarks.client import Answer, Client
+from benchmarks.client import Client, Response
 from benchmarks.instance import Running
-from tests.chaos.processes import children_called, frozen
-from tests.chaos.rounds import ROUNDS
-from tests.chaos.streams import Event, stream, take
-from tests.chaos.watching import (
-    Ask,
+from tests.chaos.checks import (
     Job,
-    assert_books_add_up,
+    RunQuery,
     assert_ended_once,
+    assert_ledger_balances,
     assert_paid_once,
     until,
     until_ended,
     until_idle,
 )
+from tests.chaos.processes import children_called, frozen
+from tests.chaos.rounds import ROUNDS
+from tests.chaos.streams import Event, append_frames, stream
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180 * ROUNDS)]
 
-Tell = Callable[[str], None]
+Record = Callable[[str], None]
 RUNNING = "select count(*) from jobs where status = 'running'"
 FROZEN_S = LEASE.total_seconds() + 4.0
-"""Longer than the lease of a worker: their beats are missing, and it is not their fault."""
+"""Longer than the lease of a worker: heartbeats are missing although the workers are alive."""
 
 
-def test_a_database_that_is_restarted_again_and_again_loses_nothing(
-    running: Running, client: Client, books: Ask, told: Tell
+def test_repeated_database_restarts_lose_no_job(
+    running: Running, client: Client, run_query: RunQuery, record: Record
 ) -> None:
-    until_idle(books)
+    until_idle(run_query)
     with load(running) as loaders:
         for number in range(4 * ROUNDS):
             os.kill(postmaster_of(running), signal.SIGKILL if number % 2 else signal.SIGINT)
-            made = sum(len(one.job_ids) for one in loaders)
-            until(lambda: sum(len(one.job_ids) for one in loaders) > made + 15, 45, "no job was taken again")  # noqa: B023
-    answers, job_ids = report_of(loaders)
-    assert set(answers) <= {200, 201, 503}, answers
-    assert answers[503], answers
-    assert_done_once(running, client, books, job_ids)
-    told(
-        f"{4 * ROUNDS} restarts under {len(job_ids)} jobs: 0 lost, 0 twice; "
-        f"{answers[200] + answers[201]} right answers, {answers[503]} of 503 with Retry-After"
+            submitted = sum(len(one.job_ids) for one in loaders)
+            until(
+                lambda: sum(len(one.job_ids) for one in loaders) > submitted + 15,  # noqa: B023
+                45,
+                "no job was accepted again",
+            )
+    responses, job_ids = report_of(loaders)
+    assert set(responses) <= {200, 201, 503}, responses
+    assert responses[503], responses
+    assert_done_once(running, client, run_query, job_ids)
+    record(
+        f"{4 * ROUNDS} restarts under {len(job_ids)} jobs: 0 lost, 0 repeated; "
+        f"{responses[200] + responses[201]} correct responses, {responses[503]} times 503 with Retry-After"
     )
 
 
-def test_a_frozen_database_holds_nobody_up_and_loses_nothing(
-    running: Running, client: Client, books: Ask, told: Tell
+def test_frozen_database_blocks_no_request_and_loses_no_job(
+    running: Running, client: Client, run_query: RunQuery, record: Record
 ) -> None:
     slowest_s = 0.0
     for _ in range(ROUNDS):
-        until_idle(books)
+        until_idle(run_query)
         waiting = in_background(running, lambda app: app.run("once", {"seconds": FROZEN_S / 2}))
         once = [client.submit("once", seconds=FROZEN_S / 2 * number) for number in (1, 3)]
-        until(lambda: books(RUNNING) == [(3,)], 60, "the jobs did not start")
+        until(lambda: run_query(RUNNING) == [(3,)], 60, "the jobs did not start")
         with load(running) as loaders, following(running, once[1]) as events:
             with frozen(postgres_of(running)):
-                slowest_s = max(slowest_s, asked_while_frozen(running))
-            until_answered(client, 15)
+                slowest_s = max(slowest_s, slowest_response_while_frozen_s(running))
+            until_available(client, 15)
         _, job_ids = report_of(loaders)
         jobs = until_ended(client, once, 45)
         assert {(job["status"], job["attempt"]) for job in [*jobs, waiting.result(60)]} == {("succeeded", 1)}
-        assert_done_once(running, client, books, [*job_ids, *once])
+        assert_done_once(running, client, run_query, [*job_ids, *once])
         assert events == client.call("GET", f"/v1/jobs/{once[1]}/events")
-    told(f"{ROUNDS} x frozen for {FROZEN_S:.0f} s: 0 lost, 0 twice, slowest answer {slowest_s:.1f} s")
+    record(f"{ROUNDS} x frozen for {FROZEN_S:.0f} s: 0 lost, 0 repeated, slowest response {slowest_s:.1f} s")
 
 
-def asked_while_frozen(running: Running) -> float:
-    """The slowest of the answers of all that while: 503 after seconds at first, then at once, and `/health` always."""
+def slowest_response_while_frozen_s(running: Running) -> float:
+    """Return the slowest response time while the database is frozen.
+
+    The first 503 takes seconds, later ones are immediate, and `/health` always responds.
+    """
     until_s = time.monotonic() + FROZEN_S
     took_s, health_s = [], []
     with running.client() as client:
         while time.monotonic() < until_s:
             began = time.monotonic()
-            assert_asks_for_patience(client.ask("GET", "/v1/jobs?limit=1"))
+            assert_unavailable(client.request("GET", "/v1/jobs?limit=1"))
             took_s.append(time.monotonic() - began)
             began = time.monotonic()
-            assert client.ask("GET", "/health").status == 200
+            assert client.request("GET", "/health").status == 200
             health_s.append(time.monotonic() - began)
-            assert client.ask("GET", "/ready").status == 503
+            assert client.request("GET", "/ready").status == 503
             time.sleep(0.2)
     assert took_s[0] < MAX_SILENCE_S + 2.0
     for later_s in (
         took_s[1:],
         health_s,
-    ):  # one may be late on a busy machine; none may wait for the database
+    ):  # a single response may be late on a busy host; none may wait for the database
         assert statistics.median(later_s) < 1.0, later_s
         assert max(later_s) < MAX_SILENCE_S, later_s
     return max(took_s)
 
 
-def in_background(running: Running, ask: Callable[[Client], Job]) -> Future[Job]:
-    """What is asked by an app of its own, which has all the time that it needs."""
+def in_background(running: Running, request: Callable[[Client], Job]) -> Future[Job]:
+    """Send a request from a separate client and thread, without a deadline."""
     threads = ThreadPoolExecutor(1)
 
-    def own() -> Job:
+    def send() -> Job:
         with running.client() as app:
-            return ask(app)
+            return request(app)
 
-    asked = threads.submit(own)
+    pending = threads.submit(send)
     threads.shutdown(wait=False)
-    return asked
+    return pending
 
 
 class Loader(threading.Thread):
-    """An app that submits jobs, each under a key of its own, until it is told to stop, and reads how they are."""
+    """A client that submits jobs, each with a unique idempotency key, and reads them, until it is stopped."""
 
     def __init__(self, running: Running) -> None:
         super().__init__(name="load")
-        self.answers: Counter[int] = Counter()
+        self.responses: Counter[int] = Counter()
         self.job_ids: list[str] = []
         self.error: BaseException | None = None
         self.stop = threading.Event()
         self._client = running.client()
 
     def run(self) -> None:
-        """Until `stop`; what goes wrong is kept for the test."""
+        """Run until `stop` is set; an error is stored for the test."""
         try:
             with self._client:
                 while not self.stop.is_set():
                     self._job()
-        except BaseException as error:  # noqa: BLE001 - it is the test's to raise
+        except BaseException as error:  # noqa: BLE001 - the test raises it
             self.error = error
 
     def _job(self) -> None:
         body = {"skill": "nap", "inputs": {"seconds": 0.05}}
         key = {"Idempotency-Key": uuid4().hex}
-        made = self._patiently(lambda: self._client.ask("POST", "/v1/jobs", body, **key))
-        assert made.body["inputs"] == body["inputs"]
-        self.job_ids.append(made.body["id"])
-        seen = self._patiently(lambda: self._client.ask("GET", f"/v1/jobs/{made.body['id']}"))
-        assert seen.body["id"] == made.body["id"], "what was promised is not there"
-        listed = self._patiently(lambda: self._client.ask("GET", "/v1/jobs?limit=5"))
+        created = self._with_retries(lambda: self._client.request("POST", "/v1/jobs", body, **key))
+        assert created.body["inputs"] == body["inputs"]
+        self.job_ids.append(created.body["id"])
+        seen = self._with_retries(lambda: self._client.request("GET", f"/v1/jobs/{created.body['id']}"))
+        assert seen.body["id"] == created.body["id"], "an accepted job is missing"
+        listed = self._with_retries(lambda: self._client.request("GET", "/v1/jobs?limit=5"))
         assert len(listed.body) >= 1
         self.stop.wait(0.05)
 
-    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+    def _with_retries(self, request: Callable[[], Response]) -> Response:
         deadline = time.monotonic() + 60
         while True:
-            answer = ask()
-            self.answers[answer.status] += 1
-            if answer.status < 400:
-                return answer
-            assert_asks_for_patience(answer)
-            assert time.monotonic() < deadline, answer
+            response = request()
+            self.responses[response.status] += 1
+            if response.status < 400:
+                return response
+            assert_unavailable(response)
+            assert time.monotonic() < deadline, response
             time.sleep(0.2)
 
 
 @contextmanager
 def load(running: Running) -> Iterator[list[Loader]]:
-    """Four apps at work; in the end all have ended."""
+    """Run four clients for the duration of the block."""
     loaders = [Loader(running) for _ in range(4)]
     for one in loaders:
         one.start()
@@ -179,10 +186,10 @@ def load(running: Running) -> Iterator[list[Loader]]:
 
 @contextmanager
 def following(running: Running, job_id: str) -> Iterator[list[Event]]:
-    """The events of one stream that is never connected anew."""
+    """Follow a job with a single connection, and yield its events."""
     events: list[Event] = []
-    with stream(running, job_id) as answer:
-        thread = threading.Thread(target=lambda: take(answer.read(), events), name="follower")
+    with stream(running, job_id) as response:
+        thread = threading.Thread(target=lambda: append_frames(response.read(), events), name="follower")
         thread.start()
         try:
             yield events
@@ -196,37 +203,39 @@ def report_of(loaders: list[Loader]) -> tuple[Counter[int], list[str]]:
             raise one.error
         assert not one.is_alive()
         assert one.job_ids
-    return sum((one.answers for one in loaders), Counter()), [
+    return sum((one.responses for one in loaders), Counter()), [
         job_id for one in loaders for job_id in one.job_ids
     ]
 
 
-def assert_done_once(running: Running, client: Client, books: Ask, job_ids: list[str]) -> None:
+def assert_done_once(running: Running, client: Client, run_query: RunQuery, job_ids: list[str]) -> None:
     jobs = until_ended(client, job_ids, 60 * ROUNDS)
     assert {job["status"] for job in jobs} == {"succeeded"}, [job["error"] for job in jobs if job["error"]]
     for job in jobs:
         assert job["result"] == {"slept": job["inputs"]["seconds"]}
         assert_ended_once(client, job)
-    assert_paid_once(books, jobs)
-    assert_books_add_up(running)
+    assert_paid_once(run_query, jobs)
+    assert_ledger_balances(running)
     unknown = "select count(*) from jobs where status in ('queued', 'running')"
-    assert books(unknown) == [(0,)], "a submission that was answered with 503 made a job of its own"
+    assert run_query(unknown) == [(0,)], "a submission that received 503 has created a job"
 
 
-def assert_asks_for_patience(answer: Answer) -> None:
-    assert (answer.status, "retry-after" in answer.headers) == (503, True), answer
+def assert_unavailable(response: Response) -> None:
+    assert (response.status, "retry-after" in response.headers) == (503, True), response
 
 
-def until_answered(client: Client, most_s: float) -> None:
+def until_available(client: Client, max_s: float) -> None:
     until(
-        lambda: client.ask("GET", "/v1/jobs?limit=1").status == 200, most_s, "the database did not come back"
+        lambda: client.request("GET", "/v1/jobs?limit=1").status == 200,
+        max_s,
+        "the database did not come back",
     )
 
 
 def postmaster_of(running: Running) -> int:
-    """The database's first process, as soon as it runs again."""
+    """Return the first process of the database, as soon as it runs again."""
     command = f"postgres -D {running.home}"
-    until(lambda: children_called(0, running.home, command), 60, "the database was not started again")
+    until(lambda: children_called(0, running.home, command), 60, "the database was not restarted")
     return children_called(0, running.home, command)[0]
 
 

@@ -1,7 +1,7 @@
-"""The attacker of networks against the real sandbox, on a machine with an internet of the test's own.
+"""Network attacks against the real sandbox, on a simulated host with a simulated internet.
 
-Both are namespaces that nothing leads out of. The traps are open from the machine itself, so that a way to one of
-them from a job would be found.
+Both are namespaces without other connections. The traps accept connections from the host itself, so that the test
+detects each connection from a job to one of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.chaos.network import internet, probe
 
 pytestmark = pytest.mark.chaos
 
-NOBODY = 65_534
+ORDINARY_UID = 65_534
 ROOT = Path(__file__).resolve().parents[2]
 REACHED = {"http://api.example.org/a", "https://api.example.org/b", "http://API.example.org./c"}
 REACHED_BY = {
@@ -30,45 +30,43 @@ REACHED_BY = {
     "listed": REACHED | {"http://api.example.org:8443/"},
 }  # fmt: skip
 UNRECORDED = {
-    "http://unknown.example.org/": "has no address",  # a mistake, not a refusal
-    "http://api.example.org/to-loopback": "Permission denied",  # clients do not take the proxy to loopback: Landlock
+    "http://unknown.example.org/": "has no address",  # a mistake, not a rejection
+    "http://api.example.org/to-loopback": "Permission denied",  # clients use no proxy for loopback: Landlock
     "http://api.example.org/to-file": "not allowed",
 }
 
 
 @pytest.fixture(scope="module", params=["as the user of the tests", "as an ordinary user"])
 def found(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """What the attacker found, and what honest clients did."""
+    """Run the probe, and return the results of the attacks and of permitted clients."""
     python, uid = sys.executable, None
     if request.param == "as an ordinary user":
         if os.geteuid() != 0:
             pytest.skip("the tests already run as an ordinary user")
-        python, uid = _python_of_nobody(), NOBODY
+        python, uid = _ordinary_user_python(), ORDINARY_UID
     with tempfile.TemporaryDirectory(prefix="puras-net-", ignore_cleanup_errors=True) as folder:
         if uid is not None:
             os.chown(folder, uid, uid)
-        yield _probe([python, "-m", "tests.chaos.network.worlds", folder, *([str(uid)] if uid else [])])
+        yield _probe([python, "-m", "tests.chaos.network.namespaces", folder, *([str(uid)] if uid else [])])
 
 
-def test_the_traps_are_open_from_the_machine_itself(found: dict[str, Any]) -> None:
-    assert len(found["from the machine"]) == len(probe.TRAPS)
-    assert all(answer.endswith(internet.SECRET) for answer in found["from the machine"].values())
+def test_traps_are_reachable_from_the_host(found: dict[str, Any]) -> None:
+    assert len(found["from the host"]) == len(probe.TRAPS)
+    assert all(result.endswith(internet.SECRET) for result in found["from the host"].values())
 
 
 @pytest.mark.parametrize("network", ["public", "listed"])
-def test_every_way_inside_is_refused_and_recorded_and_the_rest_is_reached(
-    found: dict[str, Any], network: str
-) -> None:
+def test_internal_addresses_are_denied_and_recorded(found: dict[str, Any], network: str) -> None:
     attacks = {name: one for name, one in found[network].items() if name != "direct"}
     assert len(attacks) > 50
     reached = set()
     for name, one in attacks.items():
-        (said,) = one["value"].values() if isinstance(one["value"], dict) else one["value"]
-        assert internet.SECRET not in said, name
+        (text,) = one["value"].values() if isinstance(one["value"], dict) else one["value"]
+        assert internet.SECRET not in text, name
         if name in UNRECORDED and not one["refused"]:
-            assert UNRECORDED[name] in said, (name, said)
+            assert UNRECORDED[name] in text, (name, text)
         elif one["refused"]:
-            assert any(f"{status} " in said for status in (400, 403)) or "200 OK" in said, (name, said)
+            assert any(f"{status} " in text for status in (400, 403)) or "200 OK" in text, (name, text)
             assert one["network"][0]["refused"] == len(one["refused"]) == 1, name
         else:
             reached.add(name)
@@ -76,29 +74,31 @@ def test_every_way_inside_is_refused_and_recorded_and_the_rest_is_reached(
 
 
 @pytest.mark.parametrize("network", ["public", "listed"])
-def test_without_the_proxy_nothing_is_reached(found: dict[str, Any], network: str) -> None:
+def test_nothing_is_reachable_without_the_proxy(found: dict[str, Any], network: str) -> None:
     ways = found[network]["direct"]["value"]
     assert len(ways) == len(probe.TRAPS) + 3
-    assert all(answer.startswith("closed") for answer in ways.values())
+    assert all(result.startswith("closed") for result in ways.values())
 
 
-def test_nobody_inside_heard_a_thing_and_names_off_the_list_were_not_asked_for(found: dict[str, Any]) -> None:
+def test_internal_servers_and_search_domains_get_no_request(found: dict[str, Any]) -> None:
     assert found["heard"] == []
-    assert not [name for name in found["asked"] if name.endswith("example.net")]  # the machine's search list
+    assert not [
+        name for name in found["queries"] if name.endswith("example.net")
+    ]  # the search domain of the host
 
 
-def test_a_name_that_changes_is_dialled_as_it_was_vetted(found: dict[str, Any]) -> None:
+def test_rebound_name_is_connected_at_its_checked_address(found: dict[str, Any]) -> None:
     first, second = (found["public"][f"http://rebinding.example.org/{turn}"] for turn in (1, 2))
     assert first["value"] == {"http://rebinding.example.org/1": "rebinding.example.org /1"}
     assert [reason for _, _, reason in second["refused"]] == ["address_not_public"]
 
 
-def test_name_servers_that_never_answer_end_in_a_sentence(found: dict[str, Any]) -> None:
-    (said,) = found["silent"]["value"].values()
-    assert said.startswith("504 ")
+def test_silent_name_server_results_in_504(found: dict[str, Any]) -> None:
+    (text,) = found["silent"]["value"].values()
+    assert text.startswith("504 ")
 
 
-def test_the_kit_and_clients_of_others_get_through(found: dict[str, Any]) -> None:
+def test_puras_package_and_other_clients_can_connect(found: dict[str, Any]) -> None:
     good = found["good"]
     kit = good["kit"]["value"]
     assert [kit[f"{scheme}://api.example.org/bulk"] for scheme in ("http", "https")] == [
@@ -118,7 +118,7 @@ def test_the_kit_and_clients_of_others_get_through(found: dict[str, Any]) -> Non
         assert good["program"]["value"] == "api.example.org /x"
 
 
-def test_the_jobs_tell_their_network(found: dict[str, Any]) -> None:
+def test_jobs_report_their_network(found: dict[str, Any]) -> None:
     assert found["public"]["direct"]["sandbox"][0]["network"] == "public"
     assert found["listed"]["direct"]["sandbox"][0]["network"] == probe.LISTED
 
@@ -133,16 +133,16 @@ def _probe(command: list[str]) -> dict[str, Any]:
         command, capture_output=True, text=True, env=environment, timeout=100, check=False, cwd="/"
     )
     if done.returncode and "unshare: " in done.stderr:
-        pytest.skip(f"this machine lets this user make no namespaces: {done.stderr.splitlines()[-1]}")
+        pytest.skip(f"this user cannot create namespaces here: {done.stderr.splitlines()[-1]}")
     assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    if "network namespace" not in answer["layers"]:
-        pytest.skip(f"this machine has only these layers: {answer['layers']}")
-    return answer
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if "network namespace" not in result["layers"]:
+        pytest.skip(f"this host has only these layers: {result['layers']}")
+    return result
 
 
-def _python_of_nobody() -> str:
-    """The tests' own program may lie where an ordinary user does not get to."""
+def _ordinary_user_python() -> str:
+    """Return a Python that an ordinary user can run; that of the tests may be in a private folder."""
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
         test = "import os, sys; sys.exit(not os.access(sys._base_executable, os.X_OK))"
         try:
@@ -151,8 +151,8 @@ def _python_of_nobody() -> str:
                 capture_output=True,
                 check=False,
                 cwd="/",
-                user=NOBODY,
-                group=NOBODY,
+                user=ORDINARY_UID,
+                group=ORDINARY_UID,
                 extra_groups=[],
             )
         except OSError:
@@ -163,7 +163,7 @@ def _python_of_nobody() -> str:
 
 
 def _import_path() -> list[str]:
-    """Where this process imports from, but not the interpreter's own library: the other user's may differ."""
+    """Return the import path of this process without the standard library, which may differ for the other user."""
     library = Path(os.__file__).parent
     others = [path for path in sys.path if path and not Path(path).resolve().is_relative_to(library)]
     return [str(ROOT), *others, *(path for path in sys.path if path.endswith("site-packages"))]

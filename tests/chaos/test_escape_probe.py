@@ -1,4 +1,4 @@
-"""The attacker against the real sandbox, as the user who runs the tests and, from root, as an ordinary one too."""
+"""Attacks against the real sandbox, as the user who runs the tests and, if that is root, also as an ordinary user."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.ordinary_user import NOBODY, environment, ordinary_user_python
 pytestmark = pytest.mark.chaos
 
 PROBE = Path(__file__).parent / "escape_probe.py"
-# Between jobs of one skill these are closed by Landlock alone.
-BY_LANDLOCK = ("neighbour", "parent's", "all jobs", "abstract sockets", "listen on", "signal the parent")
+# Between jobs of one skill, only Landlock prevents these.
+BY_LANDLOCK = ("neighbor", "parent's", "all jobs", "abstract sockets", "listen on", "signal the parent")
 UNTOUCHED = {
     "state": 0,
     "kept": "as it was imported",
@@ -43,13 +43,13 @@ WITHIN_S = {
 
 @pytest.fixture(params=["as the user of the tests", "as an ordinary user"])
 def command(request: pytest.FixtureRequest) -> list[str]:
-    """The command line before the probe's own."""
+    """Return the start of the command line, before the arguments of the probe."""
     return [sys.executable] if request.param == "as the user of the tests" else ordinary_user_python()
 
 
 @pytest.fixture
 def folder(command: list[str]) -> Iterator[Path]:
-    """A folder of the probe's user; pytest's own is closed to others."""
+    """Create a folder of the user of the probe; other users cannot read the folder of pytest."""
     path = Path(tempfile.mkdtemp(prefix="puras-probe-"))
     if command[0] == "setpriv":
         os.chown(path, NOBODY, NOBODY)
@@ -57,21 +57,21 @@ def folder(command: list[str]) -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def test_nothing_of_the_machine_or_of_other_jobs_can_be_reached(command: list[str], folder: Path) -> None:
+def test_host_and_other_jobs_are_inaccessible(command: list[str], folder: Path) -> None:
     found = _probe(command, folder)
     if "mounts" not in found["layers"]:
-        pytest.skip(f"this machine has only these layers: {found['layers']}")
+        pytest.skip(f"this host has only these layers: {found['layers']}")
     has_landlock = any(layer.startswith("landlock") for layer in found["layers"])
     open_ways = {
-        name: answer
-        for name, answer in found["look"].items()
-        if not answer.startswith("closed") and (has_landlock or not any(word in name for word in BY_LANDLOCK))
+        name: result
+        for name, result in found["attacks"].items()
+        if not result.startswith("closed") and (has_landlock or not any(word in name for word in BY_LANDLOCK))
     }
     assert open_ways == {}
-    assert len(found["look"]) > 250
+    assert len(found["attacks"]) > 250
     assert found["poison"] == [1, 1]
     assert found["poisoned"] == [UNTOUCHED, UNTOUCHED]
-    assert found["victim"]["secret"] == "the neighbour's secret"
+    assert found["victim"]["secret"] == "the neighbor's secret"
     assert found["victim"]["files"] > 3
     _check_bombs(found["bombs"])
     assert found["left"] == []
@@ -92,7 +92,7 @@ def _check_bombs(bombs: dict[str, Any]) -> None:
         "kill_everyone": None,
     }
     for name, bomb in bombs.items():
-        assert bomb["neighbour"] == "fine", (name, bomb)
+        assert bomb["neighbor"] == "fine", (name, bomb)
         assert bomb["after"] == "fine", (name, bomb)
         assert bomb["took_s"] < WITHIN_S[name], (name, bomb)
 
@@ -108,5 +108,5 @@ def _probe(command: list[str], folder: Path) -> dict[str, Any]:
         cwd="/",
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result

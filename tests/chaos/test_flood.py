@@ -1,4 +1,4 @@
-"""One project floods the instance, eight others have work too: all get the same share while all wait."""
+"""One project floods the instance while eight others have jobs: all get the same share as long as all have jobs."""
 
 from __future__ import annotations
 
@@ -12,107 +12,108 @@ import pytest
 
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
+from tests.chaos.checks import RunQuery, until, until_idle
 from tests.chaos.homes import database_url_of
 from tests.chaos.queued_copies import copy_queued
 from tests.chaos.rounds import ROUNDS
 from tests.chaos.skills import SKILLS, upload
-from tests.chaos.watching import Ask, until, until_idle
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300 * ROUNDS)]
 
 OTHERS = 8
 FLOOD = 700 if ROUNDS == 1 else min(10_000, 1_000 * ROUNDS)
-OF_EACH = min(300, 30 * ROUNDS)
+JOBS_OF_OTHERS = min(300, 30 * ROUNDS)
 NAP_S = 0.05
 SPREAD_S = [2.5 + 0.1 * one for one in range(50)]
 SPREAD_JOBS = 400
-"""More than end while they are submitted, so that the next one waits outside of the window."""
+"""More jobs than end during their submission, so that the next job waits outside of the window."""
 SAMPLES = 100
 PART = 40
 MAX_TRIES = 4
 QUEUED = 100_000
-"""Jobs of the one that floods that wait while those of the quiet one are measured."""
-LEFT = 0.95
-"""The share of them that still waits when the last one of the quiet one has started."""
-WIDE = 80
-"""Jobs that the workers run at once where the window of the one that floods is narrower than that."""
-PLACES = 16
-"""Jobs that the workers of the instance run at once."""
+"""Jobs of the flooding project that wait while the jobs of the quiet project are measured."""
+MIN_LEFT = 0.95
+"""The minimum share of them that still waits when the last job of the quiet project has started."""
+WORKER_JOBS = 80
+"""Jobs that the workers run concurrently in the second test; the window of the flooding project is smaller."""
+SLOTS = 16
+"""Jobs that the workers of the instance run concurrently."""
 MAX_JAIN_BELOW_ONE = 0.01
 OPEN = "select count(*) from jobs where status in ('queued', 'running')"
 RUN_OF = "select admitted from admissions where project_id = %s"
-PUT_OFF = """
+POSTPONE = """
 update job_queue set is_later = true, not_before = now() + interval '1 day' where project_id = %s and stamp is null
 """
-TIDY = ("vacuum (analyze) jobs, job_queue, job_events", "checkpoint")
-"""The upkeep that the database does while jobs come over minutes, and would do now for those of a few seconds."""
+MAINTENANCE = ("vacuum (analyze) jobs, job_queue, job_events", "checkpoint")
+"""The maintenance that the database would do during the test, since the jobs arrive within seconds."""
 SHARES = """
 with ours as (select project_id, started_at from jobs where metadata->>'of' = 'the flood'),
      lasts as (select max(started_at) as last from ours group by project_id)
 select project_id::text, count(*) from ours
 where started_at <= (select min(last) from lasts) group by project_id
 """
-"""What each project got until the first of them had nothing left; before, nothing started at all."""
+"""The started jobs of each project until the first project had no queued job left."""
 
 
-def test_a_flood_takes_no_more_than_its_share(
-    running: Running, client: Client, books: Ask, told: Callable[[str], None]
+def test_flooding_project_gets_only_its_share(
+    running: Running, client: Client, run_query: RunQuery, record: Callable[[str], None]
 ) -> None:
-    until_idle(books)
+    until_idle(run_query)
     keys = [running.add_project() for _ in range(OTHERS + 1)]
     for key in keys:
-        with running.client(key) as own:
-            own.push(SKILLS)
-    for _ in range(PLACES):
+        with running.client(key) as own_client:
+            own_client.push(SKILLS)
+    for _ in range(SLOTS):
         client.submit("held", until="all-have-submitted")
-    until(lambda: len(client.call("GET", "/v1/jobs?status=running")) == PLACES, 30, "places are left")
+    until(lambda: len(client.call("GET", "/v1/jobs?status=running")) == SLOTS, 30, "slots are free")
     for key in keys:
-        submit(running, key, FLOOD if key == keys[0] else OF_EACH)
+        submit(running, key, FLOOD if key == keys[0] else JOBS_OF_OTHERS)
     upload(client, "all-have-submitted")
-    until(lambda: books(OPEN) == [(0,)], 120 * ROUNDS, "the flood does not end")
-    shares = [int(str(started)) for _, started in books(SHARES)]
+    until(lambda: run_query(OPEN) == [(0,)], 120 * ROUNDS, "the flood does not end")
+    shares = [int(str(started)) for _, started in run_query(SHARES)]
     assert len(shares) == OTHERS + 1
-    assert min(shares) >= OF_EACH // 2, shares
+    assert min(shares) >= JOBS_OF_OTHERS // 2, shares
     fairness = jain(shares)
     assert fairness >= 1 - MAX_JAIN_BELOW_ONE, shares
-    told(f"{FLOOD} jobs of one beside {OF_EACH} of each of {OTHERS}: Jain index {fairness:.4f}")
+    record(
+        f"{FLOOD} jobs of one project, {JOBS_OF_OTHERS} of each of {OTHERS} others: Jain index {fairness:.4f}"
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 4])
-def test_a_quiet_project_starts_its_jobs_as_fast_beside_a_flood(
-    told: Callable[[str], None], processes: int
-) -> None:
-    """The window of the one that floods (50 jobs) is narrower than what the workers have places for.
+def test_flood_does_not_delay_jobs_of_a_quiet_project(record: Callable[[str], None], processes: int) -> None:
+    """Compare the waiting times of a quiet project with and without a flood.
 
-    The machine's own pace changes within a minute more than what is looked for, so idle is before and after the flood,
-    and where those differ, because others load the machine, nothing is compared yet: it is tried again. The flood's
-    jobs end one by one: fifty that end in the same moment are no flood but a jolt, once for every 5 s.
+    The window of the flooding project (50 jobs) is smaller than the number of slots of the workers. The speed of the
+    host changes within a minute by more than the expected difference. Therefore the idle times are measured before and
+    after the flood, and if these differ, the measurement is repeated. The jobs of the flood have different lengths, so
+    that they do not all end at the same time.
     """
     settings = {
         "PURAS_WORKER_PROCESSES": str(processes),
-        "PURAS_WORKER_JOBS": str(WIDE // processes),
+        "PURAS_WORKER_JOBS": str(WORKER_JOBS // processes),
         "PURAS_MAX_QUEUED_JOBS": str(2 * QUEUED),
     }
-    with instance(**settings) as wide, wide.client() as quiet:
+    with instance(**settings) as running, running.client() as quiet:
         quiet.push(SKILLS)
-        waits_s(quiet, 20)  # the first ones find nothing warm
+        waits_s(quiet, 20)  # the first jobs start without a zygote
         for _ in range(MAX_TRIES):
             before = waits_s(quiet, SAMPLES)
-            waited, left = waits_beside_flood_s(wide, quiet)
+            waited, left = waits_during_flood_s(running, quiet)
             after = waits_s(quiet, SAMPLES)
-            idle_s, beside_s = steady_p95(before + after), steady_p95(waited)
-            told(
+            idle_s, flood_s = steady_p95(before + after), steady_p95(waited)
+            record(
                 f"queued to started with {processes} worker processes, p95 of {2 * SAMPLES}: {idle_s * 1000:.1f} ms "
-                f"idle, {beside_s * 1000:.1f} ms ({beside_s / idle_s:.2f} times) beside {left:,} queued jobs"
+                f"idle, {flood_s * 1000:.1f} ms ({flood_s / idle_s:.2f} times) with {left:,} queued jobs"
             )
-            if is_alike(before, after):
+            if is_same_speed(before, after):
                 break
-    assert beside_s <= 2 * idle_s
+    assert flood_s <= 2 * idle_s
 
 
 def waits_s(client: Client, number: int) -> list[float]:
-    """How long each of so many jobs, one after another, waited before it started."""
+    """Run jobs one after another, and return the time that each waited before it started."""
     jobs = [client.run("nap", {"seconds": 0.01}) for _ in range(number)]
     return [
         (
@@ -122,39 +123,43 @@ def waits_s(client: Client, number: int) -> list[float]:
     ]
 
 
-def waits_beside_flood_s(wide: Running, quiet: Client) -> tuple[list[float], int]:
-    """The same while the jobs of another project wait and run, and how many of those still waited afterwards.
+def waits_during_flood_s(running: Running, quiet: Client) -> tuple[list[float], int]:
+    """Measure waiting times while jobs of another project wait and run; also return how many still wait afterwards.
 
-    Its window is full of running jobs and its queue as long as it is to be before the first one is measured. In the
-    end those that wait are put off until tomorrow, and none of its jobs is ready or runs.
+    The window of that project is full of running jobs, and its queue has the full length, before the first measurement.
+    At the end its waiting jobs are postponed until tomorrow, and none of its jobs is ready or running.
     """
-    database_url, flooding = database_url_of(wide), wide.add_project()
-    with wide.client(flooding) as client, psycopg.connect(database_url, autocommit=True) as books:
+    database_url, flooding = database_url_of(running), running.add_project()
+    with running.client(flooding) as client, psycopg.connect(database_url, autocommit=True) as connection:
         client.push(SKILLS)
-        submit(wide, flooding, SPREAD_JOBS, naps_s=SPREAD_S)
+        submit(running, flooding, SPREAD_JOBS, naps_s=SPREAD_S)
         job_id = client.submit("nap", seconds=median(SPREAD_S))
         copy_queued(database_url, job_id, QUEUED)
-        for statement in TIDY:
-            books.execute(statement)
-        ((project_id,),) = books.execute("select project_id from jobs where id = %s", [job_id]).fetchall()
+        for statement in MAINTENANCE:
+            connection.execute(statement)
+        ((project_id,),) = connection.execute(
+            "select project_id from jobs where id = %s", [job_id]
+        ).fetchall()
         waits = waits_s(quiet, 2 * SAMPLES)
-        ((left,),) = books.execute(
+        ((left,),) = connection.execute(
             "select parked from admissions where project_id = %s", [project_id]
         ).fetchall()
-        assert left >= LEFT * QUEUED, f"the flood was over too early: {left} wait"
-        books.execute(PUT_OFF, [project_id])
-        until(lambda: books.execute(RUN_OF, [project_id]).fetchone() == (0,), 120, "the flood does not end")
+        assert left >= MIN_LEFT * QUEUED, f"the flood ended too early: {left} jobs wait"
+        connection.execute(POSTPONE, [project_id])
+        until(
+            lambda: connection.execute(RUN_OF, [project_id]).fetchone() == (0,), 120, "the flood does not end"
+        )
     return waits, int(left)
 
 
-def is_alike(before: list[float], after: list[float]) -> bool:
-    """Whether the machine had the same pace at both times."""
+def is_same_speed(before: list[float], after: list[float]) -> bool:
+    """Return whether the host had the same speed before and after."""
     slow, fast = sorted((steady_p95(before), steady_p95(after)), reverse=True)
     return slow < 1.4 * fast
 
 
 def steady_p95(values: list[float]) -> float:
-    """The p95 of the middle one of its parts: something else that the machine did for a moment decides nothing."""
+    """Return the median of the p95 of parts of the values, so that a short disturbance of the host has no effect."""
     parts = [values[start : start + PART] for start in range(0, len(values), PART)]
     return median(p95(part) for part in parts)
 
@@ -164,7 +169,7 @@ def p95(values: list[float]) -> float:
 
 
 def submit(running: Running, key: str, number: int, *, naps_s: Sequence[float] = (NAP_S,)) -> None:
-    """Over several connections at once; `nap` is little work, of these lengths in turn."""
+    """Submit `nap` jobs, with these lengths in turn, over several concurrent connections."""
 
     def some(numbers: range) -> None:
         with running.client(key) as client:
@@ -181,5 +186,5 @@ def submit(running: Running, key: str, number: int, *, naps_s: Sequence[float] =
 
 
 def jain(shares: list[int]) -> float:
-    """1 when all are equal, 1/n when one has everything."""
+    """Return Jain's fairness index: 1 if all shares are equal, 1/n if one project has everything."""
     return sum(shares) ** 2 / (len(shares) * sum(share**2 for share in shares))

@@ -1,4 +1,4 @@
-"""The disk of a whole instance, databases included, that is full while jobs run."""
+"""The disk of an instance, databases included, is full while jobs run."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ import pytest
 
 from benchmarks.client import Client
 from benchmarks.instance import instance
-from tests.chaos.homes import asking, running_jobs
-from tests.chaos.rounds import ROUNDS
-from tests.chaos.settings import two_workers
-from tests.chaos.skills import SKILLS
-from tests.chaos.watching import (
+from tests.chaos.checks import (
     Job,
-    assert_books_add_up,
     assert_ended_once,
+    assert_ledger_balances,
     assert_paid_once,
     submit_patiently,
     until,
     until_ended,
 )
+from tests.chaos.homes import query_runner, running_jobs
+from tests.chaos.rounds import ROUNDS
+from tests.chaos.settings import two_workers
+from tests.chaos.skills import SKILLS
 from tests.doubles.messages import MessagesServer
 
 TIMES = min(3, ROUNDS)
@@ -41,7 +41,7 @@ pytestmark = [
 DISK_MB = 640
 MIN_FREE_MB = 48
 FULL_S = 12
-"""Longer than the lease of a worker, and than many a pause between two attempts."""
+"""Longer than the lease of a worker and than many delays between two attempts."""
 JOBS = 60
 LARGE_JOBS = 200
 WRITER = {
@@ -75,7 +75,7 @@ CORRUPT = ("invalid page", "could not read block", "checksum", "corrupt", "unexp
 
 @pytest.fixture
 def small_home(folder: Path) -> Iterator[Path]:
-    """A home that is a small disk."""
+    """Mount a small disk as the home."""
     home = folder / "home"
     home.mkdir(mode=0o755)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=0755", "tmpfs", home], check=True)
@@ -83,20 +83,20 @@ def small_home(folder: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", home], check=True)
 
 
-def test_jobs_are_not_blamed_for_a_full_disk_and_end_when_there_is_room(
-    small_home: Path, upstream: MessagesServer, told: Callable[[str], None]
+def test_jobs_succeed_after_a_full_disk_has_space_again(
+    small_home: Path, upstream: MessagesServer, record: Callable[[str], None]
 ) -> None:
     settings = {**two_workers(upstream), "PURAS_WORKER_MIN_DISK_MB": str(MIN_FREE_MB)}
     with instance(small_home, **settings) as running, running.client() as client:
         client.push({**SKILLS, **WRITER})
-        ask = asking(running)
+        run_query = query_runner(running)
         jobs: list[Job] = []
         for number in range(TIMES):
             names = [f"{number}-{n}.bin" for n in range(JOBS)]
             job_ids = [client.submit("writer", name=name, times=15) for name in names]
-            until(lambda: running_jobs(ask) == 16, 180, "the first jobs do not run")
-            with full(small_home):
-                accepted, refused = submit_large(client)
+            until(lambda: running_jobs(run_query) == 16, 180, "the first jobs do not run")
+            with full_disk(small_home):
+                accepted, rejected = submit_large(client)
                 time.sleep(FULL_S)
             job_ids += accepted
             job_ids.append(submit_patiently(client, {"skill": "noop", "inputs": {"n": 1}}))
@@ -108,42 +108,42 @@ def test_jobs_are_not_blamed_for_a_full_disk_and_end_when_there_is_room(
             jobs += ended
         for job in jobs:
             assert_ended_once(client, job)
-        assert_paid_once(ask, jobs)
-        assert_books_add_up(running)
-        assert ask("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
+        assert_paid_once(run_query, jobs)
+        assert_ledger_balances(running)
+        assert run_query("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
         log = (small_home / "postgres" / "log").read_text("utf-8", errors="replace").lower()
         assert not [word for word in CORRUPT if word in log]
     again = sum(job["attempt"] > 1 for job in jobs)
     assert again, "no job was hit"
-    told(
+    record(
         f"{len(jobs)} jobs, the disk full for more than {FULL_S} s {TIMES} times: {again} ran again, none failed; "
-        f"{refused} submits refused"
+        f"{rejected} submissions failed"
     )
 
 
 def submit_large(client: Client) -> tuple[list[str], int]:
-    """Submit jobs that need more of the disk than the database has set aside; returns which and how many were not."""
+    """Submit jobs that need more disk space than the database has reserved; return their IDs and the failure count."""
     accepted: list[str] = []
-    refused = 0
+    rejected = 0
     for number in range(LARGE_JOBS):
         body = {"skill": "nap", "inputs": {"seconds": 0.1}, "metadata": {"note": f"{number:04}" * 2_000}}
         try:
-            answer = client.ask("POST", "/v1/jobs", body)
+            response = client.request("POST", "/v1/jobs", body)
         except (OSError, http.client.HTTPException):
-            refused += 1
+            rejected += 1
             continue
-        assert answer.status in (201, 503, 507), answer
-        if answer.status == 201:
-            accepted.append(answer.body["id"])
+        assert response.status in (201, 503, 507), response
+        if response.status == 201:
+            accepted.append(response.body["id"])
         else:
-            assert "retry-after" in answer.headers, answer
-            refused += 1
-    return accepted, refused
+            assert "retry-after" in response.headers, response
+            rejected += 1
+    return accepted, rejected
 
 
 @contextmanager
-def full(disk: Path) -> Iterator[None]:
-    """Fill the disk to its last byte for as long as the block runs."""
+def full_disk(disk: Path) -> Iterator[None]:
+    """Fill the disk completely for the duration of the block."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         with suppress(OSError):

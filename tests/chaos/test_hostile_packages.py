@@ -1,8 +1,8 @@
-"""Packages that attack the start of their interpreter: whatever they run, it is confined, in every mode of the sandbox.
+"""Packages that attack the start of the interpreter: all their code is confined, in every mode of the sandbox.
 
-Attacks: `pyvenv.cfg` of a wheel, of a source and among programs, which choose another standard library; `.pth` files
-and `sitecustomize`; a program named as the interpreter; build backends and what they are built with; an environment
-that was changed after it had been verified, entered by a function, a Python tool, a command and a kernel.
+Attacks: `pyvenv.cfg` in a wheel, in a source package and among programs, which selects another standard library;
+`.pth` files and `sitecustomize`; a program with the name of the interpreter; build backends and their requirements; an
+environment that was changed after its verification, used by a function, a Python tool, a command and a kernel.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from workers.sandbox.isolation import layers as sandbox_layers
 
 pytestmark = [
     pytest.mark.chaos,
-    pytest.mark.skipif(sys.platform != "linux", reason="there is no sandbox elsewhere"),
+    pytest.mark.skipif(sys.platform != "linux", reason="the sandbox needs Linux"),
 ]
 
 PROGRAM = Path(__file__).parent / "hostile_packages.py"
@@ -33,22 +33,20 @@ ENOSYS, EPERM = 38, 1
 
 @pytest.fixture(params=USERS)
 def python(request: pytest.FixtureRequest) -> list[str]:
-    """The command line before the program's own."""
+    """Return the start of the command line, before the arguments of the program."""
     return python_of(request.param)
 
 
 @pytest.fixture
 def folder(python: list[str]) -> Iterator[Path]:
-    """A folder of the program's user; pytest's own is closed to others."""
+    """Create a folder of the user of the program; other users cannot read the folder of pytest."""
     with folder_of(python, "puras-hostile-") as path:
         yield path
 
 
-def test_with_bubblewrap_nothing_of_a_package_runs_before_it_is_confined(
-    python: list[str], folder: Path
-) -> None:
+def test_with_bubblewrap_all_package_code_is_confined(python: list[str], folder: Path) -> None:
     if sandbox_layers.probe("auto").bwrap is None:
-        pytest.skip("there are no mounts here")
+        pytest.skip("needs mounts")
     found = _attack(python, folder, "auto")
     attacks = found["attacks"]
     assert "mounts" in found["layers"]
@@ -72,11 +70,9 @@ def test_with_bubblewrap_nothing_of_a_package_runs_before_it_is_confined(
     assert attacks["interpreter of a wheel"]["outcome"]["code"] == "environment_failed"
 
 
-def test_without_bubblewrap_landlock_and_seccomp_come_before_anything_of_a_package(
-    python: list[str], folder: Path
-) -> None:
+def test_without_bubblewrap_all_package_code_is_confined(python: list[str], folder: Path) -> None:
     if not sandbox_layers.probe("auto").landlock_abi:
-        pytest.skip("there is no Landlock here")
+        pytest.skip("needs Landlock")
     found = _attack(python, folder, "auto", "bundled")
     assert "mounts" not in found["layers"]
     _check_confinement(found["attacks"], has_mounts=False)
@@ -84,7 +80,7 @@ def test_without_bubblewrap_landlock_and_seccomp_come_before_anything_of_a_packa
         assert len(found["attacks"]["at start of a wheel"]["evidence"]) >= 2
         assert len(found["attacks"]["changed later"]["evidence"]) >= 1
     else:
-        # Users of their own cannot run a Python that only root can read.
+        # Separate users cannot run a Python that only root can read.
         assert python == [sys.executable]
         assert os.geteuid() == 0
 
@@ -102,18 +98,18 @@ def _check_confinement(attacks: dict[str, Any], *, has_mounts: bool) -> None:
     for name, attack in attacks.items():
         for one in attack["evidence"]:
             assert isinstance(one, dict), (name, one)
-            told = (name, one)
-            assert one["seccomp"] == "2", told
-            assert one["no_new_privs"] == "1", told
-            assert int(one["capabilities"], 16) == 0, told
-            assert 0 not in one["uid"], told
-            assert one["core_pattern"] is False, told
-            assert one["key"] == "closed", told
-            assert not any((one["vsock"], one["netlink"], one["datagram"])), told
-            assert one["io_uring"] in (ENOSYS, None), told
-            assert one["user_namespace"] in (ENOSYS, EPERM, 255), told
+            detail = (name, one)
+            assert one["seccomp"] == "2", detail
+            assert one["no_new_privs"] == "1", detail
+            assert int(one["capabilities"], 16) == 0, detail
+            assert 0 not in one["uid"], detail
+            assert one["core_pattern"] is False, detail
+            assert one["key"] == "closed", detail
+            assert not any((one["vsock"], one["netlink"], one["datagram"])), detail
+            assert one["io_uring"] in (ENOSYS, None), detail
+            assert one["user_namespace"] in (ENOSYS, EPERM, 255), detail
             if has_mounts:
-                assert one["mounts"] == [], told
+                assert one["mounts"] == [], detail
 
 
 def _attack(python: list[str], folder: Path, mode: str, *missing: str) -> dict[str, Any]:
@@ -132,5 +128,5 @@ def _attack(python: list[str], folder: Path, mode: str, *missing: str) -> dict[s
         cwd="/",
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result

@@ -1,4 +1,4 @@
-"""A worker that is killed takes its sandboxes with it, and the next one clears up after it."""
+"""The sandboxes of a killed worker end with it, and the next worker removes its folders."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ pytestmark = pytest.mark.chaos
 WORKER = Path(__file__).parent / "worker_to_kill.py"
 
 
-def test_a_killed_worker_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
+def test_killed_worker_leaves_no_process_and_no_folder(tmp_path: Path) -> None:
     if layers.probe("auto").bwrap is None:
-        pytest.skip("only a process namespace ends everything at once")
+        pytest.skip("only a process namespace ends all processes together")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     uid = "41021" if os.geteuid() == 0 else "-"
     with subprocess.Popen([sys.executable, str(WORKER), str(tmp_path), uid], env=environment) as worker:
@@ -58,8 +58,8 @@ def _is_running(pid: int) -> bool:
         return False
 
 
-def _until(fact: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not fact():
-        assert time.monotonic() < deadline, "it did not come to that within 20 s"
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met within 20 s"
         time.sleep(0.02)

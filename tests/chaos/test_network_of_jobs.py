@@ -1,4 +1,4 @@
-"""The network of a skill in a whole instance: what its jobs are refused stands in their events."""
+"""The network of a skill in a complete instance: the events of a job contain its rejected connections."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchmarks.instance import Running
 pytestmark = pytest.mark.chaos
 
 SKILLS = {
-    "skills/asks/skill.yaml": b"""\
+    "skills/fetch/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Asks an address.
+description: Fetches a URL.
 network: [api.example.org, '*.example.com:8443']
 input_schema: {type: object, properties: {url: {type: string}}}
-output_schema: {type: object, properties: {said: {type: string}}}
+output_schema: {type: object, properties: {message: {type: string}}}
 """,
-    "skills/asks/main.py": b"""\
+    "skills/fetch/main.py": b"""\
 import puras
 from puras.inputs import InputError
 
@@ -29,31 +29,34 @@ def run(url):
     try:
         puras.load_bytes(url)
     except InputError as error:
-        return {"said": str(error)}
-    return {"said": "it answered"}
+        return {"message": str(error)}
+    return {"message": "it responded"}
 """,
 }
 
 
 @pytest.fixture(scope="module")
-def asking(running: Running) -> Iterator[Client]:
-    """A project of its own, with the skill that asks."""
+def fetcher(running: Running) -> Iterator[Client]:
+    """Create a project with the skill that fetches URLs."""
     with running.client(running.add_project()) as client:
         pushed = client.push(SKILLS)
         assert pushed["warnings"] == []
         yield client
 
 
-def test_a_refusal_is_told_to_the_function_and_stands_in_the_events_of_its_job(asking: Client) -> None:
-    job = asking.run("asks", {"url": "https://secret-place.example.net/path?key=word"})
+def test_rejected_connection_is_reported_to_function_and_in_events(fetcher: Client) -> None:
+    job = fetcher.run("fetch", {"url": "https://secret-place.example.net/path?key=word"})
     assert job["status"] == "succeeded", job["error"]
-    assert "add 'secret-place.example.net' to network: in skill.yaml" in job["result"]["said"]
-    told = _events(asking, job)
-    assert told["sandbox"]["network"] == ["api.example.org", "*.example.com:8443"]
-    assert told["network_refused"]["host"] == "secret-place.example.net"
-    assert (told["network_refused"]["port"], told["network_refused"]["reason"]) == (443, "host_not_listed")
-    assert "word" not in str(told["network_refused"])
-    assert told["network"] == {"connections": 0, "refused": 1, "sent_bytes": 0, "received_bytes": 0}
+    assert "add 'secret-place.example.net' to network: in skill.yaml" in job["result"]["message"]
+    events = _events(fetcher, job)
+    assert events["sandbox"]["network"] == ["api.example.org", "*.example.com:8443"]
+    assert events["network_refused"]["host"] == "secret-place.example.net"
+    assert (events["network_refused"]["port"], events["network_refused"]["reason"]) == (
+        443,
+        "host_not_listed",
+    )
+    assert "word" not in str(events["network_refused"])
+    assert events["network"] == {"connections": 0, "refused": 1, "sent_bytes": 0, "received_bytes": 0}
 
 
 @pytest.mark.parametrize(
@@ -65,13 +68,11 @@ def test_a_refusal_is_told_to_the_function_and_stands_in_the_events_of_its_job(a
         "http://x.localhost/",
     ],
 )
-def test_the_instance_itself_is_not_reached_through_the_proxy(
-    running: Running, asking: Client, url: str
-) -> None:
-    job = asking.run("asks", {"url": url.format(port=running.port)})
+def test_instance_is_unreachable_through_the_proxy(running: Running, fetcher: Client, url: str) -> None:
+    job = fetcher.run("fetch", {"url": url.format(port=running.port)})
     assert job["status"] == "succeeded", job["error"]
-    assert "it answered" not in job["result"]["said"]
-    assert _events(asking, job)["network_refused"]["reason"] in (
+    assert "it responded" not in job["result"]["message"]
+    assert _events(fetcher, job)["network_refused"]["reason"] in (
         "address_not_public",
         "malformed",
         "host_not_listed",

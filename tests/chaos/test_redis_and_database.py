@@ -1,4 +1,4 @@
-"""The doorbell and the truth go away for a moment: nothing is lost."""
+"""Redis, the database or the API fails for a moment: no job is lost."""
 
 from __future__ import annotations
 
@@ -13,111 +13,113 @@ from backend.config import Settings
 from backend.embedded import attach
 from benchmarks.client import Client
 from benchmarks.instance import Running
-from tests.chaos.processes import children_called, kill
-from tests.chaos.rounds import ROUNDS
-from tests.chaos.watching import (
-    Ask,
+from tests.chaos.checks import (
     Job,
-    assert_books_add_up,
+    RunQuery,
     assert_ended_once,
+    assert_ledger_balances,
     assert_paid_once,
     submit_patiently,
     until,
     until_ended,
 )
+from tests.chaos.processes import children_called, kill
+from tests.chaos.rounds import ROUNDS
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120 * ROUNDS)]
 
-Tell = Callable[[str], None]
+Record = Callable[[str], None]
 Submit = Callable[[Client, dict[str, Any]], str]
 
 
-def test_an_emptied_redis_loses_no_job(running: Running, client: Client, books: Ask, told: Tell) -> None:
+def test_emptied_redis_loses_no_job(
+    running: Running, client: Client, run_query: RunQuery, record: Record
+) -> None:
     job_ids = []
     for _ in range(ROUNDS):
         job_ids += naps(client, 40)
         with Redis.from_url(attach(Settings(home=running.home)).redis_url) as redis:
             redis.flushall()
-    assert_all_done(client, books, until_ended(client, job_ids, 30 * ROUNDS))
-    told(f"emptied {ROUNDS} times under {len(job_ids)} jobs: 0 lost")
+    assert_all_done(client, run_query, until_ended(client, job_ids, 30 * ROUNDS))
+    record(f"emptied {ROUNDS} times under {len(job_ids)} jobs: 0 lost")
 
 
-def test_a_killed_redis_loses_no_job_and_fails_no_request(
-    running: Running, client: Client, books: Ask, told: Tell
+def test_killed_redis_loses_no_job_and_fails_no_request(
+    running: Running, client: Client, run_query: RunQuery, record: Record
 ) -> None:
     job_ids = []
     for _ in range(ROUNDS):
         kill_all(running, "valkey-server")
         job_ids += naps(client, 20)
-    assert_all_done(client, books, until_ended(client, job_ids, 30 * ROUNDS))
-    told(f"killed {ROUNDS} times under {len(job_ids)} jobs: 0 lost, 0 requests refused")
+    assert_all_done(client, run_query, until_ended(client, job_ids, 30 * ROUNDS))
+    record(f"killed {ROUNDS} times under {len(job_ids)} jobs: 0 lost, 0 requests failed")
 
 
-def test_a_killed_database_is_back_and_the_jobs_go_on(
-    running: Running, client: Client, books: Ask, told: Tell
+def test_killed_database_restarts_and_jobs_continue(
+    running: Running, client: Client, run_query: RunQuery, record: Record
 ) -> None:
-    job_ids, refused = [], 0
+    job_ids, failures = [], 0
     for _ in range(2 * ROUNDS):
-        job_ids += naps(client, 20, submit=submit_patiently) + rehearsals(client, 8)
+        job_ids += naps(client, 20, submit=submit_patiently) + simulated_agents(client, 8)
         kill_all(running, "postgres")
-        refused += refusals_until_it_answers(client)
+        failures += failures_until_available(client)
     jobs = until_ended(client, job_ids, 45 * ROUNDS)
-    assert_all_done(client, books, jobs)
-    assert_books_add_up(running)
-    told(
-        f"killed {2 * ROUNDS} times under {len(job_ids)} jobs: 0 lost, {refused} answers of 503 with Retry-After"
+    assert_all_done(client, run_query, jobs)
+    assert_ledger_balances(running)
+    record(
+        f"killed {2 * ROUNDS} times under {len(job_ids)} jobs: 0 lost, {failures} times 503 with Retry-After"
     )
 
 
-def test_a_killed_api_is_back_and_the_jobs_go_on(running: Running, client: Client, books: Ask) -> None:
+def test_killed_api_restarts_and_jobs_continue(running: Running, client: Client, run_query: RunQuery) -> None:
     job_ids = naps(client, 20)
-    callers = [submit_at_once(client, {"skill": "errand", "inputs": {"seconds": 2}}) for _ in range(3)]
+    callers = [submit_without_retry(client, {"skill": "errand", "inputs": {"seconds": 2}}) for _ in range(3)]
     called = (
         "select count(*) from jobs where status = 'running' "
         f"and parent_job_id in ({', '.join(repr(one) for one in callers)})"
     )
-    until(lambda: books(called) == [(len(callers),)], 60, "the callers have called nothing")
+    until(lambda: run_query(called) == [(len(callers),)], 60, "the callers have called nothing")
     kill_all(running, "studio.serve")
-    assert_all_done(client, books, until_ended(client, [*job_ids, *callers], 60))
+    assert_all_done(client, run_query, until_ended(client, [*job_ids, *callers], 60))
     called = called.replace("running", "succeeded")
-    assert books(called) == [(len(callers),)], "a call that was sent again has made a second job"
+    assert run_query(called) == [(len(callers),)], "a repeated call has created a second job"
 
 
 def kill_all(running: Running, name: str) -> None:
-    """SIGKILL every process of the program, as soon as there is one."""
+    """Kill every process of the program, as soon as one exists."""
     until(lambda: children_called(running.process.pid, running.home, name), 60, f"{name} does not run")
     kill(children_called(running.process.pid, running.home, name))
 
 
-def submit_at_once(client: Client, body: dict[str, Any]) -> str:
-    """The id of the job that is made by one request, which nothing may refuse."""
+def submit_without_retry(client: Client, body: dict[str, Any]) -> str:
+    """Submit a job with a single request, which must not fail, and return its ID."""
     return str(client.call("POST", "/v1/jobs", body)["id"])
 
 
-def naps(client: Client, count: int, submit: Submit = submit_at_once) -> list[str]:
+def naps(client: Client, count: int, submit: Submit = submit_without_retry) -> list[str]:
     return [submit(client, {"skill": "nap", "inputs": {"seconds": 0.1}}) for _ in range(count)]
 
 
-def rehearsals(client: Client, count: int) -> list[str]:
-    """Agents, which ask the database at every step; the model is the worker's own."""
-    asked = {"skill": "wander", "model": "puras/rehearsal", "inputs": {"topic": "owls"}}
-    return [submit_patiently(client, asked) for _ in range(count)]
+def simulated_agents(client: Client, count: int) -> list[str]:
+    """Submit agents with the simulated model; they use the database at every step."""
+    body = {"skill": "wander", "model": "puras/rehearsal", "inputs": {"topic": "owls"}}
+    return [submit_patiently(client, body) for _ in range(count)]
 
 
-def assert_all_done(client: Client, books: Ask, jobs: list[Job]) -> None:
+def assert_all_done(client: Client, run_query: RunQuery, jobs: list[Job]) -> None:
     assert {job["status"] for job in jobs} == {"succeeded"}, [job["error"] for job in jobs if job["error"]]
     for job in jobs:
         assert_ended_once(client, job)
-    assert_paid_once(books, jobs)
+    assert_paid_once(run_query, jobs)
 
 
-def refusals_until_it_answers(client: Client) -> int:
-    """Ask until the database is back; while it is away the answer is 503 that says when to come again."""
+def failures_until_available(client: Client) -> int:
+    """Send requests until the database is available; until then each response must be 503 with Retry-After."""
     deadline = time.monotonic() + 60
-    refused = 0
-    while (answer := client.ask("GET", "/v1/jobs?limit=1")).status != 200:
-        assert (answer.status, "retry-after" in answer.headers) == (503, True), answer
+    failures = 0
+    while (response := client.request("GET", "/v1/jobs?limit=1")).status != 200:
+        assert (response.status, "retry-after" in response.headers) == (503, True), response
         assert time.monotonic() < deadline, "the database did not come back"
-        refused += 1
+        failures += 1
         time.sleep(0.1)
-    return refused
+    return failures

@@ -1,4 +1,4 @@
-"""An instance on several hosts that are cut off, frozen, killed and restarted: each job ends once, and is paid once."""
+"""An instance on several hosts that are disconnected, frozen, killed and restarted: each job ends and is paid once."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ import pytest
 
 from backend.core.db.engine import Database
 from backend.money.ledger import audit
+from tests.chaos.checks import assert_paid_once, until
 from tests.chaos.network.cluster import Cluster, cluster
 from tests.chaos.network.faults import Fault, cause, duration_s, plan
-from tests.chaos.network.hosts import network, why_impossible
+from tests.chaos.network.hosts import missing_requirement, network
 from tests.chaos.rounds import ROUNDS
 from tests.chaos.skills import SKILLS
-from tests.chaos.watching import assert_paid_once, until
 
 pytestmark = [
     pytest.mark.chaos,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(bool(why_impossible()), reason=why_impossible()),
+    pytest.mark.skipif(bool(missing_requirement()), reason=missing_requirement()),
 ]
 
-Tell = Callable[[str], None]
+Record = Callable[[str], None]
 SEEDS: Final = range(1, 1 + min(ROUNDS, 3))
 JOBS: Final = 1_200
 OTHERS_EVERY: Final = 20
-"""One job of so many is an agent, which writes to the database at every step, and one calls another job and waits for
-it. The short form has fewer jobs, and so none of these, which take long to start."""
+"""Among this number of jobs, one is an agent, which writes to the database at every step, and one calls another job
+and waits for it. The short form has fewer jobs and thus none of these, since they start slowly."""
 CAP_USD: Final = 0.05
-"""What a job of the scarce wallet reserves."""
+"""The amount that a job of the scarce wallet reserves."""
 SCARCE_USD: Final = 4.5 * CAP_USD
-"""Pays for four jobs at a time, and for all of them one after the other."""
+"""Sufficient for four concurrent jobs, and for all jobs one after another."""
 MAX_ATTEMPTS_PER_JOB: Final = 1.05
 SETTLE_S: Final = 120.0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
-def test_jobs_survive_the_faults_of_hosts(seed: int, told: Tell) -> None:
+def test_jobs_survive_host_faults(seed: int, record: Record) -> None:
     with several_hosts(workers=3) as instance:
         faults = plan(seed, instance.network.hosts)
-        told(f"seed {seed}: {under_load(instance, faults, JOBS, seed)}")
+        record(f"seed {seed}: {under_load(instance, faults, JOBS, seed)}")
 
 
-def test_jobs_survive_a_worker_whose_host_is_cut_off_and_that_is_killed(told: Tell) -> None:
+def test_jobs_survive_a_disconnected_and_killed_worker(record: Record) -> None:
     with several_hosts(workers=1) as instance:
         faults = [Fault("cut", "worker1", 1.0), Fault("kill", "worker1", 0.0)]
-        told(under_load(instance, faults, 20, seed=0))
+        record(under_load(instance, faults, 20, seed=0))
 
 
 @contextmanager
@@ -73,7 +73,7 @@ def several_hosts(*, workers: int) -> Iterator[Cluster]:
 
 
 def under_load(instance: Cluster, faults: list[Fault], jobs: int, seed: int) -> str:
-    """Cause the faults while two projects submit jobs; returns what was seen."""
+    """Cause the faults while two projects submit jobs, and return a summary."""
     began = time.monotonic()
     wallets = {"ample": 1_000.0, "scarce": SCARCE_USD}
     apps = [
@@ -90,7 +90,7 @@ def under_load(instance: Cluster, faults: list[Fault], jobs: int, seed: int) -> 
         app.start()
     try:
         for app in apps:
-            app.has_begun.wait(SETTLE_S)
+            app.has_started.wait(SETTLE_S)
         cause(instance, faults)
     finally:
         for app in apps:
@@ -98,25 +98,29 @@ def under_load(instance: Cluster, faults: list[Fault], jobs: int, seed: int) -> 
     for app in apps:
         assert app.error is None, app.error
         assert not app.is_alive()
-    until(lambda: instance.ask(UNFINISHED) == [(0,)], SETTLE_S, f"unfinished: {instance.ask(WHY_UNFINISHED)}")
-    instance.wait_until_whole()
-    assert_right(instance, jobs)
+    until(
+        lambda: instance.run_query(UNFINISHED) == [(0,)],
+        SETTLE_S,
+        f"unfinished: {instance.run_query(WHY_UNFINISHED)}",
+    )
+    instance.wait_until_healthy()
+    assert_correct(instance, jobs)
     return f"{len(faults)} faults under {jobs} jobs, {time.monotonic() - began:.0f} s: {attempts(instance)}"
 
 
 class App(threading.Thread):
-    """Submits jobs of one project at a steady pace, each under a key of its own, until it has an answer for each."""
+    """Submits jobs of one project at a constant rate, each with a unique idempotency key and until it is accepted."""
 
     def __init__(self, instance: Cluster, api_key: str, jobs: int, within_s: float, seed: str) -> None:
         super().__init__(name=f"app {seed}")
         self.error: BaseException | None = None
-        self.has_begun = threading.Event()
+        self.has_started = threading.Event()
         self._instance, self._api_key, self._jobs, self._within_s = instance, api_key, jobs, within_s
         self._numbers = random.Random(seed)
         self._is_scarce = seed.startswith("scarce")
 
     def run(self) -> None:
-        """Submit them all; what goes wrong is kept for the test."""
+        """Submit all jobs; an error is stored for the test."""
         try:
             with self._instance.network.inside(), self._instance.client(self._api_key) as client:
                 client.push(SKILLS)
@@ -124,11 +128,11 @@ class App(threading.Thread):
                 for number in range(self._jobs):
                     time.sleep(max(0.0, began + number * self._within_s / self._jobs - time.monotonic()))
                     self._submit(client, self._body(number))
-                    self.has_begun.set()
-        except BaseException as error:  # noqa: BLE001 - it is the test's to raise
+                    self.has_started.set()
+        except BaseException as error:  # noqa: BLE001 - the test raises it
             self.error = error
         finally:
-            self.has_begun.set()
+            self.has_started.set()
 
     def _body(self, number: int) -> dict[str, Any]:
         if self._is_scarce:
@@ -143,13 +147,13 @@ class App(threading.Thread):
         key, deadline = {"Idempotency-Key": uuid4().hex}, time.monotonic() + SETTLE_S
         while True:
             try:
-                answer = client.ask("POST", "/v1/jobs", body, **key)
+                response = client.request("POST", "/v1/jobs", body, **key)
             except (OSError, http.client.HTTPException):
-                answer = None
-            if answer is not None and answer.status in (200, 201):
+                response = None
+            if response is not None and response.status in (200, 201):
                 return
-            assert answer is None or "retry-after" in answer.headers, answer
-            assert time.monotonic() < deadline, answer
+            assert response is None or "retry-after" in response.headers, response
+            assert time.monotonic() < deadline, response
             time.sleep(0.2)
 
 
@@ -178,35 +182,35 @@ REQUEUED = """
 select payload->>'reason', count(*)::int from job_events where type = 'requeued' group by 1 order by 2 desc
 """
 LEFTOVERS = {
-    "money that is reserved": "select project_id, reserved_micros from wallets where reserved_micros <> 0",
-    "places of windows": "select project_id, admitted, parked from admissions where admitted <> 0 or parked <> 0",
-    "the queue": "select job_id from job_queue",
-    "jobs of a worker": "select id from jobs where reserved_micros <> 0 or status in ('queued', 'running', 'waiting')",
+    "reserved money": "select project_id, reserved_micros from wallets where reserved_micros <> 0",
+    "jobs in windows": "select project_id, admitted, parked from admissions where admitted <> 0 or parked <> 0",
+    "queue entries": "select job_id from job_queue",
+    "active jobs": "select id from jobs where reserved_micros <> 0 or status in ('queued', 'running', 'waiting')",
     "lost workers": "select id, host from workers where beat_at < now() - interval '10 s' or running > 0",
     "transactions": "select pid, query from pg_stat_activity where xact_start < now() - interval '15 s'",
     "jobs without events": "select id from jobs j where not exists (select from job_events e where e.job_id = j.id)",
 }
 
 
-def assert_right(instance: Cluster, jobs: int) -> None:
-    """Each job is there once, ended once with the right result, and is paid once; nothing is left over."""
-    assert instance.ask("select count(*) from jobs where parent_job_id is null") == [(jobs,)]
-    assert instance.ask(CALLED_TWICE) == []
-    assert instance.ask(WRONG_JOBS) == []
-    assert instance.ask(WRONG_EVENTS) == []
-    names = ("id", "status", "cost_micros", "called_cost_micros")  # the costs are those of the job alone
-    rows = instance.ask("select id::text, status, cost_micros, 0 from jobs")
-    assert_paid_once(instance.ask, [dict(zip(names, row, strict=True)) for row in rows])
-    assert asyncio.run(proof(instance.database_url)) == []
-    for what, query in LEFTOVERS.items():
-        until(lambda: instance.ask(query) == [], 15, f"left over: {what}: {instance.ask(query)}")  # noqa: B023
+def assert_correct(instance: Cluster, jobs: int) -> None:
+    """Assert that each job exists once, ended once with the correct result and was paid once, with nothing left."""
+    assert instance.run_query("select count(*) from jobs where parent_job_id is null") == [(jobs,)]
+    assert instance.run_query(CALLED_TWICE) == []
+    assert instance.run_query(WRONG_JOBS) == []
+    assert instance.run_query(WRONG_EVENTS) == []
+    names = ("id", "status", "cost_micros", "called_cost_micros")  # the costs do not include subjobs
+    rows = instance.run_query("select id::text, status, cost_micros, 0 from jobs")
+    assert_paid_once(instance.run_query, [dict(zip(names, row, strict=True)) for row in rows])
+    assert asyncio.run(ledger_discrepancies(instance.database_url)) == []
+    for kind, query in LEFTOVERS.items():
+        until(lambda: instance.run_query(query) == [], 15, f"left over: {kind}: {instance.run_query(query)}")  # noqa: B023
     log = instance.database_log()
-    for mistake in ("deadlock detected", "violates check constraint"):
-        assert mistake not in log, log[log.index(mistake) - 500 :][:3000]
+    for error in ("deadlock detected", "violates check constraint"):
+        assert error not in log, log[log.index(error) - 500 :][:3000]
 
 
-async def proof(database_url: str) -> list[audit.Discrepancy]:
-    """Return what does not add up in the ledger."""
+async def ledger_discrepancies(database_url: str) -> list[audit.Discrepancy]:
+    """Return the discrepancies of the ledger."""
     database = Database(database_url)
     try:
         async with database.transaction() as session:
@@ -216,14 +220,14 @@ async def proof(database_url: str) -> list[audit.Discrepancy]:
 
 
 def attempts(instance: Cluster) -> str:
-    """Return how many attempts there were, which is few more than the faults have cost."""
-    ((total, all_jobs),) = instance.ask(
+    """Return a summary of the attempts; there must be few beyond those that the faults caused."""
+    ((total, all_jobs),) = instance.run_query(
         "select sum(attempt)::int, count(*)::int from jobs"
-    )  # called ones, too
-    again: dict[str, int] = dict(instance.ask(REQUEUED))  # type: ignore[arg-type]  # of two columns
+    )  # including subjobs
+    again: dict[str, int] = dict(instance.run_query(REQUEUED))  # type: ignore[arg-type]  # of two columns
     assert int(str(total)) - again.get("worker_lost", 0) <= MAX_ATTEMPTS_PER_JOB * int(str(all_jobs)), (
         total,
         again,
     )
     reasons = ", ".join(f"{count} {reason}" for reason, count in again.items())
-    return f"0 lost, 0 twice, ledger proven; {total} attempts ({reasons or 'none again'})"
+    return f"0 lost, 0 repeated, ledger correct; {total} attempts ({reasons or 'none requeued'})"

@@ -1,4 +1,4 @@
-"""The database of the last release, left by a power cut with jobs in every state, upgrades, and its jobs end."""
+"""The database of the last release, after a power cut with jobs in every state, is upgraded, and its jobs finish."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from psycopg import sql
 
 from backend.migrations import run as migrations
 from benchmarks.instance import instance
-from tests.chaos.homes import asking, operate, servers
-from tests.chaos.release.freeze import ARCHIVE, KEPT, program, script
+from tests.chaos.checks import assert_ended_once, assert_ledger_balances, assert_paid_once, until_ended
+from tests.chaos.homes import operate, query_runner, servers
+from tests.chaos.release.freeze import ARCHIVE, ARCHIVED_FOLDERS, program, set_script
 from tests.chaos.settings import two_workers
-from tests.chaos.test_going_back import LIMITS, PLACES
-from tests.chaos.watching import assert_books_add_up, assert_ended_once, assert_paid_once, until_ended
+from tests.chaos.test_downgrades import LIMITS, QUEUE_ENTRIES
 from tests.doubles.messages import MessagesServer
 
 _COLUMNS = """
@@ -30,15 +30,15 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 
 def test_jobs_of_the_last_release_end_after_the_upgrade(
-    folder: Path, upstream: MessagesServer, told: Callable[[str], None]
+    folder: Path, upstream: MessagesServer, record: Callable[[str], None]
 ) -> None:
     home = folder / "home"
     home.mkdir(mode=0o755)
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(folder, filter="data")
     facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    for kept in KEPT:
-        (folder / kept).rename(home / kept)
+    for name in ARCHIVED_FOLDERS:
+        (folder / name).rename(home / name)
     with servers(home) as database_url:
         command = [program(home, "psql"), "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname", database_url]
         subprocess.run([*command, "--file", folder / "dump.sql"], check=True, capture_output=True)
@@ -46,7 +46,7 @@ def test_jobs_of_the_last_release_end_after_the_upgrade(
         make_recent(database_url)
         operate(home, "migrate")
         migrations.check(database_url)
-    script(upstream)
+    set_script(upstream)
     upstream.script = upstream.script[1:]  # the first reply is in the job's journal
     with (
         instance(home, **{**two_workers(upstream), **LIMITS}) as running,
@@ -57,17 +57,17 @@ def test_jobs_of_the_last_release_end_after_the_upgrade(
         client.call("POST", f"/v1/approvals/{approval['id']}/approve", {})
         jobs = until_ended(client, facts["jobs"], 300)
         assert {job["status"] for job in jobs} == {"succeeded"}
-        ask = asking(running)
+        run_query = query_runner(running)
         for job in jobs:
             assert_ended_once(client, job)
-        assert_paid_once(ask, jobs)
-        assert ask(PLACES) == [(0, 0, 0)]
-        assert_books_add_up(running)
-    told(f"{len(jobs)} jobs of revision {facts['revision']}: all ended once and were paid once")
+        assert_paid_once(run_query, jobs)
+        assert run_query(QUEUE_ENTRIES) == [(0, 0, 0)]
+        assert_ledger_balances(running)
+    record(f"{len(jobs)} jobs of revision {facts['revision']}: all ended once and were charged once")
 
 
 def make_recent(database_url: str) -> None:
-    """Move the times of jobs and approvals to now, as if the power had just been cut: approvals expire."""
+    """Move the times of jobs and approvals to now, as if the power cut had just happened, since approvals expire."""
     with psycopg.connect(database_url) as connection:
         age = connection.execute("select now() - max(created_at) from jobs").fetchone()
         assert age is not None

@@ -1,4 +1,4 @@
-"""Two hundred jobs in flight while the version is switched and switched back: each ends on its own."""
+"""Two hundred running jobs while other versions are activated: each finishes on its own version."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
+from tests.chaos.checks import until, until_ended
 from tests.chaos.rounds import ROUNDS
 from tests.chaos.skills import SKILLS, upload
-from tests.chaos.watching import until, until_ended
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180 * ROUNDS)]
 
@@ -19,8 +19,8 @@ WAITING = 10
 
 
 @pytest.fixture(scope="module")
-def wide() -> Iterator[Running]:
-    """An instance in which one project's jobs can all run at once."""
+def large_instance() -> Iterator[Running]:
+    """Run an instance in which all jobs of one project can run concurrently."""
     settings = {
         "PURAS_WORKER_PROCESSES": "2",
         "PURAS_WORKER_JOBS": str(IN_FLIGHT // 2),
@@ -30,25 +30,25 @@ def wide() -> Iterator[Running]:
         yield running
 
 
-def test_every_job_ends_on_the_version_it_was_submitted_to(
-    wide: Running, told: Callable[[str], None]
+def test_jobs_finish_on_the_version_they_were_submitted_to(
+    large_instance: Running, record: Callable[[str], None]
 ) -> None:
-    with wide.client() as client:
+    with large_instance.client() as client:
         first = client.push(skills_of(1))
         for number in range(ROUNDS):
             release = f"release-{number}"
             submitted = submit(client, IN_FLIGHT, release, version=1)
-            until(lambda: count(client, "running") == IN_FLIGHT, 60, "they do not all run at once")
+            until(lambda: count(client, "running") == IN_FLIGHT, 60, "not all jobs run concurrently")
             client.push(skills_of(2))
             submitted |= submit(client, WAITING, release, version=2)
             client.call("POST", f"/v1/deployments/{first['id']}/activate")
             submitted |= submit(client, WAITING, release, version=1)
-            assert count(client, "running") == IN_FLIGHT, "some ended before the versions had changed"
+            assert count(client, "running") == IN_FLIGHT, "some jobs ended before another version was active"
             upload(client, release)
             for job in until_ended(client, submitted, 60):
                 assert (job["status"], job["result"]) == ("succeeded", {"version": submitted[job["id"]]})
-    told(
-        f"{IN_FLIGHT} running and {2 * WAITING} waiting through {2 * ROUNDS} switches: each on its own version"
+    record(
+        f"{IN_FLIGHT} running and {2 * WAITING} waiting through {2 * ROUNDS} activations: each on its own version"
     )
 
 

@@ -1,4 +1,4 @@
-"""A worker in miniature, to be killed: runs one job that never ends. `python worker_to_kill.py FOLDER UID`."""
+"""A minimal worker that runs one endless job until it is killed: `python worker_to_kill.py FOLDER UID`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.bare_runner import Silent, assignment_of, open_runner
+from benchmarks.bare_runner import DiscardingRecorder, assignment_of, open_runner
 from workers.types import RunLimits
 
 CODE = """
@@ -22,7 +22,7 @@ def run(inputs):
 
 
 async def main(folder: Path, uid: int | None) -> None:
-    """Run the job for as long as this process lives."""
+    """Run the job until this process ends."""
     skill = folder / "bundle/skills/alive"
     skill.mkdir(parents=True)
     (skill / "main.py").write_text(CODE, encoding="utf-8")
@@ -37,7 +37,7 @@ async def main(folder: Path, uid: int | None) -> None:
         uid=uid,
         limits=RunLimits(timeout_s=60, memory_mb=256, disk_mb=64, output_mb=1),
     )
-    await open_runner(folder / "home").run(assignment, Silent())
+    await open_runner(folder / "home").run(assignment, DiscardingRecorder())
 
 
 if __name__ == "__main__":

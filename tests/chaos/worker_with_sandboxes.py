@@ -1,6 +1,6 @@
-"""A worker's sandboxes that are busy, until the worker is killed: `python worker_with_sandboxes.py FOLDER MARK`.
+"""A worker with busy sandboxes, until it is killed: `python worker_with_sandboxes.py FOLDER MARK`.
 
-Prints `ready` when an import, a command and a build each run `sleep MARK`. None of them reads its sockets any more.
+It prints `ready` when an import, a command and a build each run `sleep MARK`. None of them reads its sockets then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.bare_runner import Silent, assignment_of
+from benchmarks.bare_runner import DiscardingRecorder, assignment_of
 from tests.integration.sandbox.packages import source
 from workers.runners.deterministic import DeterministicRunner
 from workers.sandbox.egress.network_use import NetworkUse
@@ -34,7 +34,7 @@ def busy():
 
 
 def main(folder: Path, mark: str) -> None:
-    """Keep sandboxes busy without end."""
+    """Keep the sandboxes busy until this process ends."""
     asyncio.run(_keep_busy(folder, mark))
 
 
@@ -62,8 +62,8 @@ async def _keep_busy(folder: Path, mark: str) -> None:
     imports = assignment_of(folder, "imports", drive=drive, uid=UID, limits=LIMITS)
     builds = replace(imports, skill_name="builds", requirements=folder / "requirements.txt")
     running = [
-        asyncio.ensure_future(runner.run(imports, Silent())),
-        asyncio.ensure_future(runner.run(builds, Silent())),
+        asyncio.ensure_future(runner.run(imports, DiscardingRecorder())),
+        asyncio.ensure_future(runner.run(builds, DiscardingRecorder())),
         asyncio.ensure_future(_command(runtime, imports, f"sleep {mark} & while true; do sleep 1; done")),
     ]
     while _count(mark) < len(running):
@@ -78,9 +78,9 @@ async def _keep_busy(folder: Path, mark: str) -> None:
 
 
 async def _command(runtime: SandboxRuntime, assignment: object, command: str) -> None:
-    room = runtime.folders.make(None)
-    room.chmod(0o711)
-    work = room / "1"
+    workspace = runtime.folders.make(None)
+    workspace.chmod(0o711)
+    work = workspace / "1"
     (work / "tmp").mkdir(parents=True)
     for path in (work, work / "tmp"):
         path.chmod(0o700)
@@ -90,10 +90,10 @@ async def _command(runtime: SandboxRuntime, assignment: object, command: str) ->
     async def on_output(stream: str, data: bytes) -> None:
         del stream, data
 
-    spec = spec_of(assignment, None)  # type: ignore[arg-type]  # of the runner's own type
+    spec = spec_of(assignment, None)  # type: ignore[arg-type]  # the type that the runner uses
     descriptor = os.open(work, os.O_PATH | os.O_DIRECTORY)
-    order = CommandRequest(command, spec, room, "1", descriptor, LIMITS, 60, on_output)
-    await run_command(runtime, order, NetworkUse(Silent()))
+    request = CommandRequest(command, spec, workspace, "1", descriptor, LIMITS, 60, on_output)
+    await run_command(runtime, request, NetworkUse(DiscardingRecorder()))
 
 
 def _count(mark: str) -> int:

@@ -1,4 +1,4 @@
-"""What the table of `make chaos` tells of fuzzing."""
+"""The data about fuzzing for the table of `make chaos`."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from tests.chaos.rounds import ROUNDS
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note the rounds where the table finds them."""
+    """Store the number of rounds with the test for the table."""
     item.user_properties.append(("rounds", ROUNDS))

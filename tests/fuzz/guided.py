@@ -1,4 +1,4 @@
-"""Fuzzing that is guided by what the code does with its input: `python -m tests.fuzz.guided DOOR SECONDS FOLDER`."""
+"""Coverage-guided fuzzing: `python -m tests.fuzz.guided ENTRY_POINT SECONDS FOLDER`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.watching import watched
+from tests.fuzz.bounds import bounded
 
-atheris: Any = importlib.import_module("atheris")  # of a group that is not installed everywhere
+atheris: Any = importlib.import_module("atheris")  # of an optional dependency group
 with atheris.instrument_imports(include=["backend", "workers"]):
-    from tests.fuzz.doors import DOORS
+    from tests.fuzz.entry_points import ENTRY_POINTS
     from tests.fuzz.seeds import SEEDS
 MAX_MIB = 1024
 
 
 def main(name: str, seconds: str, folder: Path) -> None:
-    """Fuzz one door until the time is over; ends with another code than 0 when it does not hold."""
+    """Fuzz one entry point for this time; the exit code is not 0 if it fails."""
     for number, seed in enumerate(SEEDS[name]):
         (folder / f"seed-{number}").write_bytes(seed)
 
     def one(data: bytes) -> None:
-        with watched(measure_memory=False):  # the fuzzer itself has a bound for memory
-            DOORS[name](data)
+        with bounded(measure_memory=False):  # the fuzzer limits memory itself
+            ENTRY_POINTS[name](data)
 
     bounds = [f"-max_total_time={seconds}", "-timeout=30", f"-rss_limit_mb={MAX_MIB}", "-max_len=8192"]
     atheris.Setup([sys.argv[0], *bounds, f"-artifact_prefix={folder}/", str(folder)], one)

@@ -1,4 +1,4 @@
-"""Where mutation begins: good input of each door, and what attackers are known to send."""
+"""The seeds of the mutations: valid input of each entry point, and known attacks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from backend.core.clock import now
 from backend.data.drive import signing
 from backend.identity.auth import job_tokens
 from backend.skills.archives.pack import pack_files
-from tests.fuzz.doors import MAIN, NOBODY, PLAIN, VAULT
-from tests.fuzz.watching import CANARY
+from tests.fuzz.bounds import CANARY
+from tests.fuzz.entry_points import MAIN, PLAIN, PROJECT_ID, VAULT
 
 _TOUCH: Final = str(CANARY).encode()
 _EVIL: Final = b"open('" + _TOUCH + b"', 'w').close()\n"
@@ -30,10 +30,10 @@ examples: [{inputs: {n: 1}, output: {n: 2}}]
 _BOMB: Final = b"a: &a [x, x]\n" + b"".join(
     b"%c: &%c [*%c, *%c, *%c, *%c]\n" % (97 + i, 97 + i, *(4 * [96 + i])) for i in range(1, 25)
 )
-_MOMENT: Final = "2026-01-01T00:00:00+00:00"
-_PLACES: Final[list[object]] = [
-    *(["7"], [_MOMENT, str(NOBODY)], ["a"], ["a", "b"]),
-    *({}, [[]], [_MOMENT, []], [_MOMENT, 7], [[], str(NOBODY)]),
+_TIMESTAMP: Final = "2026-01-01T00:00:00+00:00"
+_CURSORS: Final[list[object]] = [
+    *(["7"], [_TIMESTAMP, str(PROJECT_ID)], ["a"], ["a", "b"]),
+    *({}, [[]], [_TIMESTAMP, []], [_TIMESTAMP, 7], [[], str(PROJECT_ID)]),
 ]
 _FILES: Final = {
     "skills/a/skill.yaml": _SKILL,
@@ -42,13 +42,15 @@ _FILES: Final = {
 }
 
 
-def _cursor(place: object) -> bytes:
-    return base64.urlsafe_b64encode(json.dumps(place).encode())
+def _cursor(value: object) -> bytes:
+    return base64.urlsafe_b64encode(json.dumps(value).encode())
 
 
 def _token() -> bytes:
     until = now() + timedelta(days=9)
-    return job_tokens.mint(VAULT, project_id=NOBODY, job_id=UUID(int=8), attempt=1, expires_at=until).encode()
+    return job_tokens.mint(
+        VAULT, project_id=PROJECT_ID, job_id=UUID(int=8), attempt=1, expires_at=until
+    ).encode()
 
 
 SEEDS: Final[dict[str, list[bytes]]] = {
@@ -100,12 +102,14 @@ SEEDS: Final[dict[str, list[bytes]]] = {
         b"a\\..\\b",
     ],
     "cursor": [
-        *(_cursor(place) for place in _PLACES),
+        *(_cursor(value) for value in _CURSORS),
         *(base64.urlsafe_b64encode(text) for text in (b"[Infinity]", b"[" * 900, b'["\\ud800"]', b"[1e400]")),
     ],
     "job_token": [_token(), b"puras_job_" + b"A" * 90],
     "signed_address": [
-        signing.signed_url(VAULT, "", project_id=NOBODY, path="a.txt", ttl_s=10**6).split("/")[-2].encode(),
+        signing.signed_url(VAULT, "", project_id=PROJECT_ID, path="a.txt", ttl_s=10**6)
+        .split("/")[-2]
+        .encode(),
         b"A" * 100,
     ],
     "byte_range": [b"bytes=0-99", b"bytes=-5", b"bytes=5-", b"bytes=999-1000000"],

@@ -1,4 +1,4 @@
-"""The long form: each door under fuzzing that is guided by what the code does with its input."""
+"""The long form: coverage-guided fuzzing of each entry point."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.rounds import ROUNDS
-from tests.fuzz.doors import DOORS
+from tests.fuzz.entry_points import ENTRY_POINTS
 
 SECONDS = 6 * ROUNDS
 HERE = Path(__file__).parents[2]
@@ -22,8 +22,8 @@ HERE = Path(__file__).parents[2]
     importlib.util.find_spec("atheris") is None,
     reason="guided fuzzing needs the group 'fuzz': .tools/bin/uv sync --frozen --group fuzz",
 )
-@pytest.mark.parametrize("name", DOORS)
-def test_a_door_holds_under_guided_fuzzing(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_entry_point_handles_guided_fuzzing(name: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fuzz.guided", name, str(SECONDS), str(tmp_path)]
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"

@@ -1,0 +1,1 @@
+"""Complete scenarios of one project over the public interfaces."""

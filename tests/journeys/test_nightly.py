@@ -1,4 +1,4 @@
-"""The night in which everything around the agent works together, as one script tells it."""
+"""The journey of a nightly agent with schedules, memory, guardrails, evals, webhooks and the marketplace."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ROOT = Path(__file__).parents[2]
 COMMITTED = Path(__file__).parent / "nightly" / "transcript.log"
 
 
-@pytest.mark.slow  # it waits for a schedule's minute
-def test_one_night() -> None:
-    night = subprocess.run(
+@pytest.mark.slow  # it waits for the minute of a schedule
+def test_nightly_journey() -> None:
+    done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.nightly"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=900,
     )
-    assert night.returncode == 0, night.stdout + night.stderr
-    assert len(night.stdout.splitlines()) == len(COMMITTED.read_text().splitlines())
-    assert "The ledger is correct." in night.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == len(COMMITTED.read_text().splitlines())
+    assert "The ledger is correct." in done.stdout

@@ -1,4 +1,4 @@
-"""One skill from a notebook's cell, called from everywhere and seen in the studio, as one script tells it."""
+"""The journey of a skill from a notebook cell that is called over all interfaces and seen in the studio."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ COMMITTED = Path(__file__).parent / "one_skill" / "transcript.log"
 
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install the package `chromium`")
-def test_one_skill() -> None:
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: install the package `chromium`")
+def test_one_skill_journey() -> None:
     assert build.main([]) == 0
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "tests.journeys.one_skill"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=380,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert len(told.stdout.splitlines()) == len(COMMITTED.read_text().splitlines())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == len(COMMITTED.read_text().splitlines())

@@ -1,4 +1,4 @@
-"""Stands in for the package that the Redis client wants on Python before 3.11.3, when another user has only that."""
+"""Replacement of the package that the Redis client needs on Python before 3.11.3, for users who have only that."""
 
 from asyncio import timeout
 

@@ -1,4 +1,4 @@
-"""Histories begin with an empty database: their laws hold for all of it, and other tests leave what breaks them."""
+"""Random histories start with an empty database: the invariants cover all of it, and other tests violate them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import empty
 
 @pytest.fixture(scope="module")
 def database_url(database_url: str) -> str:
-    """The database of the test process, empty when the module starts."""
+    """Empty the database of the test process at the start of the module, and return its URL."""
 
     async def clear() -> None:
         database = Database(database_url)

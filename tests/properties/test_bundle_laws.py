@@ -1,4 +1,4 @@
-"""Laws of bundles: no input crashes the reader, packing and reading undo each other, translating twice is once."""
+"""Properties of bundles: no input crashes the reader, reading reverses packing, and translation is idempotent."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ skill_keys = st.sampled_from(
     ("entrypoint", "tools", "evals", "rails", "retries", "limits", "examples", "model", "routing", "network")
 )
 kinds = st.sampled_from(sorted(DIALECT_TYPES))
-wild_schemas = st.recursive(
+random_schemas = st.recursive(
     st.dictionaries(keywords, json_values | kinds, max_size=4),
     lambda inner: st.dictionaries(
         keywords,
@@ -67,8 +67,8 @@ wild_schemas = st.recursive(
 )
 
 
-def tame(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Schemas that say something sensible about objects and lists of the inner ones."""
+def schemas_with(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for valid schemas of objects and lists with the inner schemas."""
     properties = st.dictionaries(st.sampled_from("abcd"), inner, max_size=3)
     return st.one_of(
         st.builds(lambda names: {"type": "object", "properties": names}, properties),
@@ -81,14 +81,14 @@ def tame(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-tame_schemas = st.recursive(kinds.map(lambda kind: {"type": kind}), tame, max_leaves=6)
+valid_schemas = st.recursive(kinds.map(lambda kind: {"type": kind}), schemas_with, max_leaves=6)
 file_names = st.lists(
     st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z]{1,4})?", fullmatch=True), min_size=1, max_size=3
 ).map("/".join)
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+def test_any_bytes_are_read_or_rejected(data: bytes) -> None:
     for content in (
         data,
         b"PK\x05\x06" + data,
@@ -102,7 +102,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 @given(st.data())
-def test_a_damaged_zip_is_read_or_refused(data: st.DataObject) -> None:
+def test_damaged_zip_is_read_or_rejected(data: st.DataObject) -> None:
     zipped = bytearray(
         pack_files({"skills/a/skill.yaml": b"entrypoint: SKILL.md", "skills/a/SKILL.md": b"x" * 300})
     )
@@ -115,7 +115,7 @@ def test_a_damaged_zip_is_read_or_refused(data: st.DataObject) -> None:
 
 
 @given(st.text(max_size=300) | st.binary(max_size=300))
-def test_any_text_as_skill_yaml_is_read_or_told(text: str | bytes) -> None:
+def test_any_skill_yaml_is_read_or_rejected(text: str | bytes) -> None:
     content = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
     try:
         read_bundle(pack_files({"a/skill.yaml": content, "b/SKILL.md": content, "a/main.py": content}))
@@ -129,7 +129,7 @@ def test_any_text_as_skill_yaml_is_read_or_told(text: str | bytes) -> None:
         json_values,
     )
 )
-def test_any_values_of_known_keys_are_read_or_told(document: dict[str, Any]) -> None:
+def test_any_values_of_known_keys_are_read_or_rejected(document: dict[str, Any]) -> None:
     text = json.dumps({"input_schema": {}, "output_schema": {}, **document})
     try:
         read_bundle(pack_files({"a/skill.yaml": text.encode(), "a/SKILL.md": b"x"}))
@@ -145,7 +145,7 @@ def test_json_reads_as_yaml_with_the_same_meaning(value: Any) -> None:
 
 
 @given(st.dictionaries(file_names, st.binary(max_size=200), min_size=1, max_size=8))
-def test_what_is_packed_is_what_is_read(files: dict[str, bytes]) -> None:
+def test_reading_returns_the_packed_files(files: dict[str, bytes]) -> None:
     data = pack_files(files)
     try:
         archive = Archive(data)
@@ -159,15 +159,15 @@ def test_what_is_packed_is_what_is_read(files: dict[str, bytes]) -> None:
     assert pack_files(files) == data
 
 
-@given(wild_schemas | tame_schemas)
-def test_translating_twice_is_translating_once(schema: dict[str, Any]) -> None:
+@given(random_schemas | valid_schemas)
+def test_schema_translation_is_idempotent(schema: dict[str, Any]) -> None:
     once = to_json_schema(schema)
     assert to_json_schema(once) == once
 
 
 @settings(max_examples=300)
-@given(wild_schemas, json_values)
-def test_a_schema_without_flaws_checks_any_value(schema: dict[str, Any], value: Any) -> None:
+@given(random_schemas, json_values)
+def test_valid_schema_checks_any_value(schema: dict[str, Any], value: Any) -> None:
     if schema_flaws(schema).errors:
         return
     OutputSchema(schema).check(value)
@@ -175,8 +175,8 @@ def test_a_schema_without_flaws_checks_any_value(schema: dict[str, Any], value: 
     InputSchema(schema).check({"a": value})
 
 
-@given(tame_schemas, json_values)
-def test_pruning_twice_is_pruning_once(schema: dict[str, Any], value: Any) -> None:
+@given(valid_schemas, json_values)
+def test_pruning_is_idempotent(schema: dict[str, Any], value: Any) -> None:
     if schema_flaws(schema).errors:
         return
     output = OutputSchema(schema)
@@ -184,8 +184,8 @@ def test_pruning_twice_is_pruning_once(schema: dict[str, Any], value: Any) -> No
     assert output.check(pruned).value == pruned
 
 
-@given(tame_schemas)
-def test_a_manifest_survives_its_storage(schema: dict[str, Any]) -> None:
+@given(valid_schemas)
+def test_stored_manifest_is_restored_unchanged(schema: dict[str, Any]) -> None:
     skill = Skill(
         name="a", path="a", entrypoint="m.py:f", is_agentic=False, input_schema=schema, output_schema=schema
     )
@@ -194,7 +194,7 @@ def test_a_manifest_survives_its_storage(schema: dict[str, Any]) -> None:
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200))
-def test_any_source_is_read_or_refused(source: str | bytes) -> None:
+def test_any_source_is_read_or_rejected(source: str | bytes) -> None:
     content = source if isinstance(source, bytes) else source.encode("utf-8", "replace")
     try:
         read_source(content)

@@ -1,4 +1,4 @@
-"""The law of drive paths: whatever the text, the result stays inside, or is refused."""
+"""A property of drive paths: any text is rejected or results in a path inside the drive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ texts = st.one_of(st.text(max_size=2000), st.lists(pieces, max_size=80).map("/".
 @given(texts)
 @example("drive//etc/passwd")
 @example("./drive/../..")
-def test_a_parsed_path_never_leaves_the_drive_and_parses_to_itself(text: str) -> None:
+def test_parsed_path_stays_in_the_drive_and_parses_to_itself(text: str) -> None:
     try:
         path = parse_drive_path(text)
     except BadDrivePath:

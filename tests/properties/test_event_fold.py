@@ -1,4 +1,4 @@
-"""Spans are a reading of events: whatever the history, they nest, and the tree does not depend on how it was read."""
+"""Spans are derived from events: for any history they nest, and closed spans do not depend on later events."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,12 +10,12 @@ from backend.execution.events.schemas import EventRead
 from backend.execution.events.spans import fold
 
 JOB = UUID(int=7)
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[EventRead]:
-    """Histories that the state machine allows, with logs in between, ended or not."""
+    """Draw a history that the state machine allows, with logs in between, ended or not."""
     types = ["queued"]
     for attempt in range(draw(st.integers(0, 4))):
         types += [f"started:{attempt + 1}", *draw(st.lists(st.just("log"), max_size=3))]
@@ -24,21 +24,21 @@ def histories(draw: st.DrawFn) -> list[EventRead]:
         types.append(draw(st.sampled_from(["requeued", "waiting"])))
     types += draw(st.sampled_from([[], ["started:9"], ["started:9", "function_start"]]))
     types += draw(st.sampled_from([[], ["succeeded"], ["failed"], ["cancelled"]]))
-    moments = draw(st.lists(st.integers(0, 10_000), min_size=len(types), max_size=len(types)).map(sorted))
+    offsets_ms = draw(st.lists(st.integers(0, 10_000), min_size=len(types), max_size=len(types)).map(sorted))
     return [
         EventRead(
-            id=place,
+            id=number,
             job_id=JOB,
-            ts=BEGAN + timedelta(milliseconds=moment),
+            ts=START + timedelta(milliseconds=offset_ms),
             type=kind.partition(":")[0],
             payload={"attempt": int(kind.partition(":")[2])} if ":" in kind else {},
         )
-        for place, (kind, moment) in enumerate(zip(types, moments, strict=True), start=1)
+        for number, (kind, offset_ms) in enumerate(zip(types, offsets_ms, strict=True), start=1)
     ]
 
 
 @given(histories())
-def test_every_span_has_its_parent_and_lies_within_it(history: list[EventRead]) -> None:
+def test_every_span_starts_within_its_parent(history: list[EventRead]) -> None:
     spans = {span.span_id: span for span in fold(JOB, "echo", history)}
     for span in spans.values():
         assert span.parent_span_id is None or span.parent_span_id in spans
@@ -47,21 +47,21 @@ def test_every_span_has_its_parent_and_lies_within_it(history: list[EventRead]) 
 
 
 @given(histories())
-def test_an_ended_history_leaves_no_span_open(history: list[EventRead]) -> None:
+def test_ended_history_leaves_no_span_open(history: list[EventRead]) -> None:
     spans = fold(JOB, "echo", history)
     is_ended = history[-1].type in ("succeeded", "failed", "cancelled")
     assert is_ended == all(span.duration_ms is not None for span in spans)
 
 
 @given(histories())
-def test_there_is_one_root_and_one_span_an_attempt(history: list[EventRead]) -> None:
+def test_there_is_one_root_and_one_span_per_attempt(history: list[EventRead]) -> None:
     spans = fold(JOB, "echo", history)
     assert [span.kind for span in spans].count("run") == 1
     assert [span.kind for span in spans].count("attempt") == sum(event.type == "started" for event in history)
 
 
 @given(histories(), st.data())
-def test_reading_a_prefix_and_then_all_is_reading_all(history: list[EventRead], data: st.DataObject) -> None:
+def test_closed_spans_of_a_prefix_do_not_change(history: list[EventRead], data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(history)))
     closed = [span for span in fold(JOB, "echo", history[:cut]) if span.duration_ms is not None]
     assert all(span in fold(JOB, "echo", history) for span in closed)

@@ -1,4 +1,4 @@
-"""The queue against a model of start-time fair queueing: jobs get the stamps of the model and start in its order."""
+"""The queue compared with a model of start-time fair queueing: stamps and start order of jobs must be equal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from backend.core.db.engine import Database
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.attempts.recovery import sweep
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.money.admission import TICK
 from tests.chaos.rounds import ROUNDS
 from tests.conftest import empty
 from tests.factories.tenants import Tenant, make_job, make_tenant
 
 WORKERS: Final = 3
-acts = st.lists(
+operations = st.lists(
     st.tuples(
         st.sampled_from(["submit", "submit", "submit", "claim", "claim", "finish", "sweep"]),
         st.integers(0, 999),
@@ -32,7 +32,7 @@ acts = st.lists(
     max_size=60,
 )
 projects = st.lists(st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 5])), min_size=1, max_size=3)
-"""Window and weight of each."""
+"""The window and the weight of each project."""
 
 _SET_WEIGHT = text("update admissions set weight = :weight where project_id = :project_id")
 _CLOCK = text("select last_value from fair_clock")
@@ -48,36 +48,39 @@ class Project:
     weight: int
     tail: int = 0
     admitted: int = 0
-    parked: list[tuple[int, int, UUID]] = field(default_factory=list)
-    """Lower priorities later, and of one priority in the order of submission."""
+    pending: list[tuple[int, int, UUID]] = field(default_factory=list)
+    """Pending jobs by decreasing priority; jobs of the same priority in the order of submission."""
 
 
 @dataclass
 class Model:
-    """What the queue must do, in a few lines of Python."""
+    """The expected behavior of the queue."""
 
     projects: list[Project]
     clock: int
     ready: dict[UUID, int] = field(default_factory=dict)
-    """Stamp of each job that may start."""
+    """The stamp of each ready job."""
     running: list[tuple[Project, JobAttempt]] = field(default_factory=list)
     submitted: int = 0
 
     def submit(self, project: Project, job_id: UUID, priority: int) -> None:
+        """Add a pending job, and fill the window of its project."""
         self.submitted += 1
-        insort(project.parked, (-priority, self.submitted, job_id))
+        insort(project.pending, (-priority, self.submitted, job_id))
         self._admit(project)
 
     def start(self, job_id: UUID) -> None:
+        """Start a ready job, which advances the virtual clock to its stamp."""
         self.clock = max(self.clock, self.ready.pop(job_id))
 
     def end(self, project: Project) -> None:
+        """Finish a job, and fill the window of its project."""
         project.admitted -= 1
         self._admit(project)
 
     def _admit(self, project: Project) -> None:
-        while project.parked and project.admitted < project.window:
-            _, _, job_id = project.parked.pop(0)
+        while project.pending and project.admitted < project.window:
+            _, _, job_id = project.pending.pop(0)
             stamp = max(project.tail, self.clock)
             project.tail = stamp + TICK // project.weight
             project.admitted += 1
@@ -87,26 +90,26 @@ class Model:
 @settings(
     max_examples=15 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(history=acts, given_projects=projects)
-def test_jobs_start_as_in_the_model_whatever_process_claims_them(
+@given(history=operations, given_projects=projects)
+def test_jobs_start_as_in_the_model_for_any_claiming_worker(
     database_url: str, history: list[tuple[str, int]], given_projects: list[tuple[int, int]]
 ) -> None:
-    asyncio.run(live_through(database_url, history, given_projects))
+    asyncio.run(run_history(database_url, history, given_projects))
 
 
-async def live_through(
+async def run_history(
     database_url: str, history: list[tuple[str, int]], given_projects: list[tuple[int, int]]
 ) -> None:
-    """Do the acts to the queue and to the model; then claim and end all that is left."""
+    """Apply the operations to the queue and to the model; then claim and finish all remaining jobs."""
     database = Database(database_url)
     try:
-        if await waiting_jobs(database):  # of a history that failed
+        if await waiting_jobs(database):  # left by a failed history
             await empty(database)
-        model, workers = await begin(database, given_projects)
-        for act, number in history:
-            await do(act, number, database, model, workers)
+        model, workers = await set_up(database, given_projects)
+        for operation, number in history:
+            await apply(operation, number, database, model, workers)
         while model.ready or model.running:
-            await take(database, model, workers[0], most=8)
+            await claim_jobs(database, model, workers[0], limit=8)
             while model.running:
                 await end(database, model, 0)
         assert await waiting_jobs(database) == 0
@@ -114,15 +117,15 @@ async def live_through(
         await database.close()
 
 
-async def do(act: str, number: int, database: Database, model: Model, workers: list[UUID]) -> None:
-    if act == "submit":
+async def apply(operation: str, number: int, database: Database, model: Model, workers: list[UUID]) -> None:
+    if operation == "submit":
         project = model.projects[number % len(model.projects)]
         await submit(database, model, project, priority=number % 2)
-    elif act == "claim":
-        await take(database, model, workers[number % WORKERS], most=1 + number % 4)
-    elif act == "finish" and model.running:
+    elif operation == "claim":
+        await claim_jobs(database, model, workers[number % WORKERS], limit=1 + number % 4)
+    elif operation == "finish" and model.running:
         await end(database, model, number % len(model.running))
-    elif act == "sweep":
+    elif operation == "sweep":
         async with database.transaction() as session:
             await sweep(session)
 
@@ -133,7 +136,7 @@ async def waiting_jobs(database: Database) -> int:
     return count
 
 
-async def begin(database: Database, given_projects: list[tuple[int, int]]) -> tuple[Model, list[UUID]]:
+async def set_up(database: Database, given_projects: list[tuple[int, int]]) -> tuple[Model, list[UUID]]:
     async with database.transaction() as session:
         made = []
         for window, weight in given_projects:
@@ -143,7 +146,7 @@ async def begin(database: Database, given_projects: list[tuple[int, int]]) -> tu
         clock = (await session.execute(_CLOCK)).scalar_one()
         workers = [uuid4() for _ in range(WORKERS)]
         for worker_id in workers:
-            await fleet.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
+            await worker_registry.join(session, worker_id, lanes=["default"], capacity=8, layers=[])
     return Model(made, clock), workers
 
 
@@ -153,10 +156,10 @@ async def submit(database: Database, model: Model, project: Project, *, priority
     model.submit(project, job_id, priority)
 
 
-async def take(database: Database, model: Model, worker_id: UUID, *, most: int) -> None:
-    expected = sorted(model.ready.values())[:most]
+async def claim_jobs(database: Database, model: Model, worker_id: UUID, *, limit: int) -> None:
+    expected = sorted(model.ready.values())[:limit]
     async with database.single() as session:
-        claimed = await claim(session, worker_id=worker_id, lane="default", limit=most)
+        claimed = await claim(session, worker_id=worker_id, lane="default", limit=limit)
     assert [job.stamp for job in claimed] == expected
     for job in claimed:
         assert model.ready[job.job_id] == job.stamp

@@ -1,4 +1,4 @@
-"""Text that is short to send and must be short to read: what a backtracking pattern would chew on for hours."""
+"""Short texts that must be parsed quickly: a backtracking pattern would need hours for them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.sandbox.packages.requirements import normal
 
 SKILL = {"a/SKILL.md": b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"}
 MAX_CPU_S = 2.0
-"""A twentieth of it is enough on an idle machine; a pattern that tries every way takes longer than the test may."""
+"""On an idle host a twentieth of it suffices; a backtracking pattern takes longer than the timeout of the test."""
 LINES = [
     "a" + " " * 100_000 + "b",
     "a [" + " " * 50_000 + "a" + " " * 50_000 + "!",
@@ -29,14 +29,14 @@ LINES = [
 ]
 
 
-def cpu_s(what: Callable[[], object]) -> float:
+def cpu_s(function: Callable[[], object]) -> float:
     began = time.process_time()
-    what()
+    function()
     return time.process_time() - began
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[:12])
-def test_a_hostile_line_of_requirements_is_read_at_once_by_all_who_read_it(line: str) -> None:
+def test_hostile_requirements_line_is_parsed_quickly(line: str) -> None:
     def push() -> None:
         with suppress(PurasError):
             read_bundle(pack_files({**SKILL, "a/requirements.txt": (line + "@\n").encode()}))
@@ -45,7 +45,7 @@ def test_a_hostile_line_of_requirements_is_read_at_once_by_all_who_read_it(line:
     assert cpu_s(lambda: normal(line)) < MAX_CPU_S
 
 
-def test_spaces_between_the_parts_of_a_requirement_mean_nothing() -> None:
+def test_spaces_in_a_requirement_are_ignored() -> None:
     spaced = "Pillow   [ a ,  b ]    >= 11.0 ,   < 12"
     assert normal(spaced) == normal("Pillow[a,b]>=11.0,<12") == "pillow[a,b]>=11.0,<12"
     text = (spaced + "\n").encode()
@@ -53,10 +53,10 @@ def test_spaces_between_the_parts_of_a_requirement_mean_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["[Infinity]", "[-1e999]", "[NaN]", "[9e400]", '["\\u0000"]', "[[]]", "{}", "7"]
+    "value", ["[Infinity]", "[-1e999]", "[NaN]", "[9e400]", '["\\u0000"]', "[[]]", "{}", "7"]
 )
 @pytest.mark.parametrize("kind", [Page.number, Page.time_position], ids=["number", "moment"])
-def test_a_cursor_of_no_place_is_refused(place: str, kind: Callable[[Page], object]) -> None:
-    cursor = base64.urlsafe_b64encode(place.encode()).decode()
+def test_invalid_cursor_is_rejected(value: str, kind: Callable[[Page], object]) -> None:
+    cursor = base64.urlsafe_b64encode(value.encode()).decode()
     with pytest.raises(Invalid):
         kind(Page(cursor=cursor))

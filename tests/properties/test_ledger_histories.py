@@ -1,5 +1,7 @@
-"""The books over random histories: whatever happens in whatever order, every law of the ledger holds afterwards, and no
-budget and no daily cap of a key is passed."""
+"""The ledger after random histories: in any order of operations, every invariant of the ledger holds.
+
+No budget and no spending limit of a key is exceeded.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.execution.jobs import cancel as cancelling
+from backend.execution.jobs import cancel as cancellation
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.jobs.attempts.requeue import requeue
 from backend.execution.jobs.attempts.subjobs import cancel_orphans, claim_subjob
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
 from backend.money.budgets import service as budgets
 from backend.money.budgets.schemas import BudgetCreate
@@ -35,7 +37,7 @@ FORGIVEN_A_DAY = 100
 PRICES = PriceList(compute_micros_per_second=7, job_timeout_s=10, forgiven_micros=FORGIVEN_A_DAY)
 SKILLS = ("echo", "other")
 
-acts = st.lists(
+operations = st.lists(
     st.tuples(
         st.sampled_from(
             [
@@ -72,8 +74,8 @@ from jobs where id = :caller and status = 'running'
 
 
 @dataclass
-class World:
-    """One project and one worker, and what the test knows of them."""
+class State:
+    """One project and one worker, with their jobs."""
 
     database: Database
     tenant: Tenant
@@ -83,117 +85,117 @@ class World:
     stale: list[JobAttempt] = field(default_factory=list)
 
     def pick(self, number: int) -> JobAttempt | None:
-        """Some running job, taken out of the list."""
+        """Remove a running job from the list, and return it."""
         return self.running.pop(number % len(self.running)) if self.running else None
 
 
-async def top_up(world: World, number: int) -> None:
-    async with world.database.transaction() as session:
+async def top_up(state: State, number: int) -> None:
+    async with state.database.transaction() as session:
         await ledger.top_up(
-            session, project_id=world.tenant.project_id, amount_micros=number + 1, created_by="test"
+            session, project_id=state.tenant.project_id, amount_micros=number + 1, created_by="test"
         )
 
 
-async def submit(world: World, number: int) -> None:
-    async with world.database.transaction() as session:
+async def submit(state: State, number: int) -> None:
+    async with state.database.transaction() as session:
         skill = SKILLS[number % len(SKILLS)]
-        world.jobs.append(await make_job(session, world.tenant, skill, prices=PRICES, priority=number % 3))
+        state.jobs.append(await make_job(session, state.tenant, skill, prices=PRICES, priority=number % 3))
 
 
-async def take(world: World, number: int) -> None:
-    async with world.database.transaction() as session:
-        world.running += await claim(session, worker_id=world.worker_id, lane="default", limit=1 + number % 3)
+async def claim_jobs(state: State, number: int) -> None:
+    async with state.database.transaction() as session:
+        state.running += await claim(session, worker_id=state.worker_id, lane="default", limit=1 + number % 3)
 
 
-async def call(world: World, number: int) -> None:
-    if world.running:
-        job = world.running[number % len(world.running)]
-        bought = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
-        async with world.database.single() as session:
-            assert await ledger.record_usage(session, job, [bought]) is not None
+async def call(state: State, number: int) -> None:
+    if state.running:
+        job = state.running[number % len(state.running)]
+        item = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
+        async with state.database.single() as session:
+            assert await ledger.record_usage(session, job, [item]) is not None
 
 
-async def call_job(world: World, number: int) -> None:
-    if world.running:
-        caller = world.running[number % len(world.running)]
+async def call_job(state: State, number: int) -> None:
+    if state.running:
+        caller = state.running[number % len(state.running)]
         skill = SKILLS[number % len(SKILLS)]
         values = {
             "id": uuid4(),
             "caller": caller.job_id,
             "cap": 1 + number // 5,
             "skill": skill,
-        }  # one of 0 can buy nothing
-        async with world.database.transaction() as session:
+        }  # a job with a cap of 0 cannot pay for anything
+        async with state.database.transaction() as session:
             await session.execute(_CALL_JOB, values)
-        world.jobs.append(values["id"])
+        state.jobs.append(values["id"])
 
 
-async def take_called(world: World, number: int) -> None:
-    if world.running:
-        caller = world.running[number % len(world.running)]
-        async with world.database.transaction() as session:
-            called = await claim_subjob(session, worker_id=world.worker_id, parent_id=caller.job_id)
-        world.running += [] if called is None else [called]
+async def claim_called(state: State, number: int) -> None:
+    if state.running:
+        caller = state.running[number % len(state.running)]
+        async with state.database.transaction() as session:
+            called = await claim_subjob(session, worker_id=state.worker_id, parent_id=caller.job_id)
+        state.running += [] if called is None else [called]
 
 
-async def leave_none_behind(world: World, _: int) -> None:
-    await cancel_orphans(world.database)
+async def end_orphans(state: State, _: int) -> None:
+    await cancel_orphans(state.database)
 
 
-async def end(world: World, number: int, status: str) -> None:
-    if job := world.pick(number):
+async def end(state: State, number: int, status: str) -> None:
+    if job := state.pick(number):
         used = (ledger.LineItem("compute", {"seconds": 1}, number * 1000, number),)
-        async with world.database.transaction() as session:
+        async with state.database.transaction() as session:
             await finish(session, job, AttemptResult(status, used=used))  # type: ignore[arg-type]
-        world.stale.append(job)
+        state.stale.append(job)
 
 
-async def drain(world: World, number: int) -> None:
-    if job := world.pick(number):
-        async with world.database.transaction() as session:
+async def drain(state: State, number: int) -> None:
+    if job := state.pick(number):
+        async with state.database.transaction() as session:
             await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
-        world.stale.append(job)
+        state.stale.append(job)
 
 
-async def cancel(world: World, number: int) -> None:
-    if world.jobs:
-        async with world.database.transaction() as session:
-            await cancelling.cancel(session, world.tenant.principal, world.jobs[number % len(world.jobs)])
+async def cancel(state: State, number: int) -> None:
+    if state.jobs:
+        async with state.database.transaction() as session:
+            await cancellation.cancel(session, state.tenant.principal, state.jobs[number % len(state.jobs)])
 
 
-async def lose(world: World, _: int) -> None:
-    world.stale += world.running
-    world.running = []
-    async with world.database.transaction() as session:
+async def lose(state: State, _: int) -> None:
+    state.stale += state.running
+    state.running = []
+    async with state.database.transaction() as session:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
-    async with world.database.transaction() as session:
+    async with state.database.transaction() as session:
         await sweep(session)
-    world.worker_id = uuid4()
-    await join(world)
+    state.worker_id = uuid4()
+    await join(state)
 
 
-async def finish_stale(world: World, number: int) -> None:
-    if world.stale:
-        job = world.stale[number % len(world.stale)]
-        async with world.database.transaction() as session:
+async def finish_stale(state: State, number: int) -> None:
+    if state.stale:
+        job = state.stale[number % len(state.stale)]
+        async with state.database.transaction() as session:
             assert not await finish(session, job, AttemptResult("succeeded", result={"late": True}))
 
 
-async def join(world: World) -> None:
-    async with world.database.transaction() as session:
-        await fleet.join(session, world.worker_id, lanes=["default"], capacity=8, layers=[])
+async def join(state: State) -> None:
+    async with state.database.transaction() as session:
+        await worker_registry.join(session, state.worker_id, lanes=["default"], capacity=8, layers=[])
 
 
-ACTS: dict[str, Callable[[World, int], object]] = {
+OPERATIONS: dict[str, Callable[[State, int], object]] = {
     "top_up": top_up,
     "submit": submit,
-    "claim": take,
+    "claim": claim_jobs,
     "call": call,
     "call_job": call_job,
-    "claim_called": take_called,
-    "end_orphans": leave_none_behind,
-    "succeed": lambda world, number: end(world, number, "succeeded"),
-    "fail": lambda world, number: end(world, number, "failed"),
+    "claim_called": claim_called,
+    "end_orphans": end_orphans,
+    "succeed": lambda state, number: end(state, number, "succeeded"),
+    "fail": lambda state, number: end(state, number, "failed"),
     "drain": drain,
     "cancel": cancel,
     "lose": lose,
@@ -205,7 +207,7 @@ WINDOWS = ("day", "month", "rolling30", "total")
 LIMITS = ("key_cap", "project", "skillpack", "skill", "key")
 
 limits = st.lists(st.tuples(st.sampled_from(LIMITS), st.integers(1, 150)), min_size=1, max_size=4)
-busy_acts = st.lists(
+spending_operations = st.lists(
     st.tuples(
         st.sampled_from(
             [
@@ -219,11 +221,11 @@ busy_acts = st.lists(
     min_size=25,
     max_size=60,
 )
-"""Mostly what spends; the other strategy is mostly what interrupts."""
+"""Mostly operations that spend money; the other strategy has mostly operations that interrupt jobs."""
 
 
 async def limited(database: Database, tenant: Tenant, wanted: list[tuple[str, int]]) -> Tenant:
-    """The tenant with a key that is its own, and these limits."""
+    """Create a key and these limits, and return the tenant with this key."""
     caps = [micros for kind, micros in wanted if kind == "key_cap"]
     async with database.transaction() as session:
         cap = keys.Limits(daily_cap_micros=min(caps, default=None))
@@ -238,11 +240,11 @@ async def limited(database: Database, tenant: Tenant, wanted: list[tuple[str, in
             budget = {"name": str(number), "scope": kind, "window": window, "limit_usd": micros / 1e6}
             if kind != "key_cap":
                 await budgets.create(session, tenant.principal, BudgetCreate(**budget, **of))
-    by = replace(tenant.principal, id=key.id, daily_cap_micros=key.daily_cap_micros)
-    return replace(tenant, principal=by)
+    principal = replace(tenant.principal, id=key.id, daily_cap_micros=key.daily_cap_micros)
+    return replace(tenant, principal=principal)
 
 
-_PASSED = text("""
+_EXCEEDED = text("""
 select l.name, l.limit_micros, sum(d.spent_micros + d.forgiven_micros) as spent_micros
 from (
   select name, limit_micros, skillpack_id, skill_name, api_key_id, project_id from budgets
@@ -255,7 +257,7 @@ group by l.name, l.limit_micros, d.day having sum(d.spent_micros + d.forgiven_mi
 """)
 
 
-async def live_through(
+async def run_history(
     database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]] | None = None
 ) -> None:
     database = Database(database_url)
@@ -266,13 +268,13 @@ async def live_through(
             tenant = await make_tenant(session, *made, credit_micros=credit, concurrency_limit=3)
         if wanted is not None:
             tenant = await limited(database, tenant, wanted)
-        world = World(database, tenant, uuid4())
-        await join(world)
-        for act, number in history:
+        state = State(database, tenant, uuid4())
+        await join(state)
+        for operation, number in history:
             try:
-                await ACTS[act](world, number)  # type: ignore[misc]
+                await OPERATIONS[operation](state, number)  # type: ignore[misc]
             except PurasError:
-                continue  # refused, and so nothing happened
+                continue  # the operation was rejected
         async with database.transaction() as session:
             assert await audit.check_ledger(session) == []
             forgiven = await session.scalar(
@@ -284,8 +286,8 @@ async def live_through(
                 text("select 1 from wallets where balance_micros < reserved_micros")
             )
             assert below_zero.first() is None
-            passed = await session.execute(_PASSED, {"project_id": tenant.project_id})
-            assert passed.all() == []
+            exceeded = await session.execute(_EXCEEDED, {"project_id": tenant.project_id})
+            assert exceeded.all() == []
             over = await session.execute(
                 text("""
                     select id from jobs where project_id = :project_id and parent_job_id is null
@@ -302,18 +304,16 @@ async def live_through(
 @settings(
     max_examples=20 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(history=acts)
-def test_every_law_of_the_books_holds_after_any_history(
-    database_url: str, history: list[tuple[str, int]]
-) -> None:
-    asyncio.run(live_through(database_url, history))
+@given(history=operations)
+def test_ledger_is_correct_after_any_history(database_url: str, history: list[tuple[str, int]]) -> None:
+    asyncio.run(run_history(database_url, history))
 
 
 @settings(
     max_examples=30 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(history=busy_acts, wanted=limits)
-def test_no_budget_and_no_daily_cap_is_passed_in_any_history(
+@given(history=spending_operations, wanted=limits)
+def test_no_budget_and_no_daily_cap_is_exceeded_in_any_history(
     database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]]
 ) -> None:
-    asyncio.run(live_through(database_url, history, wanted))
+    asyncio.run(run_history(database_url, history, wanted))

@@ -1,4 +1,4 @@
-"""The books of projects that buy runs from each other: whatever happens in whatever order, no micro is made or lost."""
+"""The ledger of projects that buy runs from each other: in any order of operations, no micro is created or lost."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sqlalchemy import text
 
 from backend.core.db.engine import Database
 from backend.core.errors import PurasError
-from backend.execution.jobs import cancel as cancelling
+from backend.execution.jobs import cancel as cancellation
 from backend.execution.jobs.attempts.claim import JobAttempt, claim
 from backend.execution.jobs.attempts.finish import AttemptResult, finish
 from backend.execution.jobs.attempts.recovery import sweep
 from backend.execution.jobs.attempts.requeue import requeue
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.marketplace.tables import Listing
 from backend.money.ledger import audit
 from backend.money.ledger import service as ledger
@@ -29,7 +29,7 @@ from tests.factories.tenants import Tenant, make_job, make_listing, make_tenant
 
 PROJECTS = 3
 CREDIT = 400
-acts = st.lists(
+operations = st.lists(
     st.tuples(
         st.sampled_from(
             [
@@ -54,8 +54,8 @@ acts = st.lists(
 
 
 @dataclass
-class World:
-    """Projects that each offer one listing, one worker, and what the test knows of them."""
+class State:
+    """Projects with one listing each, one worker, and their jobs."""
 
     database: Database
     tenants: list[Tenant]
@@ -68,131 +68,132 @@ class World:
 
     @property
     def prices(self) -> PriceList:
+        """Return the price list with the current fee of the marketplace."""
         return PriceList(
             compute_micros_per_second=3, job_timeout_s=10, forgiven_micros=60, market_fee_pct=self.fee_pct
         )
 
     def pick(self, number: int) -> JobAttempt | None:
-        """Some running job, taken out of the list."""
+        """Remove a running job from the list, and return it."""
         return self.running.pop(number % len(self.running)) if self.running else None
 
 
-async def submit(world: World, number: int) -> None:
-    """One project's run of some listing, its own among them."""
-    caller = world.tenants[number % PROJECTS]
-    listing = world.listings[number // PROJECTS % PROJECTS]
-    async with world.database.transaction() as session:
-        job = await make_job(session, caller, None, listing_id=listing.slug, prices=world.prices)
-    world.jobs.append((caller, job))
+async def submit(state: State, number: int) -> None:
+    """Submit a run of a listing, possibly that of the project itself."""
+    caller = state.tenants[number % PROJECTS]
+    listing = state.listings[number // PROJECTS % PROJECTS]
+    async with state.database.transaction() as session:
+        job = await make_job(session, caller, None, listing_id=listing.slug, prices=state.prices)
+    state.jobs.append((caller, job))
 
 
-async def submit_own(world: World, number: int) -> None:
-    caller = world.tenants[number % PROJECTS]
-    async with world.database.transaction() as session:
-        world.jobs.append((caller, await make_job(session, caller, prices=world.prices)))
+async def submit_own(state: State, number: int) -> None:
+    caller = state.tenants[number % PROJECTS]
+    async with state.database.transaction() as session:
+        state.jobs.append((caller, await make_job(session, caller, prices=state.prices)))
 
 
-async def take(world: World, number: int) -> None:
-    async with world.database.transaction() as session:
-        claimed = await claim(session, worker_id=world.worker_id, lane="default", limit=1 + number % 3)
-    for job in claimed:  # as the worker does: what could not be reserved is not begun
+async def claim_jobs(state: State, number: int) -> None:
+    async with state.database.transaction() as session:
+        claimed = await claim(session, worker_id=state.worker_id, lane="default", limit=1 + number % 3)
+    for job in claimed:  # as in the worker, a job without a reservation does not start
         if job.cap_micros and not job.reserved_micros:
             assert job.price_micros == 0 or job.reserved_micros == 0
-            async with world.database.transaction() as session:
+            async with state.database.transaction() as session:
                 await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="wallet_held")
         else:
             assert job.reserved_micros >= job.price_micros, "its price could not be paid"
-            world.running.append(job)
+            state.running.append(job)
 
 
-async def call(world: World, number: int) -> None:
-    if world.running:
-        job = world.running[number % len(world.running)]
-        bought = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
-        async with world.database.single() as session:
-            noted = await ledger.record_usage(session, job, [bought])
-        assert noted is not None
-        assert noted.remaining_micros + noted.used_micros + job.price_micros >= job.reserved_micros
+async def call(state: State, number: int) -> None:
+    if state.running:
+        job = state.running[number % len(state.running)]
+        item = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
+        async with state.database.single() as session:
+            recorded = await ledger.record_usage(session, job, [item])
+        assert recorded is not None
+        assert recorded.remaining_micros + recorded.used_micros + job.price_micros >= job.reserved_micros
 
 
-async def end(world: World, number: int, status: Any) -> None:
-    if job := world.pick(number):
+async def end(state: State, number: int, status: Any) -> None:
+    if job := state.pick(number):
         used = (ledger.LineItem("compute", {"seconds": 1}, number % 50 * 1000, number % 50),)
-        async with world.database.transaction() as session:
+        async with state.database.transaction() as session:
             await finish(session, job, AttemptResult(status, used=used))
-        world.stale.append(job)
+        state.stale.append(job)
 
 
-async def drain(world: World, number: int) -> None:
-    if job := world.pick(number):
-        async with world.database.transaction() as session:
+async def drain(state: State, number: int) -> None:
+    if job := state.pick(number):
+        async with state.database.transaction() as session:
             await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
-        world.stale.append(job)
+        state.stale.append(job)
 
 
-async def cancel(world: World, number: int) -> None:
-    if world.jobs:
-        caller, job_id = world.jobs[number % len(world.jobs)]
-        async with world.database.transaction() as session:
-            await cancelling.cancel(session, caller.principal, job_id)
+async def cancel(state: State, number: int) -> None:
+    if state.jobs:
+        caller, job_id = state.jobs[number % len(state.jobs)]
+        async with state.database.transaction() as session:
+            await cancellation.cancel(session, caller.principal, job_id)
 
 
-async def lose(world: World, _: int) -> None:
-    world.stale += world.running
-    world.running = []
-    async with world.database.transaction() as session:
+async def lose(state: State, _: int) -> None:
+    state.stale += state.running
+    state.running = []
+    async with state.database.transaction() as session:
         await session.execute(text("update workers set beat_at = to_timestamp(0)"))
-    async with world.database.transaction() as session:
+    async with state.database.transaction() as session:
         await sweep(session)
-    world.worker_id = uuid4()
-    await join(world)
+    state.worker_id = uuid4()
+    await join(state)
 
 
-async def finish_stale(world: World, number: int) -> None:
-    if world.stale:
-        job = world.stale[number % len(world.stale)]
-        async with world.database.transaction() as session:
+async def finish_stale(state: State, number: int) -> None:
+    if state.stale:
+        job = state.stale[number % len(state.stale)]
+        async with state.database.transaction() as session:
             assert not await finish(session, job, AttemptResult("succeeded", result={"late": True}))
 
 
-async def change_price(world: World, number: int) -> None:
-    values = {"id": world.listings[number % PROJECTS].id, "price": number // 4}
-    async with world.database.transaction() as session:
+async def change_price(state: State, number: int) -> None:
+    values = {"id": state.listings[number % PROJECTS].id, "price": number // 4}
+    async with state.database.transaction() as session:
         await session.execute(text("update listings set price_micros = :price where id = :id"), values)
 
 
-async def change_fee(world: World, number: int) -> None:
-    world.fee_pct = number % 101
+async def change_fee(state: State, number: int) -> None:
+    state.fee_pct = number % 101
 
 
-async def take_down(world: World, number: int) -> None:
-    values = {"id": world.listings[number % PROJECTS].id, "status": ("taken_down", "published")[number % 2]}
-    async with world.database.transaction() as session:
+async def take_down(state: State, number: int) -> None:
+    values = {"id": state.listings[number % PROJECTS].id, "status": ("taken_down", "published")[number % 2]}
+    async with state.database.transaction() as session:
         await session.execute(text("update listings set status = :status where id = :id"), values)
 
 
-async def top_up(world: World, number: int) -> None:
-    async with world.database.transaction() as session:
+async def top_up(state: State, number: int) -> None:
+    async with state.database.transaction() as session:
         await ledger.top_up(
             session,
-            project_id=world.tenants[number % PROJECTS].project_id,
+            project_id=state.tenants[number % PROJECTS].project_id,
             amount_micros=number + 1,
             created_by="test",
         )
 
 
-async def join(world: World) -> None:
-    async with world.database.transaction() as session:
-        await fleet.join(session, world.worker_id, lanes=["default"], capacity=8, layers=[])
+async def join(state: State) -> None:
+    async with state.database.transaction() as session:
+        await worker_registry.join(session, state.worker_id, lanes=["default"], capacity=8, layers=[])
 
 
-ACTS: dict[str, Callable[[World, int], Any]] = {
+OPERATIONS: dict[str, Callable[[State, int], Any]] = {
     "submit": submit,
     "submit_own": submit_own,
-    "claim": take,
+    "claim": claim_jobs,
     "call": call,
-    "succeed": lambda world, number: end(world, number, "succeeded"),
-    "fail": lambda world, number: end(world, number, "failed"),
+    "succeed": lambda state, number: end(state, number, "succeeded"),
+    "fail": lambda state, number: end(state, number, "failed"),
     "drain": drain,
     "cancel": cancel,
     "lose": lose,
@@ -221,7 +222,7 @@ group by job_id, kind, account having count(*) > 1
 """)
 
 
-async def live_through(database_url: str, history: list[tuple[str, int]]) -> None:
+async def run_history(database_url: str, history: list[tuple[str, int]]) -> None:
     database = Database(database_url)
     try:
         async with database.transaction() as session:
@@ -232,23 +233,23 @@ async def live_through(database_url: str, history: list[tuple[str, int]]) -> Non
                 await make_listing(session, one, price_micros=price)
                 for one, price in zip(tenants, (0, 7, 150), strict=True)
             ]
-        world = World(database, tenants, listings, uuid4())
-        await join(world)
-        for act, number in history:
+        state = State(database, tenants, listings, uuid4())
+        await join(state)
+        for operation, number in history:
             try:
-                await ACTS[act](world, number)
+                await OPERATIONS[operation](state, number)
             except PurasError:
-                continue  # refused, and so nothing happened
-        await look_into_the_books(database)
+                continue  # the operation was rejected
+        await check_ledger(database)
     finally:
         await database.close()
 
 
-async def look_into_the_books(database: Database) -> None:
+async def check_ledger(database: Database) -> None:
     async with database.transaction() as session:
         assert await audit.check_ledger(session) == []
         accounts = (await session.execute(_ACCOUNTS)).one()
-        assert accounts.total == 0, "money was made or lost"
+        assert accounts.total == 0, "money was created or lost"
         held, is_covered = (await session.execute(_BALANCES)).one()
         assert held == accounts.wallets
         assert is_covered, "more is reserved than there is"
@@ -261,8 +262,8 @@ async def look_into_the_books(database: Database) -> None:
 @settings(
     max_examples=20 * ROUNDS, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(history=acts)
-def test_projects_that_buy_from_each_other_keep_every_law_of_the_books(
+@given(history=operations)
+def test_ledger_of_buying_projects_is_correct_after_any_history(
     database_url: str, history: list[tuple[str, int]]
 ) -> None:
-    asyncio.run(live_through(database_url, history))
+    asyncio.run(run_history(database_url, history))

@@ -1,4 +1,4 @@
-"""The table of transitions is a sound state machine, before any database."""
+"""The table of transitions is a valid state machine."""
 
 from backend.execution.jobs.status import TERMINAL, TRANSITIONS
 from backend.execution.jobs.tables import STATUSES

@@ -1,10 +1,10 @@
-"""The attacker: a skill that asks for everything that it must not get, in every spelling it knows.
+"""The attacker: a skill that requests forbidden URLs and addresses in every known notation.
 
-The file is put into a bundle as it stands. What it gets comes back as "403 …", "400 …" or as what it read.
+The file is copied into a bundle unchanged. It returns responses as "403 …", "400 …" or as their content.
 """
 
 # ruff: noqa: PTH118, PTH120
-# (an attacker writes as attackers do)
+# (the code imitates that of an attacker)
 
 import os
 import socket
@@ -23,19 +23,19 @@ def run(inputs):
 
 
 def fetch(inputs):
-    """Through the proxy as programs usually go."""
+    """Fetch URLs through the proxy, as programs usually do."""
     return {url: _fetch(url) for url in inputs["urls"]}
 
 
-def say(inputs):
-    """To the proxy, byte by byte."""
-    return [_say(text.encode("latin-1")) for text in inputs["texts"]]
+def send_raw(inputs):
+    """Send raw bytes to the proxy."""
+    return [_send_raw(text.encode("latin-1")) for text in inputs["texts"]]
 
 
 def post(inputs):
     body = b"x" * inputs["bytes"]
-    with urllib.request.urlopen(inputs["url"], body, timeout=20) as answer:
-        return answer.read().decode()
+    with urllib.request.urlopen(inputs["url"], body, timeout=20) as response:
+        return response.read().decode()
 
 
 def kit(inputs):
@@ -52,14 +52,14 @@ def kit(inputs):
 
 
 def client(inputs):
-    """A well-known client of others, as it reads the variables by itself."""
+    """Fetch URLs with a common third-party client, which reads the proxy variables itself."""
     import asyncio
 
     import httpx
 
     context = ssl.create_default_context(cafile=AUTHORITY)
 
-    async def later(url):
+    async def fetch_async(url):
         async with httpx.AsyncClient(verify=context) as one:
             return (await one.get(url, timeout=20)).text
 
@@ -70,7 +70,7 @@ def client(inputs):
                 found[url] = [
                     one.get(url, timeout=20).text,
                     one.get(url, timeout=20).text,
-                    asyncio.run(later(url)),
+                    asyncio.run(fetch_async(url)),
                 ]
         except httpx.HTTPError as error:
             found[url] = f"{type(error).__name__}: {error}"
@@ -78,7 +78,7 @@ def client(inputs):
 
 
 def program(inputs):
-    """A program that is not Python, where the machine has it."""
+    """Fetch a URL with a program that is not Python, where it is installed."""
     done = subprocess.run(
         ["curl", "-sS", "--cacert", AUTHORITY, "--max-time", "20", inputs["url"]],
         capture_output=True,
@@ -88,9 +88,9 @@ def program(inputs):
 
 
 def direct(inputs):
-    """Without the proxy."""
+    """Connect without the proxy."""
     found = {}
-    for host, port in inputs["places"]:
+    for host, port in inputs["addresses"]:
         try:
             with socket.create_connection((host, port), timeout=2) as one:
                 one.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -109,21 +109,21 @@ def _fetch(url):
     context = ssl.create_default_context(cafile=AUTHORITY)
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
     try:
-        with opener.open(url, timeout=20) as answer:
-            return answer.read(200).decode("latin-1")
+        with opener.open(url, timeout=20) as response:
+            return response.read(200).decode("latin-1")
     except urllib.error.HTTPError as error:
         return f"{error.code} {error.reason} {error.headers.get('X-Puras-Refusal')}"
     except (OSError, ValueError) as error:
         return str(error)
 
 
-def _say(text):
-    place = urllib.parse.urlsplit(os.environ["http_proxy"])
-    with socket.create_connection((place.hostname, place.port), timeout=20) as one:
+def _send_raw(text):
+    proxy = urllib.parse.urlsplit(os.environ["http_proxy"])
+    with socket.create_connection((proxy.hostname, proxy.port), timeout=20) as one:
         one.sendall(text)
-        answer = b""
+        response = b""
         while data := one.recv(1 << 16):
-            answer += data
-            if b"\r\n" in answer and not answer.startswith(b"HTTP/1.1 200"):
+            response += data
+            if b"\r\n" in response and not response.startswith(b"HTTP/1.1 200"):
                 break
-    return answer.split(b"\r\n", 1)[0].decode("latin-1") + " " + answer[-80:].decode("latin-1")
+    return response.split(b"\r\n", 1)[0].decode("latin-1") + " " + response[-80:].decode("latin-1")

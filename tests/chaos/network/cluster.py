@@ -1,4 +1,4 @@
-"""An instance on several hosts: databases, API and workers, each on hosts of their own, with one storage for all."""
+"""An instance on several hosts: databases, API and workers on separate hosts with a shared storage."""
 
 from __future__ import annotations
 
@@ -23,64 +23,64 @@ from backend.money.pricing import usd_to_micros
 from backend.operations.user_commands import create_with_key
 from benchmarks.client import Client
 from benchmarks.instance import environment
+from tests.chaos.checks import until
 from tests.chaos.network import servers
 from tests.chaos.network.hosts import Host, Network
 from tests.chaos.processes import kill, send
-from tests.chaos.watching import until
 
 PORT: Final = 8000
 ASK_S: Final = 5.0
-"""What a client waits for an answer, which may be lost."""
+"""The time that a client waits for a response, which may be lost."""
 START_S: Final = 60.0
 _COMMAND: Final = [sys.executable, "-m", "backend.operations.cli"]
 
 
 class Cluster:
-    """The hosts of one instance, and what an operator does with them."""
+    """The hosts of one instance, and the actions of an operator on them."""
 
     def __init__(self, network: Network, folder: Path, *, workers: int) -> None:
-        """Start everything, and return when jobs run."""
+        """Start everything, and return when the instance can run jobs."""
         self.network = network
         self._folder = folder
         self._secrets_key = Fernet.generate_key().decode()
         (folder / "storage").mkdir()
         self.data = start_databases(network, folder / "data")
         self.database_url = postgres.address(folder / "data")
-        """Through the socket, which no fault of the network reaches."""
+        """Through the UNIX socket, which network faults do not affect."""
         migrations.upgrade(self.database_url)
         self.api = self._add("api")
         self.workers = [self._add(f"worker{number}") for number in range(1, workers + 1)]
         for host in (self.api, *self.workers):
             self.start(host)
-        self.wait_until_whole()
+        self.wait_until_healthy()
 
     def start(self, host: Host) -> None:
-        """Start what the host serves, as its service manager would."""
+        """Start the service of the host, as its service manager would."""
         host.start([*_COMMAND, self._command_of(host)], log=self.log_of(host), env=self._environment(host))
 
     def service_of(self, host: Host) -> list[int]:
-        """Return the process that a service manager would watch: the command, or what it has become."""
+        """Return the processes that a service manager would monitor: the command, or the program that it runs."""
         module = "studio.serve" if host is self.api else "workers.pool"
         return [*host.pids(module), *host.pids(f"{_COMMAND[-1]} {self._command_of(host)}")]
 
     def stop(self, host: Host) -> None:
-        """Stop what the host serves with SIGTERM, as its service manager would."""
+        """Stop the service of the host with SIGTERM, as its service manager would."""
         if service := self.service_of(host):
             send(service, signal.SIGTERM)
         until(lambda: not host.pids(), START_S, f"{host.name} did not stop")
 
     def kill_all(self, host: Host) -> None:
-        """End every process of the host at once."""
+        """Kill all processes of the host at the same time."""
         if pids := host.pids():
             kill(pids)
         until(lambda: not host.pids(), START_S, f"{host.name} was not killed")
 
     def client(self, api_key: str) -> Client:
-        """Return a client for a thread that is in the network."""
+        """Return a client for a thread that has entered the network."""
         return Client(PORT, api_key, self.api.address, ASK_S)
 
     def add_project(self, credit_usd: float) -> str:
-        """Make a project with credit; returns its key."""
+        """Create a project with credit, and return its API key."""
         options = Settings(
             home=self._folder / self.api.name,
             database_url=SecretStr(self.database_url),
@@ -91,29 +91,29 @@ class Cluster:
             made = asyncio.run(create_with_key(options, name=name, slug=None, credit_micros=credit_micros))
         return made.api_key
 
-    def ask(self, query: str) -> list[tuple[object, ...]]:
+    def run_query(self, query: str) -> list[tuple[object, ...]]:
         """Return the rows of a query."""
         with psycopg.connect(self.database_url, connect_timeout=10) as connection:
             return connection.execute(query).fetchall()
 
-    def wait_until_whole(self) -> None:
-        """Return when every worker process has shown itself lately, and the API answers."""
+    def wait_until_healthy(self) -> None:
+        """Return when every worker process has a recent heartbeat and the API responds."""
         alive = "select count(*) from workers where beat_at > now() - interval '5 s' and not stopping"
-        until(lambda: self.ask(alive) == [(len(self.workers),)], START_S, "a worker is missing")
+        until(lambda: self.run_query(alive) == [(len(self.workers),)], START_S, "a worker is missing")
         with self.network.inside(), self.client("") as client:
-            until(lambda: self._answers(client), START_S, "the API does not answer")
+            until(lambda: self._responds(client), START_S, "the API does not respond")
 
     def log_of(self, host: Host) -> Path:
-        """Return the file with what the host's processes print."""
+        """Return the file with the output of the processes of the host."""
         return self._folder / f"{host.name}.log"
 
     def database_log(self) -> str:
-        """Return what PostgreSQL has reported."""
+        """Return the log of PostgreSQL."""
         return (self._folder / "data" / "postgres" / "log").read_text(encoding="utf-8", errors="replace")
 
-    def _answers(self, client: Client) -> bool:
+    def _responds(self, client: Client) -> bool:
         try:
-            return client.ask("GET", "/ready").status == 200
+            return client.request("GET", "/ready").status == 200
         except OSError:
             return False
 
@@ -142,7 +142,7 @@ class Cluster:
 
 @contextmanager
 def cluster(network: Network, folder: Path, *, workers: int) -> Iterator[Cluster]:
-    """Start an instance on hosts of the network; what its hosts have printed is shown when it does not start."""
+    """Start an instance on hosts of the network; if an error occurs, print the output of its hosts."""
     try:
         yield Cluster(network, folder, workers=workers)
     except BaseException:
@@ -152,15 +152,15 @@ def cluster(network: Network, folder: Path, *, workers: int) -> Iterator[Cluster
 
 
 def start_databases(network: Network, home: Path) -> Host:
-    """Start PostgreSQL and Valkey on a host of their own; returns it when PostgreSQL serves the network."""
+    """Start PostgreSQL and Valkey on a separate host, and return it when PostgreSQL accepts connections."""
     host = network.add("data")
     host.start([sys.executable, "-m", servers.__name__, str(home)], log=home.with_name("data.log"))
     with network.inside():
-        until(lambda: _lets_in(host), START_S, "PostgreSQL did not start")
+        until(lambda: _accepts_connections(host), START_S, "PostgreSQL did not start")
     return host
 
 
-def _lets_in(host: Host) -> bool:
+def _accepts_connections(host: Host) -> bool:
     try:
         psycopg.connect(servers.database_url(host.address), connect_timeout=2).close()
     except psycopg.OperationalError:

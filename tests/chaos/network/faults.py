@@ -1,4 +1,4 @@
-"""Faults of hosts, in an order that a seed decides, two at a time."""
+"""Faults of hosts, in an order that a seed determines, two at the same time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from tests.chaos.checks import until
 from tests.chaos.network.cluster import START_S, Cluster
 from tests.chaos.network.hosts import Host
 from tests.chaos.processes import frozen, kill, send
-from tests.chaos.watching import until
 
 Kind = Literal["cut", "freeze", "kill", "lose", "restart", "delay"]
 HOLD_S: Final[dict[Kind, tuple[float, float]]] = {
-    "cut": (1.0, 16.0),  # these are shorter than the lease of a worker, or longer
+    "cut": (1.0, 16.0),  # shorter and longer than the lease of a worker
     "freeze": (1.0, 16.0),
     "kill": (0.0, 1.0),
     "lose": (1.0, 16.0),
@@ -27,14 +27,14 @@ HOLD_S: Final[dict[Kind, tuple[float, float]]] = {
 }
 DELAY_S: Final = 0.03
 PAUSE_S: Final = 2.0
-AT_ONCE: Final = 2
+CONCURRENCY: Final = 2
 SERVING: Final = {"data": ("bin/postgres -D", "valkey-server"), "api": ("studio.serve",)}
-"""Which processes of a host serve; of other hosts those of a worker."""
+"""The processes that serve requests on a host; on all other hosts, the worker processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of one host, and how long it lasts."""
+    """One fault of one host, with its duration."""
 
     kind: Kind
     host: str
@@ -42,7 +42,7 @@ class Fault:
 
 
 def plan(seed: int, hosts: Iterable[str]) -> list[Fault]:
-    """Return each kind of fault for each host, in the order of the seed; the databases are not lost for good."""
+    """Return each kind of fault for each host, in the order of the seed; the databases are never lost permanently."""
     numbers = random.Random(seed)
     faults = [
         Fault(kind, host, numbers.uniform(*bounds))
@@ -55,17 +55,17 @@ def plan(seed: int, hosts: Iterable[str]) -> list[Fault]:
 
 
 def duration_s(faults: list[Fault]) -> float:
-    """Return about how long the faults take."""
-    return sum(fault.hold_s + PAUSE_S for fault in faults) / AT_ONCE
+    """Return the approximate duration of all faults."""
+    return sum(fault.hold_s + PAUSE_S for fault in faults) / CONCURRENCY
 
 
 def cause(cluster: Cluster, faults: list[Fault]) -> None:
-    """Cause the faults in their order, those of one host one after the other; in the end all hosts are whole."""
+    """Cause the faults in order, one at a time for each host; return when all hosts are healthy."""
     locks = {name: threading.Lock() for name in cluster.network.hosts}
-    with ThreadPoolExecutor(AT_ONCE, "faults") as threads:
+    with ThreadPoolExecutor(CONCURRENCY, "faults") as threads:
         for caused in [threads.submit(_cause, cluster, fault, locks[fault.host]) for fault in faults]:
             caused.result()
-    cluster.wait_until_whole()
+    cluster.wait_until_healthy()
 
 
 def _cause(cluster: Cluster, fault: Fault, lock: threading.Lock) -> None:
@@ -99,16 +99,16 @@ def _cause(cluster: Cluster, fault: Fault, lock: threading.Lock) -> None:
 
 
 def _serving(host: Host) -> list[int]:
-    """Return one process of each program that serves, as soon as there is one."""
+    """Return one process of each serving program, as soon as one exists."""
     found: list[int] = []
 
-    def look() -> bool:
+    def find() -> bool:
         found[:] = [
             min(pids) for name in SERVING.get(host.name, ("workers.main",)) if (pids := host.pids(name))
         ]
         return bool(found)
 
-    until(look, START_S, f"{host.name} serves nothing")
+    until(find, START_S, f"{host.name} serves nothing")
     return found
 
 
@@ -120,7 +120,7 @@ def _stop(cluster: Cluster, host: Host) -> None:
 
 
 def _start_again(cluster: Cluster, host: Host, after_s: float = 0.0) -> None:
-    """Start what the host serves, unless something on it does so itself."""
+    """Start the service of the host, unless it restarts by itself."""
     time.sleep(after_s)
     if host is not cluster.data and not cluster.service_of(host):
         cluster.start(host)

@@ -1,6 +1,6 @@
-"""The first process of a host: starts the commands that it reads and reaps what has ended, until its input ends.
+"""The first process of a host: starts the commands that it reads and reaps ended processes, until its input ends.
 
-It reads one JSON object in each line: `command`, `env`, `log`.
+Each line of its input is a JSON object with `command`, `env` and `log`.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Serve until the input ends; the kernel then ends every other process of the host."""
+    """Run until the input ends; the kernel then kills every other process of the host."""
     signal.signal(signal.SIGCHLD, _reap)
     for line in sys.stdin:
-        order = json.loads(line)
-        with Path(order["log"]).open("ab") as log:
+        request = json.loads(line)
+        with Path(request["log"]).open("ab") as log:
             subprocess.Popen(
-                order["command"],
-                env=order["env"],
+                request["command"],
+                env=request["env"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,7 +1,7 @@
-"""Hosts on one network, in Linux namespaces: each has its own network, processes and mounts, and shares the files.
+"""Hosts on one network, in Linux namespaces: each has its own network, processes and mounts, and a common file system.
 
-Nothing of a network is on the machine itself: its bridge is in a namespace, too. Namespaces last as long as their first
-process, which ends with this process: nothing is left, however a test ends.
+A network changes nothing on the real machine: its bridge is in a namespace, too. Namespaces last as long as their
+first process, which ends with this process, so nothing is left after a test.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _HOST_NAMESPACES: Final = (
     "--mount-proc",
 )
 _SHARED_MEMORY: Final = 'mount -t tmpfs shm /dev/shm && exec "$@"'
-"""Of the host's own: what a killed database leaves there is gone with the host."""
+"""Each host has its own shared memory, so that the remains of a killed database are removed with the host."""
 _CLONE_NEWNET: Final = 0x40000000
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 @cache
-def why_impossible() -> str:
-    """Return why no hosts can be made here; empty where they can."""
+def missing_requirement() -> str:
+    """Return the reason why no hosts can be created here; empty if they can."""
     missing = [program for program in ("unshare", "nsenter", "ip", "tc") if shutil.which(program) is None]
     if missing:
         return f"several hosts need {', '.join(missing)} (Debian: apt install iproute2 util-linux)"
@@ -82,7 +82,7 @@ class Namespaces:
         self.pid = self._first_pid(is_forked="--fork" in flags)
 
     def _first_pid(self, *, is_forked: bool) -> int:
-        """Return the number of the first process, here, as soon as it is in the namespaces."""
+        """Return the process ID of the first process, outside of the namespaces, as soon as it has entered them."""
         starter = self._starter.pid
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
@@ -95,22 +95,22 @@ class Namespaces:
                 ):
                     return pid
             time.sleep(0.005)
-        raise RuntimeError("the namespaces of the host were not made")
+        raise RuntimeError("the namespaces of the host were not created")
 
-    def order(self, command: Sequence[str], env: Mapping[str, str], log: Path) -> None:
-        """Have the first process start the command."""
+    def start(self, command: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        """Start a command as a child of the first process."""
         assert self._starter.stdin is not None
         self._starter.stdin.write(json.dumps({"command": command, "env": dict(env), "log": str(log)}) + "\n")
         self._starter.stdin.flush()
 
     def run(self, *command: str, given: str = "") -> None:
-        """Run a command of this machine in the namespaces, to its end."""
+        """Run a command in the namespaces, and wait for its end."""
         entered = ["nsenter", "--target", str(self.pid), "--net", "--uts", "--mount", "--", *command]
         done = subprocess.run(entered, input=given, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(command)} {given}: {done.stderr}"
 
     def close(self) -> None:
-        """End every process in the namespaces, and so the namespaces."""
+        """End every process in the namespaces, which removes the namespaces."""
         assert self._starter.stdin is not None
         with suppress(OSError):
             self._starter.stdin.close()
@@ -127,16 +127,16 @@ class Host:
         self.namespaces.run("hostname", name)
 
     def share(self, folder: Path, at: Path) -> None:
-        """Mount a folder of this machine on a folder of the host, as a network file system would be."""
+        """Mount a folder of this machine at a folder of the host, like a network file system."""
         at.mkdir(parents=True, exist_ok=True)
         self.namespaces.run("mount", "--bind", str(folder), str(at))
 
     def start(self, command: Sequence[str], *, log: Path, env: Mapping[str, str] = os.environ) -> None:
-        """Start a process of the host; what it prints is added to the log."""
-        self.namespaces.order(command, env, log)
+        """Start a process on the host; its output is appended to the log."""
+        self.namespaces.start(command, env, log)
 
     def pids(self, name: str = "") -> list[int]:
-        """Return the processes, as this machine numbers them, whose command contains the name, without the first."""
+        """Return the IDs of the processes whose command contains the name, without the first process."""
         own = _namespace(self.namespaces.pid)
         numbers = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
         return sorted(
@@ -147,7 +147,7 @@ class Host:
 
 
 class Network:
-    """A bridge and the hosts on it; the bridge has an address for clients, which no fault reaches."""
+    """A bridge and its hosts; the bridge has an IP address for clients, which faults do not affect."""
 
     def __init__(self) -> None:
         self._hub = Namespaces(_HUB_NAMESPACES)
@@ -172,11 +172,11 @@ class Network:
         return host
 
     def cut(self, host: Host) -> None:
-        """Take the host's link down: what is sent is lost, and no connection is closed."""
+        """Disable the link of the host: packets are lost, and no connection is closed."""
         self._ip(f"link set {host.name} down")
 
     def delay(self, host: Host, by_s: float) -> None:
-        """Delay each packet from and to the host; a kernel without netem sends them that slowly instead."""
+        """Delay each packet from and to the host; a kernel without netem limits the rate instead."""
         for namespaces, device in ((self._hub, host.name), (host.namespaces, "eth0")):
             replace = ("tc", "qdisc", "replace", "dev", device, "root")
             try:
@@ -186,7 +186,7 @@ class Network:
                 namespaces.run(*replace, "tbf", "rate", rate, "burst", "3000", "latency", "1s")
 
     def heal(self, host: Host) -> None:
-        """End what `cut` and `delay` did."""
+        """Undo `cut` and `delay`."""
         self._ip(f"link set {host.name} up")
         for namespaces, device in ((self._hub, host.name), (host.namespaces, "eth0")):
             with suppress(AssertionError):  # it was not delayed
@@ -194,7 +194,7 @@ class Network:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Let this thread open connections on the network, from the bridge's address."""
+        """Let this thread open connections in the network, from the IP address of the bridge."""
         with (
             Path("/proc/thread-self/ns/net").open() as own,
             Path(f"/proc/{self._hub.pid}/ns/net").open() as hub,
@@ -218,7 +218,7 @@ class Network:
 
 @contextmanager
 def network() -> Iterator[Network]:
-    """Make a network; in the end nothing is left of it and its hosts."""
+    """Create a network, and remove it with its hosts at the end."""
     made = Network()
     try:
         yield made

@@ -1,4 +1,4 @@
-"""The internet of the test: a name server that may lie, web servers on addresses that look public, and traps."""
+"""A simulated internet: a name server with false records, web servers on public-looking addresses, and traps."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NAMES: Final[dict[str, list[list[str]]]] = {
     "translated.example.org": [["64:ff9b::a00:5"]],
     "rebinding.example.org": [[WEB], ["127.0.0.1"], [INTRANET], [METADATA]],
 }
-"""Each name's answers, one list for each time that it is asked, the last one for ever."""
+"""The records of each name: one list for each query, the last one for all later queries."""
 REDIRECTS: Final = {
     "/to-metadata": f"http://{METADATA}/latest/meta-data/",
     "/to-intranet": f"http://{INTRANET}/",
@@ -52,20 +52,20 @@ REDIRECTS: Final = {
 }
 
 
-def serve(folder: Path, *, six: bool, tells: int) -> None:
-    """Take the addresses, serve on them, and say so by one byte."""
+def serve(folder: Path, *, six: bool, ready: int) -> None:
+    """Add the IP addresses, serve on them, and write one byte to `ready`."""
     netlink.up("lo")
-    netlink.give("in", *(f"{address}/32" for address in (NAME_SERVER, WEB, METADATA, INTRANET)))
+    netlink.add_addresses("in", *(f"{address}/32" for address in (NAME_SERVER, WEB, METADATA, INTRANET)))
     if six:
-        netlink.give("in", f"{WEB_6}/128")
+        netlink.add_addresses("in", f"{WEB_6}/128")
     netlink.up("in")
-    netlink.lead_everything_to("in", six=six)
-    _serve_names(folder / "asked")
+    netlink.set_default_route("in", six=six)
+    _serve_names(folder / "queries")
     web = [(WEB, 80), (WEB, 8443), (INTRANET, 80), (METADATA, 80), *([(WEB_6, 80)] if six else [])]
     for address, port in web:
         _serve_web(address, port, None)
     _serve_web(WEB, 443, _certificate(folder))
-    os.write(tells, b"!")
+    os.write(ready, b"!")
 
 
 class _Pages(BaseHTTPRequestHandler):
@@ -74,19 +74,19 @@ class _Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         address = self.request.getsockname()[0]
         if address in (METADATA, INTRANET):
-            self._say(200, SECRET.encode())
+            self._respond(200, SECRET.encode())
         elif self.path in REDIRECTS:
-            self._say(302, b"", Location=REDIRECTS[self.path])
+            self._respond(302, b"", Location=REDIRECTS[self.path])
         elif self.path == "/bulk":
-            self._say(200, b"x" * BULK_BYTES)
+            self._respond(200, b"x" * BULK_BYTES)
         else:
-            self._say(200, f"{self.headers['Host']} {self.path}".encode())
+            self._respond(200, f"{self.headers['Host']} {self.path}".encode())
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._say(200, str(len(body)).encode())
+        self._respond(200, str(len(body)).encode())
 
-    def _say(self, status: int, body: bytes, **headers: str) -> None:
+    def _respond(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -94,14 +94,14 @@ class _Pages(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the library
-        """Nobody reads it."""
+        """Discard the message."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that goes away in the middle is one of the test's."""
+        """Ignore the error: the test has clients that disconnect in the middle of a response."""
 
 
 def _serve_web(address: str, port: int, certificate: Path | None) -> None:
@@ -114,28 +114,28 @@ def _serve_web(address: str, port: int, certificate: Path | None) -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
-def _serve_names(asked: Path) -> None:
+def _serve_names(log: Path) -> None:
     turns = {
         name: itertools.chain(answers[:-1], itertools.repeat(answers[-1])) for name, answers in NAMES.items()
     }
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind((NAME_SERVER, 53))
 
-    def answer() -> None:
-        told: dict[str, list[str]] = {}
+    def respond() -> None:
+        current: dict[str, list[str]] = {}
         while True:
-            question, place = server.recvfrom(4096)
+            question, sender = server.recvfrom(4096)
             name, kind = _read_question(question)
-            with asked.open("a", encoding="utf-8") as file:
+            with log.open("a", encoding="utf-8") as file:
                 file.write(f"{name}\n")
             if name == "silent.example.org":
                 continue
-            # A resolver asks for both families in one turn: IPv4 first, then IPv6.
+            # A resolver queries both address families together: IPv4 first, then IPv6.
             if kind == 1 and name in turns:
-                told[name] = next(turns[name])
-            server.sendto(_reply(question, kind, told.get(name) or NAMES.get(name, [None])[0]), place)
+                current[name] = next(turns[name])
+            server.sendto(_reply(question, kind, current.get(name) or NAMES.get(name, [None])[0]), sender)
 
-    threading.Thread(target=answer, daemon=True).start()
+    threading.Thread(target=respond, daemon=True).start()
 
 
 def _read_question(question: bytes) -> tuple[str, int]:
@@ -150,17 +150,18 @@ def _read_question(question: bytes) -> tuple[str, int]:
 def _reply(question: bytes, kind: int, answers: list[str] | None) -> bytes:
     end = question.index(b"\0", 12) + 5
     version = {1: 4, 28: 6}.get(kind)
-    places = [place for place in map(ip_address, answers or []) if place.version == version]
+    addresses = [address for address in map(ip_address, answers or []) if address.version == version]
     flags = 0x8180 if answers is not None else 0x8183  # no such name
-    head = question[:2] + struct.pack("!HHHHH", flags, 1, len(places), 0, 0)
+    head = question[:2] + struct.pack("!HHHHH", flags, 1, len(addresses), 0, 0)
     records = b"".join(
-        b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 0, len(place.packed)) + place.packed for place in places
+        b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 0, len(address.packed)) + address.packed
+        for address in addresses
     )
     return head + question[12:end] + records
 
 
 def _certificate(folder: Path) -> Path:
-    """A certificate of its own for the web's names, and its key."""
+    """Create a self-signed certificate for the names of the web servers; return the file with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "example.org")])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""A network between two namespaces, made by asking the kernel itself: no program of the system is needed."""
+"""A network between two namespaces, created through netlink, without programs of the system."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINK_SCOPE, _GLOBAL_SCOPE, _UNICAST, _STATIC, _MAIN = 253, 0, 1, 4, 254
 
 
 def join(name: str, peer: str, peer_pid: int) -> None:
-    """Make a cable from here to the namespace of another process."""
+    """Create a virtual link from this namespace to the namespace of another process."""
     other = (
         _link(0, 0) + _attribute(_NAME, _text(peer)) + _attribute(_NAMESPACE_OF, struct.pack("I", peer_pid))
     )
@@ -32,29 +32,29 @@ def join(name: str, peer: str, peer_pid: int) -> None:
 
 
 def up(name: str) -> None:
-    """Switch an interface on."""
+    """Enable an interface."""
     _ask(_NEWLINK, 0, _link(socket.if_nametoindex(name), _UP))
 
 
-def give(name: str, *interfaces: str) -> None:
-    """Give addresses (`1.2.3.4/32`) to an interface."""
+def add_addresses(name: str, *interfaces: str) -> None:
+    """Add IP addresses (`1.2.3.4/32`) to an interface."""
     index = socket.if_nametoindex(name)
     for text in interfaces:
-        place = ip_interface(text)
-        family = socket.AF_INET if place.version == 4 else socket.AF_INET6
+        address = ip_interface(text)
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         head = struct.pack(
-            "BBBBI", family, place.network.prefixlen, _NO_DUPLICATE_CHECK, _GLOBAL_SCOPE, index
+            "BBBBI", family, address.network.prefixlen, _NO_DUPLICATE_CHECK, _GLOBAL_SCOPE, index
         )
         flags = _attribute(_FLAGS, struct.pack("I", _NO_DUPLICATE_CHECK))
         _ask(
             _NEWADDR,
             _CREATE,
-            head + _attribute(_LOCAL, place.packed) + _attribute(_ADDRESS, place.packed) + flags,
+            head + _attribute(_LOCAL, address.packed) + _attribute(_ADDRESS, address.packed) + flags,
         )
 
 
-def lead_everything_to(name: str, *, six: bool) -> None:
-    """Send all that is not of this machine out of an interface."""
+def set_default_route(name: str, *, six: bool) -> None:
+    """Route all packets to other hosts through an interface."""
     index = struct.pack("I", socket.if_nametoindex(name))
     for family in (socket.AF_INET, *([socket.AF_INET6] if six else [])):
         head = struct.pack("BBBBBBBBI", family, 0, 0, 0, _MAIN, _STATIC, _LINK_SCOPE, _UNICAST, 0)
@@ -76,7 +76,7 @@ def _attribute(kind: int, value: bytes) -> bytes:
 def _ask(kind: int, flags: int, body: bytes) -> None:
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
         kernel.send(struct.pack("IHHII", 16 + len(body), kind, _REQUEST | _ACK | flags, 1, 0) + body)
-        answer = kernel.recv(65536)
-    (error,) = struct.unpack_from("i", answer, 16)
+        result = kernel.recv(65536)
+    (error,) = struct.unpack_from("i", result, 16)
     if error:
         raise OSError(-error, f"netlink {kind}: {os.strerror(-error)}")

@@ -1,4 +1,4 @@
-"""Runs the attacker under the real runner on a machine with an internet of the test's own; prints one JSON object."""
+"""Run the attacker under the real runner on a host with a simulated internet, and print one JSON object."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LISTED: Final = [
     "api.example.org", "api.example.org:8443", "rebinding.example.org", "mixed.example.org", "own.example.org:5432",
     "inside.example.org:5432", "local.example.org:6379", f"{internet.WEB}:8443",
 ]  # fmt: skip
-"""A tenant may list whatever he likes: the list opens nothing that is not public."""
+"""A skill can list any host, but the list gives no access to addresses that are not public."""
 CLIENT: Final = ("httpx", "httpcore", "h11", "anyio", "idna", "certifi", "typing_extensions")
 
 _URLS: Final = (
@@ -85,7 +85,7 @@ _TEXTS: Final = (
 )
 
 
-class _Book:
+class _EventLog:
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
 
@@ -97,7 +97,7 @@ class _Book:
 
 
 def main(folder: Path, *, six: bool) -> None:
-    """Probe, print, end."""
+    """Run the attacks and print the results."""
     heard = _our_servers()
     sys.stdout.write(json.dumps(asyncio.run(_probe(folder, six=six, heard=heard))) + "\n")
 
@@ -114,35 +114,35 @@ async def _probe(folder: Path, *, six: bool, heard: list[str]) -> dict[str, Any]
         "layers": runner.layers,
         "uid": os.geteuid(),
         "six": six,
-        "from the machine": {f"{host} {port}": _reach(host, port) for host, port in TRAPS},
+        "from the host": {f"{host} {port}": _reach(host, port) for host, port in TRAPS},
     }
     heard.clear()
     urls = [*_URLS, *(["http://six.example.org/", f"http://[{internet.WEB_6}]/"] if six else [])]
     try:
         for name, assignment in (("public", public), ("listed", listed)):
             found[name] = await _attack(runner, assignment, urls)
-        found["good"] = await _use(runner, public)
+        found["good"] = await _permitted_uses(runner, public)
         found["silent"] = await _run(runner, public, {"do": "fetch", "urls": ["http://silent.example.org/"]})
     finally:
         await runner.close()
     found["heard"] = heard
-    found["asked"] = sorted(set((folder / "asked").read_text().split()))
+    found["queries"] = sorted(set((folder / "queries").read_text().split()))
     return found
 
 
 async def _attack(runner: DeterministicRunner, assignment: Assignment, urls: list[str]) -> dict[str, Any]:
-    places = [list(place) for place in (*TRAPS, (internet.WEB, 80), (internet.NAME_SERVER, 53))]
-    found = {"direct": await _run(runner, assignment, {"do": "direct", "places": places})}
-    # One job each: then every refusal must be among its own events.
+    addresses = [list(address) for address in (*TRAPS, (internet.WEB, 80), (internet.NAME_SERVER, 53))]
+    found = {"direct": await _run(runner, assignment, {"do": "direct", "addresses": addresses})}
+    # One job for each URL, so that the events of that job must contain every rejection.
     for url in urls:
         found[url] = await _run(runner, assignment, {"do": "fetch", "urls": [url]})
     for text in _TEXTS:
-        found[text] = await _run(runner, assignment, {"do": "say", "texts": [text]})
+        found[text] = await _run(runner, assignment, {"do": "send_raw", "texts": [text]})
     return found
 
 
-async def _use(runner: DeterministicRunner, assignment: Assignment) -> dict[str, Any]:
-    """What people do with a network."""
+async def _permitted_uses(runner: DeterministicRunner, assignment: Assignment) -> dict[str, Any]:
+    """Run permitted uses of a network."""
     urls = [
         "http://api.example.org/x",
         "https://api.example.org/x",
@@ -163,28 +163,28 @@ async def _use(runner: DeterministicRunner, assignment: Assignment) -> dict[str,
 
 
 async def _run(runner: DeterministicRunner, assignment: Assignment, inputs: dict[str, Any]) -> dict[str, Any]:
-    book = _Book()
-    outcome = await runner.run(replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), book)
+    events = _EventLog()
+    outcome = await runner.run(replace(assignment, inputs=inputs, job_id=uuid4(), token=str(uuid4())), events)
     return {
         "value": outcome.value if isinstance(outcome, Success) else f"{outcome.code}: {outcome.message}",
-        "refused": [[one["host"], one["port"], one["reason"]] for one in book.of("network_refused")],
-        "network": book.of("network"),
-        "sandbox": book.of("sandbox"),
+        "refused": [[one["host"], one["port"], one["reason"]] for one in events.of("network_refused")],
+        "network": events.of("network"),
+        "sandbox": events.of("sandbox"),
     }
 
 
 def _reach(host: str, port: int) -> str:
-    """From the machine itself every trap is open, or what it proves would be nothing."""
+    """Return the response of a trap to a connection from the host, where each trap is open."""
     with socket.create_connection((host, port), timeout=5) as one:
         one.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        answer = b""
+        response = b""
         while data := one.recv(4096):
-            answer += data
-    return answer.decode("latin-1")
+            response += data
+    return response.decode("latin-1")
 
 
 def _our_servers() -> list[str]:
-    """What stands for our API, our database and other services of the machine; notes who connects."""
+    """Start stand-ins for the API, the database and other services of the host; return who has connected."""
     heard: list[str] = []
 
     def serve(server: socket.socket, name: str) -> None:
@@ -209,7 +209,7 @@ def _assignment(folder: Path, network: str) -> Assignment:
     shutil.copy(Path(__file__).with_name("attacks.py"), skill / "main.py")
     shutil.copy(folder / "authority.pem", skill / "authority.pem")
     for name in CLIENT:
-        _put(name, skill)
+        _copy_package(name, skill)
     drive = folder / "drive"
     drive.mkdir(mode=0o700)
     if UID is not None:
@@ -235,8 +235,8 @@ def _assignment(folder: Path, network: str) -> Assignment:
     )
 
 
-def _put(name: str, skill: Path) -> None:
-    """Give the bundle a package, as authors do who bring their own."""
+def _copy_package(name: str, skill: Path) -> None:
+    """Copy an installed package into the bundle, as authors do with packages of their own."""
     spec = find_spec(name)
     if spec is None or spec.origin is None:
         raise SystemExit(f"the package {name} is not installed")

@@ -1,7 +1,7 @@
-"""PostgreSQL and Valkey of one host, on TCP for the whole network, each started again when it ends.
+"""PostgreSQL and Valkey of one host, on TCP for the whole network; each is restarted when it ends.
 
-`python -m tests.chaos.network.servers HOME`: PostgreSQL also listens on its socket in the home, for the test itself,
-and writes its log into `postgres/log` there.
+`python -m tests.chaos.network.servers HOME`: PostgreSQL also listens on a UNIX socket in the home, for the test
+itself, and writes its log to `postgres/log` there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from backend.embedded.account import servers_account
 
 POSTGRES_PORT: Final = 5432
 VALKEY_PORT: Final = 6379
-LOOK_EVERY_S: Final = 0.3
+CHECK_EVERY_S: Final = 0.3
 
 
 class _Identity(TypedDict):
@@ -38,7 +38,7 @@ def redis_url(address: str) -> str:
 
 
 def main(home: Path) -> None:
-    """Make the database, then keep both servers running."""
+    """Create the database, then keep both servers running."""
     postgres.start(home)
     command, account = _postgres(home)
     log = (home / "postgres" / "log").open("ab")
@@ -48,11 +48,11 @@ def main(home: Path) -> None:
         for name, program in programs.items():
             if name not in running or running[name].poll() is not None:
                 running[name] = subprocess.Popen(program, stdout=log, stderr=log, umask=0o077, **account)
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(CHECK_EVERY_S)
 
 
 def _postgres(home: Path) -> tuple[list[str], _Identity]:
-    """Stop the home's server; return its command with a TCP port that lets each host in, and its account."""
+    """Stop the server of the home; return its command with a TCP port that is open to all hosts, and its account."""
     pid = postgres.running_pid(home)
     command = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
     owner = Path(f"/proc/{pid}").stat()

@@ -1,6 +1,6 @@
-"""Writes `home.tar.gz`: an instance of this version as a power cut leaves it, with jobs in every state.
+"""Write `home.tar.gz`: an instance of this version after a power cut, with jobs in every state.
 
-`python -m tests.chaos.release.freeze` is run when a release is made: the next versions must upgrade that database.
+Run `python -m tests.chaos.release.freeze` for each release: later versions must be able to upgrade that database.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from backend.migrations import run as migrations
 from benchmarks.instance import instance
 from tests.chaos.homes import servers
 from tests.chaos.settings import two_workers
-from tests.chaos.test_going_back import CONFIRMED, LIMITS, cut_power
+from tests.chaos.test_downgrades import CONFIRMED, LIMITS, cut_power
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
 
 ARCHIVE: Final = Path(__file__).with_name("home.tar.gz")
-KEPT: Final = ("keys", "storage")
-"""What of a home is not made again: the rest are caches, and the files of the servers."""
+ARCHIVED_FOLDERS: Final = ("keys", "storage")
+"""The folders of a home that cannot be re-created: the others are caches, and files of the servers."""
 
 
-def script(upstream: MessagesServer) -> None:
-    """Have the agent ask for an approval, and then finish."""
+def set_script(upstream: MessagesServer) -> None:
+    """Make the agent request an approval, and then finish."""
     upstream.script = [
         says(calls("note", at="a barn"), input_tokens=20, output_tokens=2),
         says(calls("set_output", **DONE), input_tokens=20, output_tokens=2),
@@ -42,13 +42,13 @@ def program(home: Path, name: str) -> Path:
 
 def main() -> None:
     """Write the archive."""
-    with tempfile.TemporaryDirectory(prefix="pk-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="pk-", dir="/tmp", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
         folder.chmod(0o755)
-        facts = _live(folder)
+        facts = _run_jobs(folder)
         with tarfile.open(ARCHIVE, "w:gz") as archive:
-            for kept in KEPT:
-                archive.add(folder / "home" / kept, kept)
+            for name in ARCHIVED_FOLDERS:
+                archive.add(folder / "home" / name, name)
             for file, text in (
                 ("dump.sql", _dump(folder / "home", facts)),
                 ("facts.json", json.dumps(facts)),
@@ -57,11 +57,11 @@ def main() -> None:
                 archive.add(folder / file, file)
 
 
-def _live(folder: Path) -> dict[str, Any]:
+def _run_jobs(folder: Path) -> dict[str, Any]:
     """Bring jobs into every state, and cut the power."""
     home = folder / "home"
     with MessagesServer().running() as upstream:
-        script(upstream)
+        set_script(upstream)
         with instance(home, **{**two_workers(upstream), **LIMITS}) as running, running.client() as client:
             client.push(CONFIRMED)
             ended = client.run("noop", {"n": 1})["id"]

@@ -1,4 +1,4 @@
-"""Everything that people let an instance do, a little of each at once, for as long as it is wanted."""
+"""A mixed load of all kinds of work on an instance, in several threads."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.factories.agents import DONE, place_of
 STEPS: Final = 5
 TOPICS: Final = 20
 TICKS_EVERY_S: Final = 0.2
-PATIENCE_S: Final = 60.0
-OWN: Final = {
+CELL_TIMEOUT_S: Final = 60.0
+LOAD_SKILLS: Final = {
     "skills/ticks/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Says again and again what time it is.
+description: Prints the time repeatedly.
 timeout_s: 600
 input_schema: {type: object, properties: {times: {type: integer}, every_s: {type: number}}}
 output_schema: {type: object, properties: {times: {type: integer}}}
@@ -40,25 +40,25 @@ def run(times, every_s):
 """,
     "skills/fails/skill.yaml": b"""\
 entrypoint: main.py:run
-description: Fails always.
+description: Always fails.
 retries: {max: 0}
 input_schema: {type: object}
 output_schema: {type: object}
 """,
     "skills/fails/main.py": b"def run():\n    raise ValueError('as it should')\n",
 }
-BUNDLE: Final = {**SKILLS, **OWN}
+BUNDLE: Final = {**SKILLS, **LOAD_SKILLS}
 
 
-def walk(body: dict[str, Any]) -> Answer:
-    """What the model says: a place in every step but the last."""
+def reply(body: dict[str, Any]) -> Answer:
+    """Return the reply of the model: a location in every step but the last, then the result."""
     topic, step = place_of(body)
-    made = calls("set_output", **DONE) if step == STEPS else calls("note", at=f"{topic}/{step}")
-    return says(made, input_tokens=20, output_tokens=2, pause_s=0.05)
+    call = calls("set_output", **DONE) if step == STEPS else calls("note", at=f"{topic}/{step}")
+    return says(call, input_tokens=20, output_tokens=2, pause_s=0.05)
 
 
 class Load:
-    """Threads that each do one thing, every so many seconds in the middle; what goes wrong is kept."""
+    """Threads that each repeat one action at an average interval; errors are stored."""
 
     def __init__(self, running: Running, api_key: str) -> None:
         self.wrong: list[str] = []
@@ -66,19 +66,19 @@ class Load:
         self._running = running
         self._api_key = api_key
         self._stop = threading.Event()
-        acts: list[tuple[float, Callable[[Client], None]]] = [
+        actions: list[tuple[float, Callable[[Client], None]]] = [
             (0.3, _function),
             (1.5, _agent),
             (2.0, _failure),
-            (3.0, _cancelled),
+            (3.0, _cancel),
             (2.0, _files),
-            (1.0, _reading),
-            (2.0, self._followed),
+            (1.0, _read),
+            (2.0, self._follow),
             (60.0, _push),
             (20.0, _kernel),
             (15.0, _schedule),
         ]
-        self._threads = [threading.Thread(target=self._every, args=act) for act in acts]
+        self._threads = [threading.Thread(target=self._every, args=action) for action in actions]
 
     def __enter__(self) -> Load:
         for thread in self._threads:
@@ -90,17 +90,17 @@ class Load:
         for thread in self._threads:
             thread.join()
 
-    def _every(self, seconds: float, act: Callable[[Client], None]) -> None:
-        name = act.__name__.strip("_")
+    def _every(self, seconds: float, action: Callable[[Client], None]) -> None:
+        name = action.__name__.strip("_")
         while not self._stop.wait(random.uniform(0, 2 * seconds)):
             try:
                 with self._running.client(self._api_key) as client:
-                    act(client)
+                    action(client)
                 self.done[name] += 1
-            except Exception as error:  # noqa: BLE001 - the test tells of it in the end
+            except Exception as error:  # noqa: BLE001 - the test reports it at the end
                 self.wrong.append(f"{name}: {error!r}")
 
-    def _followed(self, client: Client) -> None:
+    def _follow(self, client: Client) -> None:
         events: list[Event] = []
         job_id = client.submit("talk", lines=60)
         assert follow(self._running, job_id, events, api_key=self._api_key)
@@ -122,7 +122,7 @@ def _failure(client: Client) -> None:
     assert (job["status"], "as it should" in job["error"]) == ("failed", True), job
 
 
-def _cancelled(client: Client) -> None:
+def _cancel(client: Client) -> None:
     job_id = client.submit("nap", seconds=60)
     client.call("POST", f"/v1/jobs/{job_id}/cancel")
     job = client.call("GET", f"/v1/jobs/{job_id}?wait=true&timeout=10")
@@ -135,7 +135,7 @@ def _files(client: Client) -> None:
     client.call("GET", "/v1/drive?prefix=soak")
 
 
-def _reading(client: Client) -> None:
+def _read(client: Client) -> None:
     (job,) = client.call("GET", "/v1/jobs?limit=1")
     for path in ("/v1/jobs?limit=50", "/v1/skills", "/v1/usage", f"/v1/jobs/{job['id']}/events"):
         client.call("GET", path)
@@ -144,20 +144,20 @@ def _reading(client: Client) -> None:
 def _kernel(client: Client) -> None:
     """Start the kernel of a notebook, run a cell in it, and stop it."""
     kernel = client.call("POST", "/v1/notebooks/kernels", {"path": f"soak-{random.randrange(10**9)}.ipynb"})
-    own = f"/v1/notebooks/kernels/{kernel['id']}"
-    client.call("POST", f"{own}/cells", {"cells": [{"cell": "first", "code": "sum(range(10))"}]})
-    deadline = time.monotonic() + PATIENCE_S
-    while (cell := client.call("GET", f"{own}?wait_s=5")["cells"][0])["ended_at"] is None:
+    path = f"/v1/notebooks/kernels/{kernel['id']}"
+    client.call("POST", f"{path}/cells", {"cells": [{"cell": "first", "code": "sum(range(10))"}]})
+    deadline = time.monotonic() + CELL_TIMEOUT_S
+    while (cell := client.call("GET", f"{path}?wait_s=5")["cells"][0])["ended_at"] is None:
         assert time.monotonic() < deadline, cell
     assert cell["status"] == "ok", cell
-    client.call("DELETE", own)
+    client.call("DELETE", path)
 
 
 def _schedule(client: Client) -> None:
-    """Make a schedule that comes each minute, run it now as well, and delete it."""
+    """Create a schedule with a run each minute, run it manually as well, and delete it."""
     name = f"soak-{random.randrange(10**9)}"
-    asked = {"name": name, "skill": "noop", "inputs": {"n": 1}, "cron": "* * * * *", "overlap": "allow"}
-    schedule = client.call("POST", "/v1/schedules", asked)
+    body = {"name": name, "skill": "noop", "inputs": {"n": 1}, "cron": "* * * * *", "overlap": "allow"}
+    schedule = client.call("POST", "/v1/schedules", body)
     run = client.call("POST", f"/v1/schedules/{schedule['id']}/run")
     job = client.call("GET", f"/v1/jobs/{run['job_id']}?wait=true&timeout=50")
     assert job["result"] == {"n": 1}, job

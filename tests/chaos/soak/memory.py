@@ -1,4 +1,4 @@
-"""The memory and the file descriptors of an instance over time, by what its processes are for."""
+"""The memory and the file descriptors of an instance over time, by the purpose of its processes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PARTS: Final = {
     "Valkey": ("valkey",),
     "the operator's command": ("backend.operations",),
 }
-"""By words of their commands; what is none of these is a sandbox."""
+"""The substrings of the commands of each part; every other process is a sandbox."""
 SANDBOXES: Final = "sandboxes"
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What one process had in the second and in the last third of the time: the middle one of the looks in each."""
+    """The usage of one process in the second and in the last third of the time: the medians of the samples."""
 
     part: str
     pid: int
@@ -36,13 +36,13 @@ class Growth:
 
 
 class Processes:
-    """Looks at each process of an instance that is no sandbox, again and again, until it is stopped."""
+    """Samples each process of an instance that is not a sandbox, periodically, until it is stopped."""
 
     def __init__(self, running: Running) -> None:
         self._running = running
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
-        self._looks = 0
+        self._sample_count = 0
         self._samples: dict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
 
     def __enter__(self) -> Processes:
@@ -54,16 +54,16 @@ class Processes:
         self._thread.join()
 
     def grown(self) -> list[Growth]:
-        """Return what became of each process that was there all the time."""
+        """Return the growth of each process that existed all the time."""
         return [
-            Growth(part, pid, _thirds([look[0] for look in looks]), _thirds([look[1] for look in looks]))
-            for (part, pid), looks in sorted(self._samples.items())
-            if len(looks) >= self._looks - 1
+            Growth(part, pid, _thirds([one[0] for one in samples]), _thirds([one[1] for one in samples]))
+            for (part, pid), samples in sorted(self._samples.items())
+            if len(samples) >= self._sample_count - 1
         ]
 
     def _watch(self) -> None:
         while not self._stop.wait(EVERY_S):
-            self._looks += 1
+            self._sample_count += 1
             for pid in of_instance(self._running.process.pid, self._running.home):
                 part, descriptors = _part(pid), _descriptors(pid)
                 if part != SANDBOXES and descriptors is not None:
@@ -71,7 +71,7 @@ class Processes:
 
 
 class Memory:
-    """Looks again and again, in a thread of its own, until it is stopped."""
+    """Samples the memory of each part periodically, in a separate thread, until it is stopped."""
 
     def __init__(self, running: Running) -> None:
         self._running = running
@@ -89,10 +89,10 @@ class Memory:
         self._thread.join()
 
     def thirds(self, part: str) -> tuple[float, float, float]:
-        """Megabytes in the first, the second and the last third of the time: the middle one of the looks in it."""
-        looks = self._samples[part]
-        size = len(looks) // 3
-        return median(looks[:size]), median(looks[size : 2 * size]), median(looks[-size:])
+        """Return the median megabytes in the first, the second and the last third of the time."""
+        samples = self._samples[part]
+        size = len(samples) // 3
+        return median(samples[:size]), median(samples[size : 2 * size]), median(samples[-size:])
 
     def _watch(self) -> None:
         while not self._stop.wait(EVERY_S):
@@ -116,7 +116,7 @@ def _part(pid: int) -> str:
 
 
 def _descriptors(pid: int) -> int | None:
-    """How many file descriptors the process has open; none when it has ended."""
+    """Return the number of open file descriptors of the process, or None if it has ended."""
     try:
         return len(list(Path(f"/proc/{pid}/fd").iterdir()))
     except OSError:

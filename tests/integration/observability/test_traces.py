@@ -176,7 +176,7 @@ def test_a_key_that_everybody_has_puts_no_span_into_the_trace_of_another(world: 
         job = submit(stranger, "look", header)
     assert not str(job["result"]["variables"]["TRACEPARENT"]).startswith(f"00-{trace_id}")  # type: ignore[index]
     with Client(world.up.port, "puras_live_12345678." + "x" * 32) as unknown:
-        assert unknown.ask("GET", "/v1/jobs", traceparent=header).status == 401
+        assert unknown.request("GET", "/v1/jobs", traceparent=header).status == 401
     own_header, own_id, _ = traceparent()
     submit(world.client, "look", own_header)
     world.arrived(own_id, "attempt", "POST /v1/jobs")  # whatever was sent before has arrived by now
@@ -212,7 +212,7 @@ def test_the_logs_of_all_processes_are_objects_that_name_request_job_and_trace(w
 
 def test_the_metrics_of_a_killed_worker_are_not_lost_and_not_counted_twice(world: World) -> None:
     def scraped() -> Scrape:
-        answer = world.client.ask("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
+        answer = world.client.request("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
         assert answer.status == 200, answer.body
         return Scrape(answer.body)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.client import Client, Refused
+from benchmarks.client import Client, RequestFailed
 from benchmarks.instance import Running, instance
 from tests.chaos.processes import frozen
 from tests.factories.supabase_faults import Fault
@@ -270,12 +270,12 @@ def test_a_job_that_cannot_begin_without_the_storage_begins_later(
 
 def test_the_api_says_that_the_storage_is_away(client: Client, supabase: SupabaseServer) -> None:
     supabase.faults.append(Fault("POST", "/object/list-v2", "status", times=1000))  # looks meet it, too
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestFailed) as caught:
         client.call("GET", "/v1/drive")
     supabase.faults.clear()
-    assert (caught.value.status, caught.value.answer.body["code"]) == (503, "storage_unavailable")
-    assert caught.value.answer.headers["retry-after"] == "5"
-    assert SERVICE_KEY not in str(caught.value.answer)
+    assert (caught.value.status, caught.value.response.body["code"]) == (503, "storage_unavailable")
+    assert caught.value.response.headers["retry-after"] == "5"
+    assert SERVICE_KEY not in str(caught.value.response)
     assert client.call("GET", "/v1/drive") == []
 
 

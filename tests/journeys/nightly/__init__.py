@@ -1,6 +1,8 @@
-"""One night of an instance, with everything around the agent: `python -m tests.journeys.nightly` prints its log.
+"""A nightly agent with schedules, memory, guardrails, evals, webhooks and the marketplace.
 
-story.py    the night itself, told over REST
-model.py    what the language model says, where there is no key for a real one
+`python -m tests.journeys.nightly` prints the log of the journey.
+
+journey.py  the steps, over the REST API
+model.py    the replies of the language model if there is no API key of a real one
 bundle/     the skill
 """

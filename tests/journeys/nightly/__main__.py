@@ -1,10 +1,10 @@
-"""Print the log of the night."""
+"""Print the log of the journey."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.journeys.nightly.story import tell_night
-from tests.journeys.telling import told_aloud
+from tests.journeys.journey_log import run_journey
+from tests.journeys.nightly.journey import run_night
 
-sys.exit(told_aloud(tell_night))
+sys.exit(run_journey(run_night))

@@ -1,4 +1,4 @@
-"""What a language model says to the report's prompt: it stands in for one behind the Messages API on a socket."""
+"""Replies to the prompt of the report, for the test server of the Messages API that replaces a language model."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ PLAN = "zanzibar"
 REMEMBERED = "wants formal words"
 
 
-def answer(body: dict[str, Any]) -> Answer:
-    """Remember the tone at first, then hand in a report; a prompt that asks for riddles gets them."""
-    told = json.dumps(body["messages"][0])
-    customer, orders = _first(r"\b(acme|owls)\b", told), _first(r"(\d+) orders", told)
-    knows = REMEMBERED in told
-    if "formal letters" in told and not knows and len(body["messages"]) == 1:
+def reply(body: dict[str, Any]) -> Answer:
+    """Return the reply: store the tone first, then submit a report; a prompt for riddles results in riddles."""
+    prompt = json.dumps(body["messages"][0])
+    customer, orders = _first(r"\b(acme|owls)\b", prompt), _first(r"(\d+) orders", prompt)
+    is_remembered = REMEMBERED in prompt
+    if "formal letters" in prompt and not is_remembered and len(body["messages"]) == 1:
         record = {"tone": "formal"}
         summary = f"{customer} {REMEMBERED}."
         return says(calls("memory_put", kind="customer", entity_key=customer, record=record, summary=summary))
-    headline = f"{'Dear ' if knows else ''}{customer}, {orders} orders came in"
+    headline = f"{'Welcome, ' if is_remembered else ''}{customer}, {orders} orders came in"
     if "riddle" in json.dumps(body["system"]):
         headline = "What came in and did not knock?"
-    if "secret plan" in told:
+    if "secret plan" in prompt:
         headline = f"{customer} goes to {PLAN}"
     return says("Here it is.", calls("set_output", headline=headline, orders=int(orders)))
 

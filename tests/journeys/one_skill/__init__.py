@@ -1,6 +1,6 @@
-"""One skill, every way in: `python -m tests.journeys.one_skill` prints the log.
+"""One skill that is called over all interfaces: `python -m tests.journeys.one_skill` prints the log.
 
-story.py    the tale itself
-kernel.py   the notebook's kernel, as JupyterLab drives one
-studio.py   a person in the studio, in a real Chromium
+journey.py  the steps
+kernel.py   the kernel of the notebook, as JupyterLab uses it
+studio.py   a user in the studio, in a real Chromium
 """

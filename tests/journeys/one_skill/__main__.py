@@ -1,10 +1,10 @@
-"""Print the log of the skill."""
+"""Print the log of the journey."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.journeys.one_skill.story import tell_skill
-from tests.journeys.telling import told_aloud
+from tests.journeys.journey_log import run_journey
+from tests.journeys.one_skill.journey import run_skill
 
-sys.exit(told_aloud(tell_skill))
+sys.exit(run_journey(run_skill))

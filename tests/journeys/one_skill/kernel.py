@@ -1,4 +1,4 @@
-"""A notebook's kernel: cells go in, what they show comes out."""
+"""A notebook kernel that runs cells and returns their output."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 CELL_S = 120.0
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+COLORS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class CellFailed(RuntimeError):
-    """A cell has raised."""
+    """A cell raised an exception."""
 
 
 class Kernel:
-    """A kernel that is ready."""
+    """A kernel that is ready to run cells."""
 
     def __init__(self, client: BlockingKernelClient) -> None:
         self._client = client
 
     def run(self, cell: str) -> str:
-        """What the cell shows, as text: displays that change as they are in the end.
+        """Run a cell, and return its output as text, with the final state of displays that change.
 
         Raises:
-            CellFailed: it raises.
+            CellFailed: the cell raises an exception.
         """
         shown: dict[str, str] = {}
 
@@ -42,13 +42,13 @@ class Kernel:
 
         reply = self._client.execute_interactive(cell, output_hook=take, timeout=CELL_S)
         if reply["content"]["status"] != "ok":
-            raise CellFailed(COLOURS.sub("", "\n".join(reply["content"].get("traceback", ()))))
+            raise CellFailed(COLORS.sub("", "\n".join(reply["content"].get("traceback", ()))))
         return "\n".join(text.strip("\n") for text in shown.values())
 
 
 @contextmanager
 def new_kernel(folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
-    """A kernel in this folder, which ends with the block."""
+    """Start a kernel in this folder for the duration of the block."""
     manager, client = start_new_kernel(
         kernel_name="python3", cwd=str(folder), env={**environment, "IPYTHONDIR": str(folder / ".ipython")}
     )

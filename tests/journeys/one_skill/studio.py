@@ -1,4 +1,4 @@
-"""Somebody who looks at the jobs in the studio, in a real Chromium."""
+"""A user who opens jobs in the studio, in a real Chromium."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from playwright.sync_api import Page, expect, sync_playwright
 from benchmarks import commands
 from benchmarks.instance import Running, environment
 
-PATIENCE_MS = 60_000
-EMAIL, PASSWORD = "ada@example.org", "a long and private sentence"
+TIMEOUT_MS = 60_000
+EMAIL, PASSWORD = "ada@example.org", "a long and private password"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 def make_operator(running: Running) -> None:
-    """Somebody who owns the projects that are made from now on."""
+    """Create an operator, who becomes the owner of all projects that are created later."""
     made = commands.run(
         ("user", "create", EMAIL, "--operator", "--password-stdin"),
         environment(running.home, running.port),
@@ -28,11 +28,11 @@ def make_operator(running: Running) -> None:
 
 @contextmanager
 def signed_in(running: Running) -> Iterator[Page]:
-    """A page of that person, who has typed their password."""
+    """Sign in as the operator, and yield a page."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(base_url=f"http://127.0.0.1:{running.port}")
-        page.set_default_timeout(PATIENCE_MS)
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto("/sign-in")
         page.get_by_label("E-mail").fill(EMAIL)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -42,17 +42,17 @@ def signed_in(running: Running) -> Iterator[Page]:
         browser.close()
 
 
-def see_in_the_list(page: Page, project: str, job_ids: list[str]) -> None:
-    """Look for each of the jobs on the page of all jobs."""
+def expect_in_job_list(page: Page, project: str, job_ids: list[str]) -> None:
+    """Check that the page of all jobs contains each of these jobs."""
     page.goto(f"/p/{project}/jobs")
     for job_id in job_ids:
-        expect(page.locator(f'a[href*="{job_id}"]').first).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator(f'a[href*="{job_id}"]').first).to_be_visible(timeout=TIMEOUT_MS)
 
 
-def see_its_page(page: Page, project: str, job_id: str, *words: str) -> None:
-    """Open a job from the list, and read the words on its page."""
+def expect_job_page(page: Page, project: str, job_id: str, *texts: str) -> None:
+    """Open a job from the list, and check that its page contains the texts."""
     page.goto(f"/p/{project}/jobs")
     page.locator(f'a[href*="{job_id}"]').first.click()
     page.wait_for_url(f"**/jobs/{job_id}*")
-    for word in words:
-        expect(page.get_by_text(word).first).to_be_visible(timeout=PATIENCE_MS)
+    for text in texts:
+        expect(page.get_by_text(text).first).to_be_visible(timeout=TIMEOUT_MS)

@@ -2,6 +2,6 @@
 
 
 def names_the_customer(inputs, output):
-    """Whether the headline says whom it is about."""
+    """Score whether the headline contains the customer."""
     named = inputs["customer"].lower() in output["headline"].lower()
     return {"score": float(named), "detail": "" if named else f"It does not name {inputs['customer']}."}

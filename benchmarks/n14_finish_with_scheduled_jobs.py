@@ -1,4 +1,4 @@
-"""N14: ending jobs of a project that has no jobs for later and of one that has 100,000, in turns."""
+"""N14: finishing jobs of a project without and with 100,000 jobs for later, measured alternately."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LATER: Final = 100_000
 TURNS: Final = 40
 EACH: Final = 25
 WARM_UP: Final = 200
-LIMITED_BY: Final = "rows that are further apart: the larger database does not fit into the shared buffers"
+LIMITED_BY: Final = "rows are further apart, and the larger database does not fit into the shared buffers"
 
 
 @dataclass(slots=True)
 class Measured:
-    """One database, and how long each end took in it, in seconds."""
+    """One database, with the times to finish a job in it, in seconds."""
 
     later: int
     database: Database
@@ -31,15 +31,16 @@ class Measured:
 
 
 def measure() -> Measurement:
-    """Fill both, then measure a little in each, over and over, so that both see the same machine."""
+    """Fill both databases, then measure them alternately in small steps, so that the conditions are equal."""
     with running_server() as server_url:
-        without, beside = asyncio.run(_measured(server_url))
-    ratio = percentile(beside.ends, 0.95) / percentile(without.ends, 0.95)
+        without, with_later = asyncio.run(_measured(server_url))
+    ratio = percentile(with_later.ends, 0.95) / percentile(without.ends, 0.95)
     return Measurement(
         "N14",
-        f"job ended, and the next of its project admitted, with {LATER:,} jobs of the project for later, over none",
+        f"finish of a job with admission of the next one, with {LATER:,} jobs of the project for later, compared with "
+        "none",
         "p95 ≤ 1.2 ×",
-        f"{ratio:.2f} × (p95 {_p95_ms(beside)} against {_p95_ms(without)})",
+        f"{ratio:.2f} × (p95 {_p95_ms(with_later)} against {_p95_ms(without)})",
         ratio <= 1.2,
         LIMITED_BY,
     )
@@ -49,7 +50,7 @@ async def _measured(server_url: str) -> list[Measured]:
     both = []
     for later in (0, LATER):
         url = await asyncio.to_thread(create, server_url, f"later_{later}")
-        await asyncio.to_thread(fill, url, Size(projects=1, parked=2_000, finished=1_000, later=later))
+        await asyncio.to_thread(fill, url, Size(projects=1, pending=2_000, finished=1_000, later=later))
         both.append(Measured(later, Database(url, pool_size=2)))
     try:
         for one in both:

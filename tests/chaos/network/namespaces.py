@@ -1,6 +1,6 @@
-"""Two machines in namespaces of the test's own: one that runs jobs, one that is the internet. Nothing else is reached.
+"""Two hosts in namespaces of the test: one runs jobs, the other is the internet. They have no other connection.
 
-`python -m tests.chaos.network.worlds FOLDER [UID]` makes them, and runs the probe on the first one as this user.
+`python -m tests.chaos.network.namespaces FOLDER [UID]` creates them, and runs the probe on the first one as this user.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import Final, NoReturn
 
 from tests.chaos.network import internet, netlink, probe
 
-MACHINE: Final = ("93.184.216.1/32", "10.9.9.9/32")
-"""Of the machine that runs jobs: one address that the internet knows, one of its own network."""
-MACHINE_6: Final = "2606:4700:4700::53/128"
+ADDRESSES: Final = ("93.184.216.1/32", "10.9.9.9/32")
+"""The host that runs jobs has a public IP address and one of a private network."""
+ADDRESS_6: Final = "2606:4700:4700::53/128"
 
 _NEW_MOUNTS, _NEW_USER, _NEW_NETWORK = 0x00020000, 0x10000000, 0x40000000
 _PRIVATE, _RECURSIVE, _BIND = 1 << 18, 1 << 14, 1 << 12
@@ -25,45 +25,45 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def main(folder: Path, uid: int | None) -> NoReturn:
-    """Make both machines, connect them, and be the probe on the first."""
-    _leave(_NEW_MOUNTS | _NEW_NETWORK)
-    _resolve_by(folder, internet.NAME_SERVER)
+    """Create both hosts, connect them, and replace this process by the probe on the first one."""
+    _enter_namespaces(_NEW_MOUNTS | _NEW_NETWORK)
+    _use_name_server(folder, internet.NAME_SERVER)
     netlink.up("lo")
     other = _internet(folder)
     netlink.join("out", "in", other.pid)
     six = Path("/proc/sys/net/ipv6/conf/out").exists()
-    netlink.give("out", *MACHINE, *([MACHINE_6] if six else []))
+    netlink.add_addresses("out", *ADDRESSES, *([ADDRESS_6] if six else []))
     netlink.up("out")
     os.write(other.go, b"6" if six else b"4")
-    netlink.lead_everything_to("out", six=six)
-    other.wait_until_it_serves()
+    netlink.set_default_route("out", six=six)
+    other.wait_until_serving()
     Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
     if uid is not None:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     probe_program = [sys.executable, "-m", probe.__name__, str(folder), "six" if six else "four"]
-    os.execv(sys.executable, probe_program)  # which also drops what rights the namespace gave
+    os.execv(sys.executable, probe_program)  # which also drops the capabilities that the namespace granted
 
 
-class _Other:
+class _SecondHost:
     def __init__(self, pid: int, go: int, serves: int) -> None:
         self.pid = pid
         self.go = go
         self._serves = serves
 
-    def wait_until_it_serves(self) -> None:
+    def wait_until_serving(self) -> None:
         readable, _, _ = select.select([self._serves], [], [], 20)
         if not readable or os.read(self._serves, 1) != b"!":
-            raise SystemExit("the internet of the test did not come up")
+            raise SystemExit("the internet of the test did not start")
 
 
-def _internet(folder: Path) -> _Other:
-    """A process in a further network; it serves when it is told that the cable is there."""
+def _internet(folder: Path) -> _SecondHost:
+    """Fork a process in a second network; it serves when it is notified that the link exists."""
     waits, go = os.pipe()
-    serves, tells = os.pipe()
+    serves, ready = os.pipe()
     left, leaves = os.pipe()
-    os.set_inheritable(go, True)  # it ends with the probe, and the internet with it
+    os.set_inheritable(go, True)  # the pipe closes when the probe ends, which ends the internet
     pid = os.fork()
     if pid == 0:
         os.close(go)
@@ -71,16 +71,16 @@ def _internet(folder: Path) -> _Other:
         os.write(leaves, b"!")
         six = os.read(waits, 1) == b"6"
         try:
-            internet.serve(folder, six=six, tells=tells)
+            internet.serve(folder, six=six, ready=ready)
             os.read(waits, 1)
         finally:
             os._exit(1)
     os.read(left, 1)
-    return _Other(pid, go, serves)
+    return _SecondHost(pid, go, serves)
 
 
-def _leave(flags: int) -> None:
-    """Enter namespaces of our own; an ordinary user gets the right to by one for users, and stays who he is."""
+def _enter_namespaces(flags: int) -> None:
+    """Enter new namespaces; an ordinary user needs a user namespace for that, and keeps the user ID."""
     uid, gid = os.geteuid(), os.getegid()
     if uid == 0:
         _unshare(flags)
@@ -92,8 +92,8 @@ def _leave(flags: int) -> None:
     _mount(b"none", b"/", _RECURSIVE | _PRIVATE)
 
 
-def _resolve_by(folder: Path, server: str) -> None:
-    """Have the C library ask the test's own name server."""
+def _use_name_server(folder: Path, server: str) -> None:
+    """Configure the C library to use the name server of the test."""
     file = folder / "resolv.conf"
     file.write_text(f"nameserver {server}\nsearch example.net\n")
     file.chmod(0o644)

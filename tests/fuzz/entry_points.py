@@ -1,4 +1,4 @@
-"""Where bytes of strangers come in: each door takes any bytes, and lets out nothing but our own errors."""
+"""The entry points of untrusted bytes: each accepts any bytes, and raises only errors of the product."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ from workers.sandbox.packages.requirements import read as read_requirements
 from workers.types import Recorder
 
 VAULT: Final = Vault([Fernet.generate_key().decode()])
-NOBODY: Final = UUID(int=7)
+PROJECT_ID: Final = UUID(int=7)
 MAIN: Final = b"def run(**inputs):\n    return inputs\n"
 PLAIN: Final = b"---\nname: a\ndescription: Says hello.\n---\nSay hello.\n"
 
 
 def bundle(data: bytes) -> None:
-    """A zip that somebody pushes."""
+    """Read a pushed ZIP archive."""
     with suppress(PurasError):
         read_bundle(data)
 
 
 def skill_yaml(data: bytes) -> None:
-    """The manifest of a skill."""
+    """Read the manifest of a skill."""
     bundle(pack_files({"a/skill.yaml": data, "a/main.py": MAIN, "a/SKILL.md": b"x"}))
 
 
 def skill_md(data: bytes) -> None:
-    """A plain Agent Skill with its front matter."""
+    """Read a plain Agent Skill with its front matter."""
     bundle(pack_files({"a/SKILL.md": data}))
 
 
 def requirements(data: bytes) -> None:
-    """The packages of a skill, as the one who is pushed to reads them, and the one who builds."""
+    """Read the requirements of a skill, as the API and as the builder of the environment do."""
     bundle(pack_files({"a/SKILL.md": PLAIN, "a/requirements.txt": data}))
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
@@ -75,7 +75,7 @@ def requirements(data: bytes) -> None:
 
 
 def schema(data: bytes) -> None:
-    """A schema, and the values that are checked against it: `{"schema": …, "value": …}`."""
+    """Validate a value against a schema: `{"schema": …, "value": …}`."""
     document = read_document("x", data)
     body = document.value
     if document.problems or not isinstance(body, dict) or not isinstance(body.get("schema"), dict):
@@ -87,7 +87,7 @@ def schema(data: bytes) -> None:
 
 
 def hosts(data: bytes) -> None:
-    """An entry of `network:`, and what a job asks the egress proxy for."""
+    """Parse an entry of `network:`, and a request of a job to the egress proxy."""
     text = data.decode("latin-1")
     pattern = parse_host(text)
     assert pattern is None or pattern.host == pattern.host.lower()
@@ -96,27 +96,27 @@ def hosts(data: bytes) -> None:
     with suppress(Malformed):
         rules.read_target(text, default_port=80)
     with suppress(Malformed):
-        asked = request.read_request(data)
-        assert asked.forwarded_head.count(b"\r\n\r\n") <= 1, "two requests in one"
+        parsed = request.read_request(data)
+        assert parsed.forwarded_head.count(b"\r\n\r\n") <= 1, "two requests in one"
 
 
 def output(data: bytes) -> None:
-    """What a job prints, and the lines of its kit."""
-    recorded = _Recorded()
+    """Process the output of a job and the messages of its `puras` package."""
+    recorder = _EventLog()
     collected = Output()
     collected.text("stdout", data)
-    collected.attach(recorded)
+    collected.attach(recorder)
     for start in range(0, len(data), 97):
         collected.kit(data[start : start + 97])
     collected.kit(b"\n")
     collected.finish()
-    text = json.dumps(recorded.events, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(recorder.events, allow_nan=False, ensure_ascii=False)
     assert len(text.encode()) < 8 * MAX_STORED_BYTES, "half of a character, or too much"
-    assert not any("\0" in one for one in _texts(recorded.events))
+    assert not any("\0" in one for one in _texts(recorder.events))
 
 
 def control(data: bytes) -> None:
-    """A message of a warm parent, which has run code of strangers."""
+    """Receive a message of a zygote, which has run untrusted code."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, wire.CONTROL_TYPE)
     with ours, theirs:
         theirs.send(data[: wire.MAX_CONTROL_BYTES])
@@ -124,14 +124,14 @@ def control(data: bytes) -> None:
 
 
 def drive_path(data: bytes) -> None:
-    """A path in a drive."""
+    """Parse a path of a drive."""
     for parse in (parse_drive_path, parse_folder_path):
         with suppress(BadDrivePath):
             parse(data.decode("utf-8", "surrogateescape"))
 
 
 def cursor(data: bytes) -> None:
-    """The place where a page begins."""
+    """Parse the cursor of a page."""
     page = Page(cursor=data.decode("latin-1"))
     for read in (page.number, page.time_position, page.text, partial(page.texts, 2)):
         with suppress(Invalid):
@@ -139,29 +139,29 @@ def cursor(data: bytes) -> None:
 
 
 def job_token(data: bytes) -> None:
-    """The credential of a job: whatever is taken was made by us."""
+    """Verify a job token: only tokens that this instance has issued are valid."""
     with suppress(InvalidJobToken):
-        told = job_tokens.verify(VAULT, data.decode("latin-1"))
-        assert told.project_id == NOBODY
+        claims = job_tokens.verify(VAULT, data.decode("latin-1"))
+        assert claims.project_id == PROJECT_ID
 
 
 def signed_address(data: bytes) -> None:
-    """The address of one file: whatever opens one was made by us."""
+    """Verify the signed URL of a file: only URLs that this instance has signed are valid."""
     with suppress(BadSignature):
-        assert signing.verify(VAULT, data.decode("latin-1"), "a.txt").project_id == NOBODY
+        assert signing.verify(VAULT, data.decode("latin-1"), "a.txt").project_id == PROJECT_ID
 
 
 def byte_range(data: bytes) -> None:
-    """The part of a file that is asked for: never more than there is."""
+    """Parse the requested range of a file, which never exceeds the file."""
     with suppress(UnsatisfiableRangeError):
         part = ranges.parse(data.decode("latin-1"), 1_000)
         assert part is None or (part.start >= 0 and 0 < part.length <= 1_000 - part.start)
 
 
 def frame(data: bytes) -> None:
-    """An event whose words are a stranger's: one frame, whatever they are."""
+    """Encode an event with an untrusted text: the result is always exactly one frame."""
     text = data.decode("utf-8", "replace")
-    event = EventRead(id=1, job_id=NOBODY, ts=now(), type="log", payload={"text": text, text: [text]})
+    event = EventRead(id=1, job_id=PROJECT_ID, ts=now(), type="log", payload={"text": text, text: [text]})
     sent = follow.frame(event).decode()
     assert sent.endswith("\n\n")
     assert [line.partition(":")[0] for line in sent.split("\n")] == ["id", "event", "data", "", ""]
@@ -169,7 +169,7 @@ def frame(data: bytes) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a value."""
+    """Yield every text in a value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list | tuple):
@@ -177,8 +177,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-class _Recorded(Recorder):
-    """Keeps what is recorded."""
+class _EventLog(Recorder):
+    """Stores the recorded events."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any]] = []
@@ -187,9 +187,9 @@ class _Recorded(Recorder):
         self.events.append((event.type, event.to_payload()))
 
 
-DOORS: Final[dict[str, Callable[[bytes], None]]] = {
-    door.__name__: door
-    for door in (
+ENTRY_POINTS: Final[dict[str, Callable[[bytes], None]]] = {
+    function.__name__: function
+    for function in (
         *(bundle, skill_yaml, skill_md, requirements, schema, hosts, output, control),
         *(drive_path, cursor, job_token, signed_address, byte_range, frame),
     )

@@ -1,4 +1,4 @@
-"""A step back to older releases and forth again, over jobs that wait, run and need an approval."""
+"""Downgrades to older releases and upgrades, with jobs that wait, run and need an approval."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import pytest
 from backend.migrations import run as migrations
 from benchmarks.client import Client
 from benchmarks.instance import Running, instance
-from tests.chaos.homes import asking, operate, running_jobs, servers
-from tests.chaos.processes import children_called, kill
-from tests.chaos.rounds import ROUNDS
-from tests.chaos.settings import two_workers
-from tests.chaos.skills import SKILLS
-from tests.chaos.watching import (
-    assert_books_add_up,
+from tests.chaos.checks import (
     assert_ended_once,
+    assert_ledger_balances,
     assert_paid_once,
     until,
     until_ended,
 )
+from tests.chaos.homes import operate, query_runner, running_jobs, servers
+from tests.chaos.processes import children_called, kill
+from tests.chaos.rounds import ROUNDS
+from tests.chaos.settings import two_workers
+from tests.chaos.skills import SKILLS
 from tests.doubles.messages import MessagesServer, calls, says
 from tests.factories.agents import DONE
 
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(600)]
 UPGRADING = Path(__file__).parents[2] / "docs" / "guides" / "upgrading.md"
 RUNNING = 4
 READY = 2
-PARKED = 10
+PENDING = 10
 WINDOW = RUNNING + READY
 LATER_S = 5
 LIMITS = {
@@ -47,16 +47,16 @@ CONFIRMED = {
         b"    entrypoint: note.py:note", b"    confirm: true\n    entrypoint: note.py:note"
     ),
 }
-PLACES = """
+QUEUE_ENTRIES = """
 select count(*) filter (where stamp is not null), count(*) filter (where stamp is null), count(*) from job_queue
 """
 STATES = "select status, count(*) from jobs group by status order by status"
 
 
-def test_jobs_in_every_state_go_on_after_steps_back_over_all_documented_revisions(
-    folder: Path, upstream: MessagesServer, told: Callable[[str], None]
+def test_jobs_in_every_state_continue_after_documented_downgrades(
+    folder: Path, upstream: MessagesServer, record: Callable[[str], None]
 ) -> None:
-    """Workers are killed before the instance is stopped, so that the jobs that run are stored as running."""
+    """Kill workers before the instance stops, so that running jobs are stored as running."""
     home = folder / "home"
     settings = {**two_workers(upstream), **LIMITS}
     upstream.script = [
@@ -69,7 +69,7 @@ def test_jobs_in_every_state_go_on_after_steps_back_over_all_documented_revision
         job_ids = cut_power(one, client)
         approved = job_ids[0]
     with servers(home) as database_url:
-        states, places = stored(database_url, STATES), stored(database_url, PLACES)
+        states, entries = stored(database_url, STATES), stored(database_url, QUEUE_ENTRIES)
         assert dict(states)["running"] == RUNNING
         passed = 0
         for revision in (*documented()[-1:], documented()[0]) * ROUNDS:
@@ -77,7 +77,7 @@ def test_jobs_in_every_state_go_on_after_steps_back_over_all_documented_revision
             passed += migrations.older_than(migrations.current_revision(database_url)).index(before) + 1
             operate(home, "migrate", "--to", before)
             assert migrations.current_revision(database_url) == before
-            assert (stored(database_url, STATES), stored(database_url, PLACES)) == (states, places)
+            assert (stored(database_url, STATES), stored(database_url, QUEUE_ENTRIES)) == (states, entries)
             operate(home, "migrate")
             migrations.check(database_url)
     with instance(home, **settings) as two, two.client(api_key) as client:
@@ -87,13 +87,13 @@ def test_jobs_in_every_state_go_on_after_steps_back_over_all_documented_revision
         assert {job["status"] for job in jobs} == {"succeeded"}
         for job in jobs:
             assert_ended_once(client, job)
-        ask = asking(two)
-        assert ask(PLACES) == [(0, 0, 0)]
-        assert ask("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
-        assert_paid_once(ask, jobs)
-        assert_books_add_up(two)
-    told(
-        f"{len(jobs)} jobs: {dict(states)}; {passed} revisions back and forth; all ended once and were paid once"
+        run_query = query_runner(two)
+        assert run_query(QUEUE_ENTRIES) == [(0, 0, 0)]
+        assert run_query("select sum(admitted), sum(parked) from admissions") == [(0, 0)]
+        assert_paid_once(run_query, jobs)
+        assert_ledger_balances(two)
+    record(
+        f"{len(jobs)} jobs: {dict(states)}; {passed} revisions down and up; all ended once and were charged once"
     )
 
 
@@ -106,22 +106,22 @@ def cut_power(running: Running, client: Client) -> list[str]:
         "no approval is requested",
     )
     job_ids = [approved, *submitted(client)]
-    until(lambda: running_jobs(asking(running)) == RUNNING, 180, "the first jobs do not run")
+    until(lambda: running_jobs(query_runner(running)) == RUNNING, 180, "the first jobs do not run")
     kill([running.process.pid, *programs(running)])
     return job_ids
 
 
 def submitted(client: Client) -> list[str]:
-    """Submit jobs that run, are ready, are parked, and are for later."""
+    """Submit jobs that run, are ready, wait outside of the window, and are due later."""
     naps = [client.submit("nap", seconds=3) for _ in range(RUNNING)]
-    rest = [client.submit("nap", seconds=0.1) for _ in range(READY + PARKED)]
+    rest = [client.submit("nap", seconds=0.1) for _ in range(READY + PENDING)]
     later = (datetime.now(UTC) + timedelta(seconds=LATER_S)).isoformat()
     body = {"skill": "noop", "inputs": {"n": 1}, "run_at": later}
     return [*naps, *rest, client.call("POST", "/v1/jobs", body)["id"]]
 
 
 def programs(running: Running) -> list[int]:
-    """Return the processes of the instance that are no databases."""
+    """Return the processes of the instance that are not databases."""
     return [
         pid
         for name in ("workers.", "studio.serve")
@@ -130,7 +130,7 @@ def programs(running: Running) -> list[int]:
 
 
 def documented() -> list[str]:
-    """Return the revisions that the headings of the guide name, the oldest first: each can be taken back."""
+    """Return the revisions in the headings of the guide, the oldest first: a downgrade from each is supported."""
     headings = [line for line in UPGRADING.read_text("utf-8").splitlines() if line.startswith("## ")]
     return sorted(set(re.findall(r"`(\d{4}_\w+)`", "\n".join(headings))))
 

@@ -1,4 +1,4 @@
-"""A worker that is killed takes its sandboxes with it, whatever runs in them and as which user."""
+"""The sandboxes of a killed worker end with it, for every kind of process and every user."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ WITHIN_S = 5.0
 
 @pytest.fixture(params=USERS)
 def python(request: pytest.FixtureRequest) -> list[str]:
-    """The command line before the program's own."""
+    """Return the start of the command line, before the arguments of the program."""
     return python_of(request.param)
 
 
 @pytest.fixture
 def folder(python: list[str]) -> Iterator[Path]:
-    """A folder of the program's user; pytest's own is closed to others."""
+    """Create a folder of the user of the program; other users cannot read the folder of pytest."""
     with folder_of(python, "puras-outlive-") as path:
         yield path
 
 
-def test_an_import_a_command_and_a_build_end_with_the_worker(python: list[str], folder: Path) -> None:
+def test_import_command_and_build_end_with_the_worker(python: list[str], folder: Path) -> None:
     mark = f"86400.{uuid4().int % 10**9}"
     worker = subprocess.Popen(
         [*python, str(PROGRAM), str(folder), mark],

@@ -1,4 +1,4 @@
-"""What reading a stranger's bytes may take and touch: little time, little memory, nothing outside, nothing executed."""
+"""Bounds for code that reads untrusted bytes: CPU time and memory are limited, and nothing is executed or opened."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from types import FrameType
 from typing import Any, Final
 
 MAX_CPU_S: Final = 6.0
-"""Of one input, in which a bundle may be checked for a while; what tries every way takes hours."""
+"""The limit for one input; a valid bundle takes a while, but exponential backtracking takes hours."""
 MAX_BYTES: Final = 96 << 20
-"""Held at once for one input of some kilobytes."""
+"""The limit of allocated memory for one input of some kilobytes."""
 CANARY: Final = Path(tempfile.gettempdir()) / f"puras-fuzz-{os.getpid()}"
-"""What every seed would write if it were executed."""
+"""The file that a seed creates if it is executed."""
 _FORBIDDEN: Final = frozenset(
     {
         "os.system",
@@ -34,19 +34,19 @@ _FORBIDDEN: Final = frozenset(
 
 
 class TooSlowError(AssertionError):
-    """One input took more processor time than any may."""
+    """Raised if one input exceeds the limit of CPU time."""
 
 
 class ExecutedError(AssertionError):
-    """Bytes that were only to be read did something."""
+    """Raised if an input has caused the execution of code."""
 
 
 _touched: list[str] = []
-_is_watching = False
+_is_active = False
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
-    if _is_watching and (event in _FORBIDDEN or (event == "open" and str(arguments[0]) == str(CANARY))):
+    if _is_active and (event in _FORBIDDEN or (event == "open" and str(arguments[0]) == str(CANARY))):
         _touched.append(f"{event} {arguments!r}"[:300])
 
 
@@ -54,32 +54,32 @@ sys.addaudithook(_note)
 
 
 @contextmanager
-def watched(*, measure_memory: bool = True) -> Iterator[None]:
-    """Holds what happens inside to the bounds.
+def bounded(*, measure_memory: bool = True) -> Iterator[None]:
+    """Apply the bounds to the code in the block.
 
     Raises:
-        TooSlowError: it took too long.
-        ExecutedError: it started, opened or wrote something that is not its business.
+        TooSlowError: the block exceeds the CPU time.
+        ExecutedError: the block starts a process, connects a socket or opens the canary file.
     """
-    global _is_watching
+    global _is_active
     before = signal.signal(signal.SIGVTALRM, _stop)
     _touched.clear()
     if measure_memory:
         tracemalloc.start()
     signal.setitimer(signal.ITIMER_VIRTUAL, MAX_CPU_S)
-    _is_watching = True
+    _is_active = True
     try:
         yield
         peak = tracemalloc.get_traced_memory()[1] if measure_memory else 0
     finally:
-        _is_watching = False
+        _is_active = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)
         tracemalloc.stop()
-    assert peak < MAX_BYTES, f"{peak >> 20} MiB were held"
+    assert peak < MAX_BYTES, f"{peak >> 20} MiB were allocated"
     if _touched or CANARY.exists():
         raise ExecutedError(_touched or CANARY)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise TooSlowError(f"more than {MAX_CPU_S} s of processor time")
+    raise TooSlowError(f"more than {MAX_CPU_S} s of CPU time")

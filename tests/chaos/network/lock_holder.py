@@ -1,7 +1,7 @@
-"""A process that holds the lock of a wallet in a transaction: `python -m … URL PROJECT_ID WAY MAX_IDLE_S`.
+"""A process that holds the lock of a wallet in a transaction: `python -m … URL PROJECT_ID KIND MAX_IDLE_S`.
 
-Prints `held`. With a MAX_IDLE_S of 0, as the API has it, it also waits for a statement of another connection, and
-prints `noticed` and the monotonic time when that connection is lost.
+It prints `held`. With a MAX_IDLE_S of 0, the value of the API, it also waits for a statement on a second connection,
+and prints `noticed` and the monotonic time when that connection is lost.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from backend.core.db.engine import AnySession, Database
 STATEMENT_S = 100
 
 
-async def main(url: str, project_id: str, way: str, max_idle_s: int) -> None:
+async def main(url: str, project_id: str, kind: str, max_idle_s: int) -> None:
     """Hold the lock for as long as this process lives."""
     database = Database(url, max_idle_s=max_idle_s)
-    if way == "session":
+    if kind == "session":
         async with database.transaction() as session:
             await _hold(session, url, project_id, is_watching=not max_idle_s)
     else:
@@ -37,7 +37,7 @@ async def _hold(session: AnySession, url: str, project_id: str, *, is_watching: 
         settings = pooler.connect_settings(url)
         other = await psycopg.AsyncConnection.connect(url, autocommit=True, **settings)
         waiting = asyncio.create_task(other.execute(f"select pg_sleep({STATEMENT_S})"))
-        await asyncio.sleep(0.2)  # it is sent by then
+        await asyncio.sleep(0.2)  # the statement is sent by then
         print("held", flush=True)
         with suppress(psycopg.Error):
             await waiting
