@@ -90,7 +90,7 @@ def _digest_of(name: str) -> str:
     digest = done.stdout.strip()
     if done.returncode or not _DIGEST.fullmatch(digest):
         output = " ".join((done.stderr or done.stdout).split())[:300]
-        raise PinError(f"docker returned no digest of {name}: {output or 'no output'}.")
+        raise PinError(f"docker returned no digest of {name}: {output or 'nothing'}.")
     return digest
 
 

@@ -21,6 +21,7 @@ X86 = os.uname().machine == "x86_64"
 
 
 def run(inputs):
+    """Run the function that the inputs name."""
     return globals()[inputs["do"]](inputs)
 
 
@@ -133,6 +134,7 @@ def machine(inputs):
 
 
 def tried(attempt):
+    """Run an attempt, and return its result as text that starts with "closed: " or "OPEN: "."""
     try:
         result = attempt()
     except (OSError, ValueError, RuntimeError, ImportError) as error:
@@ -141,6 +143,7 @@ def tried(attempt):
 
 
 def call(name, x86_64, aarch64, *arguments):
+    """Make a system call by its number on this architecture, and return its result."""
     ctypes.set_errno(0)
     result = libc.syscall(x86_64 if X86 else aarch64, *arguments)
     if name == "clone" and result == 0:
@@ -149,10 +152,12 @@ def call(name, x86_64, aarch64, *arguments):
 
 
 def refuse(why):
+    """Raise the error of an attempt that failed."""
     raise OSError(why)
 
 
 def connect(family, address):
+    """Connect to an address within a second."""
     with socket.socket(family) as one:
         one.settimeout(1)
         one.connect(address)
@@ -166,6 +171,7 @@ def other_processes():
 
 
 def other_folders():
+    """Read the secret of another job, whose folder has another number."""
     jobs, own = os.path.split(os.getcwd())
     for number in range(1, 200):
         path = f"{jobs}/{number}/secret.txt"
@@ -175,6 +181,7 @@ def other_folders():
 
 
 def inherited_descriptors():
+    """Return the open descriptors beyond those that every job has."""
     known = {0, 1, 2, 3, 4}
     found = {}
     for number in range(5, 256):
@@ -191,11 +198,13 @@ def abstract_neighbor():
 
 
 def devices():
+    """Return the block devices in /dev."""
     found = [name for name in os.listdir("/dev") if stat.S_ISBLK(os.stat(f"/dev/{name}").st_mode)]
     return found or refuse("none")
 
 
 def link(drive, target):
+    """Follow a symbolic link in the drive to a target outside of it."""
     name = f"{drive}/way-out"
     if os.path.lexists(name):
         os.unlink(name)
@@ -204,6 +213,7 @@ def link(drive, target):
 
 
 def second_abi():
+    """Make a system call of the x32 ABI."""
     if not X86:
         refuse("this architecture has none")
     pid = os.fork()
@@ -215,6 +225,7 @@ def second_abi():
 
 
 def bomb_forks(inputs):
+    """Fork without end."""
     while True:
         try:
             os.fork()
@@ -223,6 +234,7 @@ def bomb_forks(inputs):
 
 
 def bomb_memory(inputs):
+    """Allocate memory in several processes."""
     for _ in range(16):
         try:
             if os.fork() == 0:
@@ -267,6 +279,7 @@ def bomb_tables(inputs):
 
 
 def bomb_disk(inputs):
+    """Write files until the disk is full."""
     for number in range(100_000):
         with open(f"{number}", "wb") as file:
             file.write(b"x" * (1 << 20))
@@ -274,25 +287,30 @@ def bomb_disk(inputs):
 
 
 def bomb_depth(inputs):
+    """Create nested folders without end."""
     while True:
         os.mkdir("deep")
         os.chdir("deep")
 
 
 def kill_everyone(inputs):
+    """Kill all processes that this process can signal."""
     os.kill(-1, signal.SIGKILL)
     return "alone"
 
 
 def poison(inputs):
+    """Change the state of this process."""
     return deep.poison()
 
 
 def poisoned(inputs):
+    """Return the state that this job sees."""
     return deep.poisoned()
 
 
 def fine(inputs):
+    """Return a result, as a normal function."""
     return "fine"
 
 

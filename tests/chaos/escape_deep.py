@@ -30,9 +30,8 @@ COLUMN = 0 if X86 else 1
 STATE = {"poisoned": 0}
 MEMORY = bytearray(b"as it was imported")
 NEWEST_CALL = 500  # more than any kernel has
-UNFILTERED = (
-    (335, 336) if X86 else ()
-)  # uretprobe and uprobe: Linux runs no filter for them, and accepts them only from its own traps
+# uretprobe and uprobe: Linux runs no filter for them, and accepts them only from its own traps.
+UNFILTERED = (335, 336) if X86 else ()
 OTHER_KINDS = (signal.SIGTERM, signal.SIGSTOP, signal.SIGUSR1)
 
 
@@ -106,8 +105,8 @@ def against_neighbor(neighbor):
         "write the parent's memory": lambda: poke(parent),
         "write the neighbor's memory": lambda: poke(neighbor),
         "write across processes": lambda: refused_by_filter(311 if X86 else 271, neighbor),
-        "see the memory addresses of the parent's": lambda: open(f"/proc/{parent}/maps").read(),
-        "see the memory addresses of the neighbor's": lambda: open(f"/proc/{neighbor}/maps").read(),
+        "see the parent's memory addresses": lambda: open(f"/proc/{parent}/maps").read(),
+        "see the neighbor's memory addresses": lambda: open(f"/proc/{neighbor}/maps").read(),
         "enter the parent's folder": lambda: os.listdir(f"/proc/{parent}/cwd/"),
         "use the parent's descriptors": lambda: os.open(f"/proc/{parent}/fd/3", os.O_RDWR),
         "speak for the parent": lambda: os.write(os.open(f"/proc/{parent}/fd/1", os.O_WRONLY), b"x"),
@@ -168,6 +167,7 @@ def refused_by_filter(number, *arguments):
 
 
 def call(number, *arguments):
+    """Make a system call, and return its result."""
     ctypes.set_errno(0)
     result = libc.syscall(number, *arguments)
     if result < 0:
@@ -177,6 +177,7 @@ def call(number, *arguments):
 
 
 def write(path, text):
+    """Write a text to a path, and return the path."""
     with open(path, "w") as file:
         file.write(text)
     return path
@@ -214,12 +215,14 @@ def gain_rights():
 
 
 def open_device(kind, major, minor):
+    """Create a device file and open it."""
     where = "tmp/device" if os.path.isdir("tmp") else "/jobs/device"
     os.mknod(where, kind | 0o600, os.makedev(major, minor))
     return os.open(where, os.O_RDONLY)
 
 
 def queue():
+    """Create a POSIX message queue."""
     made = call(240 if X86 else 180, b"puras", os.O_CREAT | os.O_RDWR, 0o600, 0)
     return f"queue {made}"
 
@@ -259,32 +262,38 @@ def enter_namespaces():
 
 
 def tried(number, setns):
+    """Return whether the process could enter the namespace of a descriptor."""
     ctypes.set_errno(0)
     return libc.syscall(setns, number, 0) == 0
 
 
 def filter_packets():
+    """Attach a packet filter to a socket."""
     program = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
     one, _ = socket.socketpair()
     return one.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxP", 1, ctypes.addressof(program)))
 
 
 def reserve_blocks():
+    """Reserve disk blocks without writing them."""
     with open("tmp/reserved" if os.path.isdir("tmp") else "/jobs/reserved", "wb") as file:
         space = bytearray(struct.pack("hhiqqiI16x", 0, 0, 0, 0, 1 << 20, 0, 0))
         return fcntl.ioctl(file, 0x4030582A, space)
 
 
 def packages():
+    """Return the folder of the installed packages."""
     return next(path for path in site.getsitepackages() if path.startswith(sys.prefix))
 
 
 def bytecode():
+    """Return the bytecode file of an installed package."""
     (found,) = glob.glob(f"{packages()}/__pycache__/tinywheel.*.pyc")
     return found
 
 
 def through_link(drive, target):
+    """Write to a target outside of the drive through a symbolic link."""
     name = f"{drive}/written-through"
     if os.path.lexists(name):
         os.unlink(name)
@@ -299,29 +308,35 @@ def others_files():
 
 
 def neighbors_folder():
+    """Return the folder of the job that was started before or after this one."""
     jobs, own = os.path.split(os.getcwd())
     return f"{jobs}/{int(own) - 1}" if int(own) > 1 else f"{jobs}/{int(own) + 1}"
 
 
 def poke(pid):
+    """Open the memory of another process for writing."""
     with open(f"/proc/{pid}/mem", "r+b") as memory:
         memory.seek(id(MEMORY))
         return memory.read(8)
 
 
 def queue_signal(pid):
+    """Queue a signal for another process."""
     info = struct.pack("iiii112x", int(signal.SIGUSR1), 0, -1, 0)
     return call(129 if X86 else 138, pid, int(signal.SIGUSR1), info)
 
 
 def by_handle(pid):
+    """Send a signal through a process descriptor."""
     handle = os.pidfd_open(pid)
     return call(424, handle, 9, 0, 0)
 
 
 def ioprio(pid):
+    """Lower the I/O priority of another process."""
     return call(251 if X86 else 30, 1, pid, (3 << 13))
 
 
 def refuse(why):
+    """Raise the error of an attempt that failed."""
     raise OSError(why)

@@ -187,5 +187,6 @@ def charged_replies(run_query: RunQuery, job_ids: list[str]) -> dict[str, tuple[
 
 
 def output_size(client: Client) -> int:
+    """Return the size of the file that the processes of the command write."""
     response = client.request("GET", "/v1/drive/files/alive.txt")
     return len(response.body) if response.status == 200 else 0

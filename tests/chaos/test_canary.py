@@ -109,6 +109,7 @@ class Exposure:
 
 @pytest.fixture(scope="module")
 def exposure() -> Iterator[Exposure]:
+    """Run an instance with a job for each way, and return its outputs."""
     with receiving() as receiver, new_up() as up:
         up.settings = {
             "PURAS_LOG_LEVEL": "DEBUG",
@@ -129,9 +130,8 @@ def exposure() -> Iterator[Exposure]:
 
 
 def test_jobs_received_and_printed_the_canary(exposure: Exposure) -> None:
-    assert (
-        sum("[secret]" in text for text in exposure.jobs.values()) >= len(WAYS) - 1
-    )  # a crash prints nothing
+    # A crash prints nothing.
+    assert sum("[secret]" in text for text in exposure.jobs.values()) >= len(WAYS) - 1
 
 
 def test_api_responses_do_not_contain_the_canary(exposure: Exposure) -> None:

@@ -69,6 +69,7 @@ def test_job_canceled_at_a_random_time_ends_once(
 
 
 def run_and_cancel(client: Client) -> Job:
+    """Cancel a job while its processes write, and return it after its end."""
     client.request("DELETE", "/v1/drive/files/alive.txt")
     job_id = client.submit("family")
     until(lambda: output_size(client) > 20, 60, "the job does not run")
@@ -81,5 +82,6 @@ def run_and_cancel(client: Client) -> Job:
 
 
 def output_size(client: Client) -> int:
+    """Return the size of the file that the processes of the job write."""
     response = client.request("GET", "/v1/drive/files/alive.txt")
     return len(response.body) if response.status == 200 else 0

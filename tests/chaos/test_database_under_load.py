@@ -103,10 +103,8 @@ def slowest_response_while_frozen_s(running: Running) -> float:
             assert client.request("GET", "/ready").status == 503
             time.sleep(0.2)
     assert took_s[0] < MAX_SILENCE_S + 2.0
-    for later_s in (
-        took_s[1:],
-        health_s,
-    ):  # a single response may be late on a busy host; none may wait for the database
+    # A single response may be late on a busy host; none may wait for the database.
+    for later_s in (took_s[1:], health_s):
         assert statistics.median(later_s) < 1.0, later_s
         assert max(later_s) < MAX_SILENCE_S, later_s
     return max(took_s)
@@ -198,6 +196,7 @@ def following(running: Running, job_id: str) -> Iterator[list[Event]]:
 
 
 def report_of(loaders: list[Loader]) -> tuple[Counter[int], list[str]]:
+    """Return the response counts and the job IDs of all clients; raise their errors."""
     for one in loaders:
         if one.error is not None:
             raise one.error
@@ -209,6 +208,7 @@ def report_of(loaders: list[Loader]) -> tuple[Counter[int], list[str]]:
 
 
 def assert_done_once(running: Running, client: Client, run_query: RunQuery, job_ids: list[str]) -> None:
+    """Assert that all jobs succeeded, ended once and were paid once, and that there are no others."""
     jobs = until_ended(client, job_ids, 60 * ROUNDS)
     assert {job["status"] for job in jobs} == {"succeeded"}, [job["error"] for job in jobs if job["error"]]
     for job in jobs:
@@ -221,10 +221,12 @@ def assert_done_once(running: Running, client: Client, run_query: RunQuery, job_
 
 
 def assert_unavailable(response: Response) -> None:
+    """Assert that a response is 503 with Retry-After."""
     assert (response.status, "retry-after" in response.headers) == (503, True), response
 
 
 def until_available(client: Client, max_s: float) -> None:
+    """Wait until the API responds with 200 again."""
     until(
         lambda: client.request("GET", "/v1/jobs?limit=1").status == 200,
         max_s,
@@ -240,4 +242,5 @@ def postmaster_of(running: Running) -> int:
 
 
 def postgres_of(running: Running) -> list[int]:
+    """Return the processes of the database."""
     return children_called(running.process.pid, running.home, "postgres")

@@ -82,9 +82,8 @@ def test_nothing_is_reachable_without_the_proxy(found: dict[str, Any], network: 
 
 def test_internal_servers_and_search_domains_get_no_request(found: dict[str, Any]) -> None:
     assert found["heard"] == []
-    assert not [
-        name for name in found["queries"] if name.endswith("example.net")
-    ]  # the search domain of the host
+    # The search domain of the host is example.net.
+    assert not [name for name in found["queries"] if name.endswith("example.net")]
 
 
 def test_rebound_name_is_connected_at_its_checked_address(found: dict[str, Any]) -> None:

@@ -165,6 +165,7 @@ def steady_p95(values: list[float]) -> float:
 
 
 def p95(values: list[float]) -> float:
+    """Return the 95th percentile."""
     return sorted(values)[int(len(values) * 0.95)]
 
 

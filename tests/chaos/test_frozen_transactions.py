@@ -44,9 +44,8 @@ def recoveries(database_url: str) -> Iterator[dict[str, list[Future[float]]]]:
         threads = stack.enter_context(ThreadPoolExecutor(sum(map(len, SESSION_KINDS.values()))))
         measuring: dict[str, list[Future[float]]] = {}
         for mode in SESSION_KINDS if pooler.program() is not None else ("direct",):
-            for kind in SESSION_KINDS[
-                mode
-            ]:  # each with a separate pooler, since a pooler of transactions has only three connections
+            # Each kind has a separate pooler, since a pooler of transactions has only three connections.
+            for kind in SESSION_KINDS[mode]:
                 pooler_folder = folder / f"{mode}-{kind}"
                 url = (
                     database_url

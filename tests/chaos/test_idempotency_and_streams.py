@@ -68,6 +68,7 @@ def test_line_of_one_megabyte_is_streamed_completely(running: Running, client: C
 
 
 def follow_with_cuts(running: Running, job_id: str, *, cuts: int, max_bytes: int = 20_000) -> list[Event]:
+    """Follow a job with this number of cut connections, and return its events."""
     events: list[Event] = []
     for _ in range(cuts):
         if follow(running, job_id, events, max_bytes=random.randint(1, max_bytes)):

@@ -109,6 +109,7 @@ def kill_busy_worker(run_query: RunQuery) -> None:
 
 
 def worker_pids(run_query: RunQuery) -> list[int]:
+    """Return the process IDs of the live workers."""
     rows = run_query("select pid from workers where beat_at > now() - interval '5 s' and not stopping")
     return [int(str(pid)) for (pid,) in rows]
 

@@ -97,6 +97,7 @@ def submit_without_retry(client: Client, body: dict[str, Any]) -> str:
 
 
 def naps(client: Client, count: int, submit: Submit = submit_without_retry) -> list[str]:
+    """Submit short jobs, and return their IDs."""
     return [submit(client, {"skill": "nap", "inputs": {"seconds": 0.1}}) for _ in range(count)]
 
 
@@ -107,6 +108,7 @@ def simulated_agents(client: Client, count: int) -> list[str]:
 
 
 def assert_all_done(client: Client, run_query: RunQuery, jobs: list[Job]) -> None:
+    """Assert that all jobs succeeded, ended once and were paid once."""
     assert {job["status"] for job in jobs} == {"succeeded"}, [job["error"] for job in jobs if job["error"]]
     for job in jobs:
         assert_ended_once(client, job)

@@ -221,9 +221,8 @@ async def ledger_discrepancies(database_url: str) -> list[audit.Discrepancy]:
 
 def attempts(instance: Cluster) -> str:
     """Return a summary of the attempts; there must be few beyond those that the faults caused."""
-    ((total, all_jobs),) = instance.run_query(
-        "select sum(attempt)::int, count(*)::int from jobs"
-    )  # including subjobs
+    # The numbers include subjobs.
+    ((total, all_jobs),) = instance.run_query("select sum(attempt)::int, count(*)::int from jobs")
     again: dict[str, int] = dict(instance.run_query(REQUEUED))  # type: ignore[arg-type]  # of two columns
     assert int(str(total)) - again.get("worker_lost", 0) <= MAX_ATTEMPTS_PER_JOB * int(str(all_jobs)), (
         total,

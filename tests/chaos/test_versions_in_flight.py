@@ -53,13 +53,16 @@ def test_jobs_finish_on_the_version_they_were_submitted_to(
 
 
 def skills_of(version: int) -> dict[str, bytes]:
+    """Return the test skills with this version in the result of `held`."""
     main = SKILLS["skills/held/main.py"].replace(b'"version": 1', b'"version": %d' % version)
     return {**SKILLS, "skills/held/main.py": main}
 
 
 def submit(client: Client, number: int, release: str, *, version: int) -> dict[str, int]:
+    """Submit jobs that wait for a release, and return the expected version by job ID."""
     return {client.submit("held", until=release): version for _ in range(number)}
 
 
 def count(client: Client, status: str) -> int:
+    """Return the number of jobs with a status."""
     return len(client.call("GET", f"/v1/jobs?status={status}&limit={IN_FLIGHT}"))

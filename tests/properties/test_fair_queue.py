@@ -118,6 +118,7 @@ async def run_history(
 
 
 async def apply(operation: str, number: int, database: Database, model: Model, workers: list[UUID]) -> None:
+    """Apply one operation to the queue and to the model."""
     if operation == "submit":
         project = model.projects[number % len(model.projects)]
         await submit(database, model, project, priority=number % 2)
@@ -131,12 +132,14 @@ async def apply(operation: str, number: int, database: Database, model: Model, w
 
 
 async def waiting_jobs(database: Database) -> int:
+    """Return the number of jobs in the queue."""
     async with database.transaction() as session:
         count: int = (await session.execute(_WAITING)).scalar_one()
     return count
 
 
 async def set_up(database: Database, given_projects: list[tuple[int, int]]) -> tuple[Model, list[UUID]]:
+    """Create the projects and workers, and return the model and the worker IDs."""
     async with database.transaction() as session:
         made = []
         for window, weight in given_projects:
@@ -151,12 +154,14 @@ async def set_up(database: Database, given_projects: list[tuple[int, int]]) -> t
 
 
 async def submit(database: Database, model: Model, project: Project, *, priority: int) -> None:
+    """Submit a job to the queue and to the model."""
     async with database.transaction() as session:
         job_id = await make_job(session, project.tenant, priority=priority)
     model.submit(project, job_id, priority)
 
 
 async def claim_jobs(database: Database, model: Model, worker_id: UUID, *, limit: int) -> None:
+    """Claim jobs, and check that they are those that the model expects."""
     expected = sorted(model.ready.values())[:limit]
     async with database.single() as session:
         claimed = await claim(session, worker_id=worker_id, lane="default", limit=limit)
@@ -169,6 +174,7 @@ async def claim_jobs(database: Database, model: Model, worker_id: UUID, *, limit
 
 
 async def end(database: Database, model: Model, at: int) -> None:
+    """Finish a running job in the queue and in the model."""
     project, job = model.running.pop(at)
     async with database.transaction() as session:
         assert await finish(session, job, AttemptResult("succeeded", result={}))

@@ -30,6 +30,7 @@ LINES = [
 
 
 def cpu_s(function: Callable[[], object]) -> float:
+    """Return the CPU seconds that a function uses."""
     began = time.process_time()
     function()
     return time.process_time() - began

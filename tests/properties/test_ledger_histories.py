@@ -90,6 +90,7 @@ class State:
 
 
 async def top_up(state: State, number: int) -> None:
+    """Add credit to the wallet."""
     async with state.database.transaction() as session:
         await ledger.top_up(
             session, project_id=state.tenant.project_id, amount_micros=number + 1, created_by="test"
@@ -97,17 +98,20 @@ async def top_up(state: State, number: int) -> None:
 
 
 async def submit(state: State, number: int) -> None:
+    """Submit a job."""
     async with state.database.transaction() as session:
         skill = SKILLS[number % len(SKILLS)]
         state.jobs.append(await make_job(session, state.tenant, skill, prices=PRICES, priority=number % 3))
 
 
 async def claim_jobs(state: State, number: int) -> None:
+    """Claim up to three jobs."""
     async with state.database.transaction() as session:
         state.running += await claim(session, worker_id=state.worker_id, lane="default", limit=1 + number % 3)
 
 
 async def call(state: State, number: int) -> None:
+    """Record the usage of a model call of a running job."""
     if state.running:
         job = state.running[number % len(state.running)]
         item = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
@@ -116,6 +120,7 @@ async def call(state: State, number: int) -> None:
 
 
 async def call_job(state: State, number: int) -> None:
+    """Submit a subjob of a running job."""
     if state.running:
         caller = state.running[number % len(state.running)]
         skill = SKILLS[number % len(SKILLS)]
@@ -131,6 +136,7 @@ async def call_job(state: State, number: int) -> None:
 
 
 async def claim_called(state: State, number: int) -> None:
+    """Claim a subjob of a running job."""
     if state.running:
         caller = state.running[number % len(state.running)]
         async with state.database.transaction() as session:
@@ -139,10 +145,12 @@ async def claim_called(state: State, number: int) -> None:
 
 
 async def end_orphans(state: State, _: int) -> None:
+    """Cancel the subjobs of ended jobs."""
     await cancel_orphans(state.database)
 
 
 async def end(state: State, number: int, status: str) -> None:
+    """Finish a running job with a status."""
     if job := state.pick(number):
         used = (ledger.LineItem("compute", {"seconds": 1}, number * 1000, number),)
         async with state.database.transaction() as session:
@@ -151,6 +159,7 @@ async def end(state: State, number: int, status: str) -> None:
 
 
 async def drain(state: State, number: int) -> None:
+    """Requeue a running job, as a worker that drains."""
     if job := state.pick(number):
         async with state.database.transaction() as session:
             await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
@@ -158,12 +167,14 @@ async def drain(state: State, number: int) -> None:
 
 
 async def cancel(state: State, number: int) -> None:
+    """Cancel a job."""
     if state.jobs:
         async with state.database.transaction() as session:
             await cancellation.cancel(session, state.tenant.principal, state.jobs[number % len(state.jobs)])
 
 
 async def lose(state: State, _: int) -> None:
+    """Lose the worker with all its running jobs, and start another one."""
     state.stale += state.running
     state.running = []
     async with state.database.transaction() as session:
@@ -175,6 +186,7 @@ async def lose(state: State, _: int) -> None:
 
 
 async def finish_stale(state: State, number: int) -> None:
+    """Assert that an earlier attempt cannot finish its job."""
     if state.stale:
         job = state.stale[number % len(state.stale)]
         async with state.database.transaction() as session:
@@ -182,6 +194,7 @@ async def finish_stale(state: State, number: int) -> None:
 
 
 async def join(state: State) -> None:
+    """Register the worker."""
     async with state.database.transaction() as session:
         await worker_registry.join(session, state.worker_id, lanes=["default"], capacity=8, layers=[])
 
@@ -260,6 +273,7 @@ group by l.name, l.limit_micros, d.day having sum(d.spent_micros + d.forgiven_mi
 async def run_history(
     database_url: str, history: list[tuple[str, int]], wanted: list[tuple[str, int]] | None = None
 ) -> None:
+    """Apply the operations, and check the ledger and all limits afterwards."""
     database = Database(database_url)
     try:
         async with database.transaction() as session:

@@ -88,12 +88,14 @@ async def submit(state: State, number: int) -> None:
 
 
 async def submit_own(state: State, number: int) -> None:
+    """Submit a job of a skill of the project itself."""
     caller = state.tenants[number % PROJECTS]
     async with state.database.transaction() as session:
         state.jobs.append((caller, await make_job(session, caller, prices=state.prices)))
 
 
 async def claim_jobs(state: State, number: int) -> None:
+    """Claim up to three jobs, and requeue those without a reservation."""
     async with state.database.transaction() as session:
         claimed = await claim(session, worker_id=state.worker_id, lane="default", limit=1 + number % 3)
     for job in claimed:  # as in the worker, a job without a reservation does not start
@@ -107,6 +109,7 @@ async def claim_jobs(state: State, number: int) -> None:
 
 
 async def call(state: State, number: int) -> None:
+    """Record the usage of a model call of a running job."""
     if state.running:
         job = state.running[number % len(state.running)]
         item = ledger.LineItem("model", {"output_tokens": number}, number * 100, number // 10)
@@ -117,6 +120,7 @@ async def call(state: State, number: int) -> None:
 
 
 async def end(state: State, number: int, status: Any) -> None:
+    """Finish a running job with a status."""
     if job := state.pick(number):
         used = (ledger.LineItem("compute", {"seconds": 1}, number % 50 * 1000, number % 50),)
         async with state.database.transaction() as session:
@@ -125,6 +129,7 @@ async def end(state: State, number: int, status: Any) -> None:
 
 
 async def drain(state: State, number: int) -> None:
+    """Requeue a running job, as a worker that drains."""
     if job := state.pick(number):
         async with state.database.transaction() as session:
             await requeue(session, job_id=job.job_id, attempt=job.attempt, reason="drain")
@@ -132,6 +137,7 @@ async def drain(state: State, number: int) -> None:
 
 
 async def cancel(state: State, number: int) -> None:
+    """Cancel a job."""
     if state.jobs:
         caller, job_id = state.jobs[number % len(state.jobs)]
         async with state.database.transaction() as session:
@@ -139,6 +145,7 @@ async def cancel(state: State, number: int) -> None:
 
 
 async def lose(state: State, _: int) -> None:
+    """Lose the worker with all its running jobs, and start another one."""
     state.stale += state.running
     state.running = []
     async with state.database.transaction() as session:
@@ -150,6 +157,7 @@ async def lose(state: State, _: int) -> None:
 
 
 async def finish_stale(state: State, number: int) -> None:
+    """Assert that an earlier attempt cannot finish its job."""
     if state.stale:
         job = state.stale[number % len(state.stale)]
         async with state.database.transaction() as session:
@@ -157,22 +165,26 @@ async def finish_stale(state: State, number: int) -> None:
 
 
 async def change_price(state: State, number: int) -> None:
+    """Change the price of a listing."""
     values = {"id": state.listings[number % PROJECTS].id, "price": number // 4}
     async with state.database.transaction() as session:
         await session.execute(text("update listings set price_micros = :price where id = :id"), values)
 
 
 async def change_fee(state: State, number: int) -> None:
+    """Change the fee of the marketplace."""
     state.fee_pct = number % 101
 
 
 async def take_down(state: State, number: int) -> None:
+    """Change the status of a listing to taken down or published."""
     values = {"id": state.listings[number % PROJECTS].id, "status": ("taken_down", "published")[number % 2]}
     async with state.database.transaction() as session:
         await session.execute(text("update listings set status = :status where id = :id"), values)
 
 
 async def top_up(state: State, number: int) -> None:
+    """Add credit to the wallet of a project."""
     async with state.database.transaction() as session:
         await ledger.top_up(
             session,
@@ -183,6 +195,7 @@ async def top_up(state: State, number: int) -> None:
 
 
 async def join(state: State) -> None:
+    """Register the worker."""
     async with state.database.transaction() as session:
         await worker_registry.join(session, state.worker_id, lanes=["default"], capacity=8, layers=[])
 
@@ -223,6 +236,7 @@ group by job_id, kind, account having count(*) > 1
 
 
 async def run_history(database_url: str, history: list[tuple[str, int]]) -> None:
+    """Apply the operations, and check the ledger afterwards."""
     database = Database(database_url)
     try:
         async with database.transaction() as session:
@@ -246,6 +260,7 @@ async def run_history(database_url: str, history: list[tuple[str, int]]) -> None
 
 
 async def check_ledger(database: Database) -> None:
+    """Assert all invariants of the ledger."""
     async with database.transaction() as session:
         assert await audit.check_ledger(session) == []
         accounts = (await session.execute(_ACCOUNTS)).one()

@@ -19,6 +19,7 @@ AUTHORITY = os.path.join(HERE, "authority.pem")
 
 
 def run(inputs):
+    """Run the function that the inputs name."""
     return globals()[inputs["do"]](inputs)
 
 
@@ -33,12 +34,14 @@ def send_raw(inputs):
 
 
 def post(inputs):
+    """Send a large request body through the proxy."""
     body = b"x" * inputs["bytes"]
     with urllib.request.urlopen(inputs["url"], body, timeout=20) as response:
         return response.read().decode()
 
 
 def kit(inputs):
+    """Fetch URLs with the `puras` package."""
     os.environ["SSL_CERT_FILE"] = AUTHORITY
     from puras import inputs as kit_inputs
 

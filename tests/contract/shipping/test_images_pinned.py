@@ -119,4 +119,4 @@ def test_no_digest_is_made_up_where_the_registry_returns_none(checkout: Path, sc
 def test_without_docker_it_says_so(checkout: Path) -> None:
     failed = run(checkout, "--pin", path=str(checkout / "nowhere"))
     assert failed.returncode == 1
-    assert "docker could not be asked" in failed.stderr
+    assert "docker could not read the digest" in failed.stderr
