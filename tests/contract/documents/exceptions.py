@@ -22,12 +22,9 @@ class NotRun(NamedTuple):
 _WHOLE = "fetches, builds and stays; what it starts is run by tests/integration/operations/test_demo.py"
 _ENGINE = "needs a container engine; tests/contract/shipping builds the image's steps without one"
 _SYSTEMD = "changes the machine's services; tests/contract/shipping/test_services.py reads the units"
-_JOURNEY = "builds everything again, then runs a script that tests/journeys runs"
 NOT_RUN: Final = (
     NotRun("README", "make run ", _WHOLE),
     NotRun("tutorials/quickstart", "make run\n", _WHOLE),
-    NotRun("tutorials/team-day", "make environment pages", _JOURNEY),
-    NotRun("tutorials/notebook-to-production", "make environment pages", _JOURNEY),
     NotRun(
         "tutorials/notebook-to-production",
         "jupyter lab",
