@@ -17,7 +17,7 @@ import statistics
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -36,6 +36,14 @@ PACKAGES: Final = {
     "puras_mcp": "mcp/puras_mcp",
 }
 """Each import package and its folder."""
+TEXTS: Final = {
+    "docs": ("docs", {".md", ".py"}),
+    "assets": ("assets/ui", {".js", ".jsx"}),
+    "clients": ("clients/typescript/src", {".ts"}),
+    "tests": ("tests", {".py"}),
+    "benchmarks": ("benchmarks", {".md", ".py"}),
+}
+"""Other folders whose banned words are counted, with the suffixes of their files."""
 SMALL_FILE_LINES: Final = 60
 LARGE_FILE_LINES: Final = 500
 
@@ -101,6 +109,7 @@ class Report(NamedTuple):
     packages: list[Folder]
     folders: list[Folder]
     words: dict[str, int]
+    texts: dict[str, int]
 
 
 class Limits(NamedTuple):
@@ -275,7 +284,14 @@ def measure(root: Path = ROOT) -> Report:
         packages,
         folders,
         dict(words.most_common()),
+        {name: _words_in(root / place, suffixes) for name, (place, suffixes) in TEXTS.items()},
     )
+
+
+def _words_in(folder: Path, suffixes: Container[str]) -> int:
+    """Return the number of banned words in the files of a folder."""
+    files = [path for path in folder.rglob("*") if path.suffix in suffixes and path.is_file()]
+    return sum(banned_words(path.read_text(encoding="utf-8")).total() for path in files)
 
 
 def _row(path: Path) -> str:
@@ -326,7 +342,7 @@ def limits_of(report: Report) -> Limits:
     """Return the state of the report as the limits."""
     return Limits(
         {package: largest(groups) for package, groups in report.cycles.items()},
-        {folder.name: folder.words for folder in report.packages},
+        {folder.name: folder.words for folder in report.packages} | dict(report.texts),
         report.upward,
     )
 

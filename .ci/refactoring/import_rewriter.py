@@ -71,6 +71,7 @@ def _from(
 
 
 def node_of(name: str) -> cst.Name | cst.Attribute:
+    """Return the expression of a dotted name."""
     node = cst.parse_expression(name)
     if not isinstance(node, (cst.Name, cst.Attribute)):
         raise TypeError(f"{name} is not a dotted name.")

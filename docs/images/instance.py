@@ -18,7 +18,7 @@ READY_WITHIN_S: Final = 180.0
 
 @contextmanager
 def running(environment: Mapping[str, str]) -> Iterator[str]:
-    """An instance of this checkout, which ends with the block; gives its address."""
+    """Run an instance of this checkout until the block ends, and return its URL."""
     subprocess.run([sys.executable, "-m", "studio.build"], cwd=ROOT, check=True)
     command = [sys.executable, "-m", "backend.operations.cli", "up"]
     log = Path(environment["PURAS_HOME"]).parent / "up.log"
@@ -34,7 +34,7 @@ def running(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def operate(environment: Mapping[str, str], *arguments: str, typed: str = "") -> str:
-    """What the operator's command line prints."""
+    """Run a command of the operator and return its output."""
     command = [sys.executable, "-m", "backend.operations.cli", *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, input=typed, capture_output=True, text=True, check=False
@@ -53,4 +53,4 @@ def _wait_until_ready(url: str, up: subprocess.Popen[bytes], log: Path) -> None:
         except httpx.HTTPError:
             pass
         time.sleep(0.1)
-    raise SystemExit(f"The instance did not come up:\n{log.read_text(encoding='utf-8')[-3000:]}")
+    raise SystemExit(f"The instance did not start:\n{log.read_text(encoding='utf-8')[-3000:]}")
