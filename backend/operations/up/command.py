@@ -151,7 +151,7 @@ async def _greet(
 ) -> None:
     """Print the greeting. Its module is imported while the children start, to not delay them."""
     welcome = await asyncio.to_thread(importlib.import_module, "backend.operations.up.welcome")
-    await welcome.greet(settings, servers, progress_lines, started=started, with_demo=with_demo)
+    await welcome.announce(settings, servers, progress_lines, started=started, with_demo=with_demo)
 
 
 async def _until_stopped(stop: asyncio.Event, tasks_to_run: list[Task]) -> None:
