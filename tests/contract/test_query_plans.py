@@ -1,6 +1,6 @@
-"""No statement that the code issues reads a growing table from end to end, or much more than its answer needs.
+"""No statement of the code scans a growing table completely, or reads many more pages than its response needs.
 
-The statements are those that the code sends, taken on their way to the server of an instance with two months of use.
+The statements are intercepted on their way to the server of an instance with two months of data.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from backend.execution.jobs.attempts.subjobs import cancel_orphans, claim_subjob
 from backend.execution.journal import service as journal
 from backend.execution.journal.service import Entry, JournalWrite
 from backend.execution.schedules.dispatcher import JobDefaults, fire_due
-from backend.execution.worker_registry import service as fleet
+from backend.execution.worker_registry import service as worker_registry
 from backend.identity.api_keys import keys
 from backend.identity.auth import membership
 from backend.identity.auth.actors import SignedIn, operator
@@ -63,52 +63,52 @@ from tests.contract.plans.fill import Filled, fill
 from tests.contract.plans.watch import Explained, Watch, watching
 
 MAX_PAGES: Final = 600
-"""Of 8 KiB, and of rows that each lie on a page of their own: what a batch of claims takes."""
+"""The maximum number of pages of 8 KiB for a statement: what a batch of claims needs when each row has its own page."""
 SMALL: Final = frozenset({"workers", "setup_links", "process_metrics"})
 """Tables that do not grow with use."""
 
-WHOLE: Final = {
+LARGE_READS: Final = {
     "GET /v1/jobs?limit=": "200 jobs, each on a page of its own and with its ratings",
     "GET /v1/jobs, a later page": "50 queued jobs, each with its place, its window, its wallet and its ratings",
     "GET /v1/usage": "adds up the jobs of the days that it is asked for",
     "GET /v1/jobs/activity": "adds up the jobs of the day that it shows, by index; a week at most",
     "GET /v1/deployments": "counts the jobs that have not ended, by index, each on a page of its own",
     "GET /v1/skillpacks/{skillpack}/deployments": "the same",
-    "GET /v1/jobs?q=": "looks into every job of the project for words, newest first",
+    "GET /v1/jobs?q=": "searches the text of every job of the project, newest first",
     "GET /v1/skills/{name}/findings": "200 jobs of a skill of which 4,000 were submitted at the same moment",
-    "what a skill's jobs say": "200 jobs, each on a page of its own",
-    "what cases have recorded": "every run of the newest 20 suites, once, when a suite begins",
-    "what agents did": "the events of 200 jobs, each on pages of its own",
-    "park what is ready": "moves every ready job of the project, here 200",
-    "admit": "fills the window of the project from all that is parked before it",
-    "top up": "admits what fits into the window of the project that was parked before, here 50 jobs",
-    "the sweeper": "looks once at the window of every project that has one",
-    "send webhooks": "takes what is due of fifty webhooks, each with pages of its own",
-    "old deliveries": "removes 200, each on a page of its own",
+    "the recent jobs of a skill": "200 jobs, each on a page of its own",
+    "the recordings of cases": "every run of the newest 20 suites, once, when a suite begins",
+    "the steps of agents": "the events of 200 jobs, each on pages of its own",
+    "park ready jobs": "moves every ready job of the project, here 200",
+    "admit": "fills the window of the project from all pending jobs before it",
+    "top up": "admits the pending jobs that fit into the window of the project, here 50",
+    "the sweeper": "checks once the window of every project that has one",
+    "send webhooks": "reads the due deliveries of fifty webhooks, each on pages of its own",
+    "old deliveries": "deletes 200, each on a page of its own",
     "old runs of schedules": "the same",
-    "search by a common word": "ranks 300 records that have it, each on a page of its own",
-    "housekeeping": "looks at everything, once an hour",
+    "search by a common word": "ranks 300 records that contain it, each on a page of its own",
+    "housekeeping": "checks all tables, once an hour",
 }
-"""Steps that may touch more than `MAX_PAGES`, each with its reason; they may not scan a table either, but for:"""
-SCANS: Final = {
+"""Steps that may touch more than `MAX_PAGES`, with the reasons. They must not scan tables outside of `ALLOWED_SCANS`."""
+ALLOWED_SCANS: Final = {
     ("the sweeper", "admissions"): "one small row per project, most of them with room",
     ("the sweeper", "wallets"): "the same",
-    ("housekeeping", "job_events"): "once, before a month gets a partition of its own",
-    ("housekeeping", "invitations"): "once an hour; they end within a week",
-    ("housekeeping", "sessions"): "once an hour; they end within a month",
-    ("housekeeping", "password_resets"): "once an hour; they end within a day",
+    ("housekeeping", "job_events"): "once, before a month gets its own partition",
+    ("housekeeping", "invitations"): "once an hour; they expire within a week",
+    ("housekeeping", "sessions"): "once an hour; they expire within a month",
+    ("housekeeping", "password_resets"): "once an hour; they expire within a day",
     ("housekeeping", "deployments"): "once an hour; one row per push",
     ("housekeeping", "drive_usage"): "once an hour; one small row per project",
 }
 
 
 class World(NamedTuple):
-    """An instance with two months of use, and somebody who asks it."""
+    """An instance with two months of data, and a client for it."""
 
     instance: AppContext
     client: httpx.AsyncClient
     paths: list[str]
-    """Every address that can be read."""
+    """Every path with a GET operation."""
     filled: Filled
 
 
@@ -134,7 +134,7 @@ async def world(
             yield World(instance, client, _readable(app), filled)
 
 
-async def test_no_statement_scans_a_growing_table_or_reads_more_than_it_needs(
+async def test_no_statement_scans_a_growing_table_or_reads_too_many_pages(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with watching(monkeypatch) as watch:
@@ -143,29 +143,29 @@ async def test_no_statement_scans_a_growing_table_or_reads_more_than_it_needs(
         await _submit(watch, world)
         await _remember(watch, world)
         await _work(watch, world)
-        await _look_after(watch, world)
+        await _run_periodic_work(watch, world)
         await _evals(watch, world)
 
     growing = set(metadata.tables) - SMALL
     bad = [line for one in watch.explained if (line := _complaint(one, growing))]
     assert not bad, "\n\n".join(bad)
-    unused = WHOLE.keys() - {_step(one) for one in watch.explained}
-    assert not unused, f"nothing runs under the names {sorted(unused)}: take them out of WHOLE"
+    unused = LARGE_READS.keys() - {_step(one) for one in watch.explained}
+    assert not unused, f"no step has the names {sorted(unused)}: remove them from LARGE_READS"
 
 
 def _complaint(one: Explained, growing: set[str]) -> str | None:
-    allowed = {table for step, table in SCANS if step == _step(one)}
+    allowed = {table for step, table in ALLOWED_SCANS if step == _step(one)}
     scanned = sorted((one.scanned & growing) - allowed)
     problems = [f"reads {', '.join(scanned)} from end to end"] if scanned else []
-    if one.pages > MAX_PAGES and _step(one) not in WHOLE:
+    if one.pages > MAX_PAGES and _step(one) not in LARGE_READS:
         problems.append(f"touches {one.pages:,} pages")
     return f"{one.step}: {' and '.join(problems)}: {' '.join(one.sql.split())[:600]}" if problems else None
 
 
 def _step(one: Explained) -> str:
-    """The name of its step, up to the value of a parameter."""
+    """Return the name of its step, without the values of parameters."""
     head, is_there, _ = one.step.partition("=")
-    return head + is_there if head + is_there in WHOLE else one.step.partition("?")[0]
+    return head + is_there if head + is_there in LARGE_READS else one.step.partition("?")[0]
 
 
 async def _read_everything(watch: Watch, world: World) -> None:
@@ -195,14 +195,12 @@ async def _read_everything(watch: Watch, world: World) -> None:
         try:
             address = path.format(**known)
         except KeyError as unknown:
-            pytest.fail(
-                f"GET {path} is new: say here what {unknown} is in an instance that `fill` has filled."
-            )
+            pytest.fail(f"GET {path} is new: add a value of {unknown} from the data of `fill` to `known`.")
         await _get(watch, world, address, step=f"GET {path}")
     for group in ("day", "skill", "model", "key", "version", "listing", "day,skill", "model,key"):
         await _get(watch, world, f"/v1/usage?group_by={group}")
-    for asked in ("q=word7", "mine=true", "mine=true&q=word1&status=published"):
-        await _get(watch, world, f"/v1/marketplace/listings?{asked}")
+    for query in ("q=word7", "mine=true", "mine=true&q=word1&status=published"):
+        await _get(watch, world, f"/v1/marketplace/listings?{query}")
     first = await world.client.get("/v1/marketplace/listings?limit=50")
     await _get(watch, world, first.links["next"]["url"], step="GET /v1/marketplace/listings, a later page")
 
@@ -234,41 +232,43 @@ async def _submit(watch: Watch, world: World) -> None:
         ("submit again", {"Idempotency-Key": "one"}),
     ):
         with watch.step(step):
-            answer = await world.client.post("/v1/jobs", json=body, headers=headers)
-        assert answer.status_code == 201, answer.text
+            response = await world.client.post("/v1/jobs", json=body, headers=headers)
+        assert response.status_code == 201, response.text
     with watch.step("submit a listing"):
         run = await world.client.post("/v1/jobs", json={"listing_id": "listing-7-1", "inputs": {}})
     assert run.status_code == 201, run.text
-    job_id = answer.json()["id"]
-    with watch.step("submit with a key that has a cap"):
-        answer = await world.client.post("/v1/jobs", json=body, headers=await _capped(world))
-    assert answer.status_code == 201, answer.text
-    for step, path, more in (
+    job_id = response.json()["id"]
+    with watch.step("submit with a key that has a spending limit"):
+        response = await world.client.post(
+            "/v1/jobs", json=body, headers=await _headers_of_limited_key(world)
+        )
+    assert response.status_code == 201, response.text
+    for step, path, json_body in (
         ("rate", f"/v1/jobs/{job_id}/feedback", {"rating": 1}),
         ("replay", f"/v1/jobs/{job_id}/replay", None),
         ("cancel", f"/v1/jobs/{job_id}/cancel", None),
-        ("cancel a running one", f"/v1/jobs/{world.filled.running_job_id}/cancel", None),
-        ("make a key", "/v1/api-keys", {"name": "x"}),
+        ("cancel a running job", f"/v1/jobs/{world.filled.running_job_id}/cancel", None),
+        ("create a key", "/v1/api-keys", {"name": "x"}),
         ("activate", f"/v1/deployments/{world.filled.deployment_id}/activate", None),
     ):
         with watch.step(step):
-            answer = await world.client.post(path, json=more)
-        assert answer.status_code in (200, 201), answer.text
+            response = await world.client.post(path, json=json_body)
+        assert response.status_code in (200, 201), response.text
 
 
 async def _remember(watch: Watch, world: World) -> None:
-    given = {"kind": "note", "record": {"text": "x"}, "entity_key": "k"}
+    note = {"kind": "note", "record": {"text": "x"}, "entity_key": "k"}
     for step, path, body in (
-        ("remember", "", given),
-        ("remember again", "", {**given, "supersedes": str(world.filled.memory_id)}),
+        ("remember", "", note),
+        ("remember again", "", {**note, "supersedes": str(world.filled.memory_id)}),
         ("search by a rare word", "/search", {"query": "word17"}),
         ("search by a common word", "/search", {"query": "often"}),
         ("search by key", "/search", {"key": "k-15000"}),
         ("search for the newest", "/search", {}),
     ):
         with watch.step(step):
-            answer = await world.client.post(f"/v1/memory{path}", json=body)
-        assert answer.status_code in (200, 201), answer.text
+            response = await world.client.post(f"/v1/memory{path}", json=body)
+        assert response.status_code in (200, 201), response.text
     for one in (
         "kind=kind-1",
         "pinned=true",
@@ -276,20 +276,20 @@ async def _remember(watch: Watch, world: World) -> None:
         "key=k-15000",
         f"job_id={world.filled.job_id}",
     ):
-        await _get(watch, world, f"/v1/memory?{one}", step="GET /v1/memory, narrowed")
-    with watch.step("what a run is told"):
+        await _get(watch, world, f"/v1/memory?{one}", step="GET /v1/memory, filtered")
+    with watch.step("the memory digest of a run"):
         async with world.instance.database.transaction() as session:
             await digest(session, operator(world.filled.project_id), ["k-15000", "none"])
-    with watch.step("what is not embedded yet"):
+    with watch.step("records without an embedding"):
         async with world.instance.database.transaction() as session:
             await session.execute(WAITING, {"most": 32, "after": BEFORE_ALL_PROJECTS})
     for step, query in (("forget", "?reason=x"), ("erase", "?erase=true")):
         with watch.step(step):
-            answer = await world.client.delete(f"/v1/memory/{world.filled.memory_id}{query}")
-        assert answer.status_code == 204, answer.text
+            response = await world.client.delete(f"/v1/memory/{world.filled.memory_id}{query}")
+        assert response.status_code == 204, response.text
 
 
-async def _capped(world: World) -> dict[str, str]:
+async def _headers_of_limited_key(world: World) -> dict[str, str]:
     project_id, limits = world.filled.project_id, keys.Limits(daily_cap_micros=10**12)
     async with world.instance.database.transaction() as session:
         made = await keys.create(session, operator(project_id), project_id=project_id, limits=limits)
@@ -317,8 +317,8 @@ async def _work(watch: Watch, world: World) -> None:
             event = NewEvent(LogEvent(stream="system", text="x"))
             assert await append(session, job_id=first.job_id, attempt=first.attempt, events=[event])
     await _journal(watch, world, first)
-    await _look_after_called(watch, world, first)
-    with watch.step("note what was used"):
+    await _subjobs_and_approvals(watch, world, first)
+    with watch.step("record usage"):
         async with database.single() as session:
             assert await ledger.record_usage(
                 session, second, [LineItem("model", {"output_tokens": 1}, 800, 1)]
@@ -342,7 +342,7 @@ async def _work(watch: Watch, world: World) -> None:
     with watch.step("requeue"):
         async with database.transaction() as session:
             assert await requeue(session, job_id=third.job_id, attempt=third.attempt, reason="drain")
-    with watch.step("a suspect"):
+    with watch.step("a quarantined job"):
         async with database.transaction() as session:
             await reserve_quarantined(session, worker_id=worker_id, lanes=["default"])
             await claim_quarantined(session, worker_id=worker_id, lane="default")
@@ -351,7 +351,7 @@ async def _work(watch: Watch, world: World) -> None:
 async def _journal(watch: Watch, world: World, claimed: JobAttempt) -> None:
     used = [LineItem("model", {"input_tokens": 1}, 1_000, 1, step=1)]
     writing = JournalWrite([Entry(1, 0, "reply", {})], [NewEvent(LogEvent(stream="system", text="x"))], used)
-    for step in ("write in a journal", "write in a journal what is there already"):
+    for step in ("write to a journal", "write an existing entry to a journal"):
         with watch.step(step):
             async with world.instance.database.single() as session:
                 spent = await journal.write(
@@ -365,20 +365,22 @@ async def _journal(watch: Watch, world: World, claimed: JobAttempt) -> None:
     with watch.step("read a journal"):
         async with world.instance.database.reading() as session:
             assert len((await journal.read(session, world.filled.job_id, reserved_micros=0)).entries) == 0
-    with watch.step("forget a journal"):
+    with watch.step("clear a journal"):
         async with world.instance.database.transaction() as session:
             await journal.clear(session, claimed.job_id)
 
 
-async def _look_after(watch: Watch, world: World) -> None:
+async def _run_periodic_work(watch: Watch, world: World) -> None:
     database, filled = world.instance.database, world.filled
     signed_in = SignedIn(filled.user_id, uuid4(), "u500@example.org", "", False, "x")
     steps: dict[str, Callable[[Any], Awaitable[object]]] = {
         "admit": lambda session: admission.admit(session, filled.project_id),
-        "park what is ready": lambda session: admission.park_ready(session, filled.project_id),
+        "park ready jobs": lambda session: admission.park_ready(session, filled.project_id),
         "the sweeper": sweep,
-        "send on what nobody holds": lambda session: recover_unreceived(session, filled.worker_id, []),
-        "asked to cancel": lambda session: fleet.cancelled_jobs(session, filled.worker_id),
+        "recover jobs that no worker received": lambda session: recover_unreceived(
+            session, filled.worker_id, []
+        ),
+        "jobs to cancel": lambda session: worker_registry.cancelled_jobs(session, filled.worker_id),
         "top up": lambda session: ledger.top_up(
             session, project_id=filled.project_id, amount_micros=1, created_by="x"
         ),
@@ -386,16 +388,16 @@ async def _look_after(watch: Watch, world: World) -> None:
         "memberships": lambda session: membership.memberships(session, signed_in),
         "housekeeping": lambda session: housekeeping.delete_expired(session, world.instance.storage),
     }
-    for name, look_after in steps.items():
+    for name, run_step in steps.items():
         with watch.step(name):
             async with database.transaction() as session:
-                await look_after(session)
+                await run_step(session)
     await _send_webhooks(watch, world)
-    await _keep_time(watch, world)
+    await _schedules(watch, world)
 
 
 async def _send_webhooks(watch: Watch, world: World) -> None:
-    """To nobody: what counts is what the database is asked."""
+    """Send webhooks to a transport that always fails; only the statements matter."""
     sender = Sender(lambda: httpx.MockTransport(lambda _: httpx.Response(500)))
     dispatcher = Dispatcher(world.instance.database, world.instance.vault, sender)
     with watch.step("send webhooks"):
@@ -408,46 +410,46 @@ async def _send_webhooks(watch: Watch, world: World) -> None:
         ("send again", f"{one}/deliveries/{world.filled.delivery_id}/redeliver"),
     ):
         with watch.step(step):
-            answer = await world.client.post(path)
-        assert answer.status_code in (200, 201), answer.text
+            response = await world.client.post(path)
+        assert response.status_code in (200, 201), response.text
     with watch.step("old deliveries"):
         async with world.instance.database.transaction() as session:
             assert await rows.remove(session, rows.DELIVERIES, now() - timedelta(days=30))
     with watch.step("delete a webhook"):
-        answer = await world.client.delete(one)
-    assert answer.status_code == 204
+        response = await world.client.delete(one)
+    assert response.status_code == 204
 
 
-async def _keep_time(watch: Watch, world: World) -> None:
+async def _schedules(watch: Watch, world: World) -> None:
     database = world.instance.database
     with watch.step("schedules that are due"):
         assert await fire_due(database, JobDefaults(PriceList.of(world.instance.settings))) > 20
     with watch.step("run a schedule"):
-        answer = await world.client.post(f"/v1/schedules/{world.filled.schedule_id}/run")
-    assert answer.status_code == 201, answer.text
+        response = await world.client.post(f"/v1/schedules/{world.filled.schedule_id}/run")
+    assert response.status_code == 201, response.text
     with watch.step("old runs of schedules"):
         async with database.transaction() as session:
             assert await rows.remove(session, rows.SCHEDULE_RUNS, now() - timedelta(days=30))
     with watch.step("delete a schedule"):
-        answer = await world.client.delete(f"/v1/schedules/{world.filled.schedule_id}")
-    assert answer.status_code == 204
+        response = await world.client.delete(f"/v1/schedules/{world.filled.schedule_id}")
+    assert response.status_code == 204
 
 
-async def _look_after_called(watch: Watch, world: World, parent: JobAttempt) -> None:
-    """What a worker asks for the jobs that its own have called, and for calls that people decide."""
+async def _subjobs_and_approvals(watch: Watch, world: World, parent: JobAttempt) -> None:
+    """Run the statements of a worker for the subjobs of its jobs, and for approvals."""
     database = world.instance.database
-    with watch.step("who has called"):
+    with watch.step("parents of queued subjobs"):
         async with database.reading() as reader:
             await parents_of_queued(reader, [parent.job_id])
-    with watch.step("claim what a job has called"):
+    with watch.step("claim a subjob"):
         async with database.transaction() as session:
             await claim_subjob(session, worker_id=world.filled.worker_id, parent_id=parent.job_id)
-    with watch.step("end what was left behind"):
+    with watch.step("cancel orphaned subjobs"):
         await cancel_orphans(database)
-    with watch.step("what was decided"):
+    with watch.step("decisions on approvals"):
         async with database.transaction() as session:
             await decisions(session, project_id=parent.project_id, job_id=parent.job_id)
-    with watch.step("what nobody has decided in time"):
+    with watch.step("expire approvals"):
         await expire_due(database)
 
 
@@ -465,31 +467,31 @@ async def _evals(watch: Watch, world: World) -> None:
     first = await world.client.get(f"{pack}?limit=5")
     await _get(watch, world, first.links["next"]["url"], step="GET suites, a later page")
     with watch.step("make a suite the baseline"):
-        answer = await world.client.post(f"/v1/evals/{filled.suite_id}/baseline")
-    assert answer.status_code == 200, answer.text
-    subject = Target(filled.project_id, filled.skillpack_id, filled.deployment_id, 1, "", _skill())
-    given = [SuiteCase(f"case-{number}", {}, source_job_id=filled.job_id) for number in range(1, 30)]
+        response = await world.client.post(f"/v1/evals/{filled.suite_id}/baseline")
+    assert response.status_code == 200, response.text
+    target = Target(filled.project_id, filled.skillpack_id, filled.deployment_id, 1, "", _skill())
+    suite_cases = [SuiteCase(f"case-{number}", {}, source_job_id=filled.job_id) for number in range(1, 30)]
     since = now() - timedelta(days=30)
-    with watch.step("what a skill's jobs say"):
+    with watch.step("the recent jobs of a skill"):
         async with database.transaction() as session:
-            me = operator(filled.project_id)
+            principal = operator(filled.project_id)
             pack_id = filled.skillpack_id
-            seen = await read(session, me, skillpack_id=pack_id, skill="skill-3", since=since)
+            seen = await read(session, principal, skillpack_id=pack_id, skill="skill-3", since=since)
     assert len(seen.runs) == MAX_JOBS
-    with watch.step("what agents did"):
+    with watch.step("the steps of agents"):
         async with database.transaction() as session:
             await steps(session, [run.id for run in seen.runs], since)
-    with watch.step("what cases have recorded"):
+    with watch.step("the recordings of cases"):
         async with database.transaction() as session:
             with pytest.raises(NothingRecorded):
-                await recordings_of(session, subject, given)
+                await recordings_of(session, target, suite_cases)
     with watch.step("the cases of a skill"):
         async with database.transaction() as session:
-            await cases_of(session, world.instance.storage, subject)
+            await cases_of(session, world.instance.storage, target)
     with watch.step("the case of a job"):
         async with database.read_session() as session:
             await case_of(session, project_id=filled.project_id, job_id=filled.job_id)
-    with watch.step("take suites on"):
+    with watch.step("advance suites"):
         assert (
             await advance_all(
                 database, SuiteResources(world.instance.storage, PriceList.of(world.instance.settings))
@@ -511,8 +513,8 @@ def _skill() -> Skill:
 
 async def _get(watch: Watch, world: World, address: str, *, step: str = "") -> None:
     with watch.step(step or f"GET {address}"):
-        answer = await world.client.get(address)
-    assert answer.status_code not in (500, 503), f"GET {address}: {answer.text}"
+        response = await world.client.get(address)
+    assert response.status_code not in (500, 503), f"GET {address}: {response.text}"
 
 
 def _readable(app: FastAPI) -> list[str]:

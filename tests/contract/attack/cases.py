@@ -1,4 +1,4 @@
-"""Requests made from the API's own description: well-formed ones and broken ones, aimed at things that exist."""
+"""Valid and invalid requests, generated from the OpenAPI description and aimed at existing objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_WAIT_S: Final = 1
 CREDENTIALS: Final = frozenset(
     {"authorization", "cookie", "x-csrf-token", "x-puras-project", "x-puras-service-token"}
 )
-"""Headers that a caller brings, never the description."""
+"""Headers that the caller sets; the generated values are dropped."""
 AnyCase = Case[Any]
 Names = Mapping[str, Sequence[str]]
 
@@ -35,12 +35,12 @@ OPERATIONS = [found.ok() for found in _FOUND if isinstance(found, Ok)]
 assert len(OPERATIONS) == len(_FOUND), [found for found in _FOUND if not isinstance(found, Ok)]
 
 
-def each_case(operation: Any, how_many: int, use: Callable[[AnyCase, random.Random], None]) -> None:
-    """Give as many cases of the operation to `use`: the same ones every time."""
+def each_case(operation: Any, count: int, use: Callable[[AnyCase, random.Random], None]) -> None:
+    """Call `use` with `count` generated cases of the operation, which are the same in each run."""
     cases = operation.as_strategy(GenerationMode.POSITIVE) | operation.as_strategy(GenerationMode.NEGATIVE)
 
     @settings(
-        max_examples=how_many,
+        max_examples=count,
         derandomize=True,
         database=None,
         deadline=None,
@@ -55,7 +55,7 @@ def each_case(operation: Any, how_many: int, use: Callable[[AnyCase, random.Rand
 
 
 def aim(case: AnyCase, dice: random.Random, names: Names) -> None:
-    """Put names of things that exist where the case names things, most of the time."""
+    """Replace most of the names in the case by names of existing objects."""
     for place in (case.path_parameters, case.query):
         for name in place or ():
             if name in names and dice.random() < 0.9:
@@ -64,18 +64,18 @@ def aim(case: AnyCase, dice: random.Random, names: Names) -> None:
         for name in ("path", "skill", "name"):
             if name in case.body and name in names and dice.random() < 0.9:
                 case.body[name] = dice.choice(names[name])
-    _hurry(case)
+    _limit_wait(case)
 
 
 def sendable(case: AnyCase, base_url: str, headers: Mapping[str, str]) -> dict[str, Any]:
-    """The case as a request of somebody who brings these headers."""
+    """Return the case as a request with the headers of one caller."""
     sent: dict[str, Any] = case.as_transport_kwargs(base_url=base_url)
     kept = {name: value for name, value in sent["headers"].items() if name.lower() not in CREDENTIALS}
     return {**sent, "headers": {**kept, **headers}, "cookies": {}}
 
 
-def _hurry(case: AnyCase) -> None:
-    """Nobody waits for long: what is asked for is an answer, not a job."""
+def _limit_wait(case: AnyCase) -> None:
+    """Limit the time for which the request waits for a job to end."""
     query = case.query or {}
     try:
         is_long = float(query.get("timeout", 0)) > MAX_WAIT_S
@@ -87,12 +87,18 @@ def _hurry(case: AnyCase) -> None:
     case.query = query
 
 
-def aim_chain(case: AnyCase, dice: random.Random, names: Names, *, heard: str) -> None:
-    """Leave what was taken from an answer that was `heard`, and put things that exist in the other places."""
-    given = {name: value for name, value in (case.path_parameters or {}).items() if str(value) in heard}
-    asked = case.body.get("skill") if isinstance(case.body, dict) else None
+def aim_chain(case: AnyCase, dice: random.Random, names: Names, *, received: str) -> None:
+    """Keep the values that come from an earlier response (`received`), and fill the others with existing objects."""
+    from_responses = {
+        name: value for name, value in (case.path_parameters or {}).items() if str(value) in received
+    }
+    requested_skill = case.body.get("skill") if isinstance(case.body, dict) else None
     aim(case, dice, names)
-    skill = asked if asked and asked in heard else dice.choice([names["skill"][0], NOOP_NAME])
+    skill = (
+        requested_skill
+        if requested_skill and requested_skill in received
+        else dice.choice([names["skill"][0], NOOP_NAME])
+    )
     operation = case.operation.definition.raw["operationId"]
     if operation == "submit_job":
         case.body = {"skill": skill, "inputs": {}}
@@ -105,4 +111,4 @@ def aim_chain(case: AnyCase, dice: random.Random, names: Names, *, heard: str) -
         case.body = b"four"
     elif operation == "give_up_upload":
         case.headers.update({"Tus-Resumable": "1.0.0"})
-    case.path_parameters.update(given)
+    case.path_parameters.update(from_responses)

@@ -1,4 +1,4 @@
-"""Everything that the API says it can do, asked for by everybody who should not get it, on a real instance."""
+"""Every operation of the API, called by each kind of caller who must not have access, on a real instance."""
 
 from __future__ import annotations
 
@@ -11,106 +11,106 @@ import pytest
 import requests
 
 from tests.chaos.rounds import ROUNDS
-from tests.contract.attack.books import Rows, rows_of, written
 from tests.contract.attack.cases import OPERATIONS, AnyCase, aim, each_case, sendable
 from tests.contract.attack.conftest import World
-from tests.contract.attack.judging import (
-    Answer,
-    answered,
-    broken,
-    is_no_address,
+from tests.contract.attack.response_checks import (
+    HttpResponse,
+    describe,
+    fetch_whole,
+    is_invalid_url,
     is_open,
+    leaked,
     report,
-    shown,
-    told,
+    violations,
 )
+from tests.contract.attack.table_rows import Rows, changed_rows, read_rows
 from tests.contract.attack.world import CANARY, Headers, lift_limits
 
 CASES = ROUNDS
-OF_JOBS = {
+JOB_TABLES = {
     *("jobs", "job_queue", "job_events", "idempotency_keys"),
     *("admissions", "usage_events", "ledger_entries", "wallets"),
 }
-"""Tables that a job is written to."""
-OF_VIEWERS = ("audit_rows +", "feedback +")
-"""What a viewer leaves behind: traces, and opinions of jobs."""
+"""Tables that a job writes to."""
+VIEWER_ROWS = ("audit_rows +", "feedback +")
+"""Rows that a viewer may create: audit rows and feedback on jobs."""
 pytestmark = pytest.mark.timeout(120 * ROUNDS)
 
 
 def attack(
     world: World, callers: dict[str, Headers], names: Any, judge: Callable[..., Iterable[str]]
 ) -> list[str]:
-    """What the laws say against the answers to cases of every operation, each sent by every caller."""
+    """Return the violations in the responses to cases of every operation, each sent by every caller."""
     faults: list[str] = []
     with requests.Session() as http:
         http.trust_env = False
         for operation in OPERATIONS:
 
-            def send(case: AnyCase, dice: random.Random) -> None:
-                aim(case, dice, names)
-                for who, headers in callers.items():
+            def send(case: AnyCase, rng: random.Random) -> None:
+                aim(case, rng, names)
+                for caller, headers in callers.items():
                     request = sendable(case, world.base_url, headers)
-                    answer = answered(http, request)
+                    response = fetch_whole(http, request)
                     http.cookies.clear()
-                    found = [*broken(case, answer), *judge(case, answer)]
-                    faults.extend(f"{who}: {shown(answer)}: {fault}" for fault in found)
+                    found = [*violations(case, response), *judge(case, response)]
+                    faults.extend(f"{caller}: {describe(response)}: {fault}" for fault in found)
 
             each_case(operation, CASES, send)
     return faults
 
 
-def test_nobody_and_ended_keys_get_a_401_whatever_they_send_and_nothing_is_written(world: World) -> None:
-    def judge(case: AnyCase, answer: Answer) -> Iterable[str]:
-        if not is_open(case) and answer.status_code not in (401, 429) and not is_no_address(answer):
-            yield "it was let in"
-        yield from told(answer, world.victim.secrets)
+def test_requests_without_a_valid_key_get_401_and_write_nothing(world: World) -> None:
+    def judge(case: AnyCase, response: HttpResponse) -> Iterable[str]:
+        if not is_open(case) and response.status_code not in (401, 429) and not is_invalid_url(response):
+            yield "the request was accepted"
+        yield from leaked(response, world.victim.secrets)
 
-    before = rows_of(world.database_url)
-    faults = attack(world, world.unknown, world.victim.names, judge)
+    before = read_rows(world.database_url)
+    faults = attack(world, world.unauthenticated, world.victim.names, judge)
     assert not faults, report(faults)
-    assert not written(before, rows_of(world.database_url))
+    assert not changed_rows(before, read_rows(world.database_url))
 
 
-def test_other_projects_read_nothing_of_the_victim_and_change_nothing_in_it(world: World) -> None:
-    def judge(_: AnyCase, answer: Answer) -> Iterable[str]:
-        return (f"it tells {secret!r}" for secret in told(answer, world.victim.secrets))
+def test_other_projects_cannot_read_or_change_the_victim(world: World) -> None:
+    def judge(_: AnyCase, response: HttpResponse) -> Iterable[str]:
+        return (f"the response reveals {secret!r}" for secret in leaked(response, world.victim.secrets))
 
-    before = of_victim(world)
-    faults = attack(world, world.strangers, world.victim.names, judge)
+    before = victim_rows(world)
+    faults = attack(world, world.other_projects, world.victim.names, judge)
     assert not faults, report(faults)
-    assert not written(before, of_victim(world))
+    assert not changed_rows(before, victim_rows(world))
 
 
-def test_a_viewer_of_the_project_changes_nothing_in_it(world: World) -> None:
-    before = of_victim(world)
+def test_viewer_cannot_change_the_project(world: World) -> None:
+    before = victim_rows(world)
     faults = attack(world, {"viewer": world.viewer}, world.victim.names, lambda *_: ())
     assert not faults, report(faults)
-    changed = [line for line in written(before, of_victim(world)) if not line.startswith(OF_VIEWERS)]
+    changed = [line for line in changed_rows(before, victim_rows(world)) if not line.startswith(VIEWER_ROWS)]
     assert not changed, report(changed)
 
 
-def test_a_publishable_key_of_the_project_makes_jobs_and_nothing_else(world: World) -> None:
+def test_publishable_key_can_only_create_jobs(world: World) -> None:
     own = {f"{CANARY}{word}" for word in ("DESCRIPTION", "CONTENT", "PRINTED", "RESULT", "PROJECT")}
-    own |= {str(world.victim.id), *world.victim.names["deployment"]}  # what its own jobs tell
+    own |= {str(world.victim.id), *world.victim.names["deployment"]}  # in the responses about its own jobs
     hidden = world.victim.secrets - own
 
-    def judge(_: AnyCase, answer: Answer) -> Iterable[str]:
-        return (f"it tells {secret!r}" for secret in told(answer, hidden))
+    def judge(_: AnyCase, response: HttpResponse) -> Iterable[str]:
+        return (f"the response reveals {secret!r}" for secret in leaked(response, hidden))
 
-    before = of_victim(world)
+    before = victim_rows(world)
     faults = attack(world, {"publishable key": world.publishable}, world.victim.names, judge)
     assert not faults, report(faults)
-    changed = {line.split()[0] for line in written(before, of_victim(world))}
-    assert changed <= OF_JOBS, changed
+    changed = {line.split()[0] for line in changed_rows(before, victim_rows(world))}
+    assert changed <= JOB_TABLES, changed
 
 
-def test_an_owner_of_everything_breaks_nothing_and_gets_what_is_described(world: World) -> None:
+def test_owner_gets_documented_responses_to_every_request(world: World) -> None:
     statuses: Counter[int] = Counter()
 
-    def judge(_: AnyCase, answer: Answer) -> Iterable[str]:
-        statuses[answer.status_code] += 1
-        if answer.status_code == 429:
-            lift_limits(world.database_url, world.owner.id)  # it has set its own to nothing
+    def judge(_: AnyCase, response: HttpResponse) -> Iterable[str]:
+        statuses[response.status_code] += 1
+        if response.status_code == 429:
+            lift_limits(world.database_url, world.owner.id)  # requests have set a limit of zero
         return ()
 
     owner = {"Authorization": f"Bearer {world.owner.owner.api_key}"}
@@ -120,10 +120,10 @@ def test_an_owner_of_everything_breaks_nothing_and_gets_what_is_described(world:
     assert sum(many for status, many in statuses.items() if status < 400) > len(OPERATIONS) / 4, statuses
 
 
-def of_victim(world: World) -> Rows:
-    """The rows that name the victim's project."""
+def victim_rows(world: World) -> Rows:
+    """Return the rows that contain the ID of the victim's project."""
     project = str(world.victim.id)
-    rows = rows_of(world.database_url)
+    rows = read_rows(world.database_url)
     return {
         name: Counter({row: many for row, many in found.items() if project in row})
         for name, found in rows.items()

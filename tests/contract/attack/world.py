@@ -1,4 +1,4 @@
-"""An instance with a victim in it, and everybody who might want something of the victim's."""
+"""Create a victim's project with known contents, and the accounts of all callers, in a running instance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmarks.client import Client
 from benchmarks.instance import Running
 
 CANARY = "Zq7"
-"""Begins every word of the victim's, and stands nowhere else."""
+"""Prefix of every value of the victim, which occurs nowhere else."""
 PASSWORD = f"{CANARY} three words make one"
 BUNDLE = {
     "skills/zq7-skill/skill.yaml": b"""\
@@ -44,40 +44,40 @@ def run(word=""):
     return {"word": "Zq7RESULT" + word}
 """,
 }
-WORDS = (
+SUFFIXES = (
     *("DESCRIPTION", "CONTENT", "HIDDEN.txt", "PRINTED", "RESULT"),
     *("INPUT", "META", "VALUE", "PROJECT", "PACK", "KEY"),
 )
-"""What the canary is followed by in places that no request names."""
+"""Suffixes of the canary in values that no request contains."""
 Headers = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Victim:
-    """A project full of words that nobody else may see."""
+    """A project with values that no other project may see."""
 
     id: UUID
     owner: Client
     names: dict[str, list[str]]
-    """What stands in addresses of its things, by the name of the parameter."""
+    """Names and IDs of its objects in URLs, by the name of the parameter."""
     secrets: frozenset[str]
-    """What no stranger may be told: words that no request holds, and ids."""
+    """What no other project may see: values that no request contains, and IDs."""
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """Makes callers in an instance that runs, with the services that its own commands use."""
+class AccountFactory:
+    """Create callers in a running instance, with the services that its own commands use."""
 
     database: Database
     port: int
 
     async def user(self, email: str) -> User:
-        """A person."""
+        """Create a user."""
         async with self.database.transaction() as session:
             return await users.create(session, email=email, password=PASSWORD)
 
     async def project(self, name: str, owner: User, *, credit_micros: int = 50_000_000) -> Project:
-        """A project with credit."""
+        """Create a project with credit."""
         async with self.database.transaction() as session:
             made = await creation.create(session, name=name, owner_id=owner.id, concurrency_limit=5)
             await ledger.top_up(
@@ -86,65 +86,65 @@ class People:
         return made
 
     async def key(self, project: UUID, kind: KeyKind = "secret", name: str = "") -> str:
-        """A new key."""
+        """Create a key."""
         async with self.database.transaction() as session:
             made = await keys.create(session, None, project_id=project, kind=kind, name=name)
         return made.plaintext
 
     async def ended_key(self, project: UUID, column: str) -> str:
-        """A key that was good until lately: revoked, or expired."""
-        clear_text = await self.key(project)
-        prefix = clear_text.split("_")[2].split(".")[0]
+        """Create a key that was valid until recently and is now revoked or expired."""
+        plaintext = await self.key(project)
+        prefix = plaintext.split("_")[2].split(".")[0]
         values = {column: now() - timedelta(seconds=60)}
         async with self.database.transaction() as session:
             await session.execute(update(ApiKey).where(col(ApiKey.prefix) == prefix).values(**values))
-        return clear_text
+        return plaintext
 
     async def member(self, project: UUID, user: User, role: Role) -> None:
-        """Put the user into the project."""
+        """Add the user to the project."""
         async with self.database.transaction() as session:
             await members.add(session, operator(project), email=user.email, role=role)
 
     async def session(self, user: User, project: UUID) -> Headers:
-        """The headers of the user's browser, in that project."""
+        """Return the headers of the user's browser in that project."""
         async with self.database.transaction() as session:
-            begun = await sessions.start(session, user)
+            started = await sessions.start(session, user)
         cookie = sessions.cookie_name(f"http://127.0.0.1:{self.port}")
         return {
-            "Cookie": f"{cookie}={begun.token}",
-            "X-CSRF-Token": begun.signed_in.csrf_token,
+            "Cookie": f"{cookie}={started.token}",
+            "X-CSRF-Token": started.signed_in.csrf_token,
             "X-Puras-Project": str(project),
         }
 
 
 def bearer(key: str) -> Headers:
-    """The header that a key is sent in."""
+    """Return the header that contains the key."""
     return {"Authorization": f"Bearer {key}"}
 
 
 def lift_limits(database_url: str, project: UUID) -> None:
-    """Take away the rates that a project has given itself and its keys."""
+    """Remove the rate limits of a project and its keys, which requests may have set."""
     with psycopg.connect(database_url) as connection:
         connection.execute("update projects set limits = '{}', own_limits = '{}' where id = %s", [project])
         connection.execute("update api_keys set requests_per_minute = null where project_id = %s", [project])
 
 
-async def make_victim(people: People, running: Running) -> Victim:
-    """A project all of whose things are named after the canary."""
-    return await _furnished(people, running, CANARY)
+async def make_victim(accounts: AccountFactory, running: Running) -> Victim:
+    """Create a project whose values all contain the canary."""
+    return await _create_project(accounts, running, CANARY)
 
 
-async def make_owner(people: People, running: Running, word: str) -> Victim:
-    """A project with the same things under other names, for its owner to do everything with."""
-    return await _furnished(people, running, word)
+async def make_owner(accounts: AccountFactory, running: Running, word: str) -> Victim:
+    """Create a project with the same objects under other names, for requests of its owner."""
+    return await _create_project(accounts, running, word)
 
 
-async def _furnished(people: People, running: Running, word: str) -> Victim:
+async def _create_project(accounts: AccountFactory, running: Running, word: str) -> Victim:
     low, high = word.lower(), word.upper()
-    person = await people.user(f"{low}-owner@example.org")
-    project = await people.project(f"{word}PROJECT", person)
-    client = running.client(await people.key(project.id, name=f"{word}KEY"))
-    await people.key(project.id, name="spare")  # the one that may be changed and taken away
+    user = await accounts.user(f"{low}-owner@example.org")
+    project = await accounts.project(f"{word}PROJECT", user)
+    client = running.client(await accounts.key(project.id, name=f"{word}KEY"))
+    await accounts.key(project.id, name="spare")  # the one that may be changed and deleted
     client.push(
         {path.replace("zq7", low): text.replace(b"Zq7", word.encode()) for path, text in BUNDLE.items()}
     )
@@ -164,11 +164,14 @@ async def _furnished(people: People, running: Running, word: str) -> Victim:
         "deployment": [deployment["id"], "1"],
         "base": [deployment["id"]],
         "key_id": [key["id"]],
-        "user_id": [str(person.id)],
+        "user_id": [str(user.id)],
         "path": [file, f"drive/{file}"],
         "name": [f"{low}-skill", f"{high}_SECRET", file],
         "skill": [f"{low}-skill"],
     }
-    ids = {str(project.id), job["id"], deployment["id"], key["id"], pack["id"], str(person.id)}
-    told = {f"{word}{last}" for last in WORDS} | {f"{high}_HIDDEN", f"{low}-owner@example.org"}
-    return Victim(project.id, client, names, frozenset(told | ids))
+    ids = {str(project.id), job["id"], deployment["id"], key["id"], pack["id"], str(user.id)}
+    values_to_hide = {f"{word}{suffix}" for suffix in SUFFIXES} | {
+        f"{high}_HIDDEN",
+        f"{low}-owner@example.org",
+    }
+    return Victim(project.id, client, names, frozenset(values_to_hide | ids))

@@ -1,6 +1,6 @@
-"""Runs the blocks on standard input one after the other, in one process and with the same names, as a notebook would.
+"""Run the blocks on standard input one after the other, in one process and with the same names, as a notebook does.
 
-A process of its own: what a program leaves open at its end is no warning of the tests.
+This is a separate process, so that resources that a block leaves open do not cause warnings in the tests.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import inspect
 import json
 import sys
 
-given = json.load(sys.stdin)
-names = {"__name__": "__main__", "asyncio": asyncio, **given["names"]}
-for place, code in given["blocks"]:
+request = json.load(sys.stdin)
+names = {"__name__": "__main__", "asyncio": asyncio, **request["names"]}
+for place, code in request["blocks"]:
     running = eval(compile(code, place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
     if inspect.iscoroutine(running):
         asyncio.run(running)

@@ -1,4 +1,4 @@
-"""Runs the cells on standard input one after the other in IPython, as a notebook does; a cell that fails ends it."""
+"""Run the cells on standard input one after the other in IPython, and exit when a cell fails."""
 
 from __future__ import annotations
 

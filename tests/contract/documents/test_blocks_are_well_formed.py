@@ -1,4 +1,4 @@
-"""Every block of the documentation is code of its language; those that are whole skills are skills."""
+"""Every block of the documentation is valid in its language; complete skills are valid skills."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from tests.contract.documents import blocks
 from tests.contract.documents.blocks import SIGNATURE, Block
 
 _SKILL = re.compile(r"^# skills/[\w-]+/skill\.yaml")
-_WHOLE = ("entrypoint", "input_schema", "output_schema")
+_REQUIRED_KEYS = ("entrypoint", "input_schema", "output_schema")
 
 
-def of(*languages: str) -> pytest.MarkDecorator:
+def parametrize(*languages: str) -> pytest.MarkDecorator:
     found = blocks.in_language(*languages)
     assert found, languages
-    return pytest.mark.parametrize("block", found, ids=[block.place for block in found])
+    return pytest.mark.parametrize("block", found, ids=[block.position for block in found])
 
 
-@of("python")
+@parametrize("python")
 def test_python_compiles(block: Block) -> None:
-    # References show signatures; in a block, as in a notebook, one may await.
+    # References show signatures; blocks may contain a top-level `await`, as notebooks may.
     code = f"def {block.code.strip()}: ..." if SIGNATURE.fullmatch(block.code) else block.code
-    compile(code, block.place, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    compile(code, block.position, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
-@of("sh", "bash")
-def test_shell_is_read_by_a_shell(block: Block) -> None:
+@parametrize("sh", "bash")
+def test_shell_is_valid(block: Block) -> None:
     done = subprocess.run(["bash", "-n"], input=block.code, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-@of("json")
-def test_json_is_json(block: Block) -> None:
+@parametrize("json")
+def test_json_is_valid(block: Block) -> None:
     json.loads(block.code)
 
 
-@of("yaml")
-def test_yaml_is_yaml_and_a_skill_where_it_says_so(block: Block) -> None:
-    read = yaml.safe_load(block.code)
-    if _SKILL.match(block.code) and all(key in read for key in _WHOLE):
+@parametrize("yaml")
+def test_yaml_is_valid_and_complete_skills_match_the_schema(block: Block) -> None:
+    document = yaml.safe_load(block.code)
+    if _SKILL.match(block.code) and all(key in document for key in _REQUIRED_KEYS):
         Draft202012Validator(skill_json_schema()).validate(
-            read_document(block.place, block.code.encode()).value
+            read_document(block.position, block.code.encode()).value
         )

@@ -1,4 +1,4 @@
-"""Every page is done as somebody who pastes it would: each block, one after the other, on a real instance."""
+"""A simulated user runs every block of every page, one after the other, on a real instance."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.documents import blocks, packs
+from tests.contract.documents import blocks, skillpacks
 from tests.contract.documents.exceptions import NOT_RUN, covering
-from tests.contract.documents.guides import GUIDES as GUIDES_OF_PEOPLE
+from tests.contract.documents.guides import GUIDES as GUIDES_OF_USERS
 from tests.contract.documents.guides_of_callers import GUIDES_OF_CALLERS
 from tests.contract.documents.guides_of_operators import GUIDES_OF_OPERATORS
-from tests.contract.documents.reading import Instance, reader_of
+from tests.contract.documents.reader import Instance, reader_of
 from tests.doubles.messages import MessagesServer
 from tests.integration.operations.instances import new_up
 
-PAGES_OF_ANOTHER = dict.fromkeys(
+FOLLOWING_PAGES = dict.fromkeys(
     (
         "tutorials/quickstart",
         "guides/files-as-inputs",
@@ -28,16 +28,16 @@ PAGES_OF_ANOTHER = dict.fromkeys(
     ),
     "README",
 )
-"""Pages that one reader does after another page."""
+"""Pages that a reader continues with after another page."""
 SLOW = ("guides/self-host", "guides/backup", "guides/observability")
-"""Their blocks start whole instances."""
-GUIDES = {**GUIDES_OF_PEOPLE, **GUIDES_OF_CALLERS, **GUIDES_OF_OPERATORS}
+"""Pages whose blocks start whole instances."""
+GUIDES = {**GUIDES_OF_USERS, **GUIDES_OF_CALLERS, **GUIDES_OF_OPERATORS}
 
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """One for all pages; its language model is a server that speaks the Messages API."""
-    with MessagesServer(packs.answer).running() as model, new_up() as up:
+    """Return one instance for all pages; its language model is a server that speaks the Messages API."""
+    with MessagesServer(skillpacks.reply_to).running() as model, new_up() as up:
         up.settings |= {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": "sk-of-the-double"}
         up.start()
         up.wait_ready()
@@ -49,28 +49,30 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     "page",
     [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in GUIDES],
 )
-def test_every_block_of_a_page_does_what_it_says(instance: Instance, page: str, tmp_path: Path) -> None:
+def test_every_block_of_a_page_works(instance: Instance, page: str, tmp_path: Path) -> None:
     assert not instance.up.has_ended(), instance.up.log
     reader = reader_of(instance, page, tmp_path)
     GUIDES[page](reader)
-    assert reader.left() == [], "a block of the page is neither run nor excepted"
-    unused = [shown for shown in reader.mine if not any(shown in block.code for block in reader.done)]
-    assert set(unused) <= reader.usual, "the page does not speak of it any more"
+    assert reader.unrun_blocks() == [], "a block of the page is neither run nor an exception"
+    unused = [shown for shown in reader.replacements if not any(shown in block.code for block in reader.done)]
+    assert set(unused) <= reader.common, "the page does not contain it any more"
 
 
-def test_every_block_is_run_or_has_one_reason_why_it_is_not() -> None:
+def test_every_block_is_run_or_has_one_exception() -> None:
     for page in blocks.pages():
         for block in blocks.of_page(page):
             if block.is_run:
-                is_read = page in GUIDES or page in PAGES_OF_ANOTHER
-                assert is_read or covering(block), f"{block.place}: no guide runs it, no exception says why"
-                assert len(covering(block)) <= 1, block.place
+                is_read = page in GUIDES or page in FOLLOWING_PAGES
+                assert is_read or covering(block), (
+                    f"{block.position}: no guide runs it, and no exception gives a reason"
+                )
+                assert len(covering(block)) <= 1, block.position
 
 
-def test_no_exception_is_left_that_nothing_needs() -> None:
+def test_every_exception_matches_one_block() -> None:
     for one in NOT_RUN:
         found = [block for block in blocks.of_page(one.page) if one.covers(block)]
-        assert len(found) == 1, f"{one}: it is for {len(found)} blocks"
-        assert found[0].is_run, found[0].place
-    read = {*GUIDES, *PAGES_OF_ANOTHER}
+        assert len(found) == 1, f"{one}: it matches {len(found)} blocks"
+        assert found[0].is_run, found[0].position
+    read = {*GUIDES, *FOLLOWING_PAGES}
     assert read <= {page for page in blocks.pages() if any(block.is_run for block in blocks.of_page(page))}

@@ -1,4 +1,4 @@
-"""An instance that has been in use for two months: made by SQL, within seconds."""
+"""Fill an instance with two months of data, by SQL, within seconds."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import psycopg
 
 PROJECTS: Final = 500
 FINISHED: Final = 200_000
-PARKED: Final = 20_000
+PENDING: Final = 20_000
 READY: Final = 1_000
-LATER: Final = 5_000
-"""Jobs of project 1 for tomorrow, of the highest priority."""
+SCHEDULED: Final = 5_000
+"""Jobs of project 1 for tomorrow, with the highest priority."""
 SUITES: Final = 4_000
-"""Of evals, a fifth of them of project 1; each with twenty runs."""
+"""Eval suites; a fifth of them belong to project 1, and each has twenty runs."""
 
 
 class Filled(NamedTuple):
-    """What a test asks about: things of the one project that has a fifth of everything."""
+    """IDs of objects for the tests, in the one project that has a fifth of all rows."""
 
     project_id: UUID
     skillpack_id: UUID
     deployment_id: UUID
     key_id: UUID
     job_id: UUID
-    """Of one that has ended."""
+    """The ID of a job that has ended."""
     running_job_id: UUID
     worker_id: UUID
     user_id: UUID
@@ -106,17 +106,17 @@ _STATEMENTS: Final = (
     f"""{_JOB} select {_id("queued", "n")}, {_id("project", _OF)}, {_id("pack", f"{_OF} * 10")},
           {_id("deployment", f"{_OF} * 100 + 10")}, 10, 'echo', 'deterministic', 'queued', '{{}}', null, 'default', 0,
           'api', 0, cast(n % 1000 = 0 as int), 1, 'x', {_id("key", _OF)}, null, now(), null, null, n % 2 * 1000
-        from generate_series(1, {PARKED + READY}) n""",
+        from generate_series(1, {PENDING + READY}) n""",
     f"""insert into job_queue (job_id, project_id, lane, priority, stamp, submitted_at)
         select {_id("queued", "n")}, {_id("project", _OF)}, 'default', 0,
-               case when n <= {READY} then n * 1000 end, now() from generate_series(1, {PARKED + READY}) n""",
+               case when n <= {READY} then n * 1000 end, now() from generate_series(1, {PENDING + READY}) n""",
     f"""{_JOB} select {_id("later", "n")}, {_id("project", "1")}, {_id("pack", "10")}, {_id("deployment", "110")}, 10,
           'echo', 'deterministic', 'queued', '{{}}', null, 'default', 9, 'api', 0, 0, 1, 'x', {_id("key", "1")}, null,
           now(), null, null, 0
-        from generate_series(1, {LATER}) n""",
+        from generate_series(1, {SCHEDULED}) n""",
     f"""insert into job_queue (job_id, project_id, lane, priority, submitted_at, not_before, is_later)
         select {_id("later", "n")}, {_id("project", "1")}, 'default', 9, now(), now() + interval '1 day', true
-        from generate_series(1, {LATER}) n""",
+        from generate_series(1, {SCHEDULED}) n""",
     f"""insert into job_events (job_id, seq, ts, type, payload)
         select {_id("job", "n")}, k, {_AGE}, case k when 1 then 'queued' else 'succeeded' end, '{{}}'
         from generate_series(1, {FINISHED}) n, generate_series(1, 2) k""",
@@ -251,7 +251,7 @@ _STATEMENTS: Final = (
     f"""insert into memory_usage (project_id, records, bytes)
         select {_id("project", "n")}, 0, 0 from generate_series(1, {PROJECTS}) n""",
 )
-_COUNT_PARKED: Final = """
+_COUNT_PENDING: Final = """
 update admissions a set parked = q.parked
 from (select project_id, count(*) as parked from job_queue where stamp is null group by project_id) q
 where q.project_id = a.project_id
@@ -262,7 +262,7 @@ where c.relkind = 'i' and not i.indisunique and not c.relispartition and c.relna
 """
 
 
-_NEW_FILES: Final = """
+_TRUNCATE_ALL: Final = """
 do $$ begin
     execute (select 'truncate ' || string_agg(relname::regclass::text, ', ') || ' cascade' from pg_class
         where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace and relname <> 'alembic_version');
@@ -273,8 +273,8 @@ end $$
 def fill(database_url: str) -> Filled:
     """Fill an empty database."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        # Pages of rows that other tests have deleted would be read as those of a table in use.
-        connection.execute(_NEW_FILES)
+        # Pages of rows that other tests have deleted would count as pages of a table in use.
+        connection.execute(_TRUNCATE_ALL)
         connection.execute("set synchronous_commit = off")
         connection.execute("set work_mem = '64MB'")
         plain = connection.execute(_PLAIN_INDEXES).fetchall()
@@ -282,11 +282,11 @@ def fill(database_url: str) -> Filled:
             connection.execute(f"drop index {name}")
         for statement in _STATEMENTS:
             connection.execute(statement)
-        connection.execute(_COUNT_PARKED)
-        for _, definition in plain:  # built at once, which takes a third of the time
+        connection.execute(_COUNT_PENDING)
+        for _, definition in plain:  # one build after the inserts takes a third of the time
             connection.execute(definition)
         connection.execute("analyze")
-        found = {
+        queries = {
             name: f"select {_id(kind, n)}"
             for name, kind, n in (
                 ("project_id", "project", "1"),
@@ -307,5 +307,5 @@ def fill(database_url: str) -> Filled:
                 ("kernel_id", "job", "5"),
             )
         }
-        rows = {name: connection.execute(query).fetchone() for name, query in found.items()}
+        rows = {name: connection.execute(query).fetchone() for name, query in queries.items()}
     return Filled(**{name: row[0] for name, row in rows.items() if row is not None})

@@ -1,8 +1,8 @@
-"""Watches what the code asks the database, and asks the database how it goes about it.
+"""Record the statements that the code sends to the database, and how the database executes them.
 
-Every statement that goes to the database is explained on its own connection, with its own values, just before it runs:
-once as the first request sees it, and once as the server does it when it has seen it often and may plan it for any
-values. What the explaining changes is rolled back.
+Each statement is explained on its own connection, with its own values, immediately before it runs: once with the plan
+for these values, and once with the generic plan that the server may use after several executions. Changes that the
+explanation makes are rolled back.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from psycopg.adapt import PyFormat, Transformer
 
 from backend.core.db.prepared_statements import Compiled, Exchange
 
-CUSTOM_PLANS: Final = 5  # after so many the server may settle on one plan for all values
+CUSTOM_PLANS: Final = 5  # after this number of executions, the server may choose one plan for all values
 _PLANNED: Final = re.compile(r"\s*(select|insert|update|delete|with)\b", re.IGNORECASE)
 _PARTITION: Final = re.compile(r"^(job_events)_\w+$")
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """How the server runs one statement of the code."""
+    """How the server executes one statement of the code."""
 
     step: str
-    """What the code was doing."""
+    """The step of the test that ran the statement."""
     sql: str
     scanned: frozenset[str]
-    """Tables that are read from end to end."""
+    """Tables that are scanned completely."""
     pages: int
-    """Of the database that it touched."""
+    """The number of pages that the statement touched."""
 
 
 class Numbered(NamedTuple):
-    """A statement as the server gets it, with `$1`, `$2`…"""
+    """A statement in the form that the server receives, with `$1`, `$2`…"""
 
     sql: str
     types: Sequence[int]
-    given: Sequence[Any]
+    values: Sequence[Any]
 
 
-Asked = Callable[[], Numbered]
+NumberStatement = Callable[[], Numbered]
 
 
 @dataclass(slots=True)
 class Watch:
-    """Everything that was explained, in order; each statement once per step."""
+    """All explained statements in order; each statement once per step."""
 
     explained: list[Explained] = field(default_factory=list)
     _step: str | None = None
@@ -60,43 +60,45 @@ class Watch:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Explain what runs meanwhile, under this name."""
+        """Explain the statements that run in this context, under this name."""
         self._step = name
         try:
             yield
         finally:
             self._step = None
 
-    async def look(self, connection: psycopg.AsyncConnection[Any], sql: str, asked: Asked) -> None:
+    async def explain(
+        self, connection: psycopg.AsyncConnection[Any], sql: str, statement: NumberStatement
+    ) -> None:
         """Explain one statement that is about to run."""
         if self._step is None or not _PLANNED.match(sql) or (self._step, sql) in self._seen:
             return
         self._seen.add((self._step, sql))
-        plans = await _plans(connection, asked())
+        plans = await _plans(connection, statement())
         scanned = frozenset(table for plan in plans for table in _scanned(plan))
         self.explained.append(Explained(self._step, sql, scanned, max(map(_pages, _nodes(plans[-1])))))
 
 
 @contextmanager
 def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """Stand between the code's ways to the database, both of them, and psycopg."""
+    """Intercept the statements on both ways from the code to psycopg."""
     watch = Watch()
     execute, run = psycopg.AsyncCursor.execute, Exchange.run
 
-    async def watched(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
-        if not isinstance(cursor, psycopg.AsyncClientCursor):  # one of those is how we explain
+    async def execute_watched(cursor: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        if not isinstance(cursor, psycopg.AsyncClientCursor):  # the explanation itself uses this class
             sql = _text(query)
-            await watch.look(cursor.connection, sql, partial(_by_cursor, cursor.connection, sql, params))
+            await watch.explain(cursor.connection, sql, partial(_by_cursor, cursor.connection, sql, params))
         return await execute(cursor, query, params, **options)
 
-    async def watched_short(exchange: Exchange, compiled: Compiled, values: Mapping[str, Any]) -> Any:
-        asked = partial(_by_short_way, exchange.connection, compiled, values)
-        await watch.look(exchange.connection, compiled.sql.decode(), asked)
+    async def run_watched(exchange: Exchange, compiled: Compiled, values: Mapping[str, Any]) -> Any:
+        statement = partial(_by_fast_path, exchange.connection, compiled, values)
+        await watch.explain(exchange.connection, compiled.sql.decode(), statement)
         return await run(exchange, compiled, values)
 
     with monkeypatch.context() as patched:
-        patched.setattr(psycopg.AsyncCursor, "execute", watched)
-        patched.setattr(Exchange, "run", watched_short)
+        patched.setattr(psycopg.AsyncCursor, "execute", execute_watched)
+        patched.setattr(Exchange, "run", run_watched)
         yield watch
 
 
@@ -106,30 +108,30 @@ def _by_cursor(connection: psycopg.AsyncConnection[Any], sql: str, values: Any) 
     return Numbered(numbered.query.decode(), numbered.types, _in_order(numbered, values))
 
 
-def _by_short_way(
+def _by_fast_path(
     connection: psycopg.AsyncConnection[Any], compiled: Compiled, values: Mapping[str, Any]
 ) -> Numbered:
-    given, transformer = [values[name] for name in compiled.names], Transformer(connection)
-    transformer.dump_sequence(given, [PyFormat.AUTO] * len(given))
-    return Numbered(compiled.sql.decode(), transformer.types or (), given)
+    values, transformer = [values[name] for name in compiled.names], Transformer(connection)
+    transformer.dump_sequence(values, [PyFormat.AUTO] * len(values))
+    return Numbered(compiled.sql.decode(), transformer.types or (), values)
 
 
-async def _plans(connection: psycopg.AsyncConnection[Any], asked: Numbered) -> list[dict[str, Any]]:
-    """The first plan, and the one that the server uses in the long run, carried out."""
-    async with _undone(connection) as cursor:
-        types = await _type_names(cursor, asked.types)
-        prepared = asked.sql.replace("%", "%%")
+async def _plans(connection: psycopg.AsyncConnection[Any], statement: Numbered) -> list[dict[str, Any]]:
+    """Return the plan for these values, and the generic plan after its execution."""
+    async with _rolled_back(connection) as cursor:
+        types = await _type_names(cursor, statement.types)
+        prepared = statement.sql.replace("%", "%%")
         await cursor.execute(f"prepare explained{types} as {prepared}", ())
-        given = asked.given
-        run = f"execute explained({', '.join(['%s'] * len(given))})" if given else "execute explained"
-        plans = [await _explain(cursor, f"explain (format json) {run}", given) for _ in range(CUSTOM_PLANS)]
-        last = await _explain(cursor, f"explain (format json, analyze, buffers, timing off) {run}", given)
+        values = statement.values
+        run = f"execute explained({', '.join(['%s'] * len(values))})" if values else "execute explained"
+        plans = [await _explain(cursor, f"explain (format json) {run}", values) for _ in range(CUSTOM_PLANS)]
+        last = await _explain(cursor, f"explain (format json, analyze, buffers, timing off) {run}", values)
         await cursor.execute("deallocate explained")
     return [plans[0], last]
 
 
 @asynccontextmanager
-async def _undone(
+async def _rolled_back(
     connection: psycopg.AsyncConnection[Any],
 ) -> AsyncIterator[psycopg.AsyncClientCursor[Any]]:
     cursor = psycopg.AsyncClientCursor(connection, row_factory=psycopg.rows.tuple_row)
@@ -155,8 +157,8 @@ def _in_order(numbered: PostgresQuery, values: Any) -> list[Any]:
     return list(values)
 
 
-async def _explain(cursor: psycopg.AsyncClientCursor[Any], sql: str, given: Sequence[Any]) -> dict[str, Any]:
-    await cursor.execute(sql, given)
+async def _explain(cursor: psycopg.AsyncClientCursor[Any], sql: str, values: Sequence[Any]) -> dict[str, Any]:
+    await cursor.execute(sql, values)
     row = await cursor.fetchone()
     assert row is not None
     plan: dict[str, Any] = row[0][0]["Plan"]
@@ -171,13 +173,13 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _scanned(plan: dict[str, Any]) -> Iterator[str]:
     for node in _nodes(plan):
-        # A partition of a month to come is empty, and as soon as the server knows that, it is read for nothing.
+        # The server knows that a partition for a future month is empty, so reading it costs nothing.
         if node["Node Type"] == "Seq Scan" and node["Total Cost"] > 0:
             yield _PARTITION.sub(r"\1", node["Relation Name"])
 
 
 def _pages(node: dict[str, Any]) -> int:
-    """With those of the parts below; what runs beside the tree has a node of its own."""
+    """Return the pages of a node and its children; a plan that runs in parallel has a node of its own."""
     return int(node["Shared Hit Blocks"]) + int(node["Shared Read Blocks"])
 
 

@@ -1,4 +1,4 @@
-"""The public `puras` client, in an environment of its own, against an instance that runs as an operator starts it."""
+"""The public `puras` client in a separate environment, against an instance that runs as an operator starts it."""
 
 from __future__ import annotations
 
@@ -71,21 +71,21 @@ def even(inputs, output):
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command of the client ended."""
+    """The exit code and the output of a command of the client."""
 
     code: int
     output: str
 
     @property
     def job_id(self) -> str:
-        found = JOB_ID.search(self.output)
-        assert found, self.output
-        return found.group()
+        match = JOB_ID.search(self.output)
+        assert match, self.output
+        return match.group()
 
 
 @dataclass(frozen=True)
 class Developer:
-    """Someone with the client installed, a folder with one skill, and a key to a project."""
+    """A user with the client installed, a folder with one skill, and an API key of a project."""
 
     python: Path
     home: Path
@@ -93,39 +93,39 @@ class Developer:
     address: str
     key: str
 
-    def puras(self, *arguments: str, given: str = "") -> Ran:
-        """One command of the client, run in the skill's folder."""
-        done = subprocess.run(
+    def puras(self, *arguments: str, stdin: str = "") -> Ran:
+        """Run a command of the client in the folder of the skill."""
+        completed = subprocess.run(
             [self.python.with_name("puras"), *arguments],
             cwd=self.folder,
             env=self._environment,
-            input=given,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=100,
             check=False,
         )
-        return Ran(done.returncode, done.stdout + done.stderr)
+        return Ran(completed.returncode, completed.stdout + completed.stderr)
 
-    def ok(self, *arguments: str, given: str = "") -> Ran:
-        """The same, which has to succeed."""
-        ran = self.puras(*arguments, given=given)
+    def ok(self, *arguments: str, stdin: str = "") -> Ran:
+        """Run a command of the client, which must succeed."""
+        ran = self.puras(*arguments, stdin=stdin)
         assert ran.code == 0, (arguments, ran.output)
         return ran
 
-    def python_says(self, code: str) -> Any:
-        """What code prints as JSON that has `client`, the package's `Client` on this instance."""
-        opening = f"import json, puras\nclient = puras.Client({self.key!r}, 'counting', api_base={self.address!r})\n"
-        done = subprocess.run(
-            [self.python, "-c", opening + code],
+    def run_python(self, code: str) -> Any:
+        """Return the JSON that code prints; the code can use `client`, the package's `Client` for this instance."""
+        prelude = f"import json, puras\nclient = puras.Client({self.key!r}, 'counting', api_base={self.address!r})\n"
+        completed = subprocess.run(
+            [self.python, "-c", prelude + code],
             env=self._environment,
             capture_output=True,
             text=True,
             timeout=100,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        assert completed.returncode == 0, completed.stderr
+        return json.loads(completed.stdout)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -135,7 +135,7 @@ class Developer:
 
 @pytest.fixture(scope="module")
 def developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Developer]:
-    """Logged in to a project with credit, the skillpack `counting` made and deployed once."""
+    """Return a developer who is logged in to a project with credit, with the skillpack `counting` deployed once."""
     folder = tmp_path_factory.mktemp("client")
     python = _environment_with_client(folder / "environment")
     skill = folder / "pack" / "tally"
@@ -151,11 +151,11 @@ def developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Developer]:
         up.wait_ready()
         project = up.json("project", "create", "Client", "--credit-usd", "5")
         address = f"http://127.0.0.1:{up.port}"
-        someone = Developer(python, folder / "home", folder / "pack", address, project["api_key"])
-        someone.ok("login", "--key", someone.key, "--api-base", address)
-        someone.ok("init", "--no-scaffold", "--name", "Counting", "--slug", "counting")
-        someone.ok("deploy")
-        yield someone
+        user = Developer(python, folder / "home", folder / "pack", address, project["api_key"])
+        user.ok("login", "--key", user.key, "--api-base", address)
+        user.ok("init", "--no-scaffold", "--name", "Counting", "--slug", "counting")
+        user.ok("deploy")
+        yield user
 
 
 def _environment_with_client(folder: Path) -> Path:

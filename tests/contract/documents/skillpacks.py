@@ -1,4 +1,4 @@
-"""The skillpacks that the pages speak of, and what a language model says to them."""
+"""The skillpacks that the pages mention, and the responses of a language model for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.contract.documents import blocks
 from tests.contract.documents.blocks import ROOT
-from tests.contract.documents.reading import Reader
+from tests.contract.documents.reader import Reader
 from tests.doubles.messages import Answer, calls, says
 
 HEAD: Final = "entrypoint: main.py:run\nnetwork: none\n"
@@ -17,8 +17,8 @@ SUMMARIZE_PROMPT: Final = {"skills/summarize/prompt.md": "Sum it up.\n"}
 REFUND_PROMPT: Final = {"skills/refund/prompt.md": "Give the money back.\n"}
 
 
-def answer(body: dict[str, Any]) -> Answer:
-    """What the model says: it pays back when it is told to, judges, answers, or sums up."""
+def reply_to(body: dict[str, Any]) -> Answer:
+    """Return the reply of the model: a refund, a verdict, an answer or a summary."""
     offered = {tool["name"] for tool in body.get("tools", [])}
     if "verdict" in offered:
         return says(calls("verdict", score=0.9, reason="So it is."))
@@ -27,8 +27,8 @@ def answer(body: dict[str, Any]) -> Answer:
     if "urgency" in json.dumps(body.get("tools")):
         return says(calls("set_output", team="shipping", urgency="high", answer="It comes tomorrow."))
     if "measure" in offered:
-        told = {"keywords": ["owls"], "words": 4, "reading_minutes": 0.1}
-        return says(calls("set_output", title="Owls", summary="They hunt at night.", **told))
+        measured = {"keywords": ["owls"], "words": 4, "reading_minutes": 0.1}
+        return says(calls("set_output", title="Owls", summary="They hunt at night.", **measured))
     if "Answer the question" in json.dumps(body["system"]):
         return says(calls("set_output", answer="Owls do."))
     return says(calls("set_output", title="Owls", summary="They hunt at night."))
@@ -42,7 +42,7 @@ def function(
     gives: Mapping[str, str] | None = None,
     more: str = "",
 ) -> dict[str, str]:
-    """A skillpack with one function in Python."""
+    """Return a skillpack with one Python function."""
     inputs: dict[str, object] = {takes: {}} if takes else {}
     outputs = {key: {"type": kind} for key, kind in (gives or {}).items()} or {"title": {}, "days": {}}
     document = f"{HEAD}{more}input_schema: {json.dumps({'type': 'object', 'properties': inputs})}\n"
@@ -51,13 +51,13 @@ def function(
 
 
 def of_folder(folder: Path) -> dict[str, str]:
-    """The skillpack in a folder."""
+    """Return the skillpack in a folder."""
     files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in files}
 
 
 def template(name: str) -> dict[str, str]:
-    """A template, as `puras init` writes it."""
+    """Return a template, as `puras init` creates it."""
     return of_folder(ROOT / "skills_kit" / "templates" / name)
 
 
@@ -83,7 +83,7 @@ OF_CLIENTS: Final = {
     "skills/thumbnail/main.py": "from puras import drive, load_bytes\n\n\n"
     "def run(image):\n    return {'thumbnail': drive.save('thumbnails/a.jpg', load_bytes(image))}\n",
 }
-"""The skills that the pages of the clients call."""
+"""The skills that the client pages call."""
 ANSWER: Final = {
     "skills/answer/skill.yaml": "entrypoint: prompt.md\nnetwork: none\n"
     "input_schema: {type: object, properties: {question: {type: text}}}\n"
@@ -97,7 +97,7 @@ SHOUT: Final = function(
 
 
 def yaml_of(page: str, mark: str) -> str:
-    """The block of YAML with these words, without the name of its file."""
+    """Return the YAML block that contains this text, without its file name."""
     (code,) = (
         block.code for block in blocks.of_page(page) if block.language == "yaml" and mark in block.code
     )
@@ -126,11 +126,11 @@ def graded() -> dict[str, str]:
     }
 
 
-def asked_about(reader: Reader) -> str:
+def submit_for_approval(reader: Reader) -> str:
     """Submit a job that waits for an approval, and return the ID of the approval."""
     job_id = reader.client.submit("refund", {})["id"]
     for event in reader.client.stream(job_id):
         if event["type"] == "waiting":
             break
-    (asked,) = reader.asks("/v1/approvals", job_id=job_id)
-    return str(asked["id"])
+    (approval,) = reader.get("/v1/approvals", job_id=job_id)
+    return str(approval["id"])

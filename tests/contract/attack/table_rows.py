@@ -1,4 +1,4 @@
-"""What stands in an instance's tables, so that two looks tell what was written between them."""
+"""Read all rows of the tables of an instance, and report the differences between two such reads."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from psycopg import sql
 from backend.tables import metadata
 
 BOOKKEEPING: Final = frozenset({"workers", "process_metrics", "drive_usage", "drive_files"})
-"""What the instance writes by itself, whoever asks; the last two tell later what jobs left in a drive."""
+"""Tables that the instance writes without a request; the last two change later, after jobs wrote to a drive."""
 WHEN_USED: Final = ("last_used_at", "last_seen_at")
-"""Columns that are written when somebody only looks."""
+"""Columns that a read request changes."""
 
 Rows = dict[str, Counter[str]]
 
 
-def rows_of(database_url: str) -> Rows:
-    """Each row of each table as text, with how often it is there."""
+def read_rows(database_url: str) -> Rows:
+    """Return the rows of each table as text, with the number of occurrences."""
     with psycopg.connect(database_url) as connection:
         return {
             name: Counter(text for (text,) in connection.execute(_READ.format(sql.Identifier(name))))
@@ -27,8 +27,8 @@ def rows_of(database_url: str) -> Rows:
         }
 
 
-def written(before: Rows, after: Rows) -> list[str]:
-    """The rows that came, went or changed, each with its table."""
+def changed_rows(before: Rows, after: Rows) -> list[str]:
+    """Return the rows that were added, removed or changed, each with its table."""
     return [
         f"{table} {sign} {row[:300]}"
         for table in after
